@@ -1,0 +1,438 @@
+//! The configured things, under the names that the configuration file and the REST API use.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Whether a configured thing is in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Validity {
+    /// In use (`true`).
+    #[default]
+    Valid,
+    /// Kept but not in use (`false`).
+    Invalid,
+    /// Not in use for now (`"temporarily-invalid"`).
+    TemporarilyInvalid,
+}
+
+/// What becomes of a follow-up to a closed ticket (OTOBO: follow-up option of the queue).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FollowUpOption {
+    /// It opens the ticket again.
+    #[default]
+    Possible,
+    /// The article is kept, the ticket stays closed.
+    Reject,
+    /// It becomes a new ticket.
+    NewTicket,
+}
+
+/// A follow-up check, in the order in which they always run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FollowUpCheck {
+    /// A delivery report that names a stored Message-ID.
+    Bounce,
+    /// The number after the hook in the subject.
+    Subject,
+    /// In-Reply-To and References.
+    References,
+    /// The number in the body.
+    Body,
+    /// The number in attachments.
+    Attachment,
+    /// The number anywhere in the raw mail.
+    Raw,
+}
+
+/// What becomes of a mail above `max_message_size`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Oversize {
+    /// It stays on the server; the log says so.
+    #[default]
+    Leave,
+    /// It is deleted on the server; the log says so.
+    DeleteAndLog,
+    /// Its sender is answered.
+    Refuse,
+}
+
+/// How ticket numbers are made (OTOBO: `Ticket::NumberGenerator`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumberGenerator {
+    /// Date, counter, check digit.
+    #[default]
+    DateChecksum,
+    /// Date and counter.
+    Date,
+    /// A counter.
+    AutoIncrement,
+    /// Random digits.
+    Random,
+}
+
+/// The general settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Queue where nothing else decides.
+    pub default_queue: String,
+    /// `Ticket#`.
+    pub ticket_hook: String,
+    /// Between hook and number; empty by default.
+    pub ticket_hook_divider: String,
+    /// How ticket numbers are made.
+    pub number_generator: NumberGenerator,
+    /// Seconds between two fetches of an account that names no interval.
+    pub poll_interval: u64,
+    /// Sorted.
+    pub follow_up_checks: Vec<FollowUpCheck>,
+    /// Ticket types; the first is the default.
+    pub types: Vec<String>,
+    /// Services.
+    pub services: Vec<String>,
+    /// Service level agreements.
+    pub slas: Vec<String>,
+    /// Logins of agents.
+    pub agents: Vec<String>,
+    /// Bytes.
+    pub max_message_size: u64,
+    /// What becomes of larger ones.
+    pub oversize: Oversize,
+    /// A dynamic field; empty: off.
+    pub external_number_field: String,
+    /// Seconds that a communication is kept, by outcome (`successful`, `failed`).
+    pub log_retention: BTreeMap<String, u64>,
+    /// Seconds that received bytes are kept; 0: as long as their ticket.
+    pub raw_retention: u64,
+    /// Automatic answers to one address within a day.
+    pub auto_responses_per_day: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_queue: "Raw".into(),
+            ticket_hook: "Ticket#".into(),
+            ticket_hook_divider: String::new(),
+            number_generator: NumberGenerator::default(),
+            poll_interval: 600,
+            follow_up_checks: vec![FollowUpCheck::Bounce, FollowUpCheck::Subject, FollowUpCheck::References],
+            types: vec!["Unclassified".into()],
+            services: Vec::new(),
+            slas: Vec::new(),
+            agents: Vec::new(),
+            max_message_size: 32 << 20,
+            oversize: Oversize::default(),
+            external_number_field: String::new(),
+            log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
+            raw_retention: 0,
+            auto_responses_per_day: 40,
+        }
+    }
+}
+
+/// A queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Unique.
+    pub name: String,
+    /// For tickets that are closed.
+    pub follow_up: FollowUpOption,
+    /// Whether a follow-up locks a ticket that was closed.
+    pub follow_up_lock: bool,
+    /// The system address it sends from.
+    pub address: Option<String>,
+    /// Template.
+    pub salutation: String,
+    /// Template.
+    pub signature: String,
+    /// For admins.
+    pub comment: String,
+    /// In use?
+    pub valid: Validity,
+}
+
+/// An address of the helpdesk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SystemAddress {
+    /// Unique, case ignored.
+    pub address: String,
+    /// For the From header.
+    pub display_name: String,
+    /// The queue that mail to it is dispatched to.
+    pub queue: String,
+    /// In use?
+    pub valid: Validity,
+    /// For admins.
+    pub comment: String,
+}
+
+/// Where an account's mail is dispatched to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Dispatch {
+    /// By its recipients (`to`).
+    #[default]
+    To,
+    /// To a queue (`queue:NAME`).
+    Queue(String),
+}
+
+/// What is done with a mail on the server once it is durable here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AfterFetch {
+    /// Deleted, as by the peer.
+    #[default]
+    Delete,
+    /// Marked as seen.
+    Seen,
+    /// Moved to a folder (`move:FOLDER`).
+    Move(String),
+    /// Left as it is.
+    Keep,
+}
+
+/// How an account is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Protocol {
+    /// IMAP without TLS.
+    #[serde(rename = "imap")]
+    Imap,
+    /// IMAP over TLS.
+    #[serde(rename = "imaps")]
+    Imaps,
+    /// IMAP, then STARTTLS.
+    #[serde(rename = "imap+starttls")]
+    ImapStartTls,
+    /// POP3 without TLS.
+    #[serde(rename = "pop3")]
+    Pop3,
+    /// POP3 over TLS.
+    #[serde(rename = "pop3s")]
+    Pop3s,
+    /// POP3, then STLS.
+    #[serde(rename = "pop3+starttls")]
+    Pop3StartTls,
+    /// Postigo listens (RFC 2033).
+    #[serde(rename = "lmtp")]
+    Lmtp,
+    /// A Maildir on this machine.
+    #[serde(rename = "maildir")]
+    Maildir,
+    /// Fetches nothing, serves `ingest` and tests.
+    #[default]
+    #[serde(rename = "local")]
+    Local,
+}
+
+/// TLS towards a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// A file of further certificate authorities, PEM; empty: the system's alone.
+    pub ca: String,
+    /// A file, PEM; empty: none.
+    pub client_certificate: String,
+    /// A file, PEM.
+    pub client_key: String,
+    /// Whether the server's certificate is checked.
+    pub verify: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { ca: String::new(), client_certificate: String::new(), client_key: String::new(), verify: true }
+    }
+}
+
+/// A secret that is never printed, in clear only here and on its way to a server; encrypted in the database.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the secret in.
+    pub fn new(clear: impl Into<String>) -> Self {
+        Self(clear.into())
+    }
+
+    /// The secret in clear, for the server that asked for it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// Where mail comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Unique.
+    pub name: String,
+    /// How it is reached.
+    pub protocol: Protocol,
+    /// Host, or the folder of a Maildir.
+    pub host: String,
+    /// None: the protocol's own.
+    pub port: Option<u16>,
+    /// Login.
+    pub user: String,
+    /// Password.
+    pub password: Option<Secret>,
+    /// IMAP folder.
+    pub folder: String,
+    /// Whether its mails' own `X-OTOBO-*` headers count.
+    pub trusted: bool,
+    /// Where its mail goes.
+    pub dispatch: Dispatch,
+    /// What is done on the server.
+    pub after_fetch: AfterFetch,
+    /// Where held mails go on the server; empty: nowhere.
+    pub failed_folder: String,
+    /// Seconds; none: the setting's.
+    pub interval: Option<u64>,
+    /// Seconds, of every read.
+    pub timeout: u64,
+    /// IMAP IDLE where the server has it.
+    pub idle: bool,
+    /// TLS.
+    pub tls: Tls,
+    /// In use?
+    pub valid: Validity,
+    /// For admins.
+    pub comment: String,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            protocol: Protocol::default(),
+            host: String::new(),
+            port: None,
+            user: String::new(),
+            password: None,
+            folder: "INBOX".into(),
+            trusted: false,
+            dispatch: Dispatch::default(),
+            after_fetch: AfterFetch::default(),
+            failed_folder: String::new(),
+            interval: None,
+            timeout: 60,
+            idle: true,
+            tls: Tls::default(),
+            valid: Validity::default(),
+            comment: String::new(),
+        }
+    }
+}
+
+/// A dynamic field of tickets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DynamicField {
+    /// Unique.
+    pub name: String,
+    /// Whether it takes several values.
+    pub multiple: bool,
+}
+
+/// A customer user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerUser {
+    /// Unique.
+    pub login: String,
+    /// Looked up by sender address, case ignored.
+    pub email: String,
+    /// The customer's number.
+    pub customer_number: String,
+}
+
+/// The occasion of an automatic answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AutoResponseType {
+    /// A new ticket.
+    Reply,
+    /// A follow-up.
+    FollowUp,
+    /// A follow-up that the queue refuses.
+    Reject,
+    /// A follow-up that became a new ticket.
+    ReplyNewTicket,
+    /// A removed ticket.
+    Remove,
+}
+
+/// An automatic answer of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoResponse {
+    /// Unique.
+    pub name: String,
+    /// Its occasion (`type` in the file).
+    pub occasion: AutoResponseType,
+    /// Its queue.
+    pub queue: String,
+    /// Template.
+    pub subject: String,
+    /// Template.
+    pub body: String,
+}
+
+/// A way out for mail. Sending is not part of this version; what is configured is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// Unique.
+    pub name: String,
+    /// `smtp`, `smtps`, `smtp+starttls`, `sendmail`, `file`.
+    pub kind: String,
+    /// Host, or path.
+    pub host: String,
+    /// None: the kind's own.
+    pub port: Option<u16>,
+    /// Login.
+    pub user: String,
+    /// Password.
+    pub password: Option<Secret>,
+    /// Sender addresses or queues that it serves (`for`).
+    pub senders: Vec<String>,
+}
+
+/// What becomes of a mail when a filter fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailurePolicy {
+    /// The chain goes on.
+    #[default]
+    Skip,
+    /// The mail waits in the spool for an admin.
+    Hold,
+    /// The chain stops, the mail is filed.
+    Stop,
+}
+
+/// A postmaster filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// Unique; filters run in byte order of their names.
+    pub name: String,
+    /// A shipped component, or the name or digest of an uploaded one.
+    pub component: String,
+    /// Whether a match ends the chain.
+    pub stop_after_match: bool,
+    /// What a failure does.
+    pub on_failure: FailurePolicy,
+    /// In use?
+    pub valid: Validity,
+    /// For admins.
+    pub comment: String,
+    /// None: a shipped component has what it asks for, an uploaded one nothing.
+    pub grants: Option<Vec<String>>,
+    /// Limits.
+    pub limits: crate::runtime::Limits,
+    /// What the component's schema says.
+    pub settings: serde_json::Value,
+}

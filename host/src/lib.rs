@@ -1,0 +1,14 @@
+//! Postigo, the mail gate of a helpdesk.
+//!
+//! Data flows one way: [`transport`] hands bytes to [`spool`] and waits for its commit; [`worker`] takes them from there through
+//! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`]) to [`ticket`], which decides, and files everything in
+//! one transaction of [`store`]. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
+
+pub mod chain;
+pub mod config;
+pub mod mail;
+pub mod runtime;
+pub mod spool;
+pub mod store;
+pub mod ticket;
+pub mod worker;

@@ -1,0 +1,3 @@
+//! The `postigo` binary.
+
+fn main() {}

@@ -1,0 +1,107 @@
+//! The state: one schema on SQLite or PostgreSQL, chosen at run time. All SQL of Postigo stands in this module.
+//!
+//! Reads take a pooled connection. Writes go through [`Store::write`]: on PostgreSQL each is a transaction of its own, repeated when
+//! the server reports a serialization failure; on SQLite one writer groups the writes that wait into one transaction, a savepoint each,
+//! so that a `synchronous=FULL` commit is shared. When `write` returns, its work is durable.
+
+mod connect;
+mod writer;
+
+pub use connect::Location;
+
+use futures_util::future::BoxFuture;
+use sqlx::AnyConnection;
+use sqlx::any::AnyPool;
+use sqlx::pool::PoolConnection;
+use tokio::sync::mpsc;
+
+/// A database that could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, or is not there.
+    #[error("The database could not {doing}: {source}. Nothing was changed.")]
+    Database {
+        /// What was tried, an infinitive.
+        doing: &'static str,
+        /// The driver's error.
+        source: sqlx::Error,
+    },
+    /// The folder or the schema could not be prepared.
+    #[error("The database at {place} could not be opened: {reason}")]
+    Open {
+        /// Path or URL, without its password.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// A row holds what this version cannot read.
+    #[error("A stored {what} cannot be read: {reason}")]
+    Corrupt {
+        /// What kind of row.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A job of the same commit failed the whole commit, or the writer has stopped.
+    #[error("The database is shutting down or its last commit failed; try again.")]
+    Stopped,
+    /// A rule that only the database can check: a name that exists already, a row that is gone.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Database { doing: "carry out a statement", source }
+    }
+}
+
+/// Which database is below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded default.
+    Sqlite,
+    /// A server, shared by any number of hosts.
+    Postgres,
+}
+
+/// What a write does: the borrowed input, the connection inside a transaction, the result. It may run more than once.
+pub type Work<I, T> = for<'c> fn(&'c I, &'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>;
+
+/// The open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+    readers: AnyPool,
+    writer: Option<mpsc::Sender<Box<dyn writer::Job>>>,
+}
+
+impl Store {
+    /// Opens the database, makes it on first use, and brings its schema up to date.
+    pub async fn open(location: &Location) -> Result<Self, StoreError> {
+        let (engine, readers, writer) = connect::open(location).await?;
+        Ok(Self { engine, readers, writer: writer.map(writer::start) })
+    }
+
+    /// Which database is below.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<PoolConnection<sqlx::Any>, StoreError> {
+        self.readers.acquire().await.map_err(|source| StoreError::Database { doing: "give a connection", source })
+    }
+
+    /// Runs `work` in a transaction. When this returns `Ok`, it is durable; on `Err`, nothing of it is.
+    pub async fn write<I, T>(&self, input: I, work: Work<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        match &self.writer {
+            Some(writer) => writer::submit(writer, input, work).await,
+            None => writer::transaction(&self.readers, &input, work).await,
+        }
+    }
+}

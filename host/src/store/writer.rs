@@ -1,0 +1,146 @@
+//! How writes become transactions: grouped by one writer on SQLite, each its own with retries on PostgreSQL.
+
+use super::{StoreError, Work};
+use futures_util::future::BoxFuture;
+use sqlx::any::AnyPool;
+use sqlx::{AnyConnection, Connection};
+use tokio::sync::{mpsc, oneshot};
+
+/// So many writes share a commit at most: more would make the first wait too long.
+const GROUP: usize = 256;
+/// So often is a transaction tried on PostgreSQL before its serialization failure is told.
+const TRIES: u32 = 12;
+
+/// A write that waits for the writer.
+pub trait Job: Send {
+    /// Does the work, inside a savepoint.
+    fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
+    /// Tells the caller, after the commit.
+    fn answer(self: Box<Self>, committed: bool);
+}
+
+struct Write<I, T> {
+    input: I,
+    work: Work<I, T>,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<I: Send + Sync, T: Send> Job for Write<I, T> {
+    fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
+        Box::pin(async move {
+            let result = (self.work)(&self.input, connection).await;
+            let done = result.is_ok();
+            self.result = Some(result);
+            done
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: bool) {
+        let result = match self.result {
+            Some(Err(error)) => Err(error),
+            Some(Ok(value)) if committed => Ok(value),
+            _ => Err(StoreError::Stopped),
+        };
+        // A caller that no longer waits has nothing to be told.
+        let _ = self.caller.send(result);
+    }
+}
+
+/// Starts the writer over its own connection.
+pub fn start(pool: AnyPool) -> mpsc::Sender<Box<dyn Job>> {
+    let (sender, receiver) = mpsc::channel(4 * GROUP);
+    tokio::spawn(run(pool, receiver));
+    sender
+}
+
+/// Hands a write to the writer and waits for its commit.
+pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Work<I, T>) -> Result<T, StoreError>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let (caller, answer) = oneshot::channel();
+    let job: Box<dyn Job> = Box::new(Write { input, work, result: None, caller });
+    writer.send(job).await.map_err(|_| StoreError::Stopped)?;
+    answer.await.map_err(|_| StoreError::Stopped)?
+}
+
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.recv_many(&mut group, GROUP).await > 0 {
+        let committed = commit(&pool, &mut group).await;
+        if let Err(error) = &committed {
+            tracing::warn!(%error, writes = group.len(), "a commit failed; its writes were not done");
+        }
+        for job in group.drain(..) {
+            job.answer(committed.is_ok());
+        }
+    }
+}
+
+async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let done = savepoints(&mut connection, group).await;
+    match done {
+        Ok(()) => match sqlx::query("COMMIT").execute(&mut *connection).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                Err(error)
+            }
+        },
+        Err(error) => {
+            let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+            Err(error)
+        }
+    }
+}
+
+async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+    // A write alone needs no savepoint: its failure is the transaction's.
+    let alone = group.len() == 1;
+    for job in group {
+        if !alone {
+            sqlx::query("SAVEPOINT one_write").execute(&mut *connection).await?;
+        }
+        if !job.run(connection).await {
+            if alone {
+                return Err(sqlx::Error::RowNotFound);
+            }
+            sqlx::query("ROLLBACK TO one_write").execute(&mut *connection).await?;
+        }
+        if !alone {
+            sqlx::query("RELEASE one_write").execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a write as a transaction of its own (PostgreSQL), again when the server could not serialize it.
+pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        match once(pool, input, work).await {
+            Err(StoreError::Database { source, .. }) if tried < TRIES && must_repeat(&source) => {
+                tokio::time::sleep(std::time::Duration::from_millis(u64::from(tried * tried))).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    let value = work(input, &mut transaction).await?;
+    transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
+    Ok(value)
+}
+
+/// Serialization failure, deadlock (SQLSTATE 40001, 40P01).
+fn must_repeat(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40001" || code == "40P01")
+}
