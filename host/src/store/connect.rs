@@ -1,7 +1,8 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
 use super::{Engine, StoreError};
-use sqlx::any::{AnyPool, AnyPoolOptions};
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,7 +51,9 @@ pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPoo
 fn sqlite(connections: u32) -> AnyPoolOptions {
     AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).after_connect(|connection, _| {
         Box::pin(async move {
-            for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 10000", "PRAGMA foreign_keys = ON"] {
+            for pragma in
+                ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 10000", "PRAGMA foreign_keys = ON"]
+            {
                 sqlx::query(pragma).execute(&mut *connection).await?;
             }
             Ok(())
@@ -67,7 +70,13 @@ async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), sqlx::migrate::Mi
         .iter()
         .map(|(version, name, text)| {
             let text = text.replace("{id}", id).replace("{bytes}", bytes);
-            Migration::new(*version, (*name).into(), MigrationType::Simple, sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text)), false)
+            Migration::new(
+                *version,
+                (*name).into(),
+                MigrationType::Simple,
+                sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text)),
+                false,
+            )
         })
         .collect();
     Migrator::with_migrations(steps).run(pool).await

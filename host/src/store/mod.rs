@@ -11,7 +11,7 @@ pub use connect::Location;
 
 use futures_util::future::BoxFuture;
 use sqlx::AnyConnection;
-use sqlx::any::AnyPool;
+use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
 use tokio::sync::mpsc;
 

@@ -2,7 +2,7 @@
 
 use super::{StoreError, Work};
 use futures_util::future::BoxFuture;
-use sqlx::any::AnyPool;
+use sqlx::AnyPool;
 use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -134,7 +134,7 @@ pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>
 
 async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
     let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut transaction = Connection::begin(&mut *connection).await?;
     let value = work(input, &mut transaction).await?;
     transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
     Ok(value)
