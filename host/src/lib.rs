@@ -5,9 +5,11 @@
 //! one transaction of [`store`]. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
 pub mod chain;
+pub mod cli;
 pub mod config;
 pub mod mail;
 pub mod runtime;
+pub mod secret;
 pub mod spool;
 pub mod store;
 pub mod ticket;

@@ -1,3 +1,5 @@
 //! The `postigo` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    postigo::cli::main()
+}

@@ -268,6 +268,29 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Sign-in by OAuth2. This version keeps what is configured; it signs in by password.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// A provider whose addresses are known (`microsoft`, `google`); empty: the addresses below.
+    pub provider: String,
+    /// The client that the provider registered.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+    /// The directory of a `microsoft` account.
+    pub tenant: String,
+    /// Authorization endpoint (RFC 6749 section 3.1).
+    pub authorize_url: String,
+    /// Token endpoint (RFC 6749 section 3.2).
+    pub token_url: String,
+    /// Device authorization endpoint (RFC 8628).
+    pub device_url: String,
+    /// Scopes.
+    pub scopes: Vec<String>,
+    /// The grant: `code`, `device`, `client-credentials`; empty: the provider's usual one.
+    pub flow: String,
+}
+
 /// Where mail comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -283,6 +306,8 @@ pub struct Account {
     pub user: String,
     /// Password.
     pub password: Option<Secret>,
+    /// Sign-in by OAuth2.
+    pub oauth2: Option<OAuth2>,
     /// IMAP folder.
     pub folder: String,
     /// Whether its mails' own `X-OTOBO-*` headers count.
@@ -316,6 +341,7 @@ impl Default for Account {
             port: None,
             user: String::new(),
             password: None,
+            oauth2: None,
             folder: "INBOX".into(),
             trusted: false,
             dispatch: Dispatch::default(),
@@ -352,10 +378,11 @@ pub struct CustomerUser {
 }
 
 /// The occasion of an automatic answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AutoResponseType {
     /// A new ticket.
+    #[default]
     Reply,
     /// A follow-up.
     FollowUp,
@@ -368,7 +395,7 @@ pub enum AutoResponseType {
 }
 
 /// An automatic answer of a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AutoResponse {
     /// Unique.
     pub name: String,
@@ -397,6 +424,8 @@ pub struct Transport {
     pub user: String,
     /// Password.
     pub password: Option<Secret>,
+    /// Sign-in by OAuth2.
+    pub oauth2: Option<OAuth2>,
     /// Sender addresses or queues that it serves (`for`).
     pub senders: Vec<String>,
 }
@@ -415,7 +444,7 @@ pub enum FailurePolicy {
 }
 
 /// A postmaster filter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// Unique; filters run in byte order of their names.
     pub name: String,
@@ -433,6 +462,6 @@ pub struct Filter {
     pub grants: Option<Vec<String>>,
     /// Limits.
     pub limits: crate::runtime::Limits,
-    /// What the component's schema says.
+    /// What the component's schema says; an object.
     pub settings: serde_json::Value,
 }

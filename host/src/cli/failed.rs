@@ -1,0 +1,44 @@
+//! How a command ends when it could not do what was asked.
+
+use std::process::ExitCode;
+
+/// A command's failure: sentences for standard error, and the exit status.
+///
+/// Every [`std::error::Error`] becomes one with exit status 1, so that `?` works on the errors of all modules.
+#[derive(Debug)]
+pub struct Failed {
+    status: u8,
+    sentences: Vec<String>,
+}
+
+impl Failed {
+    /// A problem, told in a sentence; exit status 1.
+    pub fn because(sentence: impl Into<String>) -> Self {
+        Self { status: 1, sentences: vec![sentence.into()] }
+    }
+
+    /// Several problems, a line each, printed as they are; exit status 1.
+    pub fn lines(lines: Vec<String>) -> Self {
+        Self { status: 1, sentences: lines }
+    }
+
+    /// The same failure with another exit status.
+    #[must_use]
+    pub fn with_status(self, status: u8) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Prints the sentences to standard error and gives the exit status.
+    pub(super) fn tell(self) -> ExitCode {
+        for sentence in &self.sentences {
+            eprintln!("{sentence}");
+        }
+        ExitCode::from(self.status)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::because(error.to_string())
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line: one file per group of commands, each a thin layer over the modules that do the work.
+
+mod account;
+mod article;
+mod config;
+mod context;
+mod dry_run;
+mod failed;
+mod fetch;
+mod filter;
+mod ingest;
+mod log;
+mod output;
+mod queue;
+mod serve;
+mod spool;
+mod ticket;
+mod token;
+mod transport;
+
+pub use context::Context;
+pub use failed::Failed;
+pub use output::{Output, Table};
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The mail gate of a helpdesk.
+#[derive(Debug, Parser)]
+#[command(name = "postigo", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the state lies, and how results are printed.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The folder of database, spool, key and caches; made on first use
+    #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_DATA", default_value = "./postigo-data")]
+    data: PathBuf,
+    /// Keep the state in PostgreSQL instead of the folder: postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// The file of the key that secrets are sealed with [default: `key` in the folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The folder of compiled code [default: `cache` in the folder]
+    #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_CACHE", hide = true)]
+    cache: Option<PathBuf>,
+    /// Print JSON: one document, or one line each for lists
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: fetching, chain, REST
+    Serve(serve::Serve),
+    /// Check, apply or export the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Take messages in: files, mbox files, Maildirs, or `-` for standard input
+    Ingest(ingest::Ingest),
+    /// Fetch once now, from one or all accounts
+    Fetch(fetch::Fetch),
+    /// Messages that wait, are held, failed or were ignored
+    #[command(subcommand)]
+    Spool(spool::Command),
+    /// Tickets
+    #[command(subcommand)]
+    Ticket(ticket::Command),
+    /// Queues
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Articles
+    #[command(subcommand)]
+    Article(article::Command),
+    /// Filters and the components they are made of
+    #[command(subcommand)]
+    Filter(filter::Command),
+    /// Dry runs of the whole chain
+    #[command(subcommand)]
+    Chain(dry_run::ChainCommand),
+    /// The communication log
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Accounts that mail comes from
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Ways out for mail
+    #[command(subcommand)]
+    Transport(transport::Command),
+    /// Tokens for the REST API
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let context = Context::new(arguments.place);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failed::from(error).tell(),
+    };
+    match runtime.block_on(run(&context, arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => failed.tell(),
+    }
+}
+
+async fn run(context: &Context, command: Command) -> Result<(), Failed> {
+    match command {
+        Command::Serve(serve) => serve.run(context).await,
+        Command::Config(command) => command.run(context).await,
+        Command::Ingest(ingest) => ingest.run(context).await,
+        Command::Fetch(fetch) => fetch.run(context).await,
+        Command::Spool(command) => command.run(context).await,
+        Command::Ticket(command) => command.run(context).await,
+        Command::Queue(command) => command.run(context).await,
+        Command::Article(command) => command.run(context).await,
+        Command::Filter(command) => command.run(context).await,
+        Command::Chain(command) => command.run(context).await,
+        Command::Log(command) => command.run(context).await,
+        Command::Account(command) => command.run(context).await,
+        Command::Transport(command) => command.run(context).await,
+        Command::Token(command) => command.run(context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_tree_of_commands_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

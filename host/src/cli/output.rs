@@ -1,0 +1,111 @@
+//! Standard output: tables for people, JSON for programs.
+
+use serde_json::Value;
+use std::io::{ErrorKind, Write};
+
+/// Where a command prints its results.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+/// Rows under headings, in columns as wide as their widest cell.
+#[derive(Debug)]
+pub struct Table {
+    headings: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A list: one line of JSON each, or a table that `row` fills.
+    pub fn list(self, headings: &[&'static str], items: &[Value], row: impl Fn(&Value) -> Vec<String>) {
+        if self.json {
+            for item in items {
+                self.text(&format!("{item}\n"));
+            }
+        } else {
+            let mut table = Table::new(headings);
+            for item in items {
+                table.row(row(item));
+            }
+            self.text(&table.to_string());
+        }
+    }
+
+    /// One document: JSON, or the text that `human` gives.
+    pub fn document(self, document: &Value, human: impl FnOnce() -> String) {
+        if self.json {
+            self.text(&format!("{document}\n"));
+        } else {
+            self.text(&human());
+        }
+    }
+
+    /// Text as it is.
+    pub fn text(self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(self, bytes: &[u8]) {
+        let mut stdout = std::io::stdout().lock();
+        if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            // A reader that has seen enough (`| head`) is no problem; anything else is told, and nothing more can be printed.
+            if error.kind() != ErrorKind::BrokenPipe {
+                eprintln!("The result could not be printed: {error}.");
+            }
+            std::process::exit(i32::from(error.kind() != ErrorKind::BrokenPipe));
+        }
+    }
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(headings: &[&'static str]) -> Self {
+        Self { headings: headings.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; control characters in it are shown as `?`, so that a mail cannot command a terminal.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell)).collect());
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut widths: Vec<usize> = self.headings.iter().map(|heading| heading.chars().count()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let headings: Vec<String> = self.headings.iter().map(|heading| (*heading).to_owned()).collect();
+        for row in std::iter::once(&headings).chain(&self.rows) {
+            let line: Vec<String> = widths.iter().zip(row).map(|(width, cell)| format!("{cell:<width$}")).collect();
+            writeln!(formatter, "{}", line.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The text without what a terminal would take for a command.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn columns_are_aligned_and_control_characters_are_shown() {
+        let mut table = Table::new(&["name", "state"]);
+        table.row(vec!["Übergabe".into(), "on".into()]);
+        table.row(vec!["a\u{1b}[2J".into(), "off".into()]);
+        assert_eq!(table.to_string(), "name      state\nÜbergabe  on\na?[2J     off\n");
+    }
+}
