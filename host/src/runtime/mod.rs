@@ -1,137 +1,73 @@
 //! The sandbox: the only place that knows wasmtime.
+//!
+//! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a group, both in
+//! a child process that hostile code may break; a message [opens](Group::open) a session of the group on a guest thread
+//! ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
-use crate::mail::Mail;
+pub mod child;
+mod component;
+mod contract;
+mod group;
+mod refusal;
+mod session;
+
+pub use contract::{
+    Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Inspected, Limits, LogLine, Screened,
+    SettingsProblem, Verdict,
+};
+pub use group::Group;
+pub use refusal::{Lost, PrepareError, Refused, StartError};
+pub use session::Session;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// What a component says of itself (WIT `description`), with its digest.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Description {
-    /// SHA-256 of the uploaded bytes, hexadecimal.
-    pub digest: String,
-    /// The component's name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// One sentence.
-    pub summary: String,
-    /// JSON Schema of a filter's settings.
-    pub settings_schema: serde_json::Value,
-    /// The grants it wants.
-    pub grants: Vec<String>,
-    /// The headers it may set; a trailing `*` stands for any ending.
-    pub headers: Vec<String>,
-    /// Whether it exports `screening`.
-    pub screens: bool,
+/// What the runtime needs to start.
+#[derive(Debug, Clone)]
+pub struct RuntimeOptions {
+    /// The folder of compiled code and snapshots; made where it is missing. Whoever can write there can run code as this host.
+    pub cache: PathBuf,
+    /// The program that is run as `PROGRAM runtime-child`: the `postigo` binary, usually `std::env::current_exe()`.
+    pub program: PathBuf,
+    /// Threads for guests; none means two more than there are cores.
+    pub threads: Option<usize>,
 }
 
-/// A mistake in the settings of one filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsProblem {
-    /// The filter's name.
-    pub filter: String,
-    /// JSON Pointer into its settings.
-    pub place: String,
-    /// What is wrong, a sentence.
-    pub reason: String,
+/// Engines, threads and caches. One for the process.
+pub struct Runtime {
+    options: RuntimeOptions,
 }
 
-/// Limits of a filter; the defaults are design's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Limits {
-    /// Wall time of a call.
-    pub time: Duration,
-    /// Bytes over all memories of an instance.
-    pub memory: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { time: Duration::from_millis(250), memory: 64 << 20 }
+impl Runtime {
+    /// Starts engines and threads.
+    pub fn start(options: RuntimeOptions) -> Result<Arc<Self>, StartError> {
+        Ok(Arc::new(Self { options }))
     }
-}
 
-/// Which limit or rule a call broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureKind {
-    /// Wall time.
-    Timeout,
-    /// Memory or tables.
-    Memory,
-    /// A trap, or an error that the guest returned.
-    Trap,
-    /// A result that does not fit the contract.
-    Output,
-    /// Something that was not granted.
-    Denied,
-    /// Too many host calls.
-    HostCalls,
-}
+    /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
+    /// Blocks for seconds at worst; call it where that is allowed.
+    pub fn inspect(&self, _bytes: &[u8]) -> Result<Inspected, Refused> {
+        Err(Refused::Unavailable(format!("{} is not there", self.options.program.display())))
+    }
 
-/// A failed call.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Failure {
-    /// Which limit or rule.
-    pub kind: FailureKind,
-    /// A sentence for the log.
-    pub message: String,
-}
+    /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
+    pub fn prepare(&self, spec: &GroupSpec) -> Result<Arc<Group>, PrepareError> {
+        Ok(Arc::new(Group::new(spec)))
+    }
 
-/// A header to be set, as the guest gave it, unchecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Header name.
-    pub header: String,
-    /// Value.
-    pub value: String,
-}
+    /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of screens), which
+    /// would leave many touched pages behind in a pool.
+    pub fn open_full(&self, group: &Arc<Group>) -> Result<Session, Failure> {
+        Group::open(group)
+    }
 
-/// What a filter found, as the guest gave it, its size checked and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether it matched.
-    pub matched: bool,
-    /// Headers to be set.
-    pub changes: Vec<Change>,
-    /// Why.
-    pub reason: String,
-}
-
-/// A line that a guest logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// `debug`, `info`, `notice`, `warning`, `error`.
-    pub priority: &'static str,
-    /// At most 1 KiB.
-    pub text: String,
-}
-
-/// One filter of a group as it is to be configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupMember {
-    /// The filter's name.
-    pub name: Arc<str>,
-    /// Its settings.
-    pub settings: serde_json::Value,
-}
-
-/// What a call gave: the mail back, how long it took, what the guest logged, and the result.
-pub struct Called<T> {
-    /// The mail, handed back.
-    pub mail: Box<Mail>,
-    /// Wall time.
-    pub took: Duration,
-    /// The guest's log lines.
-    pub log: Vec<LogLine>,
-    /// The result.
-    pub result: Result<T, Failure>,
-}
-
-/// What `screen` gave.
-pub struct Screened {
-    /// Indices of the candidates in the group, checked to be in range.
-    pub candidates: Vec<u32>,
-    /// Names of the headers that were read, in lower case: ask again when one of them changed.
-    pub read: Vec<String>,
+    /// Runs a job on a guest thread. Where calls of guests loop or wait, other jobs go on.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, Lost>> + Send + use<T> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || sender.send(job()).ok());
+        async move { receiver.await.map_err(|_| Lost) }
+    }
 }

@@ -1,0 +1,110 @@
+//! Why a component is not taken, a group not prepared, or the runtime not started: a sentence for the admin each.
+
+use super::contract::{Failure, SettingsProblem};
+use serde::{Deserialize, Serialize};
+
+/// Why an upload is refused. Nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refused {
+    /// More bytes than a component may have.
+    #[error("the component has {size} bytes; at most {limit} are taken")]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Not WebAssembly, or not valid.
+    #[error("this is not a valid WebAssembly module or component: {0}")]
+    NotWasm(String),
+    /// A core module that does not say which component it is.
+    #[error(
+        "this core module carries no usable component type ({0}); build it with the crate postigo-filter or with wit-bindgen \
+         against the world postigo:filter/filter@{here}, or upload a component",
+        here = super::component::HOST_VERSION
+    )]
+    NoComponentType(String),
+    /// It wants something that is not offered here.
+    #[error("the component imports `{import}`: {reason}")]
+    Import {
+        /// The import's name as the component wrote it, with the version it wants.
+        import: String,
+        /// A sentence with the version wanted and the version here.
+        reason: String,
+    },
+    /// It does not export what a filter must.
+    #[error("{0}")]
+    Export(String),
+    /// What it says of itself breaks a rule.
+    #[error("the component's description is not usable: {0}")]
+    Description(String),
+    /// `describe` failed.
+    #[error("the component could not be asked what it is: {0}")]
+    Describe(Failure),
+    /// It could not be compiled within the limits.
+    #[error("the component could not be compiled: {0}")]
+    Compile(String),
+    /// The child process that inspects uploads could not do its work; the upload may be fine.
+    #[error("the upload could not be inspected: {0}; try again, and look at the host's log if it stays so")]
+    Unavailable(String),
+}
+
+/// Why a group could not be prepared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrepareError {
+    /// What the component says of the settings.
+    #[error("{}", list(.0))]
+    Problems(Vec<SettingsProblem>),
+    /// `configure` broke a limit or trapped.
+    #[error("the component could not be configured: {0}")]
+    Failed(Failure),
+    /// The component is refused, after an upgrade of the host, say.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The host could not do its part: no child process, no room for caches.
+    #[error("the filters could not be prepared: {0}")]
+    Unavailable(String),
+}
+
+/// Why the runtime could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No engine could be made.
+    #[error("the WebAssembly engine could not be started: {0}")]
+    Engine(String),
+    /// The folder of the caches cannot be used.
+    #[error("the folder of compiled code {path} could not be used: {source}; give another one by POSTIGO_CACHE")]
+    Cache {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No thread could be started.
+    #[error("the threads for guests could not be started: {0}")]
+    Threads(std::io::Error),
+}
+
+/// A job on a guest thread ended without a result: a bug in the host, which the log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the work on a guest thread ended without a result")]
+pub struct Lost;
+
+fn list(problems: &[SettingsProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl std::fmt::Display for SettingsProblem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = if self.place.is_empty() { "/" } else { &self.place };
+        write!(formatter, "filter {:?}, settings at {place}: {}", self.filter, self.reason)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} ({})", self.message, self.kind.name())
+    }
+}
