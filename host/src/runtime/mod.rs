@@ -33,6 +33,13 @@ pub struct RuntimeOptions {
     pub threads: Option<usize>,
 }
 
+impl RuntimeOptions {
+    /// The usual options.
+    pub fn new(cache: PathBuf, program: PathBuf) -> Self {
+        Self { cache, program, threads: None }
+    }
+}
+
 /// Engines, threads and caches. One for the process.
 pub struct Runtime {
     options: RuntimeOptions,
