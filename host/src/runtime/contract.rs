@@ -122,7 +122,7 @@ pub struct LogLine {
 }
 
 /// One filter of a group as it is to be configured.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMember {
     /// The filter's name.
     pub name: Arc<str>,

@@ -69,10 +69,11 @@ impl Runtime {
     }
 
     /// Runs a job on a guest thread. Where calls of guests loop or wait, other jobs go on.
-    pub fn spawn<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = Result<T, Lost>> + Send + use<T> {
+    pub fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, Lost>> + Send + use<T, J>
+    where
+        T: Send + 'static,
+        J: FnOnce() -> T + Send + 'static,
+    {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || sender.send(job()).ok());
         async move { receiver.await.map_err(|_| Lost) }
