@@ -7,10 +7,12 @@
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod mail;
 pub mod runtime;
 pub mod secret;
 pub mod spool;
 pub mod store;
 pub mod ticket;
+pub mod transport;
 pub mod worker;
