@@ -2,4 +2,7 @@
 //! there, and only then tells the source that it need not keep them.
 
 pub mod files;
+pub mod imap;
 pub mod mbox;
+pub mod stream;
+pub mod tls;

@@ -1,0 +1,85 @@
+//! Why a fetch from an IMAP server failed.
+
+use crate::transport::stream::ConnectError;
+use async_imap::error::Error as Protocol;
+
+/// Why a fetch from an IMAP server failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ImapError {
+    /// No stream to the server.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// `imap+starttls` on a server without it.
+    #[error("The server does not start TLS ({0}). Use protocol imaps, or imap where a connection in clear is meant.")]
+    NoStartTls(String),
+    /// The server takes no password on this connection (RFC 3501: LOGINDISABLED).
+    #[error("The server takes no password on this connection (LOGINDISABLED); it probably wants TLS. Use protocol imaps or imap+starttls.")]
+    SignInDisabled,
+    /// User or password is wrong.
+    #[error("The server did not let {user} in: {text}. Check user and password.")]
+    SignIn {
+        /// Login.
+        user: String,
+        /// The server's words.
+        text: String,
+    },
+    /// The folder is not there.
+    #[error("The folder {folder} cannot be opened: {text}. Check the account's folder.")]
+    Folder {
+        /// As configured.
+        folder: String,
+        /// The server's words.
+        text: String,
+    },
+    /// The server has no UIDs.
+    #[error("The server tells no UIDVALIDITY for the folder {0}; without it no message can be known again, so none is fetched.")]
+    NoUids(String),
+    /// A folder's name with a line break or a NUL in it.
+    #[error("The folder name {0:?} holds a line break or a NUL.")]
+    FolderName(String),
+    /// The server answered NO or BAD.
+    #[error("The server refused to {doing}: {text}")]
+    Refused {
+        /// An infinitive.
+        doing: &'static str,
+        /// The server's words.
+        text: String,
+    },
+    /// The connection ended.
+    #[error("The connection was lost while the server was to {doing}: {text}")]
+    Lost {
+        /// An infinitive.
+        doing: &'static str,
+        /// What happened.
+        text: String,
+    },
+}
+
+impl ImapError {
+    /// An error of the library while the server was to do something.
+    pub fn during(doing: &'static str, error: Protocol) -> Self {
+        match error {
+            Protocol::No(text) | Protocol::Bad(text) => Self::refused(doing, &text),
+            other => Self::Lost { doing, text: short(&other.to_string()) },
+        }
+    }
+
+    /// The server said no.
+    pub fn refused(doing: &'static str, text: &str) -> Self {
+        Self::Refused { doing, text: short(text) }
+    }
+
+    /// The server went away.
+    pub fn closed(doing: &'static str, text: &str) -> Self {
+        Self::Lost { doing, text: short(text) }
+    }
+}
+
+/// A server's words, one line of at most 300 characters: parse errors carry whole mails.
+pub fn short(text: &str) -> String {
+    let line = text.trim().replace(|letter: char| letter.is_control(), " ");
+    match line.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}

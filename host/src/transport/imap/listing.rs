@@ -1,0 +1,226 @@
+//! What lies in a folder, and what is to be done with each message of it.
+
+use super::connection::Connection;
+use super::error::ImapError;
+use async_imap::imap_proto::{AttributeValue, Response};
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// A message on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// UID.
+    pub uid: u32,
+    /// RFC822.SIZE, bytes.
+    pub size: u64,
+    /// INTERNALDATE, milliseconds since the epoch.
+    pub internal_date: i64,
+    /// `\Deleted` is set.
+    pub deleted: bool,
+    /// `\Seen` is set.
+    pub seen: bool,
+}
+
+/// What the spool knows of a UID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// Bytes.
+    pub size: u64,
+    /// INTERNALDATE, milliseconds since the epoch.
+    pub internal_date: i64,
+}
+
+/// What is to be done in a folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Not known yet.
+    pub fetch: Vec<Listed>,
+    /// Durable here since an earlier run that did not get to tell the server: told now, not fetched.
+    pub finish: Vec<Listed>,
+    /// Above the greatest size.
+    pub oversize: Vec<Listed>,
+    /// Marked as deleted by others before they were fetched: theirs, left alone.
+    pub marked_by_others: usize,
+    /// Known UIDs whose size or date is another: other messages, fetched.
+    pub changed: usize,
+}
+
+/// Lists the selected folder, by rising UID.
+pub async fn list(connection: &mut Connection, exists: u32) -> Result<Vec<Listed>, ImapError> {
+    let mut listed: Vec<Listed> = Vec::with_capacity(exists.min(1 << 20) as usize);
+    if exists == 0 {
+        return Ok(listed);
+    }
+    connection
+        .command("list the folder", "UID FETCH 1:* (UID RFC822.SIZE INTERNALDATE FLAGS)", |response| {
+            if let Response::Fetch(_, attributes) = response {
+                listed.extend(read(attributes));
+            }
+        })
+        .await?;
+    listed.sort_unstable_by_key(|message| message.uid);
+    // A server may tell of flags once more on its own accord.
+    listed.dedup_by_key(|message| message.uid);
+    Ok(listed)
+}
+
+fn read(attributes: &[AttributeValue<'_>]) -> Option<Listed> {
+    let (mut uid, mut size, mut date) = (None, None, 0);
+    let (mut deleted, mut seen) = (false, false);
+    for attribute in attributes {
+        match attribute {
+            AttributeValue::Uid(value) => uid = Some(*value),
+            AttributeValue::Rfc822Size(value) => size = Some(u64::from(*value)),
+            AttributeValue::InternalDate(text) => date = internal_date(text).unwrap_or(0),
+            AttributeValue::Flags(flags) => {
+                deleted = flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
+                seen = flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Seen"));
+            }
+            _ => {}
+        }
+    }
+    Some(Listed { uid: uid?, size: size?, internal_date: date, deleted, seen })
+}
+
+/// `17-Jul-1996 02:44:25 -0700`, the day with a blank before a single digit (RFC 3501 section 9, date-time).
+fn internal_date(text: &str) -> Option<i64> {
+    let format = format_description!(
+        version = 2,
+        "[day padding:space]-[month repr:short case_sensitive:false]-[year] [hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
+    );
+    // Some servers pad with a zero, some not at all.
+    let text = text.trim_start();
+    let text = match text.split_once('-') {
+        Some((day, rest)) => format!("{:>2}-{rest}", day.trim_start_matches('0')),
+        None => return None,
+    };
+    OffsetDateTime::parse(&text, format).ok().map(|date| date.unix_timestamp() * 1_000)
+}
+
+impl Plan {
+    /// Sorts what is listed by what is remembered. `seen_is_told`: `\Seen` tells that the server was told (`after_fetch = "seen"`).
+    pub fn new(listed: &[Listed], remembered: &HashMap<u32, Remembered>, greatest: u64) -> Self {
+        let mut plan = Self::default();
+        for message in listed {
+            match remembered.get(&message.uid) {
+                Some(known) if known.size == message.size && known.internal_date == message.internal_date => plan.finish.push(*message),
+                Some(_) => {
+                    plan.changed += 1;
+                    plan.sort_new(message, greatest);
+                }
+                None => plan.sort_new(message, greatest),
+            }
+        }
+        plan
+    }
+
+    fn sort_new(&mut self, message: &Listed, greatest: u64) {
+        if message.deleted {
+            self.marked_by_others += 1;
+        } else if message.size > greatest {
+            self.oversize.push(*message);
+        } else {
+            self.fetch.push(*message);
+        }
+    }
+}
+
+/// Cuts what is to be fetched into batches of at most `count` messages and about `bytes` bytes; a message above `bytes` is alone.
+pub fn batches(messages: &[Listed], count: usize, bytes: u64) -> Vec<&[Listed]> {
+    let mut cut = Vec::new();
+    let mut rest = messages;
+    while !rest.is_empty() {
+        let mut sum = 0;
+        let fits = rest
+            .iter()
+            .take(count)
+            .take_while(|message| {
+                sum += message.size;
+                sum <= bytes
+            })
+            .count()
+            .max(1);
+        let (batch, after) = rest.split_at(fits.min(rest.len()));
+        cut.push(batch);
+        rest = after;
+    }
+    cut
+}
+
+/// UIDs as a sequence set (RFC 3501 section 9): `1:50,53`.
+pub fn uid_set(uids: impl IntoIterator<Item = u32>) -> String {
+    let mut uids: Vec<u32> = uids.into_iter().collect();
+    uids.sort_unstable();
+    uids.dedup();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for uid in uids {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == uid => *last = uid,
+            _ => ranges.push((uid, uid)),
+        }
+    }
+    let texts: Vec<String> =
+        ranges.into_iter().map(|(first, last)| if first == last { first.to_string() } else { format!("{first}:{last}") }).collect();
+    texts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(uid: u32, size: u64) -> Listed {
+        Listed { uid, size, internal_date: 1_000, deleted: false, seen: false }
+    }
+
+    #[test]
+    fn a_known_uid_is_finished_only_where_size_and_date_are_the_same() {
+        let remembered = [
+            (1, Remembered { size: 10, internal_date: 1_000 }),
+            (2, Remembered { size: 11, internal_date: 1_000 }),
+            (3, Remembered { size: 10, internal_date: 0 }),
+        ];
+        let plan = Plan::new(&[listed(1, 10), listed(2, 10), listed(3, 10), listed(4, 10)], &remembered.into(), 100);
+        assert_eq!(plan.finish, [listed(1, 10)]);
+        assert_eq!(plan.fetch, [listed(2, 10), listed(3, 10), listed(4, 10)]);
+        assert_eq!(plan.changed, 2);
+    }
+
+    #[test]
+    fn mail_that_others_marked_as_deleted_is_theirs_but_our_own_marks_are_finished() {
+        let ours = Listed { deleted: true, ..listed(1, 10) };
+        let theirs = Listed { deleted: true, ..listed(2, 10) };
+        let plan = Plan::new(&[ours, theirs], &[(1, Remembered { size: 10, internal_date: 1_000 })].into(), 100);
+        assert_eq!((plan.finish.as_slice(), plan.fetch.len(), plan.marked_by_others), ([ours].as_slice(), 0, 1));
+    }
+
+    #[test]
+    fn the_greatest_size_is_still_fetched() {
+        let plan = Plan::new(&[listed(1, 100), listed(2, 101)], &HashMap::new(), 100);
+        assert_eq!((plan.fetch, plan.oversize), (vec![listed(1, 100)], vec![listed(2, 101)]));
+    }
+
+    #[test]
+    fn batches_keep_to_count_and_bytes_and_lose_none() {
+        let messages: Vec<_> = [5, 5, 50, 5, 5, 5].into_iter().zip(1..).map(|(size, uid)| listed(uid, size)).collect();
+        let cut: Vec<Vec<u32>> = batches(&messages, 2, 20).iter().map(|batch| batch.iter().map(|message| message.uid).collect()).collect();
+        assert_eq!(cut, [vec![1, 2], vec![3], vec![4, 5], vec![6]]);
+    }
+
+    #[test]
+    fn uid_sets_are_short() {
+        assert_eq!(uid_set([7, 1, 2, 3, 9, 8, 3]), "1:3,7:9");
+        assert_eq!(uid_set([u32::MAX]), u32::MAX.to_string());
+    }
+
+    #[test]
+    fn internal_dates_are_read_however_the_day_is_padded() {
+        for text in ["17-Jul-1996 02:44:25 -0700", "17-JUL-1996 02:44:25 -0700"] {
+            assert_eq!(internal_date(text), Some(837_596_665_000), "{text}");
+        }
+        for text in [" 7-Jul-1996 00:00:00 +0000", "07-Jul-1996 00:00:00 +0000", "7-Jul-1996 00:00:00 +0000"] {
+            assert_eq!(internal_date(text), Some(836_697_600_000), "{text}");
+        }
+        assert_eq!(internal_date("yesterday"), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! The byte stream to a server: TCP, with a time-out on every read and write, and TLS over it where the protocol says so.
+
+use super::tls;
+use crate::config::Tls;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+/// One read from the operating system brings at most so many bytes.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Why there is no stream to a server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No such host, nobody listens, or no answer in time.
+    #[error("No connection to {host}, port {port}: {reason}. Check host, port and the network between.")]
+    Unreachable {
+        /// As configured.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Why.
+        reason: io::Error,
+    },
+    /// TLS could not be agreed on.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+}
+
+/// A stream to a server, in clear or over TLS.
+pub struct Stream(Box<dyn Bytes>);
+
+trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
+
+impl Stream {
+    /// Opens a TCP stream on which every read and write ends after `timeout`.
+    pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Self, ConnectError> {
+        let unreachable = |reason| ConnectError::Unreachable { host: host.to_owned(), port, reason };
+        let stream = tokio::time::timeout(timeout, TcpStream::connect((host, port)))
+            .await
+            .map_err(|_| unreachable(silent(timeout)))?
+            .map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        Ok(Self(Box::new(Timed::new(stream, timeout))))
+    }
+
+    /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
+    pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
+        let (stream, agreed) = tls::agree(self, host, settings).await?;
+        Ok((Self(Box::new(stream)), agreed))
+    }
+
+    /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear would be trusted.
+    #[must_use]
+    pub fn read_ahead(self) -> Self {
+        Self(Box::new(BufReader::with_capacity(READ_AHEAD, self.0)))
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Stream")
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// Ends a read or write that has waited for too long with [`io::ErrorKind::TimedOut`].
+struct Timed<S> {
+    inner: S,
+    timeout: Duration,
+    reading: Patience,
+    writing: Patience,
+}
+
+impl<S> Timed<S> {
+    fn new(inner: S, timeout: Duration) -> Self {
+        Self { inner, timeout, reading: Patience::default(), writing: Patience::default() }
+    }
+}
+
+/// When the present wait ends; nothing while nobody waits.
+#[derive(Default)]
+struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    /// Passes a result on, or looks at the clock while there is none.
+    fn watch<T>(&mut self, result: Poll<io::Result<T>>, timeout: Duration, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.0 = None;
+            return result;
+        }
+        let end = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+        ready!(end.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(Err(silent(timeout)))
+    }
+}
+
+fn silent(timeout: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("the server was silent for {} s", timeout.as_secs_f32()))
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.inner).poll_read(context, buffer);
+        this.reading.watch(result, this.timeout, context)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.inner).poll_write(context, bytes);
+        this.writing.watch(result, this.timeout, context)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let result = Pin::new(&mut this.inner).poll_flush(context);
+        this.writing.watch(result, this.timeout, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn a_silent_server_is_noticed_and_a_slow_one_is_not_cut_off() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                peer.write_all(b"x").await.unwrap();
+            }
+            peer
+        });
+        let mut stream = Stream::connect("127.0.0.1", port, Duration::from_millis(150)).await.unwrap();
+        let mut four = [0; 4];
+        stream.read_exact(&mut four).await.unwrap();
+        let held = server.await.unwrap();
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().contains("silent"), "{error}");
+        drop(held);
+    }
+}

@@ -1,0 +1,168 @@
+//! TLS towards a server: the system's certificate authorities and the account's own, a client certificate, or no check at all.
+
+use super::stream::Stream;
+use crate::config::Tls;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use std::io;
+use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Why TLS could not be agreed on.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A configured file cannot be used.
+    #[error("The account's {key} names {path}, which cannot be used: {reason}")]
+    File {
+        /// `tls.ca`, `tls.client_certificate`, `tls.client_key`.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The host is neither a name nor an address.
+    #[error("{0} is no host name that a certificate could be checked against.")]
+    Host(String),
+    /// The server's certificate is not accepted.
+    #[error("The certificate of {host} is refused: {reason}. Name its authority as tls.ca, or correct the host's name.")]
+    Certificate {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// The handshake failed.
+    #[error("{host} and this host could not agree on TLS: {reason}")]
+    Handshake {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: io::Error,
+    },
+}
+
+/// Agrees on TLS with `host` over `stream`; the sentence tells with which version and cipher suite.
+pub async fn agree(stream: Stream, host: &str, settings: &Tls) -> Result<(TlsStream<Stream>, String), TlsError> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
+    let settings = settings.clone();
+    // Reads files.
+    let config = tokio::task::spawn_blocking(move || client_config(&settings)).await.map_err(|error| TlsError::File {
+        key: "tls.ca",
+        path: String::new(),
+        reason: error.to_string(),
+    })??;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|reason| explain(host, reason))?;
+    let (_, connection) = stream.get_ref();
+    let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+    let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    let agreed = format!("{} {suite}", version.replace('_', "."));
+    Ok((stream, agreed))
+}
+
+fn explain(host: &str, reason: io::Error) -> TlsError {
+    let certificate = reason.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).and_then(|error| match error {
+        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
+        _ => None,
+    });
+    match certificate {
+        Some(reason) => TlsError::Certificate { host: host.to_owned(), reason },
+        None => TlsError::Handshake { host: host.to_owned(), reason },
+    }
+}
+
+fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::File { key: "tls", path: String::new(), reason: error.to_string() })?;
+    let builder = if settings.verify {
+        builder.with_root_certificates(authorities(&settings.ca)?)
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+    };
+    if settings.client_certificate.is_empty() {
+        return Ok(builder.with_no_client_auth());
+    }
+    let chain = certificates("tls.client_certificate", &settings.client_certificate)?;
+    // A key in the same file as its certificate need not be named twice.
+    let key_path = if settings.client_key.is_empty() { &settings.client_certificate } else { &settings.client_key };
+    let failed =
+        |reason: &dyn std::fmt::Display| TlsError::File { key: "tls.client_key", path: key_path.clone(), reason: reason.to_string() };
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| failed(&error))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))
+}
+
+/// The system's authorities, read once, and those of `own`.
+fn authorities(own: &str) -> Result<RootCertStore, TlsError> {
+    static SYSTEM: OnceLock<RootCertStore> = OnceLock::new();
+    let mut store = SYSTEM
+        .get_or_init(|| {
+            let mut store = RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            for error in &found.errors {
+                tracing::warn!(%error, "some of the system's certificate authorities cannot be read");
+            }
+            store.add_parsable_certificates(found.certs);
+            store
+        })
+        .clone();
+    if !own.is_empty() {
+        for certificate in certificates("tls.ca", own)? {
+            store.add(certificate).map_err(|error| TlsError::File { key: "tls.ca", path: own.to_owned(), reason: error.to_string() })?;
+        }
+    }
+    Ok(store)
+}
+
+fn certificates(key: &'static str, path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |reason: String| TlsError::File { key, path: path.to_owned(), reason };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| failed(error.to_string()))?;
+    if found.is_empty() {
+        return Err(failed("it holds no certificate in PEM form".to_owned()));
+    }
+    Ok(found)
+}
+
+/// Takes any certificate: for `verify = false` alone. Signatures of the handshake are still checked.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
