@@ -4,11 +4,13 @@
 //! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`]) to [`ticket`], which decides, and files everything in
 //! one transaction of [`store`]. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
+pub mod api;
 pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod mail;
+pub mod metrics;
 pub mod runtime;
 pub mod secret;
 pub mod spool;

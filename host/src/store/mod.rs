@@ -4,6 +4,7 @@
 //! the server reports a serialization failure; on SQLite one writer groups the writes that wait into one transaction, a savepoint each,
 //! so that a `synchronous=FULL` commit is shared. When `write` returns, its work is durable.
 
+pub mod access;
 pub mod configuration;
 mod connect;
 mod writer;

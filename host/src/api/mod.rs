@@ -1,0 +1,93 @@
+//! The REST API `/api/v1`, and what operations look at.
+//!
+//! One file per noun has its routes, its JSON shapes and their OpenAPI descriptions. What is common stands beside them: `auth` (tokens),
+//! `role` (who may do what), `problem` (every error), `body` and `page`. Handlers hold no rules of their own: they call what the command
+//! line calls, so that both give the same results and the same errors.
+
+mod auth;
+mod body;
+mod health;
+mod openapi;
+mod page;
+mod problem;
+mod role;
+mod timestamp;
+pub mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::{TokenError, create_token};
+pub use role::{Role, UnknownRole};
+
+use crate::metrics::Metrics;
+use crate::store::Store;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Where the API begins; the next major version will stand beside it.
+pub const BASE: &str = "/api/v1";
+
+/// A request that takes longer, its body included, is given up.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the API works with. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// The database.
+    pub store: Store,
+    /// The process's counters.
+    pub metrics: Arc<Metrics>,
+    /// Whether only this machine reaches the listener; [`serve`] sees to it.
+    pub loopback: bool,
+}
+
+/// Serves the API until `shutdown` is done, then finishes the requests under way.
+pub async fn serve(listener: TcpListener, mut state: ApiState, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    state.loopback = listener.local_addr()?.ip().is_loopback();
+    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await
+}
+
+/// All routes.
+pub fn router(state: ApiState) -> Router {
+    let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
+    let document = axum::Json(openapi::complete(document));
+    Router::new()
+        .merge(nouns.route_layer(from_fn_with_state(state.clone(), auth::authorize)))
+        .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
+        .merge(health::routes())
+        .layer(DefaultBodyLimit::max(body::MAX_JSON))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(from_fn(problem::problems_only))
+        .layer(from_fn(harden))
+        .with_state(state)
+}
+
+fn nouns() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().merge(tokens::routes())
+}
+
+/// Headers that keep a browser from doing anything with an answer but showing it to the script that asked.
+async fn harden(request: axum::extract::Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}

@@ -1,0 +1,109 @@
+//! Who may do what: the one table of route × role, which the server enforces, the tests walk and `docs/api-roles.md` prints.
+//!
+//! A route that is not in the table is not served, whatever handler it may have.
+
+use axum::http::Method;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads everything but tokens.
+    Reader,
+    /// Reads, works on tickets and customer users, submits mail.
+    Agent,
+    /// Reads, writes filters and uploads components, makes dry runs.
+    Author,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// All roles, in the order of the table's columns.
+    pub const ALL: [Self; 4] = [Self::Reader, Self::Agent, Self::Author, Self::Admin];
+
+    /// The role's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Agent => "agent",
+            Self::Author => "author",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A name that is no role's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("There is no role \"{0}\"; the roles are admin, author, agent and reader.")]
+pub struct UnknownRole(String);
+
+impl std::str::FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| UnknownRole(name.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// `GET` stands for `HEAD` as well.
+    pub method: Method,
+    /// The route as the router and OpenAPI write it, below `/api/v1`.
+    pub path: &'static str,
+    /// The roles that may.
+    pub roles: &'static [Role],
+}
+
+const ANY: &[Role] = &Role::ALL;
+const AGENTS: &[Role] = &[Role::Agent, Role::Admin];
+const AUTHORS: &[Role] = &[Role::Author, Role::Admin];
+const ADMINS: &[Role] = &[Role::Admin];
+
+const fn rule(method: Method, path: &'static str, roles: &'static [Role]) -> Rule {
+    Rule { method, path, roles }
+}
+
+/// The table.
+pub const RULES: &[Rule] = &[
+    rule(Method::GET, "/tokens", ADMINS),
+    rule(Method::POST, "/tokens", ADMINS),
+    rule(Method::DELETE, "/tokens/{id}", ADMINS),
+    rule(Method::GET, "/whoami", ANY),
+];
+
+/// The rule of a route.
+pub fn find(method: &Method, path: &str) -> Option<&'static Rule> {
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    RULES.iter().find(|rule| rule.method == *method && rule.path == path)
+}
+
+/// The methods that a route has, for the Allow header.
+pub fn methods(path: &str) -> Vec<&'static str> {
+    RULES.iter().filter(|rule| rule.path == path).map(|rule| rule.method.as_str()).collect()
+}
+
+/// The table as Markdown, for `docs/api-roles.md`.
+#[cfg(test)]
+pub fn as_markdown() -> String {
+    let mut page = String::from(
+        "# Who may do what over REST\n\nThe server enforces this very table (`host/src/api/role.rs`); a test compares the page with it.\n\n| route | ",
+    );
+    page.push_str(&Role::ALL.map(Role::name).join(" | "));
+    page.push_str(" |\n| --- | --- | --- | --- | --- |\n");
+    for rule in RULES {
+        let cells = Role::ALL.map(|role| if rule.roles.contains(&role) { "yes" } else { "–" }).join(" | ");
+        page.push_str(&format!("| `{} /api/v1{}` | {cells} |\n", rule.method, rule.path));
+    }
+    page
+}

@@ -1,0 +1,168 @@
+//! Tokens, roles, and what everybody gets to see.
+
+use super::harness::{Api, request};
+use crate::api::BASE;
+use crate::api::role::{RULES, Role, as_markdown};
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// A path of a route: parameters that are ids or names get one that does not exist.
+fn concrete(path: &str) -> String {
+    path.replace("{id}", "999999").replace("{name}", "no-such-thing").replace("{number}", "1").replace("{digest}", "none")
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table_is_enforced() {
+    let api = Api::start().await;
+    for rule in RULES {
+        let path = format!("{BASE}{}", concrete(rule.path));
+        let without = api.raw(request(rule.method.clone(), &path, &[], Vec::new())).await;
+        without.problem(401);
+        assert!(without.header(header::WWW_AUTHENTICATE).starts_with("Bearer"), "{} {path}", rule.method);
+        for role in Role::ALL {
+            let authorization = format!("Bearer {}", api.token(role));
+            let answer = api.raw(request(rule.method.clone(), &path, &[("authorization", &authorization)], Vec::new())).await;
+            let refused = answer.status == StatusCode::FORBIDDEN;
+            assert_eq!(refused, !rule.roles.contains(&role), "{} {path} as {role}: {}", rule.method, answer.status);
+            assert_ne!(answer.status, StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_table_and_the_openapi_document_have_the_same_routes() {
+    let api = Api::start().await;
+    let mut documented = BTreeSet::new();
+    for (path, item) in api.document()["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            documented.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let table: BTreeSet<String> = RULES.iter().map(|rule| format!("{} {BASE}{}", rule.method, rule.path)).collect();
+    assert_eq!(documented, table);
+    assert_eq!(table.len(), RULES.len(), "a route stands in the table twice");
+}
+
+#[test]
+fn the_page_of_roles_is_the_table() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api-roles.md");
+    if std::env::var_os("POSTIGO_BLESS").is_some() {
+        std::fs::write(&page, as_markdown()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(page).unwrap(), as_markdown(), "write it anew with POSTIGO_BLESS=1");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_ends_when_it_is_deleted() {
+    let api = Api::start().await;
+    let created = api.post(Role::Admin, "/tokens", &json!({ "name": "monitoring", "role": "reader" })).await.expect(201);
+    let token = created["token"].as_str().unwrap().to_owned();
+    let authorization = format!("Bearer {token}");
+    let whoami = || request(Method::GET, "/api/v1/whoami", &[("authorization", &authorization)], Vec::new());
+    assert_eq!(api.raw(whoami()).await.expect(200), json!({ "id": created["id"], "name": "monitoring", "role": "reader" }));
+
+    let listed = api.get(Role::Admin, "/tokens").await;
+    assert!(!String::from_utf8_lossy(&listed.body).contains(&token));
+    let row = listed.json()["items"].as_array().unwrap().iter().find(|row| row["name"] == "monitoring").cloned().unwrap();
+    assert!(row["last_used_at"].is_string(), "its use was noted: {row}");
+
+    api.delete(Role::Admin, &format!("/tokens/{}", created["id"])).await.expect(204);
+    api.raw(whoami()).await.problem(401);
+    api.delete(Role::Admin, &format!("/tokens/{}", created["id"])).await.problem(404);
+}
+
+#[tokio::test]
+async fn no_trace_of_a_token_lies_in_the_database() {
+    let api = Api::start().await;
+    let token = api.token(Role::Admin);
+    let rows = crate::store::access::list_tokens(&api.state.store, 0, 100).await.unwrap();
+    assert!(!rows.is_empty());
+    let by_itself = crate::store::access::find_token(&api.state.store, token).await.unwrap();
+    assert_eq!(by_itself, None, "the token is not its own key");
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let api = Api::start().await;
+    let first = api.get(Role::Admin, "/tokens?limit=3").await.expect(200);
+    assert_eq!(first["items"].as_array().unwrap().len(), 3);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = api.get(Role::Admin, &format!("/tokens?limit=3&cursor={cursor}")).await.expect(200);
+    assert_eq!(second["items"].as_array().unwrap().len(), 1);
+    assert!(second["next_cursor"].is_null());
+    assert_eq!(api.get(Role::Admin, "/tokens?limit=0").await.problem(400)["errors"][0]["parameter"], "limit");
+    assert_eq!(api.get(Role::Admin, "/tokens?cursor=nonsense").await.problem(400)["errors"][0]["parameter"], "cursor");
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem() {
+    let api = Api::start().await;
+    let admin = format!("Bearer {}", api.token(Role::Admin));
+    let with = [("authorization", admin.as_str()), ("content-type", "application/json")];
+    api.raw(request(Method::GET, "/nowhere", &[], Vec::new())).await.problem(404);
+    api.raw(request(Method::GET, "/api/v1/nowhere", &with, Vec::new())).await.problem(404);
+    let wrong_method = api.raw(request(Method::PUT, "/api/v1/tokens", &with, Vec::new())).await;
+    wrong_method.problem(405);
+    assert_eq!(wrong_method.header(header::ALLOW), "GET, POST");
+    api.raw(request(Method::POST, "/healthz", &[], Vec::new())).await.problem(405);
+    api.raw(request(Method::GET, "/api/v1/tokens?limit=many", &with, Vec::new())).await.problem(400);
+    api.raw(request(Method::DELETE, "/api/v1/tokens/many", &with, Vec::new())).await.problem(400);
+    let authorization = [("authorization", "Bearer postigo_unknown")];
+    api.raw(request(Method::GET, "/api/v1/tokens", &authorization, Vec::new())).await.problem(401);
+}
+
+#[tokio::test]
+async fn hostile_json_is_refused_with_its_place() {
+    let api = Api::start().await;
+    let post = |body: Vec<u8>| api.send(Role::Admin, Method::POST, "/tokens", "application/json", body);
+    let broken = post(b"{\"name\": \"x\",\n \"role\": }".to_vec()).await.problem(400);
+    assert!(broken["detail"].as_str().unwrap().contains("line 2, column 10"), "{broken}");
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    post(nested.into_bytes()).await.problem(400);
+    post(b"{\"name\": \"\xff\", \"role\": \"reader\"}".to_vec()).await.problem(400);
+    post(Vec::new()).await.problem(400);
+    post(vec![b' '; 2 << 20]).await.problem(413);
+
+    let wrong = |body| {
+        let api = &api;
+        async move { api.post(Role::Admin, "/tokens", &body).await.problem(422)["errors"][0].clone() }
+    };
+    assert_eq!(wrong(json!({ "name": "x", "role": "root" })).await["pointer"], "/role");
+    assert_eq!(wrong(json!({ "name": 7, "role": "reader" })).await["pointer"], "/name");
+    assert_eq!(wrong(json!({ "name": "", "role": "reader" })).await["pointer"], "/name");
+    assert!(wrong(json!({ "name": "x", "role": "reader", "expires": 1 })).await["detail"].as_str().unwrap().contains("expires"));
+    assert!(wrong(json!({ "name": "x" })).await["detail"].as_str().unwrap().contains("role"));
+    assert_eq!(wrong(json!([])).await["pointer"], "");
+
+    let form = api.send(Role::Admin, Method::POST, "/tokens", "application/x-www-form-urlencoded", "name=x&role=reader").await;
+    form.problem(415);
+    assert_eq!(api.get(Role::Admin, "/tokens").await.json()["items"].as_array().unwrap().len(), 4, "nothing was made");
+}
+
+#[tokio::test]
+async fn answers_tell_browsers_to_keep_out() {
+    let api = Api::start().await;
+    for path in ["/healthz", "/api/v1/tokens", "/api/v1/openapi.json", "/nowhere"] {
+        let answer = api.raw(request(Method::GET, path, &[], Vec::new())).await;
+        assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
+        assert!(answer.header(header::CONTENT_SECURITY_POLICY).contains("default-src 'none'"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn figures_need_a_token_where_others_reach_the_listener() {
+    let api = Api::start().await;
+    let get = |path: &str| request(Method::GET, path, &[], Vec::new());
+    assert_eq!(api.raw(get("/healthz")).await.status, StatusCode::OK);
+    assert_eq!(api.raw(get("/readyz")).await.expect(200)["ready"], json!(true));
+    assert_eq!(api.raw(get("/metrics")).await.status, StatusCode::OK);
+
+    let open = crate::api::ApiState { loopback: false, ..api.state.clone() };
+    let send = |request| tower::ServiceExt::oneshot(crate::api::router(open.clone()), request);
+    assert_eq!(send(get("/metrics")).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(send(get("/healthz")).await.unwrap().status(), StatusCode::OK);
+    let authorization = format!("Bearer {}", api.token(Role::Reader));
+    let with = request(Method::GET, "/metrics", &[("authorization", &authorization)], Vec::new());
+    assert_eq!(send(with).await.unwrap().status(), StatusCode::OK);
+}

@@ -1,0 +1,240 @@
+//! What Postigo counts, for Prometheus: how filters do, what became of messages, what accounts fetched, what waits in the spool.
+//!
+//! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
+//! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
+
+use crate::runtime::FailureKind;
+use crate::worker::{Outcome, Status};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// From 4 µs, a fresh call of an empty filter, to four seconds, well above any limit that an admin would set for one call.
+const LATENCY_BUCKETS: [f64; 11] = [4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3, 64e-3, 0.25, 1.0, 4.0];
+
+/// The media type that [`Metrics::encode`] writes.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FilterLabel {
+    filter: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    filter: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    filter: String,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchLabels {
+    account: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AccountLabel {
+    account: String,
+}
+
+/// Bytes, seconds and messages do not come in fractions below zero: a gauge of whole numbers.
+type WholeGauge = Gauge<u64, AtomicU64>;
+
+/// The counters of one process. Shared by reference; recording never blocks for long and never fails.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    filter_seconds: Family<FilterLabel, Histogram, fn() -> Histogram>,
+    filter_outcomes: Family<OutcomeLabels, Counter>,
+    filter_failures: Family<FailureLabels, Counter>,
+    filter_memory: Family<FilterLabel, WholeGauge>,
+    messages: Family<StatusLabel, Counter>,
+    fetches: Family<FetchLabels, Counter>,
+    fetched_messages: Family<AccountLabel, Counter>,
+    spool: Family<StatusLabel, WholeGauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// An empty set, all names under `postigo_`.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("postigo"),
+            filter_seconds: Family::new_with_constructor(|| Histogram::new(LATENCY_BUCKETS)),
+            filter_outcomes: Family::default(),
+            filter_failures: Family::default(),
+            filter_memory: Family::default(),
+            messages: Family::default(),
+            fetches: Family::default(),
+            fetched_messages: Family::default(),
+            spool: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit("filter_duration", "Wall time of a filter for one message", Unit::Seconds, self.filter_seconds.clone());
+        registry.register("filter_outcomes", "What came of a filter, by outcome", self.filter_outcomes.clone());
+        registry.register("filter_failures", "Failed calls of a filter, by kind", self.filter_failures.clone());
+        registry.register_with_unit(
+            "filter_memory",
+            "Memory of the filter's group after its last call",
+            Unit::Bytes,
+            self.filter_memory.clone(),
+        );
+        registry.register("messages", "Messages worked on, by what became of them", self.messages.clone());
+        registry.register("fetches", "Fetch runs of an account, by outcome", self.fetches.clone());
+        registry.register("fetched_messages", "Messages that an account's fetches made durable", self.fetched_messages.clone());
+        registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
+    }
+
+    /// A filter was looked at for one message. Only filters that ran (matched, not matched, failed) have a time worth keeping.
+    pub fn filter_ran(&self, filter: &str, outcome: Outcome, took: Duration) {
+        let ran = !matches!(outcome, Outcome::Suspended | Outcome::NotRun);
+        if ran {
+            self.filter_seconds.get_or_create(&FilterLabel { filter: label(filter) }).observe(took.as_secs_f64());
+        }
+        self.filter_outcomes.get_or_create(&OutcomeLabels { filter: label(filter), outcome: outcome_name(outcome) }).inc();
+    }
+
+    /// A call of a filter failed.
+    pub fn filter_failed(&self, filter: &str, kind: FailureKind) {
+        self.filter_failures.get_or_create(&FailureLabels { filter: label(filter), kind: failure_name(kind) }).inc();
+    }
+
+    /// The memory, in bytes, that the filter's group holds.
+    pub fn filter_memory(&self, filter: &str, bytes: u64) {
+        self.filter_memory.get_or_create(&FilterLabel { filter: label(filter) }).set(bytes);
+    }
+
+    /// Forgets a filter that was deleted or renamed.
+    pub fn forget_filter(&self, filter: &str) {
+        let label = FilterLabel { filter: label(filter) };
+        self.filter_seconds.remove(&label);
+        self.filter_memory.remove(&label);
+    }
+
+    /// A message was worked on to its end.
+    pub fn message_done(&self, status: Status) {
+        self.messages.get_or_create(&StatusLabel { status: status_name(status).to_owned() }).inc();
+    }
+
+    /// A fetch run of an account ended: with so many messages made durable, or with an error.
+    pub fn fetched(&self, account: &str, messages: u64, failed: bool) {
+        let outcome = if failed { "failed" } else { "successful" };
+        self.fetches.get_or_create(&FetchLabels { account: label(account), outcome }).inc();
+        self.fetched_messages.get_or_create(&AccountLabel { account: label(account) }).inc_by(messages);
+    }
+
+    /// How many messages of a status are in the spool now.
+    pub fn spool_depth(&self, status: &str, messages: u64) {
+        self.spool.get_or_create(&StatusLabel { status: label(status) }).set(messages);
+    }
+
+    /// The text that Prometheus reads, of the media type [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// Escapes a label's value (OpenMetrics section 4.1.6.1), which the encoder leaves to its caller.
+fn label(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Matched => "matched",
+        Outcome::NotMatched => "not-matched",
+        Outcome::Failed => "failed",
+        Outcome::Suspended => "suspended",
+        Outcome::NotRun => "not-run",
+    }
+}
+
+fn failure_name(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Timeout => "timeout",
+        FailureKind::Memory => "memory",
+        FailureKind::Trap => "trap",
+        FailureKind::Output => "output",
+        FailureKind::Denied => "denied",
+        FailureKind::HostCalls => "host-calls",
+    }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Filed => "filed",
+        Status::Ignored => "ignored",
+        Status::Rejected => "rejected",
+        Status::Held => "held",
+        Status::Duplicate => "duplicate",
+        Status::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_appears_under_its_name_and_labels() {
+        let metrics = Metrics::new();
+        metrics.filter_ran("10 Invoices", Outcome::Matched, Duration::from_micros(14));
+        metrics.filter_ran("20 Never", Outcome::NotRun, Duration::ZERO);
+        metrics.filter_failed("10 Invoices", FailureKind::HostCalls);
+        metrics.filter_memory("10 Invoices", 65_536);
+        metrics.message_done(Status::Filed);
+        metrics.fetched("main", 3, false);
+        metrics.spool_depth("held", 2);
+        let text = metrics.encode();
+        for line in [
+            "postigo_filter_duration_seconds_count{filter=\"10 Invoices\"} 1",
+            "postigo_filter_outcomes_total{filter=\"10 Invoices\",outcome=\"matched\"} 1",
+            "postigo_filter_outcomes_total{filter=\"20 Never\",outcome=\"not-run\"} 1",
+            "postigo_filter_failures_total{filter=\"10 Invoices\",kind=\"host-calls\"} 1",
+            "postigo_filter_memory_bytes{filter=\"10 Invoices\"} 65536",
+            "postigo_messages_total{status=\"filed\"} 1",
+            "postigo_fetches_total{account=\"main\",outcome=\"successful\"} 1",
+            "postigo_fetched_messages_total{account=\"main\"} 3",
+            "postigo_spool_messages{status=\"held\"} 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
+        }
+        assert!(!text.contains("postigo_filter_duration_seconds_count{filter=\"20 Never\"}"), "a filter that did not run has no time");
+    }
+
+    #[test]
+    fn a_quote_in_a_name_cannot_add_a_label() {
+        let metrics = Metrics::new();
+        metrics.filter_failed("a\",x=\"y\n", FailureKind::Trap);
+        assert!(metrics.encode().contains("{filter=\"a\\\",x=\\\"y\\n\",kind=\"trap\"} 1"));
+    }
+}
