@@ -1,0 +1,181 @@
+//! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the architecture page).
+
+use super::html;
+use super::structure::{Disposition, Part, Place};
+use super::transfer::TransferEncoding;
+use super::{charset, fields};
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+/// What stands for a body where a mail has no text.
+pub const NO_TEXT: &str = "- no text message => see attachment -";
+
+/// An attachment as the peer counts them: a part with a Content-Disposition that the mail's HTML does not show inline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The decoded file name; empty where there is none.
+    pub name: String,
+    /// The media type in lower case, without parameters.
+    pub media_type: String,
+    /// Size in bytes after transfer decoding.
+    pub size: u64,
+}
+
+/// The parts of a message, and what they are for.
+#[derive(Debug)]
+pub struct Content {
+    parts: Vec<Part>,
+    /// Indices of the parts that form the body.
+    body: Vec<usize>,
+    /// Index of the HTML body.
+    html: Option<usize>,
+    /// Indices of the attachments.
+    attached: Vec<usize>,
+    text: OnceLock<String>,
+    html_text: OnceLock<String>,
+    attachments: OnceLock<Vec<Attachment>>,
+    decoded: Vec<OnceLock<Vec<u8>>>,
+}
+
+impl Content {
+    /// Sorts the parts of a message.
+    pub fn new(raw: &[u8], parts: Vec<Part>) -> Self {
+        let body = body_parts(&parts);
+        let html = parts.iter().position(|part| part.media_type == "text/html" && !is_file(part));
+        let shown = shown_inline(raw, &parts);
+        let attached: Vec<usize> = parts
+            .iter()
+            .enumerate()
+            .filter(|(index, part)| body.binary_search(index).is_err() && is_file(part) && !shown.contains(part.content_id.as_str()))
+            .map(|(index, _)| index)
+            .collect();
+        let decoded = attached.iter().map(|_| OnceLock::new()).collect();
+        Self { body, html, attached, decoded, parts, text: OnceLock::new(), html_text: OnceLock::new(), attachments: OnceLock::new() }
+    }
+
+    /// The leaf parts.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// How many attachments there are.
+    pub fn attachment_count(&self) -> usize {
+        self.attached.len()
+    }
+
+    /// The charset of the body's first part.
+    pub fn charset(&self) -> Option<&str> {
+        self.body.first().and_then(|index| self.parts.get(*index))?.charset.as_deref()
+    }
+
+    /// The body as text with LF line ends.
+    pub fn text(&self, raw: &[u8]) -> &str {
+        self.text.get_or_init(|| {
+            let mut body = String::new();
+            for part in self.body.iter().filter_map(|index| self.parts.get(*index)) {
+                if !body.is_empty() && !body.ends_with('\n') {
+                    body.push('\n');
+                }
+                let text = decode_text(raw, part);
+                body.push_str(&if part.media_type == "text/html" { html::to_text(&text) } else { with_line_feeds(text) });
+            }
+            if self.body.is_empty() && !self.parts.is_empty() { NO_TEXT.to_owned() } else { body }
+        })
+    }
+
+    /// The HTML body, decoded.
+    pub fn html(&self, raw: &[u8]) -> Option<&str> {
+        let part = self.parts.get(self.html?)?;
+        Some(self.html_text.get_or_init(|| decode_text(raw, part)))
+    }
+
+    /// The attachments in their order.
+    pub fn attachments(&self, raw: &[u8]) -> &[Attachment] {
+        let describe = |part: &Part| Attachment {
+            name: part.file_name.clone(),
+            media_type: part.media_type.clone(),
+            size: part.encoding.decoded_size(raw.get(part.range.clone()).unwrap_or_default()) as u64,
+        };
+        self.attachments.get_or_init(|| self.attached.iter().filter_map(|index| self.parts.get(*index)).map(describe).collect())
+    }
+
+    /// The decoded bytes of an attachment.
+    pub fn attachment_bytes<'a>(&'a self, raw: &'a [u8], index: usize) -> Option<&'a [u8]> {
+        let part = self.parts.get(*self.attached.get(index)?)?;
+        let encoded = raw.get(part.range.clone())?;
+        if part.encoding == TransferEncoding::Identity {
+            return Some(encoded);
+        }
+        Some(self.decoded.get(index)?.get_or_init(|| part.encoding.decode(encoded).into_owned()))
+    }
+}
+
+/// The decoded text of a part.
+pub fn decode_text(raw: &[u8], part: &Part) -> String {
+    let bytes = part.encoding.decode(raw.get(part.range.clone()).unwrap_or_default());
+    charset::decode(&bytes, part.charset.as_deref())
+}
+
+/// CRLF and CR become LF, NUL a blank.
+fn with_line_feeds(text: String) -> String {
+    if text.contains(['\r', '\0']) { text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', " ") } else { text }
+}
+
+fn is_text(part: &Part) -> bool {
+    part.media_type.starts_with("text/")
+}
+
+/// Whether a part is meant to be a file of its own.
+fn is_file(part: &Part) -> bool {
+    match part.disposition {
+        Some(Disposition::Attachment) => true,
+        Some(Disposition::Inline) => !part.file_name.is_empty(),
+        None => false,
+    }
+}
+
+/// The first text that is no file; in multipart/mixed every further plain or HTML text without file name follows it.
+fn body_parts(parts: &[Part]) -> Vec<usize> {
+    if let [part] = parts
+        && part.place == Place::Alone
+    {
+        return if is_text(part) { vec![0] } else { Vec::new() };
+    }
+    let Some(first) = parts.iter().position(|part| is_text(part) && !is_file(part)) else { return Vec::new() };
+    let same_branch = |part: &Part| part.alternative.is_none() || part.alternative == parts.get(first).and_then(|first| first.alternative);
+    let follows = |part: &Part| {
+        let plain_or_html = matches!(part.media_type.as_str(), "text/plain" | "text/html");
+        let shown = part.disposition != Some(Disposition::Attachment) && part.file_name.is_empty();
+        part.place == Place::Mixed && plain_or_html && shown && same_branch(part)
+    };
+    let further = parts.iter().enumerate().skip(first + 1).filter(|(_, part)| follows(part)).map(|(index, _)| index);
+    std::iter::once(first).chain(further).collect()
+}
+
+/// The Content-IDs that the mail's HTML shows.
+fn shown_inline(raw: &[u8], parts: &[Part]) -> HashSet<String> {
+    let mut shown = HashSet::new();
+    if !parts.iter().any(|part| part.disposition.is_some() && !part.content_id.is_empty()) {
+        return shown;
+    }
+    for part in parts.iter().filter(|part| part.media_type == "text/html" && !is_file(part)) {
+        let html = decode_text(raw, part);
+        let lower = html.to_ascii_lowercase();
+        for (position, _) in lower.match_indices("cid:") {
+            let id = html.get(position + 4..).unwrap_or_default();
+            let ends = |end: &char| matches!(end, '"' | '\'' | '>' | '<' | ')') || end.is_whitespace();
+            let id: String = id.chars().take(1_000).take_while(|character| !ends(character)).collect();
+            shown.insert(id.replace("%40", "@").replace("&amp;", "&"));
+        }
+    }
+    shown
+}
+
+/// The Message-ID in the header of an attached message.
+pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
+    let message = part.encoding.decode(raw.get(part.range.clone())?);
+    let (header, _) = fields::split(&message, 0);
+    let field = header.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
+    let value = charset::decode(&fields::unfold(message.get(field.value.clone())?), None);
+    super::message::message_ids(&value).next().map(str::to_owned)
+}

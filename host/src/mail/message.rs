@@ -1,0 +1,172 @@
+//! A message as it was received: its bytes, and what can be read from them. Read lazily, kept once read, never changed.
+
+use super::address::{self, Address};
+use super::content::{Attachment, Content};
+use super::structure::Part;
+use super::{bounce, encoded_word, fields, structure};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// A parsed message. Parsing never fails: the worst bytes give a message without headers and with a body.
+#[derive(Debug, Default)]
+pub struct Message {
+    raw: Arc<[u8]>,
+    /// In the order of their first appearance.
+    headers: Vec<Header>,
+    by_lower_case: HashMap<Box<str>, usize>,
+    fields: Vec<fields::Field>,
+    body: usize,
+    content: OnceLock<Content>,
+}
+
+/// All fields of one name.
+#[derive(Debug)]
+struct Header {
+    name: String,
+    occurrences: Vec<Range<usize>>,
+    value: OnceLock<String>,
+}
+
+impl Message {
+    /// Parses the received bytes; total.
+    pub fn parse(raw: Arc<[u8]>) -> Self {
+        let (fields, body) = fields::split(&raw, 0);
+        let mut headers: Vec<Header> = Vec::with_capacity(fields.len());
+        let mut by_lower_case = HashMap::with_capacity(fields.len());
+        for field in &fields {
+            let name = String::from_utf8_lossy(raw.get(field.name.clone()).unwrap_or_default()).into_owned();
+            let index = *by_lower_case.entry(name.to_ascii_lowercase().into_boxed_str()).or_insert(headers.len());
+            match headers.get_mut(index) {
+                Some(header) => header.occurrences.push(field.value.clone()),
+                None => headers.push(Header { name, occurrences: vec![field.value.clone()], value: OnceLock::new() }),
+            }
+        }
+        Self { raw, headers, by_lower_case, fields, body, content: OnceLock::new() }
+    }
+
+    /// The received bytes, unchanged.
+    pub fn raw(&self) -> &Arc<[u8]> {
+        &self.raw
+    }
+
+    /// The names of all headers, each once, as first written, in the order of their first appearance.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|header| header.name.as_str())
+    }
+
+    /// The value of a header (name in any case): unfolded, decoded, all occurrences joined by a space. It holds no CR, LF or NUL.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.find(name)?;
+        Some(header.value.get_or_init(|| {
+            let mut values = header.occurrences.iter().map(|occurrence| self.decode(occurrence));
+            let first = values.next().unwrap_or_default();
+            values.fold(first, |joined, value| joined + " " + &value)
+        }))
+    }
+
+    /// Every occurrence of a header, in their order.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        self.find(name).into_iter().flat_map(|header| &header.occurrences).map(|occurrence| self.decode(occurrence)).collect()
+    }
+
+    /// The addresses of a header, of all its occurrences, from left to right.
+    pub fn addresses(&self, name: &str) -> Vec<Address> {
+        let Some(header) = self.find(name) else { return Vec::new() };
+        header
+            .occurrences
+            .iter()
+            .flat_map(|occurrence| {
+                let value = self.unfold(occurrence);
+                let fallback = self.fallback_charset(&value);
+                address::parse(&value, fallback)
+            })
+            .collect()
+    }
+
+    /// The body as text with LF line ends: the plain text, or the text of the HTML where there is only that.
+    pub fn text(&self) -> &str {
+        self.content().text(&self.raw)
+    }
+
+    /// The HTML body, decoded; none where the mail has no HTML.
+    pub fn html(&self) -> Option<&str> {
+        self.content().html(&self.raw)
+    }
+
+    /// The attachments in their order.
+    pub fn attachments(&self) -> &[Attachment] {
+        self.content().attachments(&self.raw)
+    }
+
+    /// How many attachments there are; cheaper than [`Self::attachments`], which measures them.
+    pub fn attachment_count(&self) -> usize {
+        self.content().attachment_count()
+    }
+
+    /// The decoded bytes of an attachment.
+    pub fn attachment_bytes(&self, index: usize) -> Option<&[u8]> {
+        self.content().attachment_bytes(&self.raw, index)
+    }
+
+    /// The Message-ID with its angle brackets; none where there is none.
+    pub fn message_id(&self) -> Option<Cow<'_, str>> {
+        let value = self.header("Message-ID")?;
+        match message_ids(value).next() {
+            Some(id) => Some(Cow::Borrowed(id)),
+            None => value.split_whitespace().next().map(|id| Cow::Owned(format!("<{}>", id.trim_matches(['<', '>'])))),
+        }
+    }
+
+    /// The delivery report that this message is, if it names the mail that it is about.
+    pub(super) fn bounce(&self) -> Option<bounce::Bounce> {
+        bounce::detect(self)
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        self.content().parts()
+    }
+
+    fn content(&self) -> &Content {
+        self.content.get_or_init(|| Content::new(&self.raw, structure::leaves(&self.raw, &self.fields, self.body)))
+    }
+
+    fn find(&self, name: &str) -> Option<&Header> {
+        let lower =
+            if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+        self.headers.get(*self.by_lower_case.get(lower.as_ref())?)
+    }
+
+    fn unfold(&self, occurrence: &Range<usize>) -> Vec<u8> {
+        fields::unfold(self.raw.get(occurrence.clone()).unwrap_or_default())
+    }
+
+    fn decode(&self, occurrence: &Range<usize>) -> String {
+        let value = self.unfold(occurrence);
+        let fallback = self.fallback_charset(&value);
+        encoded_word::decode(&value, fallback)
+    }
+
+    /// The charset for bytes above 127 outside encoded words: the body's. Looked up only for values that have some.
+    fn fallback_charset(&self, value: &[u8]) -> Option<&str> {
+        if value.is_ascii() && !value.contains(&b'\x1b') { None } else { self.content().charset() }
+    }
+}
+
+/// The ids in angle brackets, brackets kept, of a value of Message-ID, In-Reply-To or References.
+pub fn message_ids(value: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let mut ids = Vec::new();
+    let mut rest = value;
+    while let Some(end) = rest.find('>') {
+        let (candidate, after) = rest.split_at(end + 1);
+        if let Some(id) = candidate.rfind('<').and_then(|start| candidate.get(start..))
+            && id.len() > 2
+            && !id.contains(char::is_whitespace)
+        {
+            ids.push(id);
+        }
+        rest = after;
+    }
+    ids.into_iter()
+}

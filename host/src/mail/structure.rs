@@ -1,0 +1,347 @@
+//! The leaf parts of a message (RFC 2045, RFC 2046), found in one pass over its lines however deep they lie. An attached message is a
+//! leaf: what it holds is its own.
+
+use super::fields::{self, Field, Line};
+use super::transfer::TransferEncoding;
+use super::{charset, encoded_word};
+use mail_parser::parsers::MessageStream;
+use mail_parser::{ContentType, HeaderValue};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Beyond so many parts a message is not cut any further.
+const MOST_PARTS: usize = 10_000;
+
+/// A leaf part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The media type in lower case, without parameters: `text/plain`.
+    pub media_type: String,
+    /// The charset parameter.
+    pub charset: Option<String>,
+    /// How its bytes are encoded.
+    pub encoding: TransferEncoding,
+    /// Content-Disposition, if there is one.
+    pub disposition: Option<Disposition>,
+    /// The decoded file name; empty where there is none.
+    pub file_name: String,
+    /// Content-ID without its angle brackets; empty where there is none.
+    pub content_id: String,
+    /// Where its encoded bytes lie in the raw message.
+    pub range: Range<usize>,
+    /// Whether it lies directly in a multipart, and in one that is read as multipart/mixed.
+    pub place: Place,
+    /// The outermost multipart/alternative around it, and which of its alternatives holds the part.
+    pub alternative: Option<(usize, usize)>,
+}
+
+/// How a part wants to be shown (RFC 2183).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// In the body.
+    Inline,
+    /// Beside it; unknown dispositions count as this one.
+    Attachment,
+}
+
+/// Where a part lies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// It is the message.
+    #[default]
+    Alone,
+    /// Directly in a multipart/mixed, or in a multipart of a type that is not known.
+    Mixed,
+    /// In another multipart.
+    Other,
+}
+
+/// What the header of an entity says of it.
+struct Entity {
+    part: Part,
+    boundary: Option<Vec<u8>>,
+}
+
+/// A multipart that is open.
+struct Multipart {
+    boundary: Vec<u8>,
+    /// The depth of an outer multipart with the same boundary, hidden by this one.
+    hidden: Option<usize>,
+    place: Place,
+    default_type: &'static str,
+    /// The depth of the outermost multipart/alternative from here on outwards, and its number.
+    alternative: Option<(usize, usize)>,
+    parts: usize,
+}
+
+/// The leaves of a message whose header has these fields and whose body begins at `body`.
+pub fn leaves(raw: &[u8], header: &[Field], body: usize) -> Vec<Part> {
+    let mut walk = Walk { raw, stack: Vec::new(), depth_of: HashMap::new(), current: None, alternatives: 0, leaves: Vec::new() };
+    walk.enter(entity(raw, header, "text/plain"), body);
+    walk.lines(body);
+    walk.leaves
+}
+
+struct Walk<'a> {
+    raw: &'a [u8],
+    stack: Vec<Multipart>,
+    depth_of: HashMap<Vec<u8>, usize>,
+    /// The leaf that is being read, and whether it is what stands before the first part of a multipart.
+    current: Option<(Part, bool)>,
+    alternatives: usize,
+    leaves: Vec<Part>,
+}
+
+impl Walk<'_> {
+    /// Begins an entity whose body begins at `start`.
+    fn enter(&mut self, entity: Entity, start: usize) {
+        let mut part = entity.part;
+        let around = self.stack.last();
+        part.place = around.map_or(Place::Alone, |multipart| multipart.place);
+        part.alternative = around.and_then(|multipart| {
+            let (depth, number) = multipart.alternative?;
+            Some((number, self.stack.get(depth)?.parts))
+        });
+        part.range = start..start;
+        let is_multipart = part.media_type.starts_with("multipart/");
+        match entity.boundary.filter(|_| is_multipart && self.leaves.len() < MOST_PARTS && self.stack.len() < MOST_PARTS) {
+            Some(boundary) => {
+                self.open(boundary, &part.media_type);
+                self.current = Some((Part { media_type: "text/plain".into(), ..part }, true));
+            }
+            None if is_multipart => self.current = Some((Part { media_type: "text/plain".into(), ..part }, false)),
+            None => self.current = Some((part, false)),
+        }
+    }
+
+    fn open(&mut self, boundary: Vec<u8>, media_type: &str) {
+        let depth = self.stack.len();
+        let alternative = self.stack.last().and_then(|multipart| multipart.alternative).or_else(|| {
+            (media_type == "multipart/alternative").then(|| {
+                self.alternatives += 1;
+                (depth, self.alternatives)
+            })
+        });
+        let hidden = self.depth_of.insert(boundary.clone(), depth);
+        let place = match media_type {
+            "multipart/alternative" | "multipart/related" | "multipart/report" | "multipart/digest" | "multipart/encrypted" => Place::Other,
+            _ => Place::Mixed,
+        };
+        let default_type = if media_type == "multipart/digest" { "message/rfc822" } else { "text/plain" };
+        self.stack.push(Multipart { boundary, hidden, place, default_type, alternative, parts: 0 });
+    }
+
+    /// Closes all multiparts from `depth` on.
+    fn close(&mut self, depth: usize) {
+        while self.stack.len() > depth {
+            let Some(multipart) = self.stack.pop() else { return };
+            match multipart.hidden {
+                Some(outer) => self.depth_of.insert(multipart.boundary, outer),
+                None => self.depth_of.remove(&multipart.boundary),
+            };
+        }
+    }
+
+    /// Looks at the lines from `position` on.
+    fn lines(&mut self, mut position: usize) {
+        let finder = memchr::memmem::Finder::new(b"\n--");
+        while position < self.raw.len() && !self.stack.is_empty() {
+            let rest = self.raw.get(position..).unwrap_or_default();
+            if !rest.starts_with(b"--") {
+                let Some(offset) = finder.find(rest) else { break };
+                position += offset + 1;
+            }
+            let line = Line::at(self.raw, position);
+            let Some((depth, last)) = self.delimiter(self.raw.get(position..line.end).unwrap_or_default()) else {
+                position = line.next;
+                continue;
+            };
+            self.finish(position, depth);
+            self.close(if last { depth } else { depth + 1 });
+            position = if last { line.next } else { self.part(depth, line.next) };
+        }
+        self.finish(self.raw.len(), usize::MAX);
+    }
+
+    /// Begins the part that follows a delimiter; where its body begins.
+    fn part(&mut self, depth: usize, start: usize) -> usize {
+        let default_type = self.stack.get_mut(depth).map_or("text/plain", |multipart| {
+            multipart.parts += 1;
+            multipart.default_type
+        });
+        let (header, body) = fields::split(self.raw, start);
+        self.enter(entity(self.raw, &header, default_type), body);
+        body
+    }
+
+    /// The depth of the multipart that a line delimits, and whether it is the last delimiter.
+    fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
+        let candidate = line.get(2..)?.trim_ascii_end();
+        if candidate.len() > 1_000 {
+            return None; // RFC 2046: at most 70
+        }
+        if let Some(depth) = self.depth_of.get(candidate) {
+            return Some((*depth, false));
+        }
+        self.depth_of.get(candidate.strip_suffix(b"--")?).map(|depth| (*depth, true))
+    }
+
+    /// Ends the leaf that is being read before a delimiter at `end`. What stands before the first part of a multipart is a leaf only
+    /// where that multipart never had a part.
+    fn finish(&mut self, end: usize, delimited: usize) {
+        let Some((mut part, preamble)) = self.current.take() else { return };
+        if preamble && delimited < self.stack.len() && delimited + 1 == self.stack.len() {
+            return;
+        }
+        let start = part.range.start.min(end);
+        let content = self.raw.get(start..end).unwrap_or_default();
+        let content = if delimited == usize::MAX { content } else { content.strip_suffix(b"\n").unwrap_or(content) };
+        let content = if delimited == usize::MAX { content } else { content.strip_suffix(b"\r").unwrap_or(content) };
+        if preamble && content.trim_ascii().is_empty() {
+            return;
+        }
+        part.range = start..start + content.len();
+        self.leaves.push(part);
+    }
+}
+
+/// What a header says of its entity.
+fn entity(raw: &[u8], header: &[Field], default_type: &str) -> Entity {
+    let mut part = Part { media_type: default_type.to_owned(), ..Part::default() };
+    let mut boundary = None;
+    let mut name = None;
+    let mut typed = false;
+    for field in header {
+        let Some(field_name) = raw.get(field.name.clone()).filter(|name| is_content(name)) else { continue };
+        let value = fields::unfold(raw.get(field.value.clone()).unwrap_or_default());
+        match field_name.get(8..).unwrap_or_default().to_ascii_lowercase().as_slice() {
+            b"type" if !typed => {
+                typed = true;
+                with_parameters(value, |content| {
+                    part.media_type = media_type(content);
+                    part.charset = content.attribute("charset").map(str::to_owned);
+                    boundary = content.attribute("boundary").map(|text| text.trim_end().as_bytes().to_vec());
+                    name = content.attribute("name").map(str::to_owned);
+                });
+            }
+            b"transfer-encoding" => part.encoding = TransferEncoding::by_name(&String::from_utf8_lossy(&value)),
+            b"disposition" if part.disposition.is_none() => with_parameters(value, |content| {
+                let inline = content.ctype().eq_ignore_ascii_case("inline");
+                part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
+                part.file_name = content.attribute("filename").unwrap_or_default().to_owned();
+            }),
+            b"id" => {
+                let id = charset::decode(&value, None);
+                part.content_id = id.trim_matches(|character| matches!(character, '<' | '>' | ' ')).to_owned();
+            }
+            _ => {}
+        }
+    }
+    if part.file_name.is_empty() {
+        part.file_name = name.unwrap_or_default();
+    }
+    part.file_name = encoded_word::clean(part.file_name);
+    Entity { part, boundary: boundary.filter(|boundary| !boundary.is_empty()) }
+}
+
+fn is_content(name: &[u8]) -> bool {
+    name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
+}
+
+/// Reads a value with parameters (RFC 2045 section 5.1, RFC 2231).
+fn with_parameters(mut value: Vec<u8>, read: impl FnOnce(&ContentType<'_>)) {
+    value.push(b'\n');
+    if let HeaderValue::ContentType(content) = MessageStream::new(&value).parse_content_type() {
+        read(&content);
+    }
+}
+
+fn media_type(content: &ContentType<'_>) -> String {
+    match (content.ctype().trim(), content.subtype().map(str::trim)) {
+        (main, Some(sub)) if !main.is_empty() && !sub.is_empty() => format!("{main}/{sub}").to_ascii_lowercase(),
+        (main, _) if main.is_empty() || main.eq_ignore_ascii_case("text") => "text/plain".to_owned(),
+        _ => "application/octet-stream".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(raw: &[u8]) -> Vec<Part> {
+        let (header, body) = fields::split(raw, 0);
+        leaves(raw, &header, body)
+    }
+
+    fn contents(raw: &[u8]) -> Vec<(String, String)> {
+        let text = |part: &Part| String::from_utf8_lossy(&raw[part.range.clone()]).into_owned();
+        parts(raw).iter().map(|part| (part.media_type.clone(), text(part))).collect()
+    }
+
+    fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn multiparts_are_cut_at_their_own_boundaries_only() {
+        let raw =
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\nContent-Type: multipart/alternative; boundary=b1\r\n\r\n\
+            --b1\r\n\r\nplain --b\r\n--b2\r\n--b1\r\nContent-Type: text/html\r\n\r\n<p>\r\n--b1--\r\nepilogue\r\n--b  \r\n\
+            Content-Type: application/pdf; name=\"a.pdf\"\r\nContent-Disposition: attachment\r\n\r\n\r\n--b--\r\nepilogue";
+        assert_eq!(contents(raw), owned(&[("text/plain", "plain --b\r\n--b2"), ("text/html", "<p>"), ("application/pdf", "")]));
+        let places: Vec<_> = parts(raw).iter().map(|part| (part.place, part.alternative)).collect();
+        assert_eq!(places, [(Place::Other, Some((1, 1))), (Place::Other, Some((1, 2))), (Place::Mixed, None)]);
+        assert_eq!(parts(raw)[2].file_name, "a.pdf");
+    }
+
+    #[test]
+    fn a_missing_end_is_made_up_for() {
+        let raw =
+            b"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--x\n\ntwo\n";
+        assert_eq!(contents(raw), owned(&[("text/plain", "one"), ("text/plain", "two\n")]));
+    }
+
+    #[test]
+    fn a_multipart_without_parts_is_text() {
+        for header in ["boundary=never", "charset=utf-8", "boundary=\"\""] {
+            let raw = format!("Content-Type: multipart/mixed; {header}\n\n--x\n\nwhatever\n");
+            assert_eq!(contents(raw.as_bytes()), owned(&[("text/plain", "--x\n\nwhatever\n")]), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_part_without_blank_line_ends_at_its_delimiter() {
+        let raw = b"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n--x\nContent-ID: <a@b>\n\ntwo\n--x--\n";
+        assert_eq!(contents(raw), owned(&[("text/html", ""), ("text/plain", "two")]));
+        assert_eq!(parts(raw)[1].content_id, "a@b");
+    }
+
+    #[test]
+    fn an_attached_message_is_one_leaf() {
+        let raw =
+            b"Content-Type: multipart/digest; boundary=x\n\n--x\n\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y--\n--x--\n";
+        assert_eq!(contents(raw), owned(&[("message/rfc822", "Content-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y--")]));
+    }
+
+    #[test]
+    fn hostile_nesting_takes_linear_time() {
+        let depth = 30_000;
+        let mut raw = String::new();
+        for level in 0..depth {
+            raw.push_str(&format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n"));
+        }
+        raw.push_str("\ndeep inside\n");
+        for level in (0..depth).rev() {
+            raw.push_str(&format!("--b{level}\n\n--b{level}--\n"));
+        }
+        let started = std::time::Instant::now();
+        assert!(!parts(raw.as_bytes()).is_empty());
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn names_are_decoded() {
+        let raw = b"Content-Type: application/x; name=other\nContent-Disposition: attachment; filename*0*=utf-8''Gr%C3%BC; filename*1*=%C3%9Fe\n\n";
+        assert_eq!(parts(raw)[0].file_name, "Grüße");
+    }
+}

@@ -1,0 +1,165 @@
+//! Transfer encodings (RFC 2045 section 6), read as well as broken data allows.
+
+use std::borrow::Cow;
+
+/// How a part's bytes are encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransferEncoding {
+    /// 7bit, 8bit, binary, and whatever is not known.
+    #[default]
+    Identity,
+    /// base64.
+    Base64,
+    /// quoted-printable.
+    QuotedPrintable,
+}
+
+impl TransferEncoding {
+    /// By the value of Content-Transfer-Encoding.
+    pub fn by_name(value: &str) -> Self {
+        let name = value.split(|character: char| character == ';' || character.is_whitespace()).find(|word| !word.is_empty());
+        match name {
+            Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
+            Some(name) if name.eq_ignore_ascii_case("quoted-printable") => Self::QuotedPrintable,
+            _ => Self::Identity,
+        }
+    }
+
+    /// Decodes.
+    pub fn decode(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Identity => Cow::Borrowed(bytes),
+            Self::Base64 => Cow::Owned(base64(bytes)),
+            Self::QuotedPrintable => Cow::Owned(quoted_printable(bytes)),
+        }
+    }
+
+    /// The size after decoding.
+    pub fn decoded_size(self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Identity => bytes.len(),
+            Self::Base64 => {
+                let symbols = |run: &[u8]| run.iter().filter(|byte| symbol(**byte).is_some()).count();
+                let size = |run| symbols(run) / 4 * 3 + (symbols(run) % 4).saturating_sub(1);
+                bytes.split(|byte| *byte == b'=').map(size).sum()
+            }
+            Self::QuotedPrintable => quoted_printable(bytes).len(),
+        }
+    }
+}
+
+/// Decodes base64; what is neither padding nor one of its 64 symbols is passed over.
+pub fn base64(bytes: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len() / 4 * 3 + 3);
+    for run in bytes.split(|byte| *byte == b'=') {
+        let mut group = 0_u32;
+        let mut symbols = 0;
+        for value in run.iter().filter_map(|byte| symbol(*byte)) {
+            group = group << 6 | u32::from(value);
+            symbols += 1;
+            if symbols == 4 {
+                let [_, bytes @ ..] = group.to_be_bytes();
+                decoded.extend_from_slice(&bytes);
+                (group, symbols) = (0, 0);
+            }
+        }
+        match symbols {
+            2 => decoded.push((group >> 4) as u8),
+            3 => decoded.extend_from_slice(&[(group >> 10) as u8, (group >> 2) as u8]),
+            _ => {}
+        }
+    }
+    decoded
+}
+
+fn symbol(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+/// Decodes quoted-printable; an escape that is none stays as it is.
+fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
+    let mut unbroken = Vec::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let content = line.trim_ascii_end();
+        let line_break = match line {
+            [.., b'\r', b'\n'] => &b"\r\n"[..],
+            [.., b'\n'] => b"\n",
+            _ => b"",
+        };
+        if line_break.is_empty() {
+            unbroken.extend_from_slice(content.strip_suffix(b"=").unwrap_or(line));
+        } else if let Some(soft) = content.strip_suffix(b"=") {
+            unbroken.extend_from_slice(soft);
+        } else {
+            unbroken.extend_from_slice(content);
+            unbroken.extend_from_slice(line_break);
+        }
+    }
+    hexadecimal_escapes(&unbroken)
+}
+
+/// `=XX` to bytes; anything else stays.
+pub fn hexadecimal_escapes(bytes: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(plain) = memchr::memchr(b'=', rest) {
+        decoded.extend_from_slice(rest.get(..plain).unwrap_or_default());
+        rest = rest.get(plain..).unwrap_or_default();
+        if let [b'=', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
+        {
+            decoded.push((high << 4 | low) as u8);
+            rest = after;
+        } else {
+            decoded.push(b'=');
+            rest = rest.get(1..).unwrap_or_default();
+        }
+    }
+    decoded.extend_from_slice(rest);
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn quoted_printable_is_decoded_and_broken_escapes_stay() {
+        for (encoded, decoded) in [
+            (&b"sch=F6n  \r\nGr=FC=\r\n=DFe"[..], &b"sch\xf6n\r\nGr\xfc\xdfe"[..]),
+            (b"a=\nb= \nc=", b"abc"),
+            (b"100 = 10=zz =4", b"100 = 10=zz =4"),
+            (b"=3D=", b"="),
+        ] {
+            assert_eq!(TransferEncoding::QuotedPrintable.decode(encoded), decoded);
+        }
+    }
+
+    #[test]
+    fn base64_passes_over_what_is_none() {
+        for (encoded, decoded) in
+            [(&b"JVBERi0="[..], &b"%PDF-"[..]), (b"JVBE\r\nRi0", b"%PDF-"), (b"JVBE!Ri0=!", b"%PDF-"), (b"YQ==Yg==", b"ab"), (b"%%%", b"")]
+        {
+            assert_eq!(TransferEncoding::Base64.decode(encoded), decoded);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn the_size_is_the_decoded_one(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for encoding in [TransferEncoding::Identity, TransferEncoding::Base64, TransferEncoding::QuotedPrintable] {
+                prop_assert_eq!(encoding.decode(&bytes).len(), encoding.decoded_size(&bytes));
+            }
+        }
+    }
+}
