@@ -1,31 +1,128 @@
 //! A group: filters of one component, configured together, ready to be called.
 
-use super::contract::{Cost, Failure, GroupSpec};
+use super::ahead::Ahead;
+use super::contract::{Cost, Failure, FailureKind, GroupSpec, Limits};
+use super::engine::{Engines, SLOT_MEMORY};
+use super::kept::Kept;
+use super::refusal::PrepareError;
+use super::sandbox::Grants;
 use super::session::Session;
-use std::sync::Arc;
+use super::snapshot::Made;
+use super::template::{Instance, Template};
+use super::threads::Threads;
+use std::sync::{Arc, OnceLock};
 
 /// Filters of one component with the same grants and limits, ready to be called.
 pub struct Group {
-    screens: bool,
+    source: Source,
+    template: Template,
+    full: OnceLock<Option<Template>>,
+    members: u32,
+    grants: Grants,
+    limits: Limits,
+    cost: Cost,
+}
+
+/// Where a message's instance comes from.
+enum Source {
+    /// A fresh instance of a snapshot; its bytes can be read again under this key.
+    Snapshot { engines: Arc<Engines>, kept: Kept, key: String },
+    /// Instances that were configured ahead.
+    Ahead(Arc<Ahead>),
 }
 
 impl Group {
-    pub(super) fn new(_spec: &GroupSpec) -> Self {
-        Self { screens: false }
+    /// Compiles what was made of a group, or finds its code on disk.
+    pub(super) fn build(
+        engines: &Arc<Engines>,
+        kept: &Kept,
+        threads: &Arc<Threads>,
+        spec: &GroupSpec,
+        (made, snapshot): (Made, Vec<u8>),
+        key: String,
+    ) -> Result<Arc<Self>, PrepareError> {
+        let (source, template, pooled, because) = match made.unsnapshotable {
+            Some(because) => {
+                let template = Template::new(&engines.plain, &spec.component)?;
+                let ahead = Ahead::start(&engines.plain, spec, made.memory, threads)?;
+                (Source::Ahead(ahead), template, false, because)
+            }
+            None => {
+                let (template, pooled, because) = fastest(engines, &snapshot, spec.limits)?;
+                (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
+            }
+        };
+        let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
+        Ok(Arc::new(Self {
+            source,
+            template,
+            full: OnceLock::new(),
+            members: u32::try_from(spec.members.len()).unwrap_or(u32::MAX),
+            grants: Grants::of(&spec.grants),
+            limits: spec.limits,
+            cost,
+        }))
     }
 
     /// Opens a session for one message. Nothing is instantiated before the first call.
     pub fn open(group: &Arc<Self>) -> Result<Session, Failure> {
-        Ok(Session::new(Arc::clone(group)))
+        Ok(Session::new(Arc::clone(group), false))
     }
 
     /// Whether the component screens.
     pub fn screens(&self) -> bool {
-        self.screens
+        self.template.screens()
     }
 
     /// What a message pays for it.
     pub fn cost(&self) -> Cost {
-        Cost { memory: 0, snapshot: true, pooled: true, because: String::new() }
+        self.cost.clone()
+    }
+
+    /// How many filters it has.
+    pub(super) fn members(&self) -> u32 {
+        self.members
+    }
+
+    /// An instance for one message; `full` asks for one outside the pool.
+    pub(super) fn instance(&self, full: bool) -> Result<Instance, Failure> {
+        let template = match &self.source {
+            Source::Ahead(ahead) => return ahead.take(),
+            Source::Snapshot { engines, kept, key } if full && self.cost.pooled => {
+                self.full.get_or_init(|| plain(engines, kept, key)).as_ref().unwrap_or(&self.template)
+            }
+            Source::Snapshot { .. } => &self.template,
+        };
+        let store = template.store(self.grants, self.limits.memory, self.limits.time);
+        template.instantiate(store).map_err(|(_, failure)| failure)
+    }
+}
+
+/// The snapshot on the engine without a pool; none where it is not kept any more.
+fn plain(engines: &Engines, kept: &Kept, key: &str) -> Option<Template> {
+    let (_, snapshot) = kept.snapshot(key)?;
+    Template::new(&engines.plain, &snapshot).inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}")).ok()
+}
+
+/// The snapshot on the pooling engine where it fits a slot there, else on the plain one, with the reason.
+fn fastest(engines: &Engines, snapshot: &[u8], limits: Limits) -> Result<(Template, bool, String), PrepareError> {
+    let because = match &engines.fast {
+        None => "instances cannot be pooled on this machine".to_owned(),
+        Some(_) if limits.memory > SLOT_MEMORY => {
+            format!("its memory limit is higher than the {} MiB of a slot of the pool", SLOT_MEMORY >> 20)
+        }
+        Some(fast) => match Template::new(fast, snapshot) {
+            Ok(template) => return Ok((template, true, String::new())),
+            Err(refused) => format!("it does not fit the pool: {refused}"),
+        },
+    };
+    Ok((Template::new(&engines.plain, snapshot)?, false, because))
+}
+
+/// What a failure to configure means to a message that came too early.
+pub(super) fn as_failure(error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Failed(failure) => failure,
+        other => Failure { kind: FailureKind::Trap, message: other.to_string() },
     }
 }

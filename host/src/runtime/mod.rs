@@ -4,12 +4,27 @@
 //! a child process that hostile code may break; a message [opens](Group::open) a session of the group on a guest thread
 //! ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
+mod ahead;
+mod bindings;
 pub mod child;
 mod component;
+mod configure;
 mod contract;
+mod engine;
+mod functions;
 mod group;
+mod guest_log;
+mod inspect;
+mod kept;
+mod limits;
+mod mail_host;
 mod refusal;
+mod sandbox;
 mod session;
+mod snapshot;
+mod template;
+mod threads;
+mod wasi;
 
 pub use contract::{
     Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Inspected, Limits, LogLine, Screened,
@@ -19,8 +34,15 @@ pub use group::Group;
 pub use refusal::{Lost, PrepareError, Refused, StartError};
 pub use session::Session;
 
+use child::{Answer, Children, Fault, Request, Task};
+use engine::Engines;
+use kept::Kept;
+use limits::COMPONENT_BYTES;
+use sha2::{Digest, Sha256};
+use snapshot::Made;
 use std::path::PathBuf;
 use std::sync::Arc;
+use threads::Threads;
 
 /// What the runtime needs to start.
 #[derive(Debug, Clone)]
@@ -42,30 +64,60 @@ impl RuntimeOptions {
 
 /// Engines, threads and caches. One for the process.
 pub struct Runtime {
-    options: RuntimeOptions,
+    engines: Arc<Engines>,
+    threads: Arc<Threads>,
+    children: Children,
+    kept: Kept,
 }
 
 impl Runtime {
     /// Starts engines and threads.
     pub fn start(options: RuntimeOptions) -> Result<Arc<Self>, StartError> {
-        Ok(Arc::new(Self { options }))
+        let cache = std::path::absolute(&options.cache).unwrap_or(options.cache);
+        let kept = Kept::open(&cache).map_err(|source| StartError::Cache { path: cache.clone(), source })?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let threads = Threads::start(options.threads.unwrap_or(cores + 2)).map_err(StartError::Threads)?;
+        Ok(Arc::new(Self {
+            engines: Arc::new(Engines::start(&cache)?),
+            threads: Arc::new(threads),
+            children: Children::new(options.program),
+            kept,
+        }))
     }
 
     /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
     /// Blocks for seconds at worst; call it where that is allowed.
-    pub fn inspect(&self, _bytes: &[u8]) -> Result<Inspected, Refused> {
-        Err(Refused::Unavailable(format!("{} is not there", self.options.program.display())))
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspected, Refused> {
+        let size = bytes.len() as u64;
+        if size > COMPONENT_BYTES {
+            return Err(Refused::TooLarge { size, limit: COMPONENT_BYTES });
+        }
+        let request = self.request(kept::hex(&Sha256::digest(bytes)), Task::Inspect);
+        match self.children.run(&request, bytes) {
+            Ok((Answer::Inspected { description, unsnapshotable }, component)) => {
+                Ok(Inspected { description, component, unsnapshotable })
+            }
+            Ok((Answer::Refused(refused), _)) => Err(refused),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
+            Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => Err(Refused::Compile(reason)),
+        }
     }
 
     /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
     pub fn prepare(&self, spec: &GroupSpec) -> Result<Arc<Group>, PrepareError> {
-        Ok(Arc::new(Group::new(spec)))
+        let key = kept::snapshot_key(spec);
+        let made = match self.kept.snapshot(&key) {
+            Some(made) => made,
+            None => self.make(spec, &key)?,
+        };
+        Group::build(&self.engines, &self.kept, &self.threads, spec, made, key)
     }
 
     /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of screens), which
     /// would leave many touched pages behind in a pool.
     pub fn open_full(&self, group: &Arc<Group>) -> Result<Session, Failure> {
-        Group::open(group)
+        Ok(Session::new(Arc::clone(group), true))
     }
 
     /// Runs a job on a guest thread. Where calls of guests loop or wait, other jobs go on.
@@ -74,8 +126,25 @@ impl Runtime {
         T: Send + 'static,
         J: FnOnce() -> T + Send + 'static,
     {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || sender.send(job()).ok());
-        async move { receiver.await.map_err(|_| Lost) }
+        self.threads.spawn(job)
+    }
+
+    fn make(&self, spec: &GroupSpec, key: &str) -> Result<(Made, Vec<u8>), PrepareError> {
+        let request = self.request(spec.digest.clone(), Task::prepare(&spec.members, &spec.grants, spec.limits));
+        let made = match self.children.run(&request, &spec.component) {
+            Ok((Answer::Made(made), snapshot)) => (made, snapshot),
+            Ok((Answer::NotMade(error), _)) => return Err(error),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(PrepareError::Unavailable(reason)),
+            Ok(_) => return Err(PrepareError::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => return Err(PrepareError::Refused(Refused::Compile(reason))),
+        };
+        if let Err(error) = self.kept.keep_snapshot(key, &made.0, &made.1) {
+            tracing::warn!("a snapshot could not be kept, so the next start takes longer: {error}");
+        }
+        Ok(made)
+    }
+
+    fn request(&self, digest: String, task: Task) -> Request {
+        Request { cache: self.kept.folder().to_owned(), digest, task }
     }
 }

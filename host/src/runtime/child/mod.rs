@@ -1,9 +1,65 @@
-//! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time.
+//! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time. What breaks it
+//! breaks nothing else; what it compiled is in the cache on disk, where the daemon finds it.
 
-use std::process::ExitCode;
+mod frame;
+mod process;
+mod work;
 
-/// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it when its
-/// first argument is `runtime-child`, before anything else.
-pub fn main() -> ExitCode {
-    ExitCode::FAILURE
+pub(super) use process::{Children, Fault};
+pub use work::main;
+
+use super::contract::{Description, GroupMember, Limits};
+use super::refusal::{PrepareError, Refused};
+use super::snapshot::Made;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The first argument that makes the binary such a child.
+pub const ARGUMENT: &str = "runtime-child";
+
+/// What a child is to do. The component's bytes follow.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// The folder of the caches.
+    pub(super) cache: PathBuf,
+    /// The component's digest.
+    pub(super) digest: String,
+    pub(super) task: Task,
+}
+
+/// The task.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Look at an upload.
+    Inspect,
+    /// Configure a group and take its snapshot.
+    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<String>, limits: Limits },
+}
+
+/// What came of it. A component or snapshot follows where there is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Inspected { description: Description, unsnapshotable: Option<String> },
+    Refused(Refused),
+    Made(Made),
+    NotMade(PrepareError),
+    /// The child itself could not work.
+    Unable(String),
+}
+
+impl Task {
+    /// The task to prepare a group.
+    pub(super) fn prepare(members: &[GroupMember], grants: &[String], limits: Limits) -> Self {
+        let members = members.iter().map(|member| (member.name.to_string(), member.settings.clone())).collect();
+        Self::Prepare { members, grants: grants.to_vec(), limits }
+    }
+
+    /// Seconds of processor time that it may take.
+    pub(super) fn processor_seconds(&self) -> u64 {
+        match self {
+            Self::Inspect => 60,
+            // Thirty of them are for `configure`.
+            Self::Prepare { .. } => 90,
+        }
+    }
 }

@@ -1,0 +1,83 @@
+//! The child's side: takes one task, within limits that the system enforces, and answers.
+
+use super::{Answer, Request, Task, frame};
+use crate::runtime::contract::GroupMember;
+use crate::runtime::engine::ChildEngine;
+use crate::runtime::functions::Functions;
+use crate::runtime::kept::Kept;
+use crate::runtime::{inspect, snapshot};
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Bytes of memory with something in it. Address space alone costs nothing, and wasmtime reserves a lot of it.
+const DATA: u64 = 3 << 30;
+/// Bytes of address space.
+const ADDRESS_SPACE: u64 = 1 << 40;
+/// How much more willing than the daemon the child is to leave the processor to others.
+const NICE: i32 = 10;
+
+/// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it when its
+/// first argument is [`ARGUMENT`](super::ARGUMENT), before anything else.
+pub fn main() -> ExitCode {
+    // A panic is an answer here, not a message for the daemon's log.
+    std::panic::set_hook(Box::new(|_| {}));
+    let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
+        limit_time(request.task.processor_seconds())?;
+        let (answer, bytes) = std::panic::catch_unwind(|| answer(&request, &component))
+            .unwrap_or_else(|_| (Answer::Unable("the compiler panicked".into()), Vec::new()));
+        frame::write(&mut io::stdout().lock(), &answer, &bytes)
+    });
+    if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
+    let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
+        let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
+        let engine = ChildEngine::start(kept.folder(), functions.clone()).map_err(|error| error.to_string())?;
+        Ok((engine, functions))
+    });
+    let (engine, functions) = match started {
+        Ok(started) => started,
+        Err(reason) => return (Answer::Unable(reason), Vec::new()),
+    };
+    let answered = match &request.task {
+        Task::Inspect => match inspect::inspect(&engine.engine, component, &request.digest) {
+            Ok(found) => {
+                (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component)
+            }
+            Err(refused) => (Answer::Refused(refused), Vec::new()),
+        },
+        Task::Prepare { members, grants, limits } => {
+            let members: Vec<_> = members
+                .iter()
+                .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
+                .collect();
+            match snapshot::make(&engine.engine, component, &members, grants, *limits) {
+                Ok((made, bytes)) => (Answer::Made(made), bytes),
+                Err(error) => (Answer::NotMade(error), Vec::new()),
+            }
+        }
+    };
+    // Without the file, the next snapshot takes longer.
+    functions.write().ok();
+    answered
+}
+
+fn limit_memory() -> io::Result<()> {
+    // The parent may be gone already, and niceness may be at its end: neither matters.
+    set_parent_process_death_signal(Some(Signal::KILL)).ok();
+    nice(NICE).ok();
+    limit(Resource::Core, 0)?;
+    limit(Resource::As, ADDRESS_SPACE)?;
+    limit(Resource::Data, DATA)
+}
+
+fn limit_time(seconds: u64) -> io::Result<()> {
+    limit(Resource::Cpu, seconds)
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
+}

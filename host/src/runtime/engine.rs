@@ -1,0 +1,116 @@
+//! The engines: one that pools instances for messages, one that does not for everything else, and the tick of both.
+
+use super::bindings::Filter;
+use super::refusal::StartError;
+use super::sandbox::Sandbox;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingAllocationConfig};
+
+/// How often guests are looked at: the grain of their time limit.
+const TICK: Duration = Duration::from_millis(10);
+/// Instances that may live at once: guest threads, with room for what waits to be dropped.
+const SLOTS: u32 = 96;
+/// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system.
+const KEEP_RESIDENT: usize = 64 << 20;
+/// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
+pub(super) const SLOT_MEMORY: u64 = 1 << 30;
+
+/// Both engines; they compile alike, so that they share the code on disk.
+pub(super) struct Engines {
+    /// Instances as they come.
+    pub(super) plain: Engine,
+    /// Instances in slots that are made ahead; none where this machine has not the address space.
+    pub(super) fast: Option<Engine>,
+    _ticker: Ticker,
+}
+
+impl Engines {
+    /// The daemon's engines, with compiled code kept in `cache`.
+    pub(super) fn start(cache: &Path) -> Result<Self, StartError> {
+        let config = config(Some(cache), None).map_err(engine_error)?;
+        let plain = Engine::new(&config).map_err(engine_error)?;
+        let mut pooled = config;
+        pooled.allocation_strategy(pool());
+        let fast = Engine::new(&pooled)
+            .inspect_err(|error| tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}"))
+            .ok();
+        let ticker = Ticker::start(std::iter::once(&plain).chain(&fast)).map_err(StartError::Threads)?;
+        Ok(Self { plain, fast, _ticker: ticker })
+    }
+}
+
+/// The one engine of a child process.
+pub(super) struct ChildEngine {
+    pub(super) engine: Engine,
+    _ticker: Ticker,
+}
+
+impl ChildEngine {
+    /// `functions` keeps functions that were compiled before.
+    pub(super) fn start(cache: &Path, functions: Arc<dyn CacheStore>) -> Result<Self, StartError> {
+        let config = config(Some(cache), Some(functions)).map_err(engine_error)?;
+        let engine = Engine::new(&config).map_err(engine_error)?;
+        let ticker = Ticker::start(std::iter::once(&engine)).map_err(StartError::Threads)?;
+        Ok(Self { engine, _ticker: ticker })
+    }
+}
+
+/// What a guest may import: the contract, and nothing else.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Sandbox>> {
+    let mut linker = Linker::new(engine);
+    Filter::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
+    Ok(linker)
+}
+
+fn config(cache: Option<&Path>, functions: Option<Arc<dyn CacheStore>>) -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config.epoch_interruption(true).memory_init_cow(true).generate_address_map(false);
+    if let Some(folder) = cache {
+        let mut code = CacheConfig::new();
+        code.with_directory(folder.join("code"));
+        config.cache(Some(Cache::new(code)?));
+    }
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions)?;
+    }
+    Ok(config)
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(SLOTS)
+        .total_core_instances(SLOTS * 8)
+        .total_memories(SLOTS)
+        .total_tables(SLOTS * 4)
+        .max_memory_size(usize::try_from(SLOT_MEMORY).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(1 << 20)
+        .max_unused_warm_slots(SLOTS)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+fn engine_error(error: wasmtime::Error) -> StartError {
+    StartError::Engine(format!("{error:#}"))
+}
+
+/// A thread that advances the engines' epochs until it is dropped.
+struct Ticker {
+    _stop: mpsc::Sender<()>,
+}
+
+impl Ticker {
+    fn start<'a>(engines: impl Iterator<Item = &'a Engine>) -> std::io::Result<Self> {
+        let engines: Vec<_> = engines.map(Engine::weak).collect();
+        let (stop, stopped) = mpsc::channel::<()>();
+        std::thread::Builder::new().name("guest-tick".into()).spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
+            }
+        })?;
+        Ok(Self { _stop: stop })
+    }
+}

@@ -1,0 +1,97 @@
+//! The lines that a guest logs during a call, within their bounds.
+
+use super::bindings::postigo::filter::log::{Host, Level};
+use super::contract::LogLine;
+use super::limits::{LOG_CALL, LOG_LINE};
+use super::sandbox::Sandbox;
+
+/// Lines so far, and what was cut.
+#[derive(Debug, Default)]
+pub(super) struct GuestLog {
+    lines: Vec<LogLine>,
+    bytes: usize,
+    cut_lines: u64,
+    dropped_lines: u64,
+}
+
+impl GuestLog {
+    fn write(&mut self, priority: &'static str, line: &str) {
+        let mut kept = cut(line, LOG_LINE);
+        let left = LOG_CALL.saturating_sub(self.bytes);
+        if left == 0 {
+            self.dropped_lines += 1;
+            return;
+        }
+        kept = cut(kept, left);
+        if kept.len() < line.len() {
+            self.cut_lines += 1;
+        }
+        // An empty line takes room too, or a flood of them would have no end.
+        self.bytes += kept.len().max(16);
+        self.lines.push(LogLine { priority, text: kept.replace(['\r', '\n', '\0'], " ") });
+    }
+
+    /// The lines, with a last one that says what was cut.
+    pub(super) fn finish(mut self) -> Vec<LogLine> {
+        if self.cut_lines + self.dropped_lines > 0 {
+            let text = format!(
+                "{} lines were cut and {} left out: a line may have {LOG_LINE} bytes, a call {LOG_CALL}",
+                self.cut_lines, self.dropped_lines
+            );
+            self.lines.push(LogLine { priority: "warning", text });
+        }
+        self.lines
+    }
+}
+
+/// The longest beginning of at most `limit` bytes that ends between characters.
+pub(super) fn cut(text: &str, limit: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
+
+impl Host for Sandbox {
+    fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
+        self.count()?;
+        let priority = match level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Notice => "notice",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        self.log.write(priority, &line);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_between_characters_and_said() {
+        let mut log = GuestLog::default();
+        log.write("info", &"é".repeat(LOG_LINE));
+        let lines = log.finish();
+        assert_eq!(lines[0].text.len(), LOG_LINE);
+        assert!(lines[1].text.starts_with("1 lines were cut"), "{}", lines[1].text);
+    }
+
+    #[test]
+    fn a_flood_ends_at_the_limit_of_a_call() {
+        let mut log = GuestLog::default();
+        (0..100_000).for_each(|_| log.write("debug", ""));
+        (0..10).for_each(|_| log.write("debug", &"x".repeat(1000)));
+        let lines = log.finish();
+        assert!(lines.len() < 5000, "{} lines", lines.len());
+        assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() <= LOG_CALL + LOG_LINE);
+        assert_eq!(lines.last().map(|line| line.priority), Some("warning"));
+    }
+
+    #[test]
+    fn a_line_stays_a_line() {
+        let mut log = GuestLog::default();
+        log.write("info", "one\r\ntwo\0three");
+        assert_eq!(log.finish()[0].text, "one  two three");
+    }
+}

@@ -1,0 +1,116 @@
+//! What an upload is: made a component, checked against the contract, compiled and asked to describe itself.
+
+use super::bindings::exports::postigo::filter::guest::Description as Described;
+use super::component::{Outside, component_of};
+use super::configure::describe;
+use super::contract::{Description, Inspected};
+use super::limits::{CONFIGURE_TIME, DESCRIBE_MEMORY};
+use super::refusal::Refused;
+use super::sandbox::Grants;
+use super::snapshot;
+use super::template::Template;
+use wasmtime::Engine;
+
+/// The grants that exist.
+const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
+/// The beginning of every header that can be set.
+const SETTABLE: &str = "X-OTOBO-";
+
+/// Inspects uploaded bytes; `digest` is their SHA-256.
+pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Inspected, Refused> {
+    let component = component_of(bytes)?;
+    let outside = Outside::read(&component)?;
+    outside.check()?;
+    // What is compiled here is what `prepare` needs later.
+    let (template, unsnapshotable) = match snapshot::instrument(&component) {
+        Ok((_, instrumented)) => (Template::new(engine, &instrumented)?, None),
+        Err(because) => (Template::new(engine, &component)?, Some(because)),
+    };
+    let store = template.store(Grants::default(), DESCRIBE_MEMORY, CONFIGURE_TIME);
+    let mut instance = template.instantiate(store).map_err(|(_, failure)| Refused::Describe(failure))?;
+    let described = describe(&mut instance).map_err(Refused::Describe)?;
+    let description = check(described, digest, template.screens()).map_err(Refused::Description)?;
+    Ok(Inspected { description, component, unsnapshotable })
+}
+
+fn check(described: Described, digest: &str, screens: bool) -> Result<Description, String> {
+    let Described { name, version, summary, settings_schema, grants, headers } = described;
+    if name.is_empty() || name.len() > 64 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        return Err(format!("the name {name:?} is not 1 to 64 letters, digits, `-` and `_`"));
+    }
+    if !is_semantic_version(&version) {
+        return Err(format!("the version {version:?} is not one of Semantic Versioning, like 1.2.3"));
+    }
+    let schema: serde_json::Value =
+        serde_json::from_str(&settings_schema).map_err(|error| format!("the settings schema is not JSON: {error}"))?;
+    if !schema.is_object() {
+        return Err("the settings schema is not a JSON object".into());
+    }
+    if let Some(unknown) = grants.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
+        return Err(format!("it wants the grant {unknown:?}; there are {}", GRANTS.join(", ")));
+    }
+    if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
+        return Err(format!("it declares the header {wrong:?}; filters set {SETTABLE} headers only, and `*` stands at the end only"));
+    }
+    Ok(Description { digest: digest.to_owned(), name, version, summary: one_line(&summary), settings_schema: schema, grants, headers, screens })
+}
+
+fn is_semantic_version(version: &str) -> bool {
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<_> = core.split('.').collect();
+    let number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let tail = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+    version.len() <= 64 && numbers.len() == 3 && numbers.iter().all(number) && version.bytes().all(tail)
+}
+
+fn may_be_declared(header: &str) -> bool {
+    let name = header.strip_suffix('*').unwrap_or(header);
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
+    begins && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
+}
+
+fn one_line(text: &str) -> String {
+    super::guest_log::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 1024).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described() -> Described {
+        Described {
+            name: "match".into(),
+            version: "1.0.0".into(),
+            summary: "Sets\nheaders.".into(),
+            settings_schema: r#"{"type":"object"}"#.into(),
+            grants: vec!["body".into()],
+            headers: vec!["X-OTOBO-Queue".into(), "X-OTOBO-DynamicField-*".into()],
+        }
+    }
+
+    #[test]
+    fn a_sound_description_is_taken_in_one_line() {
+        let taken = check(described(), "00", true).unwrap();
+        assert_eq!((taken.summary.as_str(), taken.screens), ("Sets headers.", true));
+    }
+
+    #[test]
+    fn every_rule_of_a_description_bites() {
+        let wrong = |change: fn(&mut Described)| {
+            let mut it = described();
+            change(&mut it);
+            check(it, "00", false).unwrap_err()
+        };
+        assert!(wrong(|it| it.name = "a name".into()).contains("a name"));
+        assert!(wrong(|it| it.name = "x".repeat(65)).contains("64"));
+        assert!(wrong(|it| it.version = "1.0".into()).contains("1.0"));
+        assert!(wrong(|it| it.version = "1.0.0\n".into()).contains("version"));
+        assert!(wrong(|it| it.settings_schema = "{".into()).contains("JSON"));
+        assert!(wrong(|it| it.settings_schema = "[]".into()).contains("object"));
+        assert!(wrong(|it| it.grants.push("http".into())).contains("http"));
+        assert!(wrong(|it| it.headers.push("Subject".into())).contains("Subject"));
+        assert!(wrong(|it| it.headers.push("X-OTOBO-*-Queue".into())).contains("X-OTOBO-*-Queue"));
+        assert!(wrong(|it| it.headers.push("X-OTOBO-Queue: a\r\nBcc".into())).contains("Bcc"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What a guest may use: the figures, and the meter of its memory.
+
+use std::time::Duration;
+use wasmtime::ResourceLimiter;
+
+/// Wall time of `describe` and of `configure`.
+pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(30);
+/// Bytes over all memories while a component describes itself, where no filter has set a limit yet.
+pub(super) const DESCRIBE_MEMORY: u64 = 256 << 20;
+/// Host calls of one call.
+pub(super) const HOST_CALLS: u32 = 100_000;
+/// Bytes that host calls hand over in one call.
+pub(super) const HANDED_BYTES: u64 = 1 << 30;
+/// Bytes of a call's result.
+pub(super) const RESULT_BYTES: usize = 256 << 10;
+/// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's name. A list whose
+/// items all point at the same string would otherwise grow without bounds on the way out.
+pub(super) const LIFTED_BYTES: usize = 4 << 20;
+/// Bytes of an uploaded component.
+pub(super) const COMPONENT_BYTES: u64 = 10 << 20;
+/// Bytes of one log line.
+pub(super) const LOG_LINE: usize = 1 << 10;
+/// Bytes of all log lines of a call.
+pub(super) const LOG_CALL: usize = 64 << 10;
+/// Core instances, memories and tables of one component.
+const PARTS: usize = 200;
+/// What an element of a table costs.
+const TABLE_ELEMENT: u64 = 16;
+
+/// Counts what an instance holds over all its memories and tables, and refuses what is more.
+#[derive(Debug)]
+pub(super) struct Meter {
+    limit: u64,
+    used: u64,
+    charged: u64,
+    refused: bool,
+}
+
+impl Meter {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, used: 0, charged: 0, refused: false }
+    }
+
+    /// Bytes in use.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Whether something was refused since the last [`Meter::forget_refusals`].
+    pub(super) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    pub(super) fn forget_refusals(&mut self) {
+        self.refused = false;
+    }
+
+    /// For the snapshot, whose tools grow every memory by a page.
+    pub(super) fn lift_limit(&mut self) {
+        self.limit = u64::MAX;
+    }
+
+    fn charge(&mut self, bytes: u64) -> bool {
+        let Some(used) = self.used.checked_add(bytes).filter(|used| *used <= self.limit) else {
+            self.refused = true;
+            return false;
+        };
+        self.used = used;
+        self.charged = bytes;
+        true
+    }
+
+    fn give_back(&mut self) {
+        self.used = self.used.saturating_sub(std::mem::take(&mut self.charged));
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        Ok(self.charge(desired.saturating_sub(current) as u64))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        self.give_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = true;
+            return Ok(false);
+        }
+        Ok(self.charge((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT)))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        self.give_back();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        PARTS
+    }
+
+    fn tables(&self) -> usize {
+        PARTS
+    }
+
+    fn memories(&self) -> usize {
+        PARTS
+    }
+}

@@ -1,0 +1,95 @@
+//! A component that is compiled for an engine, linked and checked, ready to be instantiated.
+
+use super::bindings::{Filter, FilterIndices};
+use super::component::Outside;
+use super::contract::{Failure, FailureKind};
+use super::engine;
+use super::refusal::Refused;
+use super::sandbox::{Grants, MailHandle, Sandbox};
+use super::wasi;
+use std::time::Duration;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource, TypedFunc};
+use wasmtime::{Engine, Store};
+
+type Screen = TypedFunc<(Resource<MailHandle>,), (Vec<u32>,)>;
+
+/// Compiled and linked.
+pub(super) struct Template {
+    engine: Engine,
+    pre: InstancePre<Sandbox>,
+    guest: FilterIndices,
+    screen: Option<ComponentExportIndex>,
+}
+
+/// An instance, alone in its store.
+pub(super) struct Instance {
+    pub(super) store: Store<Sandbox>,
+    pub(super) guest: Filter,
+    pub(super) screen: Option<Screen>,
+    pub(super) raw: wasmtime::component::Instance,
+}
+
+impl Template {
+    /// Compiles, or finds the code on disk. Blocks.
+    pub(super) fn new(engine: &Engine, component: &[u8]) -> Result<Self, Refused> {
+        let outside = Outside::read(component)?;
+        let compiled = Component::new(engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
+        Self::of_compiled(engine, &compiled, &outside)
+    }
+
+    /// Links what was compiled.
+    pub(super) fn of_compiled(engine: &Engine, compiled: &Component, outside: &Outside) -> Result<Self, Refused> {
+        let link = || {
+            let mut linker = engine::linker(engine)?;
+            if outside.wants_wasi() {
+                wasi::offer_nothing(&mut linker, compiled, engine)?;
+            }
+            linker.instantiate_pre(compiled)
+        };
+        let pre = link().map_err(|error| {
+            let names = |name: &&String| error.to_string().contains(name.as_str()) || format!("{error:#}").contains(name.as_str());
+            let import = outside.imports.iter().find(names).cloned().unwrap_or_else(|| outside.imports.join(", "));
+            let here = super::component::HOST_VERSION;
+            Refused::Import { import, reason: format!("it does not fit what Postigo's contract {here} offers: {error:#}") }
+        })?;
+        let guest = FilterIndices::new(&pre).map_err(|error| {
+            let here = super::component::HOST_VERSION;
+            Refused::Export(format!("the component's export `guest` does not fit postigo:filter@{here}: {error:#}"))
+        })?;
+        let screen = outside.screening().and_then(|name| {
+            let interface = compiled.get_export_index(None, name)?;
+            compiled.get_export_index(Some(&interface), "screen")
+        });
+        Ok(Self { engine: engine.clone(), pre, guest, screen })
+    }
+
+    /// Whether the component screens.
+    pub(super) fn screens(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    /// A store for an instance of it. The time of its first call runs from now.
+    pub(super) fn store(&self, grants: Grants, memory: u64, time: Duration) -> Store<Sandbox> {
+        Sandbox::store(&self.engine, grants, memory, time)
+    }
+
+    /// A fresh instance in a store.
+    pub(super) fn instantiate(&self, mut store: Store<Sandbox>) -> Result<Instance, (Store<Sandbox>, Failure)> {
+        let made = self.pre.instantiate(&mut store).and_then(|raw| {
+            let guest = self.guest.load(&mut store, &raw)?;
+            let screen = self.screen.as_ref().map(|index| raw.get_typed_func(&mut store, index)).transpose()?;
+            Ok((raw, guest, screen))
+        });
+        match made {
+            Ok((raw, guest, screen)) => Ok(Instance { store, guest, screen, raw }),
+            Err(error) => {
+                let mut failure = store.data().failure(&error);
+                // What ends an instantiation besides the guest's own code is a want of memories, tables or instances.
+                if failure.kind == FailureKind::Output {
+                    failure = Failure { kind: FailureKind::Memory, message: format!("the guest could not be started: {error:#}") };
+                }
+                Err((store, failure))
+            }
+        }
+    }
+}
