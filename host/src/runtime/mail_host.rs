@@ -2,6 +2,7 @@
 
 use super::bindings::postigo::filter::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
 use super::sandbox::{MailHandle, Sandbox};
+use std::borrow::Cow;
 use wasmtime::component::Resource;
 
 type Mail = Resource<MailHandle>;
@@ -13,7 +14,7 @@ impl HostMail for Sandbox {
     fn header_names(&mut self, mail: Mail) -> wasmtime::Result<Vec<String>> {
         self.count()?;
         self.note("*");
-        let names = self.lent(&mail)?.header_names();
+        let names: Vec<_> = self.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
         self.hand_over(names.iter().map(String::len).sum())?;
         Ok(names)
     }
@@ -21,7 +22,7 @@ impl HostMail for Sandbox {
     fn header(&mut self, mail: Mail, name: String) -> wasmtime::Result<Option<String>> {
         self.count()?;
         self.note(&name);
-        let value = self.lent(&mail)?.header(&name);
+        let value = self.lent(&mail)?.header(&name).map(str::to_owned);
         self.hand_over(value.as_ref().map_or(0, String::len))?;
         Ok(value)
     }
@@ -29,7 +30,7 @@ impl HostMail for Sandbox {
     fn headers(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<String>> {
         self.count()?;
         self.note(&name);
-        let values = self.lent(&mail)?.headers(&name);
+        let values: Vec<_> = self.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
         self.hand_over(values.iter().map(String::len).sum())?;
         Ok(values)
     }
