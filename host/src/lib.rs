@@ -7,6 +7,7 @@
 pub mod api;
 pub mod chain;
 pub mod cli;
+pub mod commlog;
 pub mod config;
 pub mod daemon;
 pub mod mail;

@@ -27,8 +27,8 @@ mod threads;
 mod wasi;
 
 pub use contract::{
-    Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Inspected, Limits, LogLine, Screened,
-    SettingsProblem, Verdict,
+    Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Inspected, Limits, LogLine, Screened, SettingsProblem,
+    Verdict,
 };
 pub use group::Group;
 pub use refusal::{Lost, PrepareError, Refused, StartError};

@@ -1,6 +1,73 @@
 //! The spool: where a message is durable before its source is told, and waits until it is filed.
+//!
+//! Its rows also remember what was taken in before, so that a second fetch of the same message does nothing.
 
+mod handle;
+mod key;
+
+pub use crate::store::leases::{Host, Lease};
+pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
+pub use handle::Spool;
+pub use key::hexadecimal;
+
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Where a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpoolStatus {
+    /// To be worked on.
+    Waiting,
+    /// A host works on it.
+    Claimed,
+    /// It is an article.
+    Filed,
+    /// It is an article of a ticket that stayed closed.
+    Rejected,
+    /// A filter said so, by `X-OTOBO-Ignore`.
+    Ignored,
+    /// It waits for an admin: a filter with `on_failure = "hold"` failed, or its tries are used up.
+    Held,
+    /// It could not be worked on.
+    Failed,
+    /// An admin dropped it.
+    Dropped,
+}
+
+impl SpoolStatus {
+    const ALL: [Self; 8] =
+        [Self::Waiting, Self::Claimed, Self::Filed, Self::Rejected, Self::Ignored, Self::Held, Self::Failed, Self::Dropped];
+
+    /// Its name, as stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Claimed => "claimed",
+            Self::Filed => "filed",
+            Self::Rejected => "rejected",
+            Self::Ignored => "ignored",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl std::str::FromStr for SpoolStatus {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|status| status.name() == name);
+        found.ok_or_else(|| format!("\"{name}\" is no status of a message; there are: {}.", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+impl std::fmt::Display for SpoolStatus {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
+}
 
 /// What makes a second fetch of the same message a no-op (design §2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +104,20 @@ pub struct Arrival {
     pub received_at: i64,
     /// Envelope recipients, if the source tells them.
     pub recipients: Vec<String>,
+    /// Id of the connection's communication that brought it.
+    pub communication: Option<String>,
     /// The bytes.
     pub raw: Arc<[u8]>,
 }
 
 /// What became of an arrival; whatever it is, it is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenIn {
-    /// Stored now.
+    /// Stored now, under this row id.
     New(i64),
     /// Stored before, not filed yet: it will be.
     Adopted(i64),
-    /// Filed, ignored or held before.
+    /// Filed, ignored, held or dropped before, or in the same batch.
     Known(i64),
 }
 
@@ -61,6 +130,25 @@ pub struct Claimed {
     pub claim: i64,
     /// Tries counted so far, this one included.
     pub tries: u32,
-    /// The message as it arrived.
-    pub arrival: Arrival,
+    /// Where it came from, for people.
+    pub source: String,
+    /// Account name.
+    pub account: String,
+    /// Id of the connection's communication that brought it.
+    pub communication: Option<String>,
+    /// Milliseconds since the epoch.
+    pub received_at: i64,
+    /// Envelope recipients, if the source told them.
+    pub recipients: Vec<String>,
+    /// The bytes.
+    pub raw: Arc<[u8]>,
+}
+
+impl TakenIn {
+    /// The message's row id.
+    pub fn id(&self) -> i64 {
+        match self {
+            Self::New(id) | Self::Adopted(id) | Self::Known(id) => *id,
+        }
+    }
 }

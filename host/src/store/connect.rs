@@ -17,8 +17,11 @@ pub enum Location {
 }
 
 /// The schema's steps, in order. `{id}` and `{bytes}` are the only words that differ between the two databases.
-const STEPS: &[(i64, &str, &str)] =
-    &[(1, "configuration", include_str!("migrations/0001_configuration.sql")), (3, "access", include_str!("migrations/0003_access.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "configuration", include_str!("migrations/0001_configuration.sql")),
+    (2, "messages", include_str!("migrations/0002_messages.sql")),
+    (3, "access", include_str!("migrations/0003_access.sql")),
+];
 
 /// Opens the database: engine, pool for reading, and on SQLite the writer's pool of one.
 pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPool>), StoreError> {

@@ -5,8 +5,19 @@
 //! so that a `synchronous=FULL` commit is shared. When `write` returns, its work is durable.
 
 pub mod access;
+pub mod communications;
 pub mod configuration;
 mod connect;
+pub mod customers;
+pub mod fetch_requests;
+pub mod filing;
+pub mod leases;
+pub mod numbers;
+pub mod objects;
+pub mod outgoing;
+pub mod spool;
+pub mod sql;
+pub mod tickets;
 mod writer;
 
 pub use connect::Location;
@@ -47,9 +58,25 @@ pub enum StoreError {
     /// A job of the same commit failed the whole commit, or the writer has stopped.
     #[error("The database is shutting down or its last commit failed; try again.")]
     Stopped,
-    /// A rule that only the database can check: a name that exists already, a row that is gone.
+    /// A rule that only the database can check: a name that exists already, a state that does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// What was named is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The claim on a message is no longer in force: another host works on it, or has filed it.
+    #[error("The claim on the message is no longer in force; another host has taken over. Nothing was filed.")]
+    Fenced,
+    /// The folder of large messages.
+    #[error("A message could not {doing} {place}: {source}")]
+    Object {
+        /// What was tried, with its preposition.
+        doing: &'static str,
+        /// The folder.
+        place: String,
+        /// Why.
+        source: object_store::Error,
+    },
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -65,6 +92,16 @@ pub enum Engine {
     Sqlite,
     /// A server, shared by any number of hosts.
     Postgres,
+}
+
+impl Engine {
+    /// The database's own clock in milliseconds since the epoch, an expression: hosts' clocks differ.
+    pub fn clock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
 }
 
 /// What a write does: the borrowed input, the connection inside a transaction, the result. It may run more than once.

@@ -1,0 +1,153 @@
+//! A communication while it runs.
+
+use super::{Entry, Kind, Priority, Record, Status};
+
+/// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
+const MOST_ENTRIES: usize = 2_000;
+/// So many bytes of values one communication keeps.
+const MOST_BYTES: usize = 512 << 10;
+/// So much of one value is kept.
+const LONGEST_VALUE: usize = 16 << 10;
+/// So much search text is kept.
+const LONGEST_SEARCH: usize = 1_000;
+
+/// Collects the entries of one connection or message.
+#[derive(Debug, Clone)]
+pub struct Communication {
+    record: Record,
+    bytes: usize,
+    dropped: u64,
+}
+
+/// Milliseconds since the epoch, by this host's clock.
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Communication {
+    /// Starts one, now. `transport` is the account's protocol, or `ingest`, `rest`.
+    pub fn start(kind: Kind, account: &str, transport: &str) -> Self {
+        let record = Record {
+            id: uuid::Uuid::now_v7().to_string(),
+            account: account.to_owned(),
+            transport: transport.to_owned(),
+            kind,
+            started_at: now(),
+            ..Record::default()
+        };
+        Self { record, bytes: 0, dropped: 0 }
+    }
+
+    /// Names the connection's communication that brought this message.
+    #[must_use]
+    pub fn brought_by(mut self, parent: Option<String>) -> Self {
+        self.record.parent = parent;
+        self
+    }
+
+    /// Names the message's row in the spool.
+    #[must_use]
+    pub fn about(mut self, spool_id: i64) -> Self {
+        self.record.spool_id = Some(spool_id);
+        self
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// Adds an entry. `key` names what wrote it, `value` is a sentence; no secret may be in it.
+    pub fn entry(&mut self, priority: Priority, key: &str, value: impl Into<String>) {
+        self.record.priority = self.record.priority.max(priority);
+        let mut value: String = value.into();
+        truncate(&mut value, LONGEST_VALUE);
+        if self.record.entries.len() >= MOST_ENTRIES || self.bytes + value.len() > MOST_BYTES {
+            self.dropped += 1;
+            return;
+        }
+        self.bytes += value.len();
+        self.record.entries.push(Entry { at: now(), priority, key: key.to_owned(), value });
+    }
+
+    /// Adds text that a search finds.
+    pub fn searchable(&mut self, text: &str) {
+        if !text.is_empty() && self.record.search.len() < LONGEST_SEARCH {
+            let mut text = text.to_lowercase();
+            truncate(&mut text, LONGEST_SEARCH - self.record.search.len());
+            self.record.search.push_str(&text);
+            self.record.search.push('\n');
+        }
+    }
+
+    /// The row as it is while this runs.
+    pub fn so_far(&self) -> Record {
+        let mut record = self.record.clone();
+        if self.dropped > 0 {
+            let value = format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
+            record.entries.push(Entry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
+        }
+        record
+    }
+
+    /// Ends it, now: failed, or successful, or in between where an entry is a warning or above.
+    #[must_use]
+    pub fn finish(self, failed: bool) -> Record {
+        let mut record = self.so_far();
+        record.ended_at = Some(now());
+        record.status = match record.priority {
+            _ if failed => Status::Failed,
+            Priority::Warning | Priority::Error => Status::Warning,
+            _ => Status::Successful,
+        };
+        record
+    }
+}
+
+fn truncate(text: &mut String, longest: usize) {
+    if text.len() > longest {
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_follows_outcome_and_highest_priority() {
+        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        communication.entry(Priority::Info, "chain", "All went well.");
+        assert_eq!(communication.clone().finish(false).status, Status::Successful);
+        communication.entry(Priority::Warning, "ticket", "A value is not known.");
+        communication.entry(Priority::Debug, "ticket", "Done.");
+        let record = communication.clone().finish(false);
+        assert_eq!((record.status, record.priority), (Status::Warning, Priority::Warning));
+        assert_eq!(communication.finish(true).status, Status::Failed);
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_says_so() {
+        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        for _ in 0..MOST_ENTRIES + 10 {
+            communication.entry(Priority::Debug, "filter:a", "x");
+        }
+        communication.entry(Priority::Error, "filter:a", "The last one failed.");
+        let record = communication.finish(false);
+        assert_eq!(record.entries.len(), MOST_ENTRIES + 1);
+        assert_eq!(record.priority, Priority::Error, "a dropped entry's priority still counts");
+        assert!(record.entries.last().is_some_and(|entry| entry.value.starts_with("11 further entries")));
+    }
+
+    #[test]
+    fn cutting_respects_characters() {
+        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        communication.entry(Priority::Debug, "x", "é".repeat(LONGEST_VALUE));
+        communication.searchable(&"É".repeat(LONGEST_SEARCH));
+        let record = communication.finish(false);
+        assert_eq!(record.entries[0].value.len(), LONGEST_VALUE);
+        assert_eq!(record.search.trim_end(), "é".repeat(LONGEST_SEARCH / 2));
+    }
+}

@@ -1,0 +1,253 @@
+//! The spool as transports, workers and commands hold it.
+
+use super::key::{comparable, digest, epoch, hexadecimal, stored_key, uidl_prefix};
+use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
+use crate::store::objects::{LARGEST_IN_ROW, Objects};
+use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
+use crate::store::{Store, StoreError};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The spool. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    store: Store,
+    objects: Objects,
+    changed: Arc<watch::Sender<u64>>,
+}
+
+impl Spool {
+    /// The spool in this database, large messages in the data folder.
+    pub fn open(store: Store, data: &Path) -> Result<Self, StoreError> {
+        Ok(Self { store, objects: Objects::open(data)?, changed: Arc::new(watch::Sender::new(0)) })
+    }
+
+    /// The database below.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Changes whenever this process has taken messages in, released some, or ended some. Other processes' work is seen by asking again now and then.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Says that something changed: callers of [`Self::changed`] look again.
+    pub fn tell_change(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The identity of a mailbox for [`SourceKey::Imap`]; a new one whenever host, user or folder of an account is changed.
+    pub async fn mailbox(&self, account: &str, host: &str, user: &str, folder: &str) -> Result<i64, StoreError> {
+        let input = [account, host, user, folder].map(str::to_owned);
+        self.store
+            .write(input, |[account, host, user, folder], connection| Box::pin(rows::mailbox(connection, account, host, user, folder)))
+            .await
+    }
+
+    /// What is known under these keys, in their order. Before a source acts on a known IMAP key it compares size and INTERNALDATE: only if both are
+    /// equal, the message on the server is this one.
+    pub async fn known(&self, account: &str, keys: &[SourceKey]) -> Result<Vec<Option<Known>>, StoreError> {
+        let keys: Vec<String> = keys.iter().map(|key| stored_key(account, key, &[], false)).collect();
+        let mut connection = self.store.read().await?;
+        let known = rows::known(&mut connection, keys.iter().map(String::as_str)).await?;
+        Ok(keys.iter().map(|key| known.get(key).cloned()).collect())
+    }
+
+    /// Forgets the UIDLs of an account that a listing lacks; `listed` has all that the server named.
+    pub async fn retire(&self, account: &str, listed: &[String]) -> Result<u64, StoreError> {
+        let prefix = uidl_prefix(account);
+        let listed: Vec<String> = listed.iter().map(|uidl| format!("{prefix}{uidl}")).collect();
+        self.store
+            .write((account.to_owned(), prefix, listed), |(account, prefix, listed), connection| {
+                Box::pin(rows::retire(connection, account, prefix, listed))
+            })
+            .await
+    }
+
+    /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of them may.
+    pub async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
+        let mut new = Vec::with_capacity(arrivals.len());
+        for arrival in &arrivals {
+            new.push(self.new_row(arrival).await?);
+        }
+        let objects: Vec<Option<String>> = new
+            .iter()
+            .map(|row| match &row.raw {
+                RawPlace::Object(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let taken = self.store.write(new, |new, connection| Box::pin(rows::insert(connection, new))).await?;
+        for (taken, object) in taken.iter().zip(objects) {
+            if let (TakenIn::Adopted(_) | TakenIn::Known(_), Some(name)) = (taken, object) {
+                self.objects.delete(&name).await?;
+            }
+        }
+        self.tell_change();
+        Ok(taken)
+    }
+
+    async fn new_row(&self, arrival: &Arrival) -> Result<NewRow, StoreError> {
+        let digest = digest(arrival);
+        let comparable = comparable(&arrival.raw);
+        let raw = if arrival.raw.len() > LARGEST_IN_ROW {
+            // A name of its own for each, so that dropping one message never takes another's bytes.
+            let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
+            RawPlace::Object(self.objects.put(&name, &arrival.raw).await?)
+        } else {
+            RawPlace::Row(arrival.raw.to_vec())
+        };
+        let internal_date = match arrival.key {
+            SourceKey::Imap { internal_date, .. } => Some(internal_date),
+            _ => None,
+        };
+        Ok(NewRow {
+            account: arrival.account.clone(),
+            key: stored_key(&arrival.account, &arrival.key, &digest, comparable),
+            epoch: epoch(&arrival.key),
+            digest,
+            comparable,
+            source: arrival.source.clone(),
+            communication: arrival.communication.clone(),
+            received_at: arrival.received_at,
+            internal_date,
+            recipients: serde_json::Value::from(arrival.recipients.clone()).to_string(),
+            size: i64::try_from(arrival.raw.len()).unwrap_or(i64::MAX),
+            raw,
+        })
+    }
+
+    /// Claims the oldest waiting messages of the lease's account, in their order, with their bytes. Nothing where the lease is lost.
+    pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+        let claim = rows::Claim {
+            engine: self.store.engine(),
+            account: lease.account.clone(),
+            run: lease.host.run.clone(),
+            token: token()?,
+            limit: limit.into(),
+            now: crate::commlog::now(),
+        };
+        let token = claim.token;
+        let claimed = self.store.write(claim, |claim, connection| Box::pin(rows::claim(connection, claim))).await?;
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = claimed.iter().map(|row| row.id).collect();
+        let places = rows::raw_places(&mut *self.store.read().await?, &ids).await?;
+        self.with_bytes(&lease.account, token, claimed, places).await
+    }
+
+    async fn with_bytes(
+        &self,
+        account: &str,
+        claim: i64,
+        claimed: Vec<ClaimedRow>,
+        mut places: HashMap<i64, RawPlace>,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut messages = Vec::with_capacity(claimed.len());
+        for row in claimed {
+            let raw = match self.bytes(row.id, places.remove(&row.id).unwrap_or(RawPlace::Gone)).await {
+                Ok(raw) => raw,
+                // One message without its bytes must not keep the others: it waits, then is held.
+                Err(error) => {
+                    tracing::error!(message = row.id, %error, "a message's bytes cannot be read");
+                    let later = crate::commlog::now() + 60_000;
+                    self.try_again(row.id, claim, later, error.to_string()).await?;
+                    continue;
+                }
+            };
+            messages.push(Claimed {
+                id: row.id,
+                claim,
+                tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+                source: row.source,
+                account: account.to_owned(),
+                communication: row.communication,
+                received_at: row.received_at,
+                recipients: serde_json::from_str(&row.recipients).unwrap_or_default(),
+                raw: raw.into(),
+            });
+        }
+        Ok(messages)
+    }
+
+    async fn bytes(&self, id: i64, place: RawPlace) -> Result<Vec<u8>, StoreError> {
+        match place {
+            RawPlace::Row(raw) => Ok(raw),
+            RawPlace::Object(name) => self.objects.get(&name).await,
+            RawPlace::Gone => Err(StoreError::NotFound(format!("The received bytes of message {id} are not kept any more."))),
+        }
+    }
+
+    /// The received bytes of a message, unchanged.
+    pub async fn raw(&self, id: i64) -> Result<Vec<u8>, StoreError> {
+        let place = rows::raw_place(&mut *self.store.read().await?, id).await?;
+        self.bytes(id, place).await
+    }
+
+    /// Ends a claimed message that is not filed: ignored, held or failed. [`StoreError::Fenced`] if the claim is lost.
+    pub async fn end(&self, ending: Ending) -> Result<(), StoreError> {
+        self.store.write(ending, |ending, connection| Box::pin(rows::end(connection, ending))).await?;
+        self.tell_change();
+        Ok(())
+    }
+
+    /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason; it is held if its tries are used up. Says which.
+    pub async fn try_again(&self, id: i64, claim: i64, not_before: i64, reason: String) -> Result<SpoolStatus, StoreError> {
+        let status = self
+            .store
+            .write((id, claim, not_before, reason), |(id, claim, not_before, reason), connection| {
+                Box::pin(rows::try_again(connection, (*id, *claim), *not_before, reason))
+            })
+            .await?;
+        self.tell_change();
+        Ok(status)
+    }
+
+    /// Messages in the order of their arrival.
+    pub async fn list(&self, filter: &MessageFilter) -> Result<Vec<SpoolMessage>, StoreError> {
+        rows::list(&mut *self.store.read().await?, filter).await
+    }
+
+    /// One message, with what became of it.
+    pub async fn show(&self, id: i64) -> Result<Option<SpoolMessage>, StoreError> {
+        rows::show(&mut *self.store.read().await?, id).await
+    }
+
+    /// Those of these messages that are no longer on their way, by id.
+    pub async fn results(&self, ids: &[i64]) -> Result<HashMap<i64, SpoolMessage>, StoreError> {
+        rows::results(&mut *self.store.read().await?, ids).await
+    }
+
+    /// Sends held, failed and ignored messages the whole way again; all or none.
+    pub async fn release(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        self.store.write(ids, |ids, connection| Box::pin(rows::release(connection, ids))).await?;
+        self.tell_change();
+        Ok(())
+    }
+
+    /// Drops waiting, held, failed and ignored messages with their bytes; all or none. A source that names one again is still told that it is known.
+    pub async fn drop(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        let objects = self.store.write(ids, |ids, connection| Box::pin(rows::remove(connection, ids))).await?;
+        for name in objects {
+            self.objects.delete(&name).await?;
+        }
+        self.tell_change();
+        Ok(())
+    }
+
+    /// How many messages wait, are worked on, are held, failed, were ignored.
+    pub async fn depths(&self) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
+        rows::depths(&mut *self.store.read().await?).await
+    }
+}
+
+/// A claim's token: no two claims have the same.
+fn token() -> Result<i64, StoreError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Conflict(format!("The system gives no random numbers: {error}")))?;
+    Ok(i64::from_le_bytes(bytes) & i64::MAX | 1)
+}

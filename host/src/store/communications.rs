@@ -1,0 +1,281 @@
+//! The rows of the communication log.
+
+use super::StoreError;
+use super::sql::{Sql, contains_pattern};
+use crate::commlog::{Kind, Priority, Record, Status};
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// Writes a communication, or what it is now.
+pub async fn save(connection: &mut AnyConnection, record: &Record) -> Result<(), StoreError> {
+    let entries =
+        serde_json::to_string(&record.entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
+    let mut sql = Sql::new(
+        "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
+    );
+    sql.tuple::<14>([
+        (&record.id).into(),
+        (&record.parent).into(),
+        (&record.account).into(),
+        (&record.transport).into(),
+        "incoming".into(),
+        record.kind.name().into(),
+        record.status.name().into(),
+        record.started_at.into(),
+        record.ended_at.into(),
+        i64::from(record.priority as u8).into(),
+        record.spool_id.into(),
+        record.article_id.into(),
+        (&record.search).into(),
+        entries.into(),
+    ]);
+    sql.push(" ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
+    sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries");
+    sql.execute(connection).await?;
+    Ok(())
+}
+
+/// Which communications a list has.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Started at or after, milliseconds since the epoch.
+    pub since: Option<i64>,
+    /// Started before, milliseconds since the epoch.
+    pub until: Option<i64>,
+    /// Of this account.
+    pub account: Option<String>,
+    /// With this status.
+    pub status: Option<Status>,
+    /// Whose highest priority is this or above.
+    pub priority: Option<Priority>,
+    /// With this text in addresses, subject, Message-ID or account, case ignored.
+    pub search: Option<String>,
+    /// In which order.
+    pub sort: LogSort,
+    /// Past so many of the order.
+    pub offset: i64,
+    /// So many at most.
+    pub limit: i64,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogSort {
+    /// Last started first.
+    #[default]
+    Newest,
+    /// First started first.
+    Oldest,
+    /// Longest first.
+    Duration,
+    /// By account, last started first.
+    Account,
+    /// By status, last started first.
+    Status,
+    /// Highest priority first, last started first.
+    Priority,
+}
+
+impl LogSort {
+    const ALL: [(Self, &'static str, &'static str); 6] = [
+        (Self::Newest, "newest", "id DESC"),
+        (Self::Oldest, "oldest", "id"),
+        (Self::Duration, "duration", "COALESCE(ended_at, started_at) - started_at DESC, id DESC"),
+        (Self::Account, "account", "account, id DESC"),
+        (Self::Status, "status", "status, id DESC"),
+        (Self::Priority, "priority", "priority DESC, id DESC"),
+    ];
+
+    fn order(self) -> &'static str {
+        Self::ALL.iter().find(|(sort, _, _)| *sort == self).map_or("id DESC", |(_, _, order)| order)
+    }
+}
+
+impl FromStr for LogSort {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(sort, _, _)| *sort);
+        found.ok_or_else(|| format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, _)| name).join(", ")))
+    }
+}
+
+const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id";
+
+fn read(row: &AnyRow) -> Result<Record, StoreError> {
+    let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
+    let priority = match row.try_get::<i64, _>(8)? {
+        ..=0 => Priority::Debug,
+        1 => Priority::Info,
+        2 => Priority::Notice,
+        3 => Priority::Warning,
+        _ => Priority::Error,
+    };
+    Ok(Record {
+        id: row.try_get(0)?,
+        parent: row.try_get(1)?,
+        account: row.try_get(2)?,
+        transport: row.try_get(3)?,
+        kind: Kind::from_str(row.try_get(4)?).map_err(corrupt)?,
+        status: Status::from_str(row.try_get(5)?).map_err(corrupt)?,
+        started_at: row.try_get(6)?,
+        ended_at: row.try_get(7)?,
+        priority,
+        spool_id: row.try_get(9)?,
+        article_id: row.try_get(10)?,
+        ..Record::default()
+    })
+}
+
+fn read_whole(row: &AnyRow) -> Result<Record, StoreError> {
+    let entries: &str = row.try_get(11)?;
+    let entries =
+        serde_json::from_str(entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
+    Ok(Record { entries, ..read(row)? })
+}
+
+/// Communications, without their entries.
+pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<Vec<Record>, StoreError> {
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM communication WHERE 1 = 1"));
+    between(&mut sql, filter.since, filter.until);
+    if let Some(account) = &filter.account {
+        sql.push(" AND account = ").bind(account);
+    }
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ").bind(status.name());
+    }
+    if let Some(priority) = filter.priority {
+        sql.push(" AND priority >= ").bind(i64::from(priority as u8));
+    }
+    if let Some(text) = &filter.search {
+        let pattern = contains_pattern(&text.to_lowercase());
+        sql.push(" AND (search LIKE ").bind(&pattern).push(" ESCAPE '\\' OR LOWER(account) LIKE ").bind(&pattern).push(" ESCAPE '\\')");
+    }
+    sql.push(" ORDER BY ").push(filter.sort.order());
+    sql.push(" LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
+    sql.all(connection).await?.iter().map(read).collect()
+}
+
+/// Ids are UUIDs of version 7, so a span of time is a span of the primary key.
+fn between(sql: &mut Sql, since: Option<i64>, until: Option<i64>) {
+    if let Some(since) = since {
+        sql.push(" AND id >= ").bind(first_id(since));
+    }
+    if let Some(until) = until {
+        sql.push(" AND id < ").bind(first_id(until));
+    }
+}
+
+fn first_id(at: i64) -> String {
+    let at = u64::try_from(at).unwrap_or_default() & 0xffff_ffff_ffff;
+    format!("{:08x}-{:04x}-", at >> 16, at & 0xffff)
+}
+
+/// A communication with its entries, and with those of the other side: a message's connection, a connection's messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// The one that was asked for.
+    #[serde(flatten)]
+    pub communication: Record,
+    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their order.
+    pub related: Vec<Record>,
+}
+
+/// One communication. Of the entries, those of this priority and above.
+pub async fn show(connection: &mut AnyConnection, id: &str, priority: Priority) -> Result<Option<Shown>, StoreError> {
+    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries FROM communication WHERE id = "));
+    let Some(row) = sql.bind(id).optional(connection).await? else { return Ok(None) };
+    let mut communication = read_whole(&row)?;
+    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries FROM communication WHERE "));
+    match &communication.parent {
+        Some(parent) => sql.push("id = ").bind(parent),
+        None => sql.push("parent = ").bind(id),
+    };
+    let rows = sql.push(" ORDER BY id LIMIT 1000").all(connection).await?;
+    let mut related = rows.iter().map(read_whole).collect::<Result<Vec<_>, _>>()?;
+    for record in related.iter_mut().chain([&mut communication]) {
+        record.entries.retain(|entry| entry.priority >= priority);
+    }
+    Ok(Some(Shown { communication, related }))
+}
+
+/// The peer's four figures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Overview {
+    /// By account, how its last connection (else message) ended, and how many failed.
+    pub accounts: BTreeMap<String, AccountStatus>,
+    /// How many communications have which status.
+    pub statuses: BTreeMap<String, i64>,
+    /// How many run.
+    pub active: i64,
+    /// Mean milliseconds from start to end, of those that ended.
+    pub mean_milliseconds: Option<f64>,
+}
+
+/// How an account does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AccountStatus {
+    /// Of the last communication that ended, of a connection where there was one.
+    pub status: Status,
+    /// When that one started, milliseconds since the epoch.
+    pub last: i64,
+    /// Communications.
+    pub communications: i64,
+    /// Those that failed.
+    pub failed: i64,
+}
+
+/// The figures of communications started in this span of time (milliseconds since the epoch).
+pub async fn overview(connection: &mut AnyConnection, since: Option<i64>, until: Option<i64>) -> Result<Overview, StoreError> {
+    let mut overview = Overview::default();
+    let mut sql = Sql::new(
+        "SELECT account, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
+    );
+    between(&mut sql, since, until);
+    let rows = sql.push(" GROUP BY account, kind, status").all(connection).await?;
+    let (mut ended, mut took) = (0, 0);
+    let mut last: BTreeMap<String, (bool, String)> = BTreeMap::new();
+    for row in &rows {
+        let (name, kind, status): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let (count, milliseconds, id): (i64, i64, String) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
+        let status = Status::from_str(&status).map_err(|reason| StoreError::Corrupt { what: "communication", reason })?;
+        *overview.statuses.entry(status.name().to_owned()).or_default() += count;
+        let account = overview.accounts.entry(name.clone()).or_default();
+        account.communications += count;
+        match status {
+            Status::Processing => overview.active += count,
+            Status::Failed => account.failed += count,
+            _ => {}
+        }
+        if status != Status::Processing {
+            (ended, took) = (ended + count, took + milliseconds);
+            let rank = (kind == Kind::Connection.name(), id);
+            if last.get(&name).is_none_or(|known| *known < rank) {
+                account.status = status;
+                account.last = started(&rank.1);
+                last.insert(name, rank);
+            }
+        }
+    }
+    overview.mean_milliseconds = (ended > 0).then(|| took as f64 / ended as f64);
+    Ok(overview)
+}
+
+/// The time in a UUID of version 7.
+fn started(id: &str) -> i64 {
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(12).collect();
+    i64::from_str_radix(&digits, 16).unwrap_or_default()
+}
+
+/// Removes communications that ended before these times: the successful (warnings among them), and the failed and unfinished ones. Gives their number.
+pub async fn purge(connection: &mut AnyConnection, successful_before: i64, failed_before: i64) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("DELETE FROM communication WHERE (status IN ('successful', 'warning') AND id < ");
+    sql.bind(first_id(successful_before))
+        .push(") OR (status IN ('failed', 'processing') AND id < ")
+        .bind(first_id(failed_before))
+        .push(")");
+    sql.execute(connection).await
+}

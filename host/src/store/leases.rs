@@ -1,0 +1,128 @@
+//! Leases: one host works on an account at a time, by the database's clock.
+
+use super::sql::Sql;
+use super::{Store, StoreError, spool};
+use sqlx::{AnyConnection, Row};
+use std::time::Duration;
+
+/// So long does a lease last without being renewed.
+pub const LASTS: Duration = Duration::from_secs(30);
+/// So often is it renewed.
+pub const RENEWED: Duration = Duration::from_secs(10);
+
+/// Who works: a data folder, which one process at a time holds (by its lock file), and the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Of the data folder: the same after a restart.
+    pub id: String,
+    /// Of the process.
+    pub run: String,
+}
+
+impl Host {
+    /// This process, working on the data folder of that id.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into(), run: uuid::Uuid::now_v7().to_string() }
+    }
+}
+
+/// The right to work on an account's messages. It ends by itself; work done after that is stopped by the claims' fences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Account name.
+    pub account: String,
+    /// Who holds it.
+    pub host: Host,
+}
+
+struct Asked {
+    clock: &'static str,
+    host: Host,
+    accounts: Vec<String>,
+}
+
+impl Asked {
+    fn new(store: &Store, host: &Host, accounts: &[String]) -> Self {
+        Self { clock: store.engine().clock(), host: host.clone(), accounts: accounts.to_vec() }
+    }
+}
+
+/// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of this host. What a former holder had
+/// claimed waits again, each message alone. Gives those that are held now.
+pub async fn acquire(store: &Store, host: &Host, accounts: &[String]) -> Result<Vec<Lease>, StoreError> {
+    store
+        .write(Asked::new(store, host, accounts), |asked, connection| {
+            Box::pin(async move {
+                let mut held = Vec::new();
+                for account in &asked.accounts {
+                    if acquire_one(connection, asked, account).await? {
+                        held.push(Lease { account: account.clone(), host: asked.host.clone() });
+                    }
+                }
+                Ok(held)
+            })
+        })
+        .await
+}
+
+async fn acquire_one(connection: &mut AnyConnection, asked: &Asked, account: &str) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT run FROM lease WHERE account = ");
+    let row = sql.bind(account).optional(connection).await?;
+    let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    let mut sql = Sql::new("INSERT INTO lease (account, host, run, expires_at) VALUES (");
+    sql.bind(account).push(", ").bind(&asked.host.id).push(", ").bind(&asked.host.run);
+    sql.push(", ").push(asked.clock).push(" + ").bind(milliseconds(LASTS));
+    sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, expires_at = excluded.expires_at");
+    sql.push(" WHERE lease.host = excluded.host OR lease.expires_at <= ").push(asked.clock);
+    if sql.execute(connection).await? == 0 {
+        return Ok(false);
+    }
+    if before.as_ref() != Some(&asked.host.run) {
+        spool::held_after(connection, account).await?;
+    }
+    Ok(true)
+}
+
+/// Renews all leases of a process that nobody took over; gives the accounts that it still holds.
+pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError> {
+    store
+        .write(Asked::new(store, host, &[]), |asked, connection| {
+            Box::pin(async move {
+                let mut sql = Sql::new(format!("UPDATE lease SET expires_at = {} + ", asked.clock));
+                sql.bind(milliseconds(LASTS)).push(" WHERE run = ").bind(&asked.host.run).push(" RETURNING account");
+                sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+            })
+        })
+        .await
+}
+
+/// Gives leases back; without names all of the process's. What is still claimed under them waits again, its try not counted.
+pub async fn release(store: &Store, host: &Host, accounts: &[String]) -> Result<(), StoreError> {
+    store
+        .write(Asked::new(store, host, accounts), |asked, connection| {
+            Box::pin(async move {
+                let mut sql = Sql::new("DELETE FROM lease WHERE run = ");
+                sql.bind(&asked.host.run);
+                if !asked.accounts.is_empty() {
+                    sql.push(" AND account IN ").list(&asked.accounts);
+                }
+                for row in sql.push(" RETURNING account").all(connection).await? {
+                    spool::unclaim(connection, row.try_get(0)?).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// The id of the host that holds the lease of an account now, if any does.
+pub async fn holder(store: &Store, account: &str) -> Result<Option<String>, StoreError> {
+    let mut sql = Sql::new("SELECT host FROM lease WHERE account = ");
+    sql.bind(account).push(" AND expires_at > ").push(store.engine().clock());
+    let row = sql.optional(&mut *store.read().await?).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

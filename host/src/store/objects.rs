@@ -1,0 +1,73 @@
+//! Received messages too large for their row: written and synced before the row that names them.
+
+use super::StoreError;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Name;
+use object_store::{ObjectStore, ObjectStoreExt};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Messages up to this size, in bytes, lie in the database, so that taking them in is one commit.
+pub const LARGEST_IN_ROW: usize = 256 << 10;
+
+/// A folder of large messages, each under the digest of its bytes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    place: String,
+}
+
+impl Objects {
+    /// Opens the folder `objects` of the data folder, makes it on first use.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        let folder = data.join("objects");
+        let place = folder.display().to_string();
+        let failed = |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
+        std::fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
+        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| failed(&error))?.with_fsync(true);
+        Ok(Self { store: Arc::new(store), place })
+    }
+
+    /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
+    pub async fn put(&self, digest: &str, bytes: &[u8]) -> Result<String, StoreError> {
+        let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
+        let payload = bytes::Bytes::copy_from_slice(bytes).into();
+        self.store.put(&Name::from(name.as_str()), payload).await.map_err(|source| self.failed("be written to", source))?;
+        Ok(name)
+    }
+
+    /// Reads the bytes of that name.
+    pub async fn get(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let read = async { self.store.get(&Name::from(name)).await?.bytes().await };
+        read.await.map(Vec::from).map_err(|source| self.failed("be read from", source))
+    }
+
+    /// Removes the bytes of that name; that they are gone already is no error.
+    pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        match self.store.delete(&Name::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(self.failed("be removed from", source)),
+        }
+    }
+
+    fn failed(&self, doing: &'static str, source: object_store::Error) -> StoreError {
+        StoreError::Object { doing, place: self.place.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_come_back_and_a_second_removal_is_no_error() {
+        let data = tempfile::tempdir().unwrap();
+        let objects = Objects::open(data.path()).unwrap();
+        let name = objects.put("abcdef", b"\0\r\nbytes").await.unwrap();
+        assert_eq!(objects.get(&name).await.unwrap(), b"\0\r\nbytes");
+        objects.delete(&name).await.unwrap();
+        objects.delete(&name).await.unwrap();
+        let error = objects.get(&name).await.unwrap_err();
+        assert!(error.to_string().contains("could not be read from"), "{error}");
+    }
+}

@@ -1,0 +1,331 @@
+//! The rows of the spool. What they mean is said in [`crate::spool`].
+
+use super::sql::{Sql, Value, pieces};
+use super::{Engine, StoreError};
+use crate::spool::{SpoolStatus, TakenIn};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::HashMap;
+
+mod ending;
+mod query;
+
+pub use ending::{Ending, end, finish, held_after, release, remove, try_again, unclaim};
+pub use query::{MessageFilter, SpoolMessage, depths, list, raw_place, raw_places, results, show};
+
+/// After so many tries a message is held.
+pub const MOST_TRIES: i64 = 3;
+/// A batch of claimed messages has at most so many bytes, or one message.
+const LARGEST_BATCH: i64 = 64 << 20;
+
+/// A message on its way into the spool.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// Account name.
+    pub account: String,
+    /// Unique among all messages.
+    pub key: String,
+    /// See the table.
+    pub epoch: String,
+    /// Digest of account, recipients and bytes.
+    pub digest: Vec<u8>,
+    /// Whether equal digests mean the same message.
+    pub comparable: bool,
+    /// For people.
+    pub source: String,
+    /// The connection's communication that brought it.
+    pub communication: Option<String>,
+    /// Milliseconds since the epoch.
+    pub received_at: i64,
+    /// IMAP's INTERNALDATE.
+    pub internal_date: Option<i64>,
+    /// JSON array.
+    pub recipients: String,
+    /// Bytes.
+    pub size: i64,
+    /// The bytes in their row, or the name of their object.
+    pub raw: RawPlace,
+}
+
+/// Where the received bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RawPlace {
+    /// In the database.
+    Row(Vec<u8>),
+    /// In the object store, under this name.
+    Object(String),
+    /// Nowhere any more: dropped, or older than `raw_retention`.
+    Gone,
+}
+
+/// What is known of a stored message, to be compared with what a source says before its key is acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Row id.
+    pub id: i64,
+    /// Where it stands.
+    pub status: SpoolStatus,
+    /// Bytes.
+    pub size: i64,
+    /// IMAP's INTERNALDATE.
+    pub internal_date: Option<i64>,
+}
+
+impl Known {
+    fn taken_in(&self) -> TakenIn {
+        match self.status {
+            SpoolStatus::Waiting | SpoolStatus::Claimed => TakenIn::Adopted(self.id),
+            _ => TakenIn::Known(self.id),
+        }
+    }
+}
+
+/// Stores what is new; for each row, in order, what became of it.
+pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<TakenIn>, StoreError> {
+    let mut taken: Vec<Option<TakenIn>> = same_elsewhere(connection, rows).await?;
+    let mut keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
+    // Twice at most: a UID that stands for other bytes than before gets a key of its own in the second round.
+    for _ in 0..2 {
+        let open: Vec<usize> = (0..rows.len()).filter(|index| taken[*index].is_none()).collect();
+        if open.is_empty() {
+            break;
+        }
+        let inserted = insert_rows(connection, rows, &keys, &open).await?;
+        let mut unplaced = Vec::new();
+        let mut used: HashMap<&str, i64> = HashMap::new();
+        for index in open {
+            match inserted.get(&keys[index]) {
+                Some(id) if used.contains_key(keys[index].as_str()) => taken[index] = Some(TakenIn::Known(*id)),
+                Some(id) => {
+                    used.insert(&keys[index], *id);
+                    taken[index] = Some(TakenIn::New(*id));
+                }
+                None => unplaced.push(index),
+            }
+        }
+        insert_raw(connection, rows, &taken).await?;
+        let known = known(connection, unplaced.iter().map(|index| keys[*index].as_str())).await?;
+        for index in unplaced {
+            match known.get(&keys[index]) {
+                Some(known) if same_message(known, &rows[index]) => taken[index] = Some(known.taken_in()),
+                _ => keys[index] = format!("{}/{}", rows[index].key, crate::spool::hexadecimal(&rows[index].digest)),
+            }
+        }
+    }
+    let unplaced = || StoreError::Conflict("A message could not be stored: its key was taken while it was looked up. Try again.".into());
+    taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect()
+}
+
+fn same_message(known: &Known, row: &NewRow) -> bool {
+    row.internal_date.is_none() || (known.size == row.size && known.internal_date == row.internal_date)
+}
+
+/// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, or another way in.
+async fn same_elsewhere(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<Option<TakenIn>>, StoreError> {
+    let mut taken = vec![None; rows.len()];
+    let comparable: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].comparable).collect();
+    for piece in pieces(&comparable) {
+        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, epoch FROM spool WHERE digest IN ");
+        sql.list(piece.iter().map(|index| rows[*index].digest.clone())).push(" ORDER BY id");
+        for found in sql.all(connection).await? {
+            let (digest, epoch): (Vec<u8>, String) = (found.try_get(4)?, found.try_get(5)?);
+            for index in piece {
+                let row = &rows[*index];
+                if row.digest == digest && (row.epoch.is_empty() || row.epoch != epoch) {
+                    taken[*index] = Some(read_known(&found)?.taken_in());
+                }
+            }
+        }
+    }
+    Ok(taken)
+}
+
+async fn insert_rows(
+    connection: &mut AnyConnection,
+    rows: &[NewRow],
+    keys: &[String],
+    open: &[usize],
+) -> Result<HashMap<String, i64>, StoreError> {
+    let mut inserted = HashMap::new();
+    for piece in pieces(open) {
+        let mut sql = Sql::new(
+            "INSERT INTO spool (account, source_key, epoch, digest, source, communication, received_at, internal_date, recipients, size, object, status) VALUES ",
+        );
+        for (place, index) in piece.iter().enumerate() {
+            let row = &rows[*index];
+            let object = match &row.raw {
+                RawPlace::Object(name) => Some(name.clone()),
+                _ => None,
+            };
+            sql.push(if place == 0 { "" } else { ", " }).tuple::<12>([
+                (&row.account).into(),
+                (&keys[*index]).into(),
+                (&row.epoch).into(),
+                row.digest.clone().into(),
+                (&row.source).into(),
+                (&row.communication).into(),
+                row.received_at.into(),
+                row.internal_date.into(),
+                (&row.recipients).into(),
+                row.size.into(),
+                object.into(),
+                SpoolStatus::Waiting.name().into(),
+            ]);
+        }
+        sql.push(" ON CONFLICT (source_key) DO NOTHING RETURNING source_key, id");
+        for row in sql.all(connection).await? {
+            inserted.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+    }
+    Ok(inserted)
+}
+
+async fn insert_raw(connection: &mut AnyConnection, rows: &[NewRow], taken: &[Option<TakenIn>]) -> Result<(), StoreError> {
+    let new: Vec<(i64, &Vec<u8>)> = rows
+        .iter()
+        .zip(taken)
+        .filter_map(|(row, taken)| match (&row.raw, taken) {
+            (RawPlace::Row(raw), Some(TakenIn::New(id))) => Some((*id, raw)),
+            _ => None,
+        })
+        .collect();
+    for piece in pieces(&new) {
+        let mut sql = Sql::new("INSERT INTO spool_raw (spool_id, raw) VALUES ");
+        for (place, (id, raw)) in piece.iter().enumerate() {
+            sql.push(if place == 0 { "" } else { ", " }).tuple::<2>([(*id).into(), (*raw).clone().into()]);
+        }
+        sql.push(" ON CONFLICT (spool_id) DO NOTHING").execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// What is stored under these keys.
+pub async fn known<'k>(
+    connection: &mut AnyConnection,
+    keys: impl IntoIterator<Item = &'k str>,
+) -> Result<HashMap<String, Known>, StoreError> {
+    let keys: Vec<&str> = keys.into_iter().collect();
+    let mut known = HashMap::new();
+    for piece in pieces(&keys) {
+        let mut sql = Sql::new("SELECT id, status, size, internal_date, source_key FROM spool WHERE source_key IN ");
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            known.insert(row.try_get(4)?, read_known(&row)?);
+        }
+    }
+    Ok(known)
+}
+
+fn read_known(row: &AnyRow) -> Result<Known, StoreError> {
+    Ok(Known { id: row.try_get(0)?, status: read_status(row, 1)?, size: row.try_get(2)?, internal_date: row.try_get(3)? })
+}
+
+fn read_status(row: &AnyRow, column: usize) -> Result<SpoolStatus, StoreError> {
+    let name: &str = row.try_get(column)?;
+    name.parse().map_err(|reason| StoreError::Corrupt { what: "spool row", reason })
+}
+
+/// The identity of a mailbox, made on first sight.
+pub async fn mailbox(connection: &mut AnyConnection, account: &str, host: &str, user: &str, folder: &str) -> Result<i64, StoreError> {
+    let identity: [Value; 4] = [account.into(), host.to_lowercase().into(), user.into(), folder.into()];
+    let mut sql = Sql::new("INSERT INTO mailbox (account, host, user_name, folder) VALUES ");
+    sql.tuple(identity.clone()).push(" ON CONFLICT (account, host, user_name, folder) DO NOTHING").execute(connection).await?;
+    let mut sql = Sql::new("SELECT id FROM mailbox WHERE (account, host, user_name, folder) = ");
+    Ok(sql.tuple(identity).one(connection).await?.try_get(0)?)
+}
+
+/// Forgets the UIDLs of an account that a later listing lacks: a POP3 server may use them again (RFC 1939, section 7).
+pub async fn retire(connection: &mut AnyConnection, account: &str, prefix: &str, listed: &[String]) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("SELECT source_key, id FROM spool WHERE account = ");
+    sql.bind(account).push(" AND source_key LIKE ").bind(format!("{}%", super::sql::escape_pattern(prefix))).push(" ESCAPE '\\'");
+    let mut gone = Vec::new();
+    for row in sql.all(connection).await? {
+        let key: String = row.try_get(0)?;
+        if !listed.contains(&key) {
+            gone.push(row.try_get::<i64, _>(1)?);
+        }
+    }
+    let mut retired = 0;
+    for piece in pieces(&gone) {
+        let mut sql = Sql::new("UPDATE spool SET source_key = NULL WHERE id IN ");
+        retired += sql.list(piece.iter().copied()).execute(connection).await?;
+    }
+    Ok(retired)
+}
+
+/// A row as it was claimed; its bytes are read after the commit.
+#[derive(Debug, Clone)]
+pub struct ClaimedRow {
+    /// Row id.
+    pub id: i64,
+    /// Tries, this one included.
+    pub tries: i64,
+    /// IMAP's or another key, as stored.
+    pub source: String,
+    /// The connection's communication.
+    pub communication: Option<String>,
+    /// Milliseconds since the epoch.
+    pub received_at: i64,
+    /// JSON array.
+    pub recipients: String,
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Which database is below.
+    pub engine: Engine,
+    /// Account name.
+    pub account: String,
+    /// The process that claims; must hold the account's lease.
+    pub run: String,
+    /// The token that the rows get.
+    pub token: i64,
+    /// Messages at most.
+    pub limit: i64,
+    /// Milliseconds since the epoch: what is put off until later is left.
+    pub now: i64,
+}
+
+/// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended uncleanly comes alone.
+pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<ClaimedRow>, StoreError> {
+    let mut sql = Sql::new("SELECT MIN(CASE WHEN suspect = 1 AND status = 'waiting' AND not_before <= ");
+    sql.bind(claim.now).push(
+        " THEN id END), COUNT(CASE WHEN status = 'claimed' THEN 1 END), COUNT(CASE WHEN suspect = 1 AND status = 'claimed' THEN 1 END)",
+    );
+    sql.push(" FROM spool WHERE status IN ('waiting', 'claimed') AND (suspect = 1 OR status = 'claimed') AND account = ")
+        .bind(&claim.account);
+    let row = sql.one(connection).await?;
+    let (suspect, claimed, alone): (Option<i64>, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if alone > 0 || (suspect.is_some() && claimed > 0) {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("UPDATE spool SET status = 'claimed', tries = tries + 1, claim = ");
+    sql.bind(claim.token).push(" WHERE status = 'waiting' AND ");
+    match suspect {
+        Some(id) => sql.push("id = ").bind(id),
+        None => oldest(&mut sql, claim),
+    };
+    sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ").bind(&claim.run).push(" AND account = ").bind(&claim.account);
+    sql.push(" AND expires_at > ").push(claim.engine.clock()).push(")");
+    sql.push(" RETURNING id, tries, source, communication, received_at, recipients");
+    let mut rows = Vec::new();
+    for row in sql.all(connection).await? {
+        rows.push(ClaimedRow {
+            id: row.try_get(0)?,
+            tries: row.try_get(1)?,
+            source: row.try_get(2)?,
+            communication: row.try_get(3)?,
+            received_at: row.try_get(4)?,
+            recipients: row.try_get(5)?,
+        });
+    }
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The oldest waiting messages, as many as the batch holds.
+fn oldest<'s>(sql: &'s mut Sql, claim: &Claim) -> &'s mut Sql {
+    sql.push("id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS before FROM (SELECT id, size FROM spool WHERE status IN ('waiting', 'claimed') AND status = 'waiting' AND account = ");
+    sql.bind(&claim.account).push(" AND not_before <= ").bind(claim.now).push(" ORDER BY id LIMIT ").bind(claim.limit);
+    sql.push(") oldest) sized WHERE before < ").bind(LARGEST_BATCH).push(")")
+}

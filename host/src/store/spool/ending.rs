@@ -1,0 +1,132 @@
+//! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
+
+use super::{MOST_TRIES, read_status};
+use crate::commlog::Record;
+use crate::spool::SpoolStatus;
+use crate::store::sql::{Sql, pieces};
+use crate::store::{StoreError, communications};
+use crate::worker::MessageResult;
+use sqlx::{AnyConnection, Row};
+use std::collections::HashMap;
+
+/// The end of a message that is not filed.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// Row id.
+    pub id: i64,
+    /// The claim's token.
+    pub claim: i64,
+    /// [`SpoolStatus::Ignored`], [`SpoolStatus::Held`] or [`SpoolStatus::Failed`].
+    pub status: SpoolStatus,
+    /// Why, a sentence.
+    pub reason: Option<String>,
+    /// What its source is told.
+    pub result: MessageResult,
+    /// Its communication.
+    pub communication: Record,
+}
+
+/// Ends a message that is not filed. [`StoreError::Fenced`] if the claim is no longer in force.
+pub async fn end(connection: &mut AnyConnection, ending: &Ending) -> Result<(), StoreError> {
+    let result =
+        serde_json::to_string(&ending.result).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })?;
+    finish(connection, (ending.id, ending.claim), ending.status, ending.reason.as_deref(), &result).await?;
+    let record = Record { spool_id: Some(ending.id), ..ending.communication.clone() };
+    communications::save(connection, &record).await
+}
+
+/// The fence: the row is changed only while the claim is still its own.
+pub async fn finish(
+    connection: &mut AnyConnection,
+    (id, claim): (i64, i64),
+    status: SpoolStatus,
+    reason: Option<&str>,
+    result: &str,
+) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET status = ");
+    sql.bind(status.name()).push(", claim = 0, suspect = 0, ended_at = ").bind(crate::commlog::now());
+    sql.push(", reason = ").bind(reason.map(str::to_owned)).push(", result = ").bind(result);
+    sql.push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
+    if sql.execute(connection).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; says which.
+pub async fn try_again(
+    connection: &mut AnyConnection,
+    (id, claim): (i64, i64),
+    not_before: i64,
+    reason: &str,
+) -> Result<SpoolStatus, StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
+    sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ").bind(not_before);
+    sql.push(", reason = ").bind(reason).push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
+    match sql.push(" RETURNING status").optional(connection).await? {
+        Some(row) => read_status(&row, 0),
+        None => Err(StoreError::Fenced),
+    }
+}
+
+/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up. Says how many rows it met.
+pub async fn held_after(connection: &mut AnyConnection, account: &str) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
+    sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ").bind(MOST_TRIES);
+    sql.push(" THEN ").bind(format!("The host ended {MOST_TRIES} times while it worked on this message.")).push(" END");
+    sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account).execute(connection).await
+}
+
+/// After an orderly end: what is still claimed of this account waits again as before.
+pub async fn unclaim(connection: &mut AnyConnection, account: &str) -> Result<u64, StoreError> {
+    let mut sql = Sql::new(
+        "UPDATE spool SET status = 'waiting', claim = 0, tries = tries - 1 WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ",
+    );
+    sql.bind(account).execute(connection).await
+}
+
+/// Sends held, failed and ignored messages the whole way again. All or none: an id that cannot be released is an error that names it.
+pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
+    let allowed = [SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
+    check(connection, ids, &allowed, "released").await?;
+    for piece in pieces(ids) {
+        let mut sql = Sql::new(
+            "UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
+        );
+        sql.list(piece.iter().copied()).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Drops messages that wait, are held, failed or were ignored; their bytes go, their keys stay. Gives the names of objects that are no longer needed.
+pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<String>, StoreError> {
+    let allowed = [SpoolStatus::Waiting, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
+    check(connection, ids, &allowed, "dropped").await?;
+    let mut objects = Vec::new();
+    for piece in pieces(ids) {
+        let mut sql = Sql::new("SELECT DISTINCT object FROM spool WHERE object IS NOT NULL AND id IN ");
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            objects.push(row.try_get::<String, _>(0)?);
+        }
+        let mut sql = Sql::new("UPDATE spool SET status = 'dropped', claim = 0, object = NULL, ended_at = ");
+        sql.bind(crate::commlog::now()).push(" WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
+        Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(piece.iter().copied()).execute(connection).await?;
+    }
+    Ok(objects)
+}
+
+async fn check(connection: &mut AnyConnection, ids: &[i64], allowed: &[SpoolStatus], doing: &str) -> Result<(), StoreError> {
+    let mut found = HashMap::new();
+    for piece in pieces(ids) {
+        for row in Sql::new("SELECT id, status FROM spool WHERE id IN ").list(piece.iter().copied()).all(connection).await? {
+            found.insert(row.try_get::<i64, _>(0)?, read_status(&row, 1)?);
+        }
+    }
+    for id in ids {
+        match found.get(id) {
+            Some(status) if allowed.contains(status) => {}
+            Some(status) => {
+                return Err(StoreError::Conflict(format!("Message {id} cannot be {doing}: it is {status}. Nothing was changed.")));
+            }
+            None => return Err(StoreError::NotFound(format!("There is no message {id} in the spool. Nothing was changed."))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What the command line and REST ask the spool.
+
+use super::{RawPlace, read_status};
+use crate::spool::SpoolStatus;
+use crate::store::StoreError;
+use crate::store::sql::{Sql, pieces};
+use crate::worker::MessageResult;
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+use std::collections::{BTreeMap, HashMap};
+
+/// A message of the spool, as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SpoolMessage {
+    /// Row id.
+    pub id: i64,
+    /// Account name.
+    pub account: String,
+    /// Where it came from.
+    pub source: String,
+    /// Where it stands.
+    pub status: SpoolStatus,
+    /// Milliseconds since the epoch.
+    pub received_at: i64,
+    /// Milliseconds since the epoch.
+    pub ended_at: Option<i64>,
+    /// Bytes.
+    pub size: i64,
+    /// Tries so far.
+    pub tries: i64,
+    /// Why it is where it is, a sentence.
+    pub reason: Option<String>,
+    /// What became of it, once something did.
+    pub result: Option<MessageResult>,
+}
+
+/// Which messages a list has.
+#[derive(Debug, Clone, Default)]
+pub struct MessageFilter {
+    /// Empty: those that wait, are worked on, are held, failed or were ignored.
+    pub status: Vec<SpoolStatus>,
+    /// Of this account alone.
+    pub account: Option<String>,
+    /// After the message with this id.
+    pub after: Option<i64>,
+    /// So many at most.
+    pub limit: i64,
+}
+
+const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, result";
+
+fn read(row: &AnyRow) -> Result<SpoolMessage, StoreError> {
+    let result: Option<&str> = row.try_get(9)?;
+    Ok(SpoolMessage {
+        id: row.try_get(0)?,
+        account: row.try_get(1)?,
+        source: row.try_get(2)?,
+        status: read_status(row, 3)?,
+        received_at: row.try_get(4)?,
+        ended_at: row.try_get(5)?,
+        size: row.try_get(6)?,
+        tries: row.try_get(7)?,
+        reason: row.try_get(8)?,
+        result: result.map(read_result).transpose()?,
+    })
+}
+
+fn read_result(text: &str) -> Result<MessageResult, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })
+}
+
+/// Messages in the order of their arrival.
+pub async fn list(connection: &mut AnyConnection, filter: &MessageFilter) -> Result<Vec<SpoolMessage>, StoreError> {
+    let unfinished = [SpoolStatus::Waiting, SpoolStatus::Claimed, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
+    let status = if filter.status.is_empty() { &unfinished[..] } else { &filter.status };
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status IN "));
+    sql.list(status.iter().map(|status| status.name()));
+    if let Some(account) = &filter.account {
+        sql.push(" AND account = ").bind(account);
+    }
+    if let Some(after) = filter.after {
+        sql.push(" AND id > ").bind(after);
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(filter.limit);
+    sql.all(connection).await?.iter().map(read).collect()
+}
+
+/// One message.
+pub async fn show(connection: &mut AnyConnection, id: i64) -> Result<Option<SpoolMessage>, StoreError> {
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE id = "));
+    sql.bind(id).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// What became of these messages; those that are still on their way are left out.
+pub async fn results(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashMap<i64, SpoolMessage>, StoreError> {
+    let mut results = HashMap::new();
+    for piece in pieces(ids) {
+        let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status NOT IN ('waiting', 'claimed') AND id IN "));
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            let message = read(&row)?;
+            results.insert(message.id, message);
+        }
+    }
+    Ok(results)
+}
+
+/// Where the bytes of a message are.
+pub async fn raw_place(connection: &mut AnyConnection, id: i64) -> Result<RawPlace, StoreError> {
+    Ok(raw_places(connection, &[id]).await?.remove(&id).unwrap_or(RawPlace::Gone))
+}
+
+/// Where the bytes of these messages are.
+pub async fn raw_places(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashMap<i64, RawPlace>, StoreError> {
+    let mut places = HashMap::new();
+    for piece in pieces(ids) {
+        let mut sql =
+            Sql::new("SELECT spool.id, object, raw FROM spool LEFT JOIN spool_raw ON spool_raw.spool_id = spool.id WHERE spool.id IN ");
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            let place = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<Vec<u8>>, _>(2)?) {
+                (Some(name), _) => RawPlace::Object(name),
+                (None, Some(raw)) => RawPlace::Row(raw),
+                (None, None) => RawPlace::Gone,
+            };
+            places.insert(row.try_get(0)?, place);
+        }
+    }
+    Ok(places)
+}
+
+/// How many messages stand where: waiting, claimed, held, failed, ignored.
+pub async fn depths(connection: &mut AnyConnection) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
+    let mut depths: BTreeMap<SpoolStatus, i64> =
+        [SpoolStatus::Waiting, SpoolStatus::Claimed, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored]
+            .map(|status| (status, 0))
+            .into();
+    for condition in ["status IN ('waiting', 'claimed')", "status IN ('held', 'failed', 'ignored')"] {
+        let mut sql = Sql::new(format!("SELECT status, COUNT(*) FROM spool WHERE {condition} GROUP BY status"));
+        for row in sql.all(connection).await? {
+            depths.insert(read_status(&row, 0)?, row.try_get(1)?);
+        }
+    }
+    Ok(depths)
+}

@@ -1,0 +1,217 @@
+//! A statement that is put together from parts: text with numbered placeholders, and the values beside it.
+
+use super::StoreError;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{AnyConnection, Arguments, AssertSqlSafe};
+
+/// A value as both databases take it.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// BIGINT.
+    Integer(Option<i64>),
+    /// TEXT.
+    Text(Option<String>),
+    /// BLOB, BYTEA.
+    Bytes(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(Some(value))
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Integer(Some(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Integer(Some(value.into()))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Integer(Some(value.into()))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<&String> for Value {
+    fn from(value: &String) -> Self {
+        Self::Text(Some(value.clone()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&Option<String>> for Value {
+    fn from(value: &Option<String>) -> Self {
+        Self::Text(value.clone())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+/// A statement under construction. Text is the program's own, always; what comes from outside is bound.
+#[derive(Default)]
+pub struct Sql {
+    text: String,
+    arguments: AnyArguments,
+    failed: Option<sqlx::Error>,
+}
+
+impl Sql {
+    /// Starts with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// Adds text.
+    pub fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds a placeholder and its value.
+    pub fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        let added = match value.into() {
+            Value::Integer(value) => self.arguments.add(value),
+            // PostgreSQL's TEXT holds no NUL.
+            Value::Text(Some(value)) if value.contains('\0') => self.arguments.add(value.replace('\0', "\u{fffd}")),
+            Value::Text(value) => self.arguments.add(value),
+            Value::Bytes(value) => self.arguments.add(value),
+        };
+        if let Err(error) = added {
+            self.failed.get_or_insert(sqlx::Error::Encode(error));
+        }
+        self.text.push('$');
+        self.text.push_str(&self.arguments.len().to_string());
+        self
+    }
+
+    /// Adds `(…, …)` of placeholders.
+    pub fn tuple<const N: usize>(&mut self, values: [Value; N]) -> &mut Self {
+        self.list(values)
+    }
+
+    /// Adds `(…, …)` of placeholders; of no value at all `(NULL)`, which nothing equals.
+    pub fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
+        self.text.push('(');
+        let mut first = true;
+        for value in values {
+            if !std::mem::take(&mut first) {
+                self.text.push_str(", ");
+            }
+            self.bind(value);
+        }
+        self.text.push_str(if first { "NULL)" } else { ")" });
+        self
+    }
+
+    fn query(&mut self) -> Result<sqlx::query::Query<'static, sqlx::Any, AnyArguments>, StoreError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
+        let text = std::mem::take(&mut self.text);
+        Ok(sqlx::query_with(AssertSqlSafe(text), std::mem::take(&mut self.arguments)))
+    }
+
+    /// Runs it and gives the number of rows that it changed.
+    pub async fn execute(&mut self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
+        Ok(self.query()?.execute(connection).await?.rows_affected())
+    }
+
+    /// Runs it and gives all rows.
+    pub async fn all(&mut self, connection: &mut AnyConnection) -> Result<Vec<AnyRow>, StoreError> {
+        Ok(self.query()?.fetch_all(connection).await?)
+    }
+
+    /// Runs it and gives its first row.
+    pub async fn optional(&mut self, connection: &mut AnyConnection) -> Result<Option<AnyRow>, StoreError> {
+        Ok(self.query()?.fetch_optional(connection).await?)
+    }
+
+    /// Runs it and gives its only row.
+    pub async fn one(&mut self, connection: &mut AnyConnection) -> Result<AnyRow, StoreError> {
+        Ok(self.query()?.fetch_one(connection).await?)
+    }
+}
+
+/// Cuts rows into pieces of few different sizes, so that the texts of statements for many rows repeat and stay prepared.
+pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    const LARGEST: usize = 64;
+    std::iter::from_fn(move || {
+        if rows.is_empty() {
+            return None;
+        }
+        let largest = rows.len().min(LARGEST);
+        let size = 1 << largest.ilog2();
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// Escapes what LIKE would read as a pattern; the statement says `ESCAPE '\'`.
+pub fn escape_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+/// The LIKE pattern of texts that contain this one.
+pub fn contains_pattern(text: &str) -> String {
+    format!("%{}%", escape_pattern(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_all_rows_in_order_in_few_sizes() {
+        let rows: Vec<u32> = (0..205).collect();
+        let cut: Vec<&[u32]> = pieces(&rows).collect();
+        assert_eq!(cut.concat(), rows);
+        assert_eq!(cut.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [64, 64, 64, 8, 4, 1]);
+    }
+
+    #[test]
+    fn a_search_text_is_no_pattern() {
+        assert_eq!(contains_pattern(r"50%_\"), r"%50\%\_\\%");
+    }
+}

@@ -1,0 +1,156 @@
+//! Tickets and articles as they are found, listed and changed. How they come to be is in [`super::filing`].
+
+mod articles;
+mod change;
+
+pub use articles::{Article, InternalMail, article, articles, internal_mails};
+pub use change::{TicketChange, merge, update};
+
+use super::StoreError;
+use super::sql::{Sql, contains_pattern};
+use crate::ticket::{FollowUpCandidate, Ticket, WhyFollowUp};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// States of type closed, removed or merged: an external number of such a ticket finds nothing.
+const NOT_OPEN: &str = "('closed successful', 'closed unsuccessful', 'removed', 'merged')";
+
+const COLUMNS: &str = "ticket.id, ticket.number, ticket.title, ticket.queue, ticket.state, ticket.priority, ticket.type, ticket.service, ticket.sla, \
+     ticket.lock_state, ticket.owner, ticket.responsible, ticket.customer_number, ticket.customer_user, ticket.pending_until, ticket.dynamic_fields, \
+     ticket.created_at, ticket.changed_at, target.number";
+const TABLES: &str = "ticket LEFT JOIN ticket target ON target.id = ticket.merged_into";
+
+fn select() -> Sql {
+    Sql::new(format!("SELECT {COLUMNS} FROM {TABLES} WHERE "))
+}
+
+fn read(row: &AnyRow) -> Result<Ticket, StoreError> {
+    let fields: &str = row.try_get(15)?;
+    Ok(Ticket {
+        id: row.try_get(0)?,
+        number: row.try_get(1)?,
+        title: row.try_get(2)?,
+        queue: row.try_get(3)?,
+        state: row.try_get(4)?,
+        priority: row.try_get(5)?,
+        r#type: row.try_get(6)?,
+        service: row.try_get(7)?,
+        sla: row.try_get(8)?,
+        lock: row.try_get(9)?,
+        owner: row.try_get(10)?,
+        responsible: row.try_get(11)?,
+        customer_number: row.try_get(12)?,
+        customer_user: row.try_get(13)?,
+        pending_until: row.try_get(14)?,
+        dynamic_fields: serde_json::from_str(fields).map_err(|error| StoreError::Corrupt { what: "ticket", reason: error.to_string() })?,
+        created_at: row.try_get(16)?,
+        changed_at: row.try_get(17)?,
+        merged_into: row.try_get(18)?,
+    })
+}
+
+/// The ticket with this number (without the hook); a merged one is given as itself.
+pub async fn by_number(connection: &mut AnyConnection, number: &str) -> Result<Option<Ticket>, StoreError> {
+    select().push("ticket.number = ").bind(number).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The ticket with this row id.
+pub async fn by_id(connection: &mut AnyConnection, id: i64) -> Result<Option<Ticket>, StoreError> {
+    select().push("ticket.id = ").bind(id).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The ticket that stands for this one: itself, or what it was merged into.
+async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+    // Merging never makes a ring; the bound is for rows from elsewhere.
+    for _ in 0..32 {
+        let Some(target) = &ticket.merged_into else { break };
+        match by_number(connection, target).await? {
+            Some(target) => ticket = target,
+            None => break,
+        }
+    }
+    Ok(ticket)
+}
+
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets.
+pub async fn find_follow_up(
+    connection: &mut AnyConnection,
+    candidates: &[FollowUpCandidate],
+) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
+    for candidate in candidates {
+        let mut sql = select();
+        let why = match candidate {
+            FollowUpCandidate::MessageId(why, id) => {
+                sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ").bind(id);
+                sql.push(" ORDER BY id DESC LIMIT 1)");
+                *why
+            }
+            FollowUpCandidate::Number(why, number) => {
+                sql.push("ticket.number = ").bind(number);
+                *why
+            }
+            FollowUpCandidate::ExternalNumber { field, value } => {
+                sql.push("ticket.id = (SELECT MAX(ticket_field.ticket_id) FROM ticket_field JOIN ticket open_ticket ON open_ticket.id = ticket_field.ticket_id");
+                sql.push(" WHERE ticket_field.field = ").bind(field).push(" AND ticket_field.value = ").bind(value);
+                sql.push(" AND open_ticket.state NOT IN ").push(NOT_OPEN).push(")");
+                WhyFollowUp::ExternalNumber
+            }
+        };
+        if let Some(row) = sql.optional(connection).await? {
+            return Ok(Some((standing_for(connection, read(&row)?).await?, why)));
+        }
+    }
+    Ok(None)
+}
+
+/// Which tickets a list has.
+#[derive(Debug, Clone, Default)]
+pub struct TicketFilter {
+    /// In this queue.
+    pub queue: Option<String>,
+    /// In this state.
+    pub state: Option<String>,
+    /// Of this owner.
+    pub owner: Option<String>,
+    /// With this lock.
+    pub lock: Option<String>,
+    /// Of this customer user.
+    pub customer_user: Option<String>,
+    /// With this text in number or title, case ignored.
+    pub search: Option<String>,
+    /// Before the ticket with this row id: the list goes from the newest to the oldest.
+    pub before: Option<i64>,
+    /// So many at most.
+    pub limit: i64,
+}
+
+/// Tickets, newest first.
+pub async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError> {
+    let mut sql = select();
+    sql.push("1 = 1");
+    let equal = [
+        ("queue", &filter.queue),
+        ("state", &filter.state),
+        ("owner", &filter.owner),
+        ("lock_state", &filter.lock),
+        ("customer_user", &filter.customer_user),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            sql.push(" AND ticket.").push(column).push(" = ").bind(value);
+        }
+    }
+    if let Some(text) = &filter.search {
+        let pattern = contains_pattern(&text.to_lowercase());
+        sql.push(" AND (LOWER(ticket.title) LIKE ")
+            .bind(&pattern)
+            .push(" ESCAPE '\\' OR ticket.number LIKE ")
+            .bind(&pattern)
+            .push(" ESCAPE '\\')");
+    }
+    if let Some(before) = filter.before {
+        sql.push(" AND ticket.id < ").bind(before);
+    }
+    sql.push(" ORDER BY ticket.id DESC LIMIT ").bind(filter.limit);
+    sql.all(connection).await?.iter().map(read).collect()
+}

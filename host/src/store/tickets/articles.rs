@@ -1,0 +1,65 @@
+//! Articles, and what the next mail asks of them.
+
+use crate::store::StoreError;
+use crate::store::sql::Sql;
+use crate::ticket::NewArticle;
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// A filed article.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    /// Row id.
+    pub id: i64,
+    /// Row id of its ticket.
+    pub ticket_id: i64,
+    /// Row id of the message in the spool, which has the received bytes.
+    pub spool_id: i64,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// What the mail said.
+    #[serde(flatten)]
+    pub content: NewArticle,
+}
+
+const COLUMNS: &str = "SELECT id, ticket_id, spool_id, created_at, detail FROM article WHERE ";
+
+fn read(row: &AnyRow) -> Result<Article, StoreError> {
+    let detail: &str = row.try_get(4)?;
+    let content = serde_json::from_str(detail).map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+    Ok(Article { id: row.try_get(0)?, ticket_id: row.try_get(1)?, spool_id: row.try_get(2)?, created_at: row.try_get(3)?, content })
+}
+
+/// One article.
+pub async fn article(connection: &mut AnyConnection, id: i64) -> Result<Option<Article>, StoreError> {
+    Sql::new(format!("{COLUMNS} id = ")).bind(id).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The articles of a ticket, oldest first.
+pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
+    let mut sql = Sql::new(format!("{COLUMNS} ticket_id = "));
+    sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?.iter().map(read).collect()
+}
+
+/// A mail of an agent that the customer does not see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InternalMail {
+    /// To.
+    pub to: String,
+    /// Cc.
+    pub cc: String,
+    /// Message-ID with its angle brackets.
+    pub message_id: String,
+}
+
+/// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.
+pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<InternalMail>, StoreError> {
+    let mut sql = Sql::new(format!("{COLUMNS} sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = "));
+    let rows = sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?;
+    let internal = |row: &AnyRow| {
+        let NewArticle { to, cc, message_id, .. } = read(row)?.content;
+        Ok(InternalMail { to, cc, message_id })
+    };
+    rows.iter().map(internal).collect()
+}

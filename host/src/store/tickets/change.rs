@@ -1,0 +1,65 @@
+//! What people change of a ticket.
+
+use super::{by_number, standing_for};
+use crate::commlog::now;
+use crate::store::StoreError;
+use crate::store::sql::Sql;
+use crate::ticket::Ticket;
+use sqlx::AnyConnection;
+
+/// What is to be changed of a ticket; what is none stays. The caller has checked that queue, state, lock and owner exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketChange {
+    /// State name.
+    pub state: Option<String>,
+    /// Queue name.
+    pub queue: Option<String>,
+    /// Login; the empty string: nobody.
+    pub owner: Option<String>,
+    /// `unlock`, `lock`, `tmp_lock`.
+    pub lock: Option<String>,
+}
+
+fn missing(number: &str) -> StoreError {
+    StoreError::NotFound(format!("There is no ticket {number}."))
+}
+
+/// Changes a ticket and gives it as it is afterwards.
+pub async fn update(connection: &mut AnyConnection, number: &str, change: &TicketChange) -> Result<Ticket, StoreError> {
+    let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
+    sql.bind(now());
+    let columns = [("state", &change.state), ("queue", &change.queue), ("lock_state", &change.lock)];
+    for (column, value) in columns {
+        if let Some(value) = value {
+            sql.push(", ").push(column).push(" = ").bind(value);
+        }
+    }
+    if let Some(owner) = &change.owner {
+        sql.push(", owner = ").bind((!owner.is_empty()).then(|| owner.clone()));
+    }
+    if change.state.as_ref().is_some_and(|state| !state.starts_with("pending")) {
+        sql.push(", pending_until = NULL");
+    }
+    if sql.push(" WHERE number = ").bind(number).execute(connection).await? == 0 {
+        return Err(missing(number));
+    }
+    by_number(connection, number).await?.ok_or_else(|| missing(number))
+}
+
+/// Merges a ticket into another (or into what that was merged into): its articles move, its state is `merged`, follow-ups go to the target. Gives the merged one.
+pub async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Result<Ticket, StoreError> {
+    let ticket = by_number(connection, number).await?.ok_or_else(|| missing(number))?;
+    let named = by_number(connection, into).await?.ok_or_else(|| missing(into))?;
+    if let Some(target) = &ticket.merged_into {
+        return Err(StoreError::Conflict(format!("Ticket {number} was merged into {target} before. Nothing was changed.")));
+    }
+    let target = standing_for(connection, named).await?;
+    if target.id == ticket.id {
+        return Err(StoreError::Conflict(format!("Ticket {number} cannot be merged into itself. Nothing was changed.")));
+    }
+    let mut sql = Sql::new("UPDATE ticket SET state = 'merged', pending_until = NULL, lock_state = 'unlock', merged_into = ");
+    sql.bind(target.id).push(", changed_at = ").bind(now()).push(" WHERE id = ").bind(ticket.id).execute(connection).await?;
+    Sql::new("UPDATE article SET ticket_id = ").bind(target.id).push(" WHERE ticket_id = ").bind(ticket.id).execute(connection).await?;
+    Sql::new("UPDATE ticket SET changed_at = ").bind(now()).push(" WHERE id = ").bind(target.id).execute(connection).await?;
+    by_number(connection, number).await?.ok_or_else(|| missing(number))
+}
