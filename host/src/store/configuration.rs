@@ -1,19 +1,15 @@
-//! What is configured, as rows.
+//! What is configured, as rows: one for every thing, in the form of the configuration file.
 
 use super::{Store, StoreError};
-use crate::config::{Configuration, CustomerUser};
-use crate::runtime::Description;
+use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields};
+use crate::config::{
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Secret, Settings, SystemAddress, Transport,
+};
 use crate::secret::SecretKey;
-use sqlx::Row;
-
-/// An uploaded component, without its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Component {
-    /// What it says of itself.
-    pub description: Description,
-    /// When it was uploaded, milliseconds since the epoch.
-    pub uploaded_at: i64,
-}
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeMap;
 
 /// The version of the configuration; grows with every change.
 pub async fn version(store: &Store) -> Result<i64, StoreError> {
@@ -22,38 +18,287 @@ pub async fn version(store: &Store) -> Result<i64, StoreError> {
 }
 
 /// The whole configuration, at one version.
-pub async fn load(store: &Store, _key: &SecretKey) -> Result<Configuration, StoreError> {
-    Ok(Configuration { version: version(store).await?, ..Configuration::default() })
+pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, StoreError> {
+    // One statement sees one state of the database, so that version and rows belong together.
+    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1) FROM configured")
+        .fetch_all(&mut *store.read().await?)
+        .await?;
+    let mut configuration = Configuration::default();
+    for row in rows {
+        configuration.version = row.try_get(3)?;
+        let stored = Stored { kind: row.try_get(0)?, body: json(row.try_get(1)?)?, secrets: json(row.try_get(2)?)? };
+        stored.load_into(&mut configuration, key)?;
+    }
+    Ok(configuration)
 }
 
-/// Makes `after` out of `before`, all or nothing, and gives the new version; the old one when nothing differs. `customers` are
-/// created or updated beside it. [`StoreError::Conflict`] when the configuration is no longer at `before.version`.
+/// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs. `customers` are
+/// created or updated beside it. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
 pub async fn save(
-    _store: &Store,
-    _key: &SecretKey,
+    store: &Store,
+    key: &SecretKey,
     before: &Configuration,
-    _after: Configuration,
-    _customers: Vec<CustomerUser>,
+    after: &Configuration,
+    customers: Vec<CustomerUser>,
 ) -> Result<i64, StoreError> {
-    Ok(before.version)
+    let mut change = Change { expected: before.version, customers, ..Change::default() };
+    if before.settings != after.settings {
+        let mut settings = after.settings.clone();
+        change.put("settings", String::new(), write_fields(|writer| settings.describe(writer)), Map::new());
+    }
+    change.kind::<Queue>(before, after, key)?;
+    change.kind::<SystemAddress>(before, after, key)?;
+    change.kind::<Account>(before, after, key)?;
+    change.kind::<DynamicField>(before, after, key)?;
+    change.kind::<AutoResponse>(before, after, key)?;
+    change.kind::<Transport>(before, after, key)?;
+    change.kind::<Filter>(before, after, key)?;
+    if change.put.is_empty() && change.remove.is_empty() && change.customers.is_empty() {
+        return Ok(before.version);
+    }
+    store.write(change, carry_out).await
 }
 
-/// The uploaded components, by name, the newest of a name first.
-pub async fn components(_store: &Store) -> Result<Vec<Component>, StoreError> {
-    Ok(Vec::new())
+/// Counts a change of something that the configuration depends on, so that every host reads it anew.
+pub async fn touch(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let row = sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 RETURNING version").fetch_one(connection).await?;
+    Ok(row.try_get(0)?)
 }
 
-/// The bytes of an uploaded component; none where no such digest is stored.
-pub async fn component_bytes(_store: &Store, _digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    Ok(None)
+/// The stored customer users among these logins.
+pub async fn customer_users(store: &Store, logins: impl Iterator<Item = &str>) -> Result<Vec<CustomerUser>, StoreError> {
+    let mut connection = store.read().await?;
+    let mut found = Vec::new();
+    for login in logins {
+        let row = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login = $1")
+            .bind(login)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = row {
+            found.push(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? });
+        }
+    }
+    Ok(found)
 }
 
-/// Stores a component; whether it was new. A filter that names it runs it from the next version of the configuration on.
-pub async fn upload_component(_store: &Store, _description: Description, _component: Vec<u8>) -> Result<bool, StoreError> {
-    Ok(false)
+/// At most `limit` customer users after `after` (a login; empty: from the first on), by login.
+pub async fn list_customer_users(store: &Store, after: &str, limit: i64) -> Result<Vec<CustomerUser>, StoreError> {
+    let rows = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login > $1 ORDER BY login LIMIT $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&mut *store.read().await?)
+        .await?;
+    rows.into_iter()
+        .map(|row| Ok(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? }))
+        .collect()
 }
 
-/// Deletes an uploaded component; whether it was there.
-pub async fn delete_component(_store: &Store, _digest: &str) -> Result<bool, StoreError> {
-    Ok(false)
+/// Deletes a customer user; whether there was one.
+pub async fn delete_customer_user(store: &Store, login: &str) -> Result<bool, StoreError> {
+    fn delete<'c>(login: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let done = sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
+            Ok(done.rows_affected() > 0)
+        })
+    }
+    store.write(login.to_owned(), delete).await
+}
+
+/// A row of `configured`.
+struct Stored {
+    kind: String,
+    body: Value,
+    secrets: Value,
+}
+
+impl Stored {
+    fn load_into(&self, configuration: &mut Configuration, key: &SecretKey) -> Result<(), StoreError> {
+        match self.kind.as_str() {
+            "settings" => self.load_settings(&mut configuration.settings),
+            Queue::KIND => self.load_thing::<Queue>(configuration, key),
+            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key),
+            Account::KIND => self.load_thing::<Account>(configuration, key),
+            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key),
+            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key),
+            Transport::KIND => self.load_thing::<Transport>(configuration, key),
+            Filter::KIND => self.load_thing::<Filter>(configuration, key),
+            other => Err(corrupt(format!("its kind {other:?} is not known to this version"))),
+        }
+    }
+
+    fn load_settings(&self, settings: &mut Settings) -> Result<(), StoreError> {
+        let fields = self.body.as_object().ok_or_else(|| corrupt("it is no JSON object".to_owned()))?;
+        match read_fields(fields, "settings", &Secrets::Strings, |reader| settings.describe(reader)).first() {
+            None => Ok(()),
+            Some(problem) => Err(corrupt(format!("{}: {}", problem.pointer, problem.sentence))),
+        }
+    }
+
+    fn load_thing<K: Kind>(&self, configuration: &mut Configuration, key: &SecretKey) -> Result<(), StoreError> {
+        let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
+        if let Some(problem) = problems.first() {
+            return Err(corrupt(format!("{} {:?}, {}: {}", K::KIND, thing.name(), problem.pointer, problem.sentence)));
+        }
+        let name = thing.name();
+        for (field, secret) in thing.secrets() {
+            if let Some(sealed) = self.secrets.get(field).and_then(Value::as_str) {
+                *secret = Some(Secret::new(key.open(&secret_place::<K>(&name, field), sealed)?));
+            }
+        }
+        K::all_mut(configuration).insert(name, thing);
+        Ok(())
+    }
+}
+
+/// What a save does.
+#[derive(Default)]
+struct Change {
+    expected: i64,
+    put: Vec<(&'static str, String, String, String)>,
+    remove: Vec<(&'static str, String)>,
+    customers: Vec<CustomerUser>,
+}
+
+impl Change {
+    fn put(&mut self, kind: &'static str, name: String, body: Map<String, Value>, secrets: Map<String, Value>) {
+        self.put.push((kind, name, Value::Object(body).to_string(), Value::Object(secrets).to_string()));
+    }
+
+    fn kind<K: Kind>(&mut self, before: &Configuration, after: &Configuration, key: &SecretKey) -> Result<(), StoreError> {
+        let (before, after): (&BTreeMap<String, K>, &BTreeMap<String, K>) = (K::all(before), K::all(after));
+        for (name, thing) in after.iter().filter(|(name, thing)| before.get(*name) != Some(*thing)) {
+            let mut sealed = Map::new();
+            for (field, secret) in thing.clone().secrets() {
+                if let Some(secret) = secret {
+                    let text = key.seal(&secret_place::<K>(name, field), secret.reveal())?;
+                    sealed.insert(field.to_owned(), Value::String(text));
+                }
+            }
+            self.put(K::KIND, name.clone(), write(thing), sealed);
+        }
+        self.remove.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| (K::KIND, name.clone())));
+        Ok(())
+    }
+}
+
+fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<i64, StoreError>> {
+    Box::pin(async move {
+        let version: Option<i64> =
+            sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version")
+                .bind(change.expected)
+                .fetch_optional(&mut *connection)
+                .await?
+                .map(|row| row.try_get(0))
+                .transpose()?;
+        let version = version
+            .ok_or_else(|| StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into()))?;
+        for (kind, name) in &change.remove {
+            sqlx::query("DELETE FROM configured WHERE kind = $1 AND name = $2").bind(*kind).bind(name).execute(&mut *connection).await?;
+        }
+        for (kind, name, body, secrets) in &change.put {
+            sqlx::query(
+                "INSERT INTO configured (kind, name, body, secrets) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, secrets = excluded.secrets",
+            )
+            .bind(*kind)
+            .bind(name)
+            .bind(body)
+            .bind(secrets)
+            .execute(&mut *connection)
+            .await?;
+        }
+        for customer in &change.customers {
+            sqlx::query(
+                "INSERT INTO customer_user (login, email, email_folded, customer_number) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (login) DO UPDATE SET email = excluded.email, email_folded = excluded.email_folded, \
+                 customer_number = excluded.customer_number",
+            )
+            .bind(&customer.login)
+            .bind(&customer.email)
+            .bind(customer.email.to_lowercase())
+            .bind(&customer.customer_number)
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(version)
+    })
+}
+
+/// Whose secret it is: what it is sealed for, and how errors name it.
+fn secret_place<K: Kind>(name: &str, field: &str) -> String {
+    format!("{} {name:?}, {field}", K::KIND)
+}
+
+fn json(text: String) -> Result<Value, StoreError> {
+    serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))
+}
+
+fn corrupt(reason: String) -> StoreError {
+    StoreError::Corrupt { what: "configuration row", reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Location;
+
+    async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        (folder, store, key)
+    }
+
+    #[tokio::test]
+    async fn a_fresh_store_has_the_four_queues_and_the_local_account() {
+        let (folder, store, key) = fresh().await;
+        let configuration = load(&store, &key).await.unwrap();
+        assert_eq!(configuration.queues.keys().collect::<Vec<_>>(), ["Junk", "Misc", "Postmaster", "Raw"]);
+        assert_eq!(configuration.accounts.keys().collect::<Vec<_>>(), ["local"]);
+        assert_eq!(configuration.settings, Settings::default());
+        assert!(crate::config::rules::check(&configuration).is_empty());
+        assert!(!folder.path().join("key").exists(), "no secret, no key");
+    }
+
+    #[tokio::test]
+    async fn what_was_saved_is_loaded_and_secrets_are_not_in_clear() {
+        let (folder, store, key) = fresh().await;
+        let before = load(&store, &key).await.unwrap();
+        let mut after = before.clone();
+        let account = Account { name: "main".into(), host: "h".into(), password: Some(Secret::new("pa55word")), ..Account::default() };
+        after.accounts.insert("main".into(), account);
+        after.queues.remove("Misc");
+        after.settings.types.push("Incident".into());
+        let version = save(&store, &key, &before, &after, Vec::new()).await.unwrap();
+        assert_eq!(version, before.version + 1);
+        after.version = version;
+        assert_eq!(load(&store, &key).await.unwrap(), after);
+        assert_eq!(save(&store, &key, &after, &after, Vec::new()).await.unwrap(), version, "nothing differs, nothing is counted");
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert!(!bytes.windows(8).any(|window| window == b"pa55word"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_of_an_old_version_is_refused() {
+        let (_folder, store, key) = fresh().await;
+        let before = load(&store, &key).await.unwrap();
+        let mut after = before.clone();
+        after.queues.remove("Misc");
+        save(&store, &key, &before, &after, Vec::new()).await.unwrap();
+        let late = save(&store, &key, &before, &after, Vec::new()).await;
+        assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_key_is_told_and_names_the_account() {
+        let (folder, store, key) = fresh().await;
+        let before = load(&store, &key).await.unwrap();
+        let mut after = before.clone();
+        after.accounts.insert("main".into(), Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() });
+        save(&store, &key, &before, &after, Vec::new()).await.unwrap();
+        let error = load(&store, &SecretKey::at(folder.path().join("other"))).await.unwrap_err().to_string();
+        assert!(error.contains("account \"main\", password"), "{error}");
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod communications;
+pub mod components;
 pub mod configuration;
 mod connect;
 pub mod customers;
@@ -55,6 +56,9 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A secret that cannot be sealed or opened.
+    #[error(transparent)]
+    Secret(#[from] crate::secret::SecretError),
     /// A job of the same commit failed the whole commit, or the writer has stopped.
     #[error("The database is shutting down or its last commit failed; try again.")]
     Stopped,

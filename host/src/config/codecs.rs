@@ -1,0 +1,223 @@
+//! How the values of configured things are written in file, REST and database.
+
+use super::form::Codec;
+use super::units::{format_duration, format_size, parse_duration, parse_size};
+use super::{AfterFetch, Dispatch, Validity};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Any string.
+pub const TEXT: Codec<String> = Codec {
+    read: |value| value.as_str().map(str::to_owned).ok_or_else(|| "a string".to_owned()),
+    write: |text| Value::String(text.clone()),
+};
+
+/// A string; empty or left out: none.
+pub const OPTIONAL_TEXT: Codec<Option<String>> = Codec {
+    read: |value| match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+        _ => Err("a string".to_owned()),
+    },
+    write: |text| text.clone().map_or(Value::Null, Value::String),
+};
+
+/// `true` or `false`.
+pub const FLAG: Codec<bool> =
+    Codec { read: |value| value.as_bool().ok_or_else(|| "true or false".to_owned()), write: |flag| Value::Bool(*flag) };
+
+/// A list of strings.
+pub const TEXTS: Codec<Vec<String>> = Codec {
+    read: |value| {
+        let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        texts.ok_or_else(|| "a list of strings".to_owned())
+    },
+    write: |texts| Value::from(texts.clone()),
+};
+
+/// A list of strings, or left out.
+pub const OPTIONAL_TEXTS: Codec<Option<Vec<String>>> = Codec {
+    read: |value| if value.is_null() { Ok(None) } else { (TEXTS.read)(value).map(Some) },
+    write: |texts| texts.as_ref().map_or(Value::Null, TEXTS.write),
+};
+
+/// A list of names that must differ.
+pub const NAMES: Codec<Vec<String>> = Codec {
+    read: |value| {
+        let names = (TEXTS.read)(value)?;
+        let twice = names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|other| other == *name));
+        match twice {
+            Some((_, name)) => Err(format!("a list of different names; \"{name}\" is there twice")),
+            None if names.iter().any(|name| name.trim().is_empty()) => Err("a list of names, none of them empty".to_owned()),
+            None => Ok(names),
+        }
+    },
+    write: TEXTS.write,
+};
+
+/// A port; left out: the protocol's own.
+pub const PORT: Codec<Option<u16>> = Codec {
+    read: |value| match value {
+        Value::Null => Ok(None),
+        value => match value.as_u64().and_then(|port| u16::try_from(port).ok()) {
+            Some(port) if port > 0 => Ok(Some(port)),
+            _ => Err("a port from 1 to 65535".to_owned()),
+        },
+    },
+    write: |port| port.map_or(Value::Null, Value::from),
+};
+
+/// A number from 0 on.
+pub const COUNT: Codec<u32> = Codec {
+    read: |value| value.as_u64().and_then(|count| u32::try_from(count).ok()).ok_or_else(|| "a number from 0 on".to_owned()),
+    write: |count| Value::from(*count),
+};
+
+/// Seconds, at least one, written as a duration.
+pub const INTERVAL: Codec<u64> = Codec {
+    read: |value| match seconds(value)? {
+        0 => Err("a duration of at least 1s, such as \"10m\"".to_owned()),
+        seconds => Ok(seconds),
+    },
+    write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))),
+};
+
+/// The same, or left out.
+pub const OPTIONAL_INTERVAL: Codec<Option<u64>> = Codec {
+    read: |value| if value.is_null() { Ok(None) } else { (INTERVAL.read)(value).map(Some) },
+    write: |seconds| seconds.as_ref().map_or(Value::Null, INTERVAL.write),
+};
+
+/// Seconds, written as a duration; 0 is allowed.
+pub const AGE: Codec<u64> = Codec { read: seconds, write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))) };
+
+/// A duration from one millisecond to a minute.
+pub const CALL_TIME: Codec<Duration> = Codec {
+    read: |value| match value.as_str().and_then(parse_duration) {
+        Some(time) if !time.is_zero() && time <= Duration::from_secs(60) => Ok(time),
+        _ => Err("a duration from \"1ms\" to \"60s\"".to_owned()),
+    },
+    write: |time| Value::String(format_duration(*time)),
+};
+
+/// Memory of an instance, in bytes.
+pub const MEMORY: Codec<u64> = Codec {
+    read: |value| match size(value)? {
+        bytes if (64 << 10..=1 << 30).contains(&bytes) => Ok(bytes),
+        _ => Err("a size from \"64 KiB\" to \"1 GiB\"".to_owned()),
+    },
+    write: |bytes| Value::String(format_size(*bytes)),
+};
+
+/// Bytes, at least one.
+pub const SIZE: Codec<u64> = Codec {
+    read: |value| match size(value)? {
+        0 => Err("a size above 0, such as \"32 MiB\"".to_owned()),
+        bytes => Ok(bytes),
+    },
+    write: |bytes| Value::String(format_size(*bytes)),
+};
+
+/// `true`, `false` or `"temporarily-invalid"`.
+pub const VALIDITY: Codec<Validity> = Codec {
+    read: |value| match value {
+        Value::Bool(true) => Ok(Validity::Valid),
+        Value::Bool(false) => Ok(Validity::Invalid),
+        Value::String(text) if text == "temporarily-invalid" => Ok(Validity::TemporarilyInvalid),
+        _ => Err("true, false or \"temporarily-invalid\"".to_owned()),
+    },
+    write: |valid| match valid {
+        Validity::Valid => Value::Bool(true),
+        Validity::Invalid => Value::Bool(false),
+        Validity::TemporarilyInvalid => Value::from("temporarily-invalid"),
+    },
+};
+
+/// `to` or `queue:NAME`.
+pub const DISPATCH: Codec<Dispatch> = Codec {
+    read: |value| match value.as_str().map(|text| (text, text.strip_prefix("queue:"))) {
+        Some(("to", _)) => Ok(Dispatch::To),
+        Some((_, Some(queue))) if !queue.is_empty() => Ok(Dispatch::Queue(queue.to_owned())),
+        _ => Err("\"to\" or \"queue:NAME\"".to_owned()),
+    },
+    write: |dispatch| match dispatch {
+        Dispatch::To => Value::from("to"),
+        Dispatch::Queue(queue) => Value::String(format!("queue:{queue}")),
+    },
+};
+
+/// `delete`, `seen`, `move:FOLDER` or `keep`.
+pub const AFTER_FETCH: Codec<AfterFetch> = Codec {
+    read: |value| match value.as_str().map(|text| (text, text.strip_prefix("move:"))) {
+        Some(("delete", _)) => Ok(AfterFetch::Delete),
+        Some(("seen", _)) => Ok(AfterFetch::Seen),
+        Some(("keep", _)) => Ok(AfterFetch::Keep),
+        Some((_, Some(folder))) if !folder.is_empty() => Ok(AfterFetch::Move(folder.to_owned())),
+        _ => Err("\"delete\", \"seen\", \"move:FOLDER\" or \"keep\"".to_owned()),
+    },
+    write: |after| match after {
+        AfterFetch::Delete => Value::from("delete"),
+        AfterFetch::Seen => Value::from("seen"),
+        AfterFetch::Keep => Value::from("keep"),
+        AfterFetch::Move(folder) => Value::String(format!("move:{folder}")),
+    },
+};
+
+/// A JSON object, kept as it is.
+pub const OBJECT: Codec<Value> = Codec {
+    read: |value| if value.is_object() { Ok(value.clone()) } else { Err("a table".to_owned()) },
+    write: |object| if object.is_null() { Value::Object(serde_json::Map::new()) } else { object.clone() },
+};
+
+/// One of the words of an enumeration; serde's own list of them is the error.
+pub const fn word<T: Serialize + DeserializeOwned>() -> Codec<T> {
+    Codec { read: read_word, write: write_word }
+}
+
+/// A list of the words of an enumeration, sorted, each once.
+pub const fn words<T: Serialize + DeserializeOwned + Ord>() -> Codec<Vec<T>> {
+    Codec {
+        read: |value| {
+            let items = value.as_array().ok_or_else(|| "a list of strings".to_owned())?;
+            let mut words = items.iter().map(read_word).collect::<Result<Vec<T>, String>>()?;
+            words.sort();
+            words.dedup();
+            Ok(words)
+        },
+        write: |words| words.iter().map(write_word).collect(),
+    }
+}
+
+fn read_word<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    let Value::String(word) = value else { return Err("a string".to_owned()) };
+    serde_json::from_value(value.clone()).map_err(|error| {
+        let error = error.to_string();
+        let words = error.split_once("expected ").map_or(error.as_str(), |(_, words)| words);
+        format!("{}, not \"{word}\"", words.replace('`', "\""))
+    })
+}
+
+fn write_word<T: Serialize>(word: &T) -> Value {
+    serde_json::to_value(word).unwrap_or_default()
+}
+
+fn seconds(value: &Value) -> Result<u64, String> {
+    let duration = match value {
+        Value::String(text) => parse_duration(text),
+        value => value.as_u64().filter(|number| *number == 0).map(|_| Duration::ZERO),
+    };
+    match duration {
+        Some(duration) if duration.subsec_millis() == 0 => Ok(duration.as_secs()),
+        _ => Err("a duration in whole seconds, such as \"10m\" (units s, m, h, d)".to_owned()),
+    }
+}
+
+fn size(value: &Value) -> Result<u64, String> {
+    let size = match value {
+        Value::String(text) => parse_size(text),
+        value => value.as_u64(),
+    };
+    size.ok_or_else(|| "a size, such as \"32 MiB\" (units B, KiB, MiB, GiB, kB, MB, GB)".to_owned())
+}

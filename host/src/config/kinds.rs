@@ -1,0 +1,247 @@
+//! The keys of every kind of configured thing, each listed once, for reading and writing alike.
+
+use super::codecs::{
+    AFTER_FETCH, AGE, CALL_TIME, COUNT, DISPATCH, FLAG, INTERVAL, MEMORY, NAMES, OBJECT, OPTIONAL_INTERVAL, OPTIONAL_TEXT, OPTIONAL_TEXTS,
+    PORT, SIZE, TEXT, TEXTS, VALIDITY, word, words,
+};
+use super::form::{Form, Kind};
+use super::{
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, OAuth2, Queue, Secret, Settings, SystemAddress, Tls,
+    Transport,
+};
+use std::collections::BTreeMap;
+
+/// Gives a kind its map in the configuration.
+macro_rules! kept_in {
+    ($map:ident) => {
+        fn all(configuration: &Configuration) -> &BTreeMap<String, Self> {
+            &configuration.$map
+        }
+
+        fn all_mut(configuration: &mut Configuration) -> &mut BTreeMap<String, Self> {
+            &mut configuration.$map
+        }
+    };
+}
+
+impl Settings {
+    /// Lists the keys of `[settings]`.
+    pub fn describe<F: Form>(&mut self, form: &mut F) {
+        form.field("default_queue", &mut self.default_queue, &TEXT);
+        form.field("ticket_hook", &mut self.ticket_hook, &TEXT);
+        form.field("ticket_hook_divider", &mut self.ticket_hook_divider, &TEXT);
+        form.field("number_generator", &mut self.number_generator, &word());
+        form.field("poll_interval", &mut self.poll_interval, &INTERVAL);
+        form.field("follow_up_checks", &mut self.follow_up_checks, &words());
+        form.field("types", &mut self.types, &NAMES);
+        form.field("services", &mut self.services, &NAMES);
+        form.field("slas", &mut self.slas, &NAMES);
+        form.field("agents", &mut self.agents, &NAMES);
+        form.field("max_message_size", &mut self.max_message_size, &SIZE);
+        form.field("oversize", &mut self.oversize, &word());
+        form.field("external_number_field", &mut self.external_number_field, &TEXT);
+        let retention = &mut self.log_retention;
+        form.table("log_retention", |form| {
+            for outcome in ["successful", "failed"] {
+                form.field(outcome, retention.entry(outcome.to_owned()).or_default(), &AGE);
+            }
+        });
+        form.field("raw_retention", &mut self.raw_retention, &AGE);
+        form.field("auto_responses_per_day", &mut self.auto_responses_per_day, &COUNT);
+    }
+}
+
+impl Kind for Queue {
+    const KIND: &'static str = "queue";
+    kept_in!(queues);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("follow_up", &mut self.follow_up, &word());
+        form.field("follow_up_lock", &mut self.follow_up_lock, &FLAG);
+        form.field("address", &mut self.address, &OPTIONAL_TEXT);
+        form.field("salutation", &mut self.salutation, &TEXT);
+        form.field("signature", &mut self.signature, &TEXT);
+        form.field("comment", &mut self.comment, &TEXT);
+        form.field("valid", &mut self.valid, &VALIDITY);
+    }
+}
+
+impl Kind for SystemAddress {
+    const KIND: &'static str = "system_address";
+    const NAME: &'static str = "address";
+    kept_in!(system_addresses);
+
+    fn name(&self) -> String {
+        self.address.to_lowercase()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("address", &mut self.address);
+        form.field("display_name", &mut self.display_name, &TEXT);
+        form.name("queue", &mut self.queue);
+        form.field("valid", &mut self.valid, &VALIDITY);
+        form.field("comment", &mut self.comment, &TEXT);
+    }
+}
+
+impl Kind for Account {
+    const KIND: &'static str = "account";
+    kept_in!(accounts);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("protocol", &mut self.protocol, &word());
+        form.field("host", &mut self.host, &TEXT);
+        form.field("port", &mut self.port, &PORT);
+        form.field("user", &mut self.user, &TEXT);
+        form.secret("password", &mut self.password);
+        oauth2(form, &mut self.oauth2);
+        form.field("folder", &mut self.folder, &TEXT);
+        form.field("trusted", &mut self.trusted, &FLAG);
+        form.field("dispatch", &mut self.dispatch, &DISPATCH);
+        form.field("after_fetch", &mut self.after_fetch, &AFTER_FETCH);
+        form.field("failed_folder", &mut self.failed_folder, &TEXT);
+        form.field("interval", &mut self.interval, &OPTIONAL_INTERVAL);
+        form.field("timeout", &mut self.timeout, &INTERVAL);
+        form.field("idle", &mut self.idle, &FLAG);
+        tls(form, &mut self.tls);
+        form.field("valid", &mut self.valid, &VALIDITY);
+        form.field("comment", &mut self.comment, &TEXT);
+    }
+
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
+        secrets(&mut self.password, &mut self.oauth2)
+    }
+}
+
+impl Kind for DynamicField {
+    const KIND: &'static str = "dynamic_field";
+    kept_in!(dynamic_fields);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("multiple", &mut self.multiple, &FLAG);
+    }
+}
+
+impl Kind for AutoResponse {
+    const KIND: &'static str = "auto_response";
+    kept_in!(auto_responses);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("type", &mut self.occasion, &word());
+        form.name("queue", &mut self.queue);
+        form.field("subject", &mut self.subject, &TEXT);
+        form.field("body", &mut self.body, &TEXT);
+    }
+}
+
+impl Kind for Transport {
+    const KIND: &'static str = "transport";
+    kept_in!(transports);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("kind", &mut self.kind, &TEXT);
+        form.field("host", &mut self.host, &TEXT);
+        form.field("port", &mut self.port, &PORT);
+        form.field("user", &mut self.user, &TEXT);
+        form.secret("password", &mut self.password);
+        oauth2(form, &mut self.oauth2);
+        form.field("for", &mut self.senders, &NAMES);
+    }
+
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
+        secrets(&mut self.password, &mut self.oauth2)
+    }
+}
+
+impl Kind for Filter {
+    const KIND: &'static str = "filter";
+    kept_in!(filters);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.name("component", &mut self.component);
+        form.field("stop_after_match", &mut self.stop_after_match, &FLAG);
+        form.field("on_failure", &mut self.on_failure, &word());
+        form.field("valid", &mut self.valid, &VALIDITY);
+        form.field("comment", &mut self.comment, &TEXT);
+        form.field("grants", &mut self.grants, &OPTIONAL_TEXTS);
+        let limits = &mut self.limits;
+        form.table("limits", |form| {
+            form.field("time", &mut limits.time, &CALL_TIME);
+            form.field("memory", &mut limits.memory, &MEMORY);
+        });
+        form.field("settings", &mut self.settings, &OBJECT);
+    }
+}
+
+impl CustomerUser {
+    /// Lists the keys of a `[[customer_user]]`.
+    pub fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("login", &mut self.login);
+        form.name("email", &mut self.email);
+        form.field("customer_number", &mut self.customer_number, &TEXT);
+    }
+}
+
+fn tls<F: Form>(form: &mut F, tls: &mut Tls) {
+    form.table("tls", |form| {
+        form.field("ca", &mut tls.ca, &TEXT);
+        form.field("client_certificate", &mut tls.client_certificate, &TEXT);
+        form.field("client_key", &mut tls.client_key, &TEXT);
+        form.field("verify", &mut tls.verify, &FLAG);
+    });
+}
+
+fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {
+    if form.has_table("oauth2", oauth2.is_some()) {
+        let described = oauth2.get_or_insert_default();
+        form.table("oauth2", |form| {
+            form.field("provider", &mut described.provider, &TEXT);
+            form.field("client_id", &mut described.client_id, &TEXT);
+            form.secret("client_secret", &mut described.client_secret);
+            form.field("tenant", &mut described.tenant, &TEXT);
+            form.field("authorize_url", &mut described.authorize_url, &TEXT);
+            form.field("token_url", &mut described.token_url, &TEXT);
+            form.field("device_url", &mut described.device_url, &TEXT);
+            form.field("scopes", &mut described.scopes, &TEXTS);
+            form.field("flow", &mut described.flow, &TEXT);
+        });
+    }
+}
+
+fn secrets<'a>(password: &'a mut Option<Secret>, oauth2: &'a mut Option<OAuth2>) -> Vec<(&'static str, &'a mut Option<Secret>)> {
+    let mut secrets = vec![("password", password)];
+    if let Some(oauth2) = oauth2 {
+        secrets.push(("oauth2.client_secret", &mut oauth2.client_secret));
+    }
+    secrets
+}

@@ -1,0 +1,182 @@
+//! What must hold between configured things, whoever changes them: file, command line or REST.
+
+use super::form::{Kind, below};
+use super::{
+    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, SystemAddress, Transport, Validity,
+};
+
+/// A rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// The kind of the thing: `queue`; `settings` for the general ones.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Where in it, a JSON Pointer: `/address`.
+    pub place: String,
+    /// What is wrong and what to do.
+    pub sentence: String,
+}
+
+/// Ways out for mail.
+const TRANSPORT_KINDS: &[&str] = &["smtp", "smtps", "smtp+starttls", "sendmail", "file"];
+
+/// Every rule that does not hold.
+pub fn check(configuration: &Configuration) -> Vec<Breach> {
+    let mut rules = Rules { configuration, breaches: Vec::new() };
+    rules.settings();
+    configuration.queues.values().for_each(|queue| rules.queue(queue));
+    configuration.system_addresses.values().for_each(|address| rules.system_address(address));
+    configuration.accounts.values().for_each(|account| rules.account(account));
+    configuration.auto_responses.values().for_each(|answer| rules.auto_response(answer));
+    configuration.transports.values().for_each(|transport| rules.transport(transport));
+    configuration.filters.values().for_each(|filter| rules.filter(filter));
+    rules.breaches
+}
+
+struct Rules<'c> {
+    configuration: &'c Configuration,
+    breaches: Vec<Breach>,
+}
+
+impl Rules<'_> {
+    fn breach(&mut self, kind: &'static str, name: &str, key: &str, sentence: String) {
+        self.breaches.push(Breach { kind, name: name.to_owned(), place: below("", key), sentence });
+    }
+
+    fn queue_exists(&mut self, kind: &'static str, name: &str, key: &str, queue: &str) {
+        if !queue.is_empty() && !self.configuration.queues.contains_key(queue) {
+            self.breach(kind, name, key, format!("there is no queue \"{queue}\"."));
+        }
+    }
+
+    fn settings(&mut self) {
+        let settings = &self.configuration.settings;
+        if settings.default_queue.is_empty() {
+            self.breach("settings", "", "default_queue", "must name a queue.".to_owned());
+        }
+        self.queue_exists("settings", "", "default_queue", &settings.default_queue);
+        if settings.ticket_hook.trim().is_empty() {
+            self.breach("settings", "", "ticket_hook", "must not be empty.".to_owned());
+        }
+        if settings.types.is_empty() {
+            self.breach("settings", "", "types", "must name at least one type.".to_owned());
+        }
+        let field = &settings.external_number_field;
+        if !field.is_empty() && !self.configuration.dynamic_fields.contains_key(field) {
+            self.breach("settings", "", "external_number_field", format!("there is no dynamic field \"{field}\"."));
+        }
+    }
+
+    fn queue(&mut self, queue: &Queue) {
+        let Some(address) = &queue.address else { return };
+        match self.configuration.system_address(address) {
+            None => self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\".")),
+            Some(found) if !found.valid.is_valid() => {
+                // Told at the address: that is what was made invalid. Queues that are not in use count as well, as in the peer.
+                let sentence =
+                    format!("it cannot be invalid: the queue \"{}\" sends from it; give the queue another address first.", queue.name);
+                self.breach(SystemAddress::KIND, &found.name(), "valid", sentence);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn system_address(&mut self, address: &SystemAddress) {
+        if !is_address(&address.address) {
+            self.breach(SystemAddress::KIND, &address.name(), "address", "must be an e-mail address: local-part@domain.".to_owned());
+        }
+        self.queue_exists(SystemAddress::KIND, &address.name(), "queue", &address.queue);
+    }
+
+    fn account(&mut self, account: &Account) {
+        let name = &account.name;
+        if let Dispatch::Queue(queue) = &account.dispatch {
+            self.queue_exists(Account::KIND, name, "dispatch", queue);
+        }
+        let fetches = !matches!(account.protocol, Protocol::Local | Protocol::Lmtp);
+        if fetches && account.host.is_empty() {
+            let what = if account.protocol == Protocol::Maildir { "the path of the Maildir" } else { "the server" };
+            self.breach(Account::KIND, name, "host", format!("must name {what}."));
+        }
+        if fetches && account.protocol != Protocol::Maildir && account.user.is_empty() {
+            self.breach(Account::KIND, name, "user", "must name the login.".to_owned());
+        }
+        for (key, text) in
+            [("host", &account.host), ("user", &account.user), ("folder", &account.folder), ("failed_folder", &account.failed_folder)]
+        {
+            self.no_control(Account::KIND, name, key, text);
+        }
+        if let AfterFetch::Move(folder) = &account.after_fetch {
+            self.no_control(Account::KIND, name, "after_fetch", folder);
+        }
+        if account.tls.client_certificate.is_empty() != account.tls.client_key.is_empty() {
+            self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());
+        }
+        self.oauth2(Account::KIND, name, account.oauth2.as_ref());
+        if name == "local" && account.valid != Validity::Valid {
+            self.breach(Account::KIND, name, "valid", "the account local is always there.".to_owned());
+        }
+    }
+
+    fn auto_response(&mut self, answer: &AutoResponse) {
+        self.queue_exists(AutoResponse::KIND, &answer.name, "queue", &answer.queue);
+        self.no_control(AutoResponse::KIND, &answer.name, "subject", &answer.subject);
+    }
+
+    fn transport(&mut self, transport: &Transport) {
+        let name = &transport.name;
+        if !TRANSPORT_KINDS.contains(&transport.kind.as_str()) {
+            self.breach(Transport::KIND, name, "kind", format!("must be one of {}.", TRANSPORT_KINDS.join(", ")));
+        }
+        for sender in &transport.senders {
+            if self.configuration.system_address(sender).is_none() && !self.configuration.queues.contains_key(sender) {
+                self.breach(Transport::KIND, name, "for", format!("there is neither a system address nor a queue \"{sender}\"."));
+            }
+        }
+        self.oauth2(Transport::KIND, name, transport.oauth2.as_ref());
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        let mut seen: Vec<&str> = Vec::new();
+        for grant in filter.grants.iter().flatten() {
+            let sentence = match grant.as_str() {
+                "body" | "attachments" | "raw" if seen.contains(&grant.as_str()) => Some(format!("\"{grant}\" is there twice.")),
+                "body" | "attachments" | "raw" => None,
+                "state" => Some("the grant \"state\" is reserved; this version does not offer it.".to_owned()),
+                other if other.starts_with("http:") => {
+                    Some(format!("the grant \"{other}\" is reserved; this version offers no HTTP to filters."))
+                }
+                other => Some(format!("there is no grant \"{other}\"; the grants are body, attachments and raw.")),
+            };
+            if let Some(sentence) = sentence {
+                self.breach(Filter::KIND, &filter.name, "grants", sentence);
+            }
+            seen.push(grant);
+        }
+    }
+
+    fn oauth2(&mut self, kind: &'static str, name: &str, oauth2: Option<&OAuth2>) {
+        if let Some(oauth2) = oauth2 {
+            if oauth2.client_id.is_empty() {
+                self.breach(kind, name, "oauth2", "client_id is missing.".to_owned());
+            }
+            if oauth2.provider.is_empty() && oauth2.token_url.is_empty() {
+                self.breach(kind, name, "oauth2", "either provider or token_url must be given.".to_owned());
+            }
+        }
+    }
+
+    fn no_control(&mut self, kind: &'static str, name: &str, key: &str, text: &str) {
+        if text.chars().any(char::is_control) {
+            self.breach(kind, name, key, "must not have control characters or line breaks.".to_owned());
+        }
+    }
+}
+
+/// Whether a text can stand as an address in an envelope and a header; the rest is for the mail server to say.
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once('@');
+    parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+        && !text.chars().any(|character| character.is_control() || character.is_whitespace() || "<>,;()\"".contains(character))
+}
