@@ -66,9 +66,9 @@ impl Outside {
 
     /// Refuses what this host does not offer, and what is no filter.
     pub(super) fn check(&self) -> Result<(), Refused> {
-        self.imports.iter().try_for_each(|import| {
-            check_import(import).map_err(|reason| Refused::Import { import: import.clone(), reason })
-        })?;
+        self.imports
+            .iter()
+            .try_for_each(|import| check_import(import).map_err(|reason| Refused::Import { import: import.clone(), reason }))?;
         check_export(&self.exports)
     }
 

@@ -16,11 +16,7 @@ pub(super) fn describe(instance: &mut Instance) -> Result<Described, Failure> {
 pub(super) fn configure(instance: &mut Instance, members: &[GroupMember], grants: &[String]) -> Result<(), PrepareError> {
     let settings: Vec<_> = members
         .iter()
-        .map(|member| FilterSettings {
-            name: member.name.to_string(),
-            settings: member.settings.to_string(),
-            grants: grants.to_vec(),
-        })
+        .map(|member| FilterSettings { name: member.name.to_string(), settings: member.settings.to_string(), grants: grants.to_vec() })
         .collect();
     instance.store.data_mut().begin();
     let configured = instance.guest.postigo_filter_guest().call_configure(&mut instance.store, &settings);

@@ -52,7 +52,16 @@ fn check(described: Described, digest: &str, screens: bool) -> Result<Descriptio
     if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
         return Err(format!("it declares the header {wrong:?}; filters set {SETTABLE} headers only, and `*` stands at the end only"));
     }
-    Ok(Description { digest: digest.to_owned(), name, version, summary: one_line(&summary), settings_schema: schema, grants, headers, screens })
+    Ok(Description {
+        digest: digest.to_owned(),
+        name,
+        version,
+        summary: one_line(&summary),
+        settings_schema: schema,
+        grants,
+        headers,
+        screens,
+    })
 }
 
 fn is_semantic_version(version: &str) -> bool {

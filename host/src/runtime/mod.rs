@@ -94,9 +94,7 @@ impl Runtime {
         }
         let request = self.request(kept::hex(&Sha256::digest(bytes)), Task::Inspect);
         match self.children.run(&request, bytes) {
-            Ok((Answer::Inspected { description, unsnapshotable }, component)) => {
-                Ok(Inspected { description, component, unsnapshotable })
-            }
+            Ok((Answer::Inspected { description, unsnapshotable }, component)) => Ok(Inspected { description, component, unsnapshotable }),
             Ok((Answer::Refused(refused), _)) => Err(refused),
             Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
             Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),

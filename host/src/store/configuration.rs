@@ -65,45 +65,6 @@ pub async fn touch(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     Ok(row.try_get(0)?)
 }
 
-/// The stored customer users among these logins.
-pub async fn customer_users(store: &Store, logins: impl Iterator<Item = &str>) -> Result<Vec<CustomerUser>, StoreError> {
-    let mut connection = store.read().await?;
-    let mut found = Vec::new();
-    for login in logins {
-        let row = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login = $1")
-            .bind(login)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if let Some(row) = row {
-            found.push(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? });
-        }
-    }
-    Ok(found)
-}
-
-/// At most `limit` customer users after `after` (a login; empty: from the first on), by login.
-pub async fn list_customer_users(store: &Store, after: &str, limit: i64) -> Result<Vec<CustomerUser>, StoreError> {
-    let rows = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login > $1 ORDER BY login LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&mut *store.read().await?)
-        .await?;
-    rows.into_iter()
-        .map(|row| Ok(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? }))
-        .collect()
-}
-
-/// Deletes a customer user; whether there was one.
-pub async fn delete_customer_user(store: &Store, login: &str) -> Result<bool, StoreError> {
-    fn delete<'c>(login: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let done = sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
-            Ok(done.rows_affected() > 0)
-        })
-    }
-    store.write(login.to_owned(), delete).await
-}
-
 /// A row of `configured`.
 struct Stored {
     kind: String,

@@ -1,8 +1,9 @@
 //! Customer users, looked up by sender address or login.
 
-use super::StoreError;
 use super::sql::Sql;
+use super::{Store, StoreError};
 use crate::config::CustomerUser;
+use futures_util::future::BoxFuture;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -22,4 +23,35 @@ pub async fn by_email(connection: &mut AnyConnection, email: &str) -> Result<Opt
 pub async fn by_login(connection: &mut AnyConnection, login: &str) -> Result<Option<CustomerUser>, StoreError> {
     let mut sql = Sql::new(format!("{COLUMNS} login = "));
     sql.bind(login).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The stored customer users among these logins.
+pub async fn by_logins(store: &Store, logins: impl Iterator<Item = &str>) -> Result<Vec<CustomerUser>, StoreError> {
+    let mut connection = store.read().await?;
+    let mut found = Vec::new();
+    for login in logins {
+        found.extend(by_login(&mut connection, login).await?);
+    }
+    Ok(found)
+}
+
+/// At most `limit` customer users after `after` (a login; empty: from the first on), by login.
+pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<CustomerUser>, StoreError> {
+    let rows = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login > $1 ORDER BY login LIMIT $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&mut *store.read().await?)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Deletes a customer user; whether there was one. They are created and changed with [`super::configuration::save`].
+pub async fn delete(store: &Store, login: &str) -> Result<bool, StoreError> {
+    fn work<'c>(login: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let done = sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
+            Ok(done.rows_affected() > 0)
+        })
+    }
+    store.write(login.to_owned(), work).await
 }

@@ -39,7 +39,10 @@ pub(super) enum Task {
 /// What came of it. A component or snapshot follows where there is one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    Inspected { description: Description, unsnapshotable: Option<String> },
+    Inspected {
+        description: Description,
+        unsnapshotable: Option<String>,
+    },
     Refused(Refused),
     Made(Made),
     NotMade(PrepareError),

@@ -44,16 +44,12 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
     };
     let answered = match &request.task {
         Task::Inspect => match inspect::inspect(&engine.engine, component, &request.digest) {
-            Ok(found) => {
-                (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component)
-            }
+            Ok(found) => (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component),
             Err(refused) => (Answer::Refused(refused), Vec::new()),
         },
         Task::Prepare { members, grants, limits } => {
-            let members: Vec<_> = members
-                .iter()
-                .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
-                .collect();
+            let members: Vec<_> =
+                members.iter().map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() }).collect();
             match snapshot::make(&engine.engine, component, &members, grants, *limits) {
                 Ok((made, bytes)) => (Answer::Made(made), bytes),
                 Err(error) => (Answer::NotMade(error), Vec::new()),
