@@ -227,6 +227,23 @@ pub enum Protocol {
     Local,
 }
 
+impl Protocol {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
+            Self::ImapStartTls => "imap+starttls",
+            Self::Pop3 => "pop3",
+            Self::Pop3s => "pop3s",
+            Self::Pop3StartTls => "pop3+starttls",
+            Self::Lmtp => "lmtp",
+            Self::Maildir => "maildir",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// TLS towards a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {

@@ -1,8 +1,53 @@
 //! Where mail comes from: IMAP servers, Maildirs and files. A transport hands bytes to [`crate::spool`], waits until they are durable
 //! there, and only then tells the source that it need not keep them.
 
+mod error;
 pub mod files;
 pub mod imap;
+mod intake;
+mod maildir;
 pub mod mbox;
-pub mod stream;
-pub mod tls;
+mod stream;
+mod tls;
+
+pub use error::FetchError;
+pub use intake::{FetchReport, Intake};
+
+use crate::config::{Account, Protocol};
+
+/// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next.
+pub async fn fetch(mut intake: Intake, memory: &mut imap::Memory) -> FetchReport {
+    let result = match intake.account.protocol {
+        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(&mut intake, memory).await,
+        Protocol::Maildir => maildir::fetch(&mut intake).await,
+        Protocol::Local => Ok(()),
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls | Protocol::Lmtp => Err(unsupported(&intake.account)),
+    };
+    intake.end(result).await
+}
+
+/// Connects and signs in, changing nothing at the source; what it said, key and value.
+pub async fn probe(account: &Account) -> Result<Vec<(&'static str, String)>, FetchError> {
+    match account.protocol {
+        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => Ok(imap::probe(account).await?),
+        Protocol::Maildir => {
+            let files = files::maildir_files(std::path::Path::new(&account.host))?;
+            Ok(vec![("folder", format!("{}: {} messages", account.host, files.len()))])
+        }
+        Protocol::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls | Protocol::Lmtp => Err(unsupported(account)),
+    }
+}
+
+/// Whether an account is fetched from at intervals.
+pub fn is_polled(account: &Account) -> bool {
+    matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls | Protocol::Maildir)
+}
+
+fn unsupported(account: &Account) -> FetchError {
+    FetchError::Protocol {
+        account: account.name.clone(),
+        protocol: account.protocol.name(),
+        why: "this version cannot speak; use imap, imaps, imap+starttls or maildir",
+    }
+}

@@ -1,0 +1,41 @@
+//! Why a fetch ended before its end.
+
+use super::files::ReadError;
+use super::imap::ImapError;
+use crate::store::StoreError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a fetch ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The IMAP server, or the way to it.
+    #[error(transparent)]
+    Imap(#[from] ImapError),
+    /// The files.
+    #[error(transparent)]
+    Files(#[from] ReadError),
+    /// A file that was taken in cannot be removed, moved or renamed.
+    #[error("{} was taken in but cannot be {doing}: {reason}. It is known and will not be filed again.", path.display())]
+    Told {
+        /// The file.
+        path: PathBuf,
+        /// A participle.
+        doing: &'static str,
+        /// Why.
+        reason: io::Error,
+    },
+    /// Nothing can be stored; the source was told nothing.
+    #[error("Messages could not be stored, so the source was told nothing: {0}")]
+    Store(#[from] StoreError),
+    /// The account's protocol has no fetch.
+    #[error("The account {account} has the protocol {protocol}, which {why}.")]
+    Protocol {
+        /// Account name.
+        account: String,
+        /// Protocol.
+        protocol: &'static str,
+        /// The rest of the sentence.
+        why: &'static str,
+    },
+}

@@ -1,0 +1,176 @@
+//! One fetch from one account: what it may take, what it has taken in, what it tells the log.
+
+use super::error::FetchError;
+use crate::commlog::{Communication, Kind, Priority, now};
+use crate::config::{Account, Oversize, Settings};
+use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
+use crate::store::communications;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The log's row of a running fetch is brought up to date so often at most.
+const LOG_EVERY: Duration = Duration::from_secs(2);
+
+/// What a fetch did; the answer of `fetch` and of REST.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FetchReport {
+    /// Account name.
+    pub account: String,
+    /// Id of its communication.
+    pub communication: Option<String>,
+    /// Messages that the source has.
+    pub seen: u64,
+    /// Messages whose bytes were fetched.
+    pub fetched: u64,
+    /// Of these, stored now.
+    pub new: u64,
+    /// Of these, known by their bytes already: nothing is filed twice.
+    pub known: u64,
+    /// Messages that the source was told of: deleted, moved or marked there.
+    pub told: u64,
+    /// Not fetched: above `max_message_size`.
+    pub oversize: u64,
+    /// Not fetched: marked as deleted by others.
+    pub marked_deleted: u64,
+    /// Not fetched: gone before they could be.
+    pub gone: u64,
+    /// Not fetched: the source does not give them.
+    pub unreadable: u64,
+    /// Bytes fetched.
+    pub bytes: u64,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// Why it failed, a sentence.
+    pub error: Option<String>,
+}
+
+/// A fetch under way.
+#[derive(Debug)]
+pub struct Intake {
+    /// The account as it was when the fetch began.
+    pub account: Arc<Account>,
+    /// What was counted so far.
+    pub report: FetchReport,
+    spool: Spool,
+    greatest: u64,
+    oversize: Oversize,
+    stop: CancellationToken,
+    log: Communication,
+    started: Instant,
+    logged: Instant,
+}
+
+impl Intake {
+    /// Begins a fetch; `stop` ends it between two batches.
+    pub fn begin(account: Arc<Account>, settings: &Settings, spool: Spool, stop: CancellationToken) -> Self {
+        let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
+        let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
+        let started = Instant::now();
+        Self {
+            greatest: settings.max_message_size,
+            oversize: settings.oversize,
+            account,
+            report,
+            spool,
+            stop,
+            log,
+            started,
+            logged: started,
+        }
+    }
+
+    /// The spool that it fills.
+    pub fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// The greatest size of a message, bytes.
+    pub fn greatest(&self) -> u64 {
+        self.greatest
+    }
+
+    /// What becomes of larger ones.
+    pub fn oversize(&self) -> Oversize {
+        self.oversize
+    }
+
+    /// Whether it should end at the next good place.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Adds an entry to the communication. No secret may be in it.
+    pub fn note(&mut self, priority: Priority, key: &str, sentence: impl Into<String>) {
+        self.log.entry(priority, key, sentence);
+    }
+
+    /// A message of this account, for [`Spool::take_in`].
+    pub fn arrival(&self, key: SourceKey, source: String, raw: Vec<u8>) -> Arrival {
+        Arrival {
+            account: self.account.name.clone(),
+            key,
+            source,
+            received_at: now(),
+            recipients: Vec::new(),
+            communication: Some(self.log.id().to_owned()),
+            raw: raw.into(),
+        }
+    }
+
+    /// Counts what became durable.
+    pub fn count(&mut self, taken: &[TakenIn]) {
+        for taken in taken {
+            match taken {
+                TakenIn::New(_) => self.report.new += 1,
+                TakenIn::Adopted(_) | TakenIn::Known(_) => self.report.known += 1,
+            }
+        }
+    }
+
+    /// Writes the communication as it is now, if that was long ago: it can be read while it runs.
+    pub async fn show_progress(&mut self) {
+        if self.logged.elapsed() >= LOG_EVERY || self.logged == self.started {
+            self.logged = Instant::now();
+            self.save(self.log.so_far()).await;
+        }
+    }
+
+    /// Ends the fetch, writes its communication and gives the report.
+    pub async fn end(mut self, result: Result<(), FetchError>) -> FetchReport {
+        let report = &self.report;
+        let summary = format!(
+            "{} messages there; {} fetched ({} new, {} known, {} bytes); told of {}; not fetched: {} too large, {} marked as deleted by others, {} gone, {} unreadable.",
+            report.seen,
+            report.fetched,
+            report.new,
+            report.known,
+            report.bytes,
+            report.told,
+            report.oversize,
+            report.marked_deleted,
+            report.gone,
+            report.unreadable
+        );
+        self.note(Priority::Info, "transport.summary", summary);
+        if let Err(error) = &result {
+            self.note(Priority::Error, "transport.failed", error.to_string());
+        }
+        self.report.milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report.error = result.err().map(|error| error.to_string());
+        let record = self.log.clone().finish(self.report.error.is_some());
+        self.save(record).await;
+        self.report
+    }
+
+    /// A log that cannot be written must not stop mail that can.
+    async fn save(&self, record: crate::commlog::Record) {
+        let saved = self.spool.store().write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
+        if let Err(error) = saved {
+            tracing::warn!(account = self.account.name, %error, "the communication log could not be written");
+        }
+    }
+}
