@@ -21,6 +21,7 @@ mod mail_host;
 mod refusal;
 mod sandbox;
 mod session;
+pub mod shipped;
 mod snapshot;
 mod template;
 mod threads;

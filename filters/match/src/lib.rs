@@ -1,0 +1,1 @@
+//! The classic postmaster filter: headers matched by regular expressions, `X-OTOBO-*` headers set.

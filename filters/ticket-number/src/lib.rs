@@ -1,0 +1,1 @@
+//! Finds the ticket numbers of other systems in subject and body.
