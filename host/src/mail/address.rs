@@ -12,6 +12,13 @@ pub struct Address {
     pub address: String,
 }
 
+impl Address {
+    /// The addresses of a header's decoded text, such as [`render_addresses`] gives.
+    pub fn parse_all(text: &str) -> Vec<Self> {
+        parse(text.as_bytes(), Some("utf-8"))
+    }
+}
+
 /// The addresses of an unfolded header value; entries without `@` are none. Bytes above 127 are in `fallback`, the body's charset.
 pub fn parse(value: &[u8], fallback: Option<&str>) -> Vec<Address> {
     let mut addresses = Vec::new();

@@ -4,6 +4,7 @@ use super::address::{self, Address};
 use super::content::{Attachment, Content};
 use super::structure::Part;
 use super::{bounce, encoded_word, fields, structure};
+use mail_parser::DateTime;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -117,6 +118,12 @@ impl Message {
             Some(id) => Some(Cow::Borrowed(id)),
             None => value.split_whitespace().next().map(|id| Cow::Owned(format!("<{}>", id.trim_matches(['<', '>'])))),
         }
+    }
+
+    /// The Date header as milliseconds since the epoch; none where it can't be read.
+    pub fn date(&self) -> Option<i64> {
+        let date = DateTime::parse_rfc822(self.header("Date")?).filter(DateTime::is_valid)?;
+        date.to_timestamp().checked_mul(1_000)
     }
 
     /// The delivery report that this message is, if it names the mail that it is about.

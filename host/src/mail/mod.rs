@@ -20,6 +20,6 @@ mod message;
 
 pub use address::{Address, render_addresses};
 pub use content::Attachment;
-pub use message::Message;
+pub use message::{Message, message_ids};
 pub use received::{Dropped, Envelope, FollowedTicket, InForce, Mail, SetBy};
-pub use vocabulary::{NotSettable, Settable, Vocabulary};
+pub use vocabulary::{NotSettable, Settable, Vocabulary, dynamic_field as dynamic_field_of};

@@ -1,6 +1,21 @@
 //! Tickets: what a mail becomes, decided here from plain data, filed by [`crate::store`] in one transaction.
 
+mod answer;
+mod decide;
+mod dispatch;
+mod follow_up;
+mod header;
+pub mod number;
+mod pending;
+mod subject;
+mod vocabulary;
+
+pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
+pub use follow_up::follow_up_candidates;
+pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, states};
+
 use crate::config::AutoResponseType;
+use crate::mail::FollowedTicket;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,6 +60,22 @@ pub struct Ticket {
     pub changed_at: i64,
     /// The number of the ticket that stands for this one.
     pub merged_into: Option<String>,
+}
+
+impl Ticket {
+    /// The ticket as filters see it.
+    pub fn followed(&self) -> FollowedTicket {
+        FollowedTicket {
+            number: self.number.clone(),
+            title: self.title.clone(),
+            queue: self.queue.clone(),
+            state: self.state.clone(),
+            state_type: StateType::of(&self.state).map(StateType::name).unwrap_or_default().to_owned(),
+            priority: self.priority.clone(),
+            owner: self.owner.clone().unwrap_or_default(),
+            customer_user: self.customer_user.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// An article that is to be filed. Its raw bytes are those of the message.

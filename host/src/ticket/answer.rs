@@ -1,0 +1,52 @@
+//! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
+
+use super::vocabulary::StateType;
+use super::{AutoResponsePlan, Ticket};
+use crate::config::{AutoResponseType, Configuration};
+use crate::mail::Mail;
+
+/// The automatic answer of an occasion; none where the ticket's queue has none.
+pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasion: AutoResponseType) -> Option<AutoResponsePlan> {
+    let answer = configuration.auto_response(&ticket.queue, occasion)?;
+    let addresses = match mail.addresses("Reply-To") {
+        none if none.is_empty() => mail.addresses("From"),
+        reply_to => reply_to,
+    };
+    let mut counted: Vec<String> = Vec::new();
+    for address in addresses.into_iter().map(|address| address.address) {
+        if !counted.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+            counted.push(address);
+        }
+    }
+    let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
+    let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
+    let suppressed = if is_loop(mail) {
+        Some("an answer would feed a loop (X-OTOBO-Loop)".to_owned())
+    } else if occasion == AutoResponseType::Reply && done {
+        Some(format!("the ticket is {}", ticket.state))
+    } else if counted.is_empty() {
+        Some("the mail has no address to answer to".to_owned())
+    } else if to.is_empty() {
+        Some(format!("{} gets no automatic answers", counted.join(", ")))
+    } else {
+        None
+    };
+    Some(AutoResponsePlan { occasion, name: answer.name.clone(), to, counted, suppressed })
+}
+
+/// Whether X-OTOBO-Loop has a value other than `no` and `false`.
+fn is_loop(mail: &Mail) -> bool {
+    let value = mail.header("X-OTOBO-Loop").unwrap_or_default().trim();
+    !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
+}
+
+/// Machines are not answered (OTOBO's default, `(MAILER-DAEMON|postmaster|abuse)@.+?\..+?` in any case), nor are we ourselves.
+fn is_refused(address: &str, configuration: &Configuration) -> bool {
+    let lower = address.to_ascii_lowercase();
+    let machine = ["mailer-daemon@", "postmaster@", "abuse@"].iter().any(|name| {
+        lower
+            .split_once(name)
+            .is_some_and(|(_, domain)| domain.char_indices().skip(1).any(|(dot, letter)| letter == '.' && dot + 1 < domain.len()))
+    });
+    machine || configuration.system_address(address).is_some()
+}

@@ -1,0 +1,54 @@
+//! Into which queue a new ticket goes (OTOBO: `DestQueue`), and what decided it.
+
+use super::header::Reader;
+use crate::config::{Configuration, Dispatch, SystemAddress};
+use crate::mail::{Mail, SetBy};
+
+/// The headers that are asked for a system address, in this order; the envelope's recipients count as the first Envelope-To.
+const RECIPIENTS: [&str; 6] = ["Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To"];
+
+/// A queue and what decided it: `header`, `filter:NAME`, `account`, `address:ADDR`, `default`.
+pub struct Dispatched {
+    /// Name of the queue.
+    pub queue: String,
+    /// What decided.
+    pub by: String,
+}
+
+/// The queue of a new ticket. An `X-OTOBO-Queue` that names a queue wins; else the account's, else the first system address, else the
+/// default.
+pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<'_>) -> Dispatched {
+    let named = reader.known("Queue", "queue", |name| configuration.queues.contains_key(name), "dispatched as if it were not there");
+    if let Some(queue) = named {
+        let by = match mail.in_force("X-OTOBO-Queue").map(|header| &header.by) {
+            Some(SetBy::Filter(name)) => format!("filter:{name}"),
+            _ => "header".to_owned(),
+        };
+        return Dispatched { queue, by };
+    }
+    if let Some(Dispatch::Queue(queue)) = configuration.accounts.get(&mail.envelope.account).map(|account| &account.dispatch) {
+        if configuration.queues.contains_key(queue) {
+            return Dispatched { queue: queue.clone(), by: "account".to_owned() };
+        }
+        reader.warn(format!("account {:?} dispatches to queue {queue:?}, which does not exist", mail.envelope.account));
+    }
+    match first_system_address(configuration, mail) {
+        Some(address) => Dispatched { queue: address.queue.clone(), by: format!("address:{}", address.address) },
+        None => Dispatched { queue: configuration.settings.default_queue.clone(), by: "default".to_owned() },
+    }
+}
+
+/// The first valid system address among the recipients, from left to right.
+fn first_system_address<'a>(configuration: &'a Configuration, mail: &Mail) -> Option<&'a SystemAddress> {
+    if configuration.system_addresses.is_empty() {
+        return None;
+    }
+    let find = |address: &str| {
+        let found = configuration.system_address(address.trim())?;
+        (found.valid.is_valid() && configuration.queues.contains_key(&found.queue)).then_some(found)
+    };
+    RECIPIENTS.iter().find_map(|header| {
+        let envelope = (*header == "Envelope-To").then(|| mail.envelope.recipients.iter().find_map(|recipient| find(recipient))).flatten();
+        envelope.or_else(|| mail.addresses(header).iter().find_map(|recipient| find(&recipient.address)))
+    })
+}

@@ -1,0 +1,66 @@
+//! Which tickets a mail may follow up: what to look for in the store, in the fixed order of OTOBO's follow-up checks.
+
+use super::{FollowUpCandidate, WhyFollowUp, number};
+use crate::config::{FollowUpCheck, Settings};
+use crate::mail::{Mail, message_ids};
+
+/// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
+const MOST_REFERENCES: usize = 100;
+
+/// What to look for, in order; the first that exists is the ticket that the mail follows up. Asked before the chain and again after it,
+/// since filters set the number of another system.
+pub fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCandidate> {
+    let mut candidates = Vec::new();
+    let order = [
+        FollowUpCheck::Bounce,
+        FollowUpCheck::Subject,
+        FollowUpCheck::References,
+        FollowUpCheck::Body,
+        FollowUpCheck::Attachment,
+        FollowUpCheck::Raw,
+    ];
+    for check in order.into_iter().filter(|check| settings.follow_up_checks.contains(check)) {
+        let number_in = |text: &str, why| number::find(text, settings).map(|number| FollowUpCandidate::Number(why, number));
+        match check {
+            FollowUpCheck::Bounce => {
+                let original = mail.header("X-OTOBO-Bounce-OriginalMessageID");
+                candidates.extend(original.map(|id| FollowUpCandidate::MessageId(WhyFollowUp::Bounce, id.to_owned())));
+            }
+            FollowUpCheck::Subject => candidates.extend(number_in(mail.header("Subject").unwrap_or_default(), WhyFollowUp::Subject)),
+            FollowUpCheck::References => {
+                candidates.extend(references(mail).into_iter().map(|id| FollowUpCandidate::MessageId(WhyFollowUp::References, id)));
+            }
+            FollowUpCheck::Body => candidates.extend(number_in(mail.text(), WhyFollowUp::Body)),
+            FollowUpCheck::Attachment => {
+                let contents = (0..mail.attachments().len()).filter_map(|index| mail.attachment_bytes(index));
+                candidates.extend(contents.filter_map(|bytes| number_in(&String::from_utf8_lossy(bytes), WhyFollowUp::Attachment)));
+            }
+            FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message.raw()), WhyFollowUp::Raw)),
+        }
+    }
+    candidates.extend(external_number(mail, &settings.external_number_field));
+    candidates
+}
+
+/// The number of another system, which a filter has put into the field of the setting.
+fn external_number(mail: &Mail, field: &str) -> Option<FollowUpCandidate> {
+    if field.is_empty() {
+        return None;
+    }
+    let names = [format!("X-OTOBO-DynamicField-{field}"), format!("X-OTOBO-FollowUp-DynamicField-{field}")];
+    let value = names.iter().filter_map(|name| mail.header(name)).find(|value| !value.is_empty())?;
+    Some(FollowUpCandidate::ExternalNumber { field: field.to_owned(), value: value.to_owned() })
+}
+
+/// The first id of In-Reply-To, then those of References from the last to the first, each once.
+pub fn references(mail: &Mail) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let reply = message_ids(mail.header("In-Reply-To").unwrap_or_default()).take(1);
+    let references = message_ids(mail.header("References").unwrap_or_default()).rev().take(MOST_REFERENCES);
+    for id in reply.chain(references) {
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    ids
+}
