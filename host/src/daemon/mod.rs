@@ -1,3 +1,5 @@
 //! The daemon: fetches, files and serves until it is told to stop.
 
-pub mod lock;
+mod lock;
+
+pub use lock::{LockError, WorkLock, is_daemon_running};
