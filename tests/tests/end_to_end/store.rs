@@ -1,0 +1,4 @@
+//! The store's promises, the same on SQLite and PostgreSQL.
+
+mod database;
+mod intake;

@@ -1,0 +1,178 @@
+//! Taking in, claiming, leases.
+
+use super::database::{Databases, arrival, mail};
+use postigo::spool::{Host, MessageFilter, SourceKey, SpoolStatus, TakenIn};
+use postigo::store::{StoreError, leases};
+
+fn imap(mailbox: i64, uid_validity: u32, uid: u32) -> SourceKey {
+    SourceKey::Imap { mailbox, uid_validity, uid, internal_date: 7 }
+}
+
+#[tokio::test]
+async fn a_message_is_known_by_its_sources_key() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let mailbox = spool.mailbox("main", "Mail.Example.org", "support", "INBOX").await.unwrap();
+        assert_eq!(spool.mailbox("main", "mail.example.org", "support", "INBOX").await.unwrap(), mailbox);
+        assert_ne!(spool.mailbox("main", "mail.example.org", "support", "Sent").await.unwrap(), mailbox);
+
+        let first = spool
+            .take_in(vec![arrival("main", imap(mailbox, 1, 1), mail("a")), arrival("main", imap(mailbox, 1, 2), mail("b"))])
+            .await
+            .unwrap();
+        let [TakenIn::New(a), TakenIn::New(b)] = first[..] else { panic!("{first:?}") };
+        assert!(a < b);
+        // Not filed yet: adopted, whatever the bytes.
+        let again = spool.take_in(vec![arrival("main", imap(mailbox, 1, 1), mail("a"))]).await.unwrap();
+        assert_eq!(again, [TakenIn::Adopted(a)]);
+        // Equal bytes under another UID of the same mailbox are another message.
+        let copy = spool.take_in(vec![arrival("main", imap(mailbox, 1, 3), mail("a"))]).await.unwrap();
+        assert!(matches!(copy[..], [TakenIn::New(_)]), "{copy:?}");
+        // A UID that stands for other bytes than before is another message.
+        let other = spool.take_in(vec![arrival("main", imap(mailbox, 1, 2), mail("longer than b"))]).await.unwrap();
+        assert!(matches!(other[..], [TakenIn::New(_)]), "{other:?}");
+        let other_again = spool.take_in(vec![arrival("main", imap(mailbox, 1, 2), mail("longer than b"))]).await.unwrap();
+        assert_eq!(other_again, [TakenIn::Adopted(other[0].id())]);
+        // After the UIDVALIDITY changed, the bytes decide.
+        let moved = spool
+            .take_in(vec![arrival("main", imap(mailbox, 2, 90), mail("b")), arrival("main", imap(mailbox, 2, 91), mail("new"))])
+            .await
+            .unwrap();
+        assert!(matches!(moved[..], [TakenIn::Adopted(id), TakenIn::New(_)] if id == b), "{moved:?}");
+        // Another account's message is its own.
+        let elsewhere = spool.take_in(vec![arrival("other", imap(99, 2, 90), mail("b"))]).await.unwrap();
+        assert!(matches!(elsewhere[..], [TakenIn::New(_)]), "{elsewhere:?}");
+
+        let known = spool.known("main", &[imap(mailbox, 1, 1), imap(mailbox, 1, 77)]).await.unwrap();
+        assert_eq!(known[0].as_ref().map(|known| (known.id, known.internal_date)), Some((a, Some(7))));
+        assert_eq!(known[1], None);
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_the_bytes_decide_where_they_can() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let twice = vec![arrival("local", SourceKey::Digest, mail("a")), arrival("local", SourceKey::Digest, mail("a"))];
+        let taken = spool.take_in(twice).await.unwrap();
+        assert!(matches!(taken[..], [TakenIn::New(new), TakenIn::Known(known)] if new == known), "{taken:?}");
+        let form = || vec![arrival("local", SourceKey::Digest, "Subject: form\n\nthe same words\n")];
+        let (one, other) = (spool.take_in(form()).await.unwrap(), spool.take_in(form()).await.unwrap());
+        assert!(matches!((&one[..], &other[..]), ([TakenIn::New(_)], [TakenIn::New(_)])));
+        let mut envelope = arrival("local", SourceKey::Digest, mail("a"));
+        envelope.recipients = vec!["support@example.org".into()];
+        let taken = spool.take_in(vec![envelope]).await.unwrap();
+        assert!(matches!(taken[..], [TakenIn::New(_)]), "another envelope is another message: {taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn retired_uidls_may_be_used_again() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let key = |name: &str| SourceKey::Uidl(name.into());
+        spool.take_in(vec![arrival("pop", key("1_%"), mail("a")), arrival("pop", key("2"), mail("b"))]).await.unwrap();
+        assert_eq!(spool.retire("pop", &["2".into()]).await.unwrap(), 1);
+        let taken = spool.take_in(vec![arrival("pop", key("1_%"), mail("c")), arrival("pop", key("2"), mail("b"))]).await.unwrap();
+        assert!(matches!(taken[..], [TakenIn::New(_), TakenIn::Adopted(_)]), "{taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn large_messages_come_back_unchanged() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let mut large = mail("large").into_bytes();
+        large.resize(1 << 20, 0);
+        let small = b"\0\xff no mail at all \r".to_vec();
+        let taken = spool
+            .take_in(vec![arrival("local", SourceKey::Digest, large.clone()), arrival("local", SourceKey::Digest, small.clone())])
+            .await
+            .unwrap();
+        assert_eq!(spool.raw(taken[0].id()).await.unwrap(), large);
+        assert_eq!(spool.raw(taken[1].id()).await.unwrap(), small);
+        spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
+        assert_eq!(files(&database.folder.path().join("objects")), 1, "the second copy of a known message is not kept");
+        spool.drop(vec![taken[0].id()]).await.unwrap();
+        assert_eq!(files(&database.folder.path().join("objects")), 0);
+        let gone = spool.raw(taken[0].id()).await.unwrap_err();
+        assert!(matches!(gone, StoreError::NotFound(_)), "{gone}");
+        let again = spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
+        assert_eq!(again, [TakenIn::Known(taken[0].id())], "what an admin dropped does not come back");
+    }
+}
+
+fn files(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+}
+
+#[tokio::test]
+async fn claims_follow_the_lease_and_the_order_of_arrival() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let arrivals = (0..5).map(|number| arrival("main", SourceKey::Digest, mail(&number.to_string()))).collect();
+        let ids: Vec<i64> = spool.take_in(arrivals).await.unwrap().iter().map(TakenIn::id).collect();
+        let (here, there) = (Host::new("here"), Host::new("there"));
+        let lease = leases::acquire(spool.store(), &here, &["main".into()]).await.unwrap().remove(0);
+        assert!(leases::acquire(spool.store(), &there, &["main".into()]).await.unwrap().is_empty());
+        assert_eq!(leases::holder(spool.store(), "main").await.unwrap().as_deref(), Some("here"));
+
+        let claimed = spool.claim(&lease, 3).await.unwrap();
+        assert_eq!(claimed.iter().map(|message| message.id).collect::<Vec<_>>(), ids[..3]);
+        assert_eq!(&claimed[1].raw[..], mail("1").as_bytes());
+        let foreign = leases::acquire(spool.store(), &there, &["other".into()]).await.unwrap().remove(0);
+        let stolen = postigo::spool::Lease { account: "main".into(), ..foreign };
+        assert!(spool.claim(&stolen, 3).await.unwrap().is_empty(), "without the lease nothing is claimed");
+
+        // Taking the lease again in the same process leaves its claims alone.
+        leases::acquire(spool.store(), &here, &["main".into()]).await.unwrap();
+        assert_eq!(spool.claim(&lease, 10).await.unwrap().iter().map(|message| message.id).collect::<Vec<_>>(), ids[3..]);
+
+        // An orderly end counts no try.
+        leases::release(spool.store(), &here, &[]).await.unwrap();
+        let lease = leases::acquire(spool.store(), &there, &["main".into()]).await.unwrap().remove(0);
+        let claimed = spool.claim(&lease, 10).await.unwrap();
+        assert_eq!(
+            claimed.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(),
+            ids.iter().map(|id| (*id, 1)).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let taken =
+            spool.take_in((0..2).map(|number| arrival("main", SourceKey::Digest, mail(&number.to_string()))).collect()).await.unwrap();
+        let lease = |run: Host| async move { leases::acquire(spool.store(), &run, &["main".into()]).await.unwrap().remove(0) };
+        assert_eq!(spool.claim(&lease(Host::new("here")).await, 10).await.unwrap().len(), 2);
+
+        let second = lease(Host::new("here")).await;
+        let alone = spool.claim(&second, 10).await.unwrap();
+        assert_eq!(alone.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(), [(taken[0].id(), 2)]);
+        assert!(spool.claim(&second, 10).await.unwrap().is_empty(), "nothing runs beside it");
+        spool.try_again(alone[0].id, alone[0].claim, 0, "The host was busy.".into()).await.unwrap();
+        spool.claim(&second, 10).await.unwrap();
+
+        let third = lease(Host::new("here")).await;
+        let held = spool.show(taken[0].id()).await.unwrap().unwrap();
+        assert_eq!((held.status, held.tries), (SpoolStatus::Held, 3));
+        assert!(held.reason.is_some_and(|reason| reason.contains("3 times")));
+        assert_eq!(spool.claim(&third, 10).await.unwrap()[0].id, taken[1].id());
+        // A late host's claim is no longer in force.
+        let late = spool.try_again(alone[0].id, alone[0].claim, 0, String::new()).await.unwrap_err();
+        assert!(matches!(late, StoreError::Fenced), "{late}");
+
+        let aside = MessageFilter { status: vec![SpoolStatus::Held], limit: 10, ..MessageFilter::default() };
+        assert_eq!(spool.list(&aside).await.unwrap().len(), 1);
+        assert_eq!(spool.depths().await.unwrap().get(&SpoolStatus::Held), Some(&1));
+        spool.release(vec![taken[0].id()]).await.unwrap();
+        assert_eq!(spool.list(&aside).await.unwrap().len(), 0);
+        let refused = spool.release(vec![taken[1].id()]).await.unwrap_err();
+        assert!(refused.to_string().contains(&format!("Message {} cannot be released: it is claimed", taken[1].id())), "{refused}");
+        let missing = spool.drop(vec![taken[0].id(), 4_711]).await.unwrap_err();
+        assert!(missing.to_string().contains("no message 4711"), "{missing}");
+    }
+}
