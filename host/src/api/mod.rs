@@ -4,15 +4,24 @@
 //! `role` (who may do what), `problem` (every error), `body` and `page`. Handlers hold no rules of their own: they call what the command
 //! line calls, so that both give the same results and the same errors.
 
+mod accounts;
 mod auth;
+mod auto_responses;
 mod body;
+mod configured;
+mod dynamic_fields;
+mod filters;
+mod forms;
 mod health;
 mod openapi;
 mod page;
 mod problem;
+mod queues;
 mod role;
+mod system_addresses;
 mod timestamp;
-pub mod tokens;
+mod tokens;
+mod transports;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +30,8 @@ pub use auth::{TokenError, create_token};
 pub use role::{Role, UnknownRole};
 
 use crate::metrics::Metrics;
+use crate::secret::SecretKey;
+use crate::spool::Spool;
 use crate::store::Store;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -44,12 +55,19 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the API works with. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
-    /// The database.
-    pub store: Store,
-    /// The process's counters.
-    pub metrics: Arc<Metrics>,
-    /// Whether only this machine reaches the listener; [`serve`] sees to it.
-    pub loopback: bool,
+    store: Store,
+    spool: Spool,
+    key: SecretKey,
+    metrics: Arc<Metrics>,
+    /// Whether only this machine reaches the listener.
+    loopback: bool,
+}
+
+impl ApiState {
+    /// Over this spool and its database, with the key that secrets are sealed with.
+    pub fn new(spool: Spool, key: SecretKey, metrics: Arc<Metrics>) -> Self {
+        Self { store: spool.store().clone(), spool, key, metrics, loopback: false }
+    }
 }
 
 /// Serves the API until `shutdown` is done, then finishes the requests under way.
@@ -61,7 +79,7 @@ pub async fn serve(listener: TcpListener, mut state: ApiState, shutdown: impl Fu
 /// All routes.
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
-    let document = axum::Json(openapi::complete(document));
+    let document = axum::Json(openapi::complete(&document));
     Router::new()
         .merge(nouns.route_layer(from_fn_with_state(state.clone(), auth::authorize)))
         .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
@@ -74,7 +92,15 @@ pub fn router(state: ApiState) -> Router {
 }
 
 fn nouns() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().merge(tokens::routes())
+    OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(auto_responses::routes())
+        .merge(dynamic_fields::routes())
+        .merge(filters::routes())
+        .merge(queues::routes())
+        .merge(system_addresses::routes())
+        .merge(tokens::routes())
+        .merge(transports::routes())
 }
 
 /// Headers that keep a browser from doing anything with an answer but showing it to the script that asked.

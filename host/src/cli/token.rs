@@ -1,6 +1,8 @@
 //! `token`: tokens for the REST API.
 
 use super::{Context, Failed};
+use crate::api::{self, Role};
+use serde_json::json;
 
 /// `token …`
 #[derive(Debug, clap::Subcommand)]
@@ -9,12 +11,18 @@ pub enum Command {
     Create {
         /// admin, author, agent or reader
         #[arg(long)]
-        role: String,
+        role: Role,
+        /// What it is for
+        #[arg(long, default_value = "made on the command line")]
+        name: String,
     },
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self::Create { role, name } = self;
+        let (id, token) = api::create_token(context.store().await?, &name, role).await?;
+        context.output().document(&json!({ "id": id, "name": name, "role": role, "token": token }), || format!("{token}\n"));
+        Ok(())
     }
 }

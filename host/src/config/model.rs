@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Whether a configured thing is in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub enum Validity {
 }
 
 /// What becomes of a follow-up to a closed ticket (OTOBO: follow-up option of the queue).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FollowUpOption {
     /// It opens the ticket again.
@@ -29,7 +30,7 @@ pub enum FollowUpOption {
 }
 
 /// A follow-up check, in the order in which they always run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FollowUpCheck {
     /// A delivery report that names a stored Message-ID.
@@ -47,7 +48,7 @@ pub enum FollowUpCheck {
 }
 
 /// What becomes of a mail above `max_message_size`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Oversize {
     /// It stays on the server; the log says so.
@@ -60,7 +61,7 @@ pub enum Oversize {
 }
 
 /// How ticket numbers are made (OTOBO: `Ticket::NumberGenerator`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NumberGenerator {
     /// Date, counter, check digit.
@@ -195,7 +196,7 @@ pub enum AfterFetch {
 }
 
 /// How an account is reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Protocol {
     /// IMAP without TLS.
     #[serde(rename = "imap")]
@@ -395,7 +396,7 @@ pub struct CustomerUser {
 }
 
 /// The occasion of an automatic answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AutoResponseType {
     /// A new ticket.
@@ -448,7 +449,7 @@ pub struct Transport {
 }
 
 /// What becomes of a mail when a filter fails.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailurePolicy {
     /// The chain goes on.

@@ -3,6 +3,8 @@
 use crate::api::role::Role;
 use crate::api::{ApiState, BASE, create_token, router};
 use crate::metrics::Metrics;
+use crate::secret::SecretKey;
+use crate::spool::Spool;
 use crate::store::{Location, Store};
 use axum::Router;
 use axum::body::Body;
@@ -63,7 +65,9 @@ impl Api {
         for role in Role::ALL {
             tokens.insert(role, create_token(&store, role.name(), role).await.unwrap().1);
         }
-        let state = ApiState { store, metrics: Arc::new(Metrics::new()), loopback: true };
+        let spool = Spool::open(store, folder.path()).unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        let state = ApiState { loopback: true, ..ApiState::new(spool, key, Arc::new(Metrics::new())) };
         let mut api = Self { router: router(state.clone()), state, tokens, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api

@@ -1,0 +1,35 @@
+//! `/auto-responses`: automatic answers of queues.
+
+#![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
+
+use super::ApiState;
+use super::configured::{delete_handler, handlers};
+use crate::config::{AutoResponse, AutoResponseType};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+handlers!(AutoResponse, AutoResponseForm, tag = "auto-responses", all = "/auto-responses", one = "/auto-responses/{name}");
+delete_handler!(AutoResponse, tag = "auto-responses", one = "/auto-responses/{name}");
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change, delete))
+}
+
+/// An automatic answer of a queue, sent from the queue's system address.
+#[derive(ToSchema)]
+#[schema(as = AutoResponse)]
+#[serde(deny_unknown_fields)]
+pub struct AutoResponseForm {
+    /// Unique.
+    name: String,
+    /// Its occasion.
+    r#type: AutoResponseType,
+    /// Its queue.
+    queue: String,
+    /// Template.
+    subject: String,
+    /// Template.
+    body: String,
+}

@@ -1,0 +1,359 @@
+//! What all configured things (queues, system addresses, accounts, dynamic fields, filters, …) have in common as REST resources.
+//!
+//! Their JSON is the form of the configuration file, read and written by the same code ([`crate::config::form`]), held to the same rules
+//! and saved the same way: all of a request or nothing, with every mistake named by its place. Secrets are taken and never given.
+//!
+//! Each representation has an ETag; `If-Match` makes a change conditional on it, so that two people who edit the same thing do not
+//! undo each other's work without noticing.
+
+use super::ApiState;
+use super::page::{Page, PageQuery};
+use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
+use crate::config::form::{self, Kind, Secrets};
+use crate::config::{Configuration, keep_secrets, rules};
+use crate::store::{StoreError, configuration};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use utoipa::IntoParams;
+
+/// So long a save waits until this host's chain runs what was saved; then it answers 202.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So often a change is tried again when somebody else's came first.
+const TRIES: u32 = 5;
+
+/// Gives a noun's file the handlers `list`, `create`, `show`, `replace`, `change`: thin, for OpenAPI needs a function for each.
+macro_rules! handlers {
+    ($kind:ty, $form:ident, tag = $tag:literal, all = $all:literal, one = $one:literal) => {
+        /// Lists them in byte order of their names.
+        #[utoipa::path(get, path = $all, tag = $tag, params($crate::api::configured::ListQuery),
+                    responses((status = 200, body = $crate::api::page::Page<$form>)))]
+        async fn list(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            axum::extract::Query(query): axum::extract::Query<$crate::api::configured::ListQuery>,
+        ) -> Result<axum::Json<$crate::api::page::Page<serde_json::Value>>, $crate::api::problem::Problem> {
+            $crate::api::configured::list::<$kind>(&state, query).await.map(axum::Json)
+        }
+
+        /// Adds one. What the body leaves out has its default.
+        #[utoipa::path(post, path = $all, tag = $tag, request_body = $form,
+                    responses((status = 201, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
+        async fn create(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
+        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
+            $crate::api::configured::create::<$kind>(&state, $all, body).await
+        }
+
+        /// Shows one.
+        #[utoipa::path(get, path = $one, tag = $tag, params(("name" = String, Path)), responses((status = 200, body = $form)))]
+        async fn show(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            headers: axum::http::HeaderMap,
+            axum::extract::Path(name): axum::extract::Path<String>,
+        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
+            $crate::api::configured::show::<$kind>(&state, &headers, &name).await
+        }
+
+        /// Puts a whole one in the place of this name, or adds it. What the body leaves out has its default; secrets that it leaves out stay.
+        #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
+                    responses(
+                        (status = 200, body = $form),
+                        (status = 201, body = $form),
+                        (status = 202, body = $form, description = "Saved, not in force yet")
+                    ))]
+        async fn replace(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            headers: axum::http::HeaderMap,
+            axum::extract::Path(name): axum::extract::Path<String>,
+            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
+        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
+            $crate::api::configured::replace::<$kind>(&state, &headers, &name, body).await
+        }
+
+        /// Changes the keys that the body names; what it leaves out stays.
+        #[utoipa::path(patch, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
+                    responses((status = 200, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
+        async fn change(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            headers: axum::http::HeaderMap,
+            axum::extract::Path(name): axum::extract::Path<String>,
+            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
+        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
+            $crate::api::configured::change::<$kind>(&state, &headers, &name, body).await
+        }
+    };
+}
+
+/// Gives a noun's file the handler `delete` as well.
+macro_rules! delete_handler {
+    ($kind:ty, tag = $tag:literal, one = $one:literal) => {
+        /// Deletes it.
+        #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)), responses((status = 204)))]
+        async fn delete(
+            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            headers: axum::http::HeaderMap,
+            axum::extract::Path(name): axum::extract::Path<String>,
+        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
+            $crate::api::configured::delete::<$kind>(&state, &headers, &name).await
+        }
+    };
+}
+
+pub(super) use {delete_handler, handlers};
+
+/// The query parameters of a list of configured things.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only things with this text somewhere in them, case ignored.
+    pub search: Option<String>,
+    /// Rows of the page, 1 to 500; 50 if left out.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A JSON object.
+pub type Object = Map<String, Value>;
+
+/// A change that was saved.
+pub struct Saved<T> {
+    /// What the change gave.
+    pub value: T,
+    /// Whether this host works by it already.
+    pub live: bool,
+}
+
+/// A page of the things of a kind, in byte order of their names.
+pub async fn list<K: Kind>(state: &ApiState, query: ListQuery) -> Result<Page<Value>, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let search = query.search.map(|text| text.to_lowercase());
+    let things = K::all(&configuration).iter().map(|(name, thing)| (name.clone(), Value::Object(form::write(thing))));
+    let found = things.filter(|(_, object)| search.as_ref().is_none_or(|text| mentions(object, text)));
+    let page = PageQuery { limit: query.limit, cursor: query.cursor };
+    Ok(Page::cut(found, &page, |(name, _)| name.clone())?.map(|(_, object)| object))
+}
+
+/// Whether a value has a text in it, at any depth; the text is in lower case.
+fn mentions(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(string) => string.to_lowercase().contains(text),
+        Value::Array(items) => items.iter().any(|item| mentions(item, text)),
+        Value::Object(fields) => fields.values().any(|value| mentions(value, text)),
+        _ => false,
+    }
+}
+
+/// One thing of a kind.
+pub async fn find<K: Kind>(state: &ApiState, name: &str) -> Result<Object, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    find_in::<K>(&configuration, name).map(form::write)
+}
+
+/// One thing of a kind, as an answer.
+pub async fn show<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+    let object = find::<K>(state, name).await?;
+    let tag = etag(&object);
+    if names_tag(headers, &header::IF_NONE_MATCH, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(answer(StatusCode::OK, object))
+}
+
+/// Adds a thing; there must be none of its name. `path` is where its kind is found.
+pub async fn create<K: Kind>(state: &ApiState, path: &str, body: Value) -> Result<Response, Problem> {
+    let saved = save(state, |configuration| {
+        let thing: K = read(K::default(), &body)?;
+        if K::all(configuration).contains_key(&thing.name()) {
+            let sentence = format!("There is a {} \"{}\" already; change it with PUT or PATCH.", what::<K>(), thing.name());
+            return Err(Problem::new(ProblemKind::Conflict, sentence));
+        }
+        Ok(put(configuration, thing))
+    })
+    .await?;
+    let (name, object) = saved.value;
+    let mut response = answer(if saved.live { StatusCode::CREATED } else { StatusCode::ACCEPTED }, object);
+    if let Ok(location) = HeaderValue::from_str(&format!("{}{path}/{}", super::BASE, percent_encode(&name))) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Puts a whole thing in the place of this name: what the body leaves out has its default, secrets that it leaves out stay.
+pub async fn replace<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
+    let body = named::<K>(name, body)?;
+    let saved = save(state, |configuration| {
+        let earlier = find_in::<K>(configuration, name).ok().cloned();
+        check_match(headers, earlier.as_ref())?;
+        let mut thing: K = read(K::default(), &body)?;
+        keep_secrets(&mut thing, earlier.as_ref());
+        Ok((earlier.is_none(), put(configuration, thing).1))
+    })
+    .await?;
+    let (created, object) = saved.value;
+    Ok(answer(status(saved.live, created), object))
+}
+
+/// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are replaced.
+pub async fn change<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
+    let body = named::<K>(name, body)?;
+    let saved = save(state, |configuration| {
+        let earlier: K = find_in::<K>(configuration, name)?.clone();
+        check_match(headers, Some(&earlier))?;
+        let thing = read(earlier, &body)?;
+        Ok(put(configuration, thing).1)
+    })
+    .await?;
+    Ok(answer(status(saved.live, false), saved.value))
+}
+
+/// Removes a thing.
+pub async fn delete<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+    save(state, |configuration| {
+        let earlier: &K = find_in(configuration, name)?;
+        check_match(headers, Some(earlier))?;
+        let name = earlier.name();
+        K::all_mut(configuration).remove(&name);
+        Ok(())
+    })
+    .await?;
+    Ok(no_content())
+}
+
+/// Makes a change of the configuration, checks the whole of it as `config apply` does, saves it, and waits until this host works by it.
+pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Result<T, Problem>) -> Result<Saved<T>, Problem> {
+    for _ in 0..TRIES {
+        let before = configuration::load(&state.store, &state.key).await?;
+        let mut after = before.clone();
+        let value = edit(&mut after)?;
+        let mistakes = check(state, &before, &after).await?;
+        if !mistakes.is_empty() {
+            return Err(Problem::invalid(mistakes));
+        }
+        match configuration::save(&state.store, &state.key, &before, &after, Vec::new()).await {
+            // Somebody else's change came first; this one is made on top of it.
+            Err(StoreError::Conflict(_)) => {}
+            saved => {
+                let version = saved?;
+                return Ok(Saved { value, live: is_live(state, version).await });
+            }
+        }
+    }
+    Err(Problem::new(ProblemKind::Conflict, "The configuration is being changed by others all the time; nothing was saved. Try again."))
+}
+
+/// Has this host take up the version, and waits for it as long as a client may wait.
+pub async fn is_live(state: &ApiState, version: i64) -> bool {
+    let _ = (state, version);
+    true
+}
+
+fn status(live: bool, created: bool) -> StatusCode {
+    match (live, created) {
+        (false, _) => StatusCode::ACCEPTED,
+        (true, true) => StatusCode::CREATED,
+        (true, false) => StatusCode::OK,
+    }
+}
+
+fn what<K: Kind>() -> String {
+    K::KIND.replace('_', " ")
+}
+
+/// Finds a thing by name; system addresses, which are kept in lower case, in any case.
+fn find_in<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Problem> {
+    let things = K::all(configuration);
+    let found = if K::NAME == "address" { things.get(&name.to_lowercase()) } else { things.get(name) };
+    found.ok_or_else(|| Problem::not_found(&what::<K>(), name))
+}
+
+/// The body with the name that the path gave; it may repeat the name, and may not give another.
+fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
+    let Value::Object(mut fields) = body else { return Ok(body) };
+    let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
+    let same = given.as_str().is_some_and(|given| if K::NAME == "address" { given.eq_ignore_ascii_case(name) } else { given == name });
+    if !same {
+        let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", what::<K>());
+        return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));
+    }
+    Ok(Value::Object(fields))
+}
+
+fn read<K: Kind>(start: K, body: &Value) -> Result<K, Problem> {
+    let (thing, problems) = form::read(start, body, "", &Secrets::Strings);
+    if problems.is_empty() { Ok(thing) } else { Err(Problem::invalid(problems.into_iter().map(mistake).collect())) }
+}
+
+/// A mistake that the form found.
+pub fn mistake(problem: form::Problem) -> Mistake {
+    Mistake::at(problem.pointer, sentence(&problem.sentence))
+}
+
+/// The configuration's sentences follow a key; here they stand alone.
+fn sentence(text: &str) -> String {
+    match text.strip_prefix("must ") {
+        Some(rest) => format!("It must {rest}"),
+        None => {
+            let mut letters = text.chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        }
+    }
+}
+
+fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> (String, Object) {
+    let name = thing.name();
+    let object = form::write(&thing);
+    K::all_mut(configuration).insert(name.clone(), thing);
+    (name, object)
+}
+
+async fn check(_state: &ApiState, _before: &Configuration, after: &Configuration) -> Result<Vec<Mistake>, Problem> {
+    Ok(rules::check(after).into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect())
+}
+
+/// A thing's representation, with its ETag.
+pub fn answer(status: StatusCode, object: Object) -> Response {
+    (status, [(header::ETAG, etag(&object))], axum::Json(object)).into_response()
+}
+
+fn etag(object: &Object) -> String {
+    let digest = Sha256::digest(serde_json::to_vec(object).unwrap_or_default());
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// Whether a header of entity tags (RFC 9110 section 13.1) names this one, or any.
+fn names_tag(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).any(|named| named == "*" || named.trim_start_matches("W/") == tag)
+}
+
+/// Holds a change to its `If-Match` and `If-None-Match: *`.
+fn check_match<K: Kind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), Problem> {
+    let tag = earlier.map(|thing| etag(&form::write(thing))).unwrap_or_default();
+    let fresh = !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));
+    let absent = !headers.contains_key(header::IF_NONE_MATCH) || earlier.is_none() || !names_tag(headers, &header::IF_NONE_MATCH, &tag);
+    if fresh && absent {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ProblemKind::PreconditionFailed,
+        format!("The {} is not what If-Match or If-None-Match asks for; read it again.", what::<K>()),
+    ))
+}
+
+/// Encodes a name as one segment of a path (RFC 3986 section 2.1).
+fn percent_encode(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+        encoded
+    })
+}

@@ -1,0 +1,69 @@
+//! `/filters`: postmaster filters, run in byte order of their names.
+
+#![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
+
+use super::ApiState;
+use super::configured::{delete_handler, handlers};
+use super::forms::ValidityForm;
+use crate::config::{FailurePolicy, Filter};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+handlers!(Filter, FilterForm, tag = "filters", all = "/filters", one = "/filters/{name}");
+delete_handler!(Filter, tag = "filters", one = "/filters/{name}");
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change, delete))
+}
+
+/// A postmaster filter.
+#[derive(ToSchema)]
+#[schema(as = Filter)]
+#[serde(deny_unknown_fields)]
+pub struct FilterForm {
+    /// Unique; filters run in byte order of their names.
+    name: String,
+    /// A shipped component, or the name or digest of an uploaded one.
+    component: String,
+    /// Whether a match ends the chain.
+    stop_after_match: bool,
+    /// What a failure does.
+    on_failure: FailurePolicy,
+    /// In use?
+    valid: ValidityForm,
+    /// For admins.
+    comment: String,
+    /// Null: a shipped component has what it asks for, an uploaded one nothing.
+    #[schema(required)]
+    grants: Option<Vec<Grant>>,
+    /// What a call may take.
+    limits: LimitsForm,
+    /// What the component's schema says.
+    #[schema(value_type = Object)]
+    settings: serde_json::Value,
+}
+
+/// What a filter may read beside headers.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Grant {
+    /// Text and HTML.
+    Body,
+    /// Attachments.
+    Attachments,
+    /// The received bytes.
+    Raw,
+}
+
+/// What a call of a filter may take.
+#[derive(ToSchema)]
+#[schema(as = Limits)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsForm {
+    /// Wall time, a duration: `250ms`.
+    time: String,
+    /// Memory of the instance, a size: `64 MiB`.
+    memory: String,
+}

@@ -1,0 +1,126 @@
+//! Configured things: the same form, rules and errors as the configuration file.
+
+use super::harness::{Api, request};
+use crate::api::role::Role;
+use axum::http::{Method, header};
+use serde_json::{Value, json};
+
+/// Sends with further headers.
+async fn send_with(api: &Api, method: Method, path: &str, name: &str, value: &str, body: &Value) -> super::harness::Answer {
+    let authorization = format!("Bearer {}", api.token(Role::Admin));
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json"), (name, value)];
+    api.raw(request(method, &format!("/api/v1{path}"), &headers, body.to_string().into_bytes())).await
+}
+
+#[tokio::test]
+async fn queues_and_addresses_are_made_shown_and_changed() {
+    let api = Api::start().await;
+    let created = api.post(Role::Admin, "/queues", &json!({ "name": "Support / 2nd", "follow_up": "reject" })).await;
+    assert_eq!(created.header(header::LOCATION), "/api/v1/queues/Support%20%2F%202nd");
+    let queue = created.expect(201);
+    assert_eq!((&queue["follow_up"], &queue["valid"], &queue["address"]), (&json!("reject"), &json!(true), &Value::Null));
+    assert_eq!(api.get(Role::Reader, "/queues/Support%20%2F%202nd").await.expect(200), queue);
+    api.post(Role::Admin, "/queues", &json!({ "name": "Support / 2nd" })).await.problem(409);
+
+    let address = json!({ "address": "Support@Example.org", "queue": "Support / 2nd" });
+    api.post(Role::Admin, "/system-addresses", &address).await.expect(201);
+    let path = "/queues/Support%20%2F%202nd";
+    let changed =
+        api.patch(Role::Admin, path, &json!({ "address": "support@example.org", "valid": "temporarily-invalid" })).await.expect(200);
+    assert_eq!((&changed["follow_up"], &changed["valid"]), (&json!("reject"), &json!("temporarily-invalid")));
+
+    let used = api.patch(Role::Admin, "/system-addresses/support@example.org", &json!({ "valid": false })).await.problem(422);
+    assert!(used.to_string().contains("Support / 2nd"), "the queue that uses it is named: {used}");
+    let replaced = api.put(Role::Admin, path, &json!({})).await.expect(200);
+    assert_eq!((&replaced["follow_up"], &replaced["address"]), (&json!("possible"), &Value::Null), "what is left out has its default");
+    api.patch(Role::Admin, "/system-addresses/SUPPORT@example.org", &json!({ "valid": false })).await.expect(200);
+}
+
+#[tokio::test]
+async fn every_mistake_is_named_by_its_place_and_nothing_is_changed() {
+    let api = Api::start().await;
+    let body = json!({ "name": "", "follow_up": "maybe", "colour": "red", "valid": "no", "address": "nobody@example.org" });
+    let problem = api.post(Role::Admin, "/queues", &body).await.problem(422);
+    let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    for place in ["/name", "/follow_up", "/colour", "/valid"] {
+        assert!(places.contains(&place), "{place} is missing in {problem:#}");
+    }
+    let unknown = api.post(Role::Admin, "/queues", &json!({ "name": "A", "address": "nobody@example.org" })).await.problem(422);
+    assert_eq!(unknown["errors"][0]["pointer"], "/address");
+    assert!(unknown["detail"].as_str().unwrap().contains("nobody@example.org"), "{unknown}");
+    let renamed = api.patch(Role::Admin, "/queues/Raw", &json!({ "name": "Cooked" })).await.problem(422);
+    assert_eq!(renamed["errors"][0]["pointer"], "/name");
+    api.patch(Role::Admin, "/queues/Nothing", &json!({})).await.problem(404);
+    api.post(Role::Admin, "/queues", &json!(["A"])).await.problem(422);
+    let names: Vec<Value> =
+        api.get(Role::Admin, "/queues").await.json()["items"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
+    assert_eq!(names, ["Junk", "Misc", "Postmaster", "Raw"]);
+}
+
+#[tokio::test]
+async fn a_password_goes_in_and_never_comes_out() {
+    let api = Api::start().await;
+    let account = json!({ "name": "main", "protocol": "imaps", "host": "mail.example.org", "user": "support", "password": "pa55word",
+        "oauth2": { "provider": "microsoft", "client_id": "x", "client_secret": "s3cret" } });
+    let created = api.post(Role::Admin, "/accounts", &account).await;
+    assert_eq!(created.expect(201)["tls"]["verify"], json!(true));
+    let shown = api.get(Role::Admin, "/accounts/main").await;
+    let listed = api.get(Role::Admin, "/accounts").await;
+    for answer in [&created, &shown, &listed] {
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(!text.contains("pa55word") && !text.contains("s3cret") && !text.contains("password"), "{text}");
+    }
+    // What is shown can be sent back; the password stays.
+    api.put(Role::Admin, "/accounts/main", &shown.json()).await.expect(200);
+    api.patch(Role::Admin, "/accounts/main", &json!({ "tls": { "ca": "/etc/ca.pem" } })).await.expect(200);
+    let stored = crate::store::configuration::load(&api.state.store, &api.state.key).await.unwrap();
+    assert_eq!(stored.accounts["main"].password.as_ref().unwrap().reveal(), "pa55word");
+    assert_eq!((stored.accounts["main"].tls.ca.as_str(), stored.accounts["main"].tls.verify), ("/etc/ca.pem", true));
+
+    let file = api.patch(Role::Admin, "/accounts/main", &json!({ "password": { "file": "/etc/passwd" } })).await.problem(422);
+    assert_eq!(file["errors"][0]["pointer"], "/password");
+    let wrong = api.patch(Role::Admin, "/accounts/main", &json!({ "password": ["hidden"] })).await;
+    assert!(!String::from_utf8_lossy(&wrong.body).contains("hidden"), "an error does not repeat a secret");
+    wrong.problem(422);
+}
+
+#[tokio::test]
+async fn a_change_can_be_made_conditional() {
+    let api = Api::start().await;
+    let tag = api.get(Role::Admin, "/queues/Raw").await.header(header::ETAG).to_owned();
+    let unchanged = send_with(&api, Method::GET, "/queues/Raw", "if-none-match", &tag, &json!({})).await;
+    assert_eq!((unchanged.status.as_u16(), unchanged.body.len()), (304, 0));
+    send_with(&api, Method::PATCH, "/queues/Raw", "if-match", &tag, &json!({ "comment": "first" })).await.expect(200);
+    send_with(&api, Method::PATCH, "/queues/Raw", "if-match", &tag, &json!({ "comment": "late" })).await.problem(412);
+    send_with(&api, Method::PUT, "/queues/Raw", "if-none-match", "*", &json!({})).await.problem(412);
+    send_with(&api, Method::PUT, "/queues/New", "if-none-match", "*", &json!({})).await.expect(201);
+    assert_eq!(api.get(Role::Admin, "/queues/Raw").await.json()["comment"], "first");
+}
+
+#[tokio::test]
+async fn lists_can_be_searched_and_paged() {
+    let api = Api::start().await;
+    api.patch(Role::Admin, "/queues/Misc", &json!({ "comment": "Odds and ENDS" })).await.expect(200);
+    let found = api.get(Role::Reader, "/queues?search=ends").await.expect(200);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    let first = api.get(Role::Reader, "/queues?limit=3").await.expect(200);
+    let next = format!("/queues?limit=3&cursor={}", first["next_cursor"].as_str().unwrap());
+    assert_eq!(api.get(Role::Reader, &next).await.expect(200)["items"][0]["name"], "Raw");
+    api.get(Role::Reader, "/queues?colour=red").await.problem(400);
+}
+
+#[tokio::test]
+async fn fields_and_answers_can_be_deleted() {
+    let api = Api::start().await;
+    api.post(Role::Admin, "/dynamic-fields", &json!({ "name": "Contract" })).await.expect(201);
+    api.post(Role::Admin, "/auto-responses", &json!({ "name": "Receipt", "type": "reply", "queue": "Raw", "subject": "S" }))
+        .await
+        .expect(201);
+    api.post(Role::Admin, "/transports", &json!({ "name": "relay", "kind": "smtp", "host": "localhost" })).await.expect(201);
+    for path in ["/dynamic-fields/Contract", "/auto-responses/Receipt", "/transports/relay"] {
+        api.get(Role::Reader, path).await.expect(200);
+        api.delete(Role::Admin, path).await.expect(204);
+        api.get(Role::Reader, path).await.problem(404);
+        api.delete(Role::Admin, path).await.problem(404);
+    }
+}
