@@ -1,6 +1,7 @@
 //! What the configuration will be once a file is applied to it.
 
 use super::form::{Kind, Problem, Secrets, below, read, read_fields};
+use super::rules::Breach;
 use super::{Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Transport, Validity};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -64,6 +65,17 @@ impl Draft {
         for (name, account) in &mut self.configuration.accounts {
             if !named(Account::KIND, name) && name != "local" && account.valid.is_valid() {
                 account.valid = Validity::Invalid;
+            }
+        }
+    }
+
+    /// Adds broken rules to the problems, at the places where the document names the things. A thing that it does not name is named in
+    /// the sentence.
+    pub fn add(&mut self, breaches: Vec<Breach>) {
+        for breach in breaches {
+            match self.places.get(&(breach.kind, breach.name.clone())) {
+                Some(pointer) => self.problems.push(Problem { pointer: format!("{pointer}{}", breach.place), sentence: breach.sentence }),
+                None => self.problem(String::new(), breach.to_string()),
             }
         }
     }

@@ -2,7 +2,9 @@
 
 mod codecs;
 mod configuration;
+mod difference;
 mod draft;
+mod export;
 mod file;
 pub mod form;
 mod kinds;
@@ -11,7 +13,12 @@ mod reference;
 pub mod rules;
 pub mod units;
 
+#[cfg(test)]
+mod tests;
+
 pub use configuration::*;
+pub use difference::{Difference, How, differences};
 pub use draft::{Draft, keep_secrets};
+pub use export::export;
 pub use file::File;
 pub use model::*;

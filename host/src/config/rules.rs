@@ -18,6 +18,18 @@ pub struct Breach {
     pub sentence: String,
 }
 
+/// `filter "10 Invoices", key settings.when: …`
+impl std::fmt::Display for Breach {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = self.place.trim_start_matches('/').replace('/', ".");
+        let comma = if key.is_empty() { "" } else { ", key " };
+        match self.name.as_str() {
+            "" => write!(formatter, "{}{comma}{key}: {}", self.kind, self.sentence),
+            name => write!(formatter, "{} {name:?}{comma}{key}: {}", self.kind.replace('_', " "), self.sentence),
+        }
+    }
+}
+
 /// Ways out for mail.
 const TRANSPORT_KINDS: &[&str] = &["smtp", "smtps", "smtp+starttls", "sendmail", "file"];
 

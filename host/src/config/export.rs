@@ -1,0 +1,127 @@
+//! The configuration as a file that `config apply` takes.
+
+use super::form::{Kind, write, write_fields};
+use super::{Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Settings, SystemAddress, Transport};
+use serde_json::{Map, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table};
+
+/// Lines of a list that is longer than this are broken, an element each.
+const WIDE: usize = 100;
+
+/// The file. What has its default is left out, and so are secrets: a comment says how to give them.
+pub fn export(configuration: &Configuration, customers: &[CustomerUser]) -> String {
+    let mut document = DocumentMut::new();
+    document.decor_mut().set_prefix("# Postigo's configuration. Secrets are not in it: they stay what they are when it is applied.\n\n");
+    let mut settings = configuration.settings.clone();
+    let defaults = write_fields(|writer| Settings::default().describe(writer));
+    let fields = without(write_fields(|writer| settings.describe(writer)), &defaults);
+    if !fields.is_empty() {
+        document.insert("settings", Item::Table(table(fields)));
+    }
+    kind::<Queue>(&mut document, configuration);
+    kind::<SystemAddress>(&mut document, configuration);
+    kind::<Account>(&mut document, configuration);
+    kind::<DynamicField>(&mut document, configuration);
+    customer_users(&mut document, customers);
+    kind::<AutoResponse>(&mut document, configuration);
+    kind::<Transport>(&mut document, configuration);
+    kind::<Filter>(&mut document, configuration);
+    document.to_string()
+}
+
+fn kind<K: Kind>(document: &mut DocumentMut, configuration: &Configuration) {
+    let defaults = write(&K::default());
+    let mut tables = ArrayOfTables::new();
+    for thing in K::all(configuration).values() {
+        let mut table = table(without(write(thing), &defaults));
+        let mut thing = thing.clone();
+        for (key, _) in thing.secrets().iter().filter(|(_, secret)| secret.is_some()) {
+            note_secret(&mut table, key);
+        }
+        tables.push(table);
+    }
+    if !tables.is_empty() {
+        document.insert(K::KIND, Item::ArrayOfTables(tables));
+    }
+}
+
+fn customer_users(document: &mut DocumentMut, customers: &[CustomerUser]) {
+    let mut tables = ArrayOfTables::new();
+    for customer in customers {
+        tables.push(table(write_fields(|writer| customer.clone().describe(writer))));
+    }
+    if !tables.is_empty() {
+        document.insert("customer_user", Item::ArrayOfTables(tables));
+    }
+}
+
+/// `# password = { env = "…" }` above the table's second key.
+fn note_secret(table: &mut Table, key: &str) {
+    let note = format!("# {key} is set and not shown; to change it: {key} = {{ env = \"VARIABLE\" }}, {{ file = \"PATH\" }} or a string\n");
+    let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or("\n").to_owned();
+    table.decor_mut().set_prefix(format!("{prefix}{note}"));
+}
+
+/// The fields that differ from the defaults.
+fn without(fields: Map<String, Value>, defaults: &Map<String, Value>) -> Map<String, Value> {
+    fields
+        .into_iter()
+        .filter_map(|(key, value)| match (value, defaults.get(&key)) {
+            (Value::Null, _) => None,
+            (value, Some(default)) if value == *default => None,
+            (Value::Object(inner), Some(Value::Object(defaults))) => Some((key, Value::Object(without(inner, defaults)))),
+            (value, _) => Some((key, value)),
+        })
+        .collect()
+}
+
+fn table(fields: Map<String, Value>) -> Table {
+    let mut table = Table::new();
+    for (key, value) in fields {
+        match value {
+            // Settings of filters are as large as they like: a table of their own, after the other keys.
+            Value::Object(inner) if key == "settings" => {
+                table.insert(&key, Item::Table(self::table(inner)));
+            }
+            value => {
+                if let Some(value) = toml_value(value) {
+                    table.insert(&key, Item::Value(value));
+                }
+            }
+        }
+    }
+    table
+}
+
+/// None for null, which TOML does not have: there, it is left out.
+fn toml_value(value: Value) -> Option<toml_edit::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(flag) => flag.into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64()?.into(),
+        },
+        Value::String(text) => text.into(),
+        Value::Array(items) => array(items).into(),
+        Value::Object(fields) => {
+            let mut table = InlineTable::new();
+            for (key, value) in fields {
+                table.extend(toml_value(value).map(|value| (key, value)));
+            }
+            table.into()
+        }
+    })
+}
+
+fn array(items: Vec<Value>) -> Array {
+    let mut array: Array = items.into_iter().filter_map(toml_value).collect();
+    if array.to_string().len() > WIDE {
+        for item in array.iter_mut() {
+            item.decor_mut().set_prefix("\n    ");
+        }
+        array.set_trailing("\n");
+        array.set_trailing_comma(true);
+    }
+    array
+}
