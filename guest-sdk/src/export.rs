@@ -93,11 +93,8 @@ mod tied {
         }
 
         fn configure(filters: Vec<guest::FilterSettings>) -> Result<(), Vec<guest::Problem>> {
-            let given = |one: guest::FilterSettings| FilterSettings {
-                name: one.name,
-                settings: one.settings,
-                grants: Grants::new(one.grants),
-            };
+            let given =
+                |one: guest::FilterSettings| FilterSettings { name: one.name, settings: one.settings, grants: Grants::new(one.grants) };
             let configured = E::Group::configure(filters.into_iter().map(given).collect()).and_then(keep::<E>);
             configured.map_err(|problems| problems.into_iter().map(told).collect())
         }

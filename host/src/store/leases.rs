@@ -123,6 +123,13 @@ pub async fn holder(store: &Store, account: &str) -> Result<Option<String>, Stor
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// The leases in force: account and id of the host that holds it.
+pub async fn in_force(store: &Store) -> Result<Vec<(String, String)>, StoreError> {
+    let mut sql = Sql::new("SELECT account, host FROM lease WHERE expires_at > ");
+    let rows = sql.push(store.engine().clock()).all(&mut *store.read().await?).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -14,6 +14,7 @@ pub use error::FetchError;
 pub use intake::{FetchReport, Intake};
 
 use crate::config::{Account, Protocol};
+use crate::spool::{MessageFilter, SpoolStatus};
 
 /// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next.
 pub async fn fetch(mut intake: Intake, memory: &mut imap::Memory) -> FetchReport {
@@ -42,6 +43,11 @@ pub async fn probe(account: &Account) -> Result<Vec<(&'static str, String)>, Fet
 /// Whether an account is fetched from at intervals.
 pub fn is_polled(account: &Account) -> bool {
     matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls | Protocol::Maildir)
+}
+
+/// The messages of an account that wait or are worked on; one is enough to know.
+pub fn on_their_way(account: &str) -> MessageFilter {
+    MessageFilter { status: vec![SpoolStatus::Waiting, SpoolStatus::Claimed], account: Some(account.to_owned()), after: None, limit: 1 }
 }
 
 fn unsupported(account: &Account) -> FetchError {

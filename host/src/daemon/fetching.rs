@@ -1,0 +1,196 @@
+//! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps none of the others.
+
+use super::pause;
+use super::shares::Held;
+use crate::config::{Account, Configuration, Settings};
+use crate::metrics::Metrics;
+use crate::spool::Spool;
+use crate::store::fetch_requests::{self, FetchRequest};
+use crate::store::leases::Host;
+use crate::transport::{self, FetchReport, Intake, imap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The pause after a first failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause after failures, unless the account's interval is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// So often is asked whether a command wants a fetch now.
+const REQUESTS_EVERY: Duration = Duration::from_millis(250);
+/// A command that asked for a fetch waits so long at most for its messages to be filed.
+const FILED_WITHIN: Duration = Duration::from_secs(60);
+
+/// What every fetch works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Where messages become durable.
+    pub spool: Spool,
+    /// Who works here.
+    pub host: Host,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The fetching of one account.
+struct Task {
+    account: Arc<Account>,
+    settings: Settings,
+    stop: CancellationToken,
+    requests: mpsc::UnboundedSender<FetchRequest>,
+    ended: JoinHandle<()>,
+}
+
+/// Fetches until `stop`, then ends every fetch at its next good place.
+pub async fn run(tools: Tools, configuration: impl Fn() -> Arc<Configuration>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
+    let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
+    let mut ending: Vec<JoinHandle<()>> = Vec::new();
+    while !stop.is_cancelled() {
+        let now_held = held.borrow_and_update().clone();
+        let wanted = wanted(&configuration(), &now_held);
+        tasks.retain(|name, task| {
+            let stays = wanted.get(name).is_some_and(|(account, settings)| **account == *task.account && *settings == task.settings);
+            if !stays {
+                task.stop.cancel();
+                ending.push(std::mem::replace(&mut task.ended, tokio::spawn(async {})));
+            }
+            stays
+        });
+        for (name, (account, settings)) in wanted {
+            tasks.entry(name).or_insert_with(|| start(&tools, account, settings));
+        }
+        ending.retain(|task| !task.is_finished());
+        pass_requests(&tools, &tasks, &now_held).await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = held.changed() => {}
+            () = tokio::time::sleep(REQUESTS_EVERY) => {}
+        }
+    }
+    for task in tasks.into_values() {
+        task.stop.cancel();
+        ending.push(task.ended);
+    }
+    for task in ending {
+        // A fetch that panicked has told so.
+        let _ = task.await;
+    }
+}
+
+fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<Account>, Settings)> {
+    let accounts = configuration.accounts.values();
+    accounts
+        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && transport::is_polled(account))
+        .map(|account| (account.name.clone(), (Arc::new(account.clone()), configuration.settings.clone())))
+        .collect()
+}
+
+fn start(tools: &Tools, account: Arc<Account>, settings: Settings) -> Task {
+    let stop = CancellationToken::new();
+    let (requests, asked) = mpsc::unbounded_channel();
+    let ended = tokio::spawn(poll(tools.clone(), Arc::clone(&account), settings.clone(), stop.clone(), asked));
+    Task { account, settings, stop, requests, ended }
+}
+
+async fn pass_requests(tools: &Tools, tasks: &BTreeMap<String, Task>, held: &Held) {
+    let accounts: Vec<String> = held.iter().cloned().collect();
+    if accounts.is_empty() {
+        return;
+    }
+    let taken = match fetch_requests::take(tools.spool.store(), &tools.host.id, &accounts).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            tracing::debug!(%error, "requests to fetch could not be looked for");
+            return;
+        }
+    };
+    for request in taken {
+        let Some(task) = tasks.get(&request.account) else {
+            let report = not_fetched(&request.account, "The account is not valid, or nothing is fetched for its protocol.");
+            answer(tools, &request, &report).await;
+            continue;
+        };
+        if let Err(refused) = task.requests.send(request) {
+            answer(tools, &refused.0, &not_fetched(&task.account.name, "The account was changed meanwhile; ask again.")).await;
+        }
+    }
+}
+
+fn not_fetched(account: &str, why: &str) -> FetchReport {
+    FetchReport { account: account.to_owned(), error: Some(why.to_owned()), ..FetchReport::default() }
+}
+
+/// Fetches one account at its interval, and whenever somebody asks.
+async fn poll(
+    tools: Tools,
+    account: Arc<Account>,
+    settings: Settings,
+    stop: CancellationToken,
+    mut asked: mpsc::UnboundedReceiver<FetchRequest>,
+) {
+    let interval = Duration::from_secs(account.interval.unwrap_or(settings.poll_interval).max(1));
+    let mut memory = imap::Memory::default();
+    let mut failures = 0;
+    let mut request: Option<FetchRequest> = None;
+    while !stop.is_cancelled() {
+        let intake = Intake::begin(Arc::clone(&account), &settings, tools.spool.clone(), stop.clone());
+        let report = transport::fetch(intake, &mut memory).await;
+        tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
+        failures = tell(&report, failures);
+        if let Some(request) = request.take() {
+            tokio::spawn(answer_when_filed(tools.clone(), request, report));
+        }
+        let pause = if failures == 0 { interval } else { pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+            came = asked.recv() => request = came,
+        }
+    }
+}
+
+/// Says what a fetch did; gives the failures in a row.
+fn tell(report: &FetchReport, failures: u32) -> u32 {
+    let FetchReport { account, fetched, new, known, told, milliseconds, .. } = report;
+    match &report.error {
+        Some(error) => {
+            tracing::warn!(account, fetched, error, "a fetch failed; it will be tried again");
+            failures.saturating_add(1)
+        }
+        None if *fetched + *told > 0 => {
+            tracing::info!(account, fetched, new, known, told, milliseconds, "fetched");
+            0
+        }
+        None => {
+            tracing::debug!(account, "nothing to fetch");
+            0
+        }
+    }
+}
+
+/// A command that asked expects to find its tickets when it ends.
+async fn answer_when_filed(tools: Tools, request: FetchRequest, report: FetchReport) {
+    // After that time the answer is as true as before.
+    let _ = tokio::time::timeout(FILED_WITHIN, until_worked_off(&tools.spool, &report.account)).await;
+    answer(&tools, &request, &report).await;
+}
+
+/// Waits until no message of the account is on its way.
+pub async fn until_worked_off(spool: &Spool, account: &str) {
+    let filter = transport::on_their_way(account);
+    let mut changed = spool.changed();
+    while !matches!(spool.list(&filter).await, Ok(waiting) if waiting.is_empty()) {
+        // Filing by another process is seen by looking again.
+        let _ = tokio::time::timeout(Duration::from_millis(200), changed.changed()).await;
+    }
+}
+
+async fn answer(tools: &Tools, request: &FetchRequest, report: &FetchReport) {
+    let report = serde_json::to_value(report).unwrap_or_default();
+    if let Err(error) = fetch_requests::answer(tools.spool.store(), request.id, &report).await {
+        tracing::warn!(%error, "a request to fetch could not be answered");
+    }
+}

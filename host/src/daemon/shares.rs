@@ -1,0 +1,164 @@
+//! Which accounts this daemon works on: a fair share of all, by leases, while other daemons are there; what they had, once they are gone.
+
+use crate::store::leases::{self, Host};
+use crate::store::{Store, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// So often is looked for accounts that are free.
+const LOOKS_EVERY: Duration = Duration::from_secs(2);
+/// A daemon shows the others that it is there by a lease of this name, followed by its id. No account's name begins so.
+const PRESENCE: &str = "\u{1}daemon/";
+
+/// The accounts that are held now; a change of the set wakes those who watch it.
+pub type Held = Arc<BTreeSet<String>>;
+
+/// Keeps the leases of this daemon.
+#[derive(Debug)]
+pub struct Shares {
+    store: Store,
+    host: Host,
+    held: watch::Sender<Held>,
+    renewed: Instant,
+}
+
+/// What a look at the leases in force leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Take these: they are free.
+    Take(Vec<String>),
+    /// Give these back: others are there and have less.
+    GiveBack(Vec<String>),
+}
+
+impl Shares {
+    /// Nothing is held yet.
+    pub fn new(store: Store, host: Host) -> Self {
+        Self { store, host, held: watch::Sender::new(Held::default()), renewed: Instant::now() }
+    }
+
+    /// The accounts held, now and as they change.
+    pub fn watch(&self) -> watch::Receiver<Held> {
+        self.held.subscribe()
+    }
+
+    /// Takes, renews and gives back until `stop`; `accounts` are those that exist at each moment.
+    pub async fn keep(mut self, accounts: impl Fn() -> Vec<String>, stop: CancellationToken) {
+        let mut failures = 0_u32;
+        while !stop.is_cancelled() {
+            let pause = match self.look(&accounts()).await {
+                Ok(()) => {
+                    failures = 0;
+                    LOOKS_EVERY
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(%error, "the leases of accounts could not be looked after");
+                    self.forget_expired();
+                    super::pause::after_failures(failures, Duration::from_secs(1), Duration::from_secs(5))
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn look(&mut self, accounts: &[String]) -> Result<(), StoreError> {
+        if self.renewed.elapsed() >= leases::RENEWED || self.held.borrow().is_empty() {
+            let asked = Instant::now();
+            let kept: BTreeSet<String> = leases::renew(&self.store, &self.host).await?.into_iter().collect();
+            self.renewed = asked;
+            self.set(|held| held.retain(|account| kept.contains(account)));
+        }
+        let presence = vec![format!("{PRESENCE}{}", self.host.id)];
+        let in_force = leases::in_force(&self.store).await?;
+        if !in_force.iter().any(|(name, _)| *name == presence[0]) {
+            leases::acquire(&self.store, &self.host, &presence).await?;
+        }
+        let held = self.held.borrow().clone();
+        match step(&self.host.id, accounts, &held, &in_force) {
+            Step::Take(free) if free.is_empty() => {}
+            Step::Take(free) => {
+                let taken = leases::acquire(&self.store, &self.host, &free).await?;
+                self.set(|held| held.extend(taken.into_iter().map(|lease| lease.account)));
+            }
+            Step::GiveBack(surplus) => {
+                // First nobody here works on them, then others may.
+                self.set(|held| held.retain(|account| !surplus.contains(account)));
+                leases::release(&self.store, &self.host, &surplus).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Without the database nothing is renewed: after the time of a lease others may have what was held.
+    fn forget_expired(&self) {
+        if self.renewed.elapsed() >= leases::LASTS {
+            self.set(BTreeSet::clear);
+        }
+    }
+
+    fn set(&self, change: impl FnOnce(&mut BTreeSet<String>)) {
+        self.held.send_if_modified(|held| {
+            let mut changed = (**held).clone();
+            change(&mut changed);
+            if changed == **held {
+                return false;
+            }
+            *held = Arc::new(changed);
+            true
+        });
+    }
+}
+
+fn step(me: &str, accounts: &[String], held: &BTreeSet<String>, in_force: &[(String, String)]) -> Step {
+    let others: BTreeSet<&str> =
+        in_force.iter().filter(|(name, host)| name.starts_with(PRESENCE) && host != me).map(|(_, host)| host.as_str()).collect();
+    let share = accounts.len().div_ceil(others.len() + 1);
+    if held.len() > share {
+        return Step::GiveBack(held.iter().skip(share).cloned().collect());
+    }
+    let elsewhere: BTreeSet<&str> = in_force.iter().filter(|(_, host)| host != me).map(|(name, _)| name.as_str()).collect();
+    let free = accounts.iter().filter(|name| !held.contains(*name) && !elsewhere.contains(name.as_str()));
+    Step::Take(free.take(share - held.len()).cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn in_force(leases: &[(&str, &str)]) -> Vec<(String, String)> {
+        leases.iter().map(|(name, host)| ((*name).to_owned(), (*host).to_owned())).collect()
+    }
+
+    #[test]
+    fn alone_it_takes_all() {
+        let taken = step("me", &names(&["a", "b", "c"]), &BTreeSet::new(), &in_force(&[("\u{1}daemon/me", "me")]));
+        assert_eq!(taken, Step::Take(names(&["a", "b", "c"])));
+    }
+
+    #[test]
+    fn beside_another_it_keeps_half_and_takes_what_is_free() {
+        let accounts = names(&["a", "b", "c", "d", "e"]);
+        let there = in_force(&[("\u{1}daemon/you", "you"), ("a", "me"), ("b", "me"), ("c", "me"), ("d", "me"), ("e", "me")]);
+        assert_eq!(step("me", &accounts, &accounts.iter().cloned().collect(), &there), Step::GiveBack(names(&["d", "e"])));
+        let there = in_force(&[("\u{1}daemon/me", "me"), ("a", "me"), ("b", "me"), ("c", "me")]);
+        assert_eq!(step("you", &accounts, &BTreeSet::new(), &there), Step::Take(names(&["d", "e"])));
+    }
+
+    #[test]
+    fn of_one_that_is_gone_it_takes_over_all() {
+        let accounts = names(&["a", "b", "c"]);
+        assert_eq!(step("me", &accounts, &names(&["a"]).into_iter().collect(), &in_force(&[("a", "me")])), Step::Take(names(&["b", "c"])));
+    }
+}
