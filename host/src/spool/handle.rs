@@ -245,9 +245,7 @@ impl Spool {
     }
 }
 
-/// A claim's token: no two claims have the same.
+/// A claim's token: never 0, no two claims have the same.
 fn token() -> Result<i64, StoreError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| StoreError::Conflict(format!("The system gives no random numbers: {error}")))?;
-    Ok(i64::from_le_bytes(bytes) & i64::MAX | 1)
+    Ok(i64::try_from(crate::store::numbers::random()? >> 1).unwrap_or(i64::MAX) | 1)
 }

@@ -3,8 +3,9 @@
 use super::{Engine, StoreError};
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use std::path::PathBuf;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the state lies.
@@ -23,41 +24,82 @@ const STEPS: &[(i64, &str, &str)] = &[
     (3, "access", include_str!("migrations/0003_access.sql")),
 ];
 
+/// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.
+const TRIES: u32 = 20;
+
 /// Opens the database: engine, pool for reading, and on SQLite the writer's pool of one.
 pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPool>), StoreError> {
     sqlx::any::install_default_drivers();
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        match open_once(location).await {
+            Err((_, true)) if tried < TRIES => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err((error, _)) => return Err(error),
+            Ok(opened) => return Ok(opened),
+        }
+    }
+}
+
+/// An error, and whether it may be that another process makes the schema just now.
+type Failed = (StoreError, bool);
+
+async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPool>), Failed> {
     match location {
         Location::Folder(folder) => {
-            let place = folder.join("postigo.db");
-            let failed = |error: &dyn std::fmt::Display| StoreError::Open { place: place.display().to_string(), reason: error.to_string() };
-            std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-            let url = format!("sqlite://{}?mode=rwc", place.display());
-            let writer = sqlite(1).connect(&url).await.map_err(|error| failed(&error))?;
-            migrate(&writer, Engine::Sqlite).await.map_err(|error| failed(&error))?;
-            let readers = sqlite(8).connect(&url).await.map_err(|error| failed(&error))?;
+            let place = std::path::absolute(folder.join("postigo.db")).unwrap_or_else(|_| folder.join("postigo.db"));
+            let failed = |reason: String| StoreError::Open { place: place.display().to_string(), reason };
+            make_folder(folder).map_err(|error| (failed(error.to_string()), false))?;
+            let url = format!("sqlite://{}?mode=rwc", percent_encoded(&place));
+            let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), super::is_temporary(&error)))?;
+            migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
+            let readers = sqlite(8).connect_lazy(&url).map_err(|error| (failed(error.to_string()), false))?;
             Ok((Engine::Sqlite, readers, Some(writer)))
         }
         Location::Postgres(url) => {
-            let place = without_password(url);
-            let failed = |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
-            let pool = AnyPoolOptions::new()
-                .max_connections(24)
-                .acquire_timeout(Duration::from_secs(10))
-                .connect(url)
-                .await
-                .map_err(|error| failed(&error))?;
-            migrate(&pool, Engine::Postgres).await.map_err(|error| failed(&error))?;
+            let failed = |reason: String| StoreError::Open { place: without_password(url), reason };
+            let options = AnyPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10));
+            let pool = options.connect(url).await.map_err(|error| (failed(error.to_string()), false))?;
+            migrate(&pool, Engine::Postgres).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
             Ok((Engine::Postgres, pool, None))
         }
     }
 }
 
+/// The folder holds mail and keys: others have no business in it.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn percent_encoded(path: &Path) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
+}
+
 fn sqlite(connections: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).after_connect(|connection, _| {
+    const PRAGMAS: [&str; 6] = [
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        // 16 MiB of log between two checkpoints: a checkpoint syncs the database file too.
+        "PRAGMA wal_autocheckpoint = 4096",
+        "PRAGMA cache_size = -16384",
+    ];
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
+    options.after_connect(|connection, _| {
         Box::pin(async move {
-            for pragma in
-                ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 10000", "PRAGMA foreign_keys = ON"]
-            {
+            for pragma in PRAGMAS {
                 sqlx::query(pragma).execute(&mut *connection).await?;
             }
             Ok(())
@@ -65,34 +107,62 @@ fn sqlite(connections: u32) -> AnyPoolOptions {
     })
 }
 
-async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), sqlx::migrate::MigrateError> {
+async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), MigrateError> {
     let (id, bytes) = match engine {
         Engine::Sqlite => ("INTEGER PRIMARY KEY", "BLOB"),
         Engine::Postgres => ("BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY", "BYTEA"),
     };
-    let steps: Vec<Migration> = STEPS
-        .iter()
-        .map(|(version, name, text)| {
-            let text = text.replace("{id}", id).replace("{bytes}", bytes);
-            Migration::new(
-                *version,
-                (*name).into(),
-                MigrationType::Simple,
-                sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text)),
-                false,
-            )
-        })
-        .collect();
-    Migrator::with_migrations(steps).run(pool).await
+    let step = |(version, name, text): &(i64, &'static str, &str)| {
+        let text = AssertSqlSafe(text.replace("{id}", id).replace("{bytes}", bytes)).into_sql_str();
+        Migration::new(*version, (*name).into(), MigrationType::Simple, text, false)
+    };
+    let mut migrator = Migrator::with_migrations(STEPS.iter().map(step).collect());
+    // No advisory locks: not everything that speaks PostgreSQL's protocol has them. Who comes second tries again.
+    migrator.set_locking(false);
+    migrator.run(pool).await
 }
 
-fn without_password(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => {
-            let user = &url[scheme + 3..at];
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{}{}{}", &url[..scheme + 3], user, &url[at..])
+/// Whether another process made the schema at the same time: what this one makes exists already, or is locked. Each step is a transaction of its own.
+fn raced(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            super::is_temporary(error) || error.to_string().contains("already exists") || is_unique_violation(error)
         }
-        _ => url.to_owned(),
+        _ => false,
+    }
+}
+
+fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// The URL as it may be shown: without password, and without its parameters, which may hold one too.
+fn without_password(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return "the database".into() };
+    match rest.rsplit_once('@') {
+        Some((login, place)) => format!("{scheme}://{}@{place}", login.split(':').next().unwrap_or_default()),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_secrets() {
+        assert_eq!(without_password("postgres://jo:p@ss/wd@db.example.org/mail?password=x"), "postgres://jo@db.example.org/mail");
+        assert_eq!(without_password("postgres://db.example.org/mail"), "postgres://db.example.org/mail");
+        assert_eq!(without_password("p@ss"), "the database");
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_any_name_can_be_opened_by_many_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Folder(folder.path().join("a ?%20#é"));
+        let opened = futures_util::future::join_all((0..4).map(|_| open(&location))).await;
+        assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+        assert!(folder.path().join("a ?%20#é/postigo.db").exists());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reads take a pooled connection. Writes go through [`Store::write`]: on PostgreSQL each is a transaction of its own, repeated when
 //! the server reports a serialization failure; on SQLite one writer groups the writes that wait into one transaction, a savepoint each,
-//! so that a `synchronous=FULL` commit is shared. When `write` returns, its work is durable.
+//! so that a `synchronous=FULL` commit is shared, in the order in which they were handed over. When `write` returns, its work is durable.
 
 pub mod access;
 pub mod communications;
@@ -27,6 +27,7 @@ use futures_util::future::BoxFuture;
 use sqlx::AnyConnection;
 use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// A database that could not do what was asked.
@@ -59,8 +60,14 @@ pub enum StoreError {
     /// A secret that cannot be sealed or opened.
     #[error(transparent)]
     Secret(#[from] crate::secret::SecretError),
-    /// A job of the same commit failed the whole commit, or the writer has stopped.
-    #[error("The database is shutting down or its last commit failed; try again.")]
+    /// The commit failed that this write shared with others.
+    #[error("The database could not commit: {source}. Nothing was changed.")]
+    Commit {
+        /// The driver's error.
+        source: Arc<sqlx::Error>,
+    },
+    /// The writer has stopped, with the program.
+    #[error("The database is shutting down. Nothing was changed.")]
     Stopped,
     /// A rule that only the database can check: a name that exists already, a state that does not allow it.
     #[error("{0}")]
@@ -89,6 +96,39 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether the same may work later, unchanged: the database or the disk is gone, full, locked or busy. Intake then stops, tells its
+    /// sources nothing, and resumes by itself.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => is_temporary(source),
+            Self::Commit { source } => is_temporary(source),
+            Self::Object { source, .. } => !matches!(source, object_store::Error::NotFound { .. }),
+            Self::Stopped => true,
+            Self::Open { .. } | Self::Corrupt { .. } | Self::Conflict(_) | Self::NotFound(_) | Self::Fenced | Self::Secret(_) => false,
+        }
+    }
+}
+
+fn is_temporary(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_temporary_code(&code)),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+fn is_temporary_code(code: &str) -> bool {
+    if code.len() == 5 {
+        // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; and a standby that takes no writes.
+        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006";
+    }
+    // SQLite's primary result codes: perm, busy, locked, nomem, readonly, ioerr, full, cantopen.
+    let primary = code.parse::<u32>().unwrap_or_default() & 0xff;
+    [3, 5, 6, 7, 8, 10, 13, 14].contains(&primary)
+}
+
 /// Which database is below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -99,6 +139,11 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// The database below a connection.
+    pub(crate) fn of(connection: &AnyConnection) -> Self {
+        if connection.backend_name() == "SQLite" { Self::Sqlite } else { Self::Postgres }
+    }
+
     /// The database's own clock in milliseconds since the epoch, an expression: hosts' clocks differ.
     pub fn clock(self) -> &'static str {
         match self {

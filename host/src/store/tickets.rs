@@ -3,17 +3,19 @@
 mod articles;
 mod change;
 
-pub use articles::{Article, InternalMail, article, articles, internal_mails};
+pub use articles::{Article, article, articles, internal_mails};
 pub use change::{TicketChange, merge, update};
 
-use super::StoreError;
 use super::sql::{Sql, contains_pattern};
-use crate::ticket::{FollowUpCandidate, Ticket, WhyFollowUp};
+use super::{Engine, StoreError};
+use crate::ticket::{FollowUpCandidate, StateType, Ticket, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-/// States of type closed, removed or merged: an external number of such a ticket finds nothing.
-const NOT_OPEN: &str = "('closed successful', 'closed unsuccessful', 'removed', 'merged')";
+/// The states in which an external number finds a ticket.
+fn open_states() -> impl Iterator<Item = &'static str> {
+    states().filter(|state| StateType::of(state).is_some_and(|state_type| !state_type.is_done() && state_type != StateType::Merged))
+}
 
 const COLUMNS: &str = "ticket.id, ticket.number, ticket.title, ticket.queue, ticket.state, ticket.priority, ticket.type, ticket.service, ticket.sla, \
      ticket.lock_state, ticket.owner, ticket.responsible, ticket.customer_number, ticket.customer_user, ticket.pending_until, ticket.dynamic_fields, \
@@ -72,7 +74,8 @@ async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket) -> Res
     Ok(ticket)
 }
 
-/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets.
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets. Within a transaction the ticket stays as it is until
+/// the end, so that two mails that follow it up at once do not undo each other's changes.
 pub async fn find_follow_up(
     connection: &mut AnyConnection,
     candidates: &[FollowUpCandidate],
@@ -92,10 +95,13 @@ pub async fn find_follow_up(
             FollowUpCandidate::ExternalNumber { field, value } => {
                 sql.push("ticket.id = (SELECT MAX(ticket_field.ticket_id) FROM ticket_field JOIN ticket open_ticket ON open_ticket.id = ticket_field.ticket_id");
                 sql.push(" WHERE ticket_field.field = ").bind(field).push(" AND ticket_field.value = ").bind(value);
-                sql.push(" AND open_ticket.state NOT IN ").push(NOT_OPEN).push(")");
+                sql.push(" AND open_ticket.state IN ").list(open_states()).push(")");
                 WhyFollowUp::ExternalNumber
             }
         };
+        if Engine::of(connection) == Engine::Postgres {
+            sql.push(" FOR UPDATE OF ticket");
+        }
         if let Some(row) = sql.optional(connection).await? {
             return Ok(Some((standing_for(connection, read(&row)?).await?, why)));
         }

@@ -4,6 +4,7 @@ use super::{StoreError, Work};
 use futures_util::future::BoxFuture;
 use sqlx::AnyPool;
 use sqlx::{AnyConnection, Connection};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// So many writes share a commit at most: more would make the first wait too long.
@@ -15,8 +16,8 @@ const TRIES: u32 = 12;
 pub trait Job: Send {
     /// Does the work, inside a savepoint.
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
-    /// Tells the caller, after the commit.
-    fn answer(self: Box<Self>, committed: bool);
+    /// Tells the caller, after the commit; the error is the commit's.
+    fn answer(self: Box<Self>, failed: Option<&Arc<sqlx::Error>>);
 }
 
 struct Write<I, T> {
@@ -36,11 +37,12 @@ impl<I: Send + Sync, T: Send> Job for Write<I, T> {
         })
     }
 
-    fn answer(self: Box<Self>, committed: bool) {
-        let result = match self.result {
-            Some(Err(error)) => Err(error),
-            Some(Ok(value)) if committed => Ok(value),
-            _ => Err(StoreError::Stopped),
+    fn answer(self: Box<Self>, failed: Option<&Arc<sqlx::Error>>) {
+        let result = match (self.result, failed) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(source)) => Err(StoreError::Commit { source: Arc::clone(source) }),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(StoreError::Stopped),
         };
         // A caller that no longer waits has nothing to be told.
         let _ = self.caller.send(result);
@@ -69,53 +71,51 @@ where
 async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let committed = commit(&pool, &mut group).await;
-        if let Err(error) = &committed {
+        let failed = commit(&pool, &mut group).await.err().map(Arc::new);
+        if let Some(error) = &failed {
             tracing::warn!(%error, writes = group.len(), "a commit failed; its writes were not done");
         }
         for job in group.drain(..) {
-            job.answer(committed.is_ok());
+            job.answer(failed.as_ref());
         }
     }
 }
 
 async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-    let done = savepoints(&mut connection, group).await;
-    match done {
-        Ok(()) => match sqlx::query("COMMIT").execute(&mut *connection).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-                Err(error)
-            }
-        },
-        Err(error) => {
-            let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-            Err(error)
-        }
+    let done = in_transaction(&mut connection, group).await;
+    if done.is_err() && sqlx::query("ROLLBACK").execute(&mut *connection).await.is_err() {
+        // SQLite rolls back by itself when the disk is full, and then knows of no transaction; a new connection is in a known state either way.
+        let _ = connection.close().await;
     }
+    done
 }
 
-async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
-    // A write alone needs no savepoint: its failure is the transaction's.
-    let alone = group.len() == 1;
+async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let changed = match group {
+        // A write alone needs no savepoint: its failure is the transaction's.
+        [alone] => alone.run(connection).await,
+        group => savepoints(connection, group).await?,
+    };
+    let end = if changed { "COMMIT" } else { "ROLLBACK" };
+    sqlx::query(end).execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// Runs each write in a savepoint of its own; says whether any of them did something.
+async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<bool, sqlx::Error> {
+    let mut changed = false;
     for job in group {
-        if !alone {
-            sqlx::query("SAVEPOINT one_write").execute(&mut *connection).await?;
-        }
-        if !job.run(connection).await {
-            if alone {
-                return Err(sqlx::Error::RowNotFound);
-            }
+        sqlx::query("SAVEPOINT one_write").execute(&mut *connection).await?;
+        if job.run(connection).await {
+            changed = true;
+        } else {
             sqlx::query("ROLLBACK TO one_write").execute(&mut *connection).await?;
         }
-        if !alone {
-            sqlx::query("RELEASE one_write").execute(&mut *connection).await?;
-        }
+        sqlx::query("RELEASE one_write").execute(&mut *connection).await?;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Runs a write as a transaction of its own (PostgreSQL), again when the server could not serialize it.

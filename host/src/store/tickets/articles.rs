@@ -2,7 +2,7 @@
 
 use crate::store::StoreError;
 use crate::store::sql::Sql;
-use crate::ticket::NewArticle;
+use crate::ticket::{InternalMail, NewArticle};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -42,24 +42,13 @@ pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<
     sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?.iter().map(read).collect()
 }
 
-/// A mail of an agent that the customer does not see.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InternalMail {
-    /// To.
-    pub to: String,
-    /// Cc.
-    pub cc: String,
-    /// Message-ID with its angle brackets.
-    pub message_id: String,
-}
-
 /// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.
 pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<InternalMail>, StoreError> {
     let mut sql = Sql::new(format!("{COLUMNS} sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = "));
     let rows = sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?;
     let internal = |row: &AnyRow| {
         let NewArticle { to, cc, message_id, .. } = read(row)?.content;
-        Ok(InternalMail { to, cc, message_id })
+        Ok(InternalMail::new(&to, &cc, &message_id))
     };
     rows.iter().map(internal).collect()
 }
