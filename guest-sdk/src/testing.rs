@@ -28,7 +28,8 @@ pub struct Mail {
     text: String,
     html: Option<String>,
     attachments: Vec<(Attachment, Vec<u8>)>,
-    denied: Vec<String>,
+    /// What may be read; none means all.
+    grants: Option<Grants>,
 }
 
 impl Mail {
@@ -80,15 +81,13 @@ impl Mail {
         self
     }
 
-    /// Refuses a grant: `body`, `attachments` or `raw`.
-    #[must_use]
-    pub fn deny(mut self, grant: &str) -> Self {
-        self.denied.push(grant.to_owned());
-        self
+    fn granted(&self, grant: &str) -> Result<(), Refusal> {
+        let granted = self.grants.as_ref().is_none_or(|grants| grants.has(grant));
+        if granted { Ok(()) } else { Err(Refusal::Denied) }
     }
 
-    fn granted(&self, grant: &str) -> Result<(), Refusal> {
-        if self.denied.iter().any(|denied| denied == grant) { Err(Refusal::Denied) } else { Ok(()) }
+    fn granting(&self, grants: &Grants) -> Self {
+        Self { grants: Some(grants.clone()), ..self.clone() }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -193,6 +192,7 @@ fn address(written: &str) -> Option<Address> {
 pub struct Configured<G> {
     group: G,
     description: Description,
+    grants: Grants,
 }
 
 /// Configures a group by the JSON settings of each of its filters, with every grant the component wants.
@@ -200,8 +200,16 @@ pub struct Configured<G> {
 /// # Errors
 /// Every problem: the index of the filter, its place and the reason.
 pub fn configure<G: Group>(settings: &[&str]) -> Result<Configured<G>, Vec<(usize, Problem)>> {
-    let description = G::describe();
-    let grants = Grants::new(description.grants.clone());
+    let wanted = G::describe().grants;
+    configure_granted(settings, &wanted.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Configures a group with these grants and no others.
+///
+/// # Errors
+/// As [`configure`].
+pub fn configure_granted<G: Group>(settings: &[&str], grants: &[&str]) -> Result<Configured<G>, Vec<(usize, Problem)>> {
+    let grants = Grants::new(grants.iter().map(|name| (*name).to_owned()).collect());
     let filters = (0..).zip(settings).map(|(index, one): (usize, _)| FilterSettings {
         name: format!("{index}"),
         settings: (*one).to_owned(),
@@ -209,7 +217,7 @@ pub fn configure<G: Group>(settings: &[&str]) -> Result<Configured<G>, Vec<(usiz
     });
     let group = G::configure(filters.collect());
     let group = group.map_err(|problems| problems.into_iter().map(|one| (one.filter, one.problem)).collect::<Vec<_>>())?;
-    Ok(Configured { group, description })
+    Ok(Configured { group, description: G::describe(), grants })
 }
 
 /// Configures one filter, runs it on a mail, and holds the verdict to what the component declared, as Postigo does.
@@ -231,7 +239,7 @@ impl<G: Group> Configured<G> {
     /// # Errors
     /// What the filter says, or that it sets a header that it did not declare.
     pub fn evaluate(&self, filter: usize, mail: &Mail) -> Result<Verdict, String> {
-        let verdict = self.group.evaluate(filter, &crate::Mail::lent(mail))?;
+        let verdict = self.group.evaluate(filter, &crate::Mail::lent(&mail.granting(&self.grants)))?;
         match verdict.changes.iter().find(|change| !self.description.may_set(&change.header)) {
             Some(change) => Err(format!("{} is set but was not declared by Description::sets.", change.header)),
             None => Ok(verdict),
@@ -242,7 +250,7 @@ impl<G: Group> Configured<G> {
 impl<G: Screening> Configured<G> {
     /// The indices of the filters that might match a mail.
     pub fn screen(&self, mail: &Mail) -> Vec<u32> {
-        self.group.screen(&crate::Mail::lent(mail))
+        self.group.screen(&crate::Mail::lent(&mail.granting(&self.grants)))
     }
 }
 

@@ -1,0 +1,131 @@
+//! A condition on a header.
+
+use crate::pattern::Pattern;
+use crate::settings::{When, check_matched};
+use crate::template::Captured;
+use postigo_filter::{Mail, Problem};
+use regex_automata::Input;
+use regex_automata::meta::Cache;
+use std::cell::RefCell;
+
+/// What a condition looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The value of a header; its name in lower case.
+    Header(String),
+    /// Each address of a header; its name in lower case.
+    Addresses(String),
+    /// The body as text.
+    Body,
+}
+
+/// A condition with its compiled pattern.
+#[derive(Debug)]
+pub struct Condition {
+    /// What it looks at.
+    pub source: Source,
+    /// Its pattern.
+    pub pattern: Pattern,
+    /// Whether it holds where the pattern does not match.
+    pub negate: bool,
+    /// Whether what it captures is wanted.
+    captures: bool,
+}
+
+/// What introduces a pattern for addresses.
+const ADDRESS_PREFIX: &str = "EMAILADDRESS:";
+/// The name of the address that such a pattern matched.
+const ADDRESS_NAME: &str = "email";
+
+impl Condition {
+    /// Reads the entry at index `at` of `when`.
+    ///
+    /// # Errors
+    /// What is wrong, with its place.
+    pub fn new(at: usize, when: &When) -> Result<Self, Problem> {
+        if let Some(reason) = check_matched(&when.header) {
+            return Err(Problem::new(format!("/when/{at}/header"), reason));
+        }
+        let is_body = when.header.eq_ignore_ascii_case("Body");
+        let name = when.header.to_ascii_lowercase();
+        let (source, pattern) = match when.matches.strip_prefix(ADDRESS_PREFIX) {
+            Some(_) if is_body => Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned()),
+            Some(pattern) => Pattern::whole(pattern).map(|pattern| (Source::Addresses(name), pattern)),
+            None if is_body => Pattern::anywhere(&when.matches).map(|pattern| (Source::Body, pattern)),
+            None => Pattern::anywhere(&when.matches).map(|pattern| (Source::Header(name), pattern)),
+        }
+        .map_err(|reason| Problem::new(format!("/when/{at}/matches"), reason))?;
+        Ok(Self { source, pattern, negate: when.negate, captures: false })
+    }
+
+    /// The names that it captures; a negated one captures nothing.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let groups = self.pattern.regex.group_info().all_names().filter_map(|(_, _, name)| name);
+        let address = matches!(self.source, Source::Addresses(_)).then_some(ADDRESS_NAME);
+        groups.chain(address).filter(|_| !self.negate)
+    }
+
+    /// Makes it keep what it captures.
+    pub fn capture(&mut self) {
+        self.captures = !self.negate;
+    }
+
+    /// Whether it holds for a mail; what it captured is added.
+    ///
+    /// # Errors
+    /// A sentence, when it looks at the body and that was not granted.
+    pub fn holds(&self, mail: &Mail<'_>, cache: &RefCell<Cache>, captured: &mut Captured) -> Result<bool, String> {
+        let cache = &mut *cache.borrow_mut();
+        let matched = match &self.source {
+            Source::Header(name) => self.search(&mail.header(name).unwrap_or_default(), cache, captured),
+            Source::Addresses(name) => mail.addresses(name).iter().any(|one| self.search(&one.address, cache, captured)),
+            Source::Body => {
+                let text = mail.text().map_err(|refusal| format!("A condition reads the Body. {refusal}"))?;
+                self.search(&text, cache, captured)
+            }
+        };
+        Ok(matched != self.negate)
+    }
+
+    fn search(&self, value: &str, cache: &mut Cache, captured: &mut Captured) -> bool {
+        let input = Input::new(value);
+        if self.pattern.regex.search_half_with(cache, &input.clone().earliest(true)).is_none() {
+            return false;
+        }
+        if self.captures {
+            self.keep(value, &input, cache, captured);
+        }
+        true
+    }
+
+    fn keep(&self, value: &str, input: &Input<'_>, cache: &mut Cache, captured: &mut Captured) {
+        let mut groups = self.pattern.regex.create_captures();
+        self.pattern.regex.search_captures_with(cache, input, &mut groups);
+        let text_of = |span: regex_automata::Span| value.get(span.range()).unwrap_or_default().to_owned();
+        if let Some(first) = groups.get_group(1) {
+            captured.first = Some(text_of(first));
+        }
+        for (_, index, name) in groups.group_info().all_names() {
+            if let (Some(name), Some(span)) = (name, groups.get_group(index)) {
+                captured.named.push((name.to_owned(), text_of(span)));
+            }
+        }
+        if matches!(self.source, Source::Addresses(_)) {
+            captured.first = Some(value.to_owned());
+            captured.named.push((ADDRESS_NAME.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Fills a new cache with what usual values need, so that it lies in the memory that every mail starts from.
+    pub fn warm(&self, cache: &RefCell<Cache>) {
+        const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery – \"Müller\" <jane.roe@example.com>";
+        let mut nothing = Captured::default();
+        let cache = &mut *cache.borrow_mut();
+        for value in [USUAL, "", "yes"] {
+            self.search(value, cache, &mut nothing);
+        }
+        if self.captures {
+            self.keep(USUAL, &Input::new(USUAL), cache, &mut nothing);
+        }
+    }
+}

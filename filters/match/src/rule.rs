@@ -1,0 +1,76 @@
+//! One filter: its conditions and what it sets.
+
+use crate::condition::Condition;
+use crate::settings::{Settings, check_set};
+use crate::template::{Captured, Template};
+use postigo_filter::{Mail, Problem, Verdict};
+use regex_automata::meta::Cache;
+use std::cell::RefCell;
+
+/// One filter.
+#[derive(Debug)]
+pub struct Rule {
+    /// What must hold, all of it.
+    pub conditions: Vec<Condition>,
+    changes: Vec<(String, Template)>,
+}
+
+impl Rule {
+    /// Compiles a filter's settings.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub fn new(settings: &Settings) -> Result<Self, Vec<Problem>> {
+        let mut problems: Vec<Problem> = (0..).zip(&settings.set).filter_map(|(at, set)| check_set(at, set)).collect();
+        let mut conditions = Vec::with_capacity(settings.when.len());
+        for (at, when) in settings.when.iter().enumerate() {
+            match Condition::new(at, when) {
+                Ok(condition) => conditions.push(condition),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let changes: Vec<_> = settings.set.iter().map(|set| (set.header.clone(), Template::parse(&set.value))).collect();
+        // Where a pattern does not compile its names aren't known: then only that is told.
+        if problems.is_empty() {
+            problems = unknown_names(&conditions, &changes);
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        if changes.iter().any(|(_, template)| template.has_places()) {
+            conditions.iter_mut().for_each(Condition::capture);
+        }
+        Ok(Self { conditions, changes })
+    }
+
+    /// Judges a mail. `caches` has one for each condition.
+    ///
+    /// # Errors
+    /// A sentence, when a condition looks at what was not granted.
+    pub fn evaluate(&self, mail: &Mail<'_>, caches: &[RefCell<Cache>]) -> Result<Verdict, String> {
+        if self.conditions.is_empty() {
+            return Ok(Verdict::not_matched());
+        }
+        let mut captured = Captured::default();
+        for (condition, cache) in self.conditions.iter().zip(caches) {
+            if !condition.holds(mail, cache, &mut captured)? {
+                return Ok(Verdict::not_matched());
+            }
+        }
+        let changes = self.changes.iter();
+        Ok(changes.fold(Verdict::matched(), |verdict, (header, template)| verdict.set(header, template.fill(&captured))))
+    }
+}
+
+fn unknown_names(conditions: &[Condition], changes: &[(String, Template)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (at, (_, template)) in changes.iter().enumerate() {
+        for name in template.names() {
+            if !conditions.iter().any(|condition| condition.names().any(|known| known == name)) {
+                let reason = format!("No condition captures `{name}`: name a group of one that is not negated, (?<{name}>…).");
+                problems.push(Problem::new(format!("/set/{at}/value"), reason));
+            }
+        }
+    }
+    problems
+}
