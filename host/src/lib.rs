@@ -17,5 +17,6 @@ pub mod secret;
 pub mod spool;
 pub mod store;
 pub mod ticket;
+pub mod timestamp;
 pub mod transport;
 pub mod worker;

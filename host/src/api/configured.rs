@@ -30,7 +30,7 @@ macro_rules! handlers {
     ($kind:ty, $form:ident, tag = $tag:literal, all = $all:literal, one = $one:literal) => {
         /// Lists them in byte order of their names.
         #[utoipa::path(get, path = $all, tag = $tag, params($crate::api::configured::ListQuery),
-                    responses((status = 200, body = $crate::api::page::Page<$form>)))]
+                            responses((status = 200, body = $crate::api::page::Page<$form>)))]
         async fn list(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
             axum::extract::Query(query): axum::extract::Query<$crate::api::configured::ListQuery>,
@@ -40,7 +40,7 @@ macro_rules! handlers {
 
         /// Adds one. What the body leaves out has its default.
         #[utoipa::path(post, path = $all, tag = $tag, request_body = $form,
-                    responses((status = 201, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
+                            responses((status = 201, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
         async fn create(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
             $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
@@ -60,11 +60,11 @@ macro_rules! handlers {
 
         /// Puts a whole one in the place of this name, or adds it. What the body leaves out has its default; secrets that it leaves out stay.
         #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
-                    responses(
-                        (status = 200, body = $form),
-                        (status = 201, body = $form),
-                        (status = 202, body = $form, description = "Saved, not in force yet")
-                    ))]
+                            responses(
+                                (status = 200, body = $form),
+                                (status = 201, body = $form),
+                                (status = 202, body = $form, description = "Saved, not in force yet")
+                            ))]
         async fn replace(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
             headers: axum::http::HeaderMap,
@@ -76,7 +76,7 @@ macro_rules! handlers {
 
         /// Changes the keys that the body names; what it leaves out stays.
         #[utoipa::path(patch, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
-                    responses((status = 200, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
+                            responses((status = 200, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
         async fn change(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
             headers: axum::http::HeaderMap,

@@ -19,7 +19,6 @@ mod problem;
 mod queues;
 mod role;
 mod system_addresses;
-mod timestamp;
 mod tokens;
 mod transports;
 

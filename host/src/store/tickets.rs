@@ -4,7 +4,7 @@ mod articles;
 mod change;
 
 pub use articles::{Article, article, articles, internal_mails};
-pub use change::{TicketChange, merge, update};
+pub use change::edit;
 
 use super::sql::{Sql, contains_pattern};
 use super::{Engine, StoreError};

@@ -3,6 +3,8 @@
 mod answer;
 mod decide;
 mod dispatch;
+mod document;
+mod edit;
 mod follow_up;
 mod header;
 pub mod number;
@@ -11,6 +13,8 @@ mod subject;
 mod vocabulary;
 
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
+pub use document::{ArticleDocument, ArticleSummary, TicketDocument, TicketWithArticles};
+pub use edit::TicketEdit;
 pub use follow_up::follow_up_candidates;
 pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, states};
 
@@ -112,7 +116,7 @@ pub struct NewArticle {
 }
 
 /// An attachment of an article; its bytes are in the raw message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ArticleAttachment {
     /// File name; may be empty.
     pub name: String,

@@ -2,22 +2,23 @@
 
 use super::{by_number, standing_for};
 use crate::commlog::now;
-use crate::store::StoreError;
 use crate::store::sql::Sql;
-use crate::ticket::Ticket;
+use crate::store::{Store, StoreError};
+use crate::ticket::{Ticket, TicketEdit};
 use sqlx::AnyConnection;
 
-/// What is to be changed of a ticket; what is none stays. The caller has checked that queue, state, lock and owner exist.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TicketChange {
-    /// State name.
-    pub state: Option<String>,
-    /// Queue name.
-    pub queue: Option<String>,
-    /// Login; the empty string: nobody.
-    pub owner: Option<String>,
-    /// `unlock`, `lock`, `tmp_lock`.
-    pub lock: Option<String>,
+/// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards. The caller has checked the edit
+/// ([`TicketEdit::check`]).
+pub async fn edit(store: &Store, number: String, edit: TicketEdit) -> Result<Ticket, StoreError> {
+    store.write((number, edit), |(number, edit), connection| Box::pin(carry_out(connection, number, edit))).await
+}
+
+async fn carry_out(connection: &mut AnyConnection, number: &str, edit: &TicketEdit) -> Result<Ticket, StoreError> {
+    let ticket = update(connection, number, edit).await?;
+    match &edit.merge_into {
+        Some(target) => merge(connection, number, target).await,
+        None => Ok(ticket),
+    }
 }
 
 fn missing(number: &str) -> StoreError {
@@ -25,7 +26,7 @@ fn missing(number: &str) -> StoreError {
 }
 
 /// Changes a ticket and gives it as it is afterwards.
-pub async fn update(connection: &mut AnyConnection, number: &str, change: &TicketChange) -> Result<Ticket, StoreError> {
+async fn update(connection: &mut AnyConnection, number: &str, change: &TicketEdit) -> Result<Ticket, StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
     sql.bind(now());
     let columns = [("state", &change.state), ("queue", &change.queue), ("lock_state", &change.lock)];
@@ -47,7 +48,7 @@ pub async fn update(connection: &mut AnyConnection, number: &str, change: &Ticke
 }
 
 /// Merges a ticket into another (or into what that was merged into): its articles move, its state is `merged`, follow-ups go to the target. Gives the merged one.
-pub async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Result<Ticket, StoreError> {
+async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Result<Ticket, StoreError> {
     let ticket = by_number(connection, number).await?.ok_or_else(|| missing(number))?;
     let named = by_number(connection, into).await?.ok_or_else(|| missing(into))?;
     if let Some(target) = &ticket.merged_into {

@@ -1,0 +1,179 @@
+//! Tickets and articles as the command line and REST show them: the names of a message's result, times as RFC 3339.
+
+use super::{ArticleAttachment, Ticket};
+use crate::store::tickets::Article;
+use crate::timestamp::rfc3339;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Ticket)]
+pub struct TicketDocument {
+    /// Row id.
+    pub ticket_id: i64,
+    /// Number, without the hook.
+    pub ticket_number: String,
+    /// Title.
+    pub title: String,
+    /// Queue.
+    pub queue: String,
+    /// State.
+    pub state: String,
+    /// Priority.
+    pub priority: String,
+    /// Type.
+    pub r#type: String,
+    /// Service.
+    #[schema(required)]
+    pub service: Option<String>,
+    /// Service level agreement.
+    #[schema(required)]
+    pub sla: Option<String>,
+    /// `unlock`, `lock`, `tmp_lock`.
+    pub lock: String,
+    /// Login.
+    #[schema(required)]
+    pub owner: Option<String>,
+    /// Login.
+    #[schema(required)]
+    pub responsible: Option<String>,
+    /// Customer's number.
+    #[schema(required)]
+    pub customer_number: Option<String>,
+    /// Customer user's login or address.
+    #[schema(required)]
+    pub customer_user: Option<String>,
+    /// RFC 3339, UTC; null unless the state is a pending one.
+    #[schema(required)]
+    pub pending_until: Option<String>,
+    /// Values by field name.
+    pub dynamic_fields: BTreeMap<String, Vec<String>>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    pub changed_at: String,
+    /// The number of the ticket that stands for this one.
+    #[schema(required)]
+    pub merged_into: Option<String>,
+}
+
+impl From<Ticket> for TicketDocument {
+    fn from(ticket: Ticket) -> Self {
+        Self {
+            ticket_id: ticket.id,
+            ticket_number: ticket.number,
+            title: ticket.title,
+            queue: ticket.queue,
+            state: ticket.state,
+            priority: ticket.priority,
+            r#type: ticket.r#type,
+            service: ticket.service,
+            sla: ticket.sla,
+            lock: ticket.lock,
+            owner: ticket.owner,
+            responsible: ticket.responsible,
+            customer_number: ticket.customer_number,
+            customer_user: ticket.customer_user,
+            pending_until: ticket.pending_until.map(rfc3339),
+            dynamic_fields: ticket.dynamic_fields,
+            created_at: rfc3339(ticket.created_at),
+            changed_at: rfc3339(ticket.changed_at),
+            merged_into: ticket.merged_into,
+        }
+    }
+}
+
+/// A ticket with its articles, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TicketWithArticles {
+    /// The ticket.
+    #[serde(flatten)]
+    pub ticket: TicketDocument,
+    /// Its articles.
+    pub articles: Vec<ArticleSummary>,
+}
+
+impl TicketWithArticles {
+    /// Puts both together.
+    pub fn new(ticket: Ticket, articles: Vec<Article>) -> Self {
+        Self { ticket: ticket.into(), articles: articles.into_iter().map(|article| ArticleDocument::from(article).summary).collect() }
+    }
+}
+
+/// An article without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ArticleSummary {
+    /// Row id.
+    pub id: i64,
+    /// Decoded From.
+    pub from: String,
+    /// Decoded To.
+    pub to: String,
+    /// Decoded Cc.
+    pub cc: String,
+    /// Decoded subject.
+    pub subject: String,
+    /// The Date header, RFC 3339, UTC; null where it cannot be read.
+    #[schema(required)]
+    pub date: Option<String>,
+    /// `agent`, `system`, `customer`.
+    pub sender_type: String,
+    /// Whether the customer sees it.
+    pub visible_for_customer: bool,
+    /// Message-ID with its angle brackets; empty where there is none.
+    pub message_id: String,
+    /// Attachments.
+    pub attachments: Vec<ArticleAttachment>,
+    /// When it was filed, RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// An article.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Article)]
+pub struct ArticleDocument {
+    /// What a list of articles shows.
+    #[serde(flatten)]
+    pub summary: ArticleSummary,
+    /// Row id of its ticket.
+    pub ticket_id: i64,
+    /// Decoded Reply-To.
+    pub reply_to: String,
+    /// In-Reply-To.
+    pub in_reply_to: String,
+    /// References.
+    pub references: String,
+    /// The text.
+    pub body: String,
+    /// Free fields and other dynamic fields of the article.
+    pub dynamic_fields: BTreeMap<String, Vec<String>>,
+}
+
+impl From<Article> for ArticleDocument {
+    fn from(article: Article) -> Self {
+        let content = article.content;
+        Self {
+            summary: ArticleSummary {
+                id: article.id,
+                from: content.from,
+                to: content.to,
+                cc: content.cc,
+                subject: content.subject,
+                date: content.date.map(rfc3339),
+                sender_type: content.sender_type,
+                visible_for_customer: content.visible_for_customer,
+                message_id: content.message_id,
+                attachments: content.attachments,
+                created_at: rfc3339(article.created_at),
+            },
+            ticket_id: article.ticket_id,
+            reply_to: content.reply_to,
+            in_reply_to: content.in_reply_to,
+            references: content.references,
+            body: content.body,
+            dynamic_fields: content.dynamic_fields,
+        }
+    }
+}
