@@ -1,0 +1,86 @@
+//! A runtime with the built binary as its child, guests built from `tests/guests`, and mails.
+
+use postigo::mail::{Envelope, Mail, Message, Vocabulary};
+use postigo::runtime::{Failure, FailureKind, Group, GroupMember, GroupSpec, Inspected, Limits, PrepareError, Runtime, RuntimeOptions};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// The workspace's folder of built things.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from)
+}
+
+/// The bytes of a guest that `make guests` built.
+pub fn built(name: &str) -> Vec<u8> {
+    let path = target().join("guests").join(name).with_extension("wasm");
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make guests`", path.display()))
+}
+
+/// A runtime on a folder of caches.
+pub fn runtime_in(cache: PathBuf) -> Arc<Runtime> {
+    Runtime::start(RuntimeOptions::new(cache, env!("CARGO_BIN_EXE_postigo").into())).unwrap()
+}
+
+/// A runtime whose caches outlive the tests: compiled code is the same every time.
+pub fn runtime() -> Arc<Runtime> {
+    static RUNTIME: LazyLock<Arc<Runtime>> = LazyLock::new(|| runtime_in(target().join("test-cache")));
+    Arc::clone(&RUNTIME)
+}
+
+/// The hostile guest, inspected.
+pub fn hostile() -> Inspected {
+    static HOSTILE: LazyLock<Inspected> = LazyLock::new(|| runtime().inspect(&built("hostile")).unwrap());
+    HOSTILE.clone()
+}
+
+/// A group of one filter for each deed.
+pub fn spec(deeds: &[&str]) -> GroupSpec {
+    let hostile = hostile();
+    GroupSpec {
+        component: hostile.component.into(),
+        digest: hostile.description.digest,
+        members: deeds
+            .iter()
+            .enumerate()
+            .map(|(index, deed)| GroupMember { name: format!("{index} {deed}").into(), settings: serde_json::json!({ "do": deed }) })
+            .collect(),
+        grants: Vec::new(),
+        limits: Limits { time: Duration::from_millis(100), ..Limits::default() },
+    }
+}
+
+pub fn group(deeds: &[&str]) -> Arc<Group> {
+    runtime().prepare(&spec(deeds)).unwrap()
+}
+
+/// How preparing a group of these deeds fails.
+pub fn not_prepared(deeds: &[&str]) -> PrepareError {
+    runtime().prepare(&spec(deeds)).map(|_| "prepared").unwrap_err()
+}
+
+/// A mail with this subject.
+pub fn mail(subject: &str) -> Box<Mail> {
+    let raw = format!("From: Jane <jane@example.com>\r\nTo: support@example.org\r\nSubject: {subject}\r\n\r\nHello.\r\n");
+    let message = Arc::new(Message::parse(raw.into_bytes().into()));
+    let envelope = Envelope { account: "local".into(), received_at: 1_764_000_000_000, ..Envelope::default() };
+    Box::new(Mail::receive(message, envelope, &Vocabulary::new(&[])).0)
+}
+
+/// Evaluates one deed with a mail of its own, in a session of its own.
+pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo::runtime::Verdict, Failure> {
+    Group::open(group).unwrap().evaluate(filter, mail("Invoice 42")).result
+}
+
+/// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and gives the message.
+pub fn fails_as(deed: &str, kind: FailureKind) -> String {
+    let group = group(&[deed, "behave"]);
+    let mut session = Group::open(&group).unwrap();
+    let called = session.evaluate(0, mail("Invoice 42"));
+    let failure = called.result.unwrap_err();
+    assert_eq!(failure.kind, kind, "{deed}: {failure}");
+    assert_eq!(called.mail.header("Subject"), Some("Invoice 42"), "the mail came back");
+    assert!(called.took < Duration::from_secs(2), "{deed} took {:?}", called.took);
+    assert!(session.evaluate(1, called.mail).result.unwrap().matched, "the next filter works after {deed}");
+    failure.message
+}

@@ -1,0 +1,118 @@
+//! Guests that misbehave: each ends as a failure of its own kind, and nothing else suffers.
+
+use super::harness::*;
+use postigo::runtime::{Failure, FailureKind, Group, PrepareError};
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_endless_loop_times_out() {
+    let message = fails_as("loop", FailureKind::Timeout);
+    assert!(message.contains("100 ms"), "{message}");
+}
+
+#[test]
+fn eating_memory_ends_at_the_limit() {
+    fails_as("memory", FailureKind::Memory);
+}
+
+#[test]
+fn deep_recursion_and_panics_are_traps() {
+    assert!(fails_as("recurse", FailureKind::Trap).contains("stack"));
+    fails_as("panic", FailureKind::Trap);
+}
+
+#[test]
+fn results_over_the_limit_are_bad_output() {
+    assert!(fails_as("huge-result", FailureKind::Output).contains("262144"));
+    fails_as("many-changes", FailureKind::Output);
+}
+
+#[test]
+fn what_was_not_granted_is_denied() {
+    let message = fails_as("read-body", FailureKind::Denied);
+    assert!(message.contains("body is not granted"), "{message}");
+    fails_as("read-raw", FailureKind::Denied);
+    // Who minds the refusal goes on.
+    assert!(evaluate(&group(&["try-body"]), 0).unwrap().matched);
+}
+
+#[test]
+fn a_flood_of_host_calls_is_stopped() {
+    let mut spec = spec(&["host-call-flood"]);
+    spec.limits.time = Duration::from_secs(20);
+    let group = runtime().prepare(&spec).unwrap();
+    assert_eq!(evaluate(&group, 0).unwrap_err().kind, FailureKind::HostCalls);
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut_and_said_and_no_failure() {
+    let mut spec = spec(&["log-flood", "long-line"]);
+    spec.limits.time = Duration::from_secs(20);
+    let group = runtime().prepare(&spec).unwrap();
+    let called = Group::open(&group).unwrap().evaluate(0, mail("Invoice 42"));
+    assert!(called.result.unwrap().matched);
+    assert!(called.log.iter().map(|line| line.text.len()).sum::<usize>() < 66 << 10);
+    assert!(called.log.last().unwrap().text.contains("left out"));
+    let called = Group::open(&group).unwrap().evaluate(1, mail("Invoice 42"));
+    assert!(called.result.unwrap().matched);
+    assert_eq!(called.log[0].text.len(), 1 << 10);
+}
+
+#[test]
+fn a_screen_that_misbehaves_fails_and_its_filters_can_still_be_called() {
+    for (deed, kind) in [
+        ("loop-in-screen", FailureKind::Timeout),
+        ("panic-in-screen", FailureKind::Trap),
+        ("unknown-candidate", FailureKind::Output),
+    ] {
+        let group = group(&[deed, "behave"]);
+        let mut session = Group::open(&group).unwrap();
+        let screened = session.screen(mail("Invoice 42"));
+        assert_eq!(screened.result.map(|screened| screened.candidates).unwrap_err().kind, kind, "{deed}");
+        assert!(session.evaluate(1, screened.mail).result.unwrap().matched, "{deed}");
+    }
+}
+
+#[test]
+fn configure_that_misbehaves_fails_with_its_kind() {
+    let failed = |deed: &str| match not_prepared(&[deed]) {
+        PrepareError::Failed(Failure { kind, .. }) => kind,
+        other => panic!("{deed}: {other}"),
+    };
+    assert_eq!(failed("trap-in-configure"), FailureKind::Trap);
+    assert_eq!(failed("memory-in-configure"), FailureKind::Memory);
+}
+
+#[test]
+fn an_endless_configure_times_out_after_its_thirty_seconds() {
+    let started = Instant::now();
+    let PrepareError::Failed(failure) = not_prepared(&["loop-in-configure"]) else { panic!("it did not fail") };
+    assert_eq!(failure.kind, FailureKind::Timeout);
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+#[test]
+fn looping_guests_leave_room_for_a_healthy_one() {
+    let looping = {
+        let mut spec = spec(&["loop"]);
+        spec.limits.time = Duration::from_millis(250);
+        runtime().prepare(&spec).unwrap()
+    };
+    let healthy = group(&["behave"]);
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio.block_on(async {
+        let loops: Vec<_> = (0..10)
+            .map(|_| {
+                let group = looping.clone();
+                runtime().spawn(move || evaluate(&group, 0))
+            })
+            .collect();
+        let started = Instant::now();
+        let verdict = runtime().spawn(move || evaluate(&healthy, 0)).await.unwrap();
+        assert!(verdict.unwrap().matched);
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        for looped in loops {
+            assert_eq!(looped.await.unwrap().unwrap_err().kind, FailureKind::Timeout);
+        }
+    });
+}

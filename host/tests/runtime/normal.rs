@@ -1,0 +1,126 @@
+//! What goes well: an upload is described, a group configured, a mail judged.
+
+use super::harness::*;
+use postigo::runtime::{FailureKind, Group, PrepareError, Refused};
+
+#[test]
+fn an_upload_says_what_it_is() {
+    let inspected = hostile();
+    assert_eq!(inspected.description.name, "hostile");
+    assert_eq!(inspected.description.grants, ["body", "raw"]);
+    assert_eq!(inspected.description.headers, ["X-OTOBO-Queue"]);
+    assert!(inspected.description.screens);
+    assert_eq!(inspected.unsnapshotable, None);
+    // The component that came of the core module is an upload like any other.
+    let again = runtime().inspect(&inspected.component).unwrap();
+    assert_eq!(again.component, inspected.component);
+}
+
+#[test]
+fn a_filter_matches_and_says_what_to_set() {
+    let group = group(&["behave", "ignore"]);
+    assert!(group.screens() && group.cost().snapshot && group.cost().pooled, "{:?}", group.cost());
+    let verdict = evaluate(&group, 0).unwrap();
+    assert!(verdict.matched);
+    assert_eq!((verdict.changes[0].header.as_str(), verdict.changes[0].value.as_str()), ("X-OTOBO-Queue", "Junk"));
+    assert!(!evaluate(&group, 1).unwrap().matched);
+}
+
+#[test]
+fn the_screen_names_candidates_and_the_headers_it_read() {
+    let group = group(&["behave", "miss", "ignore"]);
+    let screened = Group::open(&group).unwrap().screen(mail("Invoice 42")).result.unwrap();
+    assert_eq!(screened.candidates, [0, 2]);
+    assert_eq!(screened.read, ["subject"]);
+}
+
+#[test]
+fn every_message_finds_the_guest_as_it_was_configured() {
+    let group = group(&["count", "remember"]);
+    for subject in ["One", "Two", "Three"] {
+        let mut session = Group::open(&group).unwrap();
+        let counted = session.evaluate(0, mail(subject));
+        assert_eq!(counted.result.unwrap().reason, "1", "the count of {subject}");
+        assert_eq!(session.evaluate(1, mail(subject)).result.unwrap().reason, subject);
+        // Within a message the instance is the same.
+        assert_eq!(session.evaluate(0, mail(subject)).result.unwrap().reason, "2");
+    }
+}
+
+#[test]
+fn a_full_evaluation_gives_the_same() {
+    let group = group(&["behave"]);
+    let verdict = runtime().open_full(&group).unwrap().evaluate(0, mail("Invoice 42")).result.unwrap();
+    assert_eq!(verdict, evaluate(&group, 0).unwrap());
+}
+
+#[test]
+fn what_is_granted_can_be_read() {
+    let mut with = spec(&["read-body", "read-raw"]);
+    with.grants = vec!["body".into(), "raw".into()];
+    let group = runtime().prepare(&with).unwrap();
+    assert!(evaluate(&group, 0).unwrap().matched);
+    assert_eq!(evaluate(&group, 1).unwrap().reason, mail("Invoice 42").message.raw().len().to_string());
+}
+
+#[test]
+fn a_problem_in_the_settings_names_filter_and_place() {
+    let PrepareError::Problems(problems) = not_prepared(&["behave", "problem-in-configure"]) else { panic!("no problems") };
+    assert_eq!(problems[0].filter, "1 problem-in-configure");
+    assert_eq!(problems[0].place, "/do");
+    assert!(problems[0].reason.contains("on demand"));
+}
+
+#[test]
+fn what_was_prepared_is_kept_across_starts_and_damage_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = spec(&["behave"]);
+    let first = runtime_in(folder.path().to_owned());
+    assert!(evaluate(&first.prepare(&spec).unwrap(), 0).unwrap().matched);
+    // A runtime whose child cannot be run must find everything on disk.
+    let start = || {
+        let options = postigo::runtime::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
+        postigo::runtime::Runtime::start(options).unwrap()
+    };
+    assert!(evaluate(&start().prepare(&spec).unwrap(), 0).unwrap().matched);
+    for kind in ["snapshots", "functions", "code"] {
+        damage(&folder.path().join(kind));
+    }
+    assert!(matches!(start().prepare(&spec), Err(PrepareError::Unavailable(reason)) if reason.contains("/nonexistent/postigo")));
+    let mended = runtime_in(folder.path().to_owned());
+    assert!(evaluate(&mended.prepare(&spec).unwrap(), 0).unwrap().matched);
+}
+
+/// Cuts every file below a folder to half its length.
+fn damage(folder: &std::path::Path) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            damage(&entry.path());
+        } else {
+            let file = std::fs::File::options().write(true).open(entry.path()).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_no_filter_is_refused() {
+    let refused = |bytes: &[u8]| runtime().inspect(bytes).map(|_| "taken").unwrap_err();
+    assert!(matches!(refused(b""), Refused::NotWasm(_)));
+    assert!(matches!(refused(b"MZ\x90\0 an .exe"), Refused::NotWasm(_)));
+    assert!(matches!(refused(&vec![0; (10 << 20) + 1]), Refused::TooLarge { limit: 10_485_760, .. }));
+    assert!(matches!(refused(&wat::parse_str("(component)").unwrap()), Refused::Export(_)));
+    let truncated = built("hostile");
+    assert!(matches!(refused(&truncated[..truncated.len() / 2]), Refused::NotWasm(_) | Refused::NoComponentType(_)));
+}
+
+#[test]
+fn a_mail_is_lent_for_one_call_only() {
+    let group = group(&["behave", "fail"]);
+    let mut session = Group::open(&group).unwrap();
+    let first = session.evaluate(0, mail("One"));
+    let second = session.evaluate(0, mail("Two"));
+    assert_eq!((first.mail.header("Subject"), second.mail.header("Subject")), (Some("One"), Some("Two")));
+    let failed = session.evaluate(1, mail("Three")).result.unwrap_err();
+    assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Trap, "the guest said: An error on demand."));
+}
