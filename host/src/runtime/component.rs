@@ -13,7 +13,10 @@ const RESERVED: [&str; 3] = ["state", "http", "assets"];
 
 /// A component of either a component or a core module that says which component it is.
 pub(super) fn component_of(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
-    match encoding(bytes)? {
+    let encoding = encoding(bytes)?;
+    // The tools behind this take valid bytes for granted.
+    wasmparser::Validator::new().validate_all(bytes).map_err(|error| Refused::NotWasm(error.to_string()))?;
+    match encoding {
         Encoding::Component => Ok(bytes.to_vec()),
         Encoding::Module => wit_component::ComponentEncoder::default()
             .validate(true)

@@ -46,7 +46,7 @@ pub fn spec(deeds: &[&str]) -> GroupSpec {
             .map(|(index, deed)| GroupMember { name: format!("{index} {deed}").into(), settings: serde_json::json!({ "do": deed }) })
             .collect(),
         grants: Vec::new(),
-        limits: Limits { time: Duration::from_millis(100), ..Limits::default() },
+        limits: Limits { time: Duration::from_millis(100), memory: 16 << 20 },
     }
 }
 

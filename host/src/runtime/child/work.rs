@@ -5,6 +5,7 @@ use crate::runtime::contract::GroupMember;
 use crate::runtime::engine::ChildEngine;
 use crate::runtime::functions::Functions;
 use crate::runtime::kept::Kept;
+use crate::runtime::refusal::{PrepareError, Refused};
 use crate::runtime::{inspect, snapshot};
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use std::io;
@@ -26,7 +27,7 @@ pub fn main() -> ExitCode {
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
         limit_time(request.task.processor_seconds())?;
         let (answer, bytes) = std::panic::catch_unwind(|| answer(&request, &component))
-            .unwrap_or_else(|_| (Answer::Unable("the compiler panicked".into()), Vec::new()));
+            .unwrap_or_else(|_| (broken(&request.task), Vec::new()));
         frame::write(&mut io::stdout().lock(), &answer, &bytes)
     });
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -59,6 +60,15 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
     // Without the file, the next snapshot takes longer.
     functions.write().ok();
     answered
+}
+
+/// The answer where the component made a tool panic.
+fn broken(task: &Task) -> Answer {
+    let refused = Refused::Compile("it breaks the tools that read it".into());
+    match task {
+        Task::Inspect => Answer::Refused(refused),
+        Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
+    }
 }
 
 fn limit_memory() -> io::Result<()> {
