@@ -1,3 +1,8 @@
 //! Harnesses of the end-to-end tests: real servers, each in a temporary folder of its own, gone when dropped.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a harness that cannot work ends its test")]
+
+pub mod dovecot;
+pub mod gate;
+pub mod mails;
 pub mod postgres;
