@@ -1,8 +1,13 @@
 //! The daemon: fetches, files and serves until it is told to stop.
+//!
+//! It meets commands and other daemons in the database alone: leases say who works on an account, the configuration's version says what
+//! changed, requests say what is wanted now.
 
 mod fetching;
-mod lock;
+pub mod lock;
 mod pause;
+mod retention;
 mod shares;
 
-pub use lock::{LockError, WorkLock, is_daemon_running};
+pub use fetching::until_worked_off;
+pub use lock::{DaemonLock, LockError};
