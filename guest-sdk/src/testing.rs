@@ -93,7 +93,7 @@ impl Mail {
     fn bytes(&self) -> Vec<u8> {
         let mut raw = String::new();
         for (name, value) in &self.headers {
-            raw.push_str(&format!("{name}: {value}\r\n"));
+            raw.extend([name, ": ", value, "\r\n"]);
         }
         raw.push_str("\r\n");
         raw.push_str(&self.text.replace('\n', "\r\n"));

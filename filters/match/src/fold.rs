@@ -23,10 +23,7 @@ pub fn fold_into(text: &str, folded: &mut Vec<u8>) {
     folded.reserve(text.len());
     let mut room = [0; 4];
     for character in text.chars() {
-        match character.is_ascii() {
-            true => folded.push(character.to_ascii_lowercase() as u8),
-            false => folded.extend_from_slice(fold(character).encode_utf8(&mut room).as_bytes()),
-        }
+        folded.extend_from_slice(fold(character).encode_utf8(&mut room).as_bytes());
     }
 }
 

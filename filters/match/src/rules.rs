@@ -10,7 +10,7 @@ use std::cell::RefCell;
 /// All filters of a group.
 #[derive(Debug)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    filters: Vec<Rule>,
     screen: Screen,
     /// The search caches of all conditions, rule after rule.
     caches: Vec<RefCell<Cache>>,
@@ -42,8 +42,8 @@ impl Group for Rules {
     }
 
     fn evaluate(&self, filter: usize, mail: &Mail<'_>) -> Result<Verdict, String> {
-        let rule = self.rules.get(filter).zip(self.starts.get(filter));
-        let (rule, start) = rule.ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.rules.len()))?;
+        let rule = self.filters.get(filter).zip(self.starts.get(filter));
+        let (rule, start) = rule.ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.filters.len()))?;
         rule.evaluate(mail, self.caches.get(*start..).unwrap_or_default())
     }
 }
@@ -67,6 +67,6 @@ impl Rules {
                 caches.push(cache);
             }
         }
-        Self { rules, screen, caches, starts }
+        Self { filters: rules, screen, caches, starts }
     }
 }

@@ -243,11 +243,11 @@ proptest! {
         let settings: Vec<&str> = filters.iter().map(String::as_str).collect();
         let rules: Configured<Rules> = configure_granted(&settings, if granted { &["body"] } else { &[] }).unwrap();
         let candidates = rules.screen(&mail);
-        for filter in 0..filters.len() {
+        for (filter, settings) in filters.iter().enumerate() {
             // What fails, because the body was not granted, must be called too: its failure is to be seen.
             let outcome = rules.evaluate(filter, &mail);
-            let called = candidates.contains(&(filter as u32));
-            prop_assert!(called || outcome == Ok(Verdict::not_matched()), "{} missed: {:?}", filters[filter], outcome);
+            let called = candidates.contains(&u32::try_from(filter).unwrap());
+            prop_assert!(called || outcome == Ok(Verdict::not_matched()), "{settings} missed: {outcome:?}");
         }
     }
 }

@@ -1,0 +1,98 @@
+//! One other system: who it is and how its numbers look.
+
+use crate::settings::SourceSettings;
+use postigo_filter::{Mail, Problem, Verdict};
+use regex_automata::meta::{Builder, Config, Regex};
+use regex_automata::util::syntax;
+
+/// Bytes that the program of one pattern may take.
+const PROGRAM_LIMIT: usize = 1 << 20;
+
+/// One other system.
+#[derive(Debug)]
+pub struct Source {
+    from: Regex,
+    number: Regex,
+    settings: SourceSettings,
+}
+
+impl Source {
+    /// Compiles the entry at index `at` of `sources`.
+    ///
+    /// # Errors
+    /// Every mistake, with its place.
+    pub fn new(at: usize, settings: SourceSettings) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut told = |key: &str, reason: String| problems.push(Problem::new(format!("/sources/{at}/{key}"), reason));
+        let from = compile(&settings.from, true).map_err(|reason| told("from", reason)).ok();
+        let number = compile(&settings.number, false).map_err(|reason| told("number", reason)).ok();
+        if number.as_ref().is_some_and(|number| number.group_info().group_len(regex_automata::PatternID::ZERO) < 2) {
+            told("number", format!("The pattern `{}` has no group: put the number itself in parentheses.", settings.number));
+        }
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if !is_name(&settings.field) {
+            told("field", format!("`{}` is not the name of a dynamic field: letters and digits only.", settings.field));
+        }
+        if !settings.subject && !settings.body {
+            told("subject", "Neither subject nor body is searched: switch one of them on.".to_owned());
+        }
+        match (from, number) {
+            (Some(from), Some(number)) if problems.is_empty() => Ok(Self { from, number, settings }),
+            _ => Err(problems),
+        }
+    }
+
+    /// The number in a mail of this system, if there is one.
+    ///
+    /// # Errors
+    /// A sentence, when the body is to be searched and was not granted.
+    pub fn number(&self, mail: &Mail<'_>) -> Result<Option<String>, String> {
+        if !self.from.is_match(mail.header("From").unwrap_or_default().as_str()) {
+            return Ok(None);
+        }
+        if self.settings.body {
+            let text = mail.text().map_err(|refusal| format!("The numbers are searched in the body. {refusal}"))?;
+            if let Some(number) = text.lines().find_map(|line| self.find(line)) {
+                return Ok(Some(number));
+            }
+        }
+        Ok(if self.settings.subject { self.find(&mail.header("Subject").unwrap_or_default()) } else { None })
+    }
+
+    fn find(&self, text: &str) -> Option<String> {
+        let mut groups = self.number.create_captures();
+        self.number.search_captures(&regex_automata::Input::new(text), &mut groups);
+        let number = text.get(groups.get_group(1)?.range())?;
+        (!number.is_empty()).then(|| number.to_owned())
+    }
+
+    /// What is set for a number: for a new ticket and for a follow-up alike, since the host decides which it is afterwards.
+    pub fn verdict(&self, number: &str) -> Verdict {
+        let field = &self.settings.field;
+        let mut changes = vec![(format!("DynamicField-{field}"), number.to_owned())];
+        if let Some(sender_type) = self.settings.sender_type {
+            changes.push(("SenderType".to_owned(), sender_type.name().to_owned()));
+        }
+        if let Some(visible) = self.settings.visible_for_customer {
+            changes.push(("IsVisibleForCustomer".to_owned(), if visible { "1" } else { "0" }.to_owned()));
+        }
+        let reason = format!("{field} is {number}");
+        changes.into_iter().fold(Verdict::matched().because(reason), |verdict, (name, value)| {
+            verdict.set(format!("X-OTOBO-{name}"), value.clone()).set(format!("X-OTOBO-FollowUp-{name}"), value)
+        })
+    }
+}
+
+fn compile(pattern: &str, any_case: bool) -> Result<Regex, String> {
+    let config = Config::new().nfa_size_limit(Some(PROGRAM_LIMIT)).hybrid(false);
+    let compiled = Builder::new().configure(config).syntax(syntax::Config::new().case_insensitive(any_case)).build(pattern);
+    compiled.map_err(|error| match error.syntax_error() {
+        Some(error) => {
+            let drawn = error.to_string();
+            let line = drawn.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
+            format!("The pattern `{pattern}` does not compile: {line}.")
+        }
+        None => format!("The pattern `{pattern}` is too large: repeat less."),
+    })
+}
