@@ -4,10 +4,10 @@
 //! changed, requests say what is wanted now.
 
 mod fetching;
-pub mod lock;
+mod lock;
 mod pause;
 mod retention;
 mod shares;
 
 pub use fetching::until_worked_off;
-pub use lock::{DaemonLock, LockError};
+pub use lock::{LockError, WorkLock, is_daemon_running};

@@ -26,8 +26,8 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
         limit_time(request.task.processor_seconds())?;
-        let (answer, bytes) = std::panic::catch_unwind(|| answer(&request, &component))
-            .unwrap_or_else(|_| (broken(&request.task), Vec::new()));
+        let (answer, bytes) =
+            std::panic::catch_unwind(|| answer(&request, &component)).unwrap_or_else(|_| (broken(&request.task), Vec::new()));
         frame::write(&mut io::stdout().lock(), &answer, &bytes)
     });
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
