@@ -2,12 +2,11 @@
 
 use encoding_rs::Encoding;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use std::borrow::Cow;
 
 /// Decodes bytes of a charset; none, an unknown one and plain ASCII are guessed.
 pub fn decode(bytes: &[u8], charset: Option<&str>) -> String {
     let label = charset.map(clean_label).unwrap_or_default();
-    if bytes.is_ascii() && !is_stateful(&label) {
+    if bytes.is_ascii() && !is_stateful(label) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
     if label.is_empty() || label.eq_ignore_ascii_case("us-ascii") || label.eq_ignore_ascii_case("ascii") {
@@ -29,10 +28,9 @@ fn guess(bytes: &[u8]) -> String {
     }
 }
 
-/// A charset's name without quotes, blanks and the language of RFC 2231.
-fn clean_label(label: &str) -> Cow<'_, str> {
-    let label = label.split('*').next().unwrap_or_default();
-    Cow::Borrowed(label.trim_matches(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '<' | '>')))
+/// A charset's name without quotes and blanks.
+fn clean_label(label: &str) -> &str {
+    label.trim_matches(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '<' | '>'))
 }
 
 /// Whether bytes below 128 may mean something else than ASCII in it.

@@ -179,3 +179,91 @@ pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let value = charset::decode(&fields::unfold(message.get(field.value.clone())?), None);
     super::message::message_ids(&value).next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mail::Message;
+
+    fn message(raw: &str) -> Message {
+        Message::parse(raw.replace('\n', "\r\n").into_bytes().into())
+    }
+
+    fn multipart(kind: &str, parts: &[&str]) -> String {
+        let mut raw = format!("Content-Type: multipart/{kind}; boundary={kind}\n\n");
+        for part in parts {
+            raw += &format!("--{kind}\n{part}\n");
+        }
+        raw + &format!("--{kind}--\n")
+    }
+
+    const PLAIN: &str = "Content-Type: text/plain\n\nplain";
+    const HTML: &str = "Content-Type: text/html\n\n<p>fancy &amp; more";
+    const FOOTER: &str = "Content-Disposition: inline\n\nfooter";
+    const FILE: &str = "Content-Disposition: attachment; filename=a.txt\n\nsecret";
+    const NAMED: &str = "Content-Type: text/plain; name=b.txt\n\nsecret";
+    const PDF: &str = "Content-Type: application/pdf\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nJVBERi0=";
+    const SILENT: &str = "Content-Type: application/pdf; name=c.pdf\n\nx";
+    const IMAGE: &str = "Content-Type: image/png\nContent-Disposition: inline; filename=l.png\nContent-ID: <l@x>\n\nx";
+    const SHOWING: &str = "Content-Type: text/html\n\n<img src='cid:l@x'>see";
+    const ATTACHED: &str = "Content-Type: message/rfc822\nContent-Disposition: attachment\n\nSubject: x\n\nsecret";
+
+    #[test]
+    fn the_body_is_the_first_text_and_what_follows_it_in_multipart_mixed() {
+        for (raw, body) in [
+            (multipart("mixed", &[PLAIN, FOOTER]), "plain\nfooter"),
+            (multipart("mixed", &[PLAIN, FILE, NAMED, ATTACHED]), "plain"),
+            (multipart("mixed", &[PDF, FILE, PLAIN]), "plain"),
+            (multipart("mixed", &[PLAIN, HTML]), "plain\nfancy & more"),
+            (multipart("alternative", &[PLAIN, HTML]), "plain"),
+            (multipart("alternative", &[HTML, PLAIN]), "fancy & more"),
+            (multipart("mixed", &[&multipart("alternative", &[PLAIN, HTML]), FOOTER]), "plain\nfooter"),
+            (multipart("alternative", &[PLAIN, &multipart("mixed", &[HTML, PDF, HTML])]), "plain"),
+            (multipart("related", &[SHOWING, IMAGE]), "see"),
+            (multipart("mixed", &[PDF]), super::NO_TEXT),
+            (PDF.to_owned(), super::NO_TEXT),
+            (FILE.to_owned(), "secret"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(message(&raw).text(), body, "{raw}");
+        }
+    }
+
+    #[test]
+    fn attachments_are_parts_with_a_disposition_that_the_html_does_not_show() {
+        for (raw, count) in [
+            (PLAIN.to_owned(), 0),
+            (FILE.to_owned(), 0),
+            (PDF.to_owned(), 1),
+            (multipart("mixed", &[PLAIN, FOOTER, FILE, PDF, ATTACHED]), 3),
+            (multipart("mixed", &[PLAIN, NAMED, SILENT]), 0),
+            (multipart("mixed", &[PLAIN, IMAGE]), 1),
+            (multipart("related", &[SHOWING, IMAGE]), 0),
+            (multipart("mixed", &[&multipart("related", &[SHOWING, IMAGE]), FILE]), 1),
+        ] {
+            assert_eq!(message(&raw).attachment_count(), count, "{raw}");
+            assert_eq!(message(&raw).attachments().len(), count, "{raw}");
+        }
+    }
+
+    #[test]
+    fn attachments_are_decoded() {
+        let message = message(&multipart("mixed", &[PLAIN, FILE, PDF]));
+        let described: Vec<_> =
+            message.attachments().iter().map(|found| (found.name.as_str(), found.media_type.as_str(), found.size)).collect();
+        assert_eq!(described, [("a.txt", "text/plain", 6), ("", "application/pdf", 5)]);
+        assert_eq!(message.attachment_bytes(0), Some(&b"secret"[..]));
+        assert_eq!(message.attachment_bytes(1), Some(&b"%PDF-"[..]));
+        assert_eq!(message.attachment_bytes(2), None);
+    }
+
+    #[test]
+    fn html_is_given_as_it_came() {
+        assert_eq!(message(&multipart("alternative", &[PLAIN, HTML])).html(), Some("<p>fancy &amp; more"));
+        assert_eq!(message(PLAIN).html(), None);
+    }
+
+    #[test]
+    fn line_ends_are_line_feeds() {
+        assert_eq!(Message::parse(b"Subject: x\r\n\r\na\r\nb\rc\0d\n".as_slice().into()).text(), "a\nb\nc d\n");
+    }
+}

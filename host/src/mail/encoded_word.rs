@@ -87,7 +87,8 @@ impl Word {
             b'Q' | b'q' => quoted(encoded),
             _ => return None,
         };
-        Some(Self { charset: charset.to_owned(), bytes, end: text_end + 2 })
+        let charset = charset.split('*').next().unwrap_or_default().to_owned(); // RFC 2231 section 5: a language may follow
+        Some(Self { charset, bytes, end: text_end + 2 })
     }
 }
 

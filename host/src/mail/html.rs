@@ -55,7 +55,8 @@ impl Text {
             let plain = rest.find('&').unwrap_or(rest.len());
             let (before, entity) = rest.split_at(plain);
             self.push(before);
-            let length = entity.char_indices().take(40).find(|(_, character)| *character == ';').map(|(end, _)| end + 1);
+            let name = entity.bytes().skip(1).take(40).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'#').count();
+            let length = (entity.as_bytes().get(name + 1) == Some(&b';')).then_some(name + 2);
             match length.and_then(|length| entity.split_at_checked(length)) {
                 Some((entity, after)) => {
                     let mut decoded = String::new();

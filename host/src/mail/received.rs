@@ -256,3 +256,7 @@ fn is_automatic(message: &Message) -> bool {
     any_value.iter().any(|name| message.header(name).is_some_and(|value| !value.is_empty()))
         || submitted.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auto-"))
 }
+
+#[cfg(test)]
+#[path = "received_tests.rs"]
+mod tests;

@@ -137,13 +137,14 @@ mod tests {
     fn numbers_are_made_as_the_generator_says() {
         let day = date!(2026 - 11 - 24);
         for (generator, number) in [
-            (NumberGenerator::DateChecksum, "20261124000014"),
+            (NumberGenerator::DateChecksum, "20261124000011"),
             (NumberGenerator::Date, "2026112400001"),
             (NumberGenerator::AutoIncrement, "00001"),
             (NumberGenerator::Random, "0000000001"),
         ] {
             assert_eq!(ticket_number(generator, day, 1), number, "{generator:?}");
         }
+        assert_eq!(ticket_number(NumberGenerator::DateChecksum, day, 2), "20261124000029");
         assert_eq!(ticket_number(NumberGenerator::Date, day, 1_234_567), "202611241234567");
         assert_eq!(counter(NumberGenerator::DateChecksum, day).as_deref(), Some("20261124"));
         assert_eq!(counter(NumberGenerator::Random, day), None);
