@@ -1,1 +1,38 @@
-//! The chain: all valid filters by name in byte order, with stop-after-match.
+//! The chain: all valid filters in byte order over one mail, with stop-after-match.
+//!
+//! A [`Plan`] is built when the configuration changes and replaced as a whole; [`run`] takes one mail through it. What runs inside the
+//! sandbox is reached through [`Sandbox`] and [`Guests`] alone.
+
+mod breaker;
+mod components;
+mod group;
+mod guests;
+mod plan;
+mod run;
+mod sandbox;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use breaker::{Breaker, FAILURES_IN_A_ROW};
+pub use components::{Gathered, shipped_component};
+pub use guests::{Guest, Guests, Job, Sandbox};
+pub use plan::{Broken, Component, Components, Place, Plan, Planned};
+pub use run::{BUDGET, ChainRun, Mode, Step, run};
+pub use sandbox::LazySandbox;
+
+use crate::config::{Filter, Validity};
+use crate::runtime::SettingsProblem;
+
+/// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that takes.
+///
+/// What it prepared is kept in the sandbox's cache: the plan that follows finds it there.
+pub fn check_settings<'f>(filters: impl IntoIterator<Item = &'f Filter>, components: &dyn Components, sandbox: &dyn Sandbox) -> Vec<SettingsProblem> {
+    let (valid, mut others): (Vec<Filter>, Vec<Filter>) = filters.into_iter().cloned().partition(|filter| filter.valid == Validity::Valid);
+    for filter in &mut others {
+        filter.valid = Validity::Valid;
+    }
+    let plans = [Plan::build(&valid, components, sandbox, None), Plan::build(&others, components, sandbox, None)];
+    plans.iter().flat_map(Plan::broken).flat_map(|(filter, broken)| broken.to_problems(&filter.name)).collect()
+}

@@ -92,6 +92,13 @@ pub struct MessageResult {
     pub error: Option<String>,
 }
 
+impl MessageResult {
+    /// The result of a message that waits for an admin, with the reason, a sentence.
+    pub fn held(source: &str, reason: String) -> Self {
+        Self { source: source.to_owned(), status: Status::Held, error: Some(reason), ..Self::default() }
+    }
+}
+
 /// What a filter did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FilterResult {

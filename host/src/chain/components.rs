@@ -1,0 +1,128 @@
+//! The components that filters name: the shipped ones out of the binary, uploaded ones out of the store.
+
+use super::plan::{Component, Components};
+use super::sandbox::LazySandbox;
+use crate::config::Filter;
+use crate::runtime::{Description, shipped};
+use crate::store::{Store, StoreError, components};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The components that some filters need, in memory.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    by_name: HashMap<String, Component>,
+}
+
+impl Components for Gathered {
+    fn find(&self, name: &str) -> Option<Component> {
+        self.by_name.get(name).cloned()
+    }
+}
+
+impl Gathered {
+    /// Fetches the components that these filters name; one that does not exist is not there afterwards. An uploaded component is found
+    /// by its digest, and by its name where no shipped one has it.
+    pub async fn of<'f>(filters: impl IntoIterator<Item = &'f Filter>, store: &Store, sandbox: &Arc<LazySandbox>) -> Result<Self, StoreError> {
+        let mut gathered = Self::default();
+        let mut uploaded = None;
+        for filter in filters {
+            let name = filter.component.as_str();
+            if gathered.by_name.contains_key(name) {
+                continue;
+            }
+            let component = match shipped_component(name, sandbox).await {
+                Some(component) => Some(component),
+                None => {
+                    if uploaded.is_none() {
+                        uploaded = Some(components::components(store).await?);
+                    }
+                    fetch(name, uploaded.as_deref().unwrap_or_default(), store).await?
+                }
+            };
+            gathered.by_name.extend(component.map(|component| (name.to_owned(), component)));
+        }
+        Ok(gathered)
+    }
+}
+
+async fn fetch(name: &str, uploaded: &[components::Component], store: &Store) -> Result<Option<Component>, StoreError> {
+    let named = |component: &&components::Component| component.description.name == name || component.description.digest == name;
+    let Some(found) = uploaded.iter().find(named) else { return Ok(None) };
+    let bytes = components::component_bytes(store, &found.description.digest).await?;
+    Ok(bytes.map(|bytes| Component { description: Arc::new(found.description.clone()), bytes: bytes.into(), shipped: false }))
+}
+
+/// A component that ships with Postigo. What it says of itself is asked once and kept beside its compiled code.
+pub async fn shipped_component(name: &str, sandbox: &Arc<LazySandbox>) -> Option<Component> {
+    let (_, bytes) = shipped::components().iter().find(|(shipped, _)| *shipped == name)?;
+    let sandbox = Arc::clone(sandbox);
+    let inspected = tokio::task::spawn_blocking(move || inspect_once(bytes, &sandbox)).await;
+    match inspected {
+        Ok(Ok(component)) => Some(component),
+        Ok(Err(reason)) => {
+            tracing::error!(component = name, reason, "a shipped component cannot be used");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn inspect_once(bytes: &'static [u8], sandbox: &LazySandbox) -> Result<Component, String> {
+    let kept = Kept::of(bytes, &sandbox.options().cache);
+    if let Some(component) = kept.read() {
+        return Ok(component);
+    }
+    let inspected = sandbox.runtime()?.inspect(bytes).map_err(|refused| refused.to_string())?;
+    kept.write(&inspected.description, &inspected.component);
+    Ok(Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: true })
+}
+
+/// Where what is known of a shipped component is kept: a JSON file and the component, under the digest of the embedded bytes.
+struct Kept {
+    description: PathBuf,
+    component: PathBuf,
+}
+
+impl Kept {
+    fn of(bytes: &[u8], cache: &Path) -> Self {
+        let digest = Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let folder = cache.join("shipped").join(env!("CARGO_PKG_VERSION"));
+        Self { description: folder.join(format!("{digest}.json")), component: folder.join(format!("{digest}.wasm")) }
+    }
+
+    /// None where nothing whole is kept.
+    fn read(&self) -> Option<Component> {
+        let description: Description = serde_json::from_slice(&std::fs::read(&self.description).ok()?).ok()?;
+        let bytes = std::fs::read(&self.component).ok()?;
+        Some(Component { description: Arc::new(description), bytes: bytes.into(), shipped: true })
+    }
+
+    /// Keeps it, the description last: where that is, the component is whole. A cache that cannot be written costs time alone.
+    fn write(&self, description: &Description, component: &[u8]) {
+        let written = serde_json::to_vec(description).map_err(std::io::Error::from).and_then(|json| {
+            replace(&self.component, component)?;
+            replace(&self.description, &json)
+        });
+        if let Err(error) = written {
+            tracing::warn!(path = %self.description.display(), %error, "what is known of a shipped component could not be kept");
+        }
+    }
+}
+
+/// Writes a file beside its place and moves it there, so that no one reads half of it.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    std::fs::write(&beside, bytes)?;
+    std::fs::rename(&beside, path)
+}

@@ -1,0 +1,190 @@
+//! Groups: which filters share an instance, and how a guilty one is found and set apart.
+//!
+//! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from being prepared,
+//! the group is split by halves until that filter stands alone; the others are brought together again.
+
+use super::guests::{Guests, Sandbox};
+use super::plan::{Broken, Component};
+use crate::config::Filter;
+use crate::runtime::{Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, SettingsProblem};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What makes two groups the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The component's digest.
+    pub digest: String,
+    /// Sorted, each once.
+    pub grants: Vec<String>,
+    /// Limits.
+    pub limits: Limits,
+    /// In the order of the chain.
+    pub members: Vec<GroupMember>,
+}
+
+/// A group that a plan wants.
+pub struct Wanted {
+    key: Key,
+    component: Component,
+}
+
+/// A group that was prepared, or a filter alone that could not be.
+#[derive(Clone)]
+pub struct Prepared {
+    /// What it is.
+    pub key: Key,
+    /// How it went.
+    pub outcome: Result<Arc<dyn Guests>, Broken>,
+}
+
+/// Adds a filter to the group it belongs to.
+pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
+    let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+    let grants = grants(filter, component);
+    let digest = &component.description.digest;
+    let same = |group: &&mut Wanted| group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits;
+    match wanted.iter_mut().find(same) {
+        Some(group) => group.key.members.push(member),
+        None => wanted.push(Wanted {
+            key: Key { digest: digest.clone(), grants, limits: filter.limits, members: vec![member] },
+            component: component.clone(),
+        }),
+    }
+}
+
+fn grants(filter: &Filter, component: &Component) -> Vec<String> {
+    let mut grants = match &filter.grants {
+        Some(stated) => stated.clone(),
+        None if component.shipped => component.description.grants.clone(),
+        None => Vec::new(),
+    };
+    grants.sort();
+    grants.dedup();
+    grants
+}
+
+/// Prepares groups, as many at a time as there are processors. What `known` has already is taken from there.
+pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
+    let left = Mutex::new(wanted.into_iter());
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(group) = left.lock().unwrap_or_else(PoisonError::into_inner).next() {
+            let prepared = prepare(&group, known, sandbox);
+            done.lock().unwrap_or_else(PoisonError::into_inner).extend(prepared);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prepares one wanted group: as a whole, or the parts that its guilty filters leave.
+fn prepare(group: &Wanted, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+    let (mistaken, members): (Vec<_>, Vec<_>) = group.key.members.iter().cloned().partition(|member| is_known_mistake(group, member, known));
+    let mut parts = split(group, members.clone(), known, sandbox);
+    let good: Vec<GroupMember> = members.into_iter().filter(|member| is_good(&parts, member)).collect();
+    let good_parts = parts.iter().filter(|part| part.outcome.is_ok()).count();
+    // Only a guilty filter is a reason to try the others together again: a group that is too large stays split.
+    if good_parts > 1
+        && good_parts < parts.len()
+        && let Ok(whole) = attempt(group, good, known, sandbox)
+    {
+        parts.retain(|part| part.outcome.is_err());
+        parts.push(whole);
+    }
+    parts.extend(mistaken.into_iter().filter_map(|member| find(&group.key.with(vec![member]), known).cloned()));
+    parts
+}
+
+/// Prepares members together; when that fails, without those whose settings are mistaken, or by halves.
+fn split(group: &Wanted, mut members: Vec<GroupMember>, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+    if members.is_empty() {
+        return Vec::new();
+    }
+    let error = match attempt(group, members.clone(), known, sandbox) {
+        Ok(prepared) => return vec![prepared],
+        Err(error) => error,
+    };
+    let mut parts = take_mistaken(group, &mut members, &error);
+    if !parts.is_empty() {
+        parts.extend(split(group, members, known, sandbox));
+        return parts;
+    }
+    if members.len() > 1 && may_be_one_filters_fault(&error) {
+        let rest = members.split_off(members.len() / 2);
+        parts.extend(split(group, members, known, sandbox));
+        parts.extend(split(group, rest, known, sandbox));
+        return parts;
+    }
+    let broken = Broken::by_failure(failure(error));
+    members.into_iter().map(|member| Prepared { key: group.key.with(vec![member]), outcome: Err(broken.clone()) }).collect()
+}
+
+/// Whether fewer filters could fare better: not where the component itself is refused, or the host cannot do its part.
+fn may_be_one_filters_fault(error: &PrepareError) -> bool {
+    matches!(error, PrepareError::Failed(_) | PrepareError::Problems(_))
+}
+
+fn failure(error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Failed(failure) => failure,
+        other => Failure { kind: FailureKind::Trap, message: format!("The filter could not be prepared: {other}") },
+    }
+}
+
+/// Takes out of `members` those whose settings the component found mistaken.
+fn take_mistaken(group: &Wanted, members: &mut Vec<GroupMember>, error: &PrepareError) -> Vec<Prepared> {
+    let PrepareError::Problems(problems) = error else { return Vec::new() };
+    let mut mistaken = Vec::new();
+    members.retain(|member| {
+        let own: Vec<SettingsProblem> = problems.iter().filter(|problem| *problem.filter == *member.name).cloned().collect();
+        let good = own.is_empty();
+        if !good {
+            mistaken.push(Prepared { key: group.key.with(vec![member.clone()]), outcome: Err(Broken::by_settings(own)) });
+        }
+        good
+    });
+    mistaken
+}
+
+fn attempt(group: &Wanted, members: Vec<GroupMember>, known: &[Prepared], sandbox: &dyn Sandbox) -> Result<Prepared, PrepareError> {
+    let key = group.key.with(members);
+    if let Some(prepared) = find(&key, known).filter(|prepared| prepared.outcome.is_ok()) {
+        return Ok(prepared.clone());
+    }
+    let spec = GroupSpec {
+        component: Arc::clone(&group.component.bytes),
+        digest: key.digest.clone(),
+        members: key.members.clone(),
+        grants: key.grants.clone(),
+        limits: key.limits,
+    };
+    let guests = sandbox.prepare(&spec)?;
+    Ok(Prepared { key, outcome: Ok(guests) })
+}
+
+fn find<'k>(key: &Key, known: &'k [Prepared]) -> Option<&'k Prepared> {
+    known.iter().find(|prepared| prepared.key == *key)
+}
+
+/// Whether the component has found this filter's settings mistaken before. Other failures may pass, and are tried again.
+fn is_known_mistake(group: &Wanted, member: &GroupMember, known: &[Prepared]) -> bool {
+    let alone = group.key.with(vec![member.clone()]);
+    find(&alone, known).is_some_and(|prepared| matches!(&prepared.outcome, Err(broken) if !broken.problems.is_empty()))
+}
+
+fn is_good(parts: &[Prepared], member: &GroupMember) -> bool {
+    parts.iter().any(|part| part.outcome.is_ok() && part.key.members.contains(member))
+}
+
+impl Key {
+    /// The same component, grants and limits with other members.
+    fn with(&self, members: Vec<GroupMember>) -> Self {
+        Self { digest: self.digest.clone(), grants: self.grants.clone(), limits: self.limits, members }
+    }
+}

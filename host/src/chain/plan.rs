@@ -1,0 +1,220 @@
+//! The plan: all valid filters in byte order, their groups prepared. It never changes; a new one takes its place as a whole.
+
+use super::breaker::Breaker;
+use super::group::{self, Prepared, Wanted};
+use super::guests::{Guests, Sandbox};
+use crate::config::{FailurePolicy, Filter, Validity};
+use crate::mail::SetBy;
+use crate::runtime::{Description, Failure, FailureKind, SettingsProblem};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A component as filters use it.
+#[derive(Debug, Clone)]
+pub struct Component {
+    /// What it says of itself.
+    pub description: Arc<Description>,
+    /// The component's bytes.
+    pub bytes: Arc<[u8]>,
+    /// Whether it ships with Postigo: then filters that state no grants have what it asks for.
+    pub shipped: bool,
+}
+
+/// The components that filters may name.
+pub trait Components: Sync {
+    /// By name or digest.
+    fn find(&self, name: &str) -> Option<Component>;
+}
+
+/// A filter in its place.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The name as the origin of the headers that it sets.
+    pub set_by: SetBy,
+    /// The component's name.
+    pub component: Arc<str>,
+    /// The headers that its component declared.
+    pub headers: Arc<[String]>,
+    /// Whether a match ends the chain.
+    pub stop_after_match: bool,
+    /// What a failure does.
+    pub on_failure: FailurePolicy,
+    /// Where it runs.
+    pub place: Place,
+    /// Its breaker, the same one as long as the filter is unchanged.
+    pub breaker: Arc<Breaker>,
+}
+
+/// Where a filter runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a group.
+    Member {
+        /// Index in [`Plan::groups`].
+        group: usize,
+        /// Index in the group.
+        index: u32,
+    },
+    /// Nowhere: it could not be prepared, and fails so at each message.
+    Broken(Broken),
+}
+
+/// Why a filter could not be prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// What each message's result says.
+    pub failure: Failure,
+    /// The mistakes in its settings, if that is why.
+    pub problems: Vec<SettingsProblem>,
+}
+
+impl Broken {
+    /// Broken by a failure of the component.
+    pub fn by_failure(failure: Failure) -> Self {
+        Self { failure, problems: Vec::new() }
+    }
+
+    /// Broken by mistakes in its settings.
+    pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
+        let said: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
+        let message = format!("Its settings do not suit the component: {}", said.join("; "));
+        Self { failure: Failure { kind: FailureKind::Output, message }, problems }
+    }
+
+    /// What an admin has to mend, one entry at least.
+    pub fn to_problems(&self, filter: &str) -> Vec<SettingsProblem> {
+        if self.problems.is_empty() {
+            vec![SettingsProblem { filter: filter.to_owned(), place: String::new(), reason: self.failure.message.clone() }]
+        } else {
+            self.problems.clone()
+        }
+    }
+}
+
+/// All valid filters in their order.
+#[derive(Default)]
+pub struct Plan {
+    filters: Vec<Planned>,
+    groups: Vec<Arc<dyn Guests>>,
+    prepared: Vec<Prepared>,
+    sources: HashMap<Arc<str>, Filter>,
+}
+
+impl Plan {
+    /// The filters in their order.
+    pub fn filters(&self) -> &[Planned] {
+        &self.filters
+    }
+
+    /// The prepared groups.
+    pub fn groups(&self) -> &[Arc<dyn Guests>] {
+        &self.groups
+    }
+
+    /// The filters that could not be prepared.
+    pub fn broken(&self) -> impl Iterator<Item = (&Planned, &Broken)> {
+        self.filters.iter().filter_map(|filter| match &filter.place {
+            Place::Broken(broken) => Some((filter, broken)),
+            Place::Member { .. } => None,
+        })
+    }
+
+    /// The same plan with fewer filters: groups stay as they are, so that it is ready at once.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self {
+            filters: self.filters.iter().filter(|filter| keep(&filter.name)).cloned().collect(),
+            groups: self.groups.clone(),
+            prepared: self.prepared.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// Builds the plan of the valid filters among `filters`. Blocks while groups are prepared, several at a time; groups that `previous`
+    /// has as they are wanted are taken over.
+    pub fn build<'f>(
+        filters: impl IntoIterator<Item = &'f Filter>,
+        components: &dyn Components,
+        sandbox: &dyn Sandbox,
+        previous: Option<&Self>,
+    ) -> Self {
+        let mut valid: Vec<&Filter> = filters.into_iter().filter(|filter| filter.valid == Validity::Valid).collect();
+        valid.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
+        let mut plan = Self::default();
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for filter in valid {
+            let planned = match components.find(&filter.component) {
+                Some(component) => {
+                    group::join(&mut wanted, filter, &component);
+                    planned(filter, &component, previous)
+                }
+                None => without_component(filter),
+            };
+            plan.sources.insert(Arc::clone(&planned.name), filter.clone());
+            plan.filters.push(planned);
+        }
+        let known = previous.map_or(&[][..], |previous| previous.prepared.as_slice());
+        for prepared in group::prepare_all(wanted, known, sandbox) {
+            plan.place(&prepared);
+            plan.prepared.push(prepared);
+        }
+        plan
+    }
+
+    /// Puts the members of a prepared group, or a broken filter, into their places.
+    fn place(&mut self, prepared: &Prepared) {
+        let group = self.groups.len();
+        if let Ok(guests) = &prepared.outcome {
+            self.groups.push(Arc::clone(guests));
+        }
+        let members = prepared.key.members.iter().map(|member| &member.name);
+        for (index, name) in (0..).zip(members) {
+            let Some(filter) = self.filters.iter_mut().find(|filter| filter.name == *name) else { continue };
+            filter.place = match &prepared.outcome {
+                Ok(_) => Place::Member { group, index },
+                Err(broken) => Place::Broken(broken.clone()),
+            };
+        }
+    }
+}
+
+fn planned(filter: &Filter, component: &Component, previous: Option<&Plan>) -> Planned {
+    let name: Arc<str> = filter.name.as_str().into();
+    let never = Failure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
+    Planned {
+        set_by: SetBy::Filter(Arc::clone(&name)),
+        component: component.description.name.as_str().into(),
+        headers: component.description.headers.clone().into(),
+        stop_after_match: filter.stop_after_match,
+        on_failure: filter.on_failure,
+        place: Place::Broken(Broken::by_failure(never)),
+        breaker: previous.and_then(|plan| plan.breaker_of(filter)).unwrap_or_default(),
+        name,
+    }
+}
+
+fn without_component(filter: &Filter) -> Planned {
+    let name: Arc<str> = filter.name.as_str().into();
+    let message = format!("There is no component \"{}\"; upload it, or name another one.", filter.component);
+    Planned {
+        set_by: SetBy::Filter(Arc::clone(&name)),
+        component: filter.component.as_str().into(),
+        headers: Arc::new([]),
+        stop_after_match: filter.stop_after_match,
+        on_failure: filter.on_failure,
+        place: Place::Broken(Broken::by_failure(Failure { kind: FailureKind::Output, message })),
+        breaker: Arc::default(),
+        name,
+    }
+}
+
+impl Plan {
+    /// The breaker of a filter that is unchanged since this plan was built.
+    fn breaker_of(&self, filter: &Filter) -> Option<Arc<Breaker>> {
+        let unchanged = self.sources.get(filter.name.as_str()) == Some(filter);
+        let planned = self.filters.iter().find(|planned| *planned.name == *filter.name)?;
+        unchanged.then(|| Arc::clone(&planned.breaker))
+    }
+}

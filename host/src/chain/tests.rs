@@ -1,0 +1,345 @@
+//! The chain's rules against a plain model, with filters that are a few lines of Rust instead of WebAssembly.
+
+use super::*;
+use crate::config::FailurePolicy;
+use crate::mail::{Mail, Vocabulary};
+use crate::runtime::{
+    Called, Change, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
+};
+use crate::worker::Outcome;
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A filter of the fake sandbox: its settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Rule {
+    /// Header and value that must be there; none: it always matches.
+    when: Option<(String, String)>,
+    set: Vec<(String, String)>,
+    fails: bool,
+    /// The screening leaves it out though it matches.
+    screen_misses: bool,
+    /// `configure` names a mistake, or breaks a limit.
+    mistaken: bool,
+    unprepared: bool,
+}
+
+impl Rule {
+    fn matches(&self, mail: &Mail) -> bool {
+        self.when.as_ref().is_none_or(|(header, value)| mail.header(header).as_deref() == Some(value))
+    }
+}
+
+fn timeout() -> Failure {
+    Failure { kind: FailureKind::Timeout, message: "too slow".into() }
+}
+
+/// Counts what was asked of it.
+#[derive(Default)]
+struct Fake {
+    prepared: Mutex<Vec<Vec<String>>>,
+    evaluated: Arc<AtomicUsize>,
+    screened: Arc<AtomicUsize>,
+}
+
+struct FakeGroup {
+    rules: Vec<Rule>,
+    evaluated: Arc<AtomicUsize>,
+    screened: Arc<AtomicUsize>,
+}
+
+impl Sandbox for Fake {
+    fn prepare(&self, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
+        let names: Vec<String> = spec.members.iter().map(|member| member.name.to_string()).collect();
+        self.prepared.lock().unwrap().push(names);
+        let rule = |member: &GroupMember| serde_json::from_value::<Rule>(member.settings.clone()).unwrap();
+        let rules: Vec<Rule> = spec.members.iter().map(rule).collect();
+        let mistaken = spec.members.iter().zip(&rules).filter(|(_, rule)| rule.mistaken);
+        let problems: Vec<SettingsProblem> = mistaken
+            .map(|(member, _)| SettingsProblem { filter: member.name.to_string(), place: "/when".into(), reason: "is wrong".into() })
+            .collect();
+        if !problems.is_empty() {
+            return Err(PrepareError::Problems(problems));
+        }
+        if rules.iter().any(|rule| rule.unprepared) {
+            return Err(PrepareError::Failed(timeout()));
+        }
+        Ok(Arc::new(FakeGroup { rules, evaluated: Arc::clone(&self.evaluated), screened: Arc::clone(&self.screened) }))
+    }
+
+    fn execute(&self, job: Job) {
+        job();
+    }
+}
+
+impl Guests for FakeGroup {
+    fn screens(&self) -> bool {
+        true
+    }
+
+    fn open(&self) -> Result<Box<dyn Guest>, Failure> {
+        let rules = self.rules.clone();
+        Ok(Box::new(FakeGroup { rules, evaluated: Arc::clone(&self.evaluated), screened: Arc::clone(&self.screened) }))
+    }
+
+    fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {
+        self.open()
+    }
+}
+
+impl Guest for FakeGroup {
+    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
+        self.screened.fetch_add(1, Ordering::Relaxed);
+        let candidates = (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
+        let read = self.rules.iter().filter_map(|rule| rule.when.as_ref()).map(|(header, _)| header.to_ascii_lowercase()).collect();
+        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(Screened { candidates, read }) }
+    }
+
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>) -> Called<Verdict> {
+        self.evaluated.fetch_add(1, Ordering::Relaxed);
+        let rule = &self.rules[filter as usize];
+        let changes = rule.set.iter().map(|(header, value)| Change { header: header.clone(), value: value.clone() }).collect();
+        let result = if rule.fails { Err(timeout()) } else { Ok(Verdict { matched: rule.matches(&mail), changes, reason: String::new() }) };
+        Called { mail, took: Duration::ZERO, log: Vec::new(), result }
+    }
+}
+
+/// Any name is a component, which declares all headers.
+struct AnyComponent;
+
+impl Components for AnyComponent {
+    fn find(&self, name: &str) -> Option<Component> {
+        let description = Description {
+            digest: name.into(),
+            name: name.into(),
+            version: "1.0.0".into(),
+            summary: String::new(),
+            settings_schema: serde_json::Value::Null,
+            grants: Vec::new(),
+            headers: vec!["X-OTOBO-*".into()],
+            screens: true,
+        };
+        (name != "missing").then(|| Component { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
+    }
+}
+
+fn filter(name: &str, rule: &Rule) -> Filter {
+    Filter {
+        name: name.into(),
+        component: "fake".into(),
+        stop_after_match: false,
+        on_failure: FailurePolicy::Skip,
+        valid: Validity::Valid,
+        comment: String::new(),
+        grants: None,
+        limits: Limits::default(),
+        settings: serde_json::to_value(rule).unwrap(),
+    }
+}
+
+fn sets(header: &str, value: &str) -> Rule {
+    Rule { set: vec![(header.into(), value.into())], ..Rule::default() }
+}
+
+fn build(filters: &[Filter], sandbox: &Fake) -> Plan {
+    Plan::build(filters, &AnyComponent, sandbox, None)
+}
+
+const LIVE: Mode = Mode::Live { check_screening: false };
+
+fn outcomes(plan: &Plan, mode: Mode) -> Vec<Outcome> {
+    run(plan, &Vocabulary::new(&[]), Box::default(), mode).steps.into_iter().map(|step| step.outcome).collect()
+}
+
+/// What the chain should do, said as plainly as can be.
+fn model(filters: &[(Filter, Rule)]) -> (Vec<(String, Outcome, bool)>, BTreeMap<String, String>, Option<String>) {
+    let mut filters: Vec<&(Filter, Rule)> = filters.iter().filter(|(filter, _)| filter.valid == Validity::Valid).collect();
+    filters.sort_by(|(left, _), (right, _)| left.name.bytes().cmp(right.name.bytes()));
+    let mut headers = BTreeMap::new();
+    let mut outcomes = Vec::new();
+    let mut held = None;
+    let mut ended = false;
+    for (filter, rule) in filters {
+        if ended {
+            outcomes.push((filter.name.clone(), Outcome::NotRun, false));
+            continue;
+        }
+        let matches = rule.when.as_ref().is_none_or(|(header, value)| headers.get(header) == Some(value));
+        // A filter that its screening leaves out is not called, so it cannot fail either.
+        let outcome = match (matches, rule.fails) {
+            (false, _) => Outcome::NotMatched,
+            (true, true) => Outcome::Failed,
+            (true, false) => Outcome::Matched,
+        };
+        if outcome == Outcome::Matched {
+            headers.extend(rule.set.iter().cloned());
+        }
+        ended = match outcome {
+            Outcome::Matched => filter.stop_after_match,
+            Outcome::Failed => filter.on_failure != FailurePolicy::Skip,
+            _ => false,
+        };
+        if outcome == Outcome::Failed && filter.on_failure == FailurePolicy::Hold {
+            held = Some(filter.name.clone());
+        }
+        outcomes.push((filter.name.clone(), outcome, ended));
+    }
+    (outcomes, headers, held)
+}
+
+fn header() -> impl Strategy<Value = (String, String)> {
+    (prop_oneof![Just("X-OTOBO-Queue"), Just("X-OTOBO-State"), Just("X-OTOBO-Title")], prop_oneof![Just("a"), Just("b")])
+        .prop_map(|(header, value)| (header.to_owned(), value.to_owned()))
+}
+
+fn any_filter() -> impl Strategy<Value = (Filter, Rule)> {
+    let rule = (proptest::option::weighted(0.6, header()), proptest::collection::vec(header(), 0..3), proptest::bool::weighted(0.1));
+    let policy = prop_oneof![Just(FailurePolicy::Skip), Just(FailurePolicy::Hold), Just(FailurePolicy::Stop)];
+    let valid = prop_oneof![4 => Just(Validity::Valid), 1 => Just(Validity::Invalid)];
+    ("[0-9A-Za-zé ]{1,3}", rule, policy, valid, proptest::bool::weighted(0.1), prop_oneof![Just("one"), Just("two")]).prop_map(
+        |(name, (when, set, fails), on_failure, valid, stop_after_match, component)| {
+            let rule = Rule { when, set, fails, ..Rule::default() };
+            let filter = Filter { on_failure, valid, stop_after_match, component: component.into(), ..filter(&name, &rule) };
+            (filter, rule)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn order_and_stop_rule_are_the_models(filters in proptest::collection::vec(any_filter(), 0..14)) {
+        let mut filters = filters;
+        filters.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
+        filters.dedup_by(|(left, _), (right, _)| left.name == right.name);
+        filters.reverse();
+        let (expected, headers, held) = model(&filters);
+        let sandbox = Fake::default();
+        let configured: Vec<Filter> = filters.iter().map(|(filter, _)| filter.clone()).collect();
+        let plan = build(&configured, &sandbox);
+        for mode in [LIVE, Mode::Live { check_screening: true }, Mode::Dry] {
+            let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
+            let got: Vec<_> = ran.results(&plan).into_iter().map(|result| (result.name, result.outcome, result.stopped)).collect();
+            prop_assert_eq!(&got, &expected);
+            let held_by = ran.held_by.map(|position| plan.filters()[position].name.to_string());
+            prop_assert_eq!(&held_by, &held);
+            for header in ["X-OTOBO-Queue", "X-OTOBO-State", "X-OTOBO-Title"] {
+                prop_assert_eq!(ran.mail.header(header), headers.get(header).map(String::as_str));
+            }
+        }
+    }
+
+    #[test]
+    fn guilty_filters_stand_alone_and_the_others_share_an_instance(kinds in proptest::collection::vec(0..6u8, 1..40)) {
+        let rule = |kind: u8| Rule { mistaken: kind == 0, unprepared: kind == 1, ..Rule::default() };
+        let filters: Vec<Filter> = kinds.iter().enumerate().map(|(index, kind)| filter(&format!("{index:03}"), &rule(*kind))).collect();
+        let plan = build(&filters, &Fake::default());
+        for (planned, kind) in plan.filters().iter().zip(&kinds) {
+            prop_assert_eq!(matches!(planned.place, Place::Broken(_)), *kind < 2);
+        }
+        prop_assert_eq!(plan.groups().len(), usize::from(kinds.iter().any(|kind| *kind >= 2)));
+    }
+}
+
+#[test]
+fn screening_is_asked_again_only_when_a_header_that_it_read_changes() {
+    let on_queue = |value: &str| Rule { when: Some(("X-OTOBO-Queue".into(), value.into())), ..Rule::default() };
+    let filters = [
+        filter("1", &sets("X-OTOBO-Title", "t")),
+        filter("2", &sets("X-OTOBO-Queue", "Junk")),
+        filter("3", &on_queue("Junk")),
+        filter("4", &on_queue("Raw")),
+    ];
+    let sandbox = Fake::default();
+    let plan = build(&filters, &sandbox);
+    assert_eq!(outcomes(&plan, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::Matched, Outcome::NotMatched]);
+    assert_eq!(sandbox.screened.load(Ordering::Relaxed), 2, "at first, and after the queue was set");
+    assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), 3, "the candidates");
+}
+
+#[test]
+fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
+    let filters = [filter("1", &Rule { screen_misses: true, ..sets("X-OTOBO-Queue", "Junk") }), filter("2", &Rule::default())];
+    let plan = build(&filters, &Fake::default());
+    assert_eq!(outcomes(&plan, LIVE), [Outcome::NotMatched, Outcome::Matched]);
+    for mode in [Mode::Dry, Mode::Live { check_screening: true }] {
+        let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
+        assert_eq!(ran.steps[0].outcome, Outcome::Failed);
+        assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Output);
+        assert_eq!(ran.mail.header("X-OTOBO-Queue"), None, "what would not have been seen has no effect");
+        assert_eq!(ran.steps[1].outcome, Outcome::Matched);
+        assert!(ran.notes.iter().any(|note| note.contains("left this filter out")), "{:?}", ran.notes);
+    }
+}
+
+#[test]
+fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
+    let failing = Filter { on_failure: FailurePolicy::Hold, ..filter("1", &Rule { fails: true, ..Rule::default() }) };
+    let sandbox = Fake::default();
+    let plan = build(&[failing.clone(), filter("2", &Rule::default())], &sandbox);
+    for _ in 0..FAILURES_IN_A_ROW {
+        assert_eq!(outcomes(&plan, LIVE), [Outcome::Failed, Outcome::NotRun]);
+    }
+    let calls = sandbox.evaluated.load(Ordering::Relaxed);
+    let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
+    assert_eq!(ran.steps[0].outcome, Outcome::Suspended);
+    assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Timeout);
+    assert_eq!(ran.held_by, Some(0), "the policy applies as if it had failed");
+    assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), calls, "it was not called");
+    assert_eq!(outcomes(&plan, Mode::Dry), [Outcome::Failed, Outcome::NotRun], "a dry run calls it");
+
+    let rebuilt = Plan::build([&failing], &AnyComponent, &sandbox, Some(&plan));
+    assert_eq!(outcomes(&rebuilt, LIVE), [Outcome::Suspended], "unchanged, it keeps its breaker");
+    let mended = filter("1", &Rule::default());
+    let rebuilt = Plan::build([&mended], &AnyComponent, &sandbox, Some(&plan));
+    assert_eq!(outcomes(&rebuilt, LIVE), [Outcome::Matched], "changed, it starts anew");
+}
+
+#[test]
+fn a_new_plan_prepares_only_what_changed() {
+    let sandbox = Fake::default();
+    let mut filters = vec![
+        Filter { component: "one".into(), ..filter("1", &Rule::default()) },
+        Filter { component: "two".into(), ..filter("2", &Rule::default()) },
+        Filter { component: "two".into(), ..filter("3", &Rule { mistaken: true, ..Rule::default() }) },
+    ];
+    let first = build(&filters, &sandbox);
+    sandbox.prepared.lock().unwrap().clear();
+    let second = Plan::build(&filters, &AnyComponent, &sandbox, Some(&first));
+    assert!(sandbox.prepared.lock().unwrap().is_empty(), "nothing changed, the mistake is known too");
+    assert_eq!(outcomes(&second, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::Failed]);
+    filters[0].settings = serde_json::to_value(sets("X-OTOBO-Queue", "Junk")).unwrap();
+    filters[1].stop_after_match = true;
+    let third = Plan::build(&filters, &AnyComponent, &sandbox, Some(&second));
+    assert_eq!(*sandbox.prepared.lock().unwrap(), [["1"]]);
+    assert_eq!(outcomes(&third, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::NotRun]);
+}
+
+#[test]
+fn a_filter_without_its_component_fails_alone() {
+    let lost = Filter { component: "missing".into(), ..filter("1", &Rule::default()) };
+    let plan = build(&[lost, filter("2", &Rule::default())], &Fake::default());
+    let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
+    assert_eq!(ran.steps[0].outcome, Outcome::Failed);
+    assert!(ran.steps[0].error.as_ref().unwrap().message.contains("\"missing\""));
+    assert_eq!(ran.steps[1].outcome, Outcome::Matched);
+}
+
+#[test]
+fn settings_are_checked_of_filters_that_are_off_too_and_every_mistake_is_named() {
+    let mistaken = Rule { mistaken: true, ..Rule::default() };
+    let filters = [
+        filter("1", &mistaken),
+        Filter { valid: Validity::Invalid, ..filter("2", &mistaken) },
+        filter("3", &Rule::default()),
+        filter("4", &Rule { unprepared: true, ..Rule::default() }),
+    ];
+    let problems = check_settings(&filters, &AnyComponent, &Fake::default());
+    let named: Vec<_> = problems.iter().map(|problem| (problem.filter.as_str(), problem.place.as_str())).collect();
+    assert_eq!(named, [("1", "/when"), ("4", ""), ("2", "/when")]);
+}

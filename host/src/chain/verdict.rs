@@ -1,0 +1,138 @@
+//! What a guest returned is data: here it is checked before it touches a mail.
+
+use crate::mail::Vocabulary;
+use crate::runtime::{Change, Failure, FailureKind};
+use crate::worker::HeaderChange;
+
+/// A header that is to be set, with all its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Canonical name.
+    pub header: String,
+    /// One, or several for a dynamic field that takes several, in the order given.
+    pub values: Vec<String>,
+}
+
+/// Checks the changes of a filter that matched: each header may be set by filters, and the component declared it; one that may not
+/// fails them all. Of several changes of a header the last wins, unless it takes several values. Values lose their line breaks.
+pub fn check(changes: Vec<Change>, declared: &[String], vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
+    let mut accepted: Vec<Accepted> = Vec::new();
+    for change in changes {
+        let settable = vocabulary.may_set(&change.header).map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
+        if !is_declared(&settable.name, declared) {
+            return Err(output(format!("The filter set {}, which its component does not declare.", settable.name)));
+        }
+        let value = on_one_line(&change.value);
+        match accepted.iter_mut().find(|accepted| accepted.header == settable.name) {
+            Some(before) if settable.multiple => before.values.push(value),
+            Some(before) => before.values = vec![value],
+            None => accepted.push(Accepted { header: settable.name, values: vec![value] }),
+        }
+    }
+    Ok(accepted)
+}
+
+/// The accepted headers as results show them, an entry for each value.
+pub fn shown(accepted: &[Accepted]) -> Vec<HeaderChange> {
+    let each = |accepted: &Accepted| {
+        let header = accepted.header.clone();
+        accepted.values.clone().into_iter().map(move |value| HeaderChange { header: header.clone(), value })
+    };
+    accepted.iter().flat_map(each).collect()
+}
+
+/// Whether a component declared a header: by its name in any case, or by a beginning that ends in `*`.
+fn is_declared(header: &str, declared: &[String]) -> bool {
+    declared.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => header.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning)),
+        None => header.eq_ignore_ascii_case(pattern),
+    })
+}
+
+/// Runs of CR, LF and NUL become one space each: no value begins a header of its own.
+fn on_one_line(value: &str) -> String {
+    let breaks = ['\r', '\n', '\0'];
+    if !value.contains(breaks) {
+        return value.to_owned();
+    }
+    let mut line = String::with_capacity(value.len());
+    let mut in_break = false;
+    for character in value.chars() {
+        let breaks_line = breaks.contains(&character);
+        if !breaks_line {
+            line.push(character);
+        } else if !in_break {
+            line.push(' ');
+        }
+        in_break = breaks_line;
+    }
+    line
+}
+
+fn output(message: String) -> Failure {
+    Failure { kind: FailureKind::Output, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DynamicField;
+    use proptest::prelude::*;
+
+    fn vocabulary() -> Vocabulary {
+        Vocabulary::new(&[DynamicField { name: "Contract".into(), multiple: false }, DynamicField { name: "Product".into(), multiple: true }])
+    }
+
+    fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, Failure> {
+        let changes = changes.iter().map(|(header, value)| Change { header: (*header).into(), value: (*value).into() }).collect();
+        let declared: Vec<String> = declared.iter().map(|name| (*name).to_owned()).collect();
+        let accepted = check(changes, &declared, &vocabulary())?;
+        Ok(accepted.into_iter().map(|accepted| (accepted.header, accepted.values)).collect())
+    }
+
+    #[test]
+    fn names_become_canonical_and_values_stay_on_one_line() {
+        let changes = [("x-otobo-QUEUE", "Junk"), ("X-OTOBO-DynamicField-Contract", "1\r\n\02\n")];
+        let accepted = checked(&changes, &["x-otobo-queue", "X-OTOBO-DynamicField-*"]).unwrap();
+        let expected = [("X-OTOBO-Queue", "Junk"), ("X-OTOBO-DynamicField-Contract", "1 2 ")];
+        assert_eq!(accepted, expected.map(|(header, value)| (header.to_owned(), vec![value.to_owned()])));
+    }
+
+    #[test]
+    fn the_last_value_wins_but_for_a_field_that_takes_several() {
+        let changes = [
+            ("X-OTOBO-Queue", "Junk"),
+            ("X-OTOBO-DynamicField-Product", "a"),
+            ("X-OTOBO-Queue", "Misc"),
+            ("X-OTOBO-DynamicField-Product", "b"),
+        ];
+        let accepted = checked(&changes, &["X-OTOBO-*"]).unwrap();
+        assert_eq!(accepted[0].1, ["Misc"]);
+        assert_eq!(accepted[1].1, ["a", "b"]);
+    }
+
+    #[test]
+    fn undeclared_computed_and_foreign_headers_fail_as_output() {
+        for header in ["X-OTOBO-AttachmentCount", "X-OTOBO-BodyDecrypted", "Subject", "", "X-OTOBO-Queue\r\nBcc", "X-OTOBO-"] {
+            let failure = checked(&[("X-OTOBO-Queue", "Junk"), (header, "1")], &["X-OTOBO-*", "Subject"]).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Output, "{header}");
+        }
+        checked(&[("X-OTOBO-Queue", "Junk")], &["X-OTOBO-State"]).unwrap_err();
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_a_guest_returns_injects_a_line_or_a_foreign_header(
+            changes in proptest::collection::vec(("(X-OTOBO-)?[ -~\r\n\0é]{0,12}", "[a-c\r\n\0é]{0,8}"), 0..6)
+        ) {
+            let changes: Vec<(&str, &str)> = changes.iter().map(|(header, value)| (header.as_str(), value.as_str())).collect();
+            if let Ok(accepted) = checked(&changes, &["X-OTOBO-*"]) {
+                for (header, values) in accepted {
+                    prop_assert!(header.starts_with("X-OTOBO-"));
+                    prop_assert!(!header.contains([' ', ':', '\r', '\n', '\0']));
+                    prop_assert!(values.iter().all(|value| !value.contains(['\r', '\n', '\0'])));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What is configured now, with its plan: replaced as a whole when the configuration's version changes.
+
+use crate::chain::{Gathered, LazySandbox, Plan};
+use crate::config::Configuration;
+use crate::mail::Vocabulary;
+use crate::secret::SecretKey;
+use crate::store::{Store, StoreError, configuration};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// One state of the configuration, and what follows from it.
+#[derive(Default)]
+pub struct Setup {
+    /// What is configured.
+    pub configuration: Configuration,
+    /// The chain.
+    pub plan: Arc<Plan>,
+    /// The headers that exist.
+    pub vocabulary: Vocabulary,
+}
+
+/// The setup in force. Messages under way keep the one that they began with.
+pub struct Live {
+    store: Store,
+    key: SecretKey,
+    sandbox: Arc<LazySandbox>,
+    current: watch::Sender<Arc<Setup>>,
+    refreshing: Mutex<()>,
+}
+
+impl Live {
+    /// Loads what is configured and prepares its chain.
+    pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {
+        let current = watch::Sender::new(Arc::new(Setup::default()));
+        let live = Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()) });
+        live.refresh().await?;
+        Ok(live)
+    }
+
+    /// What is in force now.
+    pub fn current(&self) -> Arc<Setup> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// The sandbox that the plans are prepared in.
+    pub fn sandbox(&self) -> &Arc<LazySandbox> {
+        &self.sandbox
+    }
+
+    /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were removed or
+    /// disabled, and all other settings, are in force at once; new and changed filters when their groups are prepared.
+    pub async fn refresh(&self) -> Result<i64, StoreError> {
+        let _one_at_a_time = self.refreshing.lock().await;
+        let before = self.current();
+        if configuration::version(&self.store).await? == before.configuration.version {
+            return Ok(before.configuration.version);
+        }
+        let configuration = configuration::load(&self.store, &self.key).await?;
+        let version = configuration.version;
+        let components = Gathered::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
+        let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
+        let vocabulary = Vocabulary::new(&fields);
+        self.withdraw(&before, &configuration);
+        let sandbox = Arc::clone(&self.sandbox);
+        let setup = tokio::task::spawn_blocking(move || {
+            let plan = Plan::build(configuration.valid_filters(), &components, sandbox.as_ref(), Some(&before.plan));
+            for (filter, broken) in plan.broken() {
+                tracing::error!(filter = %filter.name, reason = broken.failure.message, "a filter could not be prepared; its failure policy applies");
+            }
+            Setup { configuration, plan: Arc::new(plan), vocabulary }
+        });
+        match setup.await {
+            Ok(setup) => {
+                self.current.send_replace(Arc::new(setup));
+                Ok(version)
+            }
+            Err(error) => Err(StoreError::Conflict(format!("The chain could not be prepared: {error}"))),
+        }
+    }
+
+    /// Puts a plan in force that lacks the filters which are no longer wanted, until the new one is prepared.
+    fn withdraw(&self, before: &Setup, configuration: &Configuration) {
+        let wanted: BTreeSet<&str> = configuration.valid_filters().map(|filter| filter.name.as_str()).collect();
+        if before.plan.filters().iter().all(|filter| wanted.contains(&*filter.name)) {
+            return;
+        }
+        let setup = Setup {
+            configuration: before.configuration.clone(),
+            plan: Arc::new(before.plan.only(|name| wanted.contains(name))),
+            vocabulary: before.vocabulary.clone(),
+        };
+        self.current.send_replace(Arc::new(setup));
+    }
+
+    /// Waits until at least this version is in force; false when `patience` ends first. Someone else must [`refresh`](Self::refresh).
+    pub async fn wait_for(&self, version: i64, patience: Duration) -> bool {
+        let mut changes = self.current.subscribe();
+        let reached = changes.wait_for(|setup| setup.configuration.version >= version);
+        tokio::time::timeout(patience, reached).await.is_ok_and(|reached| reached.is_ok())
+    }
+}
