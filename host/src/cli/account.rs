@@ -1,6 +1,9 @@
 //! `account`: where mail comes from.
 
+use super::output::word;
 use super::{Context, Failed};
+use crate::config::form::write;
+use serde_json::Value;
 
 /// `account …`
 #[derive(Debug, clap::Subcommand)]
@@ -19,7 +22,19 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List { limit } => list(limit.unwrap_or(usize::MAX), context).await,
+            Self::Test { .. } => Err(Failed::because("This command is not part of this build.")),
+        }
     }
+}
+
+async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
+    let configuration = context.configuration().await?;
+    let accounts: Vec<Value> = configuration.accounts.values().take(limit).map(|account| Value::Object(write(account))).collect();
+    context.output().list(&["ACCOUNT", "PROTOCOL", "HOST", "USER", "FOLDER", "TRUSTED", "DISPATCH", "VALID"], &accounts, |account| {
+        ["name", "protocol", "host", "user", "folder", "trusted", "dispatch", "valid"].map(|key| word(account, key)).to_vec()
+    });
+    Ok(())
 }

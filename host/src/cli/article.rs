@@ -1,6 +1,9 @@
 //! `article`: what a ticket consists of.
 
+use super::output::lines;
 use super::{Context, Failed};
+use crate::store::tickets;
+use crate::ticket::ArticleDocument;
 
 /// `article …`
 #[derive(Debug, clap::Subcommand)]
@@ -16,7 +19,27 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self::Show { id, raw } = self;
+        let article = tickets::article(&mut *context.store().await?.read().await?, id).await?;
+        let article = article.ok_or_else(|| Failed::because(format!("There is no article {id}.")))?;
+        if raw {
+            let bytes = context.spool().await?.raw(article.spool_id).await?;
+            context.output().bytes(&bytes);
+            return Ok(());
+        }
+        let article = ArticleDocument::from(article);
+        let document = serde_json::to_value(&article)?;
+        context.output().document(&document, || {
+            let mut head = document.clone();
+            head.as_object_mut().and_then(|fields| fields.remove("body"));
+            format!("{}\n{}\n", lines(&head), text(&article.body))
+        });
+        Ok(())
     }
+}
+
+/// A body for a terminal: lines stay, other control characters go.
+fn text(body: &str) -> String {
+    body.lines().map(super::output::printable).collect::<Vec<_>>().join("\n")
 }

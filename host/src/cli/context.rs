@@ -1,14 +1,17 @@
 //! What the commands work on, opened when the first of them needs it.
 
 use super::{Failed, Output, Place};
-use crate::config::Configuration;
+use crate::chain::LazySandbox;
+use crate::config::{self, Configuration};
+use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
+use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
 
 /// Where the state lies and how results are printed; opens the store on first use.
-#[derive(Debug)]
 pub struct Context {
     data: PathBuf,
     location: Location,
@@ -16,6 +19,8 @@ pub struct Context {
     cache: PathBuf,
     json: bool,
     store: OnceCell<Store>,
+    spool: OnceCell<Spool>,
+    sandbox: OnceLock<Arc<LazySandbox>>,
 }
 
 impl Context {
@@ -31,6 +36,8 @@ impl Context {
             location,
             json: place.json,
             store: OnceCell::new(),
+            spool: OnceCell::new(),
+            sandbox: OnceLock::new(),
         }
     }
 
@@ -62,6 +69,27 @@ impl Context {
     /// The store, opened now if it was not.
     pub async fn store(&self) -> Result<&Store, Failed> {
         Ok(self.store.get_or_try_init(|| Store::open(&self.location)).await?)
+    }
+
+    /// The spool, opened now if it was not.
+    pub async fn spool(&self) -> Result<&Spool, Failed> {
+        let store = self.store().await?;
+        Ok(self.spool.get_or_try_init(|| async { Spool::open(store.clone(), &self.data) }).await?)
+    }
+
+    /// The sandbox; it starts when the first filter needs it.
+    pub fn sandbox(&self) -> Result<&Arc<LazySandbox>, Failed> {
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(sandbox);
+        }
+        let program = std::env::current_exe()?;
+        let sandbox = LazySandbox::new(RuntimeOptions::new(self.cache.clone(), program));
+        Ok(self.sandbox.get_or_init(|| Arc::new(sandbox)))
+    }
+
+    /// What a change of the configuration needs.
+    pub async fn place(&self) -> Result<config::Place<'_>, Failed> {
+        Ok(config::Place { store: self.store().await?, key: &self.key, sandbox: self.sandbox()? })
     }
 
     /// The configuration as it is now.

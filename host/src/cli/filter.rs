@@ -1,7 +1,15 @@
 //! `filter`: the chain's filters and their components.
 
+use super::output::{lines, word};
 use super::{Context, Failed, dry_run};
-use std::path::PathBuf;
+use crate::commlog::now;
+use crate::config::form::write;
+use crate::config::{Configuration, Filter, Validity, change};
+use crate::runtime::shipped;
+use crate::store::components;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// `filter …`
 #[derive(Debug, clap::Subcommand)]
@@ -32,6 +40,12 @@ pub enum Command {
         /// The `.wasm` file
         file: PathBuf,
     },
+    /// List the components that filters can be made of
+    Components {
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
     /// Delete a filter
     Delete {
         /// Its name
@@ -44,8 +58,123 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         match self {
+            Self::List { limit } => list(limit.unwrap_or(usize::MAX), context).await,
+            Self::Show { name } => show(&name, context).await,
+            Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
+            Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
+            Self::Upload { file } => upload(&file, context).await,
+            Self::Components { limit } => list_components(limit.unwrap_or(usize::MAX), context).await,
+            Self::Delete { name } => delete(&name, context).await,
             Self::Test(test) => test.run(context).await,
-            _ => Err(Failed::because("This command is not part of this build.")),
         }
     }
+}
+
+async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
+    let configuration = context.configuration().await?;
+    let filters = configuration.filters.values().take(limit).zip(1..);
+    let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place)).collect();
+    context.output().list(&["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "COMMENT"], &filters, |filter| {
+        ["order", "name", "component", "stop_after_match", "on_failure", "valid", "comment"].map(|key| word(filter, key)).to_vec()
+    });
+    Ok(())
+}
+
+/// A filter with its place in the order of names.
+fn document(filter: &Filter, place: usize) -> Value {
+    let mut fields = write(filter);
+    fields.insert("order".to_owned(), place.into());
+    Value::Object(fields)
+}
+
+async fn show(name: &str, context: &Context) -> Result<(), Failed> {
+    let configuration = context.configuration().await?;
+    let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
+    let (filter, place) = found.ok_or_else(|| missing(name))?;
+    let filter = document(filter, place);
+    context.output().document(&filter, || lines(&filter));
+    Ok(())
+}
+
+async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
+    change(context.place().await?, |configuration| {
+        find(configuration, name)?.valid = valid;
+        Ok(())
+    })
+    .await?;
+    let word = if valid.is_valid() { "enabled" } else { "disabled" };
+    context.output().document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
+    Ok(())
+}
+
+async fn delete(name: &str, context: &Context) -> Result<(), Failed> {
+    change(context.place().await?, |configuration| match configuration.filters.remove(name) {
+        Some(_) => Ok(()),
+        None => Err(not_there(name)),
+    })
+    .await?;
+    context.output().document(&json!({ "name": name, "deleted": true }), || format!("The filter {name:?} is deleted.\n"));
+    Ok(())
+}
+
+async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
+    let bytes = std::fs::read(file).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
+    let sandbox = Arc::clone(context.sandbox()?);
+    let inspected = tokio::task::spawn_blocking(move || match sandbox.runtime() {
+        Ok(runtime) => runtime.inspect(&bytes).map_err(|refused| refused.to_string()),
+        Err(reason) => Err(reason.to_owned()),
+    })
+    .await?
+    .map_err(|reason| Failed::because(format!("{} is not taken: {reason}", file.display())))?;
+    let description = inspected.description.clone();
+    let new = components::upload_component(context.store().await?, inspected.description, inspected.component, now()).await?;
+    let document = json!({ "component": description, "new": new, "snapshot": inspected.unsnapshotable.is_none() });
+    context.output().document(&document, || {
+        let said = if new { "is uploaded" } else { "was uploaded before" };
+        let mut text = format!("The component {} {} {said}: {}\n", description.name, description.version, description.digest);
+        if shipped::components().iter().any(|(name, _)| *name == description.name) {
+            text += "A shipped component has this name; filters reach the uploaded one by its digest.\n";
+        }
+        if let Some(reason) = inspected.unsnapshotable {
+            text += &format!("It cannot be snapshotted, so that each mail costs more: {reason}\n");
+        }
+        text
+    });
+    Ok(())
+}
+
+async fn list_components(limit: usize, context: &Context) -> Result<(), Failed> {
+    let mut found = Vec::new();
+    for (name, _) in shipped::components() {
+        if let Some(component) = crate::chain::shipped_component(name, context.sandbox()?).await {
+            found.push((component.description.as_ref().clone(), true));
+        }
+    }
+    let uploaded = components::components(context.store().await?).await?;
+    found.extend(uploaded.into_iter().map(|component| (component.description, false)));
+    let found: Vec<Value> = found
+        .into_iter()
+        .take(limit)
+        .map(|(description, shipped)| {
+            let mut document = json!(description);
+            document["shipped"] = shipped.into();
+            document
+        })
+        .collect();
+    context.output().list(&["COMPONENT", "VERSION", "SHIPPED", "GRANTS", "DIGEST", "SUMMARY"], &found, |component| {
+        ["name", "version", "shipped", "grants", "digest", "summary"].map(|key| word(component, key)).to_vec()
+    });
+    Ok(())
+}
+
+fn find<'c>(configuration: &'c mut Configuration, name: &str) -> Result<&'c mut Filter, String> {
+    configuration.filters.get_mut(name).ok_or_else(|| not_there(name))
+}
+
+fn missing(name: &str) -> Failed {
+    Failed::because(not_there(name))
+}
+
+fn not_there(name: &str) -> String {
+    format!("There is no filter {name:?}; `postigo filter list` shows them.")
 }

@@ -1,15 +1,25 @@
 //! `log`: the communication log.
 
-use super::{Context, Failed};
+use super::output::{lines, printable, word};
+use super::{Context, Failed, Table, moment};
+use crate::commlog::{Priority, Status};
+use crate::store::communications::{self, LogFilter, LogSort};
+use serde_json::Value;
+
+/// So many rows are read at once.
+const PAGE: i64 = 1_000;
 
 /// `log …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Account status, communication status, what is active, mean processing time
     Overview {
-        /// From this time on: RFC 3339, or how long ago (`24h`)
-        #[arg(long)]
+        /// From this time on: RFC 3339, a date, or how long ago (`24h`)
+        #[arg(long, value_name = "TIME")]
         since: Option<String>,
+        /// Until this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// List communications
     List(List),
@@ -18,42 +28,136 @@ pub enum Command {
         /// Its id
         id: String,
         /// Only entries of this priority and above: debug, info, notice, warning, error
-        #[arg(long)]
-        priority: Option<String>,
+        #[arg(long, default_value = "debug")]
+        priority: Priority,
     },
 }
 
 /// `log list`
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// From this time on: RFC 3339, or how long ago (`24h`)
-    #[arg(long)]
+    /// From this time on: RFC 3339, a date, or how long ago (`24h`)
+    #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Until this time
-    #[arg(long)]
+    #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only of this account
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// processing, successful, warning or failed
     #[arg(long)]
-    status: Option<String>,
+    status: Option<Status>,
     /// Only with entries of this priority and above
     #[arg(long)]
-    priority: Option<String>,
-    /// Only with this text
-    #[arg(long)]
+    priority: Option<Priority>,
+    /// Only with this text in addresses, subject, Message-ID or account
+    #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// newest (default), oldest, longest
-    #[arg(long)]
-    sort: Option<String>,
+    /// newest, oldest, duration, account, status or priority
+    #[arg(long, default_value = "newest")]
+    sort: LogSort,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::Overview { since, until } => overview(since, until, context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Show { id, priority } => show(&id, priority, context).await,
+        }
     }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut filter = LogFilter {
+            since: time("since", self.since.as_deref())?,
+            until: time("until", self.until.as_deref())?,
+            account: self.account,
+            status: self.status,
+            priority: self.priority,
+            search: self.search,
+            sort: self.sort,
+            ..LogFilter::default()
+        };
+        let mut connection = context.store().await?.read().await?;
+        let mut found = Vec::new();
+        while left > 0 {
+            filter.limit = left.min(PAGE);
+            let page = communications::list(&mut connection, &filter).await?;
+            left -= filter.limit;
+            filter.offset += filter.limit;
+            let last = page.len() < PAGE as usize;
+            for record in page {
+                let mut record = moment::written(serde_json::to_value(record)?);
+                record.as_object_mut().and_then(|fields| fields.remove("entries"));
+                found.push(record);
+            }
+            if last {
+                break;
+            }
+        }
+        context.output().list(&["COMMUNICATION", "STARTED", "KIND", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"], &found, |record| {
+            ["id", "started_at", "kind", "account", "transport", "status", "priority"].map(|key| word(record, key)).to_vec()
+        });
+        Ok(())
+    }
+}
+
+async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), Failed> {
+    let (since, until) = (time("since", since.as_deref())?, time("until", until.as_deref())?);
+    let overview = communications::overview(&mut *context.store().await?.read().await?, since, until).await?;
+    let document = moment::written(serde_json::to_value(overview)?);
+    context.output().document(&document, || {
+        let mut accounts = Table::new(&["ACCOUNT", "STATUS", "LAST", "COMMUNICATIONS", "FAILED"]);
+        for (name, account) in document.get("accounts").and_then(Value::as_object).into_iter().flatten() {
+            let mut row = vec![name.clone()];
+            row.extend(["status", "last", "communications", "failed"].map(|key| word(account, key)));
+            accounts.row(row);
+        }
+        let mut statuses = Table::new(&["STATUS", "COMMUNICATIONS"]);
+        for (status, count) in document.get("statuses").and_then(Value::as_object).into_iter().flatten() {
+            statuses.row(vec![status.clone(), count.to_string()]);
+        }
+        let mean = document.get("mean_milliseconds").and_then(Value::as_f64).map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1} ms"));
+        format!("{accounts}\n{statuses}\nactive                {}\nmean processing time  {mean}\n", word(&document, "active"))
+    });
+    Ok(())
+}
+
+async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Failed> {
+    let shown = communications::show(&mut *context.store().await?.read().await?, id, priority).await?;
+    let shown = shown.ok_or_else(|| Failed::because(format!("There is no communication {id:?} in the log.")))?;
+    let document = moment::written(serde_json::to_value(shown)?);
+    context.output().document(&document, || {
+        let mut text = communication(&document);
+        for related in document.get("related").and_then(Value::as_array).into_iter().flatten() {
+            text += "\n";
+            text += &communication(related);
+        }
+        text
+    });
+    Ok(())
+}
+
+/// A communication's fields, and its entries a line each.
+fn communication(document: &Value) -> String {
+    let mut head = document.clone();
+    if let Some(fields) = head.as_object_mut() {
+        fields.retain(|key, _| key != "entries" && key != "related");
+    }
+    let entries = document.get("entries").and_then(Value::as_array).into_iter().flatten();
+    entries.fold(lines(&head), |text, entry| {
+        let [at, priority, key, value] = ["at", "priority", "key", "value"].map(|field| printable(&word(entry, field)));
+        text + &format!("  {at}  {priority:<7}  {key}: {value}\n")
+    })
+}
+
+fn time(option: &str, text: Option<&str>) -> Result<Option<i64>, Failed> {
+    text.map(|text| moment::read(option, text)).transpose()
 }

@@ -10,6 +10,8 @@ mod fetch;
 mod filter;
 mod ingest;
 mod log;
+mod logging;
+mod moment;
 mod output;
 mod queue;
 mod serve;
@@ -103,6 +105,7 @@ enum Command {
 /// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    logging::start(matches!(arguments.command, Command::Serve(_)));
     let context = Context::new(arguments.place);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,6 +1,9 @@
 //! `queue`: where tickets lie.
 
+use super::output::word;
 use super::{Context, Failed};
+use crate::config::form::write;
+use serde_json::Value;
 
 /// `queue …`
 #[derive(Debug, clap::Subcommand)]
@@ -14,7 +17,14 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self::List { limit } = self;
+        let configuration = context.configuration().await?;
+        let queues = configuration.queues.values().take(limit.unwrap_or(usize::MAX));
+        let queues: Vec<Value> = queues.map(|queue| Value::Object(write(queue))).collect();
+        context.output().list(&["QUEUE", "FOLLOW-UP", "ADDRESS", "VALID"], &queues, |queue| {
+            ["name", "follow_up", "address", "valid"].map(|key| word(queue, key)).to_vec()
+        });
+        Ok(())
     }
 }

@@ -1,20 +1,19 @@
 //! `spool`: messages that wait, are held, failed or were ignored.
 
-use super::{Context, Failed};
+use super::output::{lines, word};
+use super::{Context, Failed, moment};
+use crate::spool::{MessageFilter, SpoolStatus};
+use serde_json::{Value, json};
+
+/// So many rows are read at once.
+const PAGE: i64 = 1_000;
 
 /// `spool …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List messages of the spool
-    List {
-        /// Only of this status: waiting, held, failed, ignored
-        #[arg(long)]
-        status: Option<String>,
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<usize>,
-    },
-    /// Show a message
+    /// List messages: those that wait, are worked on, are held, failed or were ignored, or those of a status
+    List(List),
+    /// Show a message and what became of it
     Show {
         /// Its id
         id: i64,
@@ -25,19 +24,97 @@ pub enum Command {
     /// Let messages go the whole way again
     Release {
         /// Their ids
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<i64>,
     },
     /// Drop messages for good
     Drop {
         /// Their ids
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<i64>,
     },
 }
 
+/// `spool list`
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only of this status: waiting, claimed, held, failed, ignored, filed, rejected, dropped; may be given again
+    #[arg(long)]
+    status: Vec<SpoolStatus>,
+    /// Only of this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List(list) => list.run(context).await,
+            Self::Show { id, raw } => show(id, raw, context).await,
+            Self::Release { ids } => {
+                context.spool().await?.release(ids.clone()).await?;
+                tell("released", &ids, context);
+                Ok(())
+            }
+            Self::Drop { ids } => {
+                context.spool().await?.drop(ids.clone()).await?;
+                tell("dropped", &ids, context);
+                Ok(())
+            }
+        }
     }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let spool = context.spool().await?;
+        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut filter = MessageFilter { status: self.status, account: self.account, ..MessageFilter::default() };
+        let mut found = Vec::new();
+        while left > 0 {
+            filter.limit = left.min(PAGE);
+            let page = spool.list(&filter).await?;
+            left -= filter.limit;
+            filter.after = page.last().map(|message| message.id);
+            let last = page.len() < PAGE as usize;
+            for message in page {
+                found.push(moment::written(serde_json::to_value(message)?));
+            }
+            if last {
+                break;
+            }
+        }
+        context.output().list(&["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"], &found, |message| {
+            ["id", "status", "account", "source", "received_at", "size", "tries", "reason"].map(|key| word(message, key)).to_vec()
+        });
+        Ok(())
+    }
+}
+
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+    let spool = context.spool().await?;
+    if raw {
+        let bytes = spool.raw(id).await?;
+        context.output().bytes(&bytes);
+        return Ok(());
+    }
+    let message = spool.show(id).await?.ok_or_else(|| Failed::because(format!("There is no message {id} in the spool.")))?;
+    let message = moment::written(serde_json::to_value(message)?);
+    context.output().document(&message, || {
+        let mut head = message.clone();
+        let result = head.as_object_mut().and_then(|fields| fields.remove("result")).filter(Value::is_object);
+        let result = result.map(|result| format!("\n{}", lines(&result)));
+        lines(&head) + &result.unwrap_or_default()
+    });
+    Ok(())
+}
+
+fn tell(what: &str, ids: &[i64], context: &Context) {
+    context.output().document(&json!({ what: ids }), || match ids {
+        [id] => format!("Message {id} is {what}.\n"),
+        ids => format!("{} messages are {what}.\n", ids.len()),
+    });
 }

@@ -1,22 +1,19 @@
 //! `ticket`: what was filed.
 
-use super::{Context, Failed};
+use super::output::{lines, word};
+use super::{Context, Failed, Table};
+use crate::store::tickets::{self, TicketFilter};
+use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
+use serde_json::Value;
+
+/// So many rows are read at once.
+const PAGE: i64 = 1_000;
 
 /// `ticket …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List tickets, the newest first
-    List {
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<usize>,
-        /// Only of this queue
-        #[arg(long)]
-        queue: Option<String>,
-        /// Only in this state
-        #[arg(long)]
-        state: Option<String>,
-    },
+    List(List),
     /// Show a ticket and its articles
     Show {
         /// The ticket's number
@@ -26,11 +23,39 @@ pub enum Command {
     Update(Update),
 }
 
+/// `ticket list`
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only of this queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// Only in this state
+    #[arg(long)]
+    state: Option<String>,
+    /// Only of this owner
+    #[arg(long, value_name = "LOGIN")]
+    owner: Option<String>,
+    /// Only with this text in number or title
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+}
+
 /// `ticket update`
 #[derive(Debug, clap::Args)]
 pub struct Update {
     /// The ticket's number
     number: String,
+    #[command(flatten)]
+    edit: Edit,
+}
+
+/// What is to be changed.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub struct Edit {
     /// Its new state
     #[arg(long)]
     state: Option<String>,
@@ -38,7 +63,7 @@ pub struct Update {
     #[arg(long)]
     queue: Option<String>,
     /// Its new owner, a login; empty: nobody
-    #[arg(long)]
+    #[arg(long, value_name = "LOGIN")]
     owner: Option<String>,
     /// lock, unlock or tmp_lock
     #[arg(long)]
@@ -49,7 +74,71 @@ pub struct Update {
 }
 
 impl Command {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List(list) => list.run(context).await,
+            Self::Show { number } => show(&number, context).await,
+            Self::Update(update) => update.run(context).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut filter =
+            TicketFilter { queue: self.queue, state: self.state, owner: self.owner, search: self.search, ..TicketFilter::default() };
+        let mut found: Vec<Value> = Vec::new();
+        let mut connection = context.store().await?.read().await?;
+        while left > 0 {
+            filter.limit = left.min(PAGE);
+            let page = tickets::list(&mut connection, &filter).await?;
+            left -= filter.limit;
+            filter.before = page.last().map(|ticket| ticket.id);
+            let last = page.len() < PAGE as usize;
+            for ticket in page {
+                found.push(serde_json::to_value(TicketDocument::from(ticket))?);
+            }
+            if last {
+                break;
+            }
+        }
+        context.output().list(&["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"], &found, |ticket| {
+            ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"].map(|key| word(ticket, key)).to_vec()
+        });
+        Ok(())
+    }
+}
+
+async fn show(number: &str, context: &Context) -> Result<(), Failed> {
+    let mut connection = context.store().await?.read().await?;
+    let ticket = tickets::by_number(&mut connection, number).await?;
+    let ticket = ticket.ok_or_else(|| Failed::because(format!("There is no ticket {number}; give its number without the hook.")))?;
+    let articles = tickets::articles(&mut connection, ticket.id).await?;
+    let document = serde_json::to_value(TicketWithArticles::new(ticket, articles))?;
+    context.output().document(&document, || {
+        let mut ticket = document.clone();
+        let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
+        let mut table = Table::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE"]);
+        for article in articles.as_array().into_iter().flatten() {
+            table.row(["id", "date", "from", "subject", "sender_type", "visible_for_customer"].map(|key| word(article, key)).to_vec());
+        }
+        format!("{}\n{table}", lines(&ticket))
+    });
+    Ok(())
+}
+
+impl Update {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Edit { state, queue, owner, lock, merge_into } = self.edit;
+        let edit = TicketEdit { state, queue, owner, lock, merge_into };
+        let mistakes = edit.check(&context.configuration().await?);
+        if !mistakes.is_empty() {
+            return Err(Failed::lines(mistakes.into_iter().map(|(option, sentence)| format!("--{option}: {sentence}")).collect()));
+        }
+        let ticket = tickets::edit(context.store().await?, self.number, edit).await?;
+        let document = serde_json::to_value(TicketDocument::from(ticket))?;
+        context.output().document(&document, || lines(&document));
+        Ok(())
     }
 }

@@ -69,10 +69,18 @@ fn without(fields: Map<String, Value>, defaults: &Map<String, Value>) -> Map<Str
         .filter_map(|(key, value)| match (value, defaults.get(&key)) {
             (Value::Null, _) => None,
             (value, Some(default)) if value == *default => None,
+            // A sign-in by OAuth2 is there or not as a whole; its keys are empty by default.
+            (Value::Object(inner), None) if key == "oauth2" => {
+                Some((key, Value::Object(inner.into_iter().filter(|(_, value)| !is_empty(value)).collect())))
+            }
             (Value::Object(inner), Some(Value::Object(defaults))) => Some((key, Value::Object(without(inner, defaults)))),
             (value, _) => Some((key, value)),
         })
         .collect()
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn table(fields: Map<String, Value>) -> Table {

@@ -1,5 +1,7 @@
 //! What admins configure: the types, and the one form that the configuration file, the REST API and the database share.
 
+mod apply;
+mod change;
 mod codecs;
 mod configuration;
 mod difference;
@@ -10,15 +12,19 @@ pub mod form;
 mod kinds;
 mod model;
 mod reference;
+mod review;
 pub mod rules;
 pub mod units;
 
 #[cfg(test)]
 mod tests;
 
+pub use apply::{Applied, ApplyError, Place, apply};
+pub use change::change;
 pub use configuration::*;
 pub use difference::{Difference, How, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;
 pub use file::File;
 pub use model::*;
+pub use review::review;
