@@ -1,4 +1,6 @@
 //! The store's promises, the same on SQLite and PostgreSQL.
 
 mod database;
+mod filing;
 mod intake;
+mod rate;

@@ -1,0 +1,221 @@
+//! Filing, finding again, changing.
+
+use super::database::{Database, Databases, arrival, mail};
+use postigo::commlog::{Communication, Kind, Priority};
+use postigo::config::{AutoResponseType, NumberGenerator};
+use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
+use postigo::store::filing::{Filed, FilingInput, file};
+use postigo::store::tickets::{self, TicketChange, TicketFilter};
+use postigo::store::{StoreError, leases};
+use postigo::ticket::{AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, WhyFollowUp};
+use postigo::worker::{MessageResult, Status};
+use std::collections::HashSet;
+
+pub const NOON: i64 = 1_795_521_600_000;
+
+impl Database {
+    /// Takes in and claims so many messages.
+    pub async fn claimed(&self, account: &str, count: usize) -> Vec<Claimed> {
+        let arrivals = (0..count).map(|number| arrival(account, SourceKey::Digest, mail(&format!("{account}-{number}")))).collect();
+        self.spool.take_in(arrivals).await.unwrap();
+        let lease = leases::acquire(self.store(), &Host::new("here"), &[account.into()]).await.unwrap().remove(0);
+        self.spool.claim(&lease, 1_000).await.unwrap()
+    }
+
+    pub async fn file(&self, input: FilingInput) -> Result<Filed, StoreError> {
+        self.store().write(input, |input, connection| Box::pin(file(connection, input))).await
+    }
+
+    async fn find(&self, candidate: FollowUpCandidate) -> Option<(String, WhyFollowUp)> {
+        let mut connection = self.store().read().await.unwrap();
+        let found = tickets::find_follow_up(&mut connection, &[candidate]).await.unwrap();
+        found.map(|(ticket, why)| (ticket.number, why))
+    }
+}
+
+pub fn new_ticket(claimed: &Claimed) -> FilingInput {
+    let mut communication = Communication::start(Kind::Message, &claimed.account, "local");
+    communication.searchable("jane@example.com");
+    communication.entry(Priority::Info, "ticket", "Filed.");
+    let ticket = Ticket {
+        title: "Broken\0 lamp".into(),
+        queue: "Raw".into(),
+        state: "new".into(),
+        priority: "3 normal".into(),
+        r#type: "Unclassified".into(),
+        lock: "unlock".into(),
+        dynamic_fields: [("Contract".to_owned(), vec!["42".to_owned(), "43".to_owned()])].into(),
+        ..Ticket::default()
+    };
+    let article = NewArticle {
+        sender_type: "customer".into(),
+        visible_for_customer: true,
+        message_id: format!("<{}@example.org>", claimed.id),
+        body: "A NUL \0 in it".into(),
+        ..NewArticle::default()
+    };
+    FilingInput {
+        spool_id: claimed.id,
+        claim: claimed.claim,
+        filing: Filing {
+            kind: FilingKind::NewTicket { linked_to: None },
+            ticket,
+            article,
+            queue_by: "default".into(),
+            warnings: Vec::new(),
+            auto_response: None,
+        },
+        result: MessageResult { source: claimed.source.clone(), ..MessageResult::default() },
+        communication: communication.finish(false),
+        number_generator: NumberGenerator::DateChecksum,
+        auto_responses_per_day: 2,
+        now: NOON,
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_filed_whole_or_not_at_all() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 2).await;
+        let filed = database.file(new_ticket(&claimed[0])).await.unwrap();
+        assert_eq!(filed.result.status, Status::Filed);
+        assert_eq!(filed.number.len(), 14, "date, counter, check digit: {}", filed.number);
+        assert!(filed.number.starts_with("2026112400001"));
+
+        let twice = database.file(new_ticket(&claimed[0])).await.unwrap_err();
+        assert!(matches!(twice, StoreError::Fenced), "{twice}");
+        let late = FilingInput { claim: claimed[1].claim + 1, ..new_ticket(&claimed[1]) };
+        assert!(matches!(database.file(late).await.unwrap_err(), StoreError::Fenced));
+
+        let mut connection = database.store().read().await.unwrap();
+        let all = tickets::list(&mut connection, &TicketFilter { limit: 10, ..TicketFilter::default() }).await.unwrap();
+        assert_eq!(all.iter().map(|ticket| &ticket.number).collect::<Vec<_>>(), [&filed.number]);
+        assert_eq!(all[0].title, "Broken\u{fffd} lamp");
+        let articles = tickets::articles(&mut connection, filed.ticket_id).await.unwrap();
+        assert_eq!((articles.len(), articles[0].id, articles[0].content.body.as_str()), (1, filed.article_id, "A NUL \0 in it"));
+        assert_eq!(database.spool.raw(articles[0].spool_id).await.unwrap(), mail("main-0").as_bytes());
+        let message = database.spool.show(claimed[0].id).await.unwrap().unwrap();
+        assert_eq!((message.status, message.result), (SpoolStatus::Filed, Some(filed.result)));
+    }
+}
+
+#[tokio::test]
+async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 3).await;
+        let first = database.file(new_ticket(&claimed[0])).await.unwrap();
+        let second = database.file(new_ticket(&claimed[1])).await.unwrap();
+        let by_id = |id: i64| FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{id}@example.org>"));
+        let by_number = |number: &str| FollowUpCandidate::Number(WhyFollowUp::Subject, number.into());
+        let external = |value: &str| FollowUpCandidate::ExternalNumber { field: "Contract".into(), value: value.into() };
+        assert_eq!(database.find(by_id(claimed[0].id)).await, Some((first.number.clone(), WhyFollowUp::References)));
+        assert_eq!(database.find(by_id(4_711)).await, None);
+        assert_eq!(database.find(by_number(&second.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
+        assert_eq!(database.find(by_number("1")).await, None);
+        assert_eq!(database.find(external("43")).await, Some((second.number.clone(), WhyFollowUp::ExternalNumber)));
+        assert_eq!(database.find(external("4")).await, None);
+
+        let mut reply = new_ticket(&claimed[2]);
+        let mut connection = database.store().read().await.unwrap();
+        let ticket = tickets::by_number(&mut connection, &second.number).await.unwrap().unwrap();
+        drop(connection);
+        reply.filing.ticket =
+            Ticket { state: "closed successful".into(), dynamic_fields: [("Contract".into(), vec!["7".into()])].into(), ..ticket };
+        reply.filing.kind = FilingKind::FollowUp(WhyFollowUp::Subject);
+        let reply = database.file(reply).await.unwrap();
+        assert_eq!((reply.ticket_id, reply.number), (second.ticket_id, second.number.clone()));
+        assert_eq!(database.find(external("7")).await, None, "the ticket is closed");
+        assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
+
+        let numbers = (first.number.clone(), second.number.clone());
+        let merged =
+            database.store().write(numbers.clone(), |(a, b), connection| Box::pin(tickets::merge(connection, a, b))).await.unwrap();
+        assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
+        assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
+        assert_eq!(database.find(by_id(claimed[0].id)).await, Some((second.number.clone(), WhyFollowUp::References)));
+        let back = database.store().write(numbers, |(a, b), connection| Box::pin(tickets::merge(connection, b, a))).await.unwrap_err();
+        assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
+
+        let change = TicketChange { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketChange::default() };
+        let changed = database
+            .store()
+            .write((second.number.clone(), change), |(number, change), connection| Box::pin(tickets::update(connection, number, change)))
+            .await
+            .unwrap();
+        assert_eq!((changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()), (Some("anna"), "Misc", "closed successful"));
+        let search = TicketFilter { search: Some("LAMP".into()), queue: Some("Misc".into()), limit: 5, ..TicketFilter::default() };
+        let mut connection = database.store().read().await.unwrap();
+        assert_eq!(tickets::list(&mut connection, &search).await.unwrap().len(), 1);
+        let nothing = TicketFilter { search: Some("100%".into()), limit: 5, ..TicketFilter::default() };
+        assert_eq!(tickets::list(&mut connection, &nothing).await.unwrap(), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_unique_however_many_file_at_once() {
+    for database in Databases::start().each().await {
+        let database = std::sync::Arc::new(database);
+        let mut running = tokio::task::JoinSet::new();
+        for account in 0..6 {
+            for claimed in database.claimed(&format!("account {account}"), 8).await {
+                let database = std::sync::Arc::clone(&database);
+                running.spawn(async move { database.file(new_ticket(&claimed)).await.unwrap().number });
+            }
+        }
+        let numbers: HashSet<String> = running.join_all().await.into_iter().collect();
+        assert_eq!(numbers.len(), 48);
+        // Counted numbers that exist already, here from another generator's time, are stepped over.
+        let claimed = database.claimed("late", 2).await;
+        let counted = |claimed: &Claimed| FilingInput { number_generator: NumberGenerator::AutoIncrement, ..new_ticket(claimed) };
+        let mut taken = new_ticket(&claimed[0]);
+        taken.number_generator = NumberGenerator::Random;
+        assert!(!numbers.contains(&database.file(taken).await.unwrap().number));
+        assert_eq!(database.file(counted(&claimed[1])).await.unwrap().number, "00001");
+    }
+}
+
+#[tokio::test]
+async fn automatic_answers_have_a_daily_limit() {
+    for database in Databases::start().each().await {
+        let plan = |address: &str| AutoResponsePlan {
+            occasion: AutoResponseType::Reply,
+            name: "Receipt".into(),
+            to: vec![address.into()],
+            counted: vec![address.into(), address.to_uppercase()],
+            suppressed: None,
+        };
+        let mut answers = Vec::new();
+        for claimed in database.claimed("main", 3).await {
+            let mut input = new_ticket(&claimed);
+            input.filing.auto_response = Some(plan("jane@example.com"));
+            answers.push(database.file(input).await.unwrap().auto_response);
+        }
+        assert_eq!(answers, [AutoResponseStatus::Queued, AutoResponseStatus::Queued, AutoResponseStatus::Suppressed].map(Some));
+        let mut next_day = new_ticket(&database.claimed("other", 1).await[0]);
+        next_day.filing.auto_response = Some(plan("jane@example.com"));
+        next_day.now += 86_400_000;
+        assert_eq!(database.file(next_day).await.unwrap().auto_response, Some(AutoResponseStatus::Queued));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_filed_ends_behind_the_same_fence() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 1).await.remove(0);
+        let ending = Ending {
+            id: claimed.id,
+            claim: claimed.claim,
+            status: SpoolStatus::Ignored,
+            reason: Some("X-OTOBO-Ignore".into()),
+            result: MessageResult { status: Status::Ignored, ..MessageResult::default() },
+            communication: new_ticket(&claimed).communication,
+        };
+        database.spool.end(ending.clone()).await.unwrap();
+        assert!(matches!(database.spool.end(ending).await.unwrap_err(), StoreError::Fenced));
+        assert!(matches!(database.file(new_ticket(&claimed)).await.unwrap_err(), StoreError::Fenced));
+        let results = database.spool.results(&[claimed.id]).await.unwrap();
+        assert_eq!(results[&claimed.id].result.as_ref().map(|result| result.status), Some(Status::Ignored));
+        database.spool.release(vec![claimed.id]).await.unwrap();
+        assert!(database.spool.results(&[claimed.id]).await.unwrap().is_empty());
+    }
+}
