@@ -1,7 +1,7 @@
 //! The rows of the communication log.
 
 use super::StoreError;
-use super::sql::{Sql, contains_pattern};
+use super::sql::{Sql, Value, contains_pattern, pieces};
 use crate::commlog::{Kind, Priority, Record, Status};
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -11,12 +11,27 @@ use std::str::FromStr;
 
 /// Writes a communication, or what it is now.
 pub async fn save(connection: &mut AnyConnection, record: &Record) -> Result<(), StoreError> {
+    save_all(connection, std::slice::from_ref(record)).await
+}
+
+/// Writes communications, or what they are now.
+pub async fn save_all(connection: &mut AnyConnection, records: &[Record]) -> Result<(), StoreError> {
+    for piece in pieces(records) {
+        let mut sql = Sql::new(
+            "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
+        );
+        sql.tuples(piece.iter().map(row).collect::<Result<Vec<_>, _>>()?);
+        sql.push(" ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
+        sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries");
+        sql.execute(connection).await?;
+    }
+    Ok(())
+}
+
+fn row(record: &Record) -> Result<[Value; 14], StoreError> {
     let entries =
         serde_json::to_string(&record.entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
-    let mut sql = Sql::new(
-        "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
-    );
-    sql.tuple::<14>([
+    Ok([
         (&record.id).into(),
         (&record.parent).into(),
         (&record.account).into(),
@@ -31,11 +46,7 @@ pub async fn save(connection: &mut AnyConnection, record: &Record) -> Result<(),
         record.article_id.into(),
         (&record.search).into(),
         entries.into(),
-    ]);
-    sql.push(" ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
-    sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries");
-    sql.execute(connection).await?;
-    Ok(())
+    ])
 }
 
 /// Which communications a list has.

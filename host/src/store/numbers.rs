@@ -7,20 +7,25 @@ use crate::ticket::number;
 use sqlx::{AnyConnection, Row};
 use time::OffsetDateTime;
 
-/// The next ticket number by this generator. `now` is milliseconds since the epoch; days are UTC.
-pub async fn next_number(connection: &mut AnyConnection, generator: NumberGenerator, now: i64) -> Result<String, StoreError> {
+/// The next `count` ticket numbers by this generator. `now` is milliseconds since the epoch; days are UTC.
+pub async fn take(connection: &mut AnyConnection, generator: NumberGenerator, now: i64, count: usize) -> Result<Vec<String>, StoreError> {
     let date = OffsetDateTime::from_unix_timestamp(now.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
-    let source = match number::counter(generator, date) {
-        Some(scope) => next(connection, &scope).await?,
-        None => random()?,
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let sources: Vec<u64> = match number::counter(generator, date) {
+        Some(scope) => {
+            let last = advance(connection, &scope, count).await?;
+            (last.saturating_sub(count) + 1..=last).collect()
+        }
+        None => (0..count).map(|_| random()).collect::<Result<_, _>>()?,
     };
-    Ok(number::ticket_number(generator, date, source))
+    Ok(sources.into_iter().map(|source| number::ticket_number(generator, date, source)).collect())
 }
 
-/// The next value of a counter, from 1.
-async fn next(connection: &mut AnyConnection, scope: &str) -> Result<u64, StoreError> {
+/// Moves a counter on, and gives its new value; it starts at 0.
+async fn advance(connection: &mut AnyConnection, scope: &str, count: u64) -> Result<u64, StoreError> {
     let mut sql = Sql::new("INSERT INTO ticket_counter (scope, value) VALUES (");
-    sql.bind(scope).push(", 1) ON CONFLICT (scope) DO UPDATE SET value = ticket_counter.value + 1 RETURNING value");
+    sql.bind(scope).push(", ").bind(count);
+    sql.push(") ON CONFLICT (scope) DO UPDATE SET value = ticket_counter.value + excluded.value RETURNING value");
     let value: i64 = sql.one(connection).await?.try_get(0)?;
     Ok(value.unsigned_abs())
 }

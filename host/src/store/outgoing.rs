@@ -1,17 +1,19 @@
 //! Mail that is to be sent: rows of the transaction that made them due.
 
 use super::StoreError;
-use super::sql::Sql;
+use super::sql::{Sql, Value, pieces};
 use crate::ticket::{AutoResponsePlan, AutoResponseStatus};
 use sqlx::{AnyConnection, Row};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The article that an automatic answer is for.
+/// An automatic answer that is due, and for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion {
-    /// Its ticket's row id.
+pub struct Due<'p> {
+    /// What was decided.
+    pub plan: &'p AutoResponsePlan,
+    /// The ticket's row id.
     pub ticket_id: i64,
-    /// Its row id.
+    /// The article's row id.
     pub article_id: i64,
     /// Milliseconds since the epoch.
     pub now: i64,
@@ -19,51 +21,84 @@ pub struct Occasion {
     pub per_day: u32,
 }
 
-/// Counts the addresses against their daily limit and writes the answer to those below it.
-pub async fn answer(connection: &mut AnyConnection, plan: &AutoResponsePlan, occasion: Occasion) -> Result<AutoResponseStatus, StoreError> {
-    if plan.suppressed.is_some() {
-        return Ok(AutoResponseStatus::Suppressed);
+/// Counts the addresses against their daily limit and writes the answers to those below it; says what became of each.
+pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Result<Vec<AutoResponseStatus>, StoreError> {
+    let mut counted: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for due in due.iter().filter(|due| due.plan.suppressed.is_none()) {
+        for key in addresses(due) {
+            *counted.entry(key).or_default() += 1;
+        }
     }
-    let counts = count(connection, &plan.counted, occasion.now).await?;
-    let below = |address: &&String| counts.get(&address.to_lowercase()).is_none_or(|count| *count <= i64::from(occasion.per_day));
-    let recipients: Vec<&String> = plan.to.iter().filter(below).collect();
-    if recipients.is_empty() {
-        return Ok(AutoResponseStatus::Suppressed);
+    let mut before = count(connection, &counted).await?;
+    let mut statuses = Vec::with_capacity(due.len());
+    let mut rows: Vec<[Value; 8]> = Vec::new();
+    for due in due {
+        let recipients = recipients(due, &mut before);
+        statuses.push(if recipients.is_empty() { AutoResponseStatus::Suppressed } else { AutoResponseStatus::Queued });
+        if !recipients.is_empty() {
+            rows.push(row(due, &recipients));
+        }
     }
-    let mut sql =
-        Sql::new("INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at) VALUES ");
-    let name = serde_json::to_value(plan.occasion).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    sql.tuple::<8>([
-        "auto-response".into(),
-        "waiting".into(),
-        occasion.ticket_id.into(),
-        occasion.article_id.into(),
-        name.into(),
-        (&plan.name).into(),
-        serde_json::json!(recipients).to_string().into(),
-        occasion.now.into(),
-    ]);
-    sql.execute(connection).await?;
-    Ok(AutoResponseStatus::Queued)
+    for piece in pieces(&rows) {
+        let mut sql =
+            Sql::new("INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at) VALUES ");
+        sql.tuples(piece.iter().cloned()).execute(connection).await?;
+    }
+    Ok(statuses)
 }
 
-async fn count(connection: &mut AnyConnection, addresses: &[String], now: i64) -> Result<HashMap<String, i64>, StoreError> {
-    let mut folded: Vec<String> = addresses.iter().map(|address| address.to_lowercase()).collect();
+/// Address, in small letters, and day; each once.
+fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
+    due.plan.counted.iter().map(|address| key(address, due.now)).collect()
+}
+
+fn key(address: &str, now: i64) -> (String, String) {
+    (address.to_lowercase(), now.div_euclid(86_400_000).to_string())
+}
+
+/// Who gets this answer; counts it.
+fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) -> Vec<&'p String> {
+    if due.plan.suppressed.is_some() {
+        return Vec::new();
+    }
+    for key in addresses(due) {
+        *before.entry(key).or_default() += 1;
+    }
+    let below = |address: &&String| before.get(&key(address, due.now)).is_none_or(|count| *count <= i64::from(due.per_day));
+    due.plan.to.iter().filter(below).collect()
+}
+
+fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 8] {
+    let occasion = serde_json::to_value(due.plan.occasion).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    [
+        "auto-response".into(),
+        "waiting".into(),
+        due.ticket_id.into(),
+        due.article_id.into(),
+        occasion.into(),
+        (&due.plan.name).into(),
+        serde_json::json!(recipients).to_string().into(),
+        due.now.into(),
+    ]
+}
+
+/// Adds to the counts of these addresses on their days; gives what they were before.
+async fn count(
+    connection: &mut AnyConnection,
+    counted: &BTreeMap<(String, String), i64>,
+) -> Result<HashMap<(String, String), i64>, StoreError> {
     // In one order everywhere, so that two transactions never wait for each other's rows.
-    folded.sort_unstable();
-    folded.dedup();
-    let mut counts = HashMap::new();
-    if folded.is_empty() {
-        return Ok(counts);
+    let rows: Vec<[Value; 3]> = counted.iter().map(|((address, day), answers)| [address.into(), day.into(), (*answers).into()]).collect();
+    let mut before = HashMap::new();
+    for piece in pieces(&rows) {
+        let mut sql = Sql::new("INSERT INTO auto_response_count (address, day, answers) VALUES ");
+        sql.tuples(piece.iter().cloned());
+        sql.push(" ON CONFLICT (address, day) DO UPDATE SET answers = auto_response_count.answers + excluded.answers");
+        for row in sql.push(" RETURNING address, day, answers").all(connection).await? {
+            let key = (row.try_get(0)?, row.try_get(1)?);
+            let added = counted.get(&key).copied().unwrap_or_default();
+            before.insert(key, row.try_get::<i64, _>(2)? - added);
+        }
     }
-    let day = (now.div_euclid(86_400_000)).to_string();
-    let mut sql = Sql::new("INSERT INTO auto_response_count (address, day, answers) VALUES ");
-    for (place, address) in folded.iter().enumerate() {
-        sql.push(if place == 0 { "" } else { ", " }).tuple::<3>([address.into(), (&day).into(), 1_i64.into()]);
-    }
-    sql.push(" ON CONFLICT (address, day) DO UPDATE SET answers = auto_response_count.answers + 1 RETURNING address, answers");
-    for row in sql.all(connection).await? {
-        counts.insert(row.try_get(0)?, row.try_get(1)?);
-    }
-    Ok(counts)
+    Ok(before)
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 mod ending;
 mod query;
 
-pub use ending::{Ending, end, finish, held_after, release, remove, try_again, unclaim};
+pub use ending::{Ending, Finished, end, finish_all, held_after, release, remove, try_again, unclaim};
 pub use query::{MessageFilter, SpoolMessage, depths, list, raw_place, raw_places, results, show};
 
 /// After so many tries a message is held.
@@ -151,13 +151,13 @@ async fn insert_rows(
         let mut sql = Sql::new(
             "INSERT INTO spool (account, source_key, epoch, digest, source, communication, received_at, internal_date, recipients, size, object, status) VALUES ",
         );
-        for (place, index) in piece.iter().enumerate() {
+        sql.tuples(piece.iter().map(|index| {
             let row = &rows[*index];
             let object = match &row.raw {
                 RawPlace::Object(name) => Some(name.clone()),
                 _ => None,
             };
-            sql.push(if place == 0 { "" } else { ", " }).tuple::<12>([
+            let values: [Value; 12] = [
                 (&row.account).into(),
                 (&keys[*index]).into(),
                 (&row.epoch).into(),
@@ -170,8 +170,9 @@ async fn insert_rows(
                 row.size.into(),
                 object.into(),
                 SpoolStatus::Waiting.name().into(),
-            ]);
-        }
+            ];
+            values
+        }));
         sql.push(" ON CONFLICT (source_key) DO NOTHING RETURNING source_key, id");
         for row in sql.all(connection).await? {
             inserted.insert(row.try_get(0)?, row.try_get(1)?);
@@ -191,9 +192,7 @@ async fn insert_raw(connection: &mut AnyConnection, rows: &[NewRow], taken: &[Op
         .collect();
     for piece in pieces(&new) {
         let mut sql = Sql::new("INSERT INTO spool_raw (spool_id, raw) VALUES ");
-        for (place, (id, raw)) in piece.iter().enumerate() {
-            sql.push(if place == 0 { "" } else { ", " }).tuple::<2>([(*id).into(), (*raw).clone().into()]);
-        }
+        sql.tuples(piece.iter().map(|(id, raw)| -> [Value; 2] { [(*id).into(), (*raw).clone().into()] }));
         sql.push(" ON CONFLICT (spool_id) DO NOTHING").execute(connection).await?;
     }
     Ok(())

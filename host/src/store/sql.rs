@@ -123,6 +123,14 @@ impl Sql {
         self.list(values)
     }
 
+    /// Adds `(…), (…)` of placeholders.
+    pub fn tuples<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Value; N]>) -> &mut Self {
+        for (place, row) in rows.into_iter().enumerate() {
+            self.push(if place == 0 { "" } else { ", " }).tuple(row);
+        }
+        self
+    }
+
     /// Adds `(…, …)` of placeholders; of no value at all `(NULL)`, which nothing equals.
     pub fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
         self.text.push('(');

@@ -3,7 +3,7 @@
 use super::{MOST_TRIES, read_status};
 use crate::commlog::Record;
 use crate::spool::SpoolStatus;
-use crate::store::sql::{Sql, pieces};
+use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, communications};
 use crate::worker::MessageResult;
 use sqlx::{AnyConnection, Row};
@@ -30,24 +30,45 @@ pub struct Ending {
 pub async fn end(connection: &mut AnyConnection, ending: &Ending) -> Result<(), StoreError> {
     let result =
         serde_json::to_string(&ending.result).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })?;
-    finish(connection, (ending.id, ending.claim), ending.status, ending.reason.as_deref(), &result).await?;
+    let reason = ending.reason.clone().unwrap_or_default();
+    let finished = Finished { id: ending.id, claim: ending.claim, status: ending.status, reason, result };
+    finish_all(connection, &[finished]).await?;
     let record = Record { spool_id: Some(ending.id), ..ending.communication.clone() };
     communications::save(connection, &record).await
 }
 
-/// The fence: the row is changed only while the claim is still its own.
-pub async fn finish(
-    connection: &mut AnyConnection,
-    (id, claim): (i64, i64),
-    status: SpoolStatus,
-    reason: Option<&str>,
-    result: &str,
-) -> Result<(), StoreError> {
-    let mut sql = Sql::new("UPDATE spool SET status = ");
-    sql.bind(status.name()).push(", claim = 0, suspect = 0, ended_at = ").bind(crate::commlog::now());
-    sql.push(", reason = ").bind(reason.map(str::to_owned)).push(", result = ").bind(result);
-    sql.push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
-    if sql.execute(connection).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+/// The end of a claimed message, as its row says it.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Row id.
+    pub id: i64,
+    /// The claim's token.
+    pub claim: i64,
+    /// Where it stands now.
+    pub status: SpoolStatus,
+    /// Why, a sentence; empty: no reason is needed.
+    pub reason: String,
+    /// What its source is told, JSON.
+    pub result: String,
+}
+
+/// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then the transaction must be rolled back.
+pub async fn finish_all(connection: &mut AnyConnection, finished: &[Finished]) -> Result<(), StoreError> {
+    let now = crate::commlog::now();
+    for piece in pieces(finished) {
+        let rows = piece.iter().map(|end| -> [Value; 5] {
+            [end.id.into(), end.claim.into(), end.status.name().into(), (&end.reason).into(), (&end.result).into()]
+        });
+        let mut sql = Sql::new(
+            "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = ended.column5, ended_at = ",
+        );
+        sql.bind(now).push(" FROM (VALUES ").tuples(rows).push(") AS ended");
+        sql.push(" WHERE spool.id = ended.column1 AND spool.claim = ended.column2 AND spool.status = 'claimed'");
+        if sql.execute(connection).await? != piece.len() as u64 {
+            return Err(StoreError::Fenced);
+        }
+    }
+    Ok(())
 }
 
 /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; says which.

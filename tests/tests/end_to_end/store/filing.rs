@@ -4,10 +4,12 @@ use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::{Communication, Kind, Priority};
 use postigo::config::{AutoResponseType, NumberGenerator};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
-use postigo::store::filing::{Filed, FilingInput, file};
-use postigo::store::tickets::{self, TicketChange, TicketFilter};
+use postigo::store::filing::{Batch, Filed, FilingInput, file};
+use postigo::store::tickets::{self, TicketFilter};
 use postigo::store::{StoreError, leases};
-use postigo::ticket::{AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, WhyFollowUp};
+use postigo::ticket::{
+    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, TicketEdit, WhyFollowUp,
+};
 use postigo::worker::{MessageResult, Status};
 use std::collections::HashSet;
 
@@ -127,21 +129,16 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(database.find(external("7")).await, None, "the ticket is closed");
         assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
 
-        let numbers = (first.number.clone(), second.number.clone());
-        let merged =
-            database.store().write(numbers.clone(), |(a, b), connection| Box::pin(tickets::merge(connection, a, b))).await.unwrap();
+        let merge = |target: &Filed| TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() };
+        let merged = tickets::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
         assert_eq!(database.find(by_id(claimed[0].id)).await, Some((second.number.clone(), WhyFollowUp::References)));
-        let back = database.store().write(numbers, |(a, b), connection| Box::pin(tickets::merge(connection, b, a))).await.unwrap_err();
+        let back = tickets::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
         assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
 
-        let change = TicketChange { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketChange::default() };
-        let changed = database
-            .store()
-            .write((second.number.clone(), change), |(number, change), connection| Box::pin(tickets::update(connection, number, change)))
-            .await
-            .unwrap();
+        let edit = TicketEdit { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketEdit::default() };
+        let changed = tickets::edit(database.store(), second.number.clone(), edit).await.unwrap();
         assert_eq!((changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()), (Some("anna"), "Misc", "closed successful"));
         let search = TicketFilter { search: Some("LAMP".into()), queue: Some("Misc".into()), limit: 5, ..TicketFilter::default() };
         let mut connection = database.store().read().await.unwrap();
@@ -217,5 +214,60 @@ async fn what_is_not_filed_ends_behind_the_same_fence() {
         assert_eq!(results[&claimed.id].result.as_ref().map(|result| result.status), Some(Status::Ignored));
         database.spool.release(vec![claimed.id]).await.unwrap();
         assert!(database.spool.results(&[claimed.id]).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 4).await;
+        let filed = database
+            .store()
+            .write(claimed.clone(), |claimed, connection| {
+                Box::pin(async move {
+                    let mut batch = Batch::default();
+                    batch.push(new_ticket(&claimed[0]));
+                    batch.push(new_ticket(&claimed[1]));
+                    // The third and the fourth answer the first.
+                    let answered = FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{}@example.org>", claimed[0].id));
+                    for (claimed, title) in claimed.iter().skip(2).zip(["once", "twice"]) {
+                        let (ticket, why) = batch.find_follow_up(connection, std::slice::from_ref(&answered)).await?.unwrap();
+                        let mut input = new_ticket(claimed);
+                        input.filing.kind = FilingKind::FollowUp(why);
+                        input.filing.ticket = Ticket { title: format!("{} {title}", ticket.title), ..ticket };
+                        batch.push(input);
+                    }
+                    batch.finish(connection).await
+                })
+            })
+            .await
+            .unwrap();
+        let numbers: Vec<&str> = filed.iter().map(|filed| filed.number.as_str()).collect();
+        assert_eq!(numbers, [numbers[0], numbers[1], numbers[0], numbers[0]]);
+        assert!(numbers[0] < numbers[1]);
+        let mut connection = database.store().read().await.unwrap();
+        let ticket = tickets::by_number(&mut connection, numbers[0]).await.unwrap().unwrap();
+        assert_eq!(ticket.title, "Broken\u{fffd} lamp once twice");
+        let articles = tickets::articles(&mut connection, ticket.id).await.unwrap();
+        assert_eq!(articles.iter().map(|article| article.spool_id).collect::<Vec<_>>(), [claimed[0].id, claimed[2].id, claimed[3].id]);
+
+        // One lost claim, and nothing of the batch is filed.
+        let claimed = database.claimed("other", 2).await;
+        let lost = (new_ticket(&claimed[0]), FilingInput { claim: 1, ..new_ticket(&claimed[1]) });
+        let fenced = database
+            .store()
+            .write(lost, |(first, second), connection| {
+                Box::pin(async move {
+                    let mut batch = Batch::default();
+                    batch.push(first.clone());
+                    batch.push(second.clone());
+                    batch.finish(connection).await
+                })
+            })
+            .await
+            .unwrap_err();
+        assert!(matches!(fenced, StoreError::Fenced), "{fenced}");
+        assert_eq!(database.spool.show(claimed[0].id).await.unwrap().unwrap().status, SpoolStatus::Claimed);
+        database.file(new_ticket(&claimed[0])).await.unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use super::database::{Databases, arrival};
 use super::filing::new_ticket;
 use postigo::spool::{Claimed, Host, SourceKey};
-use postigo::store::filing::{FilingInput, file};
+use postigo::store::filing::{FilingInput, file_all};
 use postigo::store::leases;
 use std::time::Instant;
 
@@ -65,9 +65,7 @@ async fn messages_a_second() {
                 .store()
                 .write(batch, |batch, connection| {
                     Box::pin(async move {
-                        for input in batch {
-                            file(connection, input).await?;
-                        }
+                        file_all(connection, batch).await?;
                         Ok(())
                     })
                 })
