@@ -53,6 +53,16 @@ async fn may_see_figures(state: &ApiState, headers: &HeaderMap) -> Result<(), Pr
 }
 
 /// Counts what is in the spool, into the metrics too.
-async fn spool_counts(_state: &ApiState) -> Option<Value> {
-    None
+async fn spool_counts(state: &ApiState) -> Option<Value> {
+    let depths = state.spool.depths().await.inspect_err(|error| tracing::warn!(%error, "the spool could not be counted")).ok()?;
+    for (status, messages) in &depths {
+        state.metrics.spool_depth(status.name(), u64::try_from(*messages).unwrap_or_default());
+    }
+    Some(
+        depths
+            .into_iter()
+            .map(|(status, messages)| (status.name().to_owned(), Value::from(messages)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    )
 }

@@ -5,10 +5,13 @@
 //! line calls, so that both give the same results and the same errors.
 
 mod accounts;
+mod articles;
 mod auth;
 mod auto_responses;
 mod body;
+mod communications;
 mod configured;
+mod customer_users;
 mod dynamic_fields;
 mod filters;
 mod forms;
@@ -17,8 +20,12 @@ mod openapi;
 mod page;
 mod problem;
 mod queues;
+mod raw;
 mod role;
+mod settings;
+mod spool;
 mod system_addresses;
+mod tickets;
 mod tokens;
 mod transports;
 
@@ -93,11 +100,17 @@ pub fn router(state: ApiState) -> Router {
 fn nouns() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(accounts::routes())
+        .merge(articles::routes())
         .merge(auto_responses::routes())
+        .merge(communications::routes())
+        .merge(customer_users::routes())
         .merge(dynamic_fields::routes())
         .merge(filters::routes())
         .merge(queues::routes())
+        .merge(settings::routes())
+        .merge(spool::routes())
         .merge(system_addresses::routes())
+        .merge(tickets::routes())
         .merge(tokens::routes())
         .merge(transports::routes())
 }

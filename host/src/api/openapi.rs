@@ -15,14 +15,16 @@ const SCHEME: &str = "token";
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// The configured shapes that bodies have too, with the key that names the thing; tables inside things have none.
-const WRITTEN: [(&str, &str); 11] = [
+const WRITTEN: [(&str, &str); 13] = [
     ("Account", "name"),
     ("AutoResponse", "name"),
     ("DynamicField", "name"),
     ("Filter", "name"),
     ("Limits", ""),
+    ("LogRetention", ""),
     ("OAuth2", ""),
     ("Queue", "name"),
+    ("Settings", ""),
     ("SystemAddress", "address"),
     ("Tls", ""),
     ("Transport", "name"),

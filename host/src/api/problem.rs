@@ -170,6 +170,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict(sentence) => Self::new(Kind::Conflict, sentence),
+            StoreError::NotFound(sentence) => Self::new(Kind::NotFound, sentence),
             StoreError::Corrupt { .. } => Self::internal(&error),
             _ => {
                 tracing::error!(%error, "the database did not do what a request asked");

@@ -5,13 +5,15 @@
 //! shown with the other.
 
 mod builder;
+mod document;
 
 pub use builder::{Communication, now};
+pub use document::{AccountOverview, CommunicationDocument, CommunicationObject, CommunicationSummary, EntryDocument, OverviewDocument};
 
 use serde::{Deserialize, Serialize};
 
 /// How much an entry matters, in rising order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// For those who look closely.
@@ -28,8 +30,9 @@ pub enum Priority {
 }
 
 /// What became of a communication.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CommunicationStatus)]
 pub enum Status {
     /// It still runs, or its host ended before it did.
     #[default]
@@ -43,8 +46,9 @@ pub enum Status {
 }
 
 /// What a communication is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = CommunicationKind)]
 pub enum Kind {
     /// A connection to a server, or a run over a folder.
     Connection,

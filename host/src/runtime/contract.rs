@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a component says of itself (WIT `description`), with its digest.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[schema(as = ComponentDescription)]
 pub struct Description {
     /// SHA-256 of the uploaded bytes, hexadecimal.
     pub digest: String,
@@ -52,7 +53,7 @@ impl Default for Limits {
 }
 
 /// Which limit or rule a call broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// Wall time.

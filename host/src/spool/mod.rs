@@ -2,11 +2,13 @@
 //!
 //! Its rows also remember what was taken in before, so that a second fetch of the same message does nothing.
 
+mod document;
 mod handle;
 mod key;
 
 pub use crate::store::leases::{Host, Lease};
 pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
+pub use document::SpoolDocument;
 pub use handle::Spool;
 pub use key::hexadecimal;
 
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Where a message stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SpoolStatus {
     /// To be worked on.

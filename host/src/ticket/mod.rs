@@ -127,7 +127,7 @@ pub struct ArticleAttachment {
 }
 
 /// Which follow-up check found the ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhyFollowUp {
     /// A delivery report.
@@ -163,7 +163,7 @@ pub enum FollowUpCandidate {
 }
 
 /// What to do with the automatic answer of an occasion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AutoResponseStatus {
     /// Its row was written.

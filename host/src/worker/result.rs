@@ -6,8 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What became of a message.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = MessageStatus)]
 pub enum Status {
     /// New ticket or follow-up.
     Filed,
@@ -25,7 +26,7 @@ pub enum Status {
 }
 
 /// One JSON object a message.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct MessageResult {
     /// Where it came from: `box.mbox#3`.
@@ -100,7 +101,7 @@ impl MessageResult {
 }
 
 /// What a filter did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FilterResult {
     /// Its name.
     pub name: String,
@@ -117,8 +118,9 @@ pub struct FilterResult {
 }
 
 /// What came of a filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = FilterOutcome)]
 pub enum Outcome {
     /// It matched.
     Matched,
@@ -133,7 +135,7 @@ pub enum Outcome {
 }
 
 /// A header that a filter set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeaderChange {
     /// Canonical name.
     pub header: String,
@@ -142,7 +144,7 @@ pub struct HeaderChange {
 }
 
 /// Why a filter failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FilterError {
     /// Which limit or rule.
     pub kind: FailureKind,

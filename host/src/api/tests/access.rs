@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 
 /// A path of a route: parameters that are ids or names get one that does not exist.
 fn concrete(path: &str) -> String {
-    path.replace("{id}", "999999").replace("{name}", "no-such-thing").replace("{number}", "1").replace("{digest}", "none")
+    path.replace("{id}", "999999")
+        .replace("{name}", "no-such-thing")
+        .replace("{login}", "nobody")
+        .replace("{number}", "1")
+        .replace("{digest}", "none")
 }
 
 #[tokio::test]

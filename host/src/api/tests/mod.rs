@@ -2,4 +2,6 @@
 
 mod access;
 mod configured;
+mod filed;
 mod harness;
+mod seed;

@@ -1,0 +1,156 @@
+//! Communications as the command line and REST show them.
+
+use super::{Entry, Kind, Priority, Record, Status};
+use crate::store::communications::{Overview, Shown};
+use crate::timestamp::rfc3339;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A communication, without its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CommunicationSummary {
+    /// UUID, version 7: rises with time.
+    pub id: String,
+    /// The connection's communication that brought the message.
+    #[schema(required)]
+    pub parent: Option<String>,
+    /// Account name.
+    pub account: String,
+    /// The account's protocol, or `ingest`, `rest`.
+    pub transport: String,
+    /// Connection or message.
+    pub kind: Kind,
+    /// What became of it.
+    pub status: Status,
+    /// The highest priority among its entries.
+    pub priority: Priority,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; null while it runs.
+    #[schema(required)]
+    pub ended_at: Option<String>,
+    /// The message's row in the spool.
+    #[schema(required)]
+    pub spool_id: Option<i64>,
+    /// The article that the message became.
+    #[schema(required)]
+    pub article_id: Option<i64>,
+}
+
+/// An entry of a communication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EntryDocument {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// How much it matters.
+    pub priority: Priority,
+    /// What wrote it: `transport.imap`, `chain`, `filter:10 Invoices`.
+    pub key: String,
+    /// A sentence.
+    pub value: String,
+}
+
+/// A communication with its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CommunicationObject {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub summary: CommunicationSummary,
+    /// Its entries of the chosen priority and above, in their order.
+    pub entries: Vec<EntryDocument>,
+}
+
+/// A communication with its entries, and with those of the other side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Communication)]
+pub struct CommunicationDocument {
+    /// The one that was asked for.
+    #[serde(flatten)]
+    pub communication: CommunicationObject,
+    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their order.
+    pub related: Vec<CommunicationObject>,
+}
+
+/// The four figures of the communication log.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = LogOverview)]
+pub struct OverviewDocument {
+    /// How each account does.
+    pub accounts: BTreeMap<String, AccountOverview>,
+    /// How many communications have which status.
+    pub statuses: BTreeMap<String, i64>,
+    /// How many run.
+    pub active: i64,
+    /// Mean milliseconds from start to end, of those that ended.
+    #[schema(required)]
+    pub mean_milliseconds: Option<f64>,
+}
+
+/// How an account does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AccountOverview {
+    /// Of the last communication that ended, of a connection where there was one.
+    pub status: Status,
+    /// When that one started, RFC 3339, UTC; null where none has ended.
+    #[schema(required)]
+    pub last: Option<String>,
+    /// Communications.
+    pub communications: i64,
+    /// Those that failed.
+    pub failed: i64,
+}
+
+impl From<Record> for CommunicationSummary {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            parent: record.parent,
+            account: record.account,
+            transport: record.transport,
+            kind: record.kind,
+            status: record.status,
+            priority: record.priority,
+            started_at: rfc3339(record.started_at),
+            ended_at: record.ended_at.map(rfc3339),
+            spool_id: record.spool_id,
+            article_id: record.article_id,
+        }
+    }
+}
+
+impl From<Entry> for EntryDocument {
+    fn from(entry: Entry) -> Self {
+        Self { at: rfc3339(entry.at), priority: entry.priority, key: entry.key, value: entry.value }
+    }
+}
+
+impl From<Record> for CommunicationObject {
+    fn from(mut record: Record) -> Self {
+        let entries = std::mem::take(&mut record.entries).into_iter().map(EntryDocument::from).collect();
+        Self { summary: record.into(), entries }
+    }
+}
+
+impl From<Shown> for CommunicationDocument {
+    fn from(shown: Shown) -> Self {
+        Self { communication: shown.communication.into(), related: shown.related.into_iter().map(CommunicationObject::from).collect() }
+    }
+}
+
+impl From<Overview> for OverviewDocument {
+    fn from(overview: Overview) -> Self {
+        let account = |account: crate::store::communications::AccountStatus| AccountOverview {
+            status: account.status,
+            last: (account.last > 0).then(|| rfc3339(account.last)),
+            communications: account.communications,
+            failed: account.failed,
+        };
+        Self {
+            accounts: overview.accounts.into_iter().map(|(name, status)| (name, account(status))).collect(),
+            statuses: overview.statuses,
+            active: overview.active,
+            mean_milliseconds: overview.mean_milliseconds,
+        }
+    }
+}

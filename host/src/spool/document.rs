@@ -1,0 +1,53 @@
+//! Messages of the spool as the command line and REST show them.
+
+use super::{SpoolMessage, SpoolStatus};
+use crate::timestamp::rfc3339;
+use crate::worker::MessageResult;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A message of the spool.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = SpoolMessage)]
+pub struct SpoolDocument {
+    /// Row id.
+    pub id: i64,
+    /// Account name.
+    pub account: String,
+    /// Where it came from.
+    pub source: String,
+    /// Where it stands.
+    pub status: SpoolStatus,
+    /// RFC 3339, UTC.
+    pub received_at: String,
+    /// RFC 3339, UTC; null while it is on its way.
+    #[schema(required)]
+    pub ended_at: Option<String>,
+    /// Bytes.
+    pub size: i64,
+    /// Tries so far.
+    pub tries: i64,
+    /// Why it is where it is, a sentence.
+    #[schema(required)]
+    pub reason: Option<String>,
+    /// What became of it, once something did.
+    #[schema(required)]
+    pub result: Option<MessageResult>,
+}
+
+impl From<SpoolMessage> for SpoolDocument {
+    fn from(message: SpoolMessage) -> Self {
+        Self {
+            id: message.id,
+            account: message.account,
+            source: message.source,
+            status: message.status,
+            received_at: rfc3339(message.received_at),
+            ended_at: message.ended_at.map(rfc3339),
+            size: message.size,
+            tries: message.tries,
+            reason: message.reason,
+            result: message.result,
+        }
+    }
+}
