@@ -257,8 +257,9 @@ fn with_parameters(mut value: Vec<u8>, read: impl FnOnce(&ContentType<'_>)) {
 }
 
 fn media_type(content: &ContentType<'_>) -> String {
+    let proper = |word: &str| !word.is_empty() && word.len() <= 127 && word.bytes().all(|byte| byte.is_ascii_graphic());
     match (content.ctype().trim(), content.subtype().map(str::trim)) {
-        (main, Some(sub)) if !main.is_empty() && !sub.is_empty() => format!("{main}/{sub}").to_ascii_lowercase(),
+        (main, Some(sub)) if proper(main) && proper(sub) => format!("{main}/{sub}").to_ascii_lowercase(),
         (main, _) if main.is_empty() || main.eq_ignore_ascii_case("text") => "text/plain".to_owned(),
         _ => "application/octet-stream".to_owned(),
     }

@@ -217,3 +217,6 @@ pub struct AutoResponsePlan {
     /// Why it is suppressed already, if it is.
     pub suppressed: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;
