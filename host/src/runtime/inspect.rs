@@ -4,7 +4,7 @@ use super::bindings::exports::postigo::filter::guest::Description as Described;
 use super::component::{Outside, component_of};
 use super::configure::describe;
 use super::contract::{Description, Inspected};
-use super::limits::{CONFIGURE_TIME, DESCRIBE_MEMORY};
+use super::limits::{DESCRIBE_MEMORY, DESCRIBE_TIME};
 use super::refusal::Refused;
 use super::sandbox::Grants;
 use super::snapshot;
@@ -26,7 +26,7 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
         Ok((_, instrumented)) => (Template::new(engine, &instrumented)?, None),
         Err(because) => (Template::new(engine, &component)?, Some(because)),
     };
-    let store = template.store(Grants::default(), DESCRIBE_MEMORY, CONFIGURE_TIME);
+    let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME);
     let mut instance = template.instantiate(store).map_err(|(_, failure)| Refused::Describe(failure))?;
     let described = describe(&mut instance).map_err(Refused::Describe)?;
     let description = check(described, digest, template.screens()).map_err(Refused::Description)?;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
-/// Wall time of `describe` and of `configure`.
+/// Wall time of `describe`, with the guest's start.
+pub(super) const DESCRIBE_TIME: Duration = Duration::from_secs(5);
+/// Wall time of `configure`, with the guest's start.
 pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(30);
 /// Bytes over all memories while a component describes itself, where no filter has set a limit yet.
 pub(super) const DESCRIBE_MEMORY: u64 = 256 << 20;

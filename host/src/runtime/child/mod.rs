@@ -60,9 +60,9 @@ impl Task {
     /// Seconds of processor time that it may take.
     pub(super) fn processor_seconds(&self) -> u64 {
         match self {
-            Self::Inspect => 60,
+            Self::Inspect => 40,
             // Thirty of them are for `configure`.
-            Self::Prepare { .. } => 90,
+            Self::Prepare { .. } => 70,
         }
     }
 }

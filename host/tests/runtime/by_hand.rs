@@ -1,0 +1,277 @@
+//! Guests written by hand in the text format: what no compiler would make.
+
+use super::harness::*;
+use postigo::mail::Mail;
+use postigo::runtime::{Failure, FailureKind, Group, GroupMember, GroupSpec, Limits, PrepareError, Refused, Verdict};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A core module that is a filter by the canonical ABI, with places for what a test wants different.
+#[derive(Default)]
+struct ByHand {
+    /// Before everything else: more imports.
+    imports: String,
+    /// More memories, tables, functions.
+    parts: String,
+    /// The first memory's limits in pages; "2" where empty.
+    memory: String,
+    /// Instructions of `configure` before it says that all is well.
+    configure: String,
+    /// Instructions of `evaluate` before it gives what stands at 200; the mail is local 1.
+    evaluate: String,
+    /// What `evaluate` gives: bytes of a `result<verdict, string>`, in the escapes of the text format; "matched" where empty.
+    result: String,
+}
+
+/// Bytes of a `result<verdict, string>`: ok, not matched, no changes, no reason.
+const NOT_MATCHED: &str = r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00";
+
+impl ByHand {
+    fn text(&self) -> String {
+        let memory = if self.memory.is_empty() { "2" } else { &self.memory };
+        let result = if self.result.is_empty() { NOT_MATCHED } else { &self.result };
+        let mut text = String::new();
+        write!(
+            text,
+            r#"(module
+  (import "postigo:filter/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
+  {imports}
+  (memory (export "memory") {memory})
+  {parts}
+  (data (i32.const 0) "by-hand1.0.0A guest.{{}}")
+  ;; the description: six pairs of pointer and length
+  (data (i32.const 100) "\00\00\00\00\07\00\00\00\07\00\00\00\05\00\00\00\0c\00\00\00\08\00\00\00\14\00\00\00\02\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+  (data (i32.const 200) "{result}")
+  (global $free (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (func (export "postigo:filter/guest@1.0.0#describe") (result i32) (i32.const 100))
+  (func (export "postigo:filter/guest@1.0.0#configure") (param i32 i32) (result i32)
+    {configure}
+    ;; a result<_, list<problem>> that is ok: zeroes
+    (i32.const 300))
+  (func (export "postigo:filter/guest@1.0.0#evaluate") (param i32 i32) (result i32)
+    {evaluate}
+    (call $drop (local.get 1))
+    (i32.const 200)))"#,
+            imports = self.imports,
+            parts = self.parts,
+            configure = self.configure,
+            evaluate = self.evaluate,
+        )
+        .unwrap();
+        text
+    }
+
+    fn module(&self) -> Vec<u8> {
+        let mut bytes = wat::parse_str(self.text()).unwrap();
+        let mut wit = wit_parser::Resolve::default();
+        let (package, _) = wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+        let world = wit.select_world(&[package], Some("filter")).unwrap();
+        wit_component::embed_component_metadata(&mut bytes, &wit, world, wit_component::StringEncoding::UTF8).unwrap();
+        bytes
+    }
+
+    fn prepare(&self, memory: u64) -> Result<Arc<Group>, PrepareError> {
+        let inspected = runtime().inspect(&self.module()).map_err(PrepareError::Refused)?;
+        runtime().prepare(&GroupSpec {
+            component: inspected.component.into(),
+            digest: inspected.description.digest,
+            members: vec![GroupMember { name: "one".into(), settings: serde_json::json!({}) }],
+            grants: Vec::new(),
+            limits: Limits { time: Duration::from_millis(200), memory },
+        })
+    }
+
+    fn evaluate(&self) -> Result<Verdict, Failure> {
+        evaluate(&self.prepare(16 << 20).unwrap(), 0)
+    }
+
+    fn fails_as(&self, kind: FailureKind) -> String {
+        let failure = self.evaluate().unwrap_err();
+        assert_eq!(failure.kind, kind, "{failure}");
+        failure.message
+    }
+}
+
+fn in_result(result: &str) -> ByHand {
+    ByHand { result: result.into(), ..ByHand::default() }
+}
+
+#[test]
+fn a_guest_by_hand_works() {
+    assert!(!ByHand::default().evaluate().unwrap().matched);
+}
+
+#[test]
+fn nonsense_in_a_result_is_bad_output() {
+    // Neither ok nor error.
+    in_result(r"\07").fails_as(FailureKind::Output);
+    // A bool that is neither: by the canonical ABI that is true.
+    assert!(in_result(r"\00\00\00\00\09").evaluate().unwrap().matched);
+    // A reason of a gigabyte.
+    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\40").fails_as(FailureKind::Output);
+    // Changes by the hundred million.
+    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\0f\00\00\00\00\00\00\00\00").fails_as(FailureKind::Output);
+    // Changes that lie outside the memory.
+    in_result(r"\00\00\00\00\00\00\00\00\f0\ff\ff\ff\01\00\00\00\00\00\00\00\00\00\00\00").fails_as(FailureKind::Output);
+    // A reason that is not UTF-8.
+    let not_utf8 = r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\e0\00\00\00\02\00\00\00\ff\fe";
+    assert!(in_result(not_utf8).fails_as(FailureKind::Output).contains("utf-8"));
+}
+
+#[test]
+fn many_changes_that_share_a_long_string_are_bad_output() {
+    // 5,000 changes, each pointing at the same 60 KB: 300 MB if they were copied.
+    let fill = "(func $fill (local $n i32)
+        (loop $next
+          (i32.store (i32.add (i32.const 66000) (i32.shl (local.get $n) (i32.const 2))) (i32.const 60000))
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $n) (i32.const 20000)))))";
+    let guest = ByHand {
+        memory: "4".into(),
+        parts: fill.into(),
+        configure: "(call $fill)".into(),
+        result: r"\00\00\00\00\00\00\00\00\d0\01\01\00\88\13\00\00\00\00\00\00\00\00\00\00".into(),
+        ..ByHand::default()
+    };
+    guest.fails_as(FailureKind::Output);
+}
+
+#[test]
+fn an_endless_recursion_exhausts_its_own_stack_only() {
+    let guest = ByHand {
+        parts: "(func $deep (param i32) (result i32) (i32.add (call $deep (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))".into(),
+        evaluate: "(drop (call $deep (i32.const 0)))".into(),
+        ..ByHand::default()
+    };
+    assert!(guest.fails_as(FailureKind::Trap).contains("stack"));
+}
+
+#[test]
+fn a_mail_that_is_kept_beyond_its_call_is_a_trap() {
+    // It returns without giving the borrowed mail back.
+    let guest = ByHand { evaluate: "(return (i32.const 200))".into(), ..ByHand::default() };
+    let failure = guest.evaluate().unwrap_err();
+    assert!(matches!(failure.kind, FailureKind::Trap | FailureKind::Output), "{failure}");
+    // It uses a mail that nobody lent.
+    let guest = ByHand {
+        imports: r#"(import "postigo:filter/message@1.0.0" "[method]mail.generation" (func $generation (param i32) (result i64)))"#.into(),
+        evaluate: "(drop (call $generation (i32.const 77)))".into(),
+        ..ByHand::default()
+    };
+    let failure = guest.evaluate().unwrap_err();
+    assert!(matches!(failure.kind, FailureKind::Trap | FailureKind::Output), "{failure}");
+}
+
+#[test]
+fn memory_is_counted_over_all_memories() {
+    // Sixteen memories of 2 MiB each pass one by one, and not together.
+    let parts: String = (0..16).map(|index| format!("(memory $m{index} 32)\n")).collect();
+    let guest = ByHand { parts, ..ByHand::default() };
+    assert_eq!(started(&guest, 16 << 20), Err(FailureKind::Memory));
+    assert_eq!(started(&guest, 64 << 20), Ok(()));
+    let grow = ByHand {
+        parts: "(memory $more 1)".into(),
+        evaluate: "(if (i32.eq (memory.grow $more (i32.const 300)) (i32.const -1)) (then unreachable))".into(),
+        ..ByHand::default()
+    };
+    grow.fails_as(FailureKind::Memory);
+}
+
+/// How a guest's start with a memory limit ends.
+fn started(guest: &ByHand, memory: u64) -> Result<(), FailureKind> {
+    match guest.prepare(memory) {
+        Ok(group) => evaluate(&group, 0).map(drop).map_err(|failure| failure.kind),
+        Err(PrepareError::Failed(failure)) => Err(failure.kind),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn tables_are_memory_too() {
+    let grown = ByHand {
+        parts: "(table $t 1 funcref)".into(),
+        evaluate: "(if (i32.eq (table.grow $t (ref.null func) (i32.const 5000000)) (i32.const -1)) (then unreachable))".into(),
+        ..ByHand::default()
+    };
+    // Growing a table cannot be snapshotted, so this one also goes the way of instances made ahead.
+    assert!(!grown.prepare(16 << 20).unwrap().cost().snapshot);
+    grown.fails_as(FailureKind::Memory);
+    let large = ByHand { parts: "(table $t 5000000 funcref)".into(), ..ByHand::default() };
+    assert_eq!(started(&large, 16 << 20), Err(FailureKind::Memory));
+}
+
+#[test]
+fn a_memory_at_its_maximum_costs_more_and_works() {
+    let guest = ByHand { memory: "2 2".into(), ..ByHand::default() };
+    let group = guest.prepare(16 << 20).unwrap();
+    let cost = group.cost();
+    assert!(!cost.snapshot && !cost.because.is_empty(), "{cost:?}");
+    for _ in 0..20 {
+        assert!(!evaluate(&group, 0).unwrap().matched);
+    }
+}
+
+#[test]
+fn instances_made_ahead_are_fresh_for_every_message() {
+    // At its maximum, so without a snapshot; it counts its calls at 400 and traps at the second one.
+    let guest = ByHand {
+        memory: "2 2".into(),
+        evaluate: "(i32.store (i32.const 400) (i32.add (i32.load (i32.const 400)) (i32.const 1)))
+                   (if (i32.gt_u (i32.load (i32.const 400)) (i32.const 1)) (then unreachable))"
+            .into(),
+        ..ByHand::default()
+    };
+    let group = guest.prepare(16 << 20).unwrap();
+    for _ in 0..20 {
+        let mut session = Group::open(&group).unwrap();
+        let first: Box<Mail> = mail("One");
+        let called = session.evaluate(0, first);
+        assert!(called.result.is_ok());
+        assert_eq!(session.evaluate(0, called.mail).result.unwrap_err().kind, FailureKind::Trap);
+    }
+}
+
+#[test]
+fn a_start_function_that_loops_times_out() {
+    let guest = ByHand { parts: "(func $start (loop $l (br $l))) (start $start)".into(), ..ByHand::default() };
+    let said = runtime().inspect(&guest.module()).map(|_| "taken").unwrap_err();
+    assert!(matches!(&said, Refused::Describe(Failure { kind: FailureKind::Timeout, .. })), "{said}");
+}
+
+#[test]
+fn a_compile_bomb_ends_in_the_child() {
+    // Every loop may be left and begun again with any value in every local: a hundred kilobytes here, a product of both numbers there.
+    let (loops, locals) = (2000, 20_000);
+    let mut body = format!("(local {})", "i64 ".repeat(locals));
+    (0..loops).for_each(|_| body.push_str("(loop "));
+    (1..=locals).for_each(|local| write!(body, "(local.set {local} (i64.add (local.get {local}) (i64.const {local})))").unwrap());
+    (0..loops).for_each(|label| write!(body, "(br_if {label} (local.get 0))").unwrap());
+    (0..loops).for_each(|_| body.push(')'));
+    let guest = ByHand { parts: format!("(func $bomb (param i32) {body})"), ..ByHand::default() };
+    let module = guest.module();
+    assert!(module.len() < 1 << 20, "{} bytes", module.len());
+    let said = runtime().inspect(&module).map(|_| "taken").unwrap_err();
+    assert!(matches!(said, Refused::Compile(_)), "{said}");
+    assert!(evaluate(&group(&["behave"]), 0).unwrap().matched, "the runtime goes on");
+}
+
+#[test]
+fn imports_that_are_not_offered_are_named() {
+    let refused = |import: &str| {
+        let wit = format!("(component (import \"{import}\" (instance)))");
+        let said = runtime().inspect(&wat::parse_str(wit).unwrap()).map(|_| "taken").unwrap_err();
+        assert!(matches!(&said, Refused::Import { import: named, .. } if named == import), "{said}");
+        said.to_string()
+    };
+    for reserved in ["state", "http", "assets"] {
+        assert!(refused(&format!("postigo:filter/{reserved}@1.1.0")).contains("reserved"));
+    }
+    assert!(refused("postigo:filter/message@2.0.0").contains("1.0.0"));
+    assert!(refused("acme:cloud/upload@0.3.0").contains("postigo:filter/message@1.0.0"));
+}
