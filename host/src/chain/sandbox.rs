@@ -11,6 +11,12 @@ pub struct LazySandbox {
     runtime: OnceLock<Result<Arc<Runtime>, String>>,
 }
 
+impl std::fmt::Debug for LazySandbox {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LazySandbox").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
 impl LazySandbox {
     /// Nothing is started yet.
     pub fn new(options: RuntimeOptions) -> Self {

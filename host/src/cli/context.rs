@@ -7,6 +7,7 @@ use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
+use crate::worker::Live;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
@@ -21,6 +22,7 @@ pub struct Context {
     store: OnceCell<Store>,
     spool: OnceCell<Spool>,
     sandbox: OnceLock<Arc<LazySandbox>>,
+    live: OnceCell<Arc<Live>>,
 }
 
 impl Context {
@@ -38,6 +40,7 @@ impl Context {
             store: OnceCell::new(),
             spool: OnceCell::new(),
             sandbox: OnceLock::new(),
+            live: OnceCell::new(),
         }
     }
 
@@ -95,5 +98,11 @@ impl Context {
     /// The configuration as it is now.
     pub async fn configuration(&self) -> Result<Configuration, Failed> {
         Ok(configuration::load(self.store().await?, &self.key).await?)
+    }
+
+    /// What is configured, with its chain prepared.
+    pub async fn live(&self) -> Result<&Arc<Live>, Failed> {
+        let start = || async { Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?)).await.map_err(Failed::from) };
+        self.live.get_or_try_init(start).await
     }
 }

@@ -1,6 +1,19 @@
-//! `ingest`: messages from files.
+//! `ingest`: messages from files, stored first, then worked on by the daemon, or here where none runs.
+
+mod intake;
+mod results;
 
 use super::{Context, Failed};
+use crate::worker::{Attendant, Done};
+use intake::Intake;
+use results::Results;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// sysexits.h: the input has no bytes.
+const NO_BYTES: u8 = 65;
+/// sysexits.h: the message could not be stored; a mail server tries again later.
+const TRY_LATER: u8 = 75;
 
 /// `ingest`
 #[derive(Debug, clap::Args)]
@@ -14,7 +27,30 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let as_pipe = self.paths.iter().all(|path| path == "-");
+        let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
+        if !context.configuration().await.map_err(not_stored)?.accounts.contains_key(&self.account) {
+            return Err(Failed::because(format!("There is no account \"{}\"; `postigo account list` shows those that exist.", self.account)));
+        }
+        let spool = context.spool().await.map_err(not_stored)?;
+        let (stored, mut to_tell) = mpsc::unbounded_channel();
+        let (ended, mut endings) = mpsc::unbounded_channel();
+        let finished = CancellationToken::new();
+        let intake = Intake { spool, account: &self.account, stored };
+        let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: self.account.clone() };
+        let live = || async { context.live().await.cloned() };
+        // Nobody listens any more when the last result is printed; then what else ended is not of interest.
+        let mut tell = |done: Done| drop(ended.send(done));
+        let mut results = Results::new(spool, context.output(), as_pipe);
+        let printing = async {
+            let printed = results.print(&mut to_tell, &mut endings).await;
+            finished.cancel();
+            printed
+        };
+        let (taken_in, attended, printed) = tokio::join!(intake.run(self.paths.clone()), attendant.attend(live, &finished, &mut tell), printing);
+        taken_in.map_err(|error| error.failed(as_pipe))?;
+        attended?;
+        printed
     }
 }

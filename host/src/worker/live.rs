@@ -30,6 +30,12 @@ pub struct Live {
     refreshing: Mutex<()>,
 }
 
+impl std::fmt::Debug for Live {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Live").field("version", &self.current().configuration.version).finish_non_exhaustive()
+    }
+}
+
 impl Live {
     /// Loads what is configured and prepares its chain.
     pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {

@@ -1,7 +1,73 @@
 //! Takes messages from the spool through parsing, chain and decision to filing.
+//!
+//! Chains run side by side; filing keeps an account's order of arrival, several messages in one transaction. A message that cannot be
+//! worked on is tried again, then held; the others go on.
 
+mod account;
+mod attend;
+mod evaluate;
+mod filing;
 mod live;
+mod report;
 mod result;
 
+pub use attend::Attendant;
 pub use live::{Live, Setup};
 pub use result::*;
+
+use crate::spool::{Lease, Spool};
+use crate::store::StoreError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Other processes put messages into the spool too: it is looked into at least this often.
+const LOOKED_INTO: Duration = Duration::from_millis(500);
+
+/// Works on the messages of accounts whose lease this host holds.
+pub struct Worker {
+    spool: Spool,
+    live: Arc<Live>,
+}
+
+/// A message that came to an end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// Its row in the spool.
+    pub id: i64,
+    /// What became of it.
+    pub result: MessageResult,
+}
+
+impl Worker {
+    /// A worker over this spool.
+    pub fn new(spool: Spool, live: Arc<Live>) -> Self {
+        Self { spool, live }
+    }
+
+    /// What it works by.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// Works on an account's messages until none waits, or until `stop`: then what is under way is ended still. `done` hears of each
+    /// message that ended. Gives their number. After an error what was under way stays claimed until the lease is acquired again.
+    pub async fn run_until_empty(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<u64, StoreError> {
+        account::Run::new(self, lease, stop).until_empty(done).await
+    }
+
+    /// Works on an account's messages until `stop`, or until an error that does not pass by itself, such as a lost lease's.
+    pub async fn run(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<(), StoreError> {
+        let mut changes = self.spool.changed();
+        while !stop.is_cancelled() {
+            changes.mark_unchanged();
+            self.run_until_empty(lease, stop, done).await?;
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(LOOKED_INTO) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading the files and storing what is in them.
+
+use super::{Failed, NO_BYTES, TRY_LATER};
+use crate::commlog;
+use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
+use crate::store::StoreError;
+use crate::transport::files::{self, Found, ReadError};
+use std::io::Read;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// So many messages are stored in one transaction, …
+const BATCH: usize = 256;
+/// … or so many bytes.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Stores messages and tells which.
+pub struct Intake<'s> {
+    pub spool: &'s Spool,
+    pub account: &'s str,
+    pub stored: mpsc::UnboundedSender<Stored>,
+}
+
+/// A message that is in the spool.
+pub struct Stored {
+    /// Where it came from.
+    pub source: String,
+    /// What the spool says.
+    pub taken_in: TakenIn,
+}
+
+/// Why not all was stored.
+pub enum IntakeError {
+    /// These could not be read; the others are stored.
+    Unread(Vec<ReadError>),
+    /// Standard input was empty.
+    NoBytes,
+    /// The spool took no more.
+    Store(StoreError),
+}
+
+impl IntakeError {
+    pub fn failed(self, as_pipe: bool) -> Failed {
+        match self {
+            Self::Unread(errors) => Failed::lines(errors.iter().map(ToString::to_string).collect()),
+            Self::NoBytes => Failed::because("There is no message: standard input had no bytes.").with_status(NO_BYTES),
+            Self::Store(error) if as_pipe => Failed::from(error).with_status(TRY_LATER),
+            Self::Store(error) => Failed::from(error),
+        }
+    }
+}
+
+impl Intake<'_> {
+    /// Reads all paths and stores what they hold, in batches, in their order.
+    pub async fn run(self, paths: Vec<String>) -> Result<(), IntakeError> {
+        let (sender, mut batches) = mpsc::channel(2);
+        let reading = tokio::task::spawn_blocking(move || read(&paths, &sender));
+        while let Some(batch) = batches.recv().await {
+            self.store(batch).await.map_err(IntakeError::Store)?;
+        }
+        match reading.await {
+            Ok(result) => result,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn store(&self, batch: Vec<Found>) -> Result<(), StoreError> {
+        let now = commlog::now();
+        let sources: Vec<String> = batch.iter().map(|found| found.source.clone()).collect();
+        let arrival = |found: Found| Arrival {
+            account: self.account.to_owned(),
+            key: SourceKey::Digest,
+            source: found.source,
+            received_at: now,
+            recipients: Vec::new(),
+            communication: None,
+            raw: found.raw.into(),
+        };
+        let taken_in = self.spool.take_in(batch.into_iter().map(arrival).collect()).await?;
+        for (source, taken_in) in sources.into_iter().zip(taken_in) {
+            // Whoever prints the results outlives this.
+            let _ = self.stored.send(Stored { source, taken_in });
+        }
+        Ok(())
+    }
+}
+
+/// Reads all paths into batches; what cannot be read does not keep the rest.
+fn read(paths: &[String], batches: &mpsc::Sender<Vec<Found>>) -> Result<(), IntakeError> {
+    let mut unread = Vec::new();
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for path in paths {
+        let messages: Box<dyn Iterator<Item = Result<Found, ReadError>>> = if path == "-" {
+            Box::new(std::iter::once(standard_input()?))
+        } else {
+            match files::read(Path::new(path)) {
+                Ok(messages) => Box::new(messages),
+                Err(error) => {
+                    unread.push(error);
+                    continue;
+                }
+            }
+        };
+        for message in messages {
+            match message {
+                Ok(found) => {
+                    bytes += found.raw.len();
+                    batch.push(found);
+                }
+                Err(error) => unread.push(error),
+            }
+            if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+                bytes = 0;
+                if batches.blocking_send(std::mem::take(&mut batch)).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    if !batch.is_empty() {
+        // When nobody takes it, the spool has failed, and that is told.
+        let _ = batches.blocking_send(batch);
+    }
+    if unread.is_empty() { Ok(()) } else { Err(IntakeError::Unread(unread)) }
+}
+
+fn standard_input() -> Result<Result<Found, ReadError>, IntakeError> {
+    let mut raw = Vec::new();
+    match std::io::stdin().lock().read_to_end(&mut raw) {
+        Ok(0) => Err(IntakeError::NoBytes),
+        Ok(_) => Ok(Ok(Found { source: "-".into(), raw })),
+        Err(reason) => Ok(Err(ReadError::Io { path: "-".into(), reason })),
+    }
+}

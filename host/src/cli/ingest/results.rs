@@ -1,0 +1,125 @@
+//! Printing what became of the messages, in the order in which they were read.
+
+use super::intake::Stored;
+use crate::cli::{Failed, Output};
+use crate::spool::{Spool, SpoolMessage, TakenIn};
+use crate::store::StoreError;
+use crate::worker::{Done, MessageResult, Status};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// So often is the spool asked for messages that others work on.
+const ASKED: Duration = Duration::from_millis(50);
+/// About so many messages at once.
+const ASKED_FOR: usize = 200;
+
+/// Prints results; counts what failed.
+pub struct Results<'s> {
+    spool: &'s Spool,
+    output: Output,
+    waiting: VecDeque<Stored>,
+    known: HashMap<i64, MessageResult>,
+    failed: u64,
+    progress: ProgressBar,
+}
+
+impl<'s> Results<'s> {
+    pub fn new(spool: &'s Spool, output: Output, as_pipe: bool) -> Self {
+        let target = if as_pipe { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let progress = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} messages, {per_sec}, {elapsed}") {
+            progress.set_style(style);
+        }
+        Self { spool, output, waiting: VecDeque::new(), known: HashMap::new(), failed: 0, progress }
+    }
+
+    /// Prints until all that was stored has come to an end.
+    pub async fn print(&mut self, stored: &mut UnboundedReceiver<Stored>, endings: &mut UnboundedReceiver<Done>) -> Result<(), Failed> {
+        let mut all_stored = false;
+        while !all_stored || !self.waiting.is_empty() {
+            tokio::select! {
+                message = stored.recv(), if !all_stored => match message {
+                    Some(message) => self.waiting.push_back(message),
+                    None => all_stored = true,
+                },
+                Some(done) = endings.recv() => { self.known.insert(done.id, done.result); }
+                () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
+            }
+            if matches!(self.waiting.front(), Some(Stored { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id)) {
+                self.ask().await?;
+            }
+            self.print_known();
+        }
+        self.progress.finish_and_clear();
+        match self.failed {
+            0 => Ok(()),
+            count => Err(Failed::because(format!("{count} of the messages could not be worked on; the results say why."))),
+        }
+    }
+
+    /// Asks the spool for the oldest messages whose end is not known here.
+    async fn ask(&mut self) -> Result<(), StoreError> {
+        let unknown = self.waiting.iter().map(id).filter(|id| !self.known.contains_key(id));
+        let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
+        let ended = self.spool.results(&ids).await?;
+        self.known.extend(ended.into_iter().map(|(id, message)| (id, result(message))));
+        Ok(())
+    }
+
+    fn print_known(&mut self) {
+        while let Some(result) = self.waiting.front().and_then(|message| self.known.get(&id(message))) {
+            let mut result = result.clone();
+            if let Some(Stored { source, taken_in }) = self.waiting.pop_front() {
+                result.source = source;
+                match taken_in {
+                    TakenIn::Known(id) => result = duplicate(id, result),
+                    TakenIn::New(id) | TakenIn::Adopted(id) => drop(self.known.remove(&id)),
+                }
+            }
+            self.failed += u64::from(result.status == Status::Failed);
+            self.progress.inc(1);
+            self.progress.suspend(|| self.output.document(&serde_json::json!(result), || sentence(&result)));
+        }
+    }
+}
+
+fn id(message: &Stored) -> i64 {
+    match message.taken_in {
+        TakenIn::New(id) | TakenIn::Adopted(id) | TakenIn::Known(id) => id,
+    }
+}
+
+/// What became of a message, in the spool's words where there is no result.
+fn result(message: SpoolMessage) -> MessageResult {
+    let reason = message.reason;
+    message.result.unwrap_or_else(|| MessageResult::held(&message.source, reason.unwrap_or_else(|| "It was dropped.".to_owned())))
+}
+
+/// The result of a message that was here before: what the earlier one became.
+fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
+    let mut warnings = Vec::new();
+    if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
+        let status = serde_json::json!(earlier.status);
+        warnings.push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
+    }
+    MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
+}
+
+fn sentence(result: &MessageResult) -> String {
+    let number = result.ticket_number.as_deref().unwrap_or("?");
+    let queue = result.queue.as_deref().unwrap_or("?");
+    let by = result.queue_by.as_deref().unwrap_or("?");
+    let error = result.error.as_deref().unwrap_or("no reason is known");
+    let told = match result.status {
+        Status::Filed if result.follow_up => format!("follow-up of ticket {number} in {queue}"),
+        Status::Filed => format!("new ticket {number} in {queue} ({by})"),
+        Status::Ignored => "ignored, as X-OTOBO-Ignore says".to_owned(),
+        Status::Rejected => format!("kept with ticket {number}, which stays closed"),
+        Status::Held => format!("held: {error}"),
+        Status::Duplicate => format!("a duplicate, filed before as ticket {number}"),
+        Status::Failed => format!("failed: {error}"),
+    };
+    format!("{}: {told}\n", crate::cli::output::printable(&result.source))
+}

@@ -1,0 +1,192 @@
+//! An account's messages: evaluated side by side, filed in the order of their arrival.
+
+use super::evaluate::{self, EvaluateError};
+use super::filing::{self, Filed, Ready};
+use super::{Done, MessageResult, Worker};
+use crate::mail::FollowedTicket;
+use crate::spool::{Claimed, Lease, SpoolStatus};
+use crate::store::StoreError;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// So many messages are evaluated side by side.
+const WINDOW: usize = 128;
+/// So many are filed in one transaction at most.
+const BATCH: usize = 64;
+/// How long a failed message waits before its second try; four times as long before its third.
+const NEXT_TRY: Duration = Duration::from_secs(1);
+/// The pauses while the database does not answer: doubled from the first to the last.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// A claimed message on its way.
+struct InFlight {
+    claimed: Arc<Claimed>,
+    work: JoinHandle<Result<Ready, EvaluateError>>,
+}
+
+/// What came of evaluating a message.
+struct Attempt {
+    claimed: Arc<Claimed>,
+    outcome: Result<Ready, EvaluateError>,
+}
+
+/// A run over an account's messages.
+pub struct Run<'w> {
+    worker: &'w Worker,
+    lease: &'w Lease,
+    stop: &'w CancellationToken,
+    in_flight: VecDeque<InFlight>,
+    filed: u64,
+}
+
+impl<'w> Run<'w> {
+    pub fn new(worker: &'w Worker, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
+        Self { worker, lease, stop, in_flight: VecDeque::new(), filed: 0 }
+    }
+
+    /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of messages that ended.
+    pub async fn until_empty(mut self, done: &mut (dyn FnMut(Done) + Send)) -> Result<u64, StoreError> {
+        loop {
+            let ready = self.next_ready().await;
+            let was_empty = ready.is_empty();
+            // Claiming and filing share a commit where the store can.
+            let (claimed, ended) = tokio::join!(self.claim(), self.file(ready));
+            for one in ended? {
+                self.filed += 1;
+                done(one);
+            }
+            let claimed = claimed?;
+            if claimed.is_empty() && was_empty && self.in_flight.is_empty() {
+                return Ok(self.filed);
+            }
+            for claimed in claimed {
+                self.start(Arc::new(claimed));
+            }
+        }
+    }
+
+    /// Waits for the oldest message under way, and takes those behind it that are ready as well.
+    async fn next_ready(&mut self) -> Vec<Attempt> {
+        let mut ready = Vec::new();
+        while ready.len() < BATCH
+            && let Some(front) = self.in_flight.front()
+            && (ready.is_empty() || front.work.is_finished())
+            && let Some(InFlight { claimed, work }) = self.in_flight.pop_front()
+        {
+            let outcome = work.await.unwrap_or(Err(EvaluateError::Lost));
+            ready.push(Attempt { claimed, outcome });
+        }
+        ready
+    }
+
+    /// Claims what the window has room for.
+    async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
+        let room = WINDOW - self.in_flight.len().min(WINDOW);
+        if self.stop.is_cancelled() || room < WINDOW / 2 {
+            return Ok(Vec::new());
+        }
+        self.worker.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
+    }
+
+    fn start(&mut self, claimed: Arc<Claimed>) {
+        let (setup, store) = (self.worker.live.current(), self.worker.spool.store().clone());
+        let sandbox = Arc::clone(self.worker.live.sandbox());
+        let message = Arc::clone(&claimed);
+        let work = tokio::spawn(async move {
+            let evaluated = evaluate::evaluate(&message, setup, &store, sandbox.as_ref()).await?;
+            Ok(Ready { claimed: message, evaluated, may_run_again: true })
+        });
+        self.in_flight.push_back(InFlight { claimed, work });
+    }
+
+    /// Ends messages in their order; gives what became of them. Those that must be tried again, or are another host's by now, are left out.
+    async fn file(&self, attempts: Vec<Attempt>) -> Result<Vec<Done>, StoreError> {
+        let mut ended = Vec::new();
+        let mut batch = VecDeque::new();
+        for Attempt { claimed, outcome } in attempts {
+            match outcome {
+                Ok(ready) => batch.push_back(Arc::new(ready)),
+                Err(error) => ended.extend(self.try_again(&claimed, error.to_string()).await?),
+            }
+        }
+        let mut together = BATCH;
+        while !batch.is_empty() {
+            let next: Vec<Arc<Ready>> = batch.iter().take(together).cloned().collect();
+            match self.patiently(|| filing::file(self.worker.spool.store(), next.clone())).await {
+                Ok(filed) => {
+                    let ready: Vec<Arc<Ready>> = batch.drain(..filed.len().min(next.len())).collect();
+                    for (ready, filed) in ready.into_iter().zip(filed) {
+                        match filed {
+                            Filed::Ended(result) => ended.push(Done { id: ready.claimed.id, result: *result }),
+                            Filed::Again(seen) => match self.run_again(&ready, seen).await {
+                                Ok(ready) => batch.push_front(Arc::new(ready)),
+                                Err(error) => ended.extend(self.try_again(&ready.claimed, error.to_string()).await?),
+                            },
+                        }
+                    }
+                }
+                // One of them spoils the transaction: each gets its own.
+                Err(_) if next.len() > 1 => together = 1,
+                Err(error) => {
+                    let Some(ready) = batch.pop_front() else { break };
+                    ended.extend(self.give_up(&ready.claimed, error).await?);
+                }
+            }
+        }
+        self.worker.spool.tell_change();
+        Ok(ended)
+    }
+
+    /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
+    async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
+        let setup = self.worker.live.current();
+        let evaluated = evaluate::again(&ready.claimed, seen, setup, self.worker.live.sandbox().as_ref()).await?;
+        // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
+        Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
+    }
+
+    /// A message alone could not be filed: it is another host's by now, or tried again.
+    async fn give_up(&self, claimed: &Claimed, error: StoreError) -> Result<Option<Done>, StoreError> {
+        match error {
+            StoreError::Fenced => {
+                tracing::warn!(message = claimed.id, "a message was taken over by another host before it was filed here");
+                Ok(None)
+            }
+            error if error.is_temporary() => Err(error),
+            error => self.try_again(claimed, error.to_string()).await,
+        }
+    }
+
+    async fn try_again(&self, claimed: &Claimed, reason: String) -> Result<Option<Done>, StoreError> {
+        tracing::error!(message = claimed.id, source = claimed.source, reason, "a message could not be worked on");
+        let pause = NEXT_TRY * claimed.tries * claimed.tries;
+        let not_before = crate::commlog::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let spool = &self.worker.spool;
+        match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
+            Ok(SpoolStatus::Held) => Ok(Some(Done { id: claimed.id, result: MessageResult::held(&claimed.source, reason) })),
+            Ok(_) | Err(StoreError::Fenced) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Repeats what a database that does not answer kept from being done, with pauses; not when told to stop.
+    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            match work().await {
+                Err(error) if error.is_temporary() && !self.stop.is_cancelled() => {
+                    tracing::warn!(%error, "the database does not answer; tried again in {} ms", pause.as_millis());
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.stop.cancelled() => {}
+                    }
+                    pause = (pause * 2).min(longest);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}

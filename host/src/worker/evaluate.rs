@@ -1,0 +1,105 @@
+//! One message from its bytes to what the chain made of it: parsed, trusted or not, first follow-up check, chain.
+
+use super::Setup;
+use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
+use crate::mail::{Dropped, Envelope, FollowedTicket, Mail, Message};
+use crate::spool::Claimed;
+use crate::store::{Store, StoreError, tickets};
+use crate::ticket::{self, FollowUpCandidate};
+use std::sync::Arc;
+
+/// One message in so many has its screenings checked against full evaluations.
+const CHECKED: i64 = 1_000;
+
+/// A message that the chain has seen.
+pub struct Evaluated {
+    /// What was in force.
+    pub setup: Arc<Setup>,
+    /// The chain's work; the mail is in it.
+    pub run: ChainRun,
+    /// The mail's own headers that took no effect.
+    pub dropped: Vec<Dropped>,
+    /// What the first follow-up check looked for.
+    pub candidates: Vec<FollowUpCandidate>,
+    /// What it found: the ticket that the filters saw.
+    pub seen: Option<FollowedTicket>,
+}
+
+/// Why a message could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// The first follow-up check.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread that worked on it ended.
+    #[error("The thread that worked on this message ended before it was done.")]
+    Lost,
+}
+
+/// A mail before the chain.
+struct Received {
+    mail: Mail,
+    dropped: Vec<Dropped>,
+    candidates: Vec<FollowUpCandidate>,
+}
+
+/// Takes a message through the chain, under the setup given.
+pub async fn evaluate(claimed: &Claimed, setup: Arc<Setup>, store: &Store, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
+    let check_screening = claimed.id % CHECKED == 0;
+    let envelope = envelope(claimed, &setup);
+    let raw = Arc::clone(&claimed.raw);
+    let mode = Mode::Live { check_screening };
+    let in_force = Arc::clone(&setup);
+    // Most mails follow up nothing, and go on to the chain on the same thread.
+    let first = on_guest_thread(sandbox, move || {
+        let received = receive(raw, envelope, &in_force);
+        if received.candidates.is_empty() { Ok(through_chain(received, None, in_force, mode)) } else { Err(Box::new(received)) }
+    });
+    let received = match first.await? {
+        Ok(evaluated) => return Ok(evaluated),
+        Err(received) => received,
+    };
+    let found = tickets::find_follow_up(&mut *store.read().await?, &received.candidates).await?;
+    let seen = found.map(|(ticket, _)| ticket.followed());
+    on_guest_thread(sandbox, move || through_chain(*received, seen, setup, mode)).await
+}
+
+/// Takes a message through the chain once more, with the ticket that it follows up by now.
+pub async fn again(claimed: &Claimed, seen: Option<FollowedTicket>, setup: Arc<Setup>, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
+    let envelope = envelope(claimed, &setup);
+    let raw = Arc::clone(&claimed.raw);
+    let mode = Mode::Live { check_screening: false };
+    on_guest_thread(sandbox, move || through_chain(receive(raw, envelope, &setup), seen, setup, mode)).await
+}
+
+fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
+    Envelope {
+        account: claimed.account.clone(),
+        trusted: setup.configuration.accounts.get(&claimed.account).is_some_and(|account| account.trusted),
+        received_at: claimed.received_at,
+        recipients: claimed.recipients.clone(),
+    }
+}
+
+fn receive(raw: Arc<[u8]>, envelope: Envelope, setup: &Setup) -> Received {
+    let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
+    let candidates = ticket::follow_up_candidates(&mail, &setup.configuration.settings);
+    Received { mail, dropped, candidates }
+}
+
+fn through_chain(received: Received, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
+    let Received { mut mail, dropped, candidates } = received;
+    mail.ticket.clone_from(&seen);
+    let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
+    Evaluated { setup, run, dropped, candidates, seen }
+}
+
+async fn on_guest_thread<T: Send + 'static>(sandbox: &dyn Sandbox, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EvaluateError> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let job: Job = Box::new(move || {
+        // Whoever asked may be gone; then nobody wants the answer.
+        let _ = sender.send(work());
+    });
+    sandbox.execute(job);
+    receiver.await.map_err(|_| EvaluateError::Lost)
+}

@@ -1,0 +1,157 @@
+//! What the communication log and a message's result say of the chain.
+
+use super::evaluate::Evaluated;
+use super::{MessageResult, Outcome};
+use crate::chain::{Plan, Step};
+use crate::commlog::{Communication, Priority};
+use crate::spool::Claimed;
+use crate::ticket::{Filing, FilingKind, WhyFollowUp};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Starts the communication of a message, with what was done to it before it is filed.
+pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication {
+    let account = evaluated.setup.configuration.accounts.get(&claimed.account);
+    let transport = account.map_or("local", |account| account.protocol.name());
+    let mut communication = Communication::start(crate::commlog::Kind::Message, &claimed.account, transport)
+        .brought_by(claimed.communication.clone())
+        .about(claimed.id);
+    let mail = &evaluated.run.mail;
+    for header in ["From", "To", "Subject", "Message-ID"] {
+        if let Some(value) = mail.header(header) {
+            communication.searchable(value);
+        }
+    }
+    let subject = mail.header("Subject").unwrap_or_default();
+    communication.entry(Priority::Info, "worker", format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.raw.len()));
+    if claimed.tries > 1 {
+        communication.entry(Priority::Notice, "worker", format!("This is try number {}.", claimed.tries));
+    }
+    for dropped in &evaluated.dropped {
+        communication.entry(Priority::Notice, "mail", format!("Header {} has no effect: {}.", dropped.name, dropped.reason));
+    }
+    if let Some(ticket) = &evaluated.seen {
+        communication.entry(Priority::Debug, "follow-up", format!("Before the filters, it follows up ticket {}.", ticket.number));
+    }
+    chain(&mut communication, &evaluated.setup.plan, evaluated);
+    communication
+}
+
+fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) {
+    for note in &evaluated.run.notes {
+        communication.entry(Priority::Error, "chain", note.as_str());
+    }
+    for (filter, step) in plan.filters().iter().zip(&evaluated.run.steps) {
+        let key = format!("filter:{}", filter.name);
+        for line in &step.log {
+            communication.entry(line.priority.parse().unwrap_or_default(), &key, line.text.as_str());
+        }
+        let (priority, sentence) = told(step);
+        communication.entry(priority, &key, sentence);
+    }
+}
+
+fn told(step: &Step) -> (Priority, String) {
+    let micros = step.took.as_micros();
+    let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
+    let stopped = if step.stopped { " The chain ends here." } else { "" };
+    match step.outcome {
+        Outcome::Matched => {
+            let mut changes = step.changes.iter().map(|change| format!(" {}: {}.", change.header, change.value)).collect::<String>();
+            if changes.is_empty() {
+                changes.push_str(" It sets nothing.");
+            }
+            let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
+            (Priority::Info, format!("Matched{reason} in {micros} µs.{changes}{stopped}"))
+        }
+        Outcome::NotMatched => (Priority::Debug, format!("Not matched, {micros} µs.")),
+        Outcome::Failed => (Priority::Error, format!("Failed after {micros} µs: {error}{stopped}")),
+        Outcome::Suspended => (Priority::Error, format!("{error}{stopped}")),
+        Outcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
+    }
+}
+
+/// The result as far as it is known before the message is filed.
+pub fn result(claimed: &Claimed, communication: &Communication, evaluated: &Evaluated) -> MessageResult {
+    let mail = &evaluated.run.mail;
+    MessageResult {
+        source: claimed.source.clone(),
+        message_id: mail.header("Message-ID").map(str::to_owned),
+        communication: Some(communication.id().to_owned()),
+        headers: mail.otobo_headers().map(|header| (header.name.clone(), shown(&header.values))).collect(),
+        filters: evaluated.run.results(&evaluated.setup.plan),
+        ..MessageResult::default()
+    }
+}
+
+/// One value as a string, several as a list.
+fn shown(values: &[String]) -> Value {
+    match values {
+        [one] => Value::from(one.as_str()),
+        several => Value::from(several),
+    }
+}
+
+/// Says what was decided.
+pub fn filing(communication: &mut Communication, filing: &Filing) {
+    for warning in &filing.warnings {
+        communication.entry(Priority::Warning, "ticket", warning.as_str());
+    }
+    let queue = &filing.ticket.queue;
+    let decided = match &filing.kind {
+        FilingKind::NewTicket { linked_to: None } => format!("New ticket in queue {queue} (by {}).", filing.queue_by),
+        FilingKind::NewTicket { linked_to: Some(_) } => format!("New ticket in queue {queue} instead of a follow-up to a closed one."),
+        FilingKind::FollowUp(why) => format!("Follow-up of ticket {}, found by {}.", filing.ticket.number, name(*why)),
+        FilingKind::Rejected(why) => format!("Kept with ticket {}, found by {}, which stays closed.", filing.ticket.number, name(*why)),
+    };
+    communication.entry(Priority::Info, "ticket", decided);
+    if let Some(plan) = &filing.auto_response {
+        let told = match &plan.suppressed {
+            Some(reason) => format!("Automatic answer \"{}\" is suppressed: {reason}", plan.name),
+            None => format!("Automatic answer \"{}\" is due.", plan.name),
+        };
+        communication.entry(Priority::Info, "auto-response", told);
+    }
+}
+
+/// A result with what was decided; numbers and status are filled in when it is filed.
+pub fn with_filing(result: MessageResult, filing: &Filing) -> MessageResult {
+    let ticket = filing.ticket.clone();
+    let why = match filing.kind {
+        FilingKind::NewTicket { .. } => None,
+        FilingKind::FollowUp(why) | FilingKind::Rejected(why) => Some(why),
+    };
+    MessageResult {
+        follow_up: why.is_some(),
+        why_follow_up: why,
+        queue: Some(ticket.queue),
+        queue_by: Some(filing.queue_by.clone()),
+        state: Some(ticket.state),
+        priority: Some(ticket.priority),
+        r#type: Some(ticket.r#type),
+        service: ticket.service,
+        sla: ticket.sla,
+        lock: Some(ticket.lock),
+        owner: ticket.owner,
+        responsible: ticket.responsible,
+        customer_number: ticket.customer_number,
+        customer_user: ticket.customer_user,
+        title: Some(ticket.title),
+        sender_type: Some(filing.article.sender_type.clone()),
+        visible_for_customer: Some(filing.article.visible_for_customer),
+        pending_until: ticket.pending_until.and_then(rfc3339),
+        dynamic_fields: ticket.dynamic_fields,
+        warnings: filing.warnings.clone(),
+        ..result
+    }
+}
+
+fn rfc3339(milliseconds: i64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()?;
+    time.replace_millisecond(0).ok()?.format(&Rfc3339).ok()
+}
+
+fn name(why: WhyFollowUp) -> String {
+    serde_json::to_value(why).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
