@@ -26,7 +26,11 @@ impl Components for Gathered {
 impl Gathered {
     /// Fetches the components that these filters name; one that does not exist is not there afterwards. An uploaded component is found
     /// by its digest, and by its name where no shipped one has it.
-    pub async fn of<'f>(filters: impl IntoIterator<Item = &'f Filter>, store: &Store, sandbox: &Arc<LazySandbox>) -> Result<Self, StoreError> {
+    pub async fn of<'f>(
+        filters: impl IntoIterator<Item = &'f Filter>,
+        store: &Store,
+        sandbox: &Arc<LazySandbox>,
+    ) -> Result<Self, StoreError> {
         let mut gathered = Self::default();
         let mut uploaded = None;
         for filter in filters {

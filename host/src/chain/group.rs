@@ -85,7 +85,8 @@ pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbo
 
 /// Prepares one wanted group: as a whole, or the parts that its guilty filters leave.
 fn prepare(group: &Wanted, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
-    let (mistaken, members): (Vec<_>, Vec<_>) = group.key.members.iter().cloned().partition(|member| is_known_mistake(group, member, known));
+    let (mistaken, members): (Vec<_>, Vec<_>) =
+        group.key.members.iter().cloned().partition(|member| is_known_mistake(group, member, known));
     let mut parts = split(group, members.clone(), known, sandbox);
     let good: Vec<GroupMember> = members.into_iter().filter(|member| is_good(&parts, member)).collect();
     let good_parts = parts.iter().filter(|part| part.outcome.is_ok()).count();

@@ -28,7 +28,11 @@ use crate::runtime::SettingsProblem;
 /// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that takes.
 ///
 /// What it prepared is kept in the sandbox's cache: the plan that follows finds it there.
-pub fn check_settings<'f>(filters: impl IntoIterator<Item = &'f Filter>, components: &dyn Components, sandbox: &dyn Sandbox) -> Vec<SettingsProblem> {
+pub fn check_settings<'f>(
+    filters: impl IntoIterator<Item = &'f Filter>,
+    components: &dyn Components,
+    sandbox: &dyn Sandbox,
+) -> Vec<SettingsProblem> {
     let (valid, mut others): (Vec<Filter>, Vec<Filter>) = filters.into_iter().cloned().partition(|filter| filter.valid == Validity::Valid);
     for filter in &mut others {
         filter.valid = Validity::Valid;

@@ -264,7 +264,9 @@ impl<'p> Pass<'p> {
         let missed = match step.outcome {
             Outcome::Matched => {
                 let component = &filter.component;
-                let message = format!("The screening of component {component} left this filter out, though it matches this mail: a bug of the component.");
+                let message = format!(
+                    "The screening of component {component} left this filter out, though it matches this mail: a bug of the component."
+                );
                 self.notes.push(format!("Filter \"{}\": {message}", filter.name));
                 Step::failed(Failure { kind: FailureKind::Output, message })
             }
@@ -324,6 +326,10 @@ fn screening_failed(failure: &Failure) -> String {
 }
 
 fn suspended(last: Failure, next_probe: Duration) -> Step {
-    let message = format!("Suspended after failures in a row; it is tried again in {} s. The last failure: {}", next_probe.as_secs().max(1), last.message);
+    let message = format!(
+        "Suspended after failures in a row; it is tried again in {} s. The last failure: {}",
+        next_probe.as_secs().max(1),
+        last.message
+    );
     Step { error: Some(Failure { kind: last.kind, message }), ..Step::of(Outcome::Suspended) }
 }

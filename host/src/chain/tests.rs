@@ -3,9 +3,7 @@
 use super::*;
 use crate::config::FailurePolicy;
 use crate::mail::{Mail, Vocabulary};
-use crate::runtime::{
-    Called, Change, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
-};
+use crate::runtime::{Called, Change, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict};
 use crate::worker::Outcome;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -94,7 +92,8 @@ impl Guests for FakeGroup {
 impl Guest for FakeGroup {
     fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
         self.screened.fetch_add(1, Ordering::Relaxed);
-        let candidates = (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
+        let candidates =
+            (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
         let read = self.rules.iter().filter_map(|rule| rule.when.as_ref()).map(|(header, _)| header.to_ascii_lowercase()).collect();
         Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(Screened { candidates, read }) }
     }

@@ -18,7 +18,8 @@ pub struct Accepted {
 pub fn check(changes: Vec<Change>, declared: &[String], vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
     let mut accepted: Vec<Accepted> = Vec::new();
     for change in changes {
-        let settable = vocabulary.may_set(&change.header).map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
+        let settable =
+            vocabulary.may_set(&change.header).map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
         if !is_declared(&settable.name, declared) {
             return Err(output(format!("The filter set {}, which its component does not declare.", settable.name)));
         }
@@ -80,7 +81,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn vocabulary() -> Vocabulary {
-        Vocabulary::new(&[DynamicField { name: "Contract".into(), multiple: false }, DynamicField { name: "Product".into(), multiple: true }])
+        Vocabulary::new(&[
+            DynamicField { name: "Contract".into(), multiple: false },
+            DynamicField { name: "Product".into(), multiple: true },
+        ])
     }
 
     fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, Failure> {

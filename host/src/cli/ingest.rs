@@ -31,7 +31,10 @@ impl Ingest {
         let as_pipe = self.paths.iter().all(|path| path == "-");
         let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
         if !context.configuration().await.map_err(not_stored)?.accounts.contains_key(&self.account) {
-            return Err(Failed::because(format!("There is no account \"{}\"; `postigo account list` shows those that exist.", self.account)));
+            return Err(Failed::because(format!(
+                "There is no account \"{}\"; `postigo account list` shows those that exist.",
+                self.account
+            )));
         }
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
@@ -48,7 +51,8 @@ impl Ingest {
             finished.cancel();
             printed
         };
-        let (taken_in, attended, printed) = tokio::join!(intake.run(self.paths.clone()), attendant.attend(live, &finished, &mut tell), printing);
+        let (taken_in, attended, printed) =
+            tokio::join!(intake.run(self.paths.clone()), attendant.attend(live, &finished, &mut tell), printing);
         taken_in.map_err(|error| error.failed(as_pipe))?;
         attended?;
         printed

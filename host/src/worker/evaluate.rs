@@ -65,7 +65,12 @@ pub async fn evaluate(claimed: &Claimed, setup: Arc<Setup>, store: &Store, sandb
 }
 
 /// Takes a message through the chain once more, with the ticket that it follows up by now.
-pub async fn again(claimed: &Claimed, seen: Option<FollowedTicket>, setup: Arc<Setup>, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
+pub async fn again(
+    claimed: &Claimed,
+    seen: Option<FollowedTicket>,
+    setup: Arc<Setup>,
+    sandbox: &dyn Sandbox,
+) -> Result<Evaluated, EvaluateError> {
     let envelope = envelope(claimed, &setup);
     let raw = Arc::clone(&claimed.raw);
     let mode = Mode::Live { check_screening: false };

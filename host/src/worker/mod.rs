@@ -52,7 +52,12 @@ impl Worker {
 
     /// Works on an account's messages until none waits, or until `stop`: then what is under way is ended still. `done` hears of each
     /// message that ended. Gives their number. After an error what was under way stays claimed until the lease is acquired again.
-    pub async fn run_until_empty(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<u64, StoreError> {
+    pub async fn run_until_empty(
+        &self,
+        lease: &Lease,
+        stop: &CancellationToken,
+        done: &mut (dyn FnMut(Done) + Send),
+    ) -> Result<u64, StoreError> {
         account::Run::new(self, lease, stop).until_empty(done).await
     }
 

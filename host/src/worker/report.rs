@@ -24,7 +24,11 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
         }
     }
     let subject = mail.header("Subject").unwrap_or_default();
-    communication.entry(Priority::Info, "worker", format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.raw.len()));
+    communication.entry(
+        Priority::Info,
+        "worker",
+        format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.raw.len()),
+    );
     if claimed.tries > 1 {
         communication.entry(Priority::Notice, "worker", format!("This is try number {}.", claimed.tries));
     }

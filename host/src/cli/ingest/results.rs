@@ -102,7 +102,8 @@ fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
     let mut warnings = Vec::new();
     if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
         let status = serde_json::json!(earlier.status);
-        warnings.push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
+        warnings
+            .push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
     }
     MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
 }
