@@ -102,7 +102,9 @@ impl Context {
 
     /// What is configured, with its chain prepared.
     pub async fn live(&self) -> Result<&Arc<Live>, Failed> {
-        let start = || async { Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?)).await.map_err(Failed::from) };
+        let start = || async {
+            Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?)).await.map_err(Failed::from)
+        };
         self.live.get_or_try_init(start).await
     }
 }
