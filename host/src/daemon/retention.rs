@@ -1,18 +1,32 @@
-//! Removes old entries of the communication log, by age and outcome.
+//! Removes what is old: communications by age and outcome, received bytes by age.
 
 use crate::commlog::now;
 use crate::config::Settings;
 use crate::spool::Spool;
 use crate::store::{StoreError, communications};
 
-/// Removes communications that are older than `log_retention` keeps them; gives their number.
+/// Removes communications that are older than `log_retention` keeps them, and received bytes that are older than `raw_retention`; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
     let before = |outcome: &str| {
         let seconds = settings.log_retention.get(outcome).copied().unwrap_or(u64::MAX);
         now().saturating_sub(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000)).max(0)
     };
-    let times = (before("successful"), before("failed"));
-    spool.store().write(times, |(successful, failed), connection| Box::pin(communications::purge(connection, *successful, *failed))).await
+    if settings.raw_retention > 0 {
+        let kept = i64::try_from(settings.raw_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
+        spool.forget_raw(now().saturating_sub(kept)).await?;
+    }
+    let mut purged = 0;
+    loop {
+        let times = (before("successful"), before("failed"));
+        let work = spool
+            .store()
+            .write(times, |(successful, failed), connection| Box::pin(communications::purge(connection, *successful, *failed)));
+        let count = work.await?;
+        purged += count;
+        if count < communications::PURGED_AT_ONCE {
+            return Ok(purged);
+        }
+    }
 }
 
 #[cfg(test)]

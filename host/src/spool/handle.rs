@@ -239,6 +239,21 @@ impl Spool {
         Ok(())
     }
 
+    /// Removes the received bytes of messages that were filed, rejected or ignored before this time (milliseconds since the epoch); gives the number of messages.
+    pub async fn forget_raw(&self, before: i64) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let (count, objects) = self.store.write(before, |before, connection| Box::pin(rows::forget_raw(connection, *before))).await?;
+            for name in objects {
+                self.objects.delete(&name).await?;
+            }
+            forgotten += count;
+            if count < rows::FORGOTTEN_AT_ONCE {
+                return Ok(forgotten);
+            }
+        }
+    }
+
     /// How many messages wait, are worked on, are held, failed, were ignored.
     pub async fn depths(&self) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
         rows::depths(&mut *self.store.read().await?).await

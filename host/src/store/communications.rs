@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::sql::{Sql, Value, contains_pattern, pieces};
-use crate::commlog::{Kind, Priority, Record, Status};
+use crate::commlog::{Entry, Kind, Priority, Record, Status, now};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -281,12 +281,32 @@ fn started(id: &str) -> i64 {
     i64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
-/// Removes communications that ended before these times: the successful (warnings among them), and the failed and unfinished ones. Gives their number.
+/// After a host's unclean end: its communications of this account are over too.
+pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
+    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing' AND account = "));
+    let rows = sql.bind(account).all(connection).await?;
+    let mut ended = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut record = Record { search: row.try_get(12)?, ..read_whole(row)? };
+        let value = "The host ended before this communication did.".to_owned();
+        record.entries.push(Entry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
+        record.priority = Priority::Error;
+        record.status = Status::Failed;
+        record.ended_at = Some(now());
+        ended.push(record);
+    }
+    save_all(connection, &ended).await
+}
+
+/// So many rows one call of [`purge`] removes at most: other writes wait for it.
+pub const PURGED_AT_ONCE: u64 = 5_000;
+
+/// Removes communications that started before these times: the successful (warnings among them), and the failed and unfinished ones. Gives their number; if that
+/// is [`PURGED_AT_ONCE`], there are more.
 pub async fn purge(connection: &mut AnyConnection, successful_before: i64, failed_before: i64) -> Result<u64, StoreError> {
-    let mut sql = Sql::new("DELETE FROM communication WHERE (status IN ('successful', 'warning') AND id < ");
-    sql.bind(first_id(successful_before))
-        .push(") OR (status IN ('failed', 'processing') AND id < ")
-        .bind(first_id(failed_before))
-        .push(")");
-    sql.execute(connection).await
+    let mut sql = Sql::new(
+        "DELETE FROM communication WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < ",
+    );
+    sql.bind(first_id(successful_before)).push(") OR (status IN ('failed', 'processing') AND id < ").bind(first_id(failed_before));
+    sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")").execute(connection).await
 }

@@ -1,7 +1,7 @@
 //! Leases: one host works on an account at a time, by the database's clock.
 
 use super::sql::Sql;
-use super::{Store, StoreError, spool};
+use super::{Store, StoreError, communications, spool};
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
@@ -79,6 +79,7 @@ async fn acquire_one(connection: &mut AnyConnection, asked: &Asked, account: &st
     }
     if before.as_ref() != Some(&asked.host.run) {
         spool::held_after(connection, account).await?;
+        communications::end_abandoned(connection, account).await?;
     }
     Ok(true)
 }

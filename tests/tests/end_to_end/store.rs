@@ -3,4 +3,6 @@
 mod database;
 mod filing;
 mod intake;
+mod log;
+mod outage;
 mod rate;

@@ -41,10 +41,12 @@ CREATE TABLE spool (
 );
 CREATE INDEX spool_digest ON spool (digest);
 CREATE INDEX spool_open ON spool (account, id) WHERE status IN ('waiting', 'claimed');
+CREATE INDEX spool_object ON spool (ended_at) WHERE object IS NOT NULL;
 CREATE INDEX spool_aside ON spool (status, id) WHERE status IN ('held', 'failed', 'ignored');
 
 CREATE TABLE spool_raw (
-    spool_id BIGINT NOT NULL PRIMARY KEY,
+    -- Given, never generated.
+    spool_id {id},
     raw {bytes} NOT NULL
 );
 
@@ -153,6 +155,7 @@ CREATE TABLE communication (
     search TEXT NOT NULL,
     entries TEXT NOT NULL
 );
+CREATE INDEX communication_running ON communication (account) WHERE status = 'processing';
 CREATE INDEX communication_parent ON communication (parent) WHERE parent IS NOT NULL;
 
 -- A command's wish that the daemon fetches an account now, and the answer.

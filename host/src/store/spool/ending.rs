@@ -133,6 +133,32 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<S
     Ok(objects)
 }
 
+/// So many messages one call of [`forget_raw`] deals with at most: other writes wait for it.
+pub const FORGOTTEN_AT_ONCE: usize = 500;
+
+/// Removes the received bytes of messages that ended before this time (milliseconds since the epoch) and need no more work. Gives the number of messages
+/// and the names of objects that are no longer needed; if the number is [`FORGOTTEN_AT_ONCE`] or above, there are more.
+pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(usize, Vec<String>), StoreError> {
+    const DONE: &str = "status IN ('filed', 'rejected', 'ignored') AND ended_at < ";
+    let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
+    let mut sql = Sql::new(
+        "DELETE FROM spool_raw WHERE spool_id IN (SELECT spool_id FROM spool_raw JOIN spool ON spool.id = spool_raw.spool_id WHERE ",
+    );
+    sql.push(DONE).bind(before).push(" ORDER BY spool_id LIMIT ").bind(limit).push(")");
+    let rows = sql.execute(connection).await?;
+    let mut sql = Sql::new("SELECT id, object FROM spool WHERE object IS NOT NULL AND ");
+    let large = sql.push(DONE).bind(before).push(" ORDER BY id LIMIT ").bind(limit).all(connection).await?;
+    let (mut ids, mut objects) = (Vec::new(), Vec::new());
+    for row in &large {
+        ids.push(row.try_get::<i64, _>(0)?);
+        objects.push(row.try_get::<String, _>(1)?);
+    }
+    for piece in pieces(&ids) {
+        Sql::new("UPDATE spool SET object = NULL WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
+    }
+    Ok((usize::try_from(rows).unwrap_or(usize::MAX).saturating_add(objects.len()), objects))
+}
+
 async fn check(connection: &mut AnyConnection, ids: &[i64], allowed: &[SpoolStatus], doing: &str) -> Result<(), StoreError> {
     let mut found = HashMap::new();
     for piece in pieces(ids) {

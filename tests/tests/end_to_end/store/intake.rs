@@ -102,6 +102,24 @@ async fn large_messages_come_back_unchanged() {
     }
 }
 
+#[tokio::test]
+async fn received_bytes_are_forgotten_by_age() {
+    for database in Databases::start().each().await {
+        let mut large = arrival("main", SourceKey::Digest, mail("large"));
+        large.raw = large.raw.iter().copied().chain(std::iter::repeat_n(0, 300 << 10)).collect();
+        database.spool.take_in(vec![large]).await.unwrap();
+        for claimed in database.claimed("main", 2).await {
+            database.file(super::filing::new_ticket(&claimed)).await.unwrap();
+        }
+        let waiting = database.spool.take_in(vec![arrival("main", SourceKey::Digest, mail("waiting"))]).await.unwrap();
+        assert_eq!(database.spool.forget_raw(0).await.unwrap(), 0);
+        assert_eq!(database.spool.forget_raw(i64::MAX).await.unwrap(), 3);
+        assert_eq!(files(&database.folder.path().join("objects")), 0);
+        assert_eq!(database.spool.raw(waiting[0].id()).await.unwrap(), mail("waiting").as_bytes());
+        assert!(database.spool.raw(waiting[0].id() - 1).await.is_err());
+    }
+}
+
 fn files(folder: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
