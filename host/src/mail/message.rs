@@ -122,7 +122,15 @@ impl Message {
 
     /// The Date header as milliseconds since the epoch; none where it can't be read.
     pub fn date(&self) -> Option<i64> {
-        let date = DateTime::parse_rfc822(self.header("Date")?).filter(DateTime::is_valid)?;
+        let mut date = DateTime::parse_rfc822(self.header("Date")?)?;
+        date.year = match date.year {
+            short @ 0..50 => short + 2_000, // RFC 5322 section 4.3
+            short @ 50..1_000 => short + 1_900,
+            year => year,
+        };
+        if !date.is_valid() {
+            return None;
+        }
         date.to_timestamp().checked_mul(1_000)
     }
 
@@ -176,4 +184,57 @@ pub fn message_ids(value: &str) -> impl DoubleEndedIterator<Item = &str> {
         rest = after;
     }
     ids.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(raw: &str) -> Message {
+        Message::parse(raw.as_bytes().into())
+    }
+
+    #[test]
+    fn dates_are_read_and_short_years_made_up_for() {
+        for (date, expected) in [
+            ("Mon, 23 Nov 2026 09:15:00 +0000", Some(1_795_425_300_000)),
+            ("Mon, 23 Nov 26 10:15:00 +0100", Some(1_795_425_300_000)),
+            ("Mon, 23 Sep 102 08:00:00 GMT", Some(1_032_768_000_000)),
+            ("yesterday", None),
+            ("", None),
+            ("99 Xxx 2026", None),
+        ] {
+            assert_eq!(message(&format!("Date: {date}\n\n")).date(), expected, "{date}");
+        }
+    }
+
+    #[test]
+    fn message_ids_keep_their_brackets() {
+        for (header, id) in [
+            ("Message-ID: <a@b>", Some("<a@b>")),
+            ("Message-Id:\n <a@b> (x)", Some("<a@b>")),
+            ("Message-ID: a@b", Some("<a@b>")),
+            ("Message-ID: ", None),
+            ("Subject: x", None),
+        ] {
+            assert_eq!(message(&format!("{header}\n\n")).message_id().as_deref(), id, "{header}");
+        }
+        let ids: Vec<_> = message_ids("<a@b> junk <c d> <<e@f>> <> g>").collect();
+        assert_eq!(ids, ["<a@b>", "<e@f>"]);
+    }
+
+    #[test]
+    fn hostile_headers_take_linear_time() {
+        let started = std::time::Instant::now();
+        let many: String = (0..30_000).map(|number| format!("X-Filler-{number}: value\n")).collect();
+        let filled = message(&format!("{many}X-Needle: here\n\n"));
+        assert_eq!(filled.header("x-needle"), Some("here"));
+        let long = message(&format!("X-Long: {}\nX-Tail: end\n\n", "=?a?q?".repeat(300_000)));
+        assert_eq!(long.header("X-Tail"), Some("end"));
+        assert!(long.header("X-Long").is_some());
+        let same = message(&format!("{}\n", "To: a@x.test\n".repeat(30_000)));
+        assert_eq!(same.addresses("To").len(), 30_000);
+        assert_eq!(same.header("To").map(str::len), Some(30_000 * 9 - 1));
+        assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+    }
 }

@@ -23,3 +23,6 @@ pub use content::Attachment;
 pub use message::{Message, message_ids};
 pub use received::{Dropped, Envelope, FollowedTicket, InForce, Mail, SetBy};
 pub use vocabulary::{NotSettable, Settable, Vocabulary, dynamic_field as dynamic_field_of};
+
+#[cfg(test)]
+mod corpus_tests;
