@@ -5,16 +5,64 @@
 use super::ApiState;
 use super::configured::handlers;
 use super::forms::{OAuth2Form, ValidityForm};
+use super::problem::{Kind, Problem};
 use crate::config::{Account, Protocol};
+use crate::store::{configuration, fetch_requests};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// So long a client waits for the end of a fetch run.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the database is asked whether it has ended.
+const ASKED: Duration = Duration::from_millis(250);
 
 handlers!(Account, AccountForm, tag = "accounts", all = "/accounts", one = "/accounts/{name}");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change)).routes(routes!(fetch))
+}
+
+/// What a fetch run did, or where to look for it.
+#[derive(ToSchema)]
+#[schema(as = Fetch)]
+struct FetchForm {
+    /// The account.
+    account: String,
+    /// Whether the run has ended; else it goes on, and the communication log tells of it.
+    done: bool,
+    /// What the run says of itself.
+    #[schema(value_type = Option<Object>, required)]
+    result: Option<Value>,
+}
+
+/// Fetches an account's mail now, by whichever host has the account, and waits for the end of the run as long as a client may wait.
+#[utoipa::path(post, path = "/accounts/{name}/fetch", tag = "accounts", params(("name" = String, Path)),
+    responses((status = 200, body = FetchForm), (status = 202, body = FetchForm, description = "It goes on")))]
+async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
+    if !account.valid.is_valid() {
+        return Err(Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched.")));
+    }
+    let request = fetch_requests::ask(&state.store, &name).await?;
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(result) = fetch_requests::answered(&state.store, request).await? {
+            fetch_requests::forget(&state.store, request).await?;
+            return Ok(axum::Json(json!({ "account": name, "done": true, "result": result })).into_response());
+        }
+        // Any host may answer, and the database is all that the hosts share.
+        tokio::time::sleep(ASKED).await;
+    }
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null }))).into_response())
 }
 
 /// Where mail comes from.

@@ -10,7 +10,8 @@ use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
 use crate::config::form::{self, Kind, Secrets};
-use crate::config::{Configuration, keep_secrets, rules};
+use crate::config::rules::Breach;
+use crate::config::{Configuration, differences, keep_secrets, review};
 use crate::store::{StoreError, configuration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -231,9 +232,9 @@ pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Resu
         let before = configuration::load(&state.store, &state.key).await?;
         let mut after = before.clone();
         let value = edit(&mut after)?;
-        let mistakes = check(state, &before, &after).await?;
-        if !mistakes.is_empty() {
-            return Err(Problem::invalid(mistakes));
+        let breaches = review(&before, &after, &state.store, state.live.sandbox()).await?;
+        if !breaches.is_empty() {
+            return Err(Problem::invalid(mistakes(&before, &after, breaches)));
         }
         match configuration::save(&state.store, &state.key, &before, &after, Vec::new()).await {
             // Somebody else's change came first; this one is made on top of it.
@@ -249,8 +250,13 @@ pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Resu
 
 /// Has this host take up the version, and waits for it as long as a client may wait.
 pub async fn is_live(state: &ApiState, version: i64) -> bool {
-    let _ = (state, version);
-    true
+    let live = state.live.clone();
+    tokio::spawn(async move {
+        if let Err(error) = live.refresh().await {
+            tracing::error!(%error, "a changed configuration could not be taken up");
+        }
+    });
+    state.live.wait_for(version, PATIENCE).await
 }
 
 fn status(live: bool, created: bool) -> StatusCode {
@@ -312,8 +318,22 @@ fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> (String, Object)
     (name, object)
 }
 
-async fn check(_state: &ApiState, _before: &Configuration, after: &Configuration) -> Result<Vec<Mistake>, Problem> {
-    Ok(rules::check(after).into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect())
+/// A breach of a thing that the request changes has its place in the body; of any other thing, its name in the sentence.
+fn mistakes(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
+    let changed = differences(before, after);
+    let is_changed = |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);
+    breaches
+        .into_iter()
+        .map(
+            |breach| {
+                if is_changed(&breach) {
+                    Mistake::at(breach.place, sentence(&breach.sentence))
+                } else {
+                    Mistake::at("", breach.to_string())
+                }
+            },
+        )
+        .collect()
 }
 
 /// A thing's representation, with its ETag.

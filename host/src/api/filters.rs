@@ -3,9 +3,13 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::{delete_handler, handlers};
+use super::configured::{self, delete_handler, handlers};
 use super::forms::ValidityForm;
-use crate::config::{FailurePolicy, Filter};
+use super::problem::Problem;
+use crate::config::{FailurePolicy, Filter, Validity, form};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +19,35 @@ delete_handler!(Filter, tag = "filters", one = "/filters/{name}");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, replace, change, delete))
+        .routes(routes!(enable))
+        .routes(routes!(disable))
+}
+
+async fn set_validity(state: &ApiState, name: &str, valid: Validity) -> Result<Response, Problem> {
+    let saved = configured::save(state, |configuration| {
+        let filter = configuration.filters.get_mut(name).ok_or_else(|| Problem::not_found("filter", name))?;
+        filter.valid = valid;
+        Ok(form::write(filter))
+    })
+    .await?;
+    Ok(configured::answer(if saved.live { StatusCode::OK } else { StatusCode::ACCEPTED }, saved.value))
+}
+
+/// Lets a filter run.
+#[utoipa::path(post, path = "/filters/{name}/enable", tag = "filters", params(("name" = String, Path)),
+    responses((status = 200, body = FilterForm), (status = 202, body = FilterForm, description = "Saved, not in force yet")))]
+async fn enable(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
+    set_validity(&state, &name, Validity::Valid).await
+}
+
+/// Keeps a filter but does not run it; at once.
+#[utoipa::path(post, path = "/filters/{name}/disable", tag = "filters", params(("name" = String, Path)),
+    responses((status = 200, body = FilterForm), (status = 202, body = FilterForm, description = "Saved, not in force yet")))]
+async fn disable(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
+    set_validity(&state, &name, Validity::Invalid).await
 }
 
 /// A postmaster filter.

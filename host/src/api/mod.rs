@@ -9,13 +9,16 @@ mod articles;
 mod auth;
 mod auto_responses;
 mod body;
+mod chain;
 mod communications;
+mod components;
 mod configured;
 mod customer_users;
 mod dynamic_fields;
 mod filters;
 mod forms;
 mod health;
+mod messages;
 mod openapi;
 mod page;
 mod problem;
@@ -39,6 +42,7 @@ use crate::metrics::Metrics;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::Store;
+use crate::worker::Live;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -64,15 +68,16 @@ pub struct ApiState {
     store: Store,
     spool: Spool,
     key: SecretKey,
+    live: Arc<Live>,
     metrics: Arc<Metrics>,
     /// Whether only this machine reaches the listener.
     loopback: bool,
 }
 
 impl ApiState {
-    /// Over this spool and its database, with the key that secrets are sealed with.
-    pub fn new(spool: Spool, key: SecretKey, metrics: Arc<Metrics>) -> Self {
-        Self { store: spool.store().clone(), spool, key, metrics, loopback: false }
+    /// Over this spool and its database, with the key that secrets are sealed with, and what this host works by.
+    pub fn new(spool: Spool, key: SecretKey, live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
+        Self { store: spool.store().clone(), spool, key, live, metrics, loopback: false }
     }
 }
 
@@ -102,10 +107,13 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(accounts::routes())
         .merge(articles::routes())
         .merge(auto_responses::routes())
+        .merge(chain::routes())
         .merge(communications::routes())
+        .merge(components::routes())
         .merge(customer_users::routes())
         .merge(dynamic_fields::routes())
         .merge(filters::routes())
+        .merge(messages::routes())
         .merge(queues::routes())
         .merge(settings::routes())
         .merge(spool::routes())

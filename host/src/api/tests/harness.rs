@@ -2,10 +2,13 @@
 
 use crate::api::role::Role;
 use crate::api::{ApiState, BASE, create_token, router};
+use crate::chain::LazySandbox;
 use crate::metrics::Metrics;
+use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store};
+use crate::worker::Live;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -67,7 +70,9 @@ impl Api {
         }
         let spool = Spool::open(store, folder.path()).unwrap();
         let key = SecretKey::at(folder.path().join("key"));
-        let state = ApiState { loopback: true, ..ApiState::new(spool, key, Arc::new(Metrics::new())) };
+        let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-in-these-tests".into()));
+        let live = Live::start(spool.store().clone(), key.clone(), Arc::new(sandbox)).await.unwrap();
+        let state = ApiState { loopback: true, ..ApiState::new(spool, key, live, Arc::new(Metrics::new())) };
         let mut api = Self { router: router(state.clone()), state, tokens, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api
