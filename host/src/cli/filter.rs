@@ -136,7 +136,7 @@ async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
             text += "A shipped component has this name; filters reach the uploaded one by its digest.\n";
         }
         if let Some(reason) = inspected.unsnapshotable {
-            text += &format!("It cannot be snapshotted, so that each mail costs more: {reason}\n");
+            text = format!("{text}It cannot be snapshotted, so that each mail costs more: {reason}\n");
         }
         text
     });

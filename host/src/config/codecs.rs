@@ -96,7 +96,7 @@ pub const AGE: Codec<u64> = Codec { read: seconds, write: |seconds| Value::Strin
 /// A duration from one millisecond to a minute.
 pub const CALL_TIME: Codec<Duration> = Codec {
     read: |value| match value.as_str().and_then(parse_duration) {
-        Some(time) if !time.is_zero() && time <= Duration::from_secs(60) => Ok(time),
+        Some(time) if !time.is_zero() && time <= Duration::from_mins(1) => Ok(time),
         _ => Err("a duration from \"1ms\" to \"60s\"".to_owned()),
     },
     write: |time| Value::String(format_duration(*time)),

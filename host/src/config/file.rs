@@ -64,9 +64,9 @@ impl File {
         let mut path = String::new();
         for key in keys {
             match key.parse::<usize>() {
-                Ok(index) => path.push_str(&format!("[{index}]")),
+                Ok(index) => path = format!("{path}[{index}]"),
                 Err(_) if path.is_empty() => path.push_str(key),
-                Err(_) => path.push_str(&format!(".{key}")),
+                Err(_) => path = format!("{path}.{key}"),
             }
         }
         match (path.is_empty(), thing) {
@@ -114,9 +114,9 @@ impl Reading {
         match value.get_ref() {
             DeValue::String(text) => Value::String(text.to_string()),
             DeValue::Integer(number) => {
-                self.number(number.to_string(), i64::from_str_radix(number.as_str(), number.radix()).ok().map(Number::from), value)
+                self.number(&number.to_string(), i64::from_str_radix(number.as_str(), number.radix()).ok().map(Number::from), value)
             }
-            DeValue::Float(number) => self.number(number.to_string(), number.as_str().parse().ok().and_then(Number::from_f64), value),
+            DeValue::Float(number) => self.number(&number.to_string(), number.as_str().parse().ok().and_then(Number::from_f64), value),
             DeValue::Boolean(flag) => Value::Bool(*flag),
             DeValue::Datetime(time) => Value::String(time.to_string()),
             DeValue::Array(items) => {
@@ -132,7 +132,7 @@ impl Reading {
         }
     }
 
-    fn number(&mut self, text: String, number: Option<Number>, value: &Spanned<DeValue<'_>>) -> Value {
+    fn number(&mut self, text: &str, number: Option<Number>, value: &Spanned<DeValue<'_>>) -> Value {
         if let Some(number) = number {
             return Value::Number(number);
         }

@@ -165,7 +165,7 @@ impl Form for Reader<'_> {
     fn name(&mut self, key: &'static str, value: &mut String) {
         match self.take(key) {
             None if value.is_empty() => {
-                self.problems.push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") })
+                self.problems.push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
             }
             None => {}
             Some(Value::String(name)) if is_name(name) => value.clone_from(name),

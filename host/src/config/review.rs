@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Every rule that `after` breaks, and every mistake in the settings of the filters that differ from `before`.
+/// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`.
 ///
 /// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared here is what
 /// the chain finds prepared when the change is saved.
@@ -21,12 +21,8 @@ pub async fn review(
     sandbox: &Arc<LazySandbox>,
 ) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
-    let changed: BTreeSet<&str> = after
-        .filters
-        .values()
-        .filter(|filter| before.filters.get(&filter.name) != Some(filter))
-        .map(|filter| filter.name.as_str())
-        .collect();
+    let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
+    let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();
     if changed.is_empty() {
         return Ok(breaches);
     }
@@ -49,6 +45,17 @@ pub async fn review(
         }
     }
     Ok(breaches)
+}
+
+/// Whether a filter is new, is configured differently, or comes into use. To disable one acts at once, and nothing is tried.
+fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
+    before.is_none_or(|before| {
+        before.component != after.component
+            || before.settings != after.settings
+            || before.grants != after.grants
+            || before.limits != after.limits
+            || (after.valid.is_valid() && !before.valid.is_valid())
+    })
 }
 
 /// Configures filters on a thread that may block.

@@ -62,8 +62,8 @@ mod tests {
         for text in ["", "10", "m", "-1s", "1.5h", "10 minutes", "99999999999999999999d", "1M"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
-        assert_eq!(format_duration(Duration::from_secs(600)), "10m");
-        assert_eq!(format_duration(Duration::from_secs(86_400)), "1d");
+        assert_eq!(format_duration(Duration::from_mins(10)), "10m");
+        assert_eq!(format_duration(Duration::from_hours(24)), "1d");
         assert_eq!(format_duration(Duration::from_millis(1_500)), "1500ms");
         assert_eq!(format_duration(Duration::ZERO), "0");
     }

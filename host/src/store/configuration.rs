@@ -190,8 +190,8 @@ fn secret_place<K: Kind>(name: &str, field: &str) -> String {
     format!("{} {name:?}, {field}", K::KIND)
 }
 
-fn json(text: String) -> Result<Value, StoreError> {
-    serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))
+fn json(text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))
 }
 
 fn corrupt(reason: String) -> StoreError {
