@@ -166,10 +166,8 @@ pub const AFTER_FETCH: Codec<AfterFetch> = Codec {
 };
 
 /// A JSON object, kept as it is.
-pub const OBJECT: Codec<Value> = Codec {
-    read: |value| if value.is_object() { Ok(value.clone()) } else { Err("a table".to_owned()) },
-    write: |object| if object.is_null() { Value::Object(serde_json::Map::new()) } else { object.clone() },
-};
+pub const OBJECT: Codec<Value> =
+    Codec { read: |value| if value.is_object() { Ok(value.clone()) } else { Err("a table".to_owned()) }, write: Clone::clone };
 
 /// One of the words of an enumeration; serde's own list of them is the error.
 pub const fn word<T: Serialize + DeserializeOwned>() -> Codec<T> {

@@ -1,5 +1,6 @@
 //! What admins configure: the types, and the one form that the configuration file, the REST API and the database share.
 
+mod access;
 mod apply;
 mod change;
 mod codecs;
@@ -14,11 +15,13 @@ mod model;
 mod reference;
 mod review;
 pub mod rules;
+mod schema;
 pub mod units;
 
 #[cfg(test)]
 mod tests;
 
+pub use access::*;
 pub use apply::{Applied, ApplyError, Place, apply};
 pub use change::change;
 pub use configuration::*;

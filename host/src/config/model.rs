@@ -171,210 +171,6 @@ pub struct SystemAddress {
     pub comment: String,
 }
 
-/// Where an account's mail is dispatched to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Dispatch {
-    /// By its recipients (`to`).
-    #[default]
-    To,
-    /// To a queue (`queue:NAME`).
-    Queue(String),
-}
-
-/// What is done with a mail on the server once it is durable here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum AfterFetch {
-    /// Deleted, as by the peer.
-    #[default]
-    Delete,
-    /// Marked as seen.
-    Seen,
-    /// Moved to a folder (`move:FOLDER`).
-    Move(String),
-    /// Left as it is.
-    Keep,
-}
-
-/// How an account is reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-pub enum Protocol {
-    /// IMAP without TLS.
-    #[serde(rename = "imap")]
-    Imap,
-    /// IMAP over TLS.
-    #[serde(rename = "imaps")]
-    Imaps,
-    /// IMAP, then STARTTLS.
-    #[serde(rename = "imap+starttls")]
-    ImapStartTls,
-    /// POP3 without TLS.
-    #[serde(rename = "pop3")]
-    Pop3,
-    /// POP3 over TLS.
-    #[serde(rename = "pop3s")]
-    Pop3s,
-    /// POP3, then STLS.
-    #[serde(rename = "pop3+starttls")]
-    Pop3StartTls,
-    /// Postigo listens (RFC 2033).
-    #[serde(rename = "lmtp")]
-    Lmtp,
-    /// A Maildir on this machine.
-    #[serde(rename = "maildir")]
-    Maildir,
-    /// Fetches nothing, serves `ingest` and tests.
-    #[default]
-    #[serde(rename = "local")]
-    Local,
-}
-
-impl Protocol {
-    /// Its name in the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Imap => "imap",
-            Self::Imaps => "imaps",
-            Self::ImapStartTls => "imap+starttls",
-            Self::Pop3 => "pop3",
-            Self::Pop3s => "pop3s",
-            Self::Pop3StartTls => "pop3+starttls",
-            Self::Lmtp => "lmtp",
-            Self::Maildir => "maildir",
-            Self::Local => "local",
-        }
-    }
-}
-
-/// TLS towards a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// A file of further certificate authorities, PEM; empty: the system's alone.
-    pub ca: String,
-    /// A file, PEM; empty: none.
-    pub client_certificate: String,
-    /// A file, PEM.
-    pub client_key: String,
-    /// Whether the server's certificate is checked.
-    pub verify: bool,
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self { ca: String::new(), client_certificate: String::new(), client_key: String::new(), verify: true }
-    }
-}
-
-/// A secret that is never printed, in clear only here and on its way to a server; encrypted in the database.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the secret in.
-    pub fn new(clear: impl Into<String>) -> Self {
-        Self(clear.into())
-    }
-
-    /// The secret in clear, for the server that asked for it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
-
-/// Sign-in by OAuth2. This version keeps what is configured; it signs in by password.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OAuth2 {
-    /// A provider whose addresses are known (`microsoft`, `google`); empty: the addresses below.
-    pub provider: String,
-    /// The client that the provider registered.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: Option<Secret>,
-    /// The directory of a `microsoft` account.
-    pub tenant: String,
-    /// Authorization endpoint (RFC 6749 section 3.1).
-    pub authorize_url: String,
-    /// Token endpoint (RFC 6749 section 3.2).
-    pub token_url: String,
-    /// Device authorization endpoint (RFC 8628).
-    pub device_url: String,
-    /// Scopes.
-    pub scopes: Vec<String>,
-    /// The grant: `code`, `device`, `client-credentials`; empty: the provider's usual one.
-    pub flow: String,
-}
-
-/// Where mail comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Unique.
-    pub name: String,
-    /// How it is reached.
-    pub protocol: Protocol,
-    /// Host, or the folder of a Maildir.
-    pub host: String,
-    /// None: the protocol's own.
-    pub port: Option<u16>,
-    /// Login.
-    pub user: String,
-    /// Password.
-    pub password: Option<Secret>,
-    /// Sign-in by OAuth2.
-    pub oauth2: Option<OAuth2>,
-    /// IMAP folder.
-    pub folder: String,
-    /// Whether its mails' own `X-OTOBO-*` headers count.
-    pub trusted: bool,
-    /// Where its mail goes.
-    pub dispatch: Dispatch,
-    /// What is done on the server.
-    pub after_fetch: AfterFetch,
-    /// Where held mails go on the server; empty: nowhere.
-    pub failed_folder: String,
-    /// Seconds; none: the setting's.
-    pub interval: Option<u64>,
-    /// Seconds, of every read.
-    pub timeout: u64,
-    /// IMAP IDLE where the server has it.
-    pub idle: bool,
-    /// TLS.
-    pub tls: Tls,
-    /// In use?
-    pub valid: Validity,
-    /// For admins.
-    pub comment: String,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            protocol: Protocol::default(),
-            host: String::new(),
-            port: None,
-            user: String::new(),
-            password: None,
-            oauth2: None,
-            folder: "INBOX".into(),
-            trusted: false,
-            dispatch: Dispatch::default(),
-            after_fetch: AfterFetch::default(),
-            failed_folder: String::new(),
-            interval: None,
-            timeout: 60,
-            idle: true,
-            tls: Tls::default(),
-            valid: Validity::default(),
-            comment: String::new(),
-        }
-    }
-}
-
 /// A dynamic field of tickets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DynamicField {
@@ -427,27 +223,6 @@ pub struct AutoResponse {
     pub body: String,
 }
 
-/// A way out for mail. Sending is not part of this version; what is configured is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Transport {
-    /// Unique.
-    pub name: String,
-    /// `smtp`, `smtps`, `smtp+starttls`, `sendmail`, `file`.
-    pub kind: String,
-    /// Host, or path.
-    pub host: String,
-    /// None: the kind's own.
-    pub port: Option<u16>,
-    /// Login.
-    pub user: String,
-    /// Password.
-    pub password: Option<Secret>,
-    /// Sign-in by OAuth2.
-    pub oauth2: Option<OAuth2>,
-    /// Sender addresses or queues that it serves (`for`).
-    pub senders: Vec<String>,
-}
-
 /// What becomes of a mail when a filter fails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -462,7 +237,7 @@ pub enum FailurePolicy {
 }
 
 /// A postmaster filter.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     /// Unique; filters run in byte order of their names.
     pub name: String,
@@ -482,4 +257,20 @@ pub struct Filter {
     pub limits: crate::runtime::Limits,
     /// What the component's schema says; an object.
     pub settings: serde_json::Value,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            component: String::new(),
+            stop_after_match: false,
+            on_failure: FailurePolicy::default(),
+            valid: Validity::default(),
+            comment: String::new(),
+            grants: None,
+            limits: crate::runtime::Limits::default(),
+            settings: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
 }

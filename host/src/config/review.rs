@@ -2,12 +2,12 @@
 //! only their components can judge.
 
 use super::rules::{self, Breach};
+use super::schema::Schema;
 use super::{Configuration, Filter};
 use crate::chain::{Components, Gathered, LazySandbox, check_settings};
 use crate::config::form::Kind;
-use crate::runtime::SettingsProblem;
 use crate::store::{Store, StoreError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`.
@@ -32,16 +32,12 @@ pub async fn review(
     let gathered = Gathered::of(&filters, store, sandbox).await?;
     let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(&filter.component).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
-        breaches.push(Breach {
-            kind: Filter::KIND,
-            name: filter.name.clone(),
-            place: "/component".to_owned(),
-            sentence: format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component),
-        });
+        let sentence = format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component);
+        breaches.push(breach(&filter.name, "/component", "", sentence));
     }
-    for problem in configure(present, gathered, sandbox).await? {
-        if changed.contains(problem.filter.as_str()) {
-            breaches.push(breach(problem));
+    for breach in try_settings(present, gathered, sandbox).await? {
+        if changed.contains(breach.name.as_str()) {
+            breaches.push(breach);
         }
     }
     Ok(breaches)
@@ -58,12 +54,36 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
     })
 }
 
-/// Configures filters on a thread that may block.
-async fn configure(filters: Vec<Filter>, components: Gathered, sandbox: &Arc<LazySandbox>) -> Result<Vec<SettingsProblem>, StoreError> {
+/// Checks settings against the component's schema, and lets the component configure those that fit; on a thread that may block.
+async fn try_settings(filters: Vec<Filter>, components: Gathered, sandbox: &Arc<LazySandbox>) -> Result<Vec<Breach>, StoreError> {
     let sandbox = Arc::clone(sandbox);
-    tokio::task::spawn_blocking(move || check_settings(&filters, &components, sandbox.as_ref())).await.map_err(|_| StoreError::Stopped)
+    let work = move || {
+        let mut breaches = by_schema(&filters, &components);
+        let fitting = filters.iter().filter(|filter| !breaches.iter().any(|breach| breach.name == filter.name));
+        let problems = check_settings(fitting, &components, sandbox.as_ref());
+        breaches.extend(problems.into_iter().map(|problem| breach(&problem.filter, "/settings", &problem.place, problem.reason)));
+        breaches
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
 }
 
-fn breach(problem: SettingsProblem) -> Breach {
-    Breach { kind: Filter::KIND, name: problem.filter, place: format!("/settings{}", problem.place), sentence: problem.reason }
+fn by_schema(filters: &[Filter], components: &Gathered) -> Vec<Breach> {
+    let mut schemas: BTreeMap<&str, Result<Schema, String>> = BTreeMap::new();
+    let mut breaches = Vec::new();
+    for filter in filters {
+        let Some(component) = components.find(&filter.component) else { continue };
+        let schema = schemas.entry(&filter.component).or_insert_with(|| Schema::new(&component.description.settings_schema));
+        match schema {
+            Ok(schema) => {
+                let mistakes = schema.mistakes(&filter.settings);
+                breaches.extend(mistakes.into_iter().map(|(place, sentence)| breach(&filter.name, "/settings", &place, sentence)));
+            }
+            Err(sentence) => breaches.push(breach(&filter.name, "/component", "", sentence.clone())),
+        }
+    }
+    breaches
+}
+
+fn breach(filter: &str, key: &str, place: &str, sentence: String) -> Breach {
+    Breach { kind: Filter::KIND, name: filter.to_owned(), place: format!("{key}{place}"), sentence }
 }
