@@ -30,8 +30,8 @@ pub(super) struct Engines {
 impl Engines {
     /// The daemon's engines, with compiled code kept in `cache`.
     pub(super) fn start(cache: &Path) -> Result<Self, StartError> {
-        let config = config(Some(cache), None).map_err(engine_error)?;
-        let plain = Engine::new(&config).map_err(engine_error)?;
+        let config = config(Some(cache), None).map_err(|error| engine_error(&error))?;
+        let plain = Engine::new(&config).map_err(|error| engine_error(&error))?;
         let mut pooled = config;
         pooled.allocation_strategy(pool());
         let fast = Engine::new(&pooled)
@@ -51,8 +51,8 @@ pub(super) struct ChildEngine {
 impl ChildEngine {
     /// `functions` keeps functions that were compiled before.
     pub(super) fn start(cache: &Path, functions: Arc<dyn CacheStore>) -> Result<Self, StartError> {
-        let config = config(Some(cache), Some(functions)).map_err(engine_error)?;
-        let engine = Engine::new(&config).map_err(engine_error)?;
+        let config = config(Some(cache), Some(functions)).map_err(|error| engine_error(&error))?;
+        let engine = Engine::new(&config).map_err(|error| engine_error(&error))?;
         let ticker = Ticker::start(std::iter::once(&engine)).map_err(StartError::Threads)?;
         Ok(Self { engine, _ticker: ticker })
     }
@@ -93,7 +93,7 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-fn engine_error(error: wasmtime::Error) -> StartError {
+fn engine_error(error: &wasmtime::Error) -> StartError {
     StartError::Engine(format!("{error:#}"))
 }
 

@@ -41,16 +41,13 @@ impl Group {
         (made, snapshot): (Made, Vec<u8>),
         key: String,
     ) -> Result<Arc<Self>, PrepareError> {
-        let (source, template, pooled, because) = match made.unsnapshotable {
-            Some(because) => {
-                let template = Template::new(&engines.plain, &spec.component)?;
-                let ahead = Ahead::start(&engines.plain, spec, made.memory, threads)?;
-                (Source::Ahead(ahead), template, false, because)
-            }
-            None => {
-                let (template, pooled, because) = fastest(engines, &snapshot, spec.limits)?;
-                (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
-            }
+        let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable {
+            let template = Template::new(&engines.plain, &spec.component)?;
+            let ahead = Ahead::start(&engines.plain, spec, made.memory, threads)?;
+            (Source::Ahead(ahead), template, false, because)
+        } else {
+            let (template, pooled, because) = fastest(engines, &snapshot, spec.limits)?;
+            (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
         };
         let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
         Ok(Arc::new(Self {

@@ -88,7 +88,7 @@ impl Sandbox {
     pub(super) fn open_for_snapshot(store: &mut Store<Self>) {
         let sandbox = store.data_mut();
         sandbox.meter.lift_limit();
-        sandbox.deadline = Instant::now() + Duration::from_secs(24 * 3600);
+        sandbox.deadline = Instant::now() + Duration::from_hours(24);
         store.set_hostcall_fuel(usize::MAX);
     }
 
@@ -207,7 +207,7 @@ impl Sandbox {
     }
 
     /// What an error that the guest returned is called.
-    pub(super) fn returned_error(&self, message: String) -> Failure {
+    pub(super) fn returned_error(&self, message: &str) -> Failure {
         match self.denied {
             Some(what) => Failure { kind: FailureKind::Denied, message: format!("{what} is not granted; the guest said: {message}") },
             None => Failure { kind: FailureKind::Trap, message: format!("the guest said: {message}") },

@@ -56,7 +56,7 @@ impl Session {
                 Ok(verdict) => checked_verdict(verdict),
                 Err(message) => {
                     let message = super::guest_log::cut(&message, super::limits::LOG_LINE).replace(['\r', '\n', '\0'], " ");
-                    Err(instance.store.data().returned_error(message))
+                    Err(instance.store.data().returned_error(&message))
                 }
             })
         })

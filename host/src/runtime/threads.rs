@@ -140,7 +140,7 @@ impl Shared {
                 return None;
             }
             queue.idle += 1;
-            let waited = self.work.wait_timeout(queue, if stays { Duration::from_secs(3600) } else { IDLE });
+            let waited = self.work.wait_timeout(queue, if stays { Duration::from_hours(1) } else { IDLE });
             let (woken, time_out) = waited.unwrap_or_else(PoisonError::into_inner);
             queue = woken;
             queue.idle -= 1;
@@ -187,7 +187,7 @@ mod tests {
         let gates: Vec<_> = (0..10)
             .map(|_| {
                 let (open, gate) = mpsc::channel::<()>();
-                threads.submit(Box::new(move || drop(gate.recv())));
+                threads.submit(Box::new(move || assert!(gate.recv().is_err())));
                 open
             })
             .collect();

@@ -22,6 +22,19 @@ struct ByHand {
     evaluate: String,
     /// What `evaluate` gives: bytes of a `result<verdict, string>`, in the escapes of the text format; "matched" where empty.
     result: String,
+    /// Built for a later version of the contract: this one with a function more.
+    later: bool,
+}
+
+/// What the world of a guest may import besides: an interface of WASI.
+const WORLD: &str = "package by:hand;
+    world guest { include postigo:filter/filter@1.0.0; import wasi:cli/environment@0.2.0; }
+    package wasi:cli@0.2.0 { interface environment { get-environment: func() -> list<tuple<string, string>>; } }";
+
+/// The contract as a later version of it may be.
+fn later_contract() -> String {
+    let now = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/postigo-filter.wit")).unwrap();
+    now.replace("@1.0.0", "@1.1.0").replace("generation: func() -> u64;", "generation: func() -> u64; later: func() -> u64;")
 }
 
 /// Bytes of a `result<verdict, string>`: ok, not matched, no changes, no reason.
@@ -68,10 +81,16 @@ impl ByHand {
     }
 
     fn module(&self) -> Vec<u8> {
-        let mut bytes = wat::parse_str(self.text()).unwrap();
+        let text = if self.later { self.text().replace("@1.0.0", "@1.1.0") } else { self.text() };
+        let mut bytes = wat::parse_str(text).unwrap();
         let mut wit = wit_parser::Resolve::default();
-        let (package, _) = wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
-        let world = wit.select_world(&[package], Some("filter")).unwrap();
+        let (package, world) = if self.later {
+            (wit.push_str("later.wit", &later_contract()).unwrap(), "filter")
+        } else {
+            wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+            (wit.push_str("guest.wit", WORLD).unwrap(), "guest")
+        };
+        let world = wit.select_world(&[package], Some(world)).unwrap();
         wit_component::embed_component_metadata(&mut bytes, &wit, world, wit_component::StringEncoding::UTF8).unwrap();
         bytes
     }
@@ -171,8 +190,7 @@ fn a_mail_that_is_kept_beyond_its_call_is_a_trap() {
 #[test]
 fn memory_is_counted_over_all_memories() {
     // Sixteen memories of 2 MiB each pass one by one, and not together.
-    let parts: String = (0..16).map(|index| format!("(memory $m{index} 32)\n")).collect();
-    let guest = ByHand { parts, ..ByHand::default() };
+    let guest = ByHand { parts: "(memory 32)\n".repeat(16), ..ByHand::default() };
     assert_eq!(started(&guest, 16 << 20), Err(FailureKind::Memory));
     assert_eq!(started(&guest, 64 << 20), Ok(()));
     let grow = ByHand {
@@ -274,4 +292,30 @@ fn imports_that_are_not_offered_are_named() {
     }
     assert!(refused("postigo:filter/message@2.0.0").contains("1.0.0"));
     assert!(refused("acme:cloud/upload@0.3.0").contains("postigo:filter/message@1.0.0"));
+}
+
+#[test]
+fn wasi_is_an_empty_world() {
+    let with = |evaluate: &str| ByHand {
+        imports: r#"(import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))"#.into(),
+        evaluate: evaluate.into(),
+        ..ByHand::default()
+    };
+    assert!(!with("").evaluate().unwrap().matched, "it starts, and runs as long as it does not reach for the world");
+    let said = with("(call $environment (i32.const 500))").fails_as(FailureKind::Denied);
+    assert!(said.contains("wasi:cli/environment@0.2.0#get-environment"), "{said}");
+}
+
+#[test]
+fn a_guest_of_a_later_contract_runs_or_hears_which_version_is_here() {
+    let says = |guest: &ByHand| match guest.prepare(16 << 20) {
+        Ok(group) => evaluate(&group, 0).map(|_| "ran".to_owned()).unwrap(),
+        Err(error) => error.to_string(),
+    };
+    let needs_no_more = says(&ByHand { later: true, ..ByHand::default() });
+    assert!(needs_no_more == "ran" || (needs_no_more.contains("1.1.0") && needs_no_more.contains("1.0.0")), "{needs_no_more}");
+    let imports = r#"(import "postigo:filter/message@1.0.0" "[method]mail.later" (func $later (param i32) (result i64)))"#;
+    let evaluate = "(drop (call $later (local.get 1)))";
+    let needs_more = says(&ByHand { later: true, imports: imports.into(), evaluate: evaluate.into(), ..ByHand::default() });
+    assert!(needs_more.contains("postigo:filter/message@1.1.0") && needs_more.contains("1.0.0"), "{needs_more}");
 }

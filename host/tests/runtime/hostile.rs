@@ -86,7 +86,7 @@ fn an_endless_configure_times_out_after_its_thirty_seconds() {
     let started = Instant::now();
     let PrepareError::Failed(failure) = not_prepared(&["loop-in-configure"]) else { panic!("it did not fail") };
     assert_eq!(failure.kind, FailureKind::Timeout);
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 #[test]
