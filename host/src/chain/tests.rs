@@ -209,7 +209,7 @@ fn any_filter() -> impl Strategy<Value = (Filter, Rule)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn order_and_stop_rule_are_the_models(filters in proptest::collection::vec(any_filter(), 0..14)) {

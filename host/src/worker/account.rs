@@ -1,6 +1,6 @@
 //! An account's messages: evaluated side by side, filed in the order of their arrival.
 
-use super::evaluate::{self, EvaluateError};
+use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
 use super::{Done, MessageResult, Worker};
 use crate::mail::FollowedTicket;
@@ -96,7 +96,7 @@ impl<'w> Run<'w> {
         let sandbox = Arc::clone(self.worker.live.sandbox());
         let message = Arc::clone(&claimed);
         let work = tokio::spawn(async move {
-            let evaluated = evaluate::evaluate(&message, setup, &store, sandbox.as_ref()).await?;
+            let evaluated = evaluate::evaluate(Incoming::of(&message, &setup), setup, &store, sandbox.as_ref()).await?;
             Ok(Ready { claimed: message, evaluated, may_run_again: true })
         });
         self.in_flight.push_back(InFlight { claimed, work });
@@ -143,7 +143,7 @@ impl<'w> Run<'w> {
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
         let setup = self.worker.live.current();
-        let evaluated = evaluate::again(&ready.claimed, seen, setup, self.worker.live.sandbox().as_ref()).await?;
+        let evaluated = evaluate::again(Incoming::of(&ready.claimed, &setup), seen, setup, self.worker.live.sandbox().as_ref()).await?;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
     }

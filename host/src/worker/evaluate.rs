@@ -43,12 +43,27 @@ struct Received {
     candidates: Vec<FollowUpCandidate>,
 }
 
+/// A message as the chain is to see it.
+pub struct Incoming {
+    /// The received bytes.
+    pub raw: Arc<[u8]>,
+    /// What is known besides them.
+    pub envelope: Envelope,
+    /// How the chain is run.
+    pub mode: Mode,
+}
+
+impl Incoming {
+    /// A claimed message.
+    pub fn of(claimed: &Claimed, setup: &Setup) -> Self {
+        let check_screening = claimed.id % CHECKED == 0;
+        Self { raw: Arc::clone(&claimed.raw), envelope: envelope(claimed, setup), mode: Mode::Live { check_screening } }
+    }
+}
+
 /// Takes a message through the chain, under the setup given.
-pub async fn evaluate(claimed: &Claimed, setup: Arc<Setup>, store: &Store, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
-    let check_screening = claimed.id % CHECKED == 0;
-    let envelope = envelope(claimed, &setup);
-    let raw = Arc::clone(&claimed.raw);
-    let mode = Mode::Live { check_screening };
+pub async fn evaluate(incoming: Incoming, setup: Arc<Setup>, store: &Store, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
+    let Incoming { raw, envelope, mode } = incoming;
     let in_force = Arc::clone(&setup);
     // Most mails follow up nothing, and go on to the chain on the same thread.
     let first = on_guest_thread(sandbox, move || {
@@ -66,14 +81,12 @@ pub async fn evaluate(claimed: &Claimed, setup: Arc<Setup>, store: &Store, sandb
 
 /// Takes a message through the chain once more, with the ticket that it follows up by now.
 pub async fn again(
-    claimed: &Claimed,
+    incoming: Incoming,
     seen: Option<FollowedTicket>,
     setup: Arc<Setup>,
     sandbox: &dyn Sandbox,
 ) -> Result<Evaluated, EvaluateError> {
-    let envelope = envelope(claimed, &setup);
-    let raw = Arc::clone(&claimed.raw);
-    let mode = Mode::Live { check_screening: false };
+    let Incoming { raw, envelope, mode } = incoming;
     on_guest_thread(sandbox, move || through_chain(receive(raw, envelope, &setup), seen, setup, mode)).await
 }
 

@@ -51,9 +51,9 @@ pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>
 async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Filed, StoreError> {
     let Evaluated { setup, run, candidates, seen, .. } = &message.evaluated;
     let mut communication = report::communication(&message.claimed, &message.evaluated);
-    let result = report::result(&message.claimed, &communication, &message.evaluated);
+    let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
-        let reason = format!("Filter \"{}\" failed, and its on_failure is \"hold\".", filter.name);
+        let reason = report::held_by(filter);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
         let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
         return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await;
@@ -72,7 +72,7 @@ async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Fil
             return Ok(Filed::Again(now));
         }
     }
-    let filing = decide(connection, message, found).await?;
+    let filing = decide(connection, &message.evaluated, found).await?;
     report::filing(&mut communication, &filing);
     let input = FilingInput {
         spool_id: message.claimed.id,
@@ -88,8 +88,13 @@ async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Fil
     Ok(Filed::Ended(Box::new(filed.result)))
 }
 
-async fn decide(connection: &mut AnyConnection, message: &Ready, found: Option<(Ticket, WhyFollowUp)>) -> Result<Filing, StoreError> {
-    let Evaluated { setup, run, .. } = &message.evaluated;
+/// What a message becomes, from what the store knows now.
+pub async fn decide(
+    connection: &mut AnyConnection,
+    evaluated: &Evaluated,
+    found: Option<(Ticket, WhyFollowUp)>,
+) -> Result<Filing, StoreError> {
+    let Evaluated { setup, run, .. } = evaluated;
     let query = ticket::customer_query(&run.mail);
     let mut customers = CustomerLookup::default();
     if let Some(login) = &query.login {

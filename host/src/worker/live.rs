@@ -50,6 +50,11 @@ impl Live {
         Arc::clone(&self.current.borrow())
     }
 
+    /// The database that it is loaded from.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The sandbox that the plans are prepared in.
     pub fn sandbox(&self) -> &Arc<LazySandbox> {
         &self.sandbox

@@ -5,6 +5,7 @@
 
 mod account;
 mod attend;
+mod dry_run;
 mod evaluate;
 mod filing;
 mod live;
@@ -12,6 +13,8 @@ mod report;
 mod result;
 
 pub use attend::Attendant;
+pub use dry_run::{DryRun, Logged, Tried, dry_run, with_filter};
+pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
 pub use result::*;
 

@@ -2,8 +2,9 @@
 
 use super::evaluate::Evaluated;
 use super::{MessageResult, Outcome};
-use crate::chain::{Plan, Step};
+use crate::chain::{Plan, Planned, Step};
 use crate::commlog::{Communication, Priority};
+use crate::mail::Dropped;
 use crate::spool::Claimed;
 use crate::ticket::{Filing, FilingKind, WhyFollowUp};
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
         communication.entry(Priority::Notice, "worker", format!("This is try number {}.", claimed.tries));
     }
     for dropped in &evaluated.dropped {
-        communication.entry(Priority::Notice, "mail", format!("Header {} has no effect: {}.", dropped.name, dropped.reason));
+        communication.entry(Priority::Notice, "mail", self::dropped(dropped));
     }
     if let Some(ticket) = &evaluated.seen {
         communication.entry(Priority::Debug, "follow-up", format!("Before the filters, it follows up ticket {}.", ticket.number));
@@ -76,13 +77,23 @@ fn told(step: &Step) -> (Priority, String) {
     }
 }
 
+/// Why a header of the mail has no effect.
+pub fn dropped(dropped: &Dropped) -> String {
+    format!("Header {} has no effect: {}.", dropped.name, dropped.reason)
+}
+
+/// Why a filter's failure holds a message.
+pub fn held_by(filter: &Planned) -> String {
+    format!("Filter \"{}\" failed, and its on_failure is \"hold\".", filter.name)
+}
+
 /// The result as far as it is known before the message is filed.
-pub fn result(claimed: &Claimed, communication: &Communication, evaluated: &Evaluated) -> MessageResult {
+pub fn result(source: &str, communication: Option<&Communication>, evaluated: &Evaluated) -> MessageResult {
     let mail = &evaluated.run.mail;
     MessageResult {
-        source: claimed.source.clone(),
+        source: source.to_owned(),
         message_id: mail.header("Message-ID").map(str::to_owned),
-        communication: Some(communication.id().to_owned()),
+        communication: communication.map(|communication| communication.id().to_owned()),
         headers: mail.otobo_headers().map(|header| (header.name.clone(), shown(&header.values))).collect(),
         filters: evaluated.run.results(&evaluated.setup.plan),
         ..MessageResult::default()

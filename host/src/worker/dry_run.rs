@@ -1,0 +1,119 @@
+//! Dry runs: a message's whole way up to the decision, with every filter called, and nothing kept of it.
+
+use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
+use super::{FilterResult, Live, MessageResult, Setup, Status, filing, report};
+use crate::chain::{Gathered, Mode, Plan};
+use crate::config::{Filter, Validity};
+use crate::mail::Envelope;
+use crate::store::{Store, StoreError, tickets};
+use crate::ticket;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What is to be tried.
+#[derive(Debug, Clone)]
+pub struct DryRun {
+    /// Where the mail came from, for people.
+    pub source: String,
+    /// The mail.
+    pub raw: Arc<[u8]>,
+    /// As if this account had brought it.
+    pub account: String,
+    /// Whether that account counts as trusted; none: as it is.
+    pub trusted: Option<bool>,
+}
+
+/// What would have become of a mail.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tried {
+    /// As a message's result, without what only filing gives: numbers and ids.
+    #[serde(flatten)]
+    pub result: MessageResult,
+    /// What is wrong with screenings, and headers of the mail that have no effect: sentences.
+    pub notes: Vec<String>,
+    /// What the filters logged.
+    pub log: Vec<Logged>,
+}
+
+/// A line that a filter logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Logged {
+    /// The filter's name.
+    pub filter: String,
+    /// `debug`, `info`, `notice`, `warning`, `error`.
+    pub priority: &'static str,
+    /// The line.
+    pub text: String,
+}
+
+impl Tried {
+    /// What one filter did; none where the chain has none of this name.
+    pub fn filter(&self, name: &str) -> Option<&FilterResult> {
+        self.result.filters.iter().find(|filter| filter.name == name)
+    }
+}
+
+/// Tries a mail on the chain as it is, without any effect.
+pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<Tried, EvaluateError> {
+    let account = setup.configuration.accounts.get(&dry_run.account);
+    let trusted = dry_run.trusted.unwrap_or_else(|| account.is_some_and(|account| account.trusted));
+    let envelope = Envelope { account: dry_run.account, trusted, received_at: crate::commlog::now(), recipients: Vec::new() };
+    let incoming = Incoming { raw: dry_run.raw, envelope, mode: Mode::Dry };
+    let evaluated = evaluate::evaluate(incoming, setup, live.store(), live.sandbox().as_ref()).await?;
+    let result = report::result(&dry_run.source, None, &evaluated);
+    let result = decided(result, &evaluated, live.store()).await?;
+    Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated) })
+}
+
+/// The setup in which a filter runs even though it is off, in its place in the chain; none where there is no such filter.
+pub async fn with_filter(live: &Live, name: &str) -> Result<Option<Arc<Setup>>, StoreError> {
+    let setup = live.current();
+    let Some(filter) = setup.configuration.filters.get(name) else { return Ok(None) };
+    if filter.valid == Validity::Valid {
+        return Ok(Some(setup));
+    }
+    let on = Filter { valid: Validity::Valid, ..filter.clone() };
+    let filters: Vec<Filter> = setup.configuration.valid_filters().cloned().chain([on]).collect();
+    let components = Gathered::of(&filters, live.store(), live.sandbox()).await?;
+    let sandbox = Arc::clone(live.sandbox());
+    let built = tokio::task::spawn_blocking(move || {
+        let plan = Plan::build(&filters, &components, sandbox.as_ref(), Some(&setup.plan));
+        Setup { configuration: setup.configuration.clone(), plan: Arc::new(plan), vocabulary: setup.vocabulary.clone() }
+    });
+    let built = built.await.map_err(|error| StoreError::Conflict(format!("The chain could not be prepared: {error}")))?;
+    Ok(Some(Arc::new(built)))
+}
+
+async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) -> Result<MessageResult, StoreError> {
+    let Evaluated { setup, run, .. } = evaluated;
+    if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
+        return Ok(MessageResult { status: Status::Held, error: Some(report::held_by(filter)), ..result });
+    }
+    if ticket::is_ignored(&run.mail) {
+        return Ok(MessageResult { status: Status::Ignored, ..result });
+    }
+    let mut connection = store.read().await?;
+    let candidates = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
+    let found = tickets::find_follow_up(&mut connection, &candidates).await?;
+    let decision = filing::decide(&mut connection, evaluated, found).await?;
+    let number = (decision.ticket.id != 0).then(|| decision.ticket.number.clone());
+    let status = match decision.kind {
+        ticket::FilingKind::Rejected(_) => Status::Rejected,
+        _ => Status::Filed,
+    };
+    Ok(MessageResult { status, ticket_number: number, ..report::with_filing(result, &decision) })
+}
+
+fn notes(evaluated: &Evaluated) -> Vec<String> {
+    let dropped = evaluated.dropped.iter().map(report::dropped);
+    dropped.chain(evaluated.run.notes.iter().cloned()).collect()
+}
+
+fn log(evaluated: &Evaluated) -> Vec<Logged> {
+    let filters = evaluated.setup.plan.filters().iter().zip(&evaluated.run.steps);
+    filters
+        .flat_map(|(filter, step)| {
+            step.log.iter().map(|line| Logged { filter: filter.name.to_string(), priority: line.priority, text: line.text.clone() })
+        })
+        .collect()
+}
