@@ -87,7 +87,7 @@ impl<'a> Entry<'a> {
         }
         let mut display_name = display(name_words, fallback);
         if display_name.is_empty() {
-            display_name = encoded_word::decode(&unescape(self.comment), fallback).trim().to_owned();
+            encoded_word::decode(&unescape(self.comment), fallback).trim().clone_into(&mut display_name);
         }
         Some(Address { display_name, address })
     }

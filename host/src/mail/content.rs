@@ -189,11 +189,8 @@ mod tests {
     }
 
     fn multipart(kind: &str, parts: &[&str]) -> String {
-        let mut raw = format!("Content-Type: multipart/{kind}; boundary={kind}\n\n");
-        for part in parts {
-            raw += &format!("--{kind}\n{part}\n");
-        }
-        raw + &format!("--{kind}--\n")
+        let delimiter = format!("--{kind}\n");
+        format!("Content-Type: multipart/{kind}; boundary={kind}\n\n{delimiter}{}\n--{kind}--\n", parts.join(&format!("\n{delimiter}")))
     }
 
     const PLAIN: &str = "Content-Type: text/plain\n\nplain";

@@ -109,7 +109,7 @@ impl Mail {
             } else if let Some(settable) = vocabulary.read(name) {
                 let values = message.headers(name);
                 let values = if settable.multiple { values } else { vec![values.join(" ")] };
-                if name.to_ascii_lowercase() == settable.name.to_ascii_lowercase() {
+                if name.eq_ignore_ascii_case(&settable.name) {
                     mail.set(&settable.name, values, &SetBy::Mail);
                 } else {
                     aliases.push((name, settable.name, values));
@@ -168,34 +168,44 @@ impl Mail {
 
     /// The names of all headers, each once, in order of first appearance; those in force last.
     pub fn header_names(&self) -> Vec<&str> {
-        let own = self.message.header_names().filter(|name| !self.is_hidden(name));
+        let own = self.message.header_names().filter(|name| matches!(self.find(name), Found::Own(_)));
         own.chain(self.in_force.values().map(|header| header.name.as_str())).collect()
     }
 
     /// The value of a header (any case): all occurrences joined by a space; for `X-OTOBO-*` (and its alias `X-OTRS-*`) the value in force.
     pub fn header(&self, name: &str) -> Option<&str> {
-        match self.in_force(name) {
-            Some(header) => Some(header.value()),
-            None if self.is_hidden(name) => None,
-            None => self.message.header(name),
+        match self.find(name) {
+            Found::InForce(header) => Some(header.value()),
+            Found::Own(lower) => self.message.header(&lower),
+            Found::Nothing => None,
         }
     }
 
     /// Every occurrence of a header.
     pub fn headers(&self, name: &str) -> Vec<Cow<'_, str>> {
-        match self.in_force(name) {
-            Some(header) => header.values.iter().map(|value| Cow::Borrowed(value.as_str())).collect(),
-            None if self.is_hidden(name) => Vec::new(),
-            None => self.message.headers(name).into_iter().map(Cow::Owned).collect(),
+        match self.find(name) {
+            Found::InForce(header) => header.values.iter().map(|value| Cow::Borrowed(value.as_str())).collect(),
+            Found::Own(lower) => self.message.headers(&lower).into_iter().map(Cow::Owned).collect(),
+            Found::Nothing => Vec::new(),
         }
     }
 
     /// The addresses of a header, of all its occurrences.
     pub fn addresses(&self, name: &str) -> Vec<Address> {
-        match self.in_force(name) {
-            Some(header) => header.values.iter().flat_map(|value| super::address::parse(value.as_bytes(), None)).collect(),
-            None if self.is_hidden(name) => Vec::new(),
-            None => self.message.addresses(name),
+        match self.find(name) {
+            Found::InForce(header) => header.values.iter().flat_map(|value| Address::parse_all(value)).collect(),
+            Found::Own(lower) => self.message.addresses(&lower),
+            Found::Nothing => Vec::new(),
+        }
+    }
+
+    /// Where a header's value comes from: those of the vocabulary from what is in force alone.
+    fn find<'a>(&self, name: &'a str) -> Found<'a, '_> {
+        let lower = canonical_lower_case(name);
+        match self.in_force.get(lower.as_ref()) {
+            Some(header) => Found::InForce(header),
+            None if vocabulary::is_reserved(&lower) => Found::Nothing,
+            None => Found::Own(lower),
         }
     }
 
@@ -226,7 +236,7 @@ impl Mail {
 
     /// The header in force under this name (any case, `X-OTRS-*` too).
     pub fn in_force(&self, name: &str) -> Option<&InForce> {
-        self.in_force.get(&canonical_lower_case(name))
+        self.in_force.get(canonical_lower_case(name).as_ref())
     }
 
     /// All `X-OTOBO-*` headers in force, by name.
@@ -239,14 +249,19 @@ impl Mail {
     pub fn set(&mut self, name: &str, values: Vec<String>, by: &SetBy) {
         let values: Vec<String> = values.into_iter().map(encoded_word::clean).collect();
         let header = InForce { name: name.to_owned(), joined: values.join(" "), values, by: by.clone() };
-        self.in_force.insert(canonical_lower_case(name), header);
+        self.in_force.insert(canonical_lower_case(name).into_owned(), header);
         self.generation += 1;
     }
+}
 
-    /// Whether the message's own header of this name does not count: it is of the vocabulary, or the host has set it.
-    fn is_hidden(&self, name: &str) -> bool {
-        vocabulary::is_reserved(name) || self.in_force.contains_key(&canonical_lower_case(name))
-    }
+/// Where a header's value comes from.
+enum Found<'n, 'm> {
+    /// It is in force.
+    InForce(&'m InForce),
+    /// The message's own, under this name in lower case, if it has one.
+    Own(Cow<'n, str>),
+    /// The message's own does not count.
+    Nothing,
 }
 
 /// Whether an automatic answer to a message would feed a loop: any value of these headers, `auto-` in Auto-Submitted (RFC 3834).

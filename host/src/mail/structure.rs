@@ -228,11 +228,11 @@ fn entity(raw: &[u8], header: &[Field], default_type: &str) -> Entity {
             b"disposition" if part.disposition.is_none() => with_parameters(value, |content| {
                 let inline = content.ctype().eq_ignore_ascii_case("inline");
                 part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
-                part.file_name = content.attribute("filename").unwrap_or_default().to_owned();
+                content.attribute("filename").unwrap_or_default().clone_into(&mut part.file_name);
             }),
             b"id" => {
                 let id = charset::decode(&value, None);
-                part.content_id = id.trim_matches(|character| matches!(character, '<' | '>' | ' ')).to_owned();
+                id.trim_matches(['<', '>', ' ']).clone_into(&mut part.content_id);
             }
             _ => {}
         }
@@ -327,14 +327,10 @@ mod tests {
     #[test]
     fn hostile_nesting_takes_linear_time() {
         let depth = 20_000;
-        let mut raw = String::new();
-        for level in 0..depth {
-            raw.push_str(&format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n"));
-        }
-        raw.push_str("\ndeep inside\n");
-        for level in (0..depth).rev() {
-            raw.push_str(&format!("--b{level}\n\n--b{level}--\n"));
-        }
+        let open = |level| format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
+        let close = |level| format!("--b{level}\n\n--b{level}--\n");
+        let lines: Vec<String> = (0..depth).map(open).chain(["\ndeep inside\n".to_owned()]).chain((0..depth).rev().map(close)).collect();
+        let raw = lines.concat();
         let started = std::time::Instant::now();
         assert!(!parts(raw.as_bytes()).is_empty());
         assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());

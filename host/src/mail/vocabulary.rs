@@ -1,6 +1,7 @@
 //! The `X-OTOBO-*` headers: their canonical spellings, which of them the host computes, and which a mail or a filter may set.
 
 use crate::config::DynamicField;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use thiserror::Error;
 
@@ -142,8 +143,7 @@ impl Vocabulary {
 
     /// The header that a trusted mail means by this name (any case, `X-OTRS-*` too); none where it has no meaning here or is the host's.
     pub fn read(&self, name: &str) -> Option<Settable> {
-        let lower = canonical_lower_case(name);
-        let known = self.by_lower_case.get(lower.as_str())?;
+        let known = self.by_lower_case.get(canonical_lower_case(name).as_ref())?;
         Some(Settable { name: known.name.clone(), multiple: known.multiple })
     }
 }
@@ -154,12 +154,11 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// The name in lower case, with the alias replaced.
-pub fn canonical_lower_case(name: &str) -> String {
-    let mut lower = name.to_ascii_lowercase();
-    if begins_with(name, ALIAS) {
-        lower.replace_range(..ALIAS.len(), "x-otobo-");
+pub fn canonical_lower_case(name: &str) -> Cow<'_, str> {
+    if let Some(suffix) = name.get(ALIAS.len()..).filter(|_| begins_with(name, ALIAS)) {
+        return Cow::Owned(format!("x-otobo-{}", suffix.to_ascii_lowercase()));
     }
-    lower
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
 }
 
 /// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it is the article's.

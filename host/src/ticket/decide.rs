@@ -248,7 +248,7 @@ fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket:
     let referred = references(mail);
     circumstances.internal_mails.iter().any(|internal| {
         internal.recipients.iter().any(|recipient| writers.iter().any(|writer| writer.eq_ignore_ascii_case(recipient)))
-            || referred.iter().any(|id| *id == internal.message_id)
+            || referred.contains(&internal.message_id)
     })
 }
 

@@ -90,15 +90,12 @@ impl<'a> Reader<'a> {
             if values.is_empty() {
                 continue;
             }
-            match configuration.dynamic_fields.values().find(|field| field.name.eq_ignore_ascii_case(&wanted)) {
-                Some(field) => {
-                    if of_article { &mut article } else { &mut ticket }.insert(field.name.clone(), values);
-                }
-                None => {
-                    let value = shortened(header.value());
-                    self.warnings.push(format!("{}: there is no dynamic field {wanted:?}; {value:?} is not kept", header.name));
-                }
-            }
+            let Some(field) = configuration.dynamic_fields.values().find(|field| field.name.eq_ignore_ascii_case(&wanted)) else {
+                let value = shortened(header.value());
+                self.warnings.push(format!("{}: there is no dynamic field {wanted:?}; {value:?} is not kept", header.name));
+                continue;
+            };
+            if of_article { &mut article } else { &mut ticket }.insert(field.name.clone(), values);
         }
         (ticket, article)
     }
