@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The password of every user.
 pub const PASSWORD: &str = "not-a-secret-0815";
@@ -66,9 +66,11 @@ impl Dovecot {
     /// If it does not start.
     pub fn resume(&self) {
         std::fs::write(self.path("dovecot.conf"), self.configuration()).expect("the folder is ours");
-        // Returns when the ports are open.
-        let output = Command::new("dovecot").arg("-c").arg(self.path("dovecot.conf")).output().expect("Dovecot starts");
-        assert!(output.status.success(), "Dovecot: {}", String::from_utf8_lossy(&output.stderr));
+        // Returns when the ports are open; the server would keep a pipe open for as long as it lives.
+        let mut command = Command::new("dovecot");
+        command.arg("-c").arg(self.path("dovecot.conf")).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status().expect("Dovecot starts");
+        assert!(status.success(), "Dovecot did not start: {}", self.log());
         TcpStream::connect(("127.0.0.1", self.imap)).expect("Dovecot listens");
     }
 

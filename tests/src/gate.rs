@@ -56,7 +56,7 @@ impl Gate {
         if let Some(key) = &self.key {
             command.arg("--key").arg(key);
         }
-        command.env_remove("RUST_LOG").env("POSTIGO_CACHE", cache());
+        command.env_remove("POSTIGO_LOG").env("POSTIGO_CACHE", cache());
         command
     }
 
@@ -98,12 +98,12 @@ impl Gate {
         self.run(&["config", "apply", &file.path().display().to_string()]);
     }
 
-    /// Starts the daemon and waits until it serves. `log` is its `RUST_LOG`.
+    /// Starts the daemon and waits until it serves. `log` is its `POSTIGO_LOG`.
     ///
     /// # Panics
     /// If it does not start.
     pub fn serve(&self, log: &str) -> Daemon {
-        Daemon::start(self.command().env("RUST_LOG", log))
+        Daemon::start(self.command().env("POSTIGO_LOG", log))
     }
 
     /// How many tickets there are, by title.

@@ -1,6 +1,20 @@
-//! `fetch`: one fetch now.
+//! `fetch`: one fetch now, by the daemon where one holds the account, else here.
 
+use super::account::unknown;
 use super::{Context, Failed};
+use crate::config::Account;
+use crate::daemon::until_worked_off;
+use crate::spool::Spool;
+use crate::store::{Store, StoreError, fetch_requests, leases};
+use crate::transport::{self, FetchReport, Intake, imap};
+use crate::worker::{Attendant, Done};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// So often is looked whether the daemon has answered.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// `fetch`
 #[derive(Debug, clap::Args)]
@@ -11,7 +25,68 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let configuration = context.configuration().await?;
+        let accounts: Vec<&Account> = match &self.account {
+            Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| unknown(name))?],
+            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && transport::is_polled(account)).collect(),
+        };
+        let reports: Vec<Value> = futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;
+        let headings = ["ACCOUNT", "THERE", "FETCHED", "NEW", "KNOWN", "TOLD", "ERROR"];
+        context.output().list(&headings, &reports, |report| {
+            ["account", "seen", "fetched", "new", "known", "told", "error"].map(|key| super::output::word(report, key)).to_vec()
+        });
+        let failed: Vec<String> =
+            reports.iter().filter_map(|report| Some(format!("{}: {}", report["account"].as_str()?, report["error"].as_str()?))).collect();
+        if failed.is_empty() { Ok(()) } else { Err(Failed::lines(failed)) }
     }
+}
+
+async fn fetch(context: &Context, account: &Account) -> Result<Value, Failed> {
+    let store = context.store().await?;
+    if !account.valid.is_valid() {
+        return Err(Failed::because(format!("The account \"{}\" is not valid; nothing is fetched from it.", account.name)));
+    }
+    match ask(store, &account.name).await? {
+        Some(answer) => Ok(answer),
+        None => here(context, account).await,
+    }
+}
+
+/// Asks whoever holds the account, here or on another host; nothing where nobody does, or does any more.
+async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> {
+    if leases::holder(store, account).await?.is_none() {
+        return Ok(None);
+    }
+    let request = fetch_requests::ask(store, account).await?;
+    let answer = loop {
+        if let Some(answer) = fetch_requests::answered(store, request).await? {
+            break Some(answer);
+        }
+        if leases::holder(store, account).await?.is_none() {
+            break None;
+        }
+        tokio::time::sleep(LOOKS_EVERY).await;
+    };
+    fetch_requests::forget(store, request).await?;
+    Ok(answer)
+}
+
+/// Fetches in this process, and works on what came until all of it is filed.
+async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
+    let spool: &Spool = context.spool().await?;
+    let settings = context.configuration().await?.settings;
+    let intake = Intake::begin(Arc::new(account.clone()), &settings, spool.clone(), CancellationToken::new());
+    let report: FetchReport = transport::fetch(intake, &mut imap::Memory::default()).await;
+    let finished = CancellationToken::new();
+    let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.name.clone() };
+    let live = || async { context.live().await.cloned() };
+    let mut done = |_: Done| ();
+    let worked_off = async {
+        until_worked_off(spool, &account.name).await;
+        finished.cancel();
+    };
+    let (attended, ()) = tokio::join!(attendant.attend(live, &finished, &mut done), worked_off);
+    attended?;
+    Ok(serde_json::to_value(report)?)
 }

@@ -1,7 +1,9 @@
 //! `serve`: the daemon.
 
 use super::{Context, Failed};
+use crate::daemon::{Daemon, WorkLock};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -12,7 +14,20 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self, _context: &Context) -> Result<(), Failed> {
-        Err(Failed::because("This command is not part of this build."))
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let mut lock = WorkLock::acquire(context.data()).await?;
+        lock.say_daemon()?;
+        let daemon = Daemon {
+            lock,
+            spool: context.spool().await?.clone(),
+            key: context.key().clone(),
+            live: Arc::clone(context.live().await?),
+            listen: self.listen,
+        };
+        let output = context.output();
+        let ready = |address| {
+            output.document(&serde_json::json!({ "url": format!("http://{address}") }), || format!("Postigo serves http://{address}\n"))
+        };
+        Ok(daemon.run(ready).await?)
     }
 }

@@ -8,6 +8,7 @@ use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;
 use crate::transport::{self, FetchReport, Intake, imap};
+use crate::worker::Setup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,12 +46,12 @@ struct Task {
 }
 
 /// Fetches until `stop`, then ends every fetch at its next good place.
-pub async fn run(tools: Tools, configuration: impl Fn() -> Arc<Configuration>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
+pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
-        let wanted = wanted(&configuration(), &now_held);
+        let wanted = wanted(&setup().configuration, &now_held);
         tasks.retain(|name, task| {
             let stays = wanted.get(name).is_some_and(|(account, settings)| **account == *task.account && *settings == task.settings);
             if !stays {

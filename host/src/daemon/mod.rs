@@ -7,7 +7,10 @@ mod fetching;
 mod lock;
 mod pause;
 mod retention;
+mod serve;
 mod shares;
+mod working;
 
 pub use fetching::until_worked_off;
 pub use lock::{LockError, WorkLock, is_daemon_running};
+pub use serve::{Daemon, ServeError};

@@ -1,0 +1,150 @@
+//! Running the daemon: everything is started, kept going, and ended in order.
+
+use super::fetching::{self, Tools};
+use super::lock::{LockError, WorkLock};
+use super::shares::Shares;
+use super::{pause, retention, working};
+use crate::api::{self, ApiState};
+use crate::metrics::Metrics;
+use crate::secret::SecretKey;
+use crate::spool::Spool;
+use crate::store::{StoreError, leases};
+use crate::worker::{Live, Worker};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// So often is looked whether the configuration changed.
+const CONFIGURATION_EVERY: Duration = Duration::from_millis(250);
+/// So often is old log removed.
+const PURGED_EVERY: Duration = Duration::from_secs(3_600);
+/// What is under way when the daemon is told to stop has so long to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// Why the daemon could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another one runs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The port is taken, or not ours to take.
+    #[error("The address {address} cannot be listened on: {reason}. Name another with --listen.")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// Why.
+        reason: io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system.
+    #[error("The daemon could not be started: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A daemon that is about to run.
+pub struct Daemon {
+    /// Says that it is the one of its folder.
+    pub lock: WorkLock,
+    /// Where messages become durable.
+    pub spool: Spool,
+    /// What the database's secrets are sealed with.
+    pub key: SecretKey,
+    /// What is configured, and its chain.
+    pub live: Arc<Live>,
+    /// Where REST is served.
+    pub listen: SocketAddr,
+}
+
+impl Daemon {
+    /// Runs until SIGTERM or SIGINT; `ready` is told the address that is listened on. What is under way is ended, leases are given back.
+    pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+        let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let listener = TcpListener::bind(self.listen).await.map_err(|reason| ServeError::Listen { address: self.listen, reason })?;
+        let address = listener.local_addr()?;
+        let host = self.lock.host().clone();
+        let store = self.spool.store().clone();
+        let metrics = Arc::new(Metrics::new());
+        // Intake ends first, then the work on what was taken in, then the answers to those who ask.
+        let (intake_ends, all_ends) = (CancellationToken::new(), CancellationToken::new());
+
+        let shares = Shares::new(store.clone(), host.clone());
+        let held = shares.watch();
+        let live = Arc::clone(&self.live);
+        let accounts = move || live.current().configuration.accounts.keys().cloned().collect();
+        let keeping = tokio::spawn(shares.keep(accounts, all_ends.clone()));
+
+        let live = Arc::clone(&self.live);
+        let tools = Tools { spool: self.spool.clone(), host: host.clone(), metrics: Arc::clone(&metrics) };
+        let configured = move || live.current();
+        let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
+        let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
+        let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
+        let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
+        let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
+        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&self.live), metrics);
+        let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
+        ready(address);
+
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("ending: what is under way is finished");
+        intake_ends.cancel();
+        let ended = async {
+            let _ = fetching.await;
+            all_ends.cancel();
+            let _ = tokio::join!(working, keeping, refreshing, purging, serving);
+        };
+        if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
+            tracing::warn!("not everything ended in time; what was under way is taken up at the next start");
+        }
+        leases::release(&store, &host, &[]).await?;
+        Ok(())
+    }
+}
+
+/// Takes up what commands and other hosts changed in the configuration.
+async fn refresh(live: Arc<Live>, stop: CancellationToken) {
+    let mut failures = 0;
+    while !stop.is_cancelled() {
+        let wait = match live.refresh().await {
+            Ok(_) => {
+                failures = 0;
+                CONFIGURATION_EVERY
+            }
+            Err(error) => {
+                failures += 1;
+                if failures == 1 {
+                    tracing::warn!(%error, "the configuration could not be looked at; the one before stays in force");
+                }
+                pause::after_failures(failures, CONFIGURATION_EVERY, Duration::from_secs(5))
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Removes what is older than the settings keep.
+async fn purge(spool: Spool, live: Arc<Live>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let settings = live.current().configuration.settings.clone();
+        match retention::purge(&spool, &settings).await {
+            Ok(removed) => tracing::debug!(communications = removed, "old entries of the communication log were removed"),
+            Err(error) => tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(PURGED_EVERY) => {}
+        }
+    }
+}
