@@ -8,10 +8,13 @@ use super::forms::{OAuth2Form, ValidityForm};
 use super::problem::{Kind, Problem};
 use crate::config::{Account, Protocol};
 use crate::store::{configuration, fetch_requests};
+use crate::transport;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -27,7 +30,33 @@ handlers!(Account, AccountForm, tag = "accounts", all = "/accounts", one = "/acc
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change)).routes(routes!(fetch))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change)).routes(routes!(test)).routes(routes!(fetch))
+}
+
+/// What came of connecting to an account's server.
+#[derive(Serialize, ToSchema)]
+struct AccountTest {
+    /// The account.
+    account: String,
+    /// Whether Postigo could connect and sign in.
+    works: bool,
+    /// What the server said of itself.
+    facts: BTreeMap<String, String>,
+    /// Why it does not work, a sentence; null where it does.
+    #[schema(required)]
+    error: Option<String>,
+}
+
+/// Connects to the account's server and signs in; mailbox and messages stay as they are.
+#[utoipa::path(post, path = "/accounts/{name}/test", tag = "accounts", params(("name" = String, Path)), responses((status = 200, body = AccountTest)))]
+async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
+    let (facts, error) = match transport::probe(account).await {
+        Ok(facts) => (facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(), None),
+        Err(error) => (BTreeMap::new(), Some(error.to_string())),
+    };
+    Ok(axum::Json(AccountTest { account: name, works: error.is_none(), facts, error }))
 }
 
 /// What a fetch run did, or where to look for it.

@@ -123,6 +123,7 @@ pub const RULES: &[Rule] = &[
     rule(Method::GET, "/components/{name}", ANY),
     rule(Method::DELETE, "/components/{name}", AUTHORS),
     rule(Method::POST, "/messages", AGENTS),
+    rule(Method::POST, "/accounts/{name}/test", ADMINS),
     rule(Method::POST, "/accounts/{name}/fetch", ADMINS),
     rule(Method::GET, "/settings", ANY),
     rule(Method::PATCH, "/settings", ADMINS),

@@ -4,4 +4,5 @@ mod access;
 mod configured;
 mod filed;
 mod harness;
+mod intake;
 mod seed;

@@ -1,0 +1,68 @@
+//! `/chain/test` and `/filters/{name}/test`: what would become of a mail, without any effect.
+
+use super::ApiState;
+use super::messages::MAX_MAIL;
+use super::problem::Problem;
+use super::raw::RawMail;
+use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+const TAG: &str = "filters";
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(test_chain).layer(DefaultBodyLimit::max(MAX_MAIL)))
+        .routes(routes!(test_filter).layer(DefaultBodyLimit::max(MAX_MAIL)))
+}
+
+/// As what a mail is tried.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TestQuery {
+    /// As if this account had brought it; `local` if left out.
+    account: Option<String>,
+    /// Whether that account counts as trusted; left out: as it is.
+    trusted: Option<bool>,
+}
+
+async fn try_out(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: &[u8]) -> Result<Tried, Problem> {
+    let account = query.account.unwrap_or_else(|| "local".to_owned());
+    if !setup.configuration.accounts.contains_key(&account) {
+        return Err(Problem::bad_parameter("account", format!("There is no account \"{account}\".")));
+    }
+    let input = DryRun { source: "rest".to_owned(), raw: mail.into(), account, trusted: query.trusted };
+    dry_run(input, setup, &state.live).await.map_err(|error| Problem::internal(&error))
+}
+
+/// Runs the whole chain over a mail: every filter is called, later ones see what earlier ones set, and nothing is kept.
+#[utoipa::path(post, path = "/chain/test", tag = TAG, params(TestQuery),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+async fn test_chain(
+    State(state): State<ApiState>,
+    Query(query): Query<TestQuery>,
+    RawMail(mail): RawMail,
+) -> Result<axum::Json<Tried>, Problem> {
+    Ok(axum::Json(try_out(&state, state.live.current(), query, &mail).await?))
+}
+
+/// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
+#[utoipa::path(post, path = "/filters/{name}/test", tag = TAG, params(("name" = String, Path), TestQuery),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+async fn test_filter(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+    Query(query): Query<TestQuery>,
+    RawMail(mail): RawMail,
+) -> Result<axum::Json<Tried>, Problem> {
+    let setup = with_filter(&state.live, &name).await?.ok_or_else(|| Problem::not_found("filter", &name))?;
+    let mut tried = try_out(&state, setup, query, &mail).await?;
+    tried.result.filters.retain(|filter| filter.name == name);
+    tried.log.retain(|line| line.filter == name);
+    Ok(axum::Json(tried))
+}
