@@ -14,6 +14,7 @@ mod communications;
 mod components;
 mod configured;
 mod customer_users;
+mod dry_runs;
 mod dynamic_fields;
 mod filters;
 mod forms;
@@ -111,6 +112,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(communications::routes())
         .merge(components::routes())
         .merge(customer_users::routes())
+        .merge(dry_runs::routes())
         .merge(dynamic_fields::routes())
         .merge(filters::routes())
         .merge(messages::routes())

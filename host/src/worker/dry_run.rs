@@ -24,7 +24,8 @@ pub struct DryRun {
 }
 
 /// What would have become of a mail.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = DryRun)]
 pub struct Tried {
     /// As a message's result, without what only filing gives: numbers and ids.
     #[serde(flatten)]
@@ -36,7 +37,7 @@ pub struct Tried {
 }
 
 /// A line that a filter logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Logged {
     /// The filter's name.
     pub filter: String,

@@ -96,6 +96,21 @@ async fn an_account_is_tried_and_fetched_now() {
 }
 
 #[tokio::test]
+async fn a_dry_run_tells_all_and_keeps_nothing() {
+    let api = Api::start().await;
+    let test = |query: &'static str, body: String| api.send(Role::Author, Method::POST, query, "message/rfc822", body);
+    let tried = test("/chain/test", format!("X-OTOBO-Queue: Junk\r\n{}", mail("Dry"))).await.expect(200);
+    assert_eq!((&tried["queue"], &tried["filters"], &tried["ticket_number"]), (&json!("Raw"), &json!([]), &json!(null)));
+    assert!(tried["notes"][0].as_str().unwrap().contains("X-OTOBO-Queue"), "what an untrusted header lost is told: {tried}");
+    let trusted = test("/chain/test?trusted=true", format!("X-OTOBO-Queue: Junk\r\n{}", mail("Dry"))).await.expect(200);
+    assert_eq!(trusted["queue"], "Junk");
+    test("/chain/test?account=nobody", mail("Dry")).await.problem(400);
+    test("/filters/none/test", mail("Dry")).await.problem(404);
+    assert_eq!(api.get(Role::Reader, "/tickets").await.json()["items"], json!([]));
+    assert_eq!(api.get(Role::Reader, "/communications").await.json()["items"], json!([]));
+}
+
+#[tokio::test]
 async fn an_empty_chain_and_the_components_are_shown() {
     let api = Api::start().await;
     let chain = api.get(Role::Reader, "/chain").await.expect(200);
