@@ -22,3 +22,24 @@ impl Filter for Urgent {
 }
 
 postigo_filter::export!(Urgent);
+
+#[cfg(test)]
+mod tests {
+    use super::Urgent;
+    use postigo_filter::testing::{Mail, run};
+
+    #[test]
+    fn urgent_mails_get_the_highest_priority() {
+        let verdict = run::<Urgent>("{}", &Mail::new().with("Subject", "URGENT: help")).unwrap();
+        assert!(verdict.matched);
+        assert_eq!(verdict.changes[0].value, "5 very high");
+        assert!(!run::<Urgent>("{}", &Mail::new().with("Subject", "No hurry")).unwrap().matched);
+    }
+
+    #[test]
+    fn the_guide_shows_this_very_filter_in_25_lines() {
+        let (filter, _) = include_str!("urgent.rs").split_once("\n#[cfg(test)]").unwrap();
+        assert!(include_str!("../../docs/filter-authors.md").contains(&format!("```rust\n{filter}```")));
+        assert!(filter.lines().count() <= 25);
+    }
+}
