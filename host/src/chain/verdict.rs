@@ -1,6 +1,6 @@
 //! What a guest returned is data: here it is checked before it touches a mail.
 
-use crate::mail::Vocabulary;
+use crate::mail::{Vocabulary, on_one_line};
 use crate::runtime::{Change, Failure, FailureKind};
 use crate::worker::HeaderChange;
 
@@ -23,7 +23,7 @@ pub fn check(changes: Vec<Change>, declared: &[String], vocabulary: &Vocabulary)
         if !is_declared(&settable.name, declared) {
             return Err(output(format!("The filter set {}, which its component does not declare.", settable.name)));
         }
-        let value = on_one_line(&change.value);
+        let value = on_one_line(change.value); // no value begins a header of its own
         match accepted.iter_mut().find(|accepted| accepted.header == settable.name) {
             Some(before) if settable.multiple => before.values.push(value),
             Some(before) => before.values = vec![value],
@@ -48,26 +48,6 @@ fn is_declared(header: &str, declared: &[String]) -> bool {
         Some(beginning) => header.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning)),
         None => header.eq_ignore_ascii_case(pattern),
     })
-}
-
-/// Runs of CR, LF and NUL become one space each: no value begins a header of its own.
-fn on_one_line(value: &str) -> String {
-    let breaks = ['\r', '\n', '\0'];
-    if !value.contains(breaks) {
-        return value.to_owned();
-    }
-    let mut line = String::with_capacity(value.len());
-    let mut in_break = false;
-    for character in value.chars() {
-        let breaks_line = breaks.contains(&character);
-        if !breaks_line {
-            line.push(character);
-        } else if !in_break {
-            line.push(' ');
-        }
-        in_break = breaks_line;
-    }
-    line
 }
 
 fn output(message: String) -> Failure {

@@ -31,6 +31,8 @@ pub struct Content {
     html: Option<usize>,
     /// Indices of the attachments.
     attached: Vec<usize>,
+    /// Indices of all that a reader of the article may want to open: the attachments, and parts that never said they were some.
+    files: Vec<usize>,
     text: OnceLock<String>,
     html_text: OnceLock<String>,
     attachments: OnceLock<Vec<Attachment>>,
@@ -49,8 +51,25 @@ impl Content {
             .filter(|(index, part)| body.binary_search(index).is_err() && is_file(part) && !shown.contains(part.content_id.as_str()))
             .map(|(index, _)| index)
             .collect();
+        let files = parts
+            .iter()
+            .enumerate()
+            .filter(|(index, part)| body.binary_search(index).is_err() && !shown.contains(part.content_id.as_str()))
+            .filter(|(_, part)| is_file(part) || !part.file_name.is_empty() || !is_text(part))
+            .map(|(index, _)| index)
+            .collect();
         let decoded = attached.iter().map(|_| OnceLock::new()).collect();
-        Self { body, html, attached, decoded, parts, text: OnceLock::new(), html_text: OnceLock::new(), attachments: OnceLock::new() }
+        Self {
+            body,
+            html,
+            attached,
+            files,
+            decoded,
+            parts,
+            text: OnceLock::new(),
+            html_text: OnceLock::new(),
+            attachments: OnceLock::new(),
+        }
     }
 
     /// The leaf parts.
@@ -91,12 +110,21 @@ impl Content {
 
     /// The attachments in their order.
     pub fn attachments(&self, raw: &[u8]) -> &[Attachment] {
+        self.attachments.get_or_init(|| self.describe(raw, &self.attached))
+    }
+
+    /// The attachments, and parts that have no Content-Disposition but are files all the same: what an article lists.
+    pub fn files(&self, raw: &[u8]) -> Vec<Attachment> {
+        if self.files == self.attached { self.attachments(raw).to_vec() } else { self.describe(raw, &self.files) }
+    }
+
+    fn describe(&self, raw: &[u8], indices: &[usize]) -> Vec<Attachment> {
         let describe = |part: &Part| Attachment {
             name: part.file_name.clone(),
             media_type: part.media_type.clone(),
             size: part.encoding.decoded_size(raw.get(part.range.clone()).unwrap_or_default()) as u64,
         };
-        self.attachments.get_or_init(|| self.attached.iter().filter_map(|index| self.parts.get(*index)).map(describe).collect())
+        indices.iter().filter_map(|index| self.parts.get(*index)).map(describe).collect()
     }
 
     /// The decoded bytes of an attachment.
@@ -155,7 +183,7 @@ fn body_parts(parts: &[Part]) -> Vec<usize> {
 /// The Content-IDs that the mail's HTML shows.
 fn shown_inline(raw: &[u8], parts: &[Part]) -> HashSet<String> {
     let mut shown = HashSet::new();
-    if !parts.iter().any(|part| part.disposition.is_some() && !part.content_id.is_empty()) {
+    if !parts.iter().any(|part| !part.content_id.is_empty() && (part.disposition.is_some() || !is_text(part))) {
         return shown;
     }
     for part in parts.iter().filter(|part| part.media_type == "text/html" && !is_file(part)) {
@@ -240,6 +268,13 @@ mod tests {
             assert_eq!(message(&raw).attachment_count(), count, "{raw}");
             assert_eq!(message(&raw).attachments().len(), count, "{raw}");
         }
+    }
+
+    #[test]
+    fn an_article_lists_files_that_never_said_they_were_attachments() {
+        let message = message(&multipart("mixed", &[&multipart("alternative", &[PLAIN, SHOWING]), IMAGE, NAMED, SILENT, PDF, ATTACHED]));
+        let names: Vec<_> = message.files().iter().map(|file| file.name.clone() + " " + &file.media_type).collect();
+        assert_eq!(names, ["b.txt text/plain", "c.pdf application/pdf", " application/pdf", " message/rfc822"]);
     }
 
     #[test]

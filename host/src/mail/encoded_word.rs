@@ -32,11 +32,11 @@ pub fn decode(value: &[u8], fallback: Option<&str>) -> String {
     }
     flush(&mut pending, &mut text);
     text.push_str(&charset::decode(value.get(plain_from..).unwrap_or_default(), fallback));
-    clean(text)
+    on_one_line(text)
 }
 
 /// Every run of CR, LF and NUL becomes one space.
-pub fn clean(text: String) -> String {
+pub fn on_one_line(text: String) -> String {
     let breaks = |character: char| matches!(character, '\r' | '\n' | '\0');
     if !text.contains(breaks) {
         return text;

@@ -101,6 +101,11 @@ impl Message {
         self.content().attachments(&self.raw)
     }
 
+    /// The attachments, and parts that have no Content-Disposition but are files all the same: what an article lists.
+    pub fn files(&self) -> Vec<Attachment> {
+        self.content().files(&self.raw)
+    }
+
     /// How many attachments there are; cheaper than [`Self::attachments`], which measures them.
     pub fn attachment_count(&self) -> usize {
         self.content().attachment_count()

@@ -73,6 +73,9 @@ impl InForce {
     }
 }
 
+/// So many dropped headers are named: a mail can have thousands.
+const MOST_DROPPED: usize = 100;
+
 /// A header of the mail that does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
@@ -101,11 +104,11 @@ impl Mail {
     pub fn receive(message: Arc<Message>, envelope: Envelope, vocabulary: &Vocabulary) -> (Self, Vec<Dropped>) {
         let mut mail = Self { message, envelope, ..Self::default() };
         let message = Arc::clone(&mail.message);
-        let mut dropped = Vec::new();
+        let mut dropped: Vec<Dropped> = Vec::new();
         let mut aliases = Vec::new();
         for name in message.header_names().filter(|name| vocabulary::is_reserved(name)) {
             if !mail.envelope.trusted {
-                dropped.push(Dropped { name: name.to_owned(), reason: "the account is not trusted" });
+                dropped.push(Dropped { name: shortened(name), reason: "the account is not trusted" });
             } else if let Some(settable) = vocabulary.read(name) {
                 let values = message.headers(name);
                 let values = if settable.multiple { values } else { vec![values.join(" ")] };
@@ -115,20 +118,25 @@ impl Mail {
                     aliases.push((name, settable.name, values));
                 }
             } else if vocabulary.may_set(name).is_err() {
-                dropped.push(Dropped { name: name.to_owned(), reason: "Postigo computes this header" });
+                dropped.push(Dropped { name: shortened(name), reason: "Postigo computes this header" });
             } else {
-                dropped.push(Dropped { name: name.to_owned(), reason: "there is no such header here" });
+                dropped.push(Dropped { name: shortened(name), reason: "there is no such header here" });
             }
         }
         for (alias, name, values) in aliases {
             if mail.in_force(&name).is_some() {
-                dropped.push(Dropped { name: alias.to_owned(), reason: "the X-OTOBO-* header of the same meaning wins" });
+                dropped.push(Dropped { name: shortened(alias), reason: "the X-OTOBO-* header of the same meaning wins" });
             } else {
                 mail.set(&name, values, &SetBy::Mail);
             }
         }
         mail.compute();
         mail.generation = 0;
+        let more = dropped.len().saturating_sub(MOST_DROPPED);
+        dropped.truncate(MOST_DROPPED);
+        if more > 0 {
+            dropped.push(Dropped { name: format!("X-OTOBO-* ({more} more)"), reason: "they are too many to be named" });
+        }
         (mail, dropped)
     }
 
@@ -247,7 +255,7 @@ impl Mail {
     /// Replaces a header; `values` has one value but for a `multiple` dynamic field. The caller has checked that the name may be set and
     /// spells it canonically ([`Vocabulary::may_set`]). CR, LF and NUL become a space.
     pub fn set(&mut self, name: &str, values: Vec<String>, by: &SetBy) {
-        let values: Vec<String> = values.into_iter().map(encoded_word::clean).collect();
+        let values: Vec<String> = values.into_iter().map(encoded_word::on_one_line).collect();
         let header = InForce { name: name.to_owned(), joined: values.join(" "), values, by: by.clone() };
         self.in_force.insert(canonical_lower_case(name).into_owned(), header);
         self.generation += 1;
@@ -262,6 +270,11 @@ enum Found<'n, 'm> {
     Own(Cow<'n, str>),
     /// The message's own does not count.
     Nothing,
+}
+
+/// A header's name as the log shows it.
+fn shortened(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 /// Whether an automatic answer to a message would feed a loop: any value of these headers, `auto-` in Auto-Submitted (RFC 3834).

@@ -82,6 +82,14 @@ fn a_trusted_mail_sets_what_is_listed_in_canonical_spelling() {
 }
 
 #[test]
+fn a_flood_of_dropped_headers_is_counted() {
+    let flood = (0..5_000).map(|number| format!("X-OTOBO-{number}: x\n")).collect::<Vec<_>>().concat();
+    let (_, dropped) = receive(&format!("{flood}\n"), false);
+    assert_eq!(dropped.len(), MOST_DROPPED + 1);
+    assert_eq!(dropped[MOST_DROPPED].name, "X-OTOBO-* (4900 more)");
+}
+
+#[test]
 fn computed_headers_are_the_hosts() {
     let raw = "X-OTOBO-AttachmentCount: 99\nX-OTOBO-AttachmentExists: yes\nX-OTRS-Bounce: 1\nX-OTOBO-BodyDecrypted: 1\n\n";
     let (mail, dropped) = receive(raw, true);

@@ -240,7 +240,7 @@ fn entity(raw: &[u8], header: &[Field], default_type: &str) -> Entity {
     if part.file_name.is_empty() {
         part.file_name = name.unwrap_or_default();
     }
-    part.file_name = encoded_word::clean(part.file_name);
+    part.file_name = encoded_word::on_one_line(part.file_name);
     Entity { part, boundary: boundary.filter(|boundary| !boundary.is_empty()) }
 }
 

@@ -162,7 +162,7 @@ pub fn canonical_lower_case(name: &str) -> Cow<'_, str> {
 }
 
 /// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it is the article's.
-pub fn dynamic_field(suffix: &str) -> Option<(String, bool)> {
+pub fn dynamic_field_of(suffix: &str) -> Option<(String, bool)> {
     if let Some(name) = suffix.strip_prefix("DynamicField-") {
         return Some((name.to_owned(), false));
     }
@@ -233,12 +233,12 @@ mod tests {
 
     #[test]
     fn free_fields_are_dynamic_fields() {
-        assert_eq!(dynamic_field("TicketKey3"), Some(("TicketFreeKey3".into(), false)));
-        assert_eq!(dynamic_field("TicketTime6"), Some(("TicketFreeTime6".into(), false)));
-        assert_eq!(dynamic_field("ArticleValue2"), Some(("ArticleFreeText2".into(), true)));
-        assert_eq!(dynamic_field("DynamicField-Contract"), Some(("Contract".into(), false)));
+        assert_eq!(dynamic_field_of("TicketKey3"), Some(("TicketFreeKey3".into(), false)));
+        assert_eq!(dynamic_field_of("TicketTime6"), Some(("TicketFreeTime6".into(), false)));
+        assert_eq!(dynamic_field_of("ArticleValue2"), Some(("ArticleFreeText2".into(), true)));
+        assert_eq!(dynamic_field_of("DynamicField-Contract"), Some(("Contract".into(), false)));
         for suffix in ["TicketKey0", "TicketKey17", "TicketKey03", "TicketKey", "Queue"] {
-            assert_eq!(dynamic_field(suffix), None, "{suffix}");
+            assert_eq!(dynamic_field_of(suffix), None, "{suffix}");
         }
     }
 }

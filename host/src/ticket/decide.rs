@@ -275,7 +275,7 @@ fn article(mail: &Mail) -> NewArticle {
         references: text("References"),
         date: mail.message.date(),
         body: mail.text().to_owned(),
-        attachments: mail.attachments().iter().map(attachment).collect(),
+        attachments: mail.message.files().iter().map(attachment).collect(),
         ..NewArticle::default()
     }
 }

@@ -44,7 +44,7 @@ fn first_system_address<'a>(configuration: &'a Configuration, mail: &Mail) -> Op
         return None;
     }
     let find = |address: &str| {
-        let found = configuration.system_address(address.trim())?;
+        let found = configuration.system_address(address.trim_matches(['<', '>', ' ']))?;
         (found.valid.is_valid() && configuration.queues.contains_key(&found.queue)).then_some(found)
     };
     RECIPIENTS.iter().find_map(|header| {

@@ -99,7 +99,9 @@ pub async fn decide(
     let mut customers = CustomerLookup::default();
     if let Some(login) = &query.login {
         customers.by_login = customers::by_login(connection, login).await?;
-    } else if let Some(sender) = &query.sender {
+    }
+    // Who sent it is asked of a follow-up too: the ticket's customer never answers internal mails.
+    if let Some(sender) = query.sender.as_ref().filter(|_| query.login.is_none() || found.is_some()) {
         customers.by_sender = customers::by_email(connection, sender).await?;
     }
     let internal_mails = match &found {
