@@ -1,4 +1,5 @@
 //! End-to-end tests, one binary.
 
+mod command_line;
 mod fetching;
 mod store;

@@ -1,0 +1,220 @@
+//! The command line as admins and scripts use it.
+
+use postigo_tests::gate::Gate;
+use postigo_tests::postgres::Postgres;
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::Stdio;
+
+const CONFIGURATION: &str = r#"
+[settings]
+agents = ["anna"]
+
+[[queue]]
+name = "Support"
+address = "support@desk.test"
+
+[[system_address]]
+address = "support@desk.test"
+queue = "Support"
+
+[[account]]
+name = "main"
+protocol = "imaps"
+host = "mail.desk.test"
+user = "support"
+password = "pa55 w0rd of main"
+
+[[customer_user]]
+login = "jane"
+email = "Jane@Customer.test"
+customer_number = "ACME"
+
+[[filter]]
+name = "10 Invoices"
+component = "match"
+stop_after_match = true
+[filter.settings]
+when = [ { header = "Subject", matches = "invoice" } ]
+set = [ { header = "X-OTOBO-Queue", value = "Misc" } ]
+"#;
+
+const MAIL: &[u8] = b"From: Jane <jane@customer.test>\r\nTo: support@desk.test\r\nSubject: A lamp \xff is broken\r\nMessage-ID: <1@customer.test>\r\n\r\nHelp.\r\n";
+
+/// Writes a file beside the database.
+fn file(gate: &Gate, name: &str, text: &str) -> String {
+    let path = gate.folder().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn ingest(gate: &Gate, mail: &[u8]) -> Value {
+    let mut command = gate.command();
+    let mut child = command.args(["ingest", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(mail).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Runs a command that must fail: its exit status and what it says on standard error.
+fn failure(gate: &Gate, arguments: &[&str]) -> (i32, String) {
+    let output = gate.try_run(arguments);
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn names(values: &[Value]) -> Vec<&str> {
+    values.iter().filter_map(|value| value["name"].as_str()).collect()
+}
+
+fn applied_once_and_taken_back(gate: &Gate, other: &Gate) {
+    let path = file(gate, "a.toml", CONFIGURATION);
+    let first = &gate.json(&["config", "apply", &path])[0];
+    assert_eq!(first["created"].as_array().unwrap().len(), 5, "{first}");
+    assert_eq!(first["changed"], json!([{"kind": "settings", "name": ""}]));
+    let second = &gate.json(&["config", "apply", &path])[0];
+    assert_eq!((&second["created"], &second["changed"], &second["version"]), (&json!([]), &json!([]), &first["version"]));
+
+    let export = gate.run(&["config", "export"]);
+    assert!(!export.contains("pa55"), "{export}");
+    let path = file(gate, "export.toml", &export);
+    let again = &gate.json(&["config", "apply", "--prune", &path])[0];
+    assert_eq!((&again["created"], &again["changed"], &again["removed"]), (&json!([]), &json!([]), &json!([])), "{export}");
+
+    other.run(&["config", "apply", &path]);
+    assert_eq!(
+        other.run(&["config", "export"]).replace("# password", ""),
+        export.lines().filter(|line| !line.starts_with("# password")).collect::<Vec<_>>().join("\n") + "\n"
+    );
+}
+
+#[test]
+fn a_file_is_applied_once_and_an_export_is_taken_back() {
+    applied_once_and_taken_back(&Gate::new(), &Gate::new());
+}
+
+#[test]
+fn a_file_is_applied_once_and_an_export_is_taken_back_on_postgresql() {
+    let Some(server) = Postgres::start() else { return };
+    let gate = Gate::on_postgres(&server.database(), None);
+    applied_once_and_taken_back(&gate, &Gate::on_postgres(&server.database(), None));
+}
+
+#[test]
+fn mistakes_are_named_with_their_places_and_nothing_is_changed() {
+    let gate = Gate::new();
+    let text = CONFIGURATION.replace("\"invoice\"", "\"invoice (\"").replace("queue = \"Support\"\n", "queue = \"Sales\"\n");
+    let path = file(&gate, "bad.toml", &text);
+    for command in ["apply", "check"] {
+        let (status, said) = failure(&gate, &["config", command, &path]);
+        assert_eq!(status, 1);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(lines[0].starts_with(&format!("{path}:11: key queue (system address \"support@desk.test\"): ")), "{said}");
+        assert!(lines[1].starts_with(&format!("{path}:30: key settings.when[0].matches (filter \"10 Invoices\"): ")), "{said}");
+    }
+    assert_eq!(names(&gate.json(&["queue", "list"])), ["Junk", "Misc", "Postmaster", "Raw"]);
+    assert_eq!(failure(&gate, &["config", "apply", "missing.toml"]).0, 1);
+    assert_eq!(failure(&gate, &["config", "burn"]).0, 2);
+}
+
+#[test]
+fn secrets_are_sealed_and_never_shown() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    let shown = [vec!["config", "export"], vec!["account", "list", "--json"], vec!["config", "export", "--json"]];
+    for command in shown {
+        assert!(!gate.run(&command).contains("pa55"), "{command:?}");
+    }
+    for entry in std::fs::read_dir(gate.folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            assert!(!std::fs::read(&path).unwrap().windows(4).any(|window| window == b"pa55"), "{}", path.display());
+        }
+    }
+    // With another key the password is not opened, and the error says what to do.
+    std::fs::remove_file(gate.folder().join("key")).unwrap();
+    let (status, said) = failure(&gate, &["queue", "list"]);
+    assert!(status == 1 && said.contains("account \"main\", password") && said.contains("--key"), "{said}");
+}
+
+#[test]
+fn filters_are_listed_disabled_enabled_and_deleted() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    gate.configure(&CONFIGURATION[CONFIGURATION.find("[[filter]]").unwrap()..].replace("10 Invoices", "9 Later"));
+    let listed = gate.json(&["filter", "list"]);
+    assert_eq!(names(&listed), ["10 Invoices", "9 Later"], "byte order");
+    assert_eq!((&listed[0]["order"], &listed[0]["stop_after_match"], &listed[0]["valid"]), (&json!(1), &json!(true), &json!(true)));
+    gate.run(&["filter", "disable", "9 Later"]);
+    assert_eq!(gate.json(&["filter", "show", "9 Later"])[0]["valid"], json!(false));
+    gate.run(&["filter", "enable", "9 Later"]);
+    assert_eq!(gate.json(&["filter", "show", "9 Later"])[0]["valid"], json!(true));
+    gate.run(&["filter", "delete", "9 Later"]);
+    assert_eq!(names(&gate.json(&["filter", "list", "--limit", "5"])), ["10 Invoices"]);
+    let (status, said) = failure(&gate, &["filter", "disable", "9 Later"]);
+    assert!(status == 1 && said.contains("There is no filter \"9 Later\""), "{said}");
+}
+
+#[test]
+fn pruning_spares_what_the_file_names_and_an_address_in_use() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    let (status, said) = failure(&gate, &["config", "apply", "--prune", &file(&gate, "empty.toml", "")]);
+    assert!(status == 1 && said.contains("the queue \"Support\" sends from it"), "{said}");
+    assert_eq!(names(&gate.json(&["filter", "list"])), ["10 Invoices"], "nothing was changed");
+    let pruned = &gate.json(&["config", "apply", "--prune", &file(&gate, "queue.toml", "[[queue]]\nname = \"Support\"\n")])[0];
+    assert_eq!(names(pruned["removed"].as_array().unwrap()), ["10 Invoices"]);
+    assert_eq!(names(pruned["changed"].as_array().unwrap()), ["Support", "support@desk.test", "main"]);
+}
+
+#[test]
+fn what_was_filed_is_shown_and_changed() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    let filed = ingest(&gate, MAIL);
+    let number = filed["ticket_number"].as_str().unwrap();
+    assert_eq!(filed["customer_user"], "jane");
+    let second = ingest(&gate, b"From: x@customer.test\r\nSubject: another\r\n\r\n");
+    let second = second["ticket_number"].as_str().unwrap();
+
+    let ticket = &gate.json(&["ticket", "show", number])[0];
+    assert_eq!(ticket["queue"], "Support");
+    let article = &ticket["articles"][0];
+    assert_eq!((&article["from"], &article["message_id"]), (&json!("Jane <jane@customer.test>"), &json!("<1@customer.test>")));
+    let raw = gate.try_run(["article", "show", &article["id"].to_string(), "--raw"]).stdout;
+    assert_eq!(raw, MAIL, "the received bytes, unchanged");
+
+    let changed = &gate.json(&["ticket", "update", number, "--queue", "Junk", "--owner", "anna", "--lock", "lock", "--state", "open"])[0];
+    assert_eq!(
+        (&changed["queue"], &changed["owner"], &changed["lock"], &changed["state"]),
+        (&json!("Junk"), &json!("anna"), &json!("lock"), &json!("open"))
+    );
+    let (status, said) = failure(&gate, &["ticket", "update", number, "--queue", "Nowhere", "--state", "Open"]);
+    assert!(status == 1 && said.contains("\"Nowhere\"") && said.contains("\"Open\""), "{said}");
+    assert_eq!(failure(&gate, &["ticket", "update", number]).0, 2, "nothing to change");
+    gate.run(&["ticket", "update", second, "--merge-into", number]);
+    let merged = &gate.json(&["ticket", "show", second])[0];
+    assert_eq!((&merged["state"], &merged["merged_into"]), (&json!("merged"), &json!(number)));
+    assert_eq!(failure(&gate, &["ticket", "show", "1"]).0, 1);
+
+    let id = filed["communication"].as_str().unwrap();
+    let shown = &gate.json(&["log", "show", id])[0];
+    assert!(shown["entries"].as_array().is_some_and(|entries| !entries.is_empty()), "{shown}");
+    assert!(shown["started_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(gate.json(&["log", "list", "--search", "lamp", "--limit", "1"]).len(), 1);
+    assert_eq!(gate.json(&["log", "list", "--until", "2020-01-01"]).len(), 0);
+    assert_eq!(gate.json(&["log", "overview"])[0]["active"], json!(0));
+    assert_eq!(failure(&gate, &["log", "list", "--since", "yesterday"]).0, 2);
+    assert_eq!(failure(&gate, &["log", "list", "--priority", "loud"]).0, 2);
+}
+
+#[test]
+fn components_are_uploaded_once_and_refused_with_the_reason() {
+    let gate = Gate::new();
+    let (status, said) = failure(&gate, &["filter", "upload", &file(&gate, "no.wasm", "not wasm")]);
+    assert!(status == 1 && said.contains("no.wasm is not taken"), "{said}");
+    let listed = gate.json(&["filter", "components"]);
+    assert_eq!(names(&listed), ["auto-reply-guard", "match", "ticket-number"]);
+    assert!(listed.iter().all(|component| component["shipped"] == json!(true)));
+}
