@@ -1,11 +1,12 @@
 //! Customer users, looked up by sender address or login.
 
-use super::sql::Sql;
+use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
 use crate::config::CustomerUser;
 use futures_util::future::BoxFuture;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use std::collections::HashMap;
 
 const COLUMNS: &str = "SELECT login, email, customer_number FROM customer_user WHERE ";
 
@@ -13,16 +14,38 @@ fn read(row: &AnyRow) -> Result<CustomerUser, StoreError> {
     Ok(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? })
 }
 
-/// The customer user with this address, case ignored; of several the first by login.
-pub async fn by_email(connection: &mut AnyConnection, email: &str) -> Result<Option<CustomerUser>, StoreError> {
-    let mut sql = Sql::new(format!("{COLUMNS} email_folded = "));
-    sql.bind(email.to_lowercase()).push(" ORDER BY login LIMIT 1").optional(connection).await?.as_ref().map(read).transpose()
-}
-
 /// The customer user with this login.
 pub async fn by_login(connection: &mut AnyConnection, login: &str) -> Result<Option<CustomerUser>, StoreError> {
     let mut sql = Sql::new(format!("{COLUMNS} login = "));
     sql.bind(login).optional(connection).await?.as_ref().map(read).transpose()
+}
+
+/// The customer users with these addresses, case ignored, by address in small letters; of several the first by login.
+pub async fn with_emails(connection: &mut AnyConnection, emails: Vec<String>) -> Result<HashMap<String, CustomerUser>, StoreError> {
+    let emails = emails.iter().map(|email| email.to_lowercase()).collect();
+    let mut found = HashMap::new();
+    for user in find(connection, "email_folded", emails).await? {
+        found.entry(user.email.to_lowercase()).or_insert(user);
+    }
+    Ok(found)
+}
+
+/// The customer users with these logins, by login.
+pub async fn with_logins(connection: &mut AnyConnection, logins: Vec<String>) -> Result<HashMap<String, CustomerUser>, StoreError> {
+    let found = find(connection, "login", logins).await?;
+    Ok(found.into_iter().map(|user| (user.login.clone(), user)).collect())
+}
+
+async fn find(connection: &mut AnyConnection, column: &'static str, mut values: Vec<String>) -> Result<Vec<CustomerUser>, StoreError> {
+    values.sort_unstable();
+    values.dedup();
+    let mut found = Vec::new();
+    for piece in pieces(&values) {
+        let mut sql = Sql::new(format!("{COLUMNS} {column} IN "));
+        let rows = sql.list(piece).push(" ORDER BY login").all(connection).await?;
+        found.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(found)
 }
 
 /// The stored customer users among these logins.

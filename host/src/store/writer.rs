@@ -142,5 +142,5 @@ async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result
 
 /// Serialization failure, deadlock (SQLSTATE 40001, 40P01).
 fn must_repeat(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40001" || code == "40P01")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
 }

@@ -96,7 +96,8 @@ async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) ->
     let mut connection = store.read().await?;
     let candidates = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
     let found = tickets::find_follow_up(&mut connection, &candidates).await?;
-    let decision = filing::decide(&mut connection, evaluated, found).await?;
+    let customers = filing::Customers::of(&mut connection, std::iter::once(evaluated)).await?;
+    let decision = filing::decide(&mut connection, &customers, evaluated, found).await?;
     let number = (decision.ticket.id != 0).then(|| decision.ticket.number.clone());
     let status = match decision.kind {
         ticket::FilingKind::Rejected(_) => Status::Rejected,

@@ -3,13 +3,15 @@
 use super::evaluate::Evaluated;
 use super::{MessageResult, Status, report};
 use crate::commlog::{Communication, Priority};
+use crate::config::CustomerUser;
 use crate::mail::FollowedTicket;
 use crate::spool::{Claimed, SpoolStatus};
-use crate::store::filing::{self, FilingInput};
+use crate::store::filing::{Batch, FilingInput};
 use crate::store::spool::{self, Ending};
 use crate::store::{Store, StoreError, customers, tickets};
-use crate::ticket::{self, Circumstances, CustomerLookup, Filing, Ticket, WhyFollowUp};
+use crate::ticket::{self, Circumstances, CustomerLookup, CustomerQuery, Filing, Ticket, WhyFollowUp};
 use sqlx::AnyConnection;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A message that the chain has seen and that waits for its turn.
@@ -30,25 +32,38 @@ pub enum Filed {
     Again(Option<FollowedTicket>),
 }
 
-/// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run again.
-pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>, StoreError> {
-    store
-        .write(messages, |messages, connection| {
-            Box::pin(async move {
-                let mut filed = Vec::with_capacity(messages.len());
-                for message in messages {
-                    filed.push(file_one(connection, message).await?);
-                    if matches!(filed.last(), Some(Filed::Again(_))) {
-                        break;
-                    }
-                }
-                Ok(filed)
-            })
-        })
-        .await
+/// What a message needs next.
+enum Step {
+    /// Nothing more.
+    Done(Filed),
+    /// To be written with those gathered before it.
+    Gathered,
 }
 
-async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Filed, StoreError> {
+/// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run again.
+pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>, StoreError> {
+    store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
+}
+
+async fn file_in_order(connection: &mut AnyConnection, messages: &[Arc<Ready>]) -> Result<Vec<Filed>, StoreError> {
+    let customers = Customers::of(connection, messages.iter().map(|message| &message.evaluated)).await?;
+    let mut batch = Batch::default();
+    let mut steps = Vec::with_capacity(messages.len());
+    for message in messages {
+        steps.push(file_one(connection, &mut batch, &customers, message).await?);
+        if matches!(steps.last(), Some(Step::Done(Filed::Again(_)))) {
+            break;
+        }
+    }
+    let mut written = batch.finish(connection).await?.into_iter();
+    let filed = |step| match step {
+        Step::Done(filed) => Some(filed),
+        Step::Gathered => written.next().map(|filed| Filed::Ended(Box::new(filed.result))),
+    };
+    Ok(steps.into_iter().map_while(filed).collect())
+}
+
+async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: &Customers, message: &Ready) -> Result<Step, StoreError> {
     let Evaluated { setup, run, candidates, seen, .. } = &message.evaluated;
     let mut communication = report::communication(&message.claimed, &message.evaluated);
     let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
@@ -56,25 +71,25 @@ async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Fil
         let reason = report::held_by(filter);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
         let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
-        return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await;
+        return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Step::Done);
     }
     if ticket::is_ignored(&run.mail) {
         communication.entry(Priority::Info, "worker", "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.");
         let result = MessageResult { status: Status::Ignored, ..result };
-        return end(connection, message, SpoolStatus::Ignored, None, result, communication).await;
+        return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Step::Done);
     }
     let second = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
-    let found = tickets::find_follow_up(connection, &second).await?;
+    let found = batch.find_follow_up(connection, &second).await?;
     if message.may_run_again && !setup.plan.filters().is_empty() {
-        let by_first_check = if second == *candidates { found.clone() } else { tickets::find_follow_up(connection, candidates).await? };
+        let by_first_check = if second == *candidates { found.clone() } else { batch.find_follow_up(connection, candidates).await? };
         let now = by_first_check.map(|(ticket, _)| ticket.followed());
         if now != *seen {
-            return Ok(Filed::Again(now));
+            return Ok(Step::Done(Filed::Again(now)));
         }
     }
-    let filing = decide(connection, &message.evaluated, found).await?;
+    let filing = decide(connection, customers, &message.evaluated, found).await?;
     report::filing(&mut communication, &filing);
-    let input = FilingInput {
+    batch.push(FilingInput {
         spool_id: message.claimed.id,
         claim: message.claimed.claim,
         result: report::with_filing(result, &filing),
@@ -83,27 +98,18 @@ async fn file_one(connection: &mut AnyConnection, message: &Ready) -> Result<Fil
         number_generator: setup.configuration.settings.number_generator,
         auto_responses_per_day: setup.configuration.settings.auto_responses_per_day,
         now: crate::commlog::now(),
-    };
-    let filed = filing::file(connection, &input).await?;
-    Ok(Filed::Ended(Box::new(filed.result)))
+    });
+    Ok(Step::Gathered)
 }
 
 /// What a message becomes, from what the store knows now.
 pub async fn decide(
     connection: &mut AnyConnection,
+    customers: &Customers,
     evaluated: &Evaluated,
     found: Option<(Ticket, WhyFollowUp)>,
 ) -> Result<Filing, StoreError> {
     let Evaluated { setup, run, .. } = evaluated;
-    let query = ticket::customer_query(&run.mail);
-    let mut customers = CustomerLookup::default();
-    if let Some(login) = &query.login {
-        customers.by_login = customers::by_login(connection, login).await?;
-    }
-    // Who sent it is asked of a follow-up too: the ticket's customer never answers internal mails.
-    if let Some(sender) = query.sender.as_ref().filter(|_| query.login.is_none() || found.is_some()) {
-        customers.by_sender = customers::by_email(connection, sender).await?;
-    }
     let internal_mails = match &found {
         Some((ticket, _)) => tickets::internal_mails(connection, ticket.id).await?,
         None => Vec::new(),
@@ -111,11 +117,40 @@ pub async fn decide(
     let circumstances = Circumstances {
         configuration: &setup.configuration,
         follow_up: found.as_ref().map(|(ticket, why)| (ticket, *why)),
-        customers: &customers,
+        customers: &customers.lookup(&ticket::customer_query(&run.mail), found.is_some()),
         internal_mails: &internal_mails,
         now: crate::commlog::now(),
     };
     Ok(ticket::decide(&run.mail, &circumstances))
+}
+
+/// The customer users that the messages of one transaction may be from.
+pub struct Customers {
+    by_login: HashMap<String, CustomerUser>,
+    by_sender: HashMap<String, CustomerUser>,
+}
+
+impl Customers {
+    /// Asks the store for them.
+    pub async fn of(connection: &mut AnyConnection, messages: impl Iterator<Item = &Evaluated>) -> Result<Self, StoreError> {
+        let (mut logins, mut senders) = (Vec::new(), Vec::new());
+        for evaluated in messages {
+            let CustomerQuery { login, sender } = ticket::customer_query(&evaluated.run.mail);
+            logins.extend(login);
+            senders.extend(sender);
+        }
+        Ok(Self {
+            by_login: customers::with_logins(connection, logins).await?,
+            by_sender: customers::with_emails(connection, senders).await?,
+        })
+    }
+
+    /// `follows_up`: then it counts who sent the mail, whatever login it names: the ticket's customer never answers internal mails.
+    fn lookup(&self, query: &CustomerQuery, follows_up: bool) -> CustomerLookup {
+        let by_login = query.login.as_ref().and_then(|login| self.by_login.get(login)).cloned();
+        let sender = query.sender.as_ref().filter(|_| query.login.is_none() || follows_up);
+        CustomerLookup { by_sender: sender.and_then(|sender| self.by_sender.get(&sender.to_lowercase())).cloned(), by_login }
+    }
 }
 
 async fn end(
