@@ -6,11 +6,12 @@ mod change;
 pub use articles::{Article, article, articles, internal_mails};
 pub use change::edit;
 
-use super::sql::{Sql, contains_pattern};
+use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
 use crate::ticket::{FollowUpCandidate, StateType, Ticket, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use std::collections::HashSet;
 
 /// The states in which an external number finds a ticket.
 fn open_states() -> impl Iterator<Item = &'static str> {
@@ -80,9 +81,11 @@ pub async fn find_follow_up(
     connection: &mut AnyConnection,
     candidates: &[FollowUpCandidate],
 ) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
+    let unknown = unknown_ids(connection, candidates).await?;
     for candidate in candidates {
         let mut sql = select();
         let why = match candidate {
+            FollowUpCandidate::MessageId(_, id) if unknown.contains(id.as_str()) => continue,
             FollowUpCandidate::MessageId(why, id) => {
                 sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ").bind(id);
                 sql.push(" ORDER BY id DESC LIMIT 1)");
@@ -107,6 +110,28 @@ pub async fn find_follow_up(
         }
     }
     Ok(None)
+}
+
+/// The Message-IDs among the candidates that no article has. One statement for all of them, since most mails refer to many and none is here.
+async fn unknown_ids<'c>(connection: &mut AnyConnection, candidates: &'c [FollowUpCandidate]) -> Result<HashSet<&'c str>, StoreError> {
+    let mut ids: HashSet<&str> = candidates
+        .iter()
+        .filter_map(|candidate| match candidate {
+            FollowUpCandidate::MessageId(_, id) => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    if ids.len() < 2 {
+        return Ok(HashSet::new());
+    }
+    let all: Vec<&str> = ids.iter().copied().collect();
+    for piece in pieces(&all) {
+        let mut sql = Sql::new("SELECT message_id FROM article WHERE message_id <> '' AND message_id IN ");
+        for row in sql.list(piece.iter().copied()).all(connection).await? {
+            ids.remove(row.try_get::<&str, _>(0)?);
+        }
+    }
+    Ok(ids)
 }
 
 /// Which tickets a list has.
