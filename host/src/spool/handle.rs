@@ -2,6 +2,7 @@
 
 use super::key::{comparable, digest, epoch, hexadecimal, stored_key, uidl_prefix};
 use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
+use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
 use crate::store::{Store, StoreError};
@@ -192,6 +193,22 @@ impl Spool {
     pub async fn end(&self, ending: Ending) -> Result<(), StoreError> {
         self.store.write(ending, |ending, connection| Box::pin(rows::end(connection, ending))).await?;
         self.tell_change();
+        Ok(())
+    }
+
+    /// Lets what is still claimed under a lease wait again, its tries not counted: for a worker that begins anew after an error. Nothing where the lease is lost.
+    pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
+        let given_back = self
+            .store
+            .write(lease.clone(), |lease, connection| {
+                Box::pin(async move {
+                    if leases::is_held(connection, lease).await? { rows::unclaim(connection, &lease.account).await } else { Ok(0) }
+                })
+            })
+            .await?;
+        if given_back > 0 {
+            self.tell_change();
+        }
         Ok(())
     }
 

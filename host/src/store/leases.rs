@@ -116,6 +116,12 @@ pub async fn release(store: &Store, host: &Host, accounts: &[String]) -> Result<
         .await
 }
 
+/// Whether a lease is still this process's own, and stays so until the end of the transaction.
+pub async fn is_held(connection: &mut AnyConnection, lease: &Lease) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("UPDATE lease SET run = run WHERE account = ");
+    Ok(sql.bind(&lease.account).push(" AND run = ").bind(&lease.host.run).execute(connection).await? == 1)
+}
+
 /// The id of the host that holds the lease of an account now, if any does.
 pub async fn holder(store: &Store, account: &str) -> Result<Option<String>, StoreError> {
     let mut sql = Sql::new("SELECT host FROM lease WHERE account = ");

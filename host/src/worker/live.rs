@@ -45,6 +45,12 @@ impl Live {
         Ok(live)
     }
 
+    /// With this setup, for tests.
+    #[cfg(test)]
+    pub fn with(setup: Setup, store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Arc<Self> {
+        Arc::new(Self { store, key, sandbox, current: watch::Sender::new(Arc::new(setup)), refreshing: Mutex::new(()) })
+    }
+
     /// What is in force now.
     pub fn current(&self) -> Arc<Setup> {
         Arc::clone(&self.current.borrow())

@@ -12,12 +12,16 @@ mod live;
 mod report;
 mod result;
 
+#[cfg(test)]
+mod tests;
+
 pub use attend::Attendant;
 pub use dry_run::{DryRun, Logged, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
 pub use result::*;
 
+use crate::metrics::Metrics;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
 use std::sync::Arc;
@@ -42,6 +46,19 @@ pub struct Done {
     pub result: MessageResult,
 }
 
+impl Done {
+    /// Counts the message and what its filters did.
+    pub fn count(&self, metrics: &Metrics) {
+        metrics.message_done(self.result.status);
+        for filter in &self.result.filters {
+            metrics.filter_ran(&filter.name, filter.outcome, Duration::from_micros(filter.micros));
+            if let (Outcome::Failed, Some(error)) = (filter.outcome, &filter.error) {
+                metrics.filter_failed(&filter.name, error.kind);
+            }
+        }
+    }
+}
+
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
@@ -64,9 +81,11 @@ impl Worker {
         account::Run::new(self, lease, stop).until_empty(done).await
     }
 
-    /// Works on an account's messages until `stop`, or until an error that does not pass by itself, such as a lost lease's.
+    /// Works on an account's messages until `stop`, or until an error: the database is away when it is asked for messages, say. May be called
+    /// again then; what was under way is begun anew.
     pub async fn run(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<(), StoreError> {
         let mut changes = self.spool.changed();
+        self.spool.give_back(lease).await?;
         while !stop.is_cancelled() {
             changes.mark_unchanged();
             self.run_until_empty(lease, stop, done).await?;

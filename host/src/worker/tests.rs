@@ -1,0 +1,245 @@
+//! Messages from the spool to tickets, over a database in a temporary folder, with filters that are a few lines of Rust.
+
+use super::*;
+use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
+use crate::config::{FailurePolicy, Filter, Validity};
+use crate::mail::{Mail, Vocabulary};
+use crate::runtime::{Called, Change, Description, Failure, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict};
+use crate::spool::{Arrival, SourceKey, TakenIn};
+use crate::store::leases::{self, Host};
+use crate::store::{Location, Store, configuration, tickets};
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// A filter: what it says of a mail.
+type Judge = Arc<dyn Fn(&Mail) -> Verdict + Send + Sync>;
+
+/// One filter as a group, and as the sandbox that prepares it.
+#[derive(Clone)]
+struct Native(Judge);
+
+impl Sandbox for Native {
+    fn prepare(&self, _spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn execute(&self, job: Job) {
+        job();
+    }
+}
+
+impl Guests for Native {
+    fn screens(&self) -> bool {
+        false
+    }
+
+    fn open(&self) -> Result<Box<dyn Guest>, Failure> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {
+        self.open()
+    }
+}
+
+impl Guest for Native {
+    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
+        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(Screened { candidates: vec![0], read: Vec::new() }) }
+    }
+
+    fn evaluate(&mut self, _filter: u32, mail: Box<Mail>) -> Called<Verdict> {
+        let verdict = (self.0)(&mail);
+        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(verdict) }
+    }
+}
+
+impl Components for Native {
+    fn find(&self, _name: &str) -> Option<Component> {
+        let description = Description {
+            digest: "0".into(),
+            name: "native".into(),
+            version: "1.0.0".into(),
+            summary: String::new(),
+            settings_schema: serde_json::Value::Null,
+            grants: Vec::new(),
+            headers: vec!["X-OTOBO-*".into()],
+            screens: false,
+        };
+        Some(Component { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
+    }
+}
+
+fn unmatched() -> Verdict {
+    Verdict { matched: false, changes: Vec::new(), reason: String::new() }
+}
+
+fn sets(header: &str, value: &str) -> Verdict {
+    Verdict { matched: true, changes: vec![Change { header: header.into(), value: value.into() }], reason: String::new() }
+}
+
+/// A helpdesk with one filter and the account `local`.
+struct Desk {
+    _folder: tempfile::TempDir,
+    spool: Spool,
+    worker: Worker,
+    lease: Lease,
+}
+
+impl Desk {
+    async fn with(judge: impl Fn(&Mail) -> Verdict + Send + Sync + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let key = crate::secret::SecretKey::at(folder.path().join("key"));
+        let configuration = configuration::load(&store, &key).await.unwrap();
+        let native = Native(Arc::new(judge));
+        let filter = Filter {
+            name: "judge".into(),
+            component: "native".into(),
+            stop_after_match: false,
+            on_failure: FailurePolicy::Skip,
+            valid: Validity::Valid,
+            comment: String::new(),
+            grants: None,
+            limits: Limits::default(),
+            settings: serde_json::json!({}),
+        };
+        let plan = Arc::new(Plan::build([&filter], &native, &native, None));
+        let setup = Setup { configuration, plan, vocabulary: Vocabulary::new(&[]) };
+        let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "postigo".into())));
+        let live = Live::with(setup, store.clone(), key, sandbox);
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let lease = leases::acquire(&store, &Host::new("here"), &["local".to_owned()]).await.unwrap().pop().unwrap();
+        Self { _folder: folder, worker: Worker::new(spool.clone(), live), spool, lease }
+    }
+
+    async fn take_in(&self, mails: &[&str]) -> Vec<i64> {
+        let arrival = |(number, text): (usize, &&str)| Arrival {
+            account: "local".into(),
+            key: SourceKey::Digest,
+            source: format!("box#{}", number + 1),
+            received_at: crate::commlog::now(),
+            recipients: Vec::new(),
+            communication: None,
+            raw: text.as_bytes().into(),
+        };
+        let taken = self.spool.take_in(mails.iter().enumerate().map(arrival).collect()).await.unwrap();
+        taken
+            .into_iter()
+            .map(|taken| match taken {
+                TakenIn::New(id) | TakenIn::Adopted(id) | TakenIn::Known(id) => id,
+            })
+            .collect()
+    }
+
+    /// Works until nothing waits; the results in the order in which the messages ended.
+    async fn work(&self) -> Vec<Done> {
+        let mut ended = Vec::new();
+        let stop = CancellationToken::new();
+        self.worker.run_until_empty(&self.lease, &stop, &mut |done| ended.push(done)).await.unwrap();
+        ended
+    }
+}
+
+fn mail(id: &str, more: &str) -> String {
+    format!("From: jane@customer.test\r\nTo: desk@desk.test\r\nSubject: {id}\r\nMessage-ID: <{id}@x.test>\r\n{more}\r\nHello\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chains_run_side_by_side_and_filing_keeps_the_order_of_arrival() {
+    // The first mail's chain ends only when the second one's has begun.
+    let second_began = Arc::new((Mutex::new(false), Condvar::new()));
+    let gate = Arc::clone(&second_began);
+    let desk = Desk::with(move |mail| {
+        let (began, changed) = &*gate;
+        let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
+        if mail.header("Subject") == Some("1") {
+            while !*began {
+                began = changed.wait(began).unwrap();
+            }
+        } else {
+            *began = true;
+            changed.notify_all();
+        }
+        unmatched()
+    })
+    .await;
+    let ids = desk.take_in(&["1", "2", "3"].map(|id| mail(id, "")).each_ref().map(String::as_str)).await;
+    let ended = desk.work().await;
+    assert_eq!(ended.iter().map(|done| done.id).collect::<Vec<_>>(), ids);
+    let tickets: Vec<_> = ended.iter().map(|done| done.result.ticket_id.unwrap()).collect();
+    assert_eq!(tickets, [1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up() {
+    let desk = Desk::with(|mail| match &mail.ticket {
+        Some(ticket) => sets("X-OTOBO-FollowUp-Title", &format!("was {}", ticket.title)),
+        None => unmatched(),
+    })
+    .await;
+    // All in one batch: the chains of the answers begin before the first mail is a ticket.
+    let mails = [mail("1", ""), mail("2", "In-Reply-To: <1@x.test>\r\n"), mail("3", "References: <1@x.test> <2@x.test>\r\n")];
+    desk.take_in(&mails.each_ref().map(String::as_str)).await;
+    let ended = desk.work().await;
+    let shown: Vec<_> = ended
+        .iter()
+        .map(|done| {
+            (done.result.ticket_id.unwrap(), done.result.follow_up, done.result.title.clone().unwrap(), done.result.filters[0].outcome)
+        })
+        .collect();
+    let expected = [
+        (1, false, "1".to_owned(), Outcome::NotMatched),
+        (1, true, "was 1".to_owned(), Outcome::Matched),
+        (1, true, "was was 1".to_owned(), Outcome::Matched),
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_breaks_its_thread_is_held_after_three_tries_and_the_others_are_filed() {
+    let desk = Desk::with(|mail| {
+        assert_ne!(mail.header("Subject"), Some("bad"), "a filter that brings its host down");
+        unmatched()
+    })
+    .await;
+    let ids = desk.take_in(&[mail("bad", ""), mail("good", "")].each_ref().map(String::as_str)).await;
+    let mut ended = HashMap::new();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    // Its tries have pauses between them.
+    while ended.len() < 2 && tokio::time::Instant::now() < deadline {
+        let mut changes = desk.spool.changed();
+        ended.extend(desk.work().await.into_iter().map(|done| (done.id, done.result)));
+        let _ = tokio::time::timeout(Duration::from_millis(100), changes.changed()).await;
+    }
+    assert_eq!(ended[&ids[1]].status, Status::Filed);
+    assert_eq!(ended[&ids[0]].status, Status::Held);
+    assert!(ended[&ids[0]].error.as_ref().unwrap().contains("thread"), "{:?}", ended[&ids[0]].error);
+    assert!(desk.spool.show(ids[0]).await.unwrap().unwrap().reason.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ignored_mail_is_no_ticket_and_stays_in_the_history() {
+    let desk = Desk::with(|mail| if mail.header("Subject") == Some("spam") { sets("X-OTOBO-Ignore", "yes") } else { unmatched() }).await;
+    let ids = desk.take_in(&[mail("spam", ""), mail("ham", "")].each_ref().map(String::as_str)).await;
+    let ended = desk.work().await;
+    assert_eq!(ended.iter().map(|done| done.result.status).collect::<Vec<_>>(), [Status::Ignored, Status::Filed]);
+    let found = tickets::by_id(&mut desk.spool.store().read().await.unwrap(), 1).await.unwrap().unwrap();
+    assert_eq!(found.title, "ham");
+    assert_eq!(desk.spool.raw(ids[0]).await.unwrap(), mail("spam", "").as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_was_broken_off_is_begun_anew() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let ids = desk.take_in(&[mail("1", "")].each_ref().map(String::as_str)).await;
+    let claimed = desk.spool.claim(&desk.lease, 10).await.unwrap();
+    assert_eq!(claimed.len(), 1, "claimed, and then lost by its worker");
+    let stop = CancellationToken::new();
+    let mut ended = Vec::new();
+    let mut done = |done: Done| {
+        ended.push(done.id);
+        stop.cancel();
+    };
+    desk.worker.run(&desk.lease, &stop, &mut done).await.unwrap();
+    assert_eq!(ended, ids);
+}
