@@ -17,8 +17,7 @@ pub struct Bounce {
 
 /// The delivery report that a message is: it has a delivery status that tells a failure or a delay, and the original or its header.
 pub fn detect(message: &Message) -> Option<Bounce> {
-    let parts = message.parts();
-    let raw = message.raw();
+    let (parts, raw) = message.parts();
     let status =
         parts.iter().find(|part| matches!(part.media_type.as_str(), "message/delivery-status" | "message/global-delivery-status"))?;
     if !tells_failure(&decode_text(raw, status)) {

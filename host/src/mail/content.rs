@@ -19,6 +19,8 @@ pub struct Attachment {
     pub media_type: String,
     /// Size in bytes after transfer decoding.
     pub size: u64,
+    /// Whether it wants to be shown in the body (`Content-Disposition: inline`).
+    pub inline: bool,
 }
 
 /// The parts of a message, and what they are for.
@@ -123,6 +125,7 @@ impl Content {
             name: part.file_name.clone(),
             media_type: part.media_type.clone(),
             size: part.encoding.decoded_size(raw.get(part.range.clone()).unwrap_or_default()) as u64,
+            inline: part.disposition == Some(Disposition::Inline),
         };
         indices.iter().filter_map(|index| self.parts.get(*index)).map(describe).collect()
     }

@@ -20,7 +20,7 @@ pub fn split(raw: &[u8], start: usize) -> (Vec<Field>, usize) {
     let mut position = skip_envelope_line(raw, start);
     while position < raw.len() {
         let line = Line::at(raw, position);
-        if line.is_blank(raw) {
+        if line.is_blank() {
             return (fields, line.next);
         }
         match raw.get(position) {
@@ -82,7 +82,7 @@ impl Line {
         Self { start, end: start + content.len(), next }
     }
 
-    fn is_blank(&self, _raw: &[u8]) -> bool {
+    fn is_blank(&self) -> bool {
         self.start == self.end
     }
 }
@@ -105,9 +105,12 @@ fn is_followed_by_field(raw: &[u8], line: &Line) -> bool {
     !content.starts_with(b"--") && field_name(raw, &next).is_some()
 }
 
-/// Some sources leave the line of an mbox before the header.
+/// Some sources leave a byte order mark or the line of an mbox before the header.
 fn skip_envelope_line(raw: &[u8], start: usize) -> usize {
     let rest = raw.get(start..).unwrap_or_default();
+    if rest.starts_with(b"\xef\xbb\xbf") {
+        return start + 3;
+    }
     if rest.starts_with(b"From ") || rest.starts_with(b">From ") { Line::at(raw, start).next } else { start }
 }
 
@@ -170,6 +173,11 @@ mod tests {
         }
         assert_eq!(fields(b"").0, []);
         assert_eq!(fields(b"\r\n").0, []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(fields(b"\xef\xbb\xbfSubject: x\n\n").0, owned(&[("Subject", "x")]));
     }
 
     #[test]

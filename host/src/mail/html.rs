@@ -35,6 +35,8 @@ pub fn to_text(html: &str) -> String {
             text.line_break();
         } else if BLOCK.contains(&name.as_str()) {
             text.new_line();
+        } else if matches!(name.as_str(), "td" | "th") {
+            text.blank = true; // cells are words of their own
         }
     }
     text.words(rest);
@@ -172,6 +174,7 @@ mod tests {
             ),
             ("<SCRIPT>if (a < b) {}</SCRIPT >done", "done"),
             ("<style>never closed", ""),
+            ("<table><tr><td>a</td><td>b</td></tr><tr><th>c<th>d</table>", "a b\nc d"),
             ("5 > 3 </p> <b", "5 > 3"),
         ] {
             assert_eq!(to_text(html), text, "{html}");

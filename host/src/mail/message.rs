@@ -14,6 +14,8 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug, Default)]
 pub struct Message {
     raw: Arc<[u8]>,
+    /// The same bytes as they are read: CR, where that is the only line break there is, as LF.
+    lines: Arc<[u8]>,
     /// In the order of their first appearance.
     headers: Vec<Header>,
     by_lower_case: HashMap<Box<str>, usize>,
@@ -33,18 +35,19 @@ struct Header {
 impl Message {
     /// Parses the received bytes; total.
     pub fn parse(raw: Arc<[u8]>) -> Self {
-        let (fields, body) = fields::split(&raw, 0);
+        let lines = with_line_feeds(&raw);
+        let (fields, body) = fields::split(&lines, 0);
         let mut headers: Vec<Header> = Vec::with_capacity(fields.len());
         let mut by_lower_case = HashMap::with_capacity(fields.len());
         for field in &fields {
-            let name = String::from_utf8_lossy(raw.get(field.name.clone()).unwrap_or_default()).into_owned();
+            let name = String::from_utf8_lossy(lines.get(field.name.clone()).unwrap_or_default()).into_owned();
             let index = *by_lower_case.entry(name.to_ascii_lowercase().into_boxed_str()).or_insert(headers.len());
             match headers.get_mut(index) {
                 Some(header) => header.occurrences.push(field.value.clone()),
                 None => headers.push(Header { name, occurrences: vec![field.value.clone()], value: OnceLock::new() }),
             }
         }
-        Self { raw, headers, by_lower_case, fields, body, content: OnceLock::new() }
+        Self { raw, lines, headers, by_lower_case, fields, body, content: OnceLock::new() }
     }
 
     /// The received bytes, unchanged.
@@ -88,22 +91,22 @@ impl Message {
 
     /// The body as text with LF line ends: the plain text, or the text of the HTML where there is only that.
     pub fn text(&self) -> &str {
-        self.content().text(&self.raw)
+        self.content().text(&self.lines)
     }
 
     /// The HTML body, decoded; none where the mail has no HTML.
     pub fn html(&self) -> Option<&str> {
-        self.content().html(&self.raw)
+        self.content().html(&self.lines)
     }
 
     /// The attachments in their order.
     pub fn attachments(&self) -> &[Attachment] {
-        self.content().attachments(&self.raw)
+        self.content().attachments(&self.lines)
     }
 
     /// The attachments, and parts that have no Content-Disposition but are files all the same: what an article lists.
     pub fn files(&self) -> Vec<Attachment> {
-        self.content().files(&self.raw)
+        self.content().files(&self.lines)
     }
 
     /// How many attachments there are; cheaper than [`Self::attachments`], which measures them.
@@ -113,7 +116,7 @@ impl Message {
 
     /// The decoded bytes of an attachment.
     pub fn attachment_bytes(&self, index: usize) -> Option<&[u8]> {
-        self.content().attachment_bytes(&self.raw, index)
+        self.content().attachment_bytes(&self.lines, index)
     }
 
     /// The Message-ID with its angle brackets; none where there is none.
@@ -144,12 +147,13 @@ impl Message {
         bounce::detect(self)
     }
 
-    pub(super) fn parts(&self) -> &[Part] {
-        self.content().parts()
+    /// The leaf parts, and the bytes that their ranges are of.
+    pub(super) fn parts(&self) -> (&[Part], &[u8]) {
+        (self.content().parts(), &self.lines)
     }
 
     fn content(&self) -> &Content {
-        self.content.get_or_init(|| Content::new(&self.raw, structure::leaves(&self.raw, &self.fields, self.body)))
+        self.content.get_or_init(|| Content::new(&self.lines, structure::leaves(&self.lines, &self.fields, self.body)))
     }
 
     fn find(&self, name: &str) -> Option<&Header> {
@@ -159,7 +163,7 @@ impl Message {
     }
 
     fn unfold(&self, occurrence: &Range<usize>) -> Vec<u8> {
-        fields::unfold(self.raw.get(occurrence.clone()).unwrap_or_default())
+        fields::unfold(self.lines.get(occurrence.clone()).unwrap_or_default())
     }
 
     fn decode(&self, occurrence: &Range<usize>) -> String {
@@ -172,6 +176,14 @@ impl Message {
     fn fallback_charset(&self, value: &[u8]) -> Option<&str> {
         if value.is_ascii() && !value.contains(&b'\x1b') { None } else { self.content().charset() }
     }
+}
+
+/// Old systems end lines with CR alone; where there is no LF at all, they are read as if they were LF.
+fn with_line_feeds(raw: &Arc<[u8]>) -> Arc<[u8]> {
+    if memchr::memchr(b'\n', raw).is_some() || memchr::memchr(b'\r', raw).is_none() {
+        return Arc::clone(raw);
+    }
+    raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect()
 }
 
 /// The ids in angle brackets, brackets kept, of a value of Message-ID, In-Reply-To or References.
@@ -211,6 +223,15 @@ mod tests {
         ] {
             assert_eq!(message(&format!("Date: {date}\n\n")).date(), expected, "{date}");
         }
+    }
+
+    #[test]
+    fn lines_may_end_with_cr_alone() {
+        let raw = "Subject: x\rContent-Type: multipart/mixed; boundary=b\r\r--b\r\rone\r--b--\r";
+        let found = message(raw);
+        assert_eq!((found.header("Subject"), found.text()), (Some("x"), "one"));
+        assert_eq!(found.raw().as_ref(), raw.as_bytes());
+        assert_eq!(message("Subject: x\rX-OTOBO-Queue: Junk\n\n").header("X-OTOBO-Queue"), None);
     }
 
     #[test]

@@ -156,11 +156,11 @@ impl Walk<'_> {
                 position = line.next;
                 continue;
             };
-            self.finish(position, depth);
+            self.finish(position, Some(depth));
             self.close(if last { depth } else { depth + 1 });
             position = if last { line.next } else { self.part(depth, line.next) };
         }
-        self.finish(self.raw.len(), usize::MAX);
+        self.finish(self.raw.len(), None);
     }
 
     /// Begins the part that follows a delimiter; where its body begins.
@@ -186,17 +186,20 @@ impl Walk<'_> {
         self.depth_of.get(candidate.strip_suffix(b"--")?).map(|depth| (*depth, true))
     }
 
-    /// Ends the leaf that is being read before a delimiter at `end`. What stands before the first part of a multipart is a leaf only
-    /// where that multipart never had a part.
-    fn finish(&mut self, end: usize, delimited: usize) {
+    /// Ends the leaf that is being read, before a delimiter of the multipart at a depth, or at the end of the message. What stands before
+    /// the first part of a multipart is a leaf only where that multipart never had a part.
+    fn finish(&mut self, end: usize, delimited: Option<usize>) {
         let Some((mut part, preamble)) = self.current.take() else { return };
-        if preamble && delimited < self.stack.len() && delimited + 1 == self.stack.len() {
+        if preamble && delimited.is_some_and(|depth| depth + 1 == self.stack.len()) {
             return;
         }
         let start = part.range.start.min(end);
-        let content = self.raw.get(start..end).unwrap_or_default();
-        let content = if delimited == usize::MAX { content } else { content.strip_suffix(b"\n").unwrap_or(content) };
-        let content = if delimited == usize::MAX { content } else { content.strip_suffix(b"\r").unwrap_or(content) };
+        let mut content = self.raw.get(start..end).unwrap_or_default();
+        if delimited.is_some() {
+            // The line break before a delimiter is the delimiter's (RFC 2046 section 5.1.1).
+            content = content.strip_suffix(b"\n").unwrap_or(content);
+            content = content.strip_suffix(b"\r").unwrap_or(content);
+        }
         if preamble && content.trim_ascii().is_empty() {
             return;
         }

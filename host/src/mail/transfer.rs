@@ -40,8 +40,8 @@ impl TransferEncoding {
             Self::Identity => bytes.len(),
             Self::Base64 => {
                 let symbols = |run: &[u8]| run.iter().filter(|byte| symbol(**byte).is_some()).count();
-                let size = |run| symbols(run) / 4 * 3 + (symbols(run) % 4).saturating_sub(1);
-                bytes.split(|byte| *byte == b'=').map(size).sum()
+                let size = |symbols: usize| symbols / 4 * 3 + (symbols % 4).saturating_sub(1);
+                bytes.split(|byte| *byte == b'=').map(|run| size(symbols(run))).sum()
             }
             Self::QuotedPrintable => quoted_printable(bytes).len(),
         }

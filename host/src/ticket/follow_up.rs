@@ -32,7 +32,8 @@ pub fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCan
             }
             FollowUpCheck::Body => candidates.extend(number_in(mail.text(), WhyFollowUp::Body)),
             FollowUpCheck::Attachment => {
-                let contents = (0..mail.attachments().len()).filter_map(|index| mail.attachment_bytes(index));
+                let attached = mail.attachments().iter().enumerate().filter(|(_, attachment)| !attachment.inline);
+                let contents = attached.filter_map(|(index, _)| mail.attachment_bytes(index));
                 candidates.extend(contents.filter_map(|bytes| number_in(&String::from_utf8_lossy(bytes), WhyFollowUp::Attachment)));
             }
             FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message.raw()), WhyFollowUp::Raw)),

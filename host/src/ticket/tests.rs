@@ -380,7 +380,8 @@ fn follow_up_checks_run_in_their_order() {
 #[test]
 fn further_follow_up_checks_are_settings() {
     let part = "Content-Disposition: attachment; filename=a.txt\n\nTicket#2026112400003\n";
-    let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n--x\n\nTicket#2026112400002\n--x\n{part}--x--");
+    let inline = "Content-Disposition: inline; filename=b.txt\n\nTicket#2026112400004\n";
+    let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n--x\n\nTicket#2026112400002\n--x\n{inline}--x\n{part}--x--");
     let mail = mail(&raw);
     let mut settings = Settings::default();
     assert_eq!(follow_up_candidates(&mail, &settings), []);
