@@ -127,11 +127,31 @@ impl Default for Gate {
 }
 
 impl Daemon {
-    /// Starts a daemon by a command that has everything but `serve`.
+    /// Starts a daemon by a command that has everything but `serve`, and waits until it serves.
     ///
     /// # Panics
     /// If it does not start.
     pub fn start(command: &mut Command) -> Self {
+        let (mut daemon, said) = Self::spawn(command);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let Ok(line) = said.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+                let _ = daemon.child.kill();
+                panic!("the daemon did not start: {}", daemon.lines.iter().collect::<Vec<_>>().join("\n"));
+            };
+            if let Some((_, address)) = line.split_once("http://") {
+                let address = address.split([' ', '"']).next().unwrap_or_default();
+                daemon.url = format!("http://{address}");
+                return daemon;
+            }
+        }
+    }
+
+    /// Starts a daemon and waits for nothing; what it says on standard output comes beside it.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn spawn(command: &mut Command) -> (Self, Receiver<String>) {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
@@ -140,21 +160,7 @@ impl Daemon {
             .expect("the binary postigo is built (cargo build)");
         let lines = forward(child.stderr.take().expect("piped"));
         let said = forward(child.stdout.take().expect("piped"));
-        let end = Instant::now() + PATIENCE;
-        loop {
-            match said.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    if let Some(at) = line.find("http://") {
-                        let url = line[at..].split_whitespace().next().unwrap_or_default().trim_end_matches('.').to_owned();
-                        return Self { child, url, lines };
-                    }
-                }
-                Err(_) => {
-                    let _ = child.kill();
-                    panic!("the daemon did not start: {}", lines.try_iter().collect::<Vec<_>>().join("\n"));
-                }
-            }
-        }
+        (Self { child, url: String::new(), lines }, said)
     }
 
     /// Waits for a line on standard error.

@@ -100,6 +100,7 @@ async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn Job
     };
     let end = if changed { "COMMIT" } else { "ROLLBACK" };
     sqlx::query(end).execute(&mut *connection).await?;
+    tracing::trace!(changed, "committed");
     Ok(())
 }
 
@@ -137,6 +138,7 @@ async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result
     let mut transaction = Connection::begin(&mut *connection).await?;
     let value = work(input, &mut transaction).await?;
     transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
+    tracing::trace!("committed");
     Ok(value)
 }
 

@@ -2,4 +2,5 @@
 
 mod command_line;
 mod fetching;
+mod kills;
 mod store;

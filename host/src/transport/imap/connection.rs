@@ -74,6 +74,7 @@ impl Connection {
 
     /// Sends a command whose answers are read later: the next one can be under way while they are.
     pub async fn send(&mut self, doing: &'static str, text: &str) -> Result<RequestId, ImapError> {
+        tracing::trace!(doing, "commanded");
         self.session.run_command(text).await.map_err(|error| ImapError::during(doing, error))
     }
 

@@ -1,0 +1,196 @@
+//! Mail survives whatever ends or stops a daemon, and none is filed twice.
+//!
+//! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The moments are drawn by a fixed seed.
+
+use postigo_tests::dovecot::{Dovecot, PASSWORD};
+use postigo_tests::gate::{Daemon, Gate, until};
+use postigo_tests::mails::{mails, subject};
+use postigo_tests::postgres::Postgres;
+use std::ops::Range;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+/// The daemon tells of every commit and every IMAP command.
+const TELL_ALL: &str = "warn,postigo::store::writer=trace,postigo::transport::imap=trace";
+/// A kill comes after so many commits and commands at most.
+const LATEST: u64 = 24;
+/// A daemon that is silent for so long has nothing to do.
+const IDLE: Duration = Duration::from_secs(3);
+/// Long enough for a lease to run out and another daemon to take over.
+const TAKEN_OVER: Duration = Duration::from_secs(60);
+
+fn is_full() -> bool {
+    std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")
+}
+
+fn account(name: &str, server: &Dovecot) -> String {
+    format!(
+        "[[account]]\nname = \"{name}\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{name}\"\npassword = \"{PASSWORD}\"\ninterval = \"1s\"\n",
+        server.imap
+    )
+}
+
+fn deliver(server: &Dovecot, user: &str, numbers: Range<usize>) {
+    let mails = mails(numbers);
+    server.deliver(user, "INBOX", mails.iter().map(Vec::as_slice));
+}
+
+fn subjects(numbers: Range<usize>) -> Vec<String> {
+    numbers.map(subject).collect()
+}
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
+#[test]
+fn killed_at_random_commits_and_commands_on_sqlite() {
+    let Some(server) = Dovecot::start() else { return };
+    killed_at_random(&server, &Gate::new(), 1);
+}
+
+#[test]
+fn killed_at_random_commits_and_commands_on_postgres() {
+    let (Some(server), Some(postgres)) = (Dovecot::start(), Postgres::start()) else { return };
+    killed_at_random(&server, &Gate::on_postgres(&postgres.database(), None), 2);
+}
+
+fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
+    let (kills, messages) = if is_full() { (50, 2_000) } else { (6, 300) };
+    let portion = messages / kills;
+    gate.configure(&account("main", server));
+    let mut draw = Draw(seed);
+    let mut at_work = 0;
+    for life in 0..kills {
+        deliver(server, "main", life * portion..(life + 1) * portion);
+        let (daemon, _said) = Daemon::spawn(gate.command().env("POSTIGO_LOG", TELL_ALL));
+        for _ in 0..=draw.below(LATEST) {
+            match daemon.lines.recv_timeout(IDLE) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => panic!("the daemon ended by itself"),
+            }
+        }
+        // Not only at the moment of the event: somewhere before the next one.
+        std::thread::sleep(Duration::from_micros(draw.below(3_000)));
+        daemon.kill();
+        let in_flight = !server.messages("main", "INBOX").is_empty() || gate.on_their_way() > 0;
+        at_work += usize::from(in_flight);
+    }
+    deliver(server, "main", kills * portion..messages);
+    let daemon = gate.serve("warn");
+    until("the mailbox is empty and nothing waits", Duration::from_secs(300), || {
+        server.messages("main", "INBOX").is_empty() && gate.on_their_way() == 0
+    });
+    // A mail that was worked on at three unclean ends may be what ended the process: it is held until an admin has looked.
+    let held: Vec<String> = gate.json(&["spool", "list", "--status", "held"]).iter().map(|message| message["id"].to_string()).collect();
+    if !held.is_empty() {
+        gate.run(&[&["spool", "release"], held.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
+        until("what was held is filed", Duration::from_secs(60), || gate.on_their_way() == 0);
+    }
+    daemon.stop();
+    assert_eq!(gate.titles(), subjects(0..messages), "all are filed, none twice");
+    println!("{kills} kills, {at_work} of them with work in flight; {messages} messages filed, {} were held once", held.len());
+    assert!(at_work * 10 >= kills * 8, "only {at_work} of {kills} kills came while the daemon worked");
+    assert!(held.len() * 100 <= messages * 2, "{} were held", held.len());
+}
+
+#[test]
+fn two_daemons_share_the_work_and_take_over_from_one_another() {
+    let (Some(server), Some(postgres)) = (Dovecot::start(), Postgres::start()) else { return };
+    let (accounts, each) = if is_full() { (10, 200) } else { (10, 30) };
+    let users: Vec<String> = (0..accounts).map(|number| format!("user{number}")).collect();
+    let url = postgres.database();
+    let first = Gate::on_postgres(&url, None);
+    let second = Gate::on_postgres(&url, Some(&first));
+    first.configure(&users.iter().map(|user| account(user, &server)).collect::<String>());
+    // Every user has the mails of a third of the numbers at a time.
+    let deliver_third = |third: usize| {
+        for (place, user) in users.iter().enumerate() {
+            deliver(&server, user, place * each + third * each / 3..place * each + (third + 1) * each / 3);
+        }
+    };
+    let expected = |thirds: usize| -> Vec<String> {
+        (0..accounts).flat_map(|place| subjects(place * each..place * each + thirds * each / 3)).collect()
+    };
+    let (one, two) = (first.serve("info"), second.serve("info"));
+    deliver_third(0);
+    one.wait_for("fetched");
+    two.wait_for("fetched");
+    two.signal("STOP");
+    deliver_third(1);
+    until("the first takes over from the one that stands still", TAKEN_OVER, || first.titles().len() >= expected(2).len());
+    two.signal("CONT");
+    deliver_third(2);
+    until("both work again", TAKEN_OVER, || two.lines.try_iter().any(|line| line.contains("fetched")) || first.titles() == expected(3));
+    one.kill();
+    until("the second takes over from the one that was killed", TAKEN_OVER, || {
+        users.iter().all(|user| server.messages(user, "INBOX").is_empty()) && second.titles().len() >= expected(3).len()
+    });
+    until("nothing waits", TAKEN_OVER, || second.on_their_way() == 0);
+    two.stop();
+    assert_eq!(second.titles(), expected(3), "all are filed, none twice");
+}
+
+#[test]
+fn the_data_is_synced_before_the_server_is_told() {
+    let Some(server) = Dovecot::start() else { return };
+    if !Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!("skipped: strace is not installed, or may not trace");
+        return;
+    }
+    let gate = Gate::new();
+    gate.configure(&account("main", &server));
+    deliver(&server, "main", 0..3);
+    let trace = gate.folder().join("trace");
+    let postigo = gate.command();
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto,recvfrom,read", "-o"]).arg(&trace);
+    traced.arg(postigo.get_program()).args(postigo.get_args());
+    for (name, value) in postigo.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    let output = traced.args(["fetch", "--account", "main"]).output().expect("strace runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(server.messages("main", "INBOX").is_empty());
+    let calls = completed(&std::fs::read_to_string(&trace).expect("a trace"));
+    let first = |what: &dyn Fn(&str) -> bool| calls.iter().position(|call| what(call));
+    let fetched = first(&|call| call.contains("BODY[]")).expect("the mail was read from the server");
+    let told = first(&|call| call.contains("UID STORE")).expect("the server was told");
+    assert!(fetched < told);
+    let synced = calls[fetched..told]
+        .iter()
+        .filter(|call| call.contains("sync(") && call.contains("postigo.db-wal") && call.ends_with("= 0"))
+        .count();
+    assert!(synced > 0, "the write-ahead log is synced between fetching and telling: {:#?}", &calls[fetched..told]);
+}
+
+/// The calls of a trace in the order in which they ended; what another thread interrupted is put together.
+fn completed(trace: &str) -> Vec<String> {
+    let mut begun = std::collections::HashMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((thread, call)) = line.split_once(' ') else { continue };
+        let call = call.trim();
+        if let Some(start) = call.strip_suffix("<unfinished ...>") {
+            begun.insert(thread, start.to_owned());
+        } else if let Some((_, end)) = call.split_once("resumed>") {
+            calls.push(begun.remove(thread).unwrap_or_default() + end);
+        } else {
+            calls.push(call.to_owned());
+        }
+    }
+    calls
+}
