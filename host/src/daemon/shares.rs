@@ -74,6 +74,10 @@ impl Shares {
             let asked = Instant::now();
             let kept: BTreeSet<String> = leases::renew(&self.store, &self.host).await?.into_iter().collect();
             self.renewed = asked;
+            let lost: Vec<String> = self.held.borrow().iter().filter(|account| !kept.contains(*account)).cloned().collect();
+            if !lost.is_empty() {
+                tracing::warn!(accounts = lost.join(", "), "accounts were taken over by another daemon: this one was away for too long");
+            }
             self.set(|held| held.retain(|account| kept.contains(account)));
         }
         let presence = vec![format!("{PRESENCE}{}", self.host.id)];
@@ -85,10 +89,15 @@ impl Shares {
         match step(&self.host.id, accounts, &held, &in_force) {
             Step::Take(free) if free.is_empty() => {}
             Step::Take(free) => {
-                let taken = leases::acquire(&self.store, &self.host, &free).await?;
-                self.set(|held| held.extend(taken.into_iter().map(|lease| lease.account)));
+                let taken: Vec<String> =
+                    leases::acquire(&self.store, &self.host, &free).await?.into_iter().map(|lease| lease.account).collect();
+                if !taken.is_empty() {
+                    tracing::info!(accounts = taken.join(", "), "took accounts");
+                }
+                self.set(|held| held.extend(taken));
             }
             Step::GiveBack(surplus) => {
+                tracing::info!(accounts = surplus.join(", "), "gives accounts to another daemon");
                 // First nobody here works on them, then others may.
                 self.set(|held| held.retain(|account| !surplus.contains(account)));
                 leases::release(&self.store, &self.host, &surplus).await?;

@@ -123,6 +123,8 @@ fn two_daemons_share_the_work_and_take_over_from_one_another() {
         (0..accounts).flat_map(|place| subjects(place * each..place * each + thirds * each / 3)).collect()
     };
     let (one, two) = (first.serve("info"), second.serve("info"));
+    one.wait_for("gives accounts to another daemon");
+    two.wait_for("took accounts");
     deliver_third(0);
     one.wait_for("fetched");
     two.wait_for("fetched");
