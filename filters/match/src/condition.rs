@@ -1,11 +1,9 @@
 //! A condition on a header.
 
-use crate::pattern::Pattern;
 use crate::settings::{When, check_matched};
 use crate::template::Captured;
+use postigo_filter::pattern::{Cache, Case, Pattern};
 use postigo_filter::{Mail, Problem};
-use regex_automata::Input;
-use regex_automata::meta::Cache;
 use std::cell::RefCell;
 
 /// What a condition looks at.
@@ -50,9 +48,9 @@ impl Condition {
         let name = when.header.to_ascii_lowercase();
         let (source, pattern) = match when.matches.strip_prefix(ADDRESS_PREFIX) {
             Some(_) if is_body => Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned()),
-            Some(pattern) => Pattern::whole(pattern).map(|pattern| (Source::Addresses(name), pattern)),
-            None if is_body => Pattern::anywhere(&when.matches).map(|pattern| (Source::Body, pattern)),
-            None => Pattern::anywhere(&when.matches).map(|pattern| (Source::Header(name), pattern)),
+            Some(pattern) => Pattern::whole(pattern, Case::Ignored).map(|pattern| (Source::Addresses(name), pattern)),
+            None if is_body => Pattern::anywhere(&when.matches, Case::Ignored).map(|pattern| (Source::Body, pattern)),
+            None => Pattern::anywhere(&when.matches, Case::Ignored).map(|pattern| (Source::Header(name), pattern)),
         }
         .map_err(|reason| Problem::new(format!("/when/{at}/matches"), reason))?;
         Ok(Self { source, pattern, negate: when.negate, captures: false })
@@ -60,7 +58,7 @@ impl Condition {
 
     /// The names that it captures; a negated one captures nothing.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let groups = self.pattern.regex.group_info().all_names().filter_map(|(_, _, name)| name);
+        let groups = self.pattern.groups().all_names().filter_map(|(_, _, name)| name);
         let address = matches!(self.source, Source::Addresses(_)).then_some(ADDRESS_NAME);
         groups.chain(address).filter(|_| !self.negate)
     }
@@ -88,26 +86,22 @@ impl Condition {
     }
 
     fn search(&self, value: &str, cache: &mut Cache, captured: &mut Captured) -> bool {
-        let input = Input::new(value);
-        if self.pattern.regex.search_half_with(cache, &input.clone().earliest(true)).is_none() {
-            return false;
+        let found = self.pattern.is_in(value, cache);
+        if found && self.captures {
+            self.keep(value, captured);
         }
-        if self.captures {
-            self.keep(value, &input, cache, captured);
-        }
-        true
+        found
     }
 
-    fn keep(&self, value: &str, input: &Input<'_>, cache: &mut Cache, captured: &mut Captured) {
-        let mut groups = self.pattern.regex.create_captures();
-        self.pattern.regex.search_captures_with(cache, input, &mut groups);
-        let text_of = |span: regex_automata::Span| value.get(span.range()).unwrap_or_default().to_owned();
-        if let Some(first) = groups.get_group(1) {
-            captured.first = Some(text_of(first));
+    fn keep(&self, value: &str, captured: &mut Captured) {
+        let groups = self.pattern.captured(value);
+        let text_of = |index| groups.get_group(index).and_then(|span| value.get(span.range())).map(str::to_owned);
+        if let Some(first) = text_of(1) {
+            captured.first = Some(first);
         }
         for (_, index, name) in groups.group_info().all_names() {
-            if let (Some(name), Some(span)) = (name, groups.get_group(index)) {
-                captured.named.push((name.to_owned(), text_of(span)));
+            if let Some((name, text)) = name.zip(text_of(index)) {
+                captured.named.push((name.to_owned(), text));
             }
         }
         if matches!(self.source, Source::Addresses(_)) {
@@ -116,16 +110,13 @@ impl Condition {
         }
     }
 
-    /// Fills a new cache with what usual values need, so that it lies in the memory that every mail starts from.
-    pub fn warm(&self, cache: &RefCell<Cache>) {
-        const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery – \"Müller\" <jane.roe@example.com>";
-        let mut nothing = Captured::default();
-        let cache = &mut *cache.borrow_mut();
-        for value in [USUAL, "", "yes"] {
-            self.search(value, cache, &mut nothing);
+    /// A cache that is filled with what usual values need, so that it lies in the memory that every mail starts from.
+    pub fn warm_cache(&self) -> Cache {
+        const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";
+        let mut cache = self.pattern.cache();
+        for value in [USUAL, "", "yes", "jane.roe@example.com"] {
+            self.pattern.is_in(value, &mut cache);
         }
-        if self.captures {
-            self.keep(USUAL, &Input::new(USUAL), cache, &mut nothing);
-        }
+        cache
     }
 }

@@ -6,7 +6,6 @@
 mod condition;
 mod fold;
 mod literals;
-mod pattern;
 mod rule;
 mod rules;
 mod screen;

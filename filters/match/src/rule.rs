@@ -3,8 +3,8 @@
 use crate::condition::Condition;
 use crate::settings::{Settings, check_set};
 use crate::template::{Captured, Template};
+use postigo_filter::pattern::Cache;
 use postigo_filter::{Mail, Problem, Verdict};
-use regex_automata::meta::Cache;
 use std::cell::RefCell;
 
 /// One filter.

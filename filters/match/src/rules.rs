@@ -3,8 +3,8 @@
 use crate::rule::Rule;
 use crate::screen::Screen;
 use crate::settings::{Settings, description};
+use postigo_filter::pattern::Cache;
 use postigo_filter::{Description, FilterSettings, Group, GroupProblem, Mail, Screening, Verdict};
-use regex_automata::meta::Cache;
 use std::cell::RefCell;
 
 /// All filters of a group.
@@ -62,9 +62,7 @@ impl Rules {
         for rule in &rules {
             starts.push(caches.len());
             for condition in &rule.conditions {
-                let cache = RefCell::new(condition.pattern.regex.create_cache());
-                condition.warm(&cache);
-                caches.push(cache);
+                caches.push(RefCell::new(condition.warm_cache()));
             }
         }
         Self { filters: rules, screen, caches, starts }

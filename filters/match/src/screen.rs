@@ -168,7 +168,7 @@ fn choose(conditions: &[Condition], may_read_body: bool) -> Option<(&Source, Nee
 }
 
 fn need(condition: &Condition) -> Option<Need> {
-    let hir = &condition.pattern.hir;
+    let hir = condition.pattern.syntax();
     match needed(hir) {
         Some(literals) => Some(Need::Literals(literals)),
         // An empty value can only be matched by what matches nothing: no length is known of what cannot match.

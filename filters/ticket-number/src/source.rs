@@ -1,18 +1,15 @@
 //! One other system: who it is and how its numbers look.
 
 use crate::settings::SourceSettings;
+use postigo_filter::pattern::{Cache, Case, Pattern};
 use postigo_filter::{Mail, Problem, Verdict};
-use regex_automata::meta::{Builder, Config, Regex};
-use regex_automata::util::syntax;
-
-/// Bytes that the program of one pattern may take.
-const PROGRAM_LIMIT: usize = 1 << 20;
+use std::cell::RefCell;
 
 /// One other system.
 #[derive(Debug)]
 pub struct Source {
-    from: Regex,
-    number: Regex,
+    from: Searched,
+    number: Searched,
     settings: SourceSettings,
 }
 
@@ -24,9 +21,9 @@ impl Source {
     pub fn new(at: usize, settings: SourceSettings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut told = |key: &str, reason: String| problems.push(Problem::new(format!("/sources/{at}/{key}"), reason));
-        let from = compile(&settings.from, true).map_err(|reason| told("from", reason)).ok();
-        let number = compile(&settings.number, false).map_err(|reason| told("number", reason)).ok();
-        if number.as_ref().is_some_and(|number| number.group_info().group_len(regex_automata::PatternID::ZERO) < 2) {
+        let from = Searched::new(&settings.from, Case::Ignored).map_err(|reason| told("from", reason)).ok();
+        let number = Searched::new(&settings.number, Case::Kept).map_err(|reason| told("number", reason)).ok();
+        if number.as_ref().is_some_and(|number| number.pattern.groups().all_group_len() < 2) {
             told("number", format!("The pattern `{}` has no group: put the number itself in parentheses.", settings.number));
         }
         let is_name =
@@ -48,7 +45,7 @@ impl Source {
     /// # Errors
     /// A sentence, when the body is to be searched and was not granted.
     pub fn number(&self, mail: &Mail<'_>) -> Result<Option<String>, String> {
-        if !self.from.is_match(mail.header("From").unwrap_or_default().as_str()) {
+        if !self.from.is_in(&mail.header("From").unwrap_or_default()) {
             return Ok(None);
         }
         if self.settings.body {
@@ -61,9 +58,10 @@ impl Source {
     }
 
     fn find(&self, text: &str) -> Option<String> {
-        let mut groups = self.number.create_captures();
-        self.number.search_captures(&regex_automata::Input::new(text), &mut groups);
-        let number = text.get(groups.get_group(1)?.range())?;
+        if !self.number.is_in(text) {
+            return None;
+        }
+        let number = text.get(self.number.pattern.captured(text).get_group(1)?.range())?;
         (!number.is_empty()).then(|| number.to_owned())
     }
 
@@ -84,15 +82,21 @@ impl Source {
     }
 }
 
-fn compile(pattern: &str, any_case: bool) -> Result<Regex, String> {
-    let config = Config::new().nfa_size_limit(Some(PROGRAM_LIMIT)).hybrid(false);
-    let compiled = Builder::new().configure(config).syntax(syntax::Config::new().case_insensitive(any_case)).build(pattern);
-    compiled.map_err(|error| match error.syntax_error() {
-        Some(error) => {
-            let drawn = error.to_string();
-            let line = drawn.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
-            format!("The pattern `{pattern}` does not compile: {line}.")
-        }
-        None => format!("The pattern `{pattern}` is too large: repeat less."),
-    })
+/// A pattern with the memory of its searches.
+#[derive(Debug)]
+struct Searched {
+    pattern: Pattern,
+    cache: RefCell<Cache>,
+}
+
+impl Searched {
+    fn new(pattern: &str, case: Case) -> Result<Self, String> {
+        let pattern = Pattern::anywhere(pattern, case)?;
+        let cache = RefCell::new(pattern.cache());
+        Ok(Self { pattern, cache })
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        self.pattern.is_in(text, &mut self.cache.borrow_mut())
+    }
 }
