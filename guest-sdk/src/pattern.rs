@@ -18,8 +18,8 @@ pub type Cache = dfa::Cache;
 
 /// Bytes that the program of one pattern may take. `\w{60}` alone does not fit: a group of hundreds of filters must fit its memory.
 const PROGRAM_LIMIT: usize = 1 << 20;
-/// Bytes that the lazily built automaton of one pattern may take. Small, since a message's writes should stay in few pages.
-const CACHE_LIMIT: usize = 8 << 10;
+/// Bytes that the lazily built automaton of one pattern may take.
+const CACHE_LIMIT: usize = 32 << 10;
 /// Parentheses inside parentheses.
 const NEST_LIMIT: u32 = 100;
 

@@ -1,7 +1,11 @@
 //! A condition on a header.
 
+use crate::fold::fold_into;
+use crate::literals::{Literals, needed};
 use crate::settings::{When, check_matched};
 use crate::template::Captured;
+use crate::witness::witness;
+use memchr::memmem;
 use postigo_filter::pattern::{Cache, Case, Pattern};
 use postigo_filter::{Mail, Problem};
 use std::cell::RefCell;
@@ -24,11 +28,18 @@ pub struct Condition {
     pub source: Source,
     /// Its pattern.
     pub pattern: Pattern,
+    /// Folded literals of which a value that the pattern matches has at least one, where such could be told.
+    pub literals: Option<Literals>,
     /// Whether it holds where the pattern does not match.
     pub negate: bool,
     /// Whether what it captures is wanted.
     captures: bool,
 }
+
+/// More literals than this are looked for by the screen alone.
+const FEW_LITERALS: usize = 8;
+/// Values longer than this, in bytes, are not folded for each condition.
+const SHORT_VALUE: usize = 1 << 10;
 
 /// What introduces a pattern for addresses.
 const ADDRESS_PREFIX: &str = "EMAILADDRESS:";
@@ -53,7 +64,8 @@ impl Condition {
             None => Pattern::anywhere(&when.matches, Case::Ignored).map(|pattern| (Source::Header(name), pattern)),
         }
         .map_err(|reason| Problem::new(format!("/when/{at}/matches"), reason))?;
-        Ok(Self { source, pattern, negate: when.negate, captures: false })
+        let literals = needed(pattern.syntax());
+        Ok(Self { source, pattern, literals, negate: when.negate, captures: false })
     }
 
     /// The names that it captures; a negated one captures nothing.
@@ -86,11 +98,21 @@ impl Condition {
     }
 
     fn search(&self, value: &str, cache: &mut Cache, captured: &mut Captured) -> bool {
-        let found = self.pattern.is_in(value, cache);
+        let found = self.has_literals(value) && self.pattern.is_in(value, cache);
         if found && self.captures {
             self.keep(value, captured);
         }
         found
+    }
+
+    /// Whether a value has one of the literals; nearly all that do not match end here, before anything is written to memory.
+    fn has_literals(&self, value: &str) -> bool {
+        let Some(literals) = self.literals.as_ref().filter(|literals| literals.len() <= FEW_LITERALS && value.len() <= SHORT_VALUE) else {
+            return true;
+        };
+        let mut folded = Vec::with_capacity(value.len());
+        fold_into(value, &mut folded);
+        literals.iter().any(|literal| memmem::find(&folded, literal).is_some())
     }
 
     fn keep(&self, value: &str, captured: &mut Captured) {
@@ -110,11 +132,14 @@ impl Condition {
         }
     }
 
-    /// A cache that is filled with what usual values need, so that it lies in the memory that every mail starts from.
+    /// A cache that is filled with what usual values and matches need, so that it lies in the memory that every mail starts from.
     pub fn warm_cache(&self) -> Cache {
         const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";
         let mut cache = self.pattern.cache();
-        for value in [USUAL, "", "yes", "jane.roe@example.com"] {
+        let matching = witness(self.pattern.syntax());
+        let in_capitals = matching.to_uppercase();
+        let within = format!("Re: {}, {}; ", matching.to_lowercase(), matching);
+        for value in [USUAL, "", &matching, &in_capitals, &within] {
             self.pattern.is_in(value, &mut cache);
         }
         cache

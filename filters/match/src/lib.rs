@@ -13,6 +13,7 @@ mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use rules::Rules;
 

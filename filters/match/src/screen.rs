@@ -5,7 +5,7 @@
 
 use crate::condition::{Condition, Source};
 use crate::fold::fold_into;
-use crate::literals::{Literals, needed, strength};
+use crate::literals::{Literals, strength};
 use crate::rule::Rule;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use postigo_filter::{Mail, Problem};
@@ -168,11 +168,10 @@ fn choose(conditions: &[Condition], may_read_body: bool) -> Option<(&Source, Nee
 }
 
 fn need(condition: &Condition) -> Option<Need> {
-    let hir = condition.pattern.syntax();
-    match needed(hir) {
-        Some(literals) => Some(Need::Literals(literals)),
+    match &condition.literals {
+        Some(literals) => Some(Need::Literals(literals.clone())),
         // An empty value can only be matched by what matches nothing: no length is known of what cannot match.
-        None if hir.properties().minimum_len().is_none_or(|least| least > 0) => Some(Need::Present),
+        None if condition.pattern.syntax().properties().minimum_len().is_none_or(|least| least > 0) => Some(Need::Present),
         None => None,
     }
 }
