@@ -4,7 +4,7 @@
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
 use crate::runtime::FailureKind;
-use crate::worker::{Outcome, Status};
+use crate::worker::{FilterResult, MessageResult, Outcome, Status};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -101,7 +101,7 @@ impl Metrics {
         registry.register("filter_failures", "Failed calls of a filter, by kind", self.filter_failures.clone());
         registry.register_with_unit(
             "filter_memory",
-            "Memory of the filter's group after its last call",
+            "Memory of a fresh instance of the filter's group",
             Unit::Bytes,
             self.filter_memory.clone(),
         );
@@ -111,35 +111,33 @@ impl Metrics {
         registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
     }
 
-    /// A filter was looked at for one message. Only filters that ran (matched, not matched, failed) have a time worth keeping.
-    pub fn filter_ran(&self, filter: &str, outcome: Outcome, took: Duration) {
-        let ran = !matches!(outcome, Outcome::Suspended | Outcome::NotRun);
-        if ran {
-            self.filter_seconds.get_or_create(&FilterLabel { filter: label(filter) }).observe(took.as_secs_f64());
+    /// A message was worked on to its end, and its filters with it.
+    pub fn message_done(&self, result: &MessageResult) {
+        self.messages.get_or_create(&StatusLabel { status: status_name(result.status).to_owned() }).inc();
+        for filter in &result.filters {
+            self.filter_done(filter);
         }
-        self.filter_outcomes.get_or_create(&OutcomeLabels { filter: label(filter), outcome: outcome_name(outcome) }).inc();
     }
 
-    /// A call of a filter failed.
-    pub fn filter_failed(&self, filter: &str, kind: FailureKind) {
-        self.filter_failures.get_or_create(&FailureLabels { filter: label(filter), kind: failure_name(kind) }).inc();
+    /// Only filters that were called (matched, not matched, failed) have a time worth keeping.
+    fn filter_done(&self, result: &FilterResult) {
+        let filter = label(&result.name);
+        if !matches!(result.outcome, Outcome::Suspended | Outcome::NotRun) {
+            let took = Duration::from_micros(result.micros).as_secs_f64();
+            self.filter_seconds.get_or_create(&FilterLabel { filter: filter.clone() }).observe(took);
+        }
+        self.filter_outcomes.get_or_create(&OutcomeLabels { filter: filter.clone(), outcome: outcome_name(result.outcome) }).inc();
+        if let Some(error) = result.error.as_ref().filter(|_| result.outcome == Outcome::Failed) {
+            self.filter_failures.get_or_create(&FailureLabels { filter, kind: failure_name(error.kind) }).inc();
+        }
     }
 
-    /// The memory, in bytes, that the filter's group holds.
-    pub fn filter_memory(&self, filter: &str, bytes: u64) {
-        self.filter_memory.get_or_create(&FilterLabel { filter: label(filter) }).set(bytes);
-    }
-
-    /// Forgets a filter that was deleted or renamed.
-    pub fn forget_filter(&self, filter: &str) {
-        let label = FilterLabel { filter: label(filter) };
-        self.filter_seconds.remove(&label);
-        self.filter_memory.remove(&label);
-    }
-
-    /// A message was worked on to its end.
-    pub fn message_done(&self, status: Status) {
-        self.messages.get_or_create(&StatusLabel { status: status_name(status).to_owned() }).inc();
+    /// The memory, in bytes, of a fresh instance of each filter's group. Filters that are not named any more lose theirs.
+    pub fn filter_memory<'f>(&self, filters: impl IntoIterator<Item = (&'f str, u64)>) {
+        self.filter_memory.clear();
+        for (filter, bytes) in filters {
+            self.filter_memory.get_or_create(&FilterLabel { filter: label(filter) }).set(bytes);
+        }
     }
 
     /// A fetch run of an account ended: with so many messages made durable, or with an error.
@@ -203,25 +201,33 @@ fn status_name(status: Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::FilterError;
+
+    fn message(filter: &str, outcome: Outcome) -> MessageResult {
+        let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };
+        let error = (outcome == Outcome::Failed).then_some(error);
+        let filter = FilterResult { name: filter.into(), outcome, stopped: false, changes: Vec::new(), micros: 14, error };
+        MessageResult { status: Status::Filed, filters: vec![filter], ..MessageResult::default() }
+    }
 
     #[test]
     fn every_figure_appears_under_its_name_and_labels() {
         let metrics = Metrics::new();
-        metrics.filter_ran("10 Invoices", Outcome::Matched, Duration::from_micros(14));
-        metrics.filter_ran("20 Never", Outcome::NotRun, Duration::ZERO);
-        metrics.filter_failed("10 Invoices", FailureKind::HostCalls);
-        metrics.filter_memory("10 Invoices", 65_536);
-        metrics.message_done(Status::Filed);
+        metrics.message_done(&message("10 Invoices", Outcome::Matched));
+        metrics.message_done(&message("10 Invoices", Outcome::Failed));
+        metrics.message_done(&message("20 Never", Outcome::NotRun));
+        metrics.filter_memory([("5 Gone", 1)]);
+        metrics.filter_memory([("10 Invoices", 65_536)]);
         metrics.fetched("main", 3, false);
         metrics.spool_depth("held", 2);
         let text = metrics.encode();
         for line in [
-            "postigo_filter_duration_seconds_count{filter=\"10 Invoices\"} 1",
+            "postigo_filter_duration_seconds_count{filter=\"10 Invoices\"} 2",
             "postigo_filter_outcomes_total{filter=\"10 Invoices\",outcome=\"matched\"} 1",
             "postigo_filter_outcomes_total{filter=\"20 Never\",outcome=\"not-run\"} 1",
             "postigo_filter_failures_total{filter=\"10 Invoices\",kind=\"host-calls\"} 1",
             "postigo_filter_memory_bytes{filter=\"10 Invoices\"} 65536",
-            "postigo_messages_total{status=\"filed\"} 1",
+            "postigo_messages_total{status=\"filed\"} 3",
             "postigo_fetches_total{account=\"main\",outcome=\"successful\"} 1",
             "postigo_fetched_messages_total{account=\"main\"} 3",
             "postigo_spool_messages{status=\"held\"} 2",
@@ -229,12 +235,13 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }
         assert!(!text.contains("postigo_filter_duration_seconds_count{filter=\"20 Never\"}"), "a filter that did not run has no time");
+        assert!(!text.contains("5 Gone"));
     }
 
     #[test]
     fn a_quote_in_a_name_cannot_add_a_label() {
         let metrics = Metrics::new();
-        metrics.filter_failed("a\",x=\"y\n", FailureKind::Trap);
-        assert!(metrics.encode().contains("{filter=\"a\\\",x=\\\"y\\n\",kind=\"trap\"} 1"));
+        metrics.message_done(&message("a\",x=\"y\n", Outcome::Failed));
+        assert!(metrics.encode().contains("{filter=\"a\\\",x=\\\"y\\n\",kind=\"host-calls\"} 1"));
     }
 }

@@ -1,8 +1,9 @@
 //! `/chain`: the filters as this host runs them now.
 
 use super::ApiState;
-use crate::chain::{Place, Planned};
+use crate::chain::{Place, Plan, Planned};
 use crate::config::FailurePolicy;
+use crate::runtime::Cost;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,6 +42,9 @@ struct Link {
     /// Why it does not, a sentence; null where it does.
     #[schema(required)]
     reason: Option<String>,
+    /// What a message pays for its group; null where it could not be prepared.
+    #[schema(required)]
+    cost: Option<Cost>,
 }
 
 /// Whether a filter runs.
@@ -55,7 +59,7 @@ enum LinkState {
     Broken,
 }
 
-fn link(filter: &Planned) -> Link {
+fn link(plan: &Plan, filter: &Planned) -> Link {
     let (state, reason) = match &filter.place {
         Place::Broken(broken) => (LinkState::Broken, Some(broken.failure.message.clone())),
         Place::Member { .. } if filter.breaker.is_suspended() => {
@@ -70,6 +74,7 @@ fn link(filter: &Planned) -> Link {
         on_failure: filter.on_failure,
         state,
         reason,
+        cost: plan.cost(filter),
     }
 }
 
@@ -77,5 +82,8 @@ fn link(filter: &Planned) -> Link {
 #[utoipa::path(get, path = "/chain", tag = TAG, responses((status = 200, body = Chain)))]
 async fn show(State(state): State<ApiState>) -> axum::Json<Chain> {
     let setup = state.live.current();
-    axum::Json(Chain { version: setup.configuration.version, filters: setup.plan.filters().iter().map(link).collect() })
+    axum::Json(Chain {
+        version: setup.configuration.version,
+        filters: setup.plan.filters().iter().map(|filter| link(&setup.plan, filter)).collect(),
+    })
 }

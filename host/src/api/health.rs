@@ -24,9 +24,10 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
-    let database = state.store.read().await.is_ok();
-    let mut report = json!({ "ready": database, "checks": { "database": word(database) } });
-    let status = if database { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let (database, key) = (state.store.read().await.is_ok(), state.key.check().is_ok());
+    let ready = database && key;
+    let mut report = json!({ "ready": ready, "checks": { "database": word(database), "key": word(key) } });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if database && may_see_figures(&state, &headers).await.is_ok() {
         if let (Some(report), Some(counts)) = (report.as_object_mut(), spool_counts(&state).await) {
             report.insert("spool".to_owned(), counts);
@@ -42,6 +43,9 @@ fn word(good: bool) -> &'static str {
 async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, Problem> {
     may_see_figures(&state, &headers).await?;
     spool_counts(&state).await;
+    let plan = &state.live.current().plan;
+    let memory = plan.filters().iter().filter_map(|filter| Some((&*filter.name, plan.cost(filter)?.memory)));
+    state.metrics.filter_memory(memory);
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.encode()).into_response())
 }
 

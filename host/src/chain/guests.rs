@@ -1,7 +1,7 @@
 //! What the chain needs of the sandbox, so that its own rules can be tested without WebAssembly.
 
 use crate::mail::Mail;
-use crate::runtime::{Called, Failure, GroupSpec, PrepareError, Screened, Verdict};
+use crate::runtime::{Called, Cost, Failure, GroupSpec, PrepareError, Screened, Verdict};
 use std::sync::Arc;
 
 /// Work for a thread that guests may run on.
@@ -19,6 +19,8 @@ pub trait Sandbox: Send + Sync {
 pub trait Guests: Send + Sync {
     /// Whether it can say beforehand which of its filters might match.
     fn screens(&self) -> bool;
+    /// What a message pays for it.
+    fn cost(&self) -> Cost;
     /// An instance for one message.
     fn open(&self) -> Result<Box<dyn Guest>, Failure>;
     /// An instance for one message whose every evaluation is a full one, for dry runs and checks of the screening.

@@ -5,7 +5,7 @@ use super::group::{self, Prepared, Wanted};
 use super::guests::{Guests, Sandbox};
 use crate::config::{FailurePolicy, Filter, Validity};
 use crate::mail::SetBy;
-use crate::runtime::{Description, Failure, FailureKind, SettingsProblem};
+use crate::runtime::{Cost, Description, Failure, FailureKind, SettingsProblem};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -111,6 +111,14 @@ impl Plan {
     /// The prepared groups.
     pub fn groups(&self) -> &[Arc<dyn Guests>] {
         &self.groups
+    }
+
+    /// What a message pays for the group of a filter; none where the filter could not be prepared.
+    pub fn cost(&self, filter: &Planned) -> Option<Cost> {
+        match filter.place {
+            Place::Member { group, .. } => self.groups.get(group).map(|guests| guests.cost()),
+            Place::Broken(_) => None,
+        }
     }
 
     /// The filters that could not be prepared.

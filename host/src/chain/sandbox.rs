@@ -2,7 +2,7 @@
 
 use super::guests::{Guest, Guests, Job, Sandbox};
 use crate::mail::Mail;
-use crate::runtime::{Called, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
+use crate::runtime::{Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
 use std::sync::{Arc, OnceLock};
 
 /// A runtime that is started when the first group is prepared: without filters, none is needed.
@@ -59,6 +59,10 @@ struct InRuntime {
 impl Guests for InRuntime {
     fn screens(&self) -> bool {
         self.group.screens()
+    }
+
+    fn cost(&self) -> Cost {
+        self.group.cost()
     }
 
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {

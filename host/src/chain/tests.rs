@@ -3,7 +3,9 @@
 use super::*;
 use crate::config::FailurePolicy;
 use crate::mail::{Mail, Vocabulary};
-use crate::runtime::{Called, Change, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict};
+use crate::runtime::{
+    Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
+};
 use crate::worker::Outcome;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,10 @@ impl Sandbox for Fake {
 impl Guests for FakeGroup {
     fn screens(&self) -> bool {
         true
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { memory: 0, snapshot: true, pooled: true, because: String::new() }
     }
 
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {

@@ -47,7 +47,7 @@ pub async fn run(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held
 async fn work(worker: Arc<Worker>, lease: Lease, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let mut count = |done: Done| metrics.message_done(done.result.status);
+        let mut count = |done: Done| metrics.message_done(&done.result);
         match worker.run(&lease, &stop, &mut count).await {
             Ok(()) => failures = 0,
             Err(error) => {

@@ -179,7 +179,7 @@ pub struct Inspected {
 }
 
 /// What a message pays for a group.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Cost {
     /// Bytes over all memories of a fresh instance.
     pub memory: u64,

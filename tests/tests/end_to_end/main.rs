@@ -3,4 +3,5 @@
 mod command_line;
 mod fetching;
 mod kills;
+mod rest;
 mod store;
