@@ -21,7 +21,6 @@ pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
 pub use result::*;
 
-use crate::metrics::Metrics;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
 use std::sync::Arc;
@@ -44,19 +43,6 @@ pub struct Done {
     pub id: i64,
     /// What became of it.
     pub result: MessageResult,
-}
-
-impl Done {
-    /// Counts the message and what its filters did.
-    pub fn count(&self, metrics: &Metrics) {
-        metrics.message_done(self.result.status);
-        for filter in &self.result.filters {
-            metrics.filter_ran(&filter.name, filter.outcome, Duration::from_micros(filter.micros));
-            if let (Outcome::Failed, Some(error)) = (filter.outcome, &filter.error) {
-                metrics.filter_failed(&filter.name, error.kind);
-            }
-        }
-    }
 }
 
 impl Worker {

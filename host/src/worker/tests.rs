@@ -4,7 +4,7 @@ use super::*;
 use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
 use crate::config::{FailurePolicy, Filter, Validity};
 use crate::mail::{Mail, Vocabulary};
-use crate::runtime::{Called, Change, Description, Failure, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict};
+use crate::runtime::{Called, Change, Cost, Description, Failure, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict};
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::store::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
@@ -31,6 +31,10 @@ impl Sandbox for Native {
 impl Guests for Native {
     fn screens(&self) -> bool {
         false
+    }
+
+    fn cost(&self) -> Cost {
+        Cost { memory: 0, snapshot: true, pooled: true, because: String::new() }
     }
 
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {
