@@ -38,7 +38,8 @@ pub enum SpoolStatus {
 }
 
 impl SpoolStatus {
-    const ALL: [Self; 8] =
+    /// Every status.
+    pub const ALL: [Self; 8] =
         [Self::Waiting, Self::Claimed, Self::Filed, Self::Rejected, Self::Ignored, Self::Held, Self::Failed, Self::Dropped];
 
     /// Its name, as stored and shown.

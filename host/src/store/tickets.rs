@@ -63,23 +63,44 @@ pub async fn by_id(connection: &mut AnyConnection, id: i64) -> Result<Option<Tic
 }
 
 /// The ticket that stands for this one: itself, or what it was merged into.
-async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket) -> Result<Ticket, StoreError> {
+async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: &'static str) -> Result<Ticket, StoreError> {
     // Merging never makes a ring; the bound is for rows from elsewhere.
     for _ in 0..32 {
         let Some(target) = &ticket.merged_into else { break };
-        match by_number(connection, target).await? {
-            Some(target) => ticket = target,
+        match select().push("ticket.number = ").bind(target).push(lock).optional(connection).await? {
+            Some(row) => ticket = read(&row)?,
             None => break,
         }
     }
     Ok(ticket)
 }
 
-/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets. Within a transaction the ticket stays as it is until
-/// the end, so that two mails that follow it up at once do not undo each other's changes.
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets.
 pub async fn find_follow_up(
     connection: &mut AnyConnection,
     candidates: &[FollowUpCandidate],
+) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
+    find(connection, candidates, "").await
+}
+
+/// [`find_follow_up`] within the transaction that files: the ticket stays as it is until the end, so that two mails that follow it up at once do not undo each
+/// other's changes.
+pub async fn find_to_follow_up(
+    connection: &mut AnyConnection,
+    candidates: &[FollowUpCandidate],
+) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
+    let lock = match Engine::of(connection) {
+        // There is one writer.
+        Engine::Sqlite => "",
+        Engine::Postgres => " FOR UPDATE OF ticket",
+    };
+    find(connection, candidates, lock).await
+}
+
+async fn find(
+    connection: &mut AnyConnection,
+    candidates: &[FollowUpCandidate],
+    lock: &'static str,
 ) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
     let unknown = unknown_ids(connection, candidates).await?;
     for candidate in candidates {
@@ -102,11 +123,8 @@ pub async fn find_follow_up(
                 WhyFollowUp::ExternalNumber
             }
         };
-        if Engine::of(connection) == Engine::Postgres {
-            sql.push(" FOR UPDATE OF ticket");
-        }
-        if let Some(row) = sql.optional(connection).await? {
-            return Ok(Some((standing_for(connection, read(&row)?).await?, why)));
+        if let Some(row) = sql.push(lock).optional(connection).await? {
+            return Ok(Some((standing_for(connection, read(&row)?, lock).await?, why)));
         }
     }
     Ok(None)

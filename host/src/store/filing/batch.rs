@@ -14,7 +14,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// [`tickets::find_follow_up`], with what was gathered counted as filed.
+    /// [`tickets::find_to_follow_up`], with what was gathered counted as filed.
     pub async fn find_follow_up(
         &mut self,
         connection: &mut AnyConnection,
@@ -23,11 +23,11 @@ impl Batch {
         if candidates.iter().any(|candidate| self.may_answer(candidate)) {
             self.write(connection).await?;
         }
-        let found = tickets::find_follow_up(connection, candidates).await?;
+        let found = tickets::find_to_follow_up(connection, candidates).await?;
         match &found {
             Some((ticket, _)) if self.gathered.iter().any(|input| input.filing.ticket.id == ticket.id) => {
                 self.write(connection).await?;
-                tickets::find_follow_up(connection, candidates).await
+                tickets::find_to_follow_up(connection, candidates).await
             }
             _ => Ok(found),
         }

@@ -70,12 +70,40 @@ fn read_result(text: &str) -> Result<MessageResult, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })
 }
 
+/// The statuses that an index of their own makes quick to find, in its words; all others are found among all messages.
+const INDEXED: [(&str, &[SpoolStatus]); 2] = [
+    ("status IN ('waiting', 'claimed')", &[SpoolStatus::Waiting, SpoolStatus::Claimed]),
+    ("status IN ('held', 'failed', 'ignored')", &[SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored]),
+];
+
 /// Messages in the order of their arrival.
 pub async fn list(connection: &mut AnyConnection, filter: &MessageFilter) -> Result<Vec<SpoolMessage>, StoreError> {
-    let unfinished = [SpoolStatus::Waiting, SpoolStatus::Claimed, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
-    let status = if filter.status.is_empty() { &unfinished[..] } else { &filter.status };
-    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status IN "));
-    sql.list(status.iter().map(|status| status.name()));
+    let mut asked = filter.status.clone();
+    if asked.is_empty() {
+        asked = INDEXED.iter().flat_map(|(_, statuses)| *statuses).copied().collect();
+    }
+    let mut messages = Vec::new();
+    for (condition, statuses) in INDEXED.into_iter().chain([("1 = 1", &SpoolStatus::ALL[..])]) {
+        let (here, others) = asked.into_iter().partition(|status| statuses.contains(status));
+        asked = others;
+        messages.extend(list_part(connection, condition, &here, filter).await?);
+    }
+    messages.sort_unstable_by_key(|message| message.id);
+    messages.truncate(usize::try_from(filter.limit).unwrap_or(0));
+    Ok(messages)
+}
+
+async fn list_part(
+    connection: &mut AnyConnection,
+    condition: &'static str,
+    statuses: &[SpoolStatus],
+    filter: &MessageFilter,
+) -> Result<Vec<SpoolMessage>, StoreError> {
+    if statuses.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE {condition} AND status IN "));
+    sql.list(statuses.iter().map(|status| status.name()));
     if let Some(account) = &filter.account {
         sql.push(" AND account = ").bind(account);
     }
@@ -130,11 +158,9 @@ pub async fn raw_places(connection: &mut AnyConnection, ids: &[i64]) -> Result<H
 
 /// How many messages stand where: waiting, claimed, held, failed, ignored.
 pub async fn depths(connection: &mut AnyConnection) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
-    let mut depths: BTreeMap<SpoolStatus, i64> =
-        [SpoolStatus::Waiting, SpoolStatus::Claimed, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored]
-            .map(|status| (status, 0))
-            .into();
-    for condition in ["status IN ('waiting', 'claimed')", "status IN ('held', 'failed', 'ignored')"] {
+    let mut depths = BTreeMap::new();
+    for (condition, statuses) in INDEXED {
+        depths.extend(statuses.iter().map(|status| (*status, 0)));
         let mut sql = Sql::new(format!("SELECT status, COUNT(*) FROM spool WHERE {condition} GROUP BY status"));
         for row in sql.all(connection).await? {
             depths.insert(read_status(&row, 0)?, row.try_get(1)?);

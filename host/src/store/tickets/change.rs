@@ -54,7 +54,7 @@ async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Resu
     if let Some(target) = &ticket.merged_into {
         return Err(StoreError::Conflict(format!("Ticket {number} was merged into {target} before. Nothing was changed.")));
     }
-    let target = standing_for(connection, named).await?;
+    let target = standing_for(connection, named, "").await?;
     if target.id == ticket.id {
         return Err(StoreError::Conflict(format!("Ticket {number} cannot be merged into itself. Nothing was changed.")));
     }

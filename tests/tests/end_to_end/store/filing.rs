@@ -271,3 +271,36 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
         database.file(new_ticket(&claimed[0])).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn follow_ups_filed_at_once_keep_each_others_changes() {
+    for database in Databases::start().each().await {
+        let database = std::sync::Arc::new(database);
+        let first = database.file(new_ticket(&database.claimed("first", 1).await[0])).await.unwrap();
+        let mut running = tokio::task::JoinSet::new();
+        for account in 0..6 {
+            let reply = new_ticket(&database.claimed(&format!("account {account}"), 1).await[0]);
+            let input = (FollowUpCandidate::Number(WhyFollowUp::Subject, first.number.clone()), reply);
+            let database = std::sync::Arc::clone(&database);
+            running.spawn(async move {
+                let follow_up = database.store().write(input, |(candidate, reply), connection| {
+                    Box::pin(async move {
+                        let mut batch = Batch::default();
+                        let (ticket, why) = batch.find_follow_up(connection, std::slice::from_ref(candidate)).await?.unwrap();
+                        let mut reply = reply.clone();
+                        reply.filing.kind = FilingKind::FollowUp(why);
+                        reply.filing.ticket = Ticket { title: format!("{}!", ticket.title), ..ticket };
+                        batch.push(reply);
+                        batch.finish(connection).await
+                    })
+                });
+                follow_up.await.unwrap();
+            });
+        }
+        running.join_all().await;
+        let mut connection = database.store().read().await.unwrap();
+        let ticket = tickets::by_number(&mut connection, &first.number).await.unwrap().unwrap();
+        assert_eq!(ticket.title, "Broken\u{fffd} lamp!!!!!!");
+        assert_eq!(tickets::articles(&mut connection, ticket.id).await.unwrap().len(), 7);
+    }
+}

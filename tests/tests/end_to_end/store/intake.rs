@@ -186,6 +186,11 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         let aside = MessageFilter { status: vec![SpoolStatus::Held], limit: 10, ..MessageFilter::default() };
         assert_eq!(spool.list(&aside).await.unwrap().len(), 1);
         assert_eq!(spool.depths().await.unwrap().get(&SpoolStatus::Held), Some(&1));
+        let all = |limit| MessageFilter { limit, ..MessageFilter::default() };
+        let ids = |messages: Vec<postigo::spool::SpoolMessage>| messages.iter().map(|message| message.id).collect::<Vec<_>>();
+        assert_eq!(ids(spool.list(&all(10)).await.unwrap()), [taken[0].id(), taken[1].id()], "held and claimed together, in their order");
+        assert_eq!(ids(spool.list(&all(1)).await.unwrap()), [taken[0].id()]);
+        assert_eq!(ids(spool.list(&MessageFilter { after: Some(taken[0].id()), ..all(10) }).await.unwrap()), [taken[1].id()]);
         spool.release(vec![taken[0].id()]).await.unwrap();
         assert_eq!(spool.list(&aside).await.unwrap().len(), 0);
         let refused = spool.release(vec![taken[1].id()]).await.unwrap_err();
