@@ -11,8 +11,10 @@ use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingA
 
 /// How often guests are looked at: the grain of their time limit.
 const TICK: Duration = Duration::from_millis(10);
-/// Instances that may live at once: guest threads, with room for what waits to be dropped.
-const SLOTS: u32 = 96;
+/// Instances that may live at once: a message holds one of every group that it met. Slots are address space, no memory.
+const SLOTS: u32 = 1000;
+/// Slots without an instance that keep their memory for the next one of the same snapshot.
+const WARM: u32 = 200;
 /// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system.
 const KEEP_RESIDENT: usize = 64 << 20;
 /// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
@@ -82,13 +84,13 @@ fn config(cache: Option<&Path>, functions: Option<Arc<dyn CacheStore>>) -> wasmt
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(SLOTS)
-        .total_core_instances(SLOTS * 8)
+        .total_core_instances(SLOTS * 4)
         .total_memories(SLOTS)
-        .total_tables(SLOTS * 4)
+        .total_tables(SLOTS * 2)
         .max_memory_size(usize::try_from(SLOT_MEMORY).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(1 << 20)
-        .max_unused_warm_slots(SLOTS)
+        .max_unused_warm_slots(WARM)
         .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -8,7 +8,7 @@ use super::refusal::PrepareError;
 use super::sandbox::Grants;
 use super::session::Session;
 use super::snapshot::Made;
-use super::template::{Instance, Template};
+use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
 use std::sync::{Arc, OnceLock};
 
@@ -83,15 +83,27 @@ impl Group {
 
     /// An instance for one message; `full` asks for one outside the pool.
     pub(super) fn instance(&self, full: bool) -> Result<Instance, Failure> {
-        let template = match &self.source {
-            Source::Ahead(ahead) => return ahead.take(),
-            Source::Snapshot { engines, kept, key } if full && self.cost.pooled => {
-                self.full.get_or_init(|| plain(engines, kept, key)).as_ref().unwrap_or(&self.template)
-            }
-            Source::Snapshot { .. } => &self.template,
-        };
-        let store = template.store(self.grants, self.limits.memory, self.limits.time);
-        template.instantiate(store).map_err(|(_, failure)| failure)
+        if let Source::Ahead(ahead) = &self.source {
+            return ahead.take();
+        }
+        let outside = || self.outside_the_pool().unwrap_or(&self.template);
+        let first = if full { outside() } else { &self.template };
+        match self.start(first) {
+            Err(NotStarted::PoolFull) => Ok(self.start(outside())?),
+            started => Ok(started?),
+        }
+    }
+
+    fn start(&self, template: &Template) -> Result<Instance, NotStarted> {
+        template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time))
+    }
+
+    /// The snapshot on the engine without a pool, compiled when it is first wanted.
+    fn outside_the_pool(&self) -> Option<&Template> {
+        match &self.source {
+            Source::Snapshot { engines, kept, key } if self.cost.pooled => self.full.get_or_init(|| plain(engines, kept, key)).as_ref(),
+            _ => None,
+        }
     }
 }
 

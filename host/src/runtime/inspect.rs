@@ -27,7 +27,7 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
         Err(because) => (Template::new(engine, &component)?, Some(because)),
     };
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME);
-    let mut instance = template.instantiate(store).map_err(|(_, failure)| Refused::Describe(failure))?;
+    let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
     let described = describe(&mut instance).map_err(Refused::Describe)?;
     let description = check(described, digest, template.screens()).map_err(Refused::Description)?;
     Ok(Inspected { description, component, unsnapshotable })

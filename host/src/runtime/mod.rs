@@ -104,12 +104,19 @@ impl Runtime {
     }
 
     /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
+    /// A group of several filters that takes more than half its memory fails as `memory`: it is to be split.
     pub fn prepare(&self, spec: &GroupSpec) -> Result<Arc<Group>, PrepareError> {
         let key = kept::snapshot_key(spec);
         let made = match self.kept.snapshot(&key) {
             Some(made) => made,
             None => self.make(spec, &key)?,
         };
+        // A message needs memory of its own beside what the settings take; fewer filters take less.
+        if spec.members.len() > 1 && made.0.memory > spec.limits.memory / 2 {
+            let (used, limit) = (made.0.memory >> 20, spec.limits.memory >> 20);
+            let message = format!("together the filters take {used} of {limit} MiB before any mail, more than half");
+            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+        }
         Group::build(&self.engines, &self.kept, &self.threads, spec, made, key)
     }
 

@@ -77,7 +77,7 @@ pub(super) fn start_configured(
     limits: Limits,
 ) -> Result<Instance, PrepareError> {
     let store = template.store(Grants::of(grants), limits.memory, CONFIGURE_TIME);
-    let mut instance = template.instantiate(store).map_err(|(_, failure)| PrepareError::Failed(failure))?;
+    let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
     configure(&mut instance, members, grants)?;
     Ok(instance)
 }

@@ -9,7 +9,7 @@ use super::sandbox::{Grants, MailHandle, Sandbox};
 use super::wasi;
 use std::time::Duration;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource, TypedFunc};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
 
 type Screen = TypedFunc<(Resource<MailHandle>,), (Vec<u32>,)>;
 
@@ -27,6 +27,23 @@ pub(super) struct Instance {
     pub(super) guest: Filter,
     pub(super) screen: Option<Screen>,
     pub(super) raw: wasmtime::component::Instance,
+}
+
+/// Why there is no instance.
+pub(super) enum NotStarted {
+    /// The guest's fault.
+    Guest(Failure),
+    /// The engine's pool is used up.
+    PoolFull,
+}
+
+impl From<NotStarted> for Failure {
+    fn from(not_started: NotStarted) -> Self {
+        match not_started {
+            NotStarted::Guest(failure) => failure,
+            NotStarted::PoolFull => Self { kind: FailureKind::Memory, message: "too many guests live at once on this host".into() },
+        }
+    }
 }
 
 impl Template {
@@ -74,7 +91,7 @@ impl Template {
     }
 
     /// A fresh instance in a store.
-    pub(super) fn instantiate(&self, mut store: Store<Sandbox>) -> Result<Instance, (Store<Sandbox>, Failure)> {
+    pub(super) fn instantiate(&self, mut store: Store<Sandbox>) -> Result<Instance, NotStarted> {
         let made = self.pre.instantiate(&mut store).and_then(|raw| {
             let guest = self.guest.load(&mut store, &raw)?;
             let screen = self.screen.as_ref().map(|index| raw.get_typed_func(&mut store, index)).transpose()?;
@@ -82,13 +99,14 @@ impl Template {
         });
         match made {
             Ok((raw, guest, screen)) => Ok(Instance { store, guest, screen, raw }),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(NotStarted::PoolFull),
             Err(error) => {
                 let mut failure = store.data().failure(&error);
                 // What ends an instantiation besides the guest's own code is a want of memories, tables or instances.
                 if failure.kind == FailureKind::Output {
                     failure = Failure { kind: FailureKind::Memory, message: format!("the guest could not be started: {error:#}") };
                 }
-                Err((store, failure))
+                Err(NotStarted::Guest(failure))
             }
         }
     }

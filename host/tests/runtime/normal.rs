@@ -125,3 +125,14 @@ fn a_mail_is_lent_for_one_call_only() {
     let failed = session.evaluate(1, mail("Three")).result.unwrap_err();
     assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Trap, "the guest said: An error on demand."));
 }
+
+#[test]
+fn a_group_that_takes_more_than_half_its_memory_is_to_be_split() {
+    let mut spec = spec(&["behave", "behave"]);
+    let memory = runtime().prepare(&spec).unwrap().cost().memory;
+    spec.limits.memory = memory * 3 / 2;
+    let failed = runtime().prepare(&spec).map(|_| "prepared").unwrap_err();
+    assert!(matches!(&failed, PrepareError::Failed(failure) if failure.kind == FailureKind::Memory), "{failed}");
+    spec.members.truncate(1);
+    assert!(evaluate(&runtime().prepare(&spec).unwrap(), 0).unwrap().matched);
+}
