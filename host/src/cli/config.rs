@@ -15,7 +15,7 @@ const PAGE: i64 = 1_000;
 pub enum Command {
     /// Name every mistake of a file, change nothing
     Check {
-        /// The file
+        /// The file; `-`: standard input
         file: PathBuf,
         /// As `apply --prune` would
         #[arg(long)]
@@ -23,7 +23,7 @@ pub enum Command {
     },
     /// Create and update what a file names, all or nothing
     Apply {
-        /// The file
+        /// The file; `-`: standard input
         file: PathBuf,
         /// Also remove filters, and make addresses and accounts invalid, that the file does not name
         #[arg(long)]

@@ -8,6 +8,7 @@ use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::Live;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
@@ -71,7 +72,11 @@ impl Context {
 
     /// The store, opened now if it was not.
     pub async fn store(&self) -> Result<&Store, Failed> {
-        Ok(self.store.get_or_try_init(|| Store::open(&self.location)).await?)
+        let open = || async {
+            make_folder(&self.data)?;
+            Store::open(&self.location).await.map_err(Failed::from)
+        };
+        self.store.get_or_try_init(open).await
     }
 
     /// The spool, opened now if it was not.
@@ -107,4 +112,10 @@ impl Context {
         };
         self.live.get_or_try_init(start).await
     }
+}
+
+/// Makes the data folder where it is missing, for its owner alone: mails lie in it.
+fn make_folder(folder: &Path) -> Result<(), Failed> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
 }

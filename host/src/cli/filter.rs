@@ -6,15 +6,21 @@ use crate::commlog::now;
 use crate::config::form::write;
 use crate::config::{Configuration, Filter, Validity, change};
 use crate::runtime::shipped;
-use crate::store::components;
+use crate::store::{components, spool};
+use crate::timestamp::rfc3339;
+use crate::worker::Outcome;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// So many messages are looked at to say what a filter did lately.
+const LATEST: i64 = 500;
 
 /// `filter …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List the filters in the order in which they run
+    /// List the filters in the order in which they run, with how many of the last 500 messages each matched
     List {
         /// At most so many
         #[arg(long, value_name = "N")]
@@ -72,18 +78,43 @@ impl Command {
 
 async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
+    let matches = latest_matches(context).await?;
     let filters = configuration.filters.values().take(limit).zip(1..);
-    let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place)).collect();
-    context.output().list(&["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "COMMENT"], &filters, |filter| {
-        ["order", "name", "component", "stop_after_match", "on_failure", "valid", "comment"].map(|key| word(filter, key)).to_vec()
-    });
+    let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place, &matches)).collect();
+    context.output().list(
+        &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],
+        &filters,
+        |filter| {
+            let keys = ["order", "name", "component", "stop_after_match", "on_failure", "valid", "matched", "last_match", "comment"];
+            keys.map(|key| word(filter, key)).to_vec()
+        },
+    );
     Ok(())
 }
 
-/// A filter with its place in the order of names.
-fn document(filter: &Filter, place: usize) -> Value {
+/// By filter, how many of the latest messages it matched, and when it did last.
+async fn latest_matches(context: &Context) -> Result<HashMap<String, (usize, i64)>, Failed> {
+    let mut matches: HashMap<String, (usize, i64)> = HashMap::new();
+    let messages = spool::latest(&mut *context.store().await?.read().await?, LATEST).await?;
+    for message in messages {
+        let at = message.ended_at.unwrap_or(message.received_at);
+        let filters = message.result.into_iter().flat_map(|result| result.filters);
+        for filter in filters.filter(|filter| filter.outcome == Outcome::Matched) {
+            let (count, last) = matches.entry(filter.name).or_default();
+            *count += 1;
+            *last = at.max(*last);
+        }
+    }
+    Ok(matches)
+}
+
+/// A filter with its place in the order of names, and what it did lately.
+fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64)>) -> Value {
+    let matched = matches.get(&filter.name);
     let mut fields = write(filter);
     fields.insert("order".to_owned(), place.into());
+    fields.insert("matched".to_owned(), matched.map_or(0, |(count, _)| *count).into());
+    fields.insert("last_match".to_owned(), matched.map_or(Value::Null, |(_, at)| Value::String(rfc3339(*at))));
     Value::Object(fields)
 }
 
@@ -91,7 +122,7 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
     let (filter, place) = found.ok_or_else(|| missing(name))?;
-    let filter = document(filter, place);
+    let filter = document(filter, place, &latest_matches(context).await?);
     context.output().document(&filter, || lines(&filter));
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! `config apply`: a file becomes the configuration, all of it or nothing.
 
-use super::form::Secrets;
+use super::form::{Kind, Secrets};
 use super::review::review;
-use super::{Configuration, CustomerUser, Difference, Draft, File, How, differences};
+use super::rules::Breach;
+use super::{Account, Configuration, CustomerUser, Difference, Draft, File, How, Transport, differences};
 use crate::chain::LazySandbox;
 use crate::secret::SecretKey;
-use crate::store::{Store, StoreError, configuration, customers};
+use crate::store::configuration::{self, LostSecret};
+use crate::store::{Store, StoreError, customers};
 use serde::Serialize;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,10 +61,20 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
+/// The file's bytes; `-` is standard input.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Applies a file, or, to `check` it, does everything but save.
 pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> Result<Applied, ApplyError> {
     let unreadable = |reason: String| ApplyError::Read { path: path.display().to_string(), reason };
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
     let file = File::parse(&text);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -69,8 +82,17 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
     let mut tries = 0;
     loop {
         tries += 1;
-        let before = configuration::load(place.store, place.key).await?;
-        let draft = checked(&file, path, &before, &secrets, prune, place).await?;
+        let (before, lost) = configuration::load_what_opens(place.store, place.key).await?;
+        let mut draft = Draft::of(&file.root, &before, &secrets);
+        if prune {
+            draft.prune();
+        }
+        draft.add(still_lost(&draft.configuration, &lost));
+        draft.add(review(&before, &draft.configuration, place.store, place.sandbox).await?);
+        let mistakes = file.tell(&path.display().to_string(), &draft.problems);
+        if !mistakes.is_empty() {
+            return Err(ApplyError::Mistakes(mistakes));
+        }
         let (customers, mut applied) = compare(&before, &draft, place.store).await?;
         if check {
             return Ok(applied);
@@ -85,23 +107,25 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
     }
 }
 
-/// The draft of a file without mistakes.
-async fn checked(
-    file: &File,
-    path: &Path,
-    before: &Configuration,
-    secrets: &Secrets,
-    prune: bool,
-    place: Place<'_>,
-) -> Result<Draft, ApplyError> {
-    let mut draft = Draft::of(&file.root, before, secrets);
-    if prune {
-        draft.prune();
-    }
-    let breaches = review(before, &draft.configuration, place.store, place.sandbox).await?;
-    draft.add(breaches);
-    let mistakes = file.tell(&path.display().to_string(), &draft.problems);
-    if mistakes.is_empty() { Ok(draft) } else { Err(ApplyError::Mistakes(mistakes)) }
+/// The secrets that the key does not open and that the file does not set again. To save without them would lose them for the right key.
+fn still_lost(after: &Configuration, lost: &[LostSecret]) -> Vec<Breach> {
+    let missing = lost.iter().filter(|lost| match lost.kind {
+        Account::KIND => is_missing::<Account>(after, lost),
+        _ => is_missing::<Transport>(after, lost),
+    });
+    missing
+        .map(|lost| Breach {
+            kind: lost.kind,
+            name: lost.name.clone(),
+            place: format!("/{}", lost.field.replace('.', "/")),
+            sentence: lost.error.to_string(),
+        })
+        .collect()
+}
+
+fn is_missing<K: Kind>(after: &Configuration, lost: &LostSecret) -> bool {
+    let thing = K::all(after).get(&lost.name).cloned();
+    thing.is_some_and(|mut thing| thing.secrets().iter().any(|(field, secret)| *field == lost.field && secret.is_none()))
 }
 
 /// What differs, and the customer users that are to be saved.

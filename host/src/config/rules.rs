@@ -106,6 +106,14 @@ impl Rules<'_> {
         if let Dispatch::Queue(queue) = &account.dispatch {
             self.queue_exists(Account::KIND, name, "dispatch", queue);
         }
+        if account.protocol == Protocol::Local && !account.host.is_empty() {
+            self.breach(
+                Account::KIND,
+                name,
+                "protocol",
+                "must be imaps, imap+starttls, …: a local account fetches nothing from a host.".to_owned(),
+            );
+        }
         let fetches = !matches!(account.protocol, Protocol::Local | Protocol::Lmtp);
         if fetches && account.host.is_empty() {
             let what = if account.protocol == Protocol::Maildir { "the path of the Maildir" } else { "the server" };

@@ -5,7 +5,7 @@ use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields}
 use crate::config::{
     Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Secret, Settings, SystemAddress, Transport,
 };
-use crate::secret::SecretKey;
+use crate::secret::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use sqlx::{AnyConnection, Row};
@@ -19,17 +19,40 @@ pub async fn version(store: &Store) -> Result<i64, StoreError> {
 
 /// The whole configuration, at one version.
 pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, StoreError> {
+    let (configuration, lost) = load_what_opens(store, key).await?;
+    match lost.into_iter().next() {
+        None => Ok(configuration),
+        Some(lost) => Err(lost.error.into()),
+    }
+}
+
+/// The whole configuration, at one version, without the secrets that the key does not open; and these. To set them again is the way on
+/// when a key is lost.
+pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
     let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1) FROM configured")
         .fetch_all(&mut *store.read().await?)
         .await?;
-    let mut configuration = Configuration::default();
+    let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
         let stored = Stored { kind: row.try_get(0)?, body: json(row.try_get(1)?)?, secrets: json(row.try_get(2)?)? };
-        stored.load_into(&mut configuration, key)?;
+        stored.load_into(&mut configuration, key, &mut lost)?;
     }
-    Ok(configuration)
+    Ok((configuration, lost))
+}
+
+/// A stored secret that the key does not open.
+#[derive(Debug)]
+pub struct LostSecret {
+    /// The kind of the thing that it belongs to.
+    pub kind: &'static str,
+    /// The thing's name.
+    pub name: String,
+    /// Its key in the thing: `password`.
+    pub field: &'static str,
+    /// Why it does not open.
+    pub error: SecretError,
 }
 
 /// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs. `customers` are
@@ -73,16 +96,16 @@ struct Stored {
 }
 
 impl Stored {
-    fn load_into(&self, configuration: &mut Configuration, key: &SecretKey) -> Result<(), StoreError> {
+    fn load_into(&self, configuration: &mut Configuration, key: &SecretKey, lost: &mut Vec<LostSecret>) -> Result<(), StoreError> {
         match self.kind.as_str() {
             "settings" => self.load_settings(&mut configuration.settings),
-            Queue::KIND => self.load_thing::<Queue>(configuration, key),
-            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key),
-            Account::KIND => self.load_thing::<Account>(configuration, key),
-            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key),
-            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key),
-            Transport::KIND => self.load_thing::<Transport>(configuration, key),
-            Filter::KIND => self.load_thing::<Filter>(configuration, key),
+            Queue::KIND => self.load_thing::<Queue>(configuration, key, lost),
+            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key, lost),
+            Account::KIND => self.load_thing::<Account>(configuration, key, lost),
+            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key, lost),
+            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key, lost),
+            Transport::KIND => self.load_thing::<Transport>(configuration, key, lost),
+            Filter::KIND => self.load_thing::<Filter>(configuration, key, lost),
             other => Err(corrupt(format!("its kind {other:?} is not known to this version"))),
         }
     }
@@ -95,7 +118,12 @@ impl Stored {
         }
     }
 
-    fn load_thing<K: Kind>(&self, configuration: &mut Configuration, key: &SecretKey) -> Result<(), StoreError> {
+    fn load_thing<K: Kind>(
+        &self,
+        configuration: &mut Configuration,
+        key: &SecretKey,
+        lost: &mut Vec<LostSecret>,
+    ) -> Result<(), StoreError> {
         let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
         if let Some(problem) = problems.first() {
             return Err(corrupt(format!("{} {:?}, {}: {}", K::KIND, thing.name(), problem.pointer, problem.sentence)));
@@ -103,7 +131,11 @@ impl Stored {
         let name = thing.name();
         for (field, secret) in thing.secrets() {
             if let Some(sealed) = self.secrets.get(field).and_then(Value::as_str) {
-                *secret = Some(Secret::new(key.open(&secret_place::<K>(&name, field), sealed)?));
+                match key.open(&secret_place::<K>(&name, field), sealed) {
+                    Ok(clear) => *secret = Some(Secret::new(clear)),
+                    Err(error @ SecretError::Sealed { .. }) => lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error }),
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         K::all_mut(configuration).insert(name, thing);

@@ -11,7 +11,7 @@ mod ending;
 mod query;
 
 pub use ending::{Ending, FORGOTTEN_AT_ONCE, Finished, end, finish_all, forget_raw, held_after, release, remove, try_again, unclaim};
-pub use query::{MessageFilter, SpoolMessage, depths, list, raw_place, raw_places, results, show};
+pub use query::{MessageFilter, SpoolMessage, depths, latest, list, raw_place, raw_places, results, show};
 
 /// After so many tries a message is held.
 pub const MOST_TRIES: i64 = 3;

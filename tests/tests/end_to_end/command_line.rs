@@ -136,6 +136,11 @@ fn secrets_are_sealed_and_never_shown() {
     std::fs::remove_file(gate.folder().join("key")).unwrap();
     let (status, said) = failure(&gate, &["queue", "list"]);
     assert!(status == 1 && said.contains("account \"main\", password") && said.contains("--key"), "{said}");
+    // Where the key is lost, the secret is set again.
+    let (status, said) = failure(&gate, &["config", "apply", &file(&gate, "a.toml", "[[account]]\nname = \"main\"\n")]);
+    assert!(status == 1 && said.contains("a.toml:1: key password (account \"main\")"), "{said}");
+    gate.configure(CONFIGURATION);
+    assert_eq!(gate.json(&["account", "list"]).len(), 2);
 }
 
 #[test]

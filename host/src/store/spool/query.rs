@@ -114,6 +114,12 @@ async fn list_part(
     sql.all(connection).await?.iter().map(read).collect()
 }
 
+/// The messages that something became of, the last to arrive first.
+pub async fn latest(connection: &mut AnyConnection, limit: i64) -> Result<Vec<SpoolMessage>, StoreError> {
+    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE result IS NOT NULL ORDER BY id DESC LIMIT "));
+    sql.bind(limit).all(connection).await?.iter().map(read).collect()
+}
+
 /// One message.
 pub async fn show(connection: &mut AnyConnection, id: i64) -> Result<Option<SpoolMessage>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE id = "));
