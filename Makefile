@@ -36,8 +36,8 @@ proof: setup guests ## Run the full counts of the proofs: kills, duels, fuzzed m
 	POSTIGO_PROOF=full .ci/run-tests
 
 bench: setup guests ## Run the benchmarks, each beside its baseline
-	cargo build --$(CARGO_PROFILE) -p postigo
-	cargo bench -p postigo-tests
+	cargo build --$(CARGO_PROFILE) --workspace --all-targets
+	cargo bench --workspace --bench postigo
 
 setup: setup-build ## Install what the tests need: Dovecot, PostgreSQL
 	.ci/setup --tests
