@@ -22,7 +22,7 @@ impl TicketEdit {
     /// Every mistake: the field and a sentence.
     pub fn check(&self, configuration: &Configuration) -> Vec<(&'static str, String)> {
         let mistakes = [
-            ("state", self.state.as_deref().and_then(|state| wrong_state(state))),
+            ("state", self.state.as_deref().and_then(wrong_state)),
             ("queue", self.queue.as_deref().and_then(|queue| wrong_queue(queue, configuration))),
             ("owner", self.owner.as_deref().and_then(|owner| wrong_owner(owner, configuration))),
             ("lock", self.lock.as_deref().and_then(wrong_lock)),
