@@ -61,6 +61,8 @@ pub struct SettingsForm {
     raw_retention: String,
     /// Automatic answers to one address within a day.
     auto_responses_per_day: u32,
+    /// Addresses that get no automatic answers, case ignored; `*` stands for anything.
+    auto_responses_refused: Vec<String>,
 }
 
 /// How long communications are kept, durations.

@@ -48,6 +48,7 @@ impl Settings {
         });
         form.field("raw_retention", &mut self.raw_retention, &AGE);
         form.field("auto_responses_per_day", &mut self.auto_responses_per_day, &COUNT);
+        form.field("auto_responses_refused", &mut self.auto_responses_refused, &NAMES);
     }
 }
 

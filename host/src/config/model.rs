@@ -110,6 +110,8 @@ pub struct Settings {
     pub raw_retention: u64,
     /// Automatic answers to one address within a day.
     pub auto_responses_per_day: u32,
+    /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO: `SendNoAutoResponseRegExp`).
+    pub auto_responses_refused: Vec<String>,
 }
 
 impl Default for Settings {
@@ -131,6 +133,7 @@ impl Default for Settings {
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,
             auto_responses_per_day: 40,
+            auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),
         }
     }
 }

@@ -40,13 +40,46 @@ fn is_loop(mail: &Mail) -> bool {
     !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
 }
 
-/// Machines are not answered (OTOBO's default, `(MAILER-DAEMON|postmaster|abuse)@.+?\..+?` in any case), nor are we ourselves.
+/// Addresses of the setting are not answered, nor are we ourselves.
 fn is_refused(address: &str, configuration: &Configuration) -> bool {
-    let lower = address.to_ascii_lowercase();
-    let machine = ["mailer-daemon@", "postmaster@", "abuse@"].iter().any(|name| {
-        lower
-            .split_once(name)
-            .is_some_and(|(_, domain)| domain.char_indices().skip(1).any(|(dot, letter)| letter == '.' && dot + 1 < domain.len()))
-    });
-    machine || configuration.system_address(address).is_some()
+    let fits = |pattern: &String| fits(address, pattern);
+    configuration.settings.auto_responses_refused.iter().any(fits) || configuration.system_address(address).is_some()
+}
+
+/// Whether an address is of a form in which `*` stands for anything; case is ignored.
+fn fits(address: &str, pattern: &str) -> bool {
+    let (address, pattern) = (address.to_lowercase(), pattern.to_lowercase());
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| address.strip_prefix(first)) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        match rest.split_once(piece) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (address, pattern, expected) in [
+            ("Mailer-Daemon@mx.x.test", "*MAILER-DAEMON@*.*", true),
+            ("x-mailer-daemon@x.test", "*MAILER-DAEMON@*.*", true),
+            ("mailer-daemon@localhost", "*MAILER-DAEMON@*.*", false),
+            ("a@x.test", "a@x.test", true),
+            ("ba@x.test", "a@x.test", false),
+            ("a@x.test.evil", "a@x.test", false),
+            ("a@x.test", "*@X.TEST", true),
+            ("aba", "ab*ba", false),
+            ("a@x.test", "*", true),
+            ("a@x.test", "", false),
+        ] {
+            assert_eq!(fits(address, pattern), expected, "{address} {pattern}");
+        }
+    }
 }
