@@ -8,6 +8,7 @@ use super::vocabulary::{self, Vocabulary, canonical_lower_case};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is known of a mail besides its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,11 +93,21 @@ pub struct Mail {
     pub message: Arc<Message>,
     /// What is known besides its bytes.
     pub envelope: Envelope,
-    /// The ticket that it follows up, by the first follow-up check.
-    pub ticket: Option<FollowedTicket>,
+    ticket: Option<FollowedTicket>,
+    ticket_read: Flag,
     /// By canonical name in lower case.
     in_force: BTreeMap<String, InForce>,
     generation: u64,
+}
+
+/// Set once, through a shared reference.
+#[derive(Debug, Default)]
+struct Flag(AtomicBool);
+
+impl Clone for Flag {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 impl Mail {
@@ -172,6 +183,22 @@ impl Mail {
                 }
             }
         }
+    }
+
+    /// The ticket that it follows up, by the first follow-up check; remembered as read.
+    pub fn ticket(&self) -> Option<&FollowedTicket> {
+        self.ticket_read.0.store(true, Ordering::Relaxed);
+        self.ticket.as_ref()
+    }
+
+    /// Whether a filter has read the ticket: only then what filters did depends on it.
+    pub fn ticket_was_read(&self) -> bool {
+        self.ticket_read.0.load(Ordering::Relaxed)
+    }
+
+    /// Says which ticket it follows up.
+    pub fn set_ticket(&mut self, ticket: Option<FollowedTicket>) {
+        self.ticket = ticket;
     }
 
     /// The names of all headers, each once, in order of first appearance; those in force last.

@@ -59,7 +59,7 @@ impl HostMail for Sandbox {
 
     fn ticket(&mut self, mail: Mail) -> wasmtime::Result<Option<Ticket>> {
         self.count()?;
-        Ok(self.lent(&mail)?.ticket.as_ref().map(|ticket| Ticket {
+        Ok(self.lent(&mail)?.ticket().map(|ticket| Ticket {
             number: ticket.number.clone(),
             title: ticket.title.clone(),
             queue: ticket.queue.clone(),

@@ -107,7 +107,7 @@ fn receive(raw: Arc<[u8]>, envelope: Envelope, setup: &Setup) -> Received {
 
 fn through_chain(received: Received, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
     let Received { mut mail, dropped, candidates } = received;
-    mail.ticket.clone_from(&seen);
+    mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
     Evaluated { setup, run, dropped, candidates, seen }
 }

@@ -28,7 +28,8 @@ pub struct Ready {
 pub enum Filed {
     /// It is filed, ignored or held.
     Ended(Box<MessageResult>),
-    /// By mail filed meanwhile it follows up another ticket than its filters saw: its chain must run again. Nothing was done.
+    /// A filter read which ticket it follows up, and by mail filed meanwhile that is another one, or changed: its chain must run again.
+    /// Nothing was done.
     Again(Option<FollowedTicket>),
 }
 
@@ -80,7 +81,7 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
     }
     let second = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
     let found = batch.find_follow_up(connection, &second).await?;
-    if message.may_run_again && !setup.plan.filters().is_empty() {
+    if message.may_run_again && run.mail.ticket_was_read() {
         let by_first_check = if second == *candidates { found.clone() } else { batch.find_follow_up(connection, candidates).await? };
         let now = by_first_check.map(|(ticket, _)| ticket.followed());
         if now != *seen {

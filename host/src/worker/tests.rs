@@ -176,7 +176,7 @@ async fn chains_run_side_by_side_and_filing_keeps_the_order_of_arrival() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up() {
-    let desk = Desk::with(|mail| match &mail.ticket {
+    let desk = Desk::with(|mail| match mail.ticket() {
         Some(ticket) => sets("X-OTOBO-FollowUp-Title", &format!("was {}", ticket.title)),
         None => unmatched(),
     })
