@@ -1,5 +1,7 @@
 //! End-to-end tests, one binary.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a step that fails ends its test")]
+
 mod command_line;
 mod fetching;
 mod kills;
