@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::handlers;
 use super::forms::{OAuth2Form, ValidityForm};
+use super::handlers::handlers;
 use super::problem::{Kind, Problem};
 use crate::config::{Account, Protocol};
 use crate::store::{configuration, fetch_requests};

@@ -3,6 +3,8 @@
 use super::ApiState;
 use super::problem::{Kind, Problem};
 use super::role::{self, Role};
+use crate::commlog::now;
+use crate::spool::hexadecimal;
 use crate::store::access::{self, NewToken};
 use crate::store::{Store, StoreError};
 use axum::extract::{MatchedPath, Request, State};
@@ -12,9 +14,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What every token begins with, so that people and secret scanners know one when they see it.
 const PREFIX: &str = "postigo_";
@@ -57,15 +57,7 @@ pub async fn create_token(store: &Store, name: &str, role: Role) -> Result<(i64,
 /// SHA-256 without salt or stretching: those slow down the guessing of passwords, and nobody guesses 256 random bits. What is gained is
 /// that a token is found by its digest, at the cost of one hash a request.
 fn digest(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// Milliseconds since the epoch.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    hexadecimal(&Sha256::digest(token.as_bytes()))
 }
 
 /// Finds out who asks.

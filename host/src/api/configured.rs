@@ -12,12 +12,14 @@ use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
 use crate::config::form::{self, Kind, Secrets};
 use crate::config::rules::Breach;
 use crate::config::{Configuration, differences, keep_secrets, review};
+use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::time::Duration;
 use utoipa::IntoParams;
 
@@ -25,86 +27,6 @@ use utoipa::IntoParams;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So often a change is tried again when somebody else's came first.
 const TRIES: u32 = 5;
-
-/// Gives a noun's file the handlers `list`, `create`, `show`, `replace`, `change`: thin, for OpenAPI needs a function for each.
-macro_rules! handlers {
-    ($kind:ty, $form:ident, tag = $tag:literal, all = $all:literal, one = $one:literal) => {
-        /// Lists them in byte order of their names.
-        #[utoipa::path(get, path = $all, tag = $tag, params($crate::api::configured::ListQuery),
-                            responses((status = 200, body = $crate::api::page::Page<$form>)))]
-        async fn list(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            axum::extract::Query(query): axum::extract::Query<$crate::api::configured::ListQuery>,
-        ) -> Result<axum::Json<$crate::api::page::Page<serde_json::Value>>, $crate::api::problem::Problem> {
-            $crate::api::configured::list::<$kind>(&state, query).await.map(axum::Json)
-        }
-
-        /// Adds one. What the body leaves out has its default.
-        #[utoipa::path(post, path = $all, tag = $tag, request_body = $form,
-                            responses((status = 201, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
-        async fn create(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
-        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::create::<$kind>(&state, $all, body).await
-        }
-
-        /// Shows one.
-        #[utoipa::path(get, path = $one, tag = $tag, params(("name" = String, Path)), responses((status = 200, body = $form)))]
-        async fn show(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            headers: axum::http::HeaderMap,
-            axum::extract::Path(name): axum::extract::Path<String>,
-        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::show::<$kind>(&state, &headers, &name).await
-        }
-
-        /// Puts a whole one in the place of this name, or adds it. What the body leaves out has its default; secrets that it leaves out stay.
-        #[utoipa::path(put, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
-                            responses(
-                                (status = 200, body = $form),
-                                (status = 201, body = $form),
-                                (status = 202, body = $form, description = "Saved, not in force yet")
-                            ))]
-        async fn replace(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            headers: axum::http::HeaderMap,
-            axum::extract::Path(name): axum::extract::Path<String>,
-            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
-        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::replace::<$kind>(&state, &headers, &name, body).await
-        }
-
-        /// Changes the keys that the body names; what it leaves out stays.
-        #[utoipa::path(patch, path = $one, tag = $tag, params(("name" = String, Path)), request_body = $form,
-                            responses((status = 200, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
-        async fn change(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            headers: axum::http::HeaderMap,
-            axum::extract::Path(name): axum::extract::Path<String>,
-            $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
-        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::change::<$kind>(&state, &headers, &name, body).await
-        }
-    };
-}
-
-/// Gives a noun's file the handler `delete` as well.
-macro_rules! delete_handler {
-    ($kind:ty, tag = $tag:literal, one = $one:literal) => {
-        /// Deletes it.
-        #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)), responses((status = 204)))]
-        async fn delete(
-            axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            headers: axum::http::HeaderMap,
-            axum::extract::Path(name): axum::extract::Path<String>,
-        ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::delete::<$kind>(&state, &headers, &name).await
-        }
-    };
-}
-
-pub(super) use {delete_handler, handlers};
 
 /// The query parameters of a list of configured things.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -302,13 +224,11 @@ pub fn mistake(problem: form::Problem) -> Mistake {
 
 /// The configuration's sentences follow a key; here they stand alone.
 fn sentence(text: &str) -> String {
-    match text.strip_prefix("must ") {
-        Some(rest) => format!("It must {rest}"),
-        None => {
-            let mut letters = text.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-        }
+    if let Some(rest) = text.strip_prefix("must ") {
+        return format!("It must {rest}");
     }
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> (String, Object) {
@@ -343,8 +263,7 @@ pub fn answer(status: StatusCode, object: Object) -> Response {
 
 fn etag(object: &Object) -> String {
     let digest = Sha256::digest(serde_json::to_vec(object).unwrap_or_default());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    format!("\"{}\"", hexadecimal(digest.get(..8).unwrap_or_default()))
 }
 
 /// Whether a header of entity tags (RFC 9110 section 13.1) names this one, or any.
@@ -372,7 +291,10 @@ fn percent_encode(name: &str) -> String {
     name.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing to a string does not fail.
+                let _ = write!(encoded, "%{byte:02X}");
+            }
         }
         encoded
     })

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::{delete_handler, handlers};
+use super::handlers::{delete_handler, handlers};
 use crate::config::DynamicField;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

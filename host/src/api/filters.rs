@@ -3,8 +3,9 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::{self, delete_handler, handlers};
+use super::configured;
 use super::forms::ValidityForm;
+use super::handlers::{delete_handler, handlers};
 use super::problem::Problem;
 use crate::config::{FailurePolicy, Filter, Validity, form};
 use axum::extract::{Path, State};

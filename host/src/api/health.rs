@@ -28,10 +28,11 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let ready = database && key;
     let mut report = json!({ "ready": ready, "checks": { "database": word(database), "key": word(key) } });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    if database && may_see_figures(&state, &headers).await.is_ok() {
-        if let (Some(report), Some(counts)) = (report.as_object_mut(), spool_counts(&state).await) {
-            report.insert("spool".to_owned(), counts);
-        }
+    if database
+        && may_see_figures(&state, &headers).await.is_ok()
+        && let Some(counts) = spool_counts(&state).await
+    {
+        report["spool"] = counts;
     }
     (status, axum::Json(report)).into_response()
 }

@@ -18,6 +18,7 @@ mod dry_runs;
 mod dynamic_fields;
 mod filters;
 mod forms;
+mod handlers;
 mod health;
 mod messages;
 mod openapi;
@@ -61,7 +62,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub const BASE: &str = "/api/v1";
 
 /// A request that takes longer, its body included, is given up.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the API works with. Cheap to clone.
 #[derive(Clone)]

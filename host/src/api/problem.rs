@@ -171,11 +171,11 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict(sentence) => Self::new(Kind::Conflict, sentence),
             StoreError::NotFound(sentence) => Self::new(Kind::NotFound, sentence),
-            StoreError::Corrupt { .. } => Self::internal(&error),
-            _ => {
+            error if error.is_temporary() => {
                 tracing::error!(%error, "the database did not do what a request asked");
                 Self::new(Kind::Unavailable, "The database could not do this now. Nothing was changed; try again.")
             }
+            error => Self::internal(&error),
         }
     }
 }

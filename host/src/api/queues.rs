@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::handlers;
 use super::forms::ValidityForm;
+use super::handlers::handlers;
 use crate::config::{FollowUpOption, Queue};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

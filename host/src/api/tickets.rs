@@ -54,9 +54,8 @@ struct TicketChange {
     #[schema(nullable = false)]
     queue: Option<String>,
     /// Login; null: nobody.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    owner: Option<Option<String>>,
+    #[serde(deserialize_with = "nobody_if_null")]
+    owner: Option<String>,
     /// `unlock`, `lock`, `tmp_lock`.
     #[schema(nullable = false)]
     lock: Option<String>,
@@ -65,20 +64,14 @@ struct TicketChange {
     merge_into: Option<String>,
 }
 
-/// Tells null from left out.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// Null is nobody, which an edit writes as the empty string; what is left out never comes here.
+fn nobody_if_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|owner| Some(owner.unwrap_or_default()))
 }
 
 impl From<TicketChange> for TicketEdit {
     fn from(change: TicketChange) -> Self {
-        Self {
-            state: change.state,
-            queue: change.queue,
-            owner: change.owner.map(Option::unwrap_or_default),
-            lock: change.lock,
-            merge_into: change.merge_into,
-        }
+        Self { state: change.state, queue: change.queue, owner: change.owner, lock: change.lock, merge_into: change.merge_into }
     }
 }
 

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::configured::{delete_handler, handlers};
 use super::forms::OAuth2Form;
+use super::handlers::{delete_handler, handlers};
 use crate::config::Transport;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

@@ -4,7 +4,7 @@ use super::harness::{Api, request};
 use crate::api::BASE;
 use crate::api::role::{RULES, Role, as_markdown};
 use axum::http::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A path of a route: parameters that are ids or names get one that does not exist.
@@ -46,6 +46,44 @@ async fn the_table_and_the_openapi_document_have_the_same_routes() {
     let table: BTreeSet<String> = RULES.iter().map(|rule| format!("{} {BASE}{}", rule.method, rule.path)).collect();
     assert_eq!(documented, table);
     assert_eq!(table.len(), RULES.len(), "a route stands in the table twice");
+}
+
+/// Every `$ref` of a value.
+fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_whole() {
+    let api = Api::start().await;
+    let document = api.document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut found = Vec::new();
+    references(document, &mut found);
+    assert!(found.len() > 100);
+    for reference in found {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+    }
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path} has another's id");
+            assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path} is not described");
+            assert!(operation["responses"]["default"].is_object());
+        }
+    }
+    let filter = &document["components"]["schemas"]["FilterInput"];
+    assert_eq!(filter["required"], json!(["name"]), "{filter:#}");
+    let account = &document["components"]["schemas"]["Account"]["properties"];
+    assert!(account["password"].is_null(), "what is shown has no password");
+    assert!(document["components"]["schemas"]["AccountInput"]["properties"]["password"].is_object());
 }
 
 #[test]
