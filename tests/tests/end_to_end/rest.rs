@@ -1,6 +1,7 @@
 //! REST over a real socket: components, filters and mail, with the sandbox at work.
 
 use postigo_tests::gate::{Daemon, Gate};
+use postigo_tests::postgres::Postgres;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -59,9 +60,16 @@ fn to_junk(name: &str, subject: &str) -> Value {
 
 #[test]
 fn a_filter_is_written_tried_put_to_work_and_taken_away() {
-    let gate = Gate::new();
+    let postgres = Postgres::start();
+    let gates = std::iter::once(Gate::new()).chain(postgres.iter().map(|postgres| Gate::on_postgres(&postgres.database(), None)));
+    gates.for_each(|gate| filter_from_beginning_to_end(&gate));
+}
+
+fn filter_from_beginning_to_end(gate: &Gate) {
     let daemon = gate.serve("warn");
-    let rest = Rest::new(&gate, &daemon, "admin");
+    let rest = Rest::new(gate, &daemon, "admin");
+    assert_eq!(rest.get("/whoami")["role"], "admin");
+    assert!(rest.get("/tokens")["items"][0]["last_used_at"].is_string());
     if !rest.get("/components")["items"].as_array().unwrap().iter().any(|component| component["name"] == "match") {
         println!("skipped: the shipped filters are not built (make guests)");
         return;
