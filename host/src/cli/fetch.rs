@@ -6,7 +6,7 @@ use crate::config::Account;
 use crate::daemon::until_worked_off;
 use crate::spool::Spool;
 use crate::store::{Store, StoreError, fetch_requests, leases};
-use crate::transport::{self, FetchReport, Intake, imap};
+use crate::transport::{self, FetchReport, Intake, Rules, imap};
 use crate::worker::{Attendant, Done};
 use serde_json::Value;
 use std::sync::Arc;
@@ -75,8 +75,8 @@ async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> 
 /// Fetches in this process, and works on what came until all of it is filed.
 async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
-    let settings = context.configuration().await?.settings;
-    let intake = Intake::begin(Arc::new(account.clone()), &settings, spool.clone(), CancellationToken::new());
+    let rules = Rules::of(&context.configuration().await?);
+    let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), CancellationToken::new());
     let report: FetchReport = transport::fetch(intake, &mut imap::Memory::default()).await;
     let finished = CancellationToken::new();
     let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.name.clone() };

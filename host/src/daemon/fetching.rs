@@ -2,12 +2,12 @@
 
 use super::pause;
 use super::shares::Held;
-use crate::config::{Account, Configuration, Settings};
+use crate::config::{Account, Configuration};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;
-use crate::transport::{self, FetchReport, Intake, imap};
+use crate::transport::{self, FetchReport, Intake, Rules, imap};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Tools {
 /// The fetching of one account.
 struct Task {
     account: Arc<Account>,
-    settings: Settings,
+    rules: Rules,
     stop: CancellationToken,
     requests: mpsc::UnboundedSender<FetchRequest>,
     ended: JoinHandle<()>,
@@ -53,15 +53,15 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
         let now_held = held.borrow_and_update().clone();
         let wanted = wanted(&setup().configuration, &now_held);
         tasks.retain(|name, task| {
-            let stays = wanted.get(name).is_some_and(|(account, settings)| **account == *task.account && *settings == task.settings);
+            let stays = wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules);
             if !stays {
                 task.stop.cancel();
                 ending.push(std::mem::replace(&mut task.ended, tokio::spawn(async {})));
             }
             stays
         });
-        for (name, (account, settings)) in wanted {
-            tasks.entry(name).or_insert_with(|| start(&tools, account, settings));
+        for (name, (account, rules)) in wanted {
+            tasks.entry(name).or_insert_with(|| start(&tools, account, rules));
         }
         ending.retain(|task| !task.is_finished());
         pass_requests(&tools, &tasks, &now_held).await;
@@ -81,19 +81,23 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
     }
 }
 
-fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<Account>, Settings)> {
+fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<Account>, Rules)> {
+    let rules = Rules::of(configuration);
     let accounts = configuration.accounts.values();
     accounts
         .filter(|account| held.contains(&account.name) && account.valid.is_valid() && transport::is_polled(account))
-        .map(|account| (account.name.clone(), (Arc::new(account.clone()), configuration.settings.clone())))
+        .map(|account| {
+            let interval = account.interval.or(Some(configuration.settings.poll_interval));
+            (account.name.clone(), (Arc::new(Account { interval, ..account.clone() }), rules.clone()))
+        })
         .collect()
 }
 
-fn start(tools: &Tools, account: Arc<Account>, settings: Settings) -> Task {
+fn start(tools: &Tools, account: Arc<Account>, rules: Rules) -> Task {
     let stop = CancellationToken::new();
     let (requests, asked) = mpsc::unbounded_channel();
-    let ended = tokio::spawn(poll(tools.clone(), Arc::clone(&account), settings.clone(), stop.clone(), asked));
-    Task { account, settings, stop, requests, ended }
+    let ended = tokio::spawn(poll(tools.clone(), Arc::clone(&account), rules.clone(), stop.clone(), asked));
+    Task { account, rules, stop, requests, ended }
 }
 
 async fn pass_requests(tools: &Tools, tasks: &BTreeMap<String, Task>, held: &Held) {
@@ -128,16 +132,16 @@ fn not_fetched(account: &str, why: &str) -> FetchReport {
 async fn poll(
     tools: Tools,
     account: Arc<Account>,
-    settings: Settings,
+    rules: Rules,
     stop: CancellationToken,
     mut asked: mpsc::UnboundedReceiver<FetchRequest>,
 ) {
-    let interval = Duration::from_secs(account.interval.unwrap_or(settings.poll_interval).max(1));
+    let interval = Duration::from_secs(account.interval.unwrap_or(600).max(1));
     let mut memory = imap::Memory::default();
     let mut failures = 0;
     let mut request: Option<FetchRequest> = None;
     while !stop.is_cancelled() {
-        let intake = Intake::begin(Arc::clone(&account), &settings, tools.spool.clone(), stop.clone());
+        let intake = Intake::begin(Arc::clone(&account), rules.clone(), tools.spool.clone(), stop.clone());
         let report = transport::fetch(intake, &mut memory).await;
         tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
         failures = tell(&report, failures);

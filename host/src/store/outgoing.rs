@@ -47,6 +47,43 @@ pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Resu
     Ok(statuses)
 }
 
+/// A mail that was not taken in, and whom that is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A bare address.
+    pub to: String,
+    /// What it is told.
+    pub text: String,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+    /// Automatic answers that an address gets within a day (UTC).
+    pub per_day: u32,
+}
+
+/// Counts a refusal against its address's daily limit, and writes it if it is below; says whether it was.
+pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result<bool, StoreError> {
+    let key = key(&refusal.to, refusal.now);
+    let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
+    if before.get(&key).is_some_and(|count| *count >= i64::from(refusal.per_day)) {
+        return Ok(false);
+    }
+    let recipients = serde_json::json!([refusal.to]).to_string();
+    let row: [Value; 8] = [
+        "refusal".into(),
+        "waiting".into(),
+        0_i64.into(),
+        0_i64.into(),
+        "oversize".into(),
+        (&refusal.text).into(),
+        recipients.into(),
+        refusal.now.into(),
+    ];
+    let mut sql =
+        Sql::new("INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at) VALUES ");
+    sql.tuples([row]).execute(connection).await?;
+    Ok(true)
+}
+
 /// Address, in small letters, and day; each once.
 fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
     due.plan.counted.iter().map(|address| key(address, due.now)).collect()

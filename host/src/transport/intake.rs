@@ -1,11 +1,13 @@
 //! One fetch from one account: what it may take, what it has taken in, what it tells the log.
 
 use super::error::FetchError;
+use super::refusal;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Account, Oversize, Settings};
+use crate::config::{Account, Configuration, Oversize};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
-use crate::store::communications;
+use crate::store::{communications, outgoing};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,6 +50,32 @@ pub struct FetchReport {
     pub error: Option<String>,
 }
 
+/// What may be taken in, and what is done with the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Bytes of the largest message that is taken in.
+    pub greatest: u64,
+    /// What becomes of larger ones.
+    pub oversize: Oversize,
+    /// Automatic answers that an address gets within a day.
+    pub answers_per_day: u32,
+    /// System addresses in small letters: mail from ourselves is not answered.
+    pub own_addresses: BTreeSet<String>,
+}
+
+impl Rules {
+    /// As they are configured.
+    pub fn of(configuration: &Configuration) -> Self {
+        let settings = &configuration.settings;
+        Self {
+            greatest: settings.max_message_size,
+            oversize: settings.oversize,
+            answers_per_day: settings.auto_responses_per_day,
+            own_addresses: configuration.system_addresses.keys().cloned().collect(),
+        }
+    }
+}
+
 /// A fetch under way.
 #[derive(Debug)]
 pub struct Intake {
@@ -55,9 +83,8 @@ pub struct Intake {
     pub account: Arc<Account>,
     /// What was counted so far.
     pub report: FetchReport,
+    rules: Rules,
     spool: Spool,
-    greatest: u64,
-    oversize: Oversize,
     stop: CancellationToken,
     log: Communication,
     started: Instant,
@@ -66,21 +93,11 @@ pub struct Intake {
 
 impl Intake {
     /// Begins a fetch; `stop` ends it between two batches.
-    pub fn begin(account: Arc<Account>, settings: &Settings, spool: Spool, stop: CancellationToken) -> Self {
+    pub fn begin(account: Arc<Account>, rules: Rules, spool: Spool, stop: CancellationToken) -> Self {
         let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
         let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
         let started = Instant::now();
-        Self {
-            greatest: settings.max_message_size,
-            oversize: settings.oversize,
-            account,
-            report,
-            spool,
-            stop,
-            log,
-            started,
-            logged: started,
-        }
+        Self { account, report, rules, spool, stop, log, started, logged: started }
     }
 
     /// The spool that it fills.
@@ -88,14 +105,19 @@ impl Intake {
         &self.spool
     }
 
-    /// The greatest size of a message, bytes.
-    pub fn greatest(&self) -> u64 {
-        self.greatest
+    /// What may be taken in.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
-    /// What becomes of larger ones.
-    pub fn oversize(&self) -> Oversize {
-        self.oversize
+    /// Tells the sender of a mail that it is too large, by a row for the way out; says what came of it, a sentence.
+    pub async fn refuse(&mut self, header: Vec<u8>, size: u64) -> Result<String, FetchError> {
+        let Some(refusal) = refusal::of(header, size, &self.rules) else {
+            return Ok("Its sender is not told: it is automatic, a list's, our own, or has no address.".to_owned());
+        };
+        let to = refusal.to.clone();
+        let queued = self.spool.store().write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal))).await?;
+        Ok(if queued { format!("{to} will be told.") } else { format!("{to} has had all automatic answers of this day.") })
     }
 
     /// Whether it should end at the next good place.

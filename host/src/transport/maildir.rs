@@ -6,7 +6,7 @@ use super::intake::Intake;
 use crate::commlog::Priority;
 use crate::config::{AfterFetch, Oversize};
 use crate::spool::SourceKey;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "transport.maildir";
@@ -33,7 +33,7 @@ pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
     intake.report.seen = mails.len() as u64;
     intake.report.gone = gone;
     intake.note(Priority::Debug, KEY, format!("{} has {} messages.", folder.display(), mails.len()));
-    let (fits, too_large): (Vec<Mail>, Vec<Mail>) = mails.into_iter().partition(|mail| mail.size <= intake.greatest());
+    let (fits, too_large): (Vec<Mail>, Vec<Mail>) = mails.into_iter().partition(|mail| mail.size <= intake.rules().greatest);
     oversize(intake, too_large).await?;
     let keys: Vec<SourceKey> = fits.iter().map(|mail| key(&mail.path)).collect();
     let known = intake.spool().known(&intake.account.name, &keys).await?;
@@ -142,16 +142,30 @@ async fn oversize(intake: &mut Intake, mails: Vec<Mail>) -> Result<(), FetchErro
     intake.report.oversize = mails.len() as u64;
     for mail in mails {
         let what =
-            format!("{} has {} bytes; at most {} are taken in (max_message_size).", mail.path.display(), mail.size, intake.greatest());
-        if intake.oversize() == Oversize::Leave {
+            format!("{} has {} bytes; at most {} are taken in (max_message_size).", mail.path.display(), mail.size, intake.rules().greatest);
+        if intake.rules().oversize == Oversize::Leave {
             intake.note(Priority::Warning, KEY, format!("{what} It is left there."));
             continue;
         }
-        intake.note(Priority::Warning, KEY, format!("{what} It is removed."));
+        let path = mail.path.clone();
+        let told = if intake.rules().oversize == Oversize::Refuse {
+            let start = blocking(move || Ok(start_of(&path).unwrap_or_default())).await?;
+            intake.refuse(start, mail.size).await?
+        } else {
+            String::new()
+        };
+        intake.note(Priority::Warning, KEY, format!("{what} It is removed. {told}"));
         let path = mail.path.clone();
         blocking(move || std::fs::remove_file(&path).map_err(|reason| FetchError::Told { path, doing: "removed", reason })).await?;
     }
     Ok(())
+}
+
+/// Enough of a file to have its header.
+fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    std::fs::File::open(path)?.take(64 << 10).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// The messages, and how many vanished while they were listed.

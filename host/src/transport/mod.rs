@@ -7,11 +7,12 @@ pub mod imap;
 mod intake;
 mod maildir;
 pub mod mbox;
+mod refusal;
 mod stream;
 mod tls;
 
 pub use error::FetchError;
-pub use intake::{FetchReport, Intake};
+pub use intake::{FetchReport, Intake, Rules};
 
 use crate::config::{Account, Protocol};
 use crate::spool::{MessageFilter, SpoolStatus};

@@ -116,7 +116,8 @@ CREATE TABLE article (
 CREATE INDEX article_ticket ON article (ticket_id);
 CREATE INDEX article_message_id ON article (message_id) WHERE message_id <> '';
 
--- Mail that is to be sent.
+-- Mail that is to be sent: automatic answers (response is the configured answer's name), and refusals of mail that was not taken in
+-- (response is the text; they have neither ticket nor article).
 CREATE TABLE outgoing (
     id {id},
     kind TEXT NOT NULL,

@@ -76,7 +76,7 @@ impl Run<'_> {
         let listed = list(&mut self.connection, self.selected.exists).await?;
         self.intake.report.seen = listed.len() as u64;
         let remembered = self.remembered(&listed).await?;
-        let mut plan = Plan::new(&listed, &remembered, self.intake.greatest());
+        let mut plan = Plan::new(&listed, &remembered, self.intake.rules().greatest);
         self.intake.report.marked_deleted = plan.marked_by_others as u64;
         if plan.changed > 0 {
             let sentence = format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
@@ -190,7 +190,7 @@ impl Run<'_> {
         if only.size <= RANGE {
             return self.small_bodies(batch).await;
         }
-        match body::large(&mut self.connection, only, self.intake.greatest()).await {
+        match body::large(&mut self.connection, only, self.intake.rules().greatest).await {
             Ok(Some(raw)) => Ok(vec![(*only, raw)]),
             Ok(None) => {
                 self.intake.report.gone += 1;
@@ -252,16 +252,19 @@ impl Run<'_> {
                 message.uid,
                 self.account.folder,
                 message.size,
-                self.intake.greatest()
+                self.intake.rules().greatest
             );
-            match self.intake.oversize() {
+            match self.intake.rules().oversize {
                 Oversize::Leave => {
                     let priority = if self.memory.first_mention(message.uid) { Priority::Warning } else { Priority::Debug };
                     self.intake.note(priority, KEY, format!("{what} It stays on the server."));
                 }
-                Oversize::DeleteAndLog | Oversize::Refuse => {
+                removed => {
                     let header = body::header(&mut self.connection, message).await?.unwrap_or_default();
-                    self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {}", describe(&header)));
+                    let mail = describe(&header);
+                    // If this process ends before the server is told, the sender is told once more: better than never.
+                    let told = if removed == Oversize::Refuse { self.intake.refuse(header, message.size).await? } else { String::new() };
+                    self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {told} {mail}"));
                     self.after_oversize().tell(&mut self.connection, &[message.uid]).await?;
                 }
             }

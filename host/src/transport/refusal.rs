@@ -1,0 +1,62 @@
+//! Telling a sender that a mail is too large to be taken in (`oversize = "refuse"`).
+
+use super::intake::Rules;
+use crate::commlog::now;
+use crate::mail::{Envelope, Mail, Message, Vocabulary};
+use crate::store::outgoing::Refusal;
+use std::sync::Arc;
+
+/// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to ourselves.
+pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
+    let message = Arc::new(Message::parse(header.into()));
+    let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
+    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || mail.header("Return-Path").is_some_and(|path| path.trim() == "<>") {
+        return None;
+    }
+    let mut addresses = mail.addresses("Reply-To");
+    if addresses.is_empty() {
+        addresses = mail.addresses("From");
+    }
+    let to = addresses.pop()?.address;
+    if is_machine(&to) || rules.own_addresses.contains(&to.to_lowercase()) {
+        return None;
+    }
+    let subject = mail.header("Subject").unwrap_or_default();
+    let text = format!(
+        "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
+        rules.greatest
+    );
+    Some(Refusal { to, text, now: now(), per_day: rules.answers_per_day })
+}
+
+/// Those that OTOBO does not answer by default.
+fn is_machine(address: &str) -> bool {
+    let name = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
+    ["mailer-daemon", "postmaster", "abuse"].iter().any(|machine| name.ends_with(machine))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(header: &str) -> Option<String> {
+        let rules = Rules { own_addresses: ["support@example.org".to_owned()].into(), ..Rules::default() };
+        of(header.as_bytes().to_vec(), 99, &rules).map(|refusal| refusal.to)
+    }
+
+    #[test]
+    fn a_person_is_told_but_no_list_no_machine_and_not_ourselves() {
+        assert_eq!(to("From: Jane <jane@example.com>\nSubject: big\n\n").as_deref(), Some("jane@example.com"));
+        assert_eq!(to("From: a@example.com\nReply-To: b@example.com\n\n").as_deref(), Some("b@example.com"));
+        for header in [
+            "From: a@example.com\nPrecedence: bulk\n\n",
+            "From: a@example.com\nAuto-Submitted: auto-replied\n\n",
+            "From: a@example.com\nReturn-Path: <>\n\n",
+            "From: MAILER-DAEMON@example.com\n\n",
+            "From: Support@Example.org\n\n",
+            "Subject: nobody\n\n",
+        ] {
+            assert_eq!(to(header), None, "{header}");
+        }
+    }
+}
