@@ -9,7 +9,7 @@ const NEVER_CHATTY: [&str; 2] = ["async_imap=warn", "imap_proto=warn"];
 /// Starts it: the daemon tells what it does, a command only what is wrong. `POSTIGO_LOG` chooses otherwise, by module:
 /// `info,postigo::transport=debug`.
 pub fn start(daemon: bool) {
-    let usual = if daemon { "info" } else { "warn" };
+    let usual = if daemon { "info,sqlx=warn" } else { "warn" };
     let filter = EnvFilter::try_from_env("POSTIGO_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let filter = NEVER_CHATTY.iter().filter_map(|directive| directive.parse().ok()).fold(filter, EnvFilter::add_directive);
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);

@@ -41,6 +41,9 @@ pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPoo
     }
 }
 
+/// A host that is stopped or cut off in the middle of a transaction must not lock the others out for longer than its leases last.
+const ABANDONED: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// An error, and whether it may be that another process makes the schema just now.
 type Failed = (StoreError, bool);
 
@@ -59,6 +62,12 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
         Location::Postgres(url) => {
             let failed = |reason: String| StoreError::Open { place: without_password(url), reason };
             let options = AnyPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10));
+            let options = options.after_connect(|connection, _| {
+                Box::pin(async move {
+                    sqlx::query(ABANDONED).execute(connection).await?;
+                    Ok(())
+                })
+            });
             let pool = options.connect(url).await.map_err(|error| (failed(error.to_string()), false))?;
             migrate(&pool, Engine::Postgres).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
             Ok((Engine::Postgres, pool, None))

@@ -141,8 +141,12 @@ fn key(path: &Path) -> SourceKey {
 async fn oversize(intake: &mut Intake, mails: Vec<Mail>) -> Result<(), FetchError> {
     intake.report.oversize = mails.len() as u64;
     for mail in mails {
-        let what =
-            format!("{} has {} bytes; at most {} are taken in (max_message_size).", mail.path.display(), mail.size, intake.rules().greatest);
+        let what = format!(
+            "{} has {} bytes; at most {} are taken in (max_message_size).",
+            mail.path.display(),
+            mail.size,
+            intake.rules().greatest
+        );
         if intake.rules().oversize == Oversize::Leave {
             intake.note(Priority::Warning, KEY, format!("{what} It is left there."));
             continue;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
     let message = Arc::new(Message::parse(header.into()));
     let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
-    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || mail.header("Return-Path").is_some_and(|path| path.trim() == "<>") {
+    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || mail.header("Return-Path").is_some_and(|path| path.trim() == "<>")
+    {
         return None;
     }
     let mut addresses = mail.addresses("Reply-To");
