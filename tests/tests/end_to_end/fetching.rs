@@ -285,3 +285,32 @@ fn a_maildir_is_fetched_from_like_a_server() {
     assert_eq!((&report["fetched"], &report["told"]), (&0.into(), &3.into()), "{report}");
     assert_eq!(gate.titles(), subjects(0..3));
 }
+
+#[test]
+fn the_sender_of_too_large_mail_is_told_where_that_is_wished() {
+    let Some(server) = Dovecot::start() else { return };
+    let gate = Gate::new();
+    server.deliver("main", "INBOX", [large_mail(7, 150_000).as_slice()]);
+    gate.configure(&format!("[settings]\nmax_message_size = \"100 KiB\"\noversize = \"refuse\"\n{}", account("main", &server, "")));
+    let report = fetch(&gate, "main");
+    assert_eq!((&report["fetched"], &report["oversize"]), (&0.into(), &1.into()), "{report}");
+    assert!(server.messages("main", "INBOX").is_empty());
+    let log = gate.run(&["log", "show", report["communication"].as_str().expect("an id"), "--json"]);
+    assert!(log.contains("jane@example.com will be told"), "{log}");
+}
+
+#[test]
+fn what_is_durable_is_told_later_without_being_fetched_again() {
+    let Some(server) = Dovecot::start() else { return };
+    let gate = Gate::new();
+    deliver(&server, "main", 0..3);
+    // As after a crash between the commit and the deletion: all is here, the server was told nothing.
+    gate.configure(&account("main", &server, "after_fetch = \"keep\""));
+    assert_eq!(fetch(&gate, "main")["new"], 3);
+    gate.configure(&account("main", &server, "after_fetch = \"delete\""));
+    deliver(&server, "main", 3..4);
+    let report = fetch(&gate, "main");
+    assert_eq!((&report["fetched"], &report["new"], &report["told"]), (&1.into(), &1.into(), &4.into()), "{report}");
+    assert!(server.messages("main", "INBOX").is_empty());
+    assert_eq!(gate.titles(), subjects(0..4));
+}

@@ -52,6 +52,8 @@ impl Memory {
                 false
             }
         });
+        // The least suspect first: the guilty one ends the run.
+        alone.sort_by_key(|message| self.suspects.get(&message.uid).copied());
         (alone, given_up)
     }
 

@@ -16,3 +16,6 @@ pub use connection::{Connection, Selected};
 pub use error::ImapError;
 pub use memory::Memory;
 pub use run::{fetch, probe};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Fetching from a server that behaves badly with some of its messages.
+
+use super::Memory;
+use crate::config::{Account, AfterFetch, Protocol};
+use crate::spool::{MessageFilter, Spool, SpoolStatus};
+use crate::store::{Location, Store};
+use crate::transport::{FetchReport, Intake, Rules, fetch};
+use std::sync::Arc;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// What the server does when a message's bytes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Gives,
+    /// NO to the whole command.
+    Refuses,
+    /// Closes the connection.
+    HangsUp,
+    /// Sends what is no IMAP.
+    Babbles,
+    /// Gives nothing for it: it was expunged meanwhile.
+    Lacks,
+}
+
+/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
+async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Arc<std::sync::Mutex<Vec<String>>>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        // A client that went away ends only its own connection.
+        let _ = converse(stream, &manners, &told).await;
+    }
+}
+
+async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"* OK ready\r\n").await?;
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 0 {
+        let command = line.trim_end().to_owned();
+        line.clear();
+        let (tag, command) = command.split_once(' ').unwrap_or_default();
+        let mut answer = String::new();
+        let mut end = "OK done";
+        match command.split(' ').next().unwrap_or_default() {
+            "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS\r\n"),
+            "SELECT" => answer.push_str(&format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len())),
+            "UID" if command.contains("RFC822.SIZE") => {
+                for (uid, _) in (1..).zip(manners) {
+                    let size = body(uid).len();
+                    answer.push_str(&format!(
+                        "* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n"
+                    ));
+                }
+            }
+            "UID" if command.contains("BODY.PEEK[]") => {
+                let set = command.split(' ').nth(2).unwrap_or_default();
+                for uid in uids(set) {
+                    match manners[uid - 1] {
+                        Manner::Gives => {
+                            let body = body(uid);
+                            answer.push_str(&format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{body})\r\n", body.len()));
+                        }
+                        Manner::Refuses => end = "NO internal error",
+                        Manner::HangsUp => return Ok(()),
+                        Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
+                        Manner::Lacks => {}
+                    }
+                }
+            }
+            "UID" => told.lock().unwrap().push(command.to_owned()),
+            _ => {}
+        }
+        stream.write_all(format!("{answer}{tag} {end}\r\n").as_bytes()).await?;
+    }
+    Ok(())
+}
+
+fn uids(set: &str) -> Vec<usize> {
+    set.split(',')
+        .flat_map(|range| {
+            let (first, last) = range.split_once(':').unwrap_or((range, range));
+            first.parse().unwrap()..=last.parse::<usize>().unwrap()
+        })
+        .collect()
+}
+
+fn body(uid: usize) -> String {
+    format!("Message-ID: <{uid}@x>\r\nSubject: {uid}\r\n\r\nbody\r\n")
+}
+
+struct Trial {
+    spool: Spool,
+    account: Arc<Account>,
+    memory: Memory,
+    told: Arc<std::sync::Mutex<Vec<String>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Trial {
+    async fn against(manners: Vec<Manner>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = Arc::default();
+        tokio::spawn(serve(listener, manners, Arc::clone(&told)));
+        let account = Account {
+            name: "main".into(),
+            protocol: Protocol::Imap,
+            host: "127.0.0.1".into(),
+            port: Some(port),
+            user: "main".into(),
+            after_fetch: AfterFetch::Delete,
+            timeout: 5,
+            ..Account::default()
+        };
+        let spool = Spool::open(store, folder.path()).unwrap();
+        Self { spool, account: Arc::new(account), memory: Memory::default(), told, _folder: folder }
+    }
+
+    async fn fetch(&mut self) -> FetchReport {
+        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), CancellationToken::new());
+        fetch(intake, &mut self.memory).await
+    }
+
+    /// The UIDs that were taken in, in order of arrival.
+    async fn taken_in(&self) -> Vec<String> {
+        let filter = MessageFilter { status: vec![SpoolStatus::Waiting], account: None, after: None, limit: 1_000 };
+        let mut sources: Vec<String> = self.spool.list(&filter).await.unwrap().into_iter().map(|message| message.source).collect();
+        sources.sort();
+        sources
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_refuses_or_lacks_keeps_none_of_the_others() {
+    use Manner::{Gives, Lacks, Refuses};
+    let mut trial = Trial::against(vec![Gives, Refuses, Gives, Lacks, Gives]).await;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.unreadable, report.gone), (None, 3, 1, 1));
+    assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3", "INBOX/5"]);
+    let told = trial.told.lock().unwrap().clone();
+    assert_eq!(told, ["UID STORE 1,3,5 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 1,3,5"]);
+}
+
+#[tokio::test]
+async fn a_message_that_ends_every_connection_keeps_none_of_the_others() {
+    use Manner::{Babbles, Gives, HangsUp};
+    for bad in [HangsUp, Babbles] {
+        let mut trial = Trial::against(vec![Gives, Gives, bad, Gives]).await;
+        assert!(trial.fetch().await.error.is_some(), "the first run sees the connection end");
+        for _ in 0..6 {
+            trial.fetch().await;
+        }
+        assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/2", "INBOX/4"], "{bad:?}");
+        let report = trial.fetch().await;
+        assert_eq!((report.error, report.unreadable), (None, 1), "{bad:?}: it is given up, and the run ends well");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_to_a_deletion_is_not_believed_to_have_deleted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    let port = listener.local_addr().unwrap().port();
+    let real = trial.account.port.unwrap();
+    // Between client and server: every NO-free answer to STORE becomes a refusal.
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = TcpStream::connect(("127.0.0.1", real)).await.unwrap();
+        let (from_client, mut to_client) = client.into_split();
+        let (from_server, mut to_server) = server.into_split();
+        let (mut commands, mut answers) = (BufReader::new(from_client).lines(), BufReader::new(from_server).lines());
+        to_client.write_all(format!("{}\r\n", answers.next_line().await.unwrap().unwrap()).as_bytes()).await.unwrap();
+        while let Ok(Some(command)) = commands.next_line().await {
+            let tag = command.split(' ').next().unwrap_or_default().to_owned();
+            if command.contains("UID STORE") {
+                to_client.write_all(format!("{tag} NO read-only\r\n").as_bytes()).await.unwrap();
+                continue;
+            }
+            to_server.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+            while let Ok(Some(answer)) = answers.next_line().await {
+                to_client.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+                if answer.starts_with(&format!("{tag} ")) {
+                    break;
+                }
+            }
+        }
+    });
+    trial.account = Arc::new(Account { port: Some(port), ..(*trial.account).clone() });
+    let report = trial.fetch().await;
+    assert!(report.error.is_some_and(|error| error.contains("read-only")), "the refusal is told");
+    assert_eq!((report.new, report.told), (1, 0), "the mail is here, the server was not told");
+}
