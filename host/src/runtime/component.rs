@@ -195,6 +195,21 @@ mod tests {
         assert!(outside.wants_wasi());
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn no_bytes_break_the_reading(mut bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400), magic: Option<bool>) {
+            if let Some(component) = magic {
+                let beginning = if component { b"\0asm\x0d\0\x01\0" } else { b"\0asm\x01\0\0\0" };
+                bytes.splice(0..0, beginning.iter().copied());
+            }
+            // Taken or refused: both are fine.
+            let _ = component_of(&bytes);
+            let _ = Outside::read(&bytes).map(|outside| outside.check());
+        }
+    }
+
     #[test]
     fn bytes_that_are_no_wasm_are_said_to_be_none() {
         assert!(matches!(component_of(b""), Err(Refused::NotWasm(_))));

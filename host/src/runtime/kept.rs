@@ -12,8 +12,8 @@ use std::time::SystemTime;
 
 /// Changes when a snapshot made before would not be right any more: with this format, wasmtime or wizer.
 const GENERATION: &str = "postigo 1, wasmtime 48, wizer 48";
-/// Snapshots kept; the ones that were not used for the longest time go first.
-const SNAPSHOTS: usize = 500;
+/// Bytes of all snapshots kept; the ones that were not used for the longest time go first.
+const SNAPSHOTS: u64 = 512 << 20;
 const DIGEST: usize = 32;
 
 /// The folder of the caches.
@@ -69,12 +69,20 @@ impl Kept {
         let mut files = fs::read_dir(self.folder.join("snapshots"))?
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
             })
             .collect::<Vec<_>>();
         files.sort_unstable();
-        let surplus = files.len().saturating_sub(SNAPSHOTS);
-        files.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+        let mut kept: u64 = files.iter().map(|(_, length, _)| length).sum();
+        for (_, length, path) in &files {
+            if kept <= SNAPSHOTS {
+                break;
+            }
+            fs::remove_file(path)?;
+            kept -= length;
+        }
+        Ok(())
     }
 }
 

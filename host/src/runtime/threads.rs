@@ -27,6 +27,7 @@ pub(super) struct Threads {
 struct Shared {
     queue: Mutex<Queue>,
     work: Condvar,
+    stuck: Condvar,
     most: usize,
 }
 
@@ -41,21 +42,13 @@ impl Threads {
     /// Starts the usual number of threads.
     pub(super) fn start(usual: usize) -> std::io::Result<Self> {
         let queue = Queue { jobs: VecDeque::new(), threads: 0, idle: 0, ended: false };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), work: Condvar::new(), most: usual + EXTRA });
+        let shared = Arc::new(Shared { queue: Mutex::new(queue), work: Condvar::new(), stuck: Condvar::new(), most: usual + EXTRA });
         let threads = Self { shared };
         for _ in 0..usual.max(1) {
             threads.shared.add_thread(true)?;
         }
-        let watched = Arc::downgrade(&threads.shared);
-        std::thread::Builder::new().name("guest-watch".into()).spawn(move || {
-            while let Some(shared) = watched.upgrade() {
-                if !shared.help_the_waiting() {
-                    break;
-                }
-                drop(shared);
-                std::thread::sleep(PATIENCE / 2);
-            }
-        })?;
+        let watched = Arc::clone(&threads.shared);
+        std::thread::Builder::new().name("guest-watch".into()).spawn(move || watched.watch())?;
         Ok(threads)
     }
 
@@ -77,10 +70,13 @@ impl Threads {
     pub(super) fn submit(&self, job: Job) {
         let mut queue = self.shared.lock();
         queue.jobs.push_back((Instant::now(), job));
-        let wake = queue.idle > 0;
+        let (idle, waiting) = (queue.idle, queue.jobs.len());
         drop(queue);
-        if wake {
+        if idle > 0 {
             self.shared.work.notify_one();
+        }
+        if waiting > idle {
+            self.shared.stuck.notify_one();
         }
     }
 }
@@ -89,6 +85,7 @@ impl Drop for Threads {
     fn drop(&mut self) {
         self.shared.lock().ended = true;
         self.shared.work.notify_all();
+        self.shared.stuck.notify_all();
     }
 }
 
@@ -104,19 +101,23 @@ impl Shared {
         Ok(())
     }
 
-    /// Starts one more thread where a job has waited too long; says whether to go on watching.
-    fn help_the_waiting(self: &Arc<Self>) -> bool {
-        let queue = self.lock();
-        let waits = queue.jobs.front().is_some_and(|(since, _)| since.elapsed() >= PATIENCE);
-        let (ended, room) = (queue.ended, queue.threads < self.most && queue.idle == 0);
-        drop(queue);
-        if waits
-            && room
-            && let Err(error) = self.add_thread(false)
-        {
-            tracing::warn!("no further thread for guests could be started: {error}");
+    /// Starts one more thread whenever a job has waited too long for a busy one.
+    fn watch(self: &Arc<Self>) {
+        let mut queue = self.lock();
+        while !queue.ended {
+            let Some(waited) = queue.jobs.front().map(|(since, _)| since.elapsed()) else {
+                queue = self.stuck.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            if waited >= PATIENCE && queue.idle == 0 && queue.threads < self.most {
+                drop(queue);
+                if let Err(error) = self.add_thread(false) {
+                    tracing::warn!("no further thread for guests could be started: {error}");
+                }
+                queue = self.lock();
+            }
+            queue = self.stuck.wait_timeout(queue, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
         }
-        !ended
     }
 
     fn work(&self, stays: bool) {
