@@ -3,8 +3,8 @@
 //! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from being prepared,
 //! the group is split by halves until that filter stands alone; the others are brought together again.
 
-use super::guests::{Guests, Sandbox};
-use super::plan::{Broken, Component};
+use super::guests::Sandbox;
+use super::plan::{Broken, Component, PlannedGroup};
 use crate::config::Filter;
 use crate::runtime::{Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, SettingsProblem};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +34,7 @@ pub struct Prepared {
     /// What it is.
     pub key: Key,
     /// How it went.
-    pub outcome: Result<Arc<dyn Guests>, Broken>,
+    pub outcome: Result<PlannedGroup, Broken>,
 }
 
 /// Adds a filter to the group it belongs to.
@@ -122,7 +122,8 @@ fn split(group: &Wanted, mut members: Vec<GroupMember>, known: &[Prepared], sand
         parts.extend(split(group, rest, known, sandbox));
         return parts;
     }
-    let broken = Broken::by_failure(failure(error));
+    let may_pass = matches!(error, PrepareError::Unavailable(_));
+    let broken = Broken { may_pass, ..Broken::by_failure(failure(error)) };
     members.into_iter().map(|member| Prepared { key: group.key.with(vec![member]), outcome: Err(broken.clone()) }).collect()
 }
 
@@ -166,17 +167,17 @@ fn attempt(group: &Wanted, members: Vec<GroupMember>, known: &[Prepared], sandbo
         limits: key.limits,
     };
     let guests = sandbox.prepare(&spec)?;
-    Ok(Prepared { key, outcome: Ok(guests) })
+    Ok(Prepared { key, outcome: Ok(PlannedGroup { guests, screening: Arc::default() }) })
 }
 
 fn find<'k>(key: &Key, known: &'k [Prepared]) -> Option<&'k Prepared> {
     known.iter().find(|prepared| prepared.key == *key)
 }
 
-/// Whether the component has found this filter's settings mistaken before. Other failures may pass, and are tried again.
+/// Whether this filter could not be prepared before, by its own or its component's fault: it is not tried again while it stays as it is.
 fn is_known_mistake(group: &Wanted, member: &GroupMember, known: &[Prepared]) -> bool {
     let alone = group.key.with(vec![member.clone()]);
-    find(&alone, known).is_some_and(|prepared| matches!(&prepared.outcome, Err(broken) if !broken.problems.is_empty()))
+    find(&alone, known).is_some_and(|prepared| matches!(&prepared.outcome, Err(broken) if !broken.may_pass))
 }
 
 fn is_good(parts: &[Prepared], member: &GroupMember) -> bool {

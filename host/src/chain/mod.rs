@@ -18,7 +18,7 @@ mod tests;
 pub use breaker::{Breaker, FAILURES_IN_A_ROW};
 pub use components::{Gathered, shipped_component};
 pub use guests::{Guest, Guests, Job, Sandbox};
-pub use plan::{Broken, Component, Components, Place, Plan, Planned};
+pub use plan::{Broken, Component, Components, Place, Plan, Planned, PlannedGroup};
 pub use run::{BUDGET, ChainRun, Mode, Step, run};
 pub use sandbox::LazySandbox;
 

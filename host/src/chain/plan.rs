@@ -68,19 +68,30 @@ pub struct Broken {
     pub failure: Failure,
     /// The mistakes in its settings, if that is why.
     pub problems: Vec<SettingsProblem>,
+    /// Whether it is the host that could not do its part, so that it may go well another time.
+    pub may_pass: bool,
+}
+
+/// A prepared group, shared by the plans that it stays unchanged in.
+#[derive(Clone)]
+pub struct PlannedGroup {
+    /// What runs its filters.
+    pub guests: Arc<dyn Guests>,
+    /// Keeps a screening that fails again and again from costing each message its time limit.
+    pub screening: Arc<Breaker>,
 }
 
 impl Broken {
     /// Broken by a failure of the component.
     pub fn by_failure(failure: Failure) -> Self {
-        Self { failure, problems: Vec::new() }
+        Self { failure, problems: Vec::new(), may_pass: false }
     }
 
     /// Broken by mistakes in its settings.
     pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
         let said: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
         let message = format!("Its settings do not suit the component: {}", said.join("; "));
-        Self { failure: Failure { kind: FailureKind::Output, message }, problems }
+        Self { failure: Failure { kind: FailureKind::Output, message }, problems, may_pass: false }
     }
 
     /// What an admin has to mend, one entry at least.
@@ -97,7 +108,7 @@ impl Broken {
 #[derive(Default)]
 pub struct Plan {
     filters: Vec<Planned>,
-    groups: Vec<Arc<dyn Guests>>,
+    groups: Vec<PlannedGroup>,
     prepared: Vec<Prepared>,
     sources: HashMap<Arc<str>, Filter>,
 }
@@ -109,14 +120,14 @@ impl Plan {
     }
 
     /// The prepared groups.
-    pub fn groups(&self) -> &[Arc<dyn Guests>] {
+    pub fn groups(&self) -> &[PlannedGroup] {
         &self.groups
     }
 
     /// What a message pays for the group of a filter; none where the filter could not be prepared.
     pub fn cost(&self, filter: &Planned) -> Option<Cost> {
         match filter.place {
-            Place::Member { group, .. } => self.groups.get(group).map(|guests| guests.cost()),
+            Place::Member { group, .. } => self.groups.get(group).map(|group| group.guests.cost()),
             Place::Broken(_) => None,
         }
     }
@@ -174,8 +185,8 @@ impl Plan {
     /// Puts the members of a prepared group, or a broken filter, into their places.
     fn place(&mut self, prepared: &Prepared) {
         let group = self.groups.len();
-        if let Ok(guests) = &prepared.outcome {
-            self.groups.push(Arc::clone(guests));
+        if let Ok(prepared) = &prepared.outcome {
+            self.groups.push(prepared.clone());
         }
         let members = prepared.key.members.iter().map(|member| &member.name);
         for (index, name) in (0..).zip(members) {

@@ -2,7 +2,7 @@
 
 use super::breaker::Admission;
 use super::guests::{Guest, Guests};
-use super::plan::{Place, Plan, Planned};
+use super::plan::{Place, Plan, Planned, PlannedGroup};
 use super::verdict::{self, Accepted};
 use crate::config::FailurePolicy;
 use crate::mail::{Mail, Vocabulary};
@@ -202,49 +202,58 @@ impl<'p> Pass<'p> {
 
     fn is_candidate(&mut self, group: usize, index: u32, mail: Box<Mail>) -> (Box<Mail>, bool) {
         let plan = self.plan;
-        let (Some(guests), Some(state)) = (plan.groups().get(group), self.groups.get(group)) else {
+        let (Some(planned), Some(state)) = (plan.groups().get(group), self.groups.get(group)) else {
             return (mail, true);
         };
-        if !guests.screens() {
+        if !planned.guests.screens() {
             return (mail, true);
         }
-        let mail = if matches!(state.candidates, Candidates::Unknown) { self.screen(guests.as_ref(), group, mail) } else { mail };
+        let mail = if matches!(state.candidates, Candidates::Unknown) { self.screen(planned, group, mail) } else { mail };
         let candidate = self.groups.get(group).is_none_or(|state| state.candidates.hold(index));
         (mail, candidate)
     }
 
-    fn screen(&mut self, guests: &dyn Guests, group: usize, mail: Box<Mail>) -> Box<Mail> {
-        let mode = self.mode;
-        let Some(state) = self.groups.get_mut(group) else { return mail };
-        let guest = match instance(state, guests, mode) {
-            Ok(guest) => guest,
-            Err(failure) => {
-                state.candidates = Candidates::All;
-                self.notes.push(screening_failed(&failure));
-                return mail;
+    fn screen(&mut self, planned: &PlannedGroup, group: usize, mail: Box<Mail>) -> Box<Mail> {
+        let live = self.mode != Mode::Dry;
+        let suspended = live && planned.screening.admit(Instant::now()) != Admission::Call;
+        let (mail, screened) = if suspended { (mail, Ok(Candidates::All)) } else { self.ask(planned.guests.as_ref(), group, mail) };
+        let candidates = screened.unwrap_or_else(|failure| {
+            self.notes.push(format!("A screening failed, so that all its filters are called: {}", failure.message));
+            if live && let Some(pause) = planned.screening.failed(&failure, Instant::now()) {
+                self.notes.push(format!("That screening is left out for {} s.", pause.as_secs()));
             }
+            Candidates::All
+        });
+        if live && matches!(candidates, Candidates::Some { .. }) {
+            planned.screening.succeeded();
+        }
+        if let Some(state) = self.groups.get_mut(group) {
+            state.candidates = candidates;
+        }
+        mail
+    }
+
+    fn ask(&mut self, guests: &dyn Guests, group: usize, mail: Box<Mail>) -> (Box<Mail>, Result<Candidates, Failure>) {
+        let Some(state) = self.groups.get_mut(group) else { return (mail, Ok(Candidates::All)) };
+        let guest = match instance(state, guests, self.mode) {
+            Ok(guest) => guest,
+            Err(failure) => return (mail, Err(failure)),
         };
         let called = guest.screen(mail);
         self.screening += called.took;
-        state.candidates = match called.result {
-            Ok(mut screened) => {
-                screened.candidates.sort_unstable();
-                Candidates::Some { filters: screened.candidates, read: screened.read }
-            }
-            Err(failure) => {
-                self.notes.push(screening_failed(&failure));
-                Candidates::All
-            }
-        };
-        called.mail
+        let candidates = called.result.map(|mut screened| {
+            screened.candidates.sort_unstable();
+            Candidates::Some { filters: screened.candidates, read: screened.read }
+        });
+        (called.mail, candidates)
     }
 
     fn evaluate(&mut self, filter: &Planned, group: usize, index: u32, mail: Box<Mail>) -> (Box<Mail>, Step, Vec<Accepted>) {
         let plan = self.plan;
-        let (Some(guests), Some(state)) = (plan.groups().get(group), self.groups.get_mut(group)) else {
+        let (Some(planned), Some(state)) = (plan.groups().get(group), self.groups.get_mut(group)) else {
             return (mail, Step::of(Outcome::NotMatched), Vec::new());
         };
-        let guest = match instance(state, guests.as_ref(), self.mode) {
+        let guest = match instance(state, planned.guests.as_ref(), self.mode) {
             Ok(guest) => guest,
             Err(failure) => return (mail, Step::failed(failure), Vec::new()),
         };
@@ -319,10 +328,6 @@ fn instance<'s>(state: &'s mut GroupState, guests: &dyn Guests, mode: Mode) -> R
         Some(guest) => Ok(guest),
         none => Ok(none.insert(if mode == (Mode::Live { check_screening: false }) { guests.open()? } else { guests.open_full()? })),
     }
-}
-
-fn screening_failed(failure: &Failure) -> String {
-    format!("A screening failed, so that all its filters are called: {}", failure.message)
 }
 
 fn suspended(last: Failure, next_probe: Duration) -> Step {

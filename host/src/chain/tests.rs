@@ -23,9 +23,11 @@ struct Rule {
     fails: bool,
     /// The screening leaves it out though it matches.
     screen_misses: bool,
-    /// `configure` names a mistake, or breaks a limit.
+    screen_fails: bool,
+    /// `configure` names a mistake, breaks a limit, or is not reached.
     mistaken: bool,
     unprepared: bool,
+    host_fails: bool,
 }
 
 impl Rule {
@@ -68,6 +70,9 @@ impl Sandbox for Fake {
         if rules.iter().any(|rule| rule.unprepared) {
             return Err(PrepareError::Failed(timeout()));
         }
+        if rules.iter().any(|rule| rule.host_fails) {
+            return Err(PrepareError::Unavailable("no room".into()));
+        }
         Ok(Arc::new(FakeGroup { rules, evaluated: Arc::clone(&self.evaluated), screened: Arc::clone(&self.screened) }))
     }
 
@@ -101,7 +106,8 @@ impl Guest for FakeGroup {
         let candidates =
             (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
         let read = self.rules.iter().filter_map(|rule| rule.when.as_ref()).map(|(header, _)| header.to_ascii_lowercase()).collect();
-        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(Screened { candidates, read }) }
+        let result = if self.rules.iter().any(|rule| rule.screen_fails) { Err(timeout()) } else { Ok(Screened { candidates, read }) };
+        Called { mail, took: Duration::ZERO, log: Vec::new(), result }
     }
 
     fn evaluate(&mut self, filter: u32, mail: Box<Mail>) -> Called<Verdict> {
@@ -280,6 +286,30 @@ fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
         assert_eq!(ran.steps[1].outcome, Outcome::Matched);
         assert!(ran.notes.iter().any(|note| note.contains("left this filter out")), "{:?}", ran.notes);
     }
+}
+
+#[test]
+fn a_screening_that_fails_calls_all_and_is_left_out_after_a_while() {
+    let sandbox = Fake::default();
+    let plan = build(&[filter("1", &Rule { screen_fails: true, ..Rule::default() })], &sandbox);
+    for _ in 0..3 * FAILURES_IN_A_ROW {
+        assert_eq!(outcomes(&plan, LIVE), [Outcome::Matched]);
+    }
+    assert_eq!(sandbox.screened.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize);
+}
+
+#[test]
+fn what_the_host_failed_to_prepare_is_tried_again_and_a_guilty_filter_is_not() {
+    let sandbox = Fake::default();
+    let filters = [
+        Filter { component: "one".into(), ..filter("1", &Rule { unprepared: true, ..Rule::default() }) },
+        Filter { component: "two".into(), ..filter("2", &Rule { host_fails: true, ..Rule::default() }) },
+    ];
+    let first = build(&filters, &sandbox);
+    assert_eq!(first.broken().map(|(_, broken)| broken.may_pass).collect::<Vec<_>>(), [false, true]);
+    sandbox.prepared.lock().unwrap().clear();
+    Plan::build(&filters, &AnyComponent, &sandbox, Some(&first));
+    assert_eq!(*sandbox.prepared.lock().unwrap(), [["2"]]);
 }
 
 #[test]

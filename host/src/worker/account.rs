@@ -2,10 +2,10 @@
 
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
-use super::{Done, MessageResult, Worker};
+use super::{Done, MessageResult, Worker, report};
 use crate::mail::FollowedTicket;
 use crate::spool::{Claimed, Lease, SpoolStatus};
-use crate::store::StoreError;
+use crate::store::{StoreError, communications};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,7 +166,13 @@ impl<'w> Run<'w> {
         let not_before = crate::commlog::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let spool = &self.worker.spool;
         match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
-            Ok(SpoolStatus::Held) => Ok(Some(Done { id: claimed.id, result: MessageResult::held(&claimed.source, reason) })),
+            Ok(SpoolStatus::Held) => {
+                let record = report::gave_up(claimed, &reason);
+                let result = MessageResult { communication: Some(record.id.clone()), ..MessageResult::held(&claimed.source, reason) };
+                let store = self.worker.spool.store();
+                store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await?;
+                Ok(Some(Done { id: claimed.id, result }))
+            }
             Ok(_) | Err(StoreError::Fenced) => Ok(None),
             Err(error) => Err(error),
         }

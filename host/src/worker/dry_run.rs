@@ -79,7 +79,7 @@ pub async fn with_filter(live: &Live, name: &str) -> Result<Option<Arc<Setup>>, 
     let sandbox = Arc::clone(live.sandbox());
     let built = tokio::task::spawn_blocking(move || {
         let plan = Plan::build(&filters, &components, sandbox.as_ref(), Some(&setup.plan));
-        Setup { configuration: setup.configuration.clone(), plan: Arc::new(plan), vocabulary: setup.vocabulary.clone() }
+        Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
     let built = built.await.map_err(|error| StoreError::Conflict(format!("The chain could not be prepared: {error}")))?;
     Ok(Some(Arc::new(built)))

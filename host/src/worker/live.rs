@@ -7,11 +7,13 @@ use crate::secret::SecretKey;
 use crate::store::{Store, StoreError, configuration};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
+/// A host that could not prepare a filter tries again after so long.
+const ANOTHER_TRY: Duration = Duration::from_secs(30);
+
 /// One state of the configuration, and what follows from it.
-#[derive(Default)]
 pub struct Setup {
     /// What is configured.
     pub configuration: Configuration,
@@ -19,6 +21,20 @@ pub struct Setup {
     pub plan: Arc<Plan>,
     /// The headers that exist.
     pub vocabulary: Vocabulary,
+    /// When its plan was prepared.
+    pub prepared: Instant,
+}
+
+impl Setup {
+    /// With this plan, prepared now.
+    pub fn new(configuration: Configuration, plan: Plan, vocabulary: Vocabulary) -> Self {
+        Self { configuration, plan: Arc::new(plan), vocabulary, prepared: Instant::now() }
+    }
+
+    /// Whether a filter could not be prepared by the host's fault, some time ago.
+    fn is_worth_another_try(&self) -> bool {
+        self.prepared.elapsed() >= ANOTHER_TRY && self.plan.broken().any(|(_, broken)| broken.may_pass)
+    }
 }
 
 /// The setup in force. Messages under way keep the one that they began with.
@@ -39,7 +55,7 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Loads what is configured and prepares its chain.
     pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {
-        let current = watch::Sender::new(Arc::new(Setup::default()));
+        let current = watch::Sender::new(Arc::new(Setup::new(Configuration::default(), Plan::default(), Vocabulary::default())));
         let live = Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()) });
         live.refresh().await?;
         Ok(live)
@@ -71,7 +87,8 @@ impl Live {
     pub async fn refresh(&self) -> Result<i64, StoreError> {
         let _one_at_a_time = self.refreshing.lock().await;
         let before = self.current();
-        if configuration::version(&self.store).await? == before.configuration.version {
+        let unchanged = configuration::version(&self.store).await? == before.configuration.version;
+        if unchanged && !before.is_worth_another_try() {
             return Ok(before.configuration.version);
         }
         let configuration = configuration::load(&self.store, &self.key).await?;
@@ -86,7 +103,7 @@ impl Live {
             for (filter, broken) in plan.broken() {
                 tracing::error!(filter = %filter.name, reason = broken.failure.message, "a filter could not be prepared; its failure policy applies");
             }
-            Setup { configuration, plan: Arc::new(plan), vocabulary }
+            Setup::new(configuration, plan, vocabulary)
         });
         match setup.await {
             Ok(setup) => {
@@ -103,11 +120,8 @@ impl Live {
         if before.plan.filters().iter().all(|filter| wanted.contains(&*filter.name)) {
             return;
         }
-        let setup = Setup {
-            configuration: before.configuration.clone(),
-            plan: Arc::new(before.plan.only(|name| wanted.contains(name))),
-            vocabulary: before.vocabulary.clone(),
-        };
+        let plan = before.plan.only(|name| wanted.contains(name));
+        let setup = Setup::new(before.configuration.clone(), plan, before.vocabulary.clone());
         self.current.send_replace(Arc::new(setup));
     }
 

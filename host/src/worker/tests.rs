@@ -107,8 +107,8 @@ impl Desk {
             limits: Limits::default(),
             settings: serde_json::json!({}),
         };
-        let plan = Arc::new(Plan::build([&filter], &native, &native, None));
-        let setup = Setup { configuration, plan, vocabulary: Vocabulary::new(&[]) };
+        let plan = Plan::build([&filter], &native, &native, None);
+        let setup = Setup::new(configuration, plan, Vocabulary::new(&[]));
         let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "postigo".into())));
         let live = Live::with(setup, store.clone(), key, sandbox);
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
