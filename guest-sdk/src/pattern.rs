@@ -32,36 +32,41 @@ pub enum Case {
     Kept,
 }
 
-/// A compiled pattern.
+/// A pattern that was read: its syntax tree, which is larger than the compiled pattern and of no use afterwards.
 #[derive(Debug)]
-pub struct Pattern {
-    hir: Hir,
-    program: NFA,
-    automaton: DFA,
+pub struct Parsed<'a> {
+    text: &'a str,
+    /// The syntax tree.
+    pub tree: Hir,
 }
 
-impl Pattern {
-    /// Compiles a pattern that may match anywhere in a value.
+impl<'a> Parsed<'a> {
+    /// Reads a pattern that may match anywhere in a value.
     ///
     /// # Errors
     /// A sentence that says what the pattern must change.
-    pub fn anywhere(pattern: &str, case: Case) -> Result<Self, String> {
-        Self::compile(pattern, parse(pattern, case)?)
+    pub fn anywhere(text: &'a str, case: Case) -> Result<Self, String> {
+        Ok(Self { text, tree: parse(text, case)? })
     }
 
-    /// Compiles a pattern that must match a whole value.
+    /// Reads a pattern that must match a whole value.
     ///
     /// # Errors
     /// A sentence that says what the pattern must change.
-    pub fn whole(pattern: &str, case: Case) -> Result<Self, String> {
+    pub fn whole(text: &'a str, case: Case) -> Result<Self, String> {
         // The tree is enclosed, not the text: `a|b` is two whole addresses, and a `#` of `(?x)` comments out nothing of ours.
-        let whole = Hir::concat(vec![Hir::look(Look::Start), parse(pattern, case)?, Hir::look(Look::End)]);
-        Self::compile(pattern, whole)
+        let tree = Hir::concat(vec![Hir::look(Look::Start), parse(text, case)?, Hir::look(Look::End)]);
+        Ok(Self { text, tree })
     }
 
-    fn compile(pattern: &str, hir: Hir) -> Result<Self, String> {
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// A sentence, when it is too large.
+    pub fn compile(&self) -> Result<Pattern, String> {
+        let pattern = self.text;
         let config = Config::new().nfa_size_limit(Some(PROGRAM_LIMIT));
-        let program = Compiler::new().configure(config).build_from_hir(&hir);
+        let program = Compiler::new().configure(config).build_from_hir(&self.tree);
         let program = program.map_err(|error| match error.size_limit() {
             Some(_) => format!("The pattern `{pattern}` is too large: repeat less ({{n}} of a class as \\w is what grows most)."),
             None => format!("The pattern `{pattern}` does not compile: {error}."),
@@ -76,14 +81,18 @@ impl Pattern {
             .minimum_bytes_per_state(Some(10));
         let automaton = dfa::Builder::new().configure(config).build_from_nfa(program.clone());
         let automaton = automaton.map_err(|error| format!("The pattern `{pattern}` does not compile: {error}."))?;
-        Ok(Self { hir, program, automaton })
+        Ok(Pattern { program, automaton })
     }
+}
 
-    /// The syntax tree it was compiled from.
-    pub fn syntax(&self) -> &Hir {
-        &self.hir
-    }
+/// A compiled pattern.
+#[derive(Debug)]
+pub struct Pattern {
+    program: NFA,
+    automaton: DFA,
+}
 
+impl Pattern {
     /// The names and numbers of its groups.
     pub fn groups(&self) -> &GroupInfo {
         self.program.group_info()

@@ -6,7 +6,7 @@ use crate::settings::{When, check_matched};
 use crate::template::Captured;
 use crate::witness::witness;
 use memchr::memmem;
-use postigo_filter::pattern::{Cache, Case, Pattern};
+use postigo_filter::pattern::{Cache, Case, Parsed, Pattern};
 use postigo_filter::{Mail, Problem};
 use std::cell::RefCell;
 
@@ -30,6 +30,10 @@ pub struct Condition {
     pub pattern: Pattern,
     /// Folded literals of which a value that the pattern matches has at least one, where such could be told.
     pub literals: Option<Literals>,
+    /// Whether the pattern might match the empty value.
+    pub matches_empty: bool,
+    /// A text that the pattern matches, as far as could be told.
+    witness: String,
     /// Whether it holds where the pattern does not match.
     pub negate: bool,
     /// Whether what it captures is wanted.
@@ -57,15 +61,24 @@ impl Condition {
         }
         let is_body = when.header.eq_ignore_ascii_case("Body");
         let name = when.header.to_ascii_lowercase();
-        let (source, pattern) = match when.matches.strip_prefix(ADDRESS_PREFIX) {
-            Some(_) if is_body => Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned()),
-            Some(pattern) => Pattern::whole(pattern, Case::Ignored).map(|pattern| (Source::Addresses(name), pattern)),
-            None if is_body => Pattern::anywhere(&when.matches, Case::Ignored).map(|pattern| (Source::Body, pattern)),
-            None => Pattern::anywhere(&when.matches, Case::Ignored).map(|pattern| (Source::Header(name), pattern)),
-        }
-        .map_err(|reason| Problem::new(format!("/when/{at}/matches"), reason))?;
-        let literals = needed(pattern.syntax());
-        Ok(Self { source, pattern, literals, negate: when.negate, captures: false })
+        let (source, parsed) = match when.matches.strip_prefix(ADDRESS_PREFIX) {
+            Some(_) if is_body => (Source::Body, Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned())),
+            Some(pattern) => (Source::Addresses(name), Parsed::whole(pattern, Case::Ignored)),
+            None if is_body => (Source::Body, Parsed::anywhere(&when.matches, Case::Ignored)),
+            None => (Source::Header(name), Parsed::anywhere(&when.matches, Case::Ignored)),
+        };
+        let compiled = parsed.and_then(|parsed| Ok((parsed.compile()?, parsed.tree)));
+        let (pattern, tree) = compiled.map_err(|reason| Problem::new(format!("/when/{at}/matches"), reason))?;
+        Ok(Self {
+            source,
+            pattern,
+            literals: needed(&tree),
+            // No length is known of what cannot match at all.
+            matches_empty: tree.properties().minimum_len() == Some(0),
+            witness: witness(&tree),
+            negate: when.negate,
+            captures: false,
+        })
     }
 
     /// The names that it captures; a negated one captures nothing.
@@ -136,10 +149,10 @@ impl Condition {
     pub fn warm_cache(&self) -> Cache {
         const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";
         let mut cache = self.pattern.cache();
-        let matching = witness(self.pattern.syntax());
+        let matching = &self.witness;
         let in_capitals = matching.to_uppercase();
         let within = format!("Re: {}, {}; ", matching.to_lowercase(), matching);
-        for value in [USUAL, "", &matching, &in_capitals, &within] {
+        for value in [USUAL, "", matching, &in_capitals, &within] {
             self.pattern.is_in(value, &mut cache);
         }
         cache

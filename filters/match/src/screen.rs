@@ -170,8 +170,6 @@ fn choose(conditions: &[Condition], may_read_body: bool) -> Option<(&Source, Nee
 fn need(condition: &Condition) -> Option<Need> {
     match &condition.literals {
         Some(literals) => Some(Need::Literals(literals.clone())),
-        // An empty value can only be matched by what matches nothing: no length is known of what cannot match.
-        None if condition.pattern.syntax().properties().minimum_len().is_none_or(|least| least > 0) => Some(Need::Present),
-        None => None,
+        None => (!condition.matches_empty).then_some(Need::Present),
     }
 }

@@ -38,7 +38,7 @@ fn character(class: &Class) -> Option<char> {
     match class {
         Class::Unicode(class) => {
             let has = |wanted: &char| class.iter().any(|range| (range.start()..=range.end()).contains(wanted));
-            USUAL.into_iter().find(has).or_else(|| class.iter().next().map(|range| range.end()))
+            USUAL.into_iter().find(has).or_else(|| class.iter().next().map(regex_syntax::hir::ClassUnicodeRange::end))
         }
         Class::Bytes(class) => class.iter().next().map(|range| char::from(range.end())),
     }

@@ -1,7 +1,7 @@
 //! One other system: who it is and how its numbers look.
 
 use crate::settings::SourceSettings;
-use postigo_filter::pattern::{Cache, Case, Pattern};
+use postigo_filter::pattern::{Cache, Case, Parsed, Pattern};
 use postigo_filter::{Mail, Problem, Verdict};
 use std::cell::RefCell;
 
@@ -91,7 +91,7 @@ struct Searched {
 
 impl Searched {
     fn new(pattern: &str, case: Case) -> Result<Self, String> {
-        let pattern = Pattern::anywhere(pattern, case)?;
+        let pattern = Parsed::anywhere(pattern, case)?.compile()?;
         let cache = RefCell::new(pattern.cache());
         Ok(Self { pattern, cache })
     }
