@@ -6,4 +6,5 @@ mod runtime {
     pub mod harness;
     pub mod hostile;
     pub mod normal;
+    pub mod shipped;
 }

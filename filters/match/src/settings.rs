@@ -39,7 +39,14 @@ pub struct Set {
 }
 
 /// Headers that the host computes; no filter sets them.
-const COMPUTED: [&str; 3] = ["X-OTOBO-AttachmentCount", "X-OTOBO-AttachmentExists", "X-OTOBO-BodyDecrypted"];
+const COMPUTED: [&str; 6] = [
+    "X-OTOBO-AttachmentCount",
+    "X-OTOBO-AttachmentExists",
+    "X-OTOBO-BodyDecrypted",
+    "X-OTOBO-Bounce",
+    "X-OTOBO-Bounce-ErrorMessage",
+    "X-OTOBO-Bounce-OriginalMessageID",
+];
 
 const SCHEMA: &str = r#"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
