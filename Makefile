@@ -1,13 +1,12 @@
 # Everything a developer or an admin who tries Postigo needs. `make` lists the targets.
 
-# One profile for the binary and for all tests: nothing is compiled twice.
+# One profile and always the whole workspace, so that features are the same: nothing is compiled twice.
 CARGO_PROFILE := release
 LISTEN ?= 127.0.0.1:8025
-export POSTIGO_DATA ?= $(CURDIR)/postigo-data
+POSTIGO_DATA ?= $(CURDIR)/postigo-data
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 POSTIGO := $(TARGET)/$(CARGO_PROFILE)/postigo
-SEMANTICS := ../shared/checks/semantics.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test check bench proof guests setup
@@ -16,10 +15,10 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: build ## Build all, start the daemon with a sample configuration, file a few sample mails
-	docs/sample/run $(POSTIGO) $(LISTEN)
+	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
 
 build: setup-build guests ## Build the guests and the binary
-	cargo build --$(CARGO_PROFILE) -p postigo
+	cargo build --$(CARGO_PROFILE) --workspace --bin postigo
 
 guests: setup-build ## Build the shipped filters and the guests of the tests: target/guests/*.wasm
 	.ci/build-guests
@@ -30,7 +29,7 @@ test: setup guests ## Run all tests, and the black-box cases where ../shared is 
 check: setup-build guests ## Formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --$(CARGO_PROFILE) --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --$(CARGO_PROFILE) --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --$(CARGO_PROFILE) --workspace --lib --no-deps
 
 proof: setup guests ## Run the full counts of the proofs: kills, duels, fuzzed mails; takes long
 	POSTIGO_PROOF=full .ci/run-tests
