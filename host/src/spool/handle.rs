@@ -5,7 +5,7 @@ use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessa
 use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
-use crate::store::{Store, StoreError};
+use crate::store::{Engine, Store, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// The spool in this database, large messages in the data folder.
+    /// The spool in this database; with SQLite, large messages are in the data folder.
     pub fn open(store: Store, data: &Path) -> Result<Self, StoreError> {
         Ok(Self { store, objects: Objects::open(data)?, changed: Arc::new(watch::Sender::new(0)) })
     }
@@ -94,7 +94,9 @@ impl Spool {
     async fn new_row(&self, arrival: &Arrival) -> Result<NewRow, StoreError> {
         let digest = digest(arrival);
         let comparable = comparable(&arrival.raw);
-        let raw = if arrival.raw.len() > LARGEST_IN_ROW {
+        // Hosts that share a PostgreSQL do not share a folder: what one takes in another may have to file.
+        let in_folder = self.store.engine() == Engine::Sqlite && arrival.raw.len() > LARGEST_IN_ROW;
+        let raw = if in_folder {
             // A name of its own for each, so that dropping one message never takes another's bytes.
             let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
             RawPlace::Object(self.objects.put(&name, &arrival.raw).await?)

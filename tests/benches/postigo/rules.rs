@@ -62,9 +62,8 @@ pub fn mails() -> Vec<Arc<[u8]>> {
 
 /// A mail whose subject makes a rule of every kind a candidate.
 pub fn heavy_mail(rules: usize) -> Arc<[u8]> {
-    let words: String = (0..rules)
-        .map(|number| format!("invoice {number:04}- robot{number}@ [project-{number}] order {number} "))
-        .collect();
+    let words: String =
+        (0..rules).map(|number| format!("invoice {number:04}- robot{number}@ [project-{number}] order {number} ")).collect();
     format!("From: {words} <a@b.example>\r\nTo: {words} <c@d.example>\r\nSubject: {words}\r\nList-Id: {words}\r\nX-Mailer: {words}\r\n\r\nHeavy.\r\n")
         .into_bytes()
         .into()

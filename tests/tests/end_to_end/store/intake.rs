@@ -2,7 +2,7 @@
 
 use super::database::{Databases, arrival, mail};
 use postigo::spool::{Host, MessageFilter, SourceKey, SpoolStatus, TakenIn};
-use postigo::store::{StoreError, leases};
+use postigo::store::{Engine, StoreError, leases};
 
 fn imap(mailbox: i64, uid_validity: u32, uid: u32) -> SourceKey {
     SourceKey::Imap { mailbox, uid_validity, uid, internal_date: 7 }
@@ -92,7 +92,8 @@ async fn large_messages_come_back_unchanged() {
         assert_eq!(spool.raw(taken[0].id()).await.unwrap(), large);
         assert_eq!(spool.raw(taken[1].id()).await.unwrap(), small);
         spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
-        assert_eq!(files(&database.folder.path().join("objects")), 1, "the second copy of a known message is not kept");
+        let kept = usize::from(database.store().engine() == Engine::Sqlite);
+        assert_eq!(files(&database.folder.path().join("objects")), kept, "the second copy of a known message is not kept");
         spool.drop(vec![taken[0].id()]).await.unwrap();
         assert_eq!(files(&database.folder.path().join("objects")), 0);
         let gone = spool.raw(taken[0].id()).await.unwrap_err();
