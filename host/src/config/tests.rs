@@ -5,8 +5,19 @@ use super::form::{Problem, Secrets};
 use super::*;
 use std::time::Duration;
 
-/// The file of the documentation, every key of it.
-const WHOLE: &str = include_str!("tests/whole.toml");
+/// The guide to the configuration; its only block of TOML has every key.
+const GUIDE: &str = include_str!("../../../docs/configuration.md");
+
+/// The guide's file, its secrets written down.
+fn whole() -> String {
+    let from = GUIDE.find("```toml\n").unwrap() + "```toml\n".len();
+    let file = &GUIDE[from..];
+    let mut text = file[..file.find("```").unwrap()].to_owned();
+    for variable in ["MAIN_PASSWORD", "RELAY_PASSWORD", "CLIENT_SECRET"] {
+        text = text.replace(&format!("{{ env = \"{variable}\" }}"), "\"a password\"");
+    }
+    text
+}
 
 fn draft(text: &str, start: &Configuration) -> (File, Draft) {
     let file = File::parse(text);
@@ -32,7 +43,7 @@ fn mistakes(text: &str) -> Vec<String> {
 
 #[test]
 fn every_key_of_the_documentation_is_taken() {
-    let (file, draft) = draft(WHOLE, &start());
+    let (file, draft) = draft(&whole(), &start());
     assert_eq!(file.tell("whole.toml", &draft.problems), Vec::<String>::new());
     let configuration = draft.configuration;
     assert_eq!(configuration.settings.poll_interval, 600);
@@ -50,14 +61,14 @@ fn every_key_of_the_documentation_is_taken() {
 
 #[test]
 fn the_same_file_twice_changes_nothing() {
-    let (_, first) = draft(WHOLE, &start());
-    let (_, second) = draft(WHOLE, &first.configuration);
+    let (_, first) = draft(&whole(), &start());
+    let (_, second) = draft(&whole(), &first.configuration);
     assert_eq!(differences(&first.configuration, &second.configuration), []);
 }
 
 #[test]
 fn an_export_is_taken_back_without_any_difference_and_shows_no_secret() {
-    let (_, whole) = draft(WHOLE, &start());
+    let (_, whole) = draft(&whole(), &start());
     let customers: Vec<CustomerUser> = whole.customers.values().cloned().collect();
     let text = export(&whole.configuration, &customers);
     assert!(!text.contains("a password") && text.contains("# password is set"), "{text}");
@@ -160,7 +171,7 @@ fn addresses_are_one_whatever_their_case() {
 
 #[test]
 fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
-    let (_, whole) = draft(WHOLE, &start());
+    let (_, whole) = draft(&whole(), &start());
     let file = File::parse("[[queue]]\nname = \"Support\"\n");
     let mut pruned = Draft::of(&file.root, &whole.configuration, &Secrets::Strings);
     pruned.prune();
@@ -174,7 +185,7 @@ fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
 
 #[test]
 fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
-    let (_, whole) = draft(WHOLE, &start());
+    let (_, whole) = draft(&whole(), &start());
     let file = File::parse("[settings]\n");
     let mut pruned = Draft::of(&file.root, &whole.configuration, &Secrets::Strings);
     pruned.prune();
@@ -189,7 +200,7 @@ fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
 
 #[test]
 fn a_problem_of_a_filters_settings_is_told_at_its_line() {
-    let (file, mut draft) = draft(WHOLE, &start());
+    let (file, mut draft) = draft(&whole(), &start());
     let breach = rules::Breach {
         kind: "filter",
         name: "10 Invoices".into(),
@@ -197,7 +208,7 @@ fn a_problem_of_a_filters_settings_is_told_at_its_line() {
         sentence: "the pattern is wrong.".into(),
     };
     draft.add(vec![breach]);
-    let line = 1 + WHOLE.lines().position(|line| line.starts_with("when =")).unwrap();
+    let line = 1 + whole().lines().position(|line| line.starts_with("when =")).unwrap();
     assert_eq!(
         file.tell("whole.toml", &draft.problems),
         [format!("whole.toml:{line}: key settings.when[0].matches (filter \"10 Invoices\"): the pattern is wrong.")]
