@@ -3,10 +3,11 @@
 use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
+use super::query::Query;
 use crate::commlog::{CommunicationDocument, CommunicationSummary, OverviewDocument, Priority, Status};
 use crate::store::communications::{self, LogFilter, LogSort};
 use crate::timestamp;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -3,9 +3,10 @@
 use super::ApiState;
 use super::messages::MAX_MAIL;
 use super::problem::Problem;
+use super::query::Query;
 use super::raw::RawMail;
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};

@@ -9,7 +9,7 @@ macro_rules! handlers {
                             responses((status = 200, body = $crate::api::page::Page<$form>)))]
         async fn list(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
-            axum::extract::Query(query): axum::extract::Query<$crate::api::configured::ListQuery>,
+            $crate::api::query::Query(query): $crate::api::query::Query<$crate::api::configured::ListQuery>,
         ) -> Result<axum::Json<$crate::api::page::Page<serde_json::Value>>, $crate::api::problem::Problem> {
             $crate::api::configured::list::<$kind>(&state, query).await.map(axum::Json)
         }

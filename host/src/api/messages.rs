@@ -3,13 +3,14 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::problem::{Kind, Problem};
+use super::query::Query;
 use super::raw::RawMail;
 use super::role::Role;
 use crate::commlog::now;
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::store::configuration;
 use crate::worker::{MessageResult, Status};
-use axum::extract::{DefaultBodyLimit, Extension, Query, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};

@@ -24,6 +24,7 @@ mod messages;
 mod openapi;
 mod page;
 mod problem;
+mod query;
 mod queues;
 mod raw;
 mod role;

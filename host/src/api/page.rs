@@ -16,6 +16,7 @@ pub const MAX_LIMIT: u32 = 500;
 
 /// The query parameters of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Rows of the page, 1 to 500; 50 if left out.

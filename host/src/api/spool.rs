@@ -3,9 +3,10 @@
 use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::{Problem, no_content};
+use super::query::Query;
 use super::raw::raw_mail;
 use crate::spool::{MessageFilter, SpoolDocument, SpoolStatus};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
