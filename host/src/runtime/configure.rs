@@ -2,8 +2,14 @@
 
 use super::bindings::exports::postigo::filter::guest::{Description as Described, FilterSettings};
 use super::contract::{Failure, FailureKind, GroupMember, SettingsProblem};
+use super::guest_log::one_line;
 use super::refusal::PrepareError;
 use super::template::Instance;
+
+/// Problems that are passed on.
+const PROBLEMS: usize = 1000;
+/// Bytes of a problem's place or reason.
+const SENTENCE: usize = 4096;
 
 /// Asks a component what it is.
 pub(super) fn describe(instance: &mut Instance) -> Result<Described, Failure> {
@@ -25,9 +31,10 @@ pub(super) fn configure(instance: &mut Instance, members: &[GroupMember], grants
         Ok(Err(problems)) => problems,
         Err(error) => return Err(PrepareError::Failed(instance.store.data().failure(&error))),
     };
-    let named = problems.into_iter().map(|problem| {
+    let named = problems.into_iter().take(PROBLEMS).map(|problem| {
         let member = members.get(problem.filter as usize)?;
-        Some(SettingsProblem { filter: member.name.to_string(), place: problem.place, reason: problem.reason })
+        let (place, reason) = (one_line(&problem.place, SENTENCE), one_line(&problem.reason, SENTENCE));
+        Some(SettingsProblem { filter: member.name.to_string(), place, reason })
     });
     match named.collect::<Option<Vec<_>>>() {
         Some(problems) if !problems.is_empty() => Err(PrepareError::Problems(problems)),

@@ -49,6 +49,11 @@ pub(super) fn cut(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
 
+/// A guest's words in one line of at most `limit` bytes, without control characters.
+pub(super) fn one_line(text: &str, limit: usize) -> String {
+    cut(text, limit).replace(char::is_control, " ")
+}
+
 impl Host for Sandbox {
     fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
         self.count()?;

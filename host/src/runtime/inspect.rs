@@ -4,6 +4,7 @@ use super::bindings::exports::postigo::filter::guest::Description as Described;
 use super::component::{Outside, component_of};
 use super::configure::describe;
 use super::contract::{Description, Inspected};
+use super::guest_log::one_line;
 use super::limits::{DESCRIBE_MEMORY, DESCRIBE_TIME};
 use super::refusal::Refused;
 use super::sandbox::Grants;
@@ -13,6 +14,8 @@ use wasmtime::Engine;
 
 /// The grants that exist.
 const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
+/// Bytes of the summary.
+const SUMMARY: usize = 1024;
 /// The beginning of every header that can be set.
 const SETTABLE: &str = "X-OTOBO-";
 
@@ -56,7 +59,7 @@ fn check(described: Described, digest: &str, screens: bool) -> Result<Descriptio
         digest: digest.to_owned(),
         name,
         version,
-        summary: one_line(&summary),
+        summary: one_line(&summary, SUMMARY),
         settings_schema: schema,
         grants,
         headers,
@@ -77,10 +80,6 @@ fn may_be_declared(header: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
     begins && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
-}
-
-fn one_line(text: &str) -> String {
-    super::guest_log::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 1024).to_owned()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// Changes when a snapshot made before would not be right any more: with this format, wasmtime or wizer.
@@ -132,7 +133,8 @@ pub(super) fn read_checked(path: &Path) -> Option<Vec<u8>> {
 
 /// Writes a file whole or not at all, with its digest at its end.
 pub(super) fn write_checked(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let temporary = path.with_extension(format!("{}-{}.new", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.write_all(&Sha256::digest(bytes))

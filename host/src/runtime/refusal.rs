@@ -62,7 +62,7 @@ pub enum PrepareError {
     Failed(Failure),
     /// The component is refused, after an upgrade of the host, say.
     #[error(transparent)]
-    Refused(Refused),
+    Refused(#[from] Refused),
     /// The host could not do its part: no child process, no room for caches.
     #[error("the filters could not be prepared: {0}")]
     Unavailable(String),

@@ -1,7 +1,7 @@
 //! What a store of wasmtime holds for one guest: the mail that is lent to it, and what it has used up.
 
 use super::contract::{Failure, FailureKind, LogLine};
-use super::guest_log::GuestLog;
+use super::guest_log::{GuestLog, one_line};
 use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter};
 use crate::mail::Mail;
 use std::time::{Duration, Instant};
@@ -192,7 +192,7 @@ impl Sandbox {
         }
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let place = error.downcast_ref::<wasmtime::WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
-        let place = place.map_or_else(String::new, |name| format!(" in {name}"));
+        let place = place.map_or_else(String::new, |name| format!(" in {}", one_line(name, 200)));
         if let Some(what) = self.denied {
             return Failure { kind: FailureKind::Denied, message: format!("{what} is not granted; the guest then failed{place}") };
         }

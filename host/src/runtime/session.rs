@@ -3,7 +3,8 @@
 use super::bindings::exports::postigo::filter::guest::Verdict as Raw;
 use super::contract::{Called, Change, Failure, FailureKind, LogLine, Screened, Verdict};
 use super::group::Group;
-use super::limits::RESULT_BYTES;
+use super::guest_log::one_line;
+use super::limits::{LOG_LINE, RESULT_BYTES};
 use super::sandbox::MailHandle;
 use super::template::Instance;
 use super::threads::bury;
@@ -54,10 +55,7 @@ impl Session {
             let guest = instance.guest.postigo_filter_guest();
             Ok(match guest.call_evaluate(&mut instance.store, filter, mail)? {
                 Ok(verdict) => checked_verdict(verdict),
-                Err(message) => {
-                    let message = super::guest_log::cut(&message, super::limits::LOG_LINE).replace(['\r', '\n', '\0'], " ");
-                    Err(instance.store.data().returned_error(&message))
-                }
+                Err(message) => Err(instance.store.data().returned_error(&one_line(&message, LOG_LINE))),
             })
         })
     }

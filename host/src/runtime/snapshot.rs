@@ -5,7 +5,7 @@ use super::component::Outside;
 use super::configure::configure;
 use super::contract::{GroupMember, Limits};
 use super::limits::CONFIGURE_TIME;
-use super::refusal::{PrepareError, Refused};
+use super::refusal::PrepareError;
 use super::sandbox::{Grants, Sandbox};
 use super::template::{Instance, Template};
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,4 @@ fn wizer() -> Wizer {
     let mut wizer = Wizer::new();
     wizer.keep_init_func(true);
     wizer
-}
-
-impl From<Refused> for PrepareError {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
 }

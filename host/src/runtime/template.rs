@@ -1,7 +1,7 @@
 //! A component that is compiled for an engine, linked and checked, ready to be instantiated.
 
 use super::bindings::{Filter, FilterIndices};
-use super::component::Outside;
+use super::component::{HOST_VERSION, Outside};
 use super::contract::{Failure, FailureKind};
 use super::engine;
 use super::refusal::Refused;
@@ -54,8 +54,7 @@ impl Template {
         Self::of_compiled(engine, &compiled, &outside)
     }
 
-    /// Links what was compiled.
-    pub(super) fn of_compiled(engine: &Engine, compiled: &Component, outside: &Outside) -> Result<Self, Refused> {
+    fn of_compiled(engine: &Engine, compiled: &Component, outside: &Outside) -> Result<Self, Refused> {
         let link = || {
             let mut linker = engine::linker(engine)?;
             if outside.wants_wasi() {
@@ -64,14 +63,13 @@ impl Template {
             linker.instantiate_pre(compiled)
         };
         let pre = link().map_err(|error| {
-            let names = |name: &&String| error.to_string().contains(name.as_str()) || format!("{error:#}").contains(name.as_str());
-            let import = outside.imports.iter().find(names).cloned().unwrap_or_else(|| outside.imports.join(", "));
-            let here = super::component::HOST_VERSION;
-            Refused::Import { import, reason: format!("it does not fit what Postigo's contract {here} offers: {error:#}") }
+            let said = format!("{error:#}");
+            let named = outside.imports.iter().find(|name| said.contains(name.as_str())).cloned();
+            let import = named.unwrap_or_else(|| outside.imports.join(", "));
+            Refused::Import { import, reason: format!("it does not fit what Postigo's contract {HOST_VERSION} offers: {said}") }
         })?;
         let guest = FilterIndices::new(&pre).map_err(|error| {
-            let here = super::component::HOST_VERSION;
-            Refused::Export(format!("the component's export `guest` does not fit postigo:filter@{here}: {error:#}"))
+            Refused::Export(format!("the component's export `guest` does not fit postigo:filter@{HOST_VERSION}: {error:#}"))
         })?;
         let screen = outside.screening().and_then(|name| {
             let interface = compiled.get_export_index(None, name)?;

@@ -5,7 +5,6 @@ use postigo::mail::Mail;
 use postigo::runtime::{Failure, FailureKind, Group, GroupMember, GroupSpec, Limits, PrepareError, Refused, Verdict};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A core module that is a filter by the canonical ABI, with places for what a test wants different.
 #[derive(Default)]
@@ -102,7 +101,7 @@ impl ByHand {
             digest: inspected.description.digest,
             members: vec![GroupMember { name: "one".into(), settings: serde_json::json!({}) }],
             grants: Vec::new(),
-            limits: Limits { time: Duration::from_millis(200), memory },
+            limits: Limits { time: LONG, memory },
         })
     }
 

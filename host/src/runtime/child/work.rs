@@ -7,7 +7,7 @@ use crate::runtime::functions::Functions;
 use crate::runtime::kept::Kept;
 use crate::runtime::refusal::{PrepareError, Refused};
 use crate::runtime::{inspect, snapshot};
-use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -85,5 +85,7 @@ fn limit_time(seconds: u64) -> io::Result<()> {
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    // Where the daemon itself may use less, that stays.
+    let most = getrlimit(resource).maximum.map_or(most, |already| already.min(most));
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
 }
