@@ -26,7 +26,8 @@ impl Serve {
         };
         let output = context.output();
         let ready = |address| {
-            output.document(&serde_json::json!({ "url": format!("http://{address}") }), || format!("Postigo serves http://{address}\n"))
+            let url = format!("http://{address}");
+            output.document(&serde_json::json!({ "url": url }), || format!("Postigo serves {url}\n"));
         };
         Ok(daemon.run(ready).await?)
     }

@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 /// The pause after a first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause after failures, unless the account's interval is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// So often is asked whether a command wants a fetch now.
 const REQUESTS_EVERY: Duration = Duration::from_millis(250);
 /// A command that asked for a fetch waits so long at most for its messages to be filed.
-const FILED_WITHIN: Duration = Duration::from_secs(60);
+const FILED_WITHIN: Duration = Duration::from_mins(1);
 
 /// What every fetch works with.
 #[derive(Clone)]

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// So often is looked whether the configuration changed.
 const CONFIGURATION_EVERY: Duration = Duration::from_millis(250);
 /// So often is old log removed.
-const PURGED_EVERY: Duration = Duration::from_secs(3_600);
+const PURGED_EVERY: Duration = Duration::from_hours(1);
 /// What is under way when the daemon is told to stop has so long to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 

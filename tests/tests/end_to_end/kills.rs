@@ -18,7 +18,7 @@ const LATEST: u64 = 24;
 /// A daemon that is silent for so long has nothing to do.
 const IDLE: Duration = Duration::from_secs(3);
 /// Long enough for a lease to run out and another daemon to take over.
-const TAKEN_OVER: Duration = Duration::from_secs(60);
+const TAKEN_OVER: Duration = Duration::from_mins(1);
 
 fn is_full() -> bool {
     std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")
@@ -88,14 +88,14 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
     }
     deliver(server, "main", kills * portion..messages);
     let daemon = gate.serve("warn");
-    until("the mailbox is empty and nothing waits", Duration::from_secs(300), || {
+    until("the mailbox is empty and nothing waits", Duration::from_mins(5), || {
         server.messages("main", "INBOX").is_empty() && gate.on_their_way() == 0
     });
     // A mail that was worked on at three unclean ends may be what ended the process: it is held until an admin has looked.
     let held: Vec<String> = gate.json(&["spool", "list", "--status", "held"]).iter().map(|message| message["id"].to_string()).collect();
     if !held.is_empty() {
         gate.run(&[&["spool", "release"], held.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
-        until("what was held is filed", Duration::from_secs(60), || gate.on_their_way() == 0);
+        until("what was held is filed", Duration::from_mins(1), || gate.on_their_way() == 0);
     }
     daemon.stop();
     assert_eq!(gate.titles(), subjects(0..messages), "all are filed, none twice");

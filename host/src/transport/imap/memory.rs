@@ -45,9 +45,9 @@ impl Memory {
             None => true,
             Some(tries) => {
                 if *tries > TRIES {
-                    given_up += 1
+                    given_up += 1;
                 } else {
-                    alone.push(*message)
+                    alone.push(*message);
                 }
                 false
             }

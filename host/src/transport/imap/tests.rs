@@ -45,23 +45,17 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
         let mut end = "OK done";
         match command.split(' ').next().unwrap_or_default() {
             "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS\r\n"),
-            "SELECT" => answer.push_str(&format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len())),
+            "SELECT" => answer = format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len()),
             "UID" if command.contains("RFC822.SIZE") => {
-                for (uid, _) in (1..).zip(manners) {
-                    let size = body(uid).len();
-                    answer.push_str(&format!(
-                        "* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n"
-                    ));
+                for uid in 1..=manners.len() {
+                    answer += &listed(uid);
                 }
             }
             "UID" if command.contains("BODY.PEEK[]") => {
                 let set = command.split(' ').nth(2).unwrap_or_default();
                 for uid in uids(set) {
                     match manners[uid - 1] {
-                        Manner::Gives => {
-                            let body = body(uid);
-                            answer.push_str(&format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{body})\r\n", body.len()));
-                        }
+                        Manner::Gives => answer += &given(uid),
                         Manner::Refuses => end = "NO internal error",
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
@@ -84,6 +78,16 @@ fn uids(set: &str) -> Vec<usize> {
             first.parse().unwrap()..=last.parse::<usize>().unwrap()
         })
         .collect()
+}
+
+fn listed(uid: usize) -> String {
+    let size = body(uid).len();
+    format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n")
+}
+
+fn given(uid: usize) -> String {
+    let body = body(uid);
+    format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{body})\r\n", body.len())
 }
 
 fn body(uid: usize) -> String {
