@@ -78,7 +78,7 @@ async fn acquire_one(connection: &mut AnyConnection, asked: &Asked, account: &st
         return Ok(false);
     }
     if before.as_ref() != Some(&asked.host.run) {
-        spool::held_after(connection, account).await?;
+        spool::after_unclean_end(connection, account).await?;
         communications::end_abandoned(connection, account).await?;
     }
     Ok(true)

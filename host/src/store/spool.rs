@@ -10,7 +10,9 @@ use std::collections::HashMap;
 mod ending;
 mod query;
 
-pub use ending::{Ending, FORGOTTEN_AT_ONCE, Finished, end, finish_all, forget_raw, held_after, release, remove, try_again, unclaim};
+pub use ending::{
+    Ending, FORGOTTEN_AT_ONCE, Finished, after_unclean_end, end, finish_all, forget_raw, release, remove, try_again, unclaim,
+};
 pub use query::{MessageFilter, SpoolMessage, depths, latest, list, raw_place, raw_places, results, show};
 
 /// After so many tries a message is held.

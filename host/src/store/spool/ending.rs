@@ -1,11 +1,12 @@
 //! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
 
 use super::{MOST_TRIES, read_status};
-use crate::commlog::Record;
+use crate::commlog::{Communication, Kind, Priority, Record};
 use crate::spool::SpoolStatus;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, communications};
 use crate::worker::MessageResult;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
@@ -81,18 +82,45 @@ pub async fn try_again(
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
     sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ").bind(not_before);
     sql.push(", reason = ").bind(reason).push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
-    match sql.push(" RETURNING status").optional(connection).await? {
-        Some(row) => read_status(&row, 0),
-        None => Err(StoreError::Fenced),
-    }
+    let tried = sql.push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
+    let status = read_status(&tried, 1)?;
+    tell_held(connection, &[tried]).await?;
+    Ok(status)
 }
 
-/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up. Says how many rows it met.
-pub async fn held_after(connection: &mut AnyConnection, account: &str) -> Result<u64, StoreError> {
+/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up.
+pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
     sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ").bind(MOST_TRIES);
     sql.push(" THEN ").bind(format!("The host ended {MOST_TRIES} times while it worked on this message.")).push(" END");
-    sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account).execute(connection).await
+    sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account);
+    let tried = sql.push(RETURNING).all(connection).await?;
+    tell_held(connection, &tried).await
+}
+
+const RETURNING: &str = " RETURNING id, status, account, source, communication, reason";
+
+/// Says in the log and in their results which of these messages are held, and why: nobody came to do it.
+async fn tell_held(connection: &mut AnyConnection, tried: &[AnyRow]) -> Result<(), StoreError> {
+    for row in tried {
+        if read_status(row, 1)? != SpoolStatus::Held {
+            continue;
+        }
+        let (id, source): (i64, &str) = (row.try_get(0)?, row.try_get(3)?);
+        let reason: String = row.try_get::<Option<String>, _>(5)?.unwrap_or_default();
+        let mut communication = Communication::start(Kind::Message, row.try_get(2)?, "spool").brought_by(row.try_get(4)?).about(id);
+        communication.searchable(source);
+        communication.entry(Priority::Error, "spool", format!("The message is held after {MOST_TRIES} tries: {reason}"));
+        let result = MessageResult { communication: Some(communication.id().to_owned()), ..MessageResult::held(source, reason) };
+        let mut sql = Sql::new("UPDATE spool SET result = ");
+        sql.bind(json(&result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
+        communications::save(connection, &communication.finish(true)).await?;
+    }
+    Ok(())
+}
+
+fn json(result: &MessageResult) -> Result<String, StoreError> {
+    serde_json::to_string(result).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })
 }
 
 /// After an orderly end: what is still claimed of this account waits again as before.

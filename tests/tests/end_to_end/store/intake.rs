@@ -178,7 +178,14 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         let third = lease(Host::new("here")).await;
         let held = spool.show(taken[0].id()).await.unwrap().unwrap();
         assert_eq!((held.status, held.tries), (SpoolStatus::Held, 3));
-        assert!(held.reason.is_some_and(|reason| reason.contains("3 times")));
+        assert!(held.reason.as_ref().is_some_and(|reason| reason.contains("3 times")));
+        let result = held.result.unwrap();
+        assert_eq!((result.status, result.error), (postigo::worker::Status::Held, held.reason));
+        let mut connection = spool.store().read().await.unwrap();
+        let id = result.communication.unwrap();
+        let shown = postigo::store::communications::show(&mut connection, &id, postigo::commlog::Priority::Error).await.unwrap().unwrap();
+        assert_eq!((shown.communication.spool_id, shown.communication.entries.len()), (Some(held.id), 1), "the log says so");
+        drop(connection);
         assert_eq!(spool.claim(&third, 10).await.unwrap()[0].id, taken[1].id());
         // A late host's claim is no longer in force.
         let late = spool.try_again(alone[0].id, alone[0].claim, 0, String::new()).await.unwrap_err();
