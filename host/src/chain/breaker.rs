@@ -11,7 +11,7 @@ pub const FAILURES_IN_A_ROW: u32 = 5;
 /// The first pause; each failed probe doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// No pause is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
 /// Counts what a filter's calls came to. Shared by the plans that the filter stays unchanged in.
 #[derive(Debug, Default)]

@@ -38,14 +38,13 @@ impl Gathered {
             if gathered.by_name.contains_key(name) {
                 continue;
             }
-            let component = match shipped_component(name, sandbox).await {
-                Some(component) => Some(component),
-                None => {
-                    if uploaded.is_none() {
-                        uploaded = Some(components::components(store).await?);
-                    }
-                    fetch(name, uploaded.as_deref().unwrap_or_default(), store).await?
+            let component = if let Some(component) = shipped_component(name, sandbox).await {
+                Some(component)
+            } else {
+                if uploaded.is_none() {
+                    uploaded = Some(components::components(store).await?);
                 }
+                fetch(name, uploaded.as_deref().unwrap_or_default(), store).await?
             };
             gathered.by_name.extend(component.map(|component| (name.to_owned(), component)));
         }

@@ -184,7 +184,7 @@ impl<'p> Pass<'p> {
         if self.mode != Mode::Dry
             && let Admission::Suspended { last, next_probe } = filter.breaker.admit(Instant::now())
         {
-            return (mail, suspended(last, next_probe));
+            return (mail, suspended(&last, next_probe));
         }
         let (mut mail, step, accepted) = self.evaluate(filter, group, index, mail);
         if !candidate {
@@ -296,12 +296,12 @@ impl<'p> Pass<'p> {
             }
             Some(failure) => {
                 if let Some(pause) = filter.breaker.failed(failure, Instant::now()) {
-                    let message = &failure.message;
                     self.notes.push(format!(
-                        "Filter \"{}\" is suspended: it failed {} times in a row, last with: {message} It is tried again in {} s.",
+                        "Filter \"{}\" is suspended for {} s: it failed {} times in a row, last with: {}",
                         filter.name,
+                        pause.as_secs(),
                         super::breaker::FAILURES_IN_A_ROW,
-                        pause.as_secs()
+                        failure.message
                     ));
                 }
             }
@@ -330,7 +330,7 @@ fn instance<'s>(state: &'s mut GroupState, guests: &dyn Guests, mode: Mode) -> R
     }
 }
 
-fn suspended(last: Failure, next_probe: Duration) -> Step {
+fn suspended(last: &Failure, next_probe: Duration) -> Step {
     let message = format!(
         "Suspended after failures in a row; it is tried again in {} s. The last failure: {}",
         next_probe.as_secs().max(1),

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// A filter of the fake sandbox: its settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that can go wrong")]
 struct Rule {
     /// Header and value that must be there; none: it always matches.
     when: Option<(String, String)>,
@@ -32,7 +33,7 @@ struct Rule {
 
 impl Rule {
     fn matches(&self, mail: &Mail) -> bool {
-        self.when.as_ref().is_none_or(|(header, value)| mail.header(header).as_deref() == Some(value))
+        self.when.as_ref().is_none_or(|(header, value)| mail.header(header) == Some(value))
     }
 }
 
@@ -166,8 +167,11 @@ fn outcomes(plan: &Plan, mode: Mode) -> Vec<Outcome> {
     run(plan, &Vocabulary::new(&[]), Box::default(), mode).steps.into_iter().map(|step| step.outcome).collect()
 }
 
-/// What the chain should do, said as plainly as can be.
-fn model(filters: &[(Filter, Rule)]) -> (Vec<(String, Outcome, bool)>, BTreeMap<String, String>, Option<String>) {
+/// Name, outcome and whether the chain ended there, of each filter.
+type Outcomes = Vec<(String, Outcome, bool)>;
+
+/// What the chain should do, said as plainly as can be: outcomes, headers, and who holds the mail.
+fn model(filters: &[(Filter, Rule)]) -> (Outcomes, BTreeMap<String, String>, Option<String>) {
     let mut filters: Vec<&(Filter, Rule)> = filters.iter().filter(|(filter, _)| filter.valid == Validity::Valid).collect();
     filters.sort_by(|(left, _), (right, _)| left.name.bytes().cmp(right.name.bytes()));
     let mut headers = BTreeMap::new();

@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn names_become_canonical_and_values_stay_on_one_line() {
-        let changes = [("x-otobo-QUEUE", "Junk"), ("X-OTOBO-DynamicField-Contract", "1\r\n\02\n")];
+        let changes = [("x-otobo-QUEUE", "Junk"), ("X-OTOBO-DynamicField-Contract", "1\r\n\x002\n")];
         let accepted = checked(&changes, &["x-otobo-queue", "X-OTOBO-DynamicField-*"]).unwrap();
         let expected = [("X-OTOBO-Queue", "Junk"), ("X-OTOBO-DynamicField-Contract", "1 2 ")];
         assert_eq!(accepted, expected.map(|(header, value)| (header.to_owned(), vec![value.to_owned()])));

@@ -53,6 +53,13 @@ impl Communication {
         self
     }
 
+    /// Says when it began (milliseconds since the epoch), where that was before now.
+    #[must_use]
+    pub fn begun(mut self, at: i64) -> Self {
+        self.record.started_at = at;
+        self
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.record.id

@@ -23,6 +23,8 @@ pub struct Evaluated {
     pub candidates: Vec<FollowUpCandidate>,
     /// What it found: the ticket that the filters saw.
     pub seen: Option<FollowedTicket>,
+    /// When work on it began, in milliseconds since the epoch.
+    pub begun: i64,
 }
 
 /// Why a message could not be evaluated.
@@ -38,6 +40,7 @@ pub enum EvaluateError {
 
 /// A mail before the chain.
 struct Received {
+    begun: i64,
     mail: Mail,
     dropped: Vec<Dropped>,
     candidates: Vec<FollowUpCandidate>,
@@ -100,16 +103,17 @@ fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
 }
 
 fn receive(raw: Arc<[u8]>, envelope: Envelope, setup: &Setup) -> Received {
+    let begun = crate::commlog::now();
     let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
     let candidates = ticket::follow_up_candidates(&mail, &setup.configuration.settings);
-    Received { mail, dropped, candidates }
+    Received { begun, mail, dropped, candidates }
 }
 
 fn through_chain(received: Received, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
-    let Received { mut mail, dropped, candidates } = received;
+    let Received { begun, mut mail, dropped, candidates } = received;
     mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
-    Evaluated { setup, run, dropped, candidates, seen }
+    Evaluated { setup, run, dropped, candidates, seen, begun }
 }
 
 async fn on_guest_thread<T: Send + 'static>(sandbox: &dyn Sandbox, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EvaluateError> {

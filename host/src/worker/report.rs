@@ -15,8 +15,10 @@ use time::format_description::well_known::Rfc3339;
 pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication {
     let account = evaluated.setup.configuration.accounts.get(&claimed.account);
     let transport = account.map_or("local", |account| account.protocol.name());
-    let mut communication =
-        Communication::start(Kind::Message, &claimed.account, transport).brought_by(claimed.communication.clone()).about(claimed.id);
+    let mut communication = Communication::start(Kind::Message, &claimed.account, transport)
+        .brought_by(claimed.communication.clone())
+        .begun(evaluated.begun)
+        .about(claimed.id);
     let mail = &evaluated.run.mail;
     for header in ["From", "To", "Subject", "Message-ID"] {
         if let Some(value) = mail.header(header) {
@@ -71,16 +73,14 @@ fn told(step: &Step) -> (Priority, String) {
     let stopped = if step.stopped { " The chain ends here." } else { "" };
     match step.outcome {
         Outcome::Matched => {
-            let mut changes = step.changes.iter().map(|change| format!(" {}: {}.", change.header, change.value)).collect::<String>();
-            if changes.is_empty() {
-                changes.push_str(" It sets nothing.");
-            }
+            let changes: Vec<String> = step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
+            let changes = if changes.is_empty() { "It sets nothing.".to_owned() } else { format!("It sets {}.", changes.join("; ")) };
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
-            (Priority::Info, format!("Matched{reason} in {micros} µs.{changes}{stopped}"))
+            (Priority::Info, format!("Matched{reason} in {micros} µs. {changes}{stopped}"))
         }
         Outcome::NotMatched => (Priority::Debug, format!("Not matched, {micros} µs.")),
-        Outcome::Failed => (Priority::Error, format!("Failed after {micros} µs: {error}{stopped}")),
-        Outcome::Suspended => (Priority::Error, format!("{error}{stopped}")),
+        Outcome::Failed => (Priority::Error, format!("Failed after {micros} µs: {error}.{stopped}")),
+        Outcome::Suspended => (Priority::Error, format!("{error}.{stopped}")),
         Outcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
     }
 }
