@@ -173,9 +173,10 @@ pub fn as_markdown() -> String {
     );
     page.push_str(&Role::ALL.map(Role::name).join(" | "));
     page.push_str(" |\n| --- | --- | --- | --- | --- |\n");
-    for rule in RULES {
+    let rows = RULES.iter().map(|rule| {
         let cells = Role::ALL.map(|role| if rule.roles.contains(&role) { "yes" } else { "–" }).join(" | ");
-        page.push_str(&format!("| `{} /api/v1{}` | {cells} |\n", rule.method, rule.path));
-    }
+        format!("| `{} /api/v1{}` | {cells} |\n", rule.method, rule.path)
+    });
+    page.extend(rows);
     page
 }
