@@ -40,6 +40,8 @@ mod mail;
 pub mod pattern;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use describe::Description;
