@@ -2,10 +2,10 @@
 
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
-use super::{Done, MessageResult, Worker, report};
+use super::{Done, MessageResult, Worker};
 use crate::mail::FollowedTicket;
 use crate::spool::{Claimed, Lease, SpoolStatus};
-use crate::store::{StoreError, communications};
+use crate::store::StoreError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,10 +167,8 @@ impl<'w> Run<'w> {
         let spool = &self.worker.spool;
         match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
             Ok(SpoolStatus::Held) => {
-                let record = report::gave_up(claimed, &reason);
-                let result = MessageResult { communication: Some(record.id.clone()), ..MessageResult::held(&claimed.source, reason) };
-                let store = self.worker.spool.store();
-                store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await?;
+                let stored = spool.results(&[claimed.id]).await?.remove(&claimed.id).and_then(|message| message.result);
+                let result = stored.unwrap_or_else(|| MessageResult::held(&claimed.source, reason));
                 Ok(Some(Done { id: claimed.id, result }))
             }
             Ok(_) | Err(StoreError::Fenced) => Ok(None),

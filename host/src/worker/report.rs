@@ -3,7 +3,7 @@
 use super::evaluate::Evaluated;
 use super::{MessageResult, Outcome};
 use crate::chain::{Plan, Planned, Step};
-use crate::commlog::{Communication, Kind, Priority, Record};
+use crate::commlog::{Communication, Kind, Priority};
 use crate::mail::Dropped;
 use crate::spool::Claimed;
 use crate::ticket::{Filing, FilingKind, WhyFollowUp};
@@ -42,15 +42,6 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
     }
     chain(&mut communication, &evaluated.setup.plan, evaluated);
     communication
-}
-
-/// The communication of a message whose tries are used up.
-pub fn gave_up(claimed: &Claimed, reason: &str) -> Record {
-    let mut communication =
-        Communication::start(Kind::Message, &claimed.account, "worker").brought_by(claimed.communication.clone()).about(claimed.id);
-    let told = format!("Message from {} is held: it could not be worked on in {} tries. {reason}", claimed.source, claimed.tries);
-    communication.entry(Priority::Error, "worker", told);
-    communication.finish(true)
 }
 
 fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) {
