@@ -6,6 +6,7 @@ use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Daemon, Gate, until};
 use postigo_tests::mails::{mails, subject};
 use postigo_tests::postgres::Postgres;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 /// The daemon tells of every commit and every IMAP command.
 const TELL_ALL: &str = "warn,postigo::store::writer=trace,postigo::transport::imap=trace";
-/// A kill comes after so many commits and commands at most.
-const LATEST: u64 = 24;
+/// A kill comes after so many commits and commands at most, counted from the first command to the server.
+const LATEST: u64 = 16;
 /// A daemon that is silent for so long has nothing to do.
 const IDLE: Duration = Duration::from_secs(3);
 /// Long enough for a lease to run out and another daemon to take over.
@@ -70,21 +71,17 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
     gate.configure(&account("main", server));
     let mut draw = Draw(seed);
     let mut at_work = 0;
+    let mut moments: BTreeMap<String, usize> = BTreeMap::new();
     for life in 0..kills {
         deliver(server, "main", life * portion..(life + 1) * portion);
         let (daemon, _said) = Daemon::spawn(gate.command().env("POSTIGO_LOG", TELL_ALL));
-        for _ in 0..=draw.below(LATEST) {
-            match daemon.lines.recv_timeout(IDLE) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => panic!("the daemon ended by itself"),
-            }
-        }
+        let last = watch(&daemon, draw.below(LATEST));
         // Not only at the moment of the event: somewhere before the next one.
         std::thread::sleep(Duration::from_micros(draw.below(3_000)));
         daemon.kill();
         let in_flight = !server.messages("main", "INBOX").is_empty() || gate.on_their_way() > 0;
-        at_work += usize::from(in_flight);
+        at_work += usize::from(in_flight && last.is_some());
+        *moments.entry(last.unwrap_or_else(|| "idle".to_owned())).or_default() += 1;
     }
     deliver(server, "main", kills * portion..messages);
     let daemon = gate.serve("warn");
@@ -99,9 +96,31 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
     }
     daemon.stop();
     assert_eq!(gate.titles(), subjects(0..messages), "all are filed, none twice");
-    println!("{kills} kills, {at_work} of them with work in flight; {messages} messages filed, {} were held once", held.len());
+    println!(
+        "{kills} kills, {at_work} of them with work in flight; {messages} messages filed, {} were held once; after: {moments:#?}",
+        held.len()
+    );
     assert!(at_work * 10 >= kills * 8, "only {at_work} of {kills} kills came while the daemon worked");
     assert!(held.len() * 100 <= messages * 2, "{} were held", held.len());
+}
+
+/// Waits until the daemon has begun to speak with the server, and for so many commits and commands more; what the last one was, or
+/// nothing if there were no more.
+fn watch(daemon: &Daemon, events: u64) -> Option<String> {
+    let next = || match daemon.lines.recv_timeout(IDLE) {
+        Ok(line) => Some(line),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => panic!("the daemon ended by itself"),
+    };
+    let mut line = next()?;
+    while !line.contains("commanded") {
+        line = next()?;
+    }
+    for _ in 0..events {
+        line = next()?;
+    }
+    let what = line.split_once("doing=").map_or("a commit", |(_, doing)| doing);
+    Some(what.trim_matches('"').to_owned())
 }
 
 #[test]
