@@ -2,7 +2,7 @@
 
 use super::report::{line, median, micros, section};
 use super::rules::{Match, heavy_mail, mails, pattern, receive, sandbox, settings};
-use postigo::chain::{Mode, Plan, Sandbox, run as run_chain};
+use postigo::chain::{ChainRun, Mode, Plan, Sandbox, run as run_chain};
 use postigo::config::{FailurePolicy, Filter, Validity};
 use postigo::mail::{Mail, Vocabulary};
 use regex::{Regex, RegexBuilder};
@@ -47,27 +47,25 @@ fn filter(number: usize, count: usize) -> Filter {
 }
 
 fn measure(plan: &Plan, count: usize) -> (Duration, Duration) {
-    let usual = over_mails(plan);
+    let vocabulary = Vocabulary::new(&[]);
+    let one = |mail| run_chain(plan, &vocabulary, mail, Mode::Live { check_screening: false });
+    let usual = over_mails(one);
     let heavy = heavy_mail(count);
     for _ in 0..200 {
-        black_box(one(plan, receive(&heavy)));
+        black_box(one(receive(&heavy)));
     }
-    (usual, over_mails(plan))
+    (usual, over_mails(one))
 }
 
 /// The chain alone: mails are parsed beforehand.
-fn over_mails(plan: &Plan) -> Duration {
+fn over_mails(one: impl Fn(Box<Mail>) -> ChainRun) -> Duration {
     let raws = mails();
     let rounds = 60;
     let mut received: Vec<Box<Mail>> = (0..rounds * 100).map(|number| receive(&raws[number % raws.len()])).collect();
     median(rounds, 100, || {
-        let run = one(plan, received.pop().unwrap());
+        let run = one(received.pop().unwrap());
         assert!(run.mail.in_force("x-otobo-priority").is_some());
     })
-}
-
-fn one(plan: &Plan, mail: Box<Mail>) -> postigo::chain::ChainRun {
-    run_chain(plan, &Vocabulary::new(&[]), mail, Mode::Live { check_screening: false })
 }
 
 fn native(count: usize) -> Duration {
