@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let file = guests.join(name).with_extension("wasm");
         if file.is_file() {
             println!("cargo::rerun-if-changed={}", file.display());
-            writeln!(list, "    ({name:?}, include_bytes!({:?})),", std::path::absolute(&file)?)?;
+            let path = std::path::absolute(&file)?.to_string_lossy().into_owned();
+            writeln!(list, "    ({name:?}, include_bytes!({path:?})),")?;
         } else {
             missing = true;
         }
