@@ -3,6 +3,7 @@
 use postigo::chain::{Component, Components, LazySandbox, shipped_component};
 use postigo::mail::{Envelope, Mail, Message, Vocabulary};
 use postigo::runtime::RuntimeOptions;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,14 +36,15 @@ pub fn settings(number: usize, of: usize) -> serde_json::Value {
 
 /// The same rules as a configuration file.
 pub fn configuration(count: usize) -> String {
-    (0..count)
-        .map(|number| {
-            let (header, pattern) = pattern(number, count);
-            format!(
-                "[[filter]]\nname = \"{number:04}\"\ncomponent = \"match\"\n[filter.settings]\nwhen = [ {{ header = \"{header}\", matches = '{pattern}' }} ]\nset = [ {{ header = \"X-OTOBO-Priority\", value = \"4 high\" }} ]\n"
-            )
-        })
-        .collect()
+    let mut toml = String::new();
+    for number in 0..count {
+        let (header, pattern) = pattern(number, count);
+        let when = format!("[ {{ header = \"{header}\", matches = '{pattern}' }} ]");
+        let set = r#"[ { header = "X-OTOBO-Priority", value = "4 high" } ]"#;
+        let head = format!("[[filter]]\nname = \"{number:04}\"\ncomponent = \"match\"\n[filter.settings]");
+        writeln!(toml, "{head}\nwhen = {when}\nset = {set}").unwrap();
+    }
+    toml
 }
 
 /// Mails of the usual kinds; the rule that matches is the last one.
@@ -62,8 +64,10 @@ pub fn mails() -> Vec<Arc<[u8]>> {
 
 /// A mail whose subject makes a rule of every kind a candidate.
 pub fn heavy_mail(rules: usize) -> Arc<[u8]> {
-    let words: String =
-        (0..rules).map(|number| format!("invoice {number:04}- robot{number}@ [project-{number}] order {number} ")).collect();
+    let mut words = String::new();
+    for number in 0..rules {
+        write!(words, "invoice {number:04}- robot{number}@ [project-{number}] order {number} ").unwrap();
+    }
     format!("From: {words} <a@b.example>\r\nTo: {words} <c@d.example>\r\nSubject: {words}\r\nList-Id: {words}\r\nX-Mailer: {words}\r\n\r\nHeavy.\r\n")
         .into_bytes()
         .into()

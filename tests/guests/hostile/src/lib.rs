@@ -1,5 +1,7 @@
 //! A filter that misbehaves on demand: its settings say how. The tests of the sandbox upload it.
 
+#![allow(clippy::panic, reason = "a guest that panics is one of the things to be tested")]
+
 use postigo_filter::{Description, FilterSettings, Group, GroupProblem, Mail, Screening, Verdict, log};
 use serde::Deserialize;
 use std::cell::{Cell, RefCell};
