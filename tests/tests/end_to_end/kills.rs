@@ -141,7 +141,9 @@ fn two_daemons_share_the_work_and_take_over_from_one_another() {
     let expected = |thirds: usize| -> Vec<String> {
         (0..accounts).flat_map(|place| subjects(place * each..place * each + thirds * each / 3)).collect()
     };
-    let (one, two) = (first.serve("info,sqlx=warn"), second.serve("info,sqlx=warn"));
+    let one = first.serve("info,sqlx=warn");
+    one.wait_for("took accounts");
+    let two = second.serve("info,sqlx=warn");
     one.wait_for("gives accounts to another daemon");
     two.wait_for("took accounts");
     deliver_third(0);
