@@ -218,6 +218,11 @@ impl Drop for Daemon {
     }
 }
 
+/// Whether the proofs are to run in full (`make proof`), not sampled.
+pub fn is_full() -> bool {
+    std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")
+}
+
 /// Waits until something holds, asking again and again: for what no event tells.
 ///
 /// # Panics

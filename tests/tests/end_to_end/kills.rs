@@ -3,7 +3,7 @@
 //! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The moments are drawn by a fixed seed.
 
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
-use postigo_tests::gate::{Daemon, Gate, until};
+use postigo_tests::gate::{Daemon, Gate, is_full, until};
 use postigo_tests::mails::{mails, subject};
 use postigo_tests::postgres::Postgres;
 use std::collections::BTreeMap;
@@ -20,10 +20,6 @@ const LATEST: u64 = 16;
 const IDLE: Duration = Duration::from_secs(3);
 /// Long enough for a lease to run out and another daemon to take over.
 const TAKEN_OVER: Duration = Duration::from_mins(1);
-
-fn is_full() -> bool {
-    std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")
-}
 
 fn account(name: &str, server: &Dovecot) -> String {
     format!(
