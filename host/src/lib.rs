@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`transport`] hands bytes to [`spool`] and waits for its commit; [`worker`] takes them from there through
 //! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`]) to [`ticket`], which decides, and files everything in
-//! one transaction of [`store`]. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
+//! one transaction of [`store`]; [`result`] says what became of it. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
 pub mod api;
 pub mod chain;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod daemon;
 pub mod mail;
 pub mod metrics;
+pub mod result;
 pub mod runtime;
 pub mod secret;
 pub mod spool;

@@ -3,8 +3,8 @@
 //! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
+use crate::result::{FilterResult, MessageResult, Outcome, Status};
 use crate::runtime::FailureKind;
-use crate::worker::{FilterResult, MessageResult, Outcome, Status};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -201,7 +201,7 @@ fn status_name(status: Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::FilterError;
+    use crate::result::FilterError;
 
     fn message(filter: &str, outcome: Outcome) -> MessageResult {
         let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };

@@ -6,8 +6,8 @@ use super::plan::{Place, Plan, Planned, PlannedGroup};
 use super::verdict::{self, Accepted};
 use crate::config::FailurePolicy;
 use crate::mail::{Mail, Vocabulary};
+use crate::result::{FilterError, FilterResult, HeaderChange, Outcome};
 use crate::runtime::{Failure, FailureKind, LogLine};
-use crate::worker::{FilterError, FilterResult, HeaderChange, Outcome};
 use std::time::{Duration, Instant};
 
 /// What a chain may take for one message. Filters that come after it fail with `timeout`.

@@ -3,10 +3,10 @@
 use super::*;
 use crate::config::FailurePolicy;
 use crate::mail::{Mail, Vocabulary};
+use crate::result::Outcome;
 use crate::runtime::{
     Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
 };
-use crate::worker::Outcome;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

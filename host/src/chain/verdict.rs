@@ -1,8 +1,8 @@
 //! What a guest returned is data: here it is checked before it touches a mail.
 
 use crate::mail::{Vocabulary, on_one_line};
+use crate::result::HeaderChange;
 use crate::runtime::{Change, Failure, FailureKind};
-use crate::worker::HeaderChange;
 
 /// A header that is to be set, with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use super::output::printable;
 use super::{Context, Failed};
+use crate::result::{FilterResult, Outcome};
 use crate::transport::files::{self, Found};
-use crate::worker::{DryRun, FilterResult, Outcome, Setup, Tried, dry_run, with_filter};
+use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;

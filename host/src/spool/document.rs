@@ -1,8 +1,8 @@
 //! Messages of the spool as the command line and REST show them.
 
 use super::{SpoolMessage, SpoolStatus};
+use crate::result::MessageResult;
 use crate::timestamp::rfc3339;
-use crate::worker::MessageResult;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -12,9 +12,9 @@ use super::spool::Finished;
 use super::{StoreError, communications, spool};
 use crate::commlog::Record;
 use crate::config::NumberGenerator;
+use crate::result::{MessageResult, Status};
 use crate::spool::SpoolStatus;
 use crate::ticket::{AutoResponseStatus, Filing, FilingKind};
-use crate::worker::{MessageResult, Status};
 use sqlx::AnyConnection;
 
 /// A message that is to be filed.

@@ -2,8 +2,9 @@
 
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
-use super::{Done, MessageResult, Worker};
+use super::{Done, Worker};
 use crate::mail::FollowedTicket;
+use crate::result::MessageResult;
 use crate::spool::{Claimed, Lease, SpoolStatus};
 use crate::store::StoreError;
 use std::collections::VecDeque;

@@ -1,10 +1,11 @@
 //! Dry runs: a message's whole way up to the decision, with every filter called, and nothing kept of it.
 
 use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
-use super::{FilterResult, Live, MessageResult, Setup, Status, filing, report};
+use super::{Live, Setup, filing, report};
 use crate::chain::{Gathered, Mode, Plan};
 use crate::config::{Filter, Validity};
 use crate::mail::Envelope;
+use crate::result::{FilterResult, MessageResult, Status};
 use crate::store::{Store, StoreError, tickets};
 use crate::ticket;
 use serde::Serialize;

@@ -1,10 +1,11 @@
 //! Filing: the second follow-up check, the decision, and all rows of a message; several messages in one transaction, in their order.
 
 use super::evaluate::Evaluated;
-use super::{MessageResult, Status, report};
+use super::report;
 use crate::commlog::{Communication, Priority};
 use crate::config::CustomerUser;
 use crate::mail::FollowedTicket;
+use crate::result::{MessageResult, Status};
 use crate::spool::{Claimed, SpoolStatus};
 use crate::store::filing::{Batch, FilingInput};
 use crate::store::spool::{self, Ending};

@@ -10,7 +10,6 @@ mod evaluate;
 mod filing;
 mod live;
 mod report;
-mod result;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +18,8 @@ pub use attend::Attendant;
 pub use dry_run::{DryRun, Logged, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
-pub use result::*;
 
+use crate::result::MessageResult;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! What the communication log and a message's result say of the chain.
 
 use super::evaluate::Evaluated;
-use super::{MessageResult, Outcome};
 use crate::chain::{Plan, Planned, Step};
 use crate::commlog::{Communication, Kind, Priority};
 use crate::mail::Dropped;
+use crate::result::{MessageResult, Outcome};
 use crate::spool::Claimed;
 use crate::ticket::{Filing, FilingKind, WhyFollowUp};
 use serde_json::Value;

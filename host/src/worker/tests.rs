@@ -4,6 +4,7 @@ use super::*;
 use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
 use crate::config::{FailurePolicy, Filter, Validity};
 use crate::mail::{Mail, Vocabulary};
+use crate::result::{Outcome, Status};
 use crate::runtime::{Called, Change, Cost, Description, Failure, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict};
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::store::leases::{self, Host};

@@ -3,11 +3,11 @@
 use super::harness::Api;
 use crate::commlog::{Communication, Kind, Priority};
 use crate::config::NumberGenerator;
+use crate::result::{MessageResult, Status};
 use crate::spool::{Arrival, Claimed, Ending, Host, SourceKey, SpoolStatus};
 use crate::store::filing::{self, Filed, FilingInput};
 use crate::store::leases;
 use crate::ticket::{Filing, FilingKind, NewArticle, Ticket};
-use crate::worker::{MessageResult, Status};
 
 /// A mail with this subject.
 pub fn mail(subject: &str) -> String {

@@ -2,9 +2,10 @@
 
 use super::intake::Stored;
 use crate::cli::{Failed, Output};
+use crate::result::{MessageResult, Status};
 use crate::spool::{Spool, SpoolMessage, TakenIn};
 use crate::store::StoreError;
-use crate::worker::{Done, MessageResult, Status};
+use crate::worker::Done;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use super::{MOST_TRIES, read_status};
 use crate::commlog::{Communication, Kind, Priority, Record};
+use crate::result::MessageResult;
 use crate::spool::SpoolStatus;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, communications};
-use crate::worker::MessageResult;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;

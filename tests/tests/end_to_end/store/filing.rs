@@ -3,6 +3,7 @@
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::{Communication, Kind, Priority};
 use postigo::config::{AutoResponseType, NumberGenerator};
+use postigo::result::{MessageResult, Status};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
 use postigo::store::filing::{Batch, Filed, FilingInput, file};
 use postigo::store::tickets::{self, TicketFilter};
@@ -10,7 +11,6 @@ use postigo::store::{StoreError, leases};
 use postigo::ticket::{
     AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, TicketEdit, WhyFollowUp,
 };
-use postigo::worker::{MessageResult, Status};
 use std::collections::HashSet;
 
 pub const NOON: i64 = 1_795_521_600_000;
