@@ -176,7 +176,8 @@ impl Sql {
 
 /// Cuts rows into pieces of few different sizes, so that the texts of statements for many rows repeat and stay prepared.
 pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const LARGEST: usize = 64;
+    // sqlx asks SQLite for the name of each placeholder, which walks all names before it: the cost grows with the square.
+    const LARGEST: usize = 16;
     std::iter::from_fn(move || {
         if rows.is_empty() {
             return None;
