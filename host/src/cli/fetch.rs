@@ -78,15 +78,31 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let rules = Rules::of(&context.configuration().await?);
     let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), CancellationToken::new());
     let report: FetchReport = transport::fetch(intake, &mut imap::Memory::default()).await;
+    work_off(context, &account.name).await?;
+    Ok(serde_json::to_value(report)?)
+}
+
+/// Works on an account's messages until none waits, unless somebody else does.
+pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), Failed> {
+    let spool: &Spool = context.spool().await?;
     let finished = CancellationToken::new();
-    let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.name.clone() };
+    let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.to_owned() };
     let live = || async { context.live().await.cloned() };
     let mut done = |_: Done| ();
+    // Where the work here has ended with an error, nobody may be left to work off what is waited for.
+    let broken = CancellationToken::new();
+    let attending = async {
+        let attended = attendant.attend(live, &finished, &mut done).await;
+        broken.cancel();
+        attended
+    };
     let worked_off = async {
-        until_worked_off(spool, &account.name).await;
+        tokio::select! {
+            () = until_worked_off(spool, account) => {}
+            () = broken.cancelled() => {}
+        }
         finished.cancel();
     };
-    let (attended, ()) = tokio::join!(attendant.attend(live, &finished, &mut done), worked_off);
-    attended?;
-    Ok(serde_json::to_value(report)?)
+    let (attended, ()) = tokio::join!(attending, worked_off);
+    attended
 }

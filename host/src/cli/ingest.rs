@@ -31,10 +31,8 @@ impl Ingest {
         let as_pipe = self.paths.iter().all(|path| path == "-");
         let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
         if !context.configuration().await.map_err(not_stored)?.accounts.contains_key(&self.account) {
-            return Err(Failed::because(format!(
-                "There is no account \"{}\"; `postigo account list` shows those that exist.",
-                self.account
-            )));
+            let sentence = format!("There is no account \"{}\"; `postigo account list` shows those that exist.", self.account);
+            return Err(not_stored(Failed::because(sentence)));
         }
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
@@ -46,15 +44,27 @@ impl Ingest {
         // Nobody listens any more when the last result is printed; then what else ended is not of interest.
         let mut tell = |done: Done| drop(ended.send(done));
         let mut results = Results::new(spool, context.output(), as_pipe);
+        // Where the work here has ended with an error, nobody may be left to bring the results that are waited for.
+        let broken = CancellationToken::new();
+        let attending = async {
+            let attended = attendant.attend(live, &finished, &mut tell).await;
+            if attended.is_err() {
+                broken.cancel();
+            }
+            attended
+        };
         let printing = async {
-            let printed = results.print(&mut to_tell, &mut endings).await;
+            let printed = tokio::select! {
+                printed = results.print(&mut to_tell, &mut endings) => printed,
+                () = broken.cancelled() => Ok(()),
+            };
             finished.cancel();
             printed
         };
-        let (taken_in, attended, printed) =
-            tokio::join!(intake.run(self.paths.clone()), attendant.attend(live, &finished, &mut tell), printing);
+        let (taken_in, attended, printed) = tokio::join!(intake.run(self.paths.clone()), attending, printing);
         taken_in.map_err(|error| error.failed(as_pipe))?;
-        attended?;
-        printed
+        let worked = attended.and(printed);
+        // What is stored is ours: a mail server that was told otherwise would bounce it, or bring it again.
+        if as_pipe { worked.or_else(|failed| failed.told_only()) } else { worked }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::output::{lines, word};
 use super::{Context, Failed, moment};
+use crate::daemon::is_daemon_running;
 use crate::spool::{MessageFilter, SpoolStatus};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// So many rows are read at once.
 const PAGE: i64 = 1_000;
@@ -55,7 +57,7 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Release { ids } => {
-                context.spool().await?.release(ids.clone()).await?;
+                release(&ids, context).await?;
                 tell("released", &ids, context);
                 Ok(())
             }
@@ -66,6 +68,22 @@ impl Command {
             }
         }
     }
+}
+
+/// Releases messages, and works on them here where no daemon will.
+async fn release(ids: &[i64], context: &Context) -> Result<(), Failed> {
+    let spool = context.spool().await?;
+    let mut accounts = BTreeSet::new();
+    for id in ids {
+        accounts.extend(spool.show(*id).await?.map(|message| message.account));
+    }
+    spool.release(ids.to_vec()).await?;
+    if !is_daemon_running(context.data()) {
+        for account in accounts {
+            super::fetch::work_off(context, &account).await?;
+        }
+    }
+    Ok(())
 }
 
 impl List {

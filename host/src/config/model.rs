@@ -45,6 +45,8 @@ pub enum FollowUpCheck {
     Attachment,
     /// The number anywhere in the raw mail.
     Raw,
+    /// Another system's number in a dynamic field; on wherever `external_number_field` is set.
+    ExternalNumber,
 }
 
 /// What becomes of a mail above `max_message_size`.

@@ -23,7 +23,7 @@ pub use content::Attachment;
 pub use encoded_word::on_one_line;
 pub use message::{Message, message_ids};
 pub use received::{Dropped, Envelope, FollowedTicket, InForce, Mail, SetBy};
-pub use vocabulary::{NotSettable, Settable, Vocabulary, dynamic_field_of};
+pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};
 
 #[cfg(test)]
 mod corpus_tests;

@@ -3,10 +3,15 @@
 use super::contract::{Failure, FailureKind, LogLine};
 use super::guest_log::{GuestLog, one_line};
 use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter};
-use crate::mail::Mail;
+use crate::mail::{Mail, canonical_lower_case};
 use std::time::{Duration, Instant};
 use wasmtime::component::Resource;
 use wasmtime::{Store, UpdateDeadline};
+
+/// Headers with longer names cannot be set.
+const LONGEST_NOTED: usize = 200;
+/// So many reads are noted one by one; a screen that reads more depends on all headers.
+const MOST_NOTED: usize = 1_000;
 
 /// The host's type behind `resource mail`. Its number is the number of the call that it was lent to.
 pub struct MailHandle;
@@ -142,13 +147,18 @@ impl Sandbox {
         self.denied = Some(what);
     }
 
-    /// Notes a read of a header, or of all (`*`).
+    /// Notes a read of a header, or of all (`*`), under the name that a change of it would have.
     pub(super) fn note(&mut self, name: &str) {
-        if let Some(read) = &mut self.read
-            && !read.iter().any(|known| known.eq_ignore_ascii_case(name))
-        {
-            read.push(name.to_ascii_lowercase());
+        let Some(read) = &mut self.read else { return };
+        // A name that long is no header that can be set, so it cannot change.
+        if name.len() > LONGEST_NOTED || read.first().is_some_and(|first| first == "*") {
+            return;
         }
+        let name = canonical_lower_case(name);
+        if read.iter().any(|known| *known == name) {
+            return;
+        }
+        if read.len() < MOST_NOTED { read.push(name.into_owned()) } else { *read = vec!["*".to_owned()] }
     }
 
     /// Every host call begins with this.

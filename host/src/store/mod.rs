@@ -102,9 +102,9 @@ impl StoreError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Database { source, .. } => is_temporary(source),
-            Self::Commit { source } => is_temporary(source),
             Self::Object { source, .. } => !matches!(source, object_store::Error::NotFound { .. }),
-            Self::Stopped => true,
+            // A shared commit that failed says nothing against this write.
+            Self::Commit { .. } | Self::Stopped => true,
             Self::Open { .. } | Self::Corrupt { .. } | Self::Conflict(_) | Self::NotFound(_) | Self::Fenced | Self::Secret(_) => false,
         }
     }

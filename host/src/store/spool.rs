@@ -71,6 +71,8 @@ pub struct Known {
     pub size: i64,
     /// IMAP's INTERNALDATE.
     pub internal_date: Option<i64>,
+    /// SHA-256 of account, recipients and bytes.
+    pub digest: Vec<u8>,
 }
 
 impl Known {
@@ -118,8 +120,9 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
     taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect()
 }
 
+/// Bytes that are here are compared themselves; a name or a UID may stand for others by now.
 fn same_message(known: &Known, row: &NewRow) -> bool {
-    row.internal_date.is_none() || (known.size == row.size && known.internal_date == row.internal_date)
+    known.digest == row.digest
 }
 
 /// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, or another way in.
@@ -208,16 +211,22 @@ pub async fn known<'k>(
     let keys: Vec<&str> = keys.into_iter().collect();
     let mut known = HashMap::new();
     for piece in pieces(&keys) {
-        let mut sql = Sql::new("SELECT id, status, size, internal_date, source_key FROM spool WHERE source_key IN ");
+        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, source_key FROM spool WHERE source_key IN ");
         for row in sql.list(piece.iter().copied()).all(connection).await? {
-            known.insert(row.try_get(4)?, read_known(&row)?);
+            known.insert(row.try_get(5)?, read_known(&row)?);
         }
     }
     Ok(known)
 }
 
 fn read_known(row: &AnyRow) -> Result<Known, StoreError> {
-    Ok(Known { id: row.try_get(0)?, status: read_status(row, 1)?, size: row.try_get(2)?, internal_date: row.try_get(3)? })
+    Ok(Known {
+        id: row.try_get(0)?,
+        status: read_status(row, 1)?,
+        size: row.try_get(2)?,
+        internal_date: row.try_get(3)?,
+        digest: row.try_get(4)?,
+    })
 }
 
 fn read_status(row: &AnyRow, column: usize) -> Result<SpoolStatus, StoreError> {
@@ -289,6 +298,9 @@ pub struct Claim {
 
 /// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended uncleanly comes alone.
 pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<ClaimedRow>, StoreError> {
+    if claim.engine == Engine::Postgres && !lease_locked(connection, claim).await? {
+        return Ok(Vec::new());
+    }
     let mut sql = Sql::new("SELECT MIN(CASE WHEN suspect = 1 AND status = 'waiting' AND not_before <= ");
     sql.bind(claim.now).push(
         " THEN id END), COUNT(CASE WHEN status = 'claimed' THEN 1 END), COUNT(CASE WHEN suspect = 1 AND status = 'claimed' THEN 1 END)",
@@ -322,6 +334,14 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
     }
     rows.sort_unstable_by_key(|row| row.id);
     Ok(rows)
+}
+
+/// Holds the lease's row until the commit: whoever takes the lease over waits for it, and then sees what was claimed.
+async fn lease_locked(connection: &mut AnyConnection, claim: &Claim) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT 1 FROM lease WHERE account = ");
+    sql.bind(&claim.account).push(" AND run = ").bind(&claim.run);
+    sql.push(" AND expires_at > ").push(claim.engine.clock()).push(" FOR SHARE");
+    Ok(sql.optional(connection).await?.is_some())
 }
 
 /// The oldest waiting messages, as many as the batch holds.

@@ -36,6 +36,8 @@ pub fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCan
                 let contents = attached.filter_map(|(index, _)| mail.attachment_bytes(index));
                 candidates.extend(contents.filter_map(|bytes| number_in(&String::from_utf8_lossy(bytes), WhyFollowUp::Attachment)));
             }
+            // Comes last, whether it is named or not.
+            FollowUpCheck::ExternalNumber => {}
             FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message.raw()), WhyFollowUp::Raw)),
         }
     }

@@ -5,7 +5,7 @@ use super::files::maildir_files;
 use super::intake::Intake;
 use crate::commlog::Priority;
 use crate::config::{AfterFetch, Oversize};
-use crate::spool::SourceKey;
+use crate::spool::{Known, SourceKey};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -34,14 +34,19 @@ pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
     intake.report.gone = gone;
     intake.note(Priority::Debug, KEY, format!("{} has {} messages.", folder.display(), mails.len()));
     let (fits, too_large): (Vec<Mail>, Vec<Mail>) = mails.into_iter().partition(|mail| mail.size <= intake.rules().greatest);
-    oversize(intake, too_large).await?;
     let keys: Vec<SourceKey> = fits.iter().map(|mail| key(&mail.path)).collect();
     let known = intake.spool().known(&intake.account.name, &keys).await?;
-    let (mut new, mut finish) = (Vec::new(), Vec::new());
-    for (mail, known) in fits.into_iter().zip(known) {
-        if known.is_some() { finish.push(mail) } else { new.push(mail) }
-    }
-    tell(intake, &folder, finish).await?;
+    let wish = intake.account.after_fetch.clone();
+    let is_left = |mail: &Mail| match wish {
+        AfterFetch::Keep => true,
+        AfterFetch::Seen => seen_path(&folder, &mail.path).is_none(),
+        AfterFetch::Delete | AfterFetch::Move(_) => false,
+    };
+    // A name alone proves nothing: what is to be removed is read again, and compared by its bytes.
+    let is_done = |mail: &Mail, known: &Known| is_left(mail) && u64::try_from(known.size) == Ok(mail.size);
+    let all = fits.into_iter().zip(known);
+    let mut new: Vec<Mail> =
+        all.filter(|(mail, known)| !known.as_ref().is_some_and(|known| is_done(mail, known))).map(|(mail, _)| mail).collect();
     while !new.is_empty() && !intake.is_stopped() {
         let mut sum = 0;
         let fitting = new.iter().take(BATCH).take_while(|mail| {
@@ -53,7 +58,7 @@ pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
         take_in(intake, &folder, std::mem::replace(&mut new, rest)).await?;
         intake.show_progress().await;
     }
-    Ok(())
+    oversize(intake, too_large).await
 }
 
 async fn take_in(intake: &mut Intake, folder: &Path, batch: Vec<Mail>) -> Result<(), FetchError> {

@@ -110,6 +110,8 @@ impl<'w> Run<'w> {
         for Attempt { claimed, outcome } in attempts {
             match outcome {
                 Ok(ready) => batch.push_back(Arc::new(ready)),
+                // Not the mail's fault: what is claimed is given back, and begun anew when the database answers.
+                Err(EvaluateError::Store(error)) if error.is_temporary() => return Err(error),
                 Err(error) => ended.extend(self.try_again(&claimed, error.to_string()).await?),
             }
         }

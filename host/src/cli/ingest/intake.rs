@@ -42,7 +42,10 @@ pub enum IntakeError {
 impl IntakeError {
     pub fn failed(self, as_pipe: bool) -> Failed {
         match self {
-            Self::Unread(errors) => Failed::lines(errors.iter().map(ToString::to_string).collect()),
+            Self::Unread(errors) => {
+                let failed = Failed::lines(errors.iter().map(ToString::to_string).collect());
+                if as_pipe { failed.with_status(TRY_LATER) } else { failed }
+            }
             Self::NoBytes => Failed::because("There is no message: standard input had no bytes.").with_status(NO_BYTES),
             Self::Store(error) if as_pipe => Failed::from(error).with_status(TRY_LATER),
             Self::Store(error) => Failed::from(error),
@@ -58,10 +61,10 @@ impl Intake<'_> {
         while let Some(batch) = batches.recv().await {
             self.store(batch).await.map_err(IntakeError::Store)?;
         }
-        match reading.await {
-            Ok(result) => result,
-            Err(_) => Ok(()),
-        }
+        reading.await.unwrap_or_else(|lost| {
+            let reason = std::io::Error::other(lost);
+            Err(IntakeError::Unread(vec![ReadError::Io { path: "-".into(), reason }]))
+        })
     }
 
     async fn store(&self, batch: Vec<Found>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use crate::commlog::{Communication, Kind, Priority, Record};
 use crate::result::MessageResult;
 use crate::spool::SpoolStatus;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{StoreError, communications};
+use crate::store::{Engine, StoreError, communications};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
@@ -190,7 +190,13 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(
 async fn check(connection: &mut AnyConnection, ids: &[i64], allowed: &[SpoolStatus], doing: &str) -> Result<(), StoreError> {
     let mut found = HashMap::new();
     for piece in pieces(ids) {
-        for row in Sql::new("SELECT id, status FROM spool WHERE id IN ").list(piece.iter().copied()).all(connection).await? {
+        let mut sql = Sql::new("SELECT id, status FROM spool WHERE id IN ");
+        sql.list(piece.iter().copied());
+        if Engine::of(connection) == Engine::Postgres {
+            // What was found stays so until the commit; on SQLite nobody else writes meanwhile.
+            sql.push(" FOR UPDATE");
+        }
+        for row in sql.all(connection).await? {
             found.insert(row.try_get::<i64, _>(0)?, read_status(&row, 1)?);
         }
     }

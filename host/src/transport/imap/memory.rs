@@ -2,15 +2,25 @@
 
 use super::listing::Listed;
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 /// So often is a message asked for that ended the connection each time.
 const TRIES: u8 = 3;
+/// After so long one that was given up is asked for again: the server may have been the cause.
+const AGAIN: Duration = Duration::from_mins(30);
+
+/// A message that may be what ended the connection.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    tries: u8,
+    last: Instant,
+}
 
 /// What is remembered of an account's mailbox between two runs.
 #[derive(Debug, Default)]
 pub struct Memory {
     of: Option<(i64, u32)>,
-    suspects: HashMap<u32, u8>,
+    suspects: HashMap<u32, Suspect>,
     mentioned: HashSet<u32>,
 }
 
@@ -26,8 +36,9 @@ impl Memory {
     pub fn suspect(&mut self, messages: &[Listed]) {
         // A lone one is guilty; of several each comes alone next time.
         for message in messages {
-            let tries = self.suspects.entry(message.uid).or_default();
-            *tries = tries.saturating_add(1);
+            let now = Instant::now();
+            let suspect = self.suspects.entry(message.uid).or_insert(Suspect { tries: 0, last: now });
+            *suspect = Suspect { tries: suspect.tries.saturating_add(1), last: now };
         }
     }
 
@@ -43,8 +54,8 @@ impl Memory {
         let (mut alone, mut given_up) = (Vec::new(), 0);
         messages.retain(|message| match self.suspects.get(&message.uid) {
             None => true,
-            Some(tries) => {
-                if *tries > TRIES {
+            Some(suspect) => {
+                if suspect.tries > TRIES && suspect.last.elapsed() < AGAIN {
                     given_up += 1;
                 } else {
                     alone.push(*message);
@@ -53,7 +64,7 @@ impl Memory {
             }
         });
         // The least suspect first: the guilty one ends the run.
-        alone.sort_by_key(|message| self.suspects.get(&message.uid).copied());
+        alone.sort_by_key(|message| self.suspects.get(&message.uid).map(|suspect| suspect.tries));
         (alone, given_up)
     }
 

@@ -37,7 +37,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
     let mailbox = intake.spool().mailbox(&account.name, &account.host, &account.user, &account.folder).await?;
     memory.recall(mailbox, selected.uid_validity);
     let after = After::choose(&mut connection, &account.after_fetch, intake).await?;
-    let mut run = Run { connection, intake, memory, account: &account, mailbox, selected, after, durable: Vec::new() };
+    let mut run = Run { connection, intake, memory, account: &account, mailbox, selected, after, durable: Vec::new(), refused: None };
     let done = run.all().await;
     let told = match &done {
         // What is durable is told even if the rest cannot be fetched; on a lost connection the next run tells it.
@@ -45,7 +45,8 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
         Err(_) => Ok(()),
     };
     run.connection.close().await;
-    done.and(told)
+    let refused = run.refused.take().map_or(Ok(()), |error| Err(error.into()));
+    done.and(told).and(refused)
 }
 
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
@@ -69,6 +70,8 @@ struct Run<'a> {
     after: After,
     /// Durable here, not told yet.
     durable: Vec<u32>,
+    /// What the server said no to when it was told of durable messages.
+    refused: Option<ImapError>,
 }
 
 impl Run<'_> {
@@ -85,6 +88,11 @@ impl Run<'_> {
         self.finish_earlier(&plan).await?;
         let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
         self.intake.report.unreadable += given_up;
+        if given_up > 0 {
+            let sentence =
+                format!("{given_up} messages are left out for half an hour: each time they were asked for, the connection was lost.");
+            self.intake.note(Priority::Error, KEY, sentence);
+        }
         let alone: Vec<&[Listed]> = alone.chunks(1).collect();
         let all = batches(&plan.fetch, BATCH, BATCH_BYTES);
         self.fetch_all(all.into_iter().chain(alone)).await?;
@@ -169,8 +177,12 @@ impl Run<'_> {
         if self.durable.is_empty() || self.durable.len() < least {
             return Ok(());
         }
-        let told = self.after.tell(&mut self.connection, &self.durable).await?;
-        self.intake.report.told += told;
+        match self.after.tell(&mut self.connection, &self.durable).await {
+            Ok(told) => self.intake.report.told += told,
+            // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
+            Err(error @ ImapError::Refused { .. }) => self.refused = Some(error),
+            Err(error) => return Err(error.into()),
+        }
         self.durable.clear();
         Ok(())
     }
