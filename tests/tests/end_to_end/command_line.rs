@@ -223,3 +223,21 @@ fn components_are_uploaded_once_and_refused_with_the_reason() {
     assert_eq!(names(&listed), ["auto-reply-guard", "match", "ticket-number"]);
     assert!(listed.iter().all(|component| component["shipped"] == json!(true)));
 }
+
+#[test]
+fn a_held_message_is_released_and_filed_without_a_daemon() {
+    let gate = Gate::new();
+    let rule = "when = [ { header = \"Body\", matches = \"x\" } ]\nset = [ { header = \"X-OTOBO-Queue\", value = \"Misc\" } ]";
+    gate.configure(&format!(
+        "[[filter]]\nname = \"nosy\"\ncomponent = \"match\"\ngrants = []\non_failure = \"hold\"\n[filter.settings]\n{rule}\n"
+    ));
+    let path = gate.folder().join("mail.eml");
+    std::fs::write(&path, postigo_tests::mails::mail(1)).unwrap();
+    let held = gate.json(&["ingest", path.to_str().unwrap()]);
+    assert_eq!((held[0]["status"].as_str(), held[0]["filters"][0]["error"]["kind"].as_str()), (Some("held"), Some("denied")));
+    assert!(gate.titles().is_empty());
+    gate.run(&["filter", "disable", "nosy"]);
+    let waiting = gate.json(&["spool", "list", "--status", "held"]);
+    gate.run(&["spool", "release", &waiting[0]["id"].to_string()]);
+    assert_eq!(gate.titles(), [postigo_tests::mails::subject(1)]);
+}

@@ -25,6 +25,12 @@ async fn a_message_is_known_by_its_sources_key() {
         // Not filed yet: adopted, whatever the bytes.
         let again = spool.take_in(vec![arrival("main", imap(mailbox, 1, 1), mail("a"))]).await.unwrap();
         assert_eq!(again, [TakenIn::Adopted(a)]);
+        // The same bytes under the same UID are the same message, whatever their date is by now.
+        let dated = |internal_date| SourceKey::Imap { mailbox, uid_validity: 1, uid: 1, internal_date };
+        for date in [8, 9] {
+            let again = spool.take_in(vec![arrival("main", dated(date), mail("a"))]).await.unwrap();
+            assert_eq!(again, [TakenIn::Adopted(a)]);
+        }
         // Equal bytes under another UID of the same mailbox are another message.
         let copy = spool.take_in(vec![arrival("main", imap(mailbox, 1, 3), mail("a"))]).await.unwrap();
         assert!(matches!(copy[..], [TakenIn::New(_)]), "{copy:?}");
@@ -63,6 +69,19 @@ async fn without_a_key_the_bytes_decide_where_they_can() {
         envelope.recipients = vec!["support@example.org".into()];
         let taken = spool.take_in(vec![envelope]).await.unwrap();
         assert!(matches!(taken[..], [TakenIn::New(_)]), "another envelope is another message: {taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_name_that_is_used_again_stands_for_its_bytes() {
+    for database in Databases::start().each().await {
+        let file = |bytes| vec![arrival("box", SourceKey::File("mail.eml".into()), bytes)];
+        let first = database.spool.take_in(file(mail("a"))).await.unwrap();
+        let other = database.spool.take_in(file(mail("b"))).await.unwrap();
+        assert!(matches!((&first[..], &other[..]), ([TakenIn::New(one)], [TakenIn::New(two)]) if one != two));
+        for (bytes, known) in [(mail("a"), &first), (mail("b"), &other)] {
+            assert_eq!(database.spool.take_in(file(bytes)).await.unwrap(), [TakenIn::Adopted(known[0].id())]);
+        }
     }
 }
 
