@@ -28,12 +28,6 @@ impl Failed {
         Self { status, ..self }
     }
 
-    /// Prints the sentences to standard error; the command counts as done all the same.
-    pub(super) fn told_only(self) -> Result<(), Self> {
-        self.tell();
-        Ok(())
-    }
-
     /// Prints the sentences to standard error and gives the exit status.
     pub(super) fn tell(self) -> ExitCode {
         for sentence in &self.sentences {

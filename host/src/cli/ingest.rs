@@ -65,6 +65,12 @@ impl Ingest {
         taken_in.map_err(|error| error.failed(as_pipe))?;
         let worked = attended.and(printed);
         // What is stored is ours: a mail server that was told otherwise would bounce it, or bring it again.
-        if as_pipe { worked.or_else(|failed| failed.told_only()) } else { worked }
+        if as_pipe {
+            if let Err(failed) = worked {
+                failed.tell();
+            }
+            return Ok(());
+        }
+        worked
     }
 }
