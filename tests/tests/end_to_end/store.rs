@@ -5,4 +5,3 @@ mod filing;
 mod intake;
 mod log;
 mod outage;
-mod rate;
