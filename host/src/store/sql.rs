@@ -216,7 +216,7 @@ mod tests {
         let rows: Vec<u32> = (0..205).collect();
         let cut: Vec<&[u32]> = pieces(&rows).collect();
         assert_eq!(cut.concat(), rows);
-        assert_eq!(cut.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [64, 64, 64, 8, 4, 1]);
+        assert_eq!(cut.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [vec![16; 12], vec![8, 4, 1]].concat());
     }
 
     #[test]

@@ -281,9 +281,14 @@ fn a_maildir_is_fetched_from_like_a_server() {
     assert_eq!(fetch(&gate, "files")["fetched"], 0);
     assert!(maildir.join("cur/1700000000.x.host:2,S").exists());
     gate.configure(&format!("[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"{here}\"\nafter_fetch = \"delete\"\n"));
+    // Before they are removed they are read again: a name alone does not prove that its bytes are here.
     let report = fetch(&gate, "files");
-    assert_eq!((&report["fetched"], &report["told"]), (&0.into(), &3.into()), "{report}");
+    assert_eq!((&report["new"], &report["told"]), (&0.into(), &3.into()), "{report}");
     assert_eq!(gate.titles(), subjects(0..3));
+    std::fs::write(maildir.join("new").join("1700000000.x.host"), mail(3)).expect("ours");
+    let report = fetch(&gate, "files");
+    assert_eq!((&report["new"], &report["told"]), (&1.into(), &1.into()), "{report}");
+    assert_eq!(gate.titles(), subjects(0..4), "a name that is used again brings another mail");
 }
 
 #[test]
