@@ -5,4 +5,5 @@
 pub mod dovecot;
 pub mod gate;
 pub mod mails;
+pub mod postfix;
 pub mod postgres;

@@ -6,5 +6,6 @@ mod collection;
 mod command_line;
 mod fetching;
 mod kills;
+mod lmtp;
 mod rest;
 mod store;
