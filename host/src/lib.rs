@@ -12,6 +12,7 @@ pub mod config;
 pub mod daemon;
 pub mod mail;
 pub mod metrics;
+pub mod oauth2;
 pub mod result;
 pub mod runtime;
 pub mod secret;

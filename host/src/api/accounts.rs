@@ -52,7 +52,7 @@ struct AccountTest {
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    let (facts, error) = match transport::probe(account).await {
+    let (facts, error) = match transport::probe(account, &state.tokens).await {
         Ok(facts) => (facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(), None),
         Err(error) => (BTreeMap::new(), Some(error.to_string())),
     };

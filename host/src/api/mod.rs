@@ -42,6 +42,7 @@ pub use auth::{TokenError, create_token};
 pub use role::{Role, UnknownRole};
 
 use crate::metrics::Metrics;
+use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::Store;
@@ -71,6 +72,7 @@ pub struct ApiState {
     store: Store,
     spool: Spool,
     key: SecretKey,
+    tokens: Arc<Tokens>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     /// Whether only this machine reaches the listener.
@@ -79,8 +81,8 @@ pub struct ApiState {
 
 impl ApiState {
     /// Over this spool and its database, with the key that secrets are sealed with, and what this host works by.
-    pub fn new(spool: Spool, key: SecretKey, live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
-        Self { store: spool.store().clone(), spool, key, live, metrics, loopback: false }
+    pub fn new(spool: Spool, key: SecretKey, tokens: Arc<Tokens>, live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
+        Self { store: spool.store().clone(), spool, key, tokens, live, metrics, loopback: false }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Failed, Output, Place};
 use crate::chain::LazySandbox;
 use crate::config::{self, Configuration};
+use crate::oauth2::Tokens;
 use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
@@ -93,6 +94,11 @@ impl Context {
         let program = std::env::current_exe()?;
         let sandbox = LazySandbox::new(RuntimeOptions::new(self.cache.clone(), program));
         Ok(self.sandbox.get_or_init(|| Arc::new(sandbox)))
+    }
+
+    /// What accounts and transports sign in with.
+    pub async fn tokens(&self) -> Result<Arc<Tokens>, Failed> {
+        Ok(Tokens::new(self.store().await?.clone(), self.key.clone()))
     }
 
     /// What a change of the configuration needs.

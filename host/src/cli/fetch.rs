@@ -76,7 +76,7 @@ async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> 
 async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
     let rules = Rules::of(&context.configuration().await?);
-    let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), CancellationToken::new());
+    let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
     let report: FetchReport = transport::fetch(intake, &mut imap::Memory::default()).await;
     work_off(context, &account.name).await?;
     Ok(serde_json::to_value(report)?)

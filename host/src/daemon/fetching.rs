@@ -4,6 +4,7 @@ use super::pause;
 use super::shares::Held;
 use crate::config::{Account, Configuration};
 use crate::metrics::Metrics;
+use crate::oauth2::Tokens;
 use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;
@@ -32,6 +33,8 @@ pub struct Tools {
     pub spool: Spool,
     /// Who works here.
     pub host: Host,
+    /// What is signed in with.
+    pub tokens: Arc<Tokens>,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -141,7 +144,7 @@ async fn poll(
     let mut failures = 0;
     let mut request: Option<FetchRequest> = None;
     while !stop.is_cancelled() {
-        let intake = Intake::begin(Arc::clone(&account), rules.clone(), tools.spool.clone(), stop.clone());
+        let intake = Intake::begin(Arc::clone(&account), rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), stop.clone());
         let report = transport::fetch(intake, &mut memory).await;
         tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
         failures = tell(&report, failures);

@@ -6,6 +6,7 @@ use super::shares::Shares;
 use super::{pause, retention, working};
 use crate::api::{self, ApiState};
 use crate::metrics::Metrics;
+use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{StoreError, leases};
@@ -80,14 +81,15 @@ impl Daemon {
         let keeping = tokio::spawn(shares.keep(accounts, all_ends.clone()));
 
         let live = Arc::clone(&self.live);
-        let tools = Tools { spool: self.spool.clone(), host: host.clone(), metrics: Arc::clone(&metrics) };
+        let tokens = Tokens::new(store.clone(), self.key.clone());
+        let tools = Tools { spool: self.spool.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
         let configured = move || live.current();
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
         let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
         let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
         let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
-        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&self.live), metrics);
+        let state = ApiState::new(self.spool.clone(), self.key.clone(), tokens, Arc::clone(&self.live), metrics);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
         ready(address);
 

@@ -2,6 +2,7 @@
 
 use super::files::ReadError;
 use super::imap::ImapError;
+use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ pub enum FetchError {
     /// The IMAP server, or the way to it.
     #[error(transparent)]
     Imap(#[from] ImapError),
+    /// No access token.
+    #[error(transparent)]
+    OAuth2(#[from] OAuth2Error),
     /// The files.
     #[error(transparent)]
     Files(#[from] ReadError),

@@ -4,6 +4,7 @@ use super::error::FetchError;
 use super::refusal;
 use crate::commlog::{Communication, Kind, Priority, now};
 use crate::config::{Account, Configuration, Oversize};
+use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::{communications, outgoing};
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,7 @@ pub struct Intake {
     pub account: Arc<Account>,
     /// What was counted so far.
     pub report: FetchReport,
+    tokens: Arc<Tokens>,
     rules: Rules,
     spool: Spool,
     stop: CancellationToken,
@@ -93,16 +95,28 @@ pub struct Intake {
 
 impl Intake {
     /// Begins a fetch; `stop` ends it between two batches.
-    pub fn begin(account: Arc<Account>, rules: Rules, spool: Spool, stop: CancellationToken) -> Self {
+    pub fn begin(account: Arc<Account>, rules: Rules, spool: Spool, tokens: Arc<Tokens>, stop: CancellationToken) -> Self {
         let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
         let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
         let started = Instant::now();
-        Self { account, report, rules, spool, stop, log, started, logged: started }
+        Self { account, report, tokens, rules, spool, stop, log, started, logged: started }
     }
 
     /// The spool that it fills.
     pub fn spool(&self) -> &Spool {
         &self.spool
+    }
+
+    /// What the client signs in with; asked for anew for each connection.
+    pub async fn credentials(&self) -> Result<Credentials, FetchError> {
+        Ok(self.tokens.for_account(&self.account).await?)
+    }
+
+    /// The server refused these credentials: a cached access token is forgotten.
+    pub async fn refused(&self, credentials: &Credentials) {
+        if matches!(credentials, Credentials::Bearer { .. }) {
+            self.tokens.refused(&Owner::Account(self.account.name.clone())).await;
+        }
     }
 
     /// What may be taken in.

@@ -8,6 +8,7 @@ mod intake;
 mod maildir;
 pub mod mbox;
 mod refusal;
+pub mod sasl;
 mod stream;
 mod tls;
 
@@ -15,6 +16,7 @@ pub use error::FetchError;
 pub use intake::{FetchReport, Intake, Rules};
 
 use crate::config::{Account, Protocol};
+use crate::oauth2::Tokens;
 use crate::spool::{MessageFilter, SpoolStatus};
 
 /// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next.
@@ -29,9 +31,9 @@ pub async fn fetch(mut intake: Intake, memory: &mut imap::Memory) -> FetchReport
 }
 
 /// Connects and signs in, changing nothing at the source; what it said, key and value.
-pub async fn probe(account: &Account) -> Result<Vec<(&'static str, String)>, FetchError> {
+pub async fn probe(account: &Account, tokens: &Tokens) -> Result<Vec<(&'static str, String)>, FetchError> {
     match account.protocol {
-        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => Ok(imap::probe(account).await?),
+        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => Ok(imap::probe(account, &tokens.for_account(account).await?).await?),
         Protocol::Maildir => {
             let files = files::maildir_files(std::path::Path::new(&account.host))?;
             Ok(vec![("folder", format!("{}: {} messages", account.host, files.len()))])

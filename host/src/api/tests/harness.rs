@@ -4,6 +4,7 @@ use crate::api::role::Role;
 use crate::api::{ApiState, BASE, create_token, router};
 use crate::chain::LazySandbox;
 use crate::metrics::Metrics;
+use crate::oauth2::Tokens;
 use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
@@ -72,7 +73,8 @@ impl Api {
         let key = SecretKey::at(folder.path().join("key"));
         let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-in-these-tests".into()));
         let live = Live::start(spool.store().clone(), key.clone(), Arc::new(sandbox)).await.unwrap();
-        let state = ApiState { loopback: true, ..ApiState::new(spool, key, live, Arc::new(Metrics::new())) };
+        let signed_in = Tokens::new(spool.store().clone(), key.clone());
+        let state = ApiState { loopback: true, ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new())) };
         let mut api = Self { router: router(state.clone()), state, tokens, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api

@@ -5,6 +5,8 @@
 
 use super::error::ImapError;
 use crate::config::{Account, Protocol};
+use crate::oauth2::Credentials;
+use crate::transport::sasl::{Exchange, Mechanism};
 use crate::transport::stream::Stream;
 use async_imap::imap_proto::{Capability, RequestId, Response, ResponseCode, Status};
 use async_imap::{Authenticator, Client, Session};
@@ -34,7 +36,7 @@ pub struct Selected {
 
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
-    pub async fn open(account: &Account) -> Result<Self, ImapError> {
+    pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, ImapError> {
         let mut facts = Vec::new();
         let stream = reach(account, &mut facts).await?;
         let mut client = Client::new(stream.read_ahead());
@@ -42,7 +44,7 @@ impl Connection {
             facts.push(("greeting", greeting(&mut client).await?));
         }
         let before = ask_capabilities(&mut client).await?;
-        let session = sign_in(client, account, &before).await?;
+        let session = sign_in(client, account, credentials, &before).await?;
         let mut connection = Self { session, capabilities: BTreeSet::new(), facts };
         // They differ before and after signing in (RFC 3501 section 6.1.1).
         connection.capabilities = connection.after_sign_in().await?;
@@ -220,46 +222,50 @@ fn names(list: &[Capability<'_>]) -> BTreeSet<String> {
         .collect()
 }
 
-/// LOGIN, or AUTHENTICATE PLAIN where LOGIN is disabled or could not carry the letters (RFC 3501 section 6.2).
-async fn sign_in(client: Client<Stream>, account: &Account, capabilities: &BTreeSet<String>) -> Result<Session<Stream>, ImapError> {
-    let password = account.password.as_ref().map_or("", crate::config::Secret::reveal);
+/// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to be shown.
+async fn sign_in(
+    client: Client<Stream>,
+    account: &Account,
+    credentials: &Credentials,
+    capabilities: &BTreeSet<String>,
+) -> Result<Session<Stream>, ImapError> {
+    let refused = |text: String| ImapError::SignIn { user: account.user.clone(), text };
     let disabled = capabilities.contains("LOGINDISABLED");
-    let plain = capabilities.contains("AUTH=PLAIN");
-    if disabled && !plain {
-        return Err(ImapError::SignInDisabled);
-    }
-    let result = if plain && (disabled || !account.user.is_ascii() || !password.is_ascii()) {
-        client.authenticate("PLAIN", Plain { user: &account.user, password }).await
+    let mechanism = Mechanism::choose(credentials, |name| capabilities.contains(&format!("AUTH={name}")));
+    let (user, secret) = match credentials {
+        Credentials::None => ("", ""),
+        Credentials::Password { user, password } => (user.as_str(), password.reveal()),
+        Credentials::Bearer { user, token } => (user.as_str(), token.reveal()),
+    };
+    let by_login =
+        !matches!(credentials, Credentials::Bearer { .. }) && !disabled && (mechanism.is_err() || user.is_ascii() && secret.is_ascii());
+    let result = if by_login {
+        client.login(user, secret).await
     } else {
-        client.login(&account.user, password).await
+        let mechanism = mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
+        let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
+        let exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
+        client.authenticate(mechanism.name(), Answering(exchange)).await
     };
     result.map_err(|(error, _)| match error {
         async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
-            ImapError::SignIn { user: account.user.clone(), text: super::error::short(&text).replace(password_or_never(password), "…") }
+            // A server might repeat the secret; an empty one would match everywhere.
+            let secret = if secret.is_empty() { "\0" } else { secret };
+            refused(super::error::short(&text).replace(secret, "…"))
         }
         // Its text might hold what was typed.
-        async_imap::error::Error::Validate(_) => {
-            ImapError::SignIn { user: account.user.clone(), text: "user or password holds a line break".to_owned() }
-        }
+        async_imap::error::Error::Validate(_) => refused("user or password holds a line break".to_owned()),
         other => ImapError::during("sign in", other),
     })
 }
 
-/// A server might repeat the password; an empty one would match everywhere.
-fn password_or_never(password: &str) -> &str {
-    if password.is_empty() { "\0" } else { password }
-}
+/// Lets async-imap ask for each answer.
+struct Answering<'c>(Exchange<'c>);
 
-/// RFC 4616.
-struct Plain<'a> {
-    user: &'a str,
-    password: &'a str,
-}
+impl Authenticator for Answering<'_> {
+    type Response = Vec<u8>;
 
-impl Authenticator for Plain<'_> {
-    type Response = String;
-
-    fn process(&mut self, _challenge: &[u8]) -> String {
-        format!("\0{}\0{}", self.user, self.password)
+    fn process(&mut self, challenge: &[u8]) -> Vec<u8> {
+        self.0.respond(challenge)
     }
 }

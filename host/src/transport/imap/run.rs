@@ -8,6 +8,7 @@ use super::listing::{Listed, Plan, Remembered, batches, list};
 use super::memory::Memory;
 use crate::commlog::Priority;
 use crate::config::{Account, Oversize};
+use crate::oauth2::Credentials;
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::transport::error::FetchError;
 use crate::transport::intake::Intake;
@@ -28,7 +29,7 @@ type Fetched = Vec<(Listed, Vec<u8>)>;
 /// Fetches what is new from the account's folder.
 pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
     let account = intake.account.clone();
-    let mut connection = Connection::open(&account).await?;
+    let mut connection = open(intake, &account).await?;
     for (key, value) in std::mem::take(&mut connection.facts) {
         intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
     }
@@ -49,9 +50,20 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
     done.and(told).and(refused)
 }
 
+async fn open(intake: &Intake, account: &Account) -> Result<Connection, FetchError> {
+    let credentials = intake.credentials().await?;
+    match Connection::open(account, &credentials).await {
+        Err(error @ ImapError::SignIn { .. }) => {
+            intake.refused(&credentials).await;
+            Err(error.into())
+        }
+        other => Ok(other?),
+    }
+}
+
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
-pub async fn probe(account: &Account) -> Result<Vec<(&'static str, String)>, ImapError> {
-    let mut connection = Connection::open(account).await?;
+pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, ImapError> {
+    let mut connection = Connection::open(account, credentials).await?;
     let mut facts = std::mem::take(&mut connection.facts);
     let selected = connection.examine(&account.folder).await;
     connection.close().await;

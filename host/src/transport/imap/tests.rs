@@ -2,6 +2,8 @@
 
 use super::Memory;
 use crate::config::{Account, AfterFetch, Protocol};
+use crate::oauth2::Tokens;
+use crate::secret::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{Location, Store};
 use crate::transport::{FetchReport, Intake, Rules, fetch};
@@ -126,7 +128,8 @@ impl Trial {
 
     async fn fetch(&mut self) -> FetchReport {
         let rules = Rules { greatest: 1 << 20, ..Rules::default() };
-        let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), CancellationToken::new());
+        let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
+        let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), tokens, CancellationToken::new());
         fetch(intake, &mut self.memory).await
     }
 

@@ -1,0 +1,64 @@
+//! Access tokens (OAuth 2.0, RFC 6749) for accounts and transports: got by a sign-in, kept sealed in the store, renewed before they end.
+
+mod error;
+mod tokens;
+
+pub use error::OAuth2Error;
+pub use tokens::Tokens;
+
+use crate::config::Secret;
+
+/// What a client signs in with. Printing it shows no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing is configured: the client does not sign in.
+    #[default]
+    None,
+    /// A user and his password.
+    Password {
+        /// Login.
+        user: String,
+        /// In clear.
+        password: Secret,
+    },
+    /// A user and an access token (RFC 6750).
+    Bearer {
+        /// Login.
+        user: String,
+        /// The access token.
+        token: Secret,
+    },
+}
+
+/// Whose tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// An account, by name.
+    Account(String),
+    /// A transport, by name.
+    Transport(String),
+}
+
+impl Owner {
+    /// `account` or `transport`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Transport(_) => "transport",
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Account(name) | Self::Transport(name) => name,
+        }
+    }
+}
+
+/// `account "main"`
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {:?}", self.kind(), self.name())
+    }
+}
