@@ -7,3 +7,4 @@ pub mod gate;
 pub mod mails;
 pub mod postfix;
 pub mod postgres;
+pub mod proxy;
