@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a harness that cannot work ends its test")]
 
 pub mod dovecot;
+pub mod draw;
 pub mod gate;
 pub mod mails;
 pub mod postfix;

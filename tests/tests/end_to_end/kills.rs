@@ -3,6 +3,7 @@
 //! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The moments are drawn by a fixed seed.
 
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
+use postigo_tests::draw::Draw;
 use postigo_tests::gate::{Daemon, Gate, is_full, until};
 use postigo_tests::mails::{mails, subject};
 use postigo_tests::postgres::Postgres;
@@ -35,18 +36,6 @@ fn deliver(server: &Dovecot, user: &str, numbers: Range<usize>) {
 
 fn subjects(numbers: Range<usize>) -> Vec<String> {
     numbers.map(subject).collect()
-}
-
-/// Numbers that look random and are the same in every run (SplitMix64).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
 }
 
 #[test]

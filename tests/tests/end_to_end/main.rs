@@ -4,6 +4,7 @@
 
 mod collection;
 mod command_line;
+mod cuts;
 mod fetching;
 mod kills;
 mod lmtp;

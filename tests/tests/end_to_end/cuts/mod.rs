@@ -1,0 +1,69 @@
+//! Connections that are cut, end on one side, come late or fall silent: at every command boundary and at random bytes, in both directions.
+//! Nothing is lost, and nothing is doubled.
+//!
+//! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The places are drawn by a fixed seed.
+
+mod fetching;
+
+use postigo_tests::draw::Draw;
+use postigo_tests::gate::{Gate, is_full};
+use postigo_tests::mails::{large_mail, mail};
+use postigo_tests::proxy::{Disturbance, Harm, Place, Proxy, Side};
+use std::time::Duration;
+
+/// A harm must have come by then, if it comes at all.
+const HARMED: Duration = Duration::from_secs(20);
+/// So many cases are looked at side by side.
+const LANES: usize = 4;
+/// So many random bytes of each side.
+const BYTES: u64 = 200;
+/// So many cases of all are sampled.
+const SAMPLE: usize = 28;
+/// So many mails are under way in each case.
+const MAILS: usize = 3;
+
+/// Where a session such as the one that just passed is disturbed, and how.
+fn disturbances(proxy: &Proxy, seed: u64) -> Vec<Disturbance> {
+    let harms = [Harm::Cut, Harm::Silence, Harm::HalfClose, Harm::Delay(Duration::from_millis(300))];
+    let mut draw = Draw(seed);
+    let mut all = Vec::new();
+    for side in [Side::Client, Side::Server] {
+        let passed = proxy.passed(side);
+        assert!(passed.lines > 1, "{side:?} said something: {passed:?}");
+        let boundaries = (0..=passed.lines).map(Place::Line);
+        all.extend(boundaries.flat_map(|place| harms.map(|harm| Disturbance { side, place, harm })));
+        for number in 0..BYTES {
+            let place = Place::Byte(draw.below(passed.bytes));
+            let harm = harms[usize::try_from(number).expect("small") % harms.len()];
+            all.push(Disturbance { side, place, harm });
+        }
+    }
+    if is_full() { all } else { draw.some(all, SAMPLE) }
+}
+
+/// The mails of a case: a plain one, one that nothing but the server's key tells from others, one with lines that begin with dots.
+fn mails(case: usize) -> [Vec<u8>; MAILS] {
+    let first = case * MAILS;
+    let bare = String::from_utf8(mail(first + 1)).expect("ASCII");
+    let bare: String = bare.split_inclusive('\n').filter(|line| !line.starts_with("Message-ID") && !line.starts_with("Received")).collect();
+    let mut dotted = large_mail(first + 2, 3_000);
+    dotted.extend_from_slice(b".\r\n..\r\n.end\r\n");
+    [mail(first), bare.into_bytes(), dotted]
+}
+
+/// All mails of so many cases are filed once, with their very bytes.
+fn assert_filed_once(gate: &Gate, cases: usize, disturbances: &[Disturbance]) {
+    let mut expected: Vec<Vec<u8>> = (0..cases).flat_map(mails).collect();
+    let filed = gate.titles().len();
+    let mut raws: Vec<Vec<u8>> =
+        (1..=filed).map(|article| gate.try_run(["article", "show", &article.to_string(), "--raw"]).stdout).collect();
+    expected.sort();
+    raws.sort();
+    for raw in &expected {
+        let times = raws.iter().filter(|filed| *filed == raw).count();
+        let case = (0..cases).find(|case| mails(*case).contains(raw)).expect("it is of a case");
+        let disturbance = case.checked_sub(1).and_then(|index| disturbances.get(index)).map(ToString::to_string);
+        assert_eq!(times, 1, "filed {times} times: {} of case {case}, {disturbance:?}", String::from_utf8_lossy(raw));
+    }
+    assert_eq!(raws, expected, "and nothing else");
+}
