@@ -103,12 +103,12 @@ pub struct AccountForm {
     name: String,
     /// How it is reached.
     protocol: Protocol,
-    /// Host, or the folder of a Maildir.
+    /// Host, or the folder of a Maildir; of a listener the address to listen on (empty: 127.0.0.1), or the path of a Unix socket.
     host: String,
     /// Null: the protocol's own.
     #[schema(required, minimum = 1, maximum = 65535)]
     port: Option<u16>,
-    /// Login.
+    /// Login; of a listener the address that it takes mail for (`*`: every address; empty: the valid system addresses).
     user: String,
     /// Password. Left out: it stays what it is.
     #[schema(write_only, required, nullable = false)]
@@ -135,19 +135,21 @@ pub struct AccountForm {
     timeout: String,
     /// IMAP IDLE where the server has it.
     idle: bool,
-    /// TLS towards the server.
-    tls: TlsForm,
+    /// TLS towards the server; of a listener towards its clients.
+    tls: AccountTlsForm,
+    /// Who may deliver to a listener over TCP: addresses and networks, `10.1.0.0/16`.
+    networks: Vec<String>,
     /// In use?
     valid: ValidityForm,
     /// For admins.
     comment: String,
 }
 
-/// TLS towards a server.
+/// TLS of an account.
 #[derive(ToSchema)]
-#[schema(as = Tls)]
+#[schema(as = AccountTls)]
 #[serde(deny_unknown_fields)]
-pub struct TlsForm {
+pub struct AccountTlsForm {
     /// A file of further certificate authorities, PEM; empty: the system's alone.
     ca: String,
     /// A file, PEM; empty: none.
@@ -156,4 +158,8 @@ pub struct TlsForm {
     client_key: String,
     /// Whether the server's certificate is checked.
     verify: bool,
+    /// What a listener shows to its clients: a file with its certificate chain, PEM; empty: no STARTTLS.
+    certificate: String,
+    /// The listener's key, a file, PEM.
+    key: String,
 }

@@ -53,6 +53,8 @@ pub struct SettingsForm {
     max_message_size: String,
     /// What becomes of larger ones.
     oversize: Oversize,
+    /// So many messages may wait in the spool; beyond, listeners take no more for now. 0: no limit.
+    spool_limit: u32,
     /// A dynamic field; empty: off.
     external_number_field: String,
     /// How long communications are kept.

@@ -49,9 +49,12 @@ pub enum Protocol {
     /// POP3, then STLS.
     #[serde(rename = "pop3+starttls")]
     Pop3StartTls,
-    /// Postigo listens (RFC 2033).
+    /// Postigo listens for LMTP (RFC 2033).
     #[serde(rename = "lmtp")]
     Lmtp,
+    /// Postigo listens for SMTP (RFC 5321), from trusted relays alone.
+    #[serde(rename = "smtp")]
+    Smtp,
     /// A Maildir on this machine.
     #[serde(rename = "maildir")]
     Maildir,
@@ -62,6 +65,11 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Whether Postigo waits for others to bring the mail.
+    pub fn listens(self) -> bool {
+        matches!(self, Self::Lmtp | Self::Smtp)
+    }
+
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -72,6 +80,7 @@ impl Protocol {
             Self::Pop3s => "pop3s",
             Self::Pop3StartTls => "pop3+starttls",
             Self::Lmtp => "lmtp",
+            Self::Smtp => "smtp",
             Self::Maildir => "maildir",
             Self::Local => "local",
         }
@@ -89,11 +98,22 @@ pub struct Tls {
     pub client_key: String,
     /// Whether the server's certificate is checked.
     pub verify: bool,
+    /// What a listener shows to its clients: a file with its certificate chain, PEM; empty: no STARTTLS.
+    pub certificate: String,
+    /// The listener's key, a file, PEM.
+    pub key: String,
 }
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { ca: String::new(), client_certificate: String::new(), client_key: String::new(), verify: true }
+        Self {
+            ca: String::new(),
+            client_certificate: String::new(),
+            client_key: String::new(),
+            verify: true,
+            certificate: String::new(),
+            key: String::new(),
+        }
     }
 }
 
@@ -149,16 +169,18 @@ pub struct Account {
     pub name: String,
     /// How it is reached.
     pub protocol: Protocol,
-    /// Host, or the folder of a Maildir.
+    /// Host, or the folder of a Maildir; of a listener the address to listen on (empty: 127.0.0.1), or the path of a Unix socket.
     pub host: String,
     /// None: the protocol's own.
     pub port: Option<u16>,
-    /// Login.
+    /// Login; of a listener the address that it takes mail for (`*`: every address; empty: the valid system addresses).
     pub user: String,
     /// Password.
     pub password: Option<Secret>,
     /// Sign-in by OAuth2.
     pub oauth2: Option<OAuth2>,
+    /// Who may deliver to a listener over TCP: addresses and networks, `10.1.0.0/16`.
+    pub networks: Vec<String>,
     /// IMAP folder.
     pub folder: String,
     /// Whether its mails' own `X-OTOBO-*` headers count.
@@ -193,6 +215,7 @@ impl Default for Account {
             user: String::new(),
             password: None,
             oauth2: None,
+            networks: ["127.0.0.0/8", "::1"].map(str::to_owned).into(),
             folder: "INBOX".into(),
             trusted: false,
             dispatch: Dispatch::default(),

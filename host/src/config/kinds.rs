@@ -39,6 +39,7 @@ impl Settings {
         form.field("agents", &mut self.agents, &NAMES);
         form.field("max_message_size", &mut self.max_message_size, &SIZE);
         form.field("oversize", &mut self.oversize, &word());
+        form.field("spool_limit", &mut self.spool_limit, &COUNT);
         form.field("external_number_field", &mut self.external_number_field, &TEXT);
         let retention = &mut self.log_retention;
         form.table("log_retention", |form| {
@@ -114,7 +115,8 @@ impl Kind for Account {
         form.field("interval", &mut self.interval, &OPTIONAL_INTERVAL);
         form.field("timeout", &mut self.timeout, &INTERVAL);
         form.field("idle", &mut self.idle, &FLAG);
-        tls(form, &mut self.tls);
+        account_tls(form, &mut self.tls);
+        form.field("networks", &mut self.networks, &NAMES);
         form.field("valid", &mut self.valid, &VALIDITY);
         form.field("comment", &mut self.comment, &TEXT);
     }
@@ -213,13 +215,20 @@ impl CustomerUser {
     }
 }
 
-fn tls<F: Form>(form: &mut F, tls: &mut Tls) {
+/// Towards a server, and, where the account is a listener, towards its clients.
+fn account_tls<F: Form>(form: &mut F, tls: &mut Tls) {
     form.table("tls", |form| {
-        form.field("ca", &mut tls.ca, &TEXT);
-        form.field("client_certificate", &mut tls.client_certificate, &TEXT);
-        form.field("client_key", &mut tls.client_key, &TEXT);
-        form.field("verify", &mut tls.verify, &FLAG);
+        client_tls(form, tls);
+        form.field("certificate", &mut tls.certificate, &TEXT);
+        form.field("key", &mut tls.key, &TEXT);
     });
+}
+
+fn client_tls<F: Form>(form: &mut F, tls: &mut Tls) {
+    form.field("ca", &mut tls.ca, &TEXT);
+    form.field("client_certificate", &mut tls.client_certificate, &TEXT);
+    form.field("client_key", &mut tls.client_key, &TEXT);
+    form.field("verify", &mut tls.verify, &FLAG);
 }
 
 fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {

@@ -104,6 +104,8 @@ pub struct Settings {
     pub max_message_size: u64,
     /// What becomes of larger ones.
     pub oversize: Oversize,
+    /// So many messages may wait in the spool; beyond, listeners take no more for now. 0: no limit.
+    pub spool_limit: u32,
     /// A dynamic field; empty: off.
     pub external_number_field: String,
     /// Seconds that a communication is kept, by outcome (`successful`, `failed`).
@@ -131,6 +133,7 @@ impl Default for Settings {
             agents: Vec::new(),
             max_message_size: 32 << 20,
             oversize: Oversize::default(),
+            spool_limit: 0,
             external_number_field: String::new(),
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,

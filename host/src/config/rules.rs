@@ -1,6 +1,7 @@
 //! What must hold between configured things, whoever changes them: file, command line or REST.
 
 use super::form::{Kind, below};
+use super::listener::{Endpoint, Network};
 use super::{
     Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, SystemAddress, Transport, Validity,
 };
@@ -114,7 +115,10 @@ impl Rules<'_> {
                 "must be imaps, imap+starttls, …: a local account fetches nothing from a host.".to_owned(),
             );
         }
-        let fetches = !matches!(account.protocol, Protocol::Local | Protocol::Lmtp);
+        if account.protocol.listens() {
+            self.listener(account);
+        }
+        let fetches = account.protocol != Protocol::Local && !account.protocol.listens();
         if fetches && account.host.is_empty() {
             let what = if account.protocol == Protocol::Maildir { "the path of the Maildir" } else { "the server" };
             self.breach(Account::KIND, name, "host", format!("must name {what}."));
@@ -136,6 +140,43 @@ impl Rules<'_> {
         self.oauth2(Account::KIND, name, account.oauth2.as_ref());
         if name == "local" && account.valid != Validity::Valid {
             self.breach(Account::KIND, name, "valid", "the account local is always there.".to_owned());
+        }
+    }
+
+    fn listener(&mut self, account: &Account) {
+        let name = &account.name;
+        for network in &account.networks {
+            if let Err(why) = network.parse::<Network>() {
+                self.breach(Account::KIND, name, "networks", why);
+            }
+        }
+        let host = &account.host;
+        if !host.is_empty() && !host.starts_with('/') && host.parse::<std::net::IpAddr>().is_err() {
+            let sentence = format!("must be an address of this machine, or the path of a Unix socket; \"{host}\" is neither.");
+            self.breach(Account::KIND, name, "host", sentence);
+        }
+        if host.len() > Endpoint::LONGEST_PATH {
+            let sentence = format!("a Unix socket's path has {} bytes at most.", Endpoint::LONGEST_PATH);
+            self.breach(Account::KIND, name, "host", sentence);
+        }
+        if !account.user.is_empty() && account.user != "*" && !is_address(&account.user) {
+            let sentence = "must be the e-mail address that it takes mail for, \"*\" for every address, or empty for the system addresses.";
+            self.breach(Account::KIND, name, "user", sentence.to_owned());
+        }
+        if account.tls.certificate.is_empty() != account.tls.key.is_empty() {
+            self.breach(Account::KIND, name, "tls", "certificate and key belong together.".to_owned());
+        }
+        let endpoint = Endpoint::of(account);
+        let other = self.configuration.accounts.values().find(|other| {
+            other.name < *name && other.protocol.listens() && other.protocol != account.protocol && Endpoint::of(other) == endpoint
+        });
+        if let Some(other) = other {
+            let sentence = format!(
+                "the account \"{}\" listens on {endpoint} for {}; one of them needs another port.",
+                other.name,
+                other.protocol.name()
+            );
+            self.breach(Account::KIND, name, "port", sentence);
         }
     }
 

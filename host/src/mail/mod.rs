@@ -11,6 +11,7 @@ mod content;
 mod encoded_word;
 mod fields;
 mod html;
+pub mod mailbox;
 mod received;
 mod structure;
 mod transfer;

@@ -2,6 +2,7 @@
 
 use super::files::ReadError;
 use super::imap::ImapError;
+use super::lmtp::ListenError;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use std::io;
@@ -13,6 +14,9 @@ pub enum FetchError {
     /// The IMAP server, or the way to it.
     #[error(transparent)]
     Imap(#[from] ImapError),
+    /// A listener's address or socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// No access token.
     #[error(transparent)]
     OAuth2(#[from] OAuth2Error),

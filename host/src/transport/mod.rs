@@ -5,6 +5,7 @@ mod error;
 pub mod files;
 pub mod imap;
 mod intake;
+pub mod lmtp;
 mod maildir;
 pub mod mbox;
 mod refusal;
@@ -25,7 +26,8 @@ pub async fn fetch(mut intake: Intake, memory: &mut imap::Memory) -> FetchReport
         Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(&mut intake, memory).await,
         Protocol::Maildir => maildir::fetch(&mut intake).await,
         Protocol::Local => Ok(()),
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls | Protocol::Lmtp => Err(unsupported(&intake.account)),
+        Protocol::Lmtp | Protocol::Smtp => Ok(()),
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => Err(unsupported(&intake.account)),
     };
     intake.end(result).await
 }
@@ -39,7 +41,8 @@ pub async fn probe(account: &Account, tokens: &Tokens) -> Result<Vec<(&'static s
             Ok(vec![("folder", format!("{}: {} messages", account.host, files.len()))])
         }
         Protocol::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls | Protocol::Lmtp => Err(unsupported(account)),
+        Protocol::Lmtp | Protocol::Smtp => Ok(lmtp::probe(account).await?),
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => Err(unsupported(account)),
     }
 }
 

@@ -1,0 +1,44 @@
+//! TLS towards clients, by STARTTLS (RFC 3207), where the account names a certificate.
+
+use super::ListenError;
+use crate::config::Tls;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// What offers TLS to clients; none without a certificate. TLS 1.2 and 1.3; clients need no certificate of their own.
+pub async fn acceptor(settings: &Tls) -> Result<Option<TlsAcceptor>, ListenError> {
+    if settings.certificate.is_empty() {
+        return Ok(None);
+    }
+    let (certificate, key) = (settings.certificate.clone(), settings.key.clone());
+    let lost = failed("certificate", &certificate);
+    // Reads files.
+    let config =
+        tokio::task::spawn_blocking(move || server_config(&certificate, &key)).await.map_err(|error| lost(error.to_string()))??;
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
+
+fn server_config(certificate: &str, key: &str) -> Result<ServerConfig, ListenError> {
+    let (no_certificate, no_key) = (failed("certificate", certificate), failed("key", key));
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(|error| no_certificate(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(no_certificate("it holds no certificate in PEM form".to_owned()));
+    }
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| no_key(error.to_string()))?;
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| no_certificate(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| no_key(error.to_string()))
+}
+
+fn failed(key: &'static str, path: &str) -> impl Fn(String) -> ListenError + use<> {
+    let path = path.to_owned();
+    move |reason| ListenError::Certificate { key, path: path.clone(), reason }
+}
