@@ -6,7 +6,7 @@ use super::ApiState;
 use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::handlers;
 use super::problem::{Kind, Problem};
-use crate::config::{Account, Protocol};
+use crate::config::{Account, Protocol, Start};
 use crate::store::{configuration, fetch_requests};
 use crate::transport;
 use axum::extract::{Path, State};
@@ -128,6 +128,8 @@ pub struct AccountForm {
     after_fetch: String,
     /// Where held mails go on the server; empty: nowhere.
     failed_folder: String,
+    /// Which mail is taken of a mailbox that is seen for the first time; IMAP alone.
+    start: Start,
     /// A duration: `10m`; null: the setting's.
     #[schema(required)]
     interval: Option<String>,

@@ -28,6 +28,17 @@ pub enum AfterFetch {
     Keep,
 }
 
+/// Which mail an account takes of a mailbox that it sees for the first time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// All that is there.
+    #[default]
+    Beginning,
+    /// What comes from now on; what is there is left alone.
+    Now,
+}
+
 /// How an account is reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Protocol {
@@ -191,6 +202,8 @@ pub struct Account {
     pub after_fetch: AfterFetch,
     /// Where held mails go on the server; empty: nowhere.
     pub failed_folder: String,
+    /// Which mail is taken of a mailbox that is seen for the first time.
+    pub start: Start,
     /// Seconds; none: the setting's.
     pub interval: Option<u64>,
     /// Seconds, of every read.
@@ -221,6 +234,7 @@ impl Default for Account {
             dispatch: Dispatch::default(),
             after_fetch: AfterFetch::default(),
             failed_folder: String::new(),
+            start: Start::default(),
             interval: None,
             timeout: 60,
             idle: true,

@@ -112,6 +112,7 @@ impl Kind for Account {
         form.field("dispatch", &mut self.dispatch, &DISPATCH);
         form.field("after_fetch", &mut self.after_fetch, &AFTER_FETCH);
         form.field("failed_folder", &mut self.failed_folder, &TEXT);
+        form.field("start", &mut self.start, &word());
         form.field("interval", &mut self.interval, &OPTIONAL_INTERVAL);
         form.field("timeout", &mut self.timeout, &INTERVAL);
         form.field("idle", &mut self.idle, &FLAG);

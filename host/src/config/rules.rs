@@ -3,7 +3,7 @@
 use super::form::{Kind, below};
 use super::listener::{Endpoint, Network};
 use super::{
-    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, SystemAddress, Transport, Validity,
+    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, Start, SystemAddress, Transport, Validity,
 };
 
 /// A rule that does not hold.
@@ -133,6 +133,11 @@ impl Rules<'_> {
         }
         if let AfterFetch::Move(folder) = &account.after_fetch {
             self.no_control(Account::KIND, name, "after_fetch", folder);
+        }
+        let imap = matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls);
+        if account.start == Start::Now && !imap {
+            let sentence = "\"now\" is for IMAP accounts: other sources do not tell old mail from new.".to_owned();
+            self.breach(Account::KIND, name, "start", sentence);
         }
         if account.tls.client_certificate.is_empty() != account.tls.client_key.is_empty() {
             self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());

@@ -13,6 +13,7 @@ pub mod customers;
 pub mod fetch_requests;
 pub mod filing;
 pub mod leases;
+pub mod mailboxes;
 pub mod numbers;
 pub mod objects;
 pub mod outgoing;
