@@ -23,7 +23,7 @@ pub enum TemporarilyInvalid {
     TemporarilyInvalid,
 }
 
-/// Sign-in by OAuth2. This version keeps what is configured; it signs in by password.
+/// Sign-in by OAuth2.
 #[derive(ToSchema)]
 #[schema(as = OAuth2)]
 #[serde(deny_unknown_fields)]
@@ -47,4 +47,9 @@ pub struct OAuth2Form {
     scopes: Vec<String>,
     /// The grant: `code`, `device`, `client-credentials`; empty: the provider's usual one.
     flow: String,
+    /// Where the browser is sent back to; empty: `http://localhost:8025/oauth2/callback`.
+    redirect_url: String,
+    /// A duration: a refresh token ends after so long without use; null: the provider's, as far as it is known; `0`: never.
+    #[schema(required)]
+    refresh_token_age: Option<String>,
 }

@@ -150,7 +150,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Sign-in by OAuth2. This version keeps what is configured; it signs in by password.
+/// Sign-in by OAuth2; [`super::Provider`] is what it comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OAuth2 {
     /// A provider whose addresses are known (`microsoft`, `google`); empty: the addresses below.
@@ -171,6 +171,11 @@ pub struct OAuth2 {
     pub scopes: Vec<String>,
     /// The grant: `code`, `device`, `client-credentials`; empty: the provider's usual one.
     pub flow: String,
+    /// Where the browser is sent back to after a sign-in by `code`, as the provider registered it; empty:
+    /// `http://localhost:8025/oauth2/callback`.
+    pub redirect_url: String,
+    /// Seconds without use after which a refresh token ends, to warn before; none: the provider's, as far as it is known; 0: never.
+    pub refresh_token_age: Option<u64>,
 }
 
 /// Where mail comes from.

@@ -93,6 +93,12 @@ pub const OPTIONAL_INTERVAL: Codec<Option<u64>> = Codec {
 /// Seconds, written as a duration; 0 is allowed.
 pub const AGE: Codec<u64> = Codec { read: seconds, write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))) };
 
+/// The same, or left out.
+pub const OPTIONAL_AGE: Codec<Option<u64>> = Codec {
+    read: |value| if value.is_null() { Ok(None) } else { (AGE.read)(value).map(Some) },
+    write: |seconds| seconds.as_ref().map_or(Value::Null, AGE.write),
+};
+
 /// A duration from one millisecond to a minute.
 pub const CALL_TIME: Codec<Duration> = Codec {
     read: |value| match value.as_str().and_then(parse_duration) {

@@ -1,8 +1,8 @@
 //! The keys of every kind of configured thing, each listed once, for reading and writing alike.
 
 use super::codecs::{
-    AFTER_FETCH, AGE, CALL_TIME, COUNT, DISPATCH, FLAG, INTERVAL, MEMORY, NAMES, OBJECT, OPTIONAL_INTERVAL, OPTIONAL_TEXT, OPTIONAL_TEXTS,
-    PORT, SIZE, TEXT, TEXTS, VALIDITY, word, words,
+    AFTER_FETCH, AGE, CALL_TIME, COUNT, DISPATCH, FLAG, INTERVAL, MEMORY, NAMES, OBJECT, OPTIONAL_AGE, OPTIONAL_INTERVAL, OPTIONAL_TEXT,
+    OPTIONAL_TEXTS, PORT, SIZE, TEXT, TEXTS, VALIDITY, word, words,
 };
 use super::form::{Form, Kind};
 use super::{
@@ -245,6 +245,8 @@ fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {
             form.field("device_url", &mut described.device_url, &TEXT);
             form.field("scopes", &mut described.scopes, &TEXTS);
             form.field("flow", &mut described.flow, &TEXT);
+            form.field("redirect_url", &mut described.redirect_url, &TEXT);
+            form.field("refresh_token_age", &mut described.refresh_token_age, &OPTIONAL_AGE);
         });
     }
 }

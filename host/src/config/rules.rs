@@ -3,7 +3,8 @@
 use super::form::{Kind, below};
 use super::listener::{Endpoint, Network};
 use super::{
-    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, Start, SystemAddress, Transport, Validity,
+    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Provider, Purpose, Queue, Start, SystemAddress,
+    Transport, Validity,
 };
 
 /// A rule that does not hold.
@@ -142,7 +143,7 @@ impl Rules<'_> {
         if account.tls.client_certificate.is_empty() != account.tls.client_key.is_empty() {
             self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());
         }
-        self.oauth2(Account::KIND, name, account.oauth2.as_ref());
+        self.oauth2(Account::KIND, name, account.oauth2.as_ref(), Purpose::of(account.protocol));
         if name == "local" && account.valid != Validity::Valid {
             self.breach(Account::KIND, name, "valid", "the account local is always there.".to_owned());
         }
@@ -200,7 +201,8 @@ impl Rules<'_> {
                 self.breach(Transport::KIND, name, "for", format!("there is neither a system address nor a queue \"{sender}\"."));
             }
         }
-        self.oauth2(Transport::KIND, name, transport.oauth2.as_ref());
+        let purpose = transport.kind.starts_with("smtp").then_some(Purpose::Smtp);
+        self.oauth2(Transport::KIND, name, transport.oauth2.as_ref(), purpose);
     }
 
     fn filter(&mut self, filter: &Filter) {
@@ -222,14 +224,15 @@ impl Rules<'_> {
         }
     }
 
-    fn oauth2(&mut self, kind: &'static str, name: &str, oauth2: Option<&OAuth2>) {
-        if let Some(oauth2) = oauth2 {
-            if oauth2.client_id.is_empty() {
-                self.breach(kind, name, "oauth2", "client_id is missing.".to_owned());
-            }
-            if oauth2.provider.is_empty() && oauth2.token_url.is_empty() {
-                self.breach(kind, name, "oauth2", "either provider or token_url must be given.".to_owned());
-            }
+    /// `purpose` is none where nothing is signed in to.
+    fn oauth2(&mut self, kind: &'static str, name: &str, oauth2: Option<&OAuth2>, purpose: Option<Purpose>) {
+        let Some(oauth2) = oauth2 else { return };
+        let Some(purpose) = purpose else {
+            return self.breach(kind, name, "oauth2", "must be left out: nothing is signed in to.".to_owned());
+        };
+        for mistake in Provider::of(oauth2, purpose).err().into_iter().flatten() {
+            let place = below("/oauth2", mistake.key);
+            self.breaches.push(Breach { kind, name: name.to_owned(), place, sentence: mistake.sentence });
         }
     }
 
