@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a harness that cannot work ends its test")]
 
+pub mod crowd;
 pub mod dovecot;
 pub mod draw;
 pub mod gate;
@@ -9,3 +10,4 @@ pub mod mails;
 pub mod postfix;
 pub mod postgres;
 pub mod proxy;
+pub mod small_disk;

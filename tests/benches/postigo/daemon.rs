@@ -9,13 +9,13 @@ pub fn run() {
     let idle = Gate::new();
     idle.run(&["queue", "list"]);
     let daemon = idle.serve("warn");
-    line("resident memory, idle", &mebibytes(&daemon), "≤ 60 MB", "");
+    line("resident memory, idle", &format!("{:.0} MB", mebibytes(&daemon)), "≤ 60 MB", "");
     daemon.stop();
     let some = Gate::new();
     some.configure(&configuration(50));
     let daemon = some.serve("warn");
     feed(&some);
-    line("resident memory with 50 filters, after a message", &mebibytes(&daemon), "≤ 250 MB", "");
+    line("resident memory with 50 filters, after a message", &format!("{:.0} MB", mebibytes(&daemon)), "≤ 250 MB", "");
     daemon.stop();
     hundred_filters();
 }
@@ -57,7 +57,8 @@ fn feed(gate: &Gate) {
     assert_eq!(results[0]["status"], "filed", "{results:?}");
 }
 
-fn mebibytes(daemon: &Daemon) -> String {
+/// Resident memory in MiB.
+pub fn mebibytes(daemon: &Daemon) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let kibibytes: f64 = status
         .lines()
@@ -65,5 +66,5 @@ fn mebibytes(daemon: &Daemon) -> String {
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|number| number.parse().ok())
         .unwrap();
-    format!("{:.0} MB", kibibytes / 1024.0)
+    kibibytes / 1024.0
 }

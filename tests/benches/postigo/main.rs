@@ -1,9 +1,11 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
-//! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, daemon.
+//! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, accounts,
+//! daemon.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
 
+mod accounts;
 mod calls;
 mod chain;
 mod daemon;
@@ -14,8 +16,14 @@ mod rules;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 5] =
-        [("calls", calls::run), ("chain", chain::run), ("files", files::run), ("fetch", fetch::run), ("daemon", daemon::run)];
+    let sections: [(&str, fn()); 6] = [
+        ("calls", calls::run),
+        ("chain", chain::run),
+        ("files", files::run),
+        ("fetch", fetch::run),
+        ("accounts", accounts::run),
+        ("daemon", daemon::run),
+    ];
     for (name, section) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             section();

@@ -4,9 +4,11 @@
 
 mod collection;
 mod command_line;
+mod crowd;
 mod cuts;
 mod fetching;
 mod kills;
 mod lmtp;
+mod outages;
 mod rest;
 mod store;

@@ -1,0 +1,71 @@
+//! The database goes away or the disk fills up in the midst of work: servers are left untouched, everything resumes, and nothing is lost.
+
+use postigo_tests::dovecot::{Dovecot, PASSWORD};
+use postigo_tests::gate::{Gate, is_full, until};
+use postigo_tests::mails::{mails, subject};
+use postigo_tests::postgres::Postgres;
+use postigo_tests::small_disk::SmallDisk;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Leases that ran out meanwhile are taken again, and failed fetches tried again.
+const RESUMED: Duration = Duration::from_mins(3);
+
+fn account(server: &Dovecot) -> String {
+    format!(
+        "[[account]]\nname = \"main\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"main\"\npassword = \"{PASSWORD}\"\ninterval = \"1s\"\n",
+        server.imap
+    )
+}
+
+fn deliver(server: &Dovecot, numbers: Range<usize>) {
+    let mails = mails(numbers);
+    server.deliver("main", "INBOX", mails.iter().map(Vec::as_slice));
+}
+
+fn subjects(numbers: Range<usize>) -> Vec<String> {
+    numbers.map(subject).collect()
+}
+
+#[test]
+fn the_database_down_while_fetching_leaves_the_server_untouched_and_loses_nothing() {
+    let (Some(server), Some(postgres)) = (Dovecot::start(), Postgres::start()) else { return };
+    let (outages, portion) = if is_full() { (20, 300) } else { (2, 100) };
+    let gate = Gate::on_postgres(&postgres.database(), None);
+    gate.configure(&account(&server));
+    let daemon = gate.serve("warn,postigo::transport::imap=trace");
+    for outage in 0..outages {
+        deliver(&server, outage * portion..(outage + 1) * portion);
+        daemon.wait_for("doing=\"fetch");
+        postgres.stop();
+        deliver(&server, outages * portion + outage..outages * portion + outage + 1);
+        daemon.wait_for("a fetch failed");
+        assert!(!server.messages("main", "INBOX").is_empty(), "what is not durable stays on the server");
+        postgres.resume();
+        until("the mailbox is empty", RESUMED, || server.messages("main", "INBOX").is_empty());
+    }
+    until("all is filed", RESUMED, || gate.on_their_way() == 0);
+    daemon.stop();
+    assert_eq!(gate.titles(), subjects(0..outages * portion + outages), "all are filed, none twice");
+}
+
+#[test]
+fn a_full_disk_leaves_the_server_untouched_and_loses_nothing() {
+    let Some(server) = Dovecot::start() else { return };
+    let gate = Gate::new();
+    let Some(disk) = SmallDisk::over(gate.folder(), 48) else { return };
+    let outages = if is_full() { 10 } else { 2 };
+    gate.configure(&account(&server));
+    let daemon = gate.serve("warn");
+    for outage in 0..outages {
+        disk.fill();
+        deliver(&server, outage * 100..(outage + 1) * 100);
+        daemon.wait_for("a fetch failed");
+        assert_eq!(server.messages("main", "INBOX").len(), 100, "what is not durable stays on the server");
+        disk.free();
+        until("the mailbox is empty", RESUMED, || server.messages("main", "INBOX").is_empty());
+    }
+    until("all is filed", RESUMED, || gate.on_their_way() == 0);
+    daemon.stop();
+    assert_eq!(gate.titles(), subjects(0..outages * 100), "all are filed, none twice");
+}
