@@ -28,6 +28,8 @@ pub struct AutoResponseForm {
     r#type: AutoResponseType,
     /// Its queue.
     queue: String,
+    /// The language it is written in (`de`, `pt-BR`): of several for one occasion of a queue the customer gets his; empty: for everybody else.
+    language: String,
     /// Template.
     subject: String,
     /// Template.

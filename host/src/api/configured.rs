@@ -11,7 +11,7 @@ use super::page::{Page, PageQuery};
 use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
 use crate::config::form::{self, Kind, Secrets};
 use crate::config::rules::Breach;
-use crate::config::{Configuration, differences, keep_secrets, review};
+use crate::config::{Configuration, address_key, differences, keep_secrets, review};
 use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -193,10 +193,10 @@ fn what<K: Kind>() -> String {
     K::KIND.replace('_', " ")
 }
 
-/// Finds a thing by name; system addresses, which are kept in lower case, in any case.
+/// Finds a thing by name; a system address in any of its spellings.
 fn find_in<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Problem> {
     let things = K::all(configuration);
-    let found = if K::NAME == "address" { things.get(&name.to_lowercase()) } else { things.get(name) };
+    let found = if K::NAME == "address" { things.get(&address_key(name)) } else { things.get(name) };
     found.ok_or_else(|| Problem::not_found(&what::<K>(), name))
 }
 
@@ -204,7 +204,8 @@ fn find_in<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<
 fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
-    let same = given.as_str().is_some_and(|given| if K::NAME == "address" { given.eq_ignore_ascii_case(name) } else { given == name });
+    let same =
+        given.as_str().is_some_and(|given| if K::NAME == "address" { address_key(given) == address_key(name) } else { given == name });
     if !same {
         let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", what::<K>());
         return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));

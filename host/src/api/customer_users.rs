@@ -37,11 +37,24 @@ pub struct CustomerUserForm {
     email: String,
     /// The customer's number.
     customer_number: String,
+    /// For templates.
+    first_name: String,
+    /// For templates.
+    last_name: String,
+    /// The language that automatic answers are chosen by: `de`, `pt-BR`; empty: not known.
+    language: String,
 }
 
 impl From<CustomerUser> for CustomerUserForm {
     fn from(customer: CustomerUser) -> Self {
-        Self { login: customer.login, email: customer.email, customer_number: customer.customer_number }
+        Self {
+            login: customer.login,
+            email: customer.email,
+            customer_number: customer.customer_number,
+            first_name: customer.first_name,
+            last_name: customer.last_name,
+            language: customer.language,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod role;
 mod settings;
 mod spool;
 mod system_addresses;
+mod templates;
 mod tickets;
 mod tokens;
 mod transports;
@@ -124,6 +125,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(settings::routes())
         .merge(spool::routes())
         .merge(system_addresses::routes())
+        .merge(templates::routes())
         .merge(tickets::routes())
         .merge(tokens::routes())
         .merge(transports::routes())

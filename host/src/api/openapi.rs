@@ -15,7 +15,7 @@ const SCHEME: &str = "token";
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// The configured shapes that bodies have too, with the key that names the thing; tables inside things have none.
-const WRITTEN: [(&str, &str); 13] = [
+const WRITTEN: [(&str, &str); 14] = [
     ("Account", "name"),
     ("AutoResponse", "name"),
     ("DynamicField", "name"),
@@ -26,6 +26,7 @@ const WRITTEN: [(&str, &str); 13] = [
     ("Queue", "name"),
     ("Settings", ""),
     ("SystemAddress", "address"),
+    ("Template", "name"),
     ("Tls", ""),
     ("Transport", "name"),
     ("CustomerUser", "login"),

@@ -1,11 +1,11 @@
 //! Everything that is configured, at one version.
 
-use super::{Account, AutoResponse, AutoResponseType, DynamicField, Filter, Queue, Settings, SystemAddress, Transport, Validity};
+use super::{Account, AutoResponse, AutoResponseType, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport, Validity};
 use std::collections::BTreeMap;
 
 /// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who use it.
 ///
-/// Things are keyed by name; system addresses by their address in lower case. Customer users, which may be many, are looked up in the
+/// Things are keyed by name; system addresses by [`super::address_key`]. Customer users, which may be many, are looked up in the
 /// store instead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
@@ -15,7 +15,7 @@ pub struct Configuration {
     pub settings: Settings,
     /// By name.
     pub queues: BTreeMap<String, Queue>,
-    /// By address in lower case.
+    /// By [`super::address_key`].
     pub system_addresses: BTreeMap<String, SystemAddress>,
     /// By name.
     pub accounts: BTreeMap<String, Account>,
@@ -23,6 +23,8 @@ pub struct Configuration {
     pub dynamic_fields: BTreeMap<String, DynamicField>,
     /// By name.
     pub auto_responses: BTreeMap<String, AutoResponse>,
+    /// By name.
+    pub templates: BTreeMap<String, Template>,
     /// By name.
     pub transports: BTreeMap<String, Transport>,
     /// By name: in byte order, which is the order of the chain.
@@ -37,9 +39,9 @@ impl Validity {
 }
 
 impl Configuration {
-    /// A system address, valid or not, case ignored.
+    /// A system address, valid or not, in any spelling ([`super::address_key`]).
     pub fn system_address(&self, address: &str) -> Option<&SystemAddress> {
-        self.system_addresses.get(&address.to_lowercase())
+        self.system_addresses.get(&super::address_key(address))
     }
 
     /// The address that a queue sends from: the one it names, else the first valid one that names it.

@@ -1,7 +1,7 @@
 //! What differs between two configurations, for people.
 
 use super::form::Kind;
-use super::{Account, AutoResponse, Configuration, DynamicField, Filter, Queue, SystemAddress, Transport};
+use super::{Account, AutoResponse, Configuration, DynamicField, Filter, Queue, SystemAddress, Template, Transport};
 use serde::Serialize;
 
 /// A thing that differs.
@@ -38,6 +38,7 @@ pub fn differences(before: &Configuration, after: &Configuration) -> Vec<Differe
     kind::<Account>(before, after, &mut found);
     kind::<DynamicField>(before, after, &mut found);
     kind::<AutoResponse>(before, after, &mut found);
+    kind::<Template>(before, after, &mut found);
     kind::<Transport>(before, after, &mut found);
     kind::<Filter>(before, after, &mut found);
     found

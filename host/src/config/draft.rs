@@ -2,7 +2,9 @@
 
 use super::form::{Kind, Problem, Secrets, below, read, read_fields};
 use super::rules::Breach;
-use super::{Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Transport, Validity};
+use super::{
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Template, Transport, Validity,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,6 +17,7 @@ const TABLES: &[&str] = &[
     DynamicField::KIND,
     "customer_user",
     AutoResponse::KIND,
+    Template::KIND,
     Transport::KIND,
     Filter::KIND,
 ];
@@ -47,6 +50,7 @@ impl Draft {
         draft.kind::<DynamicField>(document, secrets);
         draft.customers(document, secrets);
         draft.kind::<AutoResponse>(document, secrets);
+        draft.kind::<Template>(document, secrets);
         draft.kind::<Transport>(document, secrets);
         draft.kind::<Filter>(document, secrets);
         draft

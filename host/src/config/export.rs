@@ -1,7 +1,9 @@
 //! The configuration as a file that `config apply` takes.
 
 use super::form::{Kind, write, write_fields};
-use super::{Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Settings, SystemAddress, Transport};
+use super::{
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport,
+};
 use serde_json::{Map, Value};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table};
 
@@ -24,6 +26,7 @@ pub fn export(configuration: &Configuration, customers: &[CustomerUser]) -> Stri
     kind::<DynamicField>(&mut document, configuration);
     customer_users(&mut document, customers);
     kind::<AutoResponse>(&mut document, configuration);
+    kind::<Template>(&mut document, configuration);
     kind::<Transport>(&mut document, configuration);
     kind::<Filter>(&mut document, configuration);
     document.to_string()
@@ -48,7 +51,8 @@ fn kind<K: Kind>(document: &mut DocumentMut, configuration: &Configuration) {
 fn customer_users(document: &mut DocumentMut, customers: &[CustomerUser]) {
     let mut tables = ArrayOfTables::new();
     for customer in customers {
-        tables.push(table(write_fields(|writer| customer.clone().describe(writer))));
+        let defaults = write_fields(|writer| CustomerUser::default().describe(writer));
+        tables.push(table(without(write_fields(|writer| customer.clone().describe(writer)), &defaults)));
     }
     if !tables.is_empty() {
         document.insert("customer_user", Item::ArrayOfTables(tables));

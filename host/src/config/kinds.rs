@@ -6,8 +6,8 @@ use super::codecs::{
 };
 use super::form::{Form, Kind};
 use super::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, OAuth2, Queue, Secret, Settings, SystemAddress, Tls,
-    Transport,
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, OAuth2, Queue, Secret, Settings, SystemAddress, Template,
+    Tls, Transport,
 };
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Kind for SystemAddress {
     kept_in!(system_addresses);
 
     fn name(&self) -> String {
-        self.address.to_lowercase()
+        super::address_key(&self.address)
     }
 
     fn describe<F: Form>(&mut self, form: &mut F) {
@@ -153,8 +153,28 @@ impl Kind for AutoResponse {
         form.name("name", &mut self.name);
         form.field("type", &mut self.occasion, &word());
         form.name("queue", &mut self.queue);
+        form.field("language", &mut self.language, &TEXT);
         form.field("subject", &mut self.subject, &TEXT);
         form.field("body", &mut self.body, &TEXT);
+    }
+}
+
+impl Kind for Template {
+    const KIND: &'static str = "template";
+    kept_in!(templates);
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", &mut self.name);
+        form.field("type", &mut self.purpose, &word());
+        form.field("queues", &mut self.queues, &NAMES);
+        form.field("subject", &mut self.subject, &TEXT);
+        form.field("body", &mut self.body, &TEXT);
+        form.field("comment", &mut self.comment, &TEXT);
+        form.field("valid", &mut self.valid, &VALIDITY);
     }
 }
 
@@ -213,6 +233,9 @@ impl CustomerUser {
         form.name("login", &mut self.login);
         form.name("email", &mut self.email);
         form.field("customer_number", &mut self.customer_number, &TEXT);
+        form.field("first_name", &mut self.first_name, &TEXT);
+        form.field("last_name", &mut self.last_name, &TEXT);
+        form.field("language", &mut self.language, &TEXT);
     }
 }
 

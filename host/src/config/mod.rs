@@ -1,6 +1,7 @@
 //! What admins configure: the types, and the one form that the configuration file, the REST API and the database share.
 
 mod access;
+mod address;
 mod apply;
 mod change;
 mod codecs;
@@ -24,6 +25,7 @@ pub mod units;
 mod tests;
 
 pub use access::*;
+pub use address::address_key;
 pub use apply::{Applied, ApplyError, Place, apply};
 pub use change::change;
 pub use configuration::*;

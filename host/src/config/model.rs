@@ -197,6 +197,12 @@ pub struct CustomerUser {
     pub email: String,
     /// The customer's number.
     pub customer_number: String,
+    /// For templates.
+    pub first_name: String,
+    /// For templates.
+    pub last_name: String,
+    /// The language that automatic answers are chosen by: `de`, `pt-BR`; empty: not known.
+    pub language: String,
 }
 
 /// The occasion of an automatic answer.
@@ -225,10 +231,44 @@ pub struct AutoResponse {
     pub occasion: AutoResponseType,
     /// Its queue.
     pub queue: String,
+    /// The language it is written in (`de`, `pt-BR`): of several answers for one occasion of a queue the customer gets his; empty: for everybody else.
+    pub language: String,
     /// Template.
     pub subject: String,
     /// Template.
     pub body: String,
+}
+
+/// What a template for agents is for (OTOBO: template type).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TemplateType {
+    /// Replies, and mails of an existing ticket.
+    #[default]
+    Answer,
+    /// Forwarded articles.
+    Forward,
+    /// New tickets.
+    Create,
+}
+
+/// A text that agents write from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Template {
+    /// Unique.
+    pub name: String,
+    /// What it is for (`type` in the file).
+    pub purpose: TemplateType,
+    /// The queues that it is for; empty: all.
+    pub queues: Vec<String>,
+    /// Template; empty: the subject that the mail would have without it.
+    pub subject: String,
+    /// Template.
+    pub body: String,
+    /// For admins.
+    pub comment: String,
+    /// In use?
+    pub valid: Validity,
 }
 
 /// What becomes of a mail when a filter fails.

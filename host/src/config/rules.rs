@@ -4,7 +4,7 @@ use super::form::{Kind, below};
 use super::listener::{Endpoint, Network};
 use super::{
     Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Provider, Purpose, Queue, Start, SystemAddress,
-    Transport, Validity,
+    Template, Transport, Validity,
 };
 
 /// A rule that does not hold.
@@ -43,6 +43,7 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     configuration.system_addresses.values().for_each(|address| rules.system_address(address));
     configuration.accounts.values().for_each(|account| rules.account(account));
     configuration.auto_responses.values().for_each(|answer| rules.auto_response(answer));
+    configuration.templates.values().for_each(|template| rules.template(template));
     configuration.transports.values().for_each(|transport| rules.transport(transport));
     configuration.filters.values().for_each(|filter| rules.filter(filter));
     rules.breaches
@@ -189,6 +190,34 @@ impl Rules<'_> {
     fn auto_response(&mut self, answer: &AutoResponse) {
         self.queue_exists(AutoResponse::KIND, &answer.name, "queue", &answer.queue);
         self.no_control(AutoResponse::KIND, &answer.name, "subject", &answer.subject);
+        if !is_language(&answer.language) {
+            let sentence = "must be a language tag such as \"de\" or \"pt-BR\", or empty.".to_owned();
+            self.breach(AutoResponse::KIND, &answer.name, "language", sentence);
+        }
+        self.sends(answer);
+    }
+
+    /// What an answer is sent from cannot be taken away from it: the last address of its queue stays valid.
+    fn sends(&mut self, answer: &AutoResponse) {
+        let Some(queue) = self.configuration.queues.get(&answer.queue) else { return };
+        if queue.address.is_some() || self.configuration.sender_of(queue).is_some() {
+            return;
+        }
+        let invalid = self.configuration.system_addresses.values().find(|address| address.queue == queue.name);
+        if let Some(name) = invalid.map(SystemAddress::name) {
+            let sentence = format!(
+                "it cannot be invalid: the automatic answer \"{}\" of the queue \"{}\" is sent from it; give the queue another address first.",
+                answer.name, queue.name
+            );
+            self.breach(SystemAddress::KIND, &name, "valid", sentence);
+        }
+    }
+
+    fn template(&mut self, template: &Template) {
+        for queue in &template.queues {
+            self.queue_exists(Template::KIND, &template.name, "queues", queue);
+        }
+        self.no_control(Template::KIND, &template.name, "subject", &template.subject);
     }
 
     fn transport(&mut self, transport: &Transport) {
@@ -241,6 +270,12 @@ impl Rules<'_> {
             self.breach(kind, name, key, "must not have control characters or line breaks.".to_owned());
         }
     }
+}
+
+/// Whether a text is empty or has the form of a language tag (RFC 5646).
+fn is_language(text: &str) -> bool {
+    let subtag = |subtag: &str| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.is_empty() || text.len() <= 35 && text.split('-').all(subtag)
 }
 
 /// Whether a text can stand as an address in an envelope and a header; the rest is for the mail server to say.

@@ -170,8 +170,19 @@ fn addresses_are_one_whatever_their_case() {
 }
 
 #[test]
+fn the_last_address_that_an_answer_is_sent_from_cannot_be_made_invalid() {
+    let answer = "[[auto_response]]\nname = \"Receipt\"\nqueue = \"Raw\"\n";
+    let address = |name: &str, valid: bool| format!("[[system_address]]\naddress = \"{name}@b.test\"\nqueue = \"Raw\"\nvalid = {valid}\n");
+    assert_eq!(mistakes(answer), [""; 0], "where there is no address at all nothing is taken away");
+    assert_eq!(mistakes(&[answer, &address("a", false), &address("c", true)].concat()), [""; 0]);
+    let told = mistakes(&[answer, &address("a", false)].concat());
+    assert!(told.len() == 1 && told[0].contains("system address \"a@b.test\"") && told[0].contains("\"Receipt\""), "{told:?}");
+}
+
+#[test]
 fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
-    let (_, whole) = draft(&whole(), &start());
+    let (_, mut whole) = draft(&whole(), &start());
+    whole.configuration.auto_responses.clear();
     let file = File::parse("[[queue]]\nname = \"Support\"\n");
     let mut pruned = Draft::of(&file.root, &whole.configuration, &Secrets::Strings);
     pruned.prune();

@@ -3,7 +3,7 @@
 use super::{Store, StoreError};
 use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields};
 use crate::config::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Secret, Settings, SystemAddress, Transport,
+    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Secret, Settings, SystemAddress, Template, Transport,
 };
 use crate::secret::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
@@ -74,6 +74,7 @@ pub async fn save(
     change.kind::<Account>(before, after, key)?;
     change.kind::<DynamicField>(before, after, key)?;
     change.kind::<AutoResponse>(before, after, key)?;
+    change.kind::<Template>(before, after, key)?;
     change.kind::<Transport>(before, after, key)?;
     change.kind::<Filter>(before, after, key)?;
     if change.put.is_empty() && change.remove.is_empty() && change.customers.is_empty() {
@@ -104,6 +105,7 @@ impl Stored {
             Account::KIND => self.load_thing::<Account>(configuration, key, lost),
             DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key, lost),
             AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key, lost),
+            Template::KIND => self.load_thing::<Template>(configuration, key, lost),
             Transport::KIND => self.load_thing::<Transport>(configuration, key, lost),
             Filter::KIND => self.load_thing::<Filter>(configuration, key, lost),
             other => Err(corrupt(format!("its kind {other:?} is not known to this version"))),
@@ -202,14 +204,19 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
         }
         for customer in &change.customers {
             sqlx::query(
-                "INSERT INTO customer_user (login, email, email_folded, customer_number) VALUES ($1, $2, $3, $4) \
+                "INSERT INTO customer_user (login, email, email_folded, customer_number, first_name, last_name, language) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) \
                  ON CONFLICT (login) DO UPDATE SET email = excluded.email, email_folded = excluded.email_folded, \
-                 customer_number = excluded.customer_number",
+                 customer_number = excluded.customer_number, first_name = excluded.first_name, last_name = excluded.last_name, \
+                 language = excluded.language",
             )
             .bind(&customer.login)
             .bind(&customer.email)
             .bind(customer.email.to_lowercase())
             .bind(&customer.customer_number)
+            .bind(&customer.first_name)
+            .bind(&customer.last_name)
+            .bind(&customer.language)
             .execute(&mut *connection)
             .await?;
         }

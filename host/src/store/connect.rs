@@ -23,6 +23,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (2, "messages", include_str!("migrations/0002_messages.sql")),
     (3, "access", include_str!("migrations/0003_access.sql")),
     (6, "mailbox", include_str!("migrations/0006_mailbox.sql")),
+    (8, "answers", include_str!("migrations/0008_answers.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.

@@ -8,10 +8,17 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
-const COLUMNS: &str = "SELECT login, email, customer_number FROM customer_user WHERE ";
+const COLUMNS: &str = "SELECT login, email, customer_number, first_name, last_name, language FROM customer_user WHERE ";
 
 fn read(row: &AnyRow) -> Result<CustomerUser, StoreError> {
-    Ok(CustomerUser { login: row.try_get(0)?, email: row.try_get(1)?, customer_number: row.try_get(2)? })
+    Ok(CustomerUser {
+        login: row.try_get(0)?,
+        email: row.try_get(1)?,
+        customer_number: row.try_get(2)?,
+        first_name: row.try_get(3)?,
+        last_name: row.try_get(4)?,
+        language: row.try_get(5)?,
+    })
 }
 
 /// The customer user with this login.
@@ -60,11 +67,8 @@ pub async fn by_logins(store: &Store, logins: impl Iterator<Item = &str>) -> Res
 
 /// At most `limit` customer users after `after` (a login; empty: from the first on), by login.
 pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<CustomerUser>, StoreError> {
-    let rows = sqlx::query("SELECT login, email, customer_number FROM customer_user WHERE login > $1 ORDER BY login LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&mut *store.read().await?)
-        .await?;
+    let mut sql = Sql::new(format!("{COLUMNS} login > "));
+    let rows = sql.bind(after).push(" ORDER BY login LIMIT ").bind(limit).all(&mut *store.read().await?).await?;
     rows.iter().map(read).collect()
 }
 

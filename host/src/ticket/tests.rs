@@ -30,6 +30,7 @@ fn configuration() -> Configuration {
         name: name.into(),
         occasion,
         queue: queue.into(),
+        language: String::new(),
         subject: String::new(),
         body: String::new(),
     };
@@ -194,7 +195,8 @@ fn titles_are_cut() {
 
 #[test]
 fn customers_come_from_headers_or_the_sender() {
-    let user = |login: &str, number: &str| Some(CustomerUser { login: login.into(), email: String::new(), customer_number: number.into() });
+    let user =
+        |login: &str, number: &str| Some(CustomerUser { login: login.into(), customer_number: number.into(), ..CustomerUser::default() });
     let customers = CustomerLookup { by_sender: user("jane", "C-1"), by_login: user("mike", "C-2") };
     for (header, customers, customer_user, number) in [
         ("From: a@x.test, Jane <jane@x.test>", &CustomerLookup::default(), Some("jane@x.test"), None),

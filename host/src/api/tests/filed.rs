@@ -126,7 +126,9 @@ async fn the_log_is_listed_searched_and_shown() {
 #[tokio::test]
 async fn customer_users_are_kept() {
     let api = Api::start().await;
-    let jane = json!({ "login": "jane", "email": "Jane@Example.com", "customer_number": "ACME" });
+    let jane = json!({
+        "login": "jane", "email": "Jane@Example.com", "customer_number": "ACME", "first_name": "Jane", "last_name": "", "language": "en"
+    });
     assert_eq!(api.post(Role::Agent, "/customer-users", &jane).await.expect(201), jane);
     api.post(Role::Agent, "/customer-users", &jane).await.problem(409);
     assert_eq!(
