@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod mail;
 pub mod metrics;
 pub mod oauth2;
+pub mod outbound;
 pub mod result;
 pub mod runtime;
 pub mod secret;

@@ -1,141 +1,26 @@
-//! Mail that is to be sent: rows of the transaction that made them due.
+//! Mail that is to be sent, from the transaction that decides it to what became of every recipient.
+
+mod claims;
+mod delivery;
+mod due;
+mod queue;
+
+pub use claims::{Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, recover, renew, settle, unassign, unassigned};
+pub use delivery::{Delivery, deliveries, deliveries_of, find_sent, report};
+pub use due::{Due, DueRow, Refusal, answer_all, drop_due, due, refuse};
+pub use queue::{Composed, NewOutgoing, composed, queue, raw, raw_part};
 
 use super::StoreError;
-use super::sql::{Sql, Value, pieces};
-use crate::ticket::{AutoResponsePlan, AutoResponseStatus};
-use sqlx::{AnyConnection, Row};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use std::str::FromStr;
 
-/// An automatic answer that is due, and for what.
-#[derive(Debug, Clone, Copy)]
-pub struct Due<'p> {
-    /// What was decided.
-    pub plan: &'p AutoResponsePlan,
-    /// The ticket's row id.
-    pub ticket_id: i64,
-    /// The article's row id.
-    pub article_id: i64,
-    /// Milliseconds since the epoch.
-    pub now: i64,
-    /// Answers that an address gets within a day (UTC).
-    pub per_day: u32,
+fn read_word<T: FromStr<Err = String>>(row: &AnyRow, column: usize) -> Result<T, StoreError> {
+    let word: &str = row.try_get(column)?;
+    word.parse().map_err(|reason| StoreError::Corrupt { what: "outgoing mail", reason })
 }
 
-/// Counts the addresses against their daily limit and writes the answers to those below it; says what became of each.
-pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Result<Vec<AutoResponseStatus>, StoreError> {
-    let mut counted: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for due in due.iter().filter(|due| due.plan.suppressed.is_none()) {
-        for key in addresses(due) {
-            *counted.entry(key).or_default() += 1;
-        }
-    }
-    let mut before = count(connection, &counted).await?;
-    let mut statuses = Vec::with_capacity(due.len());
-    let mut rows: Vec<[Value; 8]> = Vec::new();
-    for due in due {
-        let recipients = recipients(due, &mut before);
-        statuses.push(if recipients.is_empty() { AutoResponseStatus::Suppressed } else { AutoResponseStatus::Queued });
-        if !recipients.is_empty() {
-            rows.push(row(due, &recipients));
-        }
-    }
-    for piece in pieces(&rows) {
-        let mut sql =
-            Sql::new("INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at) VALUES ");
-        sql.tuples(piece.iter().cloned()).execute(connection).await?;
-    }
-    Ok(statuses)
-}
-
-/// A mail that was not taken in, and whom that is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// A bare address.
-    pub to: String,
-    /// What it is told.
-    pub text: String,
-    /// Milliseconds since the epoch.
-    pub now: i64,
-    /// Automatic answers that an address gets within a day (UTC).
-    pub per_day: u32,
-}
-
-/// Counts a refusal against its address's daily limit, and writes it if it is below; says whether it was.
-pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result<bool, StoreError> {
-    let key = key(&refusal.to, refusal.now);
-    let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
-    if before.get(&key).is_some_and(|count| *count >= i64::from(refusal.per_day)) {
-        return Ok(false);
-    }
-    let recipients = serde_json::json!([refusal.to]).to_string();
-    let row: [Value; 8] = [
-        "refusal".into(),
-        "waiting".into(),
-        0_i64.into(),
-        0_i64.into(),
-        "oversize".into(),
-        (&refusal.text).into(),
-        recipients.into(),
-        refusal.now.into(),
-    ];
-    let mut sql =
-        Sql::new("INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at) VALUES ");
-    sql.tuples([row]).execute(connection).await?;
-    Ok(true)
-}
-
-/// Address, in small letters, and day; each once.
-fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
-    due.plan.counted.iter().map(|address| key(address, due.now)).collect()
-}
-
-fn key(address: &str, now: i64) -> (String, String) {
-    (address.to_lowercase(), now.div_euclid(86_400_000).to_string())
-}
-
-/// Who gets this answer; counts it.
-fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) -> Vec<&'p String> {
-    if due.plan.suppressed.is_some() {
-        return Vec::new();
-    }
-    for key in addresses(due) {
-        *before.entry(key).or_default() += 1;
-    }
-    let below = |address: &&String| before.get(&key(address, due.now)).is_none_or(|count| *count <= i64::from(due.per_day));
-    due.plan.to.iter().filter(below).collect()
-}
-
-fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 8] {
-    let occasion = serde_json::to_value(due.plan.occasion).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    [
-        "auto-response".into(),
-        "waiting".into(),
-        due.ticket_id.into(),
-        due.article_id.into(),
-        occasion.into(),
-        (&due.plan.name).into(),
-        serde_json::json!(recipients).to_string().into(),
-        due.now.into(),
-    ]
-}
-
-/// Adds to the counts of these addresses on their days; gives what they were before.
-async fn count(
-    connection: &mut AnyConnection,
-    counted: &BTreeMap<(String, String), i64>,
-) -> Result<HashMap<(String, String), i64>, StoreError> {
-    // In one order everywhere, so that two transactions never wait for each other's rows.
-    let rows: Vec<[Value; 3]> = counted.iter().map(|((address, day), answers)| [address.into(), day.into(), (*answers).into()]).collect();
-    let mut before = HashMap::new();
-    for piece in pieces(&rows) {
-        let mut sql = Sql::new("INSERT INTO auto_response_count (address, day, answers) VALUES ");
-        sql.tuples(piece.iter().cloned());
-        sql.push(" ON CONFLICT (address, day) DO UPDATE SET answers = auto_response_count.answers + excluded.answers");
-        for row in sql.push(" RETURNING address, day, answers").all(connection).await? {
-            let key = (row.try_get(0)?, row.try_get(1)?);
-            let added = counted.get(&key).copied().unwrap_or_default();
-            before.insert(key, row.try_get::<i64, _>(2)? - added);
-        }
-    }
-    Ok(before)
+fn read_addresses(row: &AnyRow, column: usize) -> Result<Vec<String>, StoreError> {
+    let addresses: &str = row.try_get(column)?;
+    serde_json::from_str(addresses).map_err(|error| StoreError::Corrupt { what: "list of recipients", reason: error.to_string() })
 }

@@ -3,7 +3,7 @@
 mod articles;
 mod change;
 
-pub use articles::{Article, article, articles, internal_mails};
+pub use articles::{Article, add_article, article, articles, internal_mails};
 pub use change::edit;
 
 use super::sql::{Sql, contains_pattern, pieces};

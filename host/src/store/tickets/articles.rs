@@ -1,7 +1,7 @@
 //! Articles, and what the next mail asks of them.
 
 use crate::store::StoreError;
-use crate::store::sql::Sql;
+use crate::store::sql::{Sql, Value};
 use crate::ticket::{InternalMail, NewArticle};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
@@ -14,8 +14,10 @@ pub struct Article {
     pub id: i64,
     /// Row id of its ticket.
     pub ticket_id: i64,
-    /// Row id of the message in the spool, which has the received bytes.
+    /// Row id of the message in the spool, which has the received bytes; 0: it was not received.
     pub spool_id: i64,
+    /// Row id of the outgoing mail, which has the sent bytes; 0: it was not sent by us. An article with neither is a note.
+    pub outgoing_id: i64,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     /// What the mail said.
@@ -23,12 +25,19 @@ pub struct Article {
     pub content: NewArticle,
 }
 
-const COLUMNS: &str = "SELECT id, ticket_id, spool_id, created_at, detail FROM article WHERE ";
+const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, detail FROM article WHERE ";
 
 fn read(row: &AnyRow) -> Result<Article, StoreError> {
-    let detail: &str = row.try_get(4)?;
+    let detail: &str = row.try_get(5)?;
     let content = serde_json::from_str(detail).map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
-    Ok(Article { id: row.try_get(0)?, ticket_id: row.try_get(1)?, spool_id: row.try_get(2)?, created_at: row.try_get(3)?, content })
+    Ok(Article {
+        id: row.try_get(0)?,
+        ticket_id: row.try_get(1)?,
+        spool_id: row.try_get(2)?,
+        outgoing_id: row.try_get(3)?,
+        created_at: row.try_get(4)?,
+        content,
+    })
 }
 
 /// One article.
@@ -40,6 +49,31 @@ pub async fn article(connection: &mut AnyConnection, id: i64) -> Result<Option<A
 pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
     let mut sql = Sql::new(format!("{COLUMNS} ticket_id = "));
     sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?.iter().map(read).collect()
+}
+
+/// Adds an article that was not received: a mail that we send (`outgoing_id`), or a note (0). Gives its row id.
+pub async fn add_article(
+    connection: &mut AnyConnection,
+    ticket_id: i64,
+    outgoing_id: i64,
+    article: &NewArticle,
+    now: i64,
+) -> Result<i64, StoreError> {
+    let detail = serde_json::to_string(article).map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+    let mut sql = Sql::new(
+        "INSERT INTO article (ticket_id, spool_id, outgoing_id, created_at, sender_type, visible_for_customer, message_id, detail) VALUES ",
+    );
+    let row: [Value; 8] = [
+        ticket_id.into(),
+        0_i64.into(),
+        outgoing_id.into(),
+        now.into(),
+        (&article.sender_type).into(),
+        article.visible_for_customer.into(),
+        (&article.message_id).into(),
+        detail.into(),
+    ];
+    Ok(sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?)
 }
 
 /// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.

@@ -1,0 +1,267 @@
+//! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
+
+use super::read_word;
+use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use crate::store::sql::{Sql, pieces};
+use crate::store::{Engine, StoreError, communications};
+use crate::{commlog::Record, ticket::NewArticle};
+use sqlx::{AnyConnection, Row};
+use std::time::Duration;
+
+/// So long does a claim last without being renewed.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// The right to send a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The mail's row id.
+    pub id: i64,
+    /// Of this claim alone.
+    pub token: String,
+}
+
+/// A mail that is to be sent now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The right to send it.
+    pub claim: Claim,
+    /// What it is.
+    pub kind: OutgoingKind,
+    /// The ticket's row id; 0: none.
+    pub ticket_id: i64,
+    /// Envelope sender; empty: the null sender.
+    pub sender: String,
+    /// Those of its recipients that it must still reach.
+    pub recipients: Vec<String>,
+    /// With its angle brackets.
+    pub message_id: String,
+    /// Bytes.
+    pub size: i64,
+    /// Transport name.
+    pub transport: String,
+    /// Tries with this one.
+    pub tries: i64,
+    /// When it came into the queue, milliseconds since the epoch.
+    pub queued_at: i64,
+}
+
+/// How many mails of a transport are wanted.
+#[derive(Debug, Clone)]
+pub struct ForTransport {
+    /// Its name.
+    pub name: String,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// What a process asks for when it looks for work.
+#[derive(Debug, Clone)]
+pub struct Claiming {
+    /// The database.
+    pub engine: Engine,
+    /// The data folder's id.
+    pub host: String,
+    /// Transports chosen for mails that had none: row id and name.
+    pub chosen: Vec<(i64, String)>,
+    /// What is wanted.
+    pub transports: Vec<ForTransport>,
+}
+
+/// The waiting mails that no transport is chosen for: row id, sender, queue. Oldest first.
+pub async fn unassigned(connection: &mut AnyConnection, limit: u32) -> Result<Vec<(i64, String, String)>, StoreError> {
+    let mut sql =
+        Sql::new("SELECT id, sender, queue FROM outgoing WHERE status = 'waiting' AND transport IS NULL ORDER BY next_try_at, id LIMIT ");
+    let rows = sql.bind(limit).all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+/// Forgets which transport was chosen for the waiting mails: the transports have changed.
+pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError> {
+    Sql::new("UPDATE outgoing SET transport = NULL WHERE status = 'waiting' AND transport IS NOT NULL").execute(connection).await
+}
+
+/// Claims mails whose time has come. No two processes ever get the same.
+pub async fn claim(connection: &mut AnyConnection, asked: &Claiming) -> Result<Vec<Claimed>, StoreError> {
+    for (id, transport) in &asked.chosen {
+        let mut sql = Sql::new("UPDATE outgoing SET transport = ");
+        sql.bind(transport).push(" WHERE status = 'waiting' AND transport IS NULL AND id = ").bind(*id).execute(connection).await?;
+    }
+    let mut claimed = Vec::new();
+    for wanted in &asked.transports {
+        for id in waiting(connection, asked, wanted).await? {
+            claimed.push(claim_one(connection, asked, id).await?);
+        }
+    }
+    Ok(claimed)
+}
+
+async fn waiting(connection: &mut AnyConnection, asked: &Claiming, wanted: &ForTransport) -> Result<Vec<i64>, StoreError> {
+    let clock = asked.engine.clock();
+    let mut sql = Sql::new("SELECT id FROM outgoing WHERE status = 'waiting' AND transport = ");
+    sql.bind(&wanted.name).push(" AND next_try_at <= ").push(clock).push(" ORDER BY next_try_at, id LIMIT ").bind(wanted.limit);
+    if asked.engine == Engine::Postgres {
+        sql.push(" FOR UPDATE SKIP LOCKED");
+    }
+    sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) -> Result<Claimed, StoreError> {
+    let claim = Claim { id, token: uuid::Uuid::now_v7().to_string() };
+    let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
+    sql.bind(&claim.token).push(", claimed_by = ").bind(&asked.host);
+    sql.push(", claimed_until = ").push(asked.engine.clock()).push(" + ").bind(lasts()).push(" WHERE id = ").bind(id);
+    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at");
+    let row = sql.one(connection).await?;
+    let kind: OutgoingKind = read_word(&row, 0)?;
+    let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
+    sql.bind(id).push(" AND status IN ").list(open(kind).iter().map(|status| status.name())).push(" ORDER BY recipient");
+    let recipients = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok(Claimed {
+        claim,
+        kind,
+        ticket_id: row.try_get(1)?,
+        sender: row.try_get(2)?,
+        recipients,
+        message_id: row.try_get(3)?,
+        size: row.try_get(4)?,
+        transport: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
+        tries: row.try_get(6)?,
+        queued_at: row.try_get(7)?,
+    })
+}
+
+/// The deliveries that are still to be made: people's mail is sent again after its answer was lost.
+fn open(kind: OutgoingKind) -> &'static [DeliveryStatus] {
+    if kind.is_automatic() {
+        &[DeliveryStatus::Waiting, DeliveryStatus::Delayed]
+    } else {
+        &[DeliveryStatus::Waiting, DeliveryStatus::Delayed, DeliveryStatus::Uncertain]
+    }
+}
+
+fn lasts() -> i64 {
+    i64::try_from(LASTS.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Renews claims; those that others have taken over meanwhile are not touched.
+pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[String]) -> Result<(), StoreError> {
+    for piece in pieces(tokens) {
+        let mut sql = Sql::new(format!("UPDATE outgoing SET claimed_until = {} + ", engine.clock()));
+        sql.bind(lasts()).push(" WHERE status = 'sending' AND claim IN ").list(piece).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Notes that the content of a mail is about to go out. [`StoreError::Fenced`] if the claim is no longer in force: then nothing may go out.
+pub async fn begin_data(connection: &mut AnyConnection, claim: &Claim) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE outgoing SET data_begun = 1");
+    in_force(&mut sql, claim);
+    if sql.execute(connection).await? == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+}
+
+fn in_force(sql: &mut Sql, claim: &Claim) {
+    sql.push(" WHERE status = 'sending' AND id = ").bind(claim.id).push(" AND claim = ").bind(&claim.token);
+}
+
+/// What a try came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The right to say so.
+    pub claim: Claim,
+    /// Recipient, what became of it, and the server's words.
+    pub deliveries: Vec<(String, DeliveryStatus, String)>,
+    /// When it is tried again, milliseconds since the epoch; none: it is not.
+    pub next_try_at: Option<i64>,
+    /// The content went out and its answer was lost.
+    pub uncertain: bool,
+    /// False where the try was not the mail's own: its transport could not be reached, or the program stops.
+    pub counts: bool,
+    /// A sentence; empty where nothing went wrong.
+    pub error: String,
+    /// For the ticket: what could not be delivered.
+    pub note: Option<(i64, NewArticle)>,
+    /// The mail's communication.
+    pub communication: Option<Record>,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// Writes what a try came to; gives the mail's new status. [`StoreError::Fenced`] if the claim is no longer in force.
+pub async fn settle(connection: &mut AnyConnection, outcome: &Outcome) -> Result<OutgoingStatus, StoreError> {
+    for (recipient, status, detail) in &outcome.deliveries {
+        let mut sql = Sql::new("UPDATE delivery SET status = ");
+        sql.bind(status.name()).push(", detail = ").bind(detail).push(", changed_at = ").bind(outcome.now);
+        sql.push(" WHERE outgoing_id = ").bind(outcome.claim.id).push(" AND recipient = ").bind(recipient).execute(connection).await?;
+    }
+    let status = match outcome.next_try_at {
+        Some(_) => OutgoingStatus::Waiting,
+        None => ended(connection, outcome.claim.id).await?,
+    };
+    let mut sql = Sql::new("UPDATE outgoing SET claim = '', status = ");
+    sql.bind(status.name()).push(", last_error = ").bind(&outcome.error).push(", changed_at = ").bind(outcome.now);
+    sql.push(", next_try_at = ").bind(outcome.next_try_at.unwrap_or_default());
+    sql.push(", uncertain_tries = uncertain_tries + ").bind(outcome.uncertain);
+    sql.push(", tries = tries - ").bind(!outcome.counts);
+    in_force(&mut sql, &outcome.claim);
+    if sql.execute(connection).await? == 0 {
+        return Err(StoreError::Fenced);
+    }
+    if let Some((ticket_id, note)) = &outcome.note {
+        crate::store::tickets::add_article(connection, *ticket_id, 0, note, outcome.now).await?;
+    }
+    if let Some(record) = &outcome.communication {
+        communications::save(connection, record).await?;
+    }
+    Ok(status)
+}
+
+/// The status of a mail that is not tried again.
+async fn ended(connection: &mut AnyConnection, id: i64) -> Result<OutgoingStatus, StoreError> {
+    let deliveries = super::deliveries(connection, id).await?;
+    let any = |status: DeliveryStatus| deliveries.iter().any(|delivery| delivery.status == status);
+    Ok(if any(DeliveryStatus::Failed) {
+        OutgoingStatus::Failed
+    } else if any(DeliveryStatus::Uncertain) {
+        OutgoingStatus::Uncertain
+    } else {
+        OutgoingStatus::Sent
+    })
+}
+
+/// Takes back the claims that have lapsed, and those of an earlier run on the data folder `host`; gives their number. An automatic mail whose content had begun to go
+/// out ends as uncertain; every other waits again.
+pub async fn recover(connection: &mut AnyConnection, engine: Engine, host: Option<&str>, now: i64) -> Result<u64, StoreError> {
+    let mut sql =
+        Sql::new(format!("SELECT id, kind, data_begun FROM outgoing WHERE status = 'sending' AND (claimed_until <= {}", engine.clock()));
+    if let Some(host) = host {
+        sql.push(" OR claimed_by = ").bind(host);
+    }
+    sql.push(")");
+    if engine == Engine::Postgres {
+        sql.push(" FOR UPDATE SKIP LOCKED");
+    }
+    let rows = sql.all(connection).await?;
+    let mut recovered = 0;
+    for row in &rows {
+        let (id, kind, begun): (i64, OutgoingKind, i64) = (row.try_get(0)?, read_word(row, 1)?, row.try_get(2)?);
+        recover_one(connection, id, kind.is_automatic() && begun == 1, !kind.is_automatic(), now).await?;
+        recovered += 1;
+    }
+    Ok(recovered)
+}
+
+const CUT_OFF: &str = "The program ended while this mail was sent; it may have arrived or not.";
+
+async fn recover_one(connection: &mut AnyConnection, id: i64, ends: bool, again: bool, now: i64) -> Result<(), StoreError> {
+    let status = if ends { OutgoingStatus::Uncertain } else { OutgoingStatus::Waiting };
+    let mut sql = Sql::new("UPDATE outgoing SET claim = '', status = ");
+    sql.bind(status.name()).push(", uncertain_tries = uncertain_tries + ").bind(ends || again).push(", changed_at = ").bind(now);
+    sql.push(", last_error = ").bind(if ends || again { CUT_OFF } else { "" });
+    sql.push(" WHERE status = 'sending' AND id = ").bind(id).execute(connection).await?;
+    if ends || again {
+        let mut sql = Sql::new("UPDATE delivery SET status = 'uncertain', detail = ");
+        sql.bind(CUT_OFF).push(", changed_at = ").bind(now).push(" WHERE status IN ('waiting', 'delayed') AND outgoing_id = ").bind(id);
+        sql.execute(connection).await?;
+    }
+    Ok(())
+}

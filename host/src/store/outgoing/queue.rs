@@ -1,0 +1,117 @@
+//! How a composed mail comes into the queue, with its bytes and its recipients.
+
+use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use crate::store::StoreError;
+use crate::store::sql::{Sql, Value, pieces};
+use sqlx::{AnyConnection, Row};
+
+/// So many bytes of a mail lie in one row.
+const PART: usize = 1 << 20;
+
+/// A composed mail that is to be sent.
+#[derive(Debug, Clone)]
+pub struct NewOutgoing {
+    /// What it is.
+    pub kind: OutgoingKind,
+    /// The ticket's row id; 0: none.
+    pub ticket_id: i64,
+    /// The row id of the article that it answers, passes on or is made from; 0: none. The article that it becomes names it by `article.outgoing_id`.
+    pub article_id: i64,
+    /// What goes out.
+    pub composed: Composed,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// A mail as it goes out.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// Envelope sender, a bare address; empty: the null sender.
+    pub sender: String,
+    /// The queue that it is sent from: with the sender it decides the transport.
+    pub queue: String,
+    /// Envelope recipients, bare addresses, Bcc too; at least one.
+    pub recipients: Vec<String>,
+    /// With its angle brackets.
+    pub message_id: String,
+    /// The message with CRLF line ends, no line longer than 998 bytes, without Bcc.
+    pub raw: Vec<u8>,
+    /// Not sent before this time, milliseconds since the epoch; 0: at once.
+    pub not_before: i64,
+}
+
+/// Puts a mail into the queue; gives its row id. It is sent once the transaction is committed.
+pub async fn queue(connection: &mut AnyConnection, new: &NewOutgoing) -> Result<i64, StoreError> {
+    let mut sql = Sql::new(
+        "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at) VALUES ",
+    );
+    let row: [Value; 9] = [
+        new.kind.name().into(),
+        OutgoingStatus::Due.name().into(),
+        new.ticket_id.into(),
+        new.article_id.into(),
+        "".into(),
+        "".into(),
+        "[]".into(),
+        new.now.into(),
+        new.now.into(),
+    ];
+    let id = sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?;
+    composed(connection, id, &new.composed, new.now).await?;
+    Ok(id)
+}
+
+/// Makes a row that is due a mail that waits to be sent. [`StoreError::Fenced`] if it is no longer due: another host has composed it, or it was cancelled; then the
+/// caller's transaction must be rolled back.
+pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, now: i64) -> Result<(), StoreError> {
+    let mut recipients: Vec<&String> = Vec::new();
+    for recipient in &mail.recipients {
+        if !recipients.contains(&recipient) {
+            recipients.push(recipient);
+        }
+    }
+    if recipients.is_empty() {
+        return Err(StoreError::Conflict("A mail without recipients cannot be sent: name at least one address.".into()));
+    }
+    let mut sql = Sql::new("UPDATE outgoing SET status = 'waiting', sender = ");
+    sql.bind(&mail.sender).push(", queue = ").bind(&mail.queue).push(", message_id = ").bind(&mail.message_id);
+    sql.push(", recipients = ").bind(serde_json::json!(recipients).to_string());
+    sql.push(", size = ").bind(i64::try_from(mail.raw.len()).unwrap_or(i64::MAX));
+    sql.push(", queued_at = ").bind(now).push(", changed_at = ").bind(now).push(", next_try_at = ").bind(mail.not_before);
+    if sql.push(" WHERE status = 'due' AND id = ").bind(id).execute(connection).await? == 0 {
+        return Err(StoreError::Fenced);
+    }
+    for (part, raw) in mail.raw.chunks(PART).enumerate() {
+        let part = i64::try_from(part).unwrap_or(i64::MAX);
+        let row: [Value; 3] = [id.into(), part.into(), raw.to_vec().into()];
+        Sql::new("INSERT INTO outgoing_raw (outgoing_id, part, raw) VALUES ").tuple(row).execute(connection).await?;
+    }
+    let rows: Vec<[Value; 5]> = recipients
+        .into_iter()
+        .map(|recipient| [id.into(), recipient.into(), DeliveryStatus::Waiting.name().into(), "".into(), now.into()])
+        .collect();
+    for piece in pieces(&rows) {
+        let mut sql = Sql::new("INSERT INTO delivery (outgoing_id, recipient, status, detail, changed_at) VALUES ");
+        sql.tuples(piece.iter().cloned()).execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// The bytes of a mail from `part` × 1 MiB on, at most 1 MiB; none after the last.
+pub async fn raw_part(connection: &mut AnyConnection, id: i64, part: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut sql = Sql::new("SELECT raw FROM outgoing_raw WHERE outgoing_id = ");
+    let row = sql.bind(id).push(" AND part = ").bind(part).optional(connection).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// The bytes of a mail; none where it is not composed.
+pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut raw: Option<Vec<u8>> = None;
+    for part in 0.. {
+        match raw_part(connection, id, part).await? {
+            Some(bytes) => raw.get_or_insert_default().extend(bytes),
+            None => break,
+        }
+    }
+    Ok(raw)
+}
