@@ -132,6 +132,11 @@ impl Dovecot {
         }
     }
 
+    /// The folder of all mailboxes, a Maildir a user, and the user and group that own them: for who delivers to them.
+    pub fn mailboxes(&self) -> (PathBuf, u32, u32) {
+        (self.path("mail"), self.owner.0, self.owner.1)
+    }
+
     /// The server's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()

@@ -16,6 +16,8 @@ pub struct Options {
     pub transports: Vec<(String, String)>,
     /// Addresses that stand for others, as in `virtual_alias_maps`: `("info@example.org", "support@example.org")`.
     pub aliases: Vec<(String, String)>,
+    /// A domain whose mail goes into Maildirs, one a local part, below a folder that this user and group own.
+    pub mailboxes: Option<(String, PathBuf, u32, u32)>,
     /// Certificate and key (PEM): STARTTLS is offered, and SMTPS listened for.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Where Dovecot checks who signs in, as in `smtpd_sasl_path`: a Unix socket, or `inet:127.0.0.1:PORT`. Then nobody may send who has not signed in.
@@ -72,6 +74,7 @@ impl Postfix {
         write("etc/master.cf", self.master());
         write("etc/transport", lines(&self.options.transports));
         write("etc/aliases", lines(&self.options.aliases));
+        write("etc/mailboxes", "/^([^@]+)@/ ${1}/\n".to_owned());
         let started = self.command("postfix").arg("start").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(started.is_ok_and(|status| status.success()), "Postfix did not start: {}", self.log());
         TcpStream::connect(("127.0.0.1", self.smtp)).expect("Postfix listens");
@@ -164,6 +167,14 @@ impl Postfix {
             let _ = writeln!(text, "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {path}");
             let _ = writeln!(text, "mynetworks =\nsmtpd_client_restrictions = permit_sasl_authenticated, reject");
         }
+        if let Some((domain, folder, user, group)) = &self.options.mailboxes {
+            let folder = folder.display();
+            let _ = write!(
+                text,
+                "virtual_mailbox_domains = {domain}\nvirtual_mailbox_base = {folder}\nvirtual_mailbox_maps = regexp:{here}/etc/mailboxes\n\
+                 virtual_uid_maps = static:{user}\nvirtual_gid_maps = static:{group}\nvirtual_minimum_uid = 1\n"
+            );
+        }
         for (key, value) in &self.options.settings {
             let _ = writeln!(text, "{key} = {value}");
         }
@@ -180,7 +191,7 @@ impl Postfix {
              rewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\n\
              verify unix - - n - 1 verify\nflush unix n - n 1000? 0 flush\nproxymap unix - - n - - proxymap\nsmtp unix - - n - - smtp\n\
              relay unix - - n - - smtp\nshowq unix n - n - - showq\nerror unix - - n - - error\nretry unix - - n - - error\n\
-             discard unix - - n - - discard\nlmtp unix - - n - - lmtp\nanvil unix - - n - 1 anvil\nscache unix - - n - 1 scache\n\
+             discard unix - - n - - discard\nlmtp unix - - n - - lmtp\nvirtual unix - n n - - virtual\nanvil unix - - n - 1 anvil\nscache unix - - n - 1 scache\n\
              postlog unix-dgram n - n - 1 postlogd\n",
         );
         for service in &self.options.services {
