@@ -7,7 +7,7 @@ use super::body::Json;
 use super::configured::{self, Object};
 use super::problem::{Mistake, Problem};
 use crate::config::form::{self, Secrets};
-use crate::config::{FollowUpCheck, NumberGenerator, Oversize, Settings};
+use crate::config::{FollowUpCheck, NumberGenerator, Oversize, Retry, Settings};
 use crate::store::configuration;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -65,6 +65,25 @@ pub struct SettingsForm {
     auto_responses_per_day: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything.
     auto_responses_refused: Vec<String>,
+    /// How outgoing mail is tried again after a temporary failure.
+    outbound: RetriesForm,
+}
+
+/// How outgoing mail is tried again.
+#[derive(ToSchema)]
+#[schema(as = Retries)]
+#[serde(deny_unknown_fields)]
+pub struct RetriesForm {
+    /// How the pauses between two tries grow.
+    retry: Retry,
+    /// The first pause, a duration.
+    retry_increment: String,
+    /// The longest pause, a duration.
+    retry_longest: String,
+    /// After so long a mail is given up, a duration.
+    retry_for: String,
+    /// So many tries at most; 0: as many as the time allows.
+    attempts: u32,
 }
 
 /// How long communications are kept, durations.

@@ -1,11 +1,11 @@
-//! `/transports`: ways out for mail. Sending is not part of this version; what is configured is kept.
+//! `/transports`: ways out for mail.
 
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
-use super::forms::OAuth2Form;
+use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::{delete_handler, handlers};
-use crate::config::Transport;
+use crate::config::{Transport, TransportKind};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,10 +25,9 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 pub struct TransportForm {
     /// Unique.
     name: String,
-    /// `smtp`, `smtps`, `smtp+starttls`, `sendmail`, `file`.
-    #[schema(pattern = "^(smtp|smtps|smtp\\+starttls|sendmail|file)$")]
-    kind: String,
-    /// Host, or path.
+    /// How it passes mail on.
+    kind: TransportKind,
+    /// Host; of `sendmail` the command's path (empty: `/usr/sbin/sendmail`), of `file` the folder.
     host: String,
     /// Null: the kind's own.
     #[schema(required, minimum = 1, maximum = 65535)]
@@ -41,6 +40,36 @@ pub struct TransportForm {
     /// Sign-in by OAuth2.
     #[schema(nullable = false)]
     oauth2: Option<OAuth2Form>,
-    /// Sender addresses or queues that it serves.
+    /// Whether the password may go over a connection without TLS to another machine.
+    allow_insecure_auth: bool,
+    /// Sender addresses or queues that it serves; empty: all that no other names.
     r#for: Vec<String>,
+    /// TLS towards the server.
+    tls: TransportTlsForm,
+    /// What the client calls itself (EHLO); empty: this machine's name.
+    hello: String,
+    /// A duration, of every read and write; of `sendmail`, of the command.
+    timeout: String,
+    /// So many mails are sent at once, at most.
+    #[schema(minimum = 1)]
+    connections: u32,
+    /// In use?
+    valid: ValidityForm,
+    /// For admins.
+    comment: String,
+}
+
+/// TLS of a transport.
+#[derive(ToSchema)]
+#[schema(as = TransportTls)]
+#[serde(deny_unknown_fields)]
+pub struct TransportTlsForm {
+    /// A file of further certificate authorities, PEM; empty: the system's alone.
+    ca: String,
+    /// A file, PEM; empty: none.
+    client_certificate: String,
+    /// A file, PEM; empty: in the certificate's file.
+    client_key: String,
+    /// Whether the server's certificate is checked.
+    verify: bool,
 }

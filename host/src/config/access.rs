@@ -250,14 +250,63 @@ impl Default for Account {
     }
 }
 
-/// A way out for mail. Sending is not part of this version; what is configured is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How a transport passes mail on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub enum TransportKind {
+    /// SMTP without TLS (OTOBO: `Kernel::System::Email::SMTP`).
+    #[serde(rename = "smtp")]
+    Smtp,
+    /// SMTP over TLS (OTOBO: `SMTPS`).
+    #[serde(rename = "smtps")]
+    Smtps,
+    /// SMTP, then STARTTLS, always (OTOBO: `SMTPTLS`).
+    #[default]
+    #[serde(rename = "smtp+starttls")]
+    SmtpStartTls,
+    /// A command that takes the mail by its standard input (OTOBO: `Sendmail`).
+    #[serde(rename = "sendmail")]
+    Sendmail,
+    /// A folder that the mails are written to: for trials.
+    #[serde(rename = "file")]
+    File,
+}
+
+impl TransportKind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Smtps => "smtps",
+            Self::SmtpStartTls => "smtp+starttls",
+            Self::Sendmail => "sendmail",
+            Self::File => "file",
+        }
+    }
+
+    /// Whether it speaks SMTP.
+    pub fn is_smtp(self) -> bool {
+        matches!(self, Self::Smtp | Self::Smtps | Self::SmtpStartTls)
+    }
+
+    /// The port where none is configured: 25, 465, 587; 0 where there is none.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Smtp => 25,
+            Self::Smtps => 465,
+            Self::SmtpStartTls => 587,
+            Self::Sendmail | Self::File => 0,
+        }
+    }
+}
+
+/// A way out for mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transport {
     /// Unique.
     pub name: String,
-    /// `smtp`, `smtps`, `smtp+starttls`, `sendmail`, `file`.
-    pub kind: String,
-    /// Host, or path.
+    /// How it passes mail on.
+    pub kind: TransportKind,
+    /// Host; of `sendmail` the command's path (empty: `/usr/sbin/sendmail`), of `file` the folder.
     pub host: String,
     /// None: the kind's own.
     pub port: Option<u16>,
@@ -267,6 +316,42 @@ pub struct Transport {
     pub password: Option<Secret>,
     /// Sign-in by OAuth2.
     pub oauth2: Option<OAuth2>,
-    /// Sender addresses or queues that it serves (`for`).
+    /// Whether the password may go over a connection without TLS to another machine.
+    pub allow_insecure_auth: bool,
+    /// Sender addresses or queues that it serves (`for`); empty: all that no other names.
     pub senders: Vec<String>,
+    /// TLS.
+    pub tls: Tls,
+    /// What the client calls itself (EHLO); empty: this machine's name.
+    pub hello: String,
+    /// Seconds, of every read and write; of `sendmail`, of the command.
+    pub timeout: u64,
+    /// So many mails are sent at once, at most.
+    pub connections: u32,
+    /// In use?
+    pub valid: Validity,
+    /// For admins.
+    pub comment: String,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            kind: TransportKind::default(),
+            host: String::new(),
+            port: None,
+            user: String::new(),
+            password: None,
+            oauth2: None,
+            allow_insecure_auth: false,
+            senders: Vec::new(),
+            tls: Tls::default(),
+            hello: String::new(),
+            timeout: 300,
+            connections: 4,
+            valid: Validity::default(),
+            comment: String::new(),
+        }
+    }
 }

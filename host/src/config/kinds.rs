@@ -50,6 +50,14 @@ impl Settings {
         form.field("raw_retention", &mut self.raw_retention, &AGE);
         form.field("auto_responses_per_day", &mut self.auto_responses_per_day, &COUNT);
         form.field("auto_responses_refused", &mut self.auto_responses_refused, &NAMES);
+        let outbound = &mut self.outbound;
+        form.table("outbound", |form| {
+            form.field("retry", &mut outbound.retry, &word());
+            form.field("retry_increment", &mut outbound.retry_increment, &INTERVAL);
+            form.field("retry_longest", &mut outbound.retry_longest, &INTERVAL);
+            form.field("retry_for", &mut outbound.retry_for, &INTERVAL);
+            form.field("attempts", &mut outbound.attempts, &COUNT);
+        });
     }
 }
 
@@ -188,13 +196,21 @@ impl Kind for Transport {
 
     fn describe<F: Form>(&mut self, form: &mut F) {
         form.name("name", &mut self.name);
-        form.field("kind", &mut self.kind, &TEXT);
+        form.field("kind", &mut self.kind, &word());
         form.field("host", &mut self.host, &TEXT);
         form.field("port", &mut self.port, &PORT);
         form.field("user", &mut self.user, &TEXT);
         form.secret("password", &mut self.password);
         oauth2(form, &mut self.oauth2);
+        form.field("allow_insecure_auth", &mut self.allow_insecure_auth, &FLAG);
         form.field("for", &mut self.senders, &NAMES);
+        let tls = &mut self.tls;
+        form.table("tls", |form| client_tls(form, tls));
+        form.field("hello", &mut self.hello, &TEXT);
+        form.field("timeout", &mut self.timeout, &INTERVAL);
+        form.field("connections", &mut self.connections, &COUNT);
+        form.field("valid", &mut self.valid, &VALIDITY);
+        form.field("comment", &mut self.comment, &TEXT);
     }
 
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {

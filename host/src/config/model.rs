@@ -116,6 +116,40 @@ pub struct Settings {
     pub auto_responses_per_day: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO: `SendNoAutoResponseRegExp`).
     pub auto_responses_refused: Vec<String>,
+    /// How outgoing mail is tried again.
+    pub outbound: Retries,
+}
+
+/// How the pauses between two tries of an outgoing mail grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Retry {
+    /// Each is twice the one before.
+    #[default]
+    Growing,
+    /// Attempt × increment (OTOBO: `MailQueue::IncrementAttemptDelayInMinutes`).
+    Linear,
+}
+
+/// How outgoing mail is tried again after a temporary failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// How the pauses grow.
+    pub retry: Retry,
+    /// Seconds of the first pause.
+    pub retry_increment: u64,
+    /// Seconds of the longest pause.
+    pub retry_longest: u64,
+    /// Seconds after which a mail is given up (RFC 5321, section 4.5.4.1: 4 to 5 days).
+    pub retry_for: u64,
+    /// So many tries at most (OTOBO: `MailQueue::ItemMaxAttempts`); 0: as many as the time allows.
+    pub attempts: u32,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { retry: Retry::default(), retry_increment: 60, retry_longest: 4 * 3_600, retry_for: 5 * 86_400, attempts: 0 }
+    }
 }
 
 impl Default for Settings {
@@ -139,6 +173,7 @@ impl Default for Settings {
             raw_retention: 0,
             auto_responses_per_day: 40,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),
+            outbound: Retries::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::form::{Kind, below};
 use super::listener::{Endpoint, Network};
 use super::{
     Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Provider, Purpose, Queue, Start, SystemAddress,
-    Template, Transport, Validity,
+    Template, Transport, TransportKind, Validity,
 };
 
 /// A rule that does not hold.
@@ -31,9 +31,6 @@ impl std::fmt::Display for Breach {
         }
     }
 }
-
-/// Ways out for mail.
-const TRANSPORT_KINDS: &[&str] = &["smtp", "smtps", "smtp+starttls", "sendmail", "file"];
 
 /// Every rule that does not hold.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
@@ -222,15 +219,32 @@ impl Rules<'_> {
 
     fn transport(&mut self, transport: &Transport) {
         let name = &transport.name;
-        if !TRANSPORT_KINDS.contains(&transport.kind.as_str()) {
-            self.breach(Transport::KIND, name, "kind", format!("must be one of {}.", TRANSPORT_KINDS.join(", ")));
+        if transport.host.is_empty() && transport.kind != TransportKind::Sendmail {
+            let what = if transport.kind == TransportKind::File { "the folder that mails are written to" } else { "the server" };
+            self.breach(Transport::KIND, name, "host", format!("must name {what}."));
+        }
+        if !transport.kind.is_smtp() && !transport.host.is_empty() && !transport.host.starts_with('/') {
+            self.breach(Transport::KIND, name, "host", "must be a whole path, beginning with \"/\".".to_owned());
+        }
+        if transport.connections == 0 {
+            self.breach(Transport::KIND, name, "connections", "must be at least 1; to send nothing, set valid to false.".to_owned());
+        }
+        for (key, text) in [("host", &transport.host), ("user", &transport.user)] {
+            self.no_control(Transport::KIND, name, key, text);
+        }
+        if transport.hello.chars().any(|letter| !letter.is_ascii_graphic()) {
+            let sentence = "must be a host name or an address literal such as [192.0.2.1], in ASCII.".to_owned();
+            self.breach(Transport::KIND, name, "hello", sentence);
+        }
+        if transport.tls.client_certificate.is_empty() && !transport.tls.client_key.is_empty() {
+            self.breach(Transport::KIND, name, "tls", "client_key belongs to a client_certificate.".to_owned());
         }
         for sender in &transport.senders {
             if self.configuration.system_address(sender).is_none() && !self.configuration.queues.contains_key(sender) {
                 self.breach(Transport::KIND, name, "for", format!("there is neither a system address nor a queue \"{sender}\"."));
             }
         }
-        let purpose = transport.kind.starts_with("smtp").then_some(Purpose::Smtp);
+        let purpose = transport.kind.is_smtp().then_some(Purpose::Smtp);
         self.oauth2(Transport::KIND, name, transport.oauth2.as_ref(), purpose);
     }
 
