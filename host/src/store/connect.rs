@@ -25,6 +25,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (4, "outgoing", include_str!("migrations/0004_outgoing.sql")),
     (6, "mailbox", include_str!("migrations/0006_mailbox.sql")),
     (8, "answers", include_str!("migrations/0008_answers.sql")),
+    (9, "uidl", include_str!("migrations/0009_uidl.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.
