@@ -13,7 +13,7 @@ mod refusal;
 pub mod sasl;
 mod stream;
 mod suspects;
-mod tls;
+pub(crate) mod tls;
 mod words;
 
 pub use error::FetchError;
@@ -45,8 +45,12 @@ pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
 /// Connects and signs in, changing nothing at the source; what it said, key and value.
 pub async fn probe(account: &Account, tokens: &Tokens) -> Result<Vec<(&'static str, String)>, FetchError> {
     match account.protocol {
-        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => Ok(imap::probe(account, &tokens.for_account(account).await?).await?),
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => Ok(pop3::probe(account, &tokens.for_account(account).await?).await?),
+        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => {
+            Ok(imap::probe(account, &tokens.for_account_now(account).await?).await?)
+        }
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => {
+            Ok(pop3::probe(account, &tokens.for_account_now(account).await?).await?)
+        }
         Protocol::Maildir => {
             let files = files::maildir_files(std::path::Path::new(&account.host))?;
             Ok(vec![("folder", format!("{}: {} messages", account.host, files.len()))])
