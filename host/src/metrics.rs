@@ -67,6 +67,7 @@ pub struct Metrics {
     messages: Family<StatusLabel, Counter>,
     fetches: Family<FetchLabels, Counter>,
     fetched_messages: Family<AccountLabel, Counter>,
+    received_messages: Family<FetchLabels, Counter>,
     spool: Family<StatusLabel, WholeGauge>,
 }
 
@@ -88,6 +89,7 @@ impl Metrics {
             messages: Family::default(),
             fetches: Family::default(),
             fetched_messages: Family::default(),
+            received_messages: Family::default(),
             spool: Family::default(),
         };
         metrics.register();
@@ -108,6 +110,11 @@ impl Metrics {
         registry.register("messages", "Messages worked on, by what became of them", self.messages.clone());
         registry.register("fetches", "Fetch runs of an account, by outcome", self.fetches.clone());
         registry.register("fetched_messages", "Messages that an account's fetches made durable", self.fetched_messages.clone());
+        registry.register(
+            "received_messages",
+            "Messages that clients brought to a listener's account, by the answer: stored, known, refused, deferred",
+            self.received_messages.clone(),
+        );
         registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
     }
 
@@ -145,6 +152,11 @@ impl Metrics {
         let outcome = if failed { "failed" } else { "successful" };
         self.fetches.get_or_create(&FetchLabels { account: label(account), outcome }).inc();
         self.fetched_messages.get_or_create(&AccountLabel { account: label(account) }).inc_by(messages);
+    }
+
+    /// A client that brought a message for an account was answered: `stored`, `known`, `refused`, `deferred`.
+    pub fn received(&self, account: &str, outcome: &'static str) {
+        self.received_messages.get_or_create(&FetchLabels { account: label(account), outcome }).inc();
     }
 
     /// How many messages of a status are in the spool now.

@@ -11,4 +11,3 @@ pub mod postfix;
 pub mod postgres;
 pub mod proxy;
 pub mod small_disk;
-pub mod smtp;

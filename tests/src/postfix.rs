@@ -1,8 +1,8 @@
 //! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs root.
 
 use super::dovecot::free_port;
-use super::smtp::Client;
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -98,11 +98,17 @@ impl Postfix {
     /// # Panics
     /// If the server refuses one.
     pub fn send_all<'a>(&self, sender: &str, recipients: &[&str], mails: impl IntoIterator<Item = &'a [u8]>) {
-        let mut client = Client::smtp(self.smtp);
+        let mut client = Client::connect(self.smtp);
+        let utf8 = if sender.is_ascii() && recipients.iter().all(|address| address.is_ascii()) { "" } else { " SMTPUTF8" };
         for mail in mails {
-            client.send(sender, recipients, mail);
+            client.say(format!("MAIL FROM:<{sender}> BODY=8BITMIME{utf8}\r\n").as_bytes(), '2');
+            for recipient in recipients {
+                client.say(format!("RCPT TO:<{recipient}>\r\n").as_bytes(), '2');
+            }
+            client.say(b"DATA\r\n", '3');
+            client.say(&stuffed(mail), '2');
         }
-        client.quit();
+        client.say(b"QUIT\r\n", '2');
     }
 
     /// How many mails are in the queue.
@@ -209,6 +215,49 @@ impl Drop for Postfix {
 pub fn share_with_postfix(folder: &Path) {
     chown(folder, None, id(&["-g", "postfix"])).expect("root may");
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o2750)).expect("the folder is ours");
+}
+
+/// An SMTP client that expects to be obeyed.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("Postfix listens");
+        let mut client = Self(BufReader::new(stream));
+        client.hear('2');
+        client.say(b"EHLO client.example.com\r\n", '2');
+        client
+    }
+
+    fn say(&mut self, bytes: &[u8], expected: char) {
+        self.0.get_mut().write_all(bytes).expect("the server reads");
+        self.hear(expected);
+    }
+
+    fn hear(&mut self, expected: char) {
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("the server answers");
+            assert!(line.starts_with(expected), "Postfix answered: {line}");
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return;
+            }
+        }
+    }
+}
+
+/// A mail with CRLF and doubled leading dots, and the dot that ends it.
+fn stuffed(mail: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(mail.len() + 64);
+    for line in mail.strip_suffix(b"\n").unwrap_or(mail).split(|byte| *byte == b'\n') {
+        if line.starts_with(b".") {
+            bytes.push(b'.');
+        }
+        bytes.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b".\r\n");
+    bytes
 }
 
 fn lines(pairs: &[(String, String)]) -> String {

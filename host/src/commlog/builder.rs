@@ -60,6 +60,11 @@ impl Communication {
         self
     }
 
+    /// Names the account, where it was not known at the start.
+    pub fn belongs_to(&mut self, account: &str) {
+        account.clone_into(&mut self.record.account);
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.record.id

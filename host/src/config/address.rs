@@ -11,6 +11,13 @@ pub fn address_key(address: &str) -> String {
     }
 }
 
+/// The address without the detail after a plus sign (`support+x@example.org` is `support@example.org`); none where there is no detail.
+pub fn without_detail(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    let (user, _) = local.split_once('+')?;
+    (!user.is_empty()).then(|| format!("{user}@{domain}"))
+}
+
 /// The domain as people write it, in small letters.
 fn readable_domain(domain: &str) -> Cow<'_, str> {
     let lower = domain.to_lowercase();
@@ -26,6 +33,14 @@ fn readable_domain(domain: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_detail_is_what_follows_the_first_plus() {
+        assert_eq!(without_detail("support+a+b@example.org").as_deref(), Some("support@example.org"));
+        assert_eq!(without_detail("support@example.org"), None);
+        assert_eq!(without_detail("+a@example.org"), None);
+        assert_eq!(without_detail("a+b"), None);
+    }
 
     #[test]
     fn an_address_is_one_in_all_its_spellings() {

@@ -25,7 +25,7 @@ pub mod units;
 mod tests;
 
 pub use access::*;
-pub use address::address_key;
+pub use address::{address_key, without_detail};
 pub use apply::{Applied, ApplyError, Place, apply};
 pub use change::change;
 pub use configuration::*;

@@ -4,6 +4,7 @@
 //! changed, requests say what is wanted now.
 
 mod fetching;
+mod listening;
 mod lock;
 mod pause;
 mod retention;

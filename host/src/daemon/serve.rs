@@ -3,7 +3,7 @@
 use super::fetching::{self, Tools};
 use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
-use super::{pause, retention, working};
+use super::{listening, pause, retention, working};
 use crate::api::{self, ApiState};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
@@ -85,6 +85,9 @@ impl Daemon {
         let tools = Tools { spool: self.spool.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
         let configured = move || live.current();
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
+        let live = Arc::clone(&self.live);
+        let tools = listening::Tools { spool: self.spool.clone(), metrics: Arc::clone(&metrics), configured: move || live.current() };
+        let listening = tokio::spawn(listening::run(tools, intake_ends.clone()));
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
         let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
         let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
@@ -100,7 +103,7 @@ impl Daemon {
         tracing::info!("ending: what is under way is finished");
         intake_ends.cancel();
         let ended = async {
-            let _ = fetching.await;
+            let _ = tokio::join!(fetching, listening);
             all_ends.cancel();
             let _ = tokio::join!(working, keeping, refreshing, purging, serving);
         };

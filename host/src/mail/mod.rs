@@ -11,7 +11,6 @@ mod content;
 mod encoded_word;
 mod fields;
 mod html;
-pub mod mailbox;
 mod received;
 mod structure;
 mod transfer;

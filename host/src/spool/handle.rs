@@ -1,6 +1,6 @@
 //! The spool as transports, workers and commands hold it.
 
-use super::key::{comparable, digest, epoch, hexadecimal, stored_key, uidl_prefix};
+use super::key::{as_received, comparable, digest, epoch, hexadecimal, stored_key, uidl_prefix};
 use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
 use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
@@ -57,23 +57,15 @@ impl Spool {
         Ok(keys.iter().map(|key| known.get(key).cloned()).collect())
     }
 
-    /// The UIDLs of an account that messages are known by, with the messages' sizes in bytes.
-    pub async fn uidls(&self, account: &str) -> Result<HashMap<String, u64>, StoreError> {
+    /// Forgets the UIDLs of an account that a listing lacks; `listed` has all that the server named.
+    pub async fn retire(&self, account: &str, listed: &[String]) -> Result<u64, StoreError> {
         let prefix = uidl_prefix(account);
-        let stored = rows::uidls(&mut *self.store.read().await?, account).await?;
-        let uidls = stored.into_iter().filter_map(|(key, size)| Some((key.strip_prefix(&prefix)?.to_owned(), u64::try_from(size).ok()?)));
-        Ok(uidls.collect())
-    }
-
-    /// Forgets UIDLs of an account whose messages are gone from the server, which may use them again (RFC 1939, section 7). The messages are
-    /// known by their bytes from now on.
-    pub async fn retire(&self, account: &str, uidls: &[String]) -> Result<u64, StoreError> {
-        if uidls.is_empty() {
-            return Ok(0);
-        }
-        let prefix = uidl_prefix(account);
-        let keys: Vec<String> = uidls.iter().map(|uidl| format!("{prefix}{uidl}")).collect();
-        self.store.write(keys, |keys, connection| Box::pin(rows::retire(connection, keys))).await
+        let listed: Vec<String> = listed.iter().map(|uidl| format!("{prefix}{uidl}")).collect();
+        self.store
+            .write((account.to_owned(), prefix, listed), |(account, prefix, listed), connection| {
+                Box::pin(rows::retire(connection, account, prefix, listed))
+            })
+            .await
     }
 
     /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of them may.
@@ -101,7 +93,7 @@ impl Spool {
 
     async fn new_row(&self, arrival: &Arrival) -> Result<NewRow, StoreError> {
         let digest = digest(arrival);
-        let comparable = comparable(&arrival.raw);
+        let comparable = comparable(as_received(arrival));
         // Hosts that share a PostgreSQL do not share a folder: what one takes in another may have to file.
         let in_folder = self.store.engine() == Engine::Sqlite && arrival.raw.len() > LARGEST_IN_ROW;
         let raw = if in_folder {

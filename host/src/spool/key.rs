@@ -1,7 +1,6 @@
 //! What tells whether a message is the same as one before.
 
 use super::{Arrival, SourceKey};
-use crate::store::spool::UIDL_EPOCH;
 use sha2::{Digest, Sha256};
 
 /// The key of a message, as it is stored: unique among all messages.
@@ -10,9 +9,9 @@ pub fn stored_key(account: &str, key: &SourceKey, digest: &[u8], comparable: boo
         SourceKey::Imap { mailbox, uid_validity, uid, .. } => format!("imap/{mailbox}/{uid_validity}/{uid}"),
         SourceKey::Uidl(uidl) => format!("{}{uidl}", uidl_prefix(account)),
         SourceKey::File(name) => format!("file/{account}/{name}"),
-        SourceKey::Digest if comparable => format!("digest/{}", hexadecimal(digest)),
+        SourceKey::Digest | SourceKey::DigestAfter(_) if comparable => format!("digest/{}", hexadecimal(digest)),
         // Without Message-ID and Received, equal bytes may well be two messages: a form that was sent twice.
-        SourceKey::Digest => format!("new/{}", uuid::Uuid::now_v7()),
+        SourceKey::Digest | SourceKey::DigestAfter(_) => format!("new/{}", uuid::Uuid::now_v7()),
     }
 }
 
@@ -25,13 +24,13 @@ pub fn uidl_prefix(account: &str) -> String {
 pub fn epoch(key: &SourceKey) -> String {
     match key {
         SourceKey::Imap { mailbox, uid_validity, .. } => format!("imap/{mailbox}/{uid_validity}"),
-        SourceKey::Uidl(_) => UIDL_EPOCH.into(),
+        SourceKey::Uidl(_) => "uidl".into(),
         SourceKey::File(_) => "file".into(),
-        SourceKey::Digest => String::new(),
+        SourceKey::Digest | SourceKey::DigestAfter(_) => String::new(),
     }
 }
 
-/// SHA-256 of account, recipients and bytes.
+/// SHA-256 of account, recipients and bytes as received.
 pub fn digest(arrival: &Arrival) -> Vec<u8> {
     let mut hash = Sha256::new();
     let envelope = std::iter::once(&arrival.account).chain(&arrival.recipients);
@@ -40,8 +39,16 @@ pub fn digest(arrival: &Arrival) -> Vec<u8> {
         hash.update(text.as_bytes());
     }
     hash.update(u64::MAX.to_le_bytes());
-    hash.update(&arrival.raw);
+    hash.update(as_received(arrival));
     hash.finalize().to_vec()
+}
+
+/// The bytes of a message as its source gave them, without what this host put before them.
+pub fn as_received(arrival: &Arrival) -> &[u8] {
+    match arrival.key {
+        SourceKey::DigestAfter(own) => arrival.raw.get(own..).unwrap_or_default(),
+        _ => &arrival.raw,
+    }
 }
 
 /// Whether the message has a Message-ID or Received header, so that equal bytes mean the same message.
@@ -99,5 +106,22 @@ mod tests {
         assert_ne!(arrival("a", &["b"], b"c"), arrival("a", &[], b"bc"));
         assert_ne!(arrival("a", &["b", "c"], b""), arrival("a", &["bc"], b""));
         assert_ne!(arrival("a", &[], b"c"), arrival("b", &[], b"c"));
+    }
+
+    #[test]
+    fn what_this_host_wrote_makes_no_difference() {
+        let arrival = |own: &str, received: &str| Arrival {
+            account: "a".into(),
+            key: SourceKey::DigestAfter(own.len()),
+            source: String::new(),
+            received_at: 0,
+            recipients: Vec::new(),
+            communication: None,
+            raw: format!("{own}{received}").into_bytes().into(),
+        };
+        let (first, again) = (arrival("Received: at 10\r\n", "Subject: x\r\n\r\n"), arrival("Received: at 11\r\n", "Subject: x\r\n\r\n"));
+        assert_eq!(digest(&first), digest(&again));
+        assert!(!comparable(as_received(&first)), "its only Received header is our own");
+        assert_ne!(digest(&first), digest(&arrival("Received: at 10\r\n", "Subject: y\r\n\r\n")));
     }
 }

@@ -92,6 +92,8 @@ pub enum SourceKey {
     File(String),
     /// Digest of bytes and envelope; only counts for mails with a Message-ID or Received header.
     Digest,
+    /// The same, of the bytes after the first so many: before them is what this host wrote itself (trace headers), which differs each time.
+    DigestAfter(usize),
 }
 
 /// A message as a source hands it over.

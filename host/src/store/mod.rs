@@ -15,7 +15,6 @@ pub mod filing;
 pub mod leases;
 pub mod mailboxes;
 pub mod numbers;
-pub mod oauth2;
 pub mod objects;
 pub mod outgoing;
 pub mod spool;
@@ -110,6 +109,29 @@ impl StoreError {
             Self::Open { .. } | Self::Corrupt { .. } | Self::Conflict(_) | Self::NotFound(_) | Self::Fenced | Self::Secret(_) => false,
         }
     }
+
+    /// Whether there is no room left: the disk of the database or of large messages is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => is_full(source),
+            Self::Commit { source } => is_full(source),
+            Self::Object { source, .. } => causes(source).any(|cause| {
+                let system = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+                matches!(system, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+            }),
+            _ => false,
+        }
+    }
+}
+
+/// An error and what caused it, down to the first cause.
+fn causes<'e>(error: &'e (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// SQLSTATE `disk_full`; SQLite's result code `SQLITE_FULL`.
+fn is_full(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100" || code == "13")
 }
 
 fn is_temporary(error: &sqlx::Error) -> bool {

@@ -121,6 +121,8 @@ fn recipients_of_the_envelope_are_the_first_envelope_to() {
     let mut mail = mail("To: press@desk.test\nEnvelope-To: press@desk.test");
     mail.envelope.recipients = vec!["x@x.test".into(), "sales@DESK.test".into()];
     assert_eq!(decide_as(&mail, None).ticket.queue, "Sales");
+    mail.envelope.recipients = vec!["sales+17@desk.test".into()];
+    assert_eq!(decide_as(&mail, None).ticket.queue, "Sales", "a detail after a plus sign does not count");
 }
 
 #[test]

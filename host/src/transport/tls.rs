@@ -57,11 +57,15 @@ pub async fn agree(stream: Stream, host: &str, settings: &Tls) -> Result<(TlsStr
         reason: error.to_string(),
     })??;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|reason| explain(host, reason))?;
-    let (_, connection) = stream.get_ref();
+    let agreed = agreed(stream.get_ref().1);
+    Ok((stream, agreed))
+}
+
+/// With which version and cipher suite a connection is secured.
+pub fn agreed(connection: &rustls::CommonState) -> String {
     let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
     let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
-    let agreed = format!("{} {suite}", version.replace('_', "."));
-    Ok((stream, agreed))
+    format!("{} {suite}", version.replace('_', "."))
 }
 
 fn explain(host: &str, reason: io::Error) -> TlsError {
@@ -75,7 +79,7 @@ fn explain(host: &str, reason: io::Error) -> TlsError {
     }
 }
 
-pub(crate) fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
+fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

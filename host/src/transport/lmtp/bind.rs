@@ -1,19 +1,15 @@
 //! The socket that is listened on: a TCP address, or a Unix socket that replaces a stale one and goes when it is dropped.
 
+use super::wire::Bytes;
 use super::{Endpoint, ListenError};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 /// Owner and group may connect. In a folder with the set-group-ID bit the socket has the folder's group: the mail server's, by the admin's wish.
 const SOCKET_MODE: u32 = 0o660;
-
-/// A byte stream from a client.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
 /// Something that is listened on.
 pub enum Bound {

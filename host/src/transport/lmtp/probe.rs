@@ -1,6 +1,7 @@
 //! What an admin is told of a listener: whether it is there, and if not, whether it could be.
 
-use super::bind::{Bound, Bytes};
+use super::bind::Bound;
+use super::wire::Bytes;
 use super::{Endpoint, ListenError, tls};
 use crate::config::Account;
 use std::io;

@@ -1,0 +1,152 @@
+//! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its own machine, whichever holds the account:
+//! what it takes in is durable in the database that they share.
+
+use super::pause;
+use crate::config::{Account, Configuration, Endpoint, Tls};
+use crate::metrics::Metrics;
+use crate::spool::Spool;
+use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, SpoolSink};
+use crate::worker::Setup;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// So often is looked whether another endpoint is wanted.
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
+/// The pause after a first failure to listen, …
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// … and the longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What a listener works with.
+#[derive(Clone)]
+pub struct Tools<C> {
+    /// Where messages become durable.
+    pub spool: Spool,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// What is configured now.
+    pub configured: C,
+}
+
+/// What a listener is like; a changed one is started anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    dialect: Dialect,
+    tls: Tls,
+}
+
+struct Task {
+    wanted: Wanted,
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
+}
+
+/// Listens until `stop`; messages on their way are taken to their end.
+pub async fn run<C>(tools: Tools<C>, stop: CancellationToken)
+where
+    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+{
+    let mut tasks: BTreeMap<Endpoint, Task> = BTreeMap::new();
+    let mut ending: Vec<JoinHandle<()>> = Vec::new();
+    while !stop.is_cancelled() {
+        let wanted = wanted(&(tools.configured)().configuration);
+        let outdated: Vec<Endpoint> = tasks
+            .iter()
+            .filter(|(endpoint, task)| wanted.get(*endpoint) != Some(&task.wanted))
+            .map(|(endpoint, _)| endpoint.clone())
+            .collect();
+        for task in outdated.iter().filter_map(|endpoint| tasks.remove(endpoint)) {
+            task.stop.cancel();
+            ending.push(task.ended);
+        }
+        for (endpoint, wanted) in wanted {
+            tasks.entry(endpoint.clone()).or_insert_with(|| {
+                let stop = stop.child_token();
+                let ended = tokio::spawn(listen(tools.clone(), endpoint, wanted.clone(), stop.clone()));
+                Task { wanted, stop, ended }
+            });
+        }
+        ending.retain(|task| !task.is_finished());
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LOOKS_EVERY) => {}
+        }
+    }
+    ending.extend(tasks.into_values().map(|task| task.ended));
+    for task in ending {
+        // A listener that panicked has told so.
+        let _ = task.await;
+    }
+}
+
+/// The endpoints of the valid accounts; of several at one, the first with a certificate gives it.
+fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, Wanted> {
+    let mut wanted: BTreeMap<Endpoint, Wanted> = BTreeMap::new();
+    let listeners = configuration.accounts.values().filter(|account| account.valid.is_valid() && account.protocol.listens());
+    for account in listeners {
+        let this = of(account);
+        wanted
+            .entry(Endpoint::of(account))
+            .and_modify(|there| {
+                if there.tls.certificate.is_empty() {
+                    there.tls = this.tls.clone();
+                }
+            })
+            .or_insert(this);
+    }
+    wanted
+}
+
+fn of(account: &Account) -> Wanted {
+    let tls = Tls { certificate: account.tls.certificate.clone(), key: account.tls.key.clone(), ..Tls::default() };
+    Wanted { dialect: Dialect::of(account.protocol), tls }
+}
+
+/// Listens at one endpoint; where that fails it is tried again.
+async fn listen<C>(tools: Tools<C>, endpoint: Endpoint, wanted: Wanted, stop: CancellationToken)
+where
+    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+{
+    let mut failures = 0;
+    let bound = loop {
+        match Bound::to(&endpoint).await {
+            Ok(bound) => break bound,
+            Err(error) => {
+                failures += 1;
+                // The first may be due to a listener that is just ending.
+                if failures == 2 {
+                    tracing::error!(%error, "mail that others bring is not taken; it is tried again");
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE)) => {}
+                }
+            }
+        }
+    };
+    tracing::info!(%endpoint, protocol = wanted.dialect.name(), "listens");
+    let policy = kept_policy(tools.configured, endpoint.clone());
+    let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
+    let listener = Listener { dialect: wanted.dialect, tls: wanted.tls, sink, most: Most::default(), limits: Limits::default() };
+    Arc::new(listener).serve(bound, stop).await;
+}
+
+/// The policy of an endpoint, made anew when the configuration has changed.
+fn kept_policy<C: Fn() -> Arc<Setup>>(configured: C, endpoint: Endpoint) -> impl Fn() -> Arc<Policy> {
+    let kept: Mutex<Option<(Arc<Setup>, Arc<Policy>)>> = Mutex::default();
+    move || {
+        let now = configured();
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((setup, policy)) if Arc::ptr_eq(setup, &now) => Arc::clone(policy),
+            _ => {
+                let policy = Arc::new(Policy::of(&now.configuration, &endpoint));
+                *kept = Some((now, Arc::clone(&policy)));
+                policy
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Who is taken in at an endpoint, and for which account: the policy of the accounts that listen there.
+
+use super::reply::Reply;
+use crate::config::{Configuration, Endpoint, Network, address_key, without_detail};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What the valid accounts of one endpoint take, as it is configured at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    takers: Vec<Taker>,
+    /// The valid system addresses.
+    addresses: BTreeSet<String>,
+    /// The domains of these, and of the accounts' own addresses.
+    domains: BTreeSet<String>,
+    /// Bytes of the largest message.
+    pub greatest: u64,
+    /// So many messages may wait in the spool; 0: no limit.
+    pub most_waiting: u32,
+    /// Each read of a message's bytes ends after that.
+    pub patience: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Taker {
+    account: String,
+    networks: Vec<Network>,
+    takes: Takes,
+}
+
+#[derive(Debug, Clone)]
+enum Takes {
+    All,
+    One(String),
+    SystemAddresses,
+}
+
+impl Policy {
+    /// The policy of an endpoint.
+    pub fn of(configuration: &Configuration, endpoint: &Endpoint) -> Self {
+        let accounts = configuration.accounts.values();
+        let accounts: Vec<_> = accounts
+            .filter(|account| account.valid.is_valid() && account.protocol.listens() && Endpoint::of(account) == *endpoint)
+            .collect();
+        let takers: Vec<Taker> = accounts
+            .iter()
+            .map(|account| Taker {
+                account: account.name.clone(),
+                networks: account.networks.iter().filter_map(|network| network.parse().ok()).collect(),
+                takes: match account.user.as_str() {
+                    "*" => Takes::All,
+                    "" => Takes::SystemAddresses,
+                    address => Takes::One(address_key(address)),
+                },
+            })
+            .collect();
+        let valid = configuration.system_addresses.values().filter(|address| address.valid.is_valid());
+        let addresses: BTreeSet<String> = valid.map(|address| address_key(&address.address)).collect();
+        let own = takers.iter().filter_map(|taker| if let Takes::One(address) = &taker.takes { Some(address) } else { None });
+        let domains = addresses.iter().chain(own).filter_map(|address| Some(address.rsplit_once('@')?.1.to_owned())).collect();
+        Self {
+            takers,
+            addresses,
+            domains,
+            greatest: configuration.settings.max_message_size,
+            most_waiting: configuration.settings.spool_limit,
+            patience: Duration::from_secs(accounts.iter().map(|account| account.timeout).max().unwrap_or(60)),
+        }
+    }
+
+    /// Whether a client may deliver here at all; over a Unix socket the file's permissions have said so.
+    pub fn admits(&self, peer: Option<IpAddr>) -> bool {
+        self.takers.iter().any(|taker| taker.admits(peer))
+    }
+
+    /// The first account, for connections that name no recipient.
+    pub fn first_account(&self) -> &str {
+        self.takers.first().map_or("", |taker| &taker.account)
+    }
+
+    /// The account that takes an address: one of its own, else one of the system addresses, else one of every address; a detail after a plus sign does
+    /// not count. `postmaster` is taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
+    pub fn find(&self, peer: Option<IpAddr>, address: &str) -> Result<&str, Reply> {
+        let full = address_key(address);
+        let short = without_detail(&full);
+        let is = |own: &String| *own == full || short.as_ref() == Some(own);
+        let domain = full.rsplit_once('@').map(|(_, domain)| domain);
+        let is_ours = domain.is_none_or(|domain| self.domains.contains(domain));
+        let is_postmaster = full.split('@').next() == Some("postmaster") && is_ours;
+        let is_system_address = self.addresses.iter().any(is) || is_postmaster;
+        let rank = |taker: &&Taker| match &taker.takes {
+            Takes::One(own) => is(own).then_some(0),
+            Takes::SystemAddresses => is_system_address.then_some(1),
+            Takes::All => Some(2),
+        };
+        let admitting = self.takers.iter().filter(|taker| taker.admits(peer));
+        let found = admitting.clone().filter_map(|taker| Some((rank(&taker)?, taker))).min_by_key(|(rank, _)| *rank);
+        match found {
+            Some((_, taker)) => Ok(&taker.account),
+            None if is_postmaster => admitting.map(|taker| taker.account.as_str()).next().ok_or_else(|| unknown(address, is_ours)),
+            None => Err(unknown(address, is_ours)),
+        }
+    }
+}
+
+impl Taker {
+    fn admits(&self, peer: Option<IpAddr>) -> bool {
+        peer.is_none_or(|peer| self.networks.iter().any(|network| network.contains(peer)))
+    }
+}
+
+fn unknown(address: &str, is_ours: bool) -> Reply {
+    if is_ours {
+        Reply::new(550, "5.1.1", format!("<{address}>: there is no such address here"))
+    } else {
+        Reply::new(550, "5.7.1", format!("<{address}>: not an address of this helpdesk, and nothing is relayed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Account, Protocol, SystemAddress, Validity};
+
+    fn policy(users: &[(&str, &str)]) -> Policy {
+        let mut configuration = Configuration::default();
+        for (name, user) in users {
+            let account = Account { name: (*name).into(), protocol: Protocol::Lmtp, user: (*user).into(), ..Account::default() };
+            configuration.accounts.insert((*name).to_owned(), account);
+        }
+        for (address, valid) in [("Support@Desk.test", true), ("old@desk.test", false), ("hilfe@b\u{fc}cher.test", true)] {
+            let valid = if valid { Validity::Valid } else { Validity::Invalid };
+            let address = SystemAddress { address: address.into(), queue: "Raw".into(), valid, ..SystemAddress::default() };
+            configuration.system_addresses.insert(address_key(&address.address), address);
+        }
+        Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap()))
+    }
+
+    fn found<'p>(policy: &'p Policy, address: &str) -> Result<&'p str, u16> {
+        policy.find(Some("127.0.0.1".parse().unwrap()), address).map_err(|reply| reply.code)
+    }
+
+    #[test]
+    fn valid_system_addresses_are_taken_in_every_spelling() {
+        let policy = policy(&[("main", "")]);
+        for address in [
+            "support@desk.test",
+            "SUPPORT@DESK.TEST",
+            "support+ticket17@desk.test",
+            "hilfe@xn--bcher-kva.test",
+            "Hilfe@B\u{dc}CHER.test",
+            "postmaster@desk.test",
+            "Postmaster",
+        ] {
+            assert_eq!(found(&policy, address), Ok("main"), "{address}");
+        }
+        for address in ["old@desk.test", "nobody@desk.test", "support@other.test", "postmaster@other.test", "+@desk.test", "support"] {
+            assert_eq!(found(&policy, address), Err(550), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_account_of_its_own_goes_before_all_and_one_of_every_address_last() {
+        let policy = policy(&[("a", "*"), ("b", ""), ("c", "sales@desk.test"), ("d", "SUPPORT@desk.test")]);
+        assert_eq!(found(&policy, "sales+x@desk.test"), Ok("c"));
+        assert_eq!(found(&policy, "support@desk.test"), Ok("d"));
+        assert_eq!(found(&policy, "hilfe@b\u{fc}cher.test"), Ok("b"));
+        assert_eq!(found(&policy, "anything@else.test"), Ok("a"));
+    }
+
+    #[test]
+    fn only_the_named_networks_may_deliver() {
+        let policy = policy(&[("main", "*")]);
+        assert!(policy.admits(Some("127.9.9.9".parse().unwrap())) && policy.admits(None));
+        assert!(!policy.admits(Some("10.0.0.1".parse().unwrap())));
+        assert!(policy.find(Some("10.0.0.1".parse().unwrap()), "support@desk.test").is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! A client's session: commands in, answers out, the state between them (RFC 5321 section 4.1.4).
+
+use super::Dialect;
+use super::command::{self, Command, Greeting};
+use super::journal::Journal;
+use super::reply::Reply;
+use super::sink::Sink;
+use super::trace::host_name;
+use super::transaction::{Recipient, Transaction};
+use super::wire::{Line, Wire, WireError};
+use crate::commlog::Priority;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What a client may do at most.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A client that says nothing for so long is told goodbye (RFC 5321 section 4.5.3.2.7).
+    pub command: Duration,
+    /// Recipients of a transaction; more are put off to another (RFC 5321 section 4.5.3.1.10).
+    pub recipients: usize,
+    /// Mistakes until a client is told goodbye.
+    pub mistakes: u32,
+    /// Transactions until a client is told to connect anew.
+    pub transactions: u32,
+    /// Within this time a message need not come at [`Self::bytes_a_second`].
+    pub grace: Duration,
+    /// Afterwards it must, on the whole: a client that drips does not hold a connection for ever.
+    pub bytes_a_second: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command: Duration::from_mins(5),
+            recipients: 1_000,
+            mistakes: 20,
+            transactions: 10_000,
+            grace: Duration::from_mins(2),
+            bytes_a_second: 1_024,
+        }
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// LMTP or SMTP.
+    pub dialect: Dialect,
+    /// Its address; none over a Unix socket.
+    pub peer: Option<IpAddr>,
+    /// Whether STARTTLS is offered.
+    pub offers_tls: bool,
+}
+
+/// How a session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// With the next command.
+    Command,
+    /// Over TLS.
+    StartTls,
+    /// Not at all.
+    Close,
+}
+
+/// A session. It outlives STARTTLS, which changes only its bytes' way.
+pub struct Session<S> {
+    pub(super) sink: Arc<S>,
+    pub(super) client: Client,
+    pub(super) limits: Limits,
+    pub(super) stop: CancellationToken,
+    pub(super) journal: Journal,
+    /// What TLS was agreed on.
+    pub(super) secure: Option<String>,
+    /// The client's name of itself, and whether it knows extensions.
+    pub(super) hello: Option<(String, bool)>,
+    pub(super) transaction: Option<Transaction>,
+    transactions: u32,
+    mistakes: u32,
+}
+
+impl<S: Sink> Session<S> {
+    /// A session that begins.
+    pub fn new(sink: Arc<S>, client: Client, limits: Limits, stop: CancellationToken) -> Self {
+        let journal = Journal::new(sink.policy().first_account(), client.dialect.name(), client.peer);
+        Self { sink, client, limits, stop, journal, secure: None, hello: None, transaction: None, transactions: 0, mistakes: 0 }
+    }
+
+    /// TLS was agreed on: what was said before does not count (RFC 3207 section 4.2).
+    pub fn secured(&mut self, agreed: String) {
+        self.journal.note("transport.tls", format!("TLS was agreed on: {agreed}."));
+        (self.secure, self.hello, self.transaction) = (Some(agreed), None, None);
+    }
+
+    /// Talks until the client or this side ends it, or TLS is to begin.
+    pub async fn run(&mut self, wire: &mut Wire) -> Next {
+        match self.talk(wire).await {
+            Ok(next) => next,
+            Err(error) => {
+                if let (WireError::TooSlow, true) = (&error, self.transaction.is_none()) {
+                    wire.answer(&Reply::new(421, "4.4.2", "Silent for too long; goodbye"));
+                }
+                if self.transaction.is_some() {
+                    self.journal.entry(Priority::Warning, "transport.connection", format!("A transaction was not ended: {error}."));
+                }
+                Next::Close
+            }
+        }
+    }
+
+    /// Ends the session's log.
+    pub async fn end(self) {
+        self.journal.end(&*self.sink).await;
+    }
+
+    async fn talk(&mut self, wire: &mut Wire) -> Result<Next, WireError> {
+        if self.secure.is_none() {
+            wire.answer(&Reply::plain(220, format!("{} {} Postigo", host_name(), self.client.dialect.greeting())));
+        }
+        loop {
+            let line = match self.line(wire).await? {
+                Some(Line::Whole(line)) => line,
+                Some(Line::BareNewline) => {
+                    self.mistake(wire, &Reply::new(500, "5.5.2", "A line ends with CRLF, not with LF alone"));
+                    return Ok(Next::Close);
+                }
+                Some(Line::TooLong) => {
+                    self.mistake(wire, &Reply::new(500, "5.5.6", "The line is too long"));
+                    return Ok(Next::Close);
+                }
+                None => {
+                    wire.answer(&Reply::new(421, "4.3.2", "Postigo is being stopped; try again soon"));
+                    return Ok(Next::Close);
+                }
+            };
+            let next = match command::parse(&line) {
+                Ok(command) => self.obey(command, wire).await?,
+                Err(reply) => {
+                    self.mistake(wire, &reply);
+                    // A browser that was lured here sends commands in its body.
+                    let web = [b"GET ".as_slice(), b"POST ", b"PUT ", b"CONNECT "].iter().any(|verb| line.starts_with(verb));
+                    if web { Next::Close } else { Next::Command }
+                }
+            };
+            if next != Next::Command {
+                return Ok(next);
+            }
+            if self.mistakes >= self.limits.mistakes {
+                wire.answer(&Reply::new(421, "4.7.0", "Too many mistakes; goodbye"));
+                return Ok(Next::Close);
+            }
+        }
+    }
+
+    /// The next line; none when this side is to end.
+    async fn line(&mut self, wire: &mut Wire) -> Result<Option<Line>, WireError> {
+        let end = Instant::now() + self.limits.command;
+        let stop = self.stop.clone();
+        if stop.is_cancelled() && self.transaction.is_none() {
+            return Ok(None);
+        }
+        loop {
+            if let Some(line) = wire.line() {
+                return Ok(Some(line));
+            }
+            // Half an answer must not be left behind by the wait that may be given up below.
+            wire.flush().await?;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                more = wire.more(end) => match more {
+                    Err(WireError::Gone) if wire.input.is_empty() && self.transaction.is_none() => return Err(WireError::Gone),
+                    more => more?,
+                },
+            }
+        }
+    }
+
+    pub(super) fn mistake(&mut self, wire: &mut Wire, reply: &Reply) {
+        self.mistakes += 1;
+        self.journal.entry(Priority::Notice, "transport.command", format!("A command was refused: {reply}"));
+        wire.answer(reply);
+    }
+
+    async fn obey(&mut self, command: Command, wire: &mut Wire) -> Result<Next, WireError> {
+        match command {
+            Command::Hello(greeting, name) => self.hello(greeting, name, wire),
+            Command::Mail { sender, size, utf8 } => self.mail(sender, size, utf8, wire).await,
+            Command::Recipient(address) => self.recipient(address, wire),
+            Command::Data => return self.data(wire).await,
+            Command::Chunk(size, last) => return self.chunk(size, last, wire).await,
+            Command::Reset => {
+                self.transaction = None;
+                wire.answer(&Reply::new(250, "2.0.0", "Forgotten"));
+            }
+            Command::Nothing => wire.answer(&Reply::new(250, "2.0.0", "OK")),
+            Command::Verify => wire.answer(&Reply::new(252, "2.5.2", "Send some mail, and see")),
+            Command::Help => wire.answer(&Reply::new(214, "2.0.0", "RFC 5321 and RFC 2033 say more")),
+            Command::StartTls => return Ok(self.start_tls(wire)),
+            Command::Quit => {
+                wire.answer(&Reply::new(221, "2.0.0", "Goodbye"));
+                return Ok(Next::Close);
+            }
+        }
+        Ok(Next::Command)
+    }
+
+    fn hello(&mut self, greeting: Greeting, name: String, wire: &mut Wire) {
+        if (greeting == Greeting::Lhlo) != (self.client.dialect == Dialect::Lmtp) {
+            let say = if self.client.dialect == Dialect::Lmtp { "This is LMTP: say LHLO" } else { "This is SMTP: say EHLO" };
+            return self.mistake(wire, &Reply::new(500, "5.5.1", say));
+        }
+        self.journal.note("transport.hello", format!("The client calls itself {name:?}."));
+        self.transaction = None;
+        self.hello = Some((name, greeting != Greeting::Helo));
+        if greeting == Greeting::Helo {
+            return wire.answer(&Reply::plain(250, host_name()));
+        }
+        let mut lines = vec![host_name().to_owned(), "PIPELINING".into(), format!("SIZE {}", self.sink.policy().greatest)];
+        lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"].map(str::to_owned));
+        if self.client.offers_tls && self.secure.is_none() {
+            lines.push("STARTTLS".into());
+        }
+        wire.answer_lines(250, &lines);
+    }
+
+    async fn mail(&mut self, sender: String, size: u64, utf8: bool, wire: &mut Wire) {
+        if self.hello.is_none() {
+            return self.mistake(wire, &Reply::new(503, "5.5.1", "Greet first"));
+        }
+        if self.transaction.is_some() {
+            return self.mistake(wire, &Reply::new(503, "5.5.1", "A transaction is open already"));
+        }
+        self.transactions += 1;
+        let policy = self.sink.policy();
+        let refusal = if self.transactions > self.limits.transactions {
+            Some(Reply::new(421, "4.7.0", "Enough for one connection; connect anew"))
+        } else if size > policy.greatest {
+            Some(Reply::new(552, "5.3.4", format!("At most {} bytes are taken", policy.greatest)))
+        } else if self.sink.is_full(&policy).await {
+            Some(Reply::new(452, "4.3.1", "No room for more messages now"))
+        } else {
+            None
+        };
+        if let Some(reply) = refusal {
+            self.journal.refused_message(&sender, &reply);
+            return wire.answer(&reply);
+        }
+        self.transaction = Some(Transaction::new(sender, utf8, policy));
+        wire.answer(&Reply::new(250, "2.1.0", "Sender taken"));
+    }
+
+    fn recipient(&mut self, address: String, wire: &mut Wire) {
+        let Some(transaction) = &mut self.transaction else {
+            return self.mistake(wire, &Reply::new(503, "5.5.1", "MAIL comes first"));
+        };
+        let found = if transaction.recipients.len() >= self.limits.recipients {
+            Err(Reply::new(452, "4.5.3", "Too many recipients; send the others in another transaction"))
+        } else if transaction.body.is_some() {
+            Err(Reply::new(503, "5.5.1", "The message has begun already"))
+        } else if !address.is_ascii() && !transaction.utf8 {
+            Err(Reply::new(553, "5.6.7", "The recipient's address is not ASCII; say SMTPUTF8"))
+        } else {
+            transaction.policy.find(self.client.peer, &address).map(str::to_owned)
+        };
+        match found {
+            Ok(account) => {
+                self.journal.accepted(&account);
+                transaction.recipients.push(Recipient { address, account });
+                wire.answer(&Reply::new(250, "2.1.5", "Recipient taken"));
+            }
+            Err(reply) => {
+                self.journal.refused_recipient(&reply);
+                wire.answer(&reply);
+            }
+        }
+    }
+
+    fn start_tls(&mut self, wire: &mut Wire) -> Next {
+        if !self.client.offers_tls || self.secure.is_some() {
+            self.mistake(wire, &Reply::new(502, "5.5.1", "STARTTLS is not offered"));
+            return Next::Command;
+        }
+        if !wire.input.is_empty() {
+            self.journal.entry(Priority::Warning, "transport.tls", "The client sent more behind STARTTLS, in clear; it was dropped.");
+        }
+        wire.answer(&Reply::new(220, "2.0.0", "Begin TLS"));
+        Next::StartTls
+    }
+}

@@ -1,0 +1,308 @@
+//! Sessions over a pipe in memory: what a client is answered, and what has been stored by then.
+
+use super::session::{Client, Next, Session};
+use super::sink::Sink;
+use super::wire::Wire;
+use super::{Dialect, Limits, Policy};
+use crate::commlog::Record;
+use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, address_key};
+use crate::spool::{Arrival, TakenIn};
+use crate::store::StoreError;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+/// What the fake spool does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// Stores.
+    Well,
+    /// Has stored all this before.
+    Known,
+    /// Is known to be full.
+    Full,
+    /// Fails.
+    Broken,
+}
+
+/// A spool in memory.
+pub struct FakeSpool {
+    policy: Arc<Policy>,
+    mood: Mood,
+    /// What was stored.
+    pub stored: Mutex<Vec<Arrival>>,
+    logged: Mutex<Vec<Record>>,
+}
+
+impl FakeSpool {
+    pub fn new(mood: Mood) -> Arc<Self> {
+        let mut configuration = Configuration::default();
+        for (name, user) in [("main", ""), ("sales", "sales@desk.test")] {
+            let account = Account { name: name.into(), protocol: Protocol::Lmtp, user: user.into(), ..Account::default() };
+            configuration.accounts.insert(name.into(), account);
+        }
+        for address in ["support@desk.test", "help@desk.test"] {
+            let address = SystemAddress { address: address.into(), queue: "Raw".into(), ..SystemAddress::default() };
+            configuration.system_addresses.insert(address_key(&address.address), address);
+        }
+        configuration.settings.max_message_size = 10_000;
+        let policy = Arc::new(Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap())));
+        Arc::new(Self { policy, mood, stored: Mutex::default(), logged: Mutex::default() })
+    }
+}
+
+impl Sink for FakeSpool {
+    fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
+    async fn is_full(&self, _: &Policy) -> bool {
+        self.mood == Mood::Full
+    }
+
+    async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
+        match self.mood {
+            Mood::Broken => Err(StoreError::Stopped),
+            Mood::Known => Ok(arrivals.iter().map(|_| TakenIn::Known(1)).collect()),
+            Mood::Well | Mood::Full => {
+                let taken = arrivals.iter().map(|_| TakenIn::New(1)).collect();
+                self.stored.lock().unwrap().extend(arrivals);
+                Ok(taken)
+            }
+        }
+    }
+
+    async fn log(&self, record: Record) {
+        self.logged.lock().unwrap().push(record);
+    }
+
+    fn count(&self, _: &str, _: &'static str) {}
+}
+
+/// Quick limits, so that waits end soon.
+pub fn limits() -> Limits {
+    Limits { command: Duration::from_secs(5), recipients: 3, mistakes: 5, transactions: 4, ..Limits::default() }
+}
+
+/// Sends all at once, as a pipelining client may, and gives what is answered until the session ends.
+pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
+    let (client, server) = tokio::io::duplex(1 << 20);
+    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), offers_tls: true };
+    let mut session = Session::new(Arc::clone(spool), client_of, limits, CancellationToken::new());
+    let serving = tokio::spawn(async move {
+        let mut wire = Wire::new(Box::new(server));
+        let next = session.run(&mut wire).await;
+        wire.close().await;
+        session.end().await;
+        next
+    });
+    let (mut reading, mut writing) = tokio::io::split(client);
+    let said = said.to_vec();
+    let saying = tokio::spawn(async move {
+        // A session that has ended reads no more.
+        let _ = writing.write_all(&said).await;
+        let _ = writing.shutdown().await;
+    });
+    let mut answers = Vec::new();
+    reading.read_to_end(&mut answers).await.unwrap();
+    saying.await.unwrap();
+    (String::from_utf8(answers).unwrap(), serving.await.unwrap())
+}
+
+/// The codes of the answers; of one with several lines the last.
+fn codes(answers: &str) -> Vec<&str> {
+    answers.lines().filter(|line| line.as_bytes().get(3) == Some(&b' ')).map(|line| &line[..3]).collect()
+}
+
+async fn lmtp(spool: &Arc<FakeSpool>, said: &str) -> (String, Next) {
+    talk(spool, Dialect::Lmtp, limits(), format!("LHLO mx.test\r\n{said}").as_bytes()).await
+}
+
+const MAIL: &str = "MAIL FROM:<jane@x.test>\r\n";
+const TEXT: &str = "Subject: a\r\nMessage-ID: <1@x.test>\r\n\r\nb\r\n";
+
+#[tokio::test]
+async fn one_message_an_account_and_an_answer_a_recipient() {
+    let spool = FakeSpool::new(Mood::Well);
+    let recipients =
+        "RCPT TO:<support+7@desk.test>\r\nRCPT TO:<nobody@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nRCPT TO:<HELP@desk.test>\r\n";
+    let (answers, next) = lmtp(&spool, &format!("{MAIL}{recipients}DATA\r\n{TEXT}..\r\n.\r\nQUIT\r\n")).await;
+    assert_eq!(codes(&answers), ["220", "250", "250", "250", "550", "250", "250", "354", "250", "250", "250", "221"], "{answers}");
+    assert_eq!(next, Next::Close);
+    let stored = spool.stored.lock().unwrap();
+    let envelopes: Vec<(&str, &[String])> =
+        stored.iter().map(|arrival| (arrival.account.as_str(), arrival.recipients.as_slice())).collect();
+    let expected: [(&str, &[String]); 2] =
+        [("main", &["support+7@desk.test".to_owned(), "HELP@desk.test".to_owned()]), ("sales", &["sales@desk.test".to_owned()])];
+    assert_eq!(envelopes, expected);
+    let raw = String::from_utf8(stored[0].raw.to_vec()).unwrap();
+    assert!(raw.starts_with("Return-Path: <jane@x.test>\r\nReceived: from mx.test ([127.0.0.1])\r\n\tby "), "{raw}");
+    assert!(raw.ends_with(&format!(" +0000\r\n{TEXT}.\r\n")), "{raw}");
+    assert_eq!(stored[0].key, crate::spool::SourceKey::DigestAfter(raw.find("Subject: a").unwrap()));
+    let record = spool.logged.lock().unwrap().pop().unwrap();
+    let entries: Vec<&str> = record.entries.iter().map(|entry| entry.value.as_str()).collect();
+    assert!(entries.iter().any(|entry| entry.starts_with("A recipient was refused: 550 5.1.1 <nobody@desk.test>")), "{entries:?}");
+    assert!(entries.last().unwrap().starts_with("1 messages taken (0 of them known"), "{entries:?}");
+    assert_eq!(stored[0].communication.as_deref(), Some(record.id.as_str()));
+}
+
+#[tokio::test]
+async fn smtp_gives_one_answer_and_wants_ehlo() {
+    let spool = FakeSpool::new(Mood::Well);
+    let said =
+        format!("LHLO x\r\nEHLO mx.test\r\n{MAIL}RCPT TO:<support@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n");
+    let (answers, _) = talk(&spool, Dialect::Smtp, limits(), said.as_bytes()).await;
+    assert_eq!(codes(&answers), ["220", "500", "250", "250", "250", "250", "354", "250", "221"], "{answers}");
+    for extension in ["PIPELINING", "SIZE 10000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS"] {
+        assert!(answers.contains(extension), "{extension} is missing: {answers}");
+    }
+    assert_eq!(spool.stored.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn chunks_make_a_message_and_carry_dots_as_they_are() {
+    let spool = FakeSpool::new(Mood::Well);
+    let said = format!("{MAIL}RCPT TO:<support@desk.test>\r\nBDAT 12\r\nSubject: a\r\nBDAT 5\r\n\r\n.\r\nBDAT 0 LAST\r\nNOOP\r\nQUIT\r\n");
+    let (answers, _) = lmtp(&spool, &said).await;
+    assert_eq!(codes(&answers), ["220", "250", "250", "250", "250", "250", "250", "250", "221"], "{answers}");
+    assert!(spool.stored.lock().unwrap()[0].raw.ends_with(b"\r\nSubject: a\r\n\r\n.\r\n"));
+}
+
+#[tokio::test]
+async fn what_is_not_stored_is_not_said_to_be() {
+    for (mood, code) in [(Mood::Broken, "451"), (Mood::Known, "250")] {
+        let spool = FakeSpool::new(mood);
+        let (answers, _) = lmtp(&spool, &format!("{MAIL}RCPT TO:<support@desk.test>\r\nDATA\r\n{TEXT}.\r\n")).await;
+        assert_eq!(codes(&answers).last(), Some(&code), "{answers}");
+        assert!(spool.stored.lock().unwrap().is_empty());
+    }
+    let (answers, _) = lmtp(&FakeSpool::new(Mood::Full), MAIL).await;
+    assert!(answers.ends_with("452 4.3.1 No room for more messages now\r\n"), "{answers}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_cut_short_is_not_stored() {
+    for said in
+        [format!("DATA\r\n{TEXT}"), format!("DATA\r\n{TEXT}."), "BDAT 20 LAST\r\nSubject: a\r\n".to_owned(), "BDAT 3\r\nabc".to_owned()]
+    {
+        let spool = FakeSpool::new(Mood::Well);
+        lmtp(&spool, &format!("{MAIL}RCPT TO:<support@desk.test>\r\n{said}")).await;
+        assert!(spool.stored.lock().unwrap().is_empty(), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn smuggled_commands_are_neither_obeyed_nor_stored() {
+    for end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r\n", "\r\n.\r"] {
+        let spool = FakeSpool::new(Mood::Well);
+        let said = format!(
+            "{MAIL}RCPT TO:<support@desk.test>\r\nDATA\r\nSubject: a\r\n\r\nb{end}{MAIL}RCPT TO:<sales@desk.test>\r\nDATA\r\nc\r\n.\r\nNOOP\r\n"
+        );
+        let (answers, next) = lmtp(&spool, &said).await;
+        assert_eq!(codes(&answers), ["220", "250", "250", "250", "354", "550"], "{end:?}: {answers}");
+        assert_eq!(next, Next::Close);
+        assert!(spool.stored.lock().unwrap().is_empty(), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn sizes_are_held_to() {
+    let spool = FakeSpool::new(Mood::Well);
+    let large = "x".repeat(98);
+    let text = format!("{large}\r\n").repeat(101);
+    let said = format!(
+        "MAIL FROM:<> SIZE=10001\r\nMAIL FROM:<> SIZE=10000\r\nRCPT TO:<help@desk.test>\r\nDATA\r\n{text}.\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\n"
+    );
+    let (answers, _) = lmtp(&spool, &said).await;
+    assert_eq!(codes(&answers), ["220", "250", "552", "250", "250", "354", "552", "250", "250", "354", "250"], "{answers}");
+    assert_eq!(spool.stored.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn commands_have_their_order_and_their_number() {
+    let spool = FakeSpool::new(Mood::Well);
+    let (answers, _) = talk(
+        &spool,
+        Dialect::Lmtp,
+        limits(),
+        b"MAIL FROM:<>\r\nRCPT TO:<help@desk.test>\r\nDATA\r\nNONSENSE\r\nRSET\r\nGET / HTTP/1.1\r\n",
+    )
+    .await;
+    assert_eq!(codes(&answers), ["220", "503", "503", "503", "500", "250", "500",], "{answers}");
+    let (answers, _) = talk(&spool, Dialect::Lmtp, limits(), "X\r\n".repeat(9).as_bytes()).await;
+    assert_eq!(codes(&answers), ["220", "500", "500", "500", "500", "500", "421"], "{answers}");
+    let four = "RCPT TO:<help@desk.test>\r\n".repeat(4);
+    let (answers, _) = lmtp(&spool, &format!("{MAIL}{four}")).await;
+    assert_eq!(codes(&answers), ["220", "250", "250", "250", "250", "250", "452"], "{answers}");
+    let (answers, _) = lmtp(&spool, &format!("{MAIL}RSET\r\n").repeat(5)).await;
+    assert_eq!(codes(&answers)[10..], ["421", "250"], "{answers}");
+    let (answers, next) = talk(&spool, Dialect::Lmtp, limits(), b"NOOP\nNOOP\r\n").await;
+    assert_eq!((codes(&answers), next), (vec!["220", "500"], Next::Close), "a line ends with CRLF");
+    let (answers, _) = talk(&spool, Dialect::Lmtp, limits(), &[b'x'; 5_000]).await;
+    assert_eq!(codes(&answers), ["220", "500"]);
+}
+
+#[tokio::test]
+async fn what_was_sent_in_clear_behind_starttls_is_dropped() {
+    let spool = FakeSpool::new(Mood::Well);
+    let (answers, next) = lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\n")).await;
+    assert_eq!((codes(&answers), next), (vec!["220", "250", "220"], Next::StartTls));
+}
+
+#[tokio::test]
+async fn silent_and_dripping_clients_are_told_goodbye() {
+    let spool = FakeSpool::new(Mood::Well);
+    let (client, server) = tokio::io::duplex(1 << 10);
+    let client_of = Client { dialect: Dialect::Lmtp, peer: None, offers_tls: false };
+    let quick = Limits { grace: Duration::from_millis(300), ..limits() };
+    let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
+    let serving = tokio::spawn(async move {
+        let mut wire = Wire::new(Box::new(server));
+        session.run(&mut wire).await;
+        wire.close().await;
+    });
+    let (mut reading, mut writing) = tokio::io::split(client);
+    let dripping = tokio::spawn(async move {
+        let begin = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n");
+        writing.write_all(begin.as_bytes()).await.unwrap();
+        while writing.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut answers = String::new();
+    reading.read_to_string(&mut answers).await.unwrap();
+    serving.await.unwrap();
+    drop(reading);
+    assert_eq!(codes(&answers).last(), Some(&"421"), "{answers}");
+    dripping.await.unwrap();
+    assert!(spool.stored.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_ends_idle_clients_but_takes_a_message_to_its_end() {
+    let spool = FakeSpool::new(Mood::Well);
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let client_of = Client { dialect: Dialect::Lmtp, peer: None, offers_tls: false };
+    let stop = CancellationToken::new();
+    let mut session = Session::new(Arc::clone(&spool), client_of, limits(), stop.clone());
+    let serving = tokio::spawn(async move {
+        let mut wire = Wire::new(Box::new(server));
+        session.run(&mut wire).await;
+        wire.close().await;
+    });
+    let (mut reading, mut writing) = tokio::io::split(client);
+    writing.write_all(format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}").as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    while !answers.contains("354 ") {
+        let mut more = [0; 1_000];
+        let count = reading.read(&mut more).await.unwrap();
+        answers.push_str(&String::from_utf8_lossy(&more[..count]));
+    }
+    stop.cancel();
+    writing.write_all(b".\r\n").await.unwrap();
+    reading.read_to_string(&mut answers).await.unwrap();
+    serving.await.unwrap();
+    assert_eq!(codes(&answers)[4..], ["354", "250", "421"], "{answers}");
+    assert_eq!(spool.stored.lock().unwrap().len(), 1);
+}
