@@ -1,8 +1,8 @@
 //! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs root.
 
 use super::dovecot::free_port;
+use super::speaker::Speaker;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -98,17 +98,20 @@ impl Postfix {
     /// # Panics
     /// If the server refuses one.
     pub fn send_all<'a>(&self, sender: &str, recipients: &[&str], mails: impl IntoIterator<Item = &'a [u8]>) {
-        let mut client = Client::connect(self.smtp);
+        let (mut client, greeting) = Speaker::connect(self.smtp);
+        heard(&greeting, '2');
+        heard(&client.say("EHLO client.example.com"), '2');
         let utf8 = if sender.is_ascii() && recipients.iter().all(|address| address.is_ascii()) { "" } else { " SMTPUTF8" };
         for mail in mails {
-            client.say(format!("MAIL FROM:<{sender}> BODY=8BITMIME{utf8}\r\n").as_bytes(), '2');
+            heard(&client.say(&format!("MAIL FROM:<{sender}> BODY=8BITMIME{utf8}")), '2');
             for recipient in recipients {
-                client.say(format!("RCPT TO:<{recipient}>\r\n").as_bytes(), '2');
+                heard(&client.say(&format!("RCPT TO:<{recipient}>")), '2');
             }
-            client.say(b"DATA\r\n", '3');
-            client.say(&stuffed(mail), '2');
+            heard(&client.say("DATA"), '3');
+            client.send(&stuffed(mail));
+            heard(&client.hear(), '2');
         }
-        client.say(b"QUIT\r\n", '2');
+        heard(&client.say("QUIT"), '2');
     }
 
     /// How many mails are in the queue.
@@ -217,33 +220,9 @@ pub fn share_with_postfix(folder: &Path) {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o2750)).expect("the folder is ours");
 }
 
-/// An SMTP client that expects to be obeyed.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("Postfix listens");
-        let mut client = Self(BufReader::new(stream));
-        client.hear('2');
-        client.say(b"EHLO client.example.com\r\n", '2');
-        client
-    }
-
-    fn say(&mut self, bytes: &[u8], expected: char) {
-        self.0.get_mut().write_all(bytes).expect("the server reads");
-        self.hear(expected);
-    }
-
-    fn hear(&mut self, expected: char) {
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).expect("the server answers");
-            assert!(line.starts_with(expected), "Postfix answered: {line}");
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return;
-            }
-        }
-    }
+/// The answer must be of this kind.
+fn heard(answer: &str, kind: char) {
+    assert!(answer.starts_with(kind), "Postfix answered: {answer}");
 }
 
 /// A mail with CRLF and doubled leading dots, and the dot that ends it.
