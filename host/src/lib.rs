@@ -4,6 +4,7 @@
 //! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`]) to [`ticket`], which decides, and files everything in
 //! one transaction of [`store`]; [`result`] says what became of it. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
+pub mod answer;
 pub mod api;
 pub mod chain;
 pub mod cli;

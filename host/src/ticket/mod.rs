@@ -9,7 +9,7 @@ mod follow_up;
 mod header;
 pub mod number;
 mod pending;
-mod subject;
+pub mod subject;
 mod vocabulary;
 
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
