@@ -5,9 +5,24 @@
 //! [`crate::outbound`] sends it.
 
 mod addressee;
+mod auto_response;
 mod compose;
+mod due;
 mod facts;
+mod language;
 mod subject;
 mod tags;
 
 pub use addressee::Addressee;
+pub use due::{compose_due, run};
+
+use crate::config::{Configuration, Queue};
+use crate::mail::Address;
+
+/// What a queue sends from: its own valid system address with its display name, never another.
+fn sender(configuration: &Configuration, queue: &Queue) -> Result<Addressee, String> {
+    let address = configuration.sender_of(queue).filter(|address| address.valid.is_valid());
+    let address = address.ok_or_else(|| format!("The queue \"{}\" has no valid system address to send from.", queue.name))?;
+    Addressee::new(Address { display_name: address.display_name.clone(), address: address.address.clone() })
+        .map_err(|reason| format!("The queue \"{}\" cannot send: {reason}", queue.name))
+}

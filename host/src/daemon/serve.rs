@@ -4,6 +4,7 @@ use super::fetching::{self, Tools};
 use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
 use super::{listening, pause, retention, working};
+use crate::answer;
 use crate::api::{self, ApiState};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
@@ -91,6 +92,8 @@ impl Daemon {
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
         let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
         let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
+        let live = Arc::clone(&self.live);
+        let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), || {}, all_ends.clone()));
         let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
         let state = ApiState::new(self.spool.clone(), self.key.clone(), tokens, Arc::clone(&self.live), metrics);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
@@ -105,7 +108,7 @@ impl Daemon {
         let ended = async {
             let _ = tokio::join!(fetching, listening);
             all_ends.cancel();
-            let _ = tokio::join!(working, keeping, refreshing, purging, serving);
+            let _ = tokio::join!(working, answering, keeping, refreshing, purging, serving);
         };
         if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
             tracing::warn!("not everything ended in time; what was under way is taken up at the next start");

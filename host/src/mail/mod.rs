@@ -5,6 +5,7 @@
 //! input is an error, none panics, and the time is linear in the bytes.
 
 mod address;
+mod automatic;
 mod bounce;
 mod charset;
 mod content;
@@ -19,8 +20,10 @@ mod vocabulary;
 mod message;
 
 pub use address::{Address, render_addresses};
+pub use automatic::why_unanswered;
 pub use content::Attachment;
 pub use encoded_word::on_one_line;
+pub use html::to_text as html_to_text;
 pub use message::{Message, message_ids};
 pub use received::{Dropped, Envelope, FollowedTicket, InForce, Mail, SetBy};
 pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};

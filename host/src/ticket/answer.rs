@@ -1,9 +1,9 @@
 //! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
 
 use super::vocabulary::StateType;
-use super::{AutoResponsePlan, Ticket};
+use super::{AutoResponsePlan, NewArticle, Ticket};
 use crate::config::{AutoResponseType, Configuration};
-use crate::mail::Mail;
+use crate::mail::{Address, Mail, SetBy, why_unanswered};
 
 /// The automatic answer of an occasion; none where the ticket's queue has none.
 pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasion: AutoResponseType) -> Option<AutoResponsePlan> {
@@ -22,6 +22,8 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
     let suppressed = if is_loop(mail) {
         Some("an answer would feed a loop (X-OTOBO-Loop)".to_owned())
+    } else if let Some(why) = why_unanswered(&mail.message).filter(|_| !is_allowed_by_filter(mail)) {
+        Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
     } else if counted.is_empty() {
@@ -40,8 +42,23 @@ fn is_loop(mail: &Mail) -> bool {
     !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
 }
 
+/// Whether a filter has said that this is no loop, against what the headers say.
+fn is_allowed_by_filter(mail: &Mail) -> bool {
+    mail.in_force("X-OTOBO-Loop").is_some_and(|header| matches!(header.by, SetBy::Filter(_))) && !is_loop(mail)
+}
+
+/// The answer to the last mail of a customer when his ticket is removed; none where the queue has none.
+pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
+    let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
+    let from = if last.reply_to.is_empty() { &last.from } else { &last.reply_to };
+    let counted: Vec<String> = Address::parse_all(from).into_iter().map(|address| address.address).collect();
+    let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
+    let suppressed = to.is_empty().then(|| "the customer's last mail has no address to answer to".to_owned());
+    Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
+}
+
 /// Addresses of the setting are not answered, nor are we ourselves.
-fn is_refused(address: &str, configuration: &Configuration) -> bool {
+pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
     let fits = |pattern: &String| fits(address, pattern);
     configuration.settings.auto_responses_refused.iter().any(fits) || configuration.system_address(address).is_some()
 }

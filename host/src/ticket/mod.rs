@@ -12,6 +12,7 @@ mod pending;
 pub mod subject;
 mod vocabulary;
 
+pub use answer::{is_refused as gets_no_answers, plan_removal};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
 pub use document::{ArticleDocument, ArticleSummary, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;

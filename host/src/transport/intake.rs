@@ -3,7 +3,7 @@
 use super::error::FetchError;
 use super::refusal;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Account, Configuration, Oversize};
+use crate::config::{Account, Configuration, Dispatch, Oversize};
 use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::{communications, outgoing};
@@ -60,8 +60,10 @@ pub struct Rules {
     pub oversize: Oversize,
     /// Automatic answers that an address gets within a day.
     pub answers_per_day: u32,
-    /// System addresses in small letters: mail from ourselves is not answered.
+    /// System addresses ([`crate::config::address_key`]): mail from ourselves is not answered.
     pub own_addresses: BTreeSet<String>,
+    /// The queue that sends what tells of refused mail: the account's, else the default one.
+    pub queue: String,
 }
 
 impl Rules {
@@ -73,6 +75,7 @@ impl Rules {
             oversize: settings.oversize,
             answers_per_day: settings.auto_responses_per_day,
             own_addresses: configuration.system_addresses.keys().cloned().collect(),
+            queue: settings.default_queue.clone(),
         }
     }
 }
@@ -95,7 +98,10 @@ pub struct Intake {
 
 impl Intake {
     /// Begins a fetch; `stop` ends it between two batches.
-    pub fn begin(account: Arc<Account>, rules: Rules, spool: Spool, tokens: Arc<Tokens>, stop: CancellationToken) -> Self {
+    pub fn begin(account: Arc<Account>, mut rules: Rules, spool: Spool, tokens: Arc<Tokens>, stop: CancellationToken) -> Self {
+        if let Dispatch::Queue(queue) = &account.dispatch {
+            rules.queue.clone_from(queue);
+        }
         let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
         let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
         let started = Instant::now();

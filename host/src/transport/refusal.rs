@@ -2,7 +2,8 @@
 
 use super::intake::Rules;
 use crate::commlog::now;
-use crate::mail::{Envelope, Mail, Message, Vocabulary};
+use crate::config::address_key;
+use crate::mail::{Envelope, Mail, Message, Vocabulary, why_unanswered};
 use crate::store::outgoing::Refusal;
 use std::sync::Arc;
 
@@ -10,8 +11,7 @@ use std::sync::Arc;
 pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
     let message = Arc::new(Message::parse(header.into()));
     let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
-    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || mail.header("Return-Path").is_some_and(|path| path.trim() == "<>")
-    {
+    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || why_unanswered(&mail.message).is_some() {
         return None;
     }
     let mut addresses = mail.addresses("Reply-To");
@@ -19,7 +19,7 @@ pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
         addresses = mail.addresses("From");
     }
     let to = addresses.pop()?.address;
-    if is_machine(&to) || rules.own_addresses.contains(&to.to_lowercase()) {
+    if is_machine(&to) || rules.own_addresses.contains(&address_key(&to)) {
         return None;
     }
     let subject = mail.header("Subject").unwrap_or_default();
@@ -27,7 +27,7 @@ pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
         "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
         rules.greatest
     );
-    Some(Refusal { to, text, now: now(), per_day: rules.answers_per_day })
+    Some(Refusal { to, queue: rules.queue.clone(), text, now: now(), per_day: rules.answers_per_day })
 }
 
 /// Those that OTOBO does not answer by default.
@@ -53,6 +53,7 @@ mod tests {
             "From: a@example.com\nPrecedence: bulk\n\n",
             "From: a@example.com\nAuto-Submitted: auto-replied\n\n",
             "From: a@example.com\nReturn-Path: <>\n\n",
+            "From: a@example.com\nList-Id: <x.test>\n\n",
             "From: MAILER-DAEMON@example.com\n\n",
             "From: Support@Example.org\n\n",
             "Subject: nobody\n\n",

@@ -33,7 +33,7 @@ pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Resu
     }
     let mut before = count(connection, &counted).await?;
     let mut statuses = Vec::with_capacity(due.len());
-    let mut rows: Vec<[Value; 9]> = Vec::new();
+    let mut rows: Vec<[Value; 10]> = Vec::new();
     for due in due {
         let recipients = recipients(due, &mut before);
         statuses.push(if recipients.is_empty() { AutoResponseStatus::Suppressed } else { AutoResponseStatus::Queued });
@@ -48,13 +48,15 @@ pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Resu
 }
 
 const INSERT: &str =
-    "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at) VALUES ";
+    "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) VALUES ";
 
 /// A mail that was not taken in, and whom that is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// A bare address.
     pub to: String,
+    /// The queue that tells it.
+    pub queue: String,
     /// What it is told.
     pub text: String,
     /// Milliseconds since the epoch.
@@ -65,13 +67,11 @@ pub struct Refusal {
 
 /// Counts a refusal against its address's daily limit, and writes it if it is below; says whether it was.
 pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result<bool, StoreError> {
-    let key = key(&refusal.to, refusal.now);
-    let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
-    if before.get(&key).is_some_and(|count| *count >= i64::from(refusal.per_day)) {
+    if !count_one(connection, &refusal.to, refusal.per_day, refusal.now).await? {
         return Ok(false);
     }
     let recipients = serde_json::json!([refusal.to]).to_string();
-    let row: [Value; 9] = [
+    let row: [Value; 10] = [
         OutgoingKind::Refusal.name().into(),
         OutgoingStatus::Due.name().into(),
         0_i64.into(),
@@ -81,9 +81,17 @@ pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result
         recipients.into(),
         refusal.now.into(),
         refusal.now.into(),
+        (&refusal.queue).into(),
     ];
     Sql::new(INSERT).tuples([row]).execute(connection).await?;
     Ok(true)
+}
+
+/// Counts one more automatic mail to an address against its daily limit; says whether it is below.
+pub async fn count_one(connection: &mut AnyConnection, address: &str, per_day: u32, now: i64) -> Result<bool, StoreError> {
+    let key = key(address, now);
+    let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
+    Ok(before.get(&key).is_none_or(|count| *count < i64::from(per_day)))
 }
 
 /// Address, in small letters, and day; each once.
@@ -107,7 +115,7 @@ fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) ->
     due.plan.to.iter().filter(below).collect()
 }
 
-fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 9] {
+fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 10] {
     let occasion = serde_json::to_value(due.plan.occasion).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
     [
         OutgoingKind::AutoResponse.name().into(),
@@ -119,6 +127,7 @@ fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 9] {
         serde_json::json!(recipients).to_string().into(),
         due.now.into(),
         due.now.into(),
+        "".into(),
     ]
 }
 
@@ -162,12 +171,14 @@ pub struct DueRow {
     pub recipients: Vec<String>,
     /// Milliseconds since the epoch.
     pub created_at: i64,
+    /// The queue that a refusal is sent from; empty: not said. An answer is sent from its ticket's.
+    pub queue: String,
 }
 
 /// The rows that are due, oldest first, at most `limit`.
 pub async fn due(connection: &mut AnyConnection, limit: u32) -> Result<Vec<DueRow>, StoreError> {
     let mut sql = Sql::new(
-        "SELECT id, kind, ticket_id, article_id, occasion, response, recipients, created_at FROM outgoing WHERE status = 'due' ORDER BY id LIMIT ",
+        "SELECT id, kind, ticket_id, article_id, occasion, response, recipients, created_at, queue FROM outgoing WHERE status = 'due' ORDER BY id LIMIT ",
     );
     let rows = sql.bind(limit).all(connection).await?;
     rows.iter()
@@ -181,6 +192,7 @@ pub async fn due(connection: &mut AnyConnection, limit: u32) -> Result<Vec<DueRo
                 response: row.try_get(5)?,
                 recipients: super::read_addresses(row, 6)?,
                 created_at: row.try_get(7)?,
+                queue: row.try_get(8)?,
             })
         })
         .collect()

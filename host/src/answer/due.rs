@@ -1,0 +1,149 @@
+//! The daemon's loop that composes automatic answers soon after filing has decided them.
+//!
+//! Any number of hosts may run it: a row that is due becomes one that waits within the transaction that writes its article, and only one
+//! of them can do that.
+
+use super::auto_response::{Due, NotSent, languages};
+use super::compose::Mail;
+use crate::commlog::{Communication, Kind, Priority, now};
+use crate::config::Configuration;
+use crate::mail::Message;
+use crate::outbound::OutgoingKind;
+use crate::spool::Spool;
+use crate::store::outgoing::{self, DueRow};
+use crate::store::{StoreError, communications, customers, tickets};
+use crate::ticket::gets_no_answers;
+use crate::worker::Setup;
+use futures_util::future::join_all;
+use sqlx::AnyConnection;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// So many rows are composed at once; their writes share commits.
+const AT_ONCE: u32 = 64;
+/// Other processes decide answers too: it is looked for them at least this often.
+const LOOKED_INTO: Duration = Duration::from_millis(500);
+/// The pause while the database is away.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Composes what is due until `stop`. `composed` is called after each round that put mails into the queue.
+pub async fn run(spool: Spool, setup: impl Fn() -> Arc<Setup>, composed: impl Fn(), stop: CancellationToken) {
+    let mut changes = spool.changed();
+    while !stop.is_cancelled() {
+        changes.mark_unchanged();
+        let wait = match compose_due(&spool, &setup().configuration).await {
+            Ok(0) => LOOKED_INTO,
+            Ok(_) => {
+                composed();
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "automatic answers could not be composed; they are tried again");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = changes.changed(), if wait == LOOKED_INTO => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// Composes the oldest rows that are due; gives their number. None is left half done.
+pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result<usize, StoreError> {
+    let rows = outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await?;
+    let count = rows.len();
+    let ended = join_all(rows.into_iter().map(|row| end_one(spool, configuration, row))).await;
+    ended.into_iter().collect::<Result<Vec<()>, StoreError>>()?;
+    Ok(count)
+}
+
+/// Composes one row, or ends it with the reason why not.
+async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
+    let due = gather(spool, configuration, row).await?;
+    let composed = due.compose(configuration, now());
+    let written = match composed {
+        Ok(mail) => spool.store().write((due, mail), |(due, mail), connection| Box::pin(write(connection, due, mail))).await,
+        Err(reason) => give_up(spool, due.row, &reason).await,
+    };
+    match written {
+        // Another host was quicker.
+        Err(StoreError::Fenced) => Ok(()),
+        written => written,
+    }
+}
+
+/// Reads what an answer is made from.
+async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<Due, StoreError> {
+    let mut due = Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None };
+    if due.row.kind == OutgoingKind::Refusal {
+        return Ok(due);
+    }
+    let mut connection = spool.store().read().await?;
+    due.ticket = tickets::by_id(&mut connection, due.row.ticket_id).await?;
+    let article = tickets::article(&mut connection, due.row.article_id).await?;
+    if let Some(login) = due.ticket.as_ref().and_then(|ticket| ticket.customer_user.as_deref()) {
+        due.customer = customers::by_login(&mut connection, login).await?;
+    }
+    drop(connection);
+    if let Some(article) = article {
+        due.languages = match spool.raw(article.spool_id).await {
+            Ok(raw) => languages(&Message::parse(raw.into())),
+            Err(error) if error.is_temporary() => return Err(error),
+            // The bytes may be gone by their retention; the article says enough.
+            Err(_) => Vec::new(),
+        };
+        due.answered = Some(article.content);
+    }
+    due.copy = copy(spool, configuration, &due).await?;
+    Ok(due)
+}
+
+/// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.
+async fn copy(spool: &Spool, configuration: &Configuration, due: &Due) -> Result<Option<String>, StoreError> {
+    let Some(email) = due.customer.as_ref().map(|customer| customer.email.clone()).filter(|email| !email.is_empty()) else {
+        return Ok(None);
+    };
+    let answered = due.row.recipients.iter().any(|recipient| recipient.eq_ignore_ascii_case(&email));
+    if answered || gets_no_answers(&email, configuration) {
+        return Ok(None);
+    }
+    let counted = (email.clone(), configuration.settings.auto_responses_per_day, now());
+    let below = spool
+        .store()
+        .write(counted, |(email, per_day, now), connection| Box::pin(outgoing::count_one(connection, email, *per_day, *now)))
+        .await?;
+    Ok(below.then_some(email))
+}
+
+async fn write(connection: &mut AnyConnection, due: &Due, mail: &Mail) -> Result<(), StoreError> {
+    let at = now();
+    outgoing::composed(connection, due.row.id, &mail.outgoing, at).await?;
+    if due.ticket.is_some() {
+        tickets::add_article(connection, due.row.ticket_id, due.row.id, &mail.article, at).await?;
+    }
+    Ok(())
+}
+
+/// Ends a row that cannot be composed, and says so in the log.
+async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), StoreError> {
+    let reason = reason.to_string();
+    tracing::warn!(outgoing = row.id, %reason, "an automatic answer is not sent");
+    let mut communication = Communication::start(Kind::Message, "", row.kind.name());
+    communication.entry(Priority::Error, "answer", format!("The automatic answer {} is not sent: {reason}", row.id));
+    row.recipients.iter().for_each(|recipient| communication.searchable(recipient));
+    let record = communication.finish(true);
+    spool
+        .store()
+        .write((row.id, reason, record), |(id, reason, record), connection| {
+            Box::pin(async move {
+                if outgoing::drop_due(connection, *id, reason, now()).await? {
+                    communications::save(connection, record).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
