@@ -15,6 +15,7 @@ pub mod mail;
 pub mod metrics;
 pub mod oauth2;
 pub mod outbound;
+mod pause;
 pub mod result;
 pub mod runtime;
 pub mod secret;

@@ -3,6 +3,7 @@
 //! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
+use crate::outbound::OutgoingStatus;
 use crate::result::{FilterResult, MessageResult, Outcome, Status};
 use crate::runtime::FailureKind;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -69,6 +70,9 @@ pub struct Metrics {
     fetched_messages: Family<AccountLabel, Counter>,
     received_messages: Family<FetchLabels, Counter>,
     spool: Family<StatusLabel, WholeGauge>,
+    outgoing: Family<StatusLabel, WholeGauge>,
+    outgoing_tries: Family<StatusLabel, Counter>,
+    outgoing_oldest: WholeGauge,
 }
 
 impl Default for Metrics {
@@ -91,6 +95,9 @@ impl Metrics {
             fetched_messages: Family::default(),
             received_messages: Family::default(),
             spool: Family::default(),
+            outgoing: Family::default(),
+            outgoing_tries: Family::default(),
+            outgoing_oldest: WholeGauge::default(),
         };
         metrics.register();
         metrics
@@ -116,6 +123,28 @@ impl Metrics {
             self.received_messages.clone(),
         );
         registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
+        registry.register("outgoing_messages", "Outgoing mails that are not sent, by status", self.outgoing.clone());
+        registry.register("outgoing_tries", "Tries to send a mail, by what the mail's status was afterwards", self.outgoing_tries.clone());
+        registry.register_with_unit(
+            "outgoing_oldest",
+            "Age of the oldest mail that waits to be sent",
+            Unit::Seconds,
+            self.outgoing_oldest.clone(),
+        );
+    }
+
+    /// A try to send a mail has ended; the status is the mail's afterwards.
+    pub fn outgoing_done(&self, status: OutgoingStatus) {
+        self.outgoing_tries.get_or_create(&StatusLabel { status: status.name().to_owned() }).inc();
+    }
+
+    /// How many outgoing mails have which status now, and how many seconds the oldest has waited.
+    pub fn outgoing_queue<'s>(&self, statuses: impl IntoIterator<Item = (&'s str, u64)>, oldest: u64) {
+        self.outgoing.clear();
+        for (status, mails) in statuses {
+            self.outgoing.get_or_create(&StatusLabel { status: label(status) }).set(mails);
+        }
+        self.outgoing_oldest.set(oldest);
     }
 
     /// A message was worked on to its end, and its filters with it.

@@ -1,6 +1,6 @@
 //! A communication while it runs.
 
-use super::{Entry, Kind, Priority, Record, Status};
+use super::{Direction, Entry, Kind, Priority, Record, Status};
 
 /// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
 const MOST_ENTRIES: usize = 2_000;
@@ -26,7 +26,7 @@ pub fn now() -> i64 {
 }
 
 impl Communication {
-    /// Starts one, now. `transport` is the account's protocol, or `ingest`, `rest`.
+    /// Starts one, now. `account` and `transport` are the account's name and protocol (or `ingest`, `rest`), or a transport's name and kind.
     pub fn start(kind: Kind, account: &str, transport: &str) -> Self {
         let record = Record {
             id: uuid::Uuid::now_v7().to_string(),
@@ -43,6 +43,13 @@ impl Communication {
     #[must_use]
     pub fn brought_by(mut self, parent: Option<String>) -> Self {
         self.record.parent = parent;
+        self
+    }
+
+    /// Says that it is about mail that goes out.
+    #[must_use]
+    pub fn outgoing(mut self) -> Self {
+        self.record.direction = Direction::Outgoing;
         self
     }
 

@@ -1,6 +1,6 @@
 //! Communications as the command line and REST show them.
 
-use super::{Entry, Kind, Priority, Record, Status};
+use super::{Direction, Entry, Kind, Priority, Record, Status};
 use crate::store::communications::{Overview, Shown};
 use crate::timestamp::rfc3339;
 use serde::Serialize;
@@ -15,10 +15,12 @@ pub struct CommunicationSummary {
     /// The connection's communication that brought the message.
     #[schema(required)]
     pub parent: Option<String>,
-    /// Account name.
+    /// Account name; of outgoing mail the transport's.
     pub account: String,
-    /// The account's protocol, or `ingest`, `rest`.
+    /// The account's protocol, or `ingest`, `rest`; the transport's kind.
     pub transport: String,
+    /// Which way the mail goes.
+    pub direction: Direction,
     /// Connection or message.
     pub kind: Kind,
     /// What became of it.
@@ -108,6 +110,7 @@ impl From<Record> for CommunicationSummary {
             parent: record.parent,
             account: record.account,
             transport: record.transport,
+            direction: record.direction,
             kind: record.kind,
             status: record.status,
             priority: record.priority,

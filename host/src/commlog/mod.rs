@@ -57,6 +57,17 @@ pub enum Kind {
     Message,
 }
 
+/// Which way the mail goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into the helpdesk.
+    #[default]
+    Incoming,
+    /// Out of it.
+    Outgoing,
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -77,10 +88,12 @@ pub struct Record {
     pub id: String,
     /// The connection's communication that brought the message.
     pub parent: Option<String>,
-    /// Account name.
+    /// Account name; of outgoing mail the transport's.
     pub account: String,
-    /// The account's protocol, or `ingest`, `rest`.
+    /// The account's protocol, or `ingest`, `rest`; the transport's kind.
     pub transport: String,
+    /// Which way the mail goes.
+    pub direction: Direction,
     /// Connection or message.
     pub kind: Kind,
     /// What became of it.
@@ -134,4 +147,5 @@ macro_rules! names {
 
 names!(Priority, "priority", Debug = "debug", Info = "info", Notice = "notice", Warning = "warning", Error = "error");
 names!(Status, "communication status", Processing = "processing", Successful = "successful", Warning = "warning", Failed = "failed");
+names!(Direction, "direction", Incoming = "incoming", Outgoing = "outgoing");
 names!(Kind, "kind of communication", Connection = "connection", Message = "message");

@@ -1,10 +1,10 @@
 //! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps none of the others.
 
-use super::pause;
 use super::shares::Held;
 use crate::config::{Account, Configuration};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
+use crate::pause;
 use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;

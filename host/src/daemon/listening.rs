@@ -1,9 +1,9 @@
 //! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its own machine, whichever holds the account:
 //! what it takes in is durable in the database that they share.
 
-use super::pause;
 use crate::config::{Account, Configuration, Endpoint, Tls};
 use crate::metrics::Metrics;
+use crate::pause;
 use crate::spool::Spool;
 use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, SpoolSink};
 use crate::worker::Setup;

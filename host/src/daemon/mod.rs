@@ -6,7 +6,6 @@
 mod fetching;
 mod listening;
 mod lock;
-mod pause;
 mod retention;
 mod serve;
 mod shares;

@@ -3,11 +3,13 @@
 use super::fetching::{self, Tools};
 use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
-use super::{listening, pause, retention, working};
+use super::{listening, retention, working};
 use crate::answer;
 use crate::api::{self, ApiState};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
+use crate::outbound;
+use crate::pause;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{StoreError, leases};
@@ -95,6 +97,10 @@ impl Daemon {
         let live = Arc::clone(&self.live);
         let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), || {}, all_ends.clone()));
         let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
+        let live = Arc::clone(&self.live);
+        let sending_tools =
+            outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
+        let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let state = ApiState::new(self.spool.clone(), self.key.clone(), tokens, Arc::clone(&self.live), metrics);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
         ready(address);
@@ -108,7 +114,7 @@ impl Daemon {
         let ended = async {
             let _ = tokio::join!(fetching, listening);
             all_ends.cancel();
-            let _ = tokio::join!(working, answering, keeping, refreshing, purging, serving);
+            let _ = tokio::join!(working, answering, sending, keeping, refreshing, purging, serving);
         };
         if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
             tracing::warn!("not everything ended in time; what was under way is taken up at the next start");

@@ -59,7 +59,7 @@ impl Shares {
                     failures = failures.saturating_add(1);
                     tracing::warn!(%error, "the leases of accounts could not be looked after");
                     self.forget_expired();
-                    super::pause::after_failures(failures, Duration::from_secs(1), Duration::from_secs(5))
+                    crate::pause::after_failures(failures, Duration::from_secs(1), Duration::from_secs(5))
                 }
             };
             tokio::select! {

@@ -1,8 +1,8 @@
 //! Files the messages of the accounts that this daemon holds, account by account.
 
-use super::pause;
 use super::shares::Held;
 use crate::metrics::Metrics;
+use crate::pause;
 use crate::store::leases::{Host, Lease};
 use crate::worker::{Done, Worker};
 use std::collections::BTreeMap;

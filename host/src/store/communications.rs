@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::sql::{Sql, Value, contains_pattern, pieces};
-use crate::commlog::{Entry, Kind, Priority, Record, Status, now};
+use crate::commlog::{Direction, Entry, Kind, Priority, Record, Status, now};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -36,7 +36,7 @@ fn row(record: &Record) -> Result<[Value; 14], StoreError> {
         (&record.parent).into(),
         (&record.account).into(),
         (&record.transport).into(),
-        "incoming".into(),
+        record.direction.name().into(),
         record.kind.name().into(),
         record.status.name().into(),
         record.started_at.into(),
@@ -114,7 +114,7 @@ impl FromStr for LogSort {
     }
 }
 
-const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id";
+const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction";
 
 fn read(row: &AnyRow) -> Result<Record, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
@@ -137,12 +137,13 @@ fn read(row: &AnyRow) -> Result<Record, StoreError> {
         priority,
         spool_id: row.try_get(9)?,
         article_id: row.try_get(10)?,
+        direction: Direction::from_str(row.try_get(11)?).map_err(corrupt)?,
         ..Record::default()
     })
 }
 
 fn read_whole(row: &AnyRow) -> Result<Record, StoreError> {
-    let entries: &str = row.try_get(11)?;
+    let entries: &str = row.try_get(12)?;
     let entries =
         serde_json::from_str(entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
     Ok(Record { entries, ..read(row)? })
@@ -287,7 +288,7 @@ pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Res
     let rows = sql.bind(account).all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut record = Record { search: row.try_get(12)?, ..read_whole(row)? };
+        let mut record = Record { search: row.try_get(13)?, ..read_whole(row)? };
         let value = "The host ended before this communication did.".to_owned();
         record.entries.push(Entry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
         record.priority = Priority::Error;

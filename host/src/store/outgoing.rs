@@ -5,7 +5,9 @@ mod delivery;
 mod due;
 mod queue;
 
-pub use claims::{Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, recover, renew, settle, unassign, unassigned};
+pub use claims::{
+    Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, is_any_waiting, recover, renew, settle, unassign, unassigned,
+};
 pub use delivery::{Delivery, deliveries, deliveries_of, find_sent, report};
 pub use due::{Due, DueRow, Refusal, answer_all, count_one, drop_due, due, refuse};
 pub use queue::{Composed, NewOutgoing, composed, queue, raw, raw_part};

@@ -15,6 +15,8 @@ mod tls;
 
 pub use error::FetchError;
 pub use intake::{FetchReport, Intake, Rules};
+pub use stream::{ConnectError, Stream};
+pub use tls::TlsError;
 
 use crate::config::{Account, Protocol};
 use crate::oauth2::Tokens;

@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A configured file cannot be used.
-    #[error("The account's {key} names {path}, which cannot be used: {reason}")]
+    #[error("The key {key} names {path}, which cannot be used: {reason}")]
     File {
         /// `tls.ca`, `tls.client_certificate`, `tls.client_key`.
         key: &'static str,

@@ -75,6 +75,13 @@ pub async fn unassigned(connection: &mut AnyConnection, limit: u32) -> Result<Ve
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
+/// Whether a mail of these transports is to be sent now.
+pub async fn is_any_waiting(connection: &mut AnyConnection, engine: Engine, transports: &[&str]) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT 1 FROM outgoing WHERE status = 'waiting' AND transport IN ");
+    sql.list(transports.iter().copied()).push(" AND next_try_at <= ").push(engine.clock()).push(" LIMIT 1");
+    Ok(sql.optional(connection).await?.is_some())
+}
+
 /// Forgets which transport was chosen for the waiting mails: the transports have changed.
 pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError> {
     Sql::new("UPDATE outgoing SET transport = NULL WHERE status = 'waiting' AND transport IS NOT NULL").execute(connection).await

@@ -1,0 +1,229 @@
+//! One try to send a mail, and what it comes to.
+
+use super::pool::Pool;
+use super::reply::{Replies, Reply};
+use super::smtp::{Envelope, Marker};
+use super::{DeliveryStatus, content, file, probe, schedule, sendmail};
+use crate::commlog::{Communication, Kind, Priority, Record, now};
+use crate::config::{Retries, Transport, TransportKind};
+use crate::oauth2::Tokens;
+use crate::store::outgoing::{self, Claimed, Outcome};
+use crate::store::{Store, StoreError, communications};
+use crate::ticket::NewArticle;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// So many MiB of mails are in memory at once, at most; a larger mail waits until it is alone.
+const MEMORY: u32 = 64;
+
+/// What every try works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Means {
+    pub store: Store,
+    pub tokens: Arc<Tokens>,
+    pub pool: Arc<Pool>,
+    memory: Arc<Semaphore>,
+}
+
+/// Milliseconds until a mail is tried again that could not be read from the store.
+const AFTER_STORE: i64 = 2_000;
+
+impl Means {
+    pub fn new(store: Store, tokens: Arc<Tokens>) -> Self {
+        Self { store, tokens, pool: Arc::default(), memory: Arc::new(Semaphore::new(MEMORY as usize)) }
+    }
+}
+
+/// What a try came to.
+pub struct Tried {
+    /// For the store.
+    pub outcome: Outcome,
+    /// Why the transport could not be used at all, where that was so.
+    pub unreachable: Option<String>,
+}
+
+/// Tries to send a mail.
+pub async fn attempt(means: Means, transport: Transport, retries: Retries, claimed: Claimed) -> Tried {
+    let mut log = Communication::start(Kind::Message, &transport.name, transport.kind.name()).outgoing();
+    for text in claimed.recipients.iter().chain([&claimed.sender, &claimed.message_id]) {
+        log.searchable(text);
+    }
+    let about = format!(
+        "Outgoing mail {} ({}, {} bytes), from <{}> to {}; try {}.",
+        claimed.claim.id,
+        claimed.kind,
+        claimed.size,
+        claimed.sender,
+        claimed.recipients.join(", "),
+        claimed.tries
+    );
+    log.entry(Priority::Info, "outbound", about);
+    // Never closed; and if it were, the mail would only not be counted.
+    let size = u32::try_from(claimed.size >> 20).unwrap_or(MEMORY).clamp(1, MEMORY);
+    let _memory = means.memory.acquire_many(size).await;
+    match send(&means, &transport, &claimed, &mut log).await {
+        Ok(replies) => Tried { outcome: answered(&retries, &claimed, replies, log), unreachable: None },
+        Err(Failed::Store(error)) => Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), unreachable: None },
+        Err(Failed::Unreachable(why)) => Tried { outcome: not_reached(&retries, &claimed, &why, log), unreachable: Some(why) },
+    }
+}
+
+enum Failed {
+    Unreachable(String),
+    Store(StoreError),
+}
+
+async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut Communication) -> Result<Replies, Failed> {
+    let raw = read(&means.store, claimed.claim.id, claimed.size).await.map_err(Failed::Store)?;
+    let marker = Marker::new(means.store.clone(), claimed.kind.is_automatic().then(|| claimed.claim.clone()));
+    match transport.kind {
+        TransportKind::File => file::send(transport, claimed.claim.id, &claimed.recipients, raw).await.map_err(Failed::Unreachable),
+        TransportKind::Sendmail => {
+            marker.begin().await.map_err(Failed::Store)?;
+            sendmail::send(transport, &claimed.sender, &claimed.recipients, &raw).await.map_err(Failed::Unreachable)
+        }
+        TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
+            let (kept, mut ended) = means.pool.take(transport).await;
+            let session = match kept {
+                Some(session) => Ok(session),
+                None => probe::connect(transport, &means.tokens).await,
+            };
+            let mut session = match session {
+                Ok(session) => session,
+                Err((error, record)) => {
+                    ended.extend(record.map(|record| *record));
+                    save(&means.store, ended).await;
+                    return Err(Failed::Unreachable(error.to_string()));
+                }
+            };
+            *log = log.clone().brought_by(Some(session.id().to_owned()));
+            let envelope = Envelope { sender: &claimed.sender, recipients: &claimed.recipients };
+            let replies = session.deliver(envelope, &content::with_crlf(raw), &marker).await;
+            ended.extend(means.pool.keep(transport, session).await);
+            save(&means.store, ended).await;
+            Ok(replies)
+        }
+    }
+}
+
+async fn read(store: &Store, id: i64, size: i64) -> Result<Vec<u8>, StoreError> {
+    let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    let mut connection = store.read().await?;
+    for part in 0.. {
+        match outgoing::raw_part(&mut connection, id, part).await? {
+            Some(bytes) => raw.extend(bytes),
+            None => break,
+        }
+    }
+    Ok(raw)
+}
+
+/// Writes the communications of connections. A log that cannot be written must not stop mail that can be sent.
+pub async fn save(store: &Store, records: Vec<Record>) {
+    if records.is_empty() {
+        return;
+    }
+    let saved = store.write(records, |records, connection| Box::pin(communications::save_all(connection, records))).await;
+    if let Err(error) = saved {
+        tracing::warn!(%error, "the communication log could not be written");
+    }
+}
+
+/// The transport could not be used: the mail is not to blame, and waits until the transport can be, or its time is up.
+fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communication) -> Outcome {
+    let now = now();
+    // Tries that are not counted do not use up the allowed ones.
+    let again = schedule::next(&Retries { attempts: 0, ..retries.clone() }, 1, claimed.queued_at, now);
+    if again.is_some() {
+        // The pause is the transport's.
+        return put_off(claimed, why.to_owned(), 0);
+    }
+    log.entry(Priority::Error, "outbound", format!("Given up: {why}"));
+    let deliveries: Vec<_> =
+        claimed.recipients.iter().map(|recipient| (recipient.clone(), DeliveryStatus::Failed, why.to_owned())).collect();
+    let note = note(claimed, &deliveries);
+    Outcome {
+        claim: claimed.claim.clone(),
+        deliveries,
+        next_try_at: None,
+        uncertain: false,
+        counts: false,
+        error: why.to_owned(),
+        note,
+        communication: Some(log.finish(true)),
+        now,
+    }
+}
+
+/// Nothing was tried: the mail waits as it was.
+fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
+    Outcome {
+        claim: claimed.claim.clone(),
+        deliveries: Vec::new(),
+        next_try_at: Some(now() + wait),
+        uncertain: false,
+        counts: false,
+        error: why,
+        note: None,
+        // Told by the connection's communication already; one for each of many waiting mails would only bury it.
+        communication: None,
+        now: now(),
+    }
+}
+
+/// What the replies come to.
+fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Communication) -> Outcome {
+    let now = now();
+    let automatic = claimed.kind.is_automatic();
+    let tried_again = |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && !automatic);
+    let open = replies.iter().any(|(_, reply)| tried_again(reply));
+    let next_try_at = if open { schedule::next(retries, claimed.tries, claimed.queued_at, now) } else { None };
+    let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
+    let mut deliveries = Vec::with_capacity(replies.len());
+    for (recipient, reply) in &replies {
+        let status = match reply {
+            Reply::Accepted(_) => DeliveryStatus::Sent,
+            Reply::Later(_) if next_try_at.is_some() => DeliveryStatus::Delayed,
+            Reply::Later(_) | Reply::Refused(_) => DeliveryStatus::Failed,
+            Reply::Unknown(_) => DeliveryStatus::Uncertain,
+        };
+        let priority = match status {
+            DeliveryStatus::Failed => Priority::Error,
+            DeliveryStatus::Uncertain => Priority::Warning,
+            DeliveryStatus::Delayed => Priority::Notice,
+            _ => Priority::Info,
+        };
+        log.entry(priority, "outbound", format!("{recipient}: {status}: {}", reply.text()));
+        deliveries.push((recipient.clone(), status, reply.text().to_owned()));
+    }
+    if let Some(at) = next_try_at {
+        log.entry(Priority::Notice, "outbound", format!("The next try is at {}.", crate::timestamp::rfc3339(at)));
+    }
+    let wrong = deliveries.iter().find(|(_, status, _)| *status != DeliveryStatus::Sent);
+    let error = wrong.map(|(recipient, _, words)| format!("{recipient}: {words}")).unwrap_or_default();
+    let failed = deliveries.iter().any(|(_, status, _)| *status == DeliveryStatus::Failed);
+    let note = note(claimed, &deliveries);
+    let communication = Some(log.finish(failed));
+    Outcome { claim: claimed.claim.clone(), deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
+}
+
+/// What agents are told in the ticket of a mail of theirs that did not reach somebody.
+fn note(claimed: &Claimed, deliveries: &[(String, DeliveryStatus, String)]) -> Option<(i64, NewArticle)> {
+    let lost: Vec<String> = deliveries
+        .iter()
+        .filter(|(_, status, _)| *status == DeliveryStatus::Failed)
+        .map(|(recipient, _, words)| format!("{recipient}: {words}"))
+        .collect();
+    if lost.is_empty() || claimed.ticket_id == 0 || claimed.kind.is_automatic() {
+        return None;
+    }
+    let body = format!(
+        "A mail of this ticket ({}, Message-ID {}) could not be delivered to:\n\n{}\n\nIt is not sent again by itself.\n",
+        claimed.kind,
+        claimed.message_id,
+        lost.join("\n")
+    );
+    let subject = "A mail could not be delivered".to_owned();
+    let article = NewArticle { sender_type: "system".into(), subject, body, date: Some(now()), ..NewArticle::default() };
+    Some((claimed.ticket_id, article))
+}

@@ -1,0 +1,63 @@
+//! Connections that are kept for the next mail.
+
+use super::smtp::Session;
+use crate::commlog::Record;
+use crate::config::Transport;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A connection that nobody uses is closed after so long: servers close theirs not much later.
+const IDLE: Duration = Duration::from_secs(30);
+/// A connection that was idle for no longer than this is used without asking whether it still lives.
+const FRESH: Duration = Duration::from_secs(1);
+/// So many mails go over one connection; some servers refuse more.
+const MAILS: u32 = 100;
+
+/// The idle connections of every transport.
+#[derive(Default)]
+pub struct Pool {
+    idle: Mutex<BTreeMap<String, Vec<(Transport, Session)>>>,
+}
+
+impl Pool {
+    /// A connection of this transport that lives, if there is one; the rows are those of connections that were found dead.
+    pub async fn take(&self, transport: &Transport) -> (Option<Session>, Vec<Record>) {
+        let mut ended = Vec::new();
+        while let Some((kept, mut session)) = self.pop(&transport.name) {
+            // A connection of what was configured before is none of this transport.
+            if kept == *transport && session.idle() < IDLE && (session.idle() < FRESH || session.is_alive().await) {
+                return (Some(session), ended);
+            }
+            ended.push(session.end().await);
+        }
+        (None, ended)
+    }
+
+    fn pop(&self, name: &str) -> Option<(Transport, Session)> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name)?.pop()
+    }
+
+    /// Keeps a connection; gives its row if it is ended instead.
+    pub async fn keep(&self, transport: &Transport, session: Session) -> Option<Record> {
+        if !session.is_usable() || session.sent() >= MAILS {
+            return Some(session.end().await);
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.entry(transport.name.clone()).or_default().push((transport.clone(), session));
+        None
+    }
+
+    /// Ends connections: those that were idle for too long, or all. Gives their rows.
+    pub async fn close(&self, all: bool) -> Vec<Record> {
+        let mut closed = Vec::new();
+        {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            for sessions in idle.values_mut() {
+                closed.extend(sessions.extract_if(.., |(_, session)| all || session.idle() >= IDLE));
+            }
+            idle.retain(|_, sessions| !sessions.is_empty());
+        }
+        futures_util::future::join_all(closed.into_iter().map(|(_, session)| session.end())).await
+    }
+}

@@ -1,0 +1,50 @@
+//! `transport test`: connects and signs in, sends nothing.
+
+use super::smtp::{Session, SmtpError};
+use super::{file, sendmail};
+use crate::config::{Transport, TransportKind};
+use crate::oauth2::{Owner, Tokens};
+
+/// Why a transport does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The server, or the way to it.
+    #[error(transparent)]
+    Smtp(#[from] SmtpError),
+    /// The command or the folder.
+    #[error("{0}")]
+    Local(String),
+}
+
+/// What the server says of itself, key and value; nothing is sent.
+pub async fn probe(transport: &Transport, tokens: &Tokens) -> Result<Vec<(&'static str, String)>, ProbeError> {
+    match transport.kind {
+        TransportKind::File => file::probe(transport).map_err(ProbeError::Local),
+        TransportKind::Sendmail => sendmail::probe(transport).map_err(ProbeError::Local),
+        TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
+            let session = connect(transport, tokens).await.map_err(|(error, _)| error)?;
+            let facts = session.facts().to_vec();
+            session.end().await;
+            Ok(facts)
+        }
+    }
+}
+
+/// Why there is no session, with the communication of the connection where there was one.
+pub type NoSession = (SmtpError, Option<Box<crate::commlog::Record>>);
+
+/// Connects and signs in. A token that the server refuses is asked for anew, once.
+pub async fn connect(transport: &Transport, tokens: &Tokens) -> Result<Session, NoSession> {
+    match connect_once(transport, tokens).await {
+        Err((SmtpError::SignIn { .. }, _)) if transport.oauth2.is_some() => {
+            tokens.refused(&Owner::Transport(transport.name.clone())).await;
+            connect_once(transport, tokens).await
+        }
+        result => result,
+    }
+}
+
+async fn connect_once(transport: &Transport, tokens: &Tokens) -> Result<Session, NoSession> {
+    let credentials = tokens.for_transport(transport).await.map_err(|error| (error.into(), None))?;
+    Session::open(transport, &credentials).await.map_err(|(error, record)| (error, Some(record)))
+}

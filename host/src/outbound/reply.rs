@@ -1,0 +1,31 @@
+//! What a transport says of a mail, recipient by recipient.
+
+/// What became of a mail for one recipient. The text is the server's, or a sentence where the server said nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The next server has it.
+    Accepted(String),
+    /// Not now: nothing was delivered, the same may work later.
+    Later(String),
+    /// Never: the same will not work later.
+    Refused(String),
+    /// The mail went out whole and no answer came: it may have been delivered or not (RFC 5321, section 4.2.5).
+    Unknown(String),
+}
+
+impl Reply {
+    /// Its text.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Accepted(text) | Self::Later(text) | Self::Refused(text) | Self::Unknown(text) => text,
+        }
+    }
+}
+
+/// Replies by recipient.
+pub type Replies = Vec<(String, Reply)>;
+
+/// The same reply for all of them.
+pub fn all(recipients: &[String], reply: &Reply) -> Replies {
+    recipients.iter().map(|recipient| (recipient.clone(), reply.clone())).collect()
+}

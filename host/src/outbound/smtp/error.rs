@@ -1,0 +1,119 @@
+//! What a server's answer means, and why there is no session.
+
+use crate::oauth2::OAuth2Error;
+use crate::outbound::Reply;
+use crate::transport::sasl::SaslError;
+use crate::transport::{ConnectError, TlsError};
+use lettre::transport::smtp::Error;
+use std::error::Error as _;
+
+/// So much of a server's answer is kept.
+const LONGEST: usize = 500;
+
+/// An answer that is no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// 4yz.
+    Later {
+        /// `421`
+        code: String,
+        /// `421 4.3.2 Closing`
+        words: String,
+    },
+    /// 5yz.
+    Refused(String),
+    /// No answer: the connection broke, was silent for too long, or what came is no SMTP.
+    Broken(String),
+}
+
+impl Answer {
+    /// Whether nothing more can be said on this connection.
+    pub fn ends_connection(&self) -> bool {
+        match self {
+            Self::Later { code, .. } => code == "421",
+            Self::Refused(_) => false,
+            Self::Broken(_) => true,
+        }
+    }
+
+    /// As it is for a recipient, before the content went out.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Later { words, .. } | Self::Broken(words) => Reply::Later(words.clone()),
+            Self::Refused(words) => Reply::Refused(words.clone()),
+        }
+    }
+
+    /// Its words.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Later { words, .. } | Self::Refused(words) | Self::Broken(words) => words,
+        }
+    }
+}
+
+/// What lettre's error means.
+pub fn answer(error: &Error) -> Answer {
+    let source = error.source().map(ToString::to_string).unwrap_or_default();
+    match error.status() {
+        Some(code) => {
+            let code = code.to_string();
+            let words = one_line(&format!("{code} {source}"));
+            if error.is_permanent() { Answer::Refused(words) } else { Answer::Later { code, words } }
+        }
+        None if error.is_timeout() || !source.is_empty() => Answer::Broken(one_line(&format!("the connection broke: {source}"))),
+        None => Answer::Broken("the connection broke".to_owned()),
+    }
+}
+
+/// A server's words, on one line and not too long.
+pub fn one_line(words: &str) -> String {
+    let mut line: String = words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST).collect();
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// Why there is no session with a server. No sentence holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SmtpError {
+    /// No connection, or no TLS on it.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// TLS could not be agreed on.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The server answered with an error, or not at all.
+    #[error("The server {host} did not {doing}: {words}.")]
+    Server {
+        /// As configured.
+        host: String,
+        /// What was asked of it, an infinitive.
+        doing: &'static str,
+        /// Its answer.
+        words: String,
+    },
+    /// STARTTLS is asked for and not offered: it may have been taken out on the way.
+    #[error(
+        "The server {0} offers no STARTTLS, so nothing was sent. Use kind = \"smtps\" if it speaks TLS from the start, or \"smtp\" to send in clear."
+    )]
+    NoStartTls(String),
+    /// The password would be readable on the way.
+    #[error("The password is not sent to {0} in clear. Use kind = \"smtp+starttls\" or \"smtps\", or say allow_insecure_auth = true.")]
+    Clear(String),
+    /// The server offers nothing that fits.
+    #[error("{0}")]
+    Sasl(#[from] SaslError),
+    /// The server refuses user, password or token.
+    #[error("The server {host} refuses the sign-in of {user:?}: {words}.")]
+    SignIn {
+        /// As configured.
+        host: String,
+        /// Login.
+        user: String,
+        /// Its answer.
+        words: String,
+    },
+    /// No access token.
+    #[error(transparent)]
+    OAuth2(#[from] OAuth2Error),
+}

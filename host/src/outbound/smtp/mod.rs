@@ -1,0 +1,109 @@
+//! The SMTP client (RFC 5321): lettre's connection over this program's own stream, so that time-outs and TLS are those of every other
+//! client here, the server's own words get into the log, and it is known how far a mail had come when a connection breaks.
+
+mod deliver;
+mod error;
+mod opening;
+mod sign_in;
+mod wire;
+
+pub use deliver::{Envelope, Marker};
+pub use error::SmtpError;
+
+use crate::commlog::{Communication, Kind, Priority, Record};
+use crate::config::Transport;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::Quit;
+use std::fmt::Display;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Saying goodbye is a courtesy; nobody waits long for the answer.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A connection that is signed in.
+pub struct Session {
+    connection: AsyncSmtpConnection,
+    /// What the server offers (EHLO), in capitals, each with its parameters.
+    offers: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    log: Communication,
+    broken: bool,
+    sent: u32,
+    used: Instant,
+}
+
+impl Session {
+    fn new(opened: opening::Opened, log: Communication) -> Self {
+        let opening::Opened { connection, offers, facts } = opened;
+        Self { connection, offers, facts, log, broken: false, sent: 0, used: Instant::now() }
+    }
+
+    /// Starts the communication of a connection of this transport.
+    fn log(transport: &Transport) -> Communication {
+        Communication::start(Kind::Connection, &transport.name, transport.kind.name()).outgoing()
+    }
+
+    /// Its communication's id.
+    pub fn id(&self) -> &str {
+        self.log.id()
+    }
+
+    /// Adds an entry to its communication. No secret may be in it.
+    pub fn note(&mut self, priority: Priority, sentence: impl Into<String>) {
+        self.log.entry(priority, "outbound.smtp", sentence);
+    }
+
+    /// What the server said of itself: greeting, TLS, what it offers, how this client signed in.
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        &self.facts
+    }
+
+    fn offer(&self, keyword: &str) -> Option<&str> {
+        self.offers.iter().find_map(|offer| {
+            let (word, parameters) = offer.split_once(' ').unwrap_or((offer, ""));
+            (word == keyword).then_some(parameters)
+        })
+    }
+
+    /// Whether it can carry another mail.
+    pub fn is_usable(&self) -> bool {
+        !self.broken
+    }
+
+    /// Mails that it has carried.
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// How long it has been idle.
+    pub fn idle(&self) -> Duration {
+        self.used.elapsed()
+    }
+
+    /// Asks whether the server is still there, and takes back whatever was begun.
+    pub async fn is_alive(&mut self) -> bool {
+        !self.broken && self.command("RSET\r\n").await.is_ok()
+    }
+
+    /// Says goodbye; gives the communication's row.
+    pub async fn end(mut self) -> Record {
+        if !self.broken {
+            // The server's answer changes nothing.
+            let _ = tokio::time::timeout(GOODBYE, self.connection.command(Quit)).await;
+        }
+        let sentence = format!("{} mails were sent over this connection.", self.sent);
+        self.note(Priority::Info, sentence);
+        let failed = self.broken;
+        self.log.finish(failed)
+    }
+
+    async fn command(&mut self, command: impl Display) -> Result<lettre::transport::smtp::response::Response, error::Answer> {
+        self.used = Instant::now();
+        let answer = self.connection.command(command).await.map_err(|error| error::answer(&error));
+        if let Err(answer) = &answer {
+            self.broken |= answer.ends_connection();
+        }
+        answer
+    }
+}

@@ -1,0 +1,153 @@
+//! From nothing to a session: connection, greeting, TLS, EHLO, sign-in.
+
+use super::error::{SmtpError, answer as meaning, one_line};
+use super::wire::{self, Wire};
+use super::{Session, sign_in};
+use crate::commlog::{Communication, Priority, Record};
+use crate::config::{Transport, TransportKind};
+use crate::oauth2::Credentials;
+use crate::transport::Stream;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::extension::ClientId;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+
+/// A TCP connection that takes longer does not come about.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
+
+impl Session {
+    /// Connects and signs in. The error comes with the communication of the failed connection.
+    pub async fn open(transport: &Transport, credentials: &Credentials) -> Result<Self, (SmtpError, Box<Record>)> {
+        let mut log = Self::log(transport);
+        match open(transport, credentials, &mut log).await {
+            Ok(opened) => Ok(Self::new(opened, log)),
+            Err(error) => {
+                log.entry(Priority::Error, "outbound.smtp", error.to_string());
+                Err((error, Box::new(log.finish(true))))
+            }
+        }
+    }
+}
+
+/// A connection that is signed in, and what was learnt on the way.
+pub struct Opened {
+    pub connection: AsyncSmtpConnection,
+    pub offers: Vec<String>,
+    pub facts: Vec<(&'static str, String)>,
+}
+
+async fn open(transport: &Transport, credentials: &Credentials, log: &mut Communication) -> Result<Opened, SmtpError> {
+    let mut facts = Vec::new();
+    let mut note = |key: &'static str, fact: String| {
+        log.entry(Priority::Info, "outbound.smtp", format!("{key}: {fact}"));
+        facts.push((key, fact));
+    };
+    let (host, port) = (&transport.host, transport.port.unwrap_or(transport.kind.port()));
+    let hello = hello(transport);
+    let mut stream = connect(transport, port).await?;
+    note("server", format!("{host}, port {port}"));
+    let mut secured = None;
+    if transport.kind == TransportKind::Smtps {
+        let agreed;
+        (stream, agreed) = stream.secure(host, &transport.tls).await?;
+        secured = Some(agreed);
+    }
+    let (greeting, response) = wire::answer(&mut stream).await.map_err(|words| server(host, "greet", words))?;
+    if !response.has_code(220) {
+        return Err(server(host, "greet with 220", wire::words(&response)));
+    }
+    note("greeting", wire::words(&response));
+    if transport.kind == TransportKind::SmtpStartTls {
+        start_tls(&mut stream, host, &hello).await?;
+        let agreed;
+        (stream, agreed) = stream.secure(host, &transport.tls).await?;
+        secured = Some(agreed);
+    }
+    note("tls", secured.clone().unwrap_or_else(|| "none".to_owned()));
+    let (wire, heard) = Wire::new(stream, greeting);
+    let connected = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &ClientId::Domain(hello)).await;
+    let mut connection = connected.map_err(|error| server(host, "answer EHLO", meaning(&error).words().to_owned()))?;
+    let offers = offers(&heard.take());
+    note("capabilities", offers.join(", "));
+    if *credentials != Credentials::None {
+        if secured.is_none() && !transport.allow_insecure_auth && !is_this_machine(host) {
+            return Err(SmtpError::Clear(host.clone()));
+        }
+        let mechanism = sign_in::sign_in(&mut connection, &offers, transport, port, credentials).await?;
+        note("signed in", format!("{} by {mechanism}", transport.user));
+    }
+    Ok(Opened { connection, offers, facts })
+}
+
+async fn connect(transport: &Transport, port: u16) -> Result<Stream, SmtpError> {
+    let timeout = Duration::from_secs(transport.timeout.max(1));
+    let connecting = Stream::connect(&transport.host, port, timeout);
+    match tokio::time::timeout(CONNECTS_WITHIN, connecting).await {
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(server(&transport.host, "answer", format!("no connection within {} s", CONNECTS_WITHIN.as_secs()))),
+    }
+}
+
+/// STARTTLS (RFC 3207); the stream is at the first byte of TLS afterwards.
+async fn start_tls(stream: &mut Stream, host: &str, hello: &str) -> Result<(), SmtpError> {
+    let (bytes, response) = converse(stream, &format!("EHLO {hello}\r\n")).await.map_err(|words| server(host, "answer EHLO", words))?;
+    if !response.has_code(250) {
+        return Err(server(host, "answer EHLO with 250", wire::words(&response)));
+    }
+    if !offers(&bytes).iter().any(|offer| offer == "STARTTLS") {
+        return Err(SmtpError::NoStartTls(host.to_owned()));
+    }
+    let (_, response) = converse(stream, "STARTTLS\r\n").await.map_err(|words| server(host, "answer STARTTLS", words))?;
+    if response.has_code(220) { Ok(()) } else { Err(server(host, "start TLS", wire::words(&response))) }
+}
+
+async fn converse(stream: &mut Stream, command: &str) -> Result<(Vec<u8>, lettre::transport::smtp::response::Response), String> {
+    stream.write_all(command.as_bytes()).await.map_err(|error| error.to_string())?;
+    stream.flush().await.map_err(|error| error.to_string())?;
+    wire::answer(stream).await
+}
+
+fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
+    SmtpError::Server { host: host.to_owned(), doing, words }
+}
+
+/// The keywords of an answer to EHLO, without its first line, which names the server.
+fn offers(answer: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(answer);
+    let lines = text.lines().filter_map(|line| line.strip_prefix("250")).skip(1);
+    lines.map(|line| one_line(line.get(1..).unwrap_or_default()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
+}
+
+/// What this client calls itself: as configured, else this machine's name.
+fn hello(transport: &Transport) -> String {
+    if !transport.hello.is_empty() {
+        return transport.hello.clone();
+    }
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    let fit = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.'));
+    if fit { name.to_owned() } else { "localhost".to_owned() }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_ehlo_is_read_line_by_line() {
+        let answer = b"250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
+        assert_eq!(offers(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
+        assert!(offers(b"250 mx.example.org\r\n").is_empty());
+        assert!(offers(b"\xff\xfe").is_empty());
+    }
+
+    #[test]
+    fn only_this_machine_gets_a_password_in_clear() {
+        assert!(is_this_machine("LocalHost") && is_this_machine("127.0.0.2") && is_this_machine("::1"));
+        assert!(!is_this_machine("mail.example.org") && !is_this_machine("localhost.example.org") && !is_this_machine("10.0.0.1"));
+    }
+}

@@ -1,0 +1,48 @@
+//! AUTH (RFC 4954).
+
+use super::error::{Answer, SmtpError, answer};
+use crate::config::Transport;
+use crate::oauth2::Credentials;
+use crate::transport::sasl::{Exchange, Mechanism};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+
+/// No mechanism has more challenges.
+const MOST_CHALLENGES: usize = 4;
+
+/// Signs in by the best mechanism that both have; gives its name.
+pub async fn sign_in(
+    connection: &mut AsyncSmtpConnection,
+    offers: &[String],
+    transport: &Transport,
+    port: u16,
+    credentials: &Credentials,
+) -> Result<&'static str, SmtpError> {
+    let offered = |name: &str| {
+        offers.iter().filter_map(|offer| offer.strip_prefix("AUTH")).any(|list| list.split([' ', '=']).any(|word| word == name))
+    };
+    let mechanism = Mechanism::choose(credentials, offered)?;
+    let mut exchange = Exchange::new(mechanism, credentials, &transport.host, port)?;
+    let first = if mechanism.speaks_first() { format!(" {}", BASE64.encode(exchange.respond(b""))) } else { String::new() };
+    let mut answered = connection.command(format!("AUTH {}{first}\r\n", mechanism.name())).await;
+    for _ in 0..MOST_CHALLENGES {
+        let challenge = match &answered {
+            Ok(response) if response.has_code(334) => BASE64.decode(response.first_word().unwrap_or_default()).unwrap_or_default(),
+            _ => break,
+        };
+        answered = connection.command(format!("{}\r\n", BASE64.encode(exchange.respond(&challenge)))).await;
+    }
+    let words = match answered {
+        Ok(response) if response.has_code(235) => return Ok(mechanism.name()),
+        Ok(response) => format!("it answers {} where 235 was due", response.code()),
+        Err(error) => match answer(&error) {
+            Answer::Broken(words) | Answer::Later { words, .. } => {
+                return Err(SmtpError::Server { host: transport.host.clone(), doing: "let this client sign in", words });
+            }
+            Answer::Refused(words) => words,
+        },
+    };
+    let reason = exchange.refusal().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    Err(SmtpError::SignIn { host: transport.host.clone(), user: transport.user.clone(), words: format!("{words}{reason}") })
+}
