@@ -6,7 +6,7 @@ use crate::config::Account;
 use crate::daemon::until_worked_off;
 use crate::spool::Spool;
 use crate::store::{Store, StoreError, fetch_requests, leases};
-use crate::transport::{self, FetchReport, Intake, Rules, imap};
+use crate::transport::{self, FetchReport, Intake, Rules};
 use crate::worker::{Attendant, Done};
 use serde_json::Value;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
     let rules = Rules::of(&context.configuration().await?);
     let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
-    let report: FetchReport = transport::fetch(intake, &mut imap::Memory::default()).await;
+    let report: FetchReport = transport::fetch(intake, &mut transport::Memory::default()).await;
     work_off(context, &account.name).await?;
     Ok(serde_json::to_value(report)?)
 }

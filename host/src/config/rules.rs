@@ -138,6 +138,7 @@ impl Rules<'_> {
             let sentence = "\"now\" is for IMAP accounts: other sources do not tell old mail from new.".to_owned();
             self.breach(Account::KIND, name, "start", sentence);
         }
+        self.pop3(account);
         if account.tls.client_certificate.is_empty() != account.tls.client_key.is_empty() {
             self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());
         }
@@ -181,6 +182,26 @@ impl Rules<'_> {
                 other.protocol.name()
             );
             self.breach(Account::KIND, name, "port", sentence);
+        }
+    }
+
+    /// POP3 knows one mailbox without folders or flags (RFC 1939).
+    fn pop3(&mut self, account: &Account) {
+        if !matches!(account.protocol, Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls) {
+            return;
+        }
+        let wish = match account.after_fetch {
+            AfterFetch::Delete | AfterFetch::Keep => None,
+            AfterFetch::Seen => Some("marked as seen"),
+            AfterFetch::Move(_) => Some("moved"),
+        };
+        if let Some(wish) = wish {
+            let sentence = format!("must be delete or keep: by POP3 mail cannot be {wish}. Use IMAP for that.");
+            self.breach(Account::KIND, &account.name, "after_fetch", sentence);
+        }
+        if !account.failed_folder.is_empty() {
+            let sentence = "must be left out: a POP3 mailbox has no folders. Use IMAP for that.".to_owned();
+            self.breach(Account::KIND, &account.name, "failed_folder", sentence);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::pause;
 use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;
-use crate::transport::{self, FetchReport, Intake, Rules, imap};
+use crate::transport::{self, FetchReport, Intake, Rules};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,7 +140,7 @@ async fn poll(
     mut asked: mpsc::UnboundedReceiver<FetchRequest>,
 ) {
     let interval = Duration::from_secs(account.interval.unwrap_or(600).max(1));
-    let mut memory = imap::Memory::default();
+    let mut memory = transport::Memory::default();
     let mut failures = 0;
     let mut request: Option<FetchRequest> = None;
     while !stop.is_cancelled() {

@@ -1,12 +1,29 @@
 //! Access tokens (OAuth 2.0, RFC 6749) for accounts and transports: got by a sign-in, kept sealed in the store, renewed before they end.
+//!
+//! [`Tokens`] hands clients what they sign in with. Tokens lie in the database alone, so that all hosts and commands see the same: a
+//! renewal is claimed there, and what it gave is durable, rotated refresh token included, before anybody uses it.
 
 mod error;
+mod http;
+mod provider;
+mod sign_in;
+mod state;
+mod subject;
 mod tokens;
+mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::OAuth2Error;
+pub use sign_in::{Begun, DeviceWait, Outcome};
+pub use state::{SignInState, StateError, UnderWay};
+pub use subject::Subject;
 pub use tokens::Tokens;
+pub use watch::{Watched, watch};
 
 use crate::config::Secret;
+use crate::store::oauth2::Key;
 
 /// What a client signs in with. Printing it shows no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +70,14 @@ impl Owner {
         match self {
             Self::Account(name) | Self::Transport(name) => name,
         }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        Key { kind: self.kind().to_owned(), name: self.name().to_owned() }
+    }
+
+    fn of(key: &Key) -> Self {
+        if key.kind == "transport" { Self::Transport(key.name.clone()) } else { Self::Account(key.name.clone()) }
     }
 }
 

@@ -57,15 +57,23 @@ impl Spool {
         Ok(keys.iter().map(|key| known.get(key).cloned()).collect())
     }
 
-    /// Forgets the UIDLs of an account that a listing lacks; `listed` has all that the server named.
-    pub async fn retire(&self, account: &str, listed: &[String]) -> Result<u64, StoreError> {
+    /// The UIDLs of an account that messages are known by, with the messages' sizes in bytes.
+    pub async fn uidls(&self, account: &str) -> Result<HashMap<String, u64>, StoreError> {
         let prefix = uidl_prefix(account);
-        let listed: Vec<String> = listed.iter().map(|uidl| format!("{prefix}{uidl}")).collect();
-        self.store
-            .write((account.to_owned(), prefix, listed), |(account, prefix, listed), connection| {
-                Box::pin(rows::retire(connection, account, prefix, listed))
-            })
-            .await
+        let stored = rows::uidls(&mut *self.store.read().await?, account).await?;
+        let uidls = stored.into_iter().filter_map(|(key, size)| Some((key.strip_prefix(&prefix)?.to_owned(), u64::try_from(size).ok()?)));
+        Ok(uidls.collect())
+    }
+
+    /// Forgets UIDLs of an account whose messages are gone from the server, which may use them again (RFC 1939, section 7). The messages are
+    /// known by their bytes from now on.
+    pub async fn retire(&self, account: &str, uidls: &[String]) -> Result<u64, StoreError> {
+        if uidls.is_empty() {
+            return Ok(0);
+        }
+        let prefix = uidl_prefix(account);
+        let keys: Vec<String> = uidls.iter().map(|uidl| format!("{prefix}{uidl}")).collect();
+        self.store.write(keys, |keys, connection| Box::pin(rows::retire(connection, keys))).await
     }
 
     /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of them may.

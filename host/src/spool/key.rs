@@ -1,6 +1,7 @@
 //! What tells whether a message is the same as one before.
 
 use super::{Arrival, SourceKey};
+use crate::store::spool::UIDL_EPOCH;
 use sha2::{Digest, Sha256};
 
 /// The key of a message, as it is stored: unique among all messages.
@@ -24,7 +25,7 @@ pub fn uidl_prefix(account: &str) -> String {
 pub fn epoch(key: &SourceKey) -> String {
     match key {
         SourceKey::Imap { mailbox, uid_validity, .. } => format!("imap/{mailbox}/{uid_validity}"),
-        SourceKey::Uidl(_) => "uidl".into(),
+        SourceKey::Uidl(_) => UIDL_EPOCH.into(),
         SourceKey::File(_) => "file".into(),
         SourceKey::Digest | SourceKey::DigestAfter(_) => String::new(),
     }

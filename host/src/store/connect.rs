@@ -23,8 +23,10 @@ const STEPS: &[(i64, &str, &str)] = &[
     (2, "messages", include_str!("migrations/0002_messages.sql")),
     (3, "access", include_str!("migrations/0003_access.sql")),
     (4, "outgoing", include_str!("migrations/0004_outgoing.sql")),
+    (5, "oauth2", include_str!("migrations/0005_oauth2.sql")),
     (6, "mailbox", include_str!("migrations/0006_mailbox.sql")),
     (8, "answers", include_str!("migrations/0008_answers.sql")),
+    (9, "uidl", include_str!("migrations/0009_uidl.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.

@@ -15,6 +15,7 @@ pub mod filing;
 pub mod leases;
 pub mod mailboxes;
 pub mod numbers;
+pub mod oauth2;
 pub mod objects;
 pub mod outgoing;
 pub mod spool;

@@ -17,6 +17,8 @@ pub use query::{MessageFilter, SpoolMessage, depths, latest, list, raw_place, ra
 
 /// After so many tries a message is held.
 pub const MOST_TRIES: i64 = 3;
+/// The epoch of messages whose key is a UIDL.
+pub const UIDL_EPOCH: &str = "uidl";
 /// A batch of claimed messages has at most so many bytes, or one message.
 const LARGEST_BATCH: i64 = 64 << 20;
 
@@ -86,7 +88,8 @@ impl Known {
 
 /// Stores what is new; for each row, in order, what became of it.
 pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<TakenIn>, StoreError> {
-    let mut taken: Vec<Option<TakenIn>> = same_elsewhere(connection, rows).await?;
+    let (mut taken, retired) = same_elsewhere(connection, rows).await?;
+    known_again(connection, rows, &retired).await?;
     let mut keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
     // Twice at most: a UID that stands for other bytes than before gets a key of its own in the second round.
     for _ in 0..2 {
@@ -109,12 +112,16 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
         }
         insert_raw(connection, rows, &taken).await?;
         let known = known(connection, unplaced.iter().map(|index| keys[*index].as_str())).await?;
+        let mut superseded = Vec::new();
         for index in unplaced {
             match known.get(&keys[index]) {
                 Some(known) if same_message(known, &rows[index]) => taken[index] = Some(known.taken_in()),
+                // A POP3 server has one message of a UIDL: the other one is gone from there.
+                Some(_) if rows[index].epoch == UIDL_EPOCH => superseded.push(keys[index].clone()),
                 _ => keys[index] = format!("{}/{}", rows[index].key, crate::spool::hexadecimal(&rows[index].digest)),
             }
         }
+        retire(connection, &superseded).await?;
     }
     let unplaced = || StoreError::Conflict("A message could not be stored: its key was taken while it was looked up. Try again.".into());
     taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect()
@@ -125,24 +132,44 @@ fn same_message(known: &Known, row: &NewRow) -> bool {
     known.digest == row.digest
 }
 
-/// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, or another way in.
-async fn same_elsewhere(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<Option<TakenIn>>, StoreError> {
-    let mut taken = vec![None; rows.len()];
+/// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, another way in, or a key that was retired. Of the last the
+/// stored messages' ids, by the place of the row.
+async fn same_elsewhere(
+    connection: &mut AnyConnection,
+    rows: &[NewRow],
+) -> Result<(Vec<Option<TakenIn>>, HashMap<usize, i64>), StoreError> {
+    let (mut taken, mut retired) = (vec![None; rows.len()], HashMap::new());
     let comparable: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].comparable).collect();
     for piece in pieces(&comparable) {
-        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, epoch FROM spool WHERE digest IN ");
+        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, epoch, source_key FROM spool WHERE digest IN ");
         sql.list(piece.iter().map(|index| rows[*index].digest.clone())).push(" ORDER BY id");
         for found in sql.all(connection).await? {
             let (digest, epoch): (Vec<u8>, String) = (found.try_get(4)?, found.try_get(5)?);
+            let is_retired = found.try_get::<Option<String>, _>(6)?.is_none();
             for index in piece {
                 let row = &rows[*index];
-                if row.digest == digest && (row.epoch.is_empty() || row.epoch != epoch) {
-                    taken[*index] = Some(read_known(&found)?.taken_in());
+                if row.digest == digest && (is_retired || row.epoch.is_empty() || row.epoch != epoch) {
+                    let known = read_known(&found)?;
+                    if is_retired {
+                        retired.insert(*index, known.id);
+                    }
+                    taken[*index] = Some(known.taken_in());
                 }
             }
         }
     }
-    Ok(taken)
+    Ok((taken, retired))
+}
+
+/// Gives messages whose UIDL was retired the one that their bytes came under now, so that they need not be compared each time.
+async fn known_again(connection: &mut AnyConnection, rows: &[NewRow], retired: &HashMap<usize, i64>) -> Result<(), StoreError> {
+    for (index, id) in retired {
+        let Some(row) = rows.get(*index).filter(|row| row.epoch == UIDL_EPOCH) else { continue };
+        let mut sql = Sql::new("UPDATE spool SET epoch = 'uidl', source_key = ");
+        sql.bind(&row.key).push(" WHERE source_key IS NULL AND id = ").bind(*id);
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM spool WHERE source_key = ").bind(&row.key).push(")").execute(connection).await?;
+    }
+    Ok(())
 }
 
 async fn insert_rows(
@@ -243,21 +270,20 @@ pub async fn mailbox(connection: &mut AnyConnection, account: &str, host: &str, 
     Ok(sql.tuple(identity).one(connection).await?.try_get(0)?)
 }
 
-/// Forgets the UIDLs of an account that a later listing lacks: a POP3 server may use them again (RFC 1939, section 7).
-pub async fn retire(connection: &mut AnyConnection, account: &str, prefix: &str, listed: &[String]) -> Result<u64, StoreError> {
-    let mut sql = Sql::new("SELECT source_key, id FROM spool WHERE account = ");
-    sql.bind(account).push(" AND source_key LIKE ").bind(format!("{}%", super::sql::escape_pattern(prefix))).push(" ESCAPE '\\'");
-    let mut gone = Vec::new();
-    for row in sql.all(connection).await? {
-        let key: String = row.try_get(0)?;
-        if !listed.contains(&key) {
-            gone.push(row.try_get::<i64, _>(1)?);
-        }
-    }
+/// The stored keys of an account's UIDLs that are not retired, and the messages' sizes.
+pub async fn uidls(connection: &mut AnyConnection, account: &str) -> Result<Vec<(String, i64)>, StoreError> {
+    // As the index spool_uidl says it, so that it is used.
+    let mut sql = Sql::new("SELECT source_key, size FROM spool WHERE epoch = 'uidl' AND source_key IS NOT NULL AND account = ");
+    let rows = sql.bind(account).all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Forgets keys whose messages are gone from their source, which may use them again; the messages are known by their bytes from now on.
+pub async fn retire(connection: &mut AnyConnection, keys: &[String]) -> Result<u64, StoreError> {
     let mut retired = 0;
-    for piece in pieces(&gone) {
-        let mut sql = Sql::new("UPDATE spool SET source_key = NULL WHERE id IN ");
-        retired += sql.list(piece.iter().copied()).execute(connection).await?;
+    for piece in pieces(keys) {
+        let mut sql = Sql::new("UPDATE spool SET source_key = NULL WHERE source_key IN ");
+        retired += sql.list(piece.iter()).execute(connection).await?;
     }
     Ok(retired)
 }

@@ -3,6 +3,7 @@
 use super::files::ReadError;
 use super::imap::ImapError;
 use super::lmtp::ListenError;
+use super::pop3::Pop3Error;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use std::io;
@@ -17,6 +18,9 @@ pub enum FetchError {
     /// A listener's address or socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The POP3 server, or the way to it.
+    #[error(transparent)]
+    Pop3(#[from] Pop3Error),
     /// No access token.
     #[error(transparent)]
     OAuth2(#[from] OAuth2Error),
@@ -36,14 +40,4 @@ pub enum FetchError {
     /// Nothing can be stored; the source was told nothing.
     #[error("Messages could not be stored, so the source was told nothing: {0}")]
     Store(#[from] StoreError),
-    /// The account's protocol has no fetch.
-    #[error("The account {account} has the protocol {protocol}, which {why}.")]
-    Protocol {
-        /// Account name.
-        account: String,
-        /// Protocol.
-        protocol: &'static str,
-        /// The rest of the sentence.
-        why: &'static str,
-    },
 }

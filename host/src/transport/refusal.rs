@@ -36,6 +36,17 @@ fn is_machine(address: &str) -> bool {
     ["mailer-daemon", "postmaster", "abuse"].iter().any(|machine| name.ends_with(machine))
 }
 
+/// Sender, subject and Message-ID of a mail that nobody will see otherwise.
+pub fn describe(header: &[u8]) -> String {
+    let text = String::from_utf8_lossy(header);
+    let wanted = ["from", "subject", "message-id", "date"];
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str())))
+        .collect();
+    super::words::short(&lines.join("; "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

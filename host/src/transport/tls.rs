@@ -79,7 +79,7 @@ fn explain(host: &str, reason: io::Error) -> TlsError {
     }
 }
 
-fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -169,7 +169,7 @@ fn large_mail_comes_in_ranges_and_whole() {
 #[test]
 fn what_others_marked_as_deleted_survives_whatever_the_server_can() {
     for (capabilities, left) in [(None, 0), (Some("IMAP4rev1 MOVE"), 0), (Some("IMAP4rev1"), 3)] {
-        let Some(server) = Dovecot::with(Options { capabilities }) else { return };
+        let Some(server) = Dovecot::with(Options { capabilities, ..Options::default() }) else { return };
         let gate = Gate::new();
         deliver(&server, "main", 0..3);
         server.deliver_flagged("main", &mail(77), "T");

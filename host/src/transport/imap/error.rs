@@ -1,6 +1,7 @@
 //! Why a fetch from an IMAP server failed.
 
 use crate::transport::stream::ConnectError;
+pub use crate::transport::words::short;
 use async_imap::error::Error as Protocol;
 
 /// Why a fetch from an IMAP server failed.
@@ -72,14 +73,5 @@ impl ImapError {
     /// The server went away.
     pub fn closed(doing: &'static str, text: &str) -> Self {
         Self::Lost { doing, text: short(text) }
-    }
-}
-
-/// A server's words, one line of at most 300 characters: parse errors carry whole mails.
-pub fn short(text: &str) -> String {
-    let line = text.trim().replace(|letter: char| letter.is_control(), " ");
-    match line.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
     }
 }

@@ -12,6 +12,7 @@ use crate::oauth2::Credentials;
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::transport::error::FetchError;
 use crate::transport::intake::Intake;
+use crate::transport::refusal::describe;
 use std::collections::HashMap;
 
 /// So many messages are asked for at once.
@@ -300,15 +301,4 @@ impl Run<'_> {
     fn after_oversize(&self) -> After {
         if self.connection.has("UIDPLUS") { After::Expunge } else { After::Mark }
     }
-}
-
-/// Sender, subject and Message-ID of a mail that nobody will see otherwise.
-fn describe(header: &[u8]) -> String {
-    let text = String::from_utf8_lossy(header);
-    let wanted = ["from", "subject", "message-id", "date"];
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str())))
-        .collect();
-    super::error::short(&lines.join("; "))
 }

@@ -1,12 +1,11 @@
 //! Fetching from a server that behaves badly with some of its messages.
 
-use super::Memory;
 use crate::config::{Account, AfterFetch, Protocol};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{Location, Store};
-use crate::transport::{FetchReport, Intake, Rules, fetch};
+use crate::transport::{FetchReport, Intake, Memory, Rules, fetch};
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};

@@ -91,9 +91,27 @@ async fn retired_uidls_may_be_used_again() {
         let spool = &database.spool;
         let key = |name: &str| SourceKey::Uidl(name.into());
         spool.take_in(vec![arrival("pop", key("1_%"), mail("a")), arrival("pop", key("2"), mail("b"))]).await.unwrap();
-        assert_eq!(spool.retire("pop", &["2".into()]).await.unwrap(), 1);
+        assert_eq!(spool.uidls("pop").await.unwrap().len(), 2);
+        assert_eq!(spool.retire("pop", &["1_%".into()]).await.unwrap(), 1);
+        assert_eq!(spool.uidls("pop").await.unwrap().into_keys().collect::<Vec<_>>(), ["2"]);
         let taken = spool.take_in(vec![arrival("pop", key("1_%"), mail("c")), arrival("pop", key("2"), mail("b"))]).await.unwrap();
         assert!(matches!(taken[..], [TakenIn::New(_), TakenIn::Adopted(_)]), "{taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_uidl_was_retired_or_is_another_now_is_known_by_its_bytes() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let take = async |name: &str, text: &str| {
+            let taken = spool.take_in(vec![arrival("pop", SourceKey::Uidl(name.into()), mail(text))]).await.unwrap();
+            taken[0]
+        };
+        let TakenIn::New(first) = take("1", "a").await else { panic!("new") };
+        assert!(matches!(take("1", "b").await, TakenIn::New(_)), "the server uses a UIDL for another message");
+        assert!(matches!(take("1", "b").await, TakenIn::Adopted(_)));
+        assert_eq!(take("7", "a").await, TakenIn::Adopted(first), "the server gave the first one another UIDL");
+        assert!(matches!(take("8", "b").await, TakenIn::New(_)), "two messages of one listing may have the same bytes");
     }
 }
 

@@ -1,5 +1,9 @@
 //! A Dovecot server with a Maildir for each user, in a temporary folder. Every user's password is [`PASSWORD`].
 
+mod certificates;
+
+pub use certificates::Certificate;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +14,20 @@ use std::process::{Command, Stdio};
 /// The password of every user.
 pub const PASSWORD: &str = "not-a-secret-0815";
 
+/// Dovecot can set no highest version of TLS; OpenSSL can.
+const OLD_TLS: &str = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = old\n[old]\nMinProtocol = TLSv1.1\nMaxProtocol = TLSv1.1\nCipherString = ALL:@SECLEVEL=0\n";
+
 /// What a server is like.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// In place of Dovecot's own list of capabilities.
     pub capabilities: Option<&'static str>,
+    /// What its certificate is like.
+    pub certificate: Certificate,
+    /// Speaks no TLS newer than 1.1.
+    pub old_tls: bool,
+    /// Further lines of its configuration.
+    pub more: String,
 }
 
 /// A running server; stopped when dropped.
@@ -25,6 +38,10 @@ pub struct Dovecot {
     pub imap: u16,
     /// Port of IMAP over TLS.
     pub imaps: u16,
+    /// Port of POP3, with STLS.
+    pub pop3: u16,
+    /// Port of POP3 over TLS.
+    pub pop3s: u16,
     /// Owner of the mail: Dovecot gives root none.
     owner: (u32, u32),
 }
@@ -52,8 +69,9 @@ impl Dovecot {
         let folder = tempfile::Builder::new().prefix("postigo-dovecot-").tempdir().expect("a temporary folder");
         // Dovecot's processes have users of their own, who pass through.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
-        let server = Self { owner: owner(), imap: free_port(), imaps: free_port(), folder, options };
-        server.make_certificates();
+        let [imap, imaps, pop3, pop3s] = [(); 4].map(|()| free_port());
+        let server = Self { owner: owner(), imap, imaps, pop3, pop3s, folder, options };
+        certificates::make(server.folder.path(), server.options.certificate);
         std::fs::create_dir(server.path("mail")).expect("a fresh folder");
         server.give_away(&server.path("mail"));
         server.resume();
@@ -68,6 +86,10 @@ impl Dovecot {
         std::fs::write(self.path("dovecot.conf"), self.configuration()).expect("the folder is ours");
         // Returns when the ports are open; the server would keep a pipe open for as long as it lives.
         let mut command = Command::new("dovecot");
+        if self.options.old_tls {
+            std::fs::write(self.path("openssl.cnf"), OLD_TLS).expect("the folder is ours");
+            command.env("OPENSSL_CONF", self.path("openssl.cnf"));
+        }
         command.arg("-c").arg(self.path("dovecot.conf")).stdout(Stdio::null()).stderr(Stdio::null());
         let status = command.status().expect("Dovecot starts");
         assert!(status.success(), "Dovecot did not start: {}", self.log());
@@ -79,7 +101,7 @@ impl Dovecot {
         let _ = Command::new("doveadm").arg("-c").arg(self.path("dovecot.conf")).arg("stop").output();
     }
 
-    /// The certificate authority of the server's certificate, which is for `localhost` and `127.0.0.1`.
+    /// The certificate authority of the server's certificate, which is for `localhost` and `127.0.0.1` unless [`Options::certificate`] says otherwise.
     pub fn ca(&self) -> PathBuf {
         self.path("ca.pem")
     }
@@ -169,60 +191,36 @@ impl Dovecot {
     fn configuration(&self) -> String {
         let here = self.folder.path().display();
         let (user, group) = self.owner;
-        let (imap, imaps) = (self.imap, self.imaps);
+        let Self { imap, imaps, pop3, pop3s, .. } = self;
         let mut text = format!(
-            "base_dir = {here}/run\nstate_dir = {here}/state\nlog_path = {here}/log\ninstance_name = postigo-test\nprotocols = imap\n\
+            "base_dir = {here}/run\nstate_dir = {here}/state\nlog_path = {here}/log\ninstance_name = postigo-test\nprotocols = imap pop3\n\
              listen = 127.0.0.1\nssl = yes\nssl_cert = <{here}/server.pem\nssl_key = <{here}/server.key\ndisable_plaintext_auth = no\n\
              auth_mechanisms = plain login\nmail_location = maildir:{here}/mail/%u\nmail_fsync = never\nfirst_valid_uid = 1\n\
              mail_max_userip_connections = 50\nnamespace inbox {{\n  inbox = yes\n}}\n\
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
              userdb {{\n  driver = static\n  args = uid={user} gid={group} home={here}/mail/%u\n}}\n\
-             service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n  inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n"
+             service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n  inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
+             service pop3-login {{\n  inet_listener pop3 {{\n    port = {pop3}\n  }}\n  inet_listener pop3s {{\n    port = {pop3s}\n    ssl = yes\n  }}\n}}\n"
         );
         let settings: BTreeMap<&str, &str> = self.options.capabilities.map(|list| ("imap_capability", list)).into_iter().collect();
         for (key, value) in settings {
             let _ = writeln!(text, "protocol imap {{\n  {key} = {value}\n}}");
         }
+        if self.options.old_tls {
+            text.push_str(
+                "import_environment = $import_environment OPENSSL_CONF\nssl_min_protocol = TLSv1.1\nssl_cipher_list = ALL:@SECLEVEL=0\n",
+            );
+        }
+        let _ = writeln!(text, "{}", self.options.more);
         if !is_root() {
             let name = output("id", &["-un"]);
             let group = output("id", &["-gn"]);
             let _ = writeln!(text, "default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}");
-            for service in ["anvil", "imap-login"] {
+            for service in ["anvil", "imap-login", "pop3-login"] {
                 let _ = writeln!(text, "service {service} {{\n  chroot =\n}}");
             }
         }
         text
-    }
-
-    fn make_certificates(&self) {
-        let name = |file: &str| self.path(file).display().to_string();
-        std::fs::write(self.path("extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").expect("ours");
-        let (ca, ca_key, key, request, extensions) =
-            (name("ca.pem"), name("ca.key"), name("server.key"), name("server.csr"), name("extensions"));
-        let certificate = name("server.pem");
-        let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-        let authority = ["req", "-x509", "-keyout", &ca_key, "-out", &ca, "-subj", "/CN=Test authority", "-days", "30"];
-        let asked = ["req", "-keyout", &key, "-out", &request, "-subj", "/CN=localhost"];
-        let signed = [
-            "x509",
-            "-req",
-            "-in",
-            &request,
-            "-CA",
-            &ca,
-            "-CAkey",
-            &ca_key,
-            "-CAcreateserial",
-            "-out",
-            &certificate,
-            "-days",
-            "30",
-            "-extfile",
-            &extensions,
-        ];
-        openssl(&[authority.as_slice(), &curve].concat());
-        openssl(&[asked.as_slice(), &curve].concat());
-        openssl(&signed);
     }
 }
 
@@ -235,11 +233,6 @@ impl Drop for Dovecot {
 /// A folder beside the INBOX, as Maildir++ names it.
 fn subfolder(folder: &str) -> String {
     if folder == "INBOX" { String::new() } else { format!(".{folder}") }
-}
-
-fn openssl(arguments: &[&str]) {
-    let output = Command::new("openssl").args(arguments).output().expect("openssl runs");
-    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {

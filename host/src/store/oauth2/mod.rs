@@ -1,0 +1,16 @@
+//! The rows of OAuth2: tokens of accounts and transports, and sign-ins under way. What they mean stands in [`crate::oauth2`].
+
+mod sign_ins;
+mod tokens;
+
+pub use sign_ins::{NewSignIn, SignInRow, begin, find_sign_in, finish, latest, take};
+pub use tokens::{ErrorRow, NewTokens, Refusal, TokenRow, all, claim, failed, find, forget, forget_access, release, renewed, signed_in};
+
+/// Whose: the kind (`account`, `transport`) and its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// `account` or `transport`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}

@@ -1,0 +1,183 @@
+//! What lies in a mailbox, and what is to be done with each message of it.
+
+use super::memory::Memory;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A message on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number in this session.
+    pub number: u32,
+    /// As the server lists it, bytes.
+    pub size: u64,
+    /// Its unique-id; empty where the listing has none that can be used.
+    pub uidl: String,
+    /// What it goes by in memory: its unique-id, else its size.
+    pub name: String,
+}
+
+impl Listed {
+    /// Where it came from, for people: its unique-id, else its number.
+    pub fn place(&self) -> String {
+        if self.uidl.is_empty() { format!("#{}", self.number) } else { self.uidl.clone() }
+    }
+}
+
+/// `Message 7 (unique-id 00000a0b)`
+impl std::fmt::Display for Listed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Message {}", self.number)?;
+        if self.uidl.is_empty() { Ok(()) } else { write!(formatter, " (unique-id {})", self.uidl) }
+    }
+}
+
+/// A mailbox's messages, by their number.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Every one of them.
+    pub messages: Vec<Listed>,
+    /// Why the unique-ids cannot be used, the end of a sentence; nothing where they can.
+    pub without_uidl: Option<&'static str>,
+}
+
+impl Listing {
+    /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are none.
+    pub fn new(sizes: Vec<(u32, u64)>, uidls: Option<Vec<(u32, Option<String>)>>) -> Self {
+        let sizes: BTreeMap<u32, u64> = sizes.into_iter().collect();
+        let (uidls, without_uidl) = match uidls {
+            None => (HashMap::new(), Some("the server has no UIDL")),
+            Some(uidls) => match usable(uidls, &sizes) {
+                Ok(usable) => (usable, None),
+                Err(why) => (HashMap::new(), Some(why)),
+            },
+        };
+        let messages = sizes.into_iter().map(|(number, size)| {
+            let uidl = uidls.get(&number).cloned().unwrap_or_default();
+            let name = if uidl.is_empty() { size.to_string() } else { uidl.clone() };
+            Listed { number, size, uidl, name }
+        });
+        Self { messages: messages.collect(), without_uidl }
+    }
+}
+
+fn usable(uidls: Vec<(u32, Option<String>)>, sizes: &BTreeMap<u32, u64>) -> Result<HashMap<u32, String>, &'static str> {
+    let mut usable = HashMap::with_capacity(uidls.len());
+    let mut seen = HashSet::with_capacity(uidls.len());
+    for (number, uidl) in uidls {
+        let uidl = uidl.ok_or("some of the server's unique-ids are not valid")?;
+        if !seen.insert(uidl.clone()) {
+            return Err("the server gives one unique-id to several messages");
+        }
+        usable.insert(number, uidl);
+    }
+    if sizes.keys().all(|number| usable.contains_key(number)) { Ok(usable) } else { Err("the server gives some messages no unique-id") }
+}
+
+/// What is to be done in a mailbox.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// To be fetched.
+    pub fetch: Vec<Listed>,
+    /// To be fetched one by one, when all others are told of.
+    pub alone: Vec<Listed>,
+    /// Above the greatest size.
+    pub oversize: Vec<Listed>,
+    /// Known, and to be kept on the server: nothing is done.
+    pub known: u64,
+    /// Given up for a while.
+    pub given_up: u64,
+}
+
+impl Plan {
+    /// Plans. `known` has the sizes of what is here by unique-id. What is to be deleted is fetched even if its unique-id is known: servers use these
+    /// again, and nothing is deleted whose bytes were not compared. Kept messages are known by unique-id and size.
+    pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
+        let mut plan = Self::default();
+        for message in &listing.messages {
+            let is_known = known.get(&message.uidl).is_some_and(|size| *size == message.size || memory.has_compared(message));
+            if is_known && !deletes {
+                plan.known += 1;
+            } else if memory.size(message) > greatest {
+                plan.oversize.push(message.clone());
+            } else {
+                plan.fetch.push(message.clone());
+            }
+        }
+        (plan.alone, plan.given_up) = memory.suspects.set_apart(&mut plan.fetch, |message| message.name.clone());
+        plan
+    }
+}
+
+/// The unique-ids that are known and not listed: their messages are gone from the server.
+pub fn gone(known: &HashMap<String, u64>, listing: &Listing) -> Vec<String> {
+    let listed: HashSet<&str> = listing.messages.iter().map(|message| message.uidl.as_str()).collect();
+    known.keys().filter(|uidl| !listed.contains(uidl.as_str())).cloned().collect()
+}
+
+/// The first messages that together have at most so many messages and bytes, and at least one.
+pub fn first(messages: &[Listed], most: usize, most_bytes: u64) -> &[Listed] {
+    let mut bytes = 0_u64;
+    let fits = messages.iter().take(most).take_while(|message| {
+        bytes = bytes.saturating_add(message.size);
+        bytes <= most_bytes
+    });
+    let count = fits.count().max(1).min(messages.len());
+    messages.get(..count).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(messages: &[(u32, u64, &str)]) -> Listing {
+        let sizes = messages.iter().map(|(number, size, _)| (*number, *size)).collect();
+        let uidls = messages.iter().map(|(number, _, uidl)| (*number, (!uidl.is_empty()).then(|| (*uidl).to_owned()))).collect();
+        Listing::new(sizes, Some(uidls))
+    }
+
+    fn numbers(messages: &[Listed]) -> Vec<u32> {
+        messages.iter().map(|message| message.number).collect()
+    }
+
+    #[test]
+    fn unique_ids_that_are_not_unique_valid_or_complete_are_none() {
+        let good = listing(&[(1, 10, "a"), (2, 20, "b")]);
+        assert_eq!((good.without_uidl, good.messages[1].uidl.as_str()), (None, "b"));
+        let incomplete = Listing::new(vec![(1, 10), (2, 20)], Some(vec![(1, Some("a".into()))]));
+        for bad in
+            [listing(&[(1, 10, "a"), (2, 20, "a")]), listing(&[(1, 10, "a"), (2, 20, "")]), incomplete, Listing::new(vec![(1, 1)], None)]
+        {
+            assert!(bad.without_uidl.is_some() && bad.messages.iter().all(|message| message.uidl.is_empty()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_known_by_id_and_size_and_what_is_deleted_is_compared_first() {
+        let listing = listing(&[(1, 10, "a"), (2, 20, "b"), (3, 30, "c"), (4, 99, "d")]);
+        let known = HashMap::from([("a".to_owned(), 10), ("b".to_owned(), 21), ("gone".to_owned(), 1)]);
+        let plan = Plan::new(&listing, &known, false, 50, &Memory::default());
+        assert_eq!((numbers(&plan.fetch), numbers(&plan.oversize), plan.known), (vec![2, 3], vec![4], 1));
+        let plan = Plan::new(&listing, &known, true, 50, &Memory::default());
+        assert_eq!((numbers(&plan.fetch), numbers(&plan.oversize), plan.known), (vec![1, 2, 3], vec![4], 0));
+        assert_eq!(gone(&known, &listing), ["gone"]);
+    }
+
+    #[test]
+    fn a_server_that_lists_wrong_sizes_is_not_asked_for_a_kept_message_again() {
+        let listing = listing(&[(1, 10, "a"), (2, 20, "b")]);
+        let known = HashMap::from([("a".to_owned(), 11)]);
+        let mut memory = Memory::default();
+        memory.compared(&listing.messages[0]);
+        memory.is_larger(&listing.messages[1], 70);
+        let plan = Plan::new(&listing, &known, false, 50, &memory);
+        assert_eq!((plan.known, numbers(&plan.fetch), numbers(&plan.oversize)), (1, vec![], vec![2]));
+    }
+
+    #[test]
+    fn a_batch_has_at_least_one_message_and_no_more_than_fit() {
+        let listing = listing(&[(1, 10, "a"), (2, 20, "b"), (3, 30, "c")]);
+        let count = |most, bytes| first(&listing.messages, most, bytes).len();
+        assert_eq!((count(9, 30), count(9, 1), count(2, 999), count(9, 999)), (2, 1, 2, 3));
+        assert!(first(&[], 9, 9).is_empty());
+    }
+}

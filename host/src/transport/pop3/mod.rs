@@ -1,0 +1,21 @@
+//! Fetching over POP3 (RFC 1939), with CAPA and PIPELINING (RFC 2449), STLS (RFC 2595) and AUTH (RFC 5034) where the server has them.
+//!
+//! A run is one session after another. Each lists the mailbox, fetches some of what is to be fetched, marks as deleted what is durable, and
+//! ends with QUIT, by which alone the server deletes. Whatever a lost session leaves on the server is compared by its bytes the next time,
+//! filed no second time, and then deleted.
+
+mod answer;
+mod connection;
+mod error;
+mod fetching;
+mod listing;
+mod memory;
+mod oversize;
+mod run;
+mod session;
+mod sign_in;
+mod text;
+
+pub use error::Pop3Error;
+pub use memory::Memory;
+pub use run::{fetch, probe};
