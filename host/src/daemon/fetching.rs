@@ -23,6 +23,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// So often is asked whether a command wants a fetch now.
 const REQUESTS_EVERY: Duration = Duration::from_millis(250);
+/// So often is looked whether a message is held, while messages come.
+const HELD_EVERY: Duration = Duration::from_millis(500);
 /// A command that asked for a fetch waits so long at most for its messages to be filed.
 const FILED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -140,7 +142,7 @@ async fn poll(
     mut asked: mpsc::UnboundedReceiver<FetchRequest>,
 ) {
     let interval = Duration::from_secs(account.interval.unwrap_or(600).max(1));
-    let mut memory = transport::Memory::default();
+    let mut memory = transport::Memory::lasting();
     let mut failures = 0;
     let mut request: Option<FetchRequest> = None;
     while !stop.is_cancelled() {
@@ -155,9 +157,25 @@ async fn poll(
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
+            () = memory.wait_for_news(), if failures == 0 => {}
+            () = held(&tools.spool, &account), if failures == 0 => {}
             came = asked.recv() => request = came,
         }
     }
+    memory.close().await;
+}
+
+/// Waits until a message is held that the account puts into a folder of its server.
+async fn held(spool: &Spool, account: &Account) {
+    let mut changed = spool.changed();
+    while transport::puts_aside(account) && changed.changed().await.is_ok() {
+        // A database that cannot be asked now is asked after the next change, and by every fetch.
+        if transport::is_to_be_put_aside(spool, account).await.unwrap_or(false) {
+            return;
+        }
+        tokio::time::sleep(HELD_EVERY).await;
+    }
+    std::future::pending().await
 }
 
 /// Says what a fetch did; gives the failures in a row.

@@ -35,6 +35,10 @@ pub struct FetchReport {
     pub known: u64,
     /// Messages that the source was told of: deleted, moved or marked there.
     pub told: u64,
+    /// Not fetched: dealt with by earlier fetches.
+    pub earlier: u64,
+    /// Not fetched: they were there before the account began (`start = "now"`).
+    pub left: u64,
     /// Not fetched: above `max_message_size`.
     pub oversize: u64,
     /// Not fetched: marked as deleted by others.
@@ -185,13 +189,15 @@ impl Intake {
     pub async fn end(mut self, result: Result<(), FetchError>) -> FetchReport {
         let report = &self.report;
         let summary = format!(
-            "{} messages there; {} fetched ({} new, {} known, {} bytes); told of {}; not fetched: {} too large, {} marked as deleted by others, {} gone, {} unreadable.",
+            "{} messages there; {} fetched ({} new, {} known, {} bytes); told of {}; not fetched: {} dealt with by earlier fetches, {} there before the account began, {} too large, {} marked as deleted by others, {} gone, {} unreadable.",
             report.seen,
             report.fetched,
             report.new,
             report.known,
             report.bytes,
             report.told,
+            report.earlier,
+            report.left,
             report.oversize,
             report.marked_deleted,
             report.gone,

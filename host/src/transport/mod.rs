@@ -23,13 +23,31 @@ pub use tls::TlsError;
 
 use crate::config::{Account, Protocol};
 use crate::oauth2::Tokens;
-use crate::spool::{MessageFilter, SpoolStatus};
+use crate::spool::{MessageFilter, Spool, SpoolStatus};
+use crate::store::{StoreError, mailboxes};
 
 /// What a process remembers of an account between two fetches; whatever is lost with it is only noticed anew.
 #[derive(Debug, Default)]
 pub struct Memory {
     imap: imap::Memory,
     pop3: pop3::Memory,
+}
+
+impl Memory {
+    /// A memory that keeps an IMAP connection open between two fetches, where the account wishes IDLE and the server has it.
+    pub fn lasting() -> Self {
+        Self { imap: imap::Memory::lasting(), ..Self::default() }
+    }
+
+    /// Waits until the source tells of new mail by itself; forever where it cannot. May be dropped at any moment.
+    pub async fn wait_for_news(&mut self) {
+        self.imap.wait_for_news().await;
+    }
+
+    /// Ends what was kept open.
+    pub async fn close(self) {
+        self.imap.close().await;
+    }
 }
 
 /// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next.
@@ -66,6 +84,17 @@ pub async fn probe(account: &Account, tokens: &Tokens) -> Result<Vec<(&'static s
 pub fn is_polled(account: &Account) -> bool {
     use Protocol::{Imap, ImapStartTls, Imaps, Maildir, Pop3, Pop3StartTls, Pop3s};
     matches!(account.protocol, Imap | Imaps | ImapStartTls | Pop3 | Pop3s | Pop3StartTls | Maildir)
+}
+
+/// Whether held messages of an account go into a folder of its server.
+pub fn puts_aside(account: &Account) -> bool {
+    let imap = matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls);
+    imap && !account.failed_folder.is_empty()
+}
+
+/// Whether a held message of an account is still to be put into its folder.
+pub async fn is_to_be_put_aside(spool: &Spool, account: &Account) -> Result<bool, StoreError> {
+    Ok(!mailboxes::held(&mut *spool.store().read().await?, &account.name, 1).await?.is_empty())
 }
 
 /// The messages of an account that wait or are worked on; one is enough to know.

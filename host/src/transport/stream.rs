@@ -4,10 +4,13 @@ use super::tls;
 use crate::config::Tls;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
@@ -33,7 +36,10 @@ pub enum ConnectError {
 }
 
 /// A stream to a server, in clear or over TLS.
-pub struct Stream(Box<dyn Bytes>);
+pub struct Stream {
+    bytes: Box<dyn Bytes>,
+    timeout: Timeout,
+}
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
@@ -47,19 +53,26 @@ impl Stream {
             .map_err(|_| unreachable(silent(timeout)))?
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
-        Ok(Self(Box::new(Timed::new(stream, timeout))))
+        let timeout = Timeout::new(timeout);
+        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout })
+    }
+
+    /// Lets every read and write that begins from now on end after this time.
+    pub fn set_timeout(&self, timeout: Duration) {
+        self.timeout.set(timeout);
     }
 
     /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
     pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
+        let timeout = self.timeout.clone();
         let (stream, agreed) = tls::agree(self, host, settings).await?;
-        Ok((Self(Box::new(stream)), agreed))
+        Ok((Self { bytes: Box::new(stream), timeout }, agreed))
     }
 
     /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear would be trusted.
     #[must_use]
     pub fn read_ahead(self) -> Self {
-        Self(Box::new(BufReader::with_capacity(READ_AHEAD, self.0)))
+        Self { bytes: Box::new(ReadAhead { inner: self.bytes, buffer: Vec::new(), unread: 0..0 }), ..self }
     }
 }
 
@@ -71,41 +84,110 @@ impl fmt::Debug for Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.bytes).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.bytes).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.bytes).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.bytes).poll_shutdown(context)
+    }
+}
+
+/// Reads much at once and hands it out in parts. While it waits for bytes it holds no memory: hundreds of connections may wait for hours.
+struct ReadAhead {
+    inner: Box<dyn Bytes>,
+    buffer: Vec<u8>,
+    unread: Range<usize>,
+}
+
+impl ReadAhead {
+    fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(READ_AHEAD, 0);
+        let mut room = ReadBuf::new(&mut buffer);
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut room))?;
+        self.unread = 0..room.filled().len();
+        self.buffer = buffer;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for ReadAhead {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.unread.is_empty() {
+            if into.remaining() >= READ_AHEAD {
+                return Pin::new(&mut self.inner).poll_read(context, into);
+            }
+            ready!(self.fill(context))?;
+        }
+        let take = into.remaining().min(self.unread.len());
+        let end = self.unread.start + take;
+        into.put_slice(self.buffer.get(self.unread.start..end).unwrap_or_default());
+        self.unread.start = end;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ReadAhead {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+/// How long a read or write may wait, shared by the layers of a stream.
+#[derive(Clone)]
+struct Timeout(Arc<AtomicU64>);
+
+impl Timeout {
+    fn new(timeout: Duration) -> Self {
+        let shared = Self(Arc::default());
+        shared.set(timeout);
+        shared
+    }
+
+    fn set(&self, timeout: Duration) {
+        self.0.store(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 
 /// Ends a read or write that has waited for too long with [`io::ErrorKind::TimedOut`].
 struct Timed<S> {
     inner: S,
-    timeout: Duration,
+    timeout: Timeout,
     reading: Patience,
     writing: Patience,
 }
 
 impl<S> Timed<S> {
-    fn new(inner: S, timeout: Duration) -> Self {
+    fn new(inner: S, timeout: Timeout) -> Self {
         Self { inner, timeout, reading: Patience::default(), writing: Patience::default() }
     }
 }
 
-/// When the present wait ends; nothing while nobody waits.
+/// When the present wait ends, and after how long; nothing while nobody waits.
 #[derive(Default)]
-struct Patience(Option<Pin<Box<Sleep>>>);
+struct Patience(Option<(Duration, Pin<Box<Sleep>>)>);
 
 impl Patience {
     /// Passes a result on, or looks at the clock while there is none.
@@ -114,7 +196,11 @@ impl Patience {
             self.0 = None;
             return result;
         }
-        let end = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + timeout)));
+        if self.0.as_ref().is_some_and(|(after, _)| *after != timeout) {
+            // That wait was given up, and another began since.
+            self.0 = None;
+        }
+        let (_, end) = self.0.get_or_insert_with(|| (timeout, Box::pin(tokio::time::sleep_until(Instant::now() + timeout))));
         ready!(end.as_mut().poll(context));
         self.0 = None;
         Poll::Ready(Err(silent(timeout)))
@@ -129,7 +215,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_read(context, buffer);
-        this.reading.watch(result, this.timeout, context)
+        this.reading.watch(result, this.timeout.get(), context)
     }
 }
 
@@ -137,13 +223,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_write(context, bytes);
-        this.writing.watch(result, this.timeout, context)
+        this.writing.watch(result, this.timeout.get(), context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_flush(context);
-        this.writing.watch(result, this.timeout, context)
+        this.writing.watch(result, this.timeout.get(), context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

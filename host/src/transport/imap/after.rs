@@ -2,12 +2,11 @@
 
 use super::connection::Connection;
 use super::error::ImapError;
-use super::folder::quoted;
+use super::folder::{self, Place};
 use super::listing::uid_set;
 use crate::commlog::Priority;
 use crate::config::AfterFetch;
 use crate::transport::intake::Intake;
-use async_imap::imap_proto::{MailboxDatum, NameAttribute, Response};
 
 const KEY: &str = "transport.imap.after-fetch";
 
@@ -22,12 +21,12 @@ pub enum After {
     Expunge,
     /// `\Deleted` is set, and that is all: a plain EXPUNGE would remove what others marked.
     Mark,
-    /// Moved to a folder, quoted for the wire, by MOVE, which touches nothing else.
-    Move(String),
+    /// Moved to a folder by MOVE, which touches nothing else.
+    Move(Place),
     /// Copied to a folder, then the originals are removed as far as the server can.
     Copy {
-        /// The folder, quoted for the wire.
-        folder: String,
+        /// The folder.
+        folder: Place,
         /// Whether the originals can be expunged by UID.
         expunge: bool,
     },
@@ -37,37 +36,42 @@ impl After {
     /// Chooses by what the account wishes and the server can, and makes the folder where one is needed.
     pub async fn choose(connection: &mut Connection, wish: &AfterFetch, intake: &mut Intake) -> Result<Self, ImapError> {
         let expunge = connection.has("UIDPLUS");
-        let moves = connection.has("MOVE");
-        let after = match wish {
-            AfterFetch::Keep => Self::Keep,
-            AfterFetch::Seen => Self::Seen,
-            AfterFetch::Delete if expunge => Self::Expunge,
-            AfterFetch::Delete if moves => {
-                let trash = trash_folder(connection).await?;
+        match wish {
+            AfterFetch::Keep => Ok(Self::Keep),
+            AfterFetch::Seen => Ok(Self::Seen),
+            AfterFetch::Delete if expunge => Ok(Self::Expunge),
+            AfterFetch::Delete if connection.has("MOVE") => {
+                let trash = match folder::special(connection, "\\Trash").await? {
+                    Some(trash) => trash,
+                    None => folder::find_or_make(connection, "Trash").await?,
+                };
                 let sentence = format!(
-                    "The server has no UIDPLUS: fetched messages are moved to {trash}, since a plain EXPUNGE would remove what others marked."
+                    "The server has no UIDPLUS: fetched messages are moved to {}, since a plain EXPUNGE would remove what others marked.",
+                    trash.shown()
                 );
                 intake.note(Priority::Notice, KEY, sentence);
-                Self::Move(trash)
+                Ok(Self::Move(trash))
             }
             AfterFetch::Delete => {
                 let sentence = "The server has neither UIDPLUS nor MOVE: fetched messages are marked as deleted and left, since a plain EXPUNGE would remove what others marked.";
                 intake.note(Priority::Notice, KEY, sentence);
-                Self::Mark
+                Ok(Self::Mark)
             }
-            AfterFetch::Move(folder) if moves => Self::Move(quoted(folder)?),
             AfterFetch::Move(folder) => {
-                if !expunge {
+                let folder = folder::find_or_make(connection, folder).await?;
+                let after = Self::into_folder(connection, folder);
+                if matches!(after, Self::Copy { expunge: false, .. }) {
                     let sentence = "The server has neither MOVE nor UIDPLUS: fetched messages are copied, and the originals marked as deleted and left.";
                     intake.note(Priority::Notice, KEY, sentence);
                 }
-                Self::Copy { folder: quoted(folder)?, expunge }
+                Ok(after)
             }
-        };
-        if let Self::Move(folder) | Self::Copy { folder, .. } = &after {
-            make_folder(connection, folder).await?;
         }
-        Ok(after)
+    }
+
+    /// The best way that the server has of moving messages into a folder.
+    pub fn into_folder(connection: &Connection, folder: Place) -> Self {
+        if connection.has("MOVE") { Self::Move(folder) } else { Self::Copy { folder, expunge: connection.has("UIDPLUS") } }
     }
 
     /// Whether a message in this state has been told of already.
@@ -101,13 +105,18 @@ impl After {
                 let command = format!("UID MOVE {set} {folder}");
                 connection.command("move the fetched messages", &command, |_| ()).await
             }
-            Self::Copy { folder, expunge: can } => {
+            Self::Copy { folder, .. } => {
                 let command = format!("UID COPY {set} {folder}");
                 connection.command("copy the fetched messages", &command, |_| ()).await?;
-                store(connection, set, "\\Deleted").await?;
-                if *can { expunge(connection, set).await } else { Ok(()) }
+                self.remove_copied(connection, set).await
             }
         }
+    }
+
+    /// Removes originals whose copies are in their folder.
+    pub async fn remove_copied(&self, connection: &mut Connection, set: &str) -> Result<(), ImapError> {
+        store(connection, set, "\\Deleted").await?;
+        if matches!(self, Self::Copy { expunge: true, .. }) { expunge(connection, set).await } else { Ok(()) }
     }
 }
 
@@ -117,34 +126,4 @@ async fn store(connection: &mut Connection, set: &str, flag: &str) -> Result<(),
 
 async fn expunge(connection: &mut Connection, set: &str) -> Result<(), ImapError> {
     connection.command("remove the fetched messages", &format!("UID EXPUNGE {set}"), |_| ()).await
-}
-
-/// The folder with the special use `\Trash` (RFC 6154), else `Trash`; quoted for the wire.
-async fn trash_folder(connection: &mut Connection) -> Result<String, ImapError> {
-    let mut found = None;
-    connection
-        .command("list the folders", "LIST \"\" \"*\"", |response| {
-            if let Response::MailboxData(MailboxDatum::List(list)) = response
-                && list.name_attributes.iter().any(|attribute| matches!(attribute, NameAttribute::Trash))
-            {
-                // As the server wrote it: encoded already.
-                found.get_or_insert_with(|| format!("\"{}\"", list.name.replace('\\', "\\\\").replace('"', "\\\"")));
-            }
-        })
-        .await?;
-    Ok(found.unwrap_or_else(|| "\"Trash\"".to_owned()))
-}
-
-/// Creates a folder unless it is there.
-async fn make_folder(connection: &mut Connection, name: &str) -> Result<(), ImapError> {
-    let mut there = false;
-    connection
-        .command("look for the folder", &format!("LIST \"\" {name}"), |response| {
-            there |= matches!(response, Response::MailboxData(MailboxDatum::List { .. }));
-        })
-        .await?;
-    if there {
-        return Ok(());
-    }
-    connection.command("create the folder for fetched messages", &format!("CREATE {name}"), |_| ()).await
 }

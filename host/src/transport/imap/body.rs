@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::error::ImapError;
 use super::listing::{Listed, uid_set};
-use async_imap::imap_proto::{AttributeValue, Response};
+use async_imap::imap_proto::{AttributeValue, RequestId, Response};
 use std::collections::HashMap;
 
 /// Above this many bytes a message is fetched in ranges of this size: no answer is larger than what it was asked for.
@@ -11,12 +11,20 @@ pub const RANGE: u64 = 1 << 20;
 
 const DOING: &str = "fetch messages";
 
-/// The bytes of small messages, by UID; those that the server lacks or does not give are missing.
-pub async fn small(connection: &mut Connection, messages: &[Listed]) -> Result<HashMap<u32, Vec<u8>>, ImapError> {
+/// The bytes of messages, by UID.
+pub type Bodies = HashMap<u32, Vec<u8>>;
+
+/// Asks for the bytes of small messages; they are read by [`read_small`].
+pub async fn ask_small(connection: &mut Connection, messages: &[Listed]) -> Result<RequestId, ImapError> {
     let set = uid_set(messages.iter().map(|message| message.uid));
-    let mut bodies = HashMap::with_capacity(messages.len());
+    connection.send(DOING, &format!("UID FETCH {set} (UID BODY.PEEK[])")).await
+}
+
+/// The bytes of small messages that were asked for; those that the server lacks or does not give are missing.
+pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Result<Bodies, ImapError> {
+    let mut bodies = HashMap::new();
     connection
-        .command(DOING, &format!("UID FETCH {set} (UID BODY.PEEK[])"), |response| {
+        .finish(DOING, asked, |response| {
             if let Some((uid, body)) = read(response) {
                 bodies.insert(uid, body.to_vec());
             }
@@ -69,6 +77,54 @@ pub async fn header(connection: &mut Connection, message: &Listed) -> Result<Opt
     Ok(header)
 }
 
+/// The Message-IDs of messages, by UID; an empty one where a message has none.
+pub async fn message_ids(connection: &mut Connection, uids: &[u32]) -> Result<Bodies, ImapError> {
+    let mut found = HashMap::new();
+    for part in uids.chunks(500) {
+        let command = format!("UID FETCH {} (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", uid_set(part.iter().copied()));
+        connection
+            .command("tell Message-IDs", &command, |response| {
+                let Response::Fetch(_, attributes) = response else { return };
+                let mut uid = None;
+                let mut header: &[u8] = &[];
+                for attribute in attributes {
+                    match attribute {
+                        AttributeValue::Uid(value) => uid = Some(*value),
+                        AttributeValue::BodySection { data: Some(data), .. } => header = data.as_ref(),
+                        _ => {}
+                    }
+                }
+                if let Some(uid) = uid {
+                    found.insert(uid, message_id(header));
+                }
+            })
+            .await?;
+    }
+    Ok(found)
+}
+
+/// The value of the first Message-ID field, without white space; empty where there is none.
+pub fn message_id(raw: &[u8]) -> Vec<u8> {
+    let mut value: Option<Vec<u8>> = None;
+    for line in raw.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        match &mut value {
+            Some(value) if folded => value.extend_from_slice(line),
+            Some(_) => break,
+            None if line.is_empty() => break,
+            None => {
+                let mut parts = line.splitn(2, |byte| *byte == b':');
+                let name = parts.next().unwrap_or_default().trim_ascii_end();
+                value = parts.next().filter(|_| name.eq_ignore_ascii_case(b"Message-ID")).map(<[u8]>::to_vec);
+            }
+        }
+    }
+    let mut value = value.unwrap_or_default();
+    value.retain(|byte| !byte.is_ascii_whitespace());
+    value
+}
+
 fn read<'a>(response: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
     let Response::Fetch(_, attributes) = response else { return None };
     let mut found = (None, None);
@@ -80,4 +136,17 @@ fn read<'a>(response: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
         }
     }
     Some((found.0?, found.1?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_is_found_in_the_header_alone_however_it_is_folded() {
+        assert_eq!(message_id(b"Subject: a\r\nMESSAGE-ID:\r\n <a@b>\r\nTo: c\r\n\r\n"), b"<a@b>");
+        assert_eq!(message_id(b"message-id : <a@b>\n\n"), b"<a@b>");
+        assert_eq!(message_id(b"Subject: a\r\n\r\nMessage-ID: <a@b>\r\n"), b"");
+        assert_eq!(message_id(b""), b"");
+    }
 }

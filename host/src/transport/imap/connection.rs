@@ -4,12 +4,15 @@
 //! the server answers NO, and Postigo must know.
 
 use super::error::ImapError;
-use crate::config::{Account, Protocol};
+use super::folder::{self, Place};
+use super::idle::Idle;
+use super::listing::date_time;
+use super::sign_in;
+use crate::config::Account;
 use crate::oauth2::Credentials;
-use crate::transport::sasl::{Exchange, Mechanism};
 use crate::transport::stream::Stream;
-use async_imap::imap_proto::{Capability, RequestId, Response, ResponseCode, Status};
-use async_imap::{Authenticator, Client, Session};
+use async_imap::Session;
+use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -17,19 +20,29 @@ use tokio::io::AsyncWriteExt as _;
 /// A signed-in connection.
 #[derive(Debug)]
 pub struct Connection {
-    session: Session<Stream>,
+    pub(super) session: Session<Stream>,
     capabilities: BTreeSet<String>,
+    /// Every read and write ends after this time.
+    pub(super) timeout: Duration,
+    /// How many messages the open folder has, as far as the server has told.
+    exists: u32,
+    /// Whether the server has told of a message since this was last asked.
+    pub(super) news: bool,
+    /// Whether the server waits for the end of an IDLE.
+    pub(super) idle: Idle,
+    /// What stands between the levels of a folder's name, once it was asked for; empty: folders have no levels.
+    pub(super) delimiter: Option<String>,
     /// What the log tells of how the connection came about: key and value.
     pub facts: Vec<(&'static str, String)>,
 }
 
 /// The folder after SELECT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
+    /// Which one.
+    pub place: Place,
     /// UIDVALIDITY (RFC 3501 section 2.3.1.1).
     pub uid_validity: u32,
-    /// How many messages it has.
-    pub exists: u32,
     /// Whether flags can be set and messages deleted.
     pub writable: bool,
 }
@@ -37,15 +50,17 @@ pub struct Selected {
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
     pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, ImapError> {
-        let mut facts = Vec::new();
-        let stream = reach(account, &mut facts).await?;
-        let mut client = Client::new(stream.read_ahead());
-        if account.protocol != Protocol::ImapStartTls {
-            facts.push(("greeting", greeting(&mut client).await?));
-        }
-        let before = ask_capabilities(&mut client).await?;
-        let session = sign_in(client, account, credentials, &before).await?;
-        let mut connection = Self { session, capabilities: BTreeSet::new(), facts };
+        let (session, facts) = sign_in::open(account, credentials).await?;
+        let mut connection = Self {
+            session,
+            capabilities: BTreeSet::new(),
+            timeout: Duration::from_secs(account.timeout.max(1)),
+            exists: 0,
+            news: false,
+            idle: Idle::Not,
+            delimiter: None,
+            facts,
+        };
         // They differ before and after signing in (RFC 3501 section 6.1.1).
         connection.capabilities = connection.after_sign_in().await?;
         connection.facts.push(("capabilities", connection.capabilities.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
@@ -56,7 +71,7 @@ impl Connection {
         let mut found = BTreeSet::new();
         self.command("ask for the capabilities", "CAPABILITY", |response| {
             if let Response::Capabilities(list) = response {
-                found = names(list);
+                found = sign_in::names(list);
             }
         })
         .await?;
@@ -83,26 +98,70 @@ impl Connection {
     /// Reads the answers of a command to its end.
     pub async fn finish(&mut self, doing: &'static str, sent: &RequestId, mut each: impl FnMut(&Response<'_>)) -> Result<(), ImapError> {
         loop {
-            let answer = self.session.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
-            let Some(answer) = answer else { return Err(ImapError::closed(doing, "it closed the connection")) };
-            match answer.parsed() {
-                Response::Done { tag, status, outcome } if tag == sent => {
-                    let text = outcome.information.as_deref().unwrap_or_default();
-                    return match status {
-                        Status::Ok => {
-                            // FLAGS and codes of the final answer are of interest to SELECT and COPY.
-                            each(answer.parsed());
-                            Ok(())
-                        }
-                        _ => Err(ImapError::refused(doing, text)),
-                    };
-                }
-                Response::Data { status: Status::Bye, outcome } => {
-                    return Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE")));
-                }
-                other => each(other),
+            let end = self
+                .answer(doing, |response| match response {
+                    Response::Done { tag, status: Status::Ok, .. } if tag == sent => {
+                        // FLAGS and codes of the final answer are of interest to SELECT and COPY.
+                        each(response);
+                        Some(Ok(()))
+                    }
+                    Response::Done { tag, outcome, .. } if tag == sent => {
+                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default())))
+                    }
+                    Response::Data { status: Status::Bye, outcome } => {
+                        Some(Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))))
+                    }
+                    other => {
+                        each(other);
+                        None
+                    }
+                })
+                .await?;
+            if let Some(end) = end {
+                return end;
             }
         }
+    }
+
+    /// Waits until the server asks for the rest of a command.
+    pub(super) async fn continued(&mut self, doing: &'static str, sent: &RequestId) -> Result<(), ImapError> {
+        loop {
+            let end = self
+                .answer(doing, |response| match response {
+                    Response::Continue(_) => Some(Ok(())),
+                    Response::Done { tag, outcome, .. } if tag == sent => {
+                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default())))
+                    }
+                    Response::Data { status: Status::Bye, outcome } => {
+                        Some(Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))))
+                    }
+                    _ => None,
+                })
+                .await?;
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    /// Reads the next answer, whatever it is; what it says of the open folder is kept.
+    pub(super) async fn answer<T>(&mut self, doing: &'static str, read: impl FnOnce(&Response<'_>) -> T) -> Result<T, ImapError> {
+        let answer = self.session.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
+        let Some(answer) = answer else { return Err(ImapError::closed(doing, "it closed the connection")) };
+        match answer.parsed() {
+            Response::MailboxData(MailboxDatum::Exists(count)) => {
+                self.news |= *count > self.exists;
+                self.exists = *count;
+            }
+            Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            _ => {}
+        }
+        Ok(read(answer.parsed()))
+    }
+
+    /// How many messages the open folder has, as far as the server has told.
+    pub fn exists(&self) -> u32 {
+        self.exists
     }
 
     /// Selects a folder, named in UTF-8.
@@ -116,12 +175,19 @@ impl Connection {
     }
 
     async fn open_folder(&mut self, verb: &str, folder: &str) -> Result<Selected, ImapError> {
-        use async_imap::imap_proto::MailboxDatum;
-        let command = format!("{verb} {}", super::folder::quoted(folder)?);
-        let (mut uid_validity, mut exists, mut writable) = (None, 0, true);
+        let place = folder::find(self, folder).await?;
+        self.open_place(verb, &place).await.map_err(|error| match error {
+            ImapError::Refused { text, .. } => ImapError::Folder { folder: folder.to_owned(), text },
+            other => other,
+        })
+    }
+
+    /// Opens a folder by `SELECT` or `EXAMINE`.
+    pub async fn open_place(&mut self, verb: &str, place: &Place) -> Result<Selected, ImapError> {
+        let (mut uid_validity, mut writable) = (None, true);
+        self.exists = 0;
         let opened = self
-            .command("open the folder", &command, |response| match response {
-                Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
+            .command("open the folder", &format!("{verb} {place}"), |response| match response {
                 Response::Data { outcome, .. } | Response::Done { outcome, .. } => match &outcome.code {
                     Some(ResponseCode::UidValidity(value)) => uid_validity = Some(*value),
                     Some(ResponseCode::ReadOnly) => writable = false,
@@ -130,142 +196,33 @@ impl Connection {
                 _ => {}
             })
             .await;
-        match opened {
-            Ok(()) => {
-                let uid_validity = uid_validity.ok_or_else(|| ImapError::NoUids(folder.to_owned()))?;
-                Ok(Selected { uid_validity, exists, writable })
-            }
-            Err(ImapError::Refused { text, .. }) => Err(ImapError::Folder { folder: folder.to_owned(), text }),
-            Err(other) => Err(other),
-        }
+        self.news = false;
+        opened?;
+        let uid_validity = uid_validity.ok_or_else(|| ImapError::NoUids(place.shown().to_owned()))?;
+        Ok(Selected { place: place.clone(), uid_validity, writable })
+    }
+
+    /// Puts a message into a folder, flagged, with the date on which it was received (milliseconds since the epoch).
+    pub async fn append(&mut self, place: &Place, date: i64, raw: &[u8]) -> Result<(), ImapError> {
+        const DOING: &str = "take a message into a folder";
+        let command = format!("APPEND {place} (\\Flagged) \"{}\" {{{}}}", date_time(date), raw.len());
+        let sent = self.send(DOING, &command).await?;
+        self.continued(DOING, &sent).await?;
+        let lost = |error: std::io::Error| ImapError::during(DOING, error.into());
+        let stream = self.session.get_mut();
+        stream.write_all(raw).await.map_err(lost)?;
+        stream.write_all(b"\r\n").await.map_err(lost)?;
+        stream.flush().await.map_err(lost)?;
+        self.finish(DOING, &sent, |_| ()).await
     }
 
     /// Says goodbye. Whatever comes of it, the work is done.
     pub async fn close(mut self) {
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.session.logout()).await;
-    }
-}
-
-/// Connects; for STARTTLS what is sent in clear ends here.
-async fn reach(account: &Account, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, ImapError> {
-    let timeout = Duration::from_secs(account.timeout.max(1));
-    let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
-    let stream = Stream::connect(&account.host, port, timeout).await?;
-    facts.push(("server", format!("{}:{port}", account.host)));
-    match account.protocol {
-        Protocol::Imaps => {
-            let (stream, agreed) =
-                stream.secure(&account.host, &account.tls).await.map_err(crate::transport::stream::ConnectError::from)?;
-            facts.push(("tls", agreed));
-            Ok(stream)
-        }
-        Protocol::ImapStartTls => {
-            let mut client = Client::new(stream);
-            facts.push(("greeting", greeting(&mut client).await?));
-            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match error {
-                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
-                    ImapError::NoStartTls(super::error::short(&text))
-                }
-                other => ImapError::during("start TLS", other),
-            })?;
-            // Whatever came after the server's OK in clear lies in the client's buffer and is dropped with it.
-            let (stream, agreed) =
-                client.into_inner().secure(&account.host, &account.tls).await.map_err(crate::transport::stream::ConnectError::from)?;
-            facts.push(("tls", agreed));
-            Ok(stream)
-        }
-        _ => Ok(stream),
-    }
-}
-
-async fn greeting(client: &mut Client<Stream>) -> Result<String, ImapError> {
-    let doing = "greet";
-    let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
-    match answer.as_ref().map(|answer| answer.parsed()) {
-        Some(Response::Data { status: Status::Ok | Status::PreAuth, outcome }) => {
-            Ok(super::error::short(outcome.information.as_deref().unwrap_or_default()))
-        }
-        Some(Response::Data { outcome, .. }) => Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))),
-        Some(_) => Err(ImapError::closed(doing, "it does not speak IMAP")),
-        None => Err(ImapError::closed(doing, "it closed the connection")),
-    }
-}
-
-async fn ask_capabilities(client: &mut Client<Stream>) -> Result<BTreeSet<String>, ImapError> {
-    let doing = "ask for the capabilities";
-    // With a tag that async-imap's own counter never gives.
-    let stream = client.get_mut();
-    stream.write_all(b"CAP CAPABILITY\r\n").await.map_err(|error| ImapError::during(doing, error.into()))?;
-    stream.flush().await.map_err(|error| ImapError::during(doing, error.into()))?;
-    let mut found = BTreeSet::new();
-    loop {
-        let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
-        match answer.as_ref().map(|answer| answer.parsed()) {
-            Some(Response::Capabilities(list)) => found = names(list),
-            Some(Response::Done { status: Status::Ok, .. }) => return Ok(found),
-            Some(Response::Done { outcome, .. }) => {
-                return Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default()));
+        let goodbye = async {
+            if self.wake().await.is_ok() {
+                let _ = self.session.logout().await;
             }
-            Some(_) => {}
-            None => return Err(ImapError::closed(doing, "it closed the connection")),
-        }
-    }
-}
-
-fn names(list: &[Capability<'_>]) -> BTreeSet<String> {
-    list.iter()
-        .map(|capability| match capability {
-            Capability::Imap4rev1 => "IMAP4REV1".to_owned(),
-            Capability::Auth(name) => format!("AUTH={}", name.to_ascii_uppercase()),
-            Capability::Atom(name) => name.to_ascii_uppercase(),
-        })
-        .collect()
-}
-
-/// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to be shown.
-async fn sign_in(
-    client: Client<Stream>,
-    account: &Account,
-    credentials: &Credentials,
-    capabilities: &BTreeSet<String>,
-) -> Result<Session<Stream>, ImapError> {
-    let refused = |text: String| ImapError::SignIn { user: account.user.clone(), text };
-    let disabled = capabilities.contains("LOGINDISABLED");
-    let mechanism = Mechanism::choose(credentials, |name| capabilities.contains(&format!("AUTH={name}")));
-    let (user, secret) = match credentials {
-        Credentials::None => ("", ""),
-        Credentials::Password { user, password } => (user.as_str(), password.reveal()),
-        Credentials::Bearer { user, token } => (user.as_str(), token.reveal()),
-    };
-    let by_login =
-        !matches!(credentials, Credentials::Bearer { .. }) && !disabled && (mechanism.is_err() || user.is_ascii() && secret.is_ascii());
-    let result = if by_login {
-        client.login(user, secret).await
-    } else {
-        let mechanism = mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
-        let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
-        let exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
-        client.authenticate(mechanism.name(), Answering(exchange)).await
-    };
-    result.map_err(|(error, _)| match error {
-        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
-            // A server might repeat the secret; an empty one would match everywhere.
-            let secret = if secret.is_empty() { "\0" } else { secret };
-            refused(super::error::short(&text).replace(secret, "…"))
-        }
-        // Its text might hold what was typed.
-        async_imap::error::Error::Validate(_) => refused("user or password holds a line break".to_owned()),
-        other => ImapError::during("sign in", other),
-    })
-}
-
-/// Lets async-imap ask for each answer.
-struct Answering<'c>(Exchange<'c>);
-
-impl Authenticator for Answering<'_> {
-    type Response = Vec<u8>;
-
-    fn process(&mut self, challenge: &[u8]) -> Vec<u8> {
-        self.0.respond(challenge)
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;
     }
 }

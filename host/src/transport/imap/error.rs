@@ -17,7 +17,7 @@ pub enum ImapError {
     #[error("The server takes no password on this connection (LOGINDISABLED); it probably wants TLS. Use protocol imaps or imap+starttls.")]
     SignInDisabled,
     /// User or password is wrong.
-    #[error("The server did not let {user} in: {text}. Check user and password.")]
+    #[error("The server did not let {user} in: {text}. Check user and password, or sign in anew where a token is used.")]
     SignIn {
         /// Login.
         user: String,
@@ -32,6 +32,9 @@ pub enum ImapError {
         /// The server's words.
         text: String,
     },
+    /// No folder has this special use (RFC 6154).
+    #[error("The server names no folder for the use {0}. Name a folder instead.")]
+    NoSpecialUse(String),
     /// The server has no UIDs.
     #[error("The server tells no UIDVALIDITY for the folder {0}; without it no message can be known again, so none is fetched.")]
     NoUids(String),

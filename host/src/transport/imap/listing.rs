@@ -46,14 +46,22 @@ pub struct Plan {
     pub changed: usize,
 }
 
-/// Lists the selected folder, by rising UID.
-pub async fn list(connection: &mut Connection, exists: u32) -> Result<Vec<Listed>, ImapError> {
-    let mut listed: Vec<Listed> = Vec::with_capacity(exists.min(1 << 20) as usize);
-    if exists == 0 {
-        return Ok(listed);
+/// Lists the open folder from a UID on, by rising UID.
+pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<Listed>, ImapError> {
+    if connection.exists() == 0 {
+        return Ok(Vec::new());
     }
+    let mut listed = list_set(connection, &format!("{}:*", from.max(1))).await?;
+    // `*` is the last message, even where its UID is below the first one asked for.
+    listed.retain(|message| message.uid >= from);
+    Ok(listed)
+}
+
+/// Lists those messages of a set that are in the open folder, by rising UID.
+pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<Listed>, ImapError> {
+    let mut listed: Vec<Listed> = Vec::new();
     connection
-        .command("list the folder", "UID FETCH 1:* (UID RFC822.SIZE INTERNALDATE FLAGS)", |response| {
+        .command("list the folder", &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE FLAGS)"), |response| {
             if let Response::Fetch(_, attributes) = response {
                 listed.extend(read(attributes));
             }
@@ -96,6 +104,14 @@ fn internal_date(text: &str) -> Option<i64> {
         None => return None,
     };
     OffsetDateTime::parse(&text, format).ok().map(|date| date.unix_timestamp() * 1_000)
+}
+
+/// The same form, of milliseconds since the epoch.
+pub fn date_time(milliseconds: i64) -> String {
+    let format = format_description!(version = 2, "[day]-[month repr:short]-[year] [hour]:[minute]:[second] +0000");
+    let date = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    // Only a format that names what a date lacks could fail.
+    date.format(format).unwrap_or_default()
 }
 
 impl Plan {
@@ -222,5 +238,7 @@ mod tests {
             assert_eq!(internal_date(text), Some(836_697_600_000), "{text}");
         }
         assert_eq!(internal_date("yesterday"), None);
+        assert_eq!(date_time(837_596_665_999), "17-Jul-1996 09:44:25 +0000");
+        assert_eq!(internal_date(&date_time(837_596_665_999)), Some(837_596_665_000));
     }
 }

@@ -1,34 +1,81 @@
-//! What is remembered of a mailbox between two runs of one process: messages that ended a run.
+//! What is remembered of a mailbox between two runs of one process: the connection, and messages that ended a run.
 
+use super::after::After;
+use super::connection::{Connection, Selected};
+use super::error::ImapError;
 use super::listing::Listed;
-use std::collections::{HashMap, HashSet};
+use crate::transport::suspects::Suspects;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// So often is a message asked for that ended the connection each time.
-const TRIES: u8 = 3;
-/// After so long one that was given up is asked for again: the server may have been the cause.
-const AGAIN: Duration = Duration::from_mins(30);
+/// A connection that is lost sooner than this is not opened again at once: the server may not like to be waited on.
+const LIVED: Duration = Duration::from_secs(30);
 
-/// A message that may be what ended the connection.
-#[derive(Debug, Clone, Copy)]
-struct Suspect {
-    tries: u8,
-    last: Instant,
+/// A connection whose folder stays open between two runs.
+#[derive(Debug)]
+pub struct Kept {
+    /// The connection.
+    pub connection: Connection,
+    /// The folder that is open.
+    pub selected: Selected,
+    /// Its identity.
+    pub mailbox: i64,
+    /// How the server is told of durable messages.
+    pub after: After,
+    /// The communication that opened it.
+    pub communication: String,
+    /// When it was opened.
+    pub since: Instant,
 }
 
 /// What is remembered of an account's mailbox between two runs.
 #[derive(Debug, Default)]
 pub struct Memory {
+    /// Whether connections are kept between two runs.
+    pub(super) lasting: bool,
+    pub(super) kept: Option<Kept>,
+    /// Why a kept connection is no more, until the log has it.
+    pub(super) lost: Option<ImapError>,
     of: Option<(i64, u32)>,
-    suspects: HashMap<u32, Suspect>,
+    suspects: Suspects<u32>,
     mentioned: HashSet<u32>,
 }
 
 impl Memory {
-    /// Forgets everything if this is another mailbox, or the same one renumbered.
+    /// A memory that keeps the connection open, where the account wishes IDLE and the server has it.
+    pub fn lasting() -> Self {
+        Self { lasting: true, ..Self::default() }
+    }
+
+    /// Forgets the messages if this is another mailbox, or the same one renumbered.
     pub fn recall(&mut self, mailbox: i64, uid_validity: u32) {
         if self.of != Some((mailbox, uid_validity)) {
-            *self = Self { of: Some((mailbox, uid_validity)), ..Self::default() };
+            (self.suspects, self.mentioned) = Default::default();
+            self.of = Some((mailbox, uid_validity));
+        }
+    }
+
+    /// Waits until the server tells of new mail on a kept connection; forever where there is none. May be dropped at any moment.
+    ///
+    /// A connection that is lost after it lived for a while ends the wait too: what came meanwhile is fetched over a new one.
+    pub async fn wait_for_news(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            let Err(error) = kept.connection.wait_for_news().await else { return };
+            let lived = kept.since.elapsed() >= LIVED;
+            self.lasting &= !matches!(error, ImapError::Refused { .. });
+            self.lost = Some(error);
+            self.kept = None;
+            if lived {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Ends a kept connection.
+    pub async fn close(self) {
+        if let Some(kept) = self.kept {
+            kept.connection.close().await;
         }
     }
 
@@ -36,36 +83,20 @@ impl Memory {
     pub fn suspect(&mut self, messages: &[Listed]) {
         // A lone one is guilty; of several each comes alone next time.
         for message in messages {
-            let now = Instant::now();
-            let suspect = self.suspects.entry(message.uid).or_insert(Suspect { tries: 0, last: now });
-            *suspect = Suspect { tries: suspect.tries.saturating_add(1), last: now };
+            self.suspects.add(message.uid);
         }
     }
 
     /// These were fetched after all.
     pub fn acquit(&mut self, messages: &[Listed]) {
         for message in messages {
-            self.suspects.remove(&message.uid);
+            self.suspects.acquit(&message.uid);
         }
     }
 
     /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, at the end, and how many are given up.
     pub fn set_apart(&self, messages: &mut Vec<Listed>) -> (Vec<Listed>, u64) {
-        let (mut alone, mut given_up) = (Vec::new(), 0);
-        messages.retain(|message| match self.suspects.get(&message.uid) {
-            None => true,
-            Some(suspect) => {
-                if suspect.tries > TRIES && suspect.last.elapsed() < AGAIN {
-                    given_up += 1;
-                } else {
-                    alone.push(*message);
-                }
-                false
-            }
-        });
-        // The least suspect first: the guilty one ends the run.
-        alone.sort_by_key(|message| self.suspects.get(&message.uid).map(|suspect| suspect.tries));
-        (alone, given_up)
+        self.suspects.set_apart(messages, |message| message.uid)
     }
 
     /// Whether this is the first run to mention a message that is left on the server.
@@ -83,21 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_ends_every_run_comes_last_alone_and_is_given_up() {
+    fn a_renumbered_mailbox_has_other_messages() {
         let mut memory = Memory::default();
         memory.recall(1, 1);
-        memory.suspect(&[listed(1), listed(2)]);
-        let mut messages = vec![listed(1), listed(2), listed(3)];
-        assert_eq!(memory.set_apart(&mut messages), (vec![listed(1), listed(2)], 0));
-        assert_eq!(messages, [listed(3)]);
-        memory.acquit(&[listed(1)]);
-        for _ in 0..TRIES {
-            memory.suspect(&[listed(2)]);
-        }
-        let mut messages = vec![listed(1), listed(2), listed(3)];
-        assert_eq!(memory.set_apart(&mut messages), (vec![], 1));
-        assert_eq!(messages, [listed(1), listed(3)]);
+        memory.suspect(&[listed(2)]);
+        assert!(memory.first_mention(3) && !memory.first_mention(3));
+        assert_eq!(memory.set_apart(&mut vec![listed(2)]), (vec![listed(2)], 0));
         memory.recall(1, 2);
-        assert_eq!(memory.set_apart(&mut vec![listed(2)]), (vec![], 0), "a renumbered mailbox has other messages");
+        assert_eq!(memory.set_apart(&mut vec![listed(2)]), (vec![], 0));
+        assert!(memory.first_mention(3));
     }
 }

@@ -4,13 +4,20 @@
 //! tells the server of each batch only after the spool's commit. While one batch is stored the next is fetched.
 
 mod after;
+mod aside;
 mod body;
 mod connection;
 mod error;
 mod folder;
+mod gather;
+mod idle;
 mod listing;
 mod memory;
+mod oversize;
+mod progress;
 mod run;
+mod sign_in;
+mod twins;
 
 pub use connection::{Connection, Selected};
 pub use error::ImapError;

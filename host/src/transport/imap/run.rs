@@ -1,65 +1,108 @@
 //! One run over one account's folder.
 
 use super::after::After;
-use super::body::{self, RANGE};
 use super::connection::{Connection, Selected};
 use super::error::ImapError;
 use super::listing::{Listed, Plan, Remembered, batches, list};
-use super::memory::Memory;
+use super::memory::{Kept, Memory};
+use super::progress::Progress;
+use super::twins;
 use crate::commlog::Priority;
 use crate::config::{Account, Oversize};
 use crate::oauth2::Credentials;
-use crate::spool::{Arrival, SourceKey, TakenIn};
+use crate::spool::SourceKey;
 use crate::transport::error::FetchError;
 use crate::transport::intake::Intake;
-use crate::transport::refusal::describe;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 /// So many messages are asked for at once.
 const BATCH: usize = 128;
 /// So many bytes are asked for at once.
 const BATCH_BYTES: u64 = 2 << 20;
-/// So many messages are told of at once: each telling makes the server write.
-const TELL: usize = 512;
 
-const KEY: &str = "transport.imap";
-
-/// Messages with their bytes.
-type Fetched = Vec<(Listed, Vec<u8>)>;
+pub(super) const KEY: &str = "transport.imap";
 
 /// Fetches what is new from the account's folder.
 pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
     let account = intake.account.clone();
-    let mut connection = open(intake, &account).await?;
+    let Kept { connection, selected, mailbox, after, communication, since } = match resume(intake, memory).await {
+        Some(kept) => kept,
+        None => begin(intake, &account).await?,
+    };
+    memory.recall(mailbox, selected.uid_validity);
+    let mut run = Run {
+        connection,
+        intake,
+        memory,
+        account: &account,
+        mailbox,
+        selected,
+        after,
+        durable: Vec::new(),
+        open: BTreeSet::new(),
+        refused: None,
+    };
+    let done = run.to_the_end().await;
+    let Run { connection, memory, selected, after, .. } = run;
+    if done.is_ok() && memory.lasting && account.idle && connection.has("IDLE") {
+        memory.kept = Some(Kept { connection, selected, mailbox, after, communication, since });
+    } else {
+        connection.close().await;
+    }
+    done
+}
+
+/// The connection that the last run left open, if it still lives.
+async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
+    let mut lost = memory.lost.take();
+    if let Some(mut kept) = memory.kept.take() {
+        match kept.connection.wake().await {
+            Ok(()) => {
+                let sentence = format!("It goes on on the connection of communication {}, which waited for new mail.", kept.communication);
+                intake.note(Priority::Debug, KEY, sentence);
+                return Some(kept);
+            }
+            Err(error) => lost = Some(error),
+        }
+    }
+    if let Some(error) = lost {
+        let sentence = format!("The connection that waited for new mail is no more; a new one is opened. {error}");
+        intake.note(Priority::Info, KEY, sentence);
+    }
+    None
+}
+
+async fn begin(intake: &mut Intake, account: &Account) -> Result<Kept, FetchError> {
+    let mut connection = open(intake, account).await?;
     for (key, value) in std::mem::take(&mut connection.facts) {
         intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
     }
     intake.show_progress().await;
     let selected = connection.select(&account.folder).await?;
     let mailbox = intake.spool().mailbox(&account.name, &account.host, &account.user, &account.folder).await?;
-    memory.recall(mailbox, selected.uid_validity);
     let after = After::choose(&mut connection, &account.after_fetch, intake).await?;
-    let mut run = Run { connection, intake, memory, account: &account, mailbox, selected, after, durable: Vec::new(), refused: None };
-    let done = run.all().await;
-    let told = match &done {
-        // What is durable is told even if the rest cannot be fetched; on a lost connection the next run tells it.
-        Ok(()) | Err(FetchError::Store(_)) => run.tell(0).await,
-        Err(_) => Ok(()),
-    };
-    run.connection.close().await;
-    let refused = run.refused.take().map_or(Ok(()), |error| Err(error.into()));
-    done.and(told).and(refused)
+    let communication = intake.report.communication.clone().unwrap_or_default();
+    Ok(Kept { connection, selected, mailbox, after, communication, since: Instant::now() })
 }
 
-async fn open(intake: &Intake, account: &Account) -> Result<Connection, FetchError> {
+async fn open(intake: &mut Intake, account: &Account) -> Result<Connection, FetchError> {
     let credentials = intake.credentials().await?;
-    match Connection::open(account, &credentials).await {
-        Err(error @ ImapError::SignIn { .. }) => {
-            intake.refused(&credentials).await;
-            Err(error.into())
-        }
-        other => Ok(other?),
+    let error = match Connection::open(account, &credentials).await {
+        Err(error @ ImapError::SignIn { .. }) => error,
+        other => return Ok(other?),
+    };
+    intake.refused(&credentials).await;
+    if !matches!(credentials, Credentials::Bearer { .. }) {
+        return Err(error.into());
     }
+    // The token may have been taken back before its time; a new one tells.
+    intake.note(Priority::Notice, KEY, format!("The access token was refused; a new one is tried. {error}"));
+    let fresh = intake.credentials().await?;
+    if fresh == credentials {
+        return Err(error.into());
+    }
+    Ok(Connection::open(account, &fresh).await?)
 }
 
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
@@ -67,33 +110,65 @@ pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(
     let mut connection = Connection::open(account, credentials).await?;
     let mut facts = std::mem::take(&mut connection.facts);
     let selected = connection.examine(&account.folder).await;
+    let exists = connection.exists();
     connection.close().await;
     let selected = selected?;
-    facts.push(("folder", format!("{}: {} messages, UIDVALIDITY {}", account.folder, selected.exists, selected.uid_validity)));
+    facts.push(("folder", format!("{}: {exists} messages, UIDVALIDITY {}", selected.place.shown(), selected.uid_validity)));
     Ok(facts)
 }
 
-struct Run<'a> {
-    connection: Connection,
-    intake: &'a mut Intake,
-    memory: &'a mut Memory,
-    account: &'a Account,
-    mailbox: i64,
-    selected: Selected,
-    after: After,
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub connection: Connection,
+    pub intake: &'a mut Intake,
+    pub memory: &'a mut Memory,
+    pub account: &'a Account,
+    pub mailbox: i64,
+    pub selected: Selected,
+    pub after: After,
     /// Durable here, not told yet.
-    durable: Vec<u32>,
+    pub durable: Vec<u32>,
+    /// Messages that are not done with.
+    pub open: BTreeSet<u32>,
     /// What the server said no to when it was told of durable messages.
-    refused: Option<ImapError>,
+    pub refused: Option<ImapError>,
 }
 
 impl Run<'_> {
-    async fn all(&mut self) -> Result<(), FetchError> {
-        let listed = list(&mut self.connection, self.selected.exists).await?;
-        self.intake.report.seen = listed.len() as u64;
-        let remembered = self.remembered(&listed).await?;
-        let mut plan = Plan::new(&listed, &remembered, self.intake.rules().greatest);
+    async fn to_the_end(&mut self) -> Result<(), FetchError> {
+        self.connection.news = false;
+        let mut progress = Progress::load(self).await?;
+        let done = self.all(&mut progress).await;
+        let told = match &done {
+            // What is durable is told even if the rest cannot be fetched; on a lost connection the next run tells it.
+            Ok(()) | Err(FetchError::Store(_)) => self.tell(0).await,
+            Err(_) => Ok(()),
+        };
+        progress.settle(&self.open);
+        let saved = progress.save(self).await.map_err(FetchError::from);
+        let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
+        let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
+        done.and(told).and(saved).and(aside).and(refused)
+    }
+
+    async fn all(&mut self, progress: &mut Progress) -> Result<(), FetchError> {
+        let mut listed = list(&mut self.connection, progress.from()).await?;
+        let seen = if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
+        self.intake.report.seen = seen as u64;
+        self.intake.report.earlier = (seen - listed.len()) as u64;
+        self.intake.report.left = progress.leave(&mut listed, self.account.start) as u64;
+        // What is left alone must be known before anything else is taken.
+        progress.save(self).await?;
+        self.open = listed.iter().map(|message| message.uid).collect();
+        self.work_off(&listed).await
+    }
+
+    async fn work_off(&mut self, listed: &[Listed]) -> Result<(), FetchError> {
+        let remembered = self.remembered(listed).await?;
+        let mut plan = Plan::new(listed, &remembered, self.intake.rules().greatest);
         self.intake.report.marked_deleted = plan.marked_by_others as u64;
+        self.intake.report.earlier += plan.finish.len() as u64;
+        self.open = plan.fetch.iter().chain(self.removed(&plan.oversize)).map(|message| message.uid).collect();
         if plan.changed > 0 {
             let sentence = format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
             self.intake.note(Priority::Warning, KEY, sentence);
@@ -106,10 +181,15 @@ impl Run<'_> {
                 format!("{given_up} messages are left out for half an hour: each time they were asked for, the connection was lost.");
             self.intake.note(Priority::Error, KEY, sentence);
         }
-        let alone: Vec<&[Listed]> = alone.chunks(1).collect();
-        let all = batches(&plan.fetch, BATCH, BATCH_BYTES);
-        self.fetch_all(all.into_iter().chain(alone)).await?;
+        let mut all = batches(&plan.fetch, BATCH, BATCH_BYTES);
+        all.extend(alone.chunks(1));
+        self.fetch_all(&all).await?;
         self.oversize(&plan.oversize).await
+    }
+
+    /// Those of the too large messages that do not stay on the server.
+    fn removed<'p>(&self, oversize: &'p [Listed]) -> &'p [Listed] {
+        if self.intake.rules().oversize == Oversize::Leave { &[] } else { oversize }
     }
 
     /// What the spool knows of the listed UIDs.
@@ -123,7 +203,8 @@ impl Run<'_> {
         Ok(remembered.collect())
     }
 
-    fn key(&self, message: &Listed) -> SourceKey {
+    /// The key of a message of the open folder.
+    pub fn key(&self, message: &Listed) -> SourceKey {
         SourceKey::Imap {
             mailbox: self.mailbox,
             uid_validity: self.selected.uid_validity,
@@ -134,171 +215,48 @@ impl Run<'_> {
 
     /// Tells the server of what an earlier run made durable, without fetching it again.
     async fn finish_earlier(&mut self, plan: &Plan) -> Result<(), FetchError> {
-        self.durable
-            .extend(plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).map(|message| message.uid));
-        if !self.durable.is_empty() {
-            let sentence = format!("{} messages are durable here since an earlier fetch; the server is told now.", self.durable.len());
-            self.intake.note(Priority::Info, KEY, sentence);
+        let due: Vec<Listed> = plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).copied().collect();
+        if due.is_empty() {
+            return Ok(());
         }
+        self.open.extend(due.iter().map(|message| message.uid));
+        let sentence = format!("{} messages are durable here since an earlier fetch; the server is told now.", due.len());
+        self.intake.note(Priority::Info, KEY, sentence);
+        let copied = self.remove_copied(&due).await?;
+        self.durable.extend(due.iter().map(|message| message.uid).filter(|uid| !copied.contains(uid)));
         self.tell(0).await
     }
 
-    /// Fetches batch after batch; while one is stored, the next is under way.
-    async fn fetch_all<'b>(&mut self, batches: impl Iterator<Item = &'b [Listed]>) -> Result<(), FetchError> {
-        let mut waiting: Fetched = Vec::new();
-        for batch in batches {
-            if self.intake.is_stopped() {
-                break;
+    /// Where the server has no MOVE, an earlier run may have been cut off between COPY and the removal: what is in the other folder already is
+    /// not copied again.
+    async fn remove_copied(&mut self, due: &[Listed]) -> Result<BTreeSet<u32>, FetchError> {
+        let After::Copy { folder, .. } = self.after.clone() else { return Ok(BTreeSet::new()) };
+        let wanted = twins::likenesses(&mut self.connection, due).await?;
+        let found = twins::find(&mut self.connection, &folder, &wanted).await?;
+        self.back_to_folder().await?;
+        let copied: BTreeSet<u32> = due.iter().zip(found).filter(|(_, found)| *found).map(|(message, _)| message.uid).collect();
+        if !copied.is_empty() {
+            let sentence = format!("{} of them were copied to {} before; the originals are removed.", copied.len(), folder.shown());
+            self.intake.note(Priority::Info, KEY, sentence);
+            let uids: Vec<u32> = copied.iter().copied().collect();
+            for part in uids.chunks(500) {
+                self.after.remove_copied(&mut self.connection, &super::listing::uid_set(part.iter().copied())).await?;
             }
-            let (uids, arrivals) = self.arrivals(std::mem::take(&mut waiting));
-            let spool = self.intake.spool().clone();
-            let stored = async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
-            let (fetched, stored) = tokio::join!(self.fetch_batch(batch), stored);
-            // First what is durable: it must be told of even if this batch broke.
-            self.stored(uids, &stored?);
-            waiting = fetched?;
-            self.tell(TELL).await?;
-            self.intake.show_progress().await;
+            self.intake.report.told += copied.len() as u64;
+            self.open.retain(|uid| !copied.contains(uid));
         }
-        let (uids, arrivals) = self.arrivals(waiting);
-        if !arrivals.is_empty() {
-            let stored = self.intake.spool().take_in(arrivals).await?;
-            self.stored(uids, &stored);
+        Ok(copied)
+    }
+
+    /// Opens the account's folder again after another one was looked at.
+    pub async fn back_to_folder(&mut self) -> Result<(), ImapError> {
+        let place = self.selected.place.clone();
+        let opened = self.connection.open_place("SELECT", &place).await?;
+        if opened.uid_validity != self.selected.uid_validity {
+            return Err(ImapError::closed("open the folder again", "it was renumbered meanwhile"));
         }
+        // What came meanwhile is not told once more.
+        self.connection.news = true;
         Ok(())
-    }
-
-    fn arrivals(&mut self, fetched: Fetched) -> (Vec<u32>, Vec<Arrival>) {
-        let mut uids = Vec::with_capacity(fetched.len());
-        let mut arrivals = Vec::with_capacity(fetched.len());
-        for (message, raw) in fetched {
-            self.intake.report.fetched += 1;
-            self.intake.report.bytes += raw.len() as u64;
-            uids.push(message.uid);
-            arrivals.push(self.intake.arrival(self.key(&message), format!("{}/{}", self.account.folder, message.uid), raw));
-        }
-        (uids, arrivals)
-    }
-
-    fn stored(&mut self, uids: Vec<u32>, taken: &[TakenIn]) {
-        self.intake.count(taken);
-        self.durable.extend(uids);
-    }
-
-    /// Tells the server of the durable messages, once there are `least` of them.
-    async fn tell(&mut self, least: usize) -> Result<(), FetchError> {
-        if self.durable.is_empty() || self.durable.len() < least {
-            return Ok(());
-        }
-        match self.after.tell(&mut self.connection, &self.durable).await {
-            Ok(told) => self.intake.report.told += told,
-            // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
-            Err(error @ ImapError::Refused { .. }) => self.refused = Some(error),
-            Err(error) => return Err(error.into()),
-        }
-        self.durable.clear();
-        Ok(())
-    }
-
-    async fn fetch_batch(&mut self, batch: &[Listed]) -> Result<Fetched, FetchError> {
-        let result = self.bodies(batch).await;
-        match &result {
-            Ok(_) => self.memory.acquit(batch),
-            Err(FetchError::Imap(ImapError::Lost { .. })) => self.memory.suspect(batch),
-            Err(_) => {}
-        }
-        result
-    }
-
-    async fn bodies(&mut self, batch: &[Listed]) -> Result<Fetched, FetchError> {
-        let [only] = batch else { return self.small_bodies(batch).await };
-        if only.size <= RANGE {
-            return self.small_bodies(batch).await;
-        }
-        match body::large(&mut self.connection, only, self.intake.rules().greatest).await {
-            Ok(Some(raw)) => Ok(vec![(*only, raw)]),
-            Ok(None) => {
-                self.intake.report.gone += 1;
-                Ok(Vec::new())
-            }
-            Err(ImapError::Refused { text, .. }) => {
-                self.unreadable(only, &text);
-                Ok(Vec::new())
-            }
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    async fn small_bodies(&mut self, batch: &[Listed]) -> Result<Fetched, FetchError> {
-        let mut bodies = match body::small(&mut self.connection, batch).await {
-            Ok(bodies) => bodies,
-            Err(ImapError::Refused { .. }) => HashMap::new(),
-            Err(other) => return Err(other.into()),
-        };
-        let mut fetched = Vec::with_capacity(batch.len());
-        for message in batch {
-            match bodies.remove(&message.uid) {
-                Some(raw) => fetched.push((*message, raw)),
-                // One that the server cannot give must not keep the others.
-                None => fetched.extend(self.again(message).await?.map(|raw| (*message, raw))),
-            }
-        }
-        Ok(fetched)
-    }
-
-    /// Asks for a message alone that a batch did not bring.
-    async fn again(&mut self, message: &Listed) -> Result<Option<Vec<u8>>, FetchError> {
-        match body::small(&mut self.connection, &[*message]).await {
-            Ok(mut bodies) => {
-                let raw = bodies.remove(&message.uid);
-                self.intake.report.gone += u64::from(raw.is_none());
-                Ok(raw)
-            }
-            Err(ImapError::Refused { text, .. }) => {
-                self.unreadable(message, &text);
-                Ok(None)
-            }
-            Err(other) => Err(other.into()),
-        }
-    }
-
-    fn unreadable(&mut self, message: &Listed, text: &str) {
-        self.intake.report.unreadable += 1;
-        let sentence =
-            format!("Message {} of {} cannot be fetched and stays on the server, which says: {text}", message.uid, self.account.folder);
-        self.intake.note(Priority::Error, KEY, sentence);
-    }
-
-    async fn oversize(&mut self, messages: &[Listed]) -> Result<(), FetchError> {
-        self.intake.report.oversize = messages.len() as u64;
-        for message in messages {
-            let what = format!(
-                "Message {} of {} has {} bytes; at most {} are fetched (max_message_size).",
-                message.uid,
-                self.account.folder,
-                message.size,
-                self.intake.rules().greatest
-            );
-            match self.intake.rules().oversize {
-                Oversize::Leave => {
-                    let priority = if self.memory.first_mention(message.uid) { Priority::Warning } else { Priority::Debug };
-                    self.intake.note(priority, KEY, format!("{what} It stays on the server."));
-                }
-                removed => {
-                    let header = body::header(&mut self.connection, message).await?.unwrap_or_default();
-                    let mail = describe(&header);
-                    // If this process ends before the server is told, the sender is told once more: better than never.
-                    let told = if removed == Oversize::Refuse { self.intake.refuse(header, message.size).await? } else { String::new() };
-                    self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {told} {mail}"));
-                    self.after_oversize().tell(&mut self.connection, &[message.uid]).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Oversize mail is removed whatever is done with fetched mail.
-    fn after_oversize(&self) -> After {
-        if self.connection.has("UIDPLUS") { After::Expunge } else { After::Mark }
     }
 }

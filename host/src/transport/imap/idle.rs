@@ -1,0 +1,105 @@
+//! Waiting for new mail on an open connection (IDLE, RFC 2177).
+//!
+//! The wait may be dropped at any moment: what the server was asked for is remembered, and ended before the next command.
+
+use super::connection::Connection;
+use super::error::ImapError;
+use async_imap::imap_proto::{RequestId, Response, Status};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An IDLE is ended and begun again after this time. Servers allow half an hour; address translation on the way forgets sooner, and a
+/// connection that died in silence is noticed only then.
+pub const RENEWED: Duration = Duration::from_mins(4);
+
+/// Whether the server waits for the end of an IDLE.
+#[derive(Debug)]
+pub enum Idle {
+    /// It takes commands.
+    Not,
+    /// The command is on its way: dropped here, nobody knows where the connection stands.
+    Unclear,
+    /// It tells of what happens until it hears `DONE`.
+    Begun {
+        /// The tag of its last answer.
+        tag: RequestId,
+        /// When.
+        at: Instant,
+    },
+}
+
+/// What the server says while it is waited on.
+enum Told {
+    /// A command has ended.
+    Ended(RequestId),
+    /// It hangs up.
+    Bye(String),
+    /// Anything else.
+    Other,
+}
+
+const WAIT: &str = "tell of new mail";
+const BEGIN: &str = "begin to wait for new mail";
+const END: &str = "end the wait for new mail";
+
+impl Connection {
+    /// Waits until the server tells of a new message in the open folder. May be dropped at any moment and called again.
+    pub async fn wait_for_news(&mut self) -> Result<(), ImapError> {
+        loop {
+            if matches!(self.idle, Idle::Unclear) {
+                return Err(ImapError::closed(BEGIN, "an earlier command was interrupted"));
+            }
+            let begun = match self.idle {
+                Idle::Begun { at, .. } => at,
+                Idle::Not | Idle::Unclear => self.begin_idle().await?,
+            };
+            if self.news {
+                return Ok(());
+            }
+            let told = self.answer(WAIT, |response| match response {
+                Response::Done { tag, .. } => Told::Ended(tag.clone()),
+                Response::Data { status: Status::Bye, outcome } => Told::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned()),
+                _ => Told::Other,
+            });
+            match tokio::time::timeout_at(begun + RENEWED, told).await {
+                Err(_) => self.wake().await?,
+                // Some servers end it by themselves.
+                Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => self.idle = Idle::Not,
+                Ok(Ok(Told::Bye(text))) => return Err(ImapError::closed(WAIT, &text)),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn begin_idle(&mut self) -> Result<Instant, ImapError> {
+        self.idle = Idle::Unclear;
+        let sent = self.send(BEGIN, "IDLE").await?;
+        if let Err(error) = self.continued(BEGIN, &sent).await {
+            if matches!(error, ImapError::Refused { .. }) {
+                self.idle = Idle::Not;
+            }
+            return Err(error);
+        }
+        let at = Instant::now();
+        self.idle = Idle::Begun { tag: sent, at };
+        // Silence is what is expected now.
+        self.session.get_ref().set_timeout(RENEWED + self.timeout);
+        Ok(at)
+    }
+
+    /// Makes the connection take commands again; an error where it does not live any more.
+    pub async fn wake(&mut self) -> Result<(), ImapError> {
+        self.session.get_ref().set_timeout(self.timeout);
+        match std::mem::replace(&mut self.idle, Idle::Unclear) {
+            Idle::Begun { tag, .. } => {
+                self.session.run_command_untagged("DONE").await.map_err(|error| ImapError::during(END, error))?;
+                self.finish(END, &tag, |_| ()).await?;
+            }
+            Idle::Not => self.command("show that it is there", "NOOP", |_| ()).await?,
+            Idle::Unclear => return Err(ImapError::closed(BEGIN, "an earlier command was interrupted")),
+        }
+        self.idle = Idle::Not;
+        Ok(())
+    }
+}
