@@ -5,15 +5,18 @@ mod results;
 
 use super::{Context, Failed};
 use crate::worker::{Attendant, Done};
-use intake::Intake;
+use intake::{Envelope, Intake};
 use results::Results;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// sysexits.h: the input has no bytes.
 const NO_BYTES: u8 = 65;
 /// sysexits.h: the message could not be stored; a mail server tries again later.
-const TRY_LATER: u8 = 75;
+pub(super) const TRY_LATER: u8 = 75;
+/// A mail server's pipe waits so long at most for what becomes of its mail; stored it is before.
+const PIPE_WAITS: Duration = Duration::from_secs(30);
 
 /// `ingest`
 #[derive(Debug, clap::Args)]
@@ -21,14 +24,25 @@ pub struct Ingest {
     /// The account that the messages count as fetched by
     #[arg(long, value_name = "NAME", default_value = "local")]
     account: String,
+    /// A recipient of the envelope, as the mail server names it; may be given several times
+    #[arg(long = "recipient", value_name = "ADDR")]
+    recipients: Vec<String>,
+    /// The sender of the envelope; empty for the null sender
+    #[arg(long, value_name = "ADDR")]
+    sender: Option<String>,
     /// Raw messages, mbox files, Maildirs, or `-` for one raw message on standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
 }
 
 impl Ingest {
+    /// Whether a mail server may be at the other end: then the exit status is one of sysexits.h.
+    pub(super) fn is_pipe(&self) -> bool {
+        self.paths.iter().all(|path| path == "-")
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        let as_pipe = self.paths.iter().all(|path| path == "-");
+        let as_pipe = self.is_pipe();
         let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
         if !context.configuration().await.map_err(not_stored)?.accounts.contains_key(&self.account) {
             let sentence = format!("There is no account \"{}\"; `postigo account list` shows those that exist.", self.account);
@@ -38,7 +52,8 @@ impl Ingest {
         let (stored, mut to_tell) = mpsc::unbounded_channel();
         let (ended, mut endings) = mpsc::unbounded_channel();
         let finished = CancellationToken::new();
-        let intake = Intake { spool, account: &self.account, stored };
+        let envelope = Envelope { sender: self.sender.clone(), recipients: self.recipients.clone() };
+        let intake = Intake { spool, account: &self.account, envelope, stored };
         let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: self.account.clone() };
         let live = || async { context.live().await.cloned() };
         // Nobody listens any more when the last result is printed; then what else ended is not of interest.
@@ -57,6 +72,7 @@ impl Ingest {
             let printed = tokio::select! {
                 printed = results.print(&mut to_tell, &mut endings) => printed,
                 () = broken.cancelled() => Ok(()),
+                () = tokio::time::sleep(PIPE_WAITS), if as_pipe => Ok(()),
             };
             finished.cancel();
             printed

@@ -25,6 +25,7 @@ pub use failed::Failed;
 pub use output::{Output, Table};
 
 use clap::{Parser, Subcommand};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -104,16 +105,36 @@ enum Command {
 
 /// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
+    let as_pipe = matches!(&arguments.command, Command::Ingest(ingest) if ingest.is_pipe());
     logging::start(matches!(arguments.command, Command::Serve(_)));
     let context = Context::new(arguments.place);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failed::from(error).tell(),
     };
-    match runtime.block_on(run(&context, arguments.command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => failed.tell(),
+    match catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&context, arguments.command)))) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failed)) => failed.tell(),
+        // It has told so. The status of a panic would make a mail server bounce the mail.
+        Err(_) if as_pipe => ExitCode::from(ingest::TRY_LATER),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Tells what is wrong with the arguments. A mail server whose pipe is set up wrongly keeps its mail instead of bouncing it.
+fn misused(error: &clap::Error) -> ExitCode {
+    // Where not even that can be printed, the status says it.
+    let _ = error.print();
+    let mut words = std::env::args_os().skip(1);
+    let as_pipe = words.any(|word| word == "ingest") && words.any(|word| word == "-");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if as_pipe => ExitCode::from(ingest::TRY_LATER),
+        status => ExitCode::from(u8::try_from(status).unwrap_or(2)),
     }
 }
 

@@ -17,6 +17,15 @@ pub fn begins(start: &[u8]) -> bool {
     start.split(|byte| *byte == b'\n').next().is_some_and(is_separator)
 }
 
+/// A message without the separator that local delivery writes before it.
+pub fn without_separator(mut message: Vec<u8>) -> Vec<u8> {
+    if begins(&message) {
+        let end = memchr::memchr(b'\n', &message).map_or(message.len(), |end| end + 1);
+        message.drain(..end);
+    }
+    message
+}
+
 impl<R: BufRead> Reader<R> {
     /// Reads from `inner`, whose first line is a separator.
     pub fn new(inner: R) -> Self {

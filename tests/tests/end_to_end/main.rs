@@ -10,5 +10,6 @@ mod fetching;
 mod kills;
 mod lmtp;
 mod outages;
+mod pipe;
 mod rest;
 mod store;

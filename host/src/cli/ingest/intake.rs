@@ -5,6 +5,7 @@ use crate::commlog;
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::StoreError;
 use crate::transport::files::{self, Found, ReadError};
+use crate::transport::mbox;
 use std::io::Read;
 use std::path::Path;
 use tokio::sync::mpsc;
@@ -18,7 +19,27 @@ const BATCH_BYTES: usize = 16 << 20;
 pub struct Intake<'s> {
     pub spool: &'s Spool,
     pub account: &'s str,
+    pub envelope: Envelope,
     pub stored: mpsc::UnboundedSender<Stored>,
+}
+
+/// What a mail server says of a message besides its bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    /// Empty: the null sender.
+    pub sender: Option<String>,
+    /// As the server names them.
+    pub recipients: Vec<String>,
+}
+
+impl Envelope {
+    /// The header that keeps the sender (RFC 5321 section 4.4), with line ends like the message's.
+    fn return_path(&self, raw: &[u8]) -> Vec<u8> {
+        let Some(sender) = &self.sender else { return Vec::new() };
+        let sender: String = sender.chars().filter(|letter| !letter.is_control() && !matches!(letter, '<' | '>')).collect();
+        let end = if memchr::memchr(b'\n', raw).is_some_and(|at| at > 0 && raw.get(at - 1) == Some(&b'\r')) { "\r\n" } else { "\n" };
+        format!("Return-Path: <{sender}>{end}").into_bytes()
+    }
 }
 
 /// A message that is in the spool.
@@ -70,14 +91,19 @@ impl Intake<'_> {
     async fn store(&self, batch: Vec<Found>) -> Result<(), StoreError> {
         let now = commlog::now();
         let sources: Vec<String> = batch.iter().map(|found| found.source.clone()).collect();
-        let arrival = |found: Found| Arrival {
-            account: self.account.to_owned(),
-            key: SourceKey::Digest,
-            source: found.source,
-            received_at: now,
-            recipients: Vec::new(),
-            communication: None,
-            raw: found.raw.into(),
+        let arrival = |found: Found| {
+            let mut raw = self.envelope.return_path(&found.raw);
+            let key = if raw.is_empty() { SourceKey::Digest } else { SourceKey::DigestAfter(raw.len()) };
+            raw.extend_from_slice(&found.raw);
+            Arrival {
+                account: self.account.to_owned(),
+                key,
+                source: found.source,
+                received_at: now,
+                recipients: self.envelope.recipients.clone(),
+                communication: None,
+                raw: raw.into(),
+            }
         };
         let taken_in = self.spool.take_in(batch.into_iter().map(arrival).collect()).await?;
         for (source, taken_in) in sources.into_iter().zip(taken_in) {
@@ -131,7 +157,7 @@ fn standard_input() -> Result<Result<Found, ReadError>, IntakeError> {
     let mut raw = Vec::new();
     match std::io::stdin().lock().read_to_end(&mut raw) {
         Ok(0) => Err(IntakeError::NoBytes),
-        Ok(_) => Ok(Ok(Found { source: "-".into(), raw })),
+        Ok(_) => Ok(Ok(Found { source: "-".into(), raw: mbox::without_separator(raw) })),
         Err(reason) => Ok(Err(ReadError::Io { path: "-".into(), reason })),
     }
 }
