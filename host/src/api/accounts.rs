@@ -7,6 +7,7 @@ use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::handlers;
 use super::problem::{Kind, Problem};
 use crate::config::{Account, Protocol, Start};
+use crate::oauth2::SignInState;
 use crate::store::{configuration, fetch_requests};
 use crate::transport;
 use axum::extract::{Path, State};
@@ -116,6 +117,9 @@ pub struct AccountForm {
     /// Sign-in by OAuth2.
     #[schema(nullable = false)]
     oauth2: Option<OAuth2Form>,
+    /// How that stands; only there with `oauth2`. Passed over in bodies.
+    #[schema(read_only, nullable = false)]
+    sign_in: Option<SignInState>,
     /// IMAP folder.
     folder: String,
     /// Whether its mails' own `X-OTOBO-*` headers count.

@@ -9,9 +9,10 @@
 use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
+use super::sign_in;
 use crate::config::form::{self, Kind, Secrets};
 use crate::config::rules::Breach;
-use crate::config::{Configuration, address_key, differences, keep_secrets, review};
+use crate::config::{Account, Configuration, Transport, address_key, differences, keep_secrets, review};
 use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -59,7 +60,13 @@ pub async fn list<K: Kind>(state: &ApiState, query: ListQuery) -> Result<Page<Va
     let things = K::all(&configuration).iter().map(|(name, thing)| (name.clone(), Value::Object(form::write(thing))));
     let found = things.filter(|(_, object)| search.as_ref().is_none_or(|text| mentions(object, text)));
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    Ok(Page::cut(found, &page, |(name, _)| name.clone())?.map(|(_, object)| object))
+    let mut page = Page::cut(found, &page, |(name, _)| name.clone())?;
+    for (name, object) in &mut page.items {
+        if let Value::Object(object) = object {
+            sign_in::attach::<K>(state, &configuration, name, object).await?;
+        }
+    }
+    Ok(page.map(|(_, object)| object))
 }
 
 /// Whether a value has a text in it, at any depth; the text is in lower case.
@@ -72,20 +79,17 @@ fn mentions(value: &Value, text: &str) -> bool {
     }
 }
 
-/// One thing of a kind.
-pub async fn find<K: Kind>(state: &ApiState, name: &str) -> Result<Object, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    find_in::<K>(&configuration, name).map(form::write)
-}
-
 /// One thing of a kind, as an answer.
 pub async fn show<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
-    let object = find::<K>(state, name).await?;
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let mut object = form::write(find_in::<K>(&configuration, name)?);
+    // Tells what is configured; how a sign-in stands is shown beside it.
     let tag = etag(&object);
     if names_tag(headers, &header::IF_NONE_MATCH, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(answer(StatusCode::OK, object))
+    sign_in::attach::<K>(state, &configuration, name, &mut object).await?;
+    Ok((StatusCode::OK, [(header::ETAG, tag)], axum::Json(object)).into_response())
 }
 
 /// Adds a thing; there must be none of its name. `path` is where its kind is found.
@@ -214,7 +218,11 @@ fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
 }
 
 fn read<K: Kind>(start: K, body: &Value) -> Result<K, Problem> {
-    let (thing, problems) = form::read(start, body, "", &Secrets::Strings);
+    let mut body = body.clone();
+    if let Some(fields) = body.as_object_mut().filter(|_| matches!(K::KIND, Account::KIND | Transport::KIND)) {
+        fields.remove(sign_in::FIELD);
+    }
+    let (thing, problems) = form::read(start, &body, "", &Secrets::Strings);
     if problems.is_empty() { Ok(thing) } else { Err(Problem::invalid(problems.into_iter().map(mistake).collect())) }
 }
 

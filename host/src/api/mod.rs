@@ -29,6 +29,7 @@ mod queues;
 mod raw;
 mod role;
 mod settings;
+mod sign_in;
 mod spool;
 mod system_addresses;
 mod templates;
@@ -101,6 +102,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(nouns.route_layer(from_fn_with_state(state.clone(), auth::authorize)))
         .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
         .merge(health::routes())
+        .merge(sign_in::callback())
         .layer(DefaultBodyLimit::max(body::MAX_JSON))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(from_fn(problem::problems_only))
@@ -123,6 +125,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(messages::routes())
         .merge(queues::routes())
         .merge(settings::routes())
+        .merge(sign_in::routes())
         .merge(spool::routes())
         .merge(system_addresses::routes())
         .merge(templates::routes())

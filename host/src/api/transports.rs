@@ -6,6 +6,7 @@ use super::ApiState;
 use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::{delete_handler, handlers};
 use crate::config::{Transport, TransportKind};
+use crate::oauth2::SignInState;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,6 +41,9 @@ pub struct TransportForm {
     /// Sign-in by OAuth2.
     #[schema(nullable = false)]
     oauth2: Option<OAuth2Form>,
+    /// How that stands; only there with `oauth2`. Passed over in bodies.
+    #[schema(read_only, nullable = false)]
+    sign_in: Option<SignInState>,
     /// Whether the password may go over a connection without TLS to another machine.
     allow_insecure_auth: bool,
     /// Sender addresses or queues that it serves; empty: all that no other names.

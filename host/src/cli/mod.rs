@@ -15,6 +15,7 @@ mod moment;
 mod output;
 mod queue;
 mod serve;
+mod sign_in;
 mod spool;
 mod ticket;
 mod token;

@@ -156,6 +156,8 @@ impl Tokens {
             return Err(OAuth2Error::Incomplete("its code"));
         }
         let id = hexadecimal(&Sha256::digest(state));
+        // Anybody can ask for this page: what is not known costs no write.
+        rows::find_sign_in(&self.store, &id).await?.ok_or(OAuth2Error::NoSignIn)?;
         let row = rows::take(&self.store, &id).await?.ok_or(OAuth2Error::NoSignIn)?;
         let owner = Owner::of(&row.key);
         let finished = match (error, named("code")) {

@@ -28,7 +28,7 @@ impl Subject {
     /// Of a transport; none where it does not sign in by OAuth2.
     pub fn transport(transport: &Transport) -> Result<Option<Self>, OAuth2Error> {
         let Some(oauth2) = &transport.oauth2 else { return Ok(None) };
-        Self::new(Owner::Transport(transport.name.clone()), &transport.user, oauth2, Purpose::Smtp, "").map(Some)
+        Self::new(Owner::Transport(transport.name.clone()), &transport.user, oauth2, Purpose::Smtp, &transport.tls.ca).map(Some)
     }
 
     /// Of an owner that is configured. `flow` is a wish for this sign-in, in place of the configured flow.
