@@ -1,6 +1,6 @@
 //! A statement that is put together from parts: text with numbered placeholders, and the values beside it.
 
-use super::StoreError;
+use super::{Engine, StoreError};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{AnyConnection, Arguments, AssertSqlSafe};
 
@@ -81,6 +81,9 @@ impl From<Vec<u8>> for Value {
     }
 }
 
+/// Stands for a placeholder until it is known which database is asked. No text of the program has it.
+const PLACEHOLDER: char = '\u{1}';
+
 /// A statement under construction. Text is the program's own, always; what comes from outside is bound.
 #[derive(Default)]
 pub struct Sql {
@@ -113,8 +116,7 @@ impl Sql {
         if let Err(error) = added {
             self.failed.get_or_insert(sqlx::Error::Encode(error));
         }
-        self.text.push('$');
-        self.text.push_str(&self.arguments.len().to_string());
+        self.text.push(PLACEHOLDER);
         self
     }
 
@@ -145,45 +147,59 @@ impl Sql {
         self
     }
 
-    fn query(&mut self) -> Result<sqlx::query::Query<'static, sqlx::Any, AnyArguments>, StoreError> {
+    fn query(&mut self, connection: &AnyConnection) -> Result<sqlx::query::Query<'static, sqlx::Any, AnyArguments>, StoreError> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
         }
-        let text = std::mem::take(&mut self.text);
+        let text = with_placeholders(&std::mem::take(&mut self.text), Engine::of(connection));
         Ok(sqlx::query_with(AssertSqlSafe(text), std::mem::take(&mut self.arguments)))
     }
 
     /// Runs it and gives the number of rows that it changed.
     pub async fn execute(&mut self, connection: &mut AnyConnection) -> Result<u64, StoreError> {
-        Ok(self.query()?.execute(connection).await?.rows_affected())
+        Ok(self.query(connection)?.execute(connection).await?.rows_affected())
     }
 
     /// Runs it and gives all rows.
     pub async fn all(&mut self, connection: &mut AnyConnection) -> Result<Vec<AnyRow>, StoreError> {
-        Ok(self.query()?.fetch_all(connection).await?)
+        Ok(self.query(connection)?.fetch_all(connection).await?)
     }
 
     /// Runs it and gives its first row.
     pub async fn optional(&mut self, connection: &mut AnyConnection) -> Result<Option<AnyRow>, StoreError> {
-        Ok(self.query()?.fetch_optional(connection).await?)
+        Ok(self.query(connection)?.fetch_optional(connection).await?)
     }
 
     /// Runs it and gives its only row.
     pub async fn one(&mut self, connection: &mut AnyConnection) -> Result<AnyRow, StoreError> {
-        Ok(self.query()?.fetch_one(connection).await?)
+        Ok(self.query(connection)?.fetch_one(connection).await?)
     }
+}
+
+/// Numbers the placeholders for PostgreSQL. On SQLite they stay without a name: sqlx asks for the name of each, and SQLite walks all
+/// names to find one, so that the cost of named ones would grow with the square of their number.
+fn with_placeholders(text: &str, engine: Engine) -> String {
+    let mut numbered = String::with_capacity(2 * text.len());
+    let mut number = 0_u32;
+    for character in text.chars() {
+        match (character, engine) {
+            (PLACEHOLDER, Engine::Sqlite) => numbered.push('?'),
+            (PLACEHOLDER, Engine::Postgres) => {
+                number += 1;
+                numbered.push('$');
+                numbered.push_str(&number.to_string());
+            }
+            (other, _) => numbered.push(other),
+        }
+    }
+    numbered
 }
 
 /// Cuts rows into pieces of few different sizes, so that the texts of statements for many rows repeat and stay prepared.
 pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    // sqlx asks SQLite for the name of each placeholder, which walks all names before it: the cost grows with the square.
-    const LARGEST: usize = 16;
+    const SIZES: [usize; 4] = [64, 16, 4, 1];
     std::iter::from_fn(move || {
-        if rows.is_empty() {
-            return None;
-        }
-        let largest = rows.len().min(LARGEST);
-        let size = 1 << largest.ilog2();
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(size);
         rows = rest;
         Some(piece)
@@ -216,7 +232,16 @@ mod tests {
         let rows: Vec<u32> = (0..205).collect();
         let cut: Vec<&[u32]> = pieces(&rows).collect();
         assert_eq!(cut.concat(), rows);
-        assert_eq!(cut.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [vec![16; 12], vec![8, 4, 1]].concat());
+        assert_eq!(cut.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [64, 64, 64, 4, 4, 4, 1]);
+        assert_eq!(pieces::<u32>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn placeholders_are_numbered_where_the_database_asks_for_it() {
+        let mut sql = Sql::new("UPDATE a SET b = ");
+        sql.bind(1_i64).push(" WHERE c IN ").list([2_i64, 3]);
+        assert_eq!(with_placeholders(&sql.text, Engine::Postgres), "UPDATE a SET b = $1 WHERE c IN ($2, $3)");
+        assert_eq!(with_placeholders(&sql.text, Engine::Sqlite), "UPDATE a SET b = ? WHERE c IN (?, ?)");
     }
 
     #[test]
