@@ -6,7 +6,9 @@
 use super::ApiState;
 use super::auth;
 use super::problem::Problem;
+use crate::commlog::now;
 use crate::metrics;
+use crate::store::{StoreError, outgoing};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -33,6 +35,12 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         && let Some(counts) = spool_counts(&state).await
     {
         report["spool"] = counts;
+        if let Some(outgoing) = outgoing_counts(&state).await {
+            report["outgoing"] = outgoing;
+        }
+        if let Some(hint) = without_transport(&state) {
+            report["hints"] = json!([hint]);
+        }
     }
     (status, axum::Json(report)).into_response()
 }
@@ -44,6 +52,7 @@ fn word(good: bool) -> &'static str {
 async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, Problem> {
     may_see_figures(&state, &headers).await?;
     spool_counts(&state).await;
+    outgoing_counts(&state).await;
     let plan = &state.live.current().plan;
     let memory = plan.filters().iter().filter_map(|filter| Some((&*filter.name, plan.cost(filter)?.memory)));
     state.metrics.filter_memory(memory);
@@ -70,4 +79,20 @@ async fn spool_counts(state: &ApiState) -> Option<Value> {
             .collect::<serde_json::Map<_, _>>()
             .into(),
     )
+}
+
+/// Counts the outgoing mails that are not sent, into the metrics too.
+async fn outgoing_counts(state: &ApiState) -> Option<Value> {
+    let counted = async { outgoing::depths(&mut *state.store.read().await?, now()).await }.await;
+    let (depths, oldest) =
+        counted.inspect_err(|error: &StoreError| tracing::warn!(%error, "the outgoing queue could not be counted")).ok()?;
+    let count = |mails: &i64| u64::try_from(*mails).unwrap_or_default();
+    state.metrics.outgoing_queue(depths.iter().map(|(status, mails)| (status.name(), count(mails))), count(&(oldest / 1_000)));
+    Some(depths.into_iter().map(|(status, mails)| (status.name().to_owned(), Value::from(mails))).collect::<serde_json::Map<_, _>>().into())
+}
+
+/// What an admin should know of sending, a sentence.
+fn without_transport(state: &ApiState) -> Option<&'static str> {
+    let none = !state.live.current().configuration.transports.values().any(|transport| transport.valid.is_valid());
+    none.then_some("There is no valid transport: outgoing mail waits.")
 }

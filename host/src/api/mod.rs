@@ -22,6 +22,7 @@ mod handlers;
 mod health;
 mod messages;
 mod openapi;
+mod outbound;
 mod page;
 mod problem;
 mod query;
@@ -123,6 +124,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(dynamic_fields::routes())
         .merge(filters::routes())
         .merge(messages::routes())
+        .merge(outbound::routes())
         .merge(queues::routes())
         .merge(settings::routes())
         .merge(sign_in::routes())

@@ -15,7 +15,7 @@ const SCHEME: &str = "token";
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// The configured shapes that bodies have too, with the key that names the thing; tables inside things have none.
-const WRITTEN: [(&str, &str); 14] = [
+const WRITTEN: [(&str, &str); 16] = [
     ("Account", "name"),
     ("AutoResponse", "name"),
     ("DynamicField", "name"),
@@ -27,8 +27,10 @@ const WRITTEN: [(&str, &str); 14] = [
     ("Settings", ""),
     ("SystemAddress", "address"),
     ("Template", "name"),
-    ("Tls", ""),
+    ("AccountTls", ""),
+    ("Retries", ""),
     ("Transport", "name"),
+    ("TransportTls", ""),
     ("CustomerUser", "login"),
 ];
 

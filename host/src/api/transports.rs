@@ -5,8 +5,14 @@
 use super::ApiState;
 use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::{delete_handler, handlers};
+use super::problem::Problem;
 use crate::config::{Transport, TransportKind};
 use crate::oauth2::SignInState;
+use crate::outbound;
+use crate::store::configuration;
+use axum::extract::{Path, State};
+use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +22,33 @@ delete_handler!(Transport, tag = "transports", one = "/transports/{name}");
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change, delete))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, replace, change, delete)).routes(routes!(test))
+}
+
+/// What came of connecting to a transport's server.
+#[derive(Serialize, ToSchema)]
+struct TransportTest {
+    /// The transport.
+    transport: String,
+    /// Whether Postigo could connect and sign in, or the command or folder can be used.
+    works: bool,
+    /// What the server said of itself.
+    facts: BTreeMap<String, String>,
+    /// Why it does not work, a sentence; null where it does.
+    #[schema(required)]
+    error: Option<String>,
+}
+
+/// Connects to the transport's server and signs in; nothing is sent.
+#[utoipa::path(post, path = "/transports/{name}/test", tag = "transports", params(("name" = String, Path)), responses((status = 200, body = TransportTest)))]
+async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<TransportTest>, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let transport = configuration.transports.get(&name).ok_or_else(|| Problem::not_found("transport", &name))?;
+    let (facts, error) = match outbound::probe(transport, &state.tokens).await {
+        Ok(facts) => (facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(), None),
+        Err(error) => (BTreeMap::new(), Some(error.to_string())),
+    };
+    Ok(axum::Json(TransportTest { transport: name, works: error.is_none(), facts, error }))
 }
 
 /// A way out for mail.

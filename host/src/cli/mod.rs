@@ -12,6 +12,7 @@ mod ingest;
 mod log;
 mod logging;
 mod moment;
+mod outbound;
 mod output;
 mod queue;
 mod serve;
@@ -99,6 +100,9 @@ enum Command {
     /// Ways out for mail
     #[command(subcommand)]
     Transport(transport::Command),
+    /// Outgoing mails that are due, wait or could not be sent
+    #[command(subcommand)]
+    Outbound(outbound::Command),
     /// Tokens for the REST API
     #[command(subcommand)]
     Token(token::Command),
@@ -154,6 +158,7 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
         Command::Log(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,
         Command::Transport(command) => command.run(context).await,
+        Command::Outbound(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
     }
 }

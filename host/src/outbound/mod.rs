@@ -8,6 +8,7 @@ mod address;
 mod attempt;
 mod choose;
 mod content;
+mod document;
 mod file;
 mod kind;
 mod pool;
@@ -17,7 +18,10 @@ mod run;
 mod schedule;
 mod sendmail;
 mod smtp;
+#[cfg(test)]
+mod tests;
 
+pub use document::{DeliveryDocument, OutgoingDocument, OutgoingWithDeliveries};
 pub use kind::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 pub use probe::{ProbeError, probe};
 pub use reply::Reply;

@@ -3,6 +3,7 @@
 mod claims;
 mod delivery;
 mod due;
+mod query;
 mod queue;
 
 pub use claims::{
@@ -10,6 +11,7 @@ pub use claims::{
 };
 pub use delivery::{Delivery, deliveries, deliveries_of, find_sent, report};
 pub use due::{Due, DueRow, Refusal, answer_all, count_one, drop_due, due, refuse};
+pub use query::{OutgoingFilter, OutgoingMail, cancel, depths, list, retry, show};
 pub use queue::{Composed, NewOutgoing, composed, queue, raw, raw_part};
 
 use super::StoreError;

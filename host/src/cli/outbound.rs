@@ -1,0 +1,133 @@
+//! `outbound`: the outgoing queue.
+
+use super::output::{lines, word};
+use super::{Context, Failed};
+use crate::commlog::now;
+use crate::outbound::{OutgoingDocument, OutgoingStatus, OutgoingWithDeliveries};
+use crate::store::outgoing::{self, OutgoingFilter};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// So many rows are read at once.
+const PAGE: i64 = 1_000;
+
+/// `outbound …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List outgoing mails: all that are neither sent nor cancelled, or those of a status
+    List(List),
+    /// Show an outgoing mail, and what became of it for each recipient
+    Show {
+        /// Its id
+        id: i64,
+        /// Print the bytes that are sent
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Try mails at once that wait, were given up, are uncertain or were cancelled
+    Retry {
+        /// Their ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+    /// Do not send mails that are due or wait
+    Cancel {
+        /// Their ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+}
+
+/// `outbound list`
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only of this status: due, waiting, sending, sent, failed, uncertain, cancelled; may be given again
+    #[arg(long)]
+    status: Vec<OutgoingStatus>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List(list) => list.run(context).await,
+            Self::Show { id, raw } => show(id, raw, context).await,
+            Self::Retry { ids } => {
+                let store = context.store().await?;
+                store.write((ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?;
+                tell("tried again", "retried", &ids, context);
+                Ok(())
+            }
+            Self::Cancel { ids } => {
+                let store = context.store().await?;
+                store.write((ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?;
+                tell("cancelled", "cancelled", &ids, context);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let store = context.store().await?;
+        let mut connection = store.read().await?;
+        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut filter = OutgoingFilter { status: self.status, after: None, limit: 0 };
+        let mut found = Vec::new();
+        while left > 0 {
+            filter.limit = left.min(PAGE);
+            let page = outgoing::list(&mut connection, &filter).await?;
+            left -= filter.limit;
+            filter.after = page.last().map(|mail| mail.id);
+            let last = page.len() < PAGE as usize;
+            for mail in page {
+                found.push(serde_json::to_value(OutgoingDocument::from(mail))?);
+            }
+            if last {
+                break;
+            }
+        }
+        let headings = ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
+        context.output().list(&headings, &found, |mail| {
+            ["id", "status", "kind", "ticket_number", "sender", "recipients", "transport", "tries", "next_try_at", "error"]
+                .map(|key| word(mail, key))
+                .to_vec()
+        });
+        Ok(())
+    }
+}
+
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+    let store = context.store().await?;
+    let mut connection = store.read().await?;
+    let missing = || Failed::because(format!("There is no outgoing mail {id}; `postigo outbound list` shows those that are not sent."));
+    let found = outgoing::show(&mut connection, id).await?.ok_or_else(missing)?;
+    if raw {
+        let composed = outgoing::raw(&mut connection, id).await?;
+        let bytes = composed.ok_or_else(|| Failed::because(format!("The outgoing mail {id} is not composed yet.")))?;
+        context.output().bytes(&bytes);
+        return Ok(());
+    }
+    let document = serde_json::to_value(OutgoingWithDeliveries::from(found))?;
+    context.output().document(&document, || {
+        let mut head = document.clone();
+        let deliveries = head.as_object_mut().and_then(|fields| fields.remove("deliveries"));
+        let mut text = lines(&head);
+        for delivery in deliveries.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            let [recipient, status, detail] = ["recipient", "status", "detail"].map(|key| word(delivery, key));
+            let _ = writeln!(text, "  {recipient}: {status} {detail}");
+        }
+        text
+    });
+    Ok(())
+}
+
+fn tell(done: &str, key: &str, ids: &[i64], context: &Context) {
+    context.output().document(&json!({ key: ids }), || match ids {
+        [id] => format!("Outgoing mail {id} is {done}.\n"),
+        ids => format!("{} outgoing mails are {done}.\n", ids.len()),
+    });
+}

@@ -1,0 +1,240 @@
+//! One try after another against a server that answers as it is told, over a real store.
+
+mod server;
+
+use super::attempt::{Means, attempt};
+use super::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use crate::commlog::now;
+use crate::config::{Retries, Transport, TransportKind};
+use crate::oauth2::Tokens;
+use crate::secret::SecretKey;
+use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail};
+use crate::store::{Location, Store, StoreError, tickets};
+use server::{Act, Server};
+
+const RAW: &[u8] = b"Subject: x\r\n\r\n.\r\n..two\r\nlast\r\n";
+
+struct Post {
+    store: Store,
+    means: Means,
+    _folder: tempfile::TempDir,
+}
+
+impl Post {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let tokens = Tokens::new(store.clone(), SecretKey::at(folder.path().join("key")));
+        Self { means: Means::new(store.clone(), tokens), store, _folder: folder }
+    }
+
+    async fn queue(&self, kind: OutgoingKind, recipients: &[&str], raw: &[u8]) -> i64 {
+        let composed = Composed {
+            sender: "support@desk.example".into(),
+            queue: "Support".into(),
+            recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+            message_id: "<1@desk.example>".into(),
+            raw: raw.to_vec(),
+            not_before: 0,
+        };
+        let new = NewOutgoing { kind, ticket_id: 7, article_id: 0, composed, now: now() };
+        self.store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap()
+    }
+
+    async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<Claimed> {
+        let transports = vec![ForTransport { name: "t".into(), limit: 10 }];
+        let claiming = Claiming { engine: self.store.engine(), host: "here".into(), chosen, transports };
+        self.store.write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming))).await.unwrap()
+    }
+
+    /// Claims a mail, tries once, and settles; gives why the transport could not be used, if so.
+    async fn attempt(&self, transport: &Transport, id: i64) -> Option<String> {
+        let claimed = self.claim(vec![(id, "t".into())]).await.remove(0);
+        let tried = attempt(self.means.clone(), transport.clone(), Retries { retry_increment: 0, ..Retries::default() }, claimed).await;
+        self.store.write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await.unwrap();
+        tried.unreachable
+    }
+
+    async fn show(&self, id: i64) -> (OutgoingMail, Vec<Delivery>) {
+        outgoing::show(&mut self.store.read().await.unwrap(), id).await.unwrap().unwrap()
+    }
+
+    async fn statuses(&self, id: i64) -> (OutgoingStatus, Vec<DeliveryStatus>) {
+        let (mail, deliveries) = self.show(id).await;
+        (mail.status, deliveries.into_iter().map(|delivery| delivery.status).collect())
+    }
+}
+
+fn to(server: &Server) -> Transport {
+    let port = Some(server.port);
+    Transport { name: "t".into(), kind: TransportKind::Smtp, host: "127.0.0.1".into(), port, timeout: 5, ..Transport::default() }
+}
+
+#[tokio::test]
+async fn a_mail_arrives_as_it_is() {
+    let (post, server) = (Post::new().await, Server::start(&[]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@bücher.example", "b@x.example"], RAW).await;
+    assert_eq!(post.attempt(&to(&server), id).await, None);
+    assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent; 2]));
+    assert_eq!(server.commands("MAIL"), ["MAIL FROM:<support@desk.example> SIZE=30"]);
+    assert_eq!(server.commands("RCPT"), ["RCPT TO:<a@xn--bcher-kva.example>", "RCPT TO:<b@x.example>"]);
+    assert_eq!(server.contents(), ["Subject: x\r\n\r\n..\r\n...two\r\nlast\r\n.\r\n"]);
+}
+
+#[tokio::test]
+async fn a_refusal_at_any_step_is_told_from_a_delay() {
+    for step in ["MAIL", "RCPT", "DATA", "."] {
+        for (answer, expected) in [("450 4.2.0 later", DeliveryStatus::Delayed), ("550 5.1.1 never", DeliveryStatus::Failed)] {
+            let (post, server) = (Post::new().await, Server::start(&[(step, Act::Say(answer))]).await);
+            let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+            assert_eq!(post.attempt(&to(&server), id).await, None);
+            let (mail, deliveries) = post.show(id).await;
+            let status = if expected == DeliveryStatus::Failed { OutgoingStatus::Failed } else { OutgoingStatus::Waiting };
+            assert_eq!((mail.status, mail.uncertain_tries), (status, 0), "{step} {answer}");
+            assert_eq!((deliveries[0].status, deliveries[0].detail.as_str()), (expected, answer), "{step}");
+            let notes = tickets::articles(&mut post.store.read().await.unwrap(), 7).await.unwrap();
+            assert_eq!(notes.len(), usize::from(expected == DeliveryStatus::Failed), "agents are told of what is lost, and of that alone");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_doubt_only_after_the_whole_content() {
+    for step in ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "."] {
+        for kind in [OutgoingKind::Reply, OutgoingKind::AutoResponse] {
+            let (post, server) = (Post::new().await, Server::start(&[(step, Act::Cut)]).await);
+            let id = post.queue(kind, &["a@x.example"], RAW).await;
+            let unreachable = post.attempt(&to(&server), id).await;
+            assert_eq!(unreachable.is_some(), matches!(step, "GREETING" | "EHLO"), "{step}: {unreachable:?}");
+            let (mail, deliveries) = post.show(id).await;
+            let doubt = step == ".";
+            assert_eq!(mail.uncertain_tries, i64::from(doubt), "{step}");
+            let expected = if doubt && kind.is_automatic() { OutgoingStatus::Uncertain } else { OutgoingStatus::Waiting };
+            assert_eq!(mail.status, expected, "{step} {kind}");
+            assert_eq!(deliveries[0].status == DeliveryStatus::Uncertain, doubt, "{step} {kind}");
+            // A server that is back gets what may be sent again, under the same Message-ID.
+            let back = Server::start(&[]).await;
+            if mail.status == OutgoingStatus::Waiting {
+                post.attempt(&to(&back), id).await;
+                assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent]), "{step} {kind}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_recipient_has_an_answer_of_his_own() {
+    let acts = [("RCPT TO:<no@", Act::Say("550 5.1.1 unknown")), ("RCPT TO:<later@", Act::Say("451 4.7.1 greylisted"))];
+    let (post, server) = (Post::new().await, Server::start(&acts).await);
+    let id = post.queue(OutgoingKind::Reply, &["later@x.example", "no@x.example", "yes@x.example"], RAW).await;
+    post.attempt(&to(&server), id).await;
+    let expected = vec![DeliveryStatus::Delayed, DeliveryStatus::Failed, DeliveryStatus::Sent];
+    assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, expected));
+    let notes = tickets::articles(&mut post.store.read().await.unwrap(), 7).await.unwrap();
+    let note = &notes[0].content;
+    assert!(!note.visible_for_customer && note.body.contains("no@x.example: 550 5.1.1 unknown"), "{}", note.body);
+    let back = Server::start(&[]).await;
+    post.attempt(&to(&back), id).await;
+    assert_eq!(back.commands("RCPT"), ["RCPT TO:<later@x.example>"], "who has it does not get it twice");
+    let expected = vec![DeliveryStatus::Sent, DeliveryStatus::Failed, DeliveryStatus::Sent];
+    assert_eq!(post.statuses(id).await, (OutgoingStatus::Failed, expected));
+}
+
+#[tokio::test]
+async fn what_a_server_cannot_take_is_not_sent_to_it() {
+    let (post, server) = (Post::new().await, Server::start(&[]).await);
+    let long = [RAW, &[b'x'; 100_000]].concat();
+    for (recipient, raw, why) in
+        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "100000 at most"), ("a@x y", RAW, "no domain name")]
+    {
+        let id = post.queue(OutgoingKind::Reply, &[recipient], raw).await;
+        post.attempt(&to(&server), id).await;
+        let (mail, _) = post.show(id).await;
+        assert!(mail.status == OutgoingStatus::Failed && mail.error.contains(why), "{recipient}: {}", mail.error);
+    }
+    assert!(server.commands("MAIL").is_empty());
+}
+
+#[tokio::test]
+async fn a_transport_that_cannot_be_used_costs_a_mail_no_try() {
+    let (post, server) = (Post::new().await, Server::start(&[("AUTH", Act::Say("535 5.7.8 wrong"))]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    let stripped = Transport { kind: TransportKind::SmtpStartTls, ..to(&server) };
+    let remote = Transport { user: "u".into(), password: Some(crate::config::Secret::new("secret-word")), ..to(&server) };
+    for (transport, why) in [(stripped, "offers no STARTTLS"), (remote, "refuses the sign-in of \"u\": 535 5.7.8 wrong")] {
+        let unreachable = post.attempt(&transport, id).await.unwrap();
+        assert!(unreachable.contains(why) && !unreachable.contains("secret-word"), "{unreachable}");
+        let (mail, _) = post.show(id).await;
+        assert_eq!((mail.status, mail.tries, mail.error.as_str()), (OutgoingStatus::Waiting, 0, unreachable.as_str()));
+    }
+    assert!(server.commands("MAIL").is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_carries_many_mails_and_a_dead_one_is_replaced() {
+    let (post, server) = (Post::new().await, Server::start(&[]).await);
+    for _ in 0..3 {
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+        post.attempt(&to(&server), id).await;
+        assert_eq!(post.statuses(id).await.0, OutgoingStatus::Sent);
+    }
+    assert_eq!(server.seen.lock().unwrap().connections, 1);
+    assert_eq!(server.contents().len(), 3);
+}
+
+#[tokio::test]
+async fn no_two_processes_get_the_same_mail_and_a_dead_ones_is_taken_up() {
+    let post = Post::new().await;
+    let people = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    let begun = post.queue(OutgoingKind::AutoResponse, &["a@x.example"], RAW).await;
+    let not_begun = post.queue(OutgoingKind::AutoResponse, &["a@x.example"], RAW).await;
+    let all = [people, begun, not_begun];
+    let claimed = post.claim(all.map(|id| (id, "t".to_owned())).to_vec()).await;
+    assert_eq!(claimed.len(), 3);
+    assert!(post.claim(Vec::new()).await.is_empty());
+    let mark = |claim| post.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim)));
+    let claim = claimed.iter().find(|claimed| claimed.claim.id == begun).unwrap().claim.clone();
+    mark(claim.clone()).await.unwrap();
+    let recover = async |host: Option<&'static str>| {
+        let input = (post.store.engine(), host, now());
+        post.store
+            .write(input, |(engine, host, now), connection| Box::pin(outgoing::recover(connection, *engine, *host, *now)))
+            .await
+            .unwrap()
+    };
+    assert_eq!(recover(None).await, 0, "their claims are in force");
+    assert_eq!(recover(Some("here")).await, 3);
+    let statuses =
+        [post.show(people).await.0, post.show(begun).await.0, post.show(not_begun).await.0].map(|mail| (mail.status, mail.uncertain_tries));
+    assert_eq!(statuses, [(OutgoingStatus::Waiting, 1), (OutgoingStatus::Uncertain, 1), (OutgoingStatus::Waiting, 0)]);
+    assert!(matches!(mark(claim).await, Err(StoreError::Fenced)), "who comes back late sends nothing");
+    assert_eq!(post.claim(Vec::new()).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_that_was_given_up_can_be_tried_again_and_one_that_waits_cancelled() {
+    let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::Say("550 no"))]).await);
+    let (id, other) =
+        (post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await, post.queue(OutgoingKind::Reply, &["b@x.example"], RAW).await);
+    post.attempt(&to(&server), id).await;
+    let change = async |ids: &[i64], retry: bool| {
+        let input = (ids.to_vec(), now(), retry);
+        post.store
+            .write(input, |(ids, now, retry), connection| {
+                Box::pin(async move {
+                    if *retry { outgoing::retry(connection, ids, *now).await } else { outgoing::cancel(connection, ids, *now).await }
+                })
+            })
+            .await
+    };
+    assert!(change(&[other, id], false).await.is_err(), "a mail that failed is not cancelled");
+    assert_eq!(post.show(other).await.0.status, OutgoingStatus::Waiting, "then none is");
+    change(&[other], false).await.unwrap();
+    assert_eq!(post.show(other).await.0.status, OutgoingStatus::Cancelled);
+    change(&[id, other], true).await.unwrap();
+    assert!(change(&[99], true).await.unwrap_err().to_string().contains("no outgoing mail 99"));
+    let back = Server::start(&[]).await;
+    post.attempt(&to(&back), id).await;
+    assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent]));
+    assert!(change(&[id], true).await.unwrap_err().to_string().contains("is sent"));
+}
