@@ -6,15 +6,26 @@
 
 mod addressee;
 mod auto_response;
+mod body;
 mod compose;
+mod desk;
 mod due;
 mod facts;
+mod forward;
 mod language;
+mod new_ticket;
+mod resend;
 mod subject;
 mod tags;
+mod writing;
 
 pub use addressee::Addressee;
+pub use compose::File;
+pub use desk::Desk;
 pub use due::{compose_due, run};
+pub use forward::ForwardAs;
+pub use new_ticket::Opening;
+pub use writing::{DeskError, MOST_BYTES, Writing, WritingKind};
 
 use crate::config::{Configuration, Queue};
 use crate::mail::Address;

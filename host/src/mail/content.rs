@@ -120,6 +120,12 @@ impl Content {
         if self.files == self.attached { self.attachments(raw).to_vec() } else { self.describe(raw, &self.files) }
     }
 
+    /// The decoded bytes of one of [`Self::files`].
+    pub fn file_bytes(&self, raw: &[u8], index: usize) -> Option<Vec<u8>> {
+        let part = self.parts.get(*self.files.get(index)?)?;
+        Some(part.encoding.decode(raw.get(part.range.clone())?).into_owned())
+    }
+
     fn describe(&self, raw: &[u8], indices: &[usize]) -> Vec<Attachment> {
         let describe = |part: &Part| Attachment {
             name: part.file_name.clone(),

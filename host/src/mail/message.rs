@@ -109,6 +109,11 @@ impl Message {
         self.content().files(&self.lines)
     }
 
+    /// The decoded bytes of one of [`Self::files`].
+    pub fn file_bytes(&self, index: usize) -> Option<Vec<u8>> {
+        self.content().file_bytes(&self.lines, index)
+    }
+
     /// How many attachments there are; cheaper than [`Self::attachments`], which measures them.
     pub fn attachment_count(&self) -> usize {
         self.content().attachment_count()

@@ -6,6 +6,7 @@ mod batch;
 mod rows;
 
 pub use batch::Batch;
+pub use rows::insert_ticket;
 
 use super::outgoing::{self, Due};
 use super::spool::Finished;

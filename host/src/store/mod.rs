@@ -9,6 +9,7 @@ pub mod communications;
 pub mod components;
 pub mod configuration;
 mod connect;
+pub mod correspondence;
 pub mod customers;
 pub mod fetch_requests;
 pub mod filing;

@@ -17,7 +17,7 @@ pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, cus
 pub use document::{ArticleDocument, ArticleSummary, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;
 pub use follow_up::follow_up_candidates;
-pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, states};
+pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, cut_title, states};
 
 use crate::config::AutoResponseType;
 use crate::mail::FollowedTicket;

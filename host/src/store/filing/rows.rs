@@ -48,6 +48,8 @@ fn field_rows(ticket_id: i64, fields: &BTreeMap<String, Vec<String>>) -> impl It
     fields.iter().flat_map(move |(field, values)| values.iter().map(move |value| [ticket_id.into(), field.into(), value.into()]))
 }
 
+const INSERT_TICKETS: &str = "INSERT INTO ticket (number, title, queue, state, priority, type, service, sla, lock_state, owner, responsible, customer_number, customer_user, pending_until, dynamic_fields, created_at, changed_at) VALUES ";
+
 /// Inserts tickets under the next free numbers.
 async fn new_tickets(connection: &mut AnyConnection, inputs: &[&FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
     let mut made: Vec<Option<(i64, String)>> = vec![None; inputs.len()];
@@ -61,9 +63,7 @@ async fn new_tickets(connection: &mut AnyConnection, inputs: &[&FilingInput]) ->
         let numbered: Vec<(usize, String)> = open.into_iter().zip(numbers).collect();
         let mut ids = HashMap::new();
         for piece in pieces(&numbered) {
-            let mut sql = Sql::new(
-                "INSERT INTO ticket (number, title, queue, state, priority, type, service, sla, lock_state, owner, responsible, customer_number, customer_user, pending_until, dynamic_fields, created_at, changed_at) VALUES ",
-            );
+            let mut sql = Sql::new(INSERT_TICKETS);
             let mut rows = Vec::with_capacity(piece.len());
             for (place, number) in piece {
                 rows.push(ticket_row(number, &inputs[*place].filing.ticket, inputs[*place].now)?);
@@ -78,6 +78,21 @@ async fn new_tickets(connection: &mut AnyConnection, inputs: &[&FilingInput]) ->
         }
     }
     Err(StoreError::Conflict("No free ticket number was found in 1,000 tries: choose another number generator.".into()))
+}
+
+/// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number is taken.
+pub async fn insert_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64) -> Result<Option<i64>, StoreError> {
+    let mut sql = Sql::new(INSERT_TICKETS);
+    let row = sql
+        .tuple(ticket_row(&ticket.number, ticket, now)?)
+        .push(" ON CONFLICT (number) DO NOTHING RETURNING id")
+        .optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id = row.try_get(0)?;
+    let fields: Vec<[Value; 3]> = field_rows(id, &ticket.dynamic_fields).collect();
+    insert(connection, "INSERT INTO ticket_field (ticket_id, field, value) VALUES ", &fields).await?;
+    Ok(Some(id))
 }
 
 fn ticket_row(number: &str, ticket: &Ticket, now: i64) -> Result<[Value; 17], StoreError> {

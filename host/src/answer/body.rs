@@ -1,0 +1,136 @@
+//! The text of a mail that a person writes: salutation and signature of the queue around what was written, as text and as HTML.
+
+use super::facts::Facts;
+use super::tags::{Form, escape, render};
+use super::writing::Writing;
+use crate::config::{Queue, Template};
+use crate::mail::html_to_text;
+use crate::ticket::NewArticle;
+use crate::timestamp::rfc3339;
+
+/// A mail's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// As text, with LF line ends.
+    pub plain: String,
+    /// As HTML, if it was written so.
+    pub html: Option<String>,
+}
+
+/// What stands in a mail besides what was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Its salutation and signature.
+    pub queue: &'a Queue,
+    /// For their tags.
+    pub facts: &'a Facts<'a>,
+    /// The template's text comes before what was written.
+    pub template: Option<&'a Template>,
+}
+
+impl Around<'_> {
+    /// Puts the text together; `below` comes after what was written.
+    pub fn text(&self, writing: &Writing, below: Option<&str>) -> Text {
+        let rendered = |template: &str| render(template, self.facts, Form::Text).trim_end().to_owned();
+        let salutation = rendered(&self.queue.salutation);
+        let template = self.template.map(|template| rendered(&template.body)).unwrap_or_default();
+        let signature = rendered(&self.queue.signature);
+        let below = below.unwrap_or_default();
+        let written = match &writing.html {
+            Some(html) if writing.body.trim().is_empty() => html_to_text(html),
+            _ => writing.body.replace("\r\n", "\n").replace('\r', "\n").trim_end().to_owned(),
+        };
+        let pieces = [&salutation, &template, &written, &below.to_owned(), &signature];
+        let plain = pieces.into_iter().filter(|piece| !piece.is_empty()).cloned().collect::<Vec<_>>().join("\n\n") + "\n";
+        let html = writing.html.as_ref().map(|html| {
+            let before = [&salutation, &template].map(|text| paragraph(text)).concat();
+            around(html, &before, &[&paragraph(below), &paragraph(&signature)].map(|text| text.as_str()).concat())
+        });
+        Text { plain, html }
+    }
+}
+
+/// Whether there is anything to send.
+pub fn is_empty(writing: &Writing) -> bool {
+    writing.body.trim().is_empty()
+        && writing.template.is_none()
+        && writing.html.as_ref().is_none_or(|html| html_to_text(html).trim().is_empty())
+}
+
+fn paragraph(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("<div>{}</div>\n<br>\n", escape(text)) }
+}
+
+/// Puts HTML into the body of a document, or makes a document of a fragment.
+fn around(html: &str, before: &str, after: &str) -> String {
+    let lower = html.to_ascii_lowercase();
+    let opening = lower.find("<body").and_then(|start| Some(start + lower.get(start..)?.find('>')? + 1));
+    match opening {
+        None => format!(
+            "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"></head><body>\n{before}{html}\n{}</body></html>\n",
+            separated(after)
+        ),
+        Some(start) => {
+            let end = lower.rfind("</body").filter(|end| *end >= start).unwrap_or(html.len());
+            let (head, body, tail) = (html.get(..start), html.get(start..end), html.get(end..));
+            let [head, body, tail] = [head, body, tail].map(Option::unwrap_or_default);
+            format!("{head}\n{before}{body}\n{}{tail}", separated(after))
+        }
+    }
+}
+
+fn separated(after: &str) -> String {
+    if after.is_empty() { String::new() } else { format!("<br>\n{after}") }
+}
+
+/// A mail as it is quoted below an answer.
+pub fn quoted(article: &NewArticle) -> String {
+    let when = article.date.map(|date| format!("{}, ", rfc3339(date))).unwrap_or_default();
+    let lines = article.body.trim_end().lines().map(|line| if line.is_empty() { ">".to_owned() } else { format!("> {line}") });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    format!("{when}{} wrote:\n{text}", super::tags::on_one_line(&article.from))
+}
+
+/// A mail as it stands in one that passes it on.
+pub fn forwarded(article: &NewArticle) -> String {
+    let mut head = String::new();
+    let date = article.date.map(rfc3339).unwrap_or_default();
+    for (name, value) in [("From", &article.from), ("To", &article.to), ("Cc", &article.cc), ("Date", &date), ("Subject", &article.subject)]
+    {
+        if !value.is_empty() {
+            head.push_str(name);
+            head.push_str(": ");
+            head.push_str(&super::tags::on_one_line(value));
+            head.push('\n');
+        }
+    }
+    format!(
+        "---- Forwarded message from {} ----\n\n{head}\n{}\n\n---- End forwarded message ----",
+        super::tags::on_one_line(&article.from),
+        article.body.trim_end()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Configuration;
+
+    #[test]
+    fn salutation_and_signature_stand_around_what_was_written() {
+        let configuration = Configuration::default();
+        let queue = Queue { salutation: "Dear <OTOBO_CUSTOMER_REALNAME>,".into(), signature: "-- \nDesk & Co".into(), ..Queue::default() };
+        let mail = NewArticle { from: "<b>Jane</b> <jane@x.test>".into(), ..NewArticle::default() };
+        let facts = Facts { mail: Some(&mail), ..Facts::new(&configuration) };
+        let around = Around { queue: &queue, facts: &facts, template: None };
+        let plain = around.text(&Writing { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..Writing::default() }, Some("> old"));
+        assert_eq!(plain.plain, "Dear jane@x.test,\n\nDone <OTOBO_TICKET_Title>.\n\n> old\n\n-- \nDesk & Co\n");
+        assert_eq!(plain.html, None);
+        let html = "<html><BODY class=a><p>Done &amp; gone</p></BODY></html>".to_owned();
+        let text = around.text(&Writing { html: Some(html), ..Writing::default() }, None);
+        assert!(text.plain.contains("\n\nDone & gone\n\n-- \n"), "{}", text.plain);
+        let html = text.html.unwrap();
+        assert!(html.starts_with("<html><BODY class=a>\n<div>Dear jane@x.test,</div>"), "{html}");
+        assert!(html.ends_with("Desk &amp; Co</div>\n<br>\n</BODY></html>"), "{html}");
+    }
+}

@@ -1,0 +1,286 @@
+//! What agents do with tickets and articles: reply, write, note, pass on, send on, open. Each is composed here and written as a whole.
+
+use super::addressee::Addressee;
+use super::body::{Around, is_empty, quoted};
+use super::compose::{Draft, Mail, compose};
+use super::facts::Facts;
+use super::sender;
+use super::subject::{Relation, numbered};
+use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
+use crate::commlog::now;
+use crate::config::{Configuration, CustomerUser, Queue, Template, TemplateType};
+use crate::mail::Address;
+use crate::outbound::OutgoingKind;
+use crate::spool::Spool;
+use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
+use crate::store::tickets::{self, Article};
+use crate::store::{StoreError, customers, outgoing};
+use crate::ticket::{NewArticle, Ticket};
+
+/// Where agents' mail is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk<'d> {
+    /// Where received mail lies, and the database.
+    pub spool: &'d Spool,
+    /// Queues, addresses, templates.
+    pub configuration: &'d Configuration,
+}
+
+/// A ticket, and what is to be known of it.
+pub(super) struct Open {
+    pub ticket: Ticket,
+    pub articles: Vec<Article>,
+    pub customer: Option<CustomerUser>,
+}
+
+impl Open {
+    /// The last mail of the customer.
+    fn last_of_customer(&self) -> Option<&Article> {
+        self.articles.iter().rev().find(|article| article.content.sender_type == "customer" && !article.content.from.is_empty())
+    }
+}
+
+impl Desk<'_> {
+    /// Writes an article: an answer, another mail, or a note.
+    pub async fn write(&self, number: &str, kind: WritingKind, writing: Writing) -> Sent {
+        if let Some(receipt) = self.before(writing.once.as_ref()).await? {
+            return Ok(receipt);
+        }
+        let open = self.open(number).await?;
+        let now = now();
+        let written = match kind {
+            WritingKind::Note => note(&open, writing, self.configuration, now)?,
+            WritingKind::Reply | WritingKind::Mail => self.mail(&open, kind, writing, now)?,
+        };
+        receipt(correspondence::write(self.spool.store(), written).await?)
+    }
+
+    fn mail(&self, open: &Open, kind: WritingKind, writing: Writing, now: i64) -> Result<Written, DeskError> {
+        let Open { ticket, .. } = open;
+        let mut mistakes = Mistakes::default();
+        let answered = match (kind, writing.article_id) {
+            (_, Some(id)) => {
+                let found = open.articles.iter().find(|article| article.id == id);
+                if found.is_none() {
+                    mistakes.add("article_id", format!("The ticket has no article {id}."));
+                }
+                found
+            }
+            (WritingKind::Reply, None) => open.last_of_customer(),
+            _ => None,
+        };
+        let template = self.template(&mut mistakes, &writing, TemplateType::Answer, &ticket.queue);
+        let (queue, from) = self.sender(&ticket.queue)?;
+        let to = match (&writing.to, kind) {
+            (Some(to), _) => mistakes.addressees("to", to, self.configuration),
+            (None, WritingKind::Reply) => self.answered_by(answered),
+            (None, _) => Vec::new(),
+        };
+        let cc = mistakes.addressees("cc", &writing.cc, self.configuration);
+        let bcc = mistakes.addressees("bcc", &writing.bcc, self.configuration);
+        if to.is_empty() && writing.to.as_ref().is_none_or(Vec::is_empty) {
+            mistakes.add("to", "There is no address to write to: name one.");
+        }
+        if is_empty(&writing) {
+            mistakes.add("body", "The mail has no text: give `body`, `html` or `template`.");
+        }
+        mistakes.limits(to.len() + cc.len() + bcc.len(), &writing);
+        mistakes.circumstances(&writing, self.configuration);
+        mistakes.tell()?;
+
+        let content = answered.map(|article| &article.content);
+        let facts = Facts {
+            configuration: self.configuration,
+            ticket: Some(ticket),
+            mail: content.or(open.last_of_customer().map(|article| &article.content)),
+            customer: open.customer.as_ref(),
+            agent: writing.agent.as_deref(),
+        };
+        let relation = if kind == WritingKind::Reply { Relation::Reply } else { Relation::New };
+        let rendered = template.filter(|template| !template.subject.is_empty());
+        let rendered = rendered.map(|template| super::tags::render(&template.subject, &facts, super::tags::Form::Line));
+        let subject = writing.subject.clone().or(rendered);
+        let subject = subject.unwrap_or_else(|| content.map_or_else(|| ticket.title.clone(), |content| content.subject.clone()));
+        let below = content.filter(|_| writing.quote).map(quoted);
+        let text = Around { queue, facts: &facts, template }.text(&writing, below.as_deref());
+        let mut mail = compose(Draft {
+            from,
+            to,
+            cc,
+            bcc,
+            subject: numbered(&subject, &ticket.number, relation, &self.configuration.settings),
+            in_reply_to: content.map(|content| content.message_id.clone()).unwrap_or_default(),
+            references: content.map(|content| content.references.clone()).unwrap_or_default(),
+            automatic: false,
+            text: text.plain,
+            html: text.html,
+            files: writing.files,
+            queue: queue.name.clone(),
+            now,
+        })?;
+        by_agent(&mut mail.article, writing.visible_for_customer.unwrap_or(true));
+        // Who answers a new ticket has opened it.
+        let state = writing.state.or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
+        Ok(Written {
+            target: Target::Existing(ticket.id),
+            article: mail.article,
+            mail: Some((OutgoingKind::Reply, mail.outgoing)),
+            about: answered.map_or(0, |article| article.id),
+            state,
+            once: writing.once,
+            now,
+        })
+    }
+
+    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves.
+    fn answered_by(&self, answered: Option<&Article>) -> Vec<Addressee> {
+        let Some(content) = answered.map(|article| &article.content) else { return Vec::new() };
+        let text = match (content.sender_type.as_str(), content.reply_to.is_empty()) {
+            ("agent" | "system", _) => &content.to,
+            (_, false) => &content.reply_to,
+            (_, true) => &content.from,
+        };
+        let others = Address::parse_all(text).into_iter().filter(|address| self.configuration.system_address(&address.address).is_none());
+        others.filter_map(|address| Addressee::new(address).ok()).collect()
+    }
+
+    /// What an earlier request of this name got.
+    pub(super) async fn before(&self, once: Option<&Once>) -> Result<Option<Receipt>, DeskError> {
+        let Some(once) = once else { return Ok(None) };
+        let outcome = correspondence::before(&mut *self.spool.store().read().await?, once).await?;
+        outcome.map(receipt).transpose()
+    }
+
+    /// A ticket by its number, with all its articles.
+    pub(super) async fn open(&self, number: &str) -> Result<Open, DeskError> {
+        let mut connection = self.spool.store().read().await?;
+        let ticket = tickets::by_number(&mut connection, number).await?;
+        let ticket = ticket.ok_or_else(|| DeskError::NotFound(format!("There is no ticket \"{number}\".")))?;
+        if let Some(target) = &ticket.merged_into {
+            return Err(DeskError::Conflict(format!("Ticket {number} was merged into {target}; write to that one. Nothing was sent.")));
+        }
+        let articles = tickets::articles(&mut connection, ticket.id).await?;
+        let customer = match &ticket.customer_user {
+            Some(login) => customers::by_login(&mut connection, login).await?,
+            None => None,
+        };
+        Ok(Open { ticket, articles, customer })
+    }
+
+    /// An article with its ticket.
+    pub(super) async fn open_article(&self, id: i64) -> Result<(Article, Open), DeskError> {
+        let mut connection = self.spool.store().read().await?;
+        let article = tickets::article(&mut connection, id).await?;
+        let article = article.ok_or_else(|| DeskError::NotFound(format!("There is no article \"{id}\".")))?;
+        let ticket = tickets::by_id(&mut connection, article.ticket_id).await?;
+        drop(connection);
+        let ticket = ticket.ok_or_else(|| DeskError::NotFound(format!("The ticket of article {id} is gone.")))?;
+        Ok((article, self.open(&ticket.number).await?))
+    }
+
+    /// The bytes of an article; none of a note.
+    pub(super) async fn raw(&self, article: &Article) -> Result<Option<Vec<u8>>, StoreError> {
+        if article.outgoing_id != 0 {
+            return outgoing::raw(&mut *self.spool.store().read().await?, article.outgoing_id).await;
+        }
+        if article.spool_id == 0 {
+            return Ok(None);
+        }
+        self.spool.raw(article.spool_id).await.map(Some)
+    }
+
+    /// A queue and what it sends from.
+    pub(super) fn sender(&self, queue: &str) -> Result<(&Queue, Addressee), DeskError> {
+        let queue = self.configuration.queues.get(queue);
+        let queue = queue.ok_or_else(|| DeskError::Conflict("The ticket's queue is not there any more. Nothing was sent.".to_owned()))?;
+        let from = sender(self.configuration, queue).map_err(|reason| DeskError::Conflict(format!("{reason} Nothing was sent.")))?;
+        Ok((queue, from))
+    }
+
+    /// The template that a request names, if it is one for this purpose and queue.
+    pub(super) fn template(&self, mistakes: &mut Mistakes, writing: &Writing, purpose: TemplateType, queue: &str) -> Option<&Template> {
+        let name = writing.template.as_ref()?;
+        let fits = |template: &&Template| {
+            template.valid.is_valid()
+                && template.purpose == purpose
+                && (template.queues.is_empty() || template.queues.iter().any(|named| named == queue))
+        };
+        let found = self.configuration.templates.get(name).filter(fits);
+        if found.is_none() {
+            mistakes.add("template", format!("There is no valid template \"{name}\" of this type for the queue \"{queue}\"."));
+        }
+        found
+    }
+}
+
+/// The article of an agent's mail.
+pub(super) fn by_agent(article: &mut NewArticle, visible: bool) {
+    article.sender_type = "agent".to_owned();
+    article.visible_for_customer = visible;
+}
+
+/// A note is an article without a mail.
+fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) -> Result<Written, DeskError> {
+    let mut mistakes = Mistakes::default();
+    for (key, given) in [
+        ("to", writing.to.is_some()),
+        ("cc", !writing.cc.is_empty()),
+        ("bcc", !writing.bcc.is_empty()),
+        ("html", writing.html.is_some()),
+        ("attachments", !writing.files.is_empty()),
+        ("template", writing.template.is_some()),
+    ] {
+        if given {
+            mistakes.add(key, format!("A note is not sent: it has no `{key}`."));
+        }
+    }
+    if writing.body.trim().is_empty() {
+        mistakes.add("body", "The note has no text.");
+    }
+    mistakes.size(&writing);
+    mistakes.circumstances(&writing, configuration);
+    mistakes.tell()?;
+    let mut article = NewArticle {
+        from: writing.agent.clone().unwrap_or_default(),
+        subject: super::tags::on_one_line(writing.subject.as_deref().unwrap_or(&open.ticket.title)),
+        body: writing.body,
+        date: Some(now.div_euclid(1_000) * 1_000),
+        ..NewArticle::default()
+    };
+    by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
+    let target = Target::Existing(open.ticket.id);
+    Ok(Written {
+        target,
+        article,
+        mail: None,
+        about: writing.article_id.unwrap_or_default(),
+        state: writing.state,
+        once: writing.once,
+        now,
+    })
+}
+
+/// What the store answered, as agents get it.
+pub(super) fn receipt(outcome: Outcome) -> Sent {
+    match outcome {
+        Outcome::Written(receipt) => Ok(receipt),
+        Outcome::OtherRequest => Err(DeskError::OtherRequest),
+        Outcome::NumberTaken => {
+            Err(DeskError::Conflict("No free ticket number was found: choose another number generator. Nothing was sent.".to_owned()))
+        }
+    }
+}
+
+/// Writes a mail of an agent to a ticket that is there.
+pub(super) async fn write_mail(desk: &Desk<'_>, kind: OutgoingKind, mail: Mail, about: &Article, once: Option<Once>, now: i64) -> Sent {
+    let written = Written {
+        target: Target::Existing(about.ticket_id),
+        article: mail.article,
+        mail: Some((kind, mail.outgoing)),
+        about: about.id,
+        state: None,
+        once,
+        now,
+    };
+    receipt(correspondence::write(desk.spool.store(), written).await?)
+}

@@ -1,0 +1,159 @@
+//! A ticket that an agent opens by writing to somebody.
+
+use super::body::{Around, is_empty};
+use super::compose::{Draft, compose};
+use super::desk::{Desk, by_agent, receipt};
+use super::facts::Facts;
+use super::subject::{Relation, numbered};
+use super::tags::{Form, on_one_line, render};
+use super::writing::{DeskError, Mistakes, Sent, Writing};
+use crate::commlog::now;
+use crate::config::{CustomerUser, TemplateType};
+use crate::outbound::OutgoingKind;
+use crate::store::correspondence::{self, Outcome, Target, Written};
+use crate::store::customers;
+use crate::ticket::{PRIORITIES, Ticket, cut_title};
+
+/// So often a number is tried that turns out to be taken.
+const TRIES: u32 = 100;
+
+/// What the new ticket is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// The queue, which the mail is sent from.
+    pub queue: String,
+    /// Login or address; left out: the customer user with the first recipient's address, else that address.
+    pub customer_user: Option<String>,
+    /// The customer's number; left out: the customer user's.
+    pub customer_number: Option<String>,
+    /// Priority; left out: `3 normal`.
+    pub priority: Option<String>,
+    /// Type; left out: the first.
+    pub r#type: Option<String>,
+    /// The owner's login.
+    pub owner: Option<String>,
+}
+
+impl Desk<'_> {
+    /// Opens a ticket with a mail to somebody.
+    pub async fn open_ticket(&self, opening: Opening, writing: Writing) -> Sent {
+        if let Some(receipt) = self.before(writing.once.as_ref()).await? {
+            return Ok(receipt);
+        }
+        let mut mistakes = Mistakes::default();
+        self.check(&mut mistakes, &opening);
+        let template = self.template(&mut mistakes, &writing, TemplateType::Create, &opening.queue);
+        let to = mistakes.addressees("to", writing.to.as_deref().unwrap_or_default(), self.configuration);
+        let cc = mistakes.addressees("cc", &writing.cc, self.configuration);
+        let bcc = mistakes.addressees("bcc", &writing.bcc, self.configuration);
+        if writing.to.as_ref().is_none_or(Vec::is_empty) {
+            mistakes.add("to", "There is no address to write to: name one.");
+        }
+        if is_empty(&writing) {
+            mistakes.add("body", "The mail has no text: give `body`, `html` or `template`.");
+        }
+        if writing.subject.as_ref().is_none_or(|subject| subject.trim().is_empty())
+            && template.is_none_or(|template| template.subject.is_empty())
+        {
+            mistakes.add("subject", "The mail has no subject: give one, or a template that has one.");
+        }
+        mistakes.limits(to.len() + cc.len() + bcc.len(), &writing);
+        mistakes.circumstances(&writing, self.configuration);
+        mistakes.tell()?;
+        let (queue, from) = self.sender(&opening.queue)?;
+
+        let first = to.first().map(|addressee| addressee.shown.address.clone()).unwrap_or_default();
+        let customer = self.customer(&opening, &first).await?;
+        for _ in 0..TRIES {
+            let now = now();
+            let generator = self.configuration.settings.number_generator;
+            let number = correspondence::reserve_number(self.spool.store(), generator, now).await?;
+            let mut ticket = self.new_ticket(&opening, &writing, customer.as_ref(), &first, now);
+            ticket.number = number;
+            let facts = Facts {
+                configuration: self.configuration,
+                ticket: Some(&ticket),
+                mail: None,
+                customer: customer.as_ref(),
+                agent: writing.agent.as_deref(),
+            };
+            let rendered = template.map(|template| render(&template.subject, &facts, Form::Line)).unwrap_or_default();
+            let subject = writing.subject.clone().filter(|subject| !subject.trim().is_empty()).unwrap_or(rendered);
+            let text = Around { queue, facts: &facts, template }.text(&writing, None);
+            let mut mail = compose(Draft {
+                from: from.clone(),
+                to: to.clone(),
+                cc: cc.clone(),
+                bcc: bcc.clone(),
+                subject: numbered(&subject, &ticket.number, Relation::New, &self.configuration.settings),
+                in_reply_to: String::new(),
+                references: String::new(),
+                automatic: false,
+                text: text.plain,
+                html: text.html,
+                files: writing.files.clone(),
+                queue: queue.name.clone(),
+                now,
+            })?;
+            by_agent(&mut mail.article, writing.visible_for_customer.unwrap_or(true));
+            ticket.title = cut_title(&on_one_line(&subject));
+            let written = Written {
+                target: Target::New(Box::new(ticket)),
+                article: mail.article,
+                mail: Some((OutgoingKind::New, mail.outgoing)),
+                about: 0,
+                state: None,
+                once: writing.once.clone(),
+                now,
+            };
+            match correspondence::write(self.spool.store(), written).await? {
+                Outcome::NumberTaken => {}
+                outcome => return receipt(outcome),
+            }
+        }
+        receipt(Outcome::NumberTaken)
+    }
+
+    fn check(&self, mistakes: &mut Mistakes, opening: &Opening) {
+        let settings = &self.configuration.settings;
+        if self.configuration.queues.get(&opening.queue).is_none_or(|queue| !queue.valid.is_valid()) {
+            mistakes.add("queue", format!("There is no valid queue \"{}\".", opening.queue));
+        }
+        if let Some(priority) = opening.priority.as_ref().filter(|priority| !PRIORITIES.contains(&priority.as_str())) {
+            mistakes.add("priority", format!("There is no priority \"{priority}\"; the priorities are {}.", PRIORITIES.join(", ")));
+        }
+        if let Some(name) = opening.r#type.as_ref().filter(|name| !settings.types.contains(name)) {
+            mistakes.add("type", format!("There is no type \"{name}\"; the types are {}.", settings.types.join(", ")));
+        }
+        if let Some(owner) = opening.owner.as_ref().filter(|owner| !settings.agents.contains(owner)) {
+            mistakes.add("owner", format!("There is no agent \"{owner}\"; the setting `agents` names them."));
+        }
+    }
+
+    async fn customer(&self, opening: &Opening, first: &str) -> Result<Option<CustomerUser>, DeskError> {
+        let mut connection = self.spool.store().read().await?;
+        Ok(match &opening.customer_user {
+            Some(login) => customers::by_login(&mut connection, login).await?,
+            None => customers::with_emails(&mut connection, vec![first.to_owned()]).await?.into_values().next(),
+        })
+    }
+
+    fn new_ticket(&self, opening: &Opening, writing: &Writing, customer: Option<&CustomerUser>, first: &str, now: i64) -> Ticket {
+        let settings = &self.configuration.settings;
+        let default_user = || customer.map_or_else(|| first.to_owned(), |customer| customer.login.clone());
+        let known_number = || customer.map(|customer| customer.customer_number.clone()).filter(|number| !number.is_empty());
+        Ticket {
+            queue: opening.queue.clone(),
+            state: writing.state.clone().unwrap_or_else(|| "open".to_owned()),
+            priority: opening.priority.clone().unwrap_or_else(|| "3 normal".to_owned()),
+            r#type: opening.r#type.clone().or_else(|| settings.types.first().cloned()).unwrap_or_default(),
+            lock: "unlock".to_owned(),
+            owner: opening.owner.clone(),
+            customer_user: Some(opening.customer_user.clone().unwrap_or_else(default_user)).filter(|user| !user.is_empty()),
+            customer_number: opening.customer_number.clone().or_else(known_number),
+            created_at: now,
+            changed_at: now,
+            ..Ticket::default()
+        }
+    }
+}

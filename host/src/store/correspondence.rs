@@ -1,0 +1,173 @@
+//! What people write: an article, the mail that it is, and what changes with it, in one transaction, once for each idempotency key.
+
+use super::outgoing::{self, Composed, NewOutgoing};
+use super::sql::Sql;
+use super::{Store, StoreError, filing, numbers, tickets};
+use crate::config::NumberGenerator;
+use crate::outbound::OutgoingKind;
+use crate::ticket::{NewArticle, Ticket};
+use serde::{Deserialize, Serialize};
+use sqlx::{AnyConnection, Row};
+use utoipa::ToSchema;
+
+/// What a person has written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Where it goes.
+    pub target: Target,
+    /// The article.
+    pub article: NewArticle,
+    /// The mail that the article is; none for a note.
+    pub mail: Option<(OutgoingKind, Composed)>,
+    /// The row id of the article that it answers or passes on; 0: none.
+    pub about: i64,
+    /// The ticket's state from now on.
+    pub state: Option<String>,
+    /// Names the request, so that sent again it has no further effect.
+    pub once: Option<Once>,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// The ticket of an article.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// One that is there, by row id.
+    Existing(i64),
+    /// A new one, under a number that was [reserved](reserve_number).
+    New(Box<Ticket>),
+}
+
+/// The name of a request, and what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Whose name it is: `token:` and the token's row id.
+    pub scope: String,
+    /// The name.
+    pub name: String,
+    /// SHA-256 of route and body, hexadecimal.
+    pub digest: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    /// The ticket's number, without the hook.
+    pub ticket_number: String,
+    /// The ticket's row id.
+    pub ticket_id: i64,
+    /// The article's row id.
+    pub article_id: i64,
+    /// The row id of the mail in the outgoing queue; null for a note.
+    #[schema(required)]
+    pub outgoing_id: Option<i64>,
+    /// The mail's Message-ID with its angle brackets; null for a note.
+    #[schema(required)]
+    pub message_id: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was written now, or by the first request of this name.
+    Written(Receipt),
+    /// A request of this name asked for something else.
+    OtherRequest,
+    /// The number of the new ticket is taken: reserve another. Nothing was written.
+    NumberTaken,
+}
+
+/// What an earlier request of this name got; none where there was none.
+pub async fn before(connection: &mut AnyConnection, once: &Once) -> Result<Option<Outcome>, StoreError> {
+    let mut sql = Sql::new("SELECT digest, answer FROM idempotency WHERE scope = ");
+    let Some(row) = sql.bind(&once.scope).push(" AND name = ").bind(&once.name).optional(connection).await? else { return Ok(None) };
+    if row.try_get::<&str, _>(0)? != once.digest {
+        return Ok(Some(Outcome::OtherRequest));
+    }
+    let receipt = serde_json::from_str(row.try_get(1)?).map_err(|error| corrupt(&error))?;
+    Ok(Some(Outcome::Written(receipt)))
+}
+
+/// A ticket number that nobody else gets. One that is not used leaves a gap.
+pub async fn reserve_number(store: &Store, generator: NumberGenerator, now: i64) -> Result<String, StoreError> {
+    let taken =
+        store.write((generator, now), |(generator, now), connection| Box::pin(numbers::take(connection, *generator, *now, 1))).await?;
+    taken.into_iter().next().ok_or(StoreError::Stopped)
+}
+
+/// Writes it, all or nothing.
+pub async fn write(store: &Store, written: Written) -> Result<Outcome, StoreError> {
+    store.write(written, |written, connection| Box::pin(carry_out(connection, written))).await
+}
+
+async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<Outcome, StoreError> {
+    if let Some(once) = &written.once
+        && !is_first(connection, once, written.now).await?
+    {
+        return before(connection, once).await?.ok_or(StoreError::Stopped);
+    }
+    let (ticket_id, ticket_number) = match &written.target {
+        Target::Existing(id) => (*id, touch(connection, *id, written.state.as_deref(), written.now).await?),
+        Target::New(ticket) => match filing::insert_ticket(connection, ticket, written.now).await? {
+            Some(id) => (id, ticket.number.clone()),
+            None => return forget(connection, written).await,
+        },
+    };
+    let outgoing_id = match &written.mail {
+        Some((kind, composed)) => {
+            let new = NewOutgoing { kind: *kind, ticket_id, article_id: written.about, composed: composed.clone(), now: written.now };
+            Some(outgoing::queue(connection, &new).await?)
+        }
+        None => None,
+    };
+    let article_id = tickets::add_article(connection, ticket_id, outgoing_id.unwrap_or_default(), &written.article, written.now).await?;
+    let message_id = written.mail.as_ref().map(|(_, composed)| composed.message_id.clone());
+    let receipt = Receipt { ticket_number, ticket_id, article_id, outgoing_id, message_id };
+    if let Some(once) = &written.once {
+        let mut sql = Sql::new("UPDATE idempotency SET answer = ");
+        sql.bind(serde_json::to_string(&receipt).map_err(|error| corrupt(&error))?);
+        sql.push(" WHERE scope = ").bind(&once.scope).push(" AND name = ").bind(&once.name).execute(connection).await?;
+    }
+    Ok(Outcome::Written(receipt))
+}
+
+/// Takes the name for this request; says whether it was free. A request of the same name that runs now is waited for.
+async fn is_first(connection: &mut AnyConnection, once: &Once, now: i64) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("INSERT INTO idempotency (scope, name, digest, answer, created_at) VALUES ");
+    sql.tuple([(&once.scope).into(), (&once.name).into(), (&once.digest).into(), "".into(), now.into()]);
+    Ok(sql.push(" ON CONFLICT (scope, name) DO NOTHING").execute(connection).await? == 1)
+}
+
+/// Gives the name back: the request is not carried out after all.
+async fn forget(connection: &mut AnyConnection, written: &Written) -> Result<Outcome, StoreError> {
+    if let Some(once) = &written.once {
+        let mut sql = Sql::new("DELETE FROM idempotency WHERE scope = ");
+        sql.bind(&once.scope).push(" AND name = ").bind(&once.name).execute(connection).await?;
+    }
+    Ok(Outcome::NumberTaken)
+}
+
+/// Changes the ticket with its new article; gives its number.
+async fn touch(connection: &mut AnyConnection, id: i64, state: Option<&str>, now: i64) -> Result<String, StoreError> {
+    let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
+    sql.bind(now);
+    if let Some(state) = state {
+        sql.push(", state = ").bind(state);
+        if !state.starts_with("pending") {
+            sql.push(", pending_until = NULL");
+        }
+    }
+    // A ticket that was merged meanwhile has no articles of its own any more.
+    let row = sql.push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number").optional(connection).await?;
+    let row = row.ok_or_else(|| StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into()))?;
+    Ok(row.try_get(0)?)
+}
+
+/// Forgets the names of requests from before this time, milliseconds since the epoch; gives their number.
+pub async fn forget_names(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
+    Sql::new("DELETE FROM idempotency WHERE created_at < ").bind(before).execute(connection).await
+}
+
+fn corrupt(error: &serde_json::Error) -> StoreError {
+    StoreError::Corrupt { what: "answer of a request", reason: error.to_string() }
+}
