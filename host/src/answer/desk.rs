@@ -178,17 +178,6 @@ impl Desk<'_> {
         Ok((article, self.open(&ticket.number).await?))
     }
 
-    /// The bytes of an article; none of a note.
-    pub(super) async fn raw(&self, article: &Article) -> Result<Option<Vec<u8>>, StoreError> {
-        if article.outgoing_id != 0 {
-            return outgoing::raw(&mut *self.spool.store().read().await?, article.outgoing_id).await;
-        }
-        if article.spool_id == 0 {
-            return Ok(None);
-        }
-        self.spool.raw(article.spool_id).await.map(Some)
-    }
-
     /// A queue and what it sends from.
     pub(super) fn sender(&self, queue: &str) -> Result<(&Queue, Addressee), DeskError> {
         let queue = self.configuration.queues.get(queue);
@@ -210,6 +199,15 @@ impl Desk<'_> {
             mistakes.add("template", format!("There is no valid template \"{name}\" of this type for the queue \"{queue}\"."));
         }
         found
+    }
+}
+
+/// The bytes of an article as they were received or sent; none of a note.
+pub async fn raw(spool: &Spool, article: &Article) -> Result<Option<Vec<u8>>, StoreError> {
+    match (article.outgoing_id, article.spool_id) {
+        (0, 0) => Ok(None),
+        (0, received) => spool.raw(received).await.map(Some),
+        (sent, _) => outgoing::raw(&mut *spool.store().read().await?, sent).await,
     }
 }
 

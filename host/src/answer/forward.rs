@@ -2,7 +2,7 @@
 
 use super::body::{Around, forwarded};
 use super::compose::{Draft, File, compose};
-use super::desk::{Desk, by_agent, write_mail};
+use super::desk::{Desk, by_agent, raw, write_mail};
 use super::facts::Facts;
 use super::subject::{Relation, numbered};
 use super::tags::{Form, render};
@@ -42,7 +42,7 @@ impl Desk<'_> {
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to forward to: name one.");
         }
-        let raw = self.raw(&article).await?;
+        let raw = raw(self.spool, &article).await?;
         match (how, raw) {
             (ForwardAs::Text, Some(raw)) => writing.files.extend(files(raw)),
             (ForwardAs::Text, None) => {}

@@ -21,7 +21,7 @@ mod writing;
 
 pub use addressee::Addressee;
 pub use compose::File;
-pub use desk::Desk;
+pub use desk::{Desk, raw};
 pub use due::{compose_due, run};
 pub use forward::ForwardAs;
 pub use new_ticket::Opening;

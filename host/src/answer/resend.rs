@@ -3,7 +3,7 @@
 
 use super::addressee::Addressee;
 use super::compose::{Mail, new_message_id, with_crlf};
-use super::desk::{Desk, by_agent, write_mail};
+use super::desk::{Desk, by_agent, raw, write_mail};
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::mail::render_addresses;
@@ -30,7 +30,7 @@ impl Desk<'_> {
         mistakes.limits(to.len(), &writing);
         mistakes.tell()?;
         let (queue, from) = self.sender(&open.ticket.queue)?;
-        let raw = self.raw(&article).await?;
+        let raw = raw(self.spool, &article).await?;
         let raw =
             raw.ok_or_else(|| DeskError::Conflict(format!("Article {id} is a note: there is no mail to send on. Nothing was sent.")))?;
 

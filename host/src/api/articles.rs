@@ -1,9 +1,10 @@
 //! `/articles`: what tickets consist of.
 
 use super::ApiState;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::raw::raw_mail;
-use crate::store::tickets;
+use crate::answer;
+use crate::store::{outgoing, tickets};
 use crate::ticket::ArticleDocument;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -24,13 +25,17 @@ async fn find(state: &ApiState, id: i64) -> Result<tickets::Article, Problem> {
 /// Shows an article.
 #[utoipa::path(get, path = "/articles/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = ArticleDocument)))]
 async fn show(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<ArticleDocument>, Problem> {
-    Ok(axum::Json(find(&state, id).await?.into()))
+    let article = find(&state, id).await?;
+    let deliveries = outgoing::deliveries(&mut *state.store.read().await?, article.outgoing_id).await?;
+    Ok(axum::Json(ArticleDocument::new(article, deliveries)))
 }
 
-/// Gives the received bytes, unchanged.
+/// Gives the bytes that were received or sent, unchanged. A note has none.
 #[utoipa::path(get, path = "/articles/{id}/raw", tag = TAG, params(("id" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "message/rfc822")))]
 async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
     let article = find(&state, id).await?;
-    Ok(raw_mail(&format!("article-{id}.eml"), state.spool.raw(article.spool_id).await?))
+    let raw = answer::raw(&state.spool, &article).await?;
+    let raw = raw.ok_or_else(|| Problem::new(Kind::NotFound, format!("Article {id} is a note: it was never a mail.")))?;
+    Ok(raw_mail(&format!("article-{id}.eml"), raw))
 }

@@ -23,11 +23,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = read(request, state).await?;
         // Twice, since only text that is JSON at all has places: nesting too deep and a comma too many are told by line and column.
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
-        serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
-            let pointer = pointer(error.path());
-            Problem::invalid(vec![Mistake::at(pointer, sentence(&error.into_inner().to_string()))])
-        })
+        read_as(value).map(Self)
     }
+}
+
+/// A body that is JSON, in a shape.
+pub fn read_as<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let pointer = pointer(error.path());
+        Problem::invalid(vec![Mistake::at(pointer, sentence(&error.into_inner().to_string()))])
+    })
 }
 
 fn unreadable(error: &serde_json::Error) -> Problem {

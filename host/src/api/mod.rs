@@ -13,6 +13,7 @@ mod chain;
 mod communications;
 mod components;
 mod configured;
+mod correspondence;
 mod customer_users;
 mod dry_runs;
 mod dynamic_fields;
@@ -119,6 +120,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(chain::routes())
         .merge(communications::routes())
         .merge(components::routes())
+        .merge(correspondence::routes())
         .merge(customer_users::routes())
         .merge(dry_runs::routes())
         .merge(dynamic_fields::routes())

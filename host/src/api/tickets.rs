@@ -5,8 +5,8 @@ use super::body::Json;
 use super::page::{Page, PageQuery};
 use super::problem::{Mistake, Problem};
 use super::query::Query;
-use crate::store::configuration;
 use crate::store::tickets::{self, TicketFilter};
+use crate::store::{configuration, outgoing};
 use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
 use axum::extract::{Path, State};
 use serde::{Deserialize, Deserializer};
@@ -101,7 +101,8 @@ async fn show(State(state): State<ApiState>, Path(number): Path<String>) -> Resu
     let mut connection = state.store.read().await?;
     let ticket = tickets::by_number(&mut connection, &number).await?.ok_or_else(|| Problem::not_found("ticket", &number))?;
     let articles = tickets::articles(&mut connection, ticket.id).await?;
-    Ok(axum::Json(TicketWithArticles::new(ticket, articles)))
+    let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
+    Ok(axum::Json(TicketWithArticles::new(ticket, articles, deliveries)))
 }
 
 /// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.

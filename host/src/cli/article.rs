@@ -2,7 +2,8 @@
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::store::tickets;
+use crate::answer;
+use crate::store::{outgoing, tickets};
 use crate::ticket::ArticleDocument;
 
 /// `article …`
@@ -12,7 +13,7 @@ pub enum Command {
     Show {
         /// The article's id
         id: i64,
-        /// Print the received bytes, unchanged
+        /// Print the bytes that were received or sent, unchanged
         #[arg(long)]
         raw: bool,
     },
@@ -24,11 +25,13 @@ impl Command {
         let article = tickets::article(&mut *context.store().await?.read().await?, id).await?;
         let article = article.ok_or_else(|| Failed::because(format!("There is no article {id}.")))?;
         if raw {
-            let bytes = context.spool().await?.raw(article.spool_id).await?;
+            let bytes = answer::raw(context.spool().await?, &article).await?;
+            let bytes = bytes.ok_or_else(|| Failed::because(format!("Article {id} is a note: it was never a mail.")))?;
             context.output().bytes(&bytes);
             return Ok(());
         }
-        let article = ArticleDocument::from(article);
+        let deliveries = outgoing::deliveries(&mut *context.store().await?.read().await?, article.outgoing_id).await?;
+        let article = ArticleDocument::new(article, deliveries);
         let document = serde_json::to_value(&article)?;
         context.output().document(&document, || {
             let mut head = document.clone();

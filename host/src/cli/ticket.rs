@@ -2,6 +2,7 @@
 
 use super::output::{lines, word};
 use super::{Context, Failed, Table};
+use crate::store::outgoing;
 use crate::store::tickets::{self, TicketFilter};
 use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
 use serde_json::Value;
@@ -115,7 +116,8 @@ async fn show(number: &str, context: &Context) -> Result<(), Failed> {
     let ticket = tickets::by_number(&mut connection, number).await?;
     let ticket = ticket.ok_or_else(|| Failed::because(format!("There is no ticket {number}; give its number without the hook.")))?;
     let articles = tickets::articles(&mut connection, ticket.id).await?;
-    let document = serde_json::to_value(TicketWithArticles::new(ticket, articles))?;
+    let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
+    let document = serde_json::to_value(TicketWithArticles::new(ticket, articles, deliveries))?;
     context.output().document(&document, || {
         let mut ticket = document.clone();
         let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! Tickets and articles as the command line and REST show them: the names of a message's result, times as RFC 3339.
 
 use super::{ArticleAttachment, Ticket};
+use crate::outbound::DeliveryStatus;
+use crate::store::outgoing::Delivery;
 use crate::store::tickets::Article;
 use crate::timestamp::rfc3339;
 use serde::Serialize;
@@ -97,8 +99,12 @@ pub struct TicketWithArticles {
 
 impl TicketWithArticles {
     /// Puts both together.
-    pub fn new(ticket: Ticket, articles: Vec<Article>) -> Self {
-        Self { ticket: ticket.into(), articles: articles.into_iter().map(|article| ArticleDocument::from(article).summary).collect() }
+    pub fn new(ticket: Ticket, articles: Vec<Article>, mut deliveries: BTreeMap<i64, Vec<Delivery>>) -> Self {
+        let summary = |article: Article| {
+            let deliveries = deliveries.remove(&article.id).unwrap_or_default();
+            ArticleDocument::new(article, deliveries).summary
+        };
+        Self { ticket: ticket.into(), articles: articles.into_iter().map(summary).collect() }
     }
 }
 
@@ -128,6 +134,51 @@ pub struct ArticleSummary {
     pub attachments: Vec<ArticleAttachment>,
     /// When it was filed, RFC 3339, UTC.
     pub created_at: String,
+    /// What became of a mail that we sent; null of one that was received, and of a note.
+    #[schema(required)]
+    pub delivery: Option<DeliveryDocument>,
+}
+
+/// What became of a mail that we sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ArticleDelivery)]
+pub struct DeliveryDocument {
+    /// Its row id in the outgoing queue.
+    pub outgoing_id: i64,
+    /// The worst of its recipients' statuses.
+    pub status: DeliveryStatus,
+    /// Its recipients.
+    pub recipients: Vec<RecipientDocument>,
+}
+
+/// What became of a mail for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ArticleRecipient)]
+pub struct RecipientDocument {
+    /// Bare address.
+    pub address: String,
+    /// How far it has come.
+    pub status: DeliveryStatus,
+    /// The words of the server or of the delivery report; empty where there are none.
+    pub detail: String,
+    /// RFC 3339, UTC.
+    pub changed_at: String,
+}
+
+impl DeliveryDocument {
+    fn new(outgoing_id: i64, deliveries: Vec<Delivery>) -> Option<Self> {
+        const WORST_FIRST: [DeliveryStatus; 5] =
+            [DeliveryStatus::Failed, DeliveryStatus::Uncertain, DeliveryStatus::Delayed, DeliveryStatus::Waiting, DeliveryStatus::Sent];
+        let has = |status: &DeliveryStatus| deliveries.iter().any(|delivery| delivery.status == *status);
+        let status = WORST_FIRST.into_iter().find(has).unwrap_or(DeliveryStatus::Delivered);
+        let recipient = |delivery: Delivery| RecipientDocument {
+            address: delivery.recipient,
+            status: delivery.status,
+            detail: delivery.detail,
+            changed_at: rfc3339(delivery.changed_at),
+        };
+        (outgoing_id != 0).then(|| Self { outgoing_id, status, recipients: deliveries.into_iter().map(recipient).collect() })
+    }
 }
 
 /// An article.
@@ -151,8 +202,9 @@ pub struct ArticleDocument {
     pub dynamic_fields: BTreeMap<String, Vec<String>>,
 }
 
-impl From<Article> for ArticleDocument {
-    fn from(article: Article) -> Self {
+impl ArticleDocument {
+    /// An article; `deliveries` are those of one that we sent.
+    pub fn new(article: Article, deliveries: Vec<Delivery>) -> Self {
         let content = article.content;
         Self {
             summary: ArticleSummary {
@@ -167,6 +219,7 @@ impl From<Article> for ArticleDocument {
                 message_id: content.message_id,
                 attachments: content.attachments,
                 created_at: rfc3339(article.created_at),
+                delivery: DeliveryDocument::new(article.outgoing_id, deliveries),
             },
             ticket_id: article.ticket_id,
             reply_to: content.reply_to,

@@ -14,7 +14,7 @@ mod vocabulary;
 
 pub use answer::{is_refused as gets_no_answers, plan_removal};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
-pub use document::{ArticleDocument, ArticleSummary, TicketDocument, TicketWithArticles};
+pub use document::{ArticleDocument, ArticleSummary, DeliveryDocument, RecipientDocument, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;
 pub use follow_up::follow_up_candidates;
 pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, cut_title, states};

@@ -1,0 +1,334 @@
+//! What agents write: `POST /tickets`, `/tickets/{number}/articles`, `/articles/{id}/forward`, `/articles/{id}/bounce`.
+//!
+//! A request with an `Idempotency-Key` is carried out once: sent again, it gets the first answer.
+
+use super::ApiState;
+use super::auth::Caller;
+use super::body::{Json, read_as};
+use super::problem::{Kind, Mistake, Problem};
+use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
+use crate::spool::hexadecimal;
+use crate::store::configuration;
+use crate::store::correspondence::{Once, Receipt};
+use axum::extract::{DefaultBodyLimit, Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+const TAG: &str = "tickets";
+/// Files travel in base64.
+const MAX_BODY: usize = MOST_BYTES / 3 * 4 + (2 << 20);
+/// The header that names a request.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The longest name of a request, in characters.
+const LONGEST_KEY: usize = 200;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    let limit = DefaultBodyLimit::max(MAX_BODY);
+    OpenApiRouter::new()
+        .routes(routes!(open).layer(limit))
+        .routes(routes!(write).layer(limit))
+        .routes(routes!(forward).layer(limit))
+        .routes(routes!(bounce).layer(limit))
+}
+
+/// A file that goes along.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AttachmentInput {
+    /// File name.
+    name: String,
+    /// Media type; left out: `application/octet-stream`.
+    #[serde(default)]
+    media_type: String,
+    /// Base64 (RFC 4648 section 4).
+    content: String,
+}
+
+/// What all mails of agents have.
+// Written as well, since the defaults in the OpenAPI document are made so.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+struct Correspondence {
+    /// Addresses: `jane@example.com`, `Jane Roe <jane@example.com>`. Left out in a reply: who wrote the mail that is answered.
+    #[schema(nullable = false)]
+    to: Option<Vec<String>>,
+    /// Addresses.
+    cc: Vec<String>,
+    /// Addresses that no header names.
+    bcc: Vec<String>,
+    /// Left out: the template's, else that of what is answered or passed on. The ticket's number is put before it.
+    #[schema(nullable = false)]
+    subject: Option<String>,
+    /// Text. Salutation and signature of the queue are put around it.
+    body: String,
+    /// The same as HTML; without `body` the text is made from it.
+    #[schema(nullable = false)]
+    html: Option<String>,
+    /// Files.
+    attachments: Vec<AttachmentInput>,
+    /// The name of a template, whose text comes before the body.
+    #[schema(nullable = false)]
+    template: Option<String>,
+    /// The login of the agent who writes, for tags.
+    #[schema(nullable = false)]
+    agent: Option<String>,
+    /// The ticket's state from now on. Left out: it stays, but for a new ticket that is replied to, which becomes `open`.
+    #[schema(nullable = false)]
+    state: Option<String>,
+    /// Whether the customer sees it; left out: a mail yes, a note no.
+    #[schema(nullable = false)]
+    visible_for_customer: Option<bool>,
+    /// Refused: a mail goes out from its queue's address, never another.
+    #[schema(ignore)]
+    #[serde(deserialize_with = "refuse_sender")]
+    from: (),
+}
+
+/// What is written to a ticket.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct ArticleInput {
+    /// What it is.
+    kind: WritingKind,
+    /// The article that is answered; left out in a reply: the customer's last mail.
+    #[schema(nullable = false)]
+    article_id: Option<i64>,
+    /// Whether the text of what is answered is quoted below.
+    quote: bool,
+    /// The mail.
+    #[serde(flatten)]
+    #[schema(inline)]
+    mail: Correspondence,
+}
+
+/// A ticket that is opened by a mail to somebody.
+#[derive(Debug, Deserialize, ToSchema)]
+struct TicketInput {
+    /// The queue, which the mail is sent from.
+    queue: String,
+    /// Login or address; left out: the customer user with the first recipient's address, else that address.
+    #[schema(nullable = false)]
+    customer_user: Option<String>,
+    /// The customer's number; left out: the customer user's.
+    #[schema(nullable = false)]
+    customer_number: Option<String>,
+    /// Priority; left out: `3 normal`.
+    #[schema(nullable = false)]
+    priority: Option<String>,
+    /// Type; left out: the first.
+    #[schema(nullable = false)]
+    r#type: Option<String>,
+    /// The owner's login.
+    #[schema(nullable = false)]
+    owner: Option<String>,
+    /// The mail.
+    #[serde(flatten)]
+    #[schema(inline)]
+    mail: Correspondence,
+}
+
+/// How an article is passed on.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct ForwardInput {
+    /// `text`: its text below what is written, its files beside it; `message`: the whole mail as a file.
+    r#as: ForwardAs,
+    /// The mail.
+    #[serde(flatten)]
+    #[schema(inline)]
+    mail: Correspondence,
+}
+
+/// Whom a mail is sent on to, unchanged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct BounceInput {
+    /// Addresses.
+    to: Vec<String>,
+}
+
+fn refuse_sender<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer)?;
+    Err(serde::de::Error::custom("a mail goes out from the address of its ticket's queue; no other sender can be chosen"))
+}
+
+/// A request as it came: its body, and what names it.
+struct Asked {
+    body: Value,
+    once: Option<Once>,
+}
+
+impl Asked {
+    fn new(caller: &Caller, headers: &HeaderMap, route: &str, body: Value) -> Result<Self, Problem> {
+        let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(Self { body, once: None }) };
+        let name =
+            name.to_str().ok().map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty() && name.len() <= LONGEST_KEY);
+        let name = name.ok_or_else(|| {
+            Problem::bad_parameter("Idempotency-Key", format!("It must have 1 to {LONGEST_KEY} visible ASCII characters."))
+        })?;
+        let digest = Sha256::new().chain_update(route).chain_update([0]).chain_update(serde_json::to_vec(&body).unwrap_or_default());
+        let once = Once { scope: format!("token:{}", caller.token), name: name.to_owned(), digest: hexadecimal(&digest.finalize()) };
+        Ok(Self { body, once: Some(once) })
+    }
+
+    /// The body in a shape. Keys that the shape does not have are mistakes; serde cannot tell them of flattened shapes.
+    fn read<T: serde::de::DeserializeOwned>(self, known: &[&[&str]]) -> Result<(T, Option<Once>), Problem> {
+        if let Some(fields) = self.body.as_object() {
+            let known = || known.iter().flat_map(|names| names.iter());
+            let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
+            let mistakes: Vec<Mistake> = unknown
+                .map(|key| {
+                    let pointer = crate::config::form::below("", key);
+                    Mistake::at(
+                        pointer,
+                        format!("There is no key `{key}` here; the keys are {}.", known().copied().collect::<Vec<_>>().join(", ")),
+                    )
+                })
+                .collect();
+            if !mistakes.is_empty() {
+                return Err(Problem::invalid(mistakes));
+            }
+        }
+        Ok((read_as(self.body)?, self.once))
+    }
+}
+
+/// The keys of [`Correspondence`].
+const MAIL: &[&str] =
+    &["to", "cc", "bcc", "subject", "body", "html", "attachments", "template", "agent", "state", "visible_for_customer", "from"];
+
+impl Correspondence {
+    fn writing(self, once: Option<Once>) -> Result<Writing, Problem> {
+        let mut mistakes = Vec::new();
+        let mut files = Vec::with_capacity(self.attachments.len());
+        for (place, attachment) in self.attachments.into_iter().enumerate() {
+            match STANDARD.decode(attachment.content.as_bytes()) {
+                Ok(content) => files.push(File { name: attachment.name, media_type: attachment.media_type, content }),
+                Err(error) => {
+                    mistakes
+                        .push(Mistake::at(format!("/attachments/{place}/content"), format!("It must be base64 with padding: {error}.")));
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(Problem::invalid(mistakes));
+        }
+        Ok(Writing {
+            to: self.to,
+            cc: self.cc,
+            bcc: self.bcc,
+            subject: self.subject,
+            body: self.body,
+            html: self.html,
+            files,
+            template: self.template,
+            state: self.state,
+            agent: self.agent,
+            visible_for_customer: self.visible_for_customer,
+            once,
+            ..Writing::default()
+        })
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Mistakes(mistakes) => {
+                Self::invalid(mistakes.into_iter().map(|(key, sentence)| Mistake::at(format!("/{key}"), sentence)).collect())
+            }
+            DeskError::NotFound(sentence) => Self::new(Kind::NotFound, sentence),
+            DeskError::Conflict(sentence) => Self::new(Kind::Conflict, sentence),
+            error @ DeskError::OtherRequest => {
+                let detail = error.to_string();
+                Self { errors: vec![Mistake::in_parameter("Idempotency-Key", detail.clone())], ..Self::new(Kind::Invalid, detail) }
+            }
+            error @ DeskError::Compose(_) => Self::internal(&error),
+            DeskError::Store(error) => error.into(),
+        }
+    }
+}
+
+type Written = Result<(StatusCode, axum::Json<Receipt>), Problem>;
+
+fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
+    (StatusCode::CREATED, axum::Json(receipt))
+}
+
+/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, as soon as there is an answer. It goes out from the address of the
+/// ticket's queue, never another. With the header `Idempotency-Key` the request is carried out once, however often it is sent.
+#[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
+    params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
+    request_body = ArticleInput, responses((status = 201, body = Receipt)))]
+async fn write(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Written {
+    let asked = Asked::new(&caller, &headers, &format!("/tickets/{number}/articles"), body)?;
+    let (input, once): (ArticleInput, _) = asked.read(&[&["kind", "article_id", "quote"], MAIL])?;
+    let writing = Writing { article_id: input.article_id, quote: input.quote, ..input.mail.writing(once)? };
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let desk = Desk { spool: &state.spool, configuration: &configuration };
+    Ok(created(desk.write(&number, input.kind, writing).await?))
+}
+
+/// Opens a ticket by a mail to somebody; `Idempotency-Key` as for articles.
+#[utoipa::path(post, path = "/tickets", tag = TAG,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
+    request_body = TicketInput, responses((status = 201, body = Receipt)))]
+async fn open(State(state): State<ApiState>, Extension(caller): Extension<Caller>, headers: HeaderMap, Json(body): Json<Value>) -> Written {
+    let own: &[&str] = &["queue", "customer_user", "customer_number", "priority", "type", "owner"];
+    let (input, once): (TicketInput, _) = Asked::new(&caller, &headers, "/tickets", body)?.read(&[own, MAIL])?;
+    let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, mail } = input;
+    let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let desk = Desk { spool: &state.spool, configuration: &configuration };
+    Ok(created(desk.open_ticket(opening, mail.writing(once)?).await?))
+}
+
+/// Passes an article on to somebody else; `Idempotency-Key` as for articles.
+#[utoipa::path(post, path = "/articles/{id}/forward", tag = TAG,
+    params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
+    request_body = ForwardInput, responses((status = 201, body = Receipt)))]
+async fn forward(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Written {
+    let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/forward"), body)?;
+    let (input, once): (ForwardInput, _) = asked.read(&[&["as"], MAIL])?;
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let desk = Desk { spool: &state.spool, configuration: &configuration };
+    Ok(created(desk.forward(id, input.mail.writing(once)?, input.r#as).await?))
+}
+
+/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
+#[utoipa::path(post, path = "/articles/{id}/bounce", tag = TAG,
+    params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
+    request_body = BounceInput, responses((status = 201, body = Receipt)))]
+async fn bounce(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Written {
+    let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/bounce"), body)?;
+    let (input, once): (BounceInput, _) = asked.read(&[&["to"]])?;
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let desk = Desk { spool: &state.spool, configuration: &configuration };
+    Ok(created(desk.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))
+}
