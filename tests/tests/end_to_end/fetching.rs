@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 /// An account on this server, with further keys.
-fn account(name: &str, server: &Dovecot, more: &str) -> String {
+pub fn account(name: &str, server: &Dovecot, more: &str) -> String {
     let port = if more.contains("protocol = \"imaps\"") { server.imaps } else { server.imap };
     let protocol = if more.contains("protocol =") { "" } else { "protocol = \"imap\"\n" };
     format!(
@@ -16,17 +16,17 @@ fn account(name: &str, server: &Dovecot, more: &str) -> String {
     )
 }
 
-fn deliver(server: &Dovecot, user: &str, numbers: Range<usize>) {
+pub fn deliver(server: &Dovecot, user: &str, numbers: Range<usize>) {
     let mails = mails(numbers);
     server.deliver(user, "INBOX", mails.iter().map(Vec::as_slice));
 }
 
-fn subjects(numbers: Range<usize>) -> Vec<String> {
+pub fn subjects(numbers: Range<usize>) -> Vec<String> {
     numbers.map(subject).collect()
 }
 
 /// One fetch of an account by command.
-fn fetch(gate: &Gate, account: &str) -> Value {
+pub fn fetch(gate: &Gate, account: &str) -> Value {
     gate.json(&["fetch", "--account", account]).pop().expect("a report")
 }
 

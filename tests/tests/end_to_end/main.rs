@@ -7,6 +7,7 @@ mod command_line;
 mod crowd;
 mod cuts;
 mod fetching;
+mod imap;
 mod kills;
 mod lmtp;
 mod outages;

@@ -219,7 +219,12 @@ impl Connection {
     /// Says goodbye. Whatever comes of it, the work is done.
     pub async fn close(mut self) {
         let goodbye = async {
-            if self.wake().await.is_ok() {
+            let takes_commands = match self.idle {
+                Idle::Not => true,
+                Idle::Begun { .. } => self.wake().await.is_ok(),
+                Idle::Unclear => false,
+            };
+            if takes_commands {
                 let _ = self.session.logout().await;
             }
         };

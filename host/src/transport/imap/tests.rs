@@ -7,6 +7,7 @@ use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{Location, Store};
 use crate::transport::{FetchReport, Intake, Memory, Rules, fetch};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +46,7 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
         let mut answer = String::new();
         let mut end = "OK done";
         match command.split(' ').next().unwrap_or_default() {
-            "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS\r\n"),
+            "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS IDLE\r\n"),
             "SELECT" => answer = format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len()),
             "UID" if command.contains("RFC822.SIZE") => {
                 for uid in 1..=manners.len() {
@@ -63,6 +64,12 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                         Manner::Lacks => {}
                     }
                 }
+            }
+            "IDLE" => {
+                stream.write_all(b"+ idling\r\n").await?;
+                // From here on it is silent, whatever is said.
+                while stream.read_line(&mut line).await? > 0 {}
+                return Ok(());
             }
             "UID" => told.lock().unwrap().push(command.to_owned()),
             _ => {}
@@ -200,4 +207,16 @@ async fn a_server_that_says_no_to_a_deletion_is_not_believed_to_have_deleted() {
     let report = trial.fetch().await;
     assert!(report.error.is_some_and(|error| error.contains("read-only")), "the refusal is told");
     assert_eq!((report.new, report.told), (1, 0), "the mail is here, the server was not told");
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_in_silence_while_it_waits_is_replaced() {
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    trial.account = Arc::new(Account { timeout: 1, after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    trial.memory = Memory::lasting();
+    assert_eq!(trial.fetch().await.new, 1);
+    let waited = tokio::time::timeout(Duration::from_millis(200), trial.memory.wait_for_news()).await;
+    assert!(waited.is_err(), "nothing was told");
+    let report = trial.fetch().await;
+    assert_eq!((report.error, report.seen, report.earlier), (None, 1, 1));
 }
