@@ -168,12 +168,15 @@ async fn poll(
 /// Waits until a message is held that the account puts into a folder of its server.
 async fn held(spool: &Spool, account: &Account) {
     let mut changed = spool.changed();
-    while transport::puts_aside(account) && changed.changed().await.is_ok() {
+    while transport::puts_aside(account) {
         // A database that cannot be asked now is asked after the next change, and by every fetch.
         if transport::is_to_be_put_aside(spool, account).await.unwrap_or(false) {
             return;
         }
         tokio::time::sleep(HELD_EVERY).await;
+        if changed.changed().await.is_err() {
+            break;
+        }
     }
     std::future::pending().await
 }

@@ -51,12 +51,12 @@ pub async fn agree(stream: Stream, host: &str, settings: &Tls) -> Result<(TlsStr
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
     let settings = settings.clone();
     // Reads files.
-    let config = tokio::task::spawn_blocking(move || client_config(&settings)).await.map_err(|error| TlsError::File {
+    let config = tokio::task::spawn_blocking(move || shared_config(&settings)).await.map_err(|error| TlsError::File {
         key: "tls.ca",
         path: String::new(),
         reason: error.to_string(),
     })??;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|reason| explain(host, reason))?;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason))?;
     let agreed = agreed(stream.get_ref().1);
     Ok((stream, agreed))
 }
@@ -77,6 +77,19 @@ fn explain(host: &str, reason: io::Error) -> TlsError {
         Some(reason) => TlsError::Certificate { host: host.to_owned(), reason },
         None => TlsError::Handshake { host: host.to_owned(), reason },
     }
+}
+
+/// One for all who say nothing of their own: authorities take memory, and hundreds of connections may stay open.
+fn shared_config(settings: &Tls) -> Result<Arc<ClientConfig>, TlsError> {
+    static USUAL: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if *settings != Tls::default() {
+        return client_config(settings).map(Arc::new);
+    }
+    if let Some(usual) = USUAL.get() {
+        return Ok(Arc::clone(usual));
+    }
+    let usual = Arc::new(client_config(settings)?);
+    Ok(Arc::clone(USUAL.get_or_init(|| usual)))
 }
 
 pub(crate) fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {

@@ -256,7 +256,7 @@ fn the_daemon_takes_up_new_accounts_and_fetches_when_asked() {
     let Some(server) = Dovecot::start() else { return };
     let gate = Gate::new();
     let daemon = gate.serve("info");
-    gate.configure(&account("main", &server, "").replace("interval = \"1s\"", "interval = \"1h\""));
+    gate.configure(&account("main", &server, "idle = false").replace("interval = \"1s\"", "interval = \"1h\""));
     daemon.wait_for("accounts=\"main\"");
     // Asked while the daemon holds the account, the answer comes after its own first fetch.
     assert!(fetch(&gate, "main")["error"].is_null());

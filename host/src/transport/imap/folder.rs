@@ -80,29 +80,19 @@ fn unshift(shifted: &mut Vec<u8>, out: &mut String) {
 }
 
 /// The folder that a configured name means: the one of a special use (`\Junk`, RFC 6154), else the one of that name, else the one of that
-/// name in the user's own namespace (`INBOX.Failed`), with the server's own delimiter.
+/// name in the user's own namespace (`INBOX.Failed`), with the server's own delimiter. Where there is none, the name as it is.
 pub async fn find(connection: &mut Connection, folder: &str) -> Result<Place, ImapError> {
-    if folder.starts_with('\\') {
-        return special(connection, folder).await?.ok_or_else(|| ImapError::NoSpecialUse(folder.to_owned()));
+    match existing(connection, folder).await? {
+        Some(place) => Ok(place),
+        // The server says what is wrong with it when it is opened.
+        None => Place::named(folder),
     }
-    let plain = Place::named(folder)?;
-    if folder.eq_ignore_ascii_case("INBOX") {
-        return Ok(plain);
-    }
-    for place in candidates(connection, folder).await? {
-        if is_there(connection, &place).await? {
-            return Ok(place);
-        }
-    }
-    // The server says what is wrong with it when it is opened.
-    Ok(plain)
 }
 
 /// As [`find`]; where there is none, it is made.
 pub async fn find_or_make(connection: &mut Connection, folder: &str) -> Result<Place, ImapError> {
-    let found = find(connection, folder).await?;
-    if folder.starts_with('\\') || folder.eq_ignore_ascii_case("INBOX") || is_there(connection, &found).await? {
-        return Ok(found);
+    if let Some(place) = existing(connection, folder).await? {
+        return Ok(place);
     }
     let mut refused = None;
     for place in candidates(connection, folder).await? {
@@ -115,6 +105,21 @@ pub async fn find_or_make(connection: &mut Connection, folder: &str) -> Result<P
         }
     }
     Err(refused.unwrap_or_else(|| ImapError::FolderName(folder.to_owned())))
+}
+
+async fn existing(connection: &mut Connection, folder: &str) -> Result<Option<Place>, ImapError> {
+    if folder.starts_with('\\') {
+        return special(connection, folder).await?.map(Some).ok_or_else(|| ImapError::NoSpecialUse(folder.to_owned()));
+    }
+    if folder.eq_ignore_ascii_case("INBOX") {
+        return Place::named(folder).map(Some);
+    }
+    for place in candidates(connection, folder).await? {
+        if is_there(connection, &place).await? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
 /// The folder of a special use, if the server has one.

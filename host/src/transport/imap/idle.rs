@@ -46,22 +46,22 @@ impl Connection {
     /// Waits until the server tells of a new message in the open folder. May be dropped at any moment and called again.
     pub async fn wait_for_news(&mut self) -> Result<(), ImapError> {
         loop {
-            if matches!(self.idle, Idle::Unclear) {
-                return Err(ImapError::closed(BEGIN, "an earlier command was interrupted"));
-            }
-            let begun = match self.idle {
-                Idle::Begun { at, .. } => at,
-                Idle::Not | Idle::Unclear => self.begin_idle().await?,
-            };
             if self.news {
                 return Ok(());
             }
+            if matches!(self.idle, Idle::Unclear) {
+                return Err(ImapError::closed(BEGIN, "an earlier command was interrupted"));
+            }
+            let Idle::Begun { at, .. } = self.idle else {
+                self.begin_idle().await?;
+                continue;
+            };
             let told = self.answer(WAIT, |response| match response {
                 Response::Done { tag, .. } => Told::Ended(tag.clone()),
                 Response::Data { status: Status::Bye, outcome } => Told::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned()),
                 _ => Told::Other,
             });
-            match tokio::time::timeout_at(begun + RENEWED, told).await {
+            match tokio::time::timeout_at(at + RENEWED, told).await {
                 Err(_) => self.wake().await?,
                 // Some servers end it by themselves.
                 Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => self.idle = Idle::Not,
@@ -72,7 +72,7 @@ impl Connection {
         }
     }
 
-    async fn begin_idle(&mut self) -> Result<Instant, ImapError> {
+    async fn begin_idle(&mut self) -> Result<(), ImapError> {
         self.idle = Idle::Unclear;
         let sent = self.send(BEGIN, "IDLE").await?;
         if let Err(error) = self.continued(BEGIN, &sent).await {
@@ -81,11 +81,10 @@ impl Connection {
             }
             return Err(error);
         }
-        let at = Instant::now();
-        self.idle = Idle::Begun { tag: sent, at };
+        self.idle = Idle::Begun { tag: sent, at: Instant::now() };
         // Silence is what is expected now.
         self.session.get_ref().set_timeout(RENEWED + self.timeout);
-        Ok(at)
+        Ok(())
     }
 
     /// Makes the connection take commands again; an error where it does not live any more.

@@ -10,7 +10,9 @@ use crate::transport::intake::Rules;
 use std::collections::BTreeSet;
 
 /// So often is a folder listed from its beginning, milliseconds: what others marked as deleted may be so no more.
-const LISTED_WHOLE: i64 = 60 * 60 * 1_000;
+const LISTED_WHOLE: i64 = HOUR;
+/// Milliseconds.
+const HOUR: i64 = 60 * 60 * 1_000;
 
 /// How far an account is with a folder under one UIDVALIDITY.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Progress {
         let first_sight = self.stored.is_none() && !self.renumbered;
         if first_sight && start == Start::Now {
             self.state.first_uid = listed.last().map_or(0, |last| last.uid.saturating_add(1));
-            self.state.left_before = listed.iter().map(|message| message.internal_date).max().unwrap_or(0);
+            self.state.left_before = bound(listed.iter().map(|message| message.internal_date).max(), now());
         }
         if self.from() == 1 {
             self.state.listed_at = now();
@@ -67,7 +69,7 @@ impl Progress {
         }
         let count = listed.len();
         let MailboxState { first_uid, left_before, .. } = self.state;
-        // A renumbered folder tells old mail by its date alone. What came in the same second may be new: better filed than lost.
+        // A renumbered folder tells old mail by its date alone.
         listed.retain(|message| if first_uid > 0 { message.uid >= first_uid } else { message.internal_date >= left_before });
         count - listed.len()
     }
@@ -88,6 +90,16 @@ impl Progress {
         store.write(row, |(mailbox, state), connection| Box::pin(mailboxes::remember(connection, *mailbox, state))).await?;
         self.stored = Some(self.state.clone());
         Ok(())
+    }
+}
+
+/// The date below which mail of a renumbered folder is old, by the newest date that was left alone. Mail of the last hour may have come in the
+/// same second as new mail, whatever the server's clock says: better filed than lost.
+fn bound(newest: Option<i64>, now: i64) -> i64 {
+    match newest {
+        None => 0,
+        Some(newest) if newest < now - HOUR => newest + 1_000,
+        Some(newest) => newest,
     }
 }
 
@@ -140,6 +152,13 @@ mod tests {
         progress.state.left_before = 500;
         let mut there = vec![listed(1, 400), listed(2, 500), listed(3, 600)];
         assert_eq!((progress.leave(&mut there, Start::Now), uids(&there)), (1, vec![2, 3]));
+    }
+
+    #[test]
+    fn old_mail_is_below_the_bound_and_what_may_be_new_is_not() {
+        assert_eq!(bound(None, 10 * HOUR), 0);
+        assert_eq!(bound(Some(5 * HOUR), 10 * HOUR), 5 * HOUR + 1_000);
+        assert_eq!(bound(Some(10 * HOUR - 1_000), 10 * HOUR), 10 * HOUR - 1_000);
     }
 
     #[test]
