@@ -11,5 +11,4 @@ pub mod postfix;
 pub mod postgres;
 pub mod proxy;
 pub mod small_disk;
-pub mod smtp;
 pub mod speaker;

@@ -3,7 +3,8 @@
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Gate, is_full, until};
 use postigo_tests::mails::{mails, subject};
-use postigo_tests::postgres::Postgres;
+use postigo_tests::postfix::{Options, Postfix};
+use postigo_tests::postgres::{Postgres, free_port};
 use postigo_tests::small_disk::SmallDisk;
 use std::ops::Range;
 use std::time::Duration;
@@ -68,4 +69,63 @@ fn a_full_disk_leaves_the_server_untouched_and_loses_nothing() {
     until("all is filed", RESUMED, || gate.on_their_way() == 0);
     daemon.stop();
     assert_eq!(gate.titles(), subjects(0..outages * 100), "all are filed, none twice");
+}
+
+/// A listener, and a Postfix that delivers to it.
+fn listener_with_postfix(gate: &Gate) -> Option<Postfix> {
+    let port = free_port();
+    let transports = vec![("example.org".into(), format!("lmtp:inet:127.0.0.1:{port}"))];
+    let postfix = Postfix::start(Options { transports, ..Options::default() })?;
+    gate.configure(&format!("[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nport = {port}\nuser = \"*\"\n"));
+    Some(postfix)
+}
+
+fn send(postfix: &Postfix, numbers: Range<usize>) {
+    let mails = mails(numbers);
+    postfix.send_all("jane@example.com", &["support@example.org"], mails.iter().map(Vec::as_slice));
+}
+
+/// What was sent is filed, once.
+fn assert_delivered(gate: &Gate, postfix: &Postfix, count: usize) {
+    until("Postfix has delivered all", RESUMED, || postfix.queued() == 0);
+    until("all is filed", RESUMED, || gate.on_their_way() == 0);
+    assert_eq!(gate.titles(), subjects(0..count), "all are filed, none twice");
+}
+
+#[test]
+fn the_database_down_defers_what_is_delivered_and_loses_nothing() {
+    let Some(postgres) = Postgres::start() else { return };
+    let gate = Gate::on_postgres(&postgres.database(), None);
+    let Some(postfix) = listener_with_postfix(&gate) else { return };
+    let (outages, portion) = if is_full() { (20, 300) } else { (1, 100) };
+    let daemon = gate.serve("warn,postigo=info");
+    daemon.wait_for("listens");
+    for outage in 0..outages {
+        let first = outage * portion;
+        send(&postfix, first..first + portion / 2);
+        postgres.stop();
+        send(&postfix, first + portion / 2..first + portion);
+        until("Postfix is asked to wait", RESUMED, || postfix.log().matches("said: 451 4.3.0").count() > outage);
+        postgres.resume();
+        assert_delivered(&gate, &postfix, first + portion);
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_full_disk_defers_what_is_delivered_and_loses_nothing() {
+    let gate = Gate::new();
+    let Some(disk) = SmallDisk::over(gate.folder(), 48) else { return };
+    let Some(postfix) = listener_with_postfix(&gate) else { return };
+    let outages = if is_full() { 10 } else { 2 };
+    let daemon = gate.serve("warn,postigo=info");
+    daemon.wait_for("listens");
+    for outage in 0..outages {
+        disk.fill();
+        send(&postfix, outage * 50..(outage + 1) * 50);
+        until("Postfix is asked to wait", RESUMED, || postfix.log().matches("said: 452 4.3.1").count() > outage);
+        disk.free();
+        assert_delivered(&gate, &postfix, (outage + 1) * 50);
+    }
+    daemon.stop();
 }

@@ -18,6 +18,12 @@ fn imap_that_breaks_anywhere_loses_nothing_and_doubles_nothing() {
     fetch_over_breaking_connections(&server, "imap", server.imap, 11);
 }
 
+#[test]
+fn pop3_that_breaks_anywhere_loses_nothing_and_doubles_nothing() {
+    let Some(server) = Dovecot::start() else { return };
+    fetch_over_breaking_connections(&server, "pop3", server.pop3, 13);
+}
+
 fn fetch_over_breaking_connections(server: &Dovecot, protocol: &str, port: u16, seed: u64) {
     let gate = Gate::new();
     let lanes: Vec<Lane> = (0..LANES).map(|number| Lane { user: format!("lane{number}"), proxy: Proxy::before(port) }).collect();
@@ -42,7 +48,7 @@ fn fetch_over_breaking_connections(server: &Dovecot, protocol: &str, port: u16, 
         let running: Vec<_> = (0..LANES).map(|place| scope.spawn(move || run(place))).collect();
         running.into_iter().map(|lane| lane.join().expect("a lane's cases hold")).sum()
     });
-    assert_filed_once(&gate, cases.len() + 1, &disturbances);
+    assert_filed_once(&gate, cases.len() + 1, &disturbances, |filed, sent| filed == sent);
     println!(
         "{} sessions of {protocol}, {harmed} of them disturbed; {} mails filed once each",
         cases.len(),
