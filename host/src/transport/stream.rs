@@ -62,6 +62,12 @@ impl Stream {
         self.timeout.set(timeout);
     }
 
+    /// A stream over any bytes, for tests.
+    #[cfg(test)]
+    pub fn over(bytes: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
+        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX) }
+    }
+
     /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
     pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
         let timeout = self.timeout.clone();

@@ -29,15 +29,29 @@ pub enum TlsError {
     #[error("{0} is no host name that a certificate could be checked against.")]
     Host(String),
     /// The server's certificate is not accepted.
-    #[error("The certificate of {host} is refused: {reason}. Name its authority as tls.ca, or correct the host's name.")]
+    #[error("The certificate of {host} is refused: {reason}. {advice}")]
     Certificate {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: String,
+        /// A sentence.
+        advice: &'static str,
+    },
+    /// The server speaks no version of TLS that is safe.
+    #[error(
+        "{host} speaks no TLS newer than 1.1, which is no longer safe (RFC 8996): {reason}. Its administrator must allow TLS 1.2 or 1.3."
+    )]
+    Old {
         /// As configured.
         host: String,
         /// Why.
         reason: String,
     },
     /// The handshake failed.
-    #[error("{host} and this host could not agree on TLS: {reason}")]
+    #[error(
+        "{host} and this host could not agree on TLS: {reason}. It must speak TLS 1.2 or 1.3 on this port: check port, protocol and the server's settings."
+    )]
     Handshake {
         /// As configured.
         host: String,
@@ -69,13 +83,26 @@ pub fn agreed(connection: &rustls::CommonState) -> String {
 }
 
 fn explain(host: &str, reason: io::Error) -> TlsError {
-    let certificate = reason.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).and_then(|error| match error {
-        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
-        _ => None,
-    });
-    match certificate {
-        Some(reason) => TlsError::Certificate { host: host.to_owned(), reason },
-        None => TlsError::Handshake { host: host.to_owned(), reason },
+    use rustls::{AlertDescription, CertificateError as Bad, Error, PeerIncompatible};
+    let host = host.to_owned();
+    let error = reason.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match error {
+        Some(Error::InvalidCertificate(why)) => {
+            let advice = match why {
+                Bad::Expired | Bad::ExpiredContext { .. } => "Its administrator must renew it; if this machine's clock is wrong, set it.",
+                Bad::NotValidYet | Bad::NotValidYetContext { .. } => "It begins later; if this machine's clock is wrong, set it.",
+                Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                    "Correct the account's host to a name that the certificate is for."
+                }
+                _ => "Name its authority as tls.ca, or correct the host's name.",
+            };
+            TlsError::Certificate { host, reason: why.to_string(), advice }
+        }
+        Some(
+            why @ (Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)),
+        ) => TlsError::Old { host, reason: why.to_string() },
+        _ => TlsError::Handshake { host, reason },
     }
 }
 

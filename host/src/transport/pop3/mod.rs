@@ -8,12 +8,16 @@ mod answer;
 mod connection;
 mod error;
 mod fetching;
+#[cfg(test)]
+mod fuzz;
 mod listing;
 mod memory;
 mod oversize;
 mod run;
 mod session;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use error::Pop3Error;
