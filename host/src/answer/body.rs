@@ -120,17 +120,17 @@ mod tests {
     fn salutation_and_signature_stand_around_what_was_written() {
         let configuration = Configuration::default();
         let queue = Queue { salutation: "Dear <OTOBO_CUSTOMER_REALNAME>,".into(), signature: "-- \nDesk & Co".into(), ..Queue::default() };
-        let mail = NewArticle { from: "<b>Jane</b> <jane@x.test>".into(), ..NewArticle::default() };
+        let mail = NewArticle { from: "\"<b>Jane</b>\" <jane@x.test>".into(), ..NewArticle::default() };
         let facts = Facts { mail: Some(&mail), ..Facts::new(&configuration) };
         let around = Around { queue: &queue, facts: &facts, template: None };
         let plain = around.text(&Writing { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..Writing::default() }, Some("> old"));
-        assert_eq!(plain.plain, "Dear jane@x.test,\n\nDone <OTOBO_TICKET_Title>.\n\n> old\n\n-- \nDesk & Co\n");
+        assert_eq!(plain.plain, "Dear <b>Jane</b>,\n\nDone <OTOBO_TICKET_Title>.\n\n> old\n\n-- \nDesk & Co\n");
         assert_eq!(plain.html, None);
         let html = "<html><BODY class=a><p>Done &amp; gone</p></BODY></html>".to_owned();
         let text = around.text(&Writing { html: Some(html), ..Writing::default() }, None);
         assert!(text.plain.contains("\n\nDone & gone\n\n-- \n"), "{}", text.plain);
         let html = text.html.unwrap();
-        assert!(html.starts_with("<html><BODY class=a>\n<div>Dear jane@x.test,</div>"), "{html}");
+        assert!(html.starts_with("<html><BODY class=a>\n<div>Dear &lt;b&gt;Jane&lt;/b&gt;,</div>"), "{html}");
         assert!(html.ends_with("Desk &amp; Co</div>\n<br>\n</BODY></html>"), "{html}");
     }
 }

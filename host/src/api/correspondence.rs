@@ -7,6 +7,7 @@ use super::auth::Caller;
 use super::body::{Json, read_as};
 use super::problem::{Kind, Mistake, Problem};
 use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
+use crate::config::form::below;
 use crate::spool::hexadecimal;
 use crate::store::configuration;
 use crate::store::correspondence::{Once, Receipt};
@@ -14,8 +15,9 @@ use axum::extract::{DefaultBodyLimit, Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -86,10 +88,6 @@ struct Correspondence {
     /// Whether the customer sees it; left out: a mail yes, a note no.
     #[schema(nullable = false)]
     visible_for_customer: Option<bool>,
-    /// Refused: a mail goes out from its queue's address, never another.
-    #[schema(ignore)]
-    #[serde(deserialize_with = "refuse_sender")]
-    from: (),
 }
 
 /// What is written to a ticket.
@@ -155,11 +153,6 @@ struct BounceInput {
     to: Vec<String>,
 }
 
-fn refuse_sender<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    serde::de::IgnoredAny::deserialize(deserializer)?;
-    Err(serde::de::Error::custom("a mail goes out from the address of its ticket's queue; no other sender can be chosen"))
-}
-
 /// A request as it came: its body, and what names it.
 struct Asked {
     body: Value,
@@ -179,26 +172,28 @@ impl Asked {
         Ok(Self { body, once: Some(once) })
     }
 
-    /// The body in a shape. Keys that the shape does not have are mistakes; serde cannot tell them of flattened shapes.
-    fn read<T: serde::de::DeserializeOwned>(self, known: &[&[&str]]) -> Result<(T, Option<Once>), Problem> {
-        if let Some(fields) = self.body.as_object() {
-            let known = || known.iter().flat_map(|names| names.iter());
-            let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
-            let mistakes: Vec<Mistake> = unknown
-                .map(|key| {
-                    let pointer = crate::config::form::below("", key);
-                    Mistake::at(
-                        pointer,
-                        format!("There is no key `{key}` here; the keys are {}.", known().copied().collect::<Vec<_>>().join(", ")),
-                    )
-                })
-                .collect();
-            if !mistakes.is_empty() {
-                return Err(Problem::invalid(mistakes));
-            }
+    /// The body in a shape, and the mail in it, each read alone: so that mistakes keep their places.
+    fn read<T: DeserializeOwned>(self, own: &[&str], mail: &[&str]) -> Result<(T, Correspondence, Option<Once>), Problem> {
+        let Value::Object(fields) = self.body else {
+            return Err(Problem::invalid(vec![Mistake::at("", "It must be an object.")]));
+        };
+        let known = || own.iter().chain(mail);
+        let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
+        let mistakes: Vec<Mistake> =
+            unknown.map(|key| Mistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>()))).collect();
+        if !mistakes.is_empty() {
+            return Err(Problem::invalid(mistakes));
         }
-        Ok((read_as(self.body)?, self.once))
+        let (mail, own): (Map<String, Value>, Map<String, Value>) = fields.into_iter().partition(|(key, _)| mail.contains(&key.as_str()));
+        Ok((read_as(Value::Object(own))?, read_as(Value::Object(mail))?, self.once))
     }
+}
+
+fn stranger(key: &str, known: &[&str]) -> String {
+    if key == "from" {
+        return "A mail goes out from the address of its ticket's queue; no other sender can be chosen.".to_owned();
+    }
+    format!("There is no key `{key}` here; the keys are {}.", known.join(", "))
 }
 
 /// The keys of [`Correspondence`].
@@ -276,8 +271,8 @@ async fn write(
     Json(body): Json<Value>,
 ) -> Written {
     let asked = Asked::new(&caller, &headers, &format!("/tickets/{number}/articles"), body)?;
-    let (input, once): (ArticleInput, _) = asked.read(&[&["kind", "article_id", "quote"], MAIL])?;
-    let writing = Writing { article_id: input.article_id, quote: input.quote, ..input.mail.writing(once)? };
+    let (input, mail, once): (ArticleInput, _, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
+    let writing = Writing { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
     let configuration = configuration::load(&state.store, &state.key).await?;
     let desk = Desk { spool: &state.spool, configuration: &configuration };
     Ok(created(desk.write(&number, input.kind, writing).await?))
@@ -289,8 +284,8 @@ async fn write(
     request_body = TicketInput, responses((status = 201, body = Receipt)))]
 async fn open(State(state): State<ApiState>, Extension(caller): Extension<Caller>, headers: HeaderMap, Json(body): Json<Value>) -> Written {
     let own: &[&str] = &["queue", "customer_user", "customer_number", "priority", "type", "owner"];
-    let (input, once): (TicketInput, _) = Asked::new(&caller, &headers, "/tickets", body)?.read(&[own, MAIL])?;
-    let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, mail } = input;
+    let (input, mail, once): (TicketInput, _, _) = Asked::new(&caller, &headers, "/tickets", body)?.read(own, MAIL)?;
+    let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
     let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
     let configuration = configuration::load(&state.store, &state.key).await?;
     let desk = Desk { spool: &state.spool, configuration: &configuration };
@@ -309,10 +304,10 @@ async fn forward(
     Json(body): Json<Value>,
 ) -> Written {
     let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/forward"), body)?;
-    let (input, once): (ForwardInput, _) = asked.read(&[&["as"], MAIL])?;
+    let (input, mail, once): (ForwardInput, _, _) = asked.read(&["as"], MAIL)?;
     let configuration = configuration::load(&state.store, &state.key).await?;
     let desk = Desk { spool: &state.spool, configuration: &configuration };
-    Ok(created(desk.forward(id, input.mail.writing(once)?, input.r#as).await?))
+    Ok(created(desk.forward(id, mail.writing(once)?, input.r#as).await?))
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
@@ -327,7 +322,7 @@ async fn bounce(
     Json(body): Json<Value>,
 ) -> Written {
     let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/bounce"), body)?;
-    let (input, once): (BounceInput, _) = asked.read(&[&["to"]])?;
+    let (input, _, once): (BounceInput, _, _) = asked.read(&["to"], &[])?;
     let configuration = configuration::load(&state.store, &state.key).await?;
     let desk = Desk { spool: &state.spool, configuration: &configuration };
     Ok(created(desk.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))

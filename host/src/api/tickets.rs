@@ -120,5 +120,5 @@ async fn change(
         let mistakes = mistakes.into_iter().map(|(field, sentence)| Mistake::at(format!("/{field}"), sentence));
         return Err(Problem::invalid(mistakes.collect()));
     }
-    Ok(axum::Json(tickets::edit(&state.store, number, edit).await?.into()))
+    Ok(axum::Json(tickets::edit(&state.store, number, edit, configuration).await?.into()))
 }

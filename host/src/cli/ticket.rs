@@ -134,11 +134,12 @@ impl Update {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let Edit { state, queue, owner, lock, merge_into } = self.edit;
         let edit = TicketEdit { state, queue, owner, lock, merge_into };
-        let mistakes = edit.check(&context.configuration().await?);
+        let configuration = context.configuration().await?;
+        let mistakes = edit.check(&configuration);
         if !mistakes.is_empty() {
             return Err(Failed::lines(mistakes.into_iter().map(|(option, sentence)| format!("--{option}: {sentence}")).collect()));
         }
-        let ticket = tickets::edit(context.store().await?, self.number, edit).await?;
+        let ticket = tickets::edit(context.store().await?, self.number, edit, configuration).await?;
         let document = serde_json::to_value(TicketDocument::from(ticket))?;
         context.output().document(&document, || lines(&document));
         Ok(())

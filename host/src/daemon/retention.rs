@@ -3,7 +3,10 @@
 use crate::commlog::now;
 use crate::config::Settings;
 use crate::spool::Spool;
-use crate::store::{StoreError, communications};
+use crate::store::{StoreError, communications, correspondence};
+
+/// Idempotency keys are remembered so long, in milliseconds.
+const NAMES_KEPT: i64 = 7 * 86_400_000;
 
 /// Removes communications that are older than `log_retention` keeps them, and received bytes that are older than `raw_retention`; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
@@ -15,6 +18,8 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         let kept = i64::try_from(settings.raw_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
         spool.forget_raw(now().saturating_sub(kept)).await?;
     }
+    let names_before = now().saturating_sub(NAMES_KEPT);
+    spool.store().write(names_before, |before, connection| Box::pin(correspondence::forget_names(connection, *before))).await?;
     let mut purged = 0;
     loop {
         let times = (before("successful"), before("failed"));

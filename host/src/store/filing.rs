@@ -3,6 +3,7 @@
 //! What several messages need is written by one statement each, whatever their number: statements, not bytes, are what filing costs.
 
 mod batch;
+mod reports;
 mod rows;
 
 pub use batch::Batch;
@@ -13,6 +14,7 @@ use super::spool::Finished;
 use super::{StoreError, communications, spool};
 use crate::commlog::Record;
 use crate::config::NumberGenerator;
+use crate::mail::DeliveryReport;
 use crate::result::{MessageResult, Status};
 use crate::spool::SpoolStatus;
 use crate::ticket::{AutoResponseStatus, Filing, FilingKind};
@@ -31,6 +33,8 @@ pub struct FilingInput {
     pub result: MessageResult,
     /// Its communication, finished; the rows' ids are filled in here.
     pub communication: Record,
+    /// What the message reports of a mail that we sent, if it is a delivery report.
+    pub report: Option<DeliveryReport>,
     /// How the number of a new ticket is made.
     pub number_generator: NumberGenerator,
     /// Automatic answers that an address gets within a day.
@@ -90,7 +94,11 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
             reason: String::new(),
             result: json(result)?,
         });
-        records.push(Record { spool_id: Some(input.spool_id), article_id: Some(filed.article_id), ..input.communication.clone() });
+        let mut record = Record { spool_id: Some(input.spool_id), article_id: Some(filed.article_id), ..input.communication.clone() };
+        if let Some(report) = &input.report {
+            reports::mark(connection, report, &mut record, input.now).await?;
+        }
+        records.push(record);
     }
     communications::save_all(connection, &records).await?;
     spool::finish_all(connection, &finished).await?;

@@ -4,7 +4,7 @@ use super::evaluate::Evaluated;
 use super::report;
 use crate::commlog::{Communication, Priority};
 use crate::config::CustomerUser;
-use crate::mail::FollowedTicket;
+use crate::mail::{FollowedTicket, delivery_report};
 use crate::result::{MessageResult, Status};
 use crate::spool::{Claimed, SpoolStatus};
 use crate::store::filing::{Batch, FilingInput};
@@ -97,6 +97,7 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         result: report::with_filing(result, &filing),
         filing,
         communication: communication.finish(false),
+        report: delivery_report(&run.mail.message),
         number_generator: setup.configuration.settings.number_generator,
         auto_responses_per_day: setup.configuration.settings.auto_responses_per_day,
         now: crate::commlog::now(),

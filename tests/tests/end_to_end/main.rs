@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod answers;
 mod collection;
 mod command_line;
 mod crowd;

@@ -2,6 +2,7 @@
 
 mod access;
 mod configured;
+mod correspondence;
 mod filed;
 mod harness;
 mod intake;

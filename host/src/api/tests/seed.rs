@@ -69,6 +69,7 @@ impl Api {
             },
             result: MessageResult { source: claimed.source, ..MessageResult::default() },
             communication: communication.finish(false),
+            report: None,
             number_generator: NumberGenerator::default(),
             auto_responses_per_day: 40,
             now: 1_795_521_600_000,

@@ -23,7 +23,7 @@ pub struct Delivery {
     pub changed_at: i64,
 }
 
-const COLUMNS: &str = "recipient, status, detail, delivery.changed_at";
+const COLUMNS: &str = "delivery.recipient, delivery.status, delivery.detail, delivery.changed_at";
 
 fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
     Ok(Delivery { recipient: row.try_get(0)?, status: read_word(row, 1)?, detail: row.try_get(2)?, changed_at: row.try_get(3)? })

@@ -1,24 +1,53 @@
 //! What people change of a ticket.
 
-use super::{by_number, standing_for};
+use super::{articles, by_number, standing_for};
 use crate::commlog::now;
+use crate::config::Configuration;
+use crate::store::outgoing::{self, Due};
 use crate::store::sql::Sql;
-use crate::store::{Store, StoreError};
-use crate::ticket::{Ticket, TicketEdit};
+use crate::store::{Store, StoreError, Work};
+use crate::ticket::{Ticket, TicketEdit, plan_removal};
 use sqlx::AnyConnection;
+
+/// The state of a removed ticket.
+const REMOVED: &str = "removed";
 
 /// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards. The caller has checked the edit
 /// ([`TicketEdit::check`]).
-pub async fn edit(store: &Store, number: String, edit: TicketEdit) -> Result<Ticket, StoreError> {
-    store.write((number, edit), |(number, edit), connection| Box::pin(carry_out(connection, number, edit))).await
+/// By the configuration, the customer of a ticket that is removed is told so.
+pub async fn edit(store: &Store, number: String, edit: TicketEdit, configuration: Configuration) -> Result<Ticket, StoreError> {
+    let work: Work<(String, TicketEdit, Configuration), Ticket> =
+        |(number, edit, configuration), connection| Box::pin(carry_out(connection, number, edit, configuration));
+    store.write((number, edit, configuration), work).await
 }
 
-async fn carry_out(connection: &mut AnyConnection, number: &str, edit: &TicketEdit) -> Result<Ticket, StoreError> {
+async fn carry_out(
+    connection: &mut AnyConnection,
+    number: &str,
+    edit: &TicketEdit,
+    configuration: &Configuration,
+) -> Result<Ticket, StoreError> {
+    let removes =
+        edit.state.as_deref() == Some(REMOVED) && by_number(connection, number).await?.is_some_and(|ticket| ticket.state != REMOVED);
     let ticket = update(connection, number, edit).await?;
+    if removes {
+        tell_removal(connection, &ticket, configuration).await?;
+    }
     match &edit.merge_into {
         Some(target) => merge(connection, number, target).await,
         None => Ok(ticket),
     }
+}
+
+/// The automatic answer to the customer's last mail, of the kind `remove`, where the queue has one.
+async fn tell_removal(connection: &mut AnyConnection, ticket: &Ticket, configuration: &Configuration) -> Result<(), StoreError> {
+    let articles = articles(connection, ticket.id).await?;
+    let Some(last) = articles.iter().rev().find(|article| article.content.sender_type == "customer") else { return Ok(()) };
+    if let Some(plan) = plan_removal(configuration, ticket, &last.content) {
+        let per_day = configuration.settings.auto_responses_per_day;
+        outgoing::answer_all(connection, &[Due { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }]).await?;
+    }
+    Ok(())
 }
 
 fn missing(number: &str) -> StoreError {

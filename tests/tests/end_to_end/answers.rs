@@ -1,0 +1,111 @@
+//! Automatic answers, agents' mail and delivery reports, from the mail that comes in to the files that go out.
+
+use postigo_tests::gate::{Gate, PATIENCE, until};
+use reqwest::blocking::Client;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A gate that answers for the queue Raw and sends into a folder.
+fn gate(out: &Path) -> Gate {
+    let gate = Gate::new();
+    gate.configure(&format!(
+        "[[system_address]]\naddress = \"help@desk.test\"\ndisplay_name = \"Desk\"\nqueue = \"Raw\"\n\n\
+         [[auto_response]]\nname = \"Receipt\"\nqueue = \"Raw\"\nsubject = \"We have it\"\nbody = \"Dear <OTOBO_CUSTOMER_REALNAME>\"\n\n\
+         [[auto_response]]\nname = \"Gone\"\ntype = \"remove\"\nqueue = \"Raw\"\nsubject = \"Removed\"\nbody = \"Bye\"\n\n\
+         [[transport]]\nname = \"files\"\nkind = \"file\"\nhost = {out:?}\n"
+    ));
+    gate
+}
+
+/// Takes a mail in; gives its result.
+fn ingest(gate: &Gate, mail: &str) -> Value {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), mail.replace('\n', "\r\n")).unwrap();
+    gate.json(&["ingest", &file.path().display().to_string()]).remove(0)
+}
+
+/// The mails in the folder with this text in them.
+fn sent(out: &Path, text: &str) -> Vec<String> {
+    let files = std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
+    let mails = files.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    mails.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).filter(|mail| mail.contains(text)).collect()
+}
+
+fn await_sent(out: &Path, text: &str) -> String {
+    until(&format!("a mail with {text:?} goes out"), PATIENCE, || !sent(out, text).is_empty());
+    sent(out, text).remove(0)
+}
+
+#[test]
+fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let daemon = gate.serve("postigo=info");
+    let result = ingest(&gate, "From: Jane <jane@x.test>\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
+    assert_eq!(result["auto_response"], "queued");
+    let number = result["ticket_number"].as_str().unwrap();
+    let answer = await_sent(out.path(), "We have it");
+    for line in ["From: Desk <help@desk.test>", "To: jane@x.test", "In-Reply-To: <one@x.test>", "Auto-Submitted: auto-replied", "Dear Jane"]
+    {
+        assert!(answer.lines().any(|found| found == line || found.ends_with(line)), "{line:?} is not in {answer}");
+    }
+    assert!(answer.contains(&format!("Subject: [Ticket#{number}] We have it")), "{answer}");
+    let show = || gate.json(&["ticket", "show", number]).remove(0);
+    until("the answer is marked as sent", PATIENCE, || show()["articles"][1]["delivery"]["status"] == "sent");
+    let article = show()["articles"][1].clone();
+    assert_eq!((&article["sender_type"], &article["visible_for_customer"]), (&json!("system"), &json!(true)));
+    let raw = gate.run(&["article", "show", &article["id"].to_string(), "--raw"]);
+    assert_eq!(raw, answer, "the article's bytes are those that went out");
+
+    for robot in ["Auto-Submitted: auto-replied", "List-Id: <l.x.test>", "Return-Path: <>", "Precedence: bulk"] {
+        let result =
+            ingest(&gate, &format!("{robot}\nFrom: robot@x.test\nMessage-ID: <{}@x.test>\nSubject: away\n\nI am away.\n", robot.len()));
+        assert_eq!(result["auto_response"], "suppressed", "{robot}");
+    }
+    gate.run(&["ticket", "update", number, "--state", "removed"]);
+    await_sent(out.path(), "Subject: [Ticket#");
+    let farewell = await_sent(out.path(), "] Removed");
+    assert!(farewell.contains("To: jane@x.test"), "{farewell}");
+    drop(daemon);
+}
+
+#[test]
+fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let daemon = gate.serve("postigo=info");
+    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().unwrap().to_owned();
+    let url = format!("{}/api/v1/tickets/{number}/articles", daemon.url);
+    let body = json!({ "body": "Mended.", "cc": ["bob@x.test"] }).to_string();
+    let client = Client::builder().timeout(PATIENCE).build().unwrap();
+    let ask = || {
+        let request = client.post(&url).bearer_auth(&token).header("content-type", "application/json").header("idempotency-key", "k");
+        let answer = request.body(body.clone()).send().unwrap();
+        assert_eq!(answer.status().as_u16(), 201);
+        serde_json::from_str::<Value>(&answer.text().unwrap()).unwrap()
+    };
+    let receipt = ask();
+    assert_eq!(ask(), receipt, "asked again it is not sent again");
+    let mail = await_sent(out.path(), "Mended.");
+    assert!(mail.contains(&format!("Subject: Re: [Ticket#{number}] Printer")) && mail.contains("References: <one@x.test>"), "{mail}");
+    let recipients = || gate.json(&["article", "show", &receipt["article_id"].to_string()])[0]["delivery"]["recipients"].clone();
+    until("both recipients are sent to", PATIENCE, || recipients()[0]["status"] == "sent" && recipients()[1]["status"] == "sent");
+
+    let id = receipt["message_id"].as_str().unwrap();
+    let report = format!(
+        "Return-Path: <>\nFrom: mailer-daemon@mx.test\nMessage-ID: <report@mx.test>\nSubject: Undelivered\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=d\n\n--d\n\nSorry.\n--d\nContent-Type: message/delivery-status\n\n\
+         Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; BOB@x.test\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 no such user\n\n\
+         Final-Recipient: rfc822; stranger@x.test\nAction: failed\nStatus: 5.1.1\n--d\nContent-Type: text/rfc822-headers\n\nMessage-ID: {id}\n\n--d--\n"
+    );
+    let filed = ingest(&gate, &report);
+    assert_eq!((&filed["ticket_number"], &filed["why_follow_up"]), (&json!(number), &json!("bounce")));
+    let after = recipients();
+    assert_eq!((&after[0]["address"], &after[0]["status"]), (&json!("bob@x.test"), &json!("failed")));
+    assert_eq!(after[0]["detail"], "Permanent failure (5.1.1): 550 no such user");
+    assert_eq!((&after[1]["address"], &after[1]["status"], after.as_array().unwrap().len()), (&json!("jane@x.test"), &json!("sent"), 2));
+    assert_eq!(sent(out.path(), "Mended.").len(), 1);
+    drop(daemon);
+}
