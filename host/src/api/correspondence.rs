@@ -101,9 +101,10 @@ struct ArticleInput {
     article_id: Option<i64>,
     /// Whether the text of what is answered is quoted below.
     quote: bool,
-    /// The mail.
+    /// The mail; read by itself, so that mistakes in it keep their places.
     #[serde(flatten)]
     #[schema(inline)]
+    #[allow(dead_code, reason = "the shape is described here")]
     mail: Correspondence,
 }
 
@@ -127,9 +128,10 @@ struct TicketInput {
     /// The owner's login.
     #[schema(nullable = false)]
     owner: Option<String>,
-    /// The mail.
+    /// The mail; read by itself, so that mistakes in it keep their places.
     #[serde(flatten)]
     #[schema(inline)]
+    #[allow(dead_code, reason = "the shape is described here")]
     mail: Correspondence,
 }
 
@@ -139,9 +141,10 @@ struct TicketInput {
 struct ForwardInput {
     /// `text`: its text below what is written, its files beside it; `message`: the whole mail as a file.
     r#as: ForwardAs,
-    /// The mail.
+    /// The mail; read by itself, so that mistakes in it keep their places.
     #[serde(flatten)]
     #[schema(inline)]
+    #[allow(dead_code, reason = "the shape is described here")]
     mail: Correspondence,
 }
 

@@ -109,7 +109,9 @@ async fn what_is_wrong_is_named_and_nothing_is_sent() {
         (json!({ "kind": "note", "body": "x", "to": ["a@x.test"] }), "/to"),
         (json!({ "kind": "letter", "body": "x" }), "/kind"),
     ] {
-        let problem = api.post(Role::Agent, &path, &body).await.problem(422);
+        let answer = api.post(Role::Agent, &path, &body).await;
+        assert_eq!(answer.status.as_u16(), 422, "{body}");
+        let problem = answer.problem(422);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
     api.post(Role::Agent, "/tickets/1/articles", &json!({ "body": "x" })).await.problem(404);
