@@ -218,6 +218,16 @@ impl Drop for Daemon {
     }
 }
 
+/// A client for REST that waits so long at most.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn http_client(patience: Duration) -> reqwest::blocking::Client {
+    // The first call counts; a second is refused, which is as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::builder().timeout(patience).build().expect("a client for HTTP")
+}
+
 /// Whether the proofs are to run in full (`make proof`), not sampled.
 pub fn is_full() -> bool {
     std::env::var("POSTIGO_PROOF").is_ok_and(|wish| wish == "full")

@@ -200,8 +200,7 @@ fn stranger(key: &str, known: &[&str]) -> String {
 }
 
 /// The keys of [`Correspondence`].
-const MAIL: &[&str] =
-    &["to", "cc", "bcc", "subject", "body", "html", "attachments", "template", "agent", "state", "visible_for_customer", "from"];
+const MAIL: &[&str] = &["to", "cc", "bcc", "subject", "body", "html", "attachments", "template", "agent", "state", "visible_for_customer"];
 
 impl Correspondence {
     fn writing(self, once: Option<Once>) -> Result<Writing, Problem> {

@@ -1,7 +1,6 @@
 //! Automatic answers, agents' mail and delivery reports, from the mail that comes in to the files that go out.
 
-use postigo_tests::gate::{Gate, PATIENCE, until};
-use reqwest::blocking::Client;
+use postigo_tests::gate::{Gate, PATIENCE, http_client, until};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -79,7 +78,7 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().unwrap().to_owned();
     let url = format!("{}/api/v1/tickets/{number}/articles", daemon.url);
     let body = json!({ "body": "Mended.", "cc": ["bob@x.test"] }).to_string();
-    let client = Client::builder().timeout(PATIENCE).build().unwrap();
+    let client = http_client(PATIENCE);
     let ask = || {
         let request = client.post(&url).bearer_auth(&token).header("content-type", "application/json").header("idempotency-key", "k");
         let answer = request.body(body.clone()).send().unwrap();

@@ -1,6 +1,6 @@
 //! REST over a real socket: components, filters and mail, with the sandbox at work.
 
-use postigo_tests::gate::{Daemon, Gate};
+use postigo_tests::gate::{Daemon, Gate, http_client};
 use postigo_tests::postgres::Postgres;
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ struct Rest {
 impl Rest {
     fn new(gate: &Gate, daemon: &Daemon, role: &str) -> Self {
         let token = gate.json(&["token", "create", "--role", role])[0]["token"].as_str().unwrap().to_owned();
-        Self { url: format!("{}/api/v1", daemon.url), token, client: Client::builder().timeout(PATIENCE).build().unwrap() }
+        Self { url: format!("{}/api/v1", daemon.url), token, client: http_client(PATIENCE) }
     }
 
     fn send(&self, method: &str, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
