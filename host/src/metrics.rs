@@ -3,6 +3,7 @@
 //! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
+use crate::oauth2::Watched;
 use crate::outbound::OutgoingStatus;
 use crate::result::{FilterResult, MessageResult, Outcome, Status};
 use crate::runtime::FailureKind;
@@ -54,6 +55,12 @@ struct AccountLabel {
     account: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OwnerLabels {
+    kind: &'static str,
+    name: String,
+}
+
 /// Bytes, seconds and messages do not come in fractions below zero: a gauge of whole numbers.
 type WholeGauge = Gauge<u64, AtomicU64>;
 
@@ -70,6 +77,8 @@ pub struct Metrics {
     fetched_messages: Family<AccountLabel, Counter>,
     received_messages: Family<FetchLabels, Counter>,
     spool: Family<StatusLabel, WholeGauge>,
+    oauth2_refused: Family<OwnerLabels, WholeGauge>,
+    oauth2_left: Family<OwnerLabels, WholeGauge>,
     outgoing: Family<StatusLabel, WholeGauge>,
     outgoing_tries: Family<StatusLabel, Counter>,
     outgoing_oldest: WholeGauge,
@@ -95,6 +104,8 @@ impl Metrics {
             fetched_messages: Family::default(),
             received_messages: Family::default(),
             spool: Family::default(),
+            oauth2_refused: Family::default(),
+            oauth2_left: Family::default(),
             outgoing: Family::default(),
             outgoing_tries: Family::default(),
             outgoing_oldest: WholeGauge::default(),
@@ -121,6 +132,18 @@ impl Metrics {
             "received_messages",
             "Messages that clients brought to a listener's account, by the answer: stored, known, refused, deferred",
             self.received_messages.clone(),
+        );
+        registry.register_with_unit(
+            "oauth2_refused",
+            "Time since a provider first refused an access token; 0: it does not",
+            Unit::Seconds,
+            self.oauth2_refused.clone(),
+        );
+        registry.register_with_unit(
+            "oauth2_refresh_token_left",
+            "Time until a refresh token ends if it is not used",
+            Unit::Seconds,
+            self.oauth2_left.clone(),
         );
         registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
         registry.register("outgoing_messages", "Outgoing mails that are not sent, by status", self.outgoing.clone());
@@ -186,6 +209,19 @@ impl Metrics {
     /// A client that brought a message for an account was answered: `stored`, `known`, `refused`, `deferred`.
     pub fn received(&self, account: &str, outcome: &'static str) {
         self.received_messages.get_or_create(&FetchLabels { account: label(account), outcome }).inc();
+    }
+
+    /// How the tokens of accounts and transports stand. Those that are not named any more lose their figures.
+    pub fn signed_in(&self, watched: &[Watched]) {
+        self.oauth2_refused.clear();
+        self.oauth2_left.clear();
+        for watched in watched {
+            let labels = OwnerLabels { kind: watched.owner.kind(), name: label(watched.owner.name()) };
+            self.oauth2_refused.get_or_create(&labels).set(watched.refused_for);
+            if let Some(left) = watched.refresh_token_left {
+                self.oauth2_left.get_or_create(&labels).set(left);
+            }
+        }
     }
 
     /// How many messages of a status are in the spool now.

@@ -9,6 +9,7 @@ pub mod gate;
 pub mod mails;
 pub mod postfix;
 pub mod postgres;
+pub mod provider;
 pub mod proxy;
 pub mod small_disk;
 pub mod speaker;

@@ -53,7 +53,12 @@ async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resu
     may_see_figures(&state, &headers).await?;
     spool_counts(&state).await;
     outgoing_counts(&state).await;
-    let plan = &state.live.current().plan;
+    let setup = state.live.current();
+    match state.tokens.watch(&setup.configuration).await {
+        Ok(watched) => state.metrics.signed_in(&watched),
+        Err(error) => tracing::warn!(%error, "the tokens of accounts could not be looked at"),
+    }
+    let plan = &setup.plan;
     let memory = plan.filters().iter().filter_map(|filter| Some((&*filter.name, plan.cost(filter)?.memory)));
     state.metrics.filter_memory(memory);
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.encode()).into_response())

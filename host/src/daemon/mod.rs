@@ -9,6 +9,7 @@ mod lock;
 mod retention;
 mod serve;
 mod shares;
+mod signing_in;
 mod working;
 
 pub use fetching::until_worked_off;

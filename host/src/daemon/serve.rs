@@ -3,7 +3,7 @@
 use super::fetching::{self, Tools};
 use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
-use super::{listening, retention, working};
+use super::{listening, retention, signing_in, working};
 use crate::answer;
 use crate::api::{self, ApiState};
 use crate::metrics::Metrics;
@@ -101,6 +101,7 @@ impl Daemon {
         let sending_tools =
             outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
+        let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
         let state = ApiState::new(self.spool.clone(), self.key.clone(), tokens, Arc::clone(&self.live), metrics);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
         ready(address);
@@ -114,7 +115,7 @@ impl Daemon {
         let ended = async {
             let _ = tokio::join!(fetching, listening);
             all_ends.cancel();
-            let _ = tokio::join!(working, answering, sending, keeping, refreshing, purging, serving);
+            let _ = tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving);
         };
         if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
             tracing::warn!("not everything ended in time; what was under way is taken up at the next start");

@@ -20,7 +20,7 @@ pub use sign_in::{Begun, DeviceWait, Outcome};
 pub use state::{SignInState, StateError, UnderWay};
 pub use subject::Subject;
 pub use tokens::Tokens;
-pub use watch::{Watched, watch};
+pub use watch::Watched;
 
 use crate::config::Secret;
 use crate::store::oauth2::Key;

@@ -1,9 +1,11 @@
 //! What is looked after without a fetch or a mail to send: refresh tokens that nobody uses are used before they end, and told of.
 
 use super::state::{ends_at, warns};
-use super::{Owner, Subject, Tokens};
+use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::config::Configuration;
-use crate::store::oauth2 as rows;
+use crate::store::configuration;
+use crate::store::oauth2::{self as rows, TokenRow};
+use crate::timestamp::rfc3339;
 use std::collections::BTreeMap;
 
 /// How an owner's tokens stand, for metrics.
@@ -11,55 +13,65 @@ use std::collections::BTreeMap;
 pub struct Watched {
     /// Whose.
     pub owner: Owner,
-    /// Seconds since the provider first refused; none: it does not.
-    pub refused_for: Option<u64>,
+    /// Seconds since the provider first refused; 0: it does not.
+    pub refused_for: u64,
     /// Seconds until the refresh token ends if it is not used; none: not known, or there is none.
     pub refresh_token_left: Option<u64>,
-    /// Whether the refresh token is to be used now, so that it does not end.
-    is_due: bool,
-}
-
-/// How the tokens of all owners of a configuration stand.
-pub async fn watch(tokens: &Tokens, configuration: &Configuration) -> Result<Vec<Watched>, super::OAuth2Error> {
-    let subjects = subjects(configuration);
-    let mut watched = Vec::new();
-    for row in rows::all(&tokens.store).await? {
-        let owner = Owner::of(&row.key);
-        let Some(subject) = subjects.get(&owner).filter(|subject| subject.settings() == row.settings) else { continue };
-        let end = ends_at(subject, &row);
-        let left = end.map(|end| end.saturating_sub(row.now));
-        let half_of_age = subject.provider.refresh_token_age.and_then(|age| i64::try_from(age.as_millis() / 2).ok());
-        watched.push(Watched {
-            refused_for: row.error.as_ref().map(|error| seconds(row.now.saturating_sub(error.since))),
-            refresh_token_left: left.map(seconds),
-            is_due: left.zip(half_of_age).is_some_and(|(left, half)| left <= half) && row.error.is_none(),
-            owner: owner.clone(),
-        });
-        if let Some(end) = end.filter(|end| warns(*end, row.now)) {
-            tracing::warn!(%owner, ends_at = crate::timestamp::rfc3339(end), "a refresh token ends soon; sign in again");
-        }
-    }
-    Ok(watched)
 }
 
 impl Tokens {
-    /// Uses refresh tokens that nobody used for half their age, and forgets the tokens of owners and settings that are no more.
-    pub async fn keep_alive(&self, configuration: &Configuration) -> Result<(), super::OAuth2Error> {
+    /// How the tokens of all owners of a configuration stand.
+    pub async fn watch(&self, configuration: &Configuration) -> Result<Vec<Watched>, OAuth2Error> {
         let subjects = subjects(configuration);
+        let rows = rows::all(&self.store).await?;
+        Ok(rows.iter().filter_map(|row| subject_of(&subjects, row).map(|subject| watched(subject, row))).collect())
+    }
+
+    /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of owners and
+    /// settings that are no more.
+    pub async fn keep_alive(&self) -> Result<(), OAuth2Error> {
+        let configuration = configuration::load(&self.store, &self.key).await?;
+        let subjects = subjects(&configuration);
         for row in rows::all(&self.store).await? {
             let owner = Owner::of(&row.key);
-            if subjects.get(&owner).is_none_or(|subject| subject.settings() != row.settings) {
-                self.sign_out(&owner, "A change of the configuration").await?;
+            match subject_of(&subjects, &row) {
+                None => {
+                    self.sign_out(&owner, "A change of the configuration").await?;
+                }
+                // What fails is kept in its row and shown.
+                Some(subject) if is_unused(subject, &row) => drop(self.bearer(subject, false).await),
+                Some(_) => {}
             }
         }
-        for watched in watch(self, configuration).await?.into_iter().filter(|watched| watched.is_due) {
-            if let Some(subject) = subjects.get(&watched.owner) {
-                // What fails is kept in its row and shown.
-                let _ = self.bearer(subject, false).await;
+        for row in rows::all(&self.store).await? {
+            let end = subject_of(&subjects, &row).and_then(|subject| ends_at(subject, &row));
+            if let Some(end) = end.filter(|end| warns(*end, row.now)) {
+                tracing::warn!(owner = %Owner::of(&row.key), ends_at = rfc3339(end), "a refresh token ends soon; sign in again");
             }
         }
         Ok(())
     }
+}
+
+fn watched(subject: &Subject, row: &TokenRow) -> Watched {
+    Watched {
+        owner: subject.owner.clone(),
+        refused_for: row.error.as_ref().map_or(0, |error| seconds(row.now.saturating_sub(error.since))),
+        refresh_token_left: ends_at(subject, row).map(|end| seconds(end.saturating_sub(row.now))),
+    }
+}
+
+/// Whether half of a refresh token's age has passed without use.
+fn is_unused(subject: &Subject, row: &TokenRow) -> bool {
+    let age = subject.provider.refresh_token_age.and_then(|age| i64::try_from(age.as_millis()).ok());
+    let end = ends_at(subject, row);
+    // An access token from before the disuse has long ended: to ask for one is to use the refresh token.
+    age.zip(end).is_some_and(|(age, end)| end.saturating_sub(row.now) <= age / 2)
+}
+
+/// The owner that a row belongs to as it is configured now.
+fn subject_of<'s>(subjects: &'s BTreeMap<Owner, Subject>, row: &TokenRow) -> Option<&'s Subject> {
+    subjects.get(&Owner::of(&row.key)).filter(|subject| subject.settings() == row.settings)
 }
 
 fn subjects(configuration: &Configuration) -> BTreeMap<Owner, Subject> {

@@ -12,6 +12,7 @@ mod imap;
 mod kills;
 mod lmtp;
 mod matrix;
+mod oauth2;
 mod outages;
 mod pipe;
 mod pop3;

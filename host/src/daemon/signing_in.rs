@@ -1,0 +1,22 @@
+//! Looks after the tokens of accounts and transports while nobody uses them.
+
+use crate::oauth2::Tokens;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// So often: the shortest age of a refresh token that is worth keeping alive is some hours.
+const EVERY: Duration = Duration::from_hours(1);
+
+/// Keeps refresh tokens from ending of disuse, until `stop`.
+pub async fn run(tokens: Arc<Tokens>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = tokens.keep_alive().await {
+            tracing::warn!(%error, "unused refresh tokens could not be looked after; tried again in an hour");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
