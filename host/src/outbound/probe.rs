@@ -22,6 +22,8 @@ pub async fn probe(transport: &Transport, tokens: &Tokens) -> Result<Vec<(&'stat
         TransportKind::File => file::probe(transport).map_err(ProbeError::Local),
         TransportKind::Sendmail => sendmail::probe(transport).map_err(ProbeError::Local),
         TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
+            // Somebody waits: the provider is asked whatever it said before.
+            tokens.for_transport_now(transport).await.map_err(SmtpError::from)?;
             let session = connect(transport, tokens).await.map_err(|(error, _)| error)?;
             let facts = session.facts().to_vec();
             session.end().await;
