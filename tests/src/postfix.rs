@@ -74,7 +74,16 @@ impl Postfix {
         write("etc/master.cf", self.master());
         write("etc/transport", lines(&self.options.transports));
         write("etc/aliases", lines(&self.options.aliases));
-        write("etc/mailboxes", "/^([^@]+)@/ ${1}/\n".to_owned());
+        if let Some((_, folder, _, _)) = &self.options.mailboxes {
+            // Postfix's own agent takes a list of mailboxes and no pattern.
+            let deliver = format!(
+                "#!/bin/sh -e\nbox={}/$1\nmkdir -p \"$box/tmp\" \"$box/new\" \"$box/cur\"\nname=$(date +%s).P$$.postfix\n\
+                 cat > \"$box/tmp/$name\"\nmv \"$box/tmp/$name\" \"$box/new/$name\"\n",
+                folder.display()
+            );
+            write("etc/deliver", deliver);
+            std::fs::set_permissions(self.path("etc/deliver"), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+        }
         let started = self.command("postfix").arg("start").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(started.is_ok_and(|status| status.success()), "Postfix did not start: {}", self.log());
         TcpStream::connect(("127.0.0.1", self.smtp)).expect("Postfix listens");
@@ -170,12 +179,11 @@ impl Postfix {
             let _ = writeln!(text, "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {path}");
             let _ = writeln!(text, "mynetworks =\nsmtpd_client_restrictions = permit_sasl_authenticated, reject");
         }
-        if let Some((domain, folder, user, group)) = &self.options.mailboxes {
-            let folder = folder.display();
+        if let Some((domain, ..)) = &self.options.mailboxes {
             let _ = write!(
                 text,
-                "virtual_mailbox_domains = {domain}\nvirtual_mailbox_base = {folder}\nvirtual_mailbox_maps = regexp:{here}/etc/mailboxes\n\
-                 virtual_uid_maps = static:{user}\nvirtual_gid_maps = static:{group}\nvirtual_minimum_uid = 1\n"
+                "virtual_mailbox_domains = {domain}\nvirtual_mailbox_maps = static:all\nvirtual_transport = mailbox\n\
+                 virtual_mailbox_limit = 0\nmailbox_destination_recipient_limit = 1\n"
             );
         }
         for (key, value) in &self.options.settings {
@@ -197,6 +205,11 @@ impl Postfix {
              discard unix - - n - - discard\nlmtp unix - - n - - lmtp\nvirtual unix - n n - - virtual\nanvil unix - - n - 1 anvil\nscache unix - - n - 1 scache\n\
              postlog unix-dgram n - n - 1 postlogd\n",
         );
+        if let Some((_, _, user, _)) = &self.options.mailboxes {
+            let user = name(*user);
+            let _ =
+                writeln!(text, "mailbox unix - n n - - pipe\n  user={user} argv={}/etc/deliver ${{user}}", self.folder.path().display());
+        }
         for service in &self.options.services {
             text.push_str(service);
             text.push('\n');
@@ -241,6 +254,12 @@ fn stuffed(mail: &[u8]) -> Vec<u8> {
 
 fn lines(pairs: &[(String, String)]) -> String {
     pairs.iter().map(|(key, value)| format!("{key} {value}\n")).collect()
+}
+
+/// A user's name.
+fn name(user: u32) -> String {
+    let output = Command::new("id").args(["-un", &user.to_string()]).output().expect("id runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn id(arguments: &[&str]) -> Option<u32> {

@@ -247,6 +247,8 @@ impl Sender {
         let state = self.states.entry(name.clone()).or_default();
         state.busy = state.busy.saturating_sub(1);
         match unreachable {
+            // Several mails under way that fail together tell the same once.
+            Some(_) if state.paused_until.is_some_and(|until| Instant::now() < until) => {}
             Some(why) => {
                 state.failures = state.failures.saturating_add(1);
                 let pause = pause::after_failures(state.failures, UNREACHABLE.0, UNREACHABLE.1);

@@ -17,4 +17,5 @@ mod outages;
 mod pipe;
 mod pop3;
 mod rest;
+mod sending;
 mod store;

@@ -29,6 +29,8 @@ pub struct Session {
     facts: Vec<(&'static str, String)>,
     log: Communication,
     broken: bool,
+    /// It broke while it was idle.
+    left: bool,
     sent: u32,
     used: Instant,
 }
@@ -36,7 +38,7 @@ pub struct Session {
 impl Session {
     fn new(opened: opening::Opened, log: Communication) -> Self {
         let opening::Opened { connection, offers, facts } = opened;
-        Self { connection, offers, facts, log, broken: false, sent: 0, used: Instant::now() }
+        Self { connection, offers, facts, log, broken: false, left: false, sent: 0, used: Instant::now() }
     }
 
     /// Starts the communication of a connection of this transport.
@@ -83,7 +85,12 @@ impl Session {
 
     /// Asks whether the server is still there, and takes back whatever was begun.
     pub async fn is_alive(&mut self) -> bool {
-        !self.broken && self.command("RSET\r\n").await.is_ok()
+        let alive = !self.broken && self.command("RSET\r\n").await.is_ok();
+        if !alive {
+            self.left = true;
+            self.note(Priority::Info, "The server has left the idle connection.");
+        }
+        alive
     }
 
     /// Says goodbye; gives the communication's row.
@@ -94,7 +101,8 @@ impl Session {
         }
         let sentence = format!("{} mails were sent over this connection.", self.sent);
         self.note(Priority::Info, sentence);
-        let failed = self.broken;
+        // Every server closes an idle connection at some time.
+        let failed = self.broken && !self.left;
         self.log.finish(failed)
     }
 

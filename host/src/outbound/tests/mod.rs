@@ -145,7 +145,7 @@ async fn what_a_server_cannot_take_is_not_sent_to_it() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     let long = [RAW, &[b'x'; 100_000]].concat();
     for (recipient, raw, why) in
-        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "100000 at most"), ("a@x y", RAW, "no domain name")]
+        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "100000 at most"), ("a@x y", RAW, "is no address")]
     {
         let id = post.queue(OutgoingKind::Reply, &[recipient], raw).await;
         post.attempt(&to(&server), id).await;
