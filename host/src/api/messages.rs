@@ -69,7 +69,7 @@ async fn submit(
         received_at: now(),
         recipients: Vec::new(),
         communication: None,
-        raw: mail.as_ref().into(),
+        raw: mail,
     };
     let taken_in = state.spool.take_in(vec![arrival]).await?;
     let taken_in = taken_in.first().ok_or_else(|| Problem::internal(&"the spool took a message in and did not say so"))?;

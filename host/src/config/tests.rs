@@ -140,7 +140,7 @@ limits = { time = "1h" }
             "a.toml:20: key port (account \"main\"): must be a port from 1 to 65535.",
             "a.toml:21: key dispatch (account \"main\"): there is no queue \"Elsewhere\".",
             "a.toml:22: key after_fetch (account \"main\"): must be \"delete\", \"seen\", \"move:FOLDER\" or \"keep\".",
-            "a.toml:23: key tls.verfy (account \"main\"): there is no key `verfy` here; the keys are ca, client_certificate, client_key, verify.",
+            "a.toml:23: key tls.verfy (account \"main\"): there is no key `verfy` here; the keys are ca, client_certificate, client_key, verify, certificate, key.",
             "a.toml:26: key name (queue \"Lost\"): the queue \"Lost\" is there twice.",
             "a.toml:31: key grants (filter \"f\"): the grant \"http:example.org\" is reserved; this version offers no HTTP to filters.",
             "a.toml:32: key limits.time (filter \"f\"): must be a duration from \"1ms\" to \"60s\".",

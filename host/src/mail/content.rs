@@ -98,7 +98,9 @@ impl Content {
                     body.push('\n');
                 }
                 let text = decode_text(raw, part);
-                body.push_str(&if part.media_type == "text/html" { html::to_text(&text) } else { with_line_feeds(text) });
+                let text = if part.media_type == "text/html" { html::to_text(&text) } else { with_line_feeds(text) };
+                // The usual body is one part, which may be large.
+                if body.is_empty() { body = text } else { body.push_str(&text) }
             }
             if self.body.is_empty() && !self.parts.is_empty() { NO_TEXT.to_owned() } else { body }
         })
@@ -153,9 +155,27 @@ pub fn decode_text(raw: &[u8], part: &Part) -> String {
     charset::decode(&bytes, part.charset.as_deref())
 }
 
-/// CRLF and CR become LF, NUL a blank.
+/// CRLF and CR become LF, NUL a blank; in place, since a text may be large.
 fn with_line_feeds(text: String) -> String {
-    if text.contains(['\r', '\0']) { text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', " ") } else { text }
+    if !text.contains(['\r', '\0']) {
+        return text;
+    }
+    let mut bytes = text.into_bytes();
+    let mut before = 0;
+    bytes.retain(|byte| {
+        let ends_crlf = before == b'\r' && *byte == b'\n';
+        before = *byte;
+        !ends_crlf
+    });
+    for byte in &mut bytes {
+        match byte {
+            b'\r' => *byte = b'\n',
+            0 => *byte = b' ',
+            _ => {}
+        }
+    }
+    // Only whole ASCII characters were changed or left out.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 fn is_text(part: &Part) -> bool {

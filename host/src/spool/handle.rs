@@ -1,6 +1,6 @@
 //! The spool as transports, workers and commands hold it.
 
-use super::key::{as_received, comparable, digest, epoch, hexadecimal, stored_key, uidl_prefix};
+use super::key::{as_received, comparable, content_digest, digest, epoch, hexadecimal, stored_key, uidl_prefix};
 use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
 use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
@@ -107,7 +107,7 @@ impl Spool {
         let raw = if in_folder {
             // A name of its own for each, so that dropping one message never takes another's bytes.
             let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
-            RawPlace::Object(self.objects.put(&name, &arrival.raw).await?)
+            RawPlace::Object(self.objects.put(&name, arrival.raw.clone()).await?)
         } else {
             RawPlace::Row(arrival.raw.to_vec())
         };
@@ -121,6 +121,7 @@ impl Spool {
             epoch: epoch(&arrival.key),
             digest,
             comparable,
+            content: (comparable && matches!(arrival.key, SourceKey::DigestAfter(_))).then(|| content_digest(arrival)),
             source: arrival.source.clone(),
             communication: arrival.communication.clone(),
             received_at: arrival.received_at,

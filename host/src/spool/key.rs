@@ -33,14 +33,22 @@ pub fn epoch(key: &SourceKey) -> String {
 
 /// SHA-256 of account, recipients and bytes as received.
 pub fn digest(arrival: &Arrival) -> Vec<u8> {
+    hashed(std::iter::once(&arrival.account).chain(&arrival.recipients), as_received(arrival))
+}
+
+/// SHA-256 of account and bytes as received, whoever they are for.
+pub fn content_digest(arrival: &Arrival) -> Vec<u8> {
+    hashed(std::iter::once(&arrival.account), as_received(arrival))
+}
+
+fn hashed<'t>(envelope: impl Iterator<Item = &'t String>, bytes: &[u8]) -> Vec<u8> {
     let mut hash = Sha256::new();
-    let envelope = std::iter::once(&arrival.account).chain(&arrival.recipients);
     for text in envelope {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text.as_bytes());
     }
     hash.update(u64::MAX.to_le_bytes());
-    hash.update(as_received(arrival));
+    hash.update(bytes);
     hash.finalize().to_vec()
 }
 
@@ -100,7 +108,7 @@ mod tests {
                 received_at: 0,
                 recipients: recipients.iter().map(|text| (*text).to_owned()).collect(),
                 communication: None,
-                raw: raw.into(),
+                raw: raw.to_vec().into(),
             })
         };
         assert_eq!(arrival("a", &["b"], b"c"), arrival("a", &["b"], b"c"));

@@ -12,6 +12,7 @@ pub use document::SpoolDocument;
 pub use handle::Spool;
 pub use key::hexadecimal;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -112,7 +113,7 @@ pub struct Arrival {
     /// Id of the connection's communication that brought it.
     pub communication: Option<String>,
     /// The bytes.
-    pub raw: Arc<[u8]>,
+    pub raw: Bytes,
 }
 
 /// What became of an arrival; whatever it is, it is durable.

@@ -25,6 +25,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (4, "outgoing", include_str!("migrations/0004_outgoing.sql")),
     (5, "oauth2", include_str!("migrations/0005_oauth2.sql")),
     (6, "mailbox", include_str!("migrations/0006_mailbox.sql")),
+    (7, "together", include_str!("migrations/0007_together.sql")),
     (8, "answers", include_str!("migrations/0008_answers.sql")),
     (9, "uidl", include_str!("migrations/0009_uidl.sql")),
 ];

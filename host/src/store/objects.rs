@@ -1,6 +1,7 @@
 //! Received messages too large for a row of SQLite, whose every write goes through one file twice: written and synced before the row that names them.
 
 use super::StoreError;
+use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -29,10 +30,9 @@ impl Objects {
     }
 
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
-    pub async fn put(&self, digest: &str, bytes: &[u8]) -> Result<String, StoreError> {
+    pub async fn put(&self, digest: &str, bytes: Bytes) -> Result<String, StoreError> {
         let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
-        let payload = bytes::Bytes::copy_from_slice(bytes).into();
-        self.store.put(&Name::from(name.as_str()), payload).await.map_err(|source| self.failed("be written to", source))?;
+        self.store.put(&Name::from(name.as_str()), bytes.into()).await.map_err(|source| self.failed("be written to", source))?;
         Ok(name)
     }
 
@@ -63,7 +63,7 @@ mod tests {
     async fn bytes_come_back_and_a_second_removal_is_no_error() {
         let data = tempfile::tempdir().unwrap();
         let objects = Objects::open(data.path()).unwrap();
-        let name = objects.put("abcdef", b"\0\r\nbytes").await.unwrap();
+        let name = objects.put("abcdef", Bytes::from_static(b"\0\r\nbytes")).await.unwrap();
         assert_eq!(objects.get(&name).await.unwrap(), b"\0\r\nbytes");
         objects.delete(&name).await.unwrap();
         objects.delete(&name).await.unwrap();

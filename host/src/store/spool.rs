@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 mod ending;
 mod query;
+mod together;
 
 pub use ending::{
     Ending, FORGOTTEN_AT_ONCE, Finished, after_unclean_end, end, finish_all, forget_raw, release, remove, try_again, unclaim,
@@ -35,6 +36,8 @@ pub struct NewRow {
     pub digest: Vec<u8>,
     /// Whether equal digests mean the same message.
     pub comparable: bool,
+    /// Digest of account and bytes, where a client may bring the message again for some of its recipients.
+    pub content: Option<Vec<u8>>,
     /// For people.
     pub source: String,
     /// The connection's communication that brought it.
@@ -90,6 +93,7 @@ impl Known {
 pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<TakenIn>, StoreError> {
     let (mut taken, retired) = same_elsewhere(connection, rows).await?;
     known_again(connection, rows, &retired).await?;
+    together::find(connection, rows, &mut taken).await?;
     let mut keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
     // Twice at most: a UID that stands for other bytes than before gets a key of its own in the second round.
     for _ in 0..2 {
@@ -124,7 +128,9 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
         retire(connection, &superseded).await?;
     }
     let unplaced = || StoreError::Conflict("A message could not be stored: its key was taken while it was looked up. Try again.".into());
-    taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect()
+    let taken: Vec<TakenIn> = taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect::<Result<_, _>>()?;
+    together::remember(connection, rows, &taken).await?;
+    Ok(taken)
 }
 
 /// Bytes that are here are compared themselves; a name or a UID may stand for others by now.

@@ -125,7 +125,7 @@ impl Desk {
             received_at: crate::commlog::now(),
             recipients: Vec::new(),
             communication: None,
-            raw: text.as_bytes().into(),
+            raw: text.as_bytes().to_vec().into(),
         };
         let taken = self.spool.take_in(mails.iter().enumerate().map(arrival).collect()).await.unwrap();
         taken

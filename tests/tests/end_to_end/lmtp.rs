@@ -143,11 +143,16 @@ fn a_retry_after_a_lost_answer_files_nothing_twice() {
     for _ in recipients {
         assert!(again.hear().starts_with("250 2.0.0 Known"));
     }
+    // The answer for the second recipient alone was lost.
+    deliver(&mut again, &recipients[1..], &mail(0));
+    assert!(again.hear().starts_with("250 2.0.0 Known"));
+    deliver(&mut again, &["support+other@example.org"], &mail(0));
+    assert!(again.hear().starts_with("250 2.0.0 Stored"), "for whom it was not brought before it is another message");
     deliver(&mut again, &recipients, &mail(1));
     for _ in recipients {
         assert!(again.hear().starts_with("250 2.0.0 Stored"));
     }
-    wait_for_tickets(&gate, 2);
+    wait_for_tickets(&gate, 3);
 }
 
 #[test]

@@ -95,3 +95,38 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
         self.metrics.received(account, outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::SourceKey;
+    use crate::store::{Location, Store};
+
+    #[tokio::test]
+    async fn a_spool_with_as_many_waiting_as_may_be_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store, folder.path()).unwrap();
+        let policy = |most_waiting| {
+            let mut policy = Policy::default();
+            policy.most_waiting = most_waiting;
+            policy
+        };
+        let endpoint = Endpoint::Tcp("127.0.0.1:24".parse().unwrap());
+        let sink = SpoolSink::new(endpoint, spool, Arc::new(Metrics::new()), || Arc::new(Policy::default()));
+        let arrival = Arrival {
+            account: "main".into(),
+            key: SourceKey::Digest,
+            source: String::new(),
+            received_at: 0,
+            recipients: Vec::new(),
+            communication: None,
+            raw: b"Subject: a\r\n\r\n".to_vec().into(),
+        };
+        assert!(!sink.is_full(&policy(0)).await);
+        sink.take_in(vec![arrival]).await.unwrap();
+        assert!(sink.is_full(&policy(1)).await);
+        assert!(!sink.is_full(&policy(2)).await);
+        assert!(!sink.is_full(&policy(0)).await, "0 is no limit");
+    }
+}

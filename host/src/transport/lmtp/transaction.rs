@@ -3,6 +3,7 @@
 use super::data::Body;
 use super::recipients::Policy;
 use crate::spool::{Arrival, SourceKey};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// A transaction that was begun by MAIL.
@@ -51,7 +52,7 @@ impl Transaction {
 
     /// One message for each account, of which this host wrote the first `own` bytes.
     pub fn arrivals(&self, raw: Vec<u8>, own: usize, protocol: &str, communication: &str, received_at: i64) -> Vec<Arrival> {
-        let raw: Arc<[u8]> = raw.into();
+        let raw = Bytes::from(raw);
         let arrival = |account: &str| Arrival {
             account: account.to_owned(),
             key: SourceKey::DigestAfter(own),
@@ -59,7 +60,7 @@ impl Transaction {
             received_at,
             recipients: self.recipients.iter().filter(|found| found.account == account).map(|found| found.address.clone()).collect(),
             communication: Some(communication.to_owned()),
-            raw: Arc::clone(&raw),
+            raw: raw.clone(),
         };
         self.accounts().into_iter().map(arrival).collect()
     }
