@@ -53,7 +53,8 @@ struct Task {
 /// Fetches until `stop`, then ends every fetch at its next good place.
 pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
-    let mut ending: Vec<JoinHandle<()>> = Vec::new();
+    // By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the same mailbox.
+    let mut ending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
         let wanted = wanted(&setup().configuration, &now_held);
@@ -61,14 +62,15 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
             let stays = wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules);
             if !stays {
                 task.stop.cancel();
-                ending.push(std::mem::replace(&mut task.ended, tokio::spawn(async {})));
+                ending.insert(name.clone(), std::mem::replace(&mut task.ended, tokio::spawn(async {})));
             }
             stays
         });
         for (name, (account, rules)) in wanted {
-            tasks.entry(name).or_insert_with(|| start(&tools, account, rules));
+            let before = if tasks.contains_key(&name) { None } else { ending.remove(&name) };
+            tasks.entry(name).or_insert_with(|| start(&tools, account, rules, before));
         }
-        ending.retain(|task| !task.is_finished());
+        ending.retain(|_, task| !task.is_finished());
         pass_requests(&tools, &tasks, &now_held).await;
         tokio::select! {
             () = stop.cancelled() => {}
@@ -76,11 +78,11 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
             () = tokio::time::sleep(REQUESTS_EVERY) => {}
         }
     }
-    for task in tasks.into_values() {
+    for (name, task) in tasks {
         task.stop.cancel();
-        ending.push(task.ended);
+        ending.insert(name, task.ended);
     }
-    for task in ending {
+    for task in ending.into_values() {
         // A fetch that panicked has told so.
         let _ = task.await;
     }
@@ -98,10 +100,17 @@ fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<A
         .collect()
 }
 
-fn start(tools: &Tools, account: Arc<Account>, rules: Rules) -> Task {
+fn start(tools: &Tools, account: Arc<Account>, rules: Rules, before: Option<JoinHandle<()>>) -> Task {
     let stop = CancellationToken::new();
     let (requests, asked) = mpsc::unbounded_channel();
-    let ended = tokio::spawn(poll(tools.clone(), Arc::clone(&account), rules.clone(), stop.clone(), asked));
+    let polling = poll(tools.clone(), Arc::clone(&account), rules.clone(), stop.clone(), asked);
+    let ended = tokio::spawn(async move {
+        if let Some(before) = before {
+            // A fetch that panicked has told so.
+            let _ = before.await;
+        }
+        polling.await;
+    });
     Task { account, rules, stop, requests, ended }
 }
 
@@ -161,6 +170,11 @@ async fn poll(
             () = held(&tools.spool, &account), if failures == 0 => {}
             came = asked.recv() => request = came,
         }
+    }
+    asked.close();
+    let unanswered = request.into_iter().chain(std::iter::from_fn(|| asked.try_recv().ok()));
+    for request in unanswered {
+        answer(&tools, &request, &not_fetched(&account.name, "The account was changed meanwhile; ask again.")).await;
     }
     memory.close().await;
 }

@@ -26,7 +26,9 @@ use tokio_util::sync::CancellationToken;
 const CONFIGURATION_EVERY: Duration = Duration::from_millis(250);
 /// So often is old log removed.
 const PURGED_EVERY: Duration = Duration::from_hours(1);
-/// What is under way when the daemon is told to stop has so long to end.
+/// What is being taken in when the daemon is told to stop has so long to end: a server or a client that is silent must not hold up the rest.
+const INTAKE_ENDS_WITHIN: Duration = Duration::from_secs(8);
+/// What is worked on and sent then has so long to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Why the daemon could not be started.
@@ -112,13 +114,15 @@ impl Daemon {
         }
         tracing::info!("ending: what is under way is finished");
         intake_ends.cancel();
-        let ended = async {
-            let _ = tokio::join!(fetching, listening);
-            all_ends.cancel();
-            let _ = tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving);
-        };
+        if tokio::time::timeout(INTAKE_ENDS_WITHIN, async { tokio::join!(fetching, listening) }).await.is_err() {
+            tracing::warn!("a server or a client is silent; what it has not brought to its end is brought again");
+        }
+        all_ends.cancel();
+        let ended = async { tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving) };
         if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
+            // The leases stay until they lapse: something may still be working under them.
             tracing::warn!("not everything ended in time; what was under way is taken up at the next start");
+            return Ok(());
         }
         leases::release(&store, &host, &[]).await?;
         Ok(())

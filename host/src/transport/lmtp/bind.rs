@@ -69,8 +69,12 @@ async fn clear(endpoint: &Endpoint, path: &Path) -> Result<(), ListenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(reason) => Err(failed(reason)),
         Ok(metadata) if !metadata.file_type().is_socket() => Err(ListenError::InTheWay(endpoint.clone())),
-        Ok(_) if UnixStream::connect(path).await.is_ok() => Err(failed(io::ErrorKind::AddrInUse.into())),
-        Ok(_) => std::fs::remove_file(path).map_err(failed),
+        Ok(_) => match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed),
+            Ok(_) => Err(failed(io::ErrorKind::AddrInUse.into())),
+            // Somebody may well listen there, with too much to do, or for others than us.
+            Err(reason) => Err(failed(reason)),
+        },
     }
 }
 

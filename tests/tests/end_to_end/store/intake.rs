@@ -1,7 +1,7 @@
 //! Taking in, claiming, leases.
 
 use super::database::{Databases, arrival, mail};
-use postigo::spool::{Host, MessageFilter, SourceKey, SpoolStatus, TakenIn};
+use postigo::spool::{Arrival, Host, MessageFilter, SourceKey, SpoolStatus, TakenIn};
 use postigo::store::{Engine, StoreError, leases};
 
 fn imap(mailbox: i64, uid_validity: u32, uid: u32) -> SourceKey {
@@ -52,6 +52,26 @@ async fn a_message_is_known_by_its_sources_key() {
         let known = spool.known("main", &[imap(mailbox, 1, 1), imap(mailbox, 1, 77)]).await.unwrap();
         assert_eq!(known[0].as_ref().map(|known| (known.id, known.internal_date)), Some((a, Some(7))));
         assert_eq!(known[1], None);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_lost_some_answers_may_deliver_to_those_recipients_again() {
+    for database in Databases::start().each().await {
+        let spool = &database.spool;
+        let delivered = |trace: &str, recipients: &[&str]| Arrival {
+            recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+            ..arrival("lmtp", SourceKey::DigestAfter(trace.len()), format!("{trace}{}", mail("a")).into_bytes())
+        };
+        let first = spool.take_in(vec![delivered("Received: 1\n", &["a@x.test", "b@x.test"])]).await.unwrap();
+        let [TakenIn::New(id)] = first[..] else { panic!("{first:?}") };
+        for again in [&["a@x.test", "b@x.test"][..], &["b@x.test", "a@x.test"], &["b@x.test"]] {
+            let taken = spool.take_in(vec![delivered("Received: at another time\n", again)]).await.unwrap();
+            assert_eq!(taken, [TakenIn::Adopted(id)], "{again:?}");
+        }
+        // For somebody else it is another delivery.
+        let other = spool.take_in(vec![delivered("Received: 2\n", &["c@x.test"])]).await.unwrap();
+        assert!(matches!(other[..], [TakenIn::New(_)]), "{other:?}");
     }
 }
 
