@@ -38,7 +38,7 @@ bench: setup guests ## Run the benchmarks, each beside its baseline
 	cargo build --$(CARGO_PROFILE) --workspace --all-targets
 	cargo bench --workspace --bench postigo
 
-setup: setup-build ## Install what the tests need: Dovecot, PostgreSQL
+setup: setup-build ## Install what the tests need: Dovecot, Postfix, PostgreSQL
 	.ci/setup --tests
 
 .PHONY: setup-build
