@@ -22,6 +22,9 @@ pub fn why_unanswered(message: &Message) -> Option<&'static str> {
     if says("Precedence").is_some_and(|value| ["bulk", "junk", "list"].iter().any(|word| first_word(value).eq_ignore_ascii_case(word))) {
         return Some("it was sent in bulk (Precedence)");
     }
+    if says("Content-Type").is_some_and(|value| first_word(value).eq_ignore_ascii_case("multipart/report")) {
+        return Some("it is a report, of a delivery or of having been read (RFC 6522)");
+    }
     let suppressed = says("X-Auto-Response-Suppress").is_some_and(|value| {
         value.split(',').any(|word| ["all", "autoreply", "oof"].iter().any(|suppressed| word.trim().eq_ignore_ascii_case(suppressed)))
     });
@@ -59,6 +62,9 @@ mod tests {
             ("X-Auto-Response-Suppress: DR, AutoReply", false),
             ("X-Auto-Response-Suppress: DR", true),
             ("X-Autoreply: yes", false),
+            ("Content-Type: multipart/report; report-type=disposition-notification; boundary=x", false),
+            ("Content-Type: Multipart/Report", false),
+            ("Content-Type: multipart/mixed; boundary=x", true),
             ("X-Autoreply: no", true),
         ] {
             let message = Message::parse(format!("{header}\r\n\r\n").into_bytes().into());

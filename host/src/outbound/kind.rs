@@ -90,9 +90,9 @@ words!(OutgoingStatus: "status of an outgoing mail", Due = "due", Waiting = "wai
 pub enum DeliveryStatus {
     /// Not tried yet.
     Waiting,
-    /// The next server took it.
+    /// The next server took it; it may have reported that it goes on trying.
     Sent,
-    /// Refused for now, or reported as late; tried again by us or by that server.
+    /// Refused for now; it is tried again.
     Delayed,
     /// Refused for good, given up, or reported as undeliverable.
     Failed,

@@ -4,6 +4,10 @@ use super::vocabulary::StateType;
 use super::{AutoResponsePlan, NewArticle, Ticket};
 use crate::config::{AutoResponseType, Configuration};
 use crate::mail::{Address, Mail, SetBy, why_unanswered};
+use std::collections::HashSet;
+
+/// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
+const MOST_ADDRESSES: usize = 10;
 
 /// The automatic answer of an occasion; none where the ticket's queue has none.
 pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasion: AutoResponseType) -> Option<AutoResponsePlan> {
@@ -12,12 +16,7 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
         none if none.is_empty() => mail.addresses("From"),
         reply_to => reply_to,
     };
-    let mut counted: Vec<String> = Vec::new();
-    for address in addresses.into_iter().map(|address| address.address) {
-        if !counted.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
-            counted.push(address);
-        }
-    }
+    let (counted, too_many) = different(addresses);
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
     let suppressed = if is_loop(mail) {
@@ -26,6 +25,8 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
         Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
+    } else if too_many {
+        Some(format!("the mail asks for answers to more than {MOST_ADDRESSES} addresses"))
     } else if counted.is_empty() {
         Some("the mail has no address to answer to".to_owned())
     } else if to.is_empty() {
@@ -34,6 +35,14 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
         None
     };
     Some(AutoResponsePlan { occasion, name: answer.name.clone(), to, counted, suppressed })
+}
+
+/// The addresses, each once; no more than the most, and whether there are more.
+fn different(addresses: Vec<Address>) -> (Vec<String>, bool) {
+    let mut seen = HashSet::new();
+    let mut different = addresses.into_iter().map(|address| address.address).filter(|address| seen.insert(address.to_lowercase()));
+    let kept = different.by_ref().take(MOST_ADDRESSES).collect();
+    (kept, different.next().is_some())
 }
 
 /// Whether X-OTOBO-Loop has a value other than `no` and `false`.
@@ -51,7 +60,7 @@ fn is_allowed_by_filter(mail: &Mail) -> bool {
 pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
     let from = if last.reply_to.is_empty() { &last.from } else { &last.reply_to };
-    let counted: Vec<String> = Address::parse_all(from).into_iter().map(|address| address.address).collect();
+    let (counted, _) = different(Address::parse_all(from));
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let suppressed = to.is_empty().then(|| "the customer's last mail has no address to answer to".to_owned());
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
@@ -60,7 +69,13 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
 /// Addresses of the setting are not answered, nor are we ourselves.
 pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
     let fits = |pattern: &String| fits(address, pattern);
-    configuration.settings.auto_responses_refused.iter().any(fits) || configuration.system_address(address).is_some()
+    configuration.settings.auto_responses_refused.iter().any(fits) || is_own(address, configuration)
+}
+
+/// Whether an address is ours, with or without a detail behind a plus sign.
+fn is_own(address: &str, configuration: &Configuration) -> bool {
+    let without_detail = crate::config::without_detail(address);
+    configuration.system_address(address).is_some() || without_detail.is_some_and(|own| configuration.system_address(&own).is_some())
 }
 
 /// Whether an address is of a form in which `*` stands for anything; case is ignored.

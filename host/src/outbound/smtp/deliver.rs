@@ -78,11 +78,17 @@ impl Session {
         if !accepted.is_empty() {
             let reply = self.content(raw, marker).await;
             replies.extend(accepted.into_iter().map(|recipient| (recipient, reply.clone())));
-        } else if !self.broken {
-            // What was begun is taken back; whether that worked is seen before the next mail.
-            let _ = self.command("RSET\r\n").await;
+        } else {
+            self.take_back().await;
         }
         replies
+    }
+
+    /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session is not used again.
+    async fn take_back(&mut self) {
+        if !self.broken && self.command("RSET\r\n").await.is_err() {
+            self.broken = true;
+        }
     }
 
     /// None for the null sender.
@@ -145,7 +151,7 @@ impl Session {
     /// Sends the content; the reply is that of every recipient that was accepted.
     async fn content(&mut self, raw: &[u8], marker: &Marker) -> Reply {
         if let Err(error) = marker.begin().await {
-            let _ = self.command("RSET\r\n").await;
+            self.take_back().await;
             return Reply::Later(format!("Not sent: {error}"));
         }
         match self.command(Data).await {
@@ -154,7 +160,10 @@ impl Session {
                 self.broken = true;
                 return Reply::Later(format!("The server answers {} to DATA where 354 was due.", response.code()));
             }
-            Err(answer) => return answer.reply(),
+            Err(answer) => {
+                self.take_back().await;
+                return answer.reply();
+            }
         }
         // The library ends the content by CRLF, dot, CRLF: the CRLF that the mail ends with is that one.
         let body = raw.strip_suffix(b"\r\n").unwrap_or(raw);

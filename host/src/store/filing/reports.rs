@@ -29,7 +29,13 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
             continue;
         };
         let status = status(reported);
-        if status == DeliveryStatus::Delayed && matches!(delivery.status, DeliveryStatus::Failed | DeliveryStatus::Delivered) {
+        if matches!(delivery.status, DeliveryStatus::Waiting | DeliveryStatus::Delayed) {
+            // No server has taken it for this recipient, so none can know: what is still to be sent goes out whatever a report says.
+            let words = format!("The report is about {}, to whom outgoing mail {outgoing_id} is still to be sent.", delivery.recipient);
+            add(record, now, Priority::Notice, words);
+            continue;
+        }
+        if reported.action == ReportedAction::Delayed && delivery.status != DeliveryStatus::Sent {
             continue; // it came late
         }
         let detail = detail(reported);
@@ -44,7 +50,8 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
 fn status(reported: &Reported) -> DeliveryStatus {
     match reported.action {
         ReportedAction::Failed => DeliveryStatus::Failed,
-        ReportedAction::Delayed => DeliveryStatus::Delayed,
+        // A server has it and goes on trying; we must not.
+        ReportedAction::Delayed => DeliveryStatus::Sent,
         ReportedAction::Delivered => DeliveryStatus::Delivered,
     }
 }
