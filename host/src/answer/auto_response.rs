@@ -27,6 +27,8 @@ pub struct Due {
     pub customer: Option<CustomerUser>,
     /// An address that gets a copy.
     pub copy: Option<String>,
+    /// Why the mail gets no answer after all.
+    pub unanswered: Option<String>,
 }
 
 /// Why an answer that was due is not sent.
@@ -183,7 +185,15 @@ mod tests {
         };
         let ticket = Ticket { number: "20261125000017".into(), queue: "Raw".into(), ..Ticket::default() };
         let languages = languages.iter().map(|language| (*language).to_owned()).collect();
-        Due { row, ticket: Some(ticket), answered: Some(answered), languages, customer: None, copy: Some("copy@x.test".into()) }
+        Due {
+            row,
+            ticket: Some(ticket),
+            answered: Some(answered),
+            languages,
+            customer: None,
+            copy: Some("copy@x.test".into()),
+            unanswered: None,
+        }
     }
 
     #[test]

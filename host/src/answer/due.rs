@@ -7,21 +7,23 @@ use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::{Communication, Kind, Priority, now};
 use crate::config::Configuration;
-use crate::mail::Message;
+use crate::mail::{Envelope, Mail as Received, Message, Vocabulary, why_unanswered};
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
 use crate::ticket::gets_no_answers;
 use crate::worker::Setup;
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::AnyConnection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// So many rows are composed at once; their writes share commits.
+/// So many rows are looked for at once.
 const AT_ONCE: u32 = 64;
+/// So many are composed side by side: their writes share commits, and each may have an answered mail in memory.
+const SIDE_BY_SIDE: usize = 8;
 /// Other processes decide answers too: it is looked for them at least this often.
 const LOOKED_INTO: Duration = Duration::from_millis(500);
 /// The pause while the database is away.
@@ -55,15 +57,18 @@ pub async fn run(spool: Spool, setup: impl Fn() -> Arc<Setup>, composed: impl Fn
 pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result<usize, StoreError> {
     let rows = outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await?;
     let count = rows.len();
-    let ended = join_all(rows.into_iter().map(|row| end_one(spool, configuration, row))).await;
-    ended.into_iter().collect::<Result<Vec<()>, StoreError>>()?;
+    let ended = futures_util::stream::iter(rows).map(|row| end_one(spool, configuration, row)).buffer_unordered(SIDE_BY_SIDE);
+    ended.try_collect::<()>().await?;
     Ok(count)
 }
 
 /// Composes one row, or ends it with the reason why not.
 async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
     let due = gather(spool, configuration, row).await?;
-    let composed = due.compose(configuration, now());
+    let composed = match &due.unanswered {
+        Some(why) => Err(NotSent::Obsolete(format!("The customer's last mail is not answered: {why}."))),
+        None => due.compose(configuration, now()),
+    };
     let written = match composed {
         Ok(mail) => spool.store().write((due, mail), |(due, mail), connection| Box::pin(write(connection, due, mail))).await,
         Err(reason) => give_up(spool, due.row, &reason).await,
@@ -77,7 +82,7 @@ async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> R
 
 /// Reads what an answer is made from.
 async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<Due, StoreError> {
-    let mut due = Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None };
+    let mut due = Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None, unanswered: None };
     if due.row.kind == OutgoingKind::Refusal {
         return Ok(due);
     }
@@ -89,16 +94,34 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
     }
     drop(connection);
     if let Some(article) = article {
-        due.languages = match spool.raw(article.spool_id).await {
-            Ok(raw) => languages(&Message::parse(raw.into())),
-            Err(error) if error.is_temporary() => return Err(error),
-            // The bytes may be gone by their retention; the article says enough.
-            Err(_) => Vec::new(),
-        };
+        // Filing has looked at the mail for every other occasion.
+        let is_looked_at = due.row.occasion != "remove";
+        if !is_looked_at || configuration.auto_responses.values().any(|response| !response.language.is_empty()) {
+            match spool.raw(article.spool_id).await {
+                Ok(raw) => {
+                    let message = Message::parse(raw.into());
+                    due.languages = languages(&message);
+                    due.unanswered = if is_looked_at { None } else { why_not(message) };
+                }
+                Err(error) if error.is_temporary() => return Err(error),
+                // The bytes may be gone by their retention; the article says enough.
+                Err(_) if is_looked_at => {}
+                Err(_) => due.unanswered = Some("its bytes are gone, so that nobody knows whether a robot wrote it".to_owned()),
+            }
+        }
         due.answered = Some(article.content);
     }
     due.copy = copy(spool, configuration, &due).await?;
     Ok(due)
+}
+
+/// Why a mail is not answered, as filing would decide.
+fn why_not(message: Message) -> Option<String> {
+    if let Some(why) = why_unanswered(&message) {
+        return Some(why.to_owned());
+    }
+    let (mail, _) = Received::receive(Arc::new(message), Envelope::default(), &Vocabulary::default());
+    mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes").then(|| "an answer would feed a loop (X-OTOBO-Loop)".to_owned())
 }
 
 /// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.

@@ -13,8 +13,10 @@ use crate::ticket::NewArticle;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// So many MiB of mails are in memory at once, at most; a larger mail waits until it is alone.
+/// So many MiB of mails are in memory at once. A large mail counts as half of it: it must not wait for every small one that hangs.
 const MEMORY: u32 = 64;
+/// So often may the content of an agent's mail go out whole without an answer; then nobody is sent it again.
+const MOST_UNCERTAIN: i64 = 3;
 
 /// What every try works with. Cheap to clone.
 #[derive(Clone)]
@@ -59,7 +61,7 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     );
     log.entry(Priority::Info, "outbound", about);
     // Never closed; and if it were, the mail would only not be counted.
-    let size = u32::try_from(claimed.size >> 20).unwrap_or(MEMORY).clamp(1, MEMORY);
+    let size = u32::try_from(claimed.size >> 20).unwrap_or(MEMORY).clamp(1, MEMORY / 2);
     let _memory = means.memory.acquire_many(size).await;
     match send(&means, &transport, &claimed, &mut log).await {
         Ok(replies) => Tried { outcome: answered(&retries, &claimed, replies, log), unreachable: None },
@@ -139,9 +141,8 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
         return put_off(claimed, why.to_owned(), 0);
     }
     log.entry(Priority::Error, "outbound", format!("Given up: {why}"));
-    let deliveries: Vec<_> =
-        claimed.recipients.iter().map(|recipient| (recipient.clone(), DeliveryStatus::Failed, why.to_owned())).collect();
-    let note = note(claimed, &deliveries);
+    let deliveries: Vec<_> = claimed.recipients.iter().map(|recipient| (recipient.clone(), given_up(claimed), why.to_owned())).collect();
+    let note = note(claimed, &deliveries, true);
     Outcome {
         claim: claimed.claim.clone(),
         deliveries,
@@ -175,7 +176,8 @@ fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
 fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Communication) -> Outcome {
     let now = now();
     let automatic = claimed.kind.is_automatic();
-    let tried_again = |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && !automatic);
+    let may_double = !automatic && claimed.uncertain_tries + 1 < MOST_UNCERTAIN;
+    let tried_again = |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && may_double);
     let open = replies.iter().any(|(_, reply)| tried_again(reply));
     let next_try_at = if open { schedule::next(retries, claimed.tries, claimed.queued_at, now) } else { None };
     let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
@@ -184,7 +186,8 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Com
         let status = match reply {
             Reply::Accepted(_) => DeliveryStatus::Sent,
             Reply::Later(_) if next_try_at.is_some() => DeliveryStatus::Delayed,
-            Reply::Later(_) | Reply::Refused(_) => DeliveryStatus::Failed,
+            Reply::Later(_) => given_up(claimed),
+            Reply::Refused(_) => DeliveryStatus::Failed,
             Reply::Unknown(_) => DeliveryStatus::Uncertain,
         };
         let priority = match status {
@@ -202,23 +205,28 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Com
     let wrong = deliveries.iter().find(|(_, status, _)| *status != DeliveryStatus::Sent);
     let error = wrong.map(|(recipient, _, words)| format!("{recipient}: {words}")).unwrap_or_default();
     let failed = deliveries.iter().any(|(_, status, _)| *status == DeliveryStatus::Failed);
-    let note = note(claimed, &deliveries);
+    let note = note(claimed, &deliveries, next_try_at.is_none());
     let communication = Some(log.finish(failed));
     Outcome { claim: claimed.claim.clone(), deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
 }
 
-/// What agents are told in the ticket of a mail of theirs that did not reach somebody.
-fn note(claimed: &Claimed, deliveries: &[(String, DeliveryStatus, String)]) -> Option<(i64, NewArticle)> {
+/// What a delivery is that is not tried again: one whose answer was lost before may have arrived.
+fn given_up(claimed: &Claimed) -> DeliveryStatus {
+    if claimed.uncertain_tries > 0 { DeliveryStatus::Uncertain } else { DeliveryStatus::Failed }
+}
+
+/// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have.
+fn note(claimed: &Claimed, deliveries: &[(String, DeliveryStatus, String)], is_last: bool) -> Option<(i64, NewArticle)> {
     let lost: Vec<String> = deliveries
         .iter()
-        .filter(|(_, status, _)| *status == DeliveryStatus::Failed)
-        .map(|(recipient, _, words)| format!("{recipient}: {words}"))
+        .filter(|(_, status, _)| *status == DeliveryStatus::Failed || (is_last && *status == DeliveryStatus::Uncertain))
+        .map(|(recipient, status, words)| format!("{recipient} ({status}): {words}"))
         .collect();
     if lost.is_empty() || claimed.ticket_id == 0 || claimed.kind.is_automatic() {
         return None;
     }
     let body = format!(
-        "A mail of this ticket ({}, Message-ID {}) could not be delivered to:\n\n{}\n\nIt is not sent again by itself.\n",
+        "A mail of this ticket ({}, Message-ID {}) could not be delivered, or nobody knows whether it was (uncertain), to:\n\n{}\n\nIt is not sent again by itself.\n",
         claimed.kind,
         claimed.message_id,
         lost.join("\n")

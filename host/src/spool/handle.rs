@@ -79,17 +79,32 @@ impl Spool {
     /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of them may.
     pub async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
         let mut new = Vec::with_capacity(arrivals.len());
+        let mut objects = Vec::with_capacity(arrivals.len());
         for arrival in &arrivals {
-            new.push(self.new_row(arrival).await?);
+            match self.new_row(arrival).await {
+                Ok(row) => {
+                    objects.push(match &row.raw {
+                        RawPlace::Object(name) => Some(name.clone()),
+                        _ => None,
+                    });
+                    new.push(row);
+                }
+                Err(error) => {
+                    self.forget_objects(&objects).await;
+                    return Err(error);
+                }
+            }
         }
-        let objects: Vec<Option<String>> = new
-            .iter()
-            .map(|row| match &row.raw {
-                RawPlace::Object(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        let taken = self.store.write(new, |new, connection| Box::pin(rows::insert(connection, new))).await?;
+        let taken = match self.store.write(new, |new, connection| Box::pin(rows::insert(connection, new))).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // Of a commit that failed it is not known whether it was done after all.
+                if !matches!(error, StoreError::Commit { .. } | StoreError::Stopped) {
+                    self.forget_objects(&objects).await;
+                }
+                return Err(error);
+            }
+        };
         for (taken, object) in taken.iter().zip(objects) {
             if let (TakenIn::Adopted(_) | TakenIn::Known(_), Some(name)) = (taken, object) {
                 self.objects.delete(&name).await?;
@@ -97,6 +112,15 @@ impl Spool {
         }
         self.tell_change();
         Ok(taken)
+    }
+
+    /// Removes the bytes of messages that were not stored: a disk that is full must not be filled further by each new try.
+    async fn forget_objects(&self, objects: &[Option<String>]) {
+        for name in objects.iter().flatten() {
+            if let Err(error) = self.objects.delete(name).await {
+                tracing::warn!(name, %error, "the bytes of a message that was not stored could not be removed");
+            }
+        }
     }
 
     async fn new_row(&self, arrival: &Arrival) -> Result<NewRow, StoreError> {

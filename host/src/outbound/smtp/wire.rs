@@ -38,13 +38,15 @@ pub struct Wire {
     before: Vec<u8>,
     stream: Stream,
     heard: Heard,
+    /// Bytes since the last line end.
+    line: usize,
 }
 
 impl Wire {
     /// Over `stream`, of which `before` was read already.
     pub fn new(stream: Stream, before: Vec<u8>) -> (Self, Heard) {
         let heard = Heard(Arc::new(Mutex::new(Some(Vec::new()))));
-        (Self { before, stream, heard: heard.clone() }, heard)
+        (Self { before, stream, heard: heard.clone(), line: 0 }, heard)
     }
 }
 
@@ -60,7 +62,13 @@ impl AsyncRead for Wire {
         let filled = buffer.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(context, buffer);
         if result.is_ready() {
-            this.heard.add(buffer.filled().get(filled..).unwrap_or_default());
+            let read = buffer.filled().get(filled..).unwrap_or_default();
+            this.heard.add(read);
+            // The library reads to the end of a line, however far that is.
+            this.line = read.iter().rev().position(|byte| *byte == b'\n').unwrap_or(this.line + read.len());
+            if this.line > LONGEST_ANSWER {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the server's answer does not end")));
+            }
         }
         result
     }

@@ -41,6 +41,8 @@ pub struct Claimed {
     pub transport: String,
     /// Tries with this one.
     pub tries: i64,
+    /// Tries before this one whose answer was lost.
+    pub uncertain_tries: i64,
     /// When it came into the queue, milliseconds since the epoch.
     pub queued_at: i64,
 }
@@ -117,7 +119,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
     let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
     sql.bind(&claim.token).push(", claimed_by = ").bind(&asked.host);
     sql.push(", claimed_until = ").push(asked.engine.clock()).push(" + ").bind(lasts()).push(" WHERE id = ").bind(id);
-    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at");
+    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries");
     let row = sql.one(connection).await?;
     let kind: OutgoingKind = read_word(&row, 0)?;
     let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
@@ -134,6 +136,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
         transport: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
         tries: row.try_get(6)?,
         queued_at: row.try_get(7)?,
+        uncertain_tries: row.try_get(8)?,
     })
 }
 
