@@ -150,6 +150,7 @@ impl<'a> Session<'a> {
             let sentence = format!("Messages are known by their bytes alone, since {why}.{advice}");
             self.intake.note(Priority::Notice, KEY, sentence);
         }
+        self.intake.report.earlier = plan.known;
         self.intake.report.unreadable += plan.given_up;
         if plan.given_up > 0 {
             let sentence = format!(
