@@ -18,8 +18,6 @@ pub enum Form {
     Line,
     /// In a text.
     Text,
-    /// In HTML: values are escaped, line breaks become `<br>`. Tags may be written with `&lt;` and `&gt;`, as editors do.
-    Html,
 }
 
 /// A tag: what stands between `<OTOBO_` and `>`.
@@ -35,17 +33,17 @@ pub struct Tag<'t> {
 pub fn render(template: &str, facts: &Facts<'_>, form: Form) -> String {
     let mut rendered = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some(start) = rest.find(['<', '&']) {
+    while let Some(start) = rest.find('<') {
         let (before, from) = rest.split_at(start);
         rendered.push_str(before);
-        let (tag, after) = match read(from, form) {
+        let (tag, after) = match read(from) {
             Some((tag, length)) => (Some(tag), from.get(length..)),
             None => (None, from.get(1..)),
         };
         match tag {
             Some(tag) => {
                 let value = facts.value(&tag).filter(|value| !value.is_empty()).unwrap_or_else(|| NOTHING.to_owned());
-                rendered.push_str(&fit(value, form));
+                rendered.push_str(&value);
             }
             None => rendered.push_str(from.get(..1).unwrap_or_default()),
         }
@@ -56,16 +54,11 @@ pub fn render(template: &str, facts: &Facts<'_>, form: Form) -> String {
 }
 
 /// The tag that a text begins with, and its length.
-fn read(text: &str, form: Form) -> Option<(Tag<'_>, usize)> {
-    let (open, close) = match (text.strip_prefix('<'), form) {
-        (Some(_), _) => ("<", ">"),
-        (None, Form::Html) if text.starts_with("&lt;") => ("&lt;", "&gt;"),
-        _ => return None,
-    };
-    let inner = text.get(open.len()..)?;
+fn read(text: &str) -> Option<(Tag<'_>, usize)> {
+    let inner = text.strip_prefix('<')?;
     let end = inner.bytes().take(LONGEST_TAG).position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.:[]".contains(&byte)))?;
     let (content, after) = inner.split_at_checked(end)?;
-    if !after.starts_with(close) {
+    if !after.starts_with('>') {
         return None;
     }
     let beginning =
@@ -75,14 +68,7 @@ fn read(text: &str, form: Form) -> Option<(Tag<'_>, usize)> {
         Some((name, argument)) => (name, Some(argument.strip_suffix(']')?.parse().ok()?)),
         None => (content, None),
     };
-    Some((Tag { name, length }, open.len() + end + close.len()))
-}
-
-fn fit(value: String, form: Form) -> String {
-    match form {
-        Form::Line | Form::Text => value,
-        Form::Html => escape(&value),
-    }
+    Some((Tag { name, length }, end + 2))
 }
 
 /// A text as it stands in HTML.
@@ -137,7 +123,6 @@ mod tests {
         ] {
             assert_eq!(rendered(template, Form::Text, "Hello world"), expected, "{template}");
         }
-        assert_eq!(rendered("&lt;OTOBO_TICKET_Title&gt; &amp;", Form::Html, ""), "Printer &lt;on&gt; fire &amp;");
     }
 
     #[test]
@@ -147,8 +132,7 @@ mod tests {
             rendered("Re: <OTOBO_CUSTOMER_SUBJECT>", Form::Line, hostile),
             "Re: <OTOBO_TICKET_TicketNumber> Bcc: x@evil.test <script>"
         );
-        let html = rendered("<p><OTOBO_CUSTOMER_SUBJECT></p>", Form::Html, "<script>alert(\"x\")</script>");
-        assert_eq!(html, "<p>&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;</p>");
+        assert_eq!(escape("<script>\"x\" & y\r\n"), "&lt;script&gt;&quot;x&quot; &amp; y<br>\n");
     }
 
     proptest! {
@@ -156,7 +140,7 @@ mod tests {
 
         #[test]
         fn any_template_and_any_value_are_taken(template in "(<OTOBO_|&lt;|[a-zA-Z_<>&;\\[\\]0-9é\r\n ]){0,40}", subject in any::<String>()) {
-            for form in [Form::Line, Form::Text, Form::Html] {
+            for form in [Form::Line, Form::Text] {
                 let text = rendered(&template, form, &subject);
                 prop_assert!(form != Form::Line || !text.contains(['\r', '\n', '\0']));
             }

@@ -1,8 +1,8 @@
 //! `article`: what a ticket consists of.
 
 use super::output::lines;
-use super::{Context, Failed};
-use crate::answer;
+use super::{Context, Failed, writing};
+use crate::answer::{self, ForwardAs};
 use crate::store::{outgoing, tickets};
 use crate::ticket::ArticleDocument;
 
@@ -17,29 +17,57 @@ pub enum Command {
         #[arg(long)]
         raw: bool,
     },
+    /// Pass an article on to somebody else
+    Forward {
+        /// The article's id
+        id: i64,
+        /// The whole mail as a file, instead of its text and files
+        #[arg(long)]
+        as_message: bool,
+        #[command(flatten)]
+        mail: writing::Mail,
+    },
+    /// Send an article's mail on to somebody else, unchanged
+    Bounce {
+        /// The article's id
+        id: i64,
+        /// To whom; several times for several
+        #[arg(long, value_name = "ADDRESS", required = true)]
+        to: Vec<String>,
+    },
 }
 
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        let Self::Show { id, raw } = self;
-        let article = tickets::article(&mut *context.store().await?.read().await?, id).await?;
-        let article = article.ok_or_else(|| Failed::because(format!("There is no article {id}.")))?;
-        if raw {
-            let bytes = answer::raw(context.spool().await?, &article).await?;
-            let bytes = bytes.ok_or_else(|| Failed::because(format!("Article {id} is a note: it was never a mail.")))?;
-            context.output().bytes(&bytes);
-            return Ok(());
+        match self {
+            Self::Show { id, raw } => show(id, raw, context).await,
+            Self::Forward { id, as_message, mail } => {
+                let how = if as_message { ForwardAs::Message } else { ForwardAs::Text };
+                writing::forward(id, how, mail, context).await
+            }
+            Self::Bounce { id, to } => writing::bounce(id, to, context).await,
         }
-        let deliveries = outgoing::deliveries(&mut *context.store().await?.read().await?, article.outgoing_id).await?;
-        let article = ArticleDocument::new(article, deliveries);
-        let document = serde_json::to_value(&article)?;
-        context.output().document(&document, || {
-            let mut head = document.clone();
-            head.as_object_mut().and_then(|fields| fields.remove("body"));
-            format!("{}\n{}\n", lines(&head), text(&article.body))
-        });
-        Ok(())
     }
+}
+
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+    let article = tickets::article(&mut *context.store().await?.read().await?, id).await?;
+    let article = article.ok_or_else(|| Failed::because(format!("There is no article {id}.")))?;
+    if raw {
+        let bytes = answer::raw(context.spool().await?, &article).await?;
+        let bytes = bytes.ok_or_else(|| Failed::because(format!("Article {id} is a note: it was never a mail.")))?;
+        context.output().bytes(&bytes);
+        return Ok(());
+    }
+    let deliveries = outgoing::deliveries(&mut *context.store().await?.read().await?, article.outgoing_id).await?;
+    let article = ArticleDocument::new(article, deliveries);
+    let document = serde_json::to_value(&article)?;
+    context.output().document(&document, || {
+        let mut head = document.clone();
+        head.as_object_mut().and_then(|fields| fields.remove("body"));
+        format!("{}\n{}\n", lines(&head), text(&article.body))
+    });
+    Ok(())
 }
 
 /// A body for a terminal: lines stay, other control characters go.

@@ -21,6 +21,7 @@ mod spool;
 mod ticket;
 mod token;
 mod transport;
+mod writing;
 
 pub use context::Context;
 pub use failed::Failed;

@@ -1,7 +1,8 @@
 //! `ticket`: what was filed.
 
 use super::output::{lines, word};
-use super::{Context, Failed, Table};
+use super::{Context, Failed, Table, writing};
+use crate::answer::WritingKind;
 use crate::store::outgoing;
 use crate::store::tickets::{self, TicketFilter};
 use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
@@ -22,6 +23,20 @@ pub enum Command {
     },
     /// Change a ticket
     Update(Update),
+    /// Answer the customer's last mail, from the address of the ticket's queue
+    Reply {
+        /// The ticket's number
+        number: String,
+        #[command(flatten)]
+        mail: writing::Mail,
+    },
+    /// Add a note that only agents see; nothing is sent
+    Note {
+        /// The ticket's number
+        number: String,
+        #[command(flatten)]
+        mail: writing::Mail,
+    },
 }
 
 /// `ticket list`
@@ -80,6 +95,8 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { number } => show(&number, context).await,
             Self::Update(update) => update.run(context).await,
+            Self::Reply { number, mail } => writing::write(&number, WritingKind::Reply, mail, context).await,
+            Self::Note { number, mail } => writing::write(&number, WritingKind::Note, mail, context).await,
         }
     }
 }

@@ -87,7 +87,8 @@ fn show(sent: Result<Receipt, DeskError>, context: &Context) -> Result<(), Faile
     let receipt = match sent {
         Ok(receipt) => receipt,
         Err(DeskError::Mistakes(mistakes)) => {
-            let option = |key: &str| key.split('/').next().unwrap_or_default().replace("attachments", "attach").replace("body", "body-file");
+            let option =
+                |key: &str| key.split('/').next().unwrap_or_default().replace("attachments", "attach").replace("body", "body-file");
             return Err(Failed::lines(mistakes.into_iter().map(|(key, sentence)| format!("--{}: {sentence}", option(&key))).collect()));
         }
         Err(DeskError::Store(error)) => return Err(error.into()),

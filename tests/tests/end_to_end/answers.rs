@@ -108,3 +108,26 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     assert_eq!(sent(out.path(), "Mended.").len(), 1);
     drop(daemon);
 }
+
+#[test]
+fn the_command_line_writes_without_a_daemon_and_the_daemon_sends() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let (number, article) = (result["ticket_number"].as_str().unwrap(), result["article_id"].to_string());
+    let body = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(body.path(), "By hand.\n").unwrap();
+    let body = body.path().display().to_string();
+    let refused = gate.try_run(["ticket", "reply", number, "--to", "nobody", "--body-file", &body]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--to: "), "{refused:?}");
+    gate.json(&["ticket", "reply", number, "--body-file", &body, "--state", "closed successful"]);
+    gate.json(&["ticket", "note", number, "--body-file", &body]);
+    gate.json(&["article", "forward", &article, "--to", "expert@x.test", "--body-file", &body]);
+    gate.json(&["article", "bounce", &article, "--to", "other@x.test"]);
+    let ticket = gate.json(&["ticket", "show", number]).remove(0);
+    assert_eq!((&ticket["state"], ticket["articles"].as_array().unwrap().len()), (&json!("closed successful"), 5));
+    let daemon = gate.serve("postigo=info");
+    until("the three mails go out", PATIENCE, || sent(out.path(), "").len() == 3);
+    assert!(await_sent(out.path(), "Resent-To: other@x.test").ends_with("Subject: Printer\r\n\r\nhello\r\n"));
+    drop(daemon);
+}
