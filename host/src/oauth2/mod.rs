@@ -12,9 +12,6 @@ mod subject;
 mod tokens;
 mod watch;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::OAuth2Error;
 pub use sign_in::{Begun, DeviceWait, Outcome};
 pub use state::{SignInState, StateError, UnderWay};
