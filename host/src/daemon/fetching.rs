@@ -28,6 +28,9 @@ const HELD_EVERY: Duration = Duration::from_millis(500);
 /// A command that asked for a fetch waits so long at most for its messages to be filed.
 const FILED_WITHIN: Duration = Duration::from_mins(1);
 
+/// A fetch that is to end and has come to no good place by then waits for a server that hangs.
+const GOOD_PLACE_WITHIN: Duration = Duration::from_secs(5);
+
 /// What every fetch works with.
 #[derive(Clone)]
 pub struct Tools {
@@ -156,7 +159,11 @@ async fn poll(
     let mut request: Option<FetchRequest> = None;
     while !stop.is_cancelled() {
         let intake = Intake::begin(Arc::clone(&account), rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), stop.clone());
-        let report = transport::fetch(intake, &mut memory).await;
+        let report = tokio::select! {
+            report = transport::fetch(intake, &mut memory) => report,
+            // As after a crash: what is durable is known, and the server is told by the next fetch.
+            () = given_up(&stop) => return,
+        };
         tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
         failures = tell(&report, failures);
         if let Some(request) = request.take() {
@@ -177,6 +184,12 @@ async fn poll(
         answer(&tools, &request, &not_fetched(&account.name, "The account was changed meanwhile; ask again.")).await;
     }
     memory.close().await;
+}
+
+/// Waits for the end, and for the time that a fetch has to come to a good place.
+async fn given_up(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(GOOD_PLACE_WITHIN).await;
 }
 
 /// Waits until a message is held that the account puts into a folder of its server.
