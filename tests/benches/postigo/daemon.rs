@@ -59,10 +59,19 @@ fn feed(gate: &Gate) {
 
 /// Resident memory in MiB.
 pub fn mebibytes(daemon: &Daemon) -> f64 {
+    status(daemon, "VmRSS:")
+}
+
+/// The greatest resident memory so far, in MiB.
+pub fn peak_mebibytes(daemon: &Daemon) -> f64 {
+    status(daemon, "VmHWM:")
+}
+
+fn status(daemon: &Daemon, what: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let kibibytes: f64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(what))
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|number| number.parse().ok())
         .unwrap();

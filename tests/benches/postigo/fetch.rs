@@ -1,4 +1,4 @@
-//! Fetching from Dovecot, beside a bare client that fetches the same in batches and keeps nothing.
+//! Fetching from Dovecot by IMAP and by POP3, beside a bare client that fetches the same in batches and syncs it to disk.
 
 use super::report::{line, once, section};
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
@@ -7,58 +7,95 @@ use postigo_tests::mails::mails;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-const MESSAGES: usize = 4_000;
+const MESSAGES: usize = 10_000;
+/// The bare client asks for so many at once, and syncs them together.
+const BATCH: usize = 100;
 
 pub fn run() {
-    section(&format!("{MESSAGES} messages from Dovecot by IMAP"));
-    let Some(server) = Dovecot::start() else { return };
-    let raws = mails(0..MESSAGES);
-    for user in ["bare", "gate"] {
-        server.deliver(user, "INBOX", raws.iter().map(Vec::as_slice));
+    for (protocol, bare) in [("imap", imap as fn(u16, &str, usize)), ("pop3", pop3)] {
+        section(&format!("{MESSAGES} messages from Dovecot by {protocol}"));
+        let Some(server) = Dovecot::start() else { return };
+        let port = if protocol == "imap" { server.imap } else { server.pop3 };
+        let raws = mails(0..MESSAGES);
+        for user in ["bare", "gate"] {
+            server.deliver(user, "INBOX", raws.iter().map(Vec::as_slice));
+            // Dovecot indexes a folder when it is first opened; that is not what is measured.
+            bare(port, user, 1);
+        }
+        let (bare_took, ()) = once(|| bare(port, "bare", MESSAGES));
+        let gate = Gate::new();
+        let account = format!("[[account]]\nname = \"bench\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {port}\n");
+        gate.configure(&format!("{account}user = \"gate\"\npassword = \"{PASSWORD}\"\n"));
+        let (took, _) = once(|| gate.run(&["fetch", "--account", "bench"]));
+        assert_eq!(gate.titles().len(), MESSAGES);
+        assert!(server.messages("gate", "INBOX").is_empty());
+        let rate = |took: std::time::Duration| MESSAGES as f64 / took.as_secs_f64();
+        let baseline = format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(took) / rate(bare_took));
+        line("fetched, filed and deleted", &format!("{:.0}/s", rate(took)), "≥ 0.7 of it", &baseline);
     }
-    // Dovecot indexes a folder when it is first opened; that is not what is measured.
-    bare(server.imap, "gate", 1);
-    bare(server.imap, "bare", 1);
-    let (bare_took, ()) = once(|| bare(server.imap, "bare", MESSAGES));
-    let gate = Gate::new();
-    gate.configure(&format!(
-        "[[account]]\nname = \"bench\"\nprotocol = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"gate\"\npassword = \"{PASSWORD}\"\n",
-        server.imap
-    ));
-    let (took, _) = once(|| gate.run(&["fetch", "--account", "bench"]));
-    assert_eq!(gate.json(&["ticket", "list", "--limit", "100000"]).len(), MESSAGES);
-    assert!(server.messages("gate", "INBOX").is_empty());
-    let rate = |took: std::time::Duration| MESSAGES as f64 / took.as_secs_f64();
-    let ratio = rate(took) / rate(bare_took);
-    line(
-        "fetched, filed and deleted",
-        &format!("{:.0}/s", rate(took)),
-        "≥ 0.7 of it",
-        &format!("the bare client {:.0}/s, ratio {ratio:.2}", rate(bare_took)),
-    );
 }
 
-/// Signs in and fetches the first `count` messages, 50 at a time.
-fn bare(port: u16, user: &str, count: usize) {
-    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let mut writer = stream.try_clone().unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    reader.read_until(b'\n', &mut line).unwrap();
-    let mut say = |number: usize, command: &str| {
-        write!(writer, "a{number} {command}\r\n").unwrap();
-        let done = format!("a{number} OK");
-        loop {
-            line.clear();
-            assert_ne!(reader.read_until(b'\n', &mut line).unwrap(), 0, "the server hung up");
-            if line.starts_with(done.as_bytes()) {
-                return;
-            }
-        }
-    };
-    say(0, &format!("LOGIN {user} {PASSWORD}"));
-    say(1, "SELECT INBOX");
-    for first in (1..=count).step_by(50) {
-        say(first + 1, &format!("FETCH {first}:{} (UID INTERNALDATE BODY.PEEK[])", (first + 49).min(count)));
+/// A connection that is read line by line, and a file for what is read.
+struct Bare {
+    reader: BufReader<TcpStream>,
+    file: std::fs::File,
+}
+
+impl Bare {
+    fn connect(port: u16) -> Self {
+        let mut bare =
+            Self { reader: BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()), file: tempfile::tempfile().unwrap() };
+        bare.read_until(|_| true);
+        bare
     }
+
+    fn say(&mut self, words: &str) {
+        self.reader.get_mut().write_all(words.as_bytes()).unwrap();
+    }
+
+    /// Keeps lines up to one that is the last.
+    fn read_until(&mut self, is_last: impl Fn(&[u8]) -> bool) {
+        let mut read = Vec::new();
+        let mut start = 0;
+        loop {
+            assert_ne!(self.reader.read_until(b'\n', &mut read).unwrap(), 0, "the server hung up");
+            if is_last(&read[start..]) {
+                break;
+            }
+            start = read.len();
+        }
+        self.file.write_all(&read).unwrap();
+    }
+}
+
+/// Signs in and fetches the first `count` messages by IMAP.
+fn imap(port: u16, user: &str, count: usize) {
+    let mut bare = Bare::connect(port);
+    let mut command = |words: &str| {
+        bare.say(&format!("a {words}\r\n"));
+        bare.read_until(|line| line.starts_with(b"a OK"));
+        bare.file.sync_data().unwrap();
+    };
+    command(&format!("LOGIN {user} {PASSWORD}"));
+    command("SELECT INBOX");
+    for first in (1..=count).step_by(BATCH) {
+        command(&format!("FETCH {first}:{} (UID INTERNALDATE BODY.PEEK[])", (first + BATCH - 1).min(count)));
+    }
+}
+
+/// Signs in and fetches the first `count` messages by POP3.
+fn pop3(port: u16, user: &str, count: usize) {
+    let mut bare = Bare::connect(port);
+    for words in [format!("USER {user}\r\n"), format!("PASS {PASSWORD}\r\n")] {
+        bare.say(&words);
+        bare.read_until(|line| line.starts_with(b"+OK"));
+    }
+    for first in (1..=count).step_by(BATCH) {
+        let last = (first + BATCH - 1).min(count);
+        bare.say(&(first..=last).map(|number| format!("RETR {number}\r\n")).collect::<String>());
+        (first..=last).for_each(|_| bare.read_until(|line| line == b".\r\n"));
+        bare.file.sync_data().unwrap();
+    }
+    bare.say("QUIT\r\n");
+    bare.read_until(|line| line.starts_with(b"+OK"));
 }

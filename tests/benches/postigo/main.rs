@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
-//! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, accounts,
-//! daemon.
+//! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
+//! accounts, daemon.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
 
@@ -11,16 +11,18 @@ mod chain;
 mod daemon;
 mod fetch;
 mod files;
+mod lmtp;
 mod report;
 mod rules;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 6] = [
+    let sections: [(&str, fn()); 7] = [
         ("calls", calls::run),
         ("chain", chain::run),
         ("files", files::run),
         ("fetch", fetch::run),
+        ("lmtp", lmtp::run),
         ("accounts", accounts::run),
         ("daemon", daemon::run),
     ];
