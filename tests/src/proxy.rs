@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Whose bytes.
@@ -79,6 +79,7 @@ struct Shared {
     closed: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
+    connected: Mutex<Vec<Weak<Connection>>>,
 }
 
 #[derive(Default)]
@@ -99,7 +100,13 @@ impl Proxy {
     pub fn before(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("a port").port();
-        let shared = Arc::new(Shared { server, closed: AtomicBool::new(false), state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            server,
+            closed: AtomicBool::new(false),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            connected: Mutex::default(),
+        });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -120,6 +127,12 @@ impl Proxy {
     /// Counts anew, and disturbs nothing.
     pub fn pass(&self) {
         self.reset(None);
+    }
+
+    /// Ends all connections.
+    pub fn hang_up(&self) {
+        let connected = std::mem::take(&mut *self.shared.connected.lock().unwrap_or_else(PoisonError::into_inner));
+        connected.iter().filter_map(Weak::upgrade).for_each(|connection| connection.close());
     }
 
     /// What this side said since it is counted.
@@ -221,6 +234,7 @@ impl Connection {
         let _ = server.set_nodelay(true);
         shared.change(|state| state.open += 1);
         let connection = Arc::new(Self { client, server, silent: AtomicBool::new(false), shared: Arc::clone(shared) });
+        shared.connected.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
         std::thread::spawn(move || {
             std::thread::scope(|scope| {
                 scope.spawn(|| connection.pass_on(Side::Client));

@@ -17,5 +17,6 @@ mod outages;
 mod pipe;
 mod pop3;
 mod rest;
+mod round_trip;
 mod sending;
 mod store;

@@ -5,6 +5,7 @@
 
 mod fetching;
 mod listening;
+mod sending;
 
 use postigo_tests::draw::Draw;
 use postigo_tests::gate::{Gate, is_full};

@@ -2,6 +2,8 @@
 //!
 //! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The moments are drawn by a fixed seed.
 
+mod together;
+
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::draw::Draw;
 use postigo_tests::gate::{Daemon, Gate, is_full, until};
