@@ -5,6 +5,7 @@ use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::mail;
 use postigo_tests::postfix::{Options, Postfix};
 use postigo_tests::postgres::free_port;
+use postigo_tests::provider::{Provider, leaks};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,9 +23,14 @@ struct Servers {
 
 impl Servers {
     fn start(settings: &[(&str, &str)]) -> Option<Self> {
+        Self::with(dovecot::Options::default(), settings)
+    }
+
+    fn with(options: dovecot::Options, settings: &[(&str, &str)]) -> Option<Self> {
         let sasl = free_port();
-        let more = format!("service auth {{\n  inet_listener sasl {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n");
-        let dovecot = Dovecot::with(dovecot::Options { more, ..dovecot::Options::default() })?;
+        let listener = format!("service auth {{\n  inet_listener sasl {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n");
+        let more = format!("{}\n{listener}", options.more);
+        let dovecot = Dovecot::with(dovecot::Options { more, ..options })?;
         let (folder, user, group) = dovecot.mailboxes();
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let postfix = Postfix::start(Options {
@@ -38,11 +44,15 @@ impl Servers {
     }
 
     fn transport(&self, kind: &str) -> String {
+        self.transport_of(kind, &format!("password = \"{PASSWORD}\""), &self.dovecot.ca())
+    }
+
+    fn transport_of(&self, kind: &str, secret: &str, authority: &Path) -> String {
         let port = if kind == "smtps" { self.postfix.smtps } else { self.postfix.smtp };
         format!(
-            "[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"localhost\"\nport = {port}\nuser = \"support\"\npassword = \"{PASSWORD}\"\n\
+            "[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"localhost\"\nport = {port}\nuser = \"support\"\n{secret}\n\
              tls = {{ ca = \"{}\" }}\n",
-            self.dovecot.ca().display()
+            authority.display()
         )
     }
 
@@ -85,6 +95,27 @@ fn every_kind_and_mechanism_reaches_the_customers_mailbox() {
         daemon.stop();
         let output = gate.run(&["outbound", "show", "1", "--raw"]);
         assert!(output.contains("Subject:") && !output.contains("Bcc:"), "{output}");
+    }
+}
+
+#[test]
+fn every_kind_takes_access_tokens_by_both_mechanisms() {
+    let Some(provider) = Provider::start() else { return };
+    for mechanism in ["xoauth2", "oauthbearer"] {
+        let Some(servers) = Servers::with(provider.dovecot(mechanism), &[]) else { return };
+        let authority = provider.authorities(&[servers.dovecot.ca()]);
+        let gate = Gate::new();
+        gate.configure(DESK);
+        let daemon = gate.serve("postigo=info");
+        for (turn, kind) in ["smtp", "smtps", "smtp+starttls"].into_iter().enumerate() {
+            gate.configure(&servers.transport_of(kind, &provider.table("client-credentials", "http://localhost:9/"), &authority));
+            let facts = gate.json(&["transport", "test", "relay"]).remove(0);
+            assert_eq!(facts["signed in"], format!("support by {}", mechanism.to_uppercase()), "{facts}");
+            write(&gate, turn, "jane");
+            until("the answer arrives", PATIENCE, || servers.received("jane") == turn + 1);
+        }
+        daemon.stop();
+        assert!(!leaks(&gate.run(&["log", "list", "--json"])), "no token is in the log");
     }
 }
 
