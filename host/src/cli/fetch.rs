@@ -72,18 +72,47 @@ async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> 
     Ok(answer)
 }
 
-/// Fetches in this process, and works on what came until all of it is filed.
+/// Fetches in this process, and works on what comes while more is fetched, until all of it is filed.
 async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
     let rules = Rules::of(&context.configuration().await?);
     let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
-    let report: FetchReport = transport::fetch(intake, &mut transport::Memory::default()).await;
-    work_off(context, &account.name).await?;
+    let mut memory = transport::Memory::default();
+    let mut fetching = std::pin::pin!(transport::fetch(intake, &mut memory));
+    // Until something comes, other accounts may be worked on.
+    let fetched = tokio::select! {
+        report = &mut fetching => Some(report),
+        () = something_came(spool, &account.name) => None,
+    };
+    let report: FetchReport = match fetched {
+        Some(report) => {
+            work_off(context, &account.name).await?;
+            report
+        }
+        None => work_off_after(context, &account.name, fetching).await?,
+    };
     Ok(serde_json::to_value(report)?)
+}
+
+/// Waits until a message of the account is stored.
+async fn something_came(spool: &Spool, account: &str) {
+    let filter = transport::on_their_way(account);
+    let mut changed = spool.changed();
+    while changed.changed().await.is_ok() {
+        if spool.list(&filter).await.is_ok_and(|waiting| !waiting.is_empty()) {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Works on an account's messages until none waits, unless somebody else does.
 pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), Failed> {
+    work_off_after(context, account, std::future::ready(())).await
+}
+
+/// Works on an account's messages until what brings them has ended and none waits, unless somebody else does.
+async fn work_off_after<T>(context: &Context, account: &str, bringing: impl Future<Output = T>) -> Result<T, Failed> {
     let spool: &Spool = context.spool().await?;
     let finished = CancellationToken::new();
     let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.to_owned() };
@@ -97,12 +126,14 @@ pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), Fai
         attended
     };
     let worked_off = async {
+        let brought = bringing.await;
         tokio::select! {
             () = until_worked_off(spool, account) => {}
             () = broken.cancelled() => {}
         }
         finished.cancel();
+        brought
     };
-    let (attended, ()) = tokio::join!(attending, worked_off);
-    attended
+    let (attended, brought) = tokio::join!(attending, worked_off);
+    attended.map(|()| brought)
 }
