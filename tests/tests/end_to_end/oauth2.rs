@@ -147,7 +147,7 @@ impl Rest {
     fn new(gate: &Gate, daemon: &Daemon) -> Self {
         let token = gate.json(&["token", "create", "--role", "admin"])[0]["token"].as_str().unwrap().to_owned();
         // The daemon is spoken to in clear; the client wants to know how it would encrypt all the same.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self(Client::new(), format!("{}/api/v1", daemon.url), token)
     }
 

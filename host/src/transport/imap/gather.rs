@@ -152,7 +152,7 @@ impl Run<'_> {
         match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
             Ok(Some(raw)) => Ok(vec![(*message, raw)]),
             Ok(None) => {
-                self.gone(message);
+                self.gone();
                 Ok(Vec::new())
             }
             Err(ImapError::Refused { text, .. }) => {
@@ -170,7 +170,7 @@ impl Run<'_> {
             Ok(mut bodies) => {
                 let raw = bodies.remove(&message.uid);
                 if raw.is_none() {
-                    self.gone(message);
+                    self.gone();
                 }
                 Ok(raw)
             }
@@ -182,9 +182,9 @@ impl Run<'_> {
         }
     }
 
-    fn gone(&mut self, message: &Listed) {
+    /// It stays open: if it is there after all, the next run lists it again.
+    fn gone(&mut self) {
         self.intake.report.gone += 1;
-        self.open.remove(&message.uid);
     }
 
     fn unreadable(&mut self, message: &Listed, text: &str) {

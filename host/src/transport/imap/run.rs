@@ -157,9 +157,9 @@ impl Run<'_> {
         self.intake.report.seen = seen as u64;
         self.intake.report.earlier = (seen - listed.len()) as u64;
         self.intake.report.left = progress.leave(&mut listed, self.account.start) as u64;
+        self.open = listed.iter().map(|message| message.uid).collect();
         // What is left alone must be known before anything else is taken.
         progress.save(self).await?;
-        self.open = listed.iter().map(|message| message.uid).collect();
         self.work_off(&listed).await
     }
 

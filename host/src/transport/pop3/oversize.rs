@@ -26,7 +26,12 @@ impl Session<'_> {
                 removed => {
                     let header = match self.connection.header(message.number).await? {
                         Retrieved::Bytes(header) => header,
-                        Retrieved::TooLarge(_) | Retrieved::Refused(_) => Vec::new(),
+                        Retrieved::TooLarge(_) | Retrieved::Refused(_) => {
+                            let sentence =
+                                format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
+                            self.intake.note(Priority::Error, KEY, sentence);
+                            continue;
+                        }
                     };
                     let mail = describe(&header);
                     // If the session is lost before it ends, the sender is told once more: better than never.

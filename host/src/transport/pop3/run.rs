@@ -18,6 +18,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
     let account = intake.account.clone();
     let mut first = true;
     let mut lost = false;
+    let mut before = None;
     loop {
         let mut connection = match open(intake, &account).await {
             // Some servers let nobody in again at once. The next run goes on.
@@ -35,9 +36,17 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
             intake.show_progress().await;
         }
         match Session::new(connection, intake, memory, &account, first).run().await {
-            Ok(Left::Nothing) => return Ok(()),
-            Ok(Left::More) if intake.is_stopped() => return Ok(()),
-            Ok(Left::More) => {}
+            Ok((Left::Nothing, _)) => return Ok(()),
+            Ok((Left::More, _)) if intake.is_stopped() => return Ok(()),
+            Ok((Left::More, listed)) => {
+                let new = intake.report.new;
+                if before.is_some_and(|(there, known)| listed >= there && new == known) {
+                    let sentence = "The server has kept what it said it had deleted; the rest is left for the next fetch.";
+                    intake.note(Priority::Error, KEY, sentence);
+                    return Ok(());
+                }
+                before = Some((listed, new));
+            }
             // One message may have ended it: the others are fetched now, that one alone and last.
             Err((error, Left::More)) if !lost && !intake.is_stopped() => {
                 intake.note(Priority::Warning, KEY, format!("{error}. The other messages are fetched first."));

@@ -73,9 +73,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Does the session's work to its end. With an error comes whether another session may get further.
-    pub async fn run(mut self) -> Result<Left, (FetchError, Left)> {
-        let plan = self.plan().await.map_err(|error| (error, Left::Nothing))?;
+    /// Does the session's work to its end; gives the number of messages that there were. With an error comes whether another session may get further.
+    pub async fn run(mut self) -> Result<(Left, u32), (FetchError, Left)> {
+        let (plan, listed) = self.plan().await.map_err(|error| (error, Left::Nothing))?;
         let (now, left) = self.choose(&plan);
         let mut result = self.fetch_all(now).await;
         let left = if self.put_off { Left::More } else { left };
@@ -91,14 +91,14 @@ impl<'a> Session<'a> {
         };
         match result.and(told) {
             // Without progress another session would do the same again.
-            Ok(()) => Ok(if progress { left } else { Left::Nothing }),
+            Ok(()) => Ok((if progress { left } else { Left::Nothing }, listed)),
             Err(error @ FetchError::Pop3(Pop3Error::Lost { doing: GIVE, .. })) => Err((error, Left::More)),
             Err(error) => Err((error, Left::Nothing)),
         }
     }
 
     /// Lists the mailbox, forgets what is gone from it, and plans.
-    async fn plan(&mut self) -> Result<Plan, FetchError> {
+    async fn plan(&mut self) -> Result<(Plan, u32), FetchError> {
         let count = self.connection.count().await?;
         let listing = if count == 0 {
             Listing::default()
@@ -118,8 +118,13 @@ impl<'a> Session<'a> {
         if self.is_first {
             self.intake.report.seen = u64::from(count);
             self.tell_plan(&listing, &plan);
+            if listing.messages.len() >= MOST_LISTED && !self.deletes() {
+                let sentence =
+                    format!("Of {count} messages the first {MOST_LISTED} alone are looked at; fetch with after_fetch = \"delete\".");
+                self.intake.note(Priority::Error, KEY, sentence);
+            }
         }
-        Ok(plan)
+        Ok((plan, count))
     }
 
     async fn retire_gone(&mut self, listing: &Listing) -> Result<(), FetchError> {
@@ -163,7 +168,8 @@ impl<'a> Session<'a> {
 
     /// What this session fetches. Those that may end it come when the others have been told of.
     fn choose<'p>(&self, plan: &'p Plan) -> (Vec<&'p [Listed]>, Left) {
-        if plan.fetch.is_empty() {
+        // Without unique-ids all others would come first each time where nothing is deleted.
+        if plan.fetch.is_empty() || (!self.is_first && !self.deletes() && !plan.alone.is_empty()) {
             return (plan.alone.chunks(1).collect(), Left::Nothing);
         }
         // A server that lets nobody in for a while has all its work done at once.
