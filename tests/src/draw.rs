@@ -17,7 +17,7 @@ impl Draw {
     pub fn some<T>(&mut self, mut of: Vec<T>, count: usize) -> Vec<T> {
         let mut drawn = Vec::with_capacity(count.min(of.len()));
         while drawn.len() < count && !of.is_empty() {
-            let place = usize::try_from(self.below(of.len() as u64)).expect("an index");
+            let place = self.below(of.len() as u64) as usize;
             drawn.push(of.swap_remove(place));
         }
         drawn

@@ -200,7 +200,7 @@ impl Shared {
         let passed = if side == Side::Client { &mut state.client } else { &mut state.server };
         let before = *passed;
         passed.bytes += said.len() as u64;
-        passed.lines += said.iter().filter(|byte| **byte == b'\n').count() as u64;
+        passed.lines += (said.split(|byte| *byte == b'\n').count() - 1) as u64;
         let armed = armed?;
         let split = match armed.place {
             Place::Byte(place) => usize::try_from(place.checked_sub(before.bytes)?).ok().filter(|split| *split <= said.len())?,

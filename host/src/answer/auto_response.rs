@@ -69,7 +69,7 @@ impl Due {
             ..self.draft(configuration, queue, now)?
         };
         let mut mail = compose(draft)?;
-        mail.article.sender_type = "system".to_owned();
+        mail.article.sender_type = "system".into();
         mail.article.visible_for_customer = true;
         Ok(mail)
     }

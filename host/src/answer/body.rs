@@ -44,7 +44,7 @@ impl Around<'_> {
         let plain = pieces.into_iter().filter(|piece| !piece.is_empty()).cloned().collect::<Vec<_>>().join("\n\n") + "\n";
         let html = writing.html.as_ref().map(|html| {
             let before = [&salutation, &template].map(|text| paragraph(text)).concat();
-            around(html, &before, &[&paragraph(below), &paragraph(&signature)].map(|text| text.as_str()).concat())
+            around(html, &before, &[paragraph(below), paragraph(&signature)].concat())
         });
         Text { plain, html }
     }

@@ -209,7 +209,7 @@ fn content(draft: Draft) -> Content {
 
 /// NUL has no place in a mail; other control characters but tab and line feed show as blanks nowhere.
 fn clean_text(text: String) -> String {
-    if !text.contains(|character: char| character == '\0' || character == '\r') {
+    if !text.contains(['\0', '\r']) {
         return text;
     }
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")

@@ -213,7 +213,7 @@ pub async fn raw(spool: &Spool, article: &Article) -> Result<Option<Vec<u8>>, St
 
 /// The article of an agent's mail.
 pub(super) fn by_agent(article: &mut NewArticle, visible: bool) {
-    article.sender_type = "agent".to_owned();
+    article.sender_type = "agent".into();
     article.visible_for_customer = visible;
 }
 

@@ -25,7 +25,7 @@ pub enum Command {
         #[arg(long)]
         as_message: bool,
         #[command(flatten)]
-        mail: writing::Mail,
+        mail: Box<writing::Mail>,
     },
     /// Send an article's mail on to somebody else, unchanged
     Bounce {
@@ -43,7 +43,7 @@ impl Command {
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Forward { id, as_message, mail } => {
                 let how = if as_message { ForwardAs::Message } else { ForwardAs::Text };
-                writing::forward(id, how, mail, context).await
+                writing::forward(id, how, *mail, context).await
             }
             Self::Bounce { id, to } => writing::bounce(id, to, context).await,
         }

@@ -49,7 +49,7 @@ async fn fetch(context: &Context, account: &Account) -> Result<Value, Failed> {
     }
     match ask(store, &account.name).await? {
         Some(answer) => Ok(answer),
-        None => here(context, account).await,
+        None => Box::pin(here(context, account)).await,
     }
 }
 
@@ -103,7 +103,7 @@ async fn something_came(spool: &Spool, account: &str) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Works on an account's messages until none waits, unless somebody else does.

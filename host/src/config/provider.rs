@@ -177,7 +177,7 @@ impl Mistakes {
                 match flow {
                     Some(Flow::Device) => self.add("flow", "must be code: Google gives no access to mail by device codes."),
                     Some(Flow::ClientCredentials) => {
-                        self.add("flow", "must be code: Google gives no access to mail by client-credentials.")
+                        self.add("flow", "must be code: Google gives no access to mail by client-credentials.");
                     }
                     Some(Flow::Code) | None => {}
                 }

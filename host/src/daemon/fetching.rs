@@ -205,7 +205,7 @@ async fn held(spool: &Spool, account: &Account) {
             break;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Says what a fetch did; gives the failures in a row.

@@ -143,15 +143,12 @@ fn without_xtext(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('+') {
         plain.push_str(before);
         let code = after.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte)));
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii_graphic) {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                plain.push('+');
-                rest = after;
-            }
+        if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii_graphic) {
+            plain.push(char::from(byte));
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            plain.push('+');
+            rest = after;
         }
     }
     plain.push_str(rest);
@@ -164,15 +161,14 @@ fn without_unicode_escapes(text: &str) -> String {
     while let Some((before, after)) = rest.split_once("\\x{") {
         plain.push_str(before);
         let escaped = after.split_once('}').filter(|(code, _)| code.len() <= 6);
-        match escaped.and_then(|(code, after)| Some((char::from_u32(u32::from_str_radix(code, 16).ok()?)?, after))) {
-            Some((character, after)) => {
-                plain.push(character);
-                rest = after;
-            }
-            None => {
-                plain.push_str("\\x{");
-                rest = after;
-            }
+        if let Some((character, after)) =
+            escaped.and_then(|(code, after)| Some((char::from_u32(u32::from_str_radix(code, 16).ok()?)?, after)))
+        {
+            plain.push(character);
+            rest = after;
+        } else {
+            plain.push_str("\\x{");
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -64,7 +64,7 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     let size = u32::try_from(claimed.size >> 20).unwrap_or(MEMORY).clamp(1, MEMORY / 2);
     let _memory = means.memory.acquire_many(size).await;
     match send(&means, &transport, &claimed, &mut log).await {
-        Ok(replies) => Tried { outcome: answered(&retries, &claimed, replies, log), unreachable: None },
+        Ok(replies) => Tried { outcome: answered(&retries, &claimed, &replies, log), unreachable: None },
         Err(Failed::Store(error)) => Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), unreachable: None },
         Err(Failed::Unreachable(why)) => Tried { outcome: not_reached(&retries, &claimed, &why, log), unreachable: Some(why) },
     }
@@ -173,7 +173,7 @@ fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
 }
 
 /// What the replies come to.
-fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Communication) -> Outcome {
+fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Communication) -> Outcome {
     let now = now();
     let automatic = claimed.kind.is_automatic();
     let may_double = !automatic && claimed.uncertain_tries + 1 < MOST_UNCERTAIN;
@@ -182,7 +182,7 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: Replies, mut log: Com
     let next_try_at = if open { schedule::next(retries, claimed.tries, claimed.queued_at, now) } else { None };
     let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
     let mut deliveries = Vec::with_capacity(replies.len());
-    for (recipient, reply) in &replies {
+    for (recipient, reply) in replies {
         let status = match reply {
             Reply::Accepted(_) => DeliveryStatus::Sent,
             Reply::Later(_) if next_try_at.is_some() => DeliveryStatus::Delayed,

@@ -127,7 +127,7 @@ mod tests {
             ("kill -9 $$", Reply::Unknown("The command was killed.".into())),
         ] {
             let (_folder, transport) = command(script);
-            let replies = send(&transport, "a@x.example", &["b@x.example".to_owned()], &[b'x'; 200_000]).await.unwrap();
+            let replies = send(&transport, "a@x.example", &["b@x.example".to_owned()], &vec![b'x'; 200_000]).await.unwrap();
             assert_eq!(replies, [("b@x.example".to_owned(), expected)], "{script}");
         }
         let missing = Transport { host: "/nowhere/sendmail".into(), ..Transport::default() };

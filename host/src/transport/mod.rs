@@ -56,8 +56,7 @@ pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
         Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(&mut intake, &mut memory.imap).await,
         Protocol::Maildir => maildir::fetch(&mut intake).await,
         Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => pop3::fetch(&mut intake, &mut memory.pop3).await,
-        Protocol::Local => Ok(()),
-        Protocol::Lmtp | Protocol::Smtp => Ok(()),
+        Protocol::Local | Protocol::Lmtp | Protocol::Smtp => Ok(()),
     };
     intake.end(result).await
 }

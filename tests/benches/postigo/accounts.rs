@@ -12,7 +12,7 @@ const SIZES: Sizes = Sizes { healthy: 150, hanging: 20, refusing: 20, locked_out
 const INTERVAL: Duration = Duration::from_secs(10);
 /// A hanging server is given up after a minute, then after longer and longer pauses tried again.
 const WARM_UP: Duration = Duration::from_secs(65);
-const MEASURED: Duration = Duration::from_secs(60);
+const MEASURED: Duration = Duration::from_mins(1);
 
 pub fn run() {
     section("200 accounts, 20 of them hanging, 20 refusing, 10 with wrong passwords, interval 10 s");

@@ -30,7 +30,7 @@ fn hundred_filters() {
     let baseline = format!("without filters, on an empty folder {} ms", without.as_millis());
     line("start with 100 unchanged filters", &format!("{} ms", took.as_millis()), "≤ 0.5 s", &baseline);
     let token = gate.run(&["token", "create", "--role", "admin"]).trim().to_owned();
-    let client = postigo_tests::gate::http_client(std::time::Duration::from_secs(60));
+    let client = postigo_tests::gate::http_client(std::time::Duration::from_mins(1));
     let mut changed = settings(99, 100);
     changed["set"][0]["value"] = "5 very high".into();
     let address = format!("{}/api/v1/filters/0099", daemon.url);

@@ -11,7 +11,8 @@ fn gate(out: &Path) -> Gate {
         "[[system_address]]\naddress = \"help@desk.test\"\ndisplay_name = \"Desk\"\nqueue = \"Raw\"\n\n\
          [[auto_response]]\nname = \"Receipt\"\nqueue = \"Raw\"\nsubject = \"We have it\"\nbody = \"Dear <OTOBO_CUSTOMER_REALNAME>\"\n\n\
          [[auto_response]]\nname = \"Gone\"\ntype = \"remove\"\nqueue = \"Raw\"\nsubject = \"Removed\"\nbody = \"Bye\"\n\n\
-         [[transport]]\nname = \"files\"\nkind = \"file\"\nhost = {out:?}\n"
+         [[transport]]\nname = \"files\"\nkind = \"file\"\nhost = \"{}\"\n",
+        out.display()
     ));
     gate
 }

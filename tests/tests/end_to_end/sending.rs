@@ -23,14 +23,14 @@ struct Servers {
 
 impl Servers {
     fn start(settings: &[(&str, &str)]) -> Option<Self> {
-        Self::with(dovecot::Options::default(), settings)
+        Self::with(&dovecot::Options::default(), settings)
     }
 
-    fn with(options: dovecot::Options, settings: &[(&str, &str)]) -> Option<Self> {
+    fn with(options: &dovecot::Options, settings: &[(&str, &str)]) -> Option<Self> {
         let sasl = free_port();
         let listener = format!("service auth {{\n  inet_listener sasl {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n");
         let more = format!("{}\n{listener}", options.more);
-        let dovecot = Dovecot::with(dovecot::Options { more, ..options })?;
+        let dovecot = Dovecot::with(dovecot::Options { more, ..options.clone() })?;
         let (folder, user, group) = dovecot.mailboxes();
         let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let postfix = Postfix::start(Options {
@@ -102,7 +102,7 @@ fn every_kind_and_mechanism_reaches_the_customers_mailbox() {
 fn every_kind_takes_access_tokens_by_both_mechanisms() {
     let Some(provider) = Provider::start() else { return };
     for mechanism in ["xoauth2", "oauthbearer"] {
-        let Some(servers) = Servers::with(provider.dovecot(mechanism), &[]) else { return };
+        let Some(servers) = Servers::with(&provider.dovecot(mechanism), &[]) else { return };
         let authority = provider.authorities(&[servers.dovecot.ca()]);
         let gate = Gate::new();
         gate.configure(DESK);

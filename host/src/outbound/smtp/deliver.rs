@@ -75,11 +75,11 @@ impl Session {
         }
         let (accepted, refused) = self.recipients(fit).await;
         replies.extend(refused);
-        if !accepted.is_empty() {
+        if accepted.is_empty() {
+            self.take_back().await;
+        } else {
             let reply = self.content(raw, marker).await;
             replies.extend(accepted.into_iter().map(|recipient| (recipient, reply.clone())));
-        } else {
-            self.take_back().await;
         }
         replies
     }

@@ -143,7 +143,7 @@ async fn each_recipient_has_an_answer_of_his_own() {
 #[tokio::test]
 async fn what_a_server_cannot_take_is_not_sent_to_it() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
-    let long = [RAW, &[b'x'; 100_000]].concat();
+    let long = [RAW, &vec![b'x'; 100_000]].concat();
     for (recipient, raw, why) in
         [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "100000 at most"), ("a@x y", RAW, "is no address")]
     {

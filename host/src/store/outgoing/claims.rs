@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
 /// So long does a claim last without being renewed.
-const LASTS: Duration = Duration::from_secs(60);
+const LASTS: Duration = Duration::from_mins(1);
 
 /// The right to send a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

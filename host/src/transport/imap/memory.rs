@@ -69,7 +69,7 @@ impl Memory {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Ends a kept connection.

@@ -43,7 +43,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
         open: BTreeSet::new(),
         refused: None,
     };
-    let done = run.to_the_end().await;
+    let done = run.through().await;
     let Run { connection, memory, selected, after, .. } = run;
     if done.is_ok() && memory.lasting && account.idle && connection.has("IDLE") {
         memory.kept = Some(Kept { connection, selected, mailbox, after, communication, since });
@@ -135,7 +135,7 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&mut self) -> Result<(), FetchError> {
+    async fn through(&mut self) -> Result<(), FetchError> {
         self.connection.news = false;
         let mut progress = Progress::load(self).await?;
         let done = self.all(&mut progress).await;

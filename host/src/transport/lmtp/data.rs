@@ -122,7 +122,7 @@ impl Body {
         let piece = input.split_to(here);
         *left -= here as u64;
         self.received += here as u64;
-        for &byte in piece.iter() {
+        for &byte in &piece {
             if self.after_cr != (byte == b'\n') {
                 self.wrong(Fault::BareNewline);
             }

@@ -28,6 +28,9 @@ enum Manner {
     DoesAndHangsUp,
 }
 
+/// Unique-id and bytes of a message on the server.
+type Stored = (String, Vec<u8>);
+
 /// A mailbox and its server's manners.
 #[derive(Debug, Default)]
 struct Server {
@@ -59,7 +62,7 @@ impl Server {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         let number = rest.split(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
         let mail = there.get(number.wrapping_sub(1)).filter(|_| !deleted.contains(&number));
-        let list = |what: &dyn Fn(&(String, Vec<u8>)) -> String| {
+        let list = |what: &dyn Fn(&Stored) -> String| {
             let lines = there.iter().enumerate().filter(|(place, _)| !deleted.contains(&(place + 1)));
             let lines: String = lines.map(|(place, mail)| format!("{} {}\r\n", place + 1, what(mail))).collect();
             format!("+OK\r\n{lines}.\r\n").into_bytes()
@@ -120,7 +123,7 @@ async fn converse(stream: TcpStream, server: Arc<Mutex<Server>>) -> std::io::Res
                 return Ok(());
             }
             Some(Manner::Babbles) => stream.write_all(b"* OK [ALERT] \x01\x02\r\n").await?,
-            Some(Manner::GoesOn) => stream.write_all(&[b'x'; 20_000]).await?,
+            Some(Manner::GoesOn) => stream.write_all(&vec![b'x'; 20_000]).await?,
         }
         if command == "QUIT" {
             return Ok(());
