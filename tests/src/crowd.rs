@@ -1,6 +1,6 @@
 //! Many accounts on one daemon, of which some hang, some refuse, and some have a wrong password.
 
-use super::dovecot::{Dovecot, PASSWORD, free_port};
+use super::dovecot::{Dovecot, Options, PASSWORD, free_port};
 use super::gate::Gate;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -92,6 +92,12 @@ impl Crowd {
         all.sort_unstable();
         all
     }
+}
+
+/// A server that does not let all clients of an address wait when one of them had a wrong password: ours have one address.
+pub fn server() -> Option<Dovecot> {
+    let more = "service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n".to_owned();
+    Dovecot::with(Options { more, ..Options::default() })
 }
 
 /// The value that this part of a hundred of sorted values does not exceed.

