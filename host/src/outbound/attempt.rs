@@ -220,13 +220,16 @@ fn note(claimed: &Claimed, deliveries: &[(String, DeliveryStatus, String)], is_l
     let lost: Vec<String> = deliveries
         .iter()
         .filter(|(_, status, _)| *status == DeliveryStatus::Failed || (is_last && *status == DeliveryStatus::Uncertain))
-        .map(|(recipient, status, words)| format!("{recipient} ({status}): {words}"))
+        .map(|(recipient, status, words)| {
+            let doubt = if *status == DeliveryStatus::Uncertain { " (it may have arrived)" } else { "" };
+            format!("{recipient}: {words}{doubt}")
+        })
         .collect();
     if lost.is_empty() || claimed.ticket_id == 0 || claimed.kind.is_automatic() {
         return None;
     }
     let body = format!(
-        "A mail of this ticket ({}, Message-ID {}) could not be delivered, or nobody knows whether it was (uncertain), to:\n\n{}\n\nIt is not sent again by itself.\n",
+        "A mail of this ticket ({}, Message-ID {}) could not be delivered to:\n\n{}\n\nIt is not sent again by itself.\n",
         claimed.kind,
         claimed.message_id,
         lost.join("\n")

@@ -10,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The password of every user.
 pub const PASSWORD: &str = "not-a-secret-0815";
@@ -96,9 +97,16 @@ impl Dovecot {
         TcpStream::connect(("127.0.0.1", self.imap)).expect("Dovecot listens");
     }
 
-    /// Stops the server and closes its connections.
+    /// Stops the server, closes its connections, and waits for its end: until then it cannot be started again.
     pub fn stop(&self) {
+        let master = std::fs::read_to_string(self.path("run/master.pid")).unwrap_or_default();
         let _ = Command::new("doveadm").arg("-c").arg(self.path("dovecot.conf")).arg("stop").output();
+        let process = Path::new("/proc").join(master.trim());
+        let given_up = Instant::now() + Duration::from_secs(30);
+        // No child of ours, so that there is nothing to wait for but this.
+        while !master.trim().is_empty() && process.exists() && Instant::now() < given_up {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The certificate authority of the server's certificate, which is for `localhost` and `127.0.0.1` unless [`Options::certificate`] says otherwise.

@@ -64,15 +64,16 @@ fn one(server: &Dovecot, gate: &Gate, lane: &Lane, case: usize, disturbance: &Di
     let disturbed = gate.try_run(["fetch", "--account", &lane.user]);
     let harmed = lane.proxy.harmed_within(if disturbed.status.success() { std::time::Duration::ZERO } else { HARMED });
     lane.proxy.pass();
-    for _ in 0..3 {
+    let mut said = String::new();
+    // A server with much to do may be silent for longer than this account waits; then it is asked again.
+    for _ in 0..10 {
         let output = gate.try_run(["fetch", "--account", &lane.user]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "case {case}, after {disturbance}: {said}");
-        if server.messages(&lane.user, "INBOX").is_empty() {
+        said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() && server.messages(&lane.user, "INBOX").is_empty() {
             return harmed;
         }
     }
-    panic!("case {case}: after {disturbance} the mailbox was not emptied");
+    panic!("case {case}: after {disturbance} the mailbox was not emptied: {said}");
 }
 
 fn deliver(server: &Dovecot, user: &str, case: usize) {
