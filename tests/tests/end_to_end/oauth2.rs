@@ -303,8 +303,9 @@ fn a_grant_that_was_taken_back_asks_for_a_new_sign_in() {
     sign_in(&gate, &provider, "main");
     provider.fail("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.");
     // It may last a moment yet.
-    until("it is refused", PATIENCE, || fetch_error(&gate).contains("invalid_grant"));
-    assert!(fetch_error(&gate).contains("Sign in again: postigo account sign-in main"));
+    until("it is refused", PATIENCE, || !gate.try_run(["fetch", "--account", "main"]).status.success());
+    let said = fetch_error(&gate);
+    assert!(said.contains("invalid_grant") && said.contains("Sign in again: postigo account sign-in main"), "{said}");
     assert_eq!(provider.count("refresh_token"), 1, "nothing is asked that only a person can answer");
     let shown = state(&gate, "main");
     assert_eq!((&shown["signed_in"], &shown["error"]["sign_in_again"]), (&json!(false), &json!(true)), "{shown}");
