@@ -31,7 +31,7 @@ check: setup-build guests ## Formatting, lints and documentation
 	cargo clippy --$(CARGO_PROFILE) --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --$(CARGO_PROFILE) --workspace --lib --no-deps
 
-proof: setup guests ## Run the full counts of the proofs: kills, hosts that take over, every mail of the collections; takes long
+proof: setup guests ## Run the full counts of the proofs: kills, cuts, hosts that take over, fuzzing, every mail of the collections; takes long
 	POSTIGO_PROOF=full .ci/run-tests
 
 bench: setup guests ## Run the benchmarks, each beside its baseline
