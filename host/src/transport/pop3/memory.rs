@@ -4,7 +4,7 @@ use super::listing::Listed;
 use crate::transport::suspects::Suspects;
 use std::collections::{HashMap, HashSet};
 
-/// What is remembered of an account's mailbox between two runs, by the messages' [`Listed::name`].
+/// What is remembered of an account's mailbox between two runs, by the messages' names.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// Messages that ended a run.
