@@ -141,7 +141,10 @@ async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), MigrateError> {
 fn raced(error: &MigrateError) -> bool {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            super::is_temporary(error) || error.to_string().contains("already exists") || is_unique_violation(error)
+            // What is to be made is there already, and what is to be replaced is gone.
+            let told = ["already exists", "duplicate column name", "no such index", "does not exist"];
+            let text = error.to_string();
+            super::is_temporary(error) || told.iter().any(|told| text.contains(told)) || is_unique_violation(error)
         }
         _ => false,
     }
