@@ -108,9 +108,11 @@ fn every_kind_takes_access_tokens_by_both_mechanisms() {
         gate.configure(DESK);
         let daemon = gate.serve("postigo=info");
         for (turn, kind) in ["smtp", "smtps", "smtp+starttls"].into_iter().enumerate() {
-            gate.configure(&servers.transport_of(kind, &provider.table("client-credentials", "http://localhost:9/"), &authority));
+            let table = provider.table("client-credentials", "http://localhost:9/");
+            // Without a person the provider's tokens are the program's own, whose name is this.
+            gate.configure(&servers.transport_of(kind, &table, &authority).replace("user = \"support\"", "user = \"app\""));
             let facts = gate.json(&["transport", "test", "relay"]).remove(0);
-            assert_eq!(facts["signed in"], format!("support by {}", mechanism.to_uppercase()), "{facts}");
+            assert_eq!(facts["signed in"], format!("app by {}", mechanism.to_uppercase()), "{facts}");
             write(&gate, turn, "jane");
             until("the answer arrives", PATIENCE, || servers.received("jane") == turn + 1);
         }
@@ -133,7 +135,7 @@ fn a_server_that_cannot_be_trusted_gets_nothing() {
             &dovecot,
             dovecot.ca().display().to_string(),
             ["smtpd_tls_protocols", "smtpd_tls_mandatory_protocols"].map(|key| (key.to_owned(), "TLSv1.1".to_owned())).to_vec(),
-            "could not agree on TLS",
+            "speaks no TLS newer than 1.1",
         ),
     ] {
         let tls = Some((server.ca().with_file_name("server.pem"), server.ca().with_file_name("server.key")));
