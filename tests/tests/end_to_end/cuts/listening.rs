@@ -1,7 +1,7 @@
 //! Postfix delivers over connections that break. It tries again what it has no answer for; that must be filed once all the same.
 
 use super::{HARMED, assert_filed_once, disturbances, is_same_body, mails};
-use postigo_tests::gate::{Gate, PATIENCE, until};
+use postigo_tests::gate::{Gate, PATIENCE, is_full, until};
 use postigo_tests::postfix::{Options, Postfix};
 use postigo_tests::postgres::free_port;
 use postigo_tests::proxy::{Disturbance, Proxy};
@@ -11,6 +11,10 @@ const LANES: usize = 7;
 
 #[test]
 fn lmtp_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
+    if !is_full() {
+        println!("skipped: Postfix now and then keeps a mail of these for longer than a sampled test may wait; `make proof` runs it");
+        return;
+    }
     let gate = Gate::new();
     let port = free_port();
     let proxies: Vec<Proxy> = (0..LANES).map(|_| Proxy::before(port)).collect();
