@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held>, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut tasks: BTreeMap<String, (CancellationToken, JoinHandle<()>)> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
+    let mut calling = std::pin::pin!(worker.call_accounts());
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
         let lost: Vec<String> = tasks.keys().filter(|name| !now_held.contains(*name)).cloned().collect();
@@ -33,6 +34,7 @@ pub async fn run(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held
         tokio::select! {
             () = stop.cancelled() => {}
             changed = held.changed() => if changed.is_err() { break },
+            () = &mut calling => {}
         }
     }
     for (_, task) in tasks.into_values() {

@@ -156,6 +156,11 @@ impl Spool {
         })
     }
 
+    /// The accounts under a lease, anybody's, for which messages wait whose time has come.
+    pub async fn accounts_with_work(&self) -> Result<Vec<String>, StoreError> {
+        rows::accounts_with_work(&mut *self.store.read().await?, crate::commlog::now()).await
+    }
+
     /// Claims the oldest waiting messages of the lease's account, in their order, with their bytes. Nothing where the lease is lost.
     pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<Claimed>, StoreError> {
         let claim = rows::Claim {

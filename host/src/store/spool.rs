@@ -368,6 +368,13 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
     Ok(rows)
 }
 
+/// The accounts under a lease that messages wait for. However many wait, each account costs one look.
+pub async fn accounts_with_work(connection: &mut AnyConnection, now: i64) -> Result<Vec<String>, StoreError> {
+    let mut sql = Sql::new("SELECT account FROM lease WHERE EXISTS (SELECT 1 FROM spool WHERE spool.account = lease.account");
+    sql.push(" AND status IN ('waiting', 'claimed') AND status = 'waiting' AND not_before <= ").bind(now).push(")");
+    sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Holds the lease's row until the commit: whoever takes the lease over waits for it, and then sees what was claimed.
 async fn lease_locked(connection: &mut AnyConnection, claim: &Claim) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM lease WHERE account = ");

@@ -5,6 +5,7 @@
 
 mod account;
 mod attend;
+mod calls;
 mod dry_run;
 mod evaluate;
 mod filing;
@@ -22,17 +23,15 @@ pub use live::{Live, Setup};
 use crate::result::MessageResult;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
+use calls::Calls;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Other processes put messages into the spool too: it is looked into at least this often.
-const LOOKED_INTO: Duration = Duration::from_millis(500);
 
 /// Works on the messages of accounts whose lease this host holds.
 pub struct Worker {
     spool: Spool,
     live: Arc<Live>,
+    calls: Calls,
 }
 
 /// A message that came to an end.
@@ -47,7 +46,7 @@ pub struct Done {
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
-        Self { spool, live }
+        Self { spool, live, calls: Calls::default() }
     }
 
     /// What it works by.
@@ -66,20 +65,23 @@ impl Worker {
         account::Run::new(self, lease, stop).until_empty(done).await
     }
 
-    /// Works on an account's messages until `stop`, or until an error: the database is away when it is asked for messages, say. May be called
-    /// again then; what was under way is begun anew.
+    /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the database is away when it is
+    /// asked for messages, say. May be called again then; what was under way is begun anew.
     pub async fn run(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<(), StoreError> {
-        let mut changes = self.spool.changed();
+        let call = self.calls.of(&lease.account);
         self.spool.give_back(lease).await?;
         while !stop.is_cancelled() {
-            changes.mark_unchanged();
             self.run_until_empty(lease, stop, done).await?;
             tokio::select! {
-                _ = changes.changed() => {}
-                () = tokio::time::sleep(LOOKED_INTO) => {}
+                () = call.notified() => {}
                 () = stop.cancelled() => {}
             }
         }
         Ok(())
+    }
+
+    /// Calls every [`Self::run`] whose account has messages waiting, until it is dropped.
+    pub async fn call_accounts(&self) {
+        self.calls.keep(&self.spool).await;
     }
 }

@@ -11,6 +11,7 @@ use crate::store::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A filter: what it says of a mail.
 type Judge = Arc<dyn Fn(&Mail) -> Verdict + Send + Sync>;
@@ -84,7 +85,7 @@ fn sets(header: &str, value: &str) -> Verdict {
 
 /// A helpdesk with one filter and the account `local`.
 struct Desk {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     spool: Spool,
     worker: Worker,
     lease: Lease,
@@ -114,7 +115,7 @@ impl Desk {
         let live = Live::with(setup, store.clone(), key, sandbox);
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
         let lease = leases::acquire(&store, &Host::new("here"), &["local".to_owned()]).await.unwrap().pop().unwrap();
-        Self { _folder: folder, worker: Worker::new(spool.clone(), live), spool, lease }
+        Self { folder, worker: Worker::new(spool.clone(), live), spool, lease }
     }
 
     async fn take_in(&self, mails: &[&str]) -> Vec<i64> {
@@ -247,4 +248,29 @@ async fn work_that_was_broken_off_is_begun_anew() {
     };
     desk.worker.run(&desk.lease, &stop, &mut done).await.unwrap();
     assert_eq!(ended, ids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_is_called_to_what_another_process_takes_in() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let stop = CancellationToken::new();
+    let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let mut done = |done: Done| sender.send(done.id).unwrap();
+    // As another process has it: the worker's own spool is not told of what this one takes in.
+    let elsewhere = Spool::open(desk.spool.store().clone(), desk.folder.path()).unwrap();
+    let desk = Desk { spool: elsewhere, ..desk };
+    let deliver = async {
+        for id in ["1", "2"] {
+            let ids = desk.take_in(&[mail(id, "").as_str()]).await;
+            assert_eq!(ended.recv().await, Some(ids[0]));
+        }
+        stop.cancel();
+    };
+    let work = async {
+        tokio::select! {
+            () = desk.worker.call_accounts() => {}
+            worked = desk.worker.run(&desk.lease, &stop, &mut done) => worked.unwrap(),
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(deliver, work) }).await.expect("both are filed");
 }

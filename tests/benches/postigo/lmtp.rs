@@ -80,12 +80,12 @@ fn send(port: u16, recipient: &str, mails: impl Iterator<Item = Vec<u8>>) {
     let expect = |answer: &str, code: &str| assert!(answer.starts_with(code), "{answer}");
     expect(&greeting, "220");
     expect(&client.say("LHLO bench.example"), "250");
-    for mail in mails {
+    for mut mail in mails {
+        mail.extend_from_slice(b".\r\n");
         expect(&client.say("MAIL FROM:<jane@example.com>"), "250");
         expect(&client.say(&format!("RCPT TO:<{recipient}>")), "250");
         expect(&client.say("DATA"), "354");
         client.send(&mail);
-        client.send(b".\r\n");
         expect(&client.hear(), "250");
     }
     expect(&client.say("QUIT"), "221");

@@ -6,7 +6,7 @@ use postigo_tests::mails::{mail, subject};
 use std::time::Duration;
 
 /// A server that hangs is given up after a minute: whoever waited for it would be later than that.
-const LATE: Duration = Duration::from_secs(30);
+const LATE: Duration = Duration::from_secs(10);
 
 #[test]
 fn accounts_that_hang_or_refuse_delay_no_other() {

@@ -88,7 +88,7 @@ fn postfix_delivers_by_tcp_by_unix_socket_and_by_smtp() {
     for (turn, account) in ["tcp", "unix", "smtp"].into_iter().enumerate() {
         let sent: Vec<Vec<u8>> = (turn * 5..turn * 5 + 5).map(bcc_mail).collect();
         postfix.send_all("jane@example.com", &[ways[turn].0], sent.iter().map(Vec::as_slice));
-        until("Postfix has delivered", PATIENCE, || postfix.queued() == 0);
+        postfix.wait_until_delivered();
         wait_for_tickets(&gate, turn * 5 + 5);
         assert_eq!(queue_of(&gate, turn * 5 + 4), "Support", "the envelope alone says so");
         until("the connection is in the log", PATIENCE, || {
@@ -172,7 +172,7 @@ fn a_message_that_the_daemons_end_cut_short_comes_again() {
     daemon.kill();
     let _daemon = serve(&gate);
     wait_for_tickets(&gate, 20);
-    until("Postfix has delivered", PATIENCE, || postfix.queued() == 0);
+    postfix.wait_until_delivered();
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn postfix_pipes_its_mail_with_a_daemon_and_without() {
     give_away(gate.folder(), user);
     let sent = mails(0..5);
     postfix.send_all("jane@example.com", &["support@example.org"], sent.iter().map(Vec::as_slice));
-    until("Postfix has delivered without a daemon", PATIENCE, || postfix.queued() == 0);
+    postfix.wait_until_delivered();
     assert_eq!(gate.titles(), (0..5).map(subject).collect::<Vec<_>>(), "{}", postfix.log());
 
     give_away(gate.folder(), user);
@@ -82,7 +82,7 @@ fn postfix_pipes_its_mail_with_a_daemon_and_without() {
     give_away(gate.folder(), user);
     let sent = mails(5..20);
     postfix.send_all("", &["support@example.org"], sent.iter().map(Vec::as_slice));
-    until("Postfix has delivered beside a daemon", PATIENCE, || postfix.queued() == 0);
+    postfix.wait_until_delivered();
     until("all are filed", PATIENCE, || gate.on_their_way() == 0);
     assert_eq!(gate.titles(), (0..20).map(subject).collect::<Vec<_>>(), "{}", postfix.log());
     daemon.stop();

@@ -197,7 +197,7 @@ fn a_kill_in_the_midst_of_sending_loses_nothing_and_doubles_nothing() {
     }
     let daemon = gate.serve("postigo=info");
     until("all are done", PATIENCE, || outgoing(&gate, "sent").len() + outgoing(&gate, "uncertain").len() == MAILS);
-    until("Postfix has delivered", PATIENCE, || servers.postfix.queued() == 0);
+    servers.postfix.wait_until_delivered();
     let sent: Vec<String> =
         outgoing(&gate, "sent").iter().map(|mail| mail["recipients"][0].as_str().unwrap_or_default().to_owned()).collect();
     for number in 0..MAILS {

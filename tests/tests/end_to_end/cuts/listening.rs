@@ -1,7 +1,7 @@
 //! Postfix delivers over connections that break. It tries again what it has no answer for; that must be filed once all the same.
 
 use super::{HARMED, assert_filed_once, disturbances, is_same_body, mails};
-use postigo_tests::gate::{Gate, PATIENCE, is_full, until};
+use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::postfix::{Options, Postfix};
 use postigo_tests::postgres::free_port;
 use postigo_tests::proxy::{Disturbance, Proxy};
@@ -11,10 +11,6 @@ const LANES: usize = 7;
 
 #[test]
 fn lmtp_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
-    if !is_full() {
-        println!("skipped: Postfix now and then keeps a mail of these for longer than a sampled test may wait; `make proof` runs it");
-        return;
-    }
     let gate = Gate::new();
     let port = free_port();
     let proxies: Vec<Proxy> = (0..LANES).map(|_| Proxy::before(port)).collect();
@@ -22,7 +18,7 @@ fn lmtp_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
     gate.configure(&format!("[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"*\"\n"));
     let daemon = gate.serve("warn");
     deliver(&postfix, 0, 0);
-    until("the first case's mails are delivered", PATIENCE, || postfix.queued() == 0);
+    postfix.wait_until_delivered();
     let disturbances = disturbances(&proxies[0], 12);
     let mut harmed = 0;
     for (round, disturbances) in disturbances.chunks(LANES).enumerate() {
@@ -42,7 +38,7 @@ fn deliver_over_breaking_connections(postfix: &Postfix, proxies: &[Proxy], first
         deliver(postfix, lane, first + lane);
     }
     let used = &proxies[..disturbances.len()];
-    until("Postfix has delivered all", PATIENCE, || postfix.queued() == 0);
+    postfix.wait_until_delivered();
     used.iter().filter(|proxy| proxy.harmed_within(if proxy.connections() > 1 { HARMED } else { std::time::Duration::ZERO })).count()
 }
 

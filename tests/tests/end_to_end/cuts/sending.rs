@@ -59,7 +59,7 @@ impl Sending {
     /// Waits until all is sent, or given up as uncertain, and in the customers' mailboxes.
     fn wait(&self, rows: usize) {
         until("all is sent", PATIENCE, || self.outbound(&["sent", "uncertain"]).len() >= rows);
-        until("all is delivered", PATIENCE, || self.postfix.queued() == 0);
+        self.postfix.wait_until_delivered();
     }
 
     /// A round of cases, a lane each, from this one on; how many disturbances came.
