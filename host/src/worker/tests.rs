@@ -272,5 +272,6 @@ async fn an_account_is_called_to_what_another_process_takes_in() {
             worked = desk.worker.run(&desk.lease, &stop, &mut done) => worked.unwrap(),
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), async { tokio::join!(deliver, work) }).await.expect("both are filed");
+    let both = Box::pin(async { tokio::join!(deliver, work) });
+    tokio::time::timeout(Duration::from_mins(1), both).await.expect("both are filed");
 }
