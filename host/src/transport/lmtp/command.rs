@@ -63,7 +63,7 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
         Request::Helo { host } => Ok(Command::Hello(Greeting::Helo, host.into_owned())),
         Request::Ehlo { host } => Ok(Command::Hello(Greeting::Ehlo, host.into_owned())),
         Request::Lhlo { host } => Ok(Command::Hello(Greeting::Lhlo, host.into_owned())),
-        Request::Mail { from } => mail(from),
+        Request::Mail { from } => mail(from, line),
         Request::Rcpt { to } => recipient(to, line),
         Request::Data => Ok(Command::Data),
         Request::Bdat { chunk_size, is_last } => Ok(Command::Chunk(chunk_size as u64, is_last)),
@@ -79,13 +79,16 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
     }
 }
 
-fn mail(from: MailFrom<Cow<'_, str>>) -> Result<Command, Reply> {
+fn mail(from: MailFrom<Cow<'_, str>>, line: &[u8]) -> Result<Command, Reply> {
     let utf8 = from.flags & MAIL_SMTPUTF8 != 0;
     let more = from.env_id.is_some() || from.mtrk.is_some() || from.solicit.is_some() || from.trans_id.is_some();
     if from.flags & NOT_OFFERED != 0 || more || from.hold_for + from.hold_until > 0 || from.mt_priority != 0 {
         return Err(Reply::new(555, "5.5.4", "MAIL asks for what was not offered"));
     }
     check_address(&from.address, "5.1.7")?;
+    if from.address.is_empty() && names_postmaster(line) {
+        return Err(Reply::new(501, "5.1.7", "The sender has no domain"));
+    }
     if !utf8 && !from.address.is_ascii() {
         return Err(Reply::new(553, "5.6.7", "The sender's address is not ASCII; say SMTPUTF8"));
     }
@@ -98,15 +101,19 @@ fn recipient(to: RcptTo<Cow<'_, str>>, line: &[u8]) -> Result<Command, Reply> {
     }
     check_address(&to.address, "5.1.3")?;
     if to.address.is_empty() {
-        // The grammar gives the same for <> and for <Postmaster> without a domain, which RFC 5321 section 4.1.1.3 demands.
-        let named = line.to_ascii_lowercase().windows(12).any(|part| part == b"<postmaster>");
-        return if named {
+        return if names_postmaster(line) {
             Ok(Command::Recipient("postmaster".to_owned()))
         } else {
             Err(Reply::new(501, "5.1.3", "There is no recipient"))
         };
     }
     Ok(Command::Recipient(to.address.into_owned()))
+}
+
+/// The grammar gives the same for `<>` and for `<Postmaster>` without a domain. The one is the null sender, the other a recipient that RFC 5321
+/// section 4.1.1.3 demands.
+fn names_postmaster(line: &[u8]) -> bool {
+    line.to_ascii_lowercase().windows(12).any(|part| part == b"<postmaster>")
 }
 
 /// Addresses go into headers and logs: no control characters.
@@ -159,6 +166,7 @@ mod tests {
             ("GET / HTTP/1.1", 500),
             ("MAIL FROM:a@x.test", 501),
             ("MAIL FROM:<a>", 501),
+            ("MAIL FROM:<Postmaster>", 501),
             ("MAIL FROM:<\u{fc}@x.test>", 553),
             ("MAIL FROM:<a@x.test> BODY=BINARYMIME", 555),
             ("MAIL FROM:<a@x.test> RET=FULL", 555),

@@ -1,11 +1,11 @@
 //! Waits for clients at an endpoint, and gives each a session of its own.
 
+use super::Dialect;
 use super::bind::Bound;
 use super::reply::Reply;
 use super::session::{Client, Limits, Next, Session};
 use super::sink::Sink;
 use super::wire::{Bytes, Wire};
-use super::{Dialect, tls};
 use crate::commlog::Priority;
 use crate::config::Tls;
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// A client that is turned away, or that begins TLS, has so long.
@@ -58,9 +59,11 @@ impl Guests {
     fn admit(&self, peer: Option<IpAddr>, most: &Most) -> bool {
         let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = guests.values().sum();
-        let own = guests.entry(peer).or_default();
-        let admitted = all < most.connections && (peer.is_none() || *own < most.per_address);
-        *own += usize::from(admitted);
+        let own = guests.get(&peer).copied().unwrap_or_default();
+        let admitted = all < most.connections && (peer.is_none() || own < most.per_address);
+        if admitted {
+            guests.insert(peer, own + 1);
+        }
         admitted
     }
 
@@ -113,11 +116,11 @@ impl<S: Sink> Listener<S> {
     }
 
     async fn converse(&self, mut wire: Wire, peer: Option<IpAddr>, stop: CancellationToken) {
-        let client = Client { dialect: self.dialect, peer, offers_tls: !self.tls.certificate.is_empty() };
+        let client = Client { dialect: self.dialect, peer, tls: self.tls.clone() };
         let mut session = Session::new(Arc::clone(&self.sink), client, self.limits.clone(), stop);
         let mut next = session.run(&mut wire).await;
         if next == Next::StartTls {
-            match self.secure(wire).await {
+            match secure(wire, session.take_acceptor()).await {
                 Ok((secured, agreed)) => {
                     wire = secured;
                     session.secured(agreed);
@@ -133,17 +136,15 @@ impl<S: Sink> Listener<S> {
         wire.close().await;
         session.end().await;
     }
+}
 
-    async fn secure(&self, mut wire: Wire) -> Result<(Wire, String), String> {
-        // Read for each client, so that a renewed certificate is shown without a restart.
-        let acceptor = tls::acceptor(&self.tls).await.map_err(|error| error.to_string())?;
-        let acceptor = acceptor.ok_or("there is no certificate")?;
-        wire.flush().await.map_err(|error| error.to_string())?;
-        let agreed = tokio::time::timeout(HANDSHAKE, acceptor.accept(wire.into_stream())).await;
-        let stream = agreed.map_err(|_| "the client was silent".to_owned())?.map_err(|error| error.to_string())?;
-        let sentence = crate::transport::tls::agreed(stream.get_ref().1);
-        Ok((Wire::new(Box::new(stream)), sentence))
-    }
+async fn secure(mut wire: Wire, acceptor: Option<TlsAcceptor>) -> Result<(Wire, String), String> {
+    let acceptor = acceptor.ok_or("there is no certificate")?;
+    wire.flush().await.map_err(|error| error.to_string())?;
+    let agreed = tokio::time::timeout(HANDSHAKE, acceptor.accept(wire.into_stream())).await;
+    let stream = agreed.map_err(|_| "the client was silent".to_owned())?.map_err(|error| error.to_string())?;
+    let sentence = crate::transport::tls::agreed(stream.get_ref().1);
+    Ok((Wire::new(Box::new(stream)), sentence))
 }
 
 async fn turn_away(mut wire: Wire, reply: &Reply) {

@@ -79,8 +79,8 @@ impl Policy {
         self.takers.first().map_or("", |taker| &taker.account)
     }
 
-    /// The account that takes an address: one of its own, else one of the system addresses, else one of every address; a detail after a plus sign does
-    /// not count. `postmaster` is taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
+    /// The account that takes an address: one of its own, else one of the system addresses, else one of every address. A detail after a plus sign does
+    /// not count, unless it stands in an account's own address. `postmaster` is taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
     pub fn find(&self, peer: Option<IpAddr>, address: &str) -> Result<&str, Reply> {
         let full = address_key(address);
         let short = without_detail(&full);
@@ -90,9 +90,10 @@ impl Policy {
         let is_postmaster = full.split('@').next() == Some("postmaster") && is_ours;
         let is_system_address = self.addresses.iter().any(is) || is_postmaster;
         let rank = |taker: &&Taker| match &taker.takes {
-            Takes::One(own) => is(own).then_some(0),
-            Takes::SystemAddresses => is_system_address.then_some(1),
-            Takes::All => Some(2),
+            Takes::One(own) if *own == full => Some(0),
+            Takes::One(own) => is(own).then_some(1),
+            Takes::SystemAddresses => is_system_address.then_some(2),
+            Takes::All => Some(3),
         };
         let admitting = self.takers.iter().filter(|taker| taker.admits(peer));
         let found = admitting.clone().filter_map(|taker| Some((rank(&taker)?, taker))).min_by_key(|(rank, _)| *rank);
@@ -167,6 +168,14 @@ mod tests {
         assert_eq!(found(&policy, "support@desk.test"), Ok("d"));
         assert_eq!(found(&policy, "hilfe@b\u{fc}cher.test"), Ok("b"));
         assert_eq!(found(&policy, "anything@else.test"), Ok("a"));
+    }
+
+    #[test]
+    fn an_account_of_the_address_with_its_detail_goes_before_the_one_without() {
+        let policy = policy(&[("a", "support@desk.test"), ("b", "support+vip@desk.test"), ("c", "")]);
+        assert_eq!(found(&policy, "Support+VIP@desk.test"), Ok("b"));
+        assert_eq!(found(&policy, "support+other@desk.test"), Ok("a"));
+        assert_eq!(found(&policy, "support@desk.test"), Ok("a"));
     }
 
     #[test]

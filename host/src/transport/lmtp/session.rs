@@ -1,6 +1,5 @@
 //! A client's session: commands in, answers out, the state between them (RFC 5321 section 4.1.4).
 
-use super::Dialect;
 use super::command::{self, Command, Greeting};
 use super::journal::Journal;
 use super::reply::Reply;
@@ -8,11 +7,14 @@ use super::sink::Sink;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
 use super::wire::{Line, Wire, WireError};
+use super::{Dialect, tls};
 use crate::commlog::Priority;
+use crate::config::Tls;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// What a client may do at most.
@@ -52,8 +54,8 @@ pub struct Client {
     pub dialect: Dialect,
     /// Its address; none over a Unix socket.
     pub peer: Option<IpAddr>,
-    /// Whether STARTTLS is offered.
-    pub offers_tls: bool,
+    /// The certificate that STARTTLS is offered with; none without.
+    pub tls: Tls,
 }
 
 /// How a session goes on.
@@ -79,6 +81,8 @@ pub struct Session<S> {
     /// The client's name of itself, and whether it knows extensions.
     pub(super) hello: Option<(String, bool)>,
     pub(super) transaction: Option<Transaction>,
+    /// What agrees on TLS, after [`Next::StartTls`].
+    acceptor: Option<TlsAcceptor>,
     transactions: u32,
     mistakes: u32,
 }
@@ -87,7 +91,24 @@ impl<S: Sink> Session<S> {
     /// A session that begins.
     pub fn new(sink: Arc<S>, client: Client, limits: Limits, stop: CancellationToken) -> Self {
         let journal = Journal::new(sink.policy().first_account(), client.dialect.name(), client.peer);
-        Self { sink, client, limits, stop, journal, secure: None, hello: None, transaction: None, transactions: 0, mistakes: 0 }
+        Self {
+            sink,
+            client,
+            limits,
+            stop,
+            journal,
+            secure: None,
+            hello: None,
+            transaction: None,
+            acceptor: None,
+            transactions: 0,
+            mistakes: 0,
+        }
+    }
+
+    /// What agrees on TLS with the client that was told to begin.
+    pub fn take_acceptor(&mut self) -> Option<TlsAcceptor> {
+        self.acceptor.take()
     }
 
     /// TLS was agreed on: what was said before does not count (RFC 3207 section 4.2).
@@ -141,9 +162,7 @@ impl<S: Sink> Session<S> {
                 Ok(command) => self.obey(command, wire).await?,
                 Err(reply) => {
                     self.mistake(wire, &reply);
-                    // A browser that was lured here sends commands in its body.
-                    let web = [b"GET ".as_slice(), b"POST ", b"PUT ", b"CONNECT "].iter().any(|verb| line.starts_with(verb));
-                    if web { Next::Close } else { Next::Command }
+                    if hides_commands(&line) { Next::Close } else { Next::Command }
                 }
             };
             if next != Next::Command {
@@ -189,7 +208,7 @@ impl<S: Sink> Session<S> {
     async fn obey(&mut self, command: Command, wire: &mut Wire) -> Result<Next, WireError> {
         match command {
             Command::Hello(greeting, name) => self.hello(greeting, name, wire),
-            Command::Mail { sender, size, utf8 } => self.mail(sender, size, utf8, wire).await,
+            Command::Mail { sender, size, utf8 } => return Ok(self.mail(sender, size, utf8, wire).await),
             Command::Recipient(address) => self.recipient(address, wire),
             Command::Data => return self.data(wire).await,
             Command::Chunk(size, last) => return self.chunk(size, last, wire).await,
@@ -200,7 +219,7 @@ impl<S: Sink> Session<S> {
             Command::Nothing => wire.answer(&Reply::new(250, "2.0.0", "OK")),
             Command::Verify => wire.answer(&Reply::new(252, "2.5.2", "Send some mail, and see")),
             Command::Help => wire.answer(&Reply::new(214, "2.0.0", "RFC 5321 and RFC 2033 say more")),
-            Command::StartTls => return Ok(self.start_tls(wire)),
+            Command::StartTls => return Ok(self.start_tls(wire).await),
             Command::Quit => {
                 wire.answer(&Reply::new(221, "2.0.0", "Goodbye"));
                 return Ok(Next::Close);
@@ -222,18 +241,24 @@ impl<S: Sink> Session<S> {
         }
         let mut lines = vec![host_name().to_owned(), "PIPELINING".into(), format!("SIZE {}", self.sink.policy().greatest)];
         lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"].map(str::to_owned));
-        if self.client.offers_tls && self.secure.is_none() {
+        if self.offers_tls() {
             lines.push("STARTTLS".into());
         }
         wire.answer_lines(250, &lines);
     }
 
-    async fn mail(&mut self, sender: String, size: u64, utf8: bool, wire: &mut Wire) {
+    fn offers_tls(&self) -> bool {
+        !self.client.tls.certificate.is_empty() && self.secure.is_none()
+    }
+
+    async fn mail(&mut self, sender: String, size: u64, utf8: bool, wire: &mut Wire) -> Next {
         if self.hello.is_none() {
-            return self.mistake(wire, &Reply::new(503, "5.5.1", "Greet first"));
+            self.mistake(wire, &Reply::new(503, "5.5.1", "Greet first"));
+            return Next::Command;
         }
         if self.transaction.is_some() {
-            return self.mistake(wire, &Reply::new(503, "5.5.1", "A transaction is open already"));
+            self.mistake(wire, &Reply::new(503, "5.5.1", "A transaction is open already"));
+            return Next::Command;
         }
         self.transactions += 1;
         let policy = self.sink.policy();
@@ -248,10 +273,12 @@ impl<S: Sink> Session<S> {
         };
         if let Some(reply) = refusal {
             self.journal.refused_message(&sender, &reply);
-            return wire.answer(&reply);
+            wire.answer(&reply);
+            return if reply.code == 421 { Next::Close } else { Next::Command };
         }
         self.transaction = Some(Transaction::new(sender, utf8, policy));
         wire.answer(&Reply::new(250, "2.1.0", "Sender taken"));
+        Next::Command
     }
 
     fn recipient(&mut self, address: String, wire: &mut Wire) {
@@ -280,10 +307,19 @@ impl<S: Sink> Session<S> {
         }
     }
 
-    fn start_tls(&mut self, wire: &mut Wire) -> Next {
-        if !self.client.offers_tls || self.secure.is_some() {
+    /// The certificate is read for each client, so that a renewed one is shown without a restart.
+    async fn start_tls(&mut self, wire: &mut Wire) -> Next {
+        if !self.offers_tls() {
             self.mistake(wire, &Reply::new(502, "5.5.1", "STARTTLS is not offered"));
             return Next::Command;
+        }
+        match tls::acceptor(&self.client.tls).await {
+            Ok(acceptor) => self.acceptor = acceptor,
+            Err(error) => {
+                self.journal.entry(Priority::Error, "transport.tls", error.to_string());
+                wire.answer(&Reply::new(454, "4.7.0", "TLS cannot be begun now; try again later"));
+                return Next::Command;
+            }
         }
         if !wire.input.is_empty() {
             self.journal.entry(Priority::Warning, "transport.tls", "The client sent more behind STARTTLS, in clear; it was dropped.");
@@ -291,4 +327,11 @@ impl<S: Sink> Session<S> {
         wire.answer(&Reply::new(220, "2.0.0", "Begin TLS"));
         Next::StartTls
     }
+}
+
+/// Whether what follows a line that was refused are no commands, though it may look so: a chunk's bytes (RFC 3030), whose number could not be
+/// read, or the body of a request that a lured browser sent.
+fn hides_commands(line: &[u8]) -> bool {
+    let begins = |verb: &&[u8]| line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb));
+    [b"BDAT".as_slice(), b"GET ", b"POST ", b"PUT ", b"CONNECT "].iter().any(begins)
 }

@@ -5,7 +5,7 @@ use super::sink::Sink;
 use super::wire::Wire;
 use super::{Dialect, Limits, Policy};
 use crate::commlog::Record;
-use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, address_key};
+use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, Tls, address_key};
 use crate::spool::{Arrival, TakenIn};
 use crate::store::StoreError;
 use std::sync::{Arc, Mutex};
@@ -85,10 +85,15 @@ pub fn limits() -> Limits {
     Limits { command: Duration::from_secs(5), recipients: 3, mistakes: 5, transactions: 4, ..Limits::default() }
 }
 
-/// Sends all at once, as a pipelining client may, and gives what is answered until the session ends.
+/// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered with a certificate that is not there.
 pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
+    let tls = Tls { certificate: "/nowhere/mail.pem".into(), key: "/nowhere/mail.key".into(), ..Tls::default() };
+    talk_with(tls, spool, dialect, limits, said).await
+}
+
+async fn talk_with(tls: Tls, spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
     let (client, server) = tokio::io::duplex(1 << 20);
-    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), offers_tls: true };
+    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls };
     let mut session = Session::new(Arc::clone(spool), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
         let mut wire = Wire::new(Box::new(server));
@@ -236,7 +241,7 @@ async fn commands_have_their_order_and_their_number() {
     let (answers, _) = lmtp(&spool, &format!("{MAIL}{four}")).await;
     assert_eq!(codes(&answers), ["220", "250", "250", "250", "250", "250", "452"], "{answers}");
     let (answers, _) = lmtp(&spool, &format!("{MAIL}RSET\r\n").repeat(5)).await;
-    assert_eq!(codes(&answers)[10..], ["421", "250"], "{answers}");
+    assert_eq!(codes(&answers)[10..], ["421"], "who must connect anew is not kept: {answers}");
     let (answers, next) = talk(&spool, Dialect::Lmtp, limits(), b"NOOP\nNOOP\r\n").await;
     assert_eq!((codes(&answers), next), (vec!["220", "500"], Next::Close), "a line ends with CRLF");
     let (answers, _) = talk(&spool, Dialect::Lmtp, limits(), &[b'x'; 5_000]).await;
@@ -244,17 +249,64 @@ async fn commands_have_their_order_and_their_number() {
 }
 
 #[tokio::test]
+async fn bytes_of_a_chunk_whose_size_cannot_be_read_are_no_commands() {
+    for size in ["x", "-1", "99999999999999999999999", ""] {
+        let spool = FakeSpool::new(Mood::Well);
+        let (answers, next) = lmtp(&spool, &format!("{MAIL}RCPT TO:<help@desk.test>\r\nbdat {size} LAST\r\nRSET\r\nNOOP\r\n")).await;
+        assert_eq!((codes(&answers), next), (vec!["220", "250", "250", "250", "501"], Next::Close), "{size}: {answers}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_sent_in_clear_behind_starttls_is_dropped() {
     let spool = FakeSpool::new(Mood::Well);
-    let (answers, next) = lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\n")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let Some(tls) = certificate(folder.path()) else { return };
+    let said = format!("LHLO mx.test\r\nSTARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\n");
+    let (answers, next) = talk_with(tls, &spool, Dialect::Lmtp, limits(), said.as_bytes()).await;
     assert_eq!((codes(&answers), next), (vec!["220", "250", "220"], Next::StartTls));
+}
+
+/// A certificate of its own, and its key.
+fn certificate(folder: &std::path::Path) -> Option<Tls> {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let tls = Tls { certificate: path("mail.pem"), key: path("mail.key"), ..Tls::default() };
+    let mut command = std::process::Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=localhost",
+    ]);
+    let Ok(output) = command.args(["-keyout", &tls.key, "-out", &tls.certificate]).output() else {
+        println!("skipped: openssl is not installed");
+        return None;
+    };
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    Some(tls)
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_is_told_and_the_session_goes_on() {
+    let spool = FakeSpool::new(Mood::Well);
+    let (answers, next) = lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n")).await;
+    assert_eq!((codes(&answers), next), (vec!["220", "250", "454", "250", "250", "354", "250", "221"], Next::Close), "{answers}");
+    let record = spool.logged.lock().unwrap().pop().unwrap();
+    assert!(record.entries.iter().any(|entry| entry.value.contains("/nowhere/mail.pem")), "the log names the file");
 }
 
 #[tokio::test]
 async fn silent_and_dripping_clients_are_told_goodbye() {
     let spool = FakeSpool::new(Mood::Well);
     let (client, server) = tokio::io::duplex(1 << 10);
-    let client_of = Client { dialect: Dialect::Lmtp, peer: None, offers_tls: false };
+    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
     let quick = Limits { grace: Duration::from_millis(300), ..limits() };
     let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
     let serving = tokio::spawn(async move {
@@ -283,7 +335,7 @@ async fn silent_and_dripping_clients_are_told_goodbye() {
 async fn a_stop_ends_idle_clients_but_takes_a_message_to_its_end() {
     let spool = FakeSpool::new(Mood::Well);
     let (client, server) = tokio::io::duplex(1 << 16);
-    let client_of = Client { dialect: Dialect::Lmtp, peer: None, offers_tls: false };
+    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
     let stop = CancellationToken::new();
     let mut session = Session::new(Arc::clone(&spool), client_of, limits(), stop.clone());
     let serving = tokio::spawn(async move {
