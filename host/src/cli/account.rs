@@ -76,7 +76,7 @@ async fn show(context: &Context, name: &str) -> Result<(), Failed> {
 async fn test(context: &Context, name: &str) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let account = configuration.accounts.get(name).ok_or_else(|| unknown(name))?;
-    let facts = transport::probe(account, &*context.tokens().await?).await?;
+    let facts = transport::probe(account, &context.tokens().await?).await?;
     let mut document = Map::from_iter([("account".to_owned(), json!(name))]);
     let mut text = format!("The account {name} works.\n");
     for (key, value) in facts {

@@ -53,7 +53,7 @@ async fn test(context: &Context, name: &str) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let missing = || Failed::because(format!("There is no transport \"{name}\"; `postigo transport list` shows those that exist."));
     let transport = configuration.transports.get(name).ok_or_else(missing)?;
-    let facts = outbound::probe(transport, &*context.tokens().await?).await?;
+    let facts = outbound::probe(transport, &context.tokens().await?).await?;
     let mut document = Map::from_iter([("transport".to_owned(), json!(name))]);
     let mut text = format!("The transport {name} works.\n");
     for (key, value) in facts {

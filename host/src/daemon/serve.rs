@@ -104,7 +104,7 @@ impl Daemon {
             outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
-        let state = ApiState::new(self.spool.clone(), self.key.clone(), tokens, Arc::clone(&self.live), metrics);
+        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
         ready(address);
 
@@ -119,7 +119,11 @@ impl Daemon {
         }
         all_ends.cancel();
         let ended = async { tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving) };
-        if tokio::time::timeout(ENDS_WITHIN, ended).await.is_err() {
+        let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();
+        if tokio::time::timeout(Tokens::RENEWED_WITHIN, tokens.settled()).await.is_err() {
+            tracing::error!("renewed tokens could not be written in time; an account or transport may have to be signed in again");
+        }
+        if !in_time {
             // The leases stay until they lapse: something may still be working under them.
             tracing::warn!("not everything ended in time; what was under way is taken up at the next start");
             return Ok(());

@@ -6,6 +6,7 @@
 mod error;
 mod http;
 mod provider;
+mod renewal;
 mod sign_in;
 mod state;
 mod subject;

@@ -1,15 +1,16 @@
 //! What accounts and transports sign in with, whichever way it came about.
 
-use super::provider::{self, Granted, ProviderError};
+use super::provider::Granted;
 use super::{Credentials, OAuth2Error, Owner, Subject, http};
 use crate::commlog::{Communication, Kind, Priority};
 use crate::config::{Account, Flow, Secret, Transport};
 use crate::secret::SecretKey;
-use crate::store::oauth2::{self as rows, ErrorRow, Key, NewTokens, Refusal, TokenRow};
+use crate::store::oauth2::{self as rows, Key, NewTokens, TokenRow};
 use crate::store::{Store, communications};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// A renewal ends in this time, or is taken up by others.
 const CLAIM_LASTS: Duration = http::WITHIN.saturating_add(Duration::from_secs(15));
@@ -29,11 +30,13 @@ pub struct Tokens {
     /// One renewal at a time in this process, so that others wait without asking the database.
     gates: Mutex<HashMap<Owner, Arc<tokio::sync::Mutex<()>>>>,
     /// The client's secret at the last refusal: another one is tried at once.
-    refused_secrets: Mutex<HashMap<Owner, Option<Secret>>>,
+    pub(super) refused_secrets: Mutex<HashMap<Owner, Option<Secret>>>,
+    /// Renewals under way.
+    pub(super) renewals: TaskTracker,
 }
 
 /// What a row of tokens calls for.
-enum Next {
+pub(super) enum Next {
     Use(Secret),
     Fail(OAuth2Error),
     /// `still` is an access token that has not ended yet.
@@ -46,11 +49,11 @@ enum Next {
 impl Tokens {
     /// Tokens that are kept in `store`, sealed by `key`.
     pub fn new(store: Store, key: SecretKey) -> Arc<Self> {
-        Arc::new(Self { store, key, gates: Mutex::default(), refused_secrets: Mutex::default() })
+        Arc::new(Self { store, key, gates: Mutex::default(), refused_secrets: Mutex::default(), renewals: TaskTracker::new() })
     }
 
     /// What an account signs in with.
-    pub async fn for_account(&self, account: &Account) -> Result<Credentials, OAuth2Error> {
+    pub async fn for_account(self: &Arc<Self>, account: &Account) -> Result<Credentials, OAuth2Error> {
         match Subject::account(account)? {
             Some(subject) => self.bearer(&subject, false).await,
             None => Ok(by_password(&account.user, account.password.as_ref())),
@@ -58,7 +61,7 @@ impl Tokens {
     }
 
     /// The same, asking the provider even where a pause after its refusal is not over: somebody waits and wants to know.
-    pub async fn for_account_now(&self, account: &Account) -> Result<Credentials, OAuth2Error> {
+    pub async fn for_account_now(self: &Arc<Self>, account: &Account) -> Result<Credentials, OAuth2Error> {
         match Subject::account(account)? {
             Some(subject) => self.bearer(&subject, true).await,
             None => Ok(by_password(&account.user, account.password.as_ref())),
@@ -66,7 +69,7 @@ impl Tokens {
     }
 
     /// What a transport signs in with.
-    pub async fn for_transport(&self, transport: &Transport) -> Result<Credentials, OAuth2Error> {
+    pub async fn for_transport(self: &Arc<Self>, transport: &Transport) -> Result<Credentials, OAuth2Error> {
         match Subject::transport(transport)? {
             Some(subject) => self.bearer(&subject, false).await,
             None => Ok(by_password(&transport.user, transport.password.as_ref())),
@@ -74,7 +77,7 @@ impl Tokens {
     }
 
     /// The same, asking the provider even where a pause after its refusal is not over.
-    pub async fn for_transport_now(&self, transport: &Transport) -> Result<Credentials, OAuth2Error> {
+    pub async fn for_transport_now(self: &Arc<Self>, transport: &Transport) -> Result<Credentials, OAuth2Error> {
         match Subject::transport(transport)? {
             Some(subject) => self.bearer(&subject, true).await,
             None => Ok(by_password(&transport.user, transport.password.as_ref())),
@@ -91,7 +94,7 @@ impl Tokens {
     }
 
     /// An access token that lasts, renewed if need be.
-    pub(super) async fn bearer(&self, subject: &Subject, now: bool) -> Result<Credentials, OAuth2Error> {
+    pub(super) async fn bearer(self: &Arc<Self>, subject: &Subject, now: bool) -> Result<Credentials, OAuth2Error> {
         let gate = Arc::clone(locked(&self.gates).entry(subject.owner.clone()).or_default());
         let _one_at_a_time = gate.lock().await;
         let (key, settings) = (subject.owner.key(), subject.settings());
@@ -106,7 +109,7 @@ impl Tokens {
             };
             let claim = uuid::Uuid::now_v7().to_string();
             if rows::claim(&self.store, &key, &settings, &claim, CLAIM_LASTS).await? {
-                if let Some(token) = self.renew_claimed(subject, &claim, now).await? {
+                if let Some(token) = self.renew(subject, claim, now).await? {
                     return Ok(credentials(subject, token));
                 }
             } else if let Some(token) = still {
@@ -119,46 +122,8 @@ impl Tokens {
         Err(OAuth2Error::Busy(subject.owner.clone()))
     }
 
-    /// Renews under a claim; nothing where the claim was lost meanwhile, to a sign-in or another host.
-    async fn renew_claimed(&self, subject: &Subject, claim: &str, now: bool) -> Result<Option<Secret>, OAuth2Error> {
-        let key = subject.owner.key();
-        let row = rows::find(&self.store, &key).await?;
-        let next = self.next(subject, row.as_ref(), now);
-        let (refresh_token, still) = match next {
-            Ok(Next::Renew { refresh_token, still }) => (refresh_token, still),
-            // Another was quicker.
-            other => {
-                rows::release(&self.store, &key, claim).await?;
-                return match other? {
-                    Next::Use(token) => Ok(Some(token)),
-                    Next::Fail(error) => Err(error),
-                    Next::Renew { .. } => Ok(None),
-                };
-            }
-        };
-        let asked = match &refresh_token {
-            Some(token) => provider::refresh(subject, token).await,
-            None => provider::client_credentials(subject).await,
-        };
-        match asked {
-            Ok(granted) => {
-                let sealed = self.seal(&subject.owner, &granted)?;
-                // Durable before it is used: a provider that rotates has made the old refresh token void.
-                if !rows::renewed(&self.store, &key, claim, sealed).await? {
-                    return Ok(None);
-                }
-                locked(&self.refused_secrets).remove(&subject.owner);
-                self.tell_renewed(subject, row.and_then(|row| row.error), &granted).await;
-                Ok(Some(granted.access_token))
-            }
-            Err(error) => self.note_refusal(subject, claim, row, error).await.and_then(|refused| match still {
-                Some(token) => Ok(Some(token)),
-                None => Err(refused),
-            }),
-        }
-    }
-
-    fn next(&self, subject: &Subject, row: Option<&TokenRow>, now: bool) -> Result<Next, OAuth2Error> {
+    /// What a row calls for; `now`: whatever the provider refused before.
+    pub(super) fn next(&self, subject: &Subject, row: Option<&TokenRow>, now: bool) -> Result<Next, OAuth2Error> {
         let owner = &subject.owner;
         let by_itself = subject.flow() == Flow::ClientCredentials;
         let refresh_token = match row.and_then(|row| row.refresh_token.as_ref()) {
@@ -179,47 +144,6 @@ impl Tokens {
             (None, Some(error)) if pauses => Next::Fail(OAuth2Error::Refused { owner: owner.clone(), error: error.clone() }),
             (still, _) => Next::Renew { refresh_token, still },
         })
-    }
-
-    /// Stores a refusal and gives it as the error that it is.
-    async fn note_refusal(
-        &self,
-        subject: &Subject,
-        claim: &str,
-        before: Option<TokenRow>,
-        error: ProviderError,
-    ) -> Result<OAuth2Error, OAuth2Error> {
-        let owner = &subject.owner;
-        let before = before.and_then(|row| row.error);
-        let tries = before.as_ref().map_or(0, |before| before.tries);
-        let is_final = subject.flow() != Flow::ClientCredentials && error.needs_person();
-        let refusal = Refusal { pause: pause(tries, error.is_temporary), is_final, code: error.code, text: error.text };
-        locked(&self.refused_secrets).insert(owner.clone(), subject.client_secret.clone());
-        rows::failed(&self.store, &owner.key(), claim, refusal.clone()).await?;
-        let stored = rows::find(&self.store, &owner.key()).await?.and_then(|row| row.error);
-        let error = stored.unwrap_or_else(|| ErrorRow {
-            code: refusal.code,
-            text: refusal.text,
-            since: 0,
-            at: 0,
-            tries: tries + 1,
-            next_try_at: 0,
-            is_final,
-        });
-        let refused = OAuth2Error::Refused { owner: owner.clone(), error };
-        tracing::warn!(%owner, error = %refused, "no access token");
-        self.tell(owner, Priority::Error, "oauth2.refused", refused.to_string()).await;
-        Ok(refused)
-    }
-
-    async fn tell_renewed(&self, subject: &Subject, error: Option<ErrorRow>, granted: &Granted) {
-        let rotated = if granted.refresh_token.is_some() { ", and another refresh token" } else { "" };
-        let seconds = granted.lasts.as_secs();
-        let sentence = format!("The provider gave an access token for {seconds} s{rotated}.");
-        if error.is_some() {
-            tracing::info!(owner = %subject.owner, "the provider gives access tokens again");
-        }
-        self.tell(&subject.owner, Priority::Info, "oauth2.renewed", sentence).await;
     }
 
     /// Writes a communication of one entry. A log that cannot be written must not stop mail that can.
@@ -276,7 +200,7 @@ fn by_password(user: &str, password: Option<&Secret>) -> Credentials {
 }
 
 /// A panic while the lock was held leaves a map that is as good as before.
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -284,17 +208,8 @@ fn margin() -> Duration {
     Duration::from_millis(MARGIN.start + random(MARGIN.end - MARGIN.start))
 }
 
-/// After a refusal: doubling from a minute to an hour, or from ten seconds to ten minutes where the provider was only not there; the
-/// last quarter is left to chance.
-fn pause(refusals_before: i64, is_temporary: bool) -> Duration {
-    let (first, longest) = if is_temporary { (10_000, 600_000) } else { (60_000, 3_600_000_u64) };
-    let doublings = u32::try_from(refusals_before).unwrap_or(0).min(16);
-    let pause = longest.min(first << doublings);
-    Duration::from_millis(pause - random(pause / 4))
-}
-
 /// Below `end`. Where the system gives no random bytes, the middle is as good.
-fn random(end: u64) -> u64 {
+pub(super) fn random(end: u64) -> u64 {
     let mut bytes = [0; 8];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes) % end.max(1),
@@ -306,21 +221,4 @@ fn random(end: u64) -> u64 {
 pub(super) async fn row_of(store: &Store, subject: &Subject) -> Result<Option<TokenRow>, OAuth2Error> {
     let key: Key = subject.owner.key();
     Ok(rows::find(store, &key).await?.filter(|row| row.settings == subject.settings()))
-}
-
-#[cfg(test)]
-mod pauses {
-    use super::pause;
-    use std::time::Duration;
-
-    #[test]
-    fn pauses_grow_and_end() {
-        for (refusals, temporary, most) in
-            [(0, false, 60), (1, false, 120), (3, false, 480), (99, false, 3_600), (0, true, 10), (99, true, 600)]
-        {
-            let pause = pause(refusals, temporary);
-            let most = Duration::from_secs(most);
-            assert!(pause <= most && pause >= most * 3 / 4, "{refusals} {temporary}: {pause:?}");
-        }
-    }
 }

@@ -2,11 +2,13 @@
 
 use super::state::{ends_at, warns};
 use super::{OAuth2Error, Owner, Subject, Tokens};
+use crate::commlog::Priority;
 use crate::config::Configuration;
 use crate::store::configuration;
 use crate::store::oauth2::{self as rows, TokenRow};
 use crate::timestamp::rfc3339;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How an owner's tokens stand, for metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,15 +31,12 @@ impl Tokens {
 
     /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of owners and
     /// settings that are no more.
-    pub async fn keep_alive(&self) -> Result<(), OAuth2Error> {
+    pub async fn keep_alive(self: &Arc<Self>) -> Result<(), OAuth2Error> {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let subjects = subjects(&configuration);
         for row in rows::all(&self.store).await? {
-            let owner = Owner::of(&row.key);
             match subject_of(&subjects, &row) {
-                None => {
-                    self.sign_out(&owner, "A change of the configuration").await?;
-                }
+                None => self.forget_former(&row).await?,
                 // What fails is kept in its row and shown.
                 Some(subject) if is_unused(subject, &row) => drop(self.bearer(subject, false).await),
                 Some(_) => {}
@@ -48,6 +47,15 @@ impl Tokens {
             if let Some(end) = end.filter(|end| warns(*end, row.now)) {
                 tracing::warn!(owner = %Owner::of(&row.key), ends_at = rfc3339(end), "a refresh token ends soon; sign in again");
             }
+        }
+        Ok(())
+    }
+
+    /// Forgets tokens that nothing uses any more. A person may be signing in for the new settings at this moment.
+    async fn forget_former(&self, row: &TokenRow) -> Result<(), OAuth2Error> {
+        if rows::forget_tokens(&self.store, &row.key, &row.settings).await? {
+            let sentence = "Tokens of former settings were forgotten.".to_owned();
+            self.tell(&Owner::of(&row.key), Priority::Notice, "oauth2.sign-out", sentence).await;
         }
         Ok(())
     }

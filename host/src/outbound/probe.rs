@@ -4,6 +4,7 @@ use super::smtp::{Session, SmtpError};
 use super::{file, sendmail};
 use crate::config::{Transport, TransportKind};
 use crate::oauth2::{Owner, Tokens};
+use std::sync::Arc;
 
 /// Why a transport does not work.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum ProbeError {
 }
 
 /// What the server says of itself, key and value; nothing is sent.
-pub async fn probe(transport: &Transport, tokens: &Tokens) -> Result<Vec<(&'static str, String)>, ProbeError> {
+pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Vec<(&'static str, String)>, ProbeError> {
     match transport.kind {
         TransportKind::File => file::probe(transport).map_err(ProbeError::Local),
         TransportKind::Sendmail => sendmail::probe(transport).map_err(ProbeError::Local),
@@ -36,7 +37,7 @@ pub async fn probe(transport: &Transport, tokens: &Tokens) -> Result<Vec<(&'stat
 pub type NoSession = (SmtpError, Option<Box<crate::commlog::Record>>);
 
 /// Connects and signs in. A token that the server refuses is asked for anew, once.
-pub async fn connect(transport: &Transport, tokens: &Tokens) -> Result<Session, NoSession> {
+pub async fn connect(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
     match connect_once(transport, tokens).await {
         Err((SmtpError::SignIn { .. }, _)) if transport.oauth2.is_some() => {
             tokens.refused(&Owner::Transport(transport.name.clone())).await;
@@ -46,7 +47,7 @@ pub async fn connect(transport: &Transport, tokens: &Tokens) -> Result<Session, 
     }
 }
 
-async fn connect_once(transport: &Transport, tokens: &Tokens) -> Result<Session, NoSession> {
+async fn connect_once(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
     let credentials = tokens.for_transport(transport).await.map_err(|error| (error.into(), None))?;
     Session::open(transport, &credentials).await.map_err(|(error, record)| (error, Some(record)))
 }

@@ -25,6 +25,7 @@ use crate::config::{Account, Protocol};
 use crate::oauth2::Tokens;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{StoreError, mailboxes};
+use std::sync::Arc;
 
 /// What a process remembers of an account between two fetches; whatever is lost with it is only noticed anew.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
 }
 
 /// Connects and signs in, changing nothing at the source; what it said, key and value.
-pub async fn probe(account: &Account, tokens: &Tokens) -> Result<Vec<(&'static str, String)>, FetchError> {
+pub async fn probe(account: &Account, tokens: &Arc<Tokens>) -> Result<Vec<(&'static str, String)>, FetchError> {
     match account.protocol {
         Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => {
             Ok(imap::probe(account, &tokens.for_account_now(account).await?).await?)

@@ -35,6 +35,8 @@ pub struct Grants {
     pub lasts: u64,
     pub slow_downs: u32,
     pub counts: BTreeMap<String, u32>,
+    /// Called once, when the next tokens were given and before they are answered.
+    pub before_answer: Option<Box<dyn FnOnce() + Send>>,
     given: u32,
 }
 
@@ -49,6 +51,7 @@ impl Default for Grants {
             lasts: 3_600,
             slow_downs: 0,
             counts: BTreeMap::new(),
+            before_answer: None,
             given: 0,
         }
     }
@@ -133,7 +136,13 @@ impl Grants {
             _ => Err(("unsupported_grant_type", "")),
         };
         match user {
-            Ok(user) => self.give(&user),
+            Ok(user) => {
+                let answer = self.give(&user);
+                if let Some(before_answer) = self.before_answer.take() {
+                    before_answer();
+                }
+                answer
+            }
             Err((code, words)) => refusal(code, words),
         }
     }

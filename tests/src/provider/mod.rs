@@ -119,6 +119,11 @@ impl Provider {
         self.grants().failing = None;
     }
 
+    /// Calls this once, when the next tokens are given and before anybody has them. The provider waits for its end.
+    pub fn before_answer(&self, then: impl FnOnce() + Send + 'static) {
+        self.grants().before_answer = Some(Box::new(then));
+    }
+
     /// From now on access tokens last so many seconds.
     pub fn access_tokens_last(&self, seconds: u64) {
         self.grants().lasts = seconds;

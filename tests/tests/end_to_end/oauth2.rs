@@ -8,9 +8,11 @@ use postigo_tests::provider::{Provider, leaking_files, leaks};
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 const PROTOCOLS: [&str; 6] = ["imap", "imaps", "imap+starttls", "pop3", "pop3s", "pop3+starttls"];
 /// Where nobody listens: what the browser was sent to is pasted.
@@ -357,6 +359,70 @@ fn a_rotated_refresh_token_survives_a_kill_before_its_first_use() {
     assert_eq!(state(&gate, "main")["error"], Value::Null);
 }
 
+/// Signs in by tokens that end at once, so that the next use renews them.
+fn sign_in_for_a_moment(gate: &Gate, provider: &Provider) {
+    provider.access_tokens_last(1);
+    sign_in(gate, provider, "main");
+    provider.access_tokens_last(3_600);
+    until("the first token has ended", PATIENCE, || state(gate, "main")["expires_at"].as_str().unwrap() < rfc3339_now().as_str());
+}
+
+#[test]
+fn a_rotated_refresh_token_survives_a_database_that_is_away_when_it_comes() {
+    let (Some(provider), Some(postgres)) = (Provider::start(), Postgres::start().map(Arc::new)) else { return };
+    let Some(server) = Dovecot::with(provider.dovecot("xoauth2")) else { return };
+    let gate = Gate::on_postgres(&postgres.database(), None);
+    let ca = provider.authorities(&[server.ca()]);
+    gate.configure(&account("main", "imaps", &server, &ca, &provider.table("code", NOWHERE)));
+    sign_in_for_a_moment(&gate, &provider);
+    let (stopped, is_stopped) = channel();
+    let stopping = Arc::clone(&postgres);
+    provider.before_answer(move || {
+        stopping.stop();
+        stopped.send(()).unwrap();
+    });
+    let mut testing = gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    is_stopped.recv_timeout(PATIENCE).unwrap();
+    let mut said = BufReader::new(testing.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("renewed tokens could not be written")), "the write is tried again");
+    postgres.resume();
+    assert!(testing.wait().unwrap().success(), "{:?}", said.collect::<Vec<_>>());
+    provider.revoke_access();
+    deliver(&server, "main", 0);
+    until("the refresh token that came is used", PATIENCE, || fetch_error(&gate).is_empty() && gate.titles() == [subject(0)]);
+}
+
+#[test]
+fn a_rotated_refresh_token_survives_the_client_who_caused_its_renewal() {
+    let Some(provider) = Provider::start() else { return };
+    let Some(server) = Dovecot::with(provider.dovecot("xoauth2")) else { return };
+    let gate = Gate::new();
+    let ca = provider.authorities(&[server.ca()]);
+    let paused = account("main", "imaps", &server, &ca, &provider.table("code", NOWHERE)).replace("interval = \"1s\"", "interval = \"1h\"");
+    gate.configure(&format!("{paused}valid = \"invalid\"\n"));
+    sign_in_for_a_moment(&gate, &provider);
+    let daemon = gate.serve("info");
+    let rest = Rest::new(&gate, &daemon);
+    let (asked, is_asked) = channel();
+    let (left, has_left) = channel();
+    provider.before_answer(move || {
+        asked.send(()).unwrap();
+        has_left.recv_timeout(PATIENCE).unwrap();
+    });
+    let mut client = TcpStream::connect(daemon.url.trim_start_matches("http://")).unwrap();
+    write!(client, "POST /api/v1/accounts/main/test HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\r\n", rest.2)
+        .unwrap();
+    is_asked.recv_timeout(PATIENCE).unwrap();
+    drop(client);
+    // The daemon notices it while it ends what is under way.
+    let stopping = std::thread::spawn(move || daemon.stop());
+    left.send(()).unwrap();
+    stopping.join().unwrap();
+    assert_eq!(provider.count("refresh_token"), 1);
+    gate.run(&["account", "test", "main"]);
+    assert_eq!(provider.count("refresh_token"), 1, "what came was kept");
+}
+
 #[test]
 fn hosts_that_share_a_database_renew_a_token_once() {
     let Some(postgres) = Postgres::start() else { return };
@@ -367,15 +433,8 @@ fn hosts_that_share_a_database_renew_a_token_once() {
     let ca = provider.authorities(&[server.ca()]);
     first.configure(&account("main", "imaps", &server, &ca, &provider.table("code", NOWHERE)));
     let second = Gate::on_postgres(&url, Some(&first));
-    provider.access_tokens_last(1);
-    sign_in(&first, &provider, "main");
-    provider.access_tokens_last(3_600);
+    sign_in_for_a_moment(&first, &provider);
     provider.revoke_access();
-    until("the first token has ended", PATIENCE, || {
-        let ends = state(&first, "main")["expires_at"].as_str().unwrap().to_owned();
-        let now = first.json(&["ticket", "list"]).is_empty();
-        now && ends < rfc3339_now()
-    });
     let both: Vec<_> =
         [&first, &second].map(|gate| gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).spawn().unwrap()).into();
     for mut child in both {

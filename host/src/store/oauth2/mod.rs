@@ -4,7 +4,10 @@ mod sign_ins;
 mod tokens;
 
 pub use sign_ins::{NewSignIn, SignInRow, begin, find_sign_in, finish, latest, take};
-pub use tokens::{ErrorRow, NewTokens, Refusal, TokenRow, all, claim, failed, find, forget, forget_access, release, renewed, signed_in};
+pub use tokens::{
+    ErrorRow, NewTokens, Refusal, Renewed, TokenRow, all, claim, failed, find, forget, forget_access, forget_tokens, release, renewed,
+    signed_in,
+};
 
 /// Whose: the kind (`account`, `transport`) and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -164,18 +164,30 @@ pub async fn release(store: &Store, key: &Key, claim: &str) -> Result<(), StoreE
         .await
 }
 
-/// Stores what a renewal gave, access token and rotated refresh token together; false where the claim was lost meanwhile.
-pub async fn renewed(store: &Store, key: &Key, claim: &str, new: NewTokens) -> Result<bool, StoreError> {
-    let input = (key.clone(), claim.to_owned(), new, store.engine().clock());
+/// What was renewed.
+#[derive(Debug, Clone)]
+pub struct Renewed {
+    /// Whose.
+    pub key: Key,
+    /// The claim under which the provider was asked.
+    pub claim: String,
+    /// The refresh token, sealed, that it was asked with, if there was one.
+    pub before: Option<String>,
+}
+
+/// Stores what a renewal gave, access token and rotated refresh token together; false where it was signed in or renewed by others
+/// meanwhile. A claim that lapsed does not matter while the refresh token is still the one before: the provider has given this one for it.
+pub async fn renewed(store: &Store, renewed: Renewed, new: NewTokens) -> Result<bool, StoreError> {
     store
-        .write(input, |(key, claim, new, clock), connection| {
+        .write((renewed, new, store.engine().clock()), |(renewed, new, clock), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE oauth2_token SET access_token = ");
                 sql.bind(&new.access_token).push(", refresh_token = COALESCE(CAST(").bind(&new.refresh_token);
                 sql.push(" AS TEXT), refresh_token), expires_at = ").push(clock).push(" + ").bind(milliseconds(new.lasts));
                 sql.push(", renew_at = ").push(clock).push(" + ").bind(milliseconds(new.renew_after));
                 sql.push(", refreshed_at = ").push(clock).push(", claim = NULL, claimed_until = 0, ").push(NO_ERROR);
-                of(&mut sql, key).push(" AND claim = ").bind(claim);
+                of(&mut sql, &renewed.key).push(" AND (claim = ").bind(&renewed.claim);
+                sql.push(" OR refresh_token = ").bind(&renewed.before).push(")");
                 Ok(sql.execute(connection).await? == 1)
             })
         })
@@ -247,6 +259,18 @@ pub async fn forget(store: &Store, key: &Key) -> Result<bool, StoreError> {
                 of(&mut sql, key).execute(connection).await?;
                 let mut sql = Sql::new("DELETE FROM oauth2_token");
                 Ok(of(&mut sql, key).execute(connection).await? == 1)
+            })
+        })
+        .await
+}
+
+/// Forgets the tokens that an owner got for these settings; false where there are none. Sign-ins under way go on.
+pub async fn forget_tokens(store: &Store, key: &Key, settings: &str) -> Result<bool, StoreError> {
+    store
+        .write((key.clone(), settings.to_owned()), |(key, settings), connection| {
+            Box::pin(async move {
+                let mut sql = Sql::new("DELETE FROM oauth2_token");
+                Ok(of(&mut sql, key).push(" AND settings = ").bind(settings).execute(connection).await? == 1)
             })
         })
         .await
