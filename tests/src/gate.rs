@@ -237,10 +237,18 @@ pub fn is_full() -> bool {
 ///
 /// # Panics
 /// If it does not come to hold.
-pub fn until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &str, patience: Duration, holds: impl FnMut() -> bool) {
+    until_or(patience, holds, || what.to_owned());
+}
+
+/// The same, where what is said in the end is only known then.
+///
+/// # Panics
+/// If it does not come to hold.
+pub fn until_or(patience: Duration, mut holds: impl FnMut() -> bool, what: impl Fn() -> String) {
     let end = Instant::now() + patience;
     while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "in vain: {}", what());
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -1,14 +1,13 @@
 //! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs root.
 
 use super::dovecot::free_port;
-use super::gate::PATIENCE;
+use super::gate::{PATIENCE, until_or};
 use super::speaker::Speaker;
 use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// What a server is like.
 #[derive(Debug, Clone, Default)]
@@ -139,16 +138,13 @@ impl Postfix {
     /// # Panics
     /// If it is not after [`PATIENCE`]; with the queue, and the end of the server's log.
     pub fn wait_until_delivered(&self) {
-        let end = Instant::now() + PATIENCE;
-        while self.queued() > 0 {
-            if Instant::now() > end {
-                let queue = self.command("postqueue").arg("-p").output().expect("postqueue runs").stdout;
-                let (queue, log) = (String::from_utf8_lossy(&queue), self.log());
-                let from = log.lines().count().saturating_sub(200);
-                panic!("in vain: Postfix delivers all\n{queue}\n{}", log.lines().skip(from).collect::<Vec<_>>().join("\n"));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let why = || {
+            let queue = self.command("postqueue").arg("-p").output().expect("postqueue runs").stdout;
+            let (queue, log) = (String::from_utf8_lossy(&queue), self.log());
+            let from = log.lines().count().saturating_sub(200);
+            format!("Postfix delivers all\n{queue}\n{}", log.lines().skip(from).collect::<Vec<_>>().join("\n"))
+        };
+        until_or(PATIENCE, || self.queued() == 0, why);
     }
 
     /// Lets the server try at once to deliver what is in the queue.

@@ -32,6 +32,9 @@ impl Certificate {
 }
 
 /// Makes `ca.pem`, `server.pem` and `server.key` in a folder.
+///
+/// # Panics
+/// If openssl fails, or is not installed.
 pub fn make(folder: &Path, certificate: Certificate) {
     let path = |name: &str| folder.join(name).display().to_string();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("the folder is ours");

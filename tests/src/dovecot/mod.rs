@@ -1,6 +1,6 @@
 //! A Dovecot server with a Maildir for each user, in a temporary folder. Every user's password is [`PASSWORD`].
 
-pub(crate) mod certificates;
+pub mod certificates;
 
 pub use certificates::Certificate;
 

@@ -1,5 +1,6 @@
 //! LMTP and SMTP intake: what Postfix delivers, and what a client of bad manners brings.
 
+use postigo_tests::dovecot::{Certificate, certificates};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, until};
 use postigo_tests::mails::{large_mail, mail, mails, subject};
 use postigo_tests::postfix::{Options, Postfix, share_with_postfix};
@@ -7,8 +8,6 @@ use postigo_tests::postgres::free_port;
 use postigo_tests::speaker::Speaker;
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
 
 /// Queues and addresses, and a listener for them.
 fn desk(more: &str) -> String {
@@ -227,12 +226,13 @@ fn what_is_wrong_with_a_listener_is_said() {
 #[test]
 fn postfix_agrees_on_tls_and_large_mail_arrives_whole() {
     let folder = tempfile::Builder::new().prefix("postigo-certificate-").tempdir().expect("a temporary folder");
-    let Some((certificate, key)) = certificate(folder.path()) else { return };
     let port = free_port();
     let secure = [("lmtp_tls_security_level", "encrypt"), ("message_size_limit", "209715200")];
     let Some(postfix) = postfix(&[("example.org", format!("lmtp:inet:127.0.0.1:{port}"))], &secure) else { return };
+    certificates::make(folder.path(), Certificate::Good);
     let gate = Gate::new();
-    let tls = format!("tls = {{ certificate = \"{certificate}\", key = \"{key}\" }}");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let tls = format!("tls = {{ certificate = \"{}\", key = \"{}\" }}", path("server.pem"), path("server.key"));
     gate.configure(&(desk(&listener("main", "lmtp", port, &tls)).replace("[settings]\n", "[settings]\nmax_message_size = \"20 MiB\"\n")));
     let _daemon = serve(&gate);
     let large = large_mail(0, 15 << 20);
@@ -244,30 +244,4 @@ fn postfix_agrees_on_tls_and_large_mail_arrives_whole() {
     postfix.send("jane@example.com", &["support@example.org"], &large_mail(1, 21 << 20));
     until("Postfix hears that it is too large", PATIENCE, || postfix.log().contains("552 5.3.4") || postfix.log().contains("size limit"));
     assert_eq!(tickets(&gate).len(), 1);
-}
-
-/// A certificate of its own for `localhost`, and its key.
-fn certificate(folder: &Path) -> Option<(String, String)> {
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    let mut command = Command::new("openssl");
-    command.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=localhost",
-    ]);
-    command.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
-    let Ok(output) = command.output() else {
-        println!("skipped: openssl is not installed");
-        return None;
-    };
-    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
-    Some((certificate.display().to_string(), key.display().to_string()))
 }
