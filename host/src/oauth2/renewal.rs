@@ -77,11 +77,13 @@ impl Tokens {
     /// Writes until it is written; false where others have renewed or signed in meanwhile.
     async fn keep_renewed(&self, renewed: Renewed, new: NewTokens) -> Result<bool, StoreError> {
         let given = Instant::now();
-        for failures in 1.. {
+        let mut failures = 0;
+        loop {
             let age = given.elapsed();
             let (lasts, renew_after) = (new.lasts.saturating_sub(age), new.renew_after.saturating_sub(age));
             match rows::renewed(&self.store, renewed.clone(), NewTokens { lasts, renew_after, ..new.clone() }).await {
                 Err(error) if error.is_temporary() && !matches!(error, StoreError::Stopped) => {
+                    failures += 1;
                     if failures == 1 {
                         tracing::warn!(owner = %Owner::of(&renewed.key), %error, "renewed tokens could not be written; they are kept and written again");
                     }
@@ -90,7 +92,6 @@ impl Tokens {
                 written => return written,
             }
         }
-        Ok(false)
     }
 
     /// Stores a refusal and gives it as the error that it is.
