@@ -7,7 +7,7 @@ use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::{Communication, Kind, Priority, now};
 use crate::config::Configuration;
-use crate::mail::{Envelope, Mail as Received, Message, Vocabulary, why_unanswered};
+use crate::mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, feeds_loop, why_unanswered};
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
@@ -121,7 +121,7 @@ fn why_not(message: Message) -> Option<String> {
         return Some(why.to_owned());
     }
     let (mail, _) = Received::receive(Arc::new(message), Envelope::default(), &Vocabulary::default());
-    mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes").then(|| "an answer would feed a loop (X-OTOBO-Loop)".to_owned())
+    feeds_loop(&mail).then(|| FEEDS_LOOP.to_owned())
 }
 
 /// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.

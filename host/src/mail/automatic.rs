@@ -1,11 +1,22 @@
 //! Mail that must not be answered automatically (RFC 3834 section 2), beyond what `X-OTOBO-Loop` stands for.
 
 use super::message::Message;
+use super::received::Mail;
+use super::vocabulary;
 
 /// Headers that lists add (RFC 2369, RFC 2919).
 const LIST_HEADERS: [&str; 5] = ["List-Id", "List-Unsubscribe", "List-Post", "List-Help", "List-Archive"];
 /// Headers that other robots mark their answers with.
 const ROBOT_HEADERS: [&str; 3] = ["X-Autoreply", "X-Autorespond", "X-Auto-Response"];
+
+/// What is said where [`feeds_loop`] keeps an answer back. A sentence's second half.
+pub const FEEDS_LOOP: &str = "an answer would feed a loop (X-OTOBO-Loop)";
+
+/// Whether X-OTOBO-Loop has a value other than `no` and `false`.
+pub fn feeds_loop(mail: &Mail) -> bool {
+    let value = mail.header(vocabulary::LOOP).unwrap_or_default().trim();
+    !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
+}
 
 /// Why a message gets no automatic answer: a robot wrote it, a list passed it on, or nobody waits for an answer. A sentence's second half.
 pub fn why_unanswered(message: &Message) -> Option<&'static str> {

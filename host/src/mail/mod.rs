@@ -21,7 +21,7 @@ mod vocabulary;
 mod message;
 
 pub use address::{Address, render_addresses};
-pub use automatic::why_unanswered;
+pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
 pub use content::Attachment;
 pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};
 pub use encoded_word::on_one_line;

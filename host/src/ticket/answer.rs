@@ -3,7 +3,7 @@
 use super::vocabulary::StateType;
 use super::{AutoResponsePlan, NewArticle, Ticket};
 use crate::config::{AutoResponseType, Configuration};
-use crate::mail::{Address, Mail, SetBy, why_unanswered};
+use crate::mail::{Address, FEEDS_LOOP, Mail, SetBy, feeds_loop, why_unanswered};
 use std::collections::HashSet;
 
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
@@ -19,8 +19,8 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
     let (counted, too_many) = different(addresses);
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
-    let suppressed = if is_loop(mail) {
-        Some("an answer would feed a loop (X-OTOBO-Loop)".to_owned())
+    let suppressed = if feeds_loop(mail) {
+        Some(FEEDS_LOOP.to_owned())
     } else if let Some(why) = why_unanswered(&mail.message).filter(|_| !is_allowed_by_filter(mail)) {
         Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
@@ -45,15 +45,9 @@ fn different(addresses: Vec<Address>) -> (Vec<String>, bool) {
     (kept, different.next().is_some())
 }
 
-/// Whether X-OTOBO-Loop has a value other than `no` and `false`.
-fn is_loop(mail: &Mail) -> bool {
-    let value = mail.header("X-OTOBO-Loop").unwrap_or_default().trim();
-    !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
-}
-
 /// Whether a filter has said that this is no loop, against what the headers say.
 fn is_allowed_by_filter(mail: &Mail) -> bool {
-    mail.in_force("X-OTOBO-Loop").is_some_and(|header| matches!(header.by, SetBy::Filter(_))) && !is_loop(mail)
+    mail.in_force("X-OTOBO-Loop").is_some_and(|header| matches!(header.by, SetBy::Filter(_))) && !feeds_loop(mail)
 }
 
 /// The answer to the last mail of a customer when his ticket is removed; none where the queue has none.

@@ -3,7 +3,7 @@
 use super::intake::Rules;
 use crate::commlog::now;
 use crate::config::address_key;
-use crate::mail::{Envelope, Mail, Message, Vocabulary, why_unanswered};
+use crate::mail::{Envelope, Mail, Message, Vocabulary, feeds_loop, why_unanswered};
 use crate::store::outgoing::Refusal;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub fn of(header: Vec<u8>, size: u64, rules: &Rules) -> Option<Refusal> {
     let message = Arc::new(Message::parse(header.into()));
     let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
-    if mail.header("X-OTOBO-Loop").is_some_and(|value| value == "yes") || why_unanswered(&mail.message).is_some() {
+    if feeds_loop(&mail) || why_unanswered(&mail.message).is_some() {
         return None;
     }
     let mut addresses = mail.addresses("Reply-To");
