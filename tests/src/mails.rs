@@ -29,3 +29,15 @@ pub fn large_mail(number: usize, bytes: usize) -> Vec<u8> {
     }
     mail
 }
+
+/// A mail of about this many bytes, nearly all of them an attachment.
+pub fn mail_with_large_file(number: usize, bytes: usize) -> Vec<u8> {
+    const PARTS: &str = "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=part\r\n\r\n--part\r\n\r\n";
+    const FILE: &str = "--part\r\nContent-Type: application/octet-stream; name=large.bin\r\n\
+                        Content-Disposition: attachment; filename=large.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    let mut mail = String::from_utf8_lossy(&mail(number)).replacen("\r\n\r\n", PARTS, 1) + FILE;
+    while mail.len() < bytes {
+        mail.push_str("TWFpbCB0aGF0IGlzIGEgZmlsZSwgd2hpY2ggbm9ib2R5IHJlYWRzIGxpbmUgYnkgbGluZSwg\r\n");
+    }
+    (mail + "--part--\r\n").into_bytes()
+}

@@ -7,6 +7,7 @@ use super::query::Query;
 use super::raw::RawMail;
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
 use axum::extract::{DefaultBodyLimit, Path, State};
+use bytes::Bytes;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -32,12 +33,12 @@ struct TestQuery {
     trusted: Option<bool>,
 }
 
-async fn try_out(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: &[u8]) -> Result<Tried, Problem> {
+async fn try_out(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
     let account = query.account.unwrap_or_else(|| "local".to_owned());
     if !setup.configuration.accounts.contains_key(&account) {
         return Err(Problem::bad_parameter("account", format!("There is no account \"{account}\".")));
     }
-    let input = DryRun { source: "rest".to_owned(), raw: mail.into(), account, trusted: query.trusted };
+    let input = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
     dry_run(input, setup, &state.live).await.map_err(|error| Problem::internal(&error))
 }
 
@@ -49,7 +50,7 @@ async fn test_chain(
     Query(query): Query<TestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    Ok(axum::Json(try_out(&state, state.live.current(), query, &mail).await?))
+    Ok(axum::Json(try_out(&state, state.live.current(), query, mail).await?))
 }
 
 /// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
@@ -62,7 +63,7 @@ async fn test_filter(
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
     let setup = with_filter(&state.live, &name).await?.ok_or_else(|| Problem::not_found("filter", &name))?;
-    let mut tried = try_out(&state, setup, query, &mail).await?;
+    let mut tried = try_out(&state, setup, query, mail).await?;
     tried.result.filters.retain(|filter| filter.name == name);
     tried.log.retain(|line| line.filter == name);
     Ok(axum::Json(tried))

@@ -2,30 +2,35 @@
 
 use encoding_rs::Encoding;
 use mail_parser::decoders::charsets::map::charset_decoder;
+use std::borrow::Cow;
 
-/// Decodes bytes of a charset; none, an unknown one and plain ASCII are guessed.
-pub fn decode(bytes: &[u8], charset: Option<&str>) -> String {
+/// Decodes bytes of a charset; none, an unknown one and plain ASCII are guessed. Bytes that are given away and are valid as they are become the text
+/// without being copied: a body may be large.
+pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>, charset: Option<&str>) -> String {
+    let bytes = bytes.into();
     let label = charset.map(clean_label).unwrap_or_default();
     if bytes.is_ascii() && !is_stateful(label) {
-        return String::from_utf8_lossy(bytes).into_owned();
+        return guess(bytes);
     }
     if label.is_empty() || label.eq_ignore_ascii_case("us-ascii") || label.eq_ignore_ascii_case("ascii") {
         return guess(bytes);
     }
     if let Some(encoding) = Encoding::for_label_no_replacement(label.as_bytes()) {
-        return encoding.decode_without_bom_handling(bytes).0.into_owned();
+        return match encoding.decode_without_bom_handling(&bytes) {
+            (Cow::Owned(text), ..) => text,
+            (Cow::Borrowed(_), ..) => guess(bytes),
+        };
     }
     match charset_decoder(label.as_bytes()) {
-        Some(decoder) if Encoding::for_label(label.as_bytes()).is_none() => decoder(bytes),
+        Some(decoder) if Encoding::for_label(label.as_bytes()).is_none() => decoder(&bytes),
         _ => guess(bytes),
     }
 }
 
-fn guess(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
-    }
+/// As UTF-8 where that is valid, else as windows-1252.
+fn guess(bytes: Cow<'_, [u8]>) -> String {
+    String::from_utf8(bytes.into_owned())
+        .unwrap_or_else(|error| encoding_rs::WINDOWS_1252.decode_without_bom_handling(error.as_bytes()).0.into_owned())
 }
 
 /// A charset's name without quotes and blanks.

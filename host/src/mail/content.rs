@@ -152,7 +152,7 @@ impl Content {
 /// The decoded text of a part.
 pub fn decode_text(raw: &[u8], part: &Part) -> String {
     let bytes = part.encoding.decode(raw.get(part.range.clone()).unwrap_or_default());
-    charset::decode(&bytes, part.charset.as_deref())
+    charset::decode(bytes, part.charset.as_deref())
 }
 
 /// CRLF and CR become LF, NUL a blank; in place, since a text may be large.
@@ -233,7 +233,7 @@ pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let message = part.encoding.decode(raw.get(part.range.clone())?);
     let (header, _) = fields::split(&message, 0);
     let field = header.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
-    let value = charset::decode(&fields::unfold(message.get(field.value.clone())?), None);
+    let value = charset::decode(fields::unfold(message.get(field.value.clone())?), None);
     super::message::message_ids(&value).next().map(str::to_owned)
 }
 

@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Reads everything that can be read of a mail, and checks what holds for every one.
 fn read_whole(raw: &[u8], vocabulary: &Vocabulary) -> Mail {
-    let message = Arc::new(Message::parse(raw.into()));
+    let message = Arc::new(Message::parse(raw.to_vec().into()));
     assert_eq!(message.raw().as_ref(), raw);
     let (mail, _) = Mail::receive(message, Envelope::default(), vocabulary);
     for name in mail.header_names() {

@@ -99,7 +99,7 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
     let value = |name: &str| {
         let field =
             group.iter().find(|field| bytes.get(field.name.clone()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())))?;
-        let value = charset::decode(&fields::unfold(bytes.get(field.value.clone())?), None);
+        let value = charset::decode(fields::unfold(bytes.get(field.value.clone())?), None);
         Some(encoded_word::on_one_line(value))
     };
     let mut addresses: Vec<String> = Vec::new();

@@ -4,18 +4,19 @@ use super::address::{self, Address};
 use super::content::{Attachment, Content};
 use super::structure::Part;
 use super::{bounce, encoded_word, fields, structure};
+use bytes::Bytes;
 use mail_parser::DateTime;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// A parsed message. Parsing never fails: the worst bytes give a message without headers and with a body.
 #[derive(Debug, Default)]
 pub struct Message {
-    raw: Arc<[u8]>,
+    raw: Bytes,
     /// The same bytes as they are read: CR, where that is the only line break there is, as LF.
-    lines: Arc<[u8]>,
+    lines: Bytes,
     /// In the order of their first appearance.
     headers: Vec<Header>,
     by_lower_case: HashMap<Box<str>, usize>,
@@ -34,7 +35,7 @@ struct Header {
 
 impl Message {
     /// Parses the received bytes; total.
-    pub fn parse(raw: Arc<[u8]>) -> Self {
+    pub fn parse(raw: Bytes) -> Self {
         let lines = with_line_feeds(&raw);
         let (fields, body) = fields::split(&lines, 0);
         let mut headers: Vec<Header> = Vec::with_capacity(fields.len());
@@ -51,7 +52,7 @@ impl Message {
     }
 
     /// The received bytes, unchanged.
-    pub fn raw(&self) -> &Arc<[u8]> {
+    pub fn raw(&self) -> &Bytes {
         &self.raw
     }
 
@@ -184,9 +185,9 @@ impl Message {
 }
 
 /// Old systems end lines with CR alone; where there is no LF at all, they are read as if they were LF.
-fn with_line_feeds(raw: &Arc<[u8]>) -> Arc<[u8]> {
+fn with_line_feeds(raw: &Bytes) -> Bytes {
     if memchr::memchr(b'\n', raw).is_some() || memchr::memchr(b'\r', raw).is_none() {
-        return Arc::clone(raw);
+        return raw.clone();
     }
     raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect()
 }
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     fn message(raw: &str) -> Message {
-        Message::parse(raw.as_bytes().into())
+        Message::parse(raw.to_owned().into())
     }
 
     #[test]

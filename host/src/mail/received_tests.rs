@@ -7,7 +7,7 @@ fn vocabulary() -> Vocabulary {
 }
 
 fn receive(raw: &str, trusted: bool) -> (Mail, Vec<Dropped>) {
-    let message = Message::parse(raw.as_bytes().into());
+    let message = Message::parse(raw.to_owned().into());
     Mail::receive(Arc::new(message), Envelope { trusted, ..Envelope::default() }, &vocabulary())
 }
 
@@ -37,7 +37,7 @@ fn raw_bytes_are_in_the_charset_of_the_body() {
         b"Subject: R\xfcckfrage\n\n",
         "Subject: Rückfrage\n\n".as_bytes(),
     ] {
-        let message = Message::parse(raw.into());
+        let message = Message::parse(raw.to_vec().into());
         assert_eq!(message.header("Subject"), Some("Rückfrage"));
     }
 }
@@ -146,7 +146,7 @@ proptest! {
         trusted in any::<bool>(),
     ) {
         for raw in [bytes.as_slice(), text.as_bytes()] {
-            let message = Arc::new(Message::parse(raw.into()));
+            let message = Arc::new(Message::parse(raw.to_vec().into()));
             prop_assert_eq!(message.raw().as_ref(), raw);
             let (mail, _) = Mail::receive(message, Envelope { trusted, ..Envelope::default() }, &vocabulary());
             for name in mail.header_names() {

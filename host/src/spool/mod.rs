@@ -14,7 +14,6 @@ pub use key::hexadecimal;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -147,7 +146,7 @@ pub struct Claimed {
     /// Envelope recipients, if the source told them.
     pub recipients: Vec<String>,
     /// The bytes.
-    pub raw: Arc<[u8]>,
+    pub raw: Bytes,
 }
 
 impl TakenIn {

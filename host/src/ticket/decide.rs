@@ -4,7 +4,7 @@ use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::Reader;
 use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
-use super::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, answer, number, subject};
+use super::{ArticleAttachment, Filing, FilingKind, LARGEST_BODY, NewArticle, Ticket, WhyFollowUp, answer, number, subject};
 use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption};
 use crate::mail::{Address, Mail, render_addresses};
 
@@ -264,6 +264,8 @@ fn article(mail: &Mail) -> NewArticle {
         media_type: attachment.media_type.clone(),
         size: attachment.size,
     };
+    let whole = mail.text();
+    let shown = whole.get(..whole.floor_char_boundary(LARGEST_BODY)).unwrap_or(whole);
     NewArticle {
         from: addresses("From"),
         to: addresses("To"),
@@ -274,7 +276,8 @@ fn article(mail: &Mail) -> NewArticle {
         in_reply_to: text("In-Reply-To"),
         references: text("References"),
         date: mail.message.date(),
-        body: mail.text().to_owned(),
+        body: shown.to_owned(),
+        body_truncated: shown.len() < whole.len(),
         attachments: mail.message.files().iter().map(attachment).collect(),
         ..NewArticle::default()
     }

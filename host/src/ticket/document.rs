@@ -196,8 +196,10 @@ pub struct ArticleDocument {
     pub in_reply_to: String,
     /// References.
     pub references: String,
-    /// The text.
+    /// The text, its first 2 MiB.
     pub body: String,
+    /// Whether the mail's text is longer than `body`; the raw message has all of it.
+    pub body_truncated: bool,
     /// Free fields and other dynamic fields of the article.
     pub dynamic_fields: BTreeMap<String, Vec<String>>,
 }
@@ -226,6 +228,7 @@ impl ArticleDocument {
             in_reply_to: content.in_reply_to,
             references: content.references,
             body: content.body,
+            body_truncated: content.body_truncated,
             dynamic_fields: content.dynamic_fields,
         }
     }

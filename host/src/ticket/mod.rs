@@ -83,6 +83,10 @@ impl Ticket {
     }
 }
 
+/// An article has so many bytes of a mail's text at most. What is longer is no letter but a file, and would be copied a handful of times on its way into
+/// a row; the raw message has all of it.
+pub const LARGEST_BODY: usize = 2 << 20;
+
 /// An article that is to be filed. Its raw bytes are those of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewArticle {
@@ -108,8 +112,11 @@ pub struct NewArticle {
     pub references: String,
     /// The Date header as milliseconds since the epoch, if it can be read.
     pub date: Option<i64>,
-    /// The text body.
+    /// The text body: its first [`LARGEST_BODY`] bytes.
     pub body: String,
+    /// Whether the mail's text goes on after what `body` has; all of it is in the raw message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub body_truncated: bool,
     /// Name, media type and size of the attachments.
     pub attachments: Vec<ArticleAttachment>,
     /// Free fields and other dynamic fields of the article.

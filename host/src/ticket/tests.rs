@@ -101,6 +101,19 @@ fn follow_up(header: &str, ticket: &Ticket) -> Filing {
 }
 
 #[test]
+fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
+    for (text, cut) in
+        [("a".repeat(LARGEST_BODY), false), ("ä".repeat(LARGEST_BODY / 2) + "b", true), ("a".to_owned() + &"ä".repeat(LARGEST_BODY), true)]
+    {
+        let raw = format!("Subject: x\n\n{text}");
+        let message = Message::parse(raw.into_bytes().into());
+        let article = decide_as(&Mail::receive(Arc::new(message), Envelope::default(), &vocabulary()).0, None).article;
+        assert!(text.starts_with(&article.body) && article.body.len() > LARGEST_BODY - 2 && article.body.len() <= LARGEST_BODY);
+        assert_eq!(article.body_truncated, cut);
+    }
+}
+
+#[test]
 fn new_tickets_are_dispatched_by_the_first_system_address() {
     for (header, queue, by) in [
         ("To: nobody@x.test, SALES@desk.test, press@desk.test", "Sales", "address:Sales@desk.test"),

@@ -8,6 +8,7 @@ use crate::mail::Envelope;
 use crate::result::{FilterResult, MessageResult, Status};
 use crate::store::{Store, StoreError, tickets};
 use crate::ticket;
+use bytes::Bytes;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub struct DryRun {
     /// Where the mail came from, for people.
     pub source: String,
     /// The mail.
-    pub raw: Arc<[u8]>,
+    pub raw: Bytes,
     /// As if this account had brought it.
     pub account: String,
     /// Whether that account counts as trusted; none: as it is.

@@ -6,6 +6,7 @@ use crate::mail::{Dropped, Envelope, FollowedTicket, Mail, Message};
 use crate::spool::Claimed;
 use crate::store::{Store, StoreError, tickets};
 use crate::ticket::{self, FollowUpCandidate};
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// One message in so many has its screenings checked against full evaluations.
@@ -49,7 +50,7 @@ struct Received {
 /// A message as the chain is to see it.
 pub struct Incoming {
     /// The received bytes.
-    pub raw: Arc<[u8]>,
+    pub raw: Bytes,
     /// What is known besides them.
     pub envelope: Envelope,
     /// How the chain is run.
@@ -60,7 +61,7 @@ impl Incoming {
     /// A claimed message.
     pub fn of(claimed: &Claimed, setup: &Setup) -> Self {
         let check_screening = claimed.id % CHECKED == 0;
-        Self { raw: Arc::clone(&claimed.raw), envelope: envelope(claimed, setup), mode: Mode::Live { check_screening } }
+        Self { raw: claimed.raw.clone(), envelope: envelope(claimed, setup), mode: Mode::Live { check_screening } }
     }
 }
 
@@ -102,7 +103,7 @@ fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
     }
 }
 
-fn receive(raw: Arc<[u8]>, envelope: Envelope, setup: &Setup) -> Received {
+fn receive(raw: Bytes, envelope: Envelope, setup: &Setup) -> Received {
     let begun = crate::commlog::now();
     let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
     let candidates = ticket::follow_up_candidates(&mail, &setup.configuration.settings);

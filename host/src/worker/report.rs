@@ -112,6 +112,10 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
     for warning in &filing.warnings {
         communication.entry(Priority::Warning, "ticket", warning.as_str());
     }
+    if filing.article.body_truncated {
+        let words = "The mail's text is longer than 2 MiB: the article has its beginning, the received message all of it.";
+        communication.entry(Priority::Notice, "ticket", words);
+    }
     let queue = &filing.ticket.queue;
     let decided = match &filing.kind {
         FilingKind::NewTicket { linked_to: None } => format!("New ticket in queue {queue} (by {}).", filing.queue_by),

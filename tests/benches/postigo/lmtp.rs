@@ -4,7 +4,7 @@ use super::daemon::peak_mebibytes;
 use super::report::{line, once, section};
 use postigo_tests::dovecot::{Dovecot, Options};
 use postigo_tests::gate::{Gate, PATIENCE, until};
-use postigo_tests::mails::{large_mail, mail};
+use postigo_tests::mails::{large_mail, mail, mail_with_large_file};
 use postigo_tests::postgres::free_port;
 use postigo_tests::speaker::Speaker;
 use std::time::Duration;
@@ -37,20 +37,20 @@ pub fn run() {
     let baseline = |took| format!("Dovecot's LMTP {:.0}/s, ratio {:.2}", rate(bare), rate(took) / rate(bare));
     line("taken in: each 250 is durable", &format!("{:.0}/s", rate(taken)), "≥ 3 of it", &baseline(taken));
     line("taken in and filed", &format!("{:.0}/s", rate(filed)), "≥ 3 of it", &baseline(filed));
-    large();
+    large("text", large_mail(0, LARGE));
+    large("attachment", mail_with_large_file(0, LARGE));
 }
 
-fn large() {
+fn large(what: &str, mail: Vec<u8>) {
     let (gate, port) = listening();
     let daemon = gate.serve("warn,postigo=info");
     daemon.wait_for("listens");
-    let mail = large_mail(0, LARGE);
     let (took, ()) = once(|| {
         send(port, "support@example.org", std::iter::once(mail));
         until("it is filed", PATIENCE, || gate.on_their_way() == 0 && gate.titles().len() == 1);
     });
     line(
-        "greatest resident memory with a mail of 100 MB",
+        &format!("greatest resident memory with 100 MB of {what} coming in"),
         &format!("{:.0} MB", peak_mebibytes(&daemon)),
         "≤ 300 MB",
         &format!("filed in {took:.1?}"),

@@ -1,5 +1,6 @@
 //! The rules and mails that the benchmarks share.
 
+use bytes::Bytes;
 use postigo::chain::{Component, Components, LazySandbox, shipped_component};
 use postigo::mail::{Envelope, Mail, Message, Vocabulary};
 use postigo::runtime::RuntimeOptions;
@@ -48,7 +49,7 @@ pub fn configuration(count: usize) -> String {
 }
 
 /// Mails of the usual kinds; the rule that matches is the last one.
-pub fn mails() -> Vec<Arc<[u8]>> {
+pub fn mails() -> Vec<Bytes> {
     let bodies = ["The pump has stopped again.\r\n".repeat(20), "<p>See below.</p>\r\n".repeat(60), "Hello,\r\n".repeat(5)];
     (0..8)
         .map(|number| {
@@ -63,7 +64,7 @@ pub fn mails() -> Vec<Arc<[u8]>> {
 }
 
 /// A mail whose subject makes a rule of every kind a candidate.
-pub fn heavy_mail(rules: usize) -> Arc<[u8]> {
+pub fn heavy_mail(rules: usize) -> Bytes {
     let mut words = String::new();
     for number in 0..rules {
         write!(words, "invoice {number:04}- robot{number}@ [project-{number}] order {number} ").unwrap();
@@ -74,9 +75,9 @@ pub fn heavy_mail(rules: usize) -> Arc<[u8]> {
 }
 
 /// A mail as the chain receives it.
-pub fn receive(raw: &Arc<[u8]>) -> Box<Mail> {
+pub fn receive(raw: &Bytes) -> Box<Mail> {
     let vocabulary = Vocabulary::new(&[]);
-    Box::new(Mail::receive(Arc::new(Message::parse(Arc::clone(raw))), Envelope::default(), &vocabulary).0)
+    Box::new(Mail::receive(Arc::new(Message::parse(raw.clone())), Envelope::default(), &vocabulary).0)
 }
 
 /// The built binary, which the runtime needs for its children.

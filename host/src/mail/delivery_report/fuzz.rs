@@ -77,7 +77,7 @@ fn mutated_reports_are_taken() {
     for _ in 0..cases {
         let seed = &seeds[random.below(seeds.len())];
         let bytes = mutate(seed.as_bytes(), &mut random);
-        if let Some(found) = read(&Message::parse(bytes.as_slice().into())) {
+        if let Some(found) = read(&Message::parse(bytes.into())) {
             reports += 1;
             assert!(!found.recipients.is_empty() && found.recipients.len() <= MOST_RECIPIENTS);
             assert!(found.original.starts_with('<') && found.original.ends_with('>'));

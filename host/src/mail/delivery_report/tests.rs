@@ -13,7 +13,7 @@ pub fn report(groups: &[&str]) -> String {
 }
 
 fn parsed(raw: &str) -> Option<DeliveryReport> {
-    read(&Message::parse(raw.as_bytes().into()))
+    read(&Message::parse(raw.to_owned().into()))
 }
 
 #[test]
