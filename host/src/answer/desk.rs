@@ -1,11 +1,12 @@
 //! What agents do with tickets and articles: reply, write, note, pass on, send on, open. Each is composed here and written as a whole.
 
 use super::addressee::Addressee;
-use super::body::{Around, is_empty, quoted};
-use super::compose::{Draft, Mail, compose};
+use super::body::{is_empty, quoted};
+use super::compose::Mail;
 use super::facts::Facts;
+use super::letter::{Letter, Recipients, by_agent};
 use super::sender;
-use super::subject::{Relation, numbered};
+use super::subject::Relation;
 use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
 use crate::commlog::now;
 use crate::config::{Configuration, CustomerUser, Queue, Template, TemplateType};
@@ -13,9 +14,9 @@ use crate::mail::Address;
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
-use crate::store::tickets::{self, Article};
+use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
-use crate::ticket::{NewArticle, Ticket};
+use crate::ticket::{NewArticle, Ticket, TicketEdit};
 
 /// Where agents' mail is written.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,7 @@ impl Desk<'_> {
         receipt(correspondence::write(self.spool.store(), written).await?)
     }
 
-    fn mail(&self, open: &Open, kind: WritingKind, writing: Writing, now: i64) -> Result<Written, DeskError> {
+    fn mail(&self, open: &Open, kind: WritingKind, mut writing: Writing, now: i64) -> Result<Written, DeskError> {
         let Open { ticket, .. } = open;
         let mut mistakes = Mistakes::default();
         let answered = match (kind, writing.article_id) {
@@ -71,23 +72,21 @@ impl Desk<'_> {
         };
         let template = self.template(&mut mistakes, &writing, TemplateType::Answer, &ticket.queue);
         let (queue, from) = self.sender(&ticket.queue)?;
-        let to = match (&writing.to, kind) {
-            (Some(to), _) => mistakes.addressees("to", to, self.configuration),
-            (None, WritingKind::Reply) => self.answered_by(answered),
-            (None, _) => Vec::new(),
-        };
-        let cc = mistakes.addressees("cc", &writing.cc, self.configuration);
-        let bcc = mistakes.addressees("bcc", &writing.bcc, self.configuration);
-        if to.is_empty() && writing.to.as_ref().is_none_or(Vec::is_empty) {
+        let mut recipients = Recipients::read(&mut mistakes, &writing, self.configuration);
+        if writing.to.is_none() && kind == WritingKind::Reply {
+            recipients.to = self.answered_by(answered);
+        }
+        if recipients.to.is_empty() && writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to write to: name one.");
         }
         if is_empty(&writing) {
             mistakes.add("body", "The mail has no text: give `body`, `html` or `template`.");
         }
-        mistakes.limits(to.len() + cc.len() + bcc.len(), &writing);
+        mistakes.limits(recipients.count(), &writing);
         mistakes.circumstances(&writing, self.configuration);
         mistakes.tell()?;
 
+        let files = std::mem::take(&mut writing.files);
         let content = answered.map(|article| &article.content);
         let facts = Facts {
             configuration: self.configuration,
@@ -96,37 +95,27 @@ impl Desk<'_> {
             customer: open.customer.as_ref(),
             agent: writing.agent.as_deref(),
         };
-        let relation = if kind == WritingKind::Reply { Relation::Reply } else { Relation::New };
-        let rendered = template.filter(|template| !template.subject.is_empty());
-        let rendered = rendered.map(|template| super::tags::render(&template.subject, &facts, super::tags::Form::Line));
-        let subject = writing.subject.clone().or(rendered);
-        let subject = subject.unwrap_or_else(|| content.map_or_else(|| ticket.title.clone(), |content| content.subject.clone()));
-        let below = content.filter(|_| writing.quote).map(quoted);
-        let text = Around { queue, facts: &facts, template }.text(&writing, below.as_deref());
-        let mut mail = compose(Draft {
+        let letter = Letter {
+            queue,
             from,
-            to,
-            cc,
-            bcc,
-            subject: numbered(&subject, &ticket.number, relation, &self.configuration.settings),
-            in_reply_to: content.map(|content| content.message_id.clone()).unwrap_or_default(),
+            recipients,
+            template,
+            facts,
+            relation: if kind == WritingKind::Reply { Relation::Reply } else { Relation::New },
+            subject: content.map_or(&ticket.title, |content| &content.subject),
+            below: content.filter(|_| writing.quote).map(quoted),
+            in_reply_to: content.map(|content| content.message_id.as_str()).unwrap_or_default(),
             references: content.map(|content| content.references.clone()).unwrap_or_default(),
-            automatic: false,
-            text: text.plain,
-            html: text.html,
-            files: writing.files,
-            queue: queue.name.clone(),
-            now,
-        })?;
-        by_agent(&mut mail.article, writing.visible_for_customer.unwrap_or(true));
+        };
         // Who answers a new ticket has opened it.
-        let state = writing.state.or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
+        let state = writing.state.clone().or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
+        let mail = letter.compose(&writing, files, now)?;
         Ok(Written {
             target: Target::Existing(ticket.id),
             article: mail.article,
             mail: Some((OutgoingKind::Reply, mail.outgoing)),
             about: answered.map_or(0, |article| article.id),
-            state,
+            change: into_state(state, self.configuration),
             once: writing.once,
             now,
         })
@@ -211,10 +200,10 @@ pub async fn raw(spool: &Spool, article: &Article) -> Result<Option<Vec<u8>>, St
     }
 }
 
-/// The article of an agent's mail.
-pub(super) fn by_agent(article: &mut NewArticle, visible: bool) {
-    article.sender_type = "agent".into();
-    article.visible_for_customer = visible;
+/// The change of a ticket into a state; none: it stays in its own.
+pub(super) fn into_state(state: Option<String>, configuration: &Configuration) -> Option<Change> {
+    let edit = TicketEdit { state: Some(state?), ..TicketEdit::default() };
+    Some(Change { edit, configuration: configuration.clone() })
 }
 
 /// A note is an article without a mail.
@@ -252,7 +241,7 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
         article,
         mail: None,
         about: writing.article_id.unwrap_or_default(),
-        state: writing.state,
+        change: into_state(writing.state, configuration),
         once: writing.once,
         now,
     })
@@ -269,16 +258,15 @@ pub(super) fn receipt(outcome: Outcome) -> Sent {
     }
 }
 
-/// Writes a mail of an agent to a ticket that is there.
-pub(super) async fn write_mail(desk: &Desk<'_>, kind: OutgoingKind, mail: Mail, about: &Article, once: Option<Once>, now: i64) -> Sent {
-    let written = Written {
-        target: Target::Existing(about.ticket_id),
+/// An agent's mail about an article, which changes nothing else of its ticket.
+pub(super) fn about(article: &Article, kind: OutgoingKind, mail: Mail, once: Option<Once>, now: i64) -> Written {
+    Written {
+        target: Target::Existing(article.ticket_id),
         article: mail.article,
         mail: Some((kind, mail.outgoing)),
-        about: about.id,
-        state: None,
+        about: article.id,
+        change: None,
         once,
         now,
-    };
-    receipt(correspondence::write(desk.spool.store(), written).await?)
+    }
 }

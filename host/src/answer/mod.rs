@@ -13,6 +13,7 @@ mod due;
 mod facts;
 mod forward;
 mod language;
+mod letter;
 mod new_ticket;
 mod resend;
 mod subject;

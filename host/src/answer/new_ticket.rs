@@ -1,11 +1,11 @@
 //! A ticket that an agent opens by writing to somebody.
 
-use super::body::{Around, is_empty};
-use super::compose::{Draft, compose};
-use super::desk::{Desk, by_agent, receipt};
+use super::body::is_empty;
+use super::desk::{Desk, receipt};
 use super::facts::Facts;
-use super::subject::{Relation, numbered};
-use super::tags::{Form, on_one_line, render};
+use super::letter::{Letter, Recipients};
+use super::subject::Relation;
+use super::tags::on_one_line;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::config::{CustomerUser, TemplateType};
@@ -13,12 +13,13 @@ use crate::outbound::OutgoingKind;
 use crate::store::correspondence::{self, Outcome, Target, Written};
 use crate::store::customers;
 use crate::ticket::{PRIORITIES, Ticket, cut_title};
+use serde::Serialize;
 
 /// So often a number is tried that turns out to be taken.
 const TRIES: u32 = 100;
 
 /// What the new ticket is to be.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Opening {
     /// The queue, which the mail is sent from.
     pub queue: String,
@@ -43,9 +44,7 @@ impl Desk<'_> {
         let mut mistakes = Mistakes::default();
         self.check(&mut mistakes, &opening);
         let template = self.template(&mut mistakes, &writing, TemplateType::Create, &opening.queue);
-        let to = mistakes.addressees("to", writing.to.as_deref().unwrap_or_default(), self.configuration);
-        let cc = mistakes.addressees("cc", &writing.cc, self.configuration);
-        let bcc = mistakes.addressees("bcc", &writing.bcc, self.configuration);
+        let recipients = Recipients::read(&mut mistakes, &writing, self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to write to: name one.");
         }
@@ -57,12 +56,12 @@ impl Desk<'_> {
         {
             mistakes.add("subject", "The mail has no subject: give one, or a template that has one.");
         }
-        mistakes.limits(to.len() + cc.len() + bcc.len(), &writing);
+        mistakes.limits(recipients.count(), &writing);
         mistakes.circumstances(&writing, self.configuration);
         mistakes.tell()?;
         let (queue, from) = self.sender(&opening.queue)?;
 
-        let first = to.first().map(|addressee| addressee.shown.address.clone()).unwrap_or_default();
+        let first = recipients.to.first().map(|addressee| addressee.shown.address.clone()).unwrap_or_default();
         let customer = self.customer(&opening, &first).await?;
         for _ in 0..TRIES {
             let now = now();
@@ -77,32 +76,27 @@ impl Desk<'_> {
                 customer: customer.as_ref(),
                 agent: writing.agent.as_deref(),
             };
-            let rendered = template.map(|template| render(&template.subject, &facts, Form::Line)).unwrap_or_default();
-            let subject = writing.subject.clone().filter(|subject| !subject.trim().is_empty()).unwrap_or(rendered);
-            let text = Around { queue, facts: &facts, template }.text(&writing, None);
-            let mut mail = compose(Draft {
+            let letter = Letter {
+                queue,
                 from: from.clone(),
-                to: to.clone(),
-                cc: cc.clone(),
-                bcc: bcc.clone(),
-                subject: numbered(&subject, &ticket.number, Relation::New, &self.configuration.settings),
-                in_reply_to: String::new(),
+                recipients: recipients.clone(),
+                template,
+                facts,
+                relation: Relation::New,
+                subject: "",
+                below: None,
+                in_reply_to: "",
                 references: String::new(),
-                automatic: false,
-                text: text.plain,
-                html: text.html,
-                files: writing.files.clone(),
-                queue: queue.name.clone(),
-                now,
-            })?;
-            by_agent(&mut mail.article, writing.visible_for_customer.unwrap_or(true));
-            ticket.title = cut_title(&on_one_line(&subject));
+            };
+            let title = cut_title(&on_one_line(&letter.subject(&writing)));
+            let mail = letter.compose(&writing, writing.files.clone(), now)?;
+            ticket.title = title;
             let written = Written {
                 target: Target::New(Box::new(ticket)),
                 article: mail.article,
                 mail: Some((OutgoingKind::New, mail.outgoing)),
                 about: 0,
-                state: None,
+                change: None,
                 once: writing.once.clone(),
                 now,
             };

@@ -3,11 +3,13 @@
 
 use super::addressee::Addressee;
 use super::compose::{Mail, new_message_id, with_crlf};
-use super::desk::{Desk, by_agent, raw, write_mail};
+use super::desk::{Desk, about, raw, receipt};
+use super::letter::by_agent;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::mail::render_addresses;
 use crate::outbound::OutgoingKind;
+use crate::store::correspondence;
 use crate::store::outgoing::Composed;
 use crate::ticket::NewArticle;
 use lettre::message::Mailboxes;
@@ -53,7 +55,9 @@ impl Desk<'_> {
             raw: resent(&raw, &from, &to, now),
             not_before: 0,
         };
-        write_mail(self, OutgoingKind::Bounce, Mail { outgoing: composed, article: sent }, &article, writing.once, now).await
+        let mail = Mail { outgoing: composed, article: sent };
+        let written = about(&article, OutgoingKind::Bounce, mail, writing.once, now);
+        receipt(correspondence::write(self.spool.store(), written).await?)
     }
 }
 

@@ -30,8 +30,8 @@ pub enum WritingKind {
     Note,
 }
 
-/// What an agent has written. Nothing of it but the template is read for tags.
-#[derive(Debug, Clone, Default)]
+/// What an agent has written. Nothing of it but the template is read for tags. It is serialized without its files.
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Writing {
     /// Addresses; left out in a reply: who wrote the mail that is answered.
     pub to: Option<Vec<String>>,
@@ -46,6 +46,7 @@ pub struct Writing {
     /// The same as HTML.
     pub html: Option<String>,
     /// Files.
+    #[serde(skip)]
     pub files: Vec<File>,
     /// The name of a configured template, whose text comes before the body.
     pub template: Option<String>,
@@ -60,6 +61,7 @@ pub struct Writing {
     /// Whether the customer sees it; left out: a mail yes, a note no.
     pub visible_for_customer: Option<bool>,
     /// Names the request.
+    #[serde(skip)]
     pub once: Option<Once>,
 }
 

@@ -8,7 +8,6 @@ use super::body::{Json, read_as};
 use super::problem::{Kind, Mistake, Problem};
 use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
 use crate::config::form::below;
-use crate::spool::hexadecimal;
 use crate::store::configuration;
 use crate::store::correspondence::{Once, Receipt};
 use axum::extract::{DefaultBodyLimit, Extension, Path, State};
@@ -18,7 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -28,8 +26,6 @@ const TAG: &str = "tickets";
 const MAX_BODY: usize = MOST_BYTES / 3 * 4 + (2 << 20);
 /// The header that names a request.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest name of a request, in characters.
-const LONGEST_KEY: usize = 200;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -165,14 +161,10 @@ struct Asked {
 impl Asked {
     fn new(caller: &Caller, headers: &HeaderMap, route: &str, body: Value) -> Result<Self, Problem> {
         let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(Self { body, once: None }) };
-        let name =
-            name.to_str().ok().map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty() && name.len() <= LONGEST_KEY);
-        let name = name.ok_or_else(|| {
-            Problem::bad_parameter("Idempotency-Key", format!("It must have 1 to {LONGEST_KEY} visible ASCII characters."))
-        })?;
-        let digest = Sha256::new().chain_update(route).chain_update([0]).chain_update(serde_json::to_vec(&body).unwrap_or_default());
-        let once = Once { scope: format!("token:{}", caller.token), name: name.to_owned(), digest: hexadecimal(&digest.finalize()) };
-        Ok(Self { body, once: Some(once) })
+        let name = name.to_str().unwrap_or_default().trim().trim_matches('"');
+        let asked = body.to_string();
+        let once = Once::new(format!("token:{}", caller.token), name, [route.as_bytes(), asked.as_bytes()]);
+        Ok(Self { body, once: Some(once.map_err(|sentence| Problem::bad_parameter("Idempotency-Key", sentence))?) })
     }
 
     /// The body in a shape, and the mail in it, each read alone: so that mistakes keep their places.

@@ -5,7 +5,7 @@ use super::body::Json;
 use super::page::{Page, PageQuery};
 use super::problem::{Mistake, Problem};
 use super::query::Query;
-use crate::store::tickets::{self, TicketFilter};
+use crate::store::tickets::{self, Change, TicketFilter};
 use crate::store::{configuration, outgoing};
 use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
 use axum::extract::{Path, State};
@@ -120,5 +120,5 @@ async fn change(
         let mistakes = mistakes.into_iter().map(|(field, sentence)| Mistake::at(format!("/{field}"), sentence));
         return Err(Problem::invalid(mistakes.collect()));
     }
-    Ok(axum::Json(tickets::edit(&state.store, number, edit, configuration).await?.into()))
+    Ok(axum::Json(tickets::edit(&state.store, number, Change { edit, configuration }).await?.into()))
 }

@@ -34,6 +34,8 @@ pub enum Command {
         /// To whom; several times for several
         #[arg(long, value_name = "ADDRESS", required = true)]
         to: Vec<String>,
+        #[command(flatten)]
+        once: writing::Named,
     },
 }
 
@@ -45,7 +47,7 @@ impl Command {
                 let how = if as_message { ForwardAs::Message } else { ForwardAs::Text };
                 writing::forward(id, how, *mail, context).await
             }
-            Self::Bounce { id, to } => writing::bounce(id, to, context).await,
+            Self::Bounce { id, to, once } => writing::bounce(id, to, once, context).await,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::output::{lines, word};
 use super::{Context, Failed, Table, writing};
-use crate::answer::WritingKind;
+use crate::answer::{Opening, WritingKind};
 use crate::store::outgoing;
-use crate::store::tickets::{self, TicketFilter};
+use crate::store::tickets::{self, Change, TicketFilter};
 use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
 use serde_json::Value;
 
@@ -23,20 +23,39 @@ pub enum Command {
     },
     /// Change a ticket
     Update(Update),
+    /// Open a ticket by a mail to somebody, from the address of its queue
+    New(Box<New>),
     /// Answer the customer's last mail, from the address of the ticket's queue
-    Reply {
-        /// The ticket's number
-        number: String,
-        #[command(flatten)]
-        mail: writing::Mail,
-    },
+    Reply(Box<writing::ToTicket>),
+    /// Write to anybody in a ticket, from the address of its queue
+    Mail(Box<writing::ToTicket>),
     /// Add a note that only agents see; nothing is sent
-    Note {
-        /// The ticket's number
-        number: String,
-        #[command(flatten)]
-        mail: writing::Mail,
-    },
+    Note(Box<writing::ToTicket>),
+}
+
+/// `ticket new`
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// Its queue, whose address the mail goes out from
+    #[arg(long)]
+    queue: String,
+    /// The customer's login or address [default: who has the first recipient's address, else that address]
+    #[arg(long, value_name = "LOGIN")]
+    customer_user: Option<String>,
+    /// The customer's number [default: the customer user's]
+    #[arg(long, value_name = "NUMBER")]
+    customer_number: Option<String>,
+    /// Its priority [default: 3 normal]
+    #[arg(long)]
+    priority: Option<String>,
+    /// Its type [default: the first of the setting `types`]
+    #[arg(long)]
+    r#type: Option<String>,
+    /// Its owner
+    #[arg(long, value_name = "LOGIN")]
+    owner: Option<String>,
+    #[command(flatten)]
+    mail: writing::Mail,
 }
 
 /// `ticket list`
@@ -95,9 +114,18 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { number } => show(&number, context).await,
             Self::Update(update) => update.run(context).await,
-            Self::Reply { number, mail } => writing::write(&number, WritingKind::Reply, mail, context).await,
-            Self::Note { number, mail } => writing::write(&number, WritingKind::Note, mail, context).await,
+            Self::New(new) => new.run(context).await,
+            Self::Reply(reply) => reply.write(WritingKind::Reply, context).await,
+            Self::Mail(mail) => mail.write(WritingKind::Mail, context).await,
+            Self::Note(note) => note.write(WritingKind::Note, context).await,
         }
+    }
+}
+
+impl New {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self { queue, customer_user, customer_number, priority, r#type, owner, mail } = self;
+        writing::open(Opening { queue, customer_user, customer_number, priority, r#type, owner }, mail, context).await
     }
 }
 
@@ -156,7 +184,7 @@ impl Update {
         if !mistakes.is_empty() {
             return Err(Failed::lines(mistakes.into_iter().map(|(option, sentence)| format!("--{option}: {sentence}")).collect()));
         }
-        let ticket = tickets::edit(context.store().await?, self.number, edit, configuration).await?;
+        let ticket = tickets::edit(context.store().await?, self.number, Change { edit, configuration }).await?;
         let document = serde_json::to_value(TicketDocument::from(ticket))?;
         context.output().document(&document, || lines(&document));
         Ok(())

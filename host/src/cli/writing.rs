@@ -1,11 +1,15 @@
-//! `ticket reply`, `ticket note`, `article forward`, `article bounce`: what agents write, on the command line.
+//! `ticket new|reply|mail|note`, `article forward|bounce`: what agents write, on the command line.
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::answer::{Desk, DeskError, File, ForwardAs, Writing, WritingKind};
-use crate::store::correspondence::Receipt;
+use crate::answer::{Desk, DeskError, File, ForwardAs, Opening, Writing, WritingKind};
+use crate::config::Configuration;
+use crate::store::correspondence::{Once, Receipt};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// Whose names those of requests on the command line are.
+const SCOPE: &str = "command line";
 
 /// A mail that is written.
 #[derive(Debug, clap::Args)]
@@ -40,13 +44,53 @@ pub struct Mail {
     /// The ticket's state from now on
     #[arg(long)]
     state: Option<String>,
+    #[command(flatten)]
+    once: Named,
+}
+
+/// What is written to a ticket.
+#[derive(Debug, clap::Args)]
+pub struct ToTicket {
+    /// The ticket's number
+    number: String,
+    /// The article that is answered [default in a reply: the customer's last mail]
+    #[arg(long, value_name = "ID")]
+    article: Option<i64>,
+    /// Quote the text of what is answered
+    #[arg(long)]
+    quote: bool,
+    #[command(flatten)]
+    mail: Mail,
+}
+
+/// A request that has a name.
+#[derive(Debug, clap::Args)]
+pub struct Named {
+    /// Names what is asked, so that asked again, within a week, it has no further effect
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl Named {
+    /// The name of the request that this command makes with what was written.
+    fn once(self, command: &str, writing: &Writing) -> Result<Option<Once>, Failed> {
+        let Some(name) = self.idempotency_key else { return Ok(None) };
+        let written = serde_json::to_vec(writing)?;
+        let files = writing.files.iter().flat_map(|file| [file.name.as_bytes(), &file.content]);
+        let once = Once::new(SCOPE.to_owned(), &name, [command.as_bytes(), &written].into_iter().chain(files));
+        once.map(Some).map_err(|sentence| Failed::because(format!("--idempotency-key: {sentence}")))
+    }
 }
 
 impl Mail {
-    fn writing(self) -> Result<Writing, Failed> {
+    /// What was written, named as a request of this command, with `more` that the command says of it.
+    fn writing(self, command: &str, more: impl FnOnce(Writing) -> Writing) -> Result<Writing, Failed> {
+        if [&self.body_file, &self.html_file].iter().all(|path| path.as_deref() == Some(Path::new("-"))) {
+            return Err(Failed::because("--html-file: Standard input is the body already; name a file."));
+        }
         let read = |path: Option<PathBuf>| path.map(|path| text(&path)).transpose();
         let files = self.attach.iter().map(|path| file(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Writing {
+        let writing = more(Writing {
             to: (!self.to.is_empty()).then_some(self.to),
             cc: self.cc,
             bcc: self.bcc,
@@ -58,37 +102,62 @@ impl Mail {
             agent: self.agent,
             state: self.state,
             ..Writing::default()
-        })
+        });
+        Ok(Writing { once: self.once.once(command, &writing)?, ..writing })
     }
 }
 
-/// Writes a reply or a note to a ticket.
-pub async fn write(number: &str, kind: WritingKind, mail: Mail, context: &Context) -> Result<(), Failed> {
-    let (writing, configuration) = (mail.writing()?, context.configuration().await?);
-    let desk = Desk { spool: context.spool().await?, configuration: &configuration };
-    show(desk.write(number, kind, writing).await, context)
+impl ToTicket {
+    /// Writes a reply, another mail or a note.
+    pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), Failed> {
+        let Self { number, article, quote, mail } = self;
+        let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing { article_id: article, quote, ..writing })?;
+        let configuration = context.configuration().await?;
+        show(desk(context, &configuration).await?.write(&number, kind, writing).await, context)
+    }
+}
+
+/// Opens a ticket by a mail.
+pub async fn open(opening: Opening, mail: Mail, context: &Context) -> Result<(), Failed> {
+    let writing = mail.writing(&format!("ticket new {}", serde_json::to_string(&opening)?), |writing| writing)?;
+    let configuration = context.configuration().await?;
+    show(desk(context, &configuration).await?.open_ticket(opening, writing).await, context)
 }
 
 /// Passes an article on.
 pub async fn forward(id: i64, how: ForwardAs, mail: Mail, context: &Context) -> Result<(), Failed> {
-    let (writing, configuration) = (mail.writing()?, context.configuration().await?);
-    let desk = Desk { spool: context.spool().await?, configuration: &configuration };
-    show(desk.forward(id, writing, how).await, context)
+    let writing = mail.writing(&format!("article forward {id} {how:?}"), |writing| writing)?;
+    let configuration = context.configuration().await?;
+    show(desk(context, &configuration).await?.forward(id, writing, how).await, context)
 }
 
 /// Sends an article's mail on unchanged.
-pub async fn bounce(id: i64, to: Vec<String>, context: &Context) -> Result<(), Failed> {
+pub async fn bounce(id: i64, to: Vec<String>, named: Named, context: &Context) -> Result<(), Failed> {
+    let writing = Writing { to: Some(to), ..Writing::default() };
+    let writing = Writing { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
     let configuration = context.configuration().await?;
-    let desk = Desk { spool: context.spool().await?, configuration: &configuration };
-    show(desk.resend(id, Writing { to: Some(to), ..Writing::default() }).await, context)
+    show(desk(context, &configuration).await?.resend(id, writing).await, context)
+}
+
+async fn desk<'d>(context: &'d Context, configuration: &'d Configuration) -> Result<Desk<'d>, Failed> {
+    Ok(Desk { spool: context.spool().await?, configuration })
+}
+
+/// The option that gives a key of a mail (`to/0`).
+fn option(key: &str) -> String {
+    match key.split('/').next().unwrap_or_default() {
+        "attachments" => "attach".to_owned(),
+        "article_id" => "article".to_owned(),
+        "as" => "as-message".to_owned(),
+        text @ ("body" | "html") => format!("{text}-file"),
+        other => other.replace('_', "-"),
+    }
 }
 
 fn show(sent: Result<Receipt, DeskError>, context: &Context) -> Result<(), Failed> {
     let receipt = match sent {
         Ok(receipt) => receipt,
         Err(DeskError::Mistakes(mistakes)) => {
-            let option =
-                |key: &str| key.split('/').next().unwrap_or_default().replace("attachments", "attach").replace("body", "body-file");
             return Err(Failed::lines(mistakes.into_iter().map(|(key, sentence)| format!("--{}: {sentence}", option(&key))).collect()));
         }
         Err(DeskError::Store(error)) => return Err(error.into()),
@@ -99,7 +168,8 @@ fn show(sent: Result<Receipt, DeskError>, context: &Context) -> Result<(), Faile
     Ok(())
 }
 
-fn text(path: &Path) -> Result<String, Failed> {
+/// The text in a file; `-`: in standard input.
+pub(super) fn text(path: &Path) -> Result<String, Failed> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;

@@ -2,13 +2,19 @@
 
 use super::outgoing::{self, Composed, NewOutgoing};
 use super::sql::Sql;
+use super::tickets::Change;
 use super::{Store, StoreError, filing, numbers, tickets};
 use crate::config::NumberGenerator;
 use crate::outbound::OutgoingKind;
+use crate::spool::hexadecimal;
 use crate::ticket::{NewArticle, Ticket};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use sqlx::{AnyConnection, Row};
 use utoipa::ToSchema;
+
+/// The longest name of a request, in characters.
+const LONGEST_NAME: usize = 200;
 
 /// What a person has written.
 #[derive(Debug, Clone)]
@@ -21,8 +27,8 @@ pub struct Written {
     pub mail: Option<(OutgoingKind, Composed)>,
     /// The row id of the article that it answers or passes on; 0: none.
     pub about: i64,
-    /// The ticket's state from now on.
-    pub state: Option<String>,
+    /// What becomes of a ticket that is there.
+    pub change: Option<Change>,
     /// Names the request, so that sent again it has no further effect.
     pub once: Option<Once>,
     /// Milliseconds since the epoch.
@@ -41,12 +47,25 @@ pub enum Target {
 /// The name of a request, and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// Whose name it is: `token:` and the token's row id.
+    /// Whose name it is: `token:` and the token's row id, or `command line`.
     pub scope: String,
     /// The name.
     pub name: String,
-    /// SHA-256 of route and body, hexadecimal.
+    /// SHA-256 of all that is asked for, hexadecimal.
     pub digest: String,
+}
+
+impl Once {
+    /// Names a request; `asked` are the parts of what it asks for. The error says what the name must be: `It must …`.
+    pub fn new<'a>(scope: String, name: &str, asked: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, String> {
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return Err(format!("It must have 1 to {LONGEST_NAME} visible ASCII characters."));
+        }
+        // With its length before it, no part can be taken for two.
+        let digest = |digest: Sha256, part: &[u8]| digest.chain_update((part.len() as u64).to_le_bytes()).chain_update(part);
+        let digest = asked.into_iter().fold(Sha256::new(), digest).finalize();
+        Ok(Self { scope, name: name.to_owned(), digest: hexadecimal(&digest) })
+    }
 }
 
 /// What was written.
@@ -107,7 +126,7 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
         return before(connection, once).await?.ok_or(StoreError::Stopped);
     }
     let (ticket_id, ticket_number) = match &written.target {
-        Target::Existing(id) => (*id, touch(connection, *id, written.state.as_deref(), written.now).await?),
+        Target::Existing(id) => (*id, touch(connection, *id, written.now).await?),
         Target::New(ticket) => match filing::insert_ticket(connection, ticket, written.now).await? {
             Some(id) => (id, ticket.number.clone()),
             None => return forget(connection, written).await,
@@ -121,6 +140,9 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
         None => None,
     };
     let article_id = tickets::add_article(connection, ticket_id, outgoing_id.unwrap_or_default(), &written.article, written.now).await?;
+    if let Some(change) = &written.change {
+        tickets::carry_out(connection, &ticket_number, change).await?;
+    }
     let message_id = written.mail.as_ref().map(|(_, composed)| composed.message_id.clone());
     let receipt = Receipt { ticket_number, ticket_id, article_id, outgoing_id, message_id };
     if let Some(once) = &written.once {
@@ -147,18 +169,12 @@ async fn forget(connection: &mut AnyConnection, written: &Written) -> Result<Out
     Ok(Outcome::NumberTaken)
 }
 
-/// Changes the ticket with its new article; gives its number.
-async fn touch(connection: &mut AnyConnection, id: i64, state: Option<&str>, now: i64) -> Result<String, StoreError> {
+/// Marks the ticket as changed by its new article; gives its number.
+async fn touch(connection: &mut AnyConnection, id: i64, now: i64) -> Result<String, StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
-    sql.bind(now);
-    if let Some(state) = state {
-        sql.push(", state = ").bind(state);
-        if !state.starts_with("pending") {
-            sql.push(", pending_until = NULL");
-        }
-    }
     // A ticket that was merged meanwhile has no articles of its own any more.
-    let row = sql.push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number").optional(connection).await?;
+    sql.bind(now).push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number");
+    let row = sql.optional(connection).await?;
     let row = row.ok_or_else(|| StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into()))?;
     Ok(row.try_get(0)?)
 }

@@ -4,7 +4,8 @@ mod articles;
 mod change;
 
 pub use articles::{Article, add_article, article, articles, internal_mails};
-pub use change::edit;
+pub(super) use change::carry_out;
+pub use change::{Change, edit};
 
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};

@@ -12,21 +12,24 @@ use sqlx::AnyConnection;
 /// The state of a removed ticket.
 const REMOVED: &str = "removed";
 
-/// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards. The caller has checked the edit
-/// ([`TicketEdit::check`]).
-/// By the configuration, the customer of a ticket that is removed is told so.
-pub async fn edit(store: &Store, number: String, edit: TicketEdit, configuration: Configuration) -> Result<Ticket, StoreError> {
-    let work: Work<(String, TicketEdit, Configuration), Ticket> =
-        |(number, edit, configuration), connection| Box::pin(carry_out(connection, number, edit, configuration));
-    store.write((number, edit, configuration), work).await
+/// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is told so.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What is changed. It was checked ([`TicketEdit::check`]).
+    pub edit: TicketEdit,
+    /// The configuration as it is.
+    pub configuration: Configuration,
 }
 
-async fn carry_out(
-    connection: &mut AnyConnection,
-    number: &str,
-    edit: &TicketEdit,
-    configuration: &Configuration,
-) -> Result<Ticket, StoreError> {
+/// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards.
+pub async fn edit(store: &Store, number: String, change: Change) -> Result<Ticket, StoreError> {
+    let work: Work<(String, Change), Ticket> = |(number, change), connection| Box::pin(carry_out(connection, number, change));
+    store.write((number, change), work).await
+}
+
+/// [`edit`] within a transaction.
+pub async fn carry_out(connection: &mut AnyConnection, number: &str, change: &Change) -> Result<Ticket, StoreError> {
+    let Change { edit, configuration } = change;
     let removes =
         edit.state.as_deref() == Some(REMOVED) && by_number(connection, number).await?.is_some_and(|ticket| ticket.state != REMOVED);
     let ticket = update(connection, number, edit).await?;

@@ -6,7 +6,7 @@ use postigo::config::{AutoResponseType, Configuration, NumberGenerator};
 use postigo::result::{MessageResult, Status};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
 use postigo::store::filing::{Batch, Filed, FilingInput, file};
-use postigo::store::tickets::{self, TicketFilter};
+use postigo::store::tickets::{self, Change, TicketFilter};
 use postigo::store::{StoreError, leases};
 use postigo::ticket::{
     AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, TicketEdit, WhyFollowUp,
@@ -130,16 +130,17 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(database.find(external("7")).await, None, "the ticket is closed");
         assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
 
-        let merge = |target: &Filed| TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() };
-        let merged = tickets::edit(database.store(), first.number.clone(), merge(&second), Configuration::default()).await.unwrap();
+        let change = |edit| Change { edit, configuration: Configuration::default() };
+        let merge = |target: &Filed| change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() });
+        let merged = tickets::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
         assert_eq!(database.find(by_id(claimed[0].id)).await, Some((second.number.clone(), WhyFollowUp::References)));
-        let back = tickets::edit(database.store(), second.number.clone(), merge(&first), Configuration::default()).await.unwrap_err();
+        let back = tickets::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
         assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
 
         let edit = TicketEdit { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketEdit::default() };
-        let changed = tickets::edit(database.store(), second.number.clone(), edit, Configuration::default()).await.unwrap();
+        let changed = tickets::edit(database.store(), second.number.clone(), change(edit)).await.unwrap();
         assert_eq!((changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()), (Some("anna"), "Misc", "closed successful"));
         let search = TicketFilter { search: Some("LAMP".into()), queue: Some("Misc".into()), limit: 5, ..TicketFilter::default() };
         let mut connection = database.store().read().await.unwrap();
