@@ -6,7 +6,7 @@ use super::auth::Caller;
 use super::body::Json;
 use super::configured::Object;
 use super::problem::{Kind, Problem, no_content};
-use crate::config::{Account, Configuration, Flow, Transport, form};
+use crate::config::{Configuration, Flow, form};
 use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
 use crate::store::configuration;
 use axum::Router;
@@ -151,11 +151,7 @@ pub async fn attach<K: form::Kind>(
     name: &str,
     object: &mut Object,
 ) -> Result<(), Problem> {
-    let owner = match K::KIND {
-        <Account as form::Kind>::KIND => Owner::Account(name.to_owned()),
-        <Transport as form::Kind>::KIND => Owner::Transport(name.to_owned()),
-        _ => return Ok(()),
-    };
+    let Some(owner) = Owner::of_kind(K::KIND, name) else { return Ok(()) };
     if !object.get("oauth2").is_some_and(serde_json::Value::is_object) {
         return Ok(());
     }

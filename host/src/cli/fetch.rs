@@ -1,6 +1,6 @@
 //! `fetch`: one fetch now, by the daemon where one holds the account, else here.
 
-use super::account::unknown;
+use super::configured::missing;
 use super::{Context, Failed};
 use crate::config::Account;
 use crate::daemon::until_worked_off;
@@ -28,7 +28,7 @@ impl Fetch {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
         let accounts: Vec<&Account> = match &self.account {
-            Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| unknown(name))?],
+            Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?],
             None => configuration.accounts.values().filter(|account| account.valid.is_valid() && transport::is_polled(account)).collect(),
         };
         let reports: Vec<Value> = futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;

@@ -1,10 +1,11 @@
 //! `filter`: the chain's filters and their components.
 
+use super::configured::{Named, missing};
 use super::output::{lines, word};
 use super::{Context, Failed, dry_run};
 use crate::commlog::now;
 use crate::config::form::write;
-use crate::config::{Configuration, Filter, Validity, change};
+use crate::config::{Filter, Validity, change};
 use crate::result::Outcome;
 use crate::runtime::shipped;
 use crate::store::{components, spool};
@@ -53,10 +54,7 @@ pub enum Command {
         limit: Option<usize>,
     },
     /// Delete a filter
-    Delete {
-        /// Its name
-        name: String,
-    },
+    Delete(Named),
     /// Run one filter over mails without any side effect
     Test(dry_run::FilterTest),
 }
@@ -70,7 +68,7 @@ impl Command {
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
             Self::Upload { file } => upload(&file, context).await,
             Self::Components { limit } => list_components(limit.unwrap_or(usize::MAX), context).await,
-            Self::Delete { name } => delete(&name, context).await,
+            Self::Delete(filter) => filter.delete::<Filter>(context).await,
             Self::Test(test) => test.run(context).await,
         }
     }
@@ -121,7 +119,7 @@ fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64
 async fn show(name: &str, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
-    let (filter, place) = found.ok_or_else(|| missing(name))?;
+    let (filter, place) = found.ok_or_else(|| Failed::because(missing::<Filter>(name)))?;
     let filter = document(filter, place, &latest_matches(context).await?);
     context.output().document(&filter, || lines(&filter));
     Ok(())
@@ -129,22 +127,13 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
     change(context.place().await?, |configuration| {
-        find(configuration, name)?.valid = valid;
+        let filter = configuration.filters.get_mut(name).ok_or_else(|| vec![missing::<Filter>(name)])?;
+        filter.valid = valid;
         Ok(())
     })
     .await?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
     context.output().document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
-    Ok(())
-}
-
-async fn delete(name: &str, context: &Context) -> Result<(), Failed> {
-    change(context.place().await?, |configuration| match configuration.filters.remove(name) {
-        Some(_) => Ok(()),
-        None => Err(not_there(name)),
-    })
-    .await?;
-    context.output().document(&json!({ "name": name, "deleted": true }), || format!("The filter {name:?} is deleted.\n"));
     Ok(())
 }
 
@@ -196,16 +185,4 @@ async fn list_components(limit: usize, context: &Context) -> Result<(), Failed> 
         ["name", "version", "shipped", "grants", "digest", "summary"].map(|key| word(component, key)).to_vec()
     });
     Ok(())
-}
-
-fn find<'c>(configuration: &'c mut Configuration, name: &str) -> Result<&'c mut Filter, String> {
-    configuration.filters.get_mut(name).ok_or_else(|| not_there(name))
-}
-
-fn missing(name: &str) -> Failed {
-    Failed::because(not_there(name))
-}
-
-fn not_there(name: &str) -> String {
-    format!("There is no filter {name:?}; `postigo filter list` shows them.")
 }

@@ -2,7 +2,9 @@
 
 mod account;
 mod article;
+mod auto_response;
 mod config;
+mod configured;
 mod context;
 mod dry_run;
 mod failed;
@@ -18,6 +20,7 @@ mod queue;
 mod serve;
 mod sign_in;
 mod spool;
+mod template;
 mod ticket;
 mod token;
 mod transport;
@@ -101,6 +104,12 @@ enum Command {
     /// Ways out for mail
     #[command(subcommand)]
     Transport(transport::Command),
+    /// Texts that agents write from
+    #[command(subcommand)]
+    Template(template::Command),
+    /// Automatic answers of queues
+    #[command(subcommand)]
+    AutoResponse(auto_response::Command),
     /// Outgoing mails that are due, wait or could not be sent
     #[command(subcommand)]
     Outbound(outbound::Command),
@@ -159,6 +168,8 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
         Command::Log(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,
         Command::Transport(command) => command.run(context).await,
+        Command::Template(command) => command.run(context).await,
+        Command::AutoResponse(command) => command.run(context).await,
         Command::Outbound(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
     }

@@ -1,30 +1,25 @@
 //! `queue`: where tickets lie.
 
-use super::output::word;
+use super::configured::{Column, List, Named};
 use super::{Context, Failed};
-use crate::config::form::write;
-use serde_json::Value;
+use crate::config::Queue;
 
 /// `queue …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the queues
-    List {
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<usize>,
-    },
+    List(List),
+    /// Show one with all its keys
+    Show(Named),
 }
+
+const COLUMNS: [Column; 4] = [("QUEUE", "name"), ("FOLLOW-UP", "follow_up"), ("ADDRESS", "address"), ("VALID", "valid")];
 
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        let Self::List { limit } = self;
-        let configuration = context.configuration().await?;
-        let queues = configuration.queues.values().take(limit.unwrap_or(usize::MAX));
-        let queues: Vec<Value> = queues.map(|queue| Value::Object(write(queue))).collect();
-        context.output().list(&["QUEUE", "FOLLOW-UP", "ADDRESS", "VALID"], &queues, |queue| {
-            ["name", "follow_up", "address", "valid"].map(|key| word(queue, key)).to_vec()
-        });
-        Ok(())
+        match self {
+            Self::List(list) => list.run::<Queue>(&COLUMNS, context).await,
+            Self::Show(queue) => queue.show::<Queue>(context).await,
+        }
     }
 }

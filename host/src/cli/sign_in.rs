@@ -2,8 +2,9 @@
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::config::Flow;
-use crate::oauth2::{Begun, DeviceWait, Outcome, Owner, SignInState, Subject};
+use crate::config::form::{Kind, write};
+use crate::config::{Configuration, Flow};
+use crate::oauth2::{Begun, DeviceWait, Outcome, Owner, Subject};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
@@ -66,23 +67,17 @@ impl SignOut {
     }
 }
 
-/// How a sign-in stands; none where the owner does not sign in by OAuth2.
-pub(super) async fn state(context: &Context, owner: &Owner) -> Result<Option<SignInState>, Failed> {
-    let configuration = context.configuration().await?;
-    match Subject::find(&configuration, owner, None) {
-        Ok(subject) => Ok(Some(context.tokens().await?.state(&subject).await?)),
-        Err(_) => Ok(None),
-    }
-}
-
-/// Adds to an account or transport that is shown how its sign-in stands.
-pub(super) async fn attach(context: &Context, owner: &Owner, shown: &mut Value) -> Result<(), Failed> {
-    if shown["oauth2"].is_object()
-        && let Some(state) = state(context, owner).await?
+/// A configured thing as it is shown: without its secrets, and with how its sign-in stands where it signs in by OAuth2.
+pub(super) async fn attach<K: Kind>(thing: &K, configuration: &Configuration, context: &Context) -> Result<Value, Failed> {
+    let mut shown = write(thing);
+    if shown.get("oauth2").is_some_and(Value::is_object)
+        && let Some(owner) = Owner::of_kind(K::KIND, &thing.name())
+        && let Ok(subject) = Subject::find(configuration, &owner, None)
     {
-        shown["sign_in"] = serde_json::to_value(state)?;
+        let state = context.tokens().await?.state(&subject).await?;
+        shown.insert("sign_in".to_owned(), serde_json::to_value(state)?);
     }
-    Ok(())
+    Ok(Value::Object(shown))
 }
 
 /// One word for a table: empty where a password, or nothing, is used.

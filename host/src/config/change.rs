@@ -5,22 +5,25 @@ use super::apply::{ApplyError, Place, TRIES};
 use super::review::review;
 use crate::store::{StoreError, configuration};
 
-/// Makes a change and saves it; gives the version that has it. `edit` may run several times, each on what others saved meanwhile; its
-/// error is a sentence, and nothing is saved. The change is checked as a file's is.
-pub async fn change(place: Place<'_>, edit: impl Fn(&mut Configuration) -> Result<(), String>) -> Result<i64, ApplyError> {
+/// Makes a change and saves it; gives what `edit` gave. `edit` may run several times, each on what others saved meanwhile; its
+/// mistakes are sentences, and nothing is saved. The change is checked as a file's is.
+pub async fn change<T>(place: Place<'_>, edit: impl Fn(&mut Configuration) -> Result<T, Vec<String>>) -> Result<T, ApplyError> {
     let mut tries = 0;
     loop {
         tries += 1;
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
-        edit(&mut after).map_err(|sentence| ApplyError::Mistakes(vec![sentence]))?;
+        let changed = edit(&mut after).map_err(ApplyError::Mistakes)?;
         let breaches = review(&before, &after, place.store, place.sandbox).await?;
         if !breaches.is_empty() {
             return Err(ApplyError::Mistakes(breaches.iter().map(ToString::to_string).collect()));
         }
         match configuration::save(place.store, place.key, &before, &after, Vec::new()).await {
             Err(StoreError::Conflict(_)) if tries < TRIES => {}
-            saved => return Ok(saved?),
+            saved => {
+                saved?;
+                return Ok(changed);
+            }
         }
     }
 }

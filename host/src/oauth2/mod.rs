@@ -74,8 +74,17 @@ impl Owner {
         Key { kind: self.kind().to_owned(), name: self.name().to_owned() }
     }
 
+    /// The owner of this kind (as [`Self::kind`] names it) and name; none where things of the kind do not sign in.
+    pub fn of_kind(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "account" => Some(Self::Account(name.to_owned())),
+            "transport" => Some(Self::Transport(name.to_owned())),
+            _ => None,
+        }
+    }
+
     fn of(key: &Key) -> Self {
-        if key.kind == "transport" { Self::Transport(key.name.clone()) } else { Self::Account(key.name.clone()) }
+        Self::of_kind(&key.kind, &key.name).unwrap_or_else(|| Self::Account(key.name.clone()))
     }
 }
 

@@ -132,3 +132,61 @@ fn the_command_line_writes_without_a_daemon_and_the_daemon_sends() {
     assert!(await_sent(out.path(), "Resent-To: other@x.test").ends_with("Subject: Printer\r\n\r\nhello\r\n"));
     drop(daemon);
 }
+
+#[test]
+fn a_ticket_is_opened_from_the_command_line_with_a_template_and_asked_again_it_is_not_opened_twice() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let text = gate.folder().join("offer.txt");
+    std::fs::write(&text, "An offer of <OTOBO_QUEUE>.\n").unwrap();
+    let text = text.display().to_string();
+    gate.json(&["template", "set", "Offer", "--type", "create", "--queue", "Raw", "--subject", "Our offer", "--body-file", &text]);
+    let new = ["ticket", "new", "--queue", "Raw", "--template", "Offer", "--idempotency-key", "offer 1"];
+    let asked = |to: &'static str| [&new[..], &["--to", to]].concat();
+    let receipt = gate.json(&asked("Jane Roe <jane@x.test>"));
+    assert_eq!(gate.json(&asked("Jane Roe <jane@x.test>")), receipt, "asked again it is the same ticket");
+    let other = gate.try_run(asked("bob@x.test"));
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(other.status.code() == Some(1) && said.contains("was used before for another request"), "{said}");
+    let mistaken = gate.try_run(["ticket", "new", "--queue", "Nowhere", "--to", "nobody", "--body-file", &text, "--subject", " "]);
+    let said = String::from_utf8_lossy(&mistaken.stderr).into_owned();
+    for option in ["--queue: There is no valid queue \"Nowhere\"", "--to: ", "--subject: "] {
+        assert!(mistaken.status.code() == Some(1) && said.contains(option), "{option} is not in {said}");
+    }
+    let daemon = gate.serve("postigo=info");
+    let mail = await_sent(out.path(), "An offer of Raw.");
+    let number = receipt[0]["ticket_number"].as_str().unwrap();
+    assert!(mail.contains(&format!("Subject: [Ticket#{number}] Our offer")) && mail.contains("<jane@x.test>"), "{mail}");
+    let ticket = gate.json(&["ticket", "show", number]).remove(0);
+    assert_eq!(
+        (&ticket["title"], &ticket["customer_user"], &ticket["state"]),
+        (&json!("Our offer"), &json!("jane@x.test"), &json!("open"))
+    );
+    assert_eq!(gate.json(&["ticket", "list"]).len(), 1);
+    drop(daemon);
+}
+
+#[test]
+fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    let body = gate.folder().join("body.txt");
+    std::fs::write(&body, "We do no printers.\n").unwrap();
+    let reply = ["ticket", "reply", number, "--body-file", body.to_str().unwrap(), "--state", "removed", "--idempotency-key", "bye"];
+    let receipt = gate.json(&reply);
+    assert_eq!(gate.json(&reply), receipt);
+    let daemon = gate.serve("postigo=info");
+    await_sent(out.path(), "We do no printers.");
+    let farewell = await_sent(out.path(), "] Removed");
+    assert!(farewell.contains("To: jane@x.test") && farewell.contains("Auto-Submitted: auto-replied"), "{farewell}");
+    // What is removed already is not removed again; forwarded, its ticket goes into the state that was asked for.
+    gate.run(&["ticket", "update", number, "--state", "removed"]);
+    let (article, body) = (result["article_id"].to_string(), body.to_str().unwrap());
+    gate.json(&["article", "forward", &article, "--to", "expert@x.test", "--body-file", body, "--state", "closed successful"]);
+    await_sent(out.path(), "To: expert@x.test");
+    assert_eq!(gate.json(&["ticket", "show", number])[0]["state"], "closed successful");
+    assert_eq!(sent(out.path(), "] Removed").len(), 1);
+    drop(daemon);
+}

@@ -241,3 +241,42 @@ fn a_held_message_is_released_and_filed_without_a_daemon() {
     gate.run(&["spool", "release", &waiting[0]["id"].to_string()]);
     assert_eq!(gate.titles(), [postigo_tests::mails::subject(1)]);
 }
+
+#[test]
+fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    let text = file(&gate, "receipt.txt", "Dear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n");
+    let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--subject", "Thanks"]);
+    assert!(status == 1 && said.contains("auto response \"Receipt\"") && said.contains("`queue` is missing"), "{said}");
+    let set = ["auto-response", "set", "Receipt", "--queue", "Support", "--subject", "Thanks", "--body-file", &text];
+    let answer = &gate.json(&set)[0];
+    assert_eq!((&answer["type"], &answer["body"]), (&json!("reply"), &json!("Dear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n")));
+    let answer = &gate.json(&["auto-response", "set", "Receipt", "--type", "follow-up", "--language", "de"])[0];
+    assert_eq!((&answer["type"], &answer["language"], &answer["subject"]), (&json!("follow-up"), &json!("de"), &json!("Thanks")));
+    let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--queue", "Nowhere"]);
+    assert!(status == 1 && said.contains("there is no queue \"Nowhere\""), "{said}");
+    let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--type", "sometimes"]);
+    assert!(status == 1 && said.contains("key type"), "{said}");
+    assert_eq!(failure(&gate, &["auto-response", "set", "Receipt"]).0, 2, "nothing to set");
+    assert_eq!(gate.json(&["auto-response", "show", "Receipt"])[0], *answer, "what is wrong changes nothing");
+    assert!(gate.run(&["auto-response", "show", "Receipt"]).ends_with("\nDear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n"));
+
+    let mut command = gate.command();
+    let set = ["template", "set", "Hours", "--queue", "Support", "--queue", "Misc", "--body-file", "-", "--json"];
+    let mut child = command.args(set).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all("Nine to fünf.".as_bytes()).unwrap();
+    let template: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!((&template["queues"], &template["body"]), (&json!(["Support", "Misc"]), &json!("Nine to fünf.")));
+    let template = &gate.json(&["template", "set", "Hours", "--all-queues", "--valid", "false"])[0];
+    assert_eq!((&template["queues"], &template["valid"], &template["body"]), (&json!([]), &json!(false), &json!("Nine to fünf.")));
+    std::fs::write(gate.folder().join("latin1.txt"), b"F\xfcnf").unwrap();
+    let (status, said) = failure(&gate, &["template", "set", "Hours", "--body-file", gate.folder().join("latin1.txt").to_str().unwrap()]);
+    assert!(status == 1 && said.contains("no text in UTF-8"), "{said}");
+    assert_eq!(names(&gate.json(&["template", "list"])), ["Hours"]);
+    gate.run(&["template", "delete", "Hours"]);
+    gate.run(&["auto-response", "delete", "Receipt"]);
+    assert!(gate.json(&["template", "list"]).is_empty() && gate.json(&["auto-response", "list"]).is_empty());
+    let (status, said) = failure(&gate, &["template", "delete", "Hours"]);
+    assert!(status == 1 && said.contains("There is no template \"Hours\"; `postigo template list` shows"), "{said}");
+}

@@ -1,0 +1,151 @@
+//! What all configured things (queues, accounts, templates, …) have in common on the command line: they are listed, shown, set key by
+//! key and deleted, read and written by the same code as the configuration file and REST ([`crate::config::form`]).
+
+use super::output::{lines, printable, word};
+use super::{Context, Failed, sign_in};
+use crate::config::change;
+use crate::config::form::{self, Kind, Secrets};
+use crate::config::rules::Breach;
+use crate::oauth2::Owner;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// `list`
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+/// A thing that is there.
+#[derive(Debug, clap::Args)]
+pub struct Named {
+    /// Its name
+    pub name: String,
+}
+
+/// What `set` changes; what is none stays as it was, and of a new thing has its default.
+#[derive(Debug, Default)]
+pub struct Change(Map<String, Value>);
+
+impl Change {
+    /// Sets a key, where there is a value for it.
+    #[must_use]
+    pub fn key(mut self, key: &str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.0.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+}
+
+/// Reads the value of `--valid`.
+pub fn validity(text: &str) -> Result<Value, String> {
+    match text {
+        "true" => Ok(Value::Bool(true)),
+        "false" => Ok(Value::Bool(false)),
+        "temporarily-invalid" => Ok(text.into()),
+        _ => Err("it is true, false or temporarily-invalid".to_owned()),
+    }
+}
+
+/// A column of a list: its heading and the key.
+pub type Column = (&'static str, &'static str);
+
+impl List {
+    /// Lists the things of a kind in byte order of their names; a last column tells how sign-ins by OAuth2 stand.
+    pub async fn run<K: Kind>(&self, columns: &[Column], context: &Context) -> Result<(), Failed> {
+        let configuration = context.configuration().await?;
+        let mut things = Vec::new();
+        for thing in K::all(&configuration).values().take(self.limit.unwrap_or(usize::MAX)) {
+            things.push(sign_in::attach(thing, &configuration, context).await?);
+        }
+        let signs_in = Owner::of_kind(K::KIND, "").is_some();
+        let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).chain(signs_in.then_some("OAUTH2")).collect();
+        context.output().list(&headings, &things, |thing| {
+            let words = columns.iter().map(|(_, key)| word(thing, key));
+            words.chain(signs_in.then(|| sign_in::word(thing))).collect()
+        });
+        Ok(())
+    }
+}
+
+impl Named {
+    /// Shows a thing with all its keys but its secrets.
+    pub async fn show<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
+        let configuration = context.configuration().await?;
+        let thing = K::all(&configuration).get(&self.name).ok_or_else(|| Failed::because(missing::<K>(&self.name)))?;
+        print(&sign_in::attach(thing, &configuration, context).await?, context);
+        Ok(())
+    }
+
+    /// Changes a thing, or makes it where there is none of this name; what is there afterwards is printed.
+    pub async fn set<K: Kind>(&self, change_to: Change, context: &Context) -> Result<(), Failed> {
+        let Change(mut fields) = change_to;
+        fields.insert(K::NAME.to_owned(), Value::String(self.name.clone()));
+        let fields = Value::Object(fields);
+        let saved = change(context.place().await?, |configuration| {
+            let earlier = K::all(configuration).get(&self.name).cloned().unwrap_or_default();
+            let (thing, problems) = form::read(earlier, &fields, "", &Secrets::Strings);
+            if !problems.is_empty() {
+                return Err(problems.into_iter().map(|problem| told::<K>(&self.name, problem)).collect());
+            }
+            let saved = form::write(&thing);
+            K::all_mut(configuration).insert(thing.name(), thing);
+            Ok(saved)
+        })
+        .await?;
+        print(&Value::Object(saved), context);
+        Ok(())
+    }
+
+    /// Deletes a thing.
+    pub async fn delete<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
+        let Self { name } = self;
+        change(context.place().await?, |configuration| match K::all_mut(configuration).remove(name) {
+            Some(_) => Ok(()),
+            None => Err(vec![missing::<K>(name)]),
+        })
+        .await?;
+        let told = || format!("The {} {name:?} is deleted.\n", words::<K>());
+        context.output().document(&json!({ "name": name, "deleted": true }), told);
+        Ok(())
+    }
+}
+
+/// That there is no thing of this name, and how to find those that there are.
+pub fn missing<K: Kind>(name: &str) -> String {
+    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", words::<K>(), K::KIND.replace('_', "-"))
+}
+
+fn words<K: Kind>() -> String {
+    K::KIND.replace('_', " ")
+}
+
+/// A mistake, told as a broken rule is.
+fn told<K: Kind>(name: &str, problem: form::Problem) -> String {
+    Breach { kind: K::KIND, name: name.to_owned(), place: problem.pointer, sentence: problem.sentence }.to_string()
+}
+
+/// Tells that the server of an account or transport could be signed in to, and what it said of itself.
+pub fn works(owner: &Owner, facts: Vec<(&'static str, String)>, context: &Context) {
+    let mut document = Map::from_iter([(owner.kind().to_owned(), json!(owner.name()))]);
+    let mut text = format!("The {} {} works.\n", owner.kind(), owner.name());
+    for (key, value) in facts {
+        let _ = writeln!(text, "  {key:<13}{}", printable(&value));
+        document.insert(key.to_owned(), Value::from(value));
+    }
+    context.output().document(&Value::Object(document), || text);
+}
+
+/// A thing for people: its short keys a line each, then its texts as they are.
+fn print(thing: &Value, context: &Context) {
+    context.output().document(thing, || {
+        let mut head = thing.clone();
+        let body = head.as_object_mut().and_then(|fields| fields.remove("body"));
+        let body = body.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let body: String = body.lines().map(|line| format!("{}\n", printable(line))).collect();
+        if body.is_empty() { lines(&head) } else { format!("{}\n{body}", lines(&head)) }
+    });
+}
