@@ -204,7 +204,7 @@ mod tests {
         assert_eq!((mail.article.from.as_str(), mail.article.sender_type.as_str()), ("Desk <help@desk.test>", "system"));
         assert_eq!((mail.article.in_reply_to.as_str(), mail.article.references.as_str()), ("<m@x.test>", "<a@x.test> <m@x.test>"));
         assert_eq!((mail.outgoing.sender.as_str(), mail.outgoing.recipients.len()), ("", 2));
-        assert!(String::from_utf8(mail.outgoing.raw).unwrap().contains("\r\nAuto-Submitted: auto-replied\r\n"));
+        assert!(String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("\r\nAuto-Submitted: auto-replied\r\n"));
     }
 
     #[test]

@@ -134,7 +134,10 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
         Content::Single(part) => builder.singlepart(part)?,
         Content::Multi(part) => builder.multipart(part)?,
     };
-    Ok(Mail { outgoing: outgoing::Composed { sender, queue, recipients, message_id, raw: message.formatted(), not_before: 0 }, article })
+    Ok(Mail {
+        outgoing: outgoing::Composed { sender, queue, recipients, message_id, raw: vec![message.formatted().into()], not_before: 0 },
+        article,
+    })
 }
 
 /// A new Message-ID, with its angle brackets.

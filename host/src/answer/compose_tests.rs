@@ -23,7 +23,7 @@ fn draft() -> Draft {
 }
 
 fn raw(draft: Draft) -> Vec<u8> {
-    compose(draft).unwrap().outgoing.raw
+    compose(draft).unwrap().outgoing.raw.concat()
 }
 
 fn header_names(raw: &[u8]) -> Vec<String> {
@@ -42,7 +42,7 @@ fn what_goes_in_is_read_back() {
         ..draft()
     })
     .unwrap();
-    let raw = mail.outgoing.raw;
+    let raw = mail.outgoing.raw.concat();
     let read = MessageParser::default().parse(&raw).unwrap();
     assert_eq!(read.subject(), Some("Re: [Ticket#1] Störung 日本"));
     assert_eq!(read.from().unwrap().first().unwrap().name(), Some("Bücher & Co"));
@@ -65,7 +65,8 @@ fn what_goes_in_is_read_back() {
 #[test]
 fn an_automatic_answer_says_so_and_has_the_null_sender() {
     let mail = compose(Draft { automatic: true, ..draft() }).unwrap();
-    let read = MessageParser::default().parse(&mail.outgoing.raw).unwrap();
+    let raw = mail.outgoing.raw.concat();
+    let read = MessageParser::default().parse(&raw).unwrap();
     assert_eq!(read.header("Auto-Submitted").unwrap().as_text(), Some("auto-replied"));
     assert_eq!(read.header("Precedence").unwrap().as_text(), Some("bulk"));
     assert_eq!(mail.outgoing.sender, "");
@@ -76,7 +77,7 @@ fn an_international_domain_goes_out_in_ascii() {
     let mail = compose(Draft { from: Addressee::parse("help@bücher.example").unwrap(), ..draft() }).unwrap();
     assert_eq!(mail.outgoing.sender, "help@xn--bcher-kva.example");
     assert_eq!(mail.article.from, "help@bücher.example");
-    assert!(String::from_utf8(mail.outgoing.raw).unwrap().contains("From: help@xn--bcher-kva.example\r\n"));
+    assert!(String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("From: help@xn--bcher-kva.example\r\n"));
 }
 
 #[test]

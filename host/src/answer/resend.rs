@@ -12,6 +12,7 @@ use crate::outbound::OutgoingKind;
 use crate::store::correspondence;
 use crate::store::outgoing::Composed;
 use crate::ticket::NewArticle;
+use bytes::Bytes;
 use lettre::message::Mailboxes;
 use lettre::message::header::{self, Headers};
 use std::time::{Duration, UNIX_EPOCH};
@@ -52,7 +53,7 @@ impl Desk<'_> {
             recipients: to.iter().map(|addressee| addressee.wire.clone()).collect(),
             // Delivery reports name the mail by its own id.
             message_id: article.content.message_id.clone(),
-            raw: resent(&raw, &from, &to, now),
+            raw: resent(&raw.into(), &from, &to, now),
             not_before: 0,
         };
         let mail = Mail { outgoing: composed, article: sent };
@@ -61,8 +62,8 @@ impl Desk<'_> {
     }
 }
 
-/// The mail with the headers of its resending.
-fn resent(raw: &[u8], from: &Addressee, to: &[Addressee], now: i64) -> Vec<u8> {
+/// The headers of its resending, and the mail, which is not copied unless its line ends have to be mended.
+fn resent(raw: &Bytes, from: &Addressee, to: &[Addressee], now: i64) -> Vec<Bytes> {
     let mailboxes: Mailboxes = to.iter().map(Addressee::mailbox).collect();
     let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(now).unwrap_or_default());
     let mut headers = Headers::new();
@@ -70,15 +71,16 @@ fn resent(raw: &[u8], from: &Addressee, to: &[Addressee], now: i64) -> Vec<u8> {
     headers.set(header::From::from(Mailboxes::from(from.mailbox())));
     headers.set(header::To::from(mailboxes));
     headers.set(header::MessageId::from(new_message_id(from.domain())));
-    let mut resent = Vec::with_capacity(raw.len() + 1_000);
+    let mut resent = Vec::new();
     for line in headers.to_string().split_inclusive("\r\n") {
         if !line.starts_with([' ', '\t']) {
             resent.extend_from_slice(b"Resent-");
         }
         resent.extend_from_slice(line.as_bytes());
     }
-    resent.extend_from_slice(&with_crlf(without_delivery_lines(raw)));
-    resent
+    let mail = without_delivery_lines(raw);
+    let ends_well = memchr::memchr_iter(b'\n', mail).all(|place| place > 0 && mail.get(place - 1) == Some(&b'\r'));
+    vec![resent.into(), if ends_well { raw.slice_ref(mail) } else { with_crlf(mail).into() }]
 }
 
 /// A mail without what its last delivery put before it: the line of an mbox, and Return-Path, which a mail that is sent must not have (RFC 5321
@@ -110,7 +112,7 @@ mod tests {
         let to = [Addressee::parse("\"A, B\" <a@x.test>").unwrap(), Addressee::parse("b@x.test").unwrap()];
         let original = "Subject: =?utf-8?q?x?=\r\nBcc: c@x.test\r\n\r\nbödy".as_bytes();
         for before in ["", "Return-Path:\r\n <jane@x.test>\r\n", "From jane Mon Nov 23 2026\r\nReturn-path: <>\r\n"] {
-            let raw = resent(&[before.as_bytes(), original].concat(), &from, &to, 1_795_521_600_000);
+            let raw = resent(&[before.as_bytes(), original].concat().into(), &from, &to, 1_795_521_600_000).concat();
             let head = raw.strip_suffix(original).map(|head| String::from_utf8(head.to_vec()).unwrap()).unwrap();
             let names: Vec<&str> = head.lines().filter_map(|line| line.split(':').next()).collect();
             assert_eq!(names, ["Resent-Date", "Resent-From", "Resent-To", "Resent-Message-ID"], "{head}");

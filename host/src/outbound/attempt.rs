@@ -1,20 +1,18 @@
 //! One try to send a mail, and what it comes to.
 
+use super::content::Parts;
 use super::pool::Pool;
-use super::reply::{Replies, Reply};
-use super::smtp::{Envelope, Marker};
-use super::{DeliveryStatus, content, file, probe, schedule, sendmail};
+use super::reply::{Replies, Reply, Unsent, all};
+use super::smtp::{Envelope, Marker, Undelivered};
+use super::{DeliveryStatus, file, probe, schedule, sendmail};
 use crate::commlog::{Communication, Kind, Priority, Record, now};
 use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
-use crate::store::outgoing::{self, Claimed, Outcome};
-use crate::store::{Store, StoreError, communications};
+use crate::store::outgoing::{Claimed, Outcome};
+use crate::store::{Store, communications};
 use crate::ticket::NewArticle;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-/// So many MiB of mails are in memory at once. A large mail counts as half of it: it must not wait for every small one that hangs.
-const MEMORY: u32 = 64;
 /// So often may the content of an agent's mail go out whole without an answer; then nobody is sent it again.
 const MOST_UNCERTAIN: i64 = 3;
 
@@ -24,7 +22,6 @@ pub struct Means {
     pub store: Store,
     pub tokens: Arc<Tokens>,
     pub pool: Arc<Pool>,
-    memory: Arc<Semaphore>,
 }
 
 /// Milliseconds until a mail is tried again that could not be read from the store.
@@ -32,7 +29,7 @@ const AFTER_STORE: i64 = 2_000;
 
 impl Means {
     pub fn new(store: Store, tokens: Arc<Tokens>) -> Self {
-        Self { store, tokens, pool: Arc::default(), memory: Arc::new(Semaphore::new(MEMORY as usize)) }
+        Self { store, tokens, pool: Arc::default() }
     }
 }
 
@@ -40,8 +37,19 @@ impl Means {
 pub struct Tried {
     /// For the store.
     pub outcome: Outcome,
-    /// Why the transport could not be used at all, where that was so.
-    pub unreachable: Option<String>,
+    /// How the transport did.
+    pub transport: Transported,
+}
+
+/// How a transport did in a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transported {
+    /// It carried the mail, or said why not.
+    Works,
+    /// It could not be used at all, a sentence.
+    Unreachable(String),
+    /// The try ended before that was known.
+    Unknown,
 }
 
 /// Tries to send a mail.
@@ -60,64 +68,77 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
         claimed.tries
     );
     log.entry(Priority::Info, "outbound", about);
-    // Never closed; and if it were, the mail would only not be counted.
-    let size = u32::try_from(claimed.size >> 20).unwrap_or(MEMORY).clamp(1, MEMORY / 2);
-    let _memory = means.memory.acquire_many(size).await;
     match send(&means, &transport, &claimed, &mut log).await {
-        Ok(replies) => Tried { outcome: answered(&retries, &claimed, &replies, log), unreachable: None },
-        Err(Failed::Store(error)) => Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), unreachable: None },
-        Err(Failed::Unreachable(why)) => Tried { outcome: not_reached(&retries, &claimed, &why, log), unreachable: Some(why) },
+        Ok(replies) => Tried { outcome: answered(&retries, &claimed, &replies, log), transport: Transported::Works },
+        Err(Unsent::Unreachable(why)) => {
+            Tried { outcome: not_reached(&retries, &claimed, &why, log), transport: Transported::Unreachable(why) }
+        }
+        Err(Unsent::Store(error)) if error.is_temporary() => {
+            Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), transport: Transported::Unknown }
+        }
+        Err(Unsent::Store(error)) => {
+            let replies = all(&claimed.recipients, &Reply::Refused(error.to_string()));
+            Tried { outcome: answered(&retries, &claimed, &replies, log), transport: Transported::Unknown }
+        }
     }
 }
 
-enum Failed {
-    Unreachable(String),
-    Store(StoreError),
-}
-
-async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut Communication) -> Result<Replies, Failed> {
-    let raw = read(&means.store, claimed.claim.id, claimed.size).await.map_err(Failed::Store)?;
+async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut Communication) -> Result<Replies, Unsent> {
+    let content = Parts::of(&means.store, claimed);
     let marker = Marker::new(means.store.clone(), claimed.kind.is_automatic().then(|| claimed.claim.clone()));
     match transport.kind {
-        TransportKind::File => file::send(transport, claimed.claim.id, &claimed.recipients, raw).await.map_err(Failed::Unreachable),
+        TransportKind::File => file::send(transport, claimed.claim.id, &claimed.recipients, content).await,
         TransportKind::Sendmail => {
-            marker.begin().await.map_err(Failed::Store)?;
-            sendmail::send(transport, &claimed.sender, &claimed.recipients, &raw).await.map_err(Failed::Unreachable)
+            marker.begin().await?;
+            sendmail::send(transport, &claimed.sender, &claimed.recipients, content).await
         }
         TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
-            let (kept, mut ended) = means.pool.take(transport).await;
-            let session = match kept {
-                Some(session) => Ok(session),
-                None => probe::connect(transport, &means.tokens).await,
-            };
-            let mut session = match session {
+            let mut ended = Vec::new();
+            let sent = by_smtp(means, transport, claimed, &marker, &mut ended, log).await;
+            save(&means.store, ended).await;
+            sent
+        }
+    }
+}
+
+/// Sends over a connection that is kept, or a new one. A kept one that the server has ended is replaced at once: that is no try.
+async fn by_smtp(
+    means: &Means,
+    transport: &Transport,
+    claimed: &Claimed,
+    marker: &Marker,
+    ended: &mut Vec<Record>,
+    log: &mut Communication,
+) -> Result<Replies, Unsent> {
+    let (mut kept, dead) = means.pool.take(transport).await;
+    ended.extend(dead);
+    let envelope = Envelope {
+        sender: &claimed.sender,
+        recipients: &claimed.recipients,
+        size: usize::try_from(claimed.size).unwrap_or_default(),
+        has_eight_bits: claimed.has_eight_bits,
+    };
+    loop {
+        let mut session = match kept.take() {
+            Some(session) => session,
+            None => match probe::connect(transport, &means.tokens).await {
                 Ok(session) => session,
                 Err((error, record)) => {
                     ended.extend(record.map(|record| *record));
-                    save(&means.store, ended).await;
-                    return Err(Failed::Unreachable(error.to_string()));
+                    return Err(Unsent::Unreachable(error.to_string()));
                 }
-            };
-            *log = log.clone().brought_by(Some(session.id().to_owned()));
-            let envelope = Envelope { sender: &claimed.sender, recipients: &claimed.recipients };
-            let replies = session.deliver(envelope, &content::with_crlf(raw), &marker).await;
-            ended.extend(means.pool.keep(transport, session).await);
-            save(&means.store, ended).await;
-            Ok(replies)
+            },
+        };
+        *log = log.clone().brought_by(Some(session.id().to_owned()));
+        let delivered = session.deliver(envelope, Parts::of(&means.store, claimed), marker).await;
+        ended.extend(means.pool.keep(transport, session).await);
+        match delivered {
+            Ok(replies) => return Ok(replies),
+            // Only a connection that has carried a mail before says so.
+            Err(Undelivered::Left) => {}
+            Err(Undelivered::Store(error)) => return Err(error.into()),
         }
     }
-}
-
-async fn read(store: &Store, id: i64, size: i64) -> Result<Vec<u8>, StoreError> {
-    let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    let mut connection = store.read().await?;
-    for part in 0.. {
-        match outgoing::raw_part(&mut connection, id, part).await? {
-            Some(bytes) => raw.extend(bytes),
-            None => break,
-        }
-    }
-    Ok(raw)
 }
 
 /// Writes the communications of connections. A log that cannot be written must not stop mail that can be sent.

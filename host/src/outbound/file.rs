@@ -1,29 +1,27 @@
 //! The transport for trials: each mail becomes a file in a folder.
 
-use super::reply::{Replies, Reply, all};
+use super::content::Parts;
+use super::reply::{Replies, Reply, Unsent, all};
 use crate::config::Transport;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt as _;
 
-/// Writes the mail as `ID.eml`; the same mail again is the same file again. The error says why the folder cannot be written to.
-pub async fn send(transport: &Transport, id: i64, recipients: &[String], raw: Vec<u8>) -> Result<Replies, String> {
-    let folder = std::path::PathBuf::from(&transport.host);
-    let shown = folder.display().to_string();
-    let written = tokio::task::spawn_blocking(move || write(&folder, id, &raw)).await.map_err(io::Error::other).flatten();
-    match written {
-        Ok(()) => Ok(all(recipients, &Reply::Accepted(format!("Written to {shown}/{id}.eml.")))),
-        Err(error) => Err(format!("The folder {shown} cannot be written to: {error}.")),
+/// Writes the mail as `ID.eml`; the same mail again is the same file again.
+pub async fn send(transport: &Transport, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
+    let folder = Path::new(&transport.host);
+    let failed = |error: io::Error| Unsent::Unreachable(format!("The folder {} cannot be written to: {error}.", folder.display()));
+    fs::create_dir_all(folder).await.map_err(failed)?;
+    let unfinished = folder.join(format!(".{id}.part"));
+    let mut file = File::create(&unfinished).await.map_err(failed)?;
+    while let Some(part) = parts.next().await? {
+        file.write_all(&part).await.map_err(failed)?;
     }
-}
-
-fn write(folder: &Path, id: i64, raw: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let part = folder.join(format!(".{id}.part"));
-    let mut file = std::fs::File::create(&part)?;
-    file.write_all(raw)?;
-    file.sync_all()?;
-    std::fs::rename(&part, folder.join(format!("{id}.eml")))?;
-    std::fs::File::open(folder)?.sync_all()
+    file.sync_all().await.map_err(failed)?;
+    fs::rename(&unfinished, folder.join(format!("{id}.eml"))).await.map_err(failed)?;
+    File::open(folder).await.map_err(failed)?.sync_all().await.map_err(failed)?;
+    Ok(all(recipients, &Reply::Accepted(format!("Written to {}/{id}.eml.", folder.display()))))
 }
 
 /// What there is to say of the folder.

@@ -1,5 +1,7 @@
 //! What a transport says of a mail, recipient by recipient.
 
+use crate::store::StoreError;
+
 /// What became of a mail for one recipient. The text is the server's, or a sentence where the server said nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
@@ -19,6 +21,21 @@ impl Reply {
         match self {
             Self::Accepted(text) | Self::Later(text) | Self::Refused(text) | Self::Unknown(text) => text,
         }
+    }
+}
+
+/// Why there are no replies. Nothing was handed over.
+#[derive(Debug)]
+pub enum Unsent {
+    /// The transport cannot be used at all, a sentence.
+    Unreachable(String),
+    /// The mail could not be read, or it could not be noted that it goes out.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unsent {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

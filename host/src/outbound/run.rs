@@ -1,6 +1,6 @@
 //! The loop that sends: looks for mails whose time has come, as many at once as their transports allow.
 
-use super::attempt::{self, Means, Tried};
+use super::attempt::{self, Means, Transported, Tried};
 use super::choose::choose;
 use super::{OutgoingStatus, pool::Pool};
 use crate::commlog::now;
@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::pause;
 use crate::store::leases::Host;
-use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Outcome};
+use crate::store::outgoing::{self, Claim, Claimed, Claiming, ForTransport, Outcome};
 use crate::store::{Store, StoreError};
 use crate::worker::Setup;
 use std::collections::{BTreeMap, HashMap};
@@ -235,21 +235,22 @@ impl Sender {
 
     /// Waits until a try has ended, and notes how its transport does.
     async fn ended(&mut self) {
-        let (id, unreachable) = match self.sending.join_next_with_id().await {
-            Some(Ok((id, tried))) => (id, tried.unreachable),
+        let (id, transported) = match self.sending.join_next_with_id().await {
+            Some(Ok((id, tried))) => (id, tried.transport),
             Some(Err(error)) => {
                 tracing::error!(%error, "sending a mail ended unexpectedly; its claim lapses");
-                (error.id(), None)
+                (error.id(), Transported::Unknown)
             }
             None => return,
         };
         let Some((name, _)) = self.claims.remove(&id) else { return };
         let state = self.states.entry(name.clone()).or_default();
         state.busy = state.busy.saturating_sub(1);
-        match unreachable {
+        match transported {
+            Transported::Unknown => {}
             // Several mails under way that fail together tell the same once.
-            Some(_) if state.paused_until.is_some_and(|until| Instant::now() < until) => {}
-            Some(why) => {
+            Transported::Unreachable(_) if state.paused_until.is_some_and(|until| Instant::now() < until) => {}
+            Transported::Unreachable(why) => {
                 state.failures = state.failures.saturating_add(1);
                 let pause = pause::after_failures(state.failures, UNREACHABLE.0, UNREACHABLE.1);
                 state.paused_until = Some(Instant::now() + pause);
@@ -257,7 +258,7 @@ impl Sender {
                     tracing::warn!(transport = name, why, "a transport cannot be used; its mails wait, and it is tried again and again");
                 }
             }
-            None => {
+            Transported::Works => {
                 if state.failures > 0 {
                     tracing::info!(transport = name, "a transport can be used again");
                 }
@@ -281,7 +282,7 @@ async fn attempt_and_settle(
     tried
 }
 
-async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
+pub(super) async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
     let id = outcome.claim.id;
     let mut failures = 0;
     loop {
@@ -301,9 +302,26 @@ async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
                 tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(100), Duration::from_secs(2))).await;
             }
             Err(error) => {
-                tracing::error!(id, %error, "what became of an outgoing mail could not be written");
-                return;
+                tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
+                return park(store, &outcome.claim, &error).await;
             }
+        }
+    }
+}
+
+/// Ends a mail of which it cannot be written what became of it: were its claim to lapse, it would go out again.
+async fn park(store: &Store, claim: &Claim, why: &StoreError) {
+    let why = format!("What became of this mail could not be written; it may have arrived or not: {why}");
+    let mut failures = 0;
+    loop {
+        let input = (claim.clone(), why.clone(), now());
+        match store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now))).await {
+            Err(error) if error.is_temporary() => {
+                failures += 1;
+                tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(100), Duration::from_secs(2))).await;
+            }
+            Err(error) => return tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again"),
+            Ok(()) => return,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The transport that hands mail to a command of this machine, as every mail server has one (`sendmail -i -f SENDER -- RECIPIENT…`).
 
-use super::content;
-use super::reply::{Replies, Reply, all};
+use super::content::{Lines, Parts};
+use super::reply::{Replies, Reply, Unsent, all};
 use crate::config::Transport;
+use crate::store::StoreError;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// Where the command is when none is configured.
 const USUAL: &str = "/usr/sbin/sendmail";
@@ -18,8 +19,8 @@ fn path(transport: &Transport) -> &str {
     if transport.host.is_empty() { USUAL } else { &transport.host }
 }
 
-/// Hands the mail over. The error says why the command could not be started; then nothing was sent.
-pub async fn send(transport: &Transport, sender: &str, recipients: &[String], raw: &[u8]) -> Result<Replies, String> {
+/// Hands the mail over. On an error nothing was sent.
+pub async fn send(transport: &Transport, sender: &str, recipients: &[String], parts: Parts) -> Result<Replies, Unsent> {
     let (fit, unfit): (Vec<&String>, Vec<&String>) = recipients.iter().partition(|recipient| !recipient.chars().any(char::is_control));
     let mut replies: Replies = unfit
         .into_iter()
@@ -36,39 +37,53 @@ pub async fn send(transport: &Transport, sender: &str, recipients: &[String], ra
     // No shell, and `--` before what comes from outside: an address is never an option.
     command.args(["-i", "-f", if sender.is_empty() { "<>" } else { sender }, "--"]).args(&fit);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    let child = command.spawn().map_err(|error| format!("The command {} could not be started: {error}.", path(transport)))?;
-    let reply = match tokio::time::timeout(Duration::from_secs(transport.timeout), hand_over(child, raw)).await {
-        Ok(reply) => reply,
+    let child = command.spawn();
+    let child = child.map_err(|error| Unsent::Unreachable(format!("The command {} could not be started: {error}.", path(transport))))?;
+    let reply = match tokio::time::timeout(Duration::from_secs(transport.timeout), hand_over(child, parts)).await {
+        Ok(reply) => reply?,
         Err(_) => Reply::Unknown(format!("The command {} did not end within {} s; it was killed.", path(transport), transport.timeout)),
     };
     replies.extend(fit.into_iter().map(|recipient| (recipient.clone(), reply.clone())));
     Ok(replies)
 }
 
-async fn hand_over(mut child: Child, raw: &[u8]) -> Reply {
-    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+/// Writes the mail and waits for the end. A command that has not got the whole mail is killed before it could take its end for the mail's.
+async fn hand_over(mut started: Child, parts: Parts) -> Result<Reply, StoreError> {
+    let (mut stdin, stderr) = (started.stdin.take(), started.stderr.take());
+    // Dropped before its input is: first the kill, then the end of what it reads.
+    let mut child = started;
     let mut words = Vec::new();
-    let write = async {
-        // A command that ends without reading everything says by its status what that means.
-        if let Some(mut stdin) = stdin {
-            let _ = stdin.write_all(&content::with_lf(raw)).await;
-            let _ = stdin.shutdown().await;
-        }
-    };
-    let read = async {
+    let ends = async {
         if let Some(stderr) = stderr {
             let mut bounded = stderr.take(LONGEST_WORDS);
             let _ = bounded.read_to_end(&mut words).await;
             // The rest is read too, or the command would wait for a reader.
             let _ = tokio::io::copy(&mut bounded.into_inner(), &mut tokio::io::sink()).await;
         }
+        Ok(child.wait().await)
     };
-    let ((), (), status) = tokio::join!(write, read, child.wait());
+    let ((), status) = tokio::try_join!(write(&mut stdin, parts), ends)?;
     let words: String = String::from_utf8_lossy(&words).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    match status {
+    Ok(match status {
         Ok(status) => meaning(status.code(), words.trim()),
         Err(error) => Reply::Unknown(format!("What became of the command is not known: {error}.")),
+    })
+}
+
+/// Writes all of the mail, and only then ends the command's input.
+async fn write(input: &mut Option<ChildStdin>, mut parts: Parts) -> Result<(), StoreError> {
+    let mut lines = Lines::of_command();
+    if let Some(stdin) = input {
+        while let Some(part) = parts.next().await? {
+            // A command that ends without reading everything says by its status what that means.
+            if stdin.write_all(&lines.of(&part)).await.is_err() {
+                break;
+            }
+        }
+        let _ = stdin.flush().await;
     }
+    drop(input.take());
+    Ok(())
 }
 
 /// What an exit status means (sysexits.h): success, for now, for good.
@@ -108,11 +123,15 @@ mod tests {
         (folder, transport)
     }
 
+    async fn hand_over(transport: &Transport, sender: &str, recipients: &[&str], raw: &[u8]) -> Result<Replies, Unsent> {
+        let (_folder, parts) = Parts::queued(raw).await;
+        send(transport, sender, &recipients.iter().map(|recipient| (*recipient).to_owned()).collect::<Vec<_>>(), parts).await
+    }
+
     #[tokio::test]
     async fn the_command_gets_envelope_and_bytes() {
         let (folder, transport) = command("printf '%s\\n' \"$@\" > arguments; cat > bytes");
-        let recipients = ["-oQ/tmp@x.example".to_owned(), "b@x.example".to_owned()];
-        let replies = send(&transport, "", &recipients, b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
+        let replies = hand_over(&transport, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
         assert!(replies.iter().all(|(_, reply)| matches!(reply, Reply::Accepted(_))), "{replies:?}");
         assert_eq!(std::fs::read_to_string(folder.path().join("arguments")).unwrap(), "-i\n-f\n<>\n--\n-oQ/tmp@x.example\nb@x.example\n");
         assert_eq!(std::fs::read(folder.path().join("bytes")).unwrap(), b"Subject: x\n\n.\ny\n");
@@ -127,12 +146,12 @@ mod tests {
             ("kill -9 $$", Reply::Unknown("The command was killed.".into())),
         ] {
             let (_folder, transport) = command(script);
-            let replies = send(&transport, "a@x.example", &["b@x.example".to_owned()], &vec![b'x'; 200_000]).await.unwrap();
+            let replies = hand_over(&transport, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
             assert_eq!(replies, [("b@x.example".to_owned(), expected)], "{script}");
         }
         let missing = Transport { host: "/nowhere/sendmail".into(), ..Transport::default() };
-        let why = send(&missing, "a@x.example", &["b@x.example".to_owned()], b"x").await.unwrap_err();
-        assert!(why.contains("/nowhere/sendmail"), "{why}");
+        let unsent = hand_over(&missing, "a@x.example", &["b@x.example"], b"x").await.unwrap_err();
+        assert!(matches!(&unsent, Unsent::Unreachable(why) if why.contains("/nowhere/sendmail")), "{unsent:?}");
         assert_eq!(probe(&missing).unwrap_err(), "The command /nowhere/sendmail cannot be used: No such file or directory (os error 2).");
     }
 
@@ -140,7 +159,16 @@ mod tests {
     async fn a_command_that_hangs_is_killed_and_its_mail_uncertain() {
         let (_folder, transport) = command("exec sleep 60");
         let transport = Transport { timeout: 1, ..transport };
-        let replies = send(&transport, "a@x.example", &["b@x.example".to_owned()], b"x").await.unwrap();
+        let replies = hand_over(&transport, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
         assert!(matches!(replies.first(), Some((_, Reply::Unknown(_)))), "{replies:?}");
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_cannot_be_read_whole_is_not_taken_for_whole() {
+        let (folder, transport) = command("cat > bytes && touch whole");
+        let (_store, parts) = Parts::queued(&vec![b'x'; 3_000_000]).await;
+        let unsent = send(&transport, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
+        assert!(matches!(unsent, Unsent::Store(_)), "{unsent:?}");
+        assert!(!folder.path().join("whole").exists());
     }
 }

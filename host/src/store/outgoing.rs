@@ -7,7 +7,7 @@ mod query;
 mod queue;
 
 pub use claims::{
-    Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, is_any_waiting, recover, renew, settle, unassign, unassigned,
+    Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign, unassigned,
 };
 pub use delivery::{Delivery, deliveries, deliveries_of, find_sent, report};
 pub use due::{Due, DueRow, Refusal, answer_all, count_one, drop_due, due, refuse};

@@ -1,27 +1,44 @@
 //! One mail over a session: MAIL, RCPT, DATA, and what the answers mean for each recipient.
 
 use super::Session;
-use super::error::{Answer, answer};
+use super::error::{Answer, words};
 use crate::commlog::Priority;
 use crate::outbound::address;
+use crate::outbound::content::{Lines, Parts};
 use crate::outbound::reply::{Replies, Reply, all};
 use crate::store::outgoing::{self, Claim};
 use crate::store::{Store, StoreError};
 use lettre::Address;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
-use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::time::Instant;
 
-/// So many bytes are prepared for the wire at once.
-const CHUNK: usize = 64 << 10;
-
-/// Whom a mail is from and for.
+/// Whom a mail is from and for, and what the server is told of its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'m> {
     /// Empty: the null sender.
     pub sender: &'m str,
     /// Bare addresses.
     pub recipients: &'m [String],
+    /// Bytes of the content.
+    pub size: usize,
+    /// Whether the content may hold bytes above 127.
+    pub has_eight_bits: bool,
+}
+
+/// Why there are no replies. The server has nothing of the mail.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// The server had ended the connection since the last mail: another connection may do.
+    Left,
+    /// The mail could not be read, or it could not be noted that it goes out.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Undelivered {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// Notes durably that the content of a mail is about to go out, where that matters.
@@ -47,14 +64,14 @@ impl Marker {
 }
 
 impl Session {
-    /// Sends a mail; gives a reply for each recipient. `raw` has CRLF line ends.
-    pub async fn deliver(&mut self, envelope: Envelope<'_>, raw: &[u8], marker: &Marker) -> Replies {
+    /// Sends a mail; gives a reply for each recipient.
+    pub async fn deliver(&mut self, envelope: Envelope<'_>, content: Parts, marker: &Marker) -> Result<Replies, Undelivered> {
         let sender = match self.address(envelope.sender) {
             Ok(sender) => sender,
-            Err(why) => return all(envelope.recipients, &Reply::Refused(why)),
+            Err(why) => return Ok(all(envelope.recipients, &Reply::Refused(why))),
         };
-        if let Some(why) = self.too_large(raw) {
-            return all(envelope.recipients, &Reply::Refused(why));
+        if let Some(why) = self.too_large(envelope.size) {
+            return Ok(all(envelope.recipients, &Reply::Refused(why)));
         }
         let mut replies = Replies::new();
         let mut fit: Vec<(&String, Address)> = Vec::new();
@@ -66,27 +83,31 @@ impl Session {
             }
         }
         if fit.is_empty() {
-            return replies;
+            return Ok(replies);
         }
-        let parameters = self.parameters(sender.iter().chain(fit.iter().map(|(_, address)| address)), raw);
+        let parameters = self.parameters(sender.iter().chain(fit.iter().map(|(_, address)| address)), envelope);
         if let Err(answer) = self.command(Mail::new(sender, parameters)).await {
+            if self.sent > 0 && answer.ends_connection() {
+                self.leave();
+                return Err(Undelivered::Left);
+            }
             replies.extend(fit.into_iter().map(|(recipient, _)| (recipient.clone(), answer.reply())));
-            return replies;
+            return Ok(replies);
         }
         let (accepted, refused) = self.recipients(fit).await;
         replies.extend(refused);
         if accepted.is_empty() {
             self.take_back().await;
         } else {
-            let reply = self.content(raw, marker).await;
+            let reply = self.content(content, marker).await?;
             replies.extend(accepted.into_iter().map(|recipient| (recipient, reply.clone())));
         }
-        replies
+        Ok(replies)
     }
 
     /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session is not used again.
     async fn take_back(&mut self) {
-        if !self.broken && self.command("RSET\r\n").await.is_err() {
+        if !self.broken && self.command(Rset).await.is_err() {
             self.broken = true;
         }
     }
@@ -104,17 +125,17 @@ impl Session {
     }
 
     /// Why the server would not take so many bytes (SIZE, RFC 1870).
-    fn too_large(&self, raw: &[u8]) -> Option<String> {
+    fn too_large(&self, size: usize) -> Option<String> {
         let limit: usize = self.offer("SIZE")?.trim().parse().ok()?;
-        (limit > 0 && raw.len() > limit).then(|| format!("The mail has {} bytes, and the server takes {limit} at most.", raw.len()))
+        (limit > 0 && size > limit).then(|| format!("The mail has {size} bytes, and the server takes {limit} at most."))
     }
 
-    fn parameters<'a>(&mut self, mut addresses: impl Iterator<Item = &'a Address>, raw: &[u8]) -> Vec<MailParameter> {
+    fn parameters<'a>(&mut self, mut addresses: impl Iterator<Item = &'a Address>, envelope: Envelope<'_>) -> Vec<MailParameter> {
         let mut parameters = Vec::new();
         if self.offer("SIZE").is_some() {
-            parameters.push(MailParameter::Size(raw.len()));
+            parameters.push(MailParameter::Size(envelope.size));
         }
-        if !raw.is_ascii() {
+        if envelope.has_eight_bits {
             if self.offer("8BITMIME").is_some() {
                 parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
             } else {
@@ -149,49 +170,69 @@ impl Session {
     }
 
     /// Sends the content; the reply is that of every recipient that was accepted.
-    async fn content(&mut self, raw: &[u8], marker: &Marker) -> Reply {
-        if let Err(error) = marker.begin().await {
-            self.take_back().await;
-            return Reply::Later(format!("Not sent: {error}"));
-        }
+    async fn content(&mut self, mut content: Parts, marker: &Marker) -> Result<Reply, StoreError> {
+        let first = match content.next().await {
+            Ok(first) => marker.begin().await.map(|()| first),
+            Err(error) => Err(error),
+        };
+        let first = match first {
+            Ok(first) => first.unwrap_or_default(),
+            Err(error) => {
+                self.take_back().await;
+                return Err(error);
+            }
+        };
         match self.command(Data).await {
             Ok(response) if response.has_code(354) => {}
             Ok(response) => {
                 self.broken = true;
-                return Reply::Later(format!("The server answers {} to DATA where 354 was due.", response.code()));
+                return Ok(Reply::Later(format!("The server answers {} to DATA where 354 was due.", response.code())));
             }
             Err(answer) => {
                 self.take_back().await;
-                return answer.reply();
+                return Ok(answer.reply());
             }
         }
-        // The library ends the content by CRLF, dot, CRLF: the CRLF that the mail ends with is that one.
-        let body = raw.strip_suffix(b"\r\n").unwrap_or(raw);
-        let whole = AtomicBool::new(false);
-        let chunks = body.chunks(CHUNK).chain(std::iter::once_with(|| {
-            // Asked for only once all before it is written; what follows is the dot.
-            whole.store(true, Ordering::Relaxed);
-            &[][..]
-        }));
-        let answered = self.connection.message_iter(chunks).await;
+        // Until the answer is there, the connection carries nothing else.
+        self.broken = true;
+        if let Err(answer) = self.write_content(first, content).await? {
+            return Ok(Reply::Later(format!("The content went out in part only: {}.", answer.words())));
+        }
+        let answered = self.connection.answer_to_content().await;
         self.sent += 1;
-        self.used = tokio::time::Instant::now();
-        match answered {
-            Ok(response) if response.code().is_positive() && !response.has_code(354) => Reply::Accepted(super::wire::words(&response)),
-            Ok(response) => {
-                self.broken = true;
-                Reply::Unknown(format!("The server answers {} to the content, which says neither yes nor no.", response.code()))
+        self.used = Instant::now();
+        Ok(match answered {
+            Ok(response) if response.has_code(354) => {
+                Reply::Unknown("The server answers 354 to the content, which says neither yes nor no.".to_owned())
             }
-            Err(error) => {
-                let answer = answer(&error);
-                self.broken |= answer.ends_connection();
-                match answer {
-                    Answer::Broken(words) if whole.load(Ordering::Relaxed) => {
-                        Reply::Unknown(format!("The mail went out whole and no answer came: {words}."))
-                    }
-                    Answer::Broken(words) => Reply::Later(format!("The content went out in part only: {words}.")),
-                    answer => answer.reply(),
-                }
+            Ok(response) => {
+                self.broken = false;
+                Reply::Accepted(words(&response))
+            }
+            Err(Answer::Broken(words)) => Reply::Unknown(format!("The mail went out whole and no answer came: {words}.")),
+            Err(answer) => {
+                self.broken = answer.ends_connection();
+                answer.reply()
+            }
+        })
+    }
+
+    /// Writes the content and the dot that ends it. Where that fails, the server has not got the dot: nothing was delivered (RFC 5321
+    /// section 4.1.1.4).
+    async fn write_content(&mut self, first: Vec<u8>, mut content: Parts) -> Result<Result<(), Answer>, StoreError> {
+        let (mut lines, mut part) = (Lines::of_smtp(), first);
+        loop {
+            let mut bytes = lines.of(&part);
+            let next = content.next().await?;
+            if next.is_none() {
+                bytes.extend_from_slice(lines.last_dot());
+            }
+            if let Err(answer) = self.connection.write(&bytes).await {
+                return Ok(Err(answer));
+            }
+            match next {
+                Some(next) => part = next,
+                None => return Ok(Ok(())),
             }
         }
     }

@@ -4,8 +4,7 @@ use crate::oauth2::OAuth2Error;
 use crate::outbound::Reply;
 use crate::transport::sasl::SaslError;
 use crate::transport::{ConnectError, TlsError};
-use lettre::transport::smtp::Error;
-use std::error::Error as _;
+use lettre::transport::smtp::response::{Response, Severity};
 
 /// So much of a server's answer is kept.
 const LONGEST: usize = 500;
@@ -27,6 +26,15 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// What a response says that is not positive.
+    pub fn negative(response: &Response) -> Self {
+        let words = words(response);
+        match response.code().severity {
+            Severity::PermanentNegativeCompletion => Self::Refused(words),
+            _ => Self::Later { code: response.code().to_string(), words },
+        }
+    }
+
     /// Whether nothing more can be said on this connection.
     pub fn ends_connection(&self) -> bool {
         match self {
@@ -52,18 +60,10 @@ impl Answer {
     }
 }
 
-/// What lettre's error means.
-pub fn answer(error: &Error) -> Answer {
-    let source = error.source().map(ToString::to_string).unwrap_or_default();
-    match error.status() {
-        Some(code) => {
-            let code = code.to_string();
-            let words = one_line(&format!("{code} {source}"));
-            if error.is_permanent() { Answer::Refused(words) } else { Answer::Later { code, words } }
-        }
-        None if error.is_timeout() || !source.is_empty() => Answer::Broken(one_line(&format!("the connection broke: {source}"))),
-        None => Answer::Broken("the connection broke".to_owned()),
-    }
+/// A response's code and words.
+pub fn words(response: &Response) -> String {
+    let lines: Vec<&str> = response.message().collect();
+    one_line(&format!("{} {}", response.code(), lines.join(" ")))
 }
 
 /// A server's words, on one line and not too long.

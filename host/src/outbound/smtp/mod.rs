@@ -1,19 +1,20 @@
-//! The SMTP client (RFC 5321): lettre's connection over this program's own stream, so that time-outs and TLS are those of every other
-//! client here, the server's own words get into the log, and it is known how far a mail had come when a connection breaks.
+//! The SMTP client (RFC 5321): lettre's commands and responses over this program's own stream, so that time-outs and TLS are those of every
+//! other client here, a mail goes out part by part, and it is known how far it had come when a connection breaks.
 
+mod connection;
 mod deliver;
 mod error;
 mod opening;
 mod sign_in;
-mod wire;
 
-pub use deliver::{Envelope, Marker};
+pub use deliver::{Envelope, Marker, Undelivered};
 pub use error::SmtpError;
 
 use crate::commlog::{Communication, Kind, Priority, Record};
 use crate::config::Transport;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::Quit;
+use connection::Connection;
+use lettre::transport::smtp::commands::{Quit, Rset};
+use lettre::transport::smtp::response::Response;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection that is signed in.
 pub struct Session {
-    connection: AsyncSmtpConnection,
+    connection: Connection,
     /// What the server offers (EHLO), in capitals, each with its parameters.
     offers: Vec<String>,
     facts: Vec<(&'static str, String)>,
@@ -85,12 +86,17 @@ impl Session {
 
     /// Asks whether the server is still there, and takes back whatever was begun.
     pub async fn is_alive(&mut self) -> bool {
-        let alive = !self.broken && self.command("RSET\r\n").await.is_ok();
+        let alive = !self.broken && self.command(Rset).await.is_ok();
         if !alive {
-            self.left = true;
-            self.note(Priority::Info, "The server has left the idle connection.");
+            self.leave();
         }
         alive
+    }
+
+    /// Notes that the server has ended the connection between two mails.
+    fn leave(&mut self) {
+        self.left = true;
+        self.note(Priority::Info, "The server has left the idle connection.");
     }
 
     /// Says goodbye; gives the communication's row.
@@ -106,9 +112,9 @@ impl Session {
         self.log.finish(failed)
     }
 
-    async fn command(&mut self, command: impl Display) -> Result<lettre::transport::smtp::response::Response, error::Answer> {
+    async fn command(&mut self, command: impl Display) -> Result<Response, error::Answer> {
         self.used = Instant::now();
-        let answer = self.connection.command(command).await.map_err(|error| error::answer(&error));
+        let answer = self.connection.command(command).await;
         if let Err(answer) = &answer {
             self.broken |= answer.ends_connection();
         }

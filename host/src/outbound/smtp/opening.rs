@@ -1,16 +1,16 @@
 //! From nothing to a session: connection, greeting, TLS, EHLO, sign-in.
 
-use super::error::{SmtpError, answer as meaning, one_line};
-use super::wire::{self, Wire};
+use super::connection::Connection;
+use super::error::{Answer, SmtpError, one_line, words};
 use super::{Session, sign_in};
 use crate::commlog::{Communication, Priority, Record};
 use crate::config::{Transport, TransportKind};
 use crate::oauth2::Credentials;
 use crate::transport::Stream;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
 
 /// A TCP connection that takes longer does not come about.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ impl Session {
 
 /// A connection that is signed in, and what was learnt on the way.
 pub struct Opened {
-    pub connection: AsyncSmtpConnection,
+    pub connection: Connection,
     pub offers: Vec<String>,
     pub facts: Vec<(&'static str, String)>,
 }
@@ -43,31 +43,26 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
         facts.push((key, fact));
     };
     let (host, port) = (&transport.host, transport.port.unwrap_or(transport.kind.port()));
-    let hello = hello(transport);
-    let mut stream = connect(transport, port).await?;
+    let hello = ClientId::Domain(hello(transport));
+    let mut connection = connect(transport, port).await?;
     note("server", format!("{host}, port {port}"));
     let mut secured = None;
     if transport.kind == TransportKind::Smtps {
         let agreed;
-        (stream, agreed) = stream.secure(host, &transport.tls).await?;
+        (connection, agreed) = connection.secure(host, &transport.tls).await?;
         secured = Some(agreed);
     }
-    let (greeting, response) = wire::answer(&mut stream).await.map_err(|words| server(host, "greet", words))?;
-    if !response.has_code(220) {
-        return Err(server(host, "greet with 220", wire::words(&response)));
-    }
-    note("greeting", wire::words(&response));
+    let greeting = due(connection.answer().await, 220).map_err(|words| server(host, "greet", words))?;
+    note("greeting", words(&greeting));
     if transport.kind == TransportKind::SmtpStartTls {
-        start_tls(&mut stream, host, &hello).await?;
+        start_tls(&mut connection, host, &hello).await?;
         let agreed;
-        (stream, agreed) = stream.secure(host, &transport.tls).await?;
+        (connection, agreed) = connection.secure(host, &transport.tls).await?;
         secured = Some(agreed);
     }
     note("tls", secured.clone().unwrap_or_else(|| "none".to_owned()));
-    let (wire, heard) = Wire::new(stream, greeting);
-    let connected = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &ClientId::Domain(hello)).await;
-    let mut connection = connected.map_err(|error| server(host, "answer EHLO", meaning(&error).words().to_owned()))?;
-    let offers = offers(&heard.take());
+    let mut connection = connection.read_ahead();
+    let offers = ehlo(&mut connection, host, &hello).await?;
     note("capabilities", offers.join(", "));
     if *credentials != Credentials::None {
         if secured.is_none() && !transport.allow_insecure_auth && !is_this_machine(host) {
@@ -79,32 +74,36 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
     Ok(Opened { connection, offers, facts })
 }
 
-async fn connect(transport: &Transport, port: u16) -> Result<Stream, SmtpError> {
+async fn connect(transport: &Transport, port: u16) -> Result<Connection, SmtpError> {
     let timeout = Duration::from_secs(transport.timeout.max(1));
     let connecting = Stream::connect(&transport.host, port, timeout);
     match tokio::time::timeout(CONNECTS_WITHIN, connecting).await {
-        Ok(connected) => Ok(connected?),
+        Ok(connected) => Ok(Connection::new(connected?, timeout)),
         Err(_) => Err(server(&transport.host, "answer", format!("no connection within {} s", CONNECTS_WITHIN.as_secs()))),
     }
 }
 
 /// STARTTLS (RFC 3207); the stream is at the first byte of TLS afterwards.
-async fn start_tls(stream: &mut Stream, host: &str, hello: &str) -> Result<(), SmtpError> {
-    let (bytes, response) = converse(stream, &format!("EHLO {hello}\r\n")).await.map_err(|words| server(host, "answer EHLO", words))?;
-    if !response.has_code(250) {
-        return Err(server(host, "answer EHLO with 250", wire::words(&response)));
-    }
-    if !offers(&bytes).iter().any(|offer| offer == "STARTTLS") {
+async fn start_tls(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<(), SmtpError> {
+    if !ehlo(connection, host, hello).await?.iter().any(|offer| offer == "STARTTLS") {
         return Err(SmtpError::NoStartTls(host.to_owned()));
     }
-    let (_, response) = converse(stream, "STARTTLS\r\n").await.map_err(|words| server(host, "answer STARTTLS", words))?;
-    if response.has_code(220) { Ok(()) } else { Err(server(host, "start TLS", wire::words(&response))) }
+    due(connection.command(Starttls).await, 220).map(|_| ()).map_err(|words| server(host, "start TLS", words))
 }
 
-async fn converse(stream: &mut Stream, command: &str) -> Result<(Vec<u8>, lettre::transport::smtp::response::Response), String> {
-    stream.write_all(command.as_bytes()).await.map_err(|error| error.to_string())?;
-    stream.flush().await.map_err(|error| error.to_string())?;
-    wire::answer(stream).await
+/// Introduces this client; gives what the server offers.
+async fn ehlo(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<Vec<String>, SmtpError> {
+    let answered = connection.command(Ehlo::new(hello.clone())).await;
+    due(answered, 250).map(|response| offers(&response)).map_err(|words| server(host, "answer EHLO", words))
+}
+
+/// The response, if it has the code that is due; else what came instead.
+fn due(answered: Result<Response, Answer>, code: u16) -> Result<Response, String> {
+    match answered {
+        Ok(response) if response.has_code(code) => Ok(response),
+        Ok(response) => Err(format!("it answers {} where {code} was due", words(&response))),
+        Err(answer) => Err(answer.words().to_owned()),
+    }
 }
 
 fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
@@ -112,10 +111,8 @@ fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
 }
 
 /// The keywords of an answer to EHLO, without its first line, which names the server.
-fn offers(answer: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(answer);
-    let lines = text.lines().filter_map(|line| line.strip_prefix("250")).skip(1);
-    lines.map(|line| one_line(line.get(1..).unwrap_or_default()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
+fn offers(response: &Response) -> Vec<String> {
+    response.message().skip(1).map(|line| one_line(line.trim()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
 }
 
 /// What this client calls itself: as configured, else this machine's name.
@@ -139,10 +136,10 @@ mod tests {
 
     #[test]
     fn an_answer_to_ehlo_is_read_line_by_line() {
-        let answer = b"250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
-        assert_eq!(offers(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
-        assert!(offers(b"250 mx.example.org\r\n").is_empty());
-        assert!(offers(b"\xff\xfe").is_empty());
+        let offered = |answer: &str| offers(&answer.parse().unwrap());
+        let answer = "250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
+        assert_eq!(offered(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
+        assert!(offered("250 mx.example.org\r\n").is_empty());
     }
 
     #[test]

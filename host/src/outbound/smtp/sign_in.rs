@@ -1,19 +1,19 @@
 //! AUTH (RFC 4954).
 
-use super::error::{Answer, SmtpError, answer};
+use super::connection::Connection;
+use super::error::{Answer, SmtpError};
 use crate::config::Transport;
 use crate::oauth2::Credentials;
 use crate::transport::sasl::{Exchange, Mechanism};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use lettre::transport::smtp::client::AsyncSmtpConnection;
 
 /// No mechanism has more challenges.
 const MOST_CHALLENGES: usize = 4;
 
 /// Signs in by the best mechanism that both have; gives its name.
 pub async fn sign_in(
-    connection: &mut AsyncSmtpConnection,
+    connection: &mut Connection,
     offers: &[String],
     transport: &Transport,
     port: u16,
@@ -36,12 +36,10 @@ pub async fn sign_in(
     let words = match answered {
         Ok(response) if response.has_code(235) => return Ok(mechanism.name()),
         Ok(response) => format!("it answers {} where 235 was due", response.code()),
-        Err(error) => match answer(&error) {
-            Answer::Broken(words) | Answer::Later { words, .. } => {
-                return Err(SmtpError::Server { host: transport.host.clone(), doing: "let this client sign in", words });
-            }
-            Answer::Refused(words) => words,
-        },
+        Err(Answer::Broken(words) | Answer::Later { words, .. }) => {
+            return Err(SmtpError::Server { host: transport.host.clone(), doing: "let this client sign in", words });
+        }
+        Err(Answer::Refused(words)) => words,
     };
     let reason = exchange.refusal().map(|reason| format!(" ({reason})")).unwrap_or_default();
     Err(SmtpError::SignIn { host: transport.host.clone(), user: transport.user.clone(), words: format!("{words}{reason}") })

@@ -2,13 +2,14 @@
 
 mod server;
 
-use super::attempt::{Means, attempt};
+use super::attempt::{Means, Transported, attempt};
 use super::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::commlog::now;
 use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail};
+use crate::store::sql::Sql;
 use crate::store::{Location, Store, StoreError, tickets};
 use server::{Act, Server};
 
@@ -34,7 +35,7 @@ impl Post {
             queue: "Support".into(),
             recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
             message_id: "<1@desk.example>".into(),
-            raw: raw.to_vec(),
+            raw: vec![raw.to_vec().into()],
             not_before: 0,
         };
         let new = NewOutgoing { kind, ticket_id: 7, article_id: 0, composed, now: now() };
@@ -52,7 +53,14 @@ impl Post {
         let claimed = self.claim(vec![(id, "t".into())]).await.remove(0);
         let tried = attempt(self.means.clone(), transport.clone(), Retries { retry_increment: 0, ..Retries::default() }, claimed).await;
         self.store.write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await.unwrap();
-        tried.unreachable
+        match tried.transport {
+            Transported::Unreachable(why) => Some(why),
+            Transported::Works | Transported::Unknown => None,
+        }
+    }
+
+    async fn execute(&self, sql: String) {
+        self.store.write(sql, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await })).await.unwrap();
     }
 
     async fn show(&self, id: i64) -> (OutgoingMail, Vec<Delivery>) {
@@ -143,9 +151,9 @@ async fn each_recipient_has_an_answer_of_his_own() {
 #[tokio::test]
 async fn what_a_server_cannot_take_is_not_sent_to_it() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
-    let long = [RAW, &vec![b'x'; 100_000]].concat();
+    let long = [RAW, &vec![b'x'; 5_000_000]].concat();
     for (recipient, raw, why) in
-        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "100000 at most"), ("a@x y", RAW, "is no address")]
+        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "5000000 at most"), ("a@x y", RAW, "is no address")]
     {
         let id = post.queue(OutgoingKind::Reply, &[recipient], raw).await;
         post.attempt(&to(&server), id).await;
@@ -180,6 +188,86 @@ async fn a_connection_carries_many_mails_and_a_dead_one_is_replaced() {
     }
     assert_eq!(server.seen.lock().unwrap().connections, 1);
     assert_eq!(server.contents().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_the_connection_after_a_mail_costs_the_next_no_try() {
+    for act in [Act::CutAfter(1), Act::SayAfter(1, "421 4.4.2 one mail a connection")] {
+        let (post, server) = (Post::new().await, Server::start(&[("MAIL", act.clone())]).await);
+        for _ in 0..3 {
+            let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+            post.attempt(&to(&server), id).await;
+            assert_eq!((post.show(id).await.0.status, post.show(id).await.0.tries), (OutgoingStatus::Sent, 1), "{act:?}");
+        }
+        assert_eq!(server.seen.lock().unwrap().connections, 3, "{act:?}");
+        assert_eq!(server.contents().len(), 3, "{act:?}");
+    }
+    // On a new connection it is the server's answer to this mail.
+    let (post, server) = (Post::new().await, Server::start(&[("MAIL", Act::SayAfter(0, "421 4.3.2 not now"))]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    post.attempt(&to(&server), id).await;
+    assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, vec![DeliveryStatus::Delayed]));
+    assert_eq!(server.seen.lock().unwrap().connections, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_utf8_is_an_answer() {
+    let server = Server::start(&[(".", Act::SayBytes(b"250 2.0.0 \xfcbernommen"))]).await;
+    let post = Post::new().await;
+    let id = post.queue(OutgoingKind::AutoResponse, &["a@x.example"], RAW).await;
+    post.attempt(&to(&server), id).await;
+    let (mail, deliveries) = post.show(id).await;
+    assert_eq!(mail.status, OutgoingStatus::Sent);
+    assert_eq!(deliveries[0].detail, "250 2.0.0 \u{fffd}bernommen");
+}
+
+#[tokio::test]
+async fn a_mail_of_many_parts_arrives_as_it_is_and_says_whether_it_has_eight_bits() {
+    let (post, server) = (Post::new().await, Server::start(&[]).await);
+    for (line, body) in [("abc.\r\n", ""), ("ab\u{fc}\r\n", " BODY=8BITMIME")] {
+        let text = format!("Subject: x\r\n\r\n{}", line.repeat(500_000));
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], text.as_bytes()).await;
+        post.attempt(&to(&server), id).await;
+        assert_eq!(post.statuses(id).await.0, OutgoingStatus::Sent);
+        assert!(server.contents().pop().unwrap() == format!("{text}.\r\n"));
+        assert_eq!(server.commands("MAIL").pop().unwrap(), format!("MAIL FROM:<support@desk.example> SIZE={}{body}", text.len()));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
+    let (post, server) = (Post::new().await, Server::start(&[]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], &vec![b'x'; 3_000_000]).await;
+    post.execute(format!("DELETE FROM outgoing_raw WHERE part = 2 AND outgoing_id = {id}")).await;
+    post.attempt(&to(&server), id).await;
+    let (mail, _) = post.show(id).await;
+    assert!(mail.status == OutgoingStatus::Failed && mail.error.contains("has not the bytes"), "{}", mail.error);
+    assert!(server.contents().is_empty());
+    // Those of a mail that follows go over another connection.
+    let next = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    post.attempt(&to(&server), next).await;
+    assert_eq!(post.statuses(next).await.0, OutgoingStatus::Sent);
+    // None of it is there: it is said at once.
+    post.execute(format!("DELETE FROM outgoing_raw WHERE outgoing_id = {id}")).await;
+    let retried =
+        post.store.write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await.unwrap_err();
+    assert!(retried.to_string().contains("not kept any more"), "{retried}");
+    assert_eq!(post.show(id).await.0.status, OutgoingStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_mail_of_which_nothing_can_be_written_ends_as_uncertain() {
+    let (post, server) = (Post::new().await, Server::start(&[(".", Act::Say("250 2.0.0 cursed"))]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    let trigger =
+        "CREATE TRIGGER cursed BEFORE UPDATE ON delivery WHEN NEW.detail LIKE '250%cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END";
+    post.execute(trigger.to_owned()).await;
+    let claimed = post.claim(vec![(id, "t".into())]).await.remove(0);
+    let tried = attempt(post.means.clone(), to(&server), Retries::default(), claimed).await;
+    super::run::settle(&post.store, &tried.outcome, &crate::metrics::Metrics::default()).await;
+    let (mail, deliveries) = post.show(id).await;
+    assert_eq!((mail.status, deliveries[0].status), (OutgoingStatus::Uncertain, DeliveryStatus::Uncertain));
+    assert!(mail.error.contains("could not be written") && mail.error.contains("cursed"), "{}", mail.error);
 }
 
 #[tokio::test]

@@ -9,8 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Act {
     /// Answers this.
     Say(&'static str),
+    /// Answers this, which need not be UTF-8.
+    SayBytes(&'static [u8]),
     /// Closes the connection without an answer.
     Cut,
+    /// Closes it without an answer if the connection has carried so many mails.
+    CutAfter(u32),
+    /// Answers this and closes, if the connection has carried so many mails.
+    SayAfter(u32, &'static str),
 }
 
 /// What reached the server.
@@ -57,15 +63,23 @@ impl Server {
 async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<Mutex<Seen>>) -> Option<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
-    let mut answer = async |command: &str, usual: &str| {
+    let mut carried = 0;
+    let mut answer = async |command: &str, usual: &str, carried: u32| {
         let act = acts.iter().find(|(beginning, _)| command.starts_with(beginning)).map(|(_, act)| act.clone());
-        match act {
-            Some(Act::Cut) => None,
-            Some(Act::Say(text)) => write.write_all(format!("{text}\r\n").as_bytes()).await.ok().map(|()| text.starts_with(['2', '3'])),
-            None => write.write_all(format!("{usual}\r\n").as_bytes()).await.ok().map(|()| true),
-        }
+        let said = match act {
+            Some(Act::Cut) => return None,
+            Some(Act::CutAfter(mails)) if mails == carried => return None,
+            Some(Act::SayAfter(mails, text)) if mails == carried => {
+                write.write_all(format!("{text}\r\n").as_bytes()).await.ok()?;
+                return None;
+            }
+            Some(Act::Say(text)) => text.as_bytes(),
+            Some(Act::SayBytes(bytes)) => bytes,
+            Some(Act::CutAfter(_) | Act::SayAfter(..)) | None => usual.as_bytes(),
+        };
+        write.write_all(&[said, b"\r\n"].concat()).await.ok().map(|()| said.starts_with(b"2") || said.starts_with(b"3"))
     };
-    answer("GREETING", "220 test ESMTP").await?;
+    answer("GREETING", "220 test ESMTP", carried).await?;
     loop {
         let mut command = String::new();
         if lines.read_line(&mut command).await.ok()? == 0 {
@@ -74,21 +88,22 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
         let command = command.trim_end().to_owned();
         seen.lock().unwrap().commands.push(command.clone());
         let usual = match command.split([' ', ':']).next().unwrap_or_default() {
-            "EHLO" => "250-test\r\n250-8BITMIME\r\n250-SIZE 100000\r\n250 AUTH PLAIN LOGIN",
+            "EHLO" => "250-test\r\n250-8BITMIME\r\n250-SIZE 5000000\r\n250 AUTH PLAIN LOGIN",
             "DATA" => "354 go on",
             "QUIT" => "221 bye",
             _ => "250 2.0.0 fine",
         };
-        if answer(&command, usual).await? && command == "DATA" {
-            let mut content = String::new();
-            while !content.ends_with("\r\n.\r\n") {
-                if lines.read_line(&mut content).await.ok()? == 0 {
+        if answer(&command, usual, carried).await? && command == "DATA" {
+            let mut content = Vec::new();
+            while !content.ends_with(b"\r\n.\r\n") {
+                if lines.read_until(b'\n', &mut content).await.ok()? == 0 {
                     return None;
                 }
             }
             seen.lock().unwrap().commands.push(".".to_owned());
-            if answer(".", "250 2.0.0 taken as 1").await? {
-                seen.lock().unwrap().contents.push(content);
+            if answer(".", "250 2.0.0 taken as 1", carried).await? {
+                carried += 1;
+                seen.lock().unwrap().contents.push(String::from_utf8_lossy(&content).into_owned());
             }
         }
     }

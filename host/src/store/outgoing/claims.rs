@@ -37,6 +37,8 @@ pub struct Claimed {
     pub message_id: String,
     /// Bytes.
     pub size: i64,
+    /// Whether it may hold bytes above 127.
+    pub has_eight_bits: bool,
     /// Transport name.
     pub transport: String,
     /// Tries with this one.
@@ -119,7 +121,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
     let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
     sql.bind(&claim.token).push(", claimed_by = ").bind(&asked.host);
     sql.push(", claimed_until = ").push(asked.engine.clock()).push(" + ").bind(lasts()).push(" WHERE id = ").bind(id);
-    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries");
+    sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries, eight_bits");
     let row = sql.one(connection).await?;
     let kind: OutgoingKind = read_word(&row, 0)?;
     let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
@@ -137,6 +139,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
         tries: row.try_get(6)?,
         queued_at: row.try_get(7)?,
         uncertain_tries: row.try_get(8)?,
+        has_eight_bits: row.try_get::<i64, _>(9)? != 0,
     })
 }
 
@@ -254,7 +257,13 @@ pub async fn recover(connection: &mut AnyConnection, engine: Engine, host: Optio
     let mut recovered = 0;
     for row in &rows {
         let (id, kind, begun): (i64, OutgoingKind, i64) = (row.try_get(0)?, read_word(row, 1)?, row.try_get(2)?);
-        recover_one(connection, id, kind.is_automatic() && begun == 1, !kind.is_automatic(), now).await?;
+        if kind.is_automatic() && begun == 1 {
+            doubt(connection, id, OutgoingStatus::Uncertain, CUT_OFF, now).await?;
+        } else if kind.is_automatic() {
+            wait_again(connection, id, now).await?;
+        } else {
+            doubt(connection, id, OutgoingStatus::Waiting, CUT_OFF, now).await?;
+        }
         recovered += 1;
     }
     Ok(recovered)
@@ -262,16 +271,30 @@ pub async fn recover(connection: &mut AnyConnection, engine: Engine, host: Optio
 
 const CUT_OFF: &str = "The program ended while this mail was sent; it may have arrived or not.";
 
-async fn recover_one(connection: &mut AnyConnection, id: i64, ends: bool, again: bool, now: i64) -> Result<(), StoreError> {
-    let status = if ends { OutgoingStatus::Uncertain } else { OutgoingStatus::Waiting };
-    let mut sql = Sql::new("UPDATE outgoing SET claim = '', status = ");
-    sql.bind(status.name()).push(", uncertain_tries = uncertain_tries + ").bind(ends || again).push(", changed_at = ").bind(now);
-    sql.push(", last_error = ").bind(if ends || again { CUT_OFF } else { "" });
-    sql.push(" WHERE status = 'sending' AND id = ").bind(id).execute(connection).await?;
-    if ends || again {
-        let mut sql = Sql::new("UPDATE delivery SET status = 'uncertain', detail = ");
-        sql.bind(CUT_OFF).push(", changed_at = ").bind(now).push(" WHERE status IN ('waiting', 'delayed') AND outgoing_id = ").bind(id);
-        sql.execute(connection).await?;
-    }
+/// The content had not begun to go out.
+async fn wait_again(connection: &mut AnyConnection, id: i64, now: i64) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE outgoing SET claim = '', status = 'waiting', last_error = '', changed_at = ");
+    sql.bind(now).push(" WHERE status = 'sending' AND id = ").bind(id).execute(connection).await?;
     Ok(())
+}
+
+/// It may have reached those that it was still to reach.
+async fn doubt(connection: &mut AnyConnection, id: i64, status: OutgoingStatus, why: &str, now: i64) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE outgoing SET claim = '', uncertain_tries = uncertain_tries + 1, status = ");
+    sql.bind(status.name()).push(", changed_at = ").bind(now).push(", last_error = ").bind(why);
+    sql.push(" WHERE status = 'sending' AND id = ").bind(id).execute(connection).await?;
+    let mut sql = Sql::new("UPDATE delivery SET status = 'uncertain', detail = ");
+    sql.bind(why).push(", changed_at = ").bind(now).push(" WHERE status IN ('waiting', 'delayed') AND outgoing_id = ").bind(id);
+    sql.execute(connection).await?;
+    Ok(())
+}
+
+/// Ends a claimed mail as uncertain, for the recipients that it was to reach; does nothing if the claim is no longer in force.
+pub async fn park(connection: &mut AnyConnection, claim: &Claim, why: &str, now: i64) -> Result<(), StoreError> {
+    let mut sql = Sql::new("SELECT 1 FROM outgoing");
+    in_force(&mut sql, claim);
+    match sql.optional(connection).await? {
+        Some(_) => doubt(connection, claim.id, OutgoingStatus::Uncertain, why, now).await,
+        None => Ok(()),
+    }
 }

@@ -127,10 +127,11 @@ pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Res
             )));
         }
         let mut sql = Sql::new("UPDATE outgoing SET status = 'waiting', tries = 0, next_try_at = 0, queued_at = ");
-        sql.bind(now).push(", changed_at = ").bind(now).push(" WHERE size > 0 AND id = ").bind(*id);
-        if sql.push(" AND status = ").bind(status.name()).execute(connection).await? == 0 {
+        sql.bind(now).push(", changed_at = ").bind(now).push(" WHERE id = ").bind(*id).push(" AND status = ").bind(status.name());
+        sql.push(" AND EXISTS (SELECT 1 FROM outgoing_raw WHERE outgoing_id = outgoing.id)");
+        if sql.execute(connection).await? == 0 {
             return Err(StoreError::Conflict(format!(
-                "The outgoing mail {id} cannot be tried again: it was never composed, or has just changed."
+                "The outgoing mail {id} cannot be tried again: it was never composed, its bytes are not kept any more, or it has just changed."
             )));
         }
         let mut sql = Sql::new("UPDATE delivery SET status = 'waiting', changed_at = ");

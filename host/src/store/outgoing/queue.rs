@@ -3,9 +3,10 @@
 use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
+use bytes::Bytes;
 use sqlx::{AnyConnection, Row};
 
-/// So many bytes of a mail lie in one row.
+/// At most so many bytes of a mail lie in one row.
 const PART: usize = 1 << 20;
 
 /// A composed mail that is to be sent.
@@ -34,8 +35,8 @@ pub struct Composed {
     pub recipients: Vec<String>,
     /// With its angle brackets.
     pub message_id: String,
-    /// The message with CRLF line ends, no line longer than 998 bytes, without Bcc.
-    pub raw: Vec<u8>,
+    /// The message with CRLF line ends, no line longer than 998 bytes, without Bcc; in pieces, so that what is large need not be copied.
+    pub raw: Vec<Bytes>,
     /// Not sent before this time, milliseconds since the epoch; 0: at once.
     pub not_before: i64,
 }
@@ -76,12 +77,13 @@ pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, 
     let mut sql = Sql::new("UPDATE outgoing SET status = 'waiting', sender = ");
     sql.bind(&mail.sender).push(", queue = ").bind(&mail.queue).push(", message_id = ").bind(&mail.message_id);
     sql.push(", recipients = ").bind(serde_json::json!(recipients).to_string());
-    sql.push(", size = ").bind(i64::try_from(mail.raw.len()).unwrap_or(i64::MAX));
+    sql.push(", size = ").bind(i64::try_from(mail.raw.iter().map(Bytes::len).sum::<usize>()).unwrap_or(i64::MAX));
+    sql.push(", eight_bits = ").bind(!mail.raw.iter().all(|piece| piece.is_ascii()));
     sql.push(", queued_at = ").bind(now).push(", changed_at = ").bind(now).push(", next_try_at = ").bind(mail.not_before);
     if sql.push(" WHERE status = 'due' AND id = ").bind(id).execute(connection).await? == 0 {
         return Err(StoreError::Fenced);
     }
-    for (part, raw) in mail.raw.chunks(PART).enumerate() {
+    for (part, raw) in mail.raw.iter().flat_map(|piece| piece.chunks(PART)).enumerate() {
         let part = i64::try_from(part).unwrap_or(i64::MAX);
         let row: [Value; 3] = [id.into(), part.into(), raw.to_vec().into()];
         Sql::new("INSERT INTO outgoing_raw (outgoing_id, part, raw) VALUES ").tuple(row).execute(connection).await?;
@@ -97,21 +99,27 @@ pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, 
     Ok(())
 }
 
-/// The bytes of a mail from `part` × 1 MiB on, at most 1 MiB; none after the last.
+/// A part of a mail's bytes, counted from 0, at most 1 MiB; none after the last.
 pub async fn raw_part(connection: &mut AnyConnection, id: i64, part: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let mut sql = Sql::new("SELECT raw FROM outgoing_raw WHERE outgoing_id = ");
     let row = sql.bind(id).push(" AND part = ").bind(part).optional(connection).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// The bytes of a mail; none where it is not composed.
+/// The bytes of a mail; none where it is not composed. [`StoreError::NotFound`] where they are not kept any more.
 pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut raw: Option<Vec<u8>> = None;
+    let row = Sql::new("SELECT size FROM outgoing WHERE id = ").bind(id).optional(connection).await?;
+    let size: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    if size == 0 {
+        return Ok(None);
+    }
+    let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     for part in 0.. {
         match raw_part(connection, id, part).await? {
-            Some(bytes) => raw.get_or_insert_default().extend(bytes),
+            Some(bytes) => raw.extend(bytes),
+            None if raw.is_empty() => return Err(StoreError::NotFound(format!("The bytes of outgoing mail {id} are not kept any more."))),
             None => break,
         }
     }
-    Ok(raw)
+    Ok(Some(raw))
 }
