@@ -4,7 +4,7 @@ use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
 use super::query::Query;
-use crate::commlog::{CommunicationDocument, CommunicationSummary, OverviewDocument, Priority, Status};
+use crate::commlog::{CommunicationDocument, CommunicationSummary, Direction, OverviewDocument, Priority, Status};
 use crate::store::communications::{self, LogFilter, LogSort};
 use crate::timestamp;
 use axum::extract::{Path, State};
@@ -28,8 +28,10 @@ struct LogQuery {
     since: Option<String>,
     /// Started before this time, RFC 3339.
     until: Option<String>,
-    /// Of this account.
+    /// Of the account, or going out the transport, of this name.
     account: Option<String>,
+    /// That go this way.
+    direction: Option<Direction>,
     /// With this status.
     status: Option<Status>,
     /// Whose highest priority is this or above.
@@ -81,6 +83,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> R
         since: time("since", query.since)?,
         until: time("until", query.until)?,
         account: query.account,
+        direction: query.direction,
         status: query.status,
         priority: query.priority,
         search: query.search,

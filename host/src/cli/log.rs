@@ -2,7 +2,7 @@
 
 use super::output::{lines, printable, word};
 use super::{Context, Failed, Table, moment};
-use crate::commlog::{Priority, Status};
+use crate::commlog::{Direction, Priority, Status};
 use crate::store::communications::{self, LogFilter, LogSort};
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ const PAGE: i64 = 1_000;
 /// `log …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Account status, communication status, what is active, mean processing time
+    /// Status of accounts and transports, of communications, what is active, mean processing time
     Overview {
         /// From this time on: RFC 3339, a date, or how long ago (`24h`)
         #[arg(long, value_name = "TIME")]
@@ -42,9 +42,12 @@ pub struct List {
     /// Until this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only of this account
+    /// Only of the account, or going out the transport, of this name
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// incoming or outgoing
+    #[arg(long)]
+    direction: Option<Direction>,
     /// processing, successful, warning or failed
     #[arg(long)]
     status: Option<Status>,
@@ -79,6 +82,7 @@ impl List {
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
             account: self.account,
+            direction: self.direction,
             status: self.status,
             priority: self.priority,
             search: self.search,
@@ -102,9 +106,15 @@ impl List {
                 break;
             }
         }
-        context.output().list(&["COMMUNICATION", "STARTED", "KIND", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"], &found, |record| {
-            ["id", "started_at", "kind", "account", "transport", "status", "priority"].map(|key| word(record, key)).to_vec()
-        });
+        context.output().list(
+            &["COMMUNICATION", "STARTED", "KIND", "DIRECTION", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"],
+            &found,
+            |record| {
+                ["id", "started_at", "kind", "direction", "account", "transport", "status", "priority"]
+                    .map(|key| word(record, key))
+                    .to_vec()
+            },
+        );
         Ok(())
     }
 }
@@ -114,20 +124,26 @@ async fn overview(since: Option<String>, until: Option<String>, context: &Contex
     let overview = communications::overview(&mut *context.store().await?.read().await?, since, until).await?;
     let document = moment::written(serde_json::to_value(overview)?);
     context.output().document(&document, || {
-        let mut accounts = Table::new(&["ACCOUNT", "STATUS", "LAST", "COMMUNICATIONS", "FAILED"]);
-        for (name, account) in document.get("accounts").and_then(Value::as_object).into_iter().flatten() {
-            let mut row = vec![name.clone()];
-            row.extend(["status", "last", "communications", "failed"].map(|key| word(account, key)));
-            accounts.row(row);
-        }
+        let (accounts, transports) = (places("ACCOUNT", &document["accounts"]), places("TRANSPORT", &document["transports"]));
         let mut statuses = Table::new(&["STATUS", "COMMUNICATIONS"]);
         for (status, count) in document.get("statuses").and_then(Value::as_object).into_iter().flatten() {
             statuses.row(vec![status.clone(), count.to_string()]);
         }
         let mean = document.get("mean_milliseconds").and_then(Value::as_f64).map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1} ms"));
-        format!("{accounts}\n{statuses}\nactive                {}\nmean processing time  {mean}\n", word(&document, "active"))
+        format!("{accounts}\n{transports}\n{statuses}\nactive                {}\nmean processing time  {mean}\n", word(&document, "active"))
     });
     Ok(())
+}
+
+/// How accounts or transports do.
+fn places(heading: &'static str, all: &Value) -> Table {
+    let mut table = Table::new(&[heading, "STATUS", "LAST", "COMMUNICATIONS", "FAILED"]);
+    for (name, place) in all.as_object().into_iter().flatten() {
+        let mut row = vec![name.clone()];
+        row.extend(["status", "last", "communications", "failed"].map(|key| word(place, key)));
+        table.row(row);
+    }
+    table
 }
 
 async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Failed> {

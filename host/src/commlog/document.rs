@@ -80,6 +80,8 @@ pub struct CommunicationDocument {
 pub struct OverviewDocument {
     /// How each account does.
     pub accounts: BTreeMap<String, AccountOverview>,
+    /// How each transport does.
+    pub transports: BTreeMap<String, AccountOverview>,
     /// How many communications have which status.
     pub statuses: BTreeMap<String, i64>,
     /// How many run.
@@ -89,7 +91,7 @@ pub struct OverviewDocument {
     pub mean_milliseconds: Option<f64>,
 }
 
-/// How an account does.
+/// How an account or transport does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccountOverview {
     /// Of the last communication that ended, of a connection where there was one.
@@ -149,8 +151,10 @@ impl From<Overview> for OverviewDocument {
             communications: account.communications,
             failed: account.failed,
         };
+        let all = |all: BTreeMap<_, _>| all.into_iter().map(|(name, status)| (name, account(status))).collect();
         Self {
-            accounts: overview.accounts.into_iter().map(|(name, status)| (name, account(status))).collect(),
+            accounts: all(overview.accounts),
+            transports: all(overview.transports),
             statuses: overview.statuses,
             active: overview.active,
             mean_milliseconds: overview.mean_milliseconds,

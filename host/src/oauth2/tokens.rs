@@ -148,8 +148,8 @@ impl Tokens {
 
     /// Writes a communication of one entry. A log that cannot be written must not stop mail that can.
     pub(super) async fn tell(&self, owner: &Owner, priority: Priority, key: &str, sentence: String) {
-        let account = if let Owner::Account(name) = owner { name.as_str() } else { "" };
-        let mut log = Communication::start(Kind::Connection, account, "oauth2");
+        let log = Communication::start(Kind::Connection, owner.name(), "oauth2");
+        let mut log = if matches!(owner, Owner::Transport(_)) { log.outgoing() } else { log };
         log.searchable(owner.name());
         log.entry(priority, key, format!("For the {owner}: {sentence}"));
         let record = log.finish(priority == Priority::Error);

@@ -6,7 +6,7 @@ use crate::commlog::{Direction, Entry, Kind, Priority, Record, Status, now};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 /// Writes a communication, or what it is now.
@@ -56,8 +56,10 @@ pub struct LogFilter {
     pub since: Option<i64>,
     /// Started before, milliseconds since the epoch.
     pub until: Option<i64>,
-    /// Of this account.
+    /// Of the account, or going out the transport, of this name.
     pub account: Option<String>,
+    /// That go this way.
+    pub direction: Option<Direction>,
     /// With this status.
     pub status: Option<Status>,
     /// Whose highest priority is this or above.
@@ -156,6 +158,9 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     if let Some(account) = &filter.account {
         sql.push(" AND account = ").bind(account);
     }
+    if let Some(direction) = filter.direction {
+        sql.push(" AND direction = ").bind(direction.name());
+    }
     if let Some(status) = filter.status {
         sql.push(" AND status = ").bind(status.name());
     }
@@ -219,6 +224,8 @@ pub async fn show(connection: &mut AnyConnection, id: &str, priority: Priority) 
 pub struct Overview {
     /// By account, how its last connection (else message) ended, and how many failed.
     pub accounts: BTreeMap<String, AccountStatus>,
+    /// The same by transport.
+    pub transports: BTreeMap<String, AccountStatus>,
     /// How many communications have which status.
     pub statuses: BTreeMap<String, i64>,
     /// How many run.
@@ -227,7 +234,7 @@ pub struct Overview {
     pub mean_milliseconds: Option<f64>,
 }
 
-/// How an account does.
+/// How an account or transport does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AccountStatus {
     /// Of the last communication that ended, of a connection where there was one.
@@ -244,32 +251,39 @@ pub struct AccountStatus {
 pub async fn overview(connection: &mut AnyConnection, since: Option<i64>, until: Option<i64>) -> Result<Overview, StoreError> {
     let mut overview = Overview::default();
     let mut sql = Sql::new(
-        "SELECT account, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
+        "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
     );
     between(&mut sql, since, until);
-    let rows = sql.push(" GROUP BY account, kind, status").all(connection).await?;
+    let rows = sql.push(" GROUP BY account, direction, kind, status").all(connection).await?;
     let (mut ended, mut took) = (0, 0);
-    let mut last: BTreeMap<String, (bool, String)> = BTreeMap::new();
+    let mut last: HashMap<(Direction, String), (bool, String)> = HashMap::new();
     for row in &rows {
-        let (name, kind, status): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let (count, milliseconds, id): (i64, i64, String) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
-        let status = Status::from_str(&status).map_err(|reason| StoreError::Corrupt { what: "communication", reason })?;
+        let corrupt = |reason| StoreError::Corrupt { what: "communication", reason };
+        let name: String = row.try_get(0)?;
+        let direction = Direction::from_str(row.try_get(1)?).map_err(corrupt)?;
+        let is_connection = row.try_get::<&str, _>(2)? == Kind::Connection.name();
+        let status = Status::from_str(row.try_get(3)?).map_err(corrupt)?;
+        let (count, milliseconds, id): (i64, i64, String) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
         *overview.statuses.entry(status.name().to_owned()).or_default() += count;
-        let account = overview.accounts.entry(name.clone()).or_default();
-        account.communications += count;
-        match status {
-            Status::Processing => overview.active += count,
-            Status::Failed => account.failed += count,
-            _ => {}
-        }
-        if status != Status::Processing {
+        if status == Status::Processing {
+            overview.active += count;
+        } else {
             (ended, took) = (ended + count, took + milliseconds);
-            let rank = (kind == Kind::Connection.name(), id);
-            if last.get(&name).is_none_or(|known| *known < rank) {
-                account.status = status;
-                account.last = started(&rank.1);
-                last.insert(name, rank);
-            }
+        }
+        // An answer that was never composed had no transport.
+        if name.is_empty() {
+            continue;
+        }
+        let all = if direction == Direction::Incoming { &mut overview.accounts } else { &mut overview.transports };
+        let account = all.entry(name.clone()).or_default();
+        account.communications += count;
+        account.failed += if status == Status::Failed { count } else { 0 };
+        let rank = (is_connection, id);
+        let known = last.entry((direction, name)).or_default();
+        if status != Status::Processing && *known < rank {
+            account.status = status;
+            account.last = started(&rank.1);
+            *known = rank;
         }
     }
     overview.mean_milliseconds = (ended > 0).then(|| took as f64 / ended as f64);

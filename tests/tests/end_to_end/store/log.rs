@@ -1,7 +1,7 @@
 //! The communication log, asked and cleared.
 
 use super::database::{Database, Databases};
-use postigo::commlog::{Communication, Kind, Priority, Record, Status, now};
+use postigo::commlog::{Communication, Direction, Kind, Priority, Record, Status, now};
 use postigo::store::communications::{self, LogFilter, LogSort};
 
 impl Database {
@@ -53,6 +53,18 @@ async fn the_log_is_readable_while_it_grows() {
         assert_eq!((overview.active, overview.mean_milliseconds.is_some_and(|mean| mean >= 30_000.0)), (1, true), "{overview:?}");
         assert_eq!((overview.accounts["main"].status, overview.accounts["Other"].failed), (Status::Warning, 1));
 
+        // A transport may have an account's name.
+        let sent = Communication::start(Kind::Message, "main", "smtp").outgoing().finish(true);
+        let unsent = Communication::start(Kind::Message, "", "auto-response").outgoing().finish(true);
+        database.save(sent.clone()).await;
+        database.save(unsent.clone()).await;
+        let overview = communications::overview(&mut reader, None, None).await.unwrap();
+        assert_eq!((overview.accounts.len(), overview.accounts["main"].failed, overview.transports["main"].failed), (2, 0, 1));
+        assert_eq!((overview.transports.len(), overview.statuses["failed"]), (1, 3), "{overview:?}");
+        let going = |direction| LogFilter { direction: Some(direction), account: Some("main".into()), ..LogFilter::default() };
+        assert_eq!(database.ids(going(Direction::Outgoing)).await, ids(&[&sent.id]));
+        assert_eq!(database.ids(going(Direction::Incoming)).await, ids(&[&message.id, &first]));
+
         connection.entry(Priority::Error, "transport.imap", "The server went away.");
         database.save(connection.finish(true)).await;
         let shown = communications::show(&mut reader, &message.id, Priority::Notice).await.unwrap().unwrap();
@@ -69,7 +81,7 @@ async fn the_log_is_readable_while_it_grows() {
             database.store().write((successful, failed), |(a, b), connection| Box::pin(communications::purge(connection, *a, *b)))
         };
         assert_eq!(purge(now() + 1_000, 0).await.unwrap(), 1);
-        assert_eq!(database.ids(LogFilter::default()).await, ids(&[&other.id, &first]));
-        assert_eq!(purge(0, now() + 1_000).await.unwrap(), 2);
+        assert_eq!(database.ids(LogFilter::default()).await, ids(&[&unsent.id, &sent.id, &other.id, &first]));
+        assert_eq!(purge(0, now() + 1_000).await.unwrap(), 4);
     }
 }
