@@ -13,6 +13,7 @@ use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
 use crate::ticket::gets_no_answers;
+use crate::timestamp::rfc3339;
 use crate::worker::Setup;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::AnyConnection;
@@ -64,6 +65,9 @@ pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result
 
 /// Composes one row, or ends it with the reason why not.
 async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
+    if let Some(reason) = too_old(&row, configuration) {
+        return give_up(spool, row, &reason).await;
+    }
     let due = gather(spool, configuration, row).await?;
     let composed = match &due.unanswered {
         Some(why) => Err(NotSent::Obsolete(format!("The customer's last mail is not answered: {why}."))),
@@ -78,6 +82,14 @@ async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> R
         Err(StoreError::Fenced) => Ok(()),
         written => written,
     }
+}
+
+/// An answer that comes long after the mail surprises more than it tells.
+fn too_old(row: &DueRow, configuration: &Configuration) -> Option<NotSent> {
+    let most = configuration.settings.auto_responses_max_age;
+    let age = u64::try_from(now() - row.created_at).unwrap_or_default() / 1_000;
+    let told = || format!("It was due since {}, longer than auto_responses_max_age.", rfc3339(row.created_at));
+    (most > 0 && age >= most).then(|| NotSent::Obsolete(told()))
 }
 
 /// Reads what an answer is made from.
@@ -154,7 +166,7 @@ async fn write(connection: &mut AnyConnection, due: &Due, mail: &Mail) -> Result
 async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), StoreError> {
     let reason = reason.to_string();
     tracing::warn!(outgoing = row.id, %reason, "an automatic answer is not sent");
-    let mut communication = Communication::start(Kind::Message, "", row.kind.name());
+    let mut communication = Communication::start(Kind::Message, "", row.kind.name()).outgoing();
     communication.entry(Priority::Error, "answer", format!("The automatic answer {} is not sent: {reason}", row.id));
     row.recipients.iter().for_each(|recipient| communication.searchable(recipient));
     let record = communication.finish(true);

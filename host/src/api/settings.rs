@@ -65,6 +65,8 @@ pub struct SettingsForm {
     auto_responses_per_day: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything.
     auto_responses_refused: Vec<String>,
+    /// After so long an automatic answer that could not be composed yet is not sent any more, a duration; `0s`: it always is.
+    auto_responses_max_age: String,
     /// How outgoing mail is tried again after a temporary failure.
     outbound: RetriesForm,
 }

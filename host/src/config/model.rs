@@ -116,6 +116,8 @@ pub struct Settings {
     pub auto_responses_per_day: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO: `SendNoAutoResponseRegExp`).
     pub auto_responses_refused: Vec<String>,
+    /// Seconds after which an automatic answer that could not be composed yet is not sent any more; 0: it always is.
+    pub auto_responses_max_age: u64,
     /// How outgoing mail is tried again.
     pub outbound: Retries,
 }
@@ -173,6 +175,7 @@ impl Default for Settings {
             raw_retention: 0,
             auto_responses_per_day: 40,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),
+            auto_responses_max_age: 2 * 86_400,
             outbound: Retries::default(),
         }
     }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// So often is looked whether the configuration changed.
@@ -97,11 +98,13 @@ impl Daemon {
         let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
         let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
         let live = Arc::clone(&self.live);
-        let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), || {}, all_ends.clone()));
+        let woken = Arc::new(Notify::new());
+        let wake = Arc::clone(&woken);
+        let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), move || wake.notify_one(), all_ends.clone()));
         let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
         let live = Arc::clone(&self.live);
         let sending_tools =
-            outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
+            outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics), woken };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
         let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics);

@@ -15,6 +15,7 @@ use crate::worker::Setup;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,8 @@ pub struct Tools {
     pub tokens: Arc<Tokens>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Notified when this process has put mails into the queue.
+    pub woken: Arc<Notify>,
 }
 
 /// How a transport does.
@@ -226,9 +229,11 @@ impl Sender {
     /// Waits for the next thing to do: a mail was sent, or it is time to look again.
     async fn wait(&mut self, wait: Duration, stop: &CancellationToken) {
         let is_sending = !self.sending.is_empty();
+        let woken = Arc::clone(&self.tools.woken);
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.ended(), if is_sending => {}
+            () = woken.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

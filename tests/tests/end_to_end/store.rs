@@ -1,5 +1,6 @@
 //! The store's promises, the same on SQLite and PostgreSQL.
 
+mod answers;
 mod database;
 mod filing;
 mod intake;
