@@ -11,5 +11,6 @@ pub mod postfix;
 pub mod postgres;
 pub mod provider;
 pub mod proxy;
+pub mod sink;
 pub mod small_disk;
 pub mod speaker;

@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
 //! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
-//! accounts, daemon.
+//! sending, accounts, daemon.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
 
@@ -14,15 +14,17 @@ mod files;
 mod lmtp;
 mod report;
 mod rules;
+mod sending;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 7] = [
+    let sections: [(&str, fn()); 8] = [
         ("calls", calls::run),
         ("chain", chain::run),
         ("files", files::run),
         ("fetch", fetch::run),
         ("lmtp", lmtp::run),
+        ("sending", sending::run),
         ("accounts", accounts::run),
         ("daemon", daemon::run),
     ];
