@@ -69,12 +69,8 @@ async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> R
         return give_up(spool, row, &reason).await;
     }
     let due = gather(spool, configuration, row).await?;
-    let composed = match &due.unanswered {
-        Some(why) => Err(NotSent::Obsolete(format!("The customer's last mail is not answered: {why}."))),
-        None => due.compose(configuration, now()),
-    };
-    let written = match composed {
-        Ok(mail) => spool.store().write((due, mail), |(due, mail), connection| Box::pin(write(connection, due, mail))).await,
+    let written = match compose(&due, configuration) {
+        Ok(answer) => spool.store().write((due.row, answer), |(row, answer), connection| Box::pin(write(connection, row, answer))).await,
         Err(reason) => give_up(spool, due.row, &reason).await,
     };
     match written {
@@ -90,6 +86,28 @@ fn too_old(row: &DueRow, configuration: &Configuration) -> Option<NotSent> {
     let age = u64::try_from(now() - row.created_at).unwrap_or_default() / 1_000;
     let told = || format!("It was due since {}, longer than auto_responses_max_age.", rfc3339(row.created_at));
     (most > 0 && age >= most).then(|| NotSent::Obsolete(told()))
+}
+
+/// An answer, and what it is if nobody gets a copy.
+struct Answer {
+    mail: Mail,
+    /// The address that gets a copy, its daily limit, and the answer without one.
+    copy: Option<(String, u32, Mail)>,
+}
+
+fn compose(due: &Due, configuration: &Configuration) -> Result<Answer, NotSent> {
+    if let Some(why) = &due.unanswered {
+        return Err(NotSent::Obsolete(format!("The customer's last mail is not answered: {why}.")));
+    }
+    let mail = due.compose(configuration, now())?;
+    let copy = match &due.copy {
+        Some(address) => {
+            let without = Due { copy: None, ..due.clone() };
+            Some((address.clone(), configuration.settings.auto_responses_per_day, without.compose(configuration, now())?))
+        }
+        None => None,
+    };
+    Ok(Answer { mail, copy })
 }
 
 /// Reads what an answer is made from.
@@ -123,7 +141,7 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
         }
         due.answered = Some(article.content);
     }
-    due.copy = copy(spool, configuration, &due).await?;
+    due.copy = copy(configuration, &due);
     Ok(due)
 }
 
@@ -137,27 +155,23 @@ fn why_not(message: Message) -> Option<String> {
 }
 
 /// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.
-async fn copy(spool: &Spool, configuration: &Configuration, due: &Due) -> Result<Option<String>, StoreError> {
-    let Some(email) = due.customer.as_ref().map(|customer| customer.email.clone()).filter(|email| !email.is_empty()) else {
-        return Ok(None);
-    };
-    let answered = due.row.recipients.iter().any(|recipient| recipient.eq_ignore_ascii_case(&email));
-    if answered || gets_no_answers(&email, configuration) {
-        return Ok(None);
-    }
-    let counted = (email.clone(), configuration.settings.auto_responses_per_day, now());
-    let below = spool
-        .store()
-        .write(counted, |(email, per_day, now), connection| Box::pin(outgoing::count_one(connection, email, *per_day, *now)))
-        .await?;
-    Ok(below.then_some(email))
+fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
+    let email = due.customer.as_ref().map(|customer| &customer.email).filter(|email| !email.is_empty())?;
+    let answered = due.row.recipients.iter().any(|recipient| recipient.eq_ignore_ascii_case(email));
+    (!answered && !gets_no_answers(email, configuration)).then(|| email.clone())
 }
 
-async fn write(connection: &mut AnyConnection, due: &Due, mail: &Mail) -> Result<(), StoreError> {
+/// Counts the copy against its address's daily limit and writes the answer. What another host has written meanwhile counts nothing here: both
+/// are rolled back.
+async fn write(connection: &mut AnyConnection, row: &DueRow, answer: &Answer) -> Result<(), StoreError> {
     let at = now();
-    outgoing::composed(connection, due.row.id, &mail.outgoing, at).await?;
-    if due.ticket.is_some() {
-        tickets::add_article(connection, due.row.ticket_id, due.row.id, &mail.article, at).await?;
+    let mail = match &answer.copy {
+        Some((address, per_day, without)) if !outgoing::count_one(connection, address, *per_day, at).await? => without,
+        _ => &answer.mail,
+    };
+    outgoing::composed(connection, row.id, &mail.outgoing, at).await?;
+    if row.ticket_id != 0 {
+        tickets::add_article(connection, row.ticket_id, row.id, &mail.article, at).await?;
     }
     Ok(())
 }
@@ -181,4 +195,51 @@ async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), Sto
             })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::outgoing::Composed;
+    use crate::store::sql::Sql;
+    use crate::store::{Location, Store};
+    use crate::ticket::NewArticle;
+
+    /// An answer whose copy's address gets two a day.
+    fn answer() -> Answer {
+        let mail = |recipients: &[&str]| Mail {
+            outgoing: Composed {
+                sender: String::new(),
+                queue: "Raw".into(),
+                recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+                message_id: "<a@desk.test>".into(),
+                raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
+                not_before: 0,
+            },
+            article: NewArticle { sender_type: "system".into(), ..NewArticle::default() },
+        };
+        Answer { mail: mail(&["jane@x.test", "copy@x.test"]), copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))) }
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_counted_once_however_many_hosts_compose_the_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let mut recipients = Vec::new();
+        for number in 1..=3 {
+            let insert = "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at) \
+                 VALUES ('auto-response', 'due', 7, 1, 'reply', 'Receipt', '[]', 0, 0)";
+            store.write(insert, |insert, connection| Box::pin(async move { Sql::new(*insert).execute(connection).await })).await.unwrap();
+            let row = outgoing::due(&mut store.read().await.unwrap(), 10).await.unwrap().remove(0);
+            let compose = |row: DueRow| store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer)));
+            compose(row.clone()).await.unwrap();
+            for _ in 0..3 {
+                let late = compose(row.clone()).await.unwrap_err();
+                assert!(matches!(late, StoreError::Fenced), "another host was quicker with {number}: {late}");
+            }
+            let (mail, _) = outgoing::show(&mut store.read().await.unwrap(), row.id).await.unwrap().unwrap();
+            recipients.push(mail.recipients.len());
+        }
+        assert_eq!(recipients, [2, 2, 1], "two copies a day, and the answer all the same");
+    }
 }

@@ -117,8 +117,9 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         let deliveries = head.as_object_mut().and_then(|fields| fields.remove("deliveries"));
         let mut text = lines(&head);
         for delivery in deliveries.as_ref().and_then(Value::as_array).into_iter().flatten() {
-            let [recipient, status, detail] = ["recipient", "status", "detail"].map(|key| word(delivery, key));
-            let _ = writeln!(text, "  {recipient}: {status} {detail}");
+            let [recipient, status, failure, detail] = ["recipient", "status", "failure", "detail"].map(|key| word(delivery, key));
+            let failure = if failure.is_empty() { String::new() } else { format!(" ({failure})") };
+            let _ = writeln!(text, "  {recipient}: {status}{failure} {detail}");
         }
         text
     });

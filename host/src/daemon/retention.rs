@@ -1,14 +1,14 @@
-//! Removes what is old: communications by age and outcome, received bytes by age.
+//! Removes what is old: communications by age and outcome, received and sent bytes by age.
 
 use crate::commlog::now;
 use crate::config::Settings;
 use crate::spool::Spool;
-use crate::store::{StoreError, communications, correspondence};
+use crate::store::{Store, StoreError, communications, correspondence, outgoing};
 
 /// Idempotency keys are remembered so long, in milliseconds.
 const NAMES_KEPT: i64 = 7 * 86_400_000;
 
-/// Removes communications that are older than `log_retention` keeps them, and received bytes that are older than `raw_retention`; gives the communications' number.
+/// Removes communications that are older than `log_retention` keeps them, and received and sent bytes that are older than `raw_retention`; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
     let before = |outcome: &str| {
         let seconds = settings.log_retention.get(outcome).copied().unwrap_or(u64::MAX);
@@ -16,7 +16,9 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
     };
     if settings.raw_retention > 0 {
         let kept = i64::try_from(settings.raw_retention).unwrap_or(i64::MAX).saturating_mul(1_000);
-        spool.forget_raw(now().saturating_sub(kept)).await?;
+        let before = now().saturating_sub(kept);
+        spool.forget_raw(before).await?;
+        forget_sent(spool.store(), before).await?;
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
     spool.store().write(names_before, |before, connection| Box::pin(correspondence::forget_names(connection, *before))).await?;
@@ -34,11 +36,24 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
     }
 }
 
+/// Removes the bytes of mails that were sent before this time.
+async fn forget_sent(store: &Store, before: i64) -> Result<(), StoreError> {
+    loop {
+        let count = store.write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before))).await?;
+        if count < outgoing::FORGOTTEN_AT_ONCE {
+            return Ok(());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::commlog::{Communication, Kind};
-    use crate::store::{Location, Store};
+    use crate::outbound::{OutgoingKind, OutgoingStatus};
+    use crate::store::Location;
+    use crate::store::outgoing::{Composed, NewOutgoing};
+    use crate::store::sql::Sql;
 
     #[tokio::test]
     async fn successful_ones_go_before_failed_ones() {
@@ -56,5 +71,51 @@ mod tests {
         settings.log_retention.insert("successful".to_owned(), 0);
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         assert_eq!(purge(&spool, &settings).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn sent_bytes_go_by_age_and_those_that_may_still_go_out_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let mut ids = Vec::new();
+        for status in OutgoingStatus::ALL {
+            let composed = Composed {
+                sender: "a@x.test".into(),
+                queue: String::new(),
+                recipients: vec!["b@x.test".into()],
+                message_id: String::new(),
+                raw: vec![vec![b'x'; 3 << 20].into()],
+                not_before: 0,
+            };
+            let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 1 };
+            let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
+            let change = format!("UPDATE outgoing SET status = '{status}' WHERE id = {id}");
+            store.write(change, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await })).await.unwrap();
+            ids.push((id, *status));
+        }
+        let kept = async || {
+            let mut connection = store.read().await.unwrap();
+            let mut kept = Vec::new();
+            for (id, status) in &ids {
+                match outgoing::raw(&mut connection, *id).await {
+                    Ok(Some(raw)) => assert_eq!(raw.len(), 3 << 20),
+                    Ok(None) => panic!("{status} is composed"),
+                    Err(error) => {
+                        assert!(matches!(error, StoreError::NotFound(_)), "{error}");
+                        continue;
+                    }
+                }
+                kept.push(*status);
+            }
+            kept
+        };
+        purge(&spool, &Settings::default()).await.unwrap();
+        assert_eq!(kept().await, OutgoingStatus::ALL, "without the setting all are kept");
+        purge(&spool, &Settings { raw_retention: 100 * 365 * 86_400, ..Settings::default() }).await.unwrap();
+        assert_eq!(kept().await, OutgoingStatus::ALL, "none is so old");
+        purge(&spool, &Settings { raw_retention: 60, ..Settings::default() }).await.unwrap();
+        let others: Vec<OutgoingStatus> = OutgoingStatus::ALL.iter().copied().filter(|status| *status != OutgoingStatus::Sent).collect();
+        assert_eq!(kept().await, others);
     }
 }

@@ -24,7 +24,8 @@ pub struct DeliveryReport {
 /// What a report says of a recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reported {
-    /// The addresses that he is known by: as the sender wrote it (Original-Recipient), and where the mail went in the end (Final-Recipient).
+    /// The addresses that he is known by: as the sender wrote it (Original-Recipient), and where the mail went in the end (Final-Recipient). Each as it
+    /// stands there, and decoded: servers write both, and `joe+42@example.com` may be an address or an encoded one.
     pub addresses: Vec<String>,
     /// What happened.
     pub action: Action,
@@ -103,8 +104,8 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
         Some(encoded_word::on_one_line(value))
     };
     let mut addresses: Vec<String> = Vec::new();
-    for address in ["Original-Recipient", "Final-Recipient"].iter().filter_map(|name| value(name)).filter_map(|value| typed_address(&value))
-    {
+    let values = ["Original-Recipient", "Final-Recipient"].iter().filter_map(|name| value(name));
+    for address in values.flat_map(|value| typed_addresses(&value)) {
         if !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
             addresses.push(address);
         }
@@ -124,16 +125,17 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
     Some(Reported { addresses, action, status, detail })
 }
 
-/// The address of `rfc822; jane+2Bx@example.com` (xtext, RFC 3461 section 4) or `utf-8; j\x{F6}rg@example.com` (RFC 6533 section 3).
-fn typed_address(value: &str) -> Option<String> {
+/// The spellings of `rfc822; jane+2Bx@example.com` (which may be xtext, RFC 3461 section 4) or `utf-8; j\x{F6}rg@example.com` (RFC 6533 section 3).
+fn typed_addresses(value: &str) -> Vec<String> {
     let (kind, address) = value.split_once(';').unwrap_or(("rfc822", value));
     let address = address.trim().trim_matches(['<', '>']);
-    let address = match kind.trim().to_ascii_lowercase().as_str() {
-        "utf-8" => without_unicode_escapes(address),
-        "rfc822" => without_xtext(address),
-        _ => address.to_owned(),
+    let spellings = match kind.trim().to_ascii_lowercase().as_str() {
+        "utf-8" => vec![without_unicode_escapes(address)],
+        "rfc822" => vec![address.to_owned(), without_xtext(address)],
+        _ => vec![address.to_owned()],
     };
-    (address.contains('@') && address.len() <= 320 && !address.chars().any(char::is_control)).then_some(address)
+    let is_address = |address: &String| address.contains('@') && address.len() <= 320 && !address.chars().any(char::is_control);
+    spellings.into_iter().filter(is_address).collect()
 }
 
 /// `+2B` is a plus sign. Many servers write plain addresses, in which a plus is not followed by two hexadecimal capitals.

@@ -4,11 +4,11 @@ use super::content::Parts;
 use super::pool::Pool;
 use super::reply::{Replies, Reply, Unsent, all};
 use super::smtp::{Envelope, Marker, Undelivered};
-use super::{DeliveryStatus, file, probe, schedule, sendmail};
+use super::{DeliveryStatus, Failure, file, probe, schedule, sendmail};
 use crate::commlog::{Communication, Kind, Priority, Record, now};
 use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
-use crate::store::outgoing::{Claimed, Outcome};
+use crate::store::outgoing::{Claimed, Delivered, Outcome};
 use crate::store::{Store, communications};
 use crate::ticket::NewArticle;
 use std::sync::Arc;
@@ -162,7 +162,8 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
         return put_off(claimed, why.to_owned(), 0);
     }
     log.entry(Priority::Error, "outbound", format!("Given up: {why}"));
-    let deliveries: Vec<_> = claimed.recipients.iter().map(|recipient| (recipient.clone(), given_up(claimed), why.to_owned())).collect();
+    let given_up = |recipient: &String| given_up(claimed, recipient, why);
+    let deliveries: Vec<_> = claimed.recipients.iter().map(given_up).collect();
     let note = note(claimed, &deliveries, true);
     Outcome {
         claim: claimed.claim.clone(),
@@ -204,58 +205,56 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
     let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
     let mut deliveries = Vec::with_capacity(replies.len());
     for (recipient, reply) in replies {
-        let status = match reply {
-            Reply::Accepted(_) => DeliveryStatus::Sent,
-            Reply::Later(_) if next_try_at.is_some() => DeliveryStatus::Delayed,
-            Reply::Later(_) => given_up(claimed),
-            Reply::Refused(_) => DeliveryStatus::Failed,
-            Reply::Unknown(_) => DeliveryStatus::Uncertain,
+        let words = reply.text();
+        let delivered = match reply {
+            Reply::Accepted(_) => delivered(recipient, DeliveryStatus::Sent, words),
+            Reply::Later(_) if next_try_at.is_some() => delivered(recipient, DeliveryStatus::Delayed, words),
+            Reply::Later(_) => given_up(claimed, recipient, words),
+            Reply::Refused(_) => Delivered { failure: Some(Failure::Hard), ..delivered(recipient, DeliveryStatus::Failed, words) },
+            Reply::Unknown(_) => delivered(recipient, DeliveryStatus::Uncertain, words),
         };
-        let priority = match status {
+        let priority = match delivered.status {
             DeliveryStatus::Failed => Priority::Error,
             DeliveryStatus::Uncertain => Priority::Warning,
             DeliveryStatus::Delayed => Priority::Notice,
             _ => Priority::Info,
         };
-        log.entry(priority, "outbound", format!("{recipient}: {status}: {}", reply.text()));
-        deliveries.push((recipient.clone(), status, reply.text().to_owned()));
+        log.entry(priority, "outbound", format!("{recipient}: {}: {words}", delivered.status));
+        deliveries.push(delivered);
     }
     if let Some(at) = next_try_at {
         log.entry(Priority::Notice, "outbound", format!("The next try is at {}.", crate::timestamp::rfc3339(at)));
     }
-    let wrong = deliveries.iter().find(|(_, status, _)| *status != DeliveryStatus::Sent);
-    let error = wrong.map(|(recipient, _, words)| format!("{recipient}: {words}")).unwrap_or_default();
-    let failed = deliveries.iter().any(|(_, status, _)| *status == DeliveryStatus::Failed);
+    let wrong = deliveries.iter().find(|delivered| delivered.status != DeliveryStatus::Sent);
+    let error = wrong.map(|delivered| format!("{}: {}", delivered.recipient, delivered.detail)).unwrap_or_default();
+    let failed = deliveries.iter().any(|delivered| delivered.status == DeliveryStatus::Failed);
     let note = note(claimed, &deliveries, next_try_at.is_none());
     let communication = Some(log.finish(failed));
     Outcome { claim: claimed.claim.clone(), deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
 }
 
+fn delivered(recipient: &str, status: DeliveryStatus, words: &str) -> Delivered {
+    Delivered { recipient: recipient.to_owned(), status, failure: None, detail: words.to_owned() }
+}
+
 /// What a delivery is that is not tried again: one whose answer was lost before may have arrived.
-fn given_up(claimed: &Claimed) -> DeliveryStatus {
-    if claimed.uncertain_tries > 0 { DeliveryStatus::Uncertain } else { DeliveryStatus::Failed }
+fn given_up(claimed: &Claimed, recipient: &str, words: &str) -> Delivered {
+    if claimed.uncertain_tries > 0 {
+        return delivered(recipient, DeliveryStatus::Uncertain, words);
+    }
+    Delivered { failure: Some(Failure::Soft), ..delivered(recipient, DeliveryStatus::Failed, words) }
 }
 
 /// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have.
-fn note(claimed: &Claimed, deliveries: &[(String, DeliveryStatus, String)], is_last: bool) -> Option<(i64, NewArticle)> {
-    let lost: Vec<String> = deliveries
-        .iter()
-        .filter(|(_, status, _)| *status == DeliveryStatus::Failed || (is_last && *status == DeliveryStatus::Uncertain))
-        .map(|(recipient, status, words)| {
-            let doubt = if *status == DeliveryStatus::Uncertain { " (it may have arrived)" } else { "" };
-            format!("{recipient}: {words}{doubt}")
-        })
-        .collect();
+fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i64, NewArticle)> {
+    let lost = deliveries.iter().filter_map(|delivered| match delivered.status {
+        DeliveryStatus::Failed => Some(format!("{}: {}", delivered.recipient, delivered.detail)),
+        DeliveryStatus::Uncertain if is_last => Some(format!("{}: {} (it may have arrived)", delivered.recipient, delivered.detail)),
+        _ => None,
+    });
+    let lost: Vec<String> = lost.collect();
     if lost.is_empty() || claimed.ticket_id == 0 || claimed.kind.is_automatic() {
         return None;
     }
-    let body = format!(
-        "A mail of this ticket ({}, Message-ID {}) could not be delivered to:\n\n{}\n\nIt is not sent again by itself.\n",
-        claimed.kind,
-        claimed.message_id,
-        lost.join("\n")
-    );
-    let subject = "A mail could not be delivered".to_owned();
-    let article = NewArticle { sender_type: "system".into(), subject, body, date: Some(now()), ..NewArticle::default() };
-    Some((claimed.ticket_id, article))
+    Some((claimed.ticket_id, NewArticle::undelivered(claimed.kind.name(), &claimed.message_id, &lost, now())))
 }

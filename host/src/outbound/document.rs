@@ -1,6 +1,6 @@
 //! Outgoing mails as the command line and REST show them.
 
-use super::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use super::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 use crate::store::outgoing::{Delivery, OutgoingMail};
 use crate::timestamp::rfc3339;
 use serde::Serialize;
@@ -66,6 +66,9 @@ pub struct DeliveryDocument {
     pub recipient: String,
     /// How far it has come.
     pub status: DeliveryStatus,
+    /// Whether a failure is for good; null where nothing failed.
+    #[schema(required)]
+    pub failure: Option<Failure>,
     /// The server's words; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.
@@ -97,7 +100,13 @@ impl From<OutgoingMail> for OutgoingDocument {
 
 impl From<Delivery> for DeliveryDocument {
     fn from(delivery: Delivery) -> Self {
-        Self { recipient: delivery.recipient, status: delivery.status, detail: delivery.detail, changed_at: rfc3339(delivery.changed_at) }
+        Self {
+            recipient: delivery.recipient,
+            status: delivery.status,
+            failure: delivery.failure,
+            detail: delivery.detail,
+            changed_at: rfc3339(delivery.changed_at),
+        }
     }
 }
 

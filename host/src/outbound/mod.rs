@@ -22,7 +22,7 @@ mod smtp;
 mod tests;
 
 pub use document::{DeliveryDocument, OutgoingDocument, OutgoingWithDeliveries};
-pub use kind::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+pub use kind::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 pub use probe::{ProbeError, probe};
 pub use reply::Reply;
 pub use run::{Tools, run};

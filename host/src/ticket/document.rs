@@ -1,7 +1,7 @@
 //! Tickets and articles as the command line and REST show them: the names of a message's result, times as RFC 3339.
 
 use super::{ArticleAttachment, Ticket};
-use crate::outbound::DeliveryStatus;
+use crate::outbound::{DeliveryStatus, Failure};
 use crate::store::outgoing::Delivery;
 use crate::store::tickets::Article;
 use crate::timestamp::rfc3339;
@@ -159,6 +159,9 @@ pub struct RecipientDocument {
     pub address: String,
     /// How far it has come.
     pub status: DeliveryStatus,
+    /// Whether a failure is for good; null where nothing failed.
+    #[schema(required)]
+    pub failure: Option<Failure>,
     /// The words of the server or of the delivery report; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.
@@ -174,6 +177,7 @@ impl DeliveryDocument {
         let recipient = |delivery: Delivery| RecipientDocument {
             address: delivery.recipient,
             status: delivery.status,
+            failure: delivery.failure,
             detail: delivery.detail,
             changed_at: rfc3339(delivery.changed_at),
         };

@@ -10,6 +10,7 @@ mod header;
 pub mod number;
 mod pending;
 pub mod subject;
+mod undelivered;
 mod vocabulary;
 
 pub use answer::{is_refused as gets_no_answers, plan_removal};

@@ -106,6 +106,10 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     assert_eq!((&after[0]["address"], &after[0]["status"]), (&json!("bob@x.test"), &json!("failed")));
     assert_eq!(after[0]["detail"], "Permanent failure (5.1.1): 550 no such user");
     assert_eq!((&after[1]["address"], &after[1]["status"], after.as_array().unwrap().len()), (&json!("jane@x.test"), &json!("sent"), 2));
+    assert_eq!((&after[0]["failure"], &after[1]["failure"]), (&json!("hard"), &Value::Null));
+    let ticket = gate.json(&["ticket", "show", number]).remove(0);
+    let note = ticket["articles"].as_array().unwrap().iter().find(|article| article["subject"] == "A mail could not be delivered").unwrap();
+    assert_eq!(note["visible_for_customer"], false);
     assert_eq!(sent(out.path(), "Mended.").len(), 1);
     drop(daemon);
 }

@@ -24,6 +24,7 @@ fn every_recipient_is_read() {
         "Final-Recipient: rfc822;joe+news@x.test\r\nAction: Delayed\r\nStatus: 4.4.1\r\nWill-Retry-Until: Fri, 27 Nov 2026 00:00:00 +0000",
         "Final-Recipient: utf-8;j\\x{F6}rg@x.test\r\nAction: failed\r\nStatus: 4.2.2",
         "Final-Recipient: rfc822;<ok@x.test>\r\nAction: relayed\r\nStatus: 2.0.0",
+        "Final-Recipient: rfc822;joe+42@x.test\r\nAction: failed",
         "Final-Recipient: rfc822;nobody\r\nAction: failed",
         "Action: failed",
     ]))
@@ -34,10 +35,11 @@ fn every_recipient_is_read() {
     assert_eq!(
         told,
         [
-            ("jane+work@x.test j.roe@inner.test".to_owned(), Action::Failed, true),
+            ("jane+2Bwork@x.test jane+work@x.test j.roe@inner.test".to_owned(), Action::Failed, true),
             ("joe+news@x.test".to_owned(), Action::Delayed, false),
             ("jörg@x.test".to_owned(), Action::Failed, false),
             ("ok@x.test".to_owned(), Action::Delivered, false),
+            ("joe+42@x.test joeB@x.test".to_owned(), Action::Failed, true),
         ]
     );
     let first = &found.recipients[0];

@@ -1,6 +1,6 @@
 //! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
 
-use super::read_word;
+use super::{Delivered, read_word};
 use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications};
@@ -181,8 +181,8 @@ fn in_force(sql: &mut Sql, claim: &Claim) {
 pub struct Outcome {
     /// The right to say so.
     pub claim: Claim,
-    /// Recipient, what became of it, and the server's words.
-    pub deliveries: Vec<(String, DeliveryStatus, String)>,
+    /// What became of it for its recipients.
+    pub deliveries: Vec<Delivered>,
     /// When it is tried again, milliseconds since the epoch; none: it is not.
     pub next_try_at: Option<i64>,
     /// The content went out and its answer was lost.
@@ -201,10 +201,8 @@ pub struct Outcome {
 
 /// Writes what a try came to; gives the mail's new status. [`StoreError::Fenced`] if the claim is no longer in force.
 pub async fn settle(connection: &mut AnyConnection, outcome: &Outcome) -> Result<OutgoingStatus, StoreError> {
-    for (recipient, status, detail) in &outcome.deliveries {
-        let mut sql = Sql::new("UPDATE delivery SET status = ");
-        sql.bind(status.name()).push(", detail = ").bind(detail).push(", changed_at = ").bind(outcome.now);
-        sql.push(" WHERE outgoing_id = ").bind(outcome.claim.id).push(" AND recipient = ").bind(recipient).execute(connection).await?;
+    for delivered in &outcome.deliveries {
+        super::delivered(connection, outcome.claim.id, delivered, outcome.now).await?;
     }
     let status = match outcome.next_try_at {
         Some(_) => OutgoingStatus::Waiting,
@@ -220,7 +218,7 @@ pub async fn settle(connection: &mut AnyConnection, outcome: &Outcome) -> Result
         return Err(StoreError::Fenced);
     }
     if let Some((ticket_id, note)) = &outcome.note {
-        crate::store::tickets::add_article(connection, *ticket_id, 0, note, outcome.now).await?;
+        super::add_note(connection, outcome.claim.id, *ticket_id, note, outcome.now).await?;
     }
     if let Some(record) = &outcome.communication {
         communications::save(connection, record).await?;

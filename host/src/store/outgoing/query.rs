@@ -134,7 +134,7 @@ pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Res
                 "The outgoing mail {id} cannot be tried again: it was never composed, its bytes are not kept any more, or it has just changed."
             )));
         }
-        let mut sql = Sql::new("UPDATE delivery SET status = 'waiting', changed_at = ");
+        let mut sql = Sql::new("UPDATE delivery SET status = 'waiting', failure = '', changed_at = ");
         sql.bind(now).push(" WHERE status IN ('failed', 'uncertain', 'delayed') AND outgoing_id = ").bind(*id);
         sql.execute(connection).await?;
     }

@@ -106,6 +106,23 @@ pub async fn raw_part(connection: &mut AnyConnection, id: i64, part: i64) -> Res
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// The bytes of so many mails are removed at once at most: other writes wait for it.
+pub const FORGOTTEN_AT_ONCE: usize = 200;
+
+/// Removes the bytes of mails that were sent to all their recipients before this time (milliseconds since the epoch); all others may go out still, or be
+/// tried again. Gives the number of mails; if it is [`FORGOTTEN_AT_ONCE`], there are more.
+pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<usize, StoreError> {
+    let mut sql = Sql::new(
+        "SELECT outgoing_id FROM outgoing_raw JOIN outgoing ON outgoing.id = outgoing_id WHERE part = 0 AND status = 'sent' AND changed_at < ",
+    );
+    sql.bind(before).push(" ORDER BY outgoing_id LIMIT ").bind(i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX));
+    let ids = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
+    for piece in pieces(&ids) {
+        Sql::new("DELETE FROM outgoing_raw WHERE outgoing_id IN ").list(piece.iter().copied()).execute(connection).await?;
+    }
+    Ok(ids.len())
+}
+
 /// The bytes of a mail; none where it is not composed. [`StoreError::NotFound`] where they are not kept any more.
 pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let row = Sql::new("SELECT size FROM outgoing WHERE id = ").bind(id).optional(connection).await?;

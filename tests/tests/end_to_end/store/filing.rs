@@ -3,9 +3,12 @@
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::{Communication, Kind, Priority};
 use postigo::config::{AutoResponseType, Configuration, NumberGenerator};
+use postigo::mail::{DeliveryReport, Reported};
+use postigo::outbound::{DeliveryStatus, Failure, OutgoingKind};
 use postigo::result::{MessageResult, Status};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
 use postigo::store::filing::{Batch, Filed, FilingInput, file};
+use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
 use postigo::store::tickets::{self, Change, TicketFilter};
 use postigo::store::{StoreError, leases};
 use postigo::ticket::{
@@ -304,5 +307,65 @@ async fn follow_ups_filed_at_once_keep_each_others_changes() {
         let ticket = tickets::by_number(&mut connection, &first.number).await.unwrap().unwrap();
         assert_eq!(ticket.title, "Broken\u{fffd} lamp!!!!!!");
         assert_eq!(tickets::articles(&mut connection, ticket.id).await.unwrap().len(), 7);
+    }
+}
+
+/// A mail that a server has taken for this recipient, under one Message-ID with all others.
+async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
+    let composed = Composed {
+        sender: "support@desk.test".into(),
+        queue: "Raw".into(),
+        recipients: vec![recipient.into()],
+        message_id: "<sent@desk.test>".into(),
+        raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
+        not_before: 0,
+    };
+    let new = NewOutgoing { kind: OutgoingKind::Bounce, ticket_id, article_id: 0, composed, now: NOON };
+    let taken = Delivered { recipient: recipient.into(), status: DeliveryStatus::Sent, failure: None, detail: "250".into() };
+    let write = database.store().write((new, taken), |(new, taken), connection| {
+        Box::pin(async move {
+            let id = outgoing::queue(connection, new).await?;
+            outgoing::delivered(connection, id, taken, NOON).await?;
+            Ok(id)
+        })
+    });
+    write.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_report_marks_the_mail_that_went_to_its_recipient_and_tells_agents_once() {
+    for database in Databases::start().each().await {
+        let mut claimed = database.claimed("main", 5).await;
+        let ticket = database.file(new_ticket(&claimed.remove(0))).await.unwrap().ticket_id;
+        // The same mail was sent on three times; the last two are not what the report is about.
+        let first = sent(&database, ticket, "joe+42@x.test").await;
+        let others = [sent(&database, ticket, "joeB@x.test").await, sent(&database, ticket, "ann@x.test").await];
+        let report = |status: &str| DeliveryReport {
+            original: "<sent@desk.test>".into(),
+            recipients: vec![Reported {
+                addresses: vec!["JOE+42@x.test".into(), "joeB@x.test".into()],
+                status: status.into(),
+                detail: "550 no such user".into(),
+                ..Reported::default()
+            }],
+        };
+        for (claimed, status) in claimed.iter().zip(["4.4.7", "5.1.1", "5.1.1"]) {
+            database.file(FilingInput { report: Some(report(status)), ..new_ticket(claimed) }).await.unwrap();
+        }
+        let mut connection = database.store().read().await.unwrap();
+        let delivery = outgoing::deliveries(&mut connection, first).await.unwrap().remove(0);
+        assert_eq!((delivery.status, delivery.failure), (DeliveryStatus::Failed, Some(Failure::Hard)), "{}", delivery.detail);
+        for other in others {
+            assert_eq!(outgoing::deliveries(&mut connection, other).await.unwrap()[0].status, DeliveryStatus::Sent);
+        }
+        let articles = tickets::articles(&mut connection, ticket).await.unwrap();
+        let notes: Vec<_> = articles.iter().filter(|article| article.content.subject == "A mail could not be delivered").collect();
+        assert_eq!(notes.len(), 1, "whoever knows of a failure is not told again");
+        let note = &notes[0].content;
+        assert!(
+            !note.visible_for_customer && note.body.contains("joe+42@x.test: Given up after a temporary failure (4.4.7)"),
+            "{}",
+            note.body
+        );
     }
 }
