@@ -176,6 +176,9 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
 }
 
 #[cfg(test)]
+mod guide;
+
+#[cfg(test)]
 mod tests {
     use super::Arguments;
     use clap::CommandFactory;

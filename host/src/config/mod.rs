@@ -22,6 +22,8 @@ mod schema;
 pub mod units;
 
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod tests;
 
 pub use access::*;

@@ -7,6 +7,7 @@ mod collection;
 mod command_line;
 mod crowd;
 mod cuts;
+mod documentation;
 mod fetching;
 mod imap;
 mod kills;
