@@ -9,8 +9,12 @@ const AROUND: &str = "[[queue]]\nname = \"Support\"\n\n[[queue]]\nname = \"Billi
 /// What stands before an example that is a part of an account.
 const ACCOUNT: &str = "[[account]]\nname = \"a\"\nprotocol = \"imaps\"\nhost = \"mail.example.org\"\nuser = \"u\"\n";
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
 fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")).chain([root.join("README.md")]).collect()
 }
@@ -49,4 +53,28 @@ fn every_configuration_in_the_documentation_is_valid() {
         }
     }
     assert!(checked > 8 && refused.is_empty(), "{checked} examples; refused:\n{}", refused.join("\n"));
+}
+
+/// The sources below a folder, one after the other.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_promise_names_tests_that_there_are() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let promises = page.split("## Promises and their tests").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut tests = String::new();
+    sources(&root().join("tests/tests"), &mut tests);
+    sources(&root().join("host/src"), &mut tests);
+    let named: Vec<&str> = promises.split('`').skip(1).step_by(2).filter_map(|code| Some(code.rsplit_once("::")?.1)).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !tests.contains(&format!("fn {name}()"))).collect();
+    assert!(named.len() > 20 && missing.is_empty(), "{missing:?}");
 }

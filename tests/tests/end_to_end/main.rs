@@ -10,6 +10,7 @@ mod cuts;
 mod documentation;
 mod fetching;
 mod imap;
+mod isolation;
 mod kills;
 mod lmtp;
 mod matrix;
