@@ -5,6 +5,7 @@ use postigo_tests::gate::{Gate, is_full, until};
 use postigo_tests::mails::{mails, subject};
 use postigo_tests::postfix::{Options, Postfix};
 use postigo_tests::postgres::{Postgres, free_port};
+use postigo_tests::sink::Sink;
 use postigo_tests::small_disk::SmallDisk;
 use std::ops::Range;
 use std::time::Duration;
@@ -128,4 +129,78 @@ fn a_full_disk_defers_what_is_delivered_and_loses_nothing() {
         assert_delivered(&gate, &postfix, (outage + 1) * 50);
     }
     daemon.stop();
+}
+
+/// Has a desk send so many mails of either kind: answers to customers, and agents'.
+fn write(gate: &Gate, numbers: Range<usize>) {
+    for number in numbers {
+        let customer = String::from_utf8(mails(number..number + 1).remove(0)).unwrap().replace("jane@", &format!("customer{number}@"));
+        let (mail, text) = (gate.folder().join("mail"), gate.folder().join("text"));
+        std::fs::write(&mail, customer).unwrap();
+        std::fs::write(&text, "We come.").unwrap();
+        let (mail, text) = (mail.display().to_string(), text.display().to_string());
+        gate.run(&["ingest", &mail]);
+        let to = format!("friend{number}@example.com");
+        gate.run(&["ticket", "new", "--queue", "Support", "--to", &to, "--subject", "Visit", "--body-file", &text]);
+    }
+}
+
+fn desk(sink: &Sink) -> String {
+    format!(
+        "[[queue]]\nname = \"Support\"\n[[system_address]]\naddress = \"support@example.org\"\nqueue = \"Support\"\n\
+         [[auto_response]]\nname = \"Receipt\"\ntype = \"reply\"\nqueue = \"Support\"\nsubject = \"We have it\"\nbody = \"Thank you.\"\n\
+         [[transport]]\nname = \"out\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n",
+        sink.port
+    )
+}
+
+/// All are sent, and each recipient has one: a daemon that has got the answer keeps it until it can write it.
+fn assert_sent(gate: &Gate, sink: &Sink, count: usize) {
+    let sent = || gate.json(&["outbound", "list", "--status", "sent", "--limit", "100000"]);
+    until("all is sent", RESUMED, || sent().len() == 2 * count);
+    assert!(sent().iter().all(|mail| mail["uncertain_tries"] == 0), "{:?}", sent());
+    for recipient in (0..count).flat_map(|number| [format!("customer{number}@example.com"), format!("friend{number}@example.com")]) {
+        assert_eq!(sink.received(&recipient), 1, "{recipient}");
+    }
+}
+
+#[test]
+fn the_database_down_while_mail_goes_out_loses_and_doubles_nothing() {
+    let Some(postgres) = Postgres::start() else { return };
+    let (outages, portion) = if is_full() { (20, 20) } else { (2, 6) };
+    let (gate, sink) = (Gate::on_postgres(&postgres.database(), None), Sink::start());
+    gate.configure(&desk(&sink));
+    let daemon = gate.serve("warn,postigo=info");
+    for outage in 0..outages {
+        sink.hold();
+        write(&gate, outage * portion..(outage + 1) * portion);
+        until("mails went out whole and have no answer yet", RESUMED, || sink.unanswered() > 0);
+        postgres.stop();
+        sink.release();
+        daemon.wait_for("what became of an outgoing mail could not be written");
+        postgres.resume();
+        assert_sent(&gate, &sink, (outage + 1) * portion);
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_full_disk_while_mail_goes_out_loses_and_doubles_nothing() {
+    let (gate, sink) = (Gate::new(), Sink::start());
+    let Some(disk) = SmallDisk::over(gate.folder(), 48) else { return };
+    let (outages, portion) = if is_full() { (10, 10) } else { (2, 4) };
+    gate.configure(&desk(&sink));
+    for outage in 0..outages {
+        // A daemon that has just begun has no room left over in its log of writes.
+        write(&gate, outage * portion..(outage + 1) * portion);
+        sink.hold();
+        let daemon = gate.serve("warn,postigo=info");
+        until("mails went out whole and have no answer yet", RESUMED, || sink.unanswered() > 0);
+        disk.fill();
+        sink.release();
+        daemon.wait_for("what became of an outgoing mail could not be written");
+        disk.free();
+        assert_sent(&gate, &sink, (outage + 1) * portion);
+        daemon.stop();
+    }
 }

@@ -1,11 +1,12 @@
 //! Mail on its way out: through Postfix by every kind of transport into Dovecot's mailboxes, by a command, into a folder; and what holds it up.
 
 use postigo_tests::dovecot::{self, Certificate, Dovecot, PASSWORD};
-use postigo_tests::gate::{Gate, PATIENCE, until};
+use postigo_tests::gate::{Daemon, Gate, PATIENCE, until};
 use postigo_tests::mails::mail;
 use postigo_tests::postfix::{Options, Postfix};
-use postigo_tests::postgres::free_port;
+use postigo_tests::postgres::{Postgres, free_port};
 use postigo_tests::provider::{Provider, leaks};
+use postigo_tests::sink::Sink;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -251,4 +252,72 @@ fn without_a_transport_mail_waits_and_can_be_cancelled() {
     let output = gate.try_run(["outbound", "cancel", "1"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("is cancelled; only one that is due or waiting"), "{output:?}");
     daemon.stop();
+}
+
+#[test]
+fn a_server_that_demands_a_certificate_of_its_clients_gets_it() {
+    let settings = [("smtpd_tls_ask_ccert", "yes"), ("smtpd_tls_req_ccert", "yes"), ("smtpd_tls_security_level", "encrypt")];
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (authority, certificate) = (dovecot.ca(), dovecot.ca().with_file_name("server.pem"));
+    let key = certificate.with_extension("key");
+    let mut settings: Vec<(String, String)> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    settings.push(("smtpd_tls_CAfile".to_owned(), authority.display().to_string()));
+    let (folder, user, group) = dovecot.mailboxes();
+    let options = Options {
+        mailboxes: Some(("example.com".into(), folder, user, group)),
+        tls: Some((certificate.clone(), key.clone())),
+        settings,
+        ..Options::default()
+    };
+    let Some(postfix) = Postfix::start(options) else { return };
+    let gate = Gate::new();
+    gate.configure(DESK);
+    let daemon = gate.serve("postigo=info");
+    for (turn, (kind, port)) in [("smtps", postfix.smtps), ("smtp+starttls", postfix.smtp)].into_iter().enumerate() {
+        let transport = |tls: String| {
+            format!(
+                "[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"localhost\"\nport = {port}\n\
+                 tls = {{ ca = \"{}\"{tls} }}\n",
+                authority.display()
+            )
+        };
+        gate.configure(&transport(String::new()));
+        write(&gate, turn, "jane");
+        until("the mail waits and says why", PATIENCE, || {
+            outgoing(&gate, "waiting")
+                .iter()
+                .any(|mail| mail["error"].as_str().is_some_and(|error| error.to_lowercase().contains("certificate")))
+        });
+        assert_eq!(dovecot.messages("jane", "INBOX").len(), turn, "without a certificate nothing is taken");
+        let shown = format!(", client_certificate = \"{}\", client_key = \"{}\"", certificate.display(), key.display());
+        gate.configure(&transport(shown));
+        until("the answer arrives", PATIENCE, || dovecot.messages("jane", "INBOX").len() == turn + 1);
+        until("it is known to be sent", PATIENCE, || outgoing(&gate, "sent").len() == turn + 1);
+    }
+    daemon.stop();
+}
+
+#[test]
+fn two_daemons_share_a_queue_and_each_mail_goes_out_once() {
+    const MAILS: usize = 20;
+    let Some(postgres) = Postgres::start() else { return };
+    let (database, sink) = (postgres.database(), Sink::start());
+    let first = Gate::on_postgres(&database, None);
+    let transport =
+        format!("[[transport]]\nname = \"relay\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nconnections = 2\n", sink.port);
+    first.configure(&(DESK.to_owned() + &transport));
+    for number in 0..MAILS {
+        write(&first, number, &format!("customer{number}"));
+    }
+    let second = Gate::on_postgres(&database, Some(&first));
+    sink.hold();
+    let daemons = [first.serve("postigo=info"), second.serve("postigo=info")];
+    until("both send as much at once as they may", PATIENCE, || sink.unanswered() == 4);
+    sink.release();
+    until("all is sent", PATIENCE, || outgoing(&first, "sent").len() == MAILS);
+    for number in 0..MAILS {
+        assert_eq!(sink.received(&format!("customer{number}@example.com")), 1, "customer{number}");
+    }
+    assert_eq!(sink.taken().len(), MAILS);
+    daemons.into_iter().for_each(Daemon::stop);
 }

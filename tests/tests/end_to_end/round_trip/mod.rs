@@ -1,6 +1,7 @@
 //! From a customer's mail to his answer and back: Postfix, LMTP, ticket, automatic answer and agent's reply by SMTP, the customer's mailbox in
 //! Dovecot, his answer by a real mail library, the follow-up in the same ticket. And robots that answer whatever they get.
 
+mod not_ascii;
 mod robots;
 
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
