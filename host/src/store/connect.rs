@@ -29,6 +29,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (8, "answers", include_str!("migrations/0008_answers.sql")),
     (9, "uidl", include_str!("migrations/0009_uidl.sql")),
     (10, "sent bytes", include_str!("migrations/0010_sent_bytes.sql")),
+    (11, "intake", include_str!("migrations/0011_intake.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.

@@ -5,14 +5,16 @@ mod delivery;
 mod due;
 mod query;
 mod queue;
+mod refusals;
 
 pub use claims::{
     Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign, unassigned,
 };
 pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
-pub use due::{Due, DueRow, Refusal, answer_all, count_one, drop_due, due, refuse};
+pub use due::{Due, DueRow, answer_all, count_one, drop_due, due};
 pub use query::{OutgoingFilter, OutgoingMail, cancel, depths, list, retry, show};
 pub use queue::{Composed, FORGOTTEN_AT_ONCE, NewOutgoing, composed, forget_raw, queue, raw, raw_part};
+pub use refusals::{Refusal, Told, refuse};
 
 use super::StoreError;
 use sqlx::Row;

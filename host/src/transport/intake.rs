@@ -1,12 +1,11 @@
 //! One fetch from one account: what it may take, what it has taken in, what it tells the log.
 
 use super::error::FetchError;
-use super::refusal;
 use crate::commlog::{Communication, Kind, Priority, now};
 use crate::config::{Account, Configuration, Dispatch, Oversize};
 use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
-use crate::store::{communications, outgoing};
+use crate::store::communications;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -132,16 +131,6 @@ impl Intake {
     /// What may be taken in.
     pub fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    /// Tells the sender of a mail that it is too large, by a row for the way out; says what came of it, a sentence.
-    pub async fn refuse(&mut self, header: Vec<u8>, size: u64) -> Result<String, FetchError> {
-        let Some(refusal) = refusal::of(header, size, &self.rules) else {
-            return Ok("Its sender is not told: it is automatic, a list's, our own, or has no address.".to_owned());
-        };
-        let to = refusal.to.clone();
-        let queued = self.spool.store().write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal))).await?;
-        Ok(if queued { format!("{to} will be told.") } else { format!("{to} has had all automatic answers of this day.") })
     }
 
     /// Whether it should end at the next good place.

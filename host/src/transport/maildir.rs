@@ -157,13 +157,12 @@ async fn oversize(intake: &mut Intake, mails: Vec<Mail>) -> Result<(), FetchErro
             continue;
         }
         let path = mail.path.clone();
-        let told = if intake.rules().oversize == Oversize::Refuse {
-            let start = blocking(move || Ok(start_of(&path).unwrap_or_default())).await?;
-            intake.refuse(start, mail.size).await?
-        } else {
-            String::new()
+        let Some(start) = blocking(move || Ok(start_of(&path).ok())).await? else {
+            intake.note(Priority::Error, KEY, format!("{what} It cannot be read, so that nobody can be told; it is left there."));
+            continue;
         };
-        intake.note(Priority::Warning, KEY, format!("{what} It is removed. {told}"));
+        let about = intake.turn_away(&start, mail.size).await?;
+        intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"));
         let path = mail.path.clone();
         blocking(move || std::fs::remove_file(&path).map_err(|reason| FetchError::Told { path, doing: "removed", reason })).await?;
     }

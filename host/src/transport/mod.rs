@@ -2,6 +2,7 @@
 //! there, and only then tells the source that it need not keep them.
 
 mod error;
+mod experience;
 pub mod files;
 pub mod imap;
 mod intake;

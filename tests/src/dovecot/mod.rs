@@ -71,11 +71,15 @@ impl Dovecot {
         // Dovecot's processes have users of their own, who pass through.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         let [imap, imaps, pop3, pop3s] = [(); 4].map(|()| free_port());
-        let server = Self { owner: owner(), imap, imaps, pop3, pop3s, folder, options };
+        let mut server = Self { owner: owner(), imap, imaps, pop3, pop3s, folder, options };
         certificates::make(server.folder.path(), server.options.certificate);
         std::fs::create_dir(server.path("mail")).expect("a fresh folder");
         server.give_away(&server.path("mail"));
-        server.resume();
+        // Between the choice of a port and its use another process may have taken it.
+        if !server.begin() {
+            [server.imap, server.imaps, server.pop3, server.pop3s] = [(); 4].map(|()| free_port());
+            server.resume();
+        }
         Some(server)
     }
 
@@ -84,6 +88,12 @@ impl Dovecot {
     /// # Panics
     /// If it does not start.
     pub fn resume(&self) {
+        assert!(self.begin(), "Dovecot did not start: {}", self.log());
+        TcpStream::connect(("127.0.0.1", self.imap)).expect("Dovecot listens");
+    }
+
+    /// Starts the server; says whether it did.
+    fn begin(&self) -> bool {
         std::fs::write(self.path("dovecot.conf"), self.configuration()).expect("the folder is ours");
         // Returns when the ports are open; the server would keep a pipe open for as long as it lives.
         let mut command = Command::new("dovecot");
@@ -92,9 +102,7 @@ impl Dovecot {
             command.env("OPENSSL_CONF", self.path("openssl.cnf"));
         }
         command.arg("-c").arg(self.path("dovecot.conf")).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().expect("Dovecot starts");
-        assert!(status.success(), "Dovecot did not start: {}", self.log());
-        TcpStream::connect(("127.0.0.1", self.imap)).expect("Dovecot listens");
+        command.status().expect("Dovecot starts").success()
     }
 
     /// Stops the server, closes its connections, and waits for its end: until then it cannot be started again.

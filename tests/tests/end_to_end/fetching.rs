@@ -307,6 +307,26 @@ fn the_sender_of_too_large_mail_is_told_where_that_is_wished() {
 }
 
 #[test]
+fn the_sender_of_too_large_mail_that_the_server_does_not_remove_is_told_once() {
+    let more = "mail_plugins = acl\nplugin {\n  acl = vfile\n}\n".to_owned();
+    let Some(server) = Dovecot::with(Options { more, ..Options::default() }) else { return };
+    let gate = Gate::new();
+    server.deliver("main", "INBOX", [large_mail(7, 150_000).as_slice()]);
+    // Whoever signs in may look and mark as seen, not delete.
+    std::fs::write(server.mailboxes().0.join("main/dovecot-acl"), "owner lrws\n").expect("the folder is ours");
+    let settings = "[settings]\nmax_message_size = \"100 KiB\"\noversize = \"refuse\"\n";
+    // After a change of the account the whole folder is listed again.
+    for (after_fetch, words) in [("delete", "jane@example.com will be told"), ("keep", "jane@example.com was told before")] {
+        gate.configure(&format!("{settings}{}", account("main", &server, &format!("after_fetch = \"{after_fetch}\""))));
+        let report = fetch(&gate, "main");
+        let log = gate.run(&["log", "show", report["communication"].as_str().expect("an id"), "--json"]);
+        assert!(log.contains(words), "{report} {log}");
+    }
+    assert_eq!(server.messages("main", "INBOX").len(), 1);
+    assert_eq!(gate.json(&["outbound", "list", "--status", "due", "--status", "waiting"]).len(), 1);
+}
+
+#[test]
 fn what_is_durable_is_told_later_without_being_fetched_again() {
     let Some(server) = Dovecot::start() else { return };
     let gate = Gate::new();

@@ -47,45 +47,8 @@ pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Resu
     Ok(statuses)
 }
 
-const INSERT: &str =
+pub(super) const INSERT: &str =
     "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) VALUES ";
-
-/// A mail that was not taken in, and whom that is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// A bare address.
-    pub to: String,
-    /// The queue that tells it.
-    pub queue: String,
-    /// What it is told.
-    pub text: String,
-    /// Milliseconds since the epoch.
-    pub now: i64,
-    /// Automatic answers that an address gets within a day (UTC).
-    pub per_day: u32,
-}
-
-/// Counts a refusal against its address's daily limit, and writes it if it is below; says whether it was.
-pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result<bool, StoreError> {
-    if !count_one(connection, &refusal.to, refusal.per_day, refusal.now).await? {
-        return Ok(false);
-    }
-    let recipients = serde_json::json!([refusal.to]).to_string();
-    let row: [Value; 10] = [
-        OutgoingKind::Refusal.name().into(),
-        OutgoingStatus::Due.name().into(),
-        0_i64.into(),
-        0_i64.into(),
-        "oversize".into(),
-        (&refusal.text).into(),
-        recipients.into(),
-        refusal.now.into(),
-        refusal.now.into(),
-        (&refusal.queue).into(),
-    ];
-    Sql::new(INSERT).tuples([row]).execute(connection).await?;
-    Ok(true)
-}
 
 /// Counts one more automatic mail to an address against its daily limit; says whether it is below.
 pub async fn count_one(connection: &mut AnyConnection, address: &str, per_day: u32, now: i64) -> Result<bool, StoreError> {

@@ -25,7 +25,7 @@ pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Resul
     let mut bodies = HashMap::new();
     connection
         .finish(DOING, asked, |response| {
-            if let Some((uid, body)) = read(response) {
+            if let Some((uid, Some(body))) = read(response) {
                 bodies.insert(uid, body.to_vec());
             }
         })
@@ -33,10 +33,21 @@ pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Resul
     Ok(bodies)
 }
 
-/// The bytes of one message in ranges, at most `greatest` of them; none where the server has no such message any more.
+/// What came of asking for one message in ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InRanges {
+    /// All its bytes.
+    Whole(Vec<u8>),
+    /// The server has no such message any more.
+    Gone,
+    /// It has so many bytes at least, more than it was listed with and more than are taken.
+    TooLarge(u64),
+}
+
+/// The bytes of one message in ranges, at most about `greatest` of them.
 ///
-/// A server may be wrong about the size, so a range that is shorter than asked for is the end.
-pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64) -> Result<Option<Vec<u8>>, ImapError> {
+/// A server may be wrong about the size (Exchange is), so a range that is shorter than asked for is the end, as is one that is not there.
+pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64) -> Result<InRanges, ImapError> {
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
         let (uid, offset) = (message.uid, whole.len());
@@ -46,16 +57,17 @@ pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64)
                 if let Some((of, body)) = read(response)
                     && of == uid
                 {
-                    came = Some(body.len());
-                    whole.extend_from_slice(body);
+                    came = Some(body.map(<[u8]>::len));
+                    whole.extend_from_slice(body.unwrap_or_default());
                 }
             })
             .await?;
         match came {
-            None => return Ok(None),
-            Some(length) if (length as u64) < RANGE => return Ok(Some(whole)),
-            Some(_) if whole.len() as u64 > greatest => return Ok(None),
-            Some(_) => {}
+            None => return Ok(InRanges::Gone),
+            Some(None) if whole.is_empty() => return Ok(InRanges::Gone),
+            _ if whole.len() as u64 > greatest => return Ok(InRanges::TooLarge(whole.len() as u64)),
+            Some(Some(length)) if length as u64 >= RANGE => {}
+            Some(_) => return Ok(InRanges::Whole(whole)),
         }
     }
 }
@@ -125,13 +137,14 @@ pub fn message_id(raw: &[u8]) -> Vec<u8> {
     value
 }
 
-fn read<'a>(response: &'a Response<'_>) -> Option<(u32, &'a [u8])> {
+/// The UID and the bytes of a message that the server tells of; no bytes where it says NIL.
+fn read<'a>(response: &'a Response<'_>) -> Option<(u32, Option<&'a [u8]>)> {
     let Response::Fetch(_, attributes) = response else { return None };
     let mut found = (None, None);
     for attribute in attributes {
         match attribute {
             AttributeValue::Uid(uid) => found.0 = Some(*uid),
-            AttributeValue::BodySection { section: None, data: Some(data), .. } => found.1 = Some(data.as_ref()),
+            AttributeValue::BodySection { section: None, data, .. } => found.1 = Some(data.as_deref()),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Fetching the bytes of messages and making them durable, batch after batch.
 
 use super::after::After;
-use super::body::{self, Bodies, RANGE};
+use super::body::{self, Bodies, InRanges, RANGE};
 use super::error::ImapError;
 use super::listing::Listed;
 use super::run::{KEY, Run};
@@ -131,10 +131,14 @@ impl Run<'_> {
         }
         let mut fetched = Vec::with_capacity(batch.len());
         for message in batch {
-            match bodies.remove(&message.uid) {
-                Some(raw) => fetched.push((*message, raw)),
+            let raw = match bodies.remove(&message.uid) {
                 // One that the server cannot give must not keep the others.
-                None => fetched.extend(self.again(message).await?.map(|raw| (*message, raw))),
+                None => self.again(message).await?,
+                came => came,
+            };
+            match raw {
+                Some(raw) if raw.len() as u64 > self.intake.rules().greatest => self.larger(message, raw.len() as u64),
+                came => fetched.extend(came.map(|raw| (*message, raw))),
             }
         }
         Ok((fetched, ahead))
@@ -150,9 +154,13 @@ impl Run<'_> {
 
     async fn large_body(&mut self, message: &Listed) -> Result<Fetched, FetchError> {
         match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
-            Ok(Some(raw)) => Ok(vec![(*message, raw)]),
-            Ok(None) => {
+            Ok(InRanges::Whole(raw)) => Ok(vec![(*message, raw)]),
+            Ok(InRanges::Gone) => {
                 self.gone();
+                Ok(Vec::new())
+            }
+            Ok(InRanges::TooLarge(size)) => {
+                self.larger(message, size);
                 Ok(Vec::new())
             }
             Err(ImapError::Refused { text, .. }) => {
@@ -180,6 +188,12 @@ impl Run<'_> {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// It is larger than it was listed, and than is taken.
+    fn larger(&mut self, message: &Listed, size: u64) {
+        self.memory.learnt.is_larger(message.uid, size);
+        self.larger.push(Listed { size, ..*message });
     }
 
     /// It stays open: if it is there after all, the next run lists it again.

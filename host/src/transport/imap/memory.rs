@@ -4,8 +4,7 @@ use super::after::After;
 use super::connection::{Connection, Selected};
 use super::error::ImapError;
 use super::listing::Listed;
-use crate::transport::suspects::Suspects;
-use std::collections::HashSet;
+use crate::transport::experience::Experience;
 use std::time::{Duration, Instant};
 
 /// A connection that is lost sooner than this is not opened again at once: the server may not like to be waited on.
@@ -37,8 +36,8 @@ pub struct Memory {
     /// Why a kept connection is no more, until the log has it.
     pub(super) lost: Option<ImapError>,
     of: Option<(i64, u32)>,
-    suspects: Suspects<u32>,
-    mentioned: HashSet<u32>,
+    /// What was learnt of the messages, by UID.
+    pub(super) learnt: Experience<u32>,
 }
 
 impl Memory {
@@ -50,7 +49,7 @@ impl Memory {
     /// Forgets the messages if this is another mailbox, or the same one renumbered.
     pub fn recall(&mut self, mailbox: i64, uid_validity: u32) {
         if self.of != Some((mailbox, uid_validity)) {
-            (self.suspects, self.mentioned) = Default::default();
+            self.learnt = Experience::default();
             self.of = Some((mailbox, uid_validity));
         }
     }
@@ -83,25 +82,20 @@ impl Memory {
     pub fn suspect(&mut self, messages: &[Listed]) {
         // A lone one is guilty; of several each comes alone next time.
         for message in messages {
-            self.suspects.add(message.uid);
+            self.learnt.suspects.add(message.uid);
         }
     }
 
     /// These were fetched after all.
     pub fn acquit(&mut self, messages: &[Listed]) {
         for message in messages {
-            self.suspects.acquit(&message.uid);
+            self.learnt.suspects.acquit(&message.uid);
         }
     }
 
     /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, at the end, and how many are given up.
     pub fn set_apart(&self, messages: &mut Vec<Listed>) -> (Vec<Listed>, u64) {
-        self.suspects.set_apart(messages, |message| message.uid)
-    }
-
-    /// Whether this is the first run to mention a message that is left on the server.
-    pub fn first_mention(&mut self, uid: u32) -> bool {
-        self.mentioned.insert(uid)
+        self.learnt.suspects.set_apart(messages, |message| message.uid)
     }
 }
 
@@ -118,10 +112,10 @@ mod tests {
         let mut memory = Memory::default();
         memory.recall(1, 1);
         memory.suspect(&[listed(2)]);
-        assert!(memory.first_mention(3) && !memory.first_mention(3));
+        assert!(memory.learnt.first_mention(3) && !memory.learnt.first_mention(3));
         assert_eq!(memory.set_apart(&mut vec![listed(2)]), (vec![listed(2)], 0));
         memory.recall(1, 2);
         assert_eq!(memory.set_apart(&mut vec![listed(2)]), (vec![], 0));
-        assert!(memory.first_mention(3));
+        assert!(memory.learnt.first_mention(3));
     }
 }

@@ -42,6 +42,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
         durable: Vec::new(),
         open: BTreeSet::new(),
         refused: None,
+        larger: Vec::new(),
     };
     let done = run.through().await;
     let Run { connection, memory, selected, after, .. } = run;
@@ -132,6 +133,8 @@ pub(super) struct Run<'a> {
     pub open: BTreeSet<u32>,
     /// What the server said no to when it was told of durable messages.
     pub refused: Option<ImapError>,
+    /// Messages that turned out to be too large.
+    pub larger: Vec<Listed>,
 }
 
 impl Run<'_> {
@@ -157,6 +160,9 @@ impl Run<'_> {
         self.intake.report.seen = seen as u64;
         self.intake.report.earlier = (seen - listed.len()) as u64;
         self.intake.report.left = progress.leave(&mut listed, self.account.start) as u64;
+        for message in &mut listed {
+            message.size = self.memory.learnt.size(&message.uid, message.size);
+        }
         self.open = listed.iter().map(|message| message.uid).collect();
         // What is left alone must be known before anything else is taken.
         progress.save(self).await?;
@@ -184,6 +190,7 @@ impl Run<'_> {
         let mut all = batches(&plan.fetch, BATCH, BATCH_BYTES);
         all.extend(alone.chunks(1));
         self.fetch_all(&all).await?;
+        plan.oversize.append(&mut self.larger);
         self.oversize(&plan.oversize).await
     }
 

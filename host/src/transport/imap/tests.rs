@@ -1,6 +1,6 @@
 //! Fetching from a server that behaves badly with some of its messages.
 
-use crate::config::{Account, AfterFetch, Protocol};
+use crate::config::{Account, AfterFetch, Oversize, Protocol};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
@@ -24,6 +24,8 @@ enum Manner {
     Babbles,
     /// Gives nothing for it: it was expunged meanwhile.
     Lacks,
+    /// Lists so many bytes, has so many MiB, and says NIL after them.
+    HasMore(usize, usize),
 }
 
 /// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
@@ -49,9 +51,17 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
             "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS IDLE\r\n"),
             "SELECT" => answer = format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len()),
             "UID" if command.contains("RFC822.SIZE") => {
-                for uid in 1..=manners.len() {
-                    answer += &listed(uid);
+                for (place, manner) in manners.iter().enumerate() {
+                    answer += &match manner {
+                        Manner::HasMore(size, _) => listed(place + 1, *size),
+                        _ => listed(place + 1, body(place + 1).len()),
+                    };
                 }
+            }
+            "UID" if command.contains("BODY.PEEK[HEADER]") => {
+                let uid = uids(command.split(' ').nth(2).unwrap_or_default())[0];
+                let header = format!("From: jane@example.com\r\nSubject: {uid}\r\n\r\n");
+                answer = format!("* {uid} FETCH (UID {uid} BODY[HEADER]<0> {{{}}}\r\n{header})\r\n", header.len());
             }
             "UID" if command.contains("BODY.PEEK[]") => {
                 let set = command.split(' ').nth(2).unwrap_or_default();
@@ -62,6 +72,7 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
                         Manner::Lacks => {}
+                        Manner::HasMore(_, mebibytes) => answer += &range(uid, command, mebibytes << 20),
                     }
                 }
             }
@@ -88,9 +99,17 @@ fn uids(set: &str) -> Vec<usize> {
         .collect()
 }
 
-fn listed(uid: usize) -> String {
-    let size = body(uid).len();
+fn listed(uid: usize, size: usize) -> String {
     format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n")
+}
+
+/// What is asked for of a message of so many bytes.
+fn range(uid: usize, command: &str, size: usize) -> String {
+    let asked = command.split(['<', '>']).nth(1).and_then(|range| range.split_once('.')).unwrap_or(("0", "999999999"));
+    let (offset, length): (usize, usize) = (asked.0.parse().unwrap(), asked.1.parse().unwrap());
+    let there = size.saturating_sub(offset).min(length);
+    let bytes = if there == 0 { "NIL".to_owned() } else { format!("{{{there}}}\r\n{}", "x".repeat(there)) };
+    format!("* {uid} FETCH (UID {uid} BODY[]<{offset}> {bytes})\r\n")
 }
 
 fn given(uid: usize) -> String {
@@ -105,6 +124,7 @@ fn body(uid: usize) -> String {
 struct Trial {
     spool: Spool,
     account: Arc<Account>,
+    rules: Rules,
     memory: Memory,
     told: Arc<std::sync::Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
@@ -129,11 +149,12 @@ impl Trial {
             ..Account::default()
         };
         let spool = Spool::open(store, folder.path()).unwrap();
-        Self { spool, account: Arc::new(account), memory: Memory::default(), told, _folder: folder }
+        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        Self { spool, account: Arc::new(account), rules, memory: Memory::default(), told, _folder: folder }
     }
 
     async fn fetch(&mut self) -> FetchReport {
-        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        let rules = self.rules.clone();
         let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
         let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), tokens, CancellationToken::new());
         fetch(intake, &mut self.memory).await
@@ -157,6 +178,24 @@ async fn a_message_that_the_server_refuses_or_lacks_keeps_none_of_the_others() {
     assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3", "INBOX/5"]);
     let told = trial.told.lock().unwrap().clone();
     assert_eq!(told, ["UID STORE 1,3,5 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 1,3,5"]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_large() {
+    use Manner::{Gives, HasMore};
+    // What is listed with more than 2 MiB is asked for alone, in ranges of 1 MiB.
+    let in_ranges = (2 << 20) + 1;
+    let mut trial = Trial::against(vec![Gives, HasMore(in_ranges, 4), HasMore(in_ranges, 3), HasMore(9, 4)]).await;
+    trial.rules.greatest = 3 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.oversize, report.gone), (None, 2, 2, 0), "{report:?}");
+    assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3"]);
+    assert_eq!(report.bytes, (body(1).len() + (3 << 20)) as u64, "nothing is missing where it ends with a range");
+    trial.rules.oversize = Oversize::DeleteAndLog;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.oversize), (None, 2), "{report:?}");
+    let told = trial.told.lock().unwrap().clone();
+    assert!(told.contains(&"UID EXPUNGE 2".to_owned()) && told.contains(&"UID EXPUNGE 4".to_owned()), "{told:?}");
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ const LONGEST_STATUS: usize = 12 << 10;
 const LONGEST_LINE: usize = 1 << 10;
 /// The lines of CAPA.
 const MOST_CAPABILITIES: usize = 1_000;
-/// A listing that goes on after so many lines is no listing.
-const MOST_LINES: usize = 2_000_000;
+/// A listing that goes on after so many lines is not read: it would take some hundred MB.
+const MOST_LINES: usize = 1_000_000;
 /// After the greatest size so many bytes more are read and thrown away, so that the connection can go on.
 const SLACK: u64 = 64 << 20;
 /// Deletions that are under way at once.
@@ -138,27 +138,31 @@ impl Connection {
         Ok(count)
     }
 
-    /// Number and size of each message, at most `most` of them.
-    pub async fn sizes(&mut self, most: usize) -> Result<Vec<(u32, u64)>, Pop3Error> {
+    /// Number and size of each message.
+    pub async fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Pop3Error> {
         let doing = "list the messages";
         self.command(doing, "LIST").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
-        self.listing(doing, most, answer::two_numbers).await
+        self.listing(doing, answer::two_numbers).await
     }
 
-    /// Number and unique-id of each message, at most `most` of them; nothing where the server has no UIDL.
-    pub async fn uidls(&mut self, most: usize) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
+    /// Whether the server tells the unique-id of the first message.
+    pub async fn has_uidls(&mut self) -> Result<bool, Pop3Error> {
+        Ok(self.command("tell a unique-id", "UIDL 1").await?.is_ok())
+    }
+
+    /// Number and unique-id of each message; nothing where the server has no UIDL.
+    pub async fn uidls(&mut self) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
         let doing = "list the unique-ids";
         if self.command(doing, "UIDL").await?.is_err() {
             return Ok(None);
         }
-        Ok(Some(self.listing(doing, most, answer::number_and_uidl).await?))
+        Ok(Some(self.listing(doing, answer::number_and_uidl).await?))
     }
 
-    async fn listing<T>(&mut self, doing: &'static str, most: usize, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Pop3Error> {
+    async fn listing<T>(&mut self, doing: &'static str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Pop3Error> {
         let (mut listed, mut odd) = (Vec::new(), None);
         self.lines(doing, MOST_LINES, |line| match read(line) {
-            Some(entry) if listed.len() < most => listed.push(entry),
-            Some(_) => {}
+            Some(entry) => listed.push(entry),
             None => odd = Some(answer::short(line)),
         })
         .await?;
@@ -193,19 +197,17 @@ impl Connection {
         self.text(doing, 1 << 20).await
     }
 
-    /// Marks messages as deleted; QUIT deletes them. What the server refused, by the message's place in `numbers`.
-    pub async fn delete(&mut self, numbers: &[u32]) -> Result<Vec<(usize, Refusal)>, Pop3Error> {
-        let doing = "delete the fetched messages";
+    /// Marks messages as deleted; QUIT deletes them. Which the server refused, by their numbers.
+    pub async fn delete(&mut self, numbers: &[u32]) -> Result<Vec<(u32, Refusal)>, Pop3Error> {
+        let doing = "delete messages";
         let mut refused = Vec::new();
-        let mut place = 0;
         for group in numbers.chunks(self.ahead(PIPELINE)) {
             let commands: String = group.iter().map(|number| format!("DELE {number}\r\n")).collect();
             self.send(doing, &commands).await?;
-            for _ in group {
+            for number in group {
                 if let Err(refusal) = self.answer(doing).await? {
-                    refused.push((place, refusal));
+                    refused.push((*number, refusal));
                 }
-                place += 1;
             }
         }
         Ok(refused)

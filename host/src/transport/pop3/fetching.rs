@@ -62,14 +62,17 @@ impl Session<'_> {
         let most = Most { message: greatest, together: greatest.saturating_add(BATCH_BYTES) };
         let ended = self.connection.retrieve(&numbers, most, |retrieved| came.push(retrieved)).await;
         if let (Err(Pop3Error::Lost { .. }), Some(guilty)) = (&ended, batch.get(came.len())) {
-            self.memory.suspects.add(guilty.name.clone());
+            self.memory.suspects.add(guilty.name().into_owned());
         }
         let mut fetched = Vec::with_capacity(came.len());
         for (message, retrieved) in batch.iter().zip(came) {
             match retrieved {
                 Retrieved::Bytes(raw) => fetched.push((message.clone(), raw)),
                 Retrieved::TooLarge(size) if size > greatest => {
-                    self.memory.is_larger(message, size);
+                    // Without a unique-id it cannot be told from others of its listed size.
+                    if !message.uidl.is_empty() {
+                        self.memory.is_larger(message.uidl.clone(), size);
+                    }
                     self.oversize.push(Listed { size, ..message.clone() });
                 }
                 Retrieved::TooLarge(_) => self.put_off = true,
@@ -108,9 +111,9 @@ impl Session<'_> {
     fn stored(&mut self, messages: Vec<(Listed, String)>, stored: Result<Vec<TakenIn>, StoreError>) -> Result<(), FetchError> {
         self.intake.count(&stored?);
         for (message, uidl) in messages {
-            self.memory.suspects.acquit(&message.name);
+            self.memory.suspects.acquit(&message.name().into_owned());
             if self.has_uidls {
-                self.memory.compared(&message);
+                self.memory.compared(message.uidl.clone(), message.size);
             }
             self.durable.push((message.number, uidl));
         }

@@ -1,9 +1,9 @@
 //! Mutated server sessions: the client must come to an end without a panic, whatever it is told. `POSTIGO_FUZZ_CASES` sets how many.
 
+use super::Memory;
 use super::connection::{Connection, Most};
 use super::error::Pop3Error;
 use super::listing::{Listing, Plan};
-use super::memory::Memory;
 use crate::config::{Account, Protocol, Secret};
 use crate::oauth2::Credentials;
 use crate::transport::stream::Stream;
@@ -93,8 +93,8 @@ async fn converse(said: Vec<u8>, account: &Account, credentials: &Credentials) -
     let stream = Stream::over(tokio::io::join(Cursor::new(said), tokio::io::sink()));
     let mut connection = Connection::over(stream, account, credentials).await?;
     connection.count().await?;
-    let sizes = connection.sizes(100).await?;
-    let listing = Listing::new(sizes, connection.uidls(100).await?);
+    let sizes = connection.sizes().await?;
+    let listing = Listing::new(sizes, connection.uidls().await?);
     let plan = Plan::new(&listing, &HashMap::new(), true, 1_000, &Memory::default());
     let numbers: Vec<u32> = plan.fetch.iter().map(|message| message.number).collect();
     let mut came = 0;

@@ -1,6 +1,7 @@
 //! What lies in a mailbox, and what is to be done with each message of it.
 
-use super::memory::Memory;
+use super::Memory;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A message on the server.
@@ -12,11 +13,14 @@ pub struct Listed {
     pub size: u64,
     /// Its unique-id; empty where the listing has none that can be used.
     pub uidl: String,
-    /// What it goes by in memory: its unique-id, else its size.
-    pub name: String,
 }
 
 impl Listed {
+    /// What it goes by in memory: its unique-id, else its size.
+    pub fn name(&self) -> Cow<'_, str> {
+        if self.uidl.is_empty() { self.size.to_string().into() } else { self.uidl.as_str().into() }
+    }
+
     /// Where it came from, for people: its unique-id, else its number.
     pub fn place(&self) -> String {
         if self.uidl.is_empty() { format!("#{}", self.number) } else { self.uidl.clone() }
@@ -44,31 +48,26 @@ impl Listing {
     /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are none.
     pub fn new(sizes: Vec<(u32, u64)>, uidls: Option<Vec<(u32, Option<String>)>>) -> Self {
         let sizes: BTreeMap<u32, u64> = sizes.into_iter().collect();
-        let (uidls, without_uidl) = match uidls {
+        let (mut uidls, without_uidl) = match uidls {
             None => (HashMap::new(), Some("the server has no UIDL")),
             Some(uidls) => match usable(uidls, &sizes) {
                 Ok(usable) => (usable, None),
                 Err(why) => (HashMap::new(), Some(why)),
             },
         };
-        let messages = sizes.into_iter().map(|(number, size)| {
-            let uidl = uidls.get(&number).cloned().unwrap_or_default();
-            let name = if uidl.is_empty() { size.to_string() } else { uidl.clone() };
-            Listed { number, size, uidl, name }
-        });
+        let messages = sizes.into_iter().map(|(number, size)| Listed { number, size, uidl: uidls.remove(&number).unwrap_or_default() });
         Self { messages: messages.collect(), without_uidl }
     }
 }
 
 fn usable(uidls: Vec<(u32, Option<String>)>, sizes: &BTreeMap<u32, u64>) -> Result<HashMap<u32, String>, &'static str> {
     let mut usable = HashMap::with_capacity(uidls.len());
-    let mut seen = HashSet::with_capacity(uidls.len());
     for (number, uidl) in uidls {
-        let uidl = uidl.ok_or("some of the server's unique-ids are not valid")?;
-        if !seen.insert(uidl.clone()) {
-            return Err("the server gives one unique-id to several messages");
-        }
-        usable.insert(number, uidl);
+        usable.insert(number, uidl.ok_or("some of the server's unique-ids are not valid")?);
+    }
+    let different: HashSet<&String> = usable.values().collect();
+    if different.len() < usable.len() {
+        return Err("the server gives one unique-id to several messages");
     }
     if sizes.keys().all(|number| usable.contains_key(number)) { Ok(usable) } else { Err("the server gives some messages no unique-id") }
 }
@@ -94,16 +93,17 @@ impl Plan {
     pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
         let mut plan = Self::default();
         for message in &listing.messages {
-            let is_known = known.get(&message.uidl).is_some_and(|size| *size == message.size || memory.has_compared(message));
+            let is_known =
+                known.get(&message.uidl).is_some_and(|size| *size == message.size || memory.has_compared(&message.uidl, message.size));
             if is_known && !deletes {
                 plan.known += 1;
-            } else if memory.size(message) > greatest {
+            } else if memory.size(&message.uidl, message.size) > greatest {
                 plan.oversize.push(message.clone());
             } else {
                 plan.fetch.push(message.clone());
             }
         }
-        (plan.alone, plan.given_up) = memory.suspects.set_apart(&mut plan.fetch, |message| message.name.clone());
+        (plan.alone, plan.given_up) = memory.suspects.set_apart(&mut plan.fetch, |message| message.name().into_owned());
         plan
     }
 }
@@ -167,8 +167,8 @@ mod tests {
         let listing = listing(&[(1, 10, "a"), (2, 20, "b")]);
         let known = HashMap::from([("a".to_owned(), 11)]);
         let mut memory = Memory::default();
-        memory.compared(&listing.messages[0]);
-        memory.is_larger(&listing.messages[1], 70);
+        memory.compared("a".into(), 10);
+        memory.is_larger("b".into(), 70);
         let plan = Plan::new(&listing, &known, false, 50, &memory);
         assert_eq!((plan.known, numbers(&plan.fetch), numbers(&plan.oversize)), (1, vec![], vec![2]));
     }

@@ -11,7 +11,6 @@ mod fetching;
 #[cfg(test)]
 mod fuzz;
 mod listing;
-mod memory;
 mod oversize;
 mod run;
 mod session;
@@ -21,5 +20,7 @@ mod tests;
 mod text;
 
 pub use error::Pop3Error;
-pub use memory::Memory;
 pub use run::{fetch, probe};
+
+/// What is remembered of an account's mailbox between two runs, by the messages' names ([`listing::Listed::name`]).
+pub type Memory = super::experience::Experience<String>;

@@ -7,7 +7,6 @@ use super::session::Session;
 use crate::commlog::Priority;
 use crate::config::Oversize;
 use crate::transport::error::FetchError;
-use crate::transport::refusal::describe;
 
 impl Session<'_> {
     /// What becomes of messages that are too large: they stay, or they are removed without being fetched whole.
@@ -16,14 +15,14 @@ impl Session<'_> {
         self.intake.report.oversize += messages.len() as u64;
         for message in messages {
             let greatest = self.intake.rules().greatest;
-            let size = message.size.max(self.memory.size(&message));
+            let size = self.memory.size(&message.uidl, message.size);
             let what = format!("{message} has {size} bytes; at most {greatest} are fetched (max_message_size).");
             match self.intake.rules().oversize {
                 Oversize::Leave => {
-                    let priority = if self.memory.first_mention(&message) { Priority::Warning } else { Priority::Debug };
+                    let priority = if self.memory.first_mention(message.name().into_owned()) { Priority::Warning } else { Priority::Debug };
                     self.intake.note(priority, KEY, format!("{what} It stays on the server."));
                 }
-                removed => {
+                Oversize::DeleteAndLog | Oversize::Refuse => {
                     let header = match self.connection.header(message.number).await? {
                         Retrieved::Bytes(header) => header,
                         Retrieved::TooLarge(_) | Retrieved::Refused(_) => {
@@ -33,10 +32,8 @@ impl Session<'_> {
                             continue;
                         }
                     };
-                    let mail = describe(&header);
-                    // If the session is lost before it ends, the sender is told once more: better than never.
-                    let told = if removed == Oversize::Refuse { self.intake.refuse(header, size).await? } else { String::new() };
-                    self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {told} {mail}"));
+                    let mail = self.intake.turn_away(&header, size).await?;
+                    self.intake.note(Priority::Warning, KEY, format!("{what} It is to be removed from the server. {mail}"));
                     self.removed.push(message.number);
                 }
             }

@@ -1,8 +1,8 @@
 //! One run over an account's mailbox: sessions, until nothing is left to be fetched.
 
+use super::Memory;
 use super::connection::Connection;
 use super::error::Pop3Error;
-use super::memory::Memory;
 use super::session::{Left, Session};
 use crate::commlog::Priority;
 use crate::config::Account;
@@ -76,7 +76,7 @@ pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(
     let count = connection.count().await?;
     let uidls = if count == 0 {
         ""
-    } else if connection.uidls(1).await?.is_some() {
+    } else if connection.has_uidls().await? {
         ", with unique-ids"
     } else {
         ", without unique-ids (UIDL)"

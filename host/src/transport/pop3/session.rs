@@ -1,19 +1,18 @@
 //! One session of a run: what it lists, fetches, deletes and leaves to the next one.
 
+use super::Memory;
 use super::connection::{Connection, GIVE};
 use super::error::Pop3Error;
 use super::fetching::stands_for_bytes;
 use super::listing::{Listed, Listing, Plan, first, gone};
-use super::memory::Memory;
 use super::run::KEY;
 use crate::commlog::Priority;
 use crate::config::{Account, AfterFetch};
 use crate::transport::error::FetchError;
 use crate::transport::intake::Intake;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// So many messages of a mailbox are looked at; when these are deleted, the next are.
-const MOST_LISTED: usize = 100_000;
 /// So many messages are asked for at once.
 const BATCH: usize = 128;
 /// So many bytes are asked for at once.
@@ -48,7 +47,7 @@ pub struct Session<'a> {
     /// Durable here, to be deleted there: number, and the unique-id that it is known by.
     pub(super) durable: Vec<(u32, String)>,
     pub(super) oversize: Vec<Listed>,
-    /// Numbers of messages that are removed without being fetched.
+    /// Messages that are removed without being fetched, by their numbers.
     pub(super) removed: Vec<u32>,
     /// Some were left for later, lest they take too much memory together.
     pub(super) put_off: bool,
@@ -103,26 +102,19 @@ impl<'a> Session<'a> {
         let listing = if count == 0 {
             Listing::default()
         } else {
-            let sizes = self.connection.sizes(MOST_LISTED).await?;
-            let uidls = self.connection.uidls(MOST_LISTED).await?;
+            let sizes = self.connection.sizes().await?;
+            let uidls = self.connection.uidls().await?;
             Listing::new(sizes, uidls)
         };
         self.has_uidls = listing.without_uidl.is_none();
-        self.memory.keep_only(&listing.messages);
+        let names: HashSet<Cow<'_, str>> = listing.messages.iter().map(Listed::name).collect();
+        self.memory.retain(|name| names.contains(name.as_str()));
         self.known = self.intake.spool().uidls(&self.account.name).await?;
-        // A listing that was cut short lacks what is there.
-        if listing.messages.len() < MOST_LISTED {
-            self.retire_gone(&listing).await?;
-        }
+        self.retire_gone(&listing).await?;
         let plan = Plan::new(&listing, &self.known, self.deletes(), self.intake.rules().greatest, self.memory);
         if self.is_first {
             self.intake.report.seen = u64::from(count);
             self.tell_plan(&listing, &plan);
-            if listing.messages.len() >= MOST_LISTED && !self.deletes() {
-                let sentence =
-                    format!("Of {count} messages the first {MOST_LISTED} alone are looked at; fetch with after_fetch = \"delete\".");
-                self.intake.note(Priority::Error, KEY, sentence);
-            }
         }
         Ok((plan, count))
     }
@@ -195,17 +187,18 @@ impl<'a> Session<'a> {
     async fn finish(&mut self, is_complete: bool) -> Result<(), FetchError> {
         let mut gone = if is_complete { self.not_seen() } else { Vec::new() };
         let durable = if self.deletes() { std::mem::take(&mut self.durable) } else { Vec::new() };
-        let numbers: Vec<u32> = durable.iter().map(|(number, _)| *number).chain(std::mem::take(&mut self.removed)).collect();
+        let removed = std::mem::take(&mut self.removed);
+        let numbers: Vec<u32> = durable.iter().map(|(number, _)| *number).chain(removed).collect();
         let refused = self.connection.delete(&numbers).await?;
         self.connection.quit().await?;
         self.intake.report.told += (numbers.len() - refused.len()) as u64;
-        let kept: HashSet<usize> = refused.iter().map(|(place, _)| *place).collect();
-        gone.extend(durable.into_iter().enumerate().filter(|(place, _)| !kept.contains(place)).map(|(_, (_, uidl))| uidl));
+        let kept: HashSet<u32> = refused.iter().map(|(number, _)| *number).collect();
+        gone.extend(durable.into_iter().filter(|(number, _)| !kept.contains(number)).map(|(_, uidl)| uidl));
         // Now the server may use their unique-ids for others.
         self.intake.spool().retire(&self.account.name, &gone).await?;
         // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
         match refused.into_iter().next() {
-            Some((_, refusal)) => Err(Pop3Error::refused("delete the fetched messages", refusal).into()),
+            Some((_, refusal)) => Err(Pop3Error::refused("delete messages", refusal).into()),
             None => Ok(()),
         }
     }

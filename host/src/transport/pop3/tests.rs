@@ -1,10 +1,10 @@
 //! Fetching from a server that behaves badly, at each command.
 
-use crate::config::{Account, Protocol};
+use crate::config::{Account, Oversize, Protocol};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
-use crate::store::{Location, Store};
+use crate::store::{Location, Store, outgoing};
 use crate::transport::{FetchReport, Intake, Memory, Rules, fetch};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -75,6 +75,7 @@ impl Server {
             ("LIST", _) => list(&|(_, raw)| raw.len().to_string()),
             ("UIDL", _) if self.has_no_uidl => b"-ERR what?\r\n".to_vec(),
             ("UIDL", _) => list(&|(uidl, _)| uidl.clone()),
+            ("TOP", Some((_, raw))) => [b"+OK\r\n", header_of(raw), b".\r\n"].concat(),
             ("RETR", Some((_, raw))) => [b"+OK\r\n".as_slice(), raw, b".\r\n"].concat(),
             ("DELE", Some(_)) => {
                 deleted.insert(number);
@@ -89,6 +90,12 @@ impl Server {
             _ => b"-ERR what?\r\n".to_vec(),
         }
     }
+}
+
+/// What TOP gives of a mail.
+fn header_of(raw: &[u8]) -> &[u8] {
+    let end = raw.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    &raw[..end + 4]
 }
 
 async fn serve(listener: TcpListener, server: Arc<Mutex<Server>>) {
@@ -136,6 +143,7 @@ struct Trial {
     server: Arc<Mutex<Server>>,
     spool: Spool,
     account: Account,
+    rules: Rules,
     memory: Memory,
     _folder: tempfile::TempDir,
 }
@@ -159,7 +167,8 @@ impl Trial {
             ..Account::default()
         };
         let spool = Spool::open(store, folder.path()).unwrap();
-        Self { server, spool, account, memory: Memory::default(), _folder: folder }
+        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        Self { server, spool, account, rules, memory: Memory::default(), _folder: folder }
     }
 
     fn server(&self) -> MutexGuard<'_, Server> {
@@ -172,7 +181,7 @@ impl Trial {
     }
 
     async fn fetch(&mut self) -> FetchReport {
-        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        let rules = self.rules.clone();
         let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
         let intake = Intake::begin(Arc::new(self.account.clone()), rules, self.spool.clone(), tokens, CancellationToken::new());
         fetch(intake, &mut self.memory).await
@@ -183,6 +192,11 @@ impl Trial {
         let report = self.fetch().await;
         assert_eq!(report.error, None, "{report:?}");
         assert!(self.server().mails.is_empty(), "{report:?}");
+    }
+
+    /// How many senders were told that their mail is too large.
+    async fn told(&self) -> usize {
+        outgoing::due(&mut self.spool.store().read().await.unwrap(), 10).await.unwrap().len()
     }
 
     /// What was taken in, in any order.
@@ -337,4 +351,26 @@ async fn a_server_that_wants_tls_before_a_password_gets_none() {
     let said = trial.fetch().await.error.unwrap_or_default();
     assert!(said.contains("pop3+starttls"), "{said}");
     assert_eq!(trial.server().said, ["CAPA"]);
+}
+
+#[tokio::test]
+async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once() {
+    let large = |number: usize| {
+        let raw = format!("From: jane@example.com\r\nSubject: {number}\r\n\r\n{}", "far too long\r\n".repeat(100));
+        (format!("id-{number}"), raw.into_bytes())
+    };
+    let mut trial = Trial::against(Server { mails: vec![large(1)], ..Server::default() }).await;
+    trial.rules = Rules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 40, ..Rules::default() };
+    let mut told = Vec::new();
+    for (command, times) in [("TOP", 1), ("DELE", 1), ("QUIT", 1), ("none", 0)] {
+        trial.harm(command, Manner::Refuses, times);
+        let report = trial.fetch().await;
+        assert_eq!((report.oversize, report.new, report.error.is_some()), (1, 0, command == "DELE" || command == "QUIT"), "{report:?}");
+        told.push(trial.told().await);
+    }
+    assert_eq!(told, [0, 1, 1, 1], "first its header is not given, then it is not removed twice");
+    assert!(trial.server().mails.is_empty());
+    trial.server().mails = vec![large(2)];
+    trial.fetch_the_rest().await;
+    assert_eq!(trial.told().await, 2, "another mail");
 }
