@@ -5,7 +5,7 @@ use crate::config::{Account, Configuration, Endpoint, Tls};
 use crate::metrics::Metrics;
 use crate::pause;
 use crate::spool::Spool;
-use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, SpoolSink};
+use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, Room, SpoolSink};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,8 @@ pub struct Tools<C> {
     pub spool: Spool,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// The memory for messages on their way in.
+    pub room: Arc<Room>,
     /// What is configured now.
     pub configured: C,
 }
@@ -130,7 +132,8 @@ where
     tracing::info!(%endpoint, protocol = wanted.dialect.name(), "listens");
     let policy = kept_policy(tools.configured, endpoint.clone());
     let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
-    let listener = Listener { dialect: wanted.dialect, tls: wanted.tls, sink, most: Most::default(), limits: Limits::default() };
+    let limits = Limits { room: tools.room, ..Limits::default() };
+    let listener = Listener { dialect: wanted.dialect, tls: wanted.tls, sink, most: Most::default(), limits };
     Arc::new(listener).serve(bound, stop).await;
 }
 

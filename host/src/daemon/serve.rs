@@ -92,7 +92,8 @@ impl Daemon {
         let configured = move || live.current();
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
         let live = Arc::clone(&self.live);
-        let tools = listening::Tools { spool: self.spool.clone(), metrics: Arc::clone(&metrics), configured: move || live.current() };
+        let spool = self.spool.clone();
+        let tools = listening::Tools { spool, metrics: Arc::clone(&metrics), room: Arc::default(), configured: move || live.current() };
         let listening = tokio::spawn(listening::run(tools, intake_ends.clone()));
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
         let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));

@@ -56,6 +56,9 @@ pub enum Greeting {
 const NOT_OFFERED: u64 =
     MAIL_BODY_BINARYMIME | MAIL_BY_NOTIFY | MAIL_BY_RETURN | MAIL_BY_TRACE | MAIL_CONPERM | MAIL_REQUIRETLS | MAIL_RET_FULL | MAIL_RET_HDRS;
 
+/// Digits of a size: any number of these fits.
+const MOST_DIGITS: usize = 18;
+
 /// Reads a line, CRLF included.
 pub fn parse(line: &[u8]) -> Result<Command, Reply> {
     let request = Request::parse(&mut line.iter()).map_err(|error| explain(&error))?;
@@ -66,6 +69,10 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
         Request::Mail { from } => mail(from, line),
         Request::Rcpt { to } => recipient(to, line),
         Request::Data => Ok(Command::Data),
+        // The grammar begins anew with a number that is too large for it, so that bytes of the chunk would be read as commands.
+        Request::Bdat { .. } if line.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > MOST_DIGITS) => {
+            Err(Reply::new(501, "5.5.4", "The chunk's size cannot be read"))
+        }
         Request::Bdat { chunk_size, is_last } => Ok(Command::Chunk(chunk_size as u64, is_last)),
         Request::Rset => Ok(Command::Reset),
         Request::Noop { .. } => Ok(Command::Nothing),
@@ -177,6 +184,7 @@ mod tests {
             ("RCPT TO:<a\u{1}@x.test>", 501),
             ("RCPT TO:<\"a\u{1}\"@x.test>", 501),
             ("BDAT -1", 501),
+            ("BDAT 99999999999999999999999 LAST", 501),
             ("AUTH PLAIN AGEAYg==", 502),
             ("EXPN list", 502),
             ("LHLO", 501),

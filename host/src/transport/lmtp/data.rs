@@ -4,6 +4,7 @@
 //! servers might end the message there and read what follows as commands (SMTP smuggling).
 
 use super::reply::Reply;
+use super::room::Share;
 use bytes::{Buf, BytesMut};
 
 /// A line of text has at most so many bytes. RFC 5321 promises 1,000; what is far above that is no mail.
@@ -24,6 +25,8 @@ pub enum Fault {
     LongLine,
     /// It goes round in circles.
     TooManyHops,
+    /// Other messages take all memory now.
+    NoRoom,
 }
 
 impl Fault {
@@ -33,6 +36,7 @@ impl Fault {
             Self::BareNewline => Reply::new(550, "5.5.2", "Refused: a CR or LF stands alone; lines of a message end with CRLF"),
             Self::TooLarge => Reply::new(552, "5.3.4", "The message is larger than is taken here"),
             Self::LongLine => Reply::new(554, "5.6.0", "A line of the message is longer than 1 MiB"),
+            Self::NoRoom => Reply::new(452, "4.3.1", "Other messages take all the room now; try again later"),
             Self::TooManyHops => Reply::new(554, "5.4.6", "The message has 100 Received headers: it goes round in circles"),
         }
     }
@@ -42,6 +46,7 @@ impl Fault {
 #[derive(Debug)]
 pub struct Body {
     bytes: Vec<u8>,
+    share: Share,
     own: usize,
     greatest: u64,
     received: u64,
@@ -55,9 +60,9 @@ pub struct Body {
 }
 
 impl Body {
-    /// Begins with what this host writes before the message; at most `greatest` bytes may follow.
-    pub fn new(own: Vec<u8>, greatest: u64) -> Self {
-        Self { own: own.len(), bytes: own, greatest, received: 0, fault: None, after_crlf: true, in_line: 0, after_cr: false }
+    /// Begins with what this host writes before the message; at most `greatest` bytes may follow, in the share's memory.
+    pub fn new(own: Vec<u8>, greatest: u64, share: Share) -> Self {
+        Self { own: own.len(), bytes: own, share, greatest, received: 0, fault: None, after_crlf: true, in_line: 0, after_cr: false }
     }
 
     /// Bytes that came so far, those included that were not kept.
@@ -142,6 +147,9 @@ impl Body {
         if (self.bytes.len() - self.own + piece.len()) as u64 > self.greatest {
             return self.wrong(Fault::TooLarge);
         }
+        if !self.share.hold((self.bytes.len() + piece.len()) as u64) {
+            return self.wrong(Fault::NoRoom);
+        }
         self.bytes.extend_from_slice(piece);
     }
 
@@ -150,18 +158,19 @@ impl Body {
         if self.fault.is_none() {
             self.fault = Some(fault);
             self.bytes = Vec::new();
+            self.share.give_back();
         }
     }
 
-    /// The whole message, and how many of its bytes this host wrote; or why it is not stored.
-    pub fn finish(mut self) -> Result<(Vec<u8>, usize), Fault> {
+    /// The whole message, how many of its bytes this host wrote, and the share to keep for as long as the bytes; or why it is not stored.
+    pub fn finish(mut self) -> Result<(Vec<u8>, usize, Share), Fault> {
         if self.after_cr {
             self.wrong(Fault::BareNewline);
         }
         match self.fault {
             Some(fault) => Err(fault),
             None if hops(self.bytes.get(self.own..).unwrap_or_default()) >= MOST_HOPS => Err(Fault::TooManyHops),
-            None => Ok((self.bytes, self.own)),
+            None => Ok((self.bytes, self.own, self.share)),
         }
     }
 }
@@ -181,29 +190,31 @@ fn hops(message: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::Room;
     use super::*;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     /// What comes of a message that arrives in these pieces, and what was left over.
     fn by_lines(pieces: &[&[u8]], greatest: u64) -> (bool, Result<Vec<u8>, Fault>, Vec<u8>) {
-        let mut body = Body::new(b"own:".to_vec(), greatest);
+        let mut body = Body::new(b"own:".to_vec(), greatest, Arc::<Room>::default().share());
         let mut input = BytesMut::new();
         let mut ended = false;
         for piece in pieces {
             input.extend_from_slice(piece);
             ended = ended || body.take_lines(&mut input);
         }
-        (ended, body.finish().map(|(bytes, own)| bytes[own..].to_vec()), input.to_vec())
+        (ended, body.finish().map(|(bytes, own, _)| bytes[own..].to_vec()), input.to_vec())
     }
 
     fn by_chunks(chunks: &[&[u8]]) -> Result<Vec<u8>, Fault> {
-        let mut body = Body::new(Vec::new(), 1 << 20);
+        let mut body = Body::new(Vec::new(), 1 << 20, Arc::<Room>::default().share());
         for chunk in chunks {
             let (mut input, mut left) = (BytesMut::from(*chunk), chunk.len() as u64);
             body.take_chunk(&mut input, &mut left);
             assert_eq!((input.len(), left), (0, 0));
         }
-        body.finish().map(|(bytes, _)| bytes)
+        body.finish().map(|(bytes, ..)| bytes)
     }
 
     #[test]
@@ -246,6 +257,25 @@ mod tests {
         assert_eq!(by_lines(&[circles.as_bytes(), b"\r\n.\r\n"], 1 << 20).1, Err(Fault::TooManyHops));
         let body = format!("Subject: x\r\n\r\n{circles}.\r\n");
         assert!(by_lines(&[body.as_bytes()], 1 << 20).1.is_ok(), "lines of a body are no hops");
+    }
+
+    #[test]
+    fn a_message_that_finds_no_room_is_put_off_until_there_is_some() {
+        let room = Arc::new(Room::of(1 << 20));
+        let mut other = room.share();
+        assert!(other.hold(1 << 20));
+        let taken = || {
+            let mut body = Body::new(Vec::new(), 1 << 20, room.share());
+            let mut input = BytesMut::from("line\r\n".repeat(20_000).as_str());
+            input.extend_from_slice(b".\r\n");
+            assert!(body.take_lines(&mut input));
+            body.finish().map(|(bytes, ..)| bytes.len())
+        };
+        assert_eq!(taken(), Err(Fault::NoRoom));
+        assert!(!Fault::NoRoom.reply().is_permanent());
+        drop(other);
+        assert_eq!(taken(), Ok(120_000));
+        assert_eq!(taken(), Ok(120_000), "it is given back");
     }
 
     proptest! {

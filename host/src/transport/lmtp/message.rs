@@ -97,7 +97,7 @@ impl<S: Sink> Session<S> {
             Way { dialect: client.dialect, extended, secure: self.secure.is_some(), utf8: transaction.utf8, hello, peer: client.peer };
         let recipients: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         let headers = trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
-        Body::new(headers.into_bytes(), transaction.policy.greatest)
+        Body::new(headers.into_bytes(), transaction.policy.greatest, self.limits.room.share())
     }
 
     /// When a read of a message's bytes has taken too long: for itself, or because all of them come too slowly.
@@ -118,8 +118,9 @@ impl<S: Sink> Session<S> {
     }
 
     fn give_up(&mut self, wire: &mut Wire, fault: Fault) -> Next {
-        if let Some(transaction) = self.transaction.take() {
-            self.refuse(&transaction, &fault.reply(), wire);
+        match self.transaction.take() {
+            Some(transaction) if !transaction.recipients.is_empty() => self.refuse(&transaction, &fault.reply(), wire),
+            _ => self.mistake(wire, &fault.reply()),
         }
         Next::Close
     }
@@ -128,7 +129,8 @@ impl<S: Sink> Session<S> {
     async fn deliver(&mut self, body: Body, wire: &mut Wire) -> Next {
         let Some(transaction) = self.transaction.take() else { return Next::Command };
         let size = body.received();
-        let (raw, own) = match body.finish() {
+        // The share is kept until the bytes are stored.
+        let (raw, own, _share) = match body.finish() {
             Ok(whole) => whole,
             Err(fault) => {
                 self.refuse(&transaction, &fault.reply(), wire);

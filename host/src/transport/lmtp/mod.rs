@@ -13,6 +13,7 @@ mod message;
 mod probe;
 mod recipients;
 mod reply;
+mod room;
 mod session;
 mod sink;
 mod tls;
@@ -30,6 +31,7 @@ pub use error::ListenError;
 pub use listener::{Listener, Most};
 pub use probe::probe;
 pub use recipients::Policy;
+pub use room::Room;
 pub use session::Limits;
 pub use sink::{Sink, SpoolSink};
 

@@ -3,6 +3,7 @@
 use super::command::{self, Command, Greeting};
 use super::journal::Journal;
 use super::reply::Reply;
+use super::room::Room;
 use super::sink::Sink;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
@@ -32,6 +33,8 @@ pub struct Limits {
     pub grace: Duration,
     /// Afterwards it must, on the whole: a client that drips does not hold a connection for ever.
     pub bytes_a_second: u64,
+    /// What the messages of all sessions may take in memory.
+    pub room: Arc<Room>,
 }
 
 impl Default for Limits {
@@ -43,6 +46,7 @@ impl Default for Limits {
             transactions: 10_000,
             grace: Duration::from_mins(2),
             bytes_a_second: 1_024,
+            room: Arc::default(),
         }
     }
 }

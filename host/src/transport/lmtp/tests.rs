@@ -250,10 +250,14 @@ async fn commands_have_their_order_and_their_number() {
 
 #[tokio::test]
 async fn bytes_of_a_chunk_whose_size_cannot_be_read_are_no_commands() {
-    for size in ["x", "-1", ""] {
+    for size in ["x", "-1", "", "99999999999999999999999"] {
         let spool = FakeSpool::new(Mood::Well);
         let (answers, next) = lmtp(&spool, &format!("{MAIL}RCPT TO:<help@desk.test>\r\nbdat {size} LAST\r\nRSET\r\nNOOP\r\n")).await;
         assert_eq!((codes(&answers), next), (vec!["220", "250", "250", "250", "501"], Next::Close), "{size}: {answers}");
+    }
+    for before in ["", MAIL, &format!("{MAIL}RCPT TO:<help@desk.test>\r\n")] {
+        let (answers, next) = lmtp(&FakeSpool::new(Mood::Well), &format!("{before}BDAT 999999999999 LAST\r\nNOOP\r\n")).await;
+        assert_eq!((codes(&answers).last(), next), (Some(&"552"), Next::Close), "{answers}");
     }
 }
 
