@@ -10,6 +10,7 @@ mod choose;
 mod content;
 mod document;
 mod file;
+mod health;
 mod kind;
 mod pool;
 mod probe;
@@ -17,6 +18,7 @@ mod reply;
 mod run;
 mod schedule;
 mod sendmail;
+mod settle;
 mod smtp;
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,16 @@
 
 use super::attempt::{self, Means, Transported, Tried};
 use super::choose::choose;
-use super::{OutgoingStatus, pool::Pool};
+use super::health::Health;
+use super::pool::Pool;
+use super::settle::attempt_and_settle;
 use crate::commlog::now;
 use crate::config::{Configuration, Transport};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::pause;
 use crate::store::leases::Host;
-use crate::store::outgoing::{self, Claim, Claimed, Claiming, ForTransport, Outcome};
+use crate::store::outgoing::{self, Claimed, Claiming, ForTransport};
 use crate::store::{Store, StoreError};
 use crate::worker::Setup;
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +28,6 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const KEEPS_EVERY: Duration = Duration::from_secs(10);
 /// So many mails get their transport at once.
 const CHOSEN_AT_ONCE: u32 = 256;
-/// The pauses of a transport that cannot be reached: from the first to the longest.
-const UNREACHABLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// What the loop works with.
 pub struct Tools {
@@ -43,19 +43,11 @@ pub struct Tools {
     pub woken: Arc<Notify>,
 }
 
-/// How a transport does.
-#[derive(Default)]
-struct State {
-    busy: u32,
-    failures: u32,
-    paused_until: Option<Instant>,
-}
-
 struct Sender {
     tools: Tools,
     means: Means,
     transports: BTreeMap<String, Transport>,
-    states: BTreeMap<String, State>,
+    health: BTreeMap<String, Health>,
     sending: JoinSet<Tried>,
     /// Transport and claim token of what is being sent.
     claims: HashMap<Id, (String, String)>,
@@ -70,7 +62,7 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
         tools,
         means,
         transports: BTreeMap::new(),
-        states: BTreeMap::new(),
+        health: BTreeMap::new(),
         sending: JoinSet::new(),
         claims: HashMap::new(),
         warned: false,
@@ -146,9 +138,7 @@ impl Sender {
         self.tools.store.write((), |(), connection| Box::pin(outgoing::unassign(connection))).await?;
         for (name, transport) in &transports {
             if self.transports.get(name) != Some(transport) {
-                // What was wrong may be right now.
-                let state = self.states.entry(name.clone()).or_default();
-                (state.failures, state.paused_until) = (0, None);
+                self.health.entry(name.clone()).or_default().forgive();
             }
         }
         self.transports = transports;
@@ -191,15 +181,10 @@ impl Sender {
         attempt::save(&self.tools.store, pool.close(false).await).await;
     }
 
-    /// How many mails each transport can take. One that cannot be reached gets a single mail when its pause is over.
+    /// How many mails each transport can take.
     fn wanted(&self) -> Vec<ForTransport> {
-        let now = Instant::now();
         let free = |(name, transport): (&String, &Transport)| {
-            let state = self.states.get(name);
-            let (busy, failures) = state.map_or((0, 0), |state| (state.busy, state.failures));
-            let paused = state.and_then(|state| state.paused_until).is_some_and(|until| now < until);
-            let most = if failures > 0 { 1 } else { transport.connections };
-            let limit = if paused { 0 } else { most.saturating_sub(busy) };
+            let limit = self.health.get(name).map_or(transport.connections, |health| health.free(transport.connections));
             (limit > 0).then(|| ForTransport { name: name.clone(), limit })
         };
         self.transports.iter().filter_map(free).collect()
@@ -214,7 +199,7 @@ impl Sender {
 
     fn begin(&mut self, claimed: Claimed, retries: &crate::config::Retries) {
         let Some(transport) = self.transports.get(&claimed.transport) else { return };
-        self.states.entry(claimed.transport.clone()).or_default().busy += 1;
+        self.health.entry(claimed.transport.clone()).or_default().begin();
         let names = (claimed.transport.clone(), claimed.claim.token.clone());
         let task = self.sending.spawn(attempt_and_settle(
             self.means.clone(),
@@ -249,94 +234,6 @@ impl Sender {
             None => return,
         };
         let Some((name, _)) = self.claims.remove(&id) else { return };
-        let state = self.states.entry(name.clone()).or_default();
-        state.busy = state.busy.saturating_sub(1);
-        match transported {
-            Transported::Unknown => {}
-            // Several mails under way that fail together tell the same once.
-            Transported::Unreachable(_) if state.paused_until.is_some_and(|until| Instant::now() < until) => {}
-            Transported::Unreachable(why) => {
-                state.failures = state.failures.saturating_add(1);
-                let pause = pause::after_failures(state.failures, UNREACHABLE.0, UNREACHABLE.1);
-                state.paused_until = Some(Instant::now() + pause);
-                if state.failures == 1 {
-                    tracing::warn!(transport = name, why, "a transport cannot be used; its mails wait, and it is tried again and again");
-                }
-            }
-            Transported::Works => {
-                if state.failures > 0 {
-                    tracing::info!(transport = name, "a transport can be used again");
-                }
-                (state.failures, state.paused_until) = (0, None);
-            }
-        }
-    }
-}
-
-/// Tries, and writes what came of it, however long that takes: a mail that went out and is not known to would go out again.
-async fn attempt_and_settle(
-    means: Means,
-    transport: Transport,
-    retries: crate::config::Retries,
-    claimed: Claimed,
-    metrics: Arc<Metrics>,
-) -> Tried {
-    let store = means.store.clone();
-    let tried = attempt::attempt(means, transport, retries, claimed).await;
-    settle(&store, &tried.outcome, &metrics).await;
-    tried
-}
-
-pub(super) async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
-    let id = outcome.claim.id;
-    let mut failures = 0;
-    loop {
-        match store.write(outcome.clone(), |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await {
-            Ok(status) => {
-                metrics.outgoing_done(status);
-                tell(id, status, outcome);
-                return;
-            }
-            Err(StoreError::Fenced) => {
-                tracing::warn!(id, "another process has taken over this outgoing mail; what this one did is not recorded");
-                return;
-            }
-            Err(error) if error.is_temporary() => {
-                failures += 1;
-                tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
-                tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(100), Duration::from_secs(2))).await;
-            }
-            Err(error) => {
-                tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
-                return park(store, &outcome.claim, &error).await;
-            }
-        }
-    }
-}
-
-/// Ends a mail of which it cannot be written what became of it: were its claim to lapse, it would go out again.
-async fn park(store: &Store, claim: &Claim, why: &StoreError) {
-    let why = format!("What became of this mail could not be written; it may have arrived or not: {why}");
-    let mut failures = 0;
-    loop {
-        let input = (claim.clone(), why.clone(), now());
-        match store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now))).await {
-            Err(error) if error.is_temporary() => {
-                failures += 1;
-                tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(100), Duration::from_secs(2))).await;
-            }
-            Err(error) => return tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again"),
-            Ok(()) => return,
-        }
-    }
-}
-
-fn tell(id: i64, status: OutgoingStatus, outcome: &Outcome) {
-    let error = &outcome.error;
-    match status {
-        OutgoingStatus::Sent => tracing::info!(id, "sent"),
-        OutgoingStatus::Waiting if !outcome.counts => tracing::debug!(id, error, "not sent yet"),
-        OutgoingStatus::Waiting => tracing::info!(id, error, "not sent yet; it will be tried again"),
-        _ => tracing::warn!(id, error, %status, "not sent"),
+        self.health.entry(name.clone()).or_default().end(&name, &transported);
     }
 }

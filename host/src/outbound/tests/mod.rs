@@ -264,7 +264,7 @@ async fn a_mail_of_which_nothing_can_be_written_ends_as_uncertain() {
     post.execute(trigger.to_owned()).await;
     let claimed = post.claim(vec![(id, "t".into())]).await.remove(0);
     let tried = attempt(post.means.clone(), to(&server), Retries::default(), claimed).await;
-    super::run::settle(&post.store, &tried.outcome, &crate::metrics::Metrics::default()).await;
+    super::settle::settle(&post.store, &tried.outcome, &crate::metrics::Metrics::default()).await;
     let (mail, deliveries) = post.show(id).await;
     assert_eq!((mail.status, deliveries[0].status), (OutgoingStatus::Uncertain, DeliveryStatus::Uncertain));
     assert!(mail.error.contains("could not be written") && mail.error.contains("cursed"), "{}", mail.error);

@@ -1,0 +1,78 @@
+//! Writing what a try came to, however long that takes: a mail that went out and is not known to would go out again.
+
+use super::OutgoingStatus;
+use super::attempt::{self, Means, Tried};
+use crate::commlog::now;
+use crate::config::{Retries, Transport};
+use crate::metrics::Metrics;
+use crate::pause;
+use crate::store::outgoing::{self, Claim, Claimed, Outcome};
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The pauses while the database is away: from the first to the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Tries, and writes what came of it.
+pub async fn attempt_and_settle(means: Means, transport: Transport, retries: Retries, claimed: Claimed, metrics: Arc<Metrics>) -> Tried {
+    let store = means.store.clone();
+    let tried = attempt::attempt(means, transport, retries, claimed).await;
+    settle(&store, &tried.outcome, &metrics).await;
+    tried
+}
+
+/// Writes what a try came to. What the database refuses for good ends as uncertain.
+pub async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
+    let id = outcome.claim.id;
+    let mut failures = 0;
+    loop {
+        match store.write(outcome.clone(), |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await {
+            Ok(status) => {
+                metrics.outgoing_done(status);
+                tell(id, status, outcome);
+                return;
+            }
+            Err(StoreError::Fenced) => {
+                tracing::warn!(id, "another process has taken over this outgoing mail; what this one did is not recorded");
+                return;
+            }
+            Err(error) if error.is_temporary() => {
+                failures += 1;
+                tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
+                tokio::time::sleep(pause::after_failures(failures, PAUSES.0, PAUSES.1)).await;
+            }
+            Err(error) => {
+                tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
+                return park(store, &outcome.claim, &error).await;
+            }
+        }
+    }
+}
+
+/// Ends a mail of which it cannot be written what became of it: were its claim to lapse, it would go out again.
+async fn park(store: &Store, claim: &Claim, why: &StoreError) {
+    let why = format!("What became of this mail could not be written; it may have arrived or not: {why}");
+    let mut failures = 0;
+    loop {
+        let input = (claim.clone(), why.clone(), now());
+        match store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now))).await {
+            Err(error) if error.is_temporary() => {
+                failures += 1;
+                tokio::time::sleep(pause::after_failures(failures, PAUSES.0, PAUSES.1)).await;
+            }
+            Err(error) => return tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again"),
+            Ok(()) => return,
+        }
+    }
+}
+
+fn tell(id: i64, status: OutgoingStatus, outcome: &Outcome) {
+    let error = &outcome.error;
+    match status {
+        OutgoingStatus::Sent => tracing::info!(id, "sent"),
+        OutgoingStatus::Waiting if !outcome.counts => tracing::debug!(id, error, "not sent yet"),
+        OutgoingStatus::Waiting => tracing::info!(id, error, "not sent yet; it will be tried again"),
+        _ => tracing::warn!(id, error, %status, "not sent"),
+    }
+}
