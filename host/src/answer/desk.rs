@@ -19,12 +19,12 @@ use crate::store::{StoreError, customers, outgoing};
 use crate::ticket::{NewArticle, Ticket, TicketEdit};
 
 /// Where agents' mail is written.
-#[derive(Debug, Clone, Copy)]
-pub struct Desk<'d> {
+#[derive(Debug)]
+pub struct Desk {
     /// Where received mail lies, and the database.
-    pub spool: &'d Spool,
+    pub spool: Spool,
     /// Queues, addresses, templates.
-    pub configuration: &'d Configuration,
+    pub configuration: Configuration,
 }
 
 /// A ticket, and what is to be known of it.
@@ -35,13 +35,18 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// What tags stand for in what is written about this mail.
+    pub fn facts<'f>(&'f self, mail: Option<&'f NewArticle>, writing: &'f Writing, configuration: &'f Configuration) -> Facts<'f> {
+        Facts { configuration, ticket: Some(&self.ticket), mail, customer: self.customer.as_ref(), agent: writing.agent.as_deref() }
+    }
+
     /// The last mail of the customer.
     fn last_of_customer(&self) -> Option<&Article> {
         self.articles.iter().rev().find(|article| article.content.sender_type == "customer" && !article.content.from.is_empty())
     }
 }
 
-impl Desk<'_> {
+impl Desk {
     /// Writes an article: an answer, another mail, or a note.
     pub async fn write(&self, number: &str, kind: WritingKind, writing: Writing) -> Sent {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
@@ -50,10 +55,10 @@ impl Desk<'_> {
         let open = self.open(number).await?;
         let now = now();
         let written = match kind {
-            WritingKind::Note => note(&open, writing, self.configuration, now)?,
+            WritingKind::Note => note(&open, writing, &self.configuration, now)?,
             WritingKind::Reply | WritingKind::Mail => self.mail(&open, kind, writing, now)?,
         };
-        receipt(correspondence::write(self.spool.store(), written).await?)
+        self.put_down(written).await
     }
 
     fn mail(&self, open: &Open, kind: WritingKind, mut writing: Writing, now: i64) -> Result<Written, DeskError> {
@@ -72,7 +77,7 @@ impl Desk<'_> {
         };
         let template = self.template(&mut mistakes, &writing, TemplateType::Answer, &ticket.queue);
         let (queue, from) = self.sender(&ticket.queue)?;
-        let mut recipients = Recipients::read(&mut mistakes, &writing, self.configuration);
+        let mut recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.is_none() && kind == WritingKind::Reply {
             recipients.to = self.answered_by(answered);
         }
@@ -83,18 +88,12 @@ impl Desk<'_> {
             mistakes.add("body", "The mail has no text: give `body`, `html` or `template`.");
         }
         mistakes.limits(recipients.count(), &writing);
-        mistakes.circumstances(&writing, self.configuration);
+        mistakes.circumstances(&writing, &self.configuration);
         mistakes.tell()?;
 
         let files = std::mem::take(&mut writing.files);
         let content = answered.map(|article| &article.content);
-        let facts = Facts {
-            configuration: self.configuration,
-            ticket: Some(ticket),
-            mail: content.or(open.last_of_customer().map(|article| &article.content)),
-            customer: open.customer.as_ref(),
-            agent: writing.agent.as_deref(),
-        };
+        let facts = open.facts(content.or(open.last_of_customer().map(|article| &article.content)), &writing, &self.configuration);
         let letter = Letter {
             queue,
             from,
@@ -115,7 +114,7 @@ impl Desk<'_> {
             article: mail.article,
             mail: Some((OutgoingKind::Reply, mail.outgoing)),
             about: answered.map_or(0, |article| article.id),
-            change: into_state(state, self.configuration),
+            change: into_state(state, &self.configuration),
             once: writing.once,
             now,
         })
@@ -131,6 +130,11 @@ impl Desk<'_> {
         };
         let others = Address::parse_all(text).into_iter().filter(|address| self.configuration.system_address(&address.address).is_none());
         others.filter_map(|address| Addressee::new(address).ok()).collect()
+    }
+
+    /// Writes it into the database, once.
+    pub(super) async fn put_down(&self, written: Written) -> Sent {
+        receipt(correspondence::write(self.spool.store(), written).await?)
     }
 
     /// What an earlier request of this name got.
@@ -171,7 +175,7 @@ impl Desk<'_> {
     pub(super) fn sender(&self, queue: &str) -> Result<(&Queue, Addressee), DeskError> {
         let queue = self.configuration.queues.get(queue);
         let queue = queue.ok_or_else(|| DeskError::Conflict("The ticket's queue is not there any more. Nothing was sent.".to_owned()))?;
-        let from = sender(self.configuration, queue).map_err(|reason| DeskError::Conflict(format!("{reason} Nothing was sent.")))?;
+        let from = sender(&self.configuration, queue).map_err(|reason| DeskError::Conflict(format!("{reason} Nothing was sent.")))?;
         Ok((queue, from))
     }
 

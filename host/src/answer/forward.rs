@@ -2,8 +2,7 @@
 
 use super::body::forwarded;
 use super::compose::File;
-use super::desk::{Desk, about, into_state, raw, receipt};
-use super::facts::Facts;
+use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::writing::{Mistakes, Sent, Writing};
@@ -11,7 +10,7 @@ use crate::commlog::now;
 use crate::config::TemplateType;
 use crate::mail::Message;
 use crate::outbound::OutgoingKind;
-use crate::store::correspondence::{self, Written};
+use crate::store::correspondence::Written;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,7 +25,7 @@ pub enum ForwardAs {
     Message,
 }
 
-impl Desk<'_> {
+impl Desk {
     /// Passes an article on; what it becomes is an article of the same ticket.
     pub async fn forward(&self, id: i64, mut writing: Writing, how: ForwardAs) -> Sent {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
@@ -37,11 +36,11 @@ impl Desk<'_> {
         let mut mistakes = Mistakes::default();
         let template = self.template(&mut mistakes, &writing, TemplateType::Forward, &open.ticket.queue);
         let (queue, from) = self.sender(&open.ticket.queue)?;
-        let recipients = Recipients::read(&mut mistakes, &writing, self.configuration);
+        let recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to forward to: name one.");
         }
-        let raw = raw(self.spool, &article).await?;
+        let raw = raw(&self.spool, &article).await?;
         match (how, raw) {
             (ForwardAs::Text, Some(raw)) => writing.files.extend(files_of(raw)),
             (ForwardAs::Text, None) => {}
@@ -51,18 +50,12 @@ impl Desk<'_> {
             (ForwardAs::Message, None) => mistakes.add("as", "A note was never a mail; forward its text."),
         }
         mistakes.limits(recipients.count(), &writing);
-        mistakes.circumstances(&writing, self.configuration);
+        mistakes.circumstances(&writing, &self.configuration);
         mistakes.tell()?;
 
         let files = std::mem::take(&mut writing.files);
         let content = &article.content;
-        let facts = Facts {
-            configuration: self.configuration,
-            ticket: Some(&open.ticket),
-            mail: Some(content),
-            customer: open.customer.as_ref(),
-            agent: writing.agent.as_deref(),
-        };
+        let facts = open.facts(Some(content), &writing, &self.configuration);
         let letter = Letter {
             queue,
             from,
@@ -77,10 +70,10 @@ impl Desk<'_> {
         };
         let mail = letter.compose(&writing, files, now)?;
         let written = Written {
-            change: into_state(writing.state, self.configuration),
+            change: into_state(writing.state, &self.configuration),
             ..about(&article, OutgoingKind::Forward, mail, writing.once, now)
         };
-        receipt(correspondence::write(self.spool.store(), written).await?)
+        self.put_down(written).await
     }
 }
 

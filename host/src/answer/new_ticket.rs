@@ -35,7 +35,7 @@ pub struct Opening {
     pub owner: Option<String>,
 }
 
-impl Desk<'_> {
+impl Desk {
     /// Opens a ticket with a mail to somebody.
     pub async fn open_ticket(&self, opening: Opening, writing: Writing) -> Sent {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
@@ -44,7 +44,7 @@ impl Desk<'_> {
         let mut mistakes = Mistakes::default();
         self.check(&mut mistakes, &opening);
         let template = self.template(&mut mistakes, &writing, TemplateType::Create, &opening.queue);
-        let recipients = Recipients::read(&mut mistakes, &writing, self.configuration);
+        let recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to write to: name one.");
         }
@@ -57,7 +57,7 @@ impl Desk<'_> {
             mistakes.add("subject", "The mail has no subject: give one, or a template that has one.");
         }
         mistakes.limits(recipients.count(), &writing);
-        mistakes.circumstances(&writing, self.configuration);
+        mistakes.circumstances(&writing, &self.configuration);
         mistakes.tell()?;
         let (queue, from) = self.sender(&opening.queue)?;
 
@@ -70,7 +70,7 @@ impl Desk<'_> {
             let mut ticket = self.new_ticket(&opening, &writing, customer.as_ref(), &first, now);
             ticket.number = number;
             let facts = Facts {
-                configuration: self.configuration,
+                configuration: &self.configuration,
                 ticket: Some(&ticket),
                 mail: None,
                 customer: customer.as_ref(),

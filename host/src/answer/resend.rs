@@ -3,13 +3,12 @@
 
 use super::addressee::Addressee;
 use super::compose::{Mail, new_message_id, with_crlf};
-use super::desk::{Desk, about, raw, receipt};
+use super::desk::{Desk, about, raw};
 use super::letter::by_agent;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::mail::render_addresses;
 use crate::outbound::OutgoingKind;
-use crate::store::correspondence;
 use crate::store::outgoing::Composed;
 use crate::ticket::NewArticle;
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use lettre::message::Mailboxes;
 use lettre::message::header::{self, Headers};
 use std::time::{Duration, UNIX_EPOCH};
 
-impl Desk<'_> {
+impl Desk {
     /// Sends an article's mail on. Of `writing` only the recipients and the name of the request count.
     pub async fn resend(&self, id: i64, writing: Writing) -> Sent {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
@@ -26,14 +25,14 @@ impl Desk<'_> {
         let (article, open) = self.open_article(id).await?;
         let now = now();
         let mut mistakes = Mistakes::default();
-        let to = mistakes.addressees("to", writing.to.as_deref().unwrap_or_default(), self.configuration);
+        let to = mistakes.addressees("to", writing.to.as_deref().unwrap_or_default(), &self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to send it on to: name one.");
         }
         mistakes.limits(to.len(), &writing);
         mistakes.tell()?;
         let (queue, from) = self.sender(&open.ticket.queue)?;
-        let raw = raw(self.spool, &article).await?;
+        let raw = raw(&self.spool, &article).await?;
         let raw =
             raw.ok_or_else(|| DeskError::Conflict(format!("Article {id} is a note: there is no mail to send on. Nothing was sent.")))?;
 
@@ -57,8 +56,7 @@ impl Desk<'_> {
             not_before: 0,
         };
         let mail = Mail { outgoing: composed, article: sent };
-        let written = about(&article, OutgoingKind::Bounce, mail, writing.once, now);
-        receipt(correspondence::write(self.spool.store(), written).await?)
+        self.put_down(about(&article, OutgoingKind::Bounce, mail, writing.once, now)).await
     }
 }
 

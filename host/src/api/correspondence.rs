@@ -246,6 +246,11 @@ impl From<DeskError> for Problem {
     }
 }
 
+/// The desk, with the configuration as it is now.
+async fn desk(state: &ApiState) -> Result<Desk, Problem> {
+    Ok(Desk { spool: state.spool.clone(), configuration: configuration::load(&state.store, &state.key).await? })
+}
+
 type Written = Result<(StatusCode, axum::Json<Receipt>), Problem>;
 
 fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
@@ -267,9 +272,7 @@ async fn write(
     let asked = Asked::new(&caller, &headers, &format!("/tickets/{number}/articles"), body)?;
     let (input, mail, once): (ArticleInput, _, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
     let writing = Writing { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let desk = Desk { spool: &state.spool, configuration: &configuration };
-    Ok(created(desk.write(&number, input.kind, writing).await?))
+    Ok(created(desk(&state).await?.write(&number, input.kind, writing).await?))
 }
 
 /// Opens a ticket by a mail to somebody; `Idempotency-Key` as for articles.
@@ -281,9 +284,7 @@ async fn open(State(state): State<ApiState>, Extension(caller): Extension<Caller
     let (input, mail, once): (TicketInput, _, _) = Asked::new(&caller, &headers, "/tickets", body)?.read(own, MAIL)?;
     let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
     let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let desk = Desk { spool: &state.spool, configuration: &configuration };
-    Ok(created(desk.open_ticket(opening, mail.writing(once)?).await?))
+    Ok(created(desk(&state).await?.open_ticket(opening, mail.writing(once)?).await?))
 }
 
 /// Passes an article on to somebody else; `Idempotency-Key` as for articles.
@@ -299,9 +300,7 @@ async fn forward(
 ) -> Written {
     let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/forward"), body)?;
     let (input, mail, once): (ForwardInput, _, _) = asked.read(&["as"], MAIL)?;
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let desk = Desk { spool: &state.spool, configuration: &configuration };
-    Ok(created(desk.forward(id, mail.writing(once)?, input.r#as).await?))
+    Ok(created(desk(&state).await?.forward(id, mail.writing(once)?, input.r#as).await?))
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
@@ -317,7 +316,5 @@ async fn bounce(
 ) -> Written {
     let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/bounce"), body)?;
     let (input, _, once): (BounceInput, _, _) = asked.read(&["to"], &[])?;
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let desk = Desk { spool: &state.spool, configuration: &configuration };
-    Ok(created(desk.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))
+    Ok(created(desk(&state).await?.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))
 }

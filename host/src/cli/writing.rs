@@ -3,7 +3,6 @@
 use super::output::lines;
 use super::{Context, Failed};
 use crate::answer::{Desk, DeskError, File, ForwardAs, Opening, Writing, WritingKind};
-use crate::config::Configuration;
 use crate::store::correspondence::{Once, Receipt};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -112,35 +111,31 @@ impl ToTicket {
     pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), Failed> {
         let Self { number, article, quote, mail } = self;
         let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing { article_id: article, quote, ..writing })?;
-        let configuration = context.configuration().await?;
-        show(desk(context, &configuration).await?.write(&number, kind, writing).await, context)
+        show(desk(context).await?.write(&number, kind, writing).await, context)
     }
 }
 
 /// Opens a ticket by a mail.
 pub async fn open(opening: Opening, mail: Mail, context: &Context) -> Result<(), Failed> {
     let writing = mail.writing(&format!("ticket new {}", serde_json::to_string(&opening)?), |writing| writing)?;
-    let configuration = context.configuration().await?;
-    show(desk(context, &configuration).await?.open_ticket(opening, writing).await, context)
+    show(desk(context).await?.open_ticket(opening, writing).await, context)
 }
 
 /// Passes an article on.
 pub async fn forward(id: i64, how: ForwardAs, mail: Mail, context: &Context) -> Result<(), Failed> {
     let writing = mail.writing(&format!("article forward {id} {how:?}"), |writing| writing)?;
-    let configuration = context.configuration().await?;
-    show(desk(context, &configuration).await?.forward(id, writing, how).await, context)
+    show(desk(context).await?.forward(id, writing, how).await, context)
 }
 
 /// Sends an article's mail on unchanged.
 pub async fn bounce(id: i64, to: Vec<String>, named: Named, context: &Context) -> Result<(), Failed> {
     let writing = Writing { to: Some(to), ..Writing::default() };
     let writing = Writing { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
-    let configuration = context.configuration().await?;
-    show(desk(context, &configuration).await?.resend(id, writing).await, context)
+    show(desk(context).await?.resend(id, writing).await, context)
 }
 
-async fn desk<'d>(context: &'d Context, configuration: &'d Configuration) -> Result<Desk<'d>, Failed> {
-    Ok(Desk { spool: context.spool().await?, configuration })
+async fn desk(context: &Context) -> Result<Desk, Failed> {
+    Ok(Desk { spool: context.spool().await?.clone(), configuration: context.configuration().await? })
 }
 
 /// The option that gives a key of a mail (`to/0`).
