@@ -5,6 +5,7 @@
 use super::ApiState;
 use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::handlers;
+use super::probed::Probed;
 use super::problem::{Kind, Problem};
 use crate::config::{Account, Protocol, Start};
 use crate::oauth2::SignInState;
@@ -15,7 +16,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -39,13 +39,9 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 struct AccountTest {
     /// The account.
     account: String,
-    /// Whether Postigo could connect and sign in.
-    works: bool,
-    /// What the server said of itself.
-    facts: BTreeMap<String, String>,
-    /// Why it does not work, a sentence; null where it does.
-    #[schema(required)]
-    error: Option<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    probed: Probed,
 }
 
 /// Connects to the account's server and signs in; mailbox and messages stay as they are.
@@ -53,11 +49,8 @@ struct AccountTest {
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    let (facts, error) = match transport::probe(account, &state.tokens).await {
-        Ok(facts) => (facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(), None),
-        Err(error) => (BTreeMap::new(), Some(error.to_string())),
-    };
-    Ok(axum::Json(AccountTest { account: name, works: error.is_none(), facts, error }))
+    let probed = transport::probe(account, &state.tokens).await.into();
+    Ok(axum::Json(AccountTest { account: name, probed }))
 }
 
 /// What a fetch run did, or where to look for it.

@@ -25,6 +25,7 @@ mod messages;
 mod openapi;
 mod outbound;
 mod page;
+mod probed;
 mod problem;
 mod query;
 mod queues;

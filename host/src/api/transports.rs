@@ -5,6 +5,7 @@
 use super::ApiState;
 use super::forms::{OAuth2Form, ValidityForm};
 use super::handlers::{delete_handler, handlers};
+use super::probed::Probed;
 use super::problem::Problem;
 use crate::config::{Transport, TransportKind};
 use crate::oauth2::SignInState;
@@ -12,7 +13,6 @@ use crate::outbound;
 use crate::store::configuration;
 use axum::extract::{Path, State};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,13 +30,9 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 struct TransportTest {
     /// The transport.
     transport: String,
-    /// Whether Postigo could connect and sign in, or the command or folder can be used.
-    works: bool,
-    /// What the server said of itself.
-    facts: BTreeMap<String, String>,
-    /// Why it does not work, a sentence; null where it does.
-    #[schema(required)]
-    error: Option<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    probed: Probed,
 }
 
 /// Connects to the transport's server and signs in; nothing is sent.
@@ -44,11 +40,8 @@ struct TransportTest {
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<TransportTest>, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let transport = configuration.transports.get(&name).ok_or_else(|| Problem::not_found("transport", &name))?;
-    let (facts, error) = match outbound::probe(transport, &state.tokens).await {
-        Ok(facts) => (facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(), None),
-        Err(error) => (BTreeMap::new(), Some(error.to_string())),
-    };
-    Ok(axum::Json(TransportTest { transport: name, works: error.is_none(), facts, error }))
+    let probed = outbound::probe(transport, &state.tokens).await.into();
+    Ok(axum::Json(TransportTest { transport: name, probed }))
 }
 
 /// A way out for mail.

@@ -1,31 +1,9 @@
 //! `auto-response`: automatic answers of queues.
 
-use super::configured::{Change, Column, List, Named};
-use super::{Context, Failed, writing};
+use super::configured::{self, Change, Column};
+use super::{Failed, writing};
 use crate::config::AutoResponse;
 use std::path::PathBuf;
-
-/// `auto-response …`
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// List the automatic answers
-    List(List),
-    /// Show one with all its keys
-    Show(Named),
-    /// Change an automatic answer, or make a new one
-    Set(Set),
-    /// Delete an automatic answer
-    Delete(Named),
-}
-
-/// `auto-response set`
-#[derive(Debug, clap::Args)]
-pub struct Set {
-    #[command(flatten)]
-    answer: Named,
-    #[command(flatten)]
-    keys: Keys,
-}
 
 /// What is set; what is left out stays as it was, and of a new answer has its default.
 #[derive(Debug, clap::Args)]
@@ -48,21 +26,11 @@ pub struct Keys {
     body_file: Option<PathBuf>,
 }
 
-const COLUMNS: [Column; 5] =
-    [("AUTO-RESPONSE", "name"), ("TYPE", "type"), ("QUEUE", "queue"), ("LANGUAGE", "language"), ("SUBJECT", "subject")];
+impl configured::Keys for Keys {
+    type Thing = AutoResponse;
+    const COLUMNS: &'static [Column] =
+        &[("AUTO-RESPONSE", "name"), ("TYPE", "type"), ("QUEUE", "queue"), ("LANGUAGE", "language"), ("SUBJECT", "subject")];
 
-impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        match self {
-            Self::List(list) => list.run::<AutoResponse>(&COLUMNS, context).await,
-            Self::Show(answer) => answer.show::<AutoResponse>(context).await,
-            Self::Set(Set { answer, keys }) => answer.set::<AutoResponse>(keys.change()?, context).await,
-            Self::Delete(answer) => answer.delete::<AutoResponse>(context).await,
-        }
-    }
-}
-
-impl Keys {
     fn change(self) -> Result<Change, Failed> {
         Ok(Change::default()
             .key("type", self.r#type)

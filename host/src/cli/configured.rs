@@ -25,6 +25,50 @@ pub struct Named {
     pub name: String,
 }
 
+/// The keys that `set` takes for a kind of thing.
+pub trait Keys: clap::Args {
+    /// The kind.
+    type Thing: Kind;
+    /// What `list` shows.
+    const COLUMNS: &'static [Column];
+
+    /// What was given.
+    fn change(self) -> Result<Change, Failed>;
+}
+
+/// `template …`, `auto-response …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command<K: Keys> {
+    /// List them
+    List(List),
+    /// Show one with all its keys
+    Show(Named),
+    /// Change one, or make a new one
+    Set(Set<K>),
+    /// Delete one
+    Delete(Named),
+}
+
+/// `set`
+#[derive(Debug, clap::Args)]
+pub struct Set<K: Keys> {
+    #[command(flatten)]
+    thing: Named,
+    #[command(flatten)]
+    keys: K,
+}
+
+impl<K: Keys> Command<K> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List(list) => list.run::<K::Thing>(K::COLUMNS, context).await,
+            Self::Show(thing) => thing.show::<K::Thing>(context).await,
+            Self::Set(Set { thing, keys }) => thing.set::<K::Thing>(keys.change()?, context).await,
+            Self::Delete(thing) => thing.delete::<K::Thing>(context).await,
+        }
+    }
+}
+
 /// What `set` changes; what is none stays as it was, and of a new thing has its default.
 #[derive(Debug, Default)]
 pub struct Change(Map<String, Value>);

@@ -1,5 +1,6 @@
 //! `fetch`: one fetch now, by the daemon where one holds the account, else here.
 
+use super::attending::attend_while;
 use super::configured::missing;
 use super::{Context, Failed};
 use crate::config::Account;
@@ -7,7 +8,6 @@ use crate::daemon::until_worked_off;
 use crate::spool::Spool;
 use crate::store::{Store, StoreError, fetch_requests, leases};
 use crate::transport::{self, FetchReport, Intake, Rules};
-use crate::worker::{Attendant, Done};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,26 +114,19 @@ pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), Fai
 /// Works on an account's messages until what brings them has ended and none waits, unless somebody else does.
 async fn work_off_after<T>(context: &Context, account: &str, bringing: impl Future<Output = T>) -> Result<T, Failed> {
     let spool: &Spool = context.spool().await?;
-    let finished = CancellationToken::new();
-    let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: account.to_owned() };
-    let live = || async { context.live().await.cloned() };
-    let mut done = |_: Done| ();
-    // Where the work here has ended with an error, nobody may be left to work off what is waited for.
-    let broken = CancellationToken::new();
-    let attending = async {
-        let attended = attendant.attend(live, &finished, &mut done).await;
-        broken.cancel();
-        attended
-    };
-    let worked_off = async {
-        let brought = bringing.await;
-        tokio::select! {
-            () = until_worked_off(spool, account) => {}
-            () = broken.cancelled() => {}
-        }
-        finished.cancel();
-        brought
-    };
-    let (attended, brought) = tokio::join!(attending, worked_off);
+    let (attended, brought) = attend_while(
+        context,
+        account,
+        |_| (),
+        async |broken| {
+            let brought = bringing.await;
+            tokio::select! {
+                () = until_worked_off(spool, account) => {}
+                () = broken.cancelled() => {}
+            }
+            brought
+        },
+    )
+    .await?;
     attended.map(|()| brought)
 }

@@ -3,8 +3,9 @@
 mod intake;
 mod results;
 
+use super::attending::attend_while;
 use super::{Context, Failed};
-use crate::worker::{Attendant, Done};
+use crate::worker::Done;
 use intake::{Envelope, Intake};
 use results::Results;
 use std::time::Duration;
@@ -51,33 +52,22 @@ impl Ingest {
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
         let (ended, mut endings) = mpsc::unbounded_channel();
-        let finished = CancellationToken::new();
         let envelope = Envelope { sender: self.sender.clone(), recipients: self.recipients.clone() };
         let intake = Intake { spool, account: &self.account, envelope, stored };
-        let attendant = Attendant { data: context.data().to_owned(), spool: spool.clone(), account: self.account.clone() };
-        let live = || async { context.live().await.cloned() };
         // Nobody listens any more when the last result is printed; then what else ended is not of interest.
-        let mut tell = |done: Done| drop(ended.send(done));
+        let tell = |done: Done| drop(ended.send(done));
         let mut results = Results::new(spool, context.output(), as_pipe);
-        // Where the work here has ended with an error, nobody may be left to bring the results that are waited for.
-        let broken = CancellationToken::new();
-        let attending = async {
-            let attended = attendant.attend(live, &finished, &mut tell).await;
-            if attended.is_err() {
-                broken.cancel();
-            }
-            attended
-        };
-        let printing = async {
-            let printed = tokio::select! {
-                printed = results.print(&mut to_tell, &mut endings) => printed,
-                () = broken.cancelled() => Ok(()),
-                () = tokio::time::sleep(PIPE_WAITS), if as_pipe => Ok(()),
+        let bring = async |broken: CancellationToken| {
+            let printing = async {
+                tokio::select! {
+                    printed = results.print(&mut to_tell, &mut endings) => printed,
+                    () = broken.cancelled() => Ok(()),
+                    () = tokio::time::sleep(PIPE_WAITS), if as_pipe => Ok(()),
+                }
             };
-            finished.cancel();
-            printed
+            tokio::join!(intake.run(self.paths.clone()), printing)
         };
-        let (taken_in, attended, printed) = tokio::join!(intake.run(self.paths.clone()), attending, printing);
+        let (attended, (taken_in, printed)) = attend_while(context, &self.account, tell, bring).await.map_err(not_stored)?;
         taken_in.map_err(|error| error.failed(as_pipe))?;
         let worked = attended.and(printed);
         // What is stored is ours: a mail server that was told otherwise would bounce it, or bring it again.

@@ -1,13 +1,10 @@
 //! `log`: the communication log.
 
 use super::output::{lines, printable, word};
-use super::{Context, Failed, Table, moment};
-use crate::commlog::{Direction, Priority, Status};
+use super::{Context, Failed, Table, moment, rows};
+use crate::commlog::{Direction, Priority, Record, Status};
 use crate::store::communications::{self, LogFilter, LogSort};
 use serde_json::Value;
-
-/// So many rows are read at once.
-const PAGE: i64 = 1_000;
 
 /// `log …`
 #[derive(Debug, clap::Subcommand)]
@@ -77,7 +74,6 @@ impl Command {
 
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
-        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let mut filter = LogFilter {
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
@@ -90,22 +86,16 @@ impl List {
             ..LogFilter::default()
         };
         let mut connection = context.store().await?.read().await?;
-        let mut found = Vec::new();
-        while left > 0 {
-            filter.limit = left.min(PAGE);
-            let page = communications::list(&mut connection, &filter).await?;
-            left -= filter.limit;
-            filter.offset += filter.limit;
-            let last = page.len() < PAGE as usize;
-            for record in page {
-                let mut record = moment::written(serde_json::to_value(record)?);
-                record.as_object_mut().and_then(|fields| fields.remove("entries"));
-                found.push(record);
-            }
-            if last {
-                break;
-            }
-        }
+        let found = rows::read(self.limit, async |limit, found: &[Record]| {
+            (filter.limit, filter.offset) = (limit, found.len() as i64);
+            Ok(communications::list(&mut connection, &filter).await?)
+        });
+        let written = |record| {
+            let mut record = moment::written(serde_json::to_value(record)?);
+            record.as_object_mut().and_then(|fields| fields.remove("entries"));
+            Ok(record)
+        };
+        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
         context.output().list(
             &["COMMUNICATION", "STARTED", "KIND", "DIRECTION", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"],
             &found,

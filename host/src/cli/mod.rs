@@ -2,6 +2,7 @@
 
 mod account;
 mod article;
+mod attending;
 mod auto_response;
 mod config;
 mod configured;
@@ -17,6 +18,7 @@ mod moment;
 mod outbound;
 mod output;
 mod queue;
+mod rows;
 mod serve;
 mod sign_in;
 mod spool;
@@ -106,10 +108,10 @@ enum Command {
     Transport(transport::Command),
     /// Texts that agents write from
     #[command(subcommand)]
-    Template(template::Command),
+    Template(configured::Command<template::Keys>),
     /// Automatic answers of queues
     #[command(subcommand)]
-    AutoResponse(auto_response::Command),
+    AutoResponse(configured::Command<auto_response::Keys>),
     /// Outgoing mails that are due, wait or could not be sent
     #[command(subcommand)]
     Outbound(outbound::Command),

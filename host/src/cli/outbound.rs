@@ -1,15 +1,16 @@
 //! `outbound`: the outgoing queue.
 
 use super::output::{lines, word};
+use super::rows::{self, Ids};
 use super::{Context, Failed};
 use crate::commlog::now;
 use crate::outbound::{OutgoingDocument, OutgoingStatus, OutgoingWithDeliveries};
-use crate::store::outgoing::{self, OutgoingFilter};
-use serde_json::{Value, json};
+use crate::store::outgoing::{self, OutgoingFilter, OutgoingMail};
+use serde_json::Value;
 use std::fmt::Write as _;
 
-/// So many rows are read at once.
-const PAGE: i64 = 1_000;
+/// What the rows are called: one, and several.
+const WHAT: [&str; 2] = ["Outgoing mail", "outgoing mails"];
 
 /// `outbound …`
 #[derive(Debug, clap::Subcommand)]
@@ -25,17 +26,9 @@ pub enum Command {
         raw: bool,
     },
     /// Try mails at once that wait, were given up, are uncertain or were cancelled
-    Retry {
-        /// Their ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<i64>,
-    },
+    Retry(Ids),
     /// Do not send mails that are due or wait
-    Cancel {
-        /// Their ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<i64>,
-    },
+    Cancel(Ids),
 }
 
 /// `outbound list`
@@ -54,16 +47,16 @@ impl Command {
         match self {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
-            Self::Retry { ids } => {
+            Self::Retry(rows) => {
                 let store = context.store().await?;
-                store.write((ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?;
-                tell("tried again", "retried", &ids, context);
+                store.write((rows.ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?;
+                rows.tell(WHAT, "retried", context);
                 Ok(())
             }
-            Self::Cancel { ids } => {
+            Self::Cancel(rows) => {
                 let store = context.store().await?;
-                store.write((ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?;
-                tell("cancelled", "cancelled", &ids, context);
+                store.write((rows.ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?;
+                rows.tell(WHAT, "cancelled", context);
                 Ok(())
             }
         }
@@ -74,22 +67,13 @@ impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let store = context.store().await?;
         let mut connection = store.read().await?;
-        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let mut filter = OutgoingFilter { status: self.status, after: None, limit: 0 };
-        let mut found = Vec::new();
-        while left > 0 {
-            filter.limit = left.min(PAGE);
-            let page = outgoing::list(&mut connection, &filter).await?;
-            left -= filter.limit;
-            filter.after = page.last().map(|mail| mail.id);
-            let last = page.len() < PAGE as usize;
-            for mail in page {
-                found.push(serde_json::to_value(OutgoingDocument::from(mail))?);
-            }
-            if last {
-                break;
-            }
-        }
+        let found = rows::read(self.limit, async |limit, found: &[OutgoingMail]| {
+            (filter.limit, filter.after) = (limit, found.last().map(|mail| mail.id));
+            Ok(outgoing::list(&mut connection, &filter).await?)
+        });
+        let written = |mail| Ok(serde_json::to_value(OutgoingDocument::from(mail))?);
+        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
         let headings = ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
         context.output().list(&headings, &found, |mail| {
             ["id", "status", "kind", "ticket_number", "sender", "recipients", "transport", "tries", "next_try_at", "error"]
@@ -124,11 +108,4 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         text
     });
     Ok(())
-}
-
-fn tell(done: &str, key: &str, ids: &[i64], context: &Context) {
-    context.output().document(&json!({ key: ids }), || match ids {
-        [id] => format!("Outgoing mail {id} is {done}.\n"),
-        ids => format!("{} outgoing mails are {done}.\n", ids.len()),
-    });
 }

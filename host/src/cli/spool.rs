@@ -1,14 +1,15 @@
 //! `spool`: messages that wait, are held, failed or were ignored.
 
 use super::output::{lines, word};
+use super::rows::{self, Ids};
 use super::{Context, Failed, moment};
 use crate::daemon::is_daemon_running;
-use crate::spool::{MessageFilter, SpoolStatus};
-use serde_json::{Value, json};
+use crate::spool::{MessageFilter, SpoolMessage, SpoolStatus};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// So many rows are read at once.
-const PAGE: i64 = 1_000;
+/// What the rows are called: one, and several.
+const WHAT: [&str; 2] = ["Message", "messages"];
 
 /// `spool …`
 #[derive(Debug, clap::Subcommand)]
@@ -24,17 +25,9 @@ pub enum Command {
         raw: bool,
     },
     /// Let messages go the whole way again
-    Release {
-        /// Their ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<i64>,
-    },
+    Release(Ids),
     /// Drop messages for good
-    Drop {
-        /// Their ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<i64>,
-    },
+    Drop(Ids),
 }
 
 /// `spool list`
@@ -56,14 +49,14 @@ impl Command {
         match self {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
-            Self::Release { ids } => {
-                release(&ids, context).await?;
-                tell("released", &ids, context);
+            Self::Release(rows) => {
+                release(&rows.ids, context).await?;
+                rows.tell(WHAT, "released", context);
                 Ok(())
             }
-            Self::Drop { ids } => {
-                context.spool().await?.drop(ids.clone()).await?;
-                tell("dropped", &ids, context);
+            Self::Drop(rows) => {
+                context.spool().await?.drop(rows.ids.clone()).await?;
+                rows.tell(WHAT, "dropped", context);
                 Ok(())
             }
         }
@@ -89,22 +82,13 @@ async fn release(ids: &[i64], context: &Context) -> Result<(), Failed> {
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let spool = context.spool().await?;
-        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let mut filter = MessageFilter { status: self.status, account: self.account, ..MessageFilter::default() };
-        let mut found = Vec::new();
-        while left > 0 {
-            filter.limit = left.min(PAGE);
-            let page = spool.list(&filter).await?;
-            left -= filter.limit;
-            filter.after = page.last().map(|message| message.id);
-            let last = page.len() < PAGE as usize;
-            for message in page {
-                found.push(moment::written(serde_json::to_value(message)?));
-            }
-            if last {
-                break;
-            }
-        }
+        let found = rows::read(self.limit, async |limit, found: &[SpoolMessage]| {
+            (filter.limit, filter.after) = (limit, found.last().map(|message| message.id));
+            Ok(spool.list(&filter).await?)
+        });
+        let written = |message| Ok(moment::written(serde_json::to_value(message)?));
+        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
         context.output().list(&["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"], &found, |message| {
             ["id", "status", "account", "source", "received_at", "size", "tries", "reason"].map(|key| word(message, key)).to_vec()
         });
@@ -128,11 +112,4 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         lines(&head) + &result.unwrap_or_default()
     });
     Ok(())
-}
-
-fn tell(what: &str, ids: &[i64], context: &Context) {
-    context.output().document(&json!({ what: ids }), || match ids {
-        [id] => format!("Message {id} is {what}.\n"),
-        ids => format!("{} messages are {what}.\n", ids.len()),
-    });
 }

@@ -1,32 +1,10 @@
 //! `template`: texts that agents write from.
 
-use super::configured::{Change, Column, List, Named, validity};
-use super::{Context, Failed, writing};
+use super::configured::{self, Change, Column, validity};
+use super::{Failed, writing};
 use crate::config::Template;
 use serde_json::Value;
 use std::path::PathBuf;
-
-/// `template …`
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// List the templates
-    List(List),
-    /// Show one with all its keys
-    Show(Named),
-    /// Change a template, or make a new one
-    Set(Set),
-    /// Delete a template
-    Delete(Named),
-}
-
-/// `template set`
-#[derive(Debug, clap::Args)]
-pub struct Set {
-    #[command(flatten)]
-    template: Named,
-    #[command(flatten)]
-    keys: Keys,
-}
 
 /// What is set; what is left out stays as it was, and of a new template has its default.
 #[derive(Debug, clap::Args)]
@@ -55,20 +33,11 @@ pub struct Keys {
     valid: Option<Value>,
 }
 
-const COLUMNS: [Column; 5] = [("TEMPLATE", "name"), ("TYPE", "type"), ("QUEUES", "queues"), ("SUBJECT", "subject"), ("VALID", "valid")];
+impl configured::Keys for Keys {
+    type Thing = Template;
+    const COLUMNS: &'static [Column] =
+        &[("TEMPLATE", "name"), ("TYPE", "type"), ("QUEUES", "queues"), ("SUBJECT", "subject"), ("VALID", "valid")];
 
-impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        match self {
-            Self::List(list) => list.run::<Template>(&COLUMNS, context).await,
-            Self::Show(template) => template.show::<Template>(context).await,
-            Self::Set(Set { template, keys }) => template.set::<Template>(keys.change()?, context).await,
-            Self::Delete(template) => template.delete::<Template>(context).await,
-        }
-    }
-}
-
-impl Keys {
     fn change(self) -> Result<Change, Failed> {
         let queues = (self.all_queues || !self.queue.is_empty()).then_some(self.queue);
         Ok(Change::default()

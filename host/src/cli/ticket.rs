@@ -1,15 +1,12 @@
 //! `ticket`: what was filed.
 
 use super::output::{lines, word};
-use super::{Context, Failed, Table, writing};
+use super::{Context, Failed, Table, rows, writing};
 use crate::answer::{Opening, WritingKind};
 use crate::store::outgoing;
 use crate::store::tickets::{self, Change, TicketFilter};
-use crate::ticket::{TicketDocument, TicketEdit, TicketWithArticles};
+use crate::ticket::{Ticket, TicketDocument, TicketEdit, TicketWithArticles};
 use serde_json::Value;
-
-/// So many rows are read at once.
-const PAGE: i64 = 1_000;
 
 /// `ticket …`
 #[derive(Debug, clap::Subcommand)]
@@ -131,24 +128,15 @@ impl New {
 
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
-        let mut left = self.limit.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let mut filter =
             TicketFilter { queue: self.queue, state: self.state, owner: self.owner, search: self.search, ..TicketFilter::default() };
-        let mut found: Vec<Value> = Vec::new();
         let mut connection = context.store().await?.read().await?;
-        while left > 0 {
-            filter.limit = left.min(PAGE);
-            let page = tickets::list(&mut connection, &filter).await?;
-            left -= filter.limit;
-            filter.before = page.last().map(|ticket| ticket.id);
-            let last = page.len() < PAGE as usize;
-            for ticket in page {
-                found.push(serde_json::to_value(TicketDocument::from(ticket))?);
-            }
-            if last {
-                break;
-            }
-        }
+        let found = rows::read(self.limit, async |limit, found: &[Ticket]| {
+            (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.id));
+            Ok(tickets::list(&mut connection, &filter).await?)
+        });
+        let written = |ticket| Ok(serde_json::to_value(TicketDocument::from(ticket))?);
+        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
         context.output().list(&["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"], &found, |ticket| {
             ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"].map(|key| word(ticket, key)).to_vec()
         });

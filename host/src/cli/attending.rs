@@ -1,0 +1,29 @@
+//! Working on an account's messages in this process while something brings them, wherever no daemon does.
+
+use super::{Context, Failed};
+use crate::worker::{Attendant, Done};
+use tokio_util::sync::CancellationToken;
+
+/// Works until `others` has ended, and gives what that gave; `done` hears of each message that ended here. `others` is handed a token that is cancelled
+/// where the work has ended with an error: then nobody may be left to bring what it waits for.
+pub async fn attend_while<T>(
+    context: &Context,
+    account: &str,
+    mut done: impl FnMut(Done) + Send,
+    others: impl AsyncFnOnce(CancellationToken) -> T,
+) -> Result<(Result<(), Failed>, T), Failed> {
+    let attendant = Attendant { data: context.data().to_owned(), spool: context.spool().await?.clone(), account: account.to_owned() };
+    let live = || async { context.live().await.cloned() };
+    let (finished, broken) = (CancellationToken::new(), CancellationToken::new());
+    let attending = async {
+        let attended = attendant.attend(live, &finished, &mut done).await;
+        broken.cancel();
+        attended
+    };
+    let bringing = async {
+        let brought = others(broken.clone()).await;
+        finished.cancel();
+        brought
+    };
+    Ok(tokio::join!(attending, bringing))
+}
