@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 /// So many rows are looked for at once.
 const AT_ONCE: u32 = 64;
-/// So many are composed side by side: their writes share commits, and each may have an answered mail in memory.
+/// So many are composed side by side: their writes share commits.
 const SIDE_BY_SIDE: usize = 8;
 /// Other processes decide answers too: it is looked for them at least this often.
 const LOOKED_INTO: Duration = Duration::from_millis(500);
@@ -127,9 +127,9 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
         // Filing has looked at the mail for every other occasion.
         let is_looked_at = due.row.occasion != "remove";
         if !is_looked_at || configuration.auto_responses.values().any(|response| !response.language.is_empty()) {
-            match spool.raw(article.spool_id).await {
-                Ok(raw) => {
-                    let message = Message::parse(raw.into());
+            match spool.beginning(article.spool_id).await {
+                Ok(beginning) => {
+                    let message = Message::parse(beginning.into());
                     due.languages = languages(&message);
                     due.unanswered = if is_looked_at { None } else { why_not(message) };
                 }

@@ -229,6 +229,15 @@ impl Spool {
         self.bytes(id, place).await
     }
 
+    /// The first 256 KiB of a message's received bytes, where its header is.
+    pub async fn beginning(&self, id: i64) -> Result<Vec<u8>, StoreError> {
+        match rows::beginning_place(&mut *self.store.read().await?, id, LARGEST_IN_ROW).await? {
+            // Smaller ones lie in rows.
+            RawPlace::Object(name) => self.objects.beginning(&name, LARGEST_IN_ROW).await,
+            place => self.bytes(id, place).await,
+        }
+    }
+
     /// Ends a claimed message that is not filed: ignored, held or failed. [`StoreError::Fenced`] if the claim is lost.
     pub async fn end(&self, ending: Ending) -> Result<(), StoreError> {
         self.store.write(ending, |ending, connection| Box::pin(rows::end(connection, ending))).await?;

@@ -42,6 +42,12 @@ impl Objects {
         read.await.map(Vec::from).map_err(|source| self.failed("be read from", source))
     }
 
+    /// Reads the first so many bytes of that name, which has more than [`LARGEST_IN_ROW`].
+    pub async fn beginning(&self, name: &str, most: usize) -> Result<Vec<u8>, StoreError> {
+        let read = self.store.get_range(&Name::from(name), 0..most as u64).await;
+        read.map(Vec::from).map_err(|source| self.failed("be read from", source))
+    }
+
     /// Removes the bytes of that name; that they are gone already is no error.
     pub async fn delete(&self, name: &str) -> Result<(), StoreError> {
         match self.store.delete(&Name::from(name)).await {

@@ -144,12 +144,22 @@ pub async fn raw_place(connection: &mut AnyConnection, id: i64) -> Result<RawPla
     Ok(raw_places(connection, &[id]).await?.remove(&id).unwrap_or(RawPlace::Gone))
 }
 
+/// The same, of bytes that lie in a row the first so many.
+pub async fn beginning_place(connection: &mut AnyConnection, id: i64, most: usize) -> Result<RawPlace, StoreError> {
+    Ok(places(connection, &[id], &format!("substr(raw, 1, {most})")).await?.remove(&id).unwrap_or(RawPlace::Gone))
+}
+
 /// Where the bytes of these messages are.
 pub async fn raw_places(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashMap<i64, RawPlace>, StoreError> {
+    places(connection, ids, "raw").await
+}
+
+async fn places(connection: &mut AnyConnection, ids: &[i64], raw: &str) -> Result<HashMap<i64, RawPlace>, StoreError> {
     let mut places = HashMap::new();
     for piece in pieces(ids) {
-        let mut sql =
-            Sql::new("SELECT spool.id, object, raw FROM spool LEFT JOIN spool_raw ON spool_raw.spool_id = spool.id WHERE spool.id IN ");
+        let mut sql = Sql::new(format!(
+            "SELECT spool.id, object, {raw} FROM spool LEFT JOIN spool_raw ON spool_raw.spool_id = spool.id WHERE spool.id IN "
+        ));
         for row in sql.list(piece.iter().copied()).all(connection).await? {
             let place = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<Vec<u8>>, _>(2)?) {
                 (Some(name), _) => RawPlace::Object(name),

@@ -9,6 +9,7 @@ use postigo::result::{MessageResult, Status};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
 use postigo::store::filing::{Batch, Filed, FilingInput, file};
 use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
+use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, Change, TicketFilter};
 use postigo::store::{StoreError, leases};
 use postigo::ticket::{
@@ -367,5 +368,26 @@ async fn a_report_marks_the_mail_that_went_to_its_recipient_and_tells_agents_onc
             "{}",
             note.body
         );
+    }
+}
+
+#[tokio::test]
+async fn sent_bytes_are_forgotten_by_age() {
+    for database in Databases::start().each().await {
+        let ids = [sent(&database, 1, "a@x.test").await, sent(&database, 1, "b@x.test").await];
+        let change = format!("UPDATE outgoing SET status = 'sent' WHERE id = {}", ids[0]);
+        database
+            .store()
+            .write(change, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await }))
+            .await
+            .unwrap();
+        for (before, forgotten) in [(NOON, 0), (NOON + 1, 1), (i64::MAX, 0)] {
+            let forget = database.store().write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before)));
+            assert_eq!(forget.await.unwrap(), forgotten, "{before}");
+        }
+        let mut connection = database.store().read().await.unwrap();
+        let gone = outgoing::raw(&mut connection, ids[0]).await.unwrap_err();
+        assert!(matches!(gone, StoreError::NotFound(_)), "{gone}");
+        assert!(outgoing::raw(&mut connection, ids[1]).await.unwrap().is_some(), "it is still to be sent");
     }
 }

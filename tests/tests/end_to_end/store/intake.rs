@@ -148,6 +148,8 @@ async fn large_messages_come_back_unchanged() {
             .unwrap();
         assert_eq!(spool.raw(taken[0].id()).await.unwrap(), large);
         assert_eq!(spool.raw(taken[1].id()).await.unwrap(), small);
+        assert_eq!(spool.beginning(taken[0].id()).await.unwrap(), large[..256 << 10]);
+        assert_eq!(spool.beginning(taken[1].id()).await.unwrap(), small);
         spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
         let kept = usize::from(database.store().engine() == Engine::Sqlite);
         assert_eq!(files(&database.folder.path().join("objects")), kept, "the second copy of a known message is not kept");
