@@ -4,6 +4,7 @@ use crate::fetching::{account, deliver, fetch, subjects};
 use postigo_tests::dovecot::{Dovecot, Options};
 use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::mail;
+use postigo_tests::proxy::{Disturbance, Harm, Place, Proxy, Side};
 use std::time::{Duration, Instant};
 
 /// As [`account`], but asked only once an hour.
@@ -88,4 +89,36 @@ fn a_server_that_ends_while_it_is_waited_on_is_fetched_from_when_it_is_back() {
     until("the next one is filed", PATIENCE, || gate.titles() == subjects(0..2));
     daemon.stop();
     assert!(server.messages("main", "INBOX").is_empty());
+}
+
+#[test]
+fn a_wait_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
+    let Some(server) = Dovecot::start() else { return };
+    let proxy = Proxy::before(server.imap);
+    let gate = Gate::new();
+    deliver(&server, "main", 0..1);
+    let behind =
+        account("main", &server, "timeout = \"2s\"").replace(&format!("port = {}", server.imap), &format!("port = {}", proxy.port));
+    gate.configure(&behind);
+    let daemon = gate.serve("info");
+    until("the first mail is filed", PATIENCE, || gate.titles() == subjects(0..1));
+    let harms = [Harm::Cut, Harm::HalfClose, Harm::Silence, Harm::Delay(Duration::from_secs(1))];
+    // What the server tells of the mail, what the client says then, and what follows.
+    let places =
+        [(Side::Server, Place::Byte(3)), (Side::Server, Place::Line(1)), (Side::Client, Place::Byte(2)), (Side::Client, Place::Line(1))];
+    let mut number = 1;
+    for harm in harms {
+        for (side, place) in places {
+            proxy.disturb(Disturbance { side, place, harm });
+            deliver(&server, "main", number..number + 1);
+            number += 1;
+            until(&format!("mail {number} is filed after {harm:?} at {place:?} of the {side:?}"), PATIENCE, || {
+                gate.titles() == subjects(0..number)
+            });
+        }
+    }
+    proxy.pass();
+    until("the mailbox is empty", PATIENCE, || server.messages("main", "INBOX").is_empty());
+    daemon.stop();
+    assert_eq!(gate.titles(), subjects(0..number), "none is filed twice");
 }
