@@ -1,17 +1,18 @@
 //! Sessions of clients that say anything: no panic, an end to every session, and no message said to be stored that is not.
 
 use super::Dialect;
-use super::tests::{FakeSpool, Mood, limits, talk};
+use super::tests::{FakeSpool, Mood, limits, talk_in_pieces};
 use std::sync::Arc;
 
 /// What mutations begin with.
-const SEEDS: [&str; 6] = [
+const SEEDS: [&str; 7] = [
     "LHLO mx.test\r\nMAIL FROM:<a@x.test> SIZE=30\r\nRCPT TO:<support@desk.test>\r\nDATA\r\nSubject: a\r\n\r\n..b\r\n.\r\nQUIT\r\n",
     "LHLO mx.test\r\nMAIL FROM:<>\r\nRCPT TO:<sales@desk.test>\r\nRCPT TO:<help+x@desk.test>\r\nBDAT 12\r\nSubject: a\r\nBDAT 2 LAST\r\n\r\nRSET\r\n",
     "EHLO mx.test\r\nMAIL FROM:<\"a b\"@x.test> BODY=8BITMIME SMTPUTF8\r\nRCPT TO:<@r.test:support@desk.test>\r\nDATA\r\n.\r\nQUIT\r\n",
     "HELO mx.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<Postmaster>\r\nDATA\r\na\n.\nMAIL FROM:<b@x.test>\r\n.\r\n",
     "LHLO mx.test\r\nSTARTTLS\r\nNOOP\r\nVRFY a\r\nHELP\r\nAUTH PLAIN AGEAYg==\r\nEXPN b\r\nRSET\r\nMAIL FROM:<\u{fc}@x.test> SMTPUTF8\r\n",
     "LHLO mx.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<help@desk.test>\r\nRCPT TO:<help@desk.test>\r\nBDAT 3\r\na\r\nDATA\r\nBDAT 99999999999999999999 LAST\r\n",
+    "EHLO mx.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<help@desk.test>\r\nBDAT 4\r\na: b\rBDAT 2\r\nBDAT 1\r\n\rBDAT 3 LAST\r\n\nb\rNOOP\r\n",
 ];
 
 /// Pieces that change a session's meaning.
@@ -61,6 +62,11 @@ fn mutated(numbers: &mut Numbers) -> Vec<u8> {
             }
         }
     }
+    if numbers.below(100) == 0 {
+        // Longer than a line that is taken whole.
+        let (at, line) = (numbers.below(said.len() + 1), vec![b'x'; 30_000 + numbers.below(50_000)]);
+        drop(said.splice(at..at, line));
+    }
     said
 }
 
@@ -73,7 +79,9 @@ async fn clients_that_say_anything_break_nothing() {
         let mood = [Mood::Well, Mood::Well, Mood::Known, Mood::Full, Mood::Broken][numbers.below(5)];
         let said = mutated(&mut numbers);
         let spool: Arc<FakeSpool> = FakeSpool::new(mood);
-        let (answers, _) = talk(&spool, dialect, limits(), &said).await;
+        // Half of them all at once.
+        let piece = [1 << 20, 1 + numbers.below(50)][numbers.below(2)];
+        let (answers, _) = talk_in_pieces(&spool, dialect, limits(), &said, piece).await;
         let told = |word: &str| answers.lines().filter(|line| line.starts_with(word)).count();
         let stored = spool.stored.lock().unwrap();
         let recipients: usize = stored.iter().map(|arrival| arrival.recipients.len()).sum();

@@ -87,12 +87,17 @@ pub fn limits() -> Limits {
 
 /// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered with a certificate that is not there.
 pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
-    let tls = Tls { certificate: "/nowhere/mail.pem".into(), key: "/nowhere/mail.key".into(), ..Tls::default() };
-    talk_with(tls, spool, dialect, limits, said).await
+    talk_in_pieces(spool, dialect, limits, said, 1 << 20).await
 }
 
-async fn talk_with(tls: Tls, spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
-    let (client, server) = tokio::io::duplex(1 << 20);
+/// As [`talk`], but the session gets no more than so many bytes at once.
+pub async fn talk_in_pieces(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8], piece: usize) -> (String, Next) {
+    let tls = Tls { certificate: "/nowhere/mail.pem".into(), key: "/nowhere/mail.key".into(), ..Tls::default() };
+    talk_with(tls, spool, dialect, limits, said, piece).await
+}
+
+async fn talk_with(tls: Tls, spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8], piece: usize) -> (String, Next) {
+    let (client, server) = tokio::io::duplex(piece);
     let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls };
     let mut session = Session::new(Arc::clone(spool), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
@@ -267,7 +272,7 @@ async fn what_was_sent_in_clear_behind_starttls_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let Some(tls) = certificate(folder.path()) else { return };
     let said = format!("LHLO mx.test\r\nSTARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\n");
-    let (answers, next) = talk_with(tls, &spool, Dialect::Lmtp, limits(), said.as_bytes()).await;
+    let (answers, next) = talk_with(tls, &spool, Dialect::Lmtp, limits(), said.as_bytes(), 1 << 20).await;
     assert_eq!((codes(&answers), next), (vec!["220", "250", "220"], Next::StartTls));
 }
 
