@@ -90,7 +90,12 @@ impl Tokens {
         flow: Option<Flow>,
         by: &str,
     ) -> Result<(Begun, Option<DeviceWait>), OAuth2Error> {
-        let subject = Subject::find(configuration, owner, flow)?;
+        let configured = Subject::find(configuration, owner, None)?;
+        if configured.flow() == Flow::ClientCredentials {
+            // A person's tokens would not be used.
+            return Err(OAuth2Error::NobodySignsIn(owner.clone()));
+        }
+        let subject = if flow.is_some() { Subject::find(configuration, owner, flow)? } else { configured };
         let (begun, wait) = match subject.flow() {
             Flow::ClientCredentials => return Err(OAuth2Error::NobodySignsIn(owner.clone())),
             Flow::Code => (self.begin_code(&subject).await?, None),

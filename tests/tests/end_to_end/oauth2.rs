@@ -138,8 +138,11 @@ fn a_program_signs_in_as_itself_without_a_person() {
     assert_eq!(fetch(&gate, "app")["error"], Value::Null);
     assert_eq!(provider.count("client_credentials"), 1, "the token was kept");
     assert_eq!(state(&gate, "app")["signed_in"], true);
-    let refused = gate.try_run(["account", "sign-in", "app"]);
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("nobody to sign in"));
+    // Whatever is wished for: a person's tokens would not be used.
+    for wish in [&[][..], &["--flow", "code"], &["--flow", "device"]] {
+        let refused = gate.try_run([&["account", "sign-in", "app"], wish].concat());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("nobody to sign in"), "{wish:?}: {refused:?}");
+    }
 }
 
 /// REST as an admin.
