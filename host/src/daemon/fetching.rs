@@ -162,7 +162,10 @@ async fn poll(
         let report = tokio::select! {
             report = transport::fetch(intake, &mut memory) => report,
             // As after a crash: what is durable is known, and the server is told by the next fetch.
-            () = given_up(&stop) => return,
+            () = given_up(&stop) => {
+                tracing::warn!(account = account.name, "a fetch failed to end in time and is broken off; the next one goes on");
+                return;
+            }
         };
         tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
         failures = tell(&report, failures);
