@@ -252,14 +252,17 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
 }
 
 /// What the store answered, as agents get it.
-pub(super) fn receipt(outcome: Outcome) -> Sent {
+fn receipt(outcome: Outcome) -> Sent {
     match outcome {
         Outcome::Written(receipt) => Ok(receipt),
         Outcome::OtherRequest => Err(DeskError::OtherRequest),
-        Outcome::NumberTaken => {
-            Err(DeskError::Conflict("No free ticket number was found: choose another number generator. Nothing was sent.".to_owned()))
-        }
+        Outcome::NumberTaken => Err(no_number()),
     }
+}
+
+/// That no number is free.
+pub(super) fn no_number() -> DeskError {
+    DeskError::Conflict("No free ticket number was found: choose another number generator. Nothing was sent.".to_owned())
 }
 
 /// An agent's mail about an article, which changes nothing else of its ticket.

@@ -1,7 +1,7 @@
 //! A ticket that an agent opens by writing to somebody.
 
 use super::body::is_empty;
-use super::desk::{Desk, receipt};
+use super::desk::{Desk, no_number};
 use super::facts::Facts;
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
@@ -10,8 +10,8 @@ use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::config::{CustomerUser, TemplateType};
 use crate::outbound::OutgoingKind;
-use crate::store::correspondence::{self, Outcome, Target, Written};
-use crate::store::customers;
+use crate::store::correspondence::{self, Target, Written};
+use crate::store::{customers, tickets};
 use crate::ticket::{PRIORITIES, Ticket, cut_title};
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub struct Opening {
 
 impl Desk {
     /// Opens a ticket with a mail to somebody.
-    pub async fn open_ticket(&self, opening: Opening, writing: Writing) -> Sent {
+    pub async fn open_ticket(&self, opening: Opening, mut writing: Writing) -> Sent {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
             return Ok(receipt);
         }
@@ -63,49 +63,53 @@ impl Desk {
 
         let first = recipients.to.first().map(|addressee| addressee.shown.address.clone()).unwrap_or_default();
         let customer = self.customer(&opening, &first).await?;
-        for _ in 0..TRIES {
-            let now = now();
-            let generator = self.configuration.settings.number_generator;
-            let number = correspondence::reserve_number(self.spool.store(), generator, now).await?;
-            let mut ticket = self.new_ticket(&opening, &writing, customer.as_ref(), &first, now);
-            ticket.number = number;
-            let facts = Facts {
+        let now = now();
+        let mut ticket = self.new_ticket(&opening, &writing, customer.as_ref(), &first, now);
+        ticket.number = self.free_number(now).await?;
+        let files = std::mem::take(&mut writing.files);
+        let letter = Letter {
+            queue,
+            from,
+            recipients,
+            template,
+            facts: Facts {
                 configuration: &self.configuration,
                 ticket: Some(&ticket),
                 mail: None,
                 customer: customer.as_ref(),
                 agent: writing.agent.as_deref(),
-            };
-            let letter = Letter {
-                queue,
-                from: from.clone(),
-                recipients: recipients.clone(),
-                template,
-                facts,
-                relation: Relation::New,
-                subject: "",
-                below: None,
-                in_reply_to: "",
-                references: String::new(),
-            };
-            let title = cut_title(&on_one_line(&letter.subject(&writing)));
-            let mail = letter.compose(&writing, writing.files.clone(), now)?;
-            ticket.title = title;
-            let written = Written {
-                target: Target::New(Box::new(ticket)),
-                article: mail.article,
-                mail: Some((OutgoingKind::New, mail.outgoing)),
-                about: 0,
-                change: None,
-                once: writing.once.clone(),
-                now,
-            };
-            match correspondence::write(self.spool.store(), written).await? {
-                Outcome::NumberTaken => {}
-                outcome => return receipt(outcome),
+            },
+            relation: Relation::New,
+            subject: "",
+            below: None,
+            in_reply_to: "",
+            references: String::new(),
+        };
+        let title = cut_title(&on_one_line(&letter.subject(&writing)));
+        let mail = letter.compose(&writing, files, now)?;
+        ticket.title = title;
+        self.put_down(Written {
+            target: Target::New(Box::new(ticket)),
+            article: mail.article,
+            mail: Some((OutgoingKind::New, mail.outgoing)),
+            about: 0,
+            change: None,
+            once: writing.once,
+            now,
+        })
+        .await
+    }
+
+    /// A number that no ticket has, and that nobody else gets.
+    async fn free_number(&self, now: i64) -> Result<String, DeskError> {
+        let store = self.spool.store();
+        for _ in 0..TRIES {
+            let number = correspondence::reserve_number(store, self.configuration.settings.number_generator, now).await?;
+            if tickets::by_number(&mut *store.read().await?, &number).await?.is_none() {
+                return Ok(number);
             }
         }
-        receipt(Outcome::NumberTaken)
+        Err(no_number())
     }
 
     fn check(&self, mistakes: &mut Mistakes, opening: &Opening) {

@@ -162,8 +162,10 @@ impl Asked {
     fn new(caller: &Caller, headers: &HeaderMap, route: &str, body: Value) -> Result<Self, Problem> {
         let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(Self { body, once: None }) };
         let name = name.to_str().unwrap_or_default().trim().trim_matches('"');
-        let asked = body.to_string();
-        let once = Once::new(format!("token:{}", caller.token), name, [route.as_bytes(), asked.as_bytes()]);
+        let once = Once::new(format!("token:{}", caller.token), name, |asked| {
+            asked.bytes(route.as_bytes());
+            asked.value(&body);
+        });
         Ok(Self { body, once: Some(once.map_err(|sentence| Problem::bad_parameter("Idempotency-Key", sentence))?) })
     }
 

@@ -74,9 +74,14 @@ impl Named {
     /// The name of the request that this command makes with what was written.
     fn once(self, command: &str, writing: &Writing) -> Result<Option<Once>, Failed> {
         let Some(name) = self.idempotency_key else { return Ok(None) };
-        let written = serde_json::to_vec(writing)?;
-        let files = writing.files.iter().flat_map(|file| [file.name.as_bytes(), &file.content]);
-        let once = Once::new(SCOPE.to_owned(), &name, [command.as_bytes(), &written].into_iter().chain(files));
+        let once = Once::new(SCOPE.to_owned(), &name, |asked| {
+            asked.bytes(command.as_bytes());
+            asked.value(writing);
+            for file in &writing.files {
+                asked.bytes(file.name.as_bytes());
+                asked.bytes(&file.content);
+            }
+        });
         once.map(Some).map_err(|sentence| Failed::because(format!("--idempotency-key: {sentence}")))
     }
 }

@@ -56,15 +56,33 @@ pub struct Once {
 }
 
 impl Once {
-    /// Names a request; `asked` are the parts of what it asks for. The error says what the name must be: `It must …`.
-    pub fn new<'a>(scope: String, name: &str, asked: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, String> {
+    /// Names a request; `asked` gives the parts of what it asks for to a digest. The error says what the name must be: `It must …`.
+    pub fn new(scope: String, name: &str, asked: impl FnOnce(&mut Asked)) -> Result<Self, String> {
         if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
             return Err(format!("It must have 1 to {LONGEST_NAME} visible ASCII characters."));
         }
-        // With its length before it, no part can be taken for two.
-        let digest = |digest: Sha256, part: &[u8]| digest.chain_update((part.len() as u64).to_le_bytes()).chain_update(part);
-        let digest = asked.into_iter().fold(Sha256::new(), digest).finalize();
-        Ok(Self { scope, name: name.to_owned(), digest: hexadecimal(&digest) })
+        let mut parts = Asked(Sha256::new());
+        asked(&mut parts);
+        Ok(Self { scope, name: name.to_owned(), digest: hexadecimal(&parts.0.finalize()) })
+    }
+}
+
+/// What a request asks for, part by part; only its digest is kept.
+#[derive(Debug)]
+pub struct Asked(Sha256);
+
+impl Asked {
+    /// Bytes.
+    pub fn bytes(&mut self, part: &[u8]) {
+        // With its length beside it, no part can be taken for two.
+        self.0.update(part);
+        self.0.update((part.len() as u64).to_le_bytes());
+    }
+
+    /// A value. It is not written out as a whole: files in it may be large.
+    pub fn value(&mut self, part: &impl Serialize) {
+        // A digest takes whatever is written to it, and JSON ends by itself.
+        let _ = serde_json::to_writer(&mut self.0, part);
     }
 }
 
