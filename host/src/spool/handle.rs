@@ -11,6 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// So many bytes of a row are read at once.
+const PIECE: usize = 8 << 20;
+
 /// The spool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Spool {
@@ -225,8 +228,20 @@ impl Spool {
 
     /// The received bytes of a message, unchanged.
     pub async fn raw(&self, id: i64) -> Result<Vec<u8>, StoreError> {
-        let place = rows::raw_place(&mut *self.store.read().await?, id).await?;
-        self.bytes(id, place).await
+        let mut connection = self.store.read().await?;
+        let mut raw = match rows::beginning_place(&mut connection, id, PIECE).await? {
+            RawPlace::Row(raw) => raw,
+            place => return self.bytes(id, place).await,
+        };
+        // Piece by piece: the driver has what it reads in memory twice.
+        while !raw.is_empty() && raw.len() % PIECE == 0 {
+            match rows::raw_piece(&mut connection, id, raw.len(), PIECE).await? {
+                Some(piece) if piece.is_empty() => break,
+                Some(piece) => raw.extend(piece),
+                None => return self.bytes(id, RawPlace::Gone).await,
+            }
+        }
+        Ok(raw)
     }
 
     /// The first 256 KiB of a message's received bytes, where its header is.

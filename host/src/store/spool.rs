@@ -14,7 +14,7 @@ mod together;
 pub use ending::{
     Ending, FORGOTTEN_AT_ONCE, Finished, after_unclean_end, end, finish_all, forget_raw, release, remove, try_again, unclaim,
 };
-pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_place, raw_places, results, show};
+pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
 
 /// After so many tries a message is held.
 pub const MOST_TRIES: i64 = 3;

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postigo_tests::gate::{Gate, PATIENCE, http_client, until};
 use postigo_tests::mails::{large_mail, mail_with_large_file};
+use postigo_tests::postgres::Postgres;
 use postigo_tests::sink::Sink;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -16,24 +17,34 @@ const LARGEST_COMPOSED: usize = 71 << 20;
 
 pub fn run() {
     section("Very large mails go out");
-    resident("100 MB sent on", mail_with_large_file(0, LARGE), LARGE, |article| {
+    resident("100 MB sent on", &Gate::new(), mail_with_large_file(0, LARGE), LARGE, |article| {
         (format!("/articles/{article}/bounce"), json!({ "to": ["other@example.net"] }))
     });
-    resident("71 MiB passed on as a mail", large_mail(0, LARGEST_COMPOSED - (1 << 10)), LARGEST_COMPOSED - (1 << 20), |article| {
-        (format!("/articles/{article}/forward"), json!({ "as": "message", "to": ["other@example.net"] }))
-    });
-    resident("100 MB of files passed on", mail_with_large_file(0, LARGEST_COMPOSED / 3 * 4), LARGEST_COMPOSED, |article| {
+    if let Some(postgres) = Postgres::start() {
+        let gate = Gate::on_postgres(&postgres.database(), None);
+        resident("100 MB sent on, PostgreSQL", &gate, mail_with_large_file(0, LARGE), LARGE, |article| {
+            (format!("/articles/{article}/bounce"), json!({ "to": ["other@example.net"] }))
+        });
+    }
+    resident(
+        "71 MiB passed on as a mail",
+        &Gate::new(),
+        large_mail(0, LARGEST_COMPOSED - (1 << 10)),
+        LARGEST_COMPOSED - (1 << 20),
+        |article| (format!("/articles/{article}/forward"), json!({ "as": "message", "to": ["other@example.net"] })),
+    );
+    resident("100 MB of files passed on", &Gate::new(), mail_with_large_file(0, LARGEST_COMPOSED / 3 * 4), LARGEST_COMPOSED, |article| {
         (format!("/articles/{article}/forward"), json!({ "to": ["other@example.net"] }))
     });
-    resident("71 MiB of files written", large_mail(0, 1_000), LARGEST_COMPOSED, |article| {
+    resident("71 MiB of files written", &Gate::new(), large_mail(0, 1_000), LARGEST_COMPOSED, |article| {
         let file = json!({ "name": "plan.bin", "content": STANDARD.encode(vec![b'x'; LARGEST_COMPOSED]) });
         (format!("/articles/{article}/forward"), json!({ "to": ["other@example.net"], "attachments": [file] }))
     });
 }
 
 /// Files a mail, asks a fresh daemon for something with its article, and measures until a mail of so many bytes at least has gone out.
-fn resident(what: &str, mail: Vec<u8>, at_least: usize, ask: impl Fn(i64) -> (String, Value)) {
-    let (gate, sink) = (Gate::new(), Sink::start());
+fn resident(what: &str, gate: &Gate, mail: Vec<u8>, at_least: usize, ask: impl Fn(i64) -> (String, Value)) {
+    let sink = Sink::start();
     gate.configure(&format!(
         "[settings]\nmax_message_size = \"200 MiB\"\n[[queue]]\nname = \"Support\"\n[[system_address]]\naddress = \"support@example.org\"\n\
          queue = \"Support\"\n[[transport]]\nname = \"out\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n",

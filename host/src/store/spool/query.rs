@@ -139,14 +139,16 @@ pub async fn results(connection: &mut AnyConnection, ids: &[i64]) -> Result<Hash
     Ok(results)
 }
 
-/// Where the bytes of a message are.
-pub async fn raw_place(connection: &mut AnyConnection, id: i64) -> Result<RawPlace, StoreError> {
-    Ok(raw_places(connection, &[id]).await?.remove(&id).unwrap_or(RawPlace::Gone))
-}
-
-/// The same, of bytes that lie in a row the first so many.
+/// Where the bytes of a message are; of those that lie in a row the first so many.
 pub async fn beginning_place(connection: &mut AnyConnection, id: i64, most: usize) -> Result<RawPlace, StoreError> {
     Ok(places(connection, &[id], &format!("substr(raw, 1, {most})")).await?.remove(&id).unwrap_or(RawPlace::Gone))
+}
+
+/// The bytes that lie in a row from this one on, so many at most; none where there are none any more.
+pub async fn raw_piece(connection: &mut AnyConnection, id: i64, from: usize, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut sql = Sql::new(format!("SELECT substr(raw, {}, {most}) FROM spool_raw WHERE spool_id = ", from + 1));
+    let row = sql.bind(id).optional(connection).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Where the bytes of these messages are.

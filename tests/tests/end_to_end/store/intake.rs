@@ -150,6 +150,12 @@ async fn large_messages_come_back_unchanged() {
         assert_eq!(spool.raw(taken[1].id()).await.unwrap(), small);
         assert_eq!(spool.beginning(taken[0].id()).await.unwrap(), large[..256 << 10]);
         assert_eq!(spool.beginning(taken[1].id()).await.unwrap(), small);
+        for size in [8 << 20, (16 << 20) + 1] {
+            let huge: Vec<u8> = (0..size).map(|number: u32| (number % 251) as u8).collect();
+            let taken = spool.take_in(vec![arrival("local", SourceKey::Digest, huge.clone())]).await.unwrap();
+            assert!(spool.raw(taken[0].id()).await.unwrap() == huge);
+            spool.drop(vec![taken[0].id()]).await.unwrap();
+        }
         spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
         let kept = usize::from(database.store().engine() == Engine::Sqlite);
         assert_eq!(files(&database.folder.path().join("objects")), kept, "the second copy of a known message is not kept");
