@@ -1,22 +1,16 @@
 //! What agents write: `POST /tickets`, `/tickets/{number}/articles`, `/articles/{id}/forward`, `/articles/{id}/bounce`.
-//!
-//! A request with an `Idempotency-Key` is carried out once: sent again, it gets the first answer.
 
 use super::ApiState;
-use super::auth::Caller;
-use super::body::{Json, read_as};
+use super::asked::Asked;
 use super::problem::{Kind, Mistake, Problem};
 use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
-use crate::config::form::below;
 use crate::store::configuration;
 use crate::store::correspondence::{Once, Receipt};
-use axum::extract::{DefaultBodyLimit, Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -24,8 +18,6 @@ use utoipa_axum::routes;
 const TAG: &str = "tickets";
 /// Files travel in base64.
 const MAX_BODY: usize = MOST_BYTES / 3 * 4 + (2 << 20);
-/// The header that names a request.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -152,47 +144,6 @@ struct BounceInput {
     to: Vec<String>,
 }
 
-/// A request as it came: its body, and what names it.
-struct Asked {
-    body: Value,
-    once: Option<Once>,
-}
-
-impl Asked {
-    fn new(caller: &Caller, headers: &HeaderMap, route: &str, body: Value) -> Result<Self, Problem> {
-        let Some(name) = headers.get(IDEMPOTENCY_KEY) else { return Ok(Self { body, once: None }) };
-        let name = name.to_str().unwrap_or_default().trim().trim_matches('"');
-        let once = Once::new(format!("token:{}", caller.token), name, |asked| {
-            asked.bytes(route.as_bytes());
-            asked.value(&body);
-        });
-        Ok(Self { body, once: Some(once.map_err(|sentence| Problem::bad_parameter("Idempotency-Key", sentence))?) })
-    }
-
-    /// The body in a shape, and the mail in it, each read alone: so that mistakes keep their places.
-    fn read<T: DeserializeOwned>(self, own: &[&str], mail: &[&str]) -> Result<(T, Correspondence, Option<Once>), Problem> {
-        let Value::Object(fields) = self.body else {
-            return Err(Problem::invalid(vec![Mistake::at("", "It must be an object.")]));
-        };
-        let known = || own.iter().chain(mail);
-        let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
-        let mistakes: Vec<Mistake> =
-            unknown.map(|key| Mistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>()))).collect();
-        if !mistakes.is_empty() {
-            return Err(Problem::invalid(mistakes));
-        }
-        let (mail, own): (Map<String, Value>, Map<String, Value>) = fields.into_iter().partition(|(key, _)| mail.contains(&key.as_str()));
-        Ok((read_as(Value::Object(own))?, read_as(Value::Object(mail))?, self.once))
-    }
-}
-
-fn stranger(key: &str, known: &[&str]) -> String {
-    if key == "from" {
-        return "A mail goes out from the address of its ticket's queue; no other sender can be chosen.".to_owned();
-    }
-    format!("There is no key `{key}` here; the keys are {}.", known.join(", "))
-}
-
 /// The keys of [`Correspondence`].
 const MAIL: &[&str] = &["to", "cc", "bcc", "subject", "body", "html", "attachments", "template", "agent", "state", "visible_for_customer"];
 
@@ -264,15 +215,8 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
 #[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
     params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ArticleInput, responses((status = 201, body = Receipt)))]
-async fn write(
-    State(state): State<ApiState>,
-    Extension(caller): Extension<Caller>,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Written {
-    let asked = Asked::new(&caller, &headers, &format!("/tickets/{number}/articles"), body)?;
-    let (input, mail, once): (ArticleInput, _, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
+async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked: Asked) -> Written {
+    let (input, mail, once): (ArticleInput, Correspondence, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
     let writing = Writing { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
     Ok(created(desk(&state).await?.write(&number, input.kind, writing).await?))
 }
@@ -281,9 +225,9 @@ async fn write(
 #[utoipa::path(post, path = "/tickets", tag = TAG,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = TicketInput, responses((status = 201, body = Receipt)))]
-async fn open(State(state): State<ApiState>, Extension(caller): Extension<Caller>, headers: HeaderMap, Json(body): Json<Value>) -> Written {
+async fn open(State(state): State<ApiState>, asked: Asked) -> Written {
     let own: &[&str] = &["queue", "customer_user", "customer_number", "priority", "type", "owner"];
-    let (input, mail, once): (TicketInput, _, _) = Asked::new(&caller, &headers, "/tickets", body)?.read(own, MAIL)?;
+    let (input, mail, once): (TicketInput, Correspondence, _) = asked.read(own, MAIL)?;
     let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
     let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
     Ok(created(desk(&state).await?.open_ticket(opening, mail.writing(once)?).await?))
@@ -293,15 +237,8 @@ async fn open(State(state): State<ApiState>, Extension(caller): Extension<Caller
 #[utoipa::path(post, path = "/articles/{id}/forward", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ForwardInput, responses((status = 201, body = Receipt)))]
-async fn forward(
-    State(state): State<ApiState>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<i64>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Written {
-    let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/forward"), body)?;
-    let (input, mail, once): (ForwardInput, _, _) = asked.read(&["as"], MAIL)?;
+async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
+    let (input, mail, once): (ForwardInput, Correspondence, _) = asked.read(&["as"], MAIL)?;
     Ok(created(desk(&state).await?.forward(id, mail.writing(once)?, input.r#as).await?))
 }
 
@@ -309,14 +246,7 @@ async fn forward(
 #[utoipa::path(post, path = "/articles/{id}/bounce", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = BounceInput, responses((status = 201, body = Receipt)))]
-async fn bounce(
-    State(state): State<ApiState>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<i64>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Written {
-    let asked = Asked::new(&caller, &headers, &format!("/articles/{id}/bounce"), body)?;
-    let (input, _, once): (BounceInput, _, _) = asked.read(&["to"], &[])?;
+async fn bounce(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
+    let (input, _, once): (BounceInput, Correspondence, _) = asked.read(&["to"], &[])?;
     Ok(created(desk(&state).await?.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))
 }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod articles;
+mod asked;
 mod auth;
 mod auto_responses;
 mod body;
