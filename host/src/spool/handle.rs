@@ -1,6 +1,5 @@
 //! The spool as transports, workers and commands hold it.
 
-use super::gathering::Gathering;
 use super::key::{as_received, comparable, content_digest, digest, epoch, hexadecimal, stored_key, uidl_prefix};
 use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
 use crate::store::leases;
@@ -20,14 +19,13 @@ const PIECE: usize = 8 << 20;
 pub struct Spool {
     store: Store,
     objects: Objects,
-    gathering: Arc<Gathering>,
     changed: Arc<watch::Sender<u64>>,
 }
 
 impl Spool {
     /// The spool in this database; with SQLite, large messages are in the data folder.
     pub fn open(store: Store, data: &Path) -> Result<Self, StoreError> {
-        Ok(Self { store, objects: Objects::open(data)?, gathering: Arc::default(), changed: Arc::new(watch::Sender::new(0)) })
+        Ok(Self { store, objects: Objects::open(data)?, changed: Arc::new(watch::Sender::new(0)) })
     }
 
     /// The database below.
@@ -100,7 +98,7 @@ impl Spool {
                 }
             }
         }
-        let taken = match self.gathering.store(&self.store, new).await {
+        let taken = match self.store.write(new, |new, connection| Box::pin(rows::insert(connection, new))).await {
             Ok(taken) => taken,
             Err(error) => {
                 // Of a commit that failed it is not known whether it was done after all.

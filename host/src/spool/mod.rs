@@ -3,7 +3,6 @@
 //! Its rows also remember what was taken in before, so that a second fetch of the same message does nothing.
 
 mod document;
-mod gathering;
 mod handle;
 mod key;
 
