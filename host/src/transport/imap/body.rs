@@ -25,8 +25,8 @@ pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Resul
     let mut bodies = HashMap::new();
     connection
         .finish(DOING, asked, |response| {
-            if let Some((uid, Some(body))) = read(response) {
-                bodies.insert(uid, body.to_vec());
+            if let Some(Body { uid, bytes: Some(bytes), .. }) = read(response) {
+                bodies.insert(uid, bytes.to_vec());
             }
         })
         .await?;
@@ -46,30 +46,41 @@ pub enum InRanges {
 
 /// The bytes of one message in ranges, at most about `greatest` of them.
 ///
-/// A server may be wrong about the size (Exchange is), so a range that is shorter than asked for is the end, as is one that is not there.
+/// A server may list another size than a message has (Exchange does), give less than it is asked for, or lose the message meanwhile (RFC 2180 section 4.1):
+/// it is whole where no more comes and the listed size is reached, or the message is there still.
 pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64) -> Result<InRanges, ImapError> {
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
-        let (uid, offset) = (message.uid, whole.len());
-        let mut came = None;
-        connection
-            .command(DOING, &format!("UID FETCH {uid} (UID BODY.PEEK[]<{offset}.{RANGE}>)"), |response| {
-                if let Some((of, body)) = read(response)
-                    && of == uid
-                {
-                    came = Some(body.map(<[u8]>::len));
-                    whole.extend_from_slice(body.unwrap_or_default());
-                }
-            })
-            .await?;
-        match came {
-            None => return Ok(InRanges::Gone),
-            Some(None) if whole.is_empty() => return Ok(InRanges::Gone),
-            _ if whole.len() as u64 > greatest => return Ok(InRanges::TooLarge(whole.len() as u64)),
-            Some(Some(length)) if length as u64 >= RANGE => {}
-            Some(_) => return Ok(InRanges::Whole(whole)),
+        let offset = whole.len() as u64;
+        let Some(came) = range(connection, message.uid, offset, RANGE, &mut whole).await? else { return Ok(InRanges::Gone) };
+        let length = whole.len() as u64;
+        if length > greatest {
+            return Ok(InRanges::TooLarge(length));
         }
+        if came > 0 && (came >= RANGE || length != message.size) {
+            continue;
+        }
+        let is_there = length >= message.size || (length > 0 && range(connection, message.uid, 0, 1, &mut Vec::new()).await? > Some(0));
+        return Ok(if is_there { InRanges::Whole(whole) } else { InRanges::Gone });
     }
+}
+
+/// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, or gives another range.
+async fn range(connection: &mut Connection, uid: u32, offset: u64, length: u64, whole: &mut Vec<u8>) -> Result<Option<u64>, ImapError> {
+    let mut came = None;
+    connection
+        .command(DOING, &format!("UID FETCH {uid} (UID BODY.PEEK[]<{offset}.{length}>)"), |response| {
+            if let Some(Body { uid: of, origin, bytes }) = read(response)
+                && of == uid
+                && u64::from(origin.unwrap_or(0)) == offset
+            {
+                let bytes = bytes.unwrap_or_default();
+                came = Some(bytes.len() as u64);
+                whole.extend_from_slice(bytes);
+            }
+        })
+        .await?;
+    Ok(came)
 }
 
 /// The header of a message, at most 64 KiB of it.
@@ -137,18 +148,27 @@ pub fn message_id(raw: &[u8]) -> Vec<u8> {
     value
 }
 
-/// The UID and the bytes of a message that the server tells of; no bytes where it says NIL.
-fn read<'a>(response: &'a Response<'_>) -> Option<(u32, Option<&'a [u8]>)> {
+/// What a server tells of a message's bytes.
+struct Body<'a> {
+    uid: u32,
+    /// Where a range begins.
+    origin: Option<u32>,
+    /// None where it says NIL.
+    bytes: Option<&'a [u8]>,
+}
+
+fn read<'a>(response: &'a Response<'_>) -> Option<Body<'a>> {
     let Response::Fetch(_, attributes) = response else { return None };
-    let mut found = (None, None);
+    let (mut uid, mut body) = (None, None);
     for attribute in attributes {
         match attribute {
-            AttributeValue::Uid(uid) => found.0 = Some(*uid),
-            AttributeValue::BodySection { section: None, data, .. } => found.1 = Some(data.as_deref()),
+            AttributeValue::Uid(value) => uid = Some(*value),
+            AttributeValue::BodySection { section: None, index, data } => body = Some((*index, data.as_deref())),
             _ => {}
         }
     }
-    Some((found.0?, found.1?))
+    let (origin, bytes) = body?;
+    Some(Body { uid: uid?, origin, bytes })
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ enum Manner {
     Lacks,
     /// Lists so many bytes, has so many MiB, and says NIL after them.
     HasMore(usize, usize),
+    /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
+    Vanishes(usize),
 }
 
 /// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
@@ -53,7 +55,7 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
             "UID" if command.contains("RFC822.SIZE") => {
                 for (place, manner) in manners.iter().enumerate() {
                     answer += &match manner {
-                        Manner::HasMore(size, _) => listed(place + 1, *size),
+                        Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
                         _ => listed(place + 1, body(place + 1).len()),
                     };
                 }
@@ -72,6 +74,8 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
                         Manner::Lacks => {}
+                        Manner::Vanishes(_) if command.contains("<0.1>") => answer += &range(uid, command, 0),
+                        Manner::Vanishes(_) => answer += &range(uid, command, 1 << 20),
                         Manner::HasMore(_, mebibytes) => answer += &range(uid, command, mebibytes << 20),
                     }
                 }
@@ -196,6 +200,17 @@ async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_la
     assert_eq!((report.error.as_deref(), report.oversize), (None, 2), "{report:?}");
     let told = trial.told.lock().unwrap().clone();
     assert!(told.contains(&"UID EXPUNGE 2".to_owned()) && told.contains(&"UID EXPUNGE 4".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_removed_while_it_comes_in_ranges_is_not_filed_cut() {
+    use Manner::{Gives, HasMore, Vanishes};
+    let in_ranges = (3 << 20) - 5;
+    let mut trial = Trial::against(vec![Vanishes(in_ranges), HasMore(in_ranges, 2), Gives]).await;
+    trial.rules.greatest = 4 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.gone), (None, 2, 1), "{report:?}");
+    assert_eq!(trial.taken_in().await, ["INBOX/2", "INBOX/3"], "one that is smaller than it was listed is whole");
 }
 
 #[tokio::test]

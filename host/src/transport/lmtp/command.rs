@@ -61,6 +61,10 @@ const MOST_DIGITS: usize = 18;
 
 /// Reads a line, CRLF included.
 pub fn parse(line: &[u8]) -> Result<Command, Reply> {
+    // The grammar passes over a CR, so that `BDAT 1 CR 2` would be 12 bytes.
+    if memchr::memchr(b'\r', line.strip_suffix(b"\r\n").unwrap_or(line)).is_some() {
+        return Err(Reply::new(500, "5.5.2", "A CR stands alone in the line"));
+    }
     let request = Request::parse(&mut line.iter()).map_err(|error| explain(&error))?;
     match request {
         Request::Helo { host } => Ok(Command::Hello(Greeting::Helo, host.into_owned())),
@@ -185,6 +189,7 @@ mod tests {
             ("RCPT TO:<\"a\u{1}\"@x.test>", 501),
             ("BDAT -1", 501),
             ("BDAT 99999999999999999999999 LAST", 501),
+            ("BDAT 999999999999999999\r99999999 LAST", 500),
             ("AUTH PLAIN AGEAYg==", 502),
             ("EXPN list", 502),
             ("LHLO", 501),

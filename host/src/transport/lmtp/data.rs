@@ -6,6 +6,7 @@
 use super::reply::Reply;
 use super::room::Share;
 use bytes::{Buf, BytesMut};
+use tokio::time::Instant;
 
 /// A line of text has at most so many bytes. RFC 5321 promises 1,000; what is far above that is no mail.
 const LONGEST_LINE: usize = 1 << 20;
@@ -47,6 +48,7 @@ impl Fault {
 pub struct Body {
     bytes: Vec<u8>,
     share: Share,
+    begun: Instant,
     own: usize,
     greatest: u64,
     received: u64,
@@ -62,12 +64,28 @@ pub struct Body {
 impl Body {
     /// Begins with what this host writes before the message; at most `greatest` bytes may follow, in the share's memory.
     pub fn new(own: Vec<u8>, greatest: u64, share: Share) -> Self {
-        Self { own: own.len(), bytes: own, share, greatest, received: 0, fault: None, after_crlf: true, in_line: 0, after_cr: false }
+        Self {
+            own: own.len(),
+            bytes: own,
+            share,
+            begun: Instant::now(),
+            greatest,
+            received: 0,
+            fault: None,
+            after_crlf: true,
+            in_line: 0,
+            after_cr: false,
+        }
     }
 
     /// Bytes that came so far, those included that were not kept.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// When it began.
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// What is wrong with it so far.

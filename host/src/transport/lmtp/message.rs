@@ -26,12 +26,11 @@ impl<S: Sink> Session<S> {
         };
         let (mut body, policy) = (self.body(transaction), transaction.policy.clone());
         wire.answer(&Reply::plain(354, "Go on, and end with a dot on a line of its own"));
-        let begun = Instant::now();
         while !body.take_lines(&mut wire.input) {
             if body.received() > policy.greatest + DROPPED {
                 return Ok(self.give_up(wire, body.fault().unwrap_or(Fault::TooLarge)));
             }
-            let end = self.end_of_read(begun, body.received(), policy.patience);
+            let end = self.end_of_read(&body, policy.patience);
             if let Err(error) = wire.more(end).await {
                 return self.broken(wire, error, body.fault());
             }
@@ -40,7 +39,6 @@ impl<S: Sink> Session<S> {
     }
 
     pub(super) async fn chunk(&mut self, size: u64, last: bool, wire: &mut Wire) -> Result<Next, WireError> {
-        let begun = Instant::now();
         let greatest = self.sink.policy().greatest;
         let mut transaction = self.transaction.take();
         let mut body = match &mut transaction {
@@ -53,6 +51,7 @@ impl<S: Sink> Session<S> {
             return Ok(self.give_up(wire, Fault::TooLarge));
         }
         let patience = self.sink.policy().patience;
+        let alone = Instant::now() + self.limits.grace;
         let mut left = size;
         loop {
             match &mut body {
@@ -62,7 +61,7 @@ impl<S: Sink> Session<S> {
             if left == 0 {
                 break;
             }
-            let end = self.end_of_read(begun, size - left, patience);
+            let end = body.as_ref().map_or(alone, |body| self.end_of_read(body, patience));
             if let Err(error) = wire.more(end).await {
                 return self.broken(wire, error, body.and_then(|body| body.fault()));
             }
@@ -100,10 +99,10 @@ impl<S: Sink> Session<S> {
         Body::new(headers.into_bytes(), transaction.policy.greatest, self.limits.room.share())
     }
 
-    /// When a read of a message's bytes has taken too long: for itself, or because all of them come too slowly.
-    fn end_of_read(&self, begun: Instant, received: u64, patience: Duration) -> Instant {
-        let due = Duration::from_secs(received / self.limits.bytes_a_second.max(1));
-        (Instant::now() + patience).min(begun + self.limits.grace + due)
+    /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is said between its chunks.
+    pub(super) fn end_of_read(&self, body: &Body, patience: Duration) -> Instant {
+        let due = Duration::from_secs(body.received() / self.limits.bytes_a_second.max(1));
+        (Instant::now() + patience).min(body.begun() + self.limits.grace + due)
     }
 
     /// A client that never comes to the end of what is refused hears why all the same.

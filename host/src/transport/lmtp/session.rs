@@ -181,7 +181,8 @@ impl<S: Sink> Session<S> {
 
     /// The next line; none when this side is to end.
     async fn line(&mut self, wire: &mut Wire) -> Result<Option<Line>, WireError> {
-        let end = Instant::now() + self.limits.command;
+        let begun = self.transaction.as_ref().and_then(|transaction| transaction.body.as_ref());
+        let end = begun.map_or_else(|| Instant::now() + self.limits.command, |body| self.end_of_read(body, self.limits.command));
         let stop = self.stop.clone();
         if stop.is_cancelled() && self.transaction.is_none() {
             return Ok(None);
@@ -197,6 +198,10 @@ impl<S: Sink> Session<S> {
                 () = stop.cancelled() => return Ok(None),
                 more = wire.more(end) => match more {
                     Err(WireError::Gone) if wire.input.is_empty() && self.transaction.is_none() => return Err(WireError::Gone),
+                    Err(WireError::TooSlow) if begun.is_some() => {
+                        wire.answer(&Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored"));
+                        return Err(WireError::TooSlow);
+                    }
                     more => more?,
                 },
             }

@@ -312,32 +312,35 @@ async fn a_certificate_that_cannot_be_read_is_told_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn silent_and_dripping_clients_are_told_goodbye() {
-    let spool = FakeSpool::new(Mood::Well);
-    let (client, server) = tokio::io::duplex(1 << 10);
-    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
-    let quick = Limits { grace: Duration::from_millis(300), ..limits() };
-    let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
-    let serving = tokio::spawn(async move {
-        let mut wire = Wire::new(Box::new(server));
-        session.run(&mut wire).await;
-        wire.close().await;
-    });
-    let (mut reading, mut writing) = tokio::io::split(client);
-    let dripping = tokio::spawn(async move {
-        let begin = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n");
-        writing.write_all(begin.as_bytes()).await.unwrap();
-        while writing.write_all(b"a").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    let mut answers = String::new();
-    reading.read_to_string(&mut answers).await.unwrap();
-    serving.await.unwrap();
-    drop(reading);
-    assert_eq!(codes(&answers).last(), Some(&"421"), "{answers}");
-    dripping.await.unwrap();
-    assert!(spool.stored.lock().unwrap().is_empty());
+async fn dripping_clients_are_told_goodbye() {
+    // Bytes one by one, and chunks that something else is said between.
+    for (begin, drip) in [("DATA\r\n", "a"), ("BDAT 1\r\na", "NOOP\r\n"), ("BDAT 1\r\na", "BDAT 1\r\na")] {
+        let spool = FakeSpool::new(Mood::Well);
+        let (client, server) = tokio::io::duplex(1 << 10);
+        let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
+        let quick = Limits { grace: Duration::from_millis(300), ..limits() };
+        let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
+        let serving = tokio::spawn(async move {
+            let mut wire = Wire::new(Box::new(server));
+            session.run(&mut wire).await;
+            wire.close().await;
+        });
+        let (mut reading, mut writing) = tokio::io::split(client);
+        let dripping = tokio::spawn(async move {
+            let begin = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\n{begin}");
+            writing.write_all(begin.as_bytes()).await.unwrap();
+            while writing.write_all(drip.as_bytes()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut answers = String::new();
+        reading.read_to_string(&mut answers).await.unwrap();
+        serving.await.unwrap();
+        drop(reading);
+        assert_eq!(codes(&answers).last(), Some(&"421"), "{answers}");
+        dripping.await.unwrap();
+        assert!(spool.stored.lock().unwrap().is_empty());
+    }
 }
 
 #[tokio::test]

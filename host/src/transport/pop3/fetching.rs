@@ -69,6 +69,7 @@ impl Session<'_> {
             match retrieved {
                 Retrieved::Bytes(raw) => fetched.push((message.clone(), raw)),
                 Retrieved::TooLarge(size) if size > greatest => {
+                    self.passed_over += 1;
                     // Without a unique-id it cannot be told from others of its listed size.
                     if !message.uidl.is_empty() {
                         self.memory.is_larger(message.uidl.clone(), size);
@@ -77,6 +78,7 @@ impl Session<'_> {
                 }
                 Retrieved::TooLarge(_) => self.put_off = true,
                 Retrieved::Refused(text) => {
+                    self.passed_over += 1;
                     self.intake.report.unreadable += 1;
                     let sentence = format!("{message} cannot be fetched and stays on the server, which says: {text}");
                     self.intake.note(Priority::Error, KEY, sentence);

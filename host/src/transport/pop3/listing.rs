@@ -89,15 +89,17 @@ pub struct Plan {
 
 impl Plan {
     /// Plans. `known` has the sizes of what is here by unique-id. What is to be deleted is fetched even if its unique-id is known: servers use these
-    /// again, and nothing is deleted whose bytes were not compared. Kept messages are known by unique-id and size.
+    /// again, and nothing is deleted whose bytes were not compared. Kept messages are known by unique-id and size, as are those that were taken in when
+    /// larger ones were.
     pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
         let mut plan = Self::default();
         for message in &listing.messages {
             let is_known =
                 known.get(&message.uidl).is_some_and(|size| *size == message.size || memory.has_compared(&message.uidl, message.size));
-            if is_known && !deletes {
+            let is_oversize = memory.size(&message.uidl, message.size) > greatest;
+            if is_known && (!deletes || is_oversize) {
                 plan.known += 1;
-            } else if memory.size(&message.uidl, message.size) > greatest {
+            } else if is_oversize {
                 plan.oversize.push(message.clone());
             } else {
                 plan.fetch.push(message.clone());

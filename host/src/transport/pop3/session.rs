@@ -51,6 +51,8 @@ pub struct Session<'a> {
     pub(super) removed: Vec<u32>,
     /// Some were left for later, lest they take too much memory together.
     pub(super) put_off: bool,
+    /// So many are there whose bytes were not seen.
+    pub(super) passed_over: u64,
 }
 
 impl<'a> Session<'a> {
@@ -69,12 +71,14 @@ impl<'a> Session<'a> {
             oversize: Vec::new(),
             removed: Vec::new(),
             put_off: false,
+            passed_over: 0,
         }
     }
 
     /// Does the session's work to its end; gives the number of messages that there were. With an error comes whether another session may get further.
     pub async fn run(mut self) -> Result<(Left, u32), (FetchError, Left)> {
         let (plan, listed) = self.plan().await.map_err(|error| (error, Left::Nothing))?;
+        self.passed_over = plan.given_up + plan.oversize.len() as u64;
         let (now, left) = self.choose(&plan);
         let mut result = self.fetch_all(now).await;
         let left = if self.put_off { Left::More } else { left };
@@ -82,7 +86,7 @@ impl<'a> Session<'a> {
             result = self.remove_oversize(plan.oversize).await;
         }
         let progress = !self.durable.is_empty();
-        let is_complete = result.is_ok() && left == Left::Nothing && !self.intake.is_stopped();
+        let is_complete = result.is_ok() && left == Left::Nothing && self.passed_over == 0 && !self.intake.is_stopped();
         let told = match &result {
             // What is durable is told even if no more can be stored; on a lost connection the next session tells it.
             Ok(()) | Err(FetchError::Store(_)) => self.finish(is_complete).await,

@@ -319,6 +319,30 @@ async fn without_unique_ids_equal_forms_are_two_messages_and_none_is_filed_twice
 }
 
 #[tokio::test]
+async fn without_unique_ids_a_message_that_is_not_given_for_once_is_not_filed_again() {
+    let form = b"Subject: form\r\n\r\nNo Message-ID, no Received.\r\n".to_vec();
+    let there = vec![("a".to_owned(), form), ("b".to_owned(), mail(1))];
+    let mut trial = Trial::against(Server { mails: there, has_no_uidl: true, ..Server::default() }).await;
+    trial.account.after_fetch = crate::config::AfterFetch::Keep;
+    for times in [0, 1, 0] {
+        trial.harm("RETR 1", Manner::Refuses, times);
+        assert_eq!(trial.fetch().await.error, None);
+    }
+    assert_eq!(trial.taken_in().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_taken_in_is_not_refused_when_less_is_taken_later() {
+    let mut trial = Trial::against(Server { mails: mails(1), ..Server::default() }).await;
+    trial.account.after_fetch = crate::config::AfterFetch::Keep;
+    assert_eq!(trial.fetch().await.new, 1);
+    trial.account.after_fetch = crate::config::AfterFetch::Delete;
+    trial.rules = Rules { greatest: 5, oversize: Oversize::Refuse, ..Rules::default() };
+    let report = trial.fetch().await;
+    assert_eq!((report.oversize, report.earlier, trial.server().mails.len()), (0, 1, 1), "{report:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_forgets_unique_ids_for_a_while_has_nothing_filed_twice() {
     let mut trial = Trial::against(Server { mails: mails(3), ..Server::default() }).await;
     trial.account.after_fetch = crate::config::AfterFetch::Keep;
