@@ -1,12 +1,12 @@
 //! Commands and their answers over a stream (RFC 5321 section 4.2).
 //!
-//! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses an answer that is no UTF-8, and waits for every
-//! answer equally long; its types are used, its connection is not.
+//! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses answers that servers do give (no UTF-8, codes that
+//! no standard names, a code alone), and waits for every answer equally long; its commands are used, its connection is not.
 
 use super::error::{Answer, one_line};
+use super::response::Response;
 use crate::config::Tls;
 use crate::transport::{Stream, TlsError};
-use lettre::transport::smtp::response::Response;
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const LONGEST_ANSWER: usize = 64 << 10;
 /// After the content a server may take so many times longer (RFC 5321 section 4.5.3.2: 10 minutes in place of 5): it delivers, or scans.
 const PATIENCE_AFTER_CONTENT: u32 = 2;
+/// A server that ended the connection has given its reason before, if it has given one.
+const PATIENCE_AFTER_BREAK: Duration = Duration::from_secs(5);
 
 /// A stream to a server that speaks SMTP.
 #[derive(Debug)]
@@ -67,6 +69,12 @@ impl Connection {
         self.answer_within(self.timeout.saturating_mul(PATIENCE_AFTER_CONTENT)).await
     }
 
+    /// What the server said before it took no more bytes, if that is a refusal.
+    pub async fn refusal(&mut self) -> Option<Answer> {
+        let answered = self.answer_within(self.timeout.min(PATIENCE_AFTER_BREAK)).await;
+        answered.err().filter(|answer| !matches!(answer, Answer::Broken(_)))
+    }
+
     async fn answer_within(&mut self, timeout: Duration) -> Result<Response, Answer> {
         // Reads end a little later than the whole answer must be there: one clock decides, and a server that drips does not stretch it.
         self.stream.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
@@ -99,10 +107,10 @@ async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Words that are no UTF-8 are read as well as they can be: what counts is the code.
 fn parse(bytes: &[u8]) -> Result<Response, Answer> {
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\n', "\r\n");
-    let response: Response = text.parse().map_err(|_| Answer::Broken(format!("{:?} is no answer of SMTP", one_line(text.trim_end()))))?;
+    let Some(response) = Response::read(bytes) else {
+        return Err(Answer::Broken(format!("{:?} is no answer of SMTP", one_line(String::from_utf8_lossy(bytes).trim_end()))));
+    };
     if response.is_positive() { Ok(response) } else { Err(Answer::negative(&response)) }
 }
 
@@ -116,7 +124,6 @@ fn broken(error: &io::Error) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::words;
     use super::*;
 
     #[tokio::test]
@@ -125,11 +132,13 @@ mod tests {
             (&b"250 2.0.0 Nachricht \xfcbernommen\r\n"[..], Ok("250 2.0.0 Nachricht \u{fffd}bernommen")),
             (b"250-a\r\n250 b\r\n", Ok("250 a b")),
             (b"250 bare line end\n", Ok("250 bare line end")),
-            (b"450 4.2.0 gro\xdf\r\n", Err(Answer::Later { code: "450".into(), words: "450 4.2.0 gro\u{fffd}".into() })),
+            (b"450 4.2.0 gro\xdf\r\n", Err(Answer::Later { code: 450, words: "450 4.2.0 gro\u{fffd}".into() })),
             (b"550 no\r\n", Err(Answer::Refused("550 no".into()))),
+            (b"571 no\r\n", Err(Answer::Refused("571 no".into()))),
+            (b"250\r\n", Ok("250")),
         ] {
             let mut connection = Connection::new(Stream::over(io::Cursor::new(answer.to_vec())), Duration::from_secs(5));
-            assert_eq!(connection.answer().await.map(|response| words(&response)), expected.map(str::to_owned));
+            assert_eq!(connection.answer().await.map(|response| response.words()), expected.map(str::to_owned));
         }
     }
 

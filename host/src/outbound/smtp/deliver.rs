@@ -1,7 +1,7 @@
 //! One mail over a session: MAIL, RCPT, DATA, and what the answers mean for each recipient.
 
 use super::Session;
-use super::error::{Answer, words};
+use super::error::Answer;
 use crate::commlog::Priority;
 use crate::outbound::address;
 use crate::outbound::content::{Lines, Parts};
@@ -86,7 +86,7 @@ impl Session {
             return Ok(replies);
         }
         let parameters = self.parameters(sender.iter().chain(fit.iter().map(|(_, address)| address)), envelope);
-        if let Err(answer) = self.command(Mail::new(sender, parameters)).await {
+        if let Err(answer) = self.done(Mail::new(sender, parameters)).await {
             if self.sent > 0 && answer.ends_connection() {
                 self.leave();
                 return Err(Undelivered::Left);
@@ -107,7 +107,7 @@ impl Session {
 
     /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session is not used again.
     async fn take_back(&mut self) {
-        if !self.broken && self.command(Rset).await.is_err() {
+        if !self.broken && self.done(Rset).await.is_err() {
             self.broken = true;
         }
     }
@@ -157,8 +157,8 @@ impl Session {
                 refused.push((recipient.clone(), Reply::Later("The connection broke before this recipient was named.".into())));
                 continue;
             }
-            match self.command(Rcpt::new(address, Vec::new())).await {
-                Ok(_) => accepted.push(recipient.clone()),
+            match self.done(Rcpt::new(address, Vec::new())).await {
+                Ok(()) => accepted.push(recipient.clone()),
                 Err(answer) => refused.push((recipient.clone(), answer.reply())),
             }
         }
@@ -183,7 +183,7 @@ impl Session {
             }
         };
         match self.command(Data).await {
-            Ok(response) if response.has_code(354) => {}
+            Ok(response) if response.code() == 354 => {}
             Ok(response) => {
                 self.broken = true;
                 return Ok(Reply::Later(format!("The server answers {} to DATA where 354 was due.", response.code())));
@@ -196,18 +196,22 @@ impl Session {
         // Until the answer is there, the connection carries nothing else.
         self.broken = true;
         if let Err(answer) = self.write_content(first, content).await? {
+            // A server may refuse the mail while it comes, and hang up: that answer holds.
+            if let Some(refusal) = self.connection.refusal().await {
+                return Ok(refusal.reply());
+            }
             return Ok(Reply::Later(format!("The content went out in part only: {}.", answer.words())));
         }
         let answered = self.connection.answer_to_content().await;
         self.sent += 1;
         self.used = Instant::now();
         Ok(match answered {
-            Ok(response) if response.has_code(354) => {
-                Reply::Unknown("The server answers 354 to the content, which says neither yes nor no.".to_owned())
+            Ok(response) if response.is_done() => {
+                self.broken = false;
+                Reply::Accepted(response.words())
             }
             Ok(response) => {
-                self.broken = false;
-                Reply::Accepted(words(&response))
+                Reply::Unknown(format!("The server answers {} to the content, which says neither yes nor no.", response.code()))
             }
             Err(Answer::Broken(words)) => Reply::Unknown(format!("The mail went out whole and no answer came: {words}.")),
             Err(answer) => {

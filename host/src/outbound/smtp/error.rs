@@ -1,10 +1,10 @@
 //! What a server's answer means, and why there is no session.
 
+use super::response::Response;
 use crate::oauth2::OAuth2Error;
 use crate::outbound::Reply;
 use crate::transport::sasl::SaslError;
 use crate::transport::{ConnectError, TlsError};
-use lettre::transport::smtp::response::{Response, Severity};
 
 /// So much of a server's answer is kept.
 const LONGEST: usize = 500;
@@ -15,7 +15,7 @@ pub enum Answer {
     /// 4yz.
     Later {
         /// `421`
-        code: String,
+        code: u16,
         /// `421 4.3.2 Closing`
         words: String,
     },
@@ -28,17 +28,14 @@ pub enum Answer {
 impl Answer {
     /// What a response says that is not positive.
     pub fn negative(response: &Response) -> Self {
-        let words = words(response);
-        match response.code().severity {
-            Severity::PermanentNegativeCompletion => Self::Refused(words),
-            _ => Self::Later { code: response.code().to_string(), words },
-        }
+        let words = response.words();
+        if response.is_permanent() { Self::Refused(words) } else { Self::Later { code: response.code(), words } }
     }
 
     /// Whether nothing more can be said on this connection.
     pub fn ends_connection(&self) -> bool {
         match self {
-            Self::Later { code, .. } => code == "421",
+            Self::Later { code, .. } => *code == 421,
             Self::Refused(_) => false,
             Self::Broken(_) => true,
         }
@@ -58,12 +55,6 @@ impl Answer {
             Self::Later { words, .. } | Self::Refused(words) | Self::Broken(words) => words,
         }
     }
-}
-
-/// A response's code and words.
-pub fn words(response: &Response) -> String {
-    let lines: Vec<&str> = response.message().collect();
-    one_line(&format!("{} {}", response.code(), lines.join(" ")))
 }
 
 /// A server's words, on one line and not too long.

@@ -1,10 +1,11 @@
-//! The SMTP client (RFC 5321): lettre's commands and responses over this program's own stream, so that time-outs and TLS are those of every
+//! The SMTP client (RFC 5321): lettre's commands over this program's own stream, so that time-outs and TLS are those of every
 //! other client here, a mail goes out part by part, and it is known how far it had come when a connection breaks.
 
 mod connection;
 mod deliver;
 mod error;
 mod opening;
+mod response;
 mod sign_in;
 
 pub use deliver::{Envelope, Marker, Undelivered};
@@ -14,7 +15,7 @@ use crate::commlog::{Communication, Kind, Priority, Record};
 use crate::config::Transport;
 use connection::Connection;
 use lettre::transport::smtp::commands::{Quit, Rset};
-use lettre::transport::smtp::response::Response;
+use response::Response;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -86,7 +87,7 @@ impl Session {
 
     /// Asks whether the server is still there, and takes back whatever was begun.
     pub async fn is_alive(&mut self) -> bool {
-        let alive = !self.broken && self.command(Rset).await.is_ok();
+        let alive = !self.broken && self.done(Rset).await.is_ok();
         if !alive {
             self.leave();
         }
@@ -119,5 +120,15 @@ impl Session {
             self.broken |= answer.ends_connection();
         }
         answer
+    }
+
+    /// Says a command that is done or not: an answer that asks for more (3yz) is to something else, and so may be all that follow.
+    async fn done(&mut self, command: impl Display) -> Result<(), error::Answer> {
+        let response = self.command(command).await?;
+        if response.is_done() {
+            return Ok(());
+        }
+        self.broken = true;
+        Err(error::Answer::Broken(format!("the server answers {:?} where 250 was due", response.words())))
     }
 }

@@ -1,7 +1,8 @@
 //! From nothing to a session: connection, greeting, TLS, EHLO, sign-in.
 
 use super::connection::Connection;
-use super::error::{Answer, SmtpError, one_line, words};
+use super::error::{Answer, SmtpError, one_line};
+use super::response::Response;
 use super::{Session, sign_in};
 use crate::commlog::{Communication, Priority, Record};
 use crate::config::{Transport, TransportKind};
@@ -9,7 +10,6 @@ use crate::oauth2::Credentials;
 use crate::transport::Stream;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Response;
 use std::time::Duration;
 
 /// A TCP connection that takes longer does not come about.
@@ -53,7 +53,7 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
         secured = Some(agreed);
     }
     let greeting = due(connection.answer().await, 220).map_err(|words| server(host, "greet", words))?;
-    note("greeting", words(&greeting));
+    note("greeting", greeting.words());
     if transport.kind == TransportKind::SmtpStartTls {
         start_tls(&mut connection, host, &hello).await?;
         let agreed;
@@ -100,8 +100,8 @@ async fn ehlo(connection: &mut Connection, host: &str, hello: &ClientId) -> Resu
 /// The response, if it has the code that is due; else what came instead.
 fn due(answered: Result<Response, Answer>, code: u16) -> Result<Response, String> {
     match answered {
-        Ok(response) if response.has_code(code) => Ok(response),
-        Ok(response) => Err(format!("it answers {} where {code} was due", words(&response))),
+        Ok(response) if response.code() == code => Ok(response),
+        Ok(response) => Err(format!("it answers {} where {code} was due", response.words())),
         Err(answer) => Err(answer.words().to_owned()),
     }
 }
@@ -112,7 +112,7 @@ fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
 
 /// The keywords of an answer to EHLO, without its first line, which names the server.
 fn offers(response: &Response) -> Vec<String> {
-    response.message().skip(1).map(|line| one_line(line.trim()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
+    response.lines().skip(1).map(|line| one_line(line.trim()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
 }
 
 /// What this client calls itself: as configured, else this machine's name.
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_ehlo_is_read_line_by_line() {
-        let offered = |answer: &str| offers(&answer.parse().unwrap());
+        let offered = |answer: &str| offers(&Response::read(answer.as_bytes()).unwrap());
         let answer = "250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
         assert_eq!(offered(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
         assert!(offered("250 mx.example.org\r\n").is_empty());

@@ -28,13 +28,13 @@ pub async fn sign_in(
     let mut answered = connection.command(format!("AUTH {}{first}\r\n", mechanism.name())).await;
     for _ in 0..MOST_CHALLENGES {
         let challenge = match &answered {
-            Ok(response) if response.has_code(334) => BASE64.decode(response.first_word().unwrap_or_default()).unwrap_or_default(),
+            Ok(response) if response.code() == 334 => BASE64.decode(response.lines().next().unwrap_or_default().trim()).unwrap_or_default(),
             _ => break,
         };
         answered = connection.command(format!("{}\r\n", BASE64.encode(exchange.respond(&challenge)))).await;
     }
     let words = match answered {
-        Ok(response) if response.has_code(235) => return Ok(mechanism.name()),
+        Ok(response) if response.code() == 235 => return Ok(mechanism.name()),
         Ok(response) => format!("it answers {} where 235 was due", response.code()),
         Err(Answer::Broken(words) | Answer::Later { words, .. }) => {
             return Err(SmtpError::Server { host: transport.host.clone(), doing: "let this client sign in", words });

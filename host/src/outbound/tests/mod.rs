@@ -222,6 +222,41 @@ async fn an_answer_that_is_no_utf8_is_an_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_counts_by_its_first_digit_whatever_the_others_are() {
+    for (step, answer, expected) in [
+        ("RCPT TO:<a@", "571 5.7.1 no", DeliveryStatus::Failed),
+        ("RCPT TO:<a@", "250", DeliveryStatus::Sent),
+        ("RCPT TO:<a@", "354 what", DeliveryStatus::Delayed),
+        (".", "250", DeliveryStatus::Sent),
+        (".", "299 taken", DeliveryStatus::Sent),
+        (".", "571", DeliveryStatus::Failed),
+        (".", "354 go on", DeliveryStatus::Uncertain),
+    ] {
+        let (post, server) = (Post::new().await, Server::start(&[(step, Act::Say(answer))]).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+        post.attempt(&to(&server), id).await;
+        assert_eq!(post.statuses(id).await.1, [expected], "{step} {answer}");
+    }
+    // One recipient's answer is nothing to the others.
+    let (post, server) = (Post::new().await, Server::start(&[("RCPT TO:<a@", Act::Say("571 5.7.1 no"))]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example", "b@x.example"], RAW).await;
+    post.attempt(&to(&server), id).await;
+    assert_eq!(post.statuses(id).await.1, [DeliveryStatus::Failed, DeliveryStatus::Sent]);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_a_mail_while_it_comes_and_hangs_up_is_not_sent_it_again() {
+    let text = format!("Subject: x\r\n\r\n{}", "abc\r\n".repeat(900_000));
+    for (answer, expected) in [("552 5.3.4 too large", DeliveryStatus::Failed), ("452 4.3.1 full", DeliveryStatus::Delayed)] {
+        let (post, server) = (Post::new().await, Server::start(&[("CONTENT", Act::Say(answer))]).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], text.as_bytes()).await;
+        post.attempt(&to(&server), id).await;
+        let (mail, deliveries) = post.show(id).await;
+        assert_eq!((deliveries[0].status, deliveries[0].detail.as_str(), mail.uncertain_tries), (expected, answer, 0));
+    }
+}
+
+#[tokio::test]
 async fn a_mail_of_many_parts_arrives_as_it_is_and_says_whether_it_has_eight_bits() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     for (line, body) in [("abc.\r\n", ""), ("ab\u{fc}\r\n", " BODY=8BITMIME")] {

@@ -35,7 +35,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Acts on the commands that begin with a key (`.` is the end of the content, `GREETING` the beginning), as usual on all others.
+    /// Acts on the commands that begin with a key (`GREETING` is the beginning, `CONTENT` the first line of the content, after which the connection ends,
+    /// `.` the end of the content), as usual on all others.
     pub async fn start(acts: &[(&'static str, Act)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Seen::default())));
@@ -95,6 +96,11 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
         };
         if answer(&command, usual, carried).await? && command == "DATA" {
             let mut content = Vec::new();
+            if acts.iter().any(|(beginning, _)| *beginning == "CONTENT") {
+                lines.read_until(b'\n', &mut content).await.ok()?;
+                answer("CONTENT", "", carried).await?;
+                return None;
+            }
             while !content.ends_with(b"\r\n.\r\n") {
                 if lines.read_until(b'\n', &mut content).await.ok()? == 0 {
                     return None;

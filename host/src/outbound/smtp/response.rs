@@ -1,0 +1,91 @@
+//! A server's reply to a command (RFC 5321 section 4.2): a code of three digits, of which the first decides, and words for people.
+//!
+//! Servers are read as they are: with codes that no standard names (`571`), with a code and nothing else, with codes that differ from line
+//! to line. Whoever takes such a reply for none sends accepted mail again.
+
+use super::error::one_line;
+
+/// A whole reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// From 200 to 599.
+    code: u16,
+    /// The words of each line.
+    lines: Vec<String>,
+}
+
+impl Response {
+    /// Reads a reply, one line or many; words that are no UTF-8 are read as well as they can be. None where it is no reply of SMTP. If the
+    /// lines have different codes, the last is what the server came to.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let mut response = Self { code: 0, lines: Vec::new() };
+        for line in text.lines() {
+            let (code, words) = line.split_at_checked(3)?;
+            if !code.bytes().all(|digit| digit.is_ascii_digit()) || !matches!(words.bytes().next(), None | Some(b' ' | b'-' | b'\t')) {
+                return None;
+            }
+            response.code = code.parse().ok()?;
+            response.lines.push(words.get(1..).unwrap_or_default().trim_end().to_owned());
+        }
+        (200..600).contains(&response.code).then_some(response)
+    }
+
+    /// The code.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// 2yz: what was asked is done.
+    pub fn is_done(&self) -> bool {
+        self.code / 100 == 2
+    }
+
+    /// 2yz or 3yz: nothing is refused.
+    pub fn is_positive(&self) -> bool {
+        self.code < 400
+    }
+
+    /// 5yz: the same will not work later.
+    pub fn is_permanent(&self) -> bool {
+        self.code >= 500
+    }
+
+    /// The words of each line.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
+    /// Code and words on one line, not too long.
+    pub fn words(&self) -> String {
+        one_line(&format!("{} {}", self.code, self.lines.join(" ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_its_code_whatever_else_a_server_says() {
+        for (said, code, words) in [
+            ("250 2.0.0 fine\r\n", 250, "250 2.0.0 fine"),
+            ("250\r\n", 250, "250"),
+            ("250 \r\n", 250, "250"),
+            ("571 5.7.1 no\r\n", 571, "571 5.7.1 no"),
+            ("299 bare line end\n", 299, "299 bare line end"),
+            ("250-a\r\n250 b\r\n", 250, "250 a b"),
+            ("250-a\r\n250\r\n", 250, "250 a"),
+            ("550-a\r\n450 b\r\n", 450, "450 a b"),
+        ] {
+            let response = Response::read(said.as_bytes()).unwrap_or_else(|| panic!("{said:?}"));
+            assert_eq!((response.code(), response.words().as_str()), (code, words));
+            assert_eq!((response.is_done(), response.is_permanent()), (code / 100 == 2, code / 100 == 5), "{said:?}");
+        }
+        for said in
+            ["HTTP/1.1 400 Bad Request\r\n", "", "\r\n", "25\r\n", "2500 x\r\n", "100 x\r\n", "650 x\r\n", "+50 x\r\n", "25\u{e4} x\r\n"]
+        {
+            assert_eq!(Response::read(said.as_bytes()), None, "{said:?}");
+        }
+    }
+}
