@@ -16,7 +16,7 @@ use crate::spool::Spool;
 use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
 use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
-use crate::ticket::{NewArticle, Ticket, TicketEdit};
+use crate::ticket::{NewArticle, Ticket, TicketEdit, is_of_customer};
 
 /// Where agents' mail is written.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl Open {
     }
 
     /// The last mail of the customer.
-    fn last_of_customer(&self) -> Option<&Article> {
-        self.articles.iter().rev().find(|article| article.content.sender_type == "customer" && !article.content.from.is_empty())
+    fn last_of_customer(&self, configuration: &Configuration) -> Option<&Article> {
+        self.articles.iter().rev().find(|article| is_of_customer(&article.content, configuration))
     }
 }
 
@@ -72,7 +72,7 @@ impl Desk {
                 }
                 found
             }
-            (WritingKind::Reply, None) => open.last_of_customer(),
+            (WritingKind::Reply, None) => open.last_of_customer(&self.configuration),
             _ => None,
         };
         let template = self.template(&mut mistakes, &writing, TemplateType::Answer, &ticket.queue);
@@ -93,7 +93,11 @@ impl Desk {
 
         let files = std::mem::take(&mut writing.files);
         let content = answered.map(|article| &article.content);
-        let facts = open.facts(content.or(open.last_of_customer().map(|article| &article.content)), &writing, &self.configuration);
+        let facts = open.facts(
+            content.or(open.last_of_customer(&self.configuration).map(|article| &article.content)),
+            &writing,
+            &self.configuration,
+        );
         let letter = Letter {
             queue,
             from,

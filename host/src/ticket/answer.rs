@@ -60,6 +60,13 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
 }
 
+/// Whether a mail is one that its customer wrote and may read, so that it is he who is written to: no bounce, and no answer to what he was not shown.
+pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
+    let from = if article.reply_to.is_empty() { &article.from } else { &article.reply_to };
+    let is_answered = |address: &Address| !is_refused(&address.address, configuration);
+    article.sender_type == "customer" && article.visible_for_customer && Address::parse_all(from).iter().any(is_answered)
+}
+
 /// Addresses of the setting are not answered, nor are we ourselves.
 pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
     let fits = |pattern: &String| fits(address, pattern);
@@ -90,6 +97,25 @@ fn fits(address: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bounce_and_what_the_customer_was_not_shown_are_none_of_his_mails() {
+        let article = |from: &str, sender_type: &str, visible_for_customer| NewArticle {
+            from: from.to_owned(),
+            sender_type: sender_type.to_owned(),
+            visible_for_customer,
+            ..NewArticle::default()
+        };
+        for (article, expected) in [
+            (article("Jane <jane@x.test>", "customer", true), true),
+            (article("Mail Delivery System <MAILER-DAEMON@mx.x.test>", "customer", true), false),
+            (article("supplier@y.test", "customer", false), false),
+            (article("kim@desk.test", "agent", true), false),
+            (article("", "customer", true), false),
+        ] {
+            assert_eq!(is_of_customer(&article, &Configuration::default()), expected, "{}", article.from);
+        }
+    }
 
     #[test]
     fn a_star_stands_for_anything() {

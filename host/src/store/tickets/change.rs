@@ -6,7 +6,7 @@ use crate::config::Configuration;
 use crate::store::outgoing::{self, Due};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError, Work};
-use crate::ticket::{Ticket, TicketEdit, plan_removal};
+use crate::ticket::{Ticket, TicketEdit, is_of_customer, plan_removal};
 use sqlx::AnyConnection;
 
 /// The state of a removed ticket.
@@ -45,7 +45,7 @@ pub async fn carry_out(connection: &mut AnyConnection, number: &str, change: &Ch
 /// The automatic answer to the customer's last mail, of the kind `remove`, where the queue has one.
 async fn tell_removal(connection: &mut AnyConnection, ticket: &Ticket, configuration: &Configuration) -> Result<(), StoreError> {
     let articles = articles(connection, ticket.id).await?;
-    let Some(last) = articles.iter().rev().find(|article| article.content.sender_type == "customer") else { return Ok(()) };
+    let Some(last) = articles.iter().rev().find(|article| is_of_customer(&article.content, configuration)) else { return Ok(()) };
     if let Some(plan) = plan_removal(configuration, ticket, &last.content) {
         let per_day = configuration.settings.auto_responses_per_day;
         outgoing::answer_all(connection, &[Due { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }]).await?;
