@@ -1,15 +1,17 @@
 //! What delivery reports say of the mails that we sent: marked on each recipient, in the transaction that files the report.
 //!
-//! A report comes from anybody: only recipients that the mail had are marked, and agents are told in the ticket of that mail.
+//! A report comes from anybody: only recipients that the mail had are marked, what failed stays so, and agents are told in the ticket of
+//! that mail, once for each recipient.
 
 use crate::commlog::{Entry, Priority, Record};
 use crate::config::address_key;
 use crate::mail::{DeliveryReport, Reported, ReportedAction};
-use crate::outbound::{DeliveryStatus, Failure};
+use crate::outbound::{DeliveryStatus, Failure, OutgoingStatus};
 use crate::store::outgoing::{Delivered, Delivery, SentMail};
 use crate::store::{StoreError, outgoing};
 use crate::ticket::NewArticle;
 use sqlx::AnyConnection;
+use std::collections::HashSet;
 
 /// Marks the recipients that a report is about; what it did is added to the report's communication.
 pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, record: &mut Record, now: i64) -> Result<(), StoreError> {
@@ -23,6 +25,7 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
         return Ok(());
     }
     let mut lost: Vec<(&SentMail, String)> = Vec::new();
+    let mut marked = HashSet::new();
     for reported in &report.recipients {
         let Some((mail, delivery)) = meant(&sent, reported) else {
             let named = reported.addresses.join(", ");
@@ -30,14 +33,23 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
             add(record, now, Priority::Notice, words);
             continue;
         };
-        if is_open(delivery) {
+        if is_open(mail, delivery) {
             // No server has taken it for this recipient, so none can know: what is still to be sent goes out whatever a report says.
             let words = format!("The report is about {}, to whom outgoing mail {} is still to be sent.", delivery.recipient, mail.id);
             add(record, now, Priority::Notice, words);
             continue;
         }
+        if delivery.status == DeliveryStatus::Failed {
+            // The server's own word, or a report's: no later one takes it back.
+            let words = format!("The report is about {}, to whom outgoing mail {} has failed already.", delivery.recipient, mail.id);
+            add(record, now, Priority::Notice, words);
+            continue;
+        }
         if reported.action == ReportedAction::Delayed && delivery.status != DeliveryStatus::Sent {
             continue; // it came late
+        }
+        if !marked.insert((mail.id, &delivery.recipient)) {
+            continue; // one report says one thing of a recipient, the first
         }
         let delivered = delivered(delivery, reported);
         if outgoing::delivered(connection, mail.id, &delivered, now).await? {
@@ -45,8 +57,7 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
             let priority = if is_failed { Priority::Warning } else { Priority::Info };
             let Delivered { recipient, status, detail, .. } = delivered;
             add(record, now, priority, format!("Outgoing mail {} to {recipient}: {}. {detail}", mail.id, status.name()));
-            // Whoever knows of a failure already is not told again.
-            if is_failed && delivery.status != DeliveryStatus::Failed {
+            if is_failed {
                 lost.push((mail, format!("{recipient}: {detail}")));
             }
         }
@@ -68,13 +79,17 @@ fn meant<'s>(sent: &'s [(SentMail, Vec<Delivery>)], reported: &Reported) -> Opti
         let is_named = |delivery: &&Delivery| address_key(&delivery.recipient) == address_key(address);
         let to_it = |(mail, deliveries): &'s (SentMail, Vec<Delivery>)| deliveries.iter().find(is_named).map(|delivery| (mail, delivery));
         let found: Vec<_> = sent.iter().filter_map(to_it).collect();
-        found.iter().find(|(_, delivery)| !is_open(delivery)).or(found.first()).copied()
+        found.iter().find(|(mail, delivery)| !is_open(mail, delivery)).or(found.first()).copied()
     })
 }
 
-/// Whether it is still to be sent.
-fn is_open(delivery: &Delivery) -> bool {
-    matches!(delivery.status, DeliveryStatus::Waiting | DeliveryStatus::Delayed)
+/// Whether it is still to be sent, or again.
+fn is_open(mail: &SentMail, delivery: &Delivery) -> bool {
+    match delivery.status {
+        DeliveryStatus::Waiting | DeliveryStatus::Delayed => true,
+        DeliveryStatus::Uncertain => matches!(mail.status, OutgoingStatus::Waiting | OutgoingStatus::Sending),
+        _ => false,
+    }
 }
 
 fn delivered(delivery: &Delivery, reported: &Reported) -> Delivered {
@@ -114,5 +129,66 @@ fn add(record: &mut Record, at: i64, priority: Priority, value: String) {
     record.priority = record.priority.max(priority);
     if priority >= Priority::Warning && record.status == crate::commlog::Status::Successful {
         record.status = crate::commlog::Status::Warning;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commlog::{Communication, Kind};
+    use crate::outbound::OutgoingKind;
+    use crate::store::outgoing::{Composed, NewOutgoing};
+    use crate::store::sql::Sql;
+    use crate::store::{Location, Store, tickets};
+
+    const A: &str = "a@x.example";
+
+    async fn execute(store: &Store, sql: &'static str) {
+        store.write(sql, |sql, connection| Box::pin(async move { Sql::new(*sql).execute(connection).await })).await.unwrap();
+    }
+
+    /// What a mail's delivery is after a report of these actions, and the number of notes in its ticket.
+    async fn report(store: &Store, id: i64, actions: &[ReportedAction]) -> (DeliveryStatus, usize) {
+        let reported = |action: &ReportedAction| Reported { addresses: vec![A.into()], action: *action, ..Reported::default() };
+        let report = DeliveryReport { original: "<1@desk.example>".into(), recipients: actions.iter().map(reported).collect() };
+        let record = Communication::start(Kind::Message, "m", "imap").finish(false);
+        let work = store.write((report, record), |(report, record), connection| {
+            Box::pin(async move { mark(connection, report, &mut record.clone(), 1).await })
+        });
+        work.await.unwrap();
+        let mut connection = store.read().await.unwrap();
+        let status = outgoing::deliveries(&mut connection, id).await.unwrap()[0].status;
+        (status, tickets::articles(&mut connection, 7).await.unwrap().len())
+    }
+
+    #[tokio::test]
+    async fn reports_change_a_delivery_once_and_never_what_smtp_has_said_or_will() {
+        use ReportedAction::{Delivered, Failed};
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let composed = Composed {
+            sender: String::new(),
+            queue: String::new(),
+            recipients: vec![A.into()],
+            message_id: "<1@desk.example>".into(),
+            raw: vec![b"x".to_vec().into()],
+            not_before: 0,
+        };
+        let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 7, article_id: 0, composed, now: 0 };
+        let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
+        execute(&store, "UPDATE delivery SET status = 'uncertain'").await;
+        for open in ["UPDATE outgoing SET status = 'waiting'", "UPDATE outgoing SET status = 'sending'"] {
+            execute(&store, open).await;
+            assert_eq!(report(&store, id, &[Failed]).await, (DeliveryStatus::Uncertain, 0), "it goes out again: {open}");
+        }
+        execute(&store, "UPDATE outgoing SET status = 'failed'").await;
+        execute(&store, "UPDATE delivery SET status = 'failed'").await;
+        assert_eq!(report(&store, id, &[Delivered]).await, (DeliveryStatus::Failed, 0), "the server had refused it");
+        execute(&store, "UPDATE outgoing SET status = 'sent'").await;
+        execute(&store, "UPDATE delivery SET status = 'sent'").await;
+        assert_eq!(report(&store, id, &[Delivered, Failed]).await, (DeliveryStatus::Delivered, 0), "a report says one thing");
+        for actions in [[Failed, Delivered], [Delivered, Failed], [Failed, Failed]] {
+            assert_eq!(report(&store, id, &actions).await, (DeliveryStatus::Failed, 1));
+        }
     }
 }

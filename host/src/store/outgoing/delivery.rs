@@ -1,7 +1,7 @@
 //! What became of a mail for each of its recipients.
 
 use super::read_word;
-use crate::outbound::{DeliveryStatus, Failure, OutgoingKind};
+use crate::outbound::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 use crate::store::sql::Sql;
 use crate::store::{StoreError, tickets};
 use crate::ticket::NewArticle;
@@ -60,6 +60,8 @@ pub struct SentMail {
     pub kind: OutgoingKind,
     /// The ticket's row id; 0: none.
     pub ticket_id: i64,
+    /// How far it has come.
+    pub status: OutgoingStatus,
 }
 
 /// A report about more mails of one Message-ID than these, the latest, finds no others.
@@ -67,9 +69,12 @@ const MOST_OF_ONE_ID: i64 = 100;
 
 /// The mails that we sent under this Message-ID (with its angle brackets), the latest first: one that was sent on several times keeps its own.
 pub async fn find_sent(connection: &mut AnyConnection, message_id: &str) -> Result<Vec<SentMail>, StoreError> {
-    let mut sql = Sql::new("SELECT id, kind, ticket_id FROM outgoing WHERE message_id <> '' AND message_id = ");
+    let mut sql = Sql::new("SELECT id, kind, ticket_id, status FROM outgoing WHERE message_id <> '' AND message_id = ");
     let rows = sql.bind(message_id).push(" ORDER BY id DESC LIMIT ").bind(MOST_OF_ONE_ID).all(connection).await?;
-    rows.iter().map(|row| Ok(SentMail { id: row.try_get(0)?, kind: read_word(row, 1)?, ticket_id: row.try_get(2)? })).collect()
+    let read = |row: &AnyRow| {
+        Ok(SentMail { id: row.try_get(0)?, kind: read_word(row, 1)?, ticket_id: row.try_get(2)?, status: read_word(row, 3)? })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// What became of a delivery.
