@@ -151,8 +151,9 @@ fn is_temporary(error: &sqlx::Error) -> bool {
 
 fn is_temporary_code(code: &str) -> bool {
     if code.len() == 5 {
-        // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; and a standby that takes no writes.
-        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006";
+        // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; a standby that takes no writes,
+        // and a transaction that took too long: this machine was busy or asleep.
+        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || ["25006", "25P03", "25P04"].contains(&code);
     }
     // SQLite's primary result codes: perm, busy, locked, nomem, readonly, ioerr, full, cantopen.
     let primary = code.parse::<u32>().unwrap_or_default() & 0xff;

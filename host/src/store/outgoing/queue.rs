@@ -124,7 +124,7 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<u
     Ok(ids.len())
 }
 
-/// The bytes of a mail; none where it is not composed. [`StoreError::NotFound`] where they are not kept any more.
+/// The bytes of a mail; none where it is not composed. [`StoreError::NotFound`] where they are not all kept any more.
 pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let row = Sql::new("SELECT size FROM outgoing WHERE id = ").bind(id).optional(connection).await?;
     let size: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
@@ -132,12 +132,14 @@ pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u
         return Ok(None);
     }
     let mut raw = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    for part in 0.. {
-        match raw_part(connection, id, part).await? {
-            Some(bytes) => raw.extend(bytes),
-            None if raw.is_empty() => return Err(StoreError::NotFound(format!("The bytes of outgoing mail {id} are not kept any more."))),
-            None => break,
-        }
+    let mut part = 0;
+    while let Some(bytes) = raw_part(connection, id, part).await? {
+        raw.extend(bytes);
+        part += 1;
+    }
+    if i64::try_from(raw.len()) != Ok(size) {
+        let there = raw.len();
+        return Err(StoreError::NotFound(format!("The bytes of outgoing mail {id} are not kept any more: {there} of {size} are there.")));
     }
     Ok(Some(raw))
 }
