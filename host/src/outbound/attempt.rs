@@ -3,18 +3,16 @@
 use super::content::Parts;
 use super::pool::Pool;
 use super::reply::{Replies, Reply, Unsent, all};
+use super::schedule::MOST_UNCERTAIN;
 use super::smtp::{Envelope, Marker, Undelivered};
 use super::{DeliveryStatus, Failure, file, probe, schedule, sendmail};
 use crate::commlog::{Communication, Kind, Priority, Record, now};
 use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{Claimed, Delivered, Outcome};
-use crate::store::{Store, communications};
+use crate::store::{Store, StoreError, communications};
 use crate::ticket::NewArticle;
 use std::sync::Arc;
-
-/// So often may the content of an agent's mail go out whole without an answer; then nobody is sent it again.
-const MOST_UNCERTAIN: i64 = 3;
 
 /// What every try works with. Cheap to clone.
 #[derive(Clone)]
@@ -77,15 +75,22 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
             Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), transport: Transported::Unknown }
         }
         Err(Unsent::Store(error)) => {
-            let replies = all(&claimed.recipients, &Reply::Refused(error.to_string()));
+            // Whatever the database has against it may be mended; bytes that are gone do not come back.
+            let is_lost = matches!(error, StoreError::Corrupt { .. });
+            let reply = if is_lost { Reply::Refused(error.to_string()) } else { Reply::Later(error.to_string()) };
+            let replies = all(&claimed.recipients, &reply);
             Tried { outcome: answered(&retries, &claimed, &replies, log), transport: Transported::Unknown }
         }
     }
 }
 
 async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut Communication) -> Result<Replies, Unsent> {
+    if claimed.recipients.is_empty() {
+        // Each of them has it, has refused it, or may have it and is not sent it again.
+        return Ok(Replies::new());
+    }
     let content = Parts::of(&means.store, claimed);
-    let marker = Marker::new(means.store.clone(), claimed.kind.is_automatic().then(|| claimed.claim.clone()));
+    let marker = Marker::new(means.store.clone(), claimed.is_marked().then(|| claimed.claim.clone()));
     match transport.kind {
         TransportKind::File => file::send(transport, claimed.claim.id, &claimed.recipients, content).await,
         TransportKind::Sendmail => {
@@ -228,7 +233,7 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
     let wrong = deliveries.iter().find(|delivered| delivered.status != DeliveryStatus::Sent);
     let error = wrong.map(|delivered| format!("{}: {}", delivered.recipient, delivered.detail)).unwrap_or_default();
     let failed = deliveries.iter().any(|delivered| delivered.status == DeliveryStatus::Failed);
-    let note = note(claimed, &deliveries, next_try_at.is_none());
+    let note = note(claimed, &deliveries, next_try_at.is_none() || !may_double);
     let communication = Some(log.finish(failed));
     Outcome { claim: claimed.claim.clone(), deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
 }
@@ -245,7 +250,7 @@ fn given_up(claimed: &Claimed, recipient: &str, words: &str) -> Delivered {
     Delivered { failure: Some(Failure::Soft), ..delivered(recipient, DeliveryStatus::Failed, words) }
 }
 
-/// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have.
+/// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have and is not sent again (`is_last`).
 fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i64, NewArticle)> {
     let lost = deliveries.iter().filter_map(|delivered| match delivered.status {
         DeliveryStatus::Failed => Some(format!("{}: {}", delivered.recipient, delivered.detail)),

@@ -28,3 +28,4 @@ pub use kind::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 pub use probe::{ProbeError, probe};
 pub use reply::Reply;
 pub use run::{Tools, run};
+pub use schedule::MOST_UNCERTAIN;

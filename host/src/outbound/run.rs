@@ -4,14 +4,15 @@ use super::attempt::{self, Means, Transported, Tried};
 use super::choose::choose;
 use super::health::Health;
 use super::pool::Pool;
+use super::schedule;
 use super::settle::attempt_and_settle;
 use crate::commlog::now;
-use crate::config::{Configuration, Transport};
+use crate::config::{Configuration, Retries, Transport};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::pause;
 use crate::store::leases::Host;
-use crate::store::outgoing::{self, Claimed, Claiming, ForTransport};
+use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Recovering};
 use crate::store::{Store, StoreError};
 use crate::worker::Setup;
 use std::collections::{BTreeMap, HashMap};
@@ -47,6 +48,7 @@ struct Sender {
     tools: Tools,
     means: Means,
     transports: BTreeMap<String, Transport>,
+    retries: Retries,
     health: BTreeMap<String, Health>,
     sending: JoinSet<Tried>,
     /// Transport and claim token of what is being sent.
@@ -62,6 +64,7 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
         tools,
         means,
         transports: BTreeMap::new(),
+        retries: Retries::default(),
         health: BTreeMap::new(),
         sending: JoinSet::new(),
         claims: HashMap::new(),
@@ -85,8 +88,11 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
         sender.wait(wait, &stop).await;
     }
     while !sender.sending.is_empty() {
-        sender.ended().await;
         // Renewed still: a large mail may take longer than a claim lasts.
+        tokio::select! {
+            () = sender.ended() => {}
+            () = tokio::time::sleep(KEEPS_EVERY) => {}
+        }
         sender.keep().await;
     }
     attempt::save(&sender.tools.store, sender.means.pool.close(true).await).await;
@@ -95,6 +101,7 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
 impl Sender {
     /// Looks for work and begins it; says whether there was any.
     async fn look(&mut self, configuration: &Configuration) -> Result<bool, StoreError> {
+        self.retries.clone_from(&configuration.settings.outbound);
         self.take_up(configuration).await?;
         self.keep().await;
         let wanted = self.wanted();
@@ -117,9 +124,8 @@ impl Sender {
         let claiming = Claiming { engine, host: self.tools.host.id.clone(), chosen, transports: wanted };
         let claimed = self.tools.store.write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming))).await?;
         let found = !claimed.is_empty();
-        let retries = &configuration.settings.outbound;
         for claimed in claimed {
-            self.begin(claimed, retries);
+            self.begin(claimed);
         }
         Ok(found)
     }
@@ -147,12 +153,9 @@ impl Sender {
 
     async fn recover(&self, own: bool) -> Result<(), StoreError> {
         let host = own.then(|| self.tools.host.id.clone());
-        let input = (self.tools.store.engine(), host, now());
-        let recovered = self
-            .tools
-            .store
-            .write(input, |(engine, host, now), connection| Box::pin(outgoing::recover(connection, *engine, host.as_deref(), *now)))
-            .await?;
+        let recovering = Recovering { engine: self.tools.store.engine(), host, pause: schedule::pause_after(&self.retries, 1), now: now() };
+        let recovered =
+            self.tools.store.write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering))).await?;
         if recovered > 0 {
             tracing::warn!(mails = recovered, "a process ended while it sent mails; they are taken up again");
         }
@@ -197,14 +200,14 @@ impl Sender {
         self.warned = waiting;
     }
 
-    fn begin(&mut self, claimed: Claimed, retries: &crate::config::Retries) {
+    fn begin(&mut self, claimed: Claimed) {
         let Some(transport) = self.transports.get(&claimed.transport) else { return };
         self.health.entry(claimed.transport.clone()).or_default().begin();
         let names = (claimed.transport.clone(), claimed.claim.token.clone());
         let task = self.sending.spawn(attempt_and_settle(
             self.means.clone(),
             transport.clone(),
-            retries.clone(),
+            self.retries.clone(),
             claimed,
             Arc::clone(&self.tools.metrics),
         ));

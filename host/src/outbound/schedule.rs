@@ -4,20 +4,27 @@ use crate::config::{Retries, Retry};
 use crate::pause;
 use std::time::Duration;
 
+/// So often may the answer to the content of an agent's mail be lost; then nobody is sent it again.
+pub const MOST_UNCERTAIN: i64 = 3;
+
 /// When a mail is tried again after its `tries`th try failed for now; none: it is given up. Times in milliseconds since the epoch.
 pub fn next(retries: &Retries, tries: i64, queued_at: i64, now: i64) -> Option<i64> {
     let end = queued_at.saturating_add(milliseconds(Duration::from_secs(retries.retry_for)));
     if now >= end || (retries.attempts > 0 && tries >= i64::from(retries.attempts)) {
         return None;
     }
+    // The last try is made when the time is up, not before.
+    Some(now.saturating_add(pause_after(retries, tries)).min(end))
+}
+
+/// Milliseconds from the `tries`th try to the next.
+pub fn pause_after(retries: &Retries, tries: i64) -> i64 {
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     let (first, longest) = (Duration::from_secs(retries.retry_increment), Duration::from_secs(retries.retry_longest));
-    let pause = match retries.retry {
+    milliseconds(match retries.retry {
         Retry::Growing => pause::after_failures(tries, first, longest),
         Retry::Linear => first.saturating_mul(tries.max(1)).min(longest),
-    };
-    // The last try is made when the time is up, not before.
-    Some(now.saturating_add(milliseconds(pause)).min(end))
+    })
 }
 
 fn milliseconds(duration: Duration) -> i64 {

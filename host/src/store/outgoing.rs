@@ -8,7 +8,8 @@ mod queue;
 mod refusals;
 
 pub use claims::{
-    Claim, Claimed, Claiming, ForTransport, Outcome, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign, unassigned,
+    Claim, Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign,
+    unassigned,
 };
 pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
 pub use due::{Due, DueRow, answer_all, count_one, drop_due, due};

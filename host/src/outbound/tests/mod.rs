@@ -1,5 +1,6 @@
 //! One try after another against a server that answers as it is told, over a real store.
 
+mod doubt;
 mod server;
 
 use super::attempt::{Means, Transported, attempt};
@@ -8,7 +9,7 @@ use crate::commlog::now;
 use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
-use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail};
+use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering};
 use crate::store::sql::Sql;
 use crate::store::{Location, Store, StoreError, tickets};
 use server::{Act, Server};
@@ -57,6 +58,12 @@ impl Post {
             Transported::Unreachable(why) => Some(why),
             Transported::Works | Transported::Unknown => None,
         }
+    }
+
+    /// Takes claims back, as a process does that begins on this data folder, or on another (none).
+    async fn recover(&self, host: Option<&str>, pause: i64) -> u64 {
+        let recovering = Recovering { engine: self.store.engine(), host: host.map(str::to_owned), pause, now: now() };
+        self.store.write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering))).await.unwrap()
     }
 
     async fn execute(&self, sql: String) {
@@ -278,6 +285,8 @@ async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
     let (mail, _) = post.show(id).await;
     assert!(mail.status == OutgoingStatus::Failed && mail.error.contains("has not the bytes"), "{}", mail.error);
     assert!(server.contents().is_empty());
+    let raw = outgoing::raw(&mut post.store.read().await.unwrap(), id).await;
+    assert!(matches!(&raw, Err(StoreError::NotFound(why)) if why.contains("2097152 of 3000000")), "{:?}", raw.map(|_| ()));
     // Those of a mail that follows go over another connection.
     let next = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     post.attempt(&to(&server), next).await;
@@ -318,15 +327,8 @@ async fn no_two_processes_get_the_same_mail_and_a_dead_ones_is_taken_up() {
     let mark = |claim| post.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim)));
     let claim = claimed.iter().find(|claimed| claimed.claim.id == begun).unwrap().claim.clone();
     mark(claim.clone()).await.unwrap();
-    let recover = async |host: Option<&'static str>| {
-        let input = (post.store.engine(), host, now());
-        post.store
-            .write(input, |(engine, host, now), connection| Box::pin(outgoing::recover(connection, *engine, *host, *now)))
-            .await
-            .unwrap()
-    };
-    assert_eq!(recover(None).await, 0, "their claims are in force");
-    assert_eq!(recover(Some("here")).await, 3);
+    assert_eq!(post.recover(None, 0).await, 0, "their claims are in force");
+    assert_eq!(post.recover(Some("here"), 0).await, 3);
     let statuses =
         [post.show(people).await.0, post.show(begun).await.0, post.show(not_begun).await.0].map(|mail| (mail.status, mail.uncertain_tries));
     assert_eq!(statuses, [(OutgoingStatus::Waiting, 1), (OutgoingStatus::Uncertain, 1), (OutgoingStatus::Waiting, 0)]);

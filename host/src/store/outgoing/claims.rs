@@ -1,7 +1,7 @@
 //! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
 
 use super::{Delivered, read_word};
-use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use crate::outbound::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications};
 use crate::{commlog::Record, ticket::NewArticle};
@@ -47,6 +47,18 @@ pub struct Claimed {
     pub uncertain_tries: i64,
     /// When it came into the queue, milliseconds since the epoch.
     pub queued_at: i64,
+}
+
+impl Claimed {
+    /// Whether it is noted that its content is about to go out. Of an agent's mail that costs nothing until an answer was lost: the first
+    /// time it is sent again in any case.
+    pub fn is_marked(&self) -> bool {
+        is_marked(self.kind, self.uncertain_tries)
+    }
+}
+
+fn is_marked(kind: OutgoingKind, uncertain_tries: i64) -> bool {
+    kind.is_automatic() || uncertain_tries > 0
 }
 
 /// How many mails of a transport are wanted.
@@ -123,9 +135,9 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
     sql.push(", claimed_until = ").push(asked.engine.clock()).push(" + ").bind(lasts()).push(" WHERE id = ").bind(id);
     sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries, eight_bits");
     let row = sql.one(connection).await?;
-    let kind: OutgoingKind = read_word(&row, 0)?;
+    let (kind, uncertain_tries): (OutgoingKind, i64) = (read_word(&row, 0)?, row.try_get(8)?);
     let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
-    sql.bind(id).push(" AND status IN ").list(open(kind).iter().map(|status| status.name())).push(" ORDER BY recipient");
+    sql.bind(id).push(" AND status IN ").list(open(kind, uncertain_tries).iter().map(|status| status.name())).push(" ORDER BY recipient");
     let recipients = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     Ok(Claimed {
         claim,
@@ -138,14 +150,14 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
         transport: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
         tries: row.try_get(6)?,
         queued_at: row.try_get(7)?,
-        uncertain_tries: row.try_get(8)?,
+        uncertain_tries,
         has_eight_bits: row.try_get::<i64, _>(9)? != 0,
     })
 }
 
-/// The deliveries that are still to be made: people's mail is sent again after its answer was lost.
-fn open(kind: OutgoingKind) -> &'static [DeliveryStatus] {
-    if kind.is_automatic() {
+/// The deliveries that are still to be made: people's mail is sent again after its answer was lost, but not for ever.
+fn open(kind: OutgoingKind, uncertain_tries: i64) -> &'static [DeliveryStatus] {
+    if kind.is_automatic() || uncertain_tries >= MOST_UNCERTAIN {
         &[DeliveryStatus::Waiting, DeliveryStatus::Delayed]
     } else {
         &[DeliveryStatus::Waiting, DeliveryStatus::Delayed, DeliveryStatus::Uncertain]
@@ -239,32 +251,68 @@ async fn ended(connection: &mut AnyConnection, id: i64) -> Result<OutgoingStatus
     })
 }
 
-/// Takes back the claims that have lapsed, and those of an earlier run on the data folder `host`; gives their number. An automatic mail whose content had begun to go
-/// out ends as uncertain; every other waits again.
-pub async fn recover(connection: &mut AnyConnection, engine: Engine, host: Option<&str>, now: i64) -> Result<u64, StoreError> {
-    let mut sql =
-        Sql::new(format!("SELECT id, kind, data_begun FROM outgoing WHERE status = 'sending' AND (claimed_until <= {}", engine.clock()));
-    if let Some(host) = host {
+/// Whose claims are taken back, and how.
+#[derive(Debug, Clone)]
+pub struct Recovering {
+    /// The database.
+    pub engine: Engine,
+    /// The data folder whose claims are all of an earlier run; none: only lapsed claims are taken back.
+    pub host: Option<String>,
+    /// Milliseconds until a mail is sent again that may have arrived.
+    pub pause: i64,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// Takes back the claims of processes that have ended; gives their number. A mail whose content had not begun to go out waits again; an automatic one
+/// whose content had ends as uncertain; an agent's is sent again after the pause, until its answer was lost too often.
+pub async fn recover(connection: &mut AnyConnection, asked: &Recovering) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'");
+    sql.push(" AND (claimed_until <= ").push(asked.engine.clock());
+    if let Some(host) = &asked.host {
         sql.push(" OR claimed_by = ").bind(host);
     }
     sql.push(")");
-    if engine == Engine::Postgres {
+    if asked.engine == Engine::Postgres {
         sql.push(" FOR UPDATE SKIP LOCKED");
     }
     let rows = sql.all(connection).await?;
     let mut recovered = 0;
     for row in &rows {
-        let (id, kind, begun): (i64, OutgoingKind, i64) = (row.try_get(0)?, read_word(row, 1)?, row.try_get(2)?);
-        if kind.is_automatic() && begun == 1 {
-            doubt(connection, id, OutgoingStatus::Uncertain, CUT_OFF, now).await?;
+        let (id, kind, begun, tries): (i64, OutgoingKind, i64, i64) =
+            (row.try_get(0)?, read_word(row, 1)?, row.try_get(2)?, row.try_get(3)?);
+        if is_marked(kind, tries) && begun == 0 {
+            wait_again(connection, id, asked.now).await?;
         } else if kind.is_automatic() {
-            wait_again(connection, id, now).await?;
+            doubt(connection, id, OutgoingStatus::Uncertain, CUT_OFF, asked.now).await?;
+        } else if tries + 1 < MOST_UNCERTAIN {
+            doubt(connection, id, OutgoingStatus::Waiting, CUT_OFF, asked.now).await?;
+            let mut sql = Sql::new("UPDATE outgoing SET next_try_at = ");
+            sql.bind(asked.now + asked.pause).push(" WHERE id = ").bind(id).execute(connection).await?;
         } else {
-            doubt(connection, id, OutgoingStatus::Waiting, CUT_OFF, now).await?;
+            doubt(connection, id, OutgoingStatus::Uncertain, CUT_OFF, asked.now).await?;
+            tell(connection, id, kind, (row.try_get(4)?, row.try_get(5)?), asked.now).await?;
         }
         recovered += 1;
     }
     Ok(recovered)
+}
+
+/// Tells agents in the ticket (row id; 0: none) of their mail (Message-ID) that it may not have arrived.
+async fn tell(
+    connection: &mut AnyConnection,
+    id: i64,
+    kind: OutgoingKind,
+    (ticket_id, message_id): (i64, &str),
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut deliveries = super::deliveries(connection, id).await?;
+    deliveries.retain(|delivery| delivery.status == DeliveryStatus::Uncertain);
+    if ticket_id == 0 || deliveries.is_empty() {
+        return Ok(());
+    }
+    let lost: Vec<String> = deliveries.iter().map(|delivery| format!("{}: {}", delivery.recipient, delivery.detail)).collect();
+    super::add_note(connection, id, ticket_id, &NewArticle::undelivered(kind.name(), message_id, &lost, now), now).await
 }
 
 const CUT_OFF: &str = "The program ended while this mail was sent; it may have arrived or not.";
