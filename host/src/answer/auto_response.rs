@@ -9,6 +9,7 @@ use super::{language, sender};
 use crate::config::{AutoResponse, AutoResponseType, Configuration, CustomerUser, Queue};
 use crate::mail::Message;
 use crate::outbound::OutgoingKind;
+use crate::store::StoreError;
 use crate::store::outgoing::DueRow;
 use crate::ticket::{NewArticle, Ticket};
 
@@ -40,6 +41,9 @@ pub enum NotSent {
     /// It cannot be put together.
     #[error(transparent)]
     Compose(#[from] ComposeError),
+    /// The database has what it would be made from in a form that fails every time.
+    #[error(transparent)]
+    Unreadable(StoreError),
 }
 
 impl Due {

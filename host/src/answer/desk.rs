@@ -229,6 +229,11 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
             mistakes.add(key, format!("A note is not sent: it has no `{key}`."));
         }
     }
+    for (key, given) in [("article_id", writing.article_id.is_some()), ("quote", writing.quote)] {
+        if given {
+            mistakes.add(key, format!("A note answers no article: it has no `{key}`."));
+        }
+    }
     if writing.body.trim().is_empty() {
         mistakes.add("body", "The note has no text.");
     }
@@ -244,15 +249,7 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
     };
     by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
     let target = Target::Existing(open.ticket.id);
-    Ok(Written {
-        target,
-        article,
-        mail: None,
-        about: writing.article_id.unwrap_or_default(),
-        change: into_state(writing.state, configuration),
-        once: writing.once,
-        now,
-    })
+    Ok(Written { target, article, mail: None, about: 0, change: into_state(writing.state, configuration), once: writing.once, now })
 }
 
 /// What the store answered, as agents get it.

@@ -15,7 +15,7 @@ use crate::store::{StoreError, communications, customers, tickets};
 use crate::ticket::gets_no_answers;
 use crate::timestamp::rfc3339;
 use crate::worker::Setup;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use sqlx::AnyConnection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,33 +59,40 @@ pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result
     let rows = outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await?;
     let count = rows.len();
     let ended = futures_util::stream::iter(rows).map(|row| end_one(spool, configuration, row)).buffer_unordered(SIDE_BY_SIDE);
-    ended.try_collect::<()>().await?;
+    // One that cannot be ended keeps none of the others waiting.
+    let ended: Vec<Result<(), StoreError>> = ended.collect().await;
+    ended.into_iter().collect::<Result<(), _>>()?;
     Ok(count)
 }
 
 /// Composes one row, or ends it with the reason why not.
 async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
-    if let Some(reason) = too_old(&row, configuration) {
-        return give_up(spool, row, &reason).await;
-    }
-    let due = gather(spool, configuration, row).await?;
-    let written = match compose(&due, configuration) {
-        Ok(answer) => spool.store().write((due.row, answer), |(row, answer), connection| Box::pin(write(connection, row, answer))).await,
-        Err(reason) => give_up(spool, due.row, &reason).await,
+    let ended = match too_old(&row, configuration) {
+        Some(reason) => give_up(spool, row.clone(), &reason).await,
+        None => compose_one(spool, configuration, row.clone()).await,
     };
-    match written {
+    match ended {
         // Another host was quicker.
         Err(StoreError::Fenced) => Ok(()),
-        written => written,
+        Err(error) if !error.is_temporary() => give_up(spool, row, &NotSent::Unreadable(error)).await,
+        ended => ended,
     }
 }
 
-/// An answer that comes long after the mail surprises more than it tells.
+async fn compose_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
+    let due = gather(spool, configuration, row).await?;
+    match compose(&due, configuration) {
+        Ok(answer) => spool.store().write((due.row, answer), |(row, answer), connection| Box::pin(write(connection, row, answer))).await,
+        Err(reason) => give_up(spool, due.row, &reason).await,
+    }
+}
+
+/// An answer that comes long after the mail surprises more than it tells. A refusal does not: what it tells of was removed, and only it says so.
 fn too_old(row: &DueRow, configuration: &Configuration) -> Option<NotSent> {
     let most = configuration.settings.auto_responses_max_age;
     let age = u64::try_from(now() - row.created_at).unwrap_or_default() / 1_000;
     let told = || format!("It was due since {}, longer than auto_responses_max_age.", rfc3339(row.created_at));
-    (most > 0 && age >= most).then(|| NotSent::Obsolete(told()))
+    (row.kind == OutgoingKind::AutoResponse && most > 0 && age >= most).then(|| NotSent::Obsolete(told()))
 }
 
 /// An answer, and what it is if nobody gets a copy.
@@ -219,6 +226,49 @@ mod tests {
             article: NewArticle { sender_type: "system".into(), ..NewArticle::default() },
         };
         Answer { mail: mail(&["jane@x.test", "copy@x.test"]), copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))) }
+    }
+
+    #[test]
+    fn a_refusal_is_never_too_old_for_nobody_has_its_mail_any_more() {
+        let row = |kind| DueRow {
+            id: 1,
+            kind,
+            ticket_id: 0,
+            article_id: 0,
+            occasion: String::new(),
+            response: String::new(),
+            recipients: Vec::new(),
+            created_at: 0,
+            queue: "Raw".into(),
+        };
+        let configuration = Configuration::default();
+        assert!(too_old(&row(OutgoingKind::AutoResponse), &configuration).is_some());
+        assert!(too_old(&row(OutgoingKind::Refusal), &configuration).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_can_never_be_composed_ends_and_keeps_no_other_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        for statement in [
+            "INSERT INTO article (id, ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, detail) \
+                 VALUES (1, 7, 1, 0, 'customer', 1, '', 'no article')"
+                .to_owned(),
+            format!(
+                "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at) \
+                 VALUES ('auto-response', 'due', 7, 1, 'reply', 'x', '[]', {0}, {0}), ('auto-response', 'due', 8, 2, 'reply', 'x', '[]', {0}, {0})",
+                now()
+            ),
+        ] {
+            let work = store.write(statement, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await }));
+            work.await.unwrap();
+        }
+        assert_eq!(compose_due(&spool, &Configuration::default()).await.unwrap(), 2);
+        let mut connection = store.read().await.unwrap();
+        assert!(outgoing::due(&mut connection, 10).await.unwrap().is_empty());
+        let (mail, _) = outgoing::show(&mut connection, 1).await.unwrap().unwrap();
+        assert!(format!("{mail:?}").contains("A stored article cannot be read"), "{mail:?}");
     }
 
     #[tokio::test]

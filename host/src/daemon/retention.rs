@@ -22,6 +22,7 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
     spool.store().write(names_before, |before, connection| Box::pin(correspondence::forget_names(connection, *before))).await?;
+    spool.store().write(now(), |now, connection| Box::pin(outgoing::forget_counts(connection, *now))).await?;
     let mut purged = 0;
     loop {
         let times = (before("successful"), before("failed"));
@@ -71,6 +72,22 @@ mod tests {
         settings.log_retention.insert("successful".to_owned(), 0);
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         assert_eq!(purge(&spool, &settings).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn answers_of_earlier_days_are_counted_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let may_have_one_more = async |days: i64| {
+            let at = now() - days * 86_400_000;
+            store.write(at, |at, connection| Box::pin(outgoing::count_one(connection, "jane@x.test", 1, *at))).await.unwrap()
+        };
+        assert!(may_have_one_more(0).await && may_have_one_more(3).await);
+        assert!(!may_have_one_more(0).await && !may_have_one_more(3).await);
+        purge(&spool, &Settings::default()).await.unwrap();
+        assert!(!may_have_one_more(0).await, "today's are still counted");
+        assert!(may_have_one_more(3).await);
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
     } else if too_many {
-        Some(format!("the mail asks for answers to more than {MOST_ADDRESSES} addresses"))
+        Some(asks_for_too_many())
     } else if counted.is_empty() {
         Some("the mail has no address to answer to".to_owned())
     } else if to.is_empty() {
@@ -35,6 +35,10 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
         None
     };
     Some(AutoResponsePlan { occasion, name: answer.name.clone(), to, counted, suppressed })
+}
+
+fn asks_for_too_many() -> String {
+    format!("the mail asks for answers to more than {MOST_ADDRESSES} addresses")
 }
 
 /// The addresses, each once; no more than the most, and whether there are more.
@@ -54,9 +58,13 @@ fn is_allowed_by_filter(mail: &Mail) -> bool {
 pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
     let from = if last.reply_to.is_empty() { &last.from } else { &last.reply_to };
-    let (counted, _) = different(Address::parse_all(from));
+    let (counted, too_many) = different(Address::parse_all(from));
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
-    let suppressed = to.is_empty().then(|| "the customer's last mail has no address to answer to".to_owned());
+    let suppressed = if too_many {
+        Some(asks_for_too_many())
+    } else {
+        to.is_empty().then(|| "the customer's last mail has no address to answer to".to_owned())
+    };
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
 }
 
@@ -69,14 +77,14 @@ pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bo
 
 /// Addresses of the setting are not answered, nor are we ourselves.
 pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
-    let fits = |pattern: &String| fits(address, pattern);
-    configuration.settings.auto_responses_refused.iter().any(fits) || is_own(address, configuration)
+    is_refused_by(address, &configuration.settings.auto_responses_refused, |address| configuration.system_address(address).is_some())
 }
 
-/// Whether an address is ours, with or without a detail behind a plus sign.
-fn is_own(address: &str, configuration: &Configuration) -> bool {
-    let without_detail = crate::config::without_detail(address);
-    configuration.system_address(address).is_some() || without_detail.is_some_and(|own| configuration.system_address(&own).is_some())
+/// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of an address whether it is ours. A detail behind a plus
+/// sign makes no other address.
+pub fn is_refused_by(address: &str, patterns: &[String], is_own: impl Fn(&str) -> bool) -> bool {
+    let is_own = || is_own(address) || crate::config::without_detail(address).is_some_and(|address| is_own(&address));
+    patterns.iter().any(|pattern| fits(address, pattern)) || is_own()
 }
 
 /// Whether an address is of a form in which `*` stands for anything; case is ignored.
@@ -97,6 +105,28 @@ fn fits(address: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AutoResponse;
+
+    #[test]
+    fn who_removes_a_ticket_writes_to_no_strangers() {
+        let mut configuration = Configuration::default();
+        let answer = AutoResponse {
+            name: "Gone".into(),
+            occasion: AutoResponseType::Remove,
+            queue: "Raw".into(),
+            language: String::new(),
+            subject: String::new(),
+            body: String::new(),
+        };
+        configuration.auto_responses.insert(answer.name.clone(), answer);
+        let ticket = Ticket { queue: "Raw".into(), ..Ticket::default() };
+        for (addresses, suppressed) in [(MOST_ADDRESSES, false), (MOST_ADDRESSES + 1, true)] {
+            let reply_to = (0..addresses).map(|number| format!("a{number}@x.test")).collect::<Vec<_>>().join(", ");
+            let last = NewArticle { from: "jane@x.test".into(), reply_to, ..NewArticle::default() };
+            let plan = plan_removal(&configuration, &ticket, &last).unwrap();
+            assert_eq!(plan.suppressed.is_some(), suppressed, "{addresses} addresses: {:?}", plan.suppressed);
+        }
+    }
 
     #[test]
     fn a_bounce_and_what_the_customer_was_not_shown_are_none_of_his_mails() {

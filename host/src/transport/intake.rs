@@ -65,6 +65,8 @@ pub struct Rules {
     pub answers_per_day: u32,
     /// System addresses ([`crate::config::address_key`]): mail from ourselves is not answered.
     pub own_addresses: BTreeSet<String>,
+    /// Forms of addresses that get no automatic answers (`auto_responses_refused`).
+    pub unanswered: Vec<String>,
     /// The queue that sends what tells of refused mail: the account's, else the default one.
     pub queue: String,
 }
@@ -78,6 +80,7 @@ impl Rules {
             oversize: settings.oversize,
             answers_per_day: settings.auto_responses_per_day,
             own_addresses: configuration.system_addresses.keys().cloned().collect(),
+            unanswered: settings.auto_responses_refused.clone(),
             queue: settings.default_queue.clone(),
         }
     }

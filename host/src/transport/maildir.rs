@@ -3,6 +3,7 @@
 use super::error::FetchError;
 use super::files::maildir_files;
 use super::intake::Intake;
+use super::refusal::TurnedAway;
 use crate::commlog::Priority;
 use crate::config::{AfterFetch, Oversize};
 use crate::spool::{Known, SourceKey};
@@ -161,8 +162,13 @@ async fn oversize(intake: &mut Intake, mails: Vec<Mail>) -> Result<(), FetchErro
             intake.note(Priority::Error, KEY, format!("{what} It cannot be read, so that nobody can be told; it is left there."));
             continue;
         };
-        let about = intake.turn_away(&start, mail.size).await?;
-        intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"));
+        match intake.turn_away(&start, mail.size).await? {
+            TurnedAway::ToBeRemoved(about) => intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}")),
+            TurnedAway::Stays(about) => {
+                intake.note(Priority::Warning, KEY, format!("{what} It is left there. {about}"));
+                continue;
+            }
+        }
         let path = mail.path.clone();
         blocking(move || std::fs::remove_file(&path).map_err(|reason| FetchError::Told { path, doing: "removed", reason })).await?;
     }

@@ -1,4 +1,5 @@
-//! Mail that is too large to be taken in and is removed from its source: its sender is told, where that is wished (`oversize = "refuse"`).
+//! Mail that is too large to be taken in and is removed from its source: its sender is told, where that is wished (`oversize = "refuse"`). Who has had
+//! all automatic answers of the day is told on another, and until then the mail stays.
 
 use super::error::FetchError;
 use super::intake::{Intake, Rules};
@@ -6,29 +7,37 @@ use crate::commlog::now;
 use crate::config::{Oversize, address_key};
 use crate::mail::{Envelope, Mail, Message, Vocabulary, feeds_loop, why_unanswered};
 use crate::store::outgoing::{self, Refusal, Told};
+use crate::ticket::gets_no_answers_by;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
+/// What becomes of a mail that is too large. Both have whether its sender is told and which mail it is: sentences for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// It may be removed from its source.
+    ToBeRemoved(String),
+    /// Its sender is to be told and cannot be today: it stays where it is.
+    Stays(String),
+}
+
 impl Intake {
-    /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it and names it again. Gives whether it
-    /// is told and which mail it is: sentences for the log.
-    pub async fn turn_away(&self, header: &[u8], size: u64) -> Result<String, FetchError> {
+    /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it and names it again.
+    pub async fn turn_away(&self, header: &[u8], size: u64) -> Result<TurnedAway, FetchError> {
         let mail = describe(header);
         if self.rules().oversize != Oversize::Refuse {
-            return Ok(mail);
+            return Ok(TurnedAway::ToBeRemoved(mail));
         }
         let digest = digest(&self.account.name, header, size);
         let Some(refusal) = of(header, size, self.rules(), digest) else {
-            return Ok(format!("Its sender is not told: it is automatic, a list's, our own, or has no address. {mail}"));
+            return Ok(TurnedAway::ToBeRemoved(format!("Its sender is not told: it gets no automatic answers, or there is none. {mail}")));
         };
         let to = refusal.to.clone();
         let told = self.spool().store().write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal))).await?;
-        let told = match told {
-            Told::Now => format!("{to} will be told."),
-            Told::Before => format!("{to} was told before."),
-            Told::NotToday => format!("{to} has had all automatic answers of this day."),
-        };
-        Ok(format!("{told} {mail}"))
+        Ok(match told {
+            Told::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
+            Told::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
+            Told::NotToday => TurnedAway::Stays(format!("{to} has had all automatic answers of this day and is told on another. {mail}")),
+        })
     }
 }
 
@@ -53,21 +62,15 @@ fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusa
         addresses = mail.addresses("From");
     }
     let to = addresses.pop()?.address;
-    if is_machine(&to) || rules.own_addresses.contains(&address_key(&to)) {
+    if gets_no_answers_by(&to, &rules.unanswered, |address| rules.own_addresses.contains(&address_key(address))) {
         return None;
     }
-    let subject = mail.header("Subject").unwrap_or_default();
+    let subject = super::words::short(mail.header("Subject").unwrap_or_default());
     let text = format!(
         "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
         rules.greatest
     );
     Some(Refusal { digest, to, queue: rules.queue.clone(), text, now: now(), per_day: rules.answers_per_day })
-}
-
-/// Those that OTOBO does not answer by default.
-fn is_machine(address: &str) -> bool {
-    let name = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
-    ["mailer-daemon", "postmaster", "abuse"].iter().any(|machine| name.ends_with(machine))
 }
 
 /// Sender, subject and Message-ID of a mail that nobody will see otherwise.
@@ -84,10 +87,23 @@ fn describe(header: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
+
+    fn refusal(header: &str) -> Option<Refusal> {
+        let mut unanswered = Settings::default().auto_responses_refused;
+        unanswered.push("*@robots.example.com".to_owned());
+        let rules = Rules { own_addresses: ["support@example.org".to_owned()].into(), unanswered, ..Rules::default() };
+        of(header.as_bytes(), 99, &rules, Vec::new())
+    }
 
     fn to(header: &str) -> Option<String> {
-        let rules = Rules { own_addresses: ["support@example.org".to_owned()].into(), ..Rules::default() };
-        of(header.as_bytes(), 99, &rules, Vec::new()).map(|refusal| refusal.to)
+        refusal(header).map(|refusal| refusal.to)
+    }
+
+    #[test]
+    fn a_long_subject_is_cut_in_what_its_sender_is_told() {
+        let text = refusal(&format!("From: jane@example.com\nSubject: {}\n\n", "long ".repeat(1_000))).unwrap().text;
+        assert!(text.len() < 500 && text.contains("…\" was not accepted: it has 99 bytes"), "{text}");
     }
 
     #[test]
@@ -101,6 +117,8 @@ mod tests {
             "From: a@example.com\nList-Id: <x.test>\n\n",
             "From: MAILER-DAEMON@example.com\n\n",
             "From: Support@Example.org\n\n",
+            "From: support+billing@example.org\n\n",
+            "From: seven@robots.example.com\n\n",
             "Subject: nobody\n\n",
         ] {
             assert_eq!(to(header), None, "{header}");

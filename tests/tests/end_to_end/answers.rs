@@ -187,6 +187,9 @@ fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
     assert!(farewell.contains("To: jane@x.test") && farewell.contains("Auto-Submitted: auto-replied"), "{farewell}");
     // What is removed already is not removed again; forwarded, its ticket goes into the state that was asked for.
     gate.run(&["ticket", "update", number, "--state", "removed"]);
+    // What becomes part of another ticket is not gone.
+    let other = ingest(&gate, "From: jane@x.test\nMessage-ID: <two@x.test>\nSubject: Scanner\n\nhello\n");
+    gate.run(&["ticket", "update", other["ticket_number"].as_str().unwrap(), "--state", "removed", "--merge-into", number]);
     let (article, body) = (result["article_id"].to_string(), body.to_str().unwrap());
     gate.json(&["article", "forward", &article, "--to", "expert@x.test", "--body-file", body, "--state", "closed successful"]);
     await_sent(out.path(), "To: expert@x.test");

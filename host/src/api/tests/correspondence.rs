@@ -107,6 +107,8 @@ async fn what_is_wrong_is_named_and_nothing_is_sent() {
         (json!({ "body": "x", "attachments": [{ "name": "a", "content": "%" }] }), "/attachments/0/content"),
         (json!({ "kind": "mail", "body": "x" }), "/to"),
         (json!({ "kind": "note", "body": "x", "to": ["a@x.test"] }), "/to"),
+        (json!({ "kind": "note", "body": "x", "article_id": 1 }), "/article_id"),
+        (json!({ "kind": "note", "body": "x", "quote": true }), "/quote"),
         (json!({ "kind": "letter", "body": "x" }), "/kind"),
     ] {
         let answer = api.post(Role::Agent, &path, &body).await;

@@ -8,6 +8,9 @@ use crate::ticket::{AutoResponsePlan, AutoResponseStatus};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// An automatic answer that is due, and for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Due<'p> {
@@ -57,13 +60,24 @@ pub async fn count_one(connection: &mut AnyConnection, address: &str, per_day: u
     Ok(before.get(&key).is_none_or(|count| *count < i64::from(per_day)))
 }
 
+/// Forgets what was counted on other days than this one and its neighbours, which it may still be where another host's clock is off.
+pub async fn forget_counts(connection: &mut AnyConnection, now: i64) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("DELETE FROM auto_response_count WHERE day NOT IN ");
+    sql.tuple([-1, 0, 1].map(|days| Value::from(day(now.saturating_add(days * DAY)))));
+    sql.execute(connection).await
+}
+
 /// Address, in small letters, and day; each once.
 fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
     due.plan.counted.iter().map(|address| key(address, due.now)).collect()
 }
 
 fn key(address: &str, now: i64) -> (String, String) {
-    (address.to_lowercase(), now.div_euclid(86_400_000).to_string())
+    (address.to_lowercase(), day(now))
+}
+
+fn day(now: i64) -> String {
+    now.div_euclid(DAY).to_string()
 }
 
 /// Who gets this answer; counts it.

@@ -30,8 +30,7 @@ pub async fn edit(store: &Store, number: String, change: Change) -> Result<Ticke
 /// [`edit`] within a transaction.
 pub async fn carry_out(connection: &mut AnyConnection, number: &str, change: &Change) -> Result<Ticket, StoreError> {
     let Change { edit, configuration } = change;
-    let removes =
-        edit.state.as_deref() == Some(REMOVED) && by_number(connection, number).await?.is_some_and(|ticket| ticket.state != REMOVED);
+    let removes = edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && is_kept(connection, number).await?;
     let ticket = update(connection, number, edit).await?;
     if removes {
         tell_removal(connection, &ticket, configuration).await?;
@@ -40,6 +39,13 @@ pub async fn carry_out(connection: &mut AnyConnection, number: &str, change: &Ch
         Some(target) => merge(connection, number, target).await,
         None => Ok(ticket),
     }
+}
+
+/// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of two that remove it at once one
+/// finds it removed.
+async fn is_kept(connection: &mut AnyConnection, number: &str) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("UPDATE ticket SET changed_at = changed_at WHERE number = ");
+    Ok(sql.bind(number).push(" AND state <> ").bind(REMOVED).execute(connection).await? > 0)
 }
 
 /// The automatic answer to the customer's last mail, of the kind `remove`, where the queue has one.

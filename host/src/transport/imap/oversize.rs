@@ -8,6 +8,7 @@ use super::run::{KEY, Run};
 use crate::commlog::Priority;
 use crate::config::Oversize;
 use crate::transport::error::FetchError;
+use crate::transport::refusal::TurnedAway;
 
 impl Run<'_> {
     /// Leaves, removes or refuses messages above the greatest size, as it is configured.
@@ -37,7 +38,14 @@ impl Run<'_> {
             self.intake.note(Priority::Error, KEY, sentence);
             return Ok(());
         };
-        let mail = self.intake.turn_away(&header, message.size).await?;
+        let mail = match self.intake.turn_away(&header, message.size).await? {
+            TurnedAway::ToBeRemoved(mail) => mail,
+            // It is not settled, so that each run asks again until its sender can be told.
+            TurnedAway::Stays(mail) => {
+                self.intake.note(Priority::Warning, KEY, format!("{what} It stays on the server. {mail}"));
+                return Ok(());
+            }
+        };
         match self.after_oversize().tell(&mut self.connection, &[message.uid]).await {
             Ok(_) => {
                 self.intake.note(Priority::Warning, KEY, format!("{what} It is removed from the server. {mail}"));

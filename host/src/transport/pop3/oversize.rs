@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::commlog::Priority;
 use crate::config::Oversize;
 use crate::transport::error::FetchError;
+use crate::transport::refusal::TurnedAway;
 
 impl Session<'_> {
     /// What becomes of messages that are too large: they stay, or they are removed without being fetched whole.
@@ -32,9 +33,14 @@ impl Session<'_> {
                             continue;
                         }
                     };
-                    let mail = self.intake.turn_away(&header, size).await?;
-                    self.intake.note(Priority::Warning, KEY, format!("{what} It is to be removed from the server. {mail}"));
-                    self.removed.push(message.number);
+                    let sentence = match self.intake.turn_away(&header, size).await? {
+                        TurnedAway::ToBeRemoved(mail) => {
+                            self.removed.push(message.number);
+                            format!("{what} It is to be removed from the server. {mail}")
+                        }
+                        TurnedAway::Stays(mail) => format!("{what} It stays on the server. {mail}"),
+                    };
+                    self.intake.note(Priority::Warning, KEY, sentence);
                 }
             }
         }

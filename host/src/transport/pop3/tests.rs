@@ -398,3 +398,15 @@ async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once()
     trial.fetch_the_rest().await;
     assert_eq!(trial.told().await, 2, "another mail");
 }
+
+#[tokio::test]
+async fn a_mail_that_is_too_large_stays_while_its_sender_cannot_be_told() {
+    let raw = format!("From: jane@example.com\r\nSubject: large\r\n\r\n{}", "far too long\r\n".repeat(100));
+    let mut trial = Trial::against(Server { mails: vec![("id".to_owned(), raw.into_bytes())], ..Server::default() }).await;
+    trial.rules = Rules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 0, ..Rules::default() };
+    assert_eq!(trial.fetch().await.oversize, 1);
+    assert_eq!((trial.told().await, trial.server().mails.len()), (0, 1), "nobody was told");
+    trial.rules.answers_per_day = 40;
+    assert_eq!(trial.fetch().await.oversize, 1);
+    assert_eq!((trial.told().await, trial.server().mails.len()), (1, 0));
+}
