@@ -7,7 +7,7 @@ use super::addressee::Addressee;
 use super::tags::on_one_line;
 use crate::mail::{message_ids, render_addresses};
 use crate::store::outgoing;
-use crate::ticket::{ArticleAttachment, NewArticle};
+use crate::ticket::{ArticleAttachment, NewArticle, beginning_of};
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
 use std::time::{Duration, UNIX_EPOCH};
@@ -114,6 +114,7 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
     }
     builder = builder.raw_header(header("X-Powered-By", "Postigo"));
 
+    let (body, body_truncated) = beginning_of(&draft.text);
     let article = NewArticle {
         from: render_addresses(std::slice::from_ref(&draft.from.shown)),
         to: rendered(&draft.to),
@@ -123,7 +124,8 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
         in_reply_to,
         references,
         date: Some(draft.now.div_euclid(1_000) * 1_000),
-        body: draft.text.clone(),
+        body,
+        body_truncated,
         attachments: draft.files.iter().map(describe).collect(),
         ..NewArticle::default()
     };

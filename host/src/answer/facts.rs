@@ -107,7 +107,7 @@ impl<'a> Facts<'a> {
             }
             "body" => Some(match length {
                 Some(lines) => first_lines(&mail.body, lines, ""),
-                None => mail.body.trim_end().to_owned(),
+                None => super::body::text_of(mail).into_owned(),
             }),
             "email" => Some(first_lines(&mail.body, length.unwrap_or(QUOTED_LINES), "> ")),
             _ => None,

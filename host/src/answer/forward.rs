@@ -5,7 +5,7 @@ use super::compose::File;
 use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
-use super::writing::{Mistakes, Sent, Writing};
+use super::writing::{MOST_BYTES, Mistakes, Sent, Writing};
 use crate::commlog::now;
 use crate::config::TemplateType;
 use crate::mail::Message;
@@ -40,21 +40,31 @@ impl Desk {
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to forward to: name one.");
         }
+        let content = &article.content;
         let raw = raw(&self.spool, &article).await?;
+        let mut below = None;
         match (how, raw) {
-            (ForwardAs::Text, Some(raw)) => writing.files.extend(files_of(raw)),
-            (ForwardAs::Text, None) => {}
+            (ForwardAs::Text, Some(raw)) => {
+                let message = Message::parse(raw.into());
+                writing.files.extend(files_of(&message));
+                // An article may have the beginning alone.
+                let text = if content.body_truncated { message.text() } else { &content.body };
+                below = Some(forwarded(content, text));
+            }
+            (ForwardAs::Text, None) => below = Some(forwarded(content, &content.body)),
             (ForwardAs::Message, Some(content)) => {
                 writing.files.push(File { name: "forwarded.eml".to_owned(), media_type: "message/rfc822".to_owned(), content });
             }
             (ForwardAs::Message, None) => mistakes.add("as", "A note was never a mail; forward its text."),
         }
         mistakes.limits(recipients.count(), &writing);
+        if below.as_ref().is_some_and(|text| text.len() > MOST_BYTES) {
+            mistakes.add("as", format!("The article's text has more than {} MiB; forward it as a message.", MOST_BYTES >> 20));
+        }
         mistakes.circumstances(&writing, &self.configuration);
         mistakes.tell()?;
 
         let files = std::mem::take(&mut writing.files);
-        let content = &article.content;
         let facts = open.facts(Some(content), &writing, &self.configuration);
         let letter = Letter {
             queue,
@@ -64,7 +74,7 @@ impl Desk {
             facts,
             relation: Relation::Forward,
             subject: &content.subject,
-            below: (how == ForwardAs::Text).then(|| forwarded(content)),
+            below,
             in_reply_to: "",
             references: format!("{} {}", content.references, content.message_id),
         };
@@ -78,8 +88,7 @@ impl Desk {
 }
 
 /// The files of a mail, as they came.
-fn files_of(raw: Vec<u8>) -> Vec<File> {
-    let message = Message::parse(raw.into());
+fn files_of(message: &Message) -> Vec<File> {
     let described = message.files();
     let contents = (0..described.len()).map(|index| message.file_bytes(index).unwrap_or_default());
     let file = |(described, content): (crate::mail::Attachment, Vec<u8>)| {

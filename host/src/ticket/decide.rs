@@ -4,7 +4,7 @@ use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::Reader;
 use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
-use super::{ArticleAttachment, Filing, FilingKind, LARGEST_BODY, NewArticle, Ticket, WhyFollowUp, answer, number, subject};
+use super::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject};
 use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption};
 use crate::mail::{Address, Mail, render_addresses};
 
@@ -264,8 +264,7 @@ fn article(mail: &Mail) -> NewArticle {
         media_type: attachment.media_type.clone(),
         size: attachment.size,
     };
-    let whole = mail.text();
-    let shown = whole.get(..whole.floor_char_boundary(LARGEST_BODY)).unwrap_or(whole);
+    let (body, body_truncated) = beginning_of(mail.text());
     NewArticle {
         from: addresses("From"),
         to: addresses("To"),
@@ -276,8 +275,8 @@ fn article(mail: &Mail) -> NewArticle {
         in_reply_to: text("In-Reply-To"),
         references: text("References"),
         date: mail.message.date(),
-        body: shown.to_owned(),
-        body_truncated: shown.len() < whole.len(),
+        body,
+        body_truncated,
         attachments: mail.message.files().iter().map(attachment).collect(),
         ..NewArticle::default()
     }

@@ -88,6 +88,12 @@ impl Ticket {
 /// a row; the raw message has all of it.
 pub const LARGEST_BODY: usize = 2 << 20;
 
+/// What an article has of a text: as much as fits ([`LARGEST_BODY`]), and whether there is more.
+pub fn beginning_of(text: &str) -> (String, bool) {
+    let beginning = text.get(..text.floor_char_boundary(LARGEST_BODY)).unwrap_or(text);
+    (beginning.to_owned(), beginning.len() < text.len())
+}
+
 /// An article that is to be filed. Its raw bytes are those of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewArticle {
