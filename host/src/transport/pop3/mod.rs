@@ -22,5 +22,5 @@ mod text;
 pub use error::Pop3Error;
 pub use run::{fetch, probe};
 
-/// What is remembered of an account's mailbox between two runs, by the messages' names ([`listing::Listed::name`]).
+/// What is remembered of an account's mailbox between two runs, by the messages' unique-ids, else their sizes.
 pub type Memory = super::experience::Experience<String>;

@@ -198,21 +198,27 @@ fn reply(said: &Receiver<String>, ticket: &str, token: &str, numbers: std::ops::
     answered.count()
 }
 
-/// Replies came to the customer, twice at most where the queue says that an answer was lost; automatic answers came once, or are uncertain. How many
+/// Replies came to the customer, more than once only where the queue says that an answer was lost; automatic answers came once, or are uncertain. How many
 /// replies came twice, and how many automatic answers are uncertain.
 fn assert_sent(around: &Around, gate: &Gate, kills: usize, replies: usize) -> (usize, usize) {
     let outbound = outbound(gate);
     let bodies = around.mails_of(CUSTOMER);
-    let lost = |mail: &&Value| mail["kind"] == "reply" && mail["uncertain_tries"].as_i64().is_some_and(|tries| tries > 0);
-    let may_double = outbound.iter().filter(lost).count();
-    let mut doubled = 0;
+    let lost_answers = |mail: &Value| if mail["kind"] == "reply" { mail["uncertain_tries"].as_u64().unwrap_or(0) as usize } else { 0 };
+    let may_double: usize = outbound.iter().map(lost_answers).sum();
+    // One whose answer was lost three times is not sent once more; agents are told.
+    let given_up = |mail: &&Value| mail["kind"] == "reply" && mail["status"] == "uncertain" && mail["uncertain_tries"] == 3;
+    let unsure = outbound.iter().filter(given_up).count();
+    let (mut doubled, mut missing) = (0, 0);
     for number in 0..replies {
-        let times = bodies.iter().filter(|body| body.contains(&format!("This is reply number {number}."))).count();
-        assert!(times >= 1, "reply {number} is lost");
-        doubled += times - 1;
+        match bodies.iter().filter(|body| body.contains(&format!("This is reply number {number}."))).count() {
+            0 => missing += 1,
+            times => doubled += times - 1,
+        }
     }
-    assert!(doubled <= may_double, "{doubled} replies came twice, {may_double} were uncertain");
-    assert!(outbound.iter().filter(|mail| mail["kind"] == "reply").all(|mail| mail["status"] == "sent"), "{outbound:#?}");
+    assert!(missing <= unsure, "{missing} replies are lost, {unsure} are uncertain");
+    assert!(doubled <= may_double, "{doubled} more replies came than were written, {may_double} answers were lost");
+    let is_sent = |mail: &&Value| mail["status"] == "sent" || given_up(mail);
+    assert!(outbound.iter().filter(|mail| mail["kind"] == "reply").all(|mail| is_sent(&mail)), "{outbound:#?}");
     let mut uncertain = 0;
     for number in (0..kills * PORTION).filter(|number| number % PORTION < 2) {
         let times = around.dovecot.messages(&user(number), "INBOX").len();
