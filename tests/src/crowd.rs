@@ -1,7 +1,8 @@
 //! Many accounts on one daemon, of which some hang, some refuse, and some have a wrong password.
 
-use super::dovecot::{Dovecot, Options, PASSWORD, free_port};
+use super::dovecot::{Dovecot, Options, PASSWORD};
 use super::gate::Gate;
+use super::postgres::free_port;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

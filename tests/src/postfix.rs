@@ -1,7 +1,7 @@
 //! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs root.
 
-use super::dovecot::free_port;
 use super::gate::{PATIENCE, until_or};
+use super::postgres::free_port;
 use super::speaker::Speaker;
 use std::fmt::Write as _;
 use std::net::TcpStream;

@@ -208,7 +208,6 @@ async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), Sto
 mod tests {
     use super::*;
     use crate::store::outgoing::Composed;
-    use crate::store::sql::Sql;
     use crate::store::{Location, Store};
     use crate::ticket::NewArticle;
 
@@ -216,12 +215,11 @@ mod tests {
     fn answer() -> Answer {
         let mail = |recipients: &[&str]| Mail {
             outgoing: Composed {
-                sender: String::new(),
                 queue: "Raw".into(),
                 recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
                 message_id: "<a@desk.test>".into(),
                 raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
-                not_before: 0,
+                ..Composed::default()
             },
             article: NewArticle { sender_type: "system".into(), ..NewArticle::default() },
         };
@@ -261,8 +259,7 @@ mod tests {
                 now()
             ),
         ] {
-            let work = store.write(statement, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await }));
-            work.await.unwrap();
+            store.execute(statement).await;
         }
         assert_eq!(compose_due(&spool, &Configuration::default()).await.unwrap(), 2);
         let mut connection = store.read().await.unwrap();
@@ -279,7 +276,7 @@ mod tests {
         for number in 1..=3 {
             let insert = "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at) \
                  VALUES ('auto-response', 'due', 7, 1, 'reply', 'Receipt', '[]', 0, 0)";
-            store.write(insert, |insert, connection| Box::pin(async move { Sql::new(*insert).execute(connection).await })).await.unwrap();
+            store.execute(insert).await;
             let row = outgoing::due(&mut store.read().await.unwrap(), 10).await.unwrap().remove(0);
             let compose = |row: DueRow| store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer)));
             compose(row.clone()).await.unwrap();

@@ -54,7 +54,6 @@ mod tests {
     use crate::outbound::{OutgoingKind, OutgoingStatus};
     use crate::store::Location;
     use crate::store::outgoing::{Composed, NewOutgoing};
-    use crate::store::sql::Sql;
 
     #[tokio::test]
     async fn successful_ones_go_before_failed_ones() {
@@ -99,16 +98,13 @@ mod tests {
         for status in OutgoingStatus::ALL {
             let composed = Composed {
                 sender: "a@x.test".into(),
-                queue: String::new(),
                 recipients: vec!["b@x.test".into()],
-                message_id: String::new(),
                 raw: vec![vec![b'x'; 3 << 20].into()],
-                not_before: 0,
+                ..Composed::default()
             };
             let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 1 };
             let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
-            let change = format!("UPDATE outgoing SET status = '{status}' WHERE id = {id}");
-            store.write(change, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await })).await.unwrap();
+            store.execute(format!("UPDATE outgoing SET status = '{status}' WHERE id = {id}")).await;
             ids.push((id, *status));
         }
         let kept = async || {

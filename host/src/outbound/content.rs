@@ -46,14 +46,7 @@ impl Parts {
         use crate::store::outgoing::{Composed, NewOutgoing};
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&crate::store::Location::Folder(folder.path().to_owned())).await.unwrap();
-        let composed = Composed {
-            sender: String::new(),
-            queue: String::new(),
-            recipients: vec!["b@x.example".into()],
-            message_id: String::new(),
-            raw: vec![raw.to_vec().into()],
-            not_before: 0,
-        };
+        let composed = Composed { recipients: vec!["b@x.example".into()], raw: vec![raw.to_vec().into()], ..Composed::default() };
         let new = NewOutgoing { kind: super::OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 0 };
         let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
         (folder, Self { store, id, next: 0, left: raw.len() })

@@ -223,4 +223,15 @@ impl Store {
             None => writer::transaction(&self.readers, &input, work).await,
         }
     }
+
+    /// Runs one statement, for tests that need a row as no code of the program makes it.
+    ///
+    /// # Panics
+    /// If the database refuses it.
+    #[cfg(test)]
+    pub async fn execute(&self, statement: impl Into<String>) {
+        let run: Work<String, u64> =
+            |statement, connection| Box::pin(async move { sql::Sql::new(statement.clone()).execute(connection).await });
+        self.write(statement.into(), run).await.unwrap();
+    }
 }

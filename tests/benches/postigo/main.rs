@@ -1,6 +1,6 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
-//! `make bench` runs all; `cargo bench -p postigo-tests -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
+//! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
 //! sending, accounts, daemon.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]

@@ -17,14 +17,11 @@ const LARGEST_COMPOSED: usize = 71 << 20;
 
 pub fn run() {
     section("Very large mails go out");
-    resident("100 MB sent on", &Gate::new(), mail_with_large_file(0, LARGE), LARGE, |article| {
-        (format!("/articles/{article}/bounce"), json!({ "to": ["other@example.net"] }))
-    });
+    let send_on = |article: i64| (format!("/articles/{article}/bounce"), json!({ "to": ["other@example.net"] }));
+    resident("100 MB sent on", &Gate::new(), mail_with_large_file(0, LARGE), LARGE, send_on);
     if let Some(postgres) = Postgres::start() {
         let gate = Gate::on_postgres(&postgres.database(), None);
-        resident("100 MB sent on, PostgreSQL", &gate, mail_with_large_file(0, LARGE), LARGE, |article| {
-            (format!("/articles/{article}/bounce"), json!({ "to": ["other@example.net"] }))
-        });
+        resident("100 MB sent on, PostgreSQL", &gate, mail_with_large_file(0, LARGE), LARGE, send_on);
     }
     resident(
         "71 MiB passed on as a mail",

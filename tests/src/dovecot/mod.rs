@@ -4,9 +4,10 @@ pub mod certificates;
 
 pub use certificates::Certificate;
 
+use super::postgres::free_port;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -264,9 +265,4 @@ fn owner() -> (u32, u32) {
     let name = if is_root() { vec!["dovecot"] } else { vec![] };
     let id = |flag: &str| output("id", &[&[flag], name.as_slice()].concat()).parse().expect("a number");
     (id("-u"), id("-g"))
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

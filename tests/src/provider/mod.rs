@@ -4,7 +4,8 @@
 mod grants;
 mod server;
 
-use super::dovecot::{Options, certificates, free_port};
+use super::dovecot::{Options, certificates};
+use super::postgres::free_port;
 use grants::Grants;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ async fn an_agents_mail_in_doubt_is_sent_again_after_a_pause_and_not_for_ever() 
     assert_eq!(post.claim(chosen).await.len(), 1);
     assert_eq!(post.recover(Some("here"), 60_000).await, 1);
     assert!(post.claim(Vec::new()).await.is_empty(), "it waits for the pause");
-    post.execute("UPDATE outgoing SET next_try_at = 0".into()).await;
+    post.store.execute("UPDATE outgoing SET next_try_at = 0").await;
     for (begins, expected) in [
         (false, (OutgoingStatus::Waiting, 1)),
         (true, (OutgoingStatus::Waiting, 2)),
@@ -53,10 +53,10 @@ async fn what_the_database_refuses_puts_a_mail_off() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     let id = post.queue(OutgoingKind::AutoResponse, &["a@x.example"], RAW).await;
     let trigger = "CREATE TRIGGER cursed BEFORE UPDATE ON outgoing WHEN NEW.data_begun = 1 BEGIN SELECT RAISE(ABORT, 'cursed'); END";
-    post.execute(trigger.to_owned()).await;
+    post.store.execute(trigger).await;
     post.attempt(&to(&server), id).await;
     assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, vec![DeliveryStatus::Delayed]));
-    post.execute("DROP TRIGGER cursed".to_owned()).await;
+    post.store.execute("DROP TRIGGER cursed").await;
     post.attempt(&to(&server), id).await;
     assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent]));
 }

@@ -10,7 +10,6 @@ use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering};
-use crate::store::sql::Sql;
 use crate::store::{Location, Store, StoreError, tickets};
 use server::{Act, Server};
 
@@ -37,7 +36,7 @@ impl Post {
             recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
             message_id: "<1@desk.example>".into(),
             raw: vec![raw.to_vec().into()],
-            not_before: 0,
+            ..Composed::default()
         };
         let new = NewOutgoing { kind, ticket_id: 7, article_id: 0, composed, now: now() };
         self.store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap()
@@ -64,10 +63,6 @@ impl Post {
     async fn recover(&self, host: Option<&str>, pause: i64) -> u64 {
         let recovering = Recovering { engine: self.store.engine(), host: host.map(str::to_owned), pause, now: now() };
         self.store.write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering))).await.unwrap()
-    }
-
-    async fn execute(&self, sql: String) {
-        self.store.write(sql, |sql, connection| Box::pin(async move { Sql::new(sql.clone()).execute(connection).await })).await.unwrap();
     }
 
     async fn show(&self, id: i64) -> (OutgoingMail, Vec<Delivery>) {
@@ -280,7 +275,7 @@ async fn a_mail_of_many_parts_arrives_as_it_is_and_says_whether_it_has_eight_bit
 async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], &vec![b'x'; 3_000_000]).await;
-    post.execute(format!("DELETE FROM outgoing_raw WHERE part = 2 AND outgoing_id = {id}")).await;
+    post.store.execute(format!("DELETE FROM outgoing_raw WHERE part = 2 AND outgoing_id = {id}")).await;
     post.attempt(&to(&server), id).await;
     let (mail, _) = post.show(id).await;
     assert!(mail.status == OutgoingStatus::Failed && mail.error.contains("has not the bytes"), "{}", mail.error);
@@ -292,7 +287,7 @@ async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
     post.attempt(&to(&server), next).await;
     assert_eq!(post.statuses(next).await.0, OutgoingStatus::Sent);
     // None of it is there: it is said at once.
-    post.execute(format!("DELETE FROM outgoing_raw WHERE outgoing_id = {id}")).await;
+    post.store.execute(format!("DELETE FROM outgoing_raw WHERE outgoing_id = {id}")).await;
     let retried =
         post.store.write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await.unwrap_err();
     assert!(retried.to_string().contains("not kept any more"), "{retried}");
@@ -305,7 +300,7 @@ async fn a_mail_of_which_nothing_can_be_written_ends_as_uncertain() {
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     let trigger =
         "CREATE TRIGGER cursed BEFORE UPDATE ON delivery WHEN NEW.detail LIKE '250%cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END";
-    post.execute(trigger.to_owned()).await;
+    post.store.execute(trigger).await;
     let claimed = post.claim(vec![(id, "t".into())]).await.remove(0);
     let tried = attempt(post.means.clone(), to(&server), Retries::default(), claimed).await;
     super::settle::settle(&post.store, &tried.outcome, &crate::metrics::Metrics::default()).await;

@@ -138,14 +138,9 @@ mod tests {
     use crate::commlog::{Communication, Kind};
     use crate::outbound::OutgoingKind;
     use crate::store::outgoing::{Composed, NewOutgoing};
-    use crate::store::sql::Sql;
     use crate::store::{Location, Store, tickets};
 
     const A: &str = "a@x.example";
-
-    async fn execute(store: &Store, sql: &'static str) {
-        store.write(sql, |sql, connection| Box::pin(async move { Sql::new(*sql).execute(connection).await })).await.unwrap();
-    }
 
     /// What a mail's delivery is after a report of these actions, and the number of notes in its ticket.
     async fn report(store: &Store, id: i64, actions: &[ReportedAction]) -> (DeliveryStatus, usize) {
@@ -167,25 +162,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let composed = Composed {
-            sender: String::new(),
-            queue: String::new(),
             recipients: vec![A.into()],
             message_id: "<1@desk.example>".into(),
             raw: vec![b"x".to_vec().into()],
-            not_before: 0,
+            ..Composed::default()
         };
         let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 7, article_id: 0, composed, now: 0 };
         let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
-        execute(&store, "UPDATE delivery SET status = 'uncertain'").await;
+        store.execute("UPDATE delivery SET status = 'uncertain'").await;
         for open in ["UPDATE outgoing SET status = 'waiting'", "UPDATE outgoing SET status = 'sending'"] {
-            execute(&store, open).await;
+            store.execute(open).await;
             assert_eq!(report(&store, id, &[Failed]).await, (DeliveryStatus::Uncertain, 0), "it goes out again: {open}");
         }
-        execute(&store, "UPDATE outgoing SET status = 'failed'").await;
-        execute(&store, "UPDATE delivery SET status = 'failed'").await;
+        store.execute("UPDATE outgoing SET status = 'failed'").await;
+        store.execute("UPDATE delivery SET status = 'failed'").await;
         assert_eq!(report(&store, id, &[Delivered]).await, (DeliveryStatus::Failed, 0), "the server had refused it");
-        execute(&store, "UPDATE outgoing SET status = 'sent'").await;
-        execute(&store, "UPDATE delivery SET status = 'sent'").await;
+        store.execute("UPDATE outgoing SET status = 'sent'").await;
+        store.execute("UPDATE delivery SET status = 'sent'").await;
         assert_eq!(report(&store, id, &[Delivered, Failed]).await, (DeliveryStatus::Delivered, 0), "a report says one thing");
         for actions in [[Failed, Delivered], [Delivered, Failed], [Failed, Failed]] {
             assert_eq!(report(&store, id, &actions).await, (DeliveryStatus::Failed, 1));

@@ -25,7 +25,7 @@ pub struct NewOutgoing {
 }
 
 /// A mail as it goes out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Composed {
     /// Envelope sender, a bare address; empty: the null sender.
     pub sender: String,
