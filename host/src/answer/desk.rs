@@ -16,7 +16,7 @@ use crate::spool::Spool;
 use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
 use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
-use crate::ticket::{NewArticle, Ticket, TicketEdit, is_of_customer};
+use crate::ticket::{NewArticle, Ticket, TicketEdit, addresses_to_answer, is_of_customer};
 
 /// Where agents' mail is written.
 #[derive(Debug)]
@@ -127,12 +127,11 @@ impl Desk {
     /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves.
     fn answered_by(&self, answered: Option<&Article>) -> Vec<Addressee> {
         let Some(content) = answered.map(|article| &article.content) else { return Vec::new() };
-        let text = match (content.sender_type.as_str(), content.reply_to.is_empty()) {
-            ("agent" | "system", _) => &content.to,
-            (_, false) => &content.reply_to,
-            (_, true) => &content.from,
+        let addresses = match content.sender_type.as_str() {
+            "agent" | "system" => Address::parse_all(&content.to),
+            _ => addresses_to_answer(content),
         };
-        let others = Address::parse_all(text).into_iter().filter(|address| self.configuration.system_address(&address.address).is_none());
+        let others = addresses.into_iter().filter(|address| self.configuration.system_address(&address.address).is_none());
         others.filter_map(|address| Addressee::new(address).ok()).collect()
     }
 

@@ -25,27 +25,18 @@ pub async fn attempt_and_settle(means: Means, transport: Transport, retries: Ret
 /// Writes what a try came to. What the database refuses for good ends as uncertain.
 pub async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
     let id = outcome.claim.id;
-    let mut failures = 0;
-    loop {
-        match store.write(outcome.clone(), |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await {
-            Ok(status) => {
-                metrics.outgoing_done(status);
-                tell(id, status, outcome);
-                return;
-            }
-            Err(StoreError::Fenced) => {
-                tracing::warn!(id, "another process has taken over this outgoing mail; what this one did is not recorded");
-                return;
-            }
-            Err(error) if error.is_temporary() => {
-                failures += 1;
-                tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
-                tokio::time::sleep(pause::after_failures(failures, PAUSES.0, PAUSES.1)).await;
-            }
-            Err(error) => {
-                tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
-                return park(store, &outcome.claim, &error).await;
-            }
+    let write = || store.write(outcome.clone(), |outcome, connection| Box::pin(outgoing::settle(connection, outcome)));
+    match until_the_database_answers(id, write).await {
+        Ok(status) => {
+            metrics.outgoing_done(status);
+            tell(id, status, outcome);
+        }
+        Err(StoreError::Fenced) => {
+            tracing::warn!(id, "another process has taken over this outgoing mail; what this one did is not recorded");
+        }
+        Err(error) => {
+            tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
+            park(store, &outcome.claim, &error).await;
         }
     }
 }
@@ -53,16 +44,26 @@ pub async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
 /// Ends a mail of which it cannot be written what became of it: were its claim to lapse, it would go out again.
 async fn park(store: &Store, claim: &Claim, why: &StoreError) {
     let why = format!("What became of this mail could not be written; it may have arrived or not: {why}");
+    let write = || {
+        let input = (claim.clone(), why.clone(), now());
+        store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now)))
+    };
+    if let Err(error) = until_the_database_answers(claim.id, write).await {
+        tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again");
+    }
+}
+
+/// Writes again and again while the database is away.
+async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>>(id: i64, write: impl Fn() -> F) -> Result<T, StoreError> {
     let mut failures = 0;
     loop {
-        let input = (claim.clone(), why.clone(), now());
-        match store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now))).await {
+        match write().await {
             Err(error) if error.is_temporary() => {
                 failures += 1;
+                tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
                 tokio::time::sleep(pause::after_failures(failures, PAUSES.0, PAUSES.1)).await;
             }
-            Err(error) => return tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again"),
-            Ok(()) => return,
+            written => return written,
         }
     }
 }

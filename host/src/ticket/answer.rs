@@ -57,8 +57,7 @@ fn is_allowed_by_filter(mail: &Mail) -> bool {
 /// The answer to the last mail of a customer when his ticket is removed; none where the queue has none.
 pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
-    let from = if last.reply_to.is_empty() { &last.from } else { &last.reply_to };
-    let (counted, too_many) = different(Address::parse_all(from));
+    let (counted, too_many) = different(addresses_to_answer(last));
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let suppressed = if too_many {
         Some(asks_for_too_many())
@@ -70,9 +69,13 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
 
 /// Whether a mail is one that its customer wrote and may read, so that it is he who is written to: no bounce, and no answer to what he was not shown.
 pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
-    let from = if article.reply_to.is_empty() { &article.from } else { &article.reply_to };
     let is_answered = |address: &Address| !is_refused(&address.address, configuration);
-    article.sender_type == "customer" && article.visible_for_customer && Address::parse_all(from).iter().any(is_answered)
+    article.sender_type == "customer" && article.visible_for_customer && addresses_to_answer(article).iter().any(is_answered)
+}
+
+/// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2).
+pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
+    Address::parse_all(if article.reply_to.is_empty() { &article.from } else { &article.reply_to })
 }
 
 /// Addresses of the setting are not answered, nor are we ourselves.

@@ -13,7 +13,7 @@ pub mod subject;
 mod undelivered;
 mod vocabulary;
 
-pub use answer::{is_of_customer, is_refused as gets_no_answers, is_refused_by as gets_no_answers_by, plan_removal};
+pub use answer::{addresses_to_answer, is_of_customer, is_refused as gets_no_answers, is_refused_by as gets_no_answers_by, plan_removal};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
 pub use document::{ArticleDocument, ArticleSummary, DeliveryDocument, RecipientDocument, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;

@@ -6,7 +6,7 @@ use crate::commlog::{Communication, Kind, Priority};
 use crate::mail::Dropped;
 use crate::result::{MessageResult, Outcome};
 use crate::spool::Claimed;
-use crate::ticket::{Filing, FilingKind, WhyFollowUp};
+use crate::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -113,7 +113,8 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
         communication.entry(Priority::Warning, "ticket", warning.as_str());
     }
     if filing.article.body_truncated {
-        let words = "The mail's text is longer than 2 MiB: the article has its beginning, the received message all of it.";
+        let most = LARGEST_BODY >> 20;
+        let words = format!("The mail's text is longer than {most} MiB: the article has its beginning, the received message all of it.");
         communication.entry(Priority::Notice, "ticket", words);
     }
     let queue = &filing.ticket.queue;

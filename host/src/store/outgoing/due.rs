@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// In milliseconds.
-const DAY: i64 = 86_400_000;
+pub(super) const DAY: i64 = 86_400_000;
 
 /// An automatic answer that is due, and for what.
 #[derive(Debug, Clone, Copy)]

@@ -1,13 +1,13 @@
 //! Senders of mail that was too large to be taken in, who are told so, once for each mail.
 
-use super::due::{INSERT, count_one};
+use super::due::{DAY, INSERT, count_one};
 use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value};
 use sqlx::AnyConnection;
 
 /// A mail that no source has named for so long, in milliseconds, is gone from there.
-const REMEMBERED: i64 = 30 * 24 * 3_600 * 1_000;
+const REMEMBERED: i64 = 30 * DAY;
 
 /// A mail that was not taken in, and whom that is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
             to: "jane@example.com".into(),
             queue: "Raw".into(),
             text: "Too large.".into(),
-            now: day * 24 * 3_600 * 1_000,
+            now: day * DAY,
             per_day,
         };
         let tell =

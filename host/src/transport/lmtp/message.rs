@@ -111,7 +111,7 @@ impl<S: Sink> Session<S> {
             return Ok(self.give_up(wire, fault));
         }
         if let WireError::TooSlow = &error {
-            wire.answer(&Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored"));
+            wire.answer(&too_slow());
         }
         Err(error)
     }
@@ -175,6 +175,11 @@ impl<S: Sink> Session<S> {
             wire.answer(reply);
         }
     }
+}
+
+/// A message did not come at its pace.
+pub(super) fn too_slow() -> Reply {
+    Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored")
 }
 
 /// Whatever the spool's failure is, the message stays with the client.

@@ -2,6 +2,7 @@
 
 use super::command::{self, Command, Greeting};
 use super::journal::Journal;
+use super::message::too_slow;
 use super::reply::Reply;
 use super::room::Room;
 use super::sink::Sink;
@@ -199,7 +200,7 @@ impl<S: Sink> Session<S> {
                 more = wire.more(end) => match more {
                     Err(WireError::Gone) if wire.input.is_empty() && self.transaction.is_none() => return Err(WireError::Gone),
                     Err(WireError::TooSlow) if begun.is_some() => {
-                        wire.answer(&Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored"));
+                        wire.answer(&too_slow());
                         return Err(WireError::TooSlow);
                     }
                     more => more?,
