@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod oauth2;
 pub mod outbound;
 mod pause;
+pub mod printable;
 pub mod result;
 pub mod runtime;
 pub mod secret;

@@ -95,7 +95,8 @@ async fn print(context: &Context) -> Result<(), Failed> {
         let document: Value = json!({ "version": configuration.version, "toml": text });
         context.output().document(&document, String::new);
     } else {
-        context.output().text(&text);
+        // As it is: what is written here is read again.
+        context.output().bytes(text.as_bytes());
     }
     Ok(())
 }

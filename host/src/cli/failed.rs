@@ -1,5 +1,6 @@
 //! How a command ends when it could not do what was asked.
 
+use crate::printable;
 use std::process::ExitCode;
 
 /// A command's failure: sentences for standard error, and the exit status.
@@ -31,7 +32,7 @@ impl Failed {
     /// Prints the sentences to standard error and gives the exit status.
     pub(super) fn tell(self) -> ExitCode {
         for sentence in &self.sentences {
-            eprintln!("{sentence}");
+            eprintln!("{}", printable::lines(sentence));
         }
         ExitCode::from(self.status)
     }

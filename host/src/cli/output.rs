@@ -1,5 +1,7 @@
 //! Standard output: tables for people, JSON for programs.
 
+use crate::printable;
+pub use crate::printable::one_line as printable;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 
@@ -25,7 +27,7 @@ impl Output {
     pub fn list(self, headings: &[&'static str], items: &[Value], row: impl Fn(&Value) -> Vec<String>) {
         if self.json {
             for item in items {
-                self.text(&format!("{item}\n"));
+                self.json_line(item);
             }
         } else {
             let mut table = Table::new(headings);
@@ -39,15 +41,19 @@ impl Output {
     /// One document: JSON, or the text that `human` gives.
     pub fn document(self, document: &Value, human: impl FnOnce() -> String) {
         if self.json {
-            self.text(&format!("{document}\n"));
+            self.json_line(document);
         } else {
             self.text(&human());
         }
     }
 
-    /// Text as it is.
+    fn json_line(self, document: &Value) {
+        self.bytes((printable::json(document.to_string()) + "\n").as_bytes());
+    }
+
+    /// Text of several lines; what a terminal would obey in it is shown.
     pub fn text(self, text: &str) {
-        self.bytes(text.as_bytes());
+        self.bytes(printable::lines(text).as_bytes());
     }
 
     /// Bytes as they are.
@@ -110,11 +116,6 @@ pub fn lines(object: &Value) -> String {
     let fields: Vec<_> = fields.collect();
     let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
     fields.into_iter().fold(String::new(), |text, (key, value)| text + &format!("{key:<width$}  {}\n", printable(&value)))
-}
-
-/// The text without what a terminal would take for a command.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
 }
 
 #[cfg(test)]
