@@ -1,9 +1,11 @@
 //! The `postigo` binary.
 
+use postigo::data_folder;
 use postigo::runtime::child;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    data_folder::keep_new_files_private();
     // The child that compiles strangers' code limits itself before it does anything else.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == child::ARGUMENT) {
         return child::main();

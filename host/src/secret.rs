@@ -1,17 +1,21 @@
 //! Secrets at rest: sealed under a key that lies outside the database.
 
+use crate::data_folder;
+use crate::regular_file;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// Bytes of the key.
 const KEY: usize = 32;
+/// A key file has at most so many bytes.
+const LARGEST_FILE: u64 = 4096;
 /// Bytes of a nonce; long enough to be drawn at random for every secret.
 const NONCE: usize = 24;
 
@@ -95,7 +99,7 @@ impl SecretKey {
 
     /// None where there is no file yet.
     fn read(&self) -> Result<Option<[u8; KEY]>, SecretError> {
-        let mut file = match File::open(&self.path) {
+        let file = match regular_file::open_named(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.unusable(format!("{error}."))),
@@ -104,9 +108,8 @@ impl SecretKey {
         if mode & 0o077 != 0 {
             return Err(self.unusable(format!("others may read it (mode {:03o}); run: chmod 600 {}", mode & 0o777, self.path.display())));
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| self.unusable(format!("{error}.")))?;
-        let key = STANDARD.decode(text.trim()).ok().and_then(|key| key.try_into().ok());
+        let text = regular_file::read_at_most(file, LARGEST_FILE).map_err(|error| self.unusable(format!("{error}.")))?;
+        let key = STANDARD.decode(text.trim_ascii()).ok().and_then(|key| key.try_into().ok());
         key.map(Some).ok_or_else(|| self.unusable(format!("it does not hold {KEY} bytes in base64.")))
     }
 
@@ -130,9 +133,11 @@ impl SecretKey {
 
     fn write(&self, draft: &Path, key: &[u8; KEY]) -> std::io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
+            data_folder::make(folder)?;
         }
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+        // A draft that a process of the same id left goes; nothing is written through a link.
+        let _ = std::fs::remove_file(draft);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
         writeln!(file, "{}", STANDARD.encode(key))?;
         file.sync_all()
     }

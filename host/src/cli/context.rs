@@ -3,13 +3,13 @@
 use super::{Failed, Output, Place};
 use crate::chain::LazySandbox;
 use crate::config::{self, Configuration};
+use crate::data_folder;
 use crate::oauth2::Tokens;
 use crate::runtime::RuntimeOptions;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::Live;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
@@ -120,8 +120,7 @@ impl Context {
     }
 }
 
-/// Makes the data folder where it is missing, for its owner alone: mails lie in it.
+/// Makes the data folder where it is missing.
 fn make_folder(folder: &Path) -> Result<(), Failed> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
+    data_folder::make(folder).map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
 }

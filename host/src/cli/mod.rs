@@ -36,6 +36,7 @@ use clap::{Parser, Subcommand};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The mail gate of a helpdesk.
 #[derive(Debug, Parser)]
@@ -120,6 +121,9 @@ enum Command {
     Token(token::Command),
 }
 
+/// When a command has ended, threads that still read or write files have so long to end.
+const BLOCKED_THREADS_WITHIN: Duration = Duration::from_secs(5);
+
 /// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -133,7 +137,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failed::from(error).tell(),
     };
-    match catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&context, arguments.command)))) {
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&context, arguments.command))));
+    // A file system that hangs holds a thread; it must not hold the end of the process.
+    runtime.shutdown_timeout(BLOCKED_THREADS_WITHIN);
+    match ended {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failed)) => failed.tell(),
         // It has told so. The status of a panic would make a mail server bounce the mail.

@@ -2,7 +2,8 @@
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::answer::{Desk, DeskError, File, ForwardAs, Opening, Writing, WritingKind};
+use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
+use crate::regular_file::read_at_most;
 use crate::store::correspondence::{Once, Receipt};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -186,5 +187,6 @@ fn file(path: &Path) -> Result<File, Failed> {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, Failed> {
-    std::fs::read(path).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", path.display())))
+    let read = std::fs::File::open(path).and_then(|file| read_at_most(file, MOST_BYTES as u64));
+    read.map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", path.display())))
 }

@@ -5,11 +5,11 @@ use super::review::review;
 use super::rules::Breach;
 use super::{Account, Configuration, CustomerUser, Difference, Draft, File, How, Transport, differences};
 use crate::chain::LazySandbox;
+use crate::regular_file::read_at_most;
 use crate::secret::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
 use serde::Serialize;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,14 +61,15 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
+/// A configuration file has at most so many bytes: 64 MiB.
+const LARGEST_FILE: u64 = 64 << 20;
+
 /// The file's bytes; `-` is standard input.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return std::fs::read(path);
+    if path == Path::new("-") {
+        return read_at_most(std::io::stdin().lock(), LARGEST_FILE);
     }
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_at_most(std::fs::File::open(path)?, LARGEST_FILE)
 }
 
 /// Applies a file, or, to `check` it, does everything but save.

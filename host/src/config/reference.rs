@@ -1,7 +1,10 @@
 //! Secrets that are named instead of written down: `{ env = "…" }`, `{ file = "…" }`.
 
 use super::{Secret, form::Secrets};
+use crate::regular_file::read_at_most;
 use serde_json::Value;
+use std::fs::File;
+use std::io;
 
 /// The secret that a value gives or names. The error says what is wrong, never what the secret is.
 pub fn resolve(value: &Value, secrets: &Secrets) -> Result<Secret, String> {
@@ -19,12 +22,17 @@ pub fn resolve(value: &Value, secrets: &Secrets) -> Result<Secret, String> {
         }
         (Some((kind, Value::String(name))), None) if kind == "file" => {
             let path = folder.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|error| format!("the file {} cannot be read: {error}.", path.display()))?;
+            let bytes = File::open(&path).and_then(|file| read_at_most(file, LARGEST_SECRET));
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8")));
+            let text = text.map_err(|error| format!("the file {} cannot be read: {error}.", path.display()))?;
             Ok(Secret::new(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text))))
         }
         _ => Err(EXPECTED.to_owned()),
     }
 }
+
+/// A secret's file has at most so many bytes.
+const LARGEST_SECRET: u64 = 64 << 10;
 
 const EXPECTED: &str = "must be a string, { env = \"VARIABLE\" } or { file = \"PATH\" }.";
 

@@ -132,6 +132,11 @@ impl Rules<'_> {
         }
         if let AfterFetch::Move(folder) = &account.after_fetch {
             self.no_control(Account::KIND, name, "after_fetch", folder);
+            let mut parts = std::path::Path::new(folder).components();
+            if account.protocol == Protocol::Maildir && !parts.all(|part| matches!(part, std::path::Component::Normal(_))) {
+                let sentence = "must name a Maildir below this one, without `/` at its beginning and without `..`.".to_owned();
+                self.breach(Account::KIND, name, "after_fetch", sentence);
+            }
         }
         let imap = matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls);
         if account.start == Start::Now && !imap {

@@ -1,8 +1,9 @@
 //! One process at a time works on the messages of a data folder: the daemon, or a command where no daemon runs. It holds a lock on the
 //! file `worker.lock` there for as long as it lives, and is known to other hosts by the folder's own id.
 
+use crate::data_folder;
 use crate::store::leases::Host;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,8 +43,8 @@ impl WorkLock {
     pub fn try_acquire(data: &Path) -> Result<Option<Self>, LockError> {
         let path = data.join(FILE);
         let failed = |reason| LockError::Io { path: path.clone(), reason };
-        std::fs::create_dir_all(data).map_err(failed)?;
-        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+        data_folder::make(data).map_err(failed)?;
+        let mut file = data_folder::open_private(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {
                 let id = folder_id(&mut file).map_err(failed)?;

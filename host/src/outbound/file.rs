@@ -3,34 +3,54 @@
 use super::content::Parts;
 use super::reply::{Replies, Reply, Unsent, all};
 use crate::config::Transport;
+use crate::regular_file::Folder;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use tokio::fs::{self, File};
+use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
-/// Writes the mail as `ID.eml`; the same mail again is the same file again.
+/// Writes the mail as `ID.eml`; the same mail again is the same file again. Nothing is written through a link that lies in the folder.
 pub async fn send(transport: &Transport, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
-    let folder = Path::new(&transport.host);
-    let failed = |error: io::Error| Unsent::Unreachable(format!("The folder {} cannot be written to: {error}.", folder.display()));
-    fs::create_dir_all(folder).await.map_err(failed)?;
-    let unfinished = folder.join(format!(".{id}.part"));
-    let mut file = File::create(&unfinished).await.map_err(failed)?;
+    let place = Path::new(&transport.host);
+    let failed = |error: io::Error| Unsent::Unreachable(format!("The folder {} cannot be written to: {error}.", place.display()));
+    let (unfinished, finished) = (format!(".{id}.part"), format!("{id}.eml"));
+    let (folder, file) = blocking({
+        let (place, name) = (place.to_owned(), unfinished.clone());
+        move || {
+            std::fs::create_dir_all(&place)?;
+            let folder = Folder::open(&place)?;
+            let file = folder.replace(OsStr::new(&name))?;
+            Ok((folder, file))
+        }
+    })
+    .await
+    .map_err(failed)?;
+    let mut file = File::from_std(file);
     while let Some(part) = parts.next().await? {
         file.write_all(&part).await.map_err(failed)?;
     }
     file.sync_all().await.map_err(failed)?;
-    fs::rename(&unfinished, folder.join(format!("{id}.eml"))).await.map_err(failed)?;
-    File::open(folder).await.map_err(failed)?.sync_all().await.map_err(failed)?;
-    Ok(all(recipients, &Reply::Accepted(format!("Written to {}/{id}.eml.", folder.display()))))
+    let moved = blocking(move || {
+        folder.rename(OsStr::new(&unfinished), &folder, OsStr::new(&finished))?;
+        folder.sync()
+    });
+    moved.await.map_err(failed)?;
+    Ok(all(recipients, &Reply::Accepted(format!("Written to {}/{id}.eml.", place.display()))))
+}
+
+/// Works with files off the threads that serve connections.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(io::Error::other(lost)))
 }
 
 /// What there is to say of the folder.
 pub fn probe(transport: &Transport) -> Result<Vec<(&'static str, String)>, String> {
     let folder = Path::new(&transport.host);
     std::fs::create_dir_all(folder).map_err(|error| format!("The folder {} cannot be made: {error}.", folder.display()))?;
-    let trial = folder.join(".postigo-test.part");
-    std::fs::File::create(&trial)
-        .and_then(|_| std::fs::remove_file(&trial))
+    let trial = OsStr::new(".postigo-test.part");
+    Folder::open(folder)
+        .and_then(|folder| folder.replace(trial).and_then(|_| folder.remove(trial)))
         .map_err(|error| format!("The folder {} cannot be written to: {error}.", folder.display()))?;
     Ok(vec![("folder", format!("{} can be written to", folder.display()))])
 }

@@ -1,6 +1,7 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
 use super::{Engine, StoreError};
+use crate::data_folder;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -30,6 +31,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (9, "uidl", include_str!("migrations/0009_uidl.sql")),
     (10, "sent bytes", include_str!("migrations/0010_sent_bytes.sql")),
     (11, "intake", include_str!("migrations/0011_intake.sql")),
+    (19, "adopted", include_str!("migrations/0019_adopted.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.
@@ -60,7 +62,7 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
         Location::Folder(folder) => {
             let place = std::path::absolute(folder.join("postigo.db")).unwrap_or_else(|_| folder.join("postigo.db"));
             let failed = |reason: String| StoreError::Open { place: place.display().to_string(), reason };
-            make_folder(folder).map_err(|error| (failed(error.to_string()), false))?;
+            make_file(folder, &place).map_err(|error| (failed(error.to_string()), false))?;
             let url = format!("sqlite://{}?mode=rwc", percent_encoded(&place));
             let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), super::is_temporary(&error)))?;
             migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
@@ -83,10 +85,17 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
     }
 }
 
-/// The folder holds mail and keys: others have no business in it.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+/// Makes folder and file where they are missing. SQLite gives its other files (log, index of the log, journal) the mode of the database;
+/// those that are there already are closed with it.
+fn make_file(folder: &Path, database: &Path) -> std::io::Result<()> {
+    data_folder::make(folder)?;
+    data_folder::open_private(database)?;
+    for ending in ["-wal", "-shm", "-journal"] {
+        let mut name = database.as_os_str().to_owned();
+        name.push(ending);
+        data_folder::close(Path::new(&name));
+    }
+    Ok(())
 }
 
 fn percent_encoded(path: &Path) -> String {

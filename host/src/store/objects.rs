@@ -1,6 +1,7 @@
 //! Received messages too large for a row of SQLite, whose every write goes through one file twice: written and synced before the row that names them.
 
 use super::StoreError;
+use crate::data_folder;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
@@ -24,7 +25,7 @@ impl Objects {
         let folder = data.join("objects");
         let place = folder.display().to_string();
         let failed = |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
-        std::fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
+        data_folder::make_private(&folder).map_err(|error| failed(&error))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| failed(&error))?.with_fsync(true);
         Ok(Self { store: Arc::new(store), place })
     }

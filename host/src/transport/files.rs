@@ -1,10 +1,15 @@
 //! Mail in files: one raw message, an mbox, or a Maildir, read one message at a time and never changed.
 
+use super::maildir_folder::{Maildir, MessageFile};
 use super::mbox;
+use crate::regular_file::{self, open_named};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+
+/// A message in a file has at most so many bytes: 256 MiB. More is no mail.
+pub const LARGEST: u64 = 256 << 20;
 
 /// A message found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +24,7 @@ pub struct Found {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The operating system refused.
-    #[error("{} cannot be read: {reason}", path.display())]
+    #[error("{} cannot be read: {reason}.", path.display())]
     Io {
         /// The path.
         path: PathBuf,
@@ -40,7 +45,7 @@ pub struct Messages(Kind);
 enum Kind {
     Single(PathBuf),
     Mbox { path: PathBuf, reader: mbox::Reader<BufReader<File>>, number: u64 },
-    Maildir(VecDeque<PathBuf>),
+    Maildir { maildir: Maildir, messages: VecDeque<MessageFile>, special: VecDeque<(PathBuf, &'static str)> },
     Done,
 }
 
@@ -49,53 +54,20 @@ enum Kind {
 pub fn read(path: &Path) -> Result<Messages, ReadError> {
     let failed = |reason| ReadError::Io { path: path.to_owned(), reason };
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
-        return Ok(Messages(Kind::Maildir(maildir_files(path)?.into())));
+        let maildir = Maildir::open(path)?;
+        let listing = maildir.list()?;
+        return Ok(Messages(Kind::Maildir { maildir, messages: listing.messages.into(), special: listing.special.into() }));
     }
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
+    let mut file = BufReader::with_capacity(1 << 16, open_named(path).map_err(failed)?);
     let start = file.fill_buf().map_err(failed)?;
     if start.is_empty() {
         return Err(ReadError::Empty(path.to_owned()));
     }
     let named_eml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"));
     if !named_eml && mbox::begins(start) {
-        return Ok(Messages(Kind::Mbox { path: path.to_owned(), reader: mbox::Reader::new(file), number: 0 }));
+        return Ok(Messages(Kind::Mbox { path: path.to_owned(), reader: mbox::Reader::new(file, LARGEST), number: 0 }));
     }
     Ok(Messages(Kind::Single(path.to_owned())))
-}
-
-/// The message files of a Maildir, oldest first, those in `new` and those in `cur`.
-pub fn maildir_files(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let mut files = Vec::new();
-    let mut is_maildir = false;
-    for part in ["new", "cur"] {
-        let part = folder.join(part);
-        let entries = match std::fs::read_dir(&part) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(reason) => return Err(ReadError::Io { path: part, reason }),
-        };
-        is_maildir = true;
-        for entry in entries {
-            let entry = entry.map_err(|reason| ReadError::Io { path: part.clone(), reason })?;
-            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            if !hidden && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
-                files.push(entry.path());
-            }
-        }
-    }
-    if !is_maildir {
-        return Err(ReadError::NoMaildir(folder.to_owned()));
-    }
-    files.sort_by_cached_key(|file| {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        (delivered_at(&name), name)
-    });
-    Ok(files)
-}
-
-/// A Maildir's file names begin with the time of delivery in seconds.
-fn delivered_at(name: &str) -> u64 {
-    name.split(['.', ',', ':']).next().and_then(|seconds| seconds.parse().ok()).unwrap_or(u64::MAX)
 }
 
 impl Iterator for Messages {
@@ -108,7 +80,15 @@ impl Iterator for Messages {
                 self.0 = Kind::Done;
                 Some(found)
             }
-            Kind::Maildir(files) => files.pop_front().map(|path| whole(&path)),
+            Kind::Maildir { maildir, messages, special } => {
+                if let Some((path, what)) = special.pop_front() {
+                    let reason = io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file"));
+                    return Some(Err(ReadError::Io { path, reason }));
+                }
+                let message = messages.pop_front()?;
+                let path = maildir.path_of(&message);
+                Some(found(&path, maildir.read(&message, LARGEST)))
+            }
             Kind::Mbox { path, reader, number } => match reader.next_message() {
                 Ok(Some(raw)) => {
                     *number += 1;
@@ -127,8 +107,11 @@ impl Iterator for Messages {
 }
 
 fn whole(path: &Path) -> Result<Found, ReadError> {
-    let mut raw = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut raw)).map_err(|reason| ReadError::Io { path: path.to_owned(), reason })?;
+    found(path, regular_file::read_named(path, LARGEST))
+}
+
+fn found(path: &Path, raw: io::Result<Vec<u8>>) -> Result<Found, ReadError> {
+    let raw = raw.map_err(|reason| ReadError::Io { path: path.to_owned(), reason })?;
     if raw.is_empty() {
         return Err(ReadError::Empty(path.to_owned()));
     }

@@ -1,6 +1,6 @@
 //! Reads an mbox (RFC 4155) as a stream, one message in memory at a time.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 /// Reads the messages of an mbox in turn.
 ///
@@ -8,6 +8,7 @@ use std::io::{self, BufRead};
 /// with `From ` is none. Quoted lines (`>From `) lose one `>`, as in mboxrd. The empty line before the next separator is not the message's.
 pub struct Reader<R> {
     inner: R,
+    most: u64,
     line: Vec<u8>,
     started: bool,
 }
@@ -27,9 +28,9 @@ pub fn without_separator(mut message: Vec<u8>) -> Vec<u8> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads from `inner`, whose first line is a separator.
-    pub fn new(inner: R) -> Self {
-        Self { inner, line: Vec::new(), started: false }
+    /// Reads from `inner`, whose first line is a separator. A message has at most `most` bytes.
+    pub fn new(inner: R, most: u64) -> Self {
+        Self { inner, most, line: Vec::new(), started: false }
     }
 
     /// The next message, without its separator.
@@ -51,12 +52,16 @@ impl<R: BufRead> Reader<R> {
             }
             after_empty = matches!(self.line.as_slice(), b"\n" | b"\r\n");
             message.extend_from_slice(unquoted(&self.line));
+            if message.len() as u64 > self.most {
+                let sentence = format!("a message in it has more than {} bytes", self.most);
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, sentence));
+            }
         }
     }
 
     fn read_line(&mut self) -> io::Result<()> {
         self.line.clear();
-        self.inner.read_until(b'\n', &mut self.line).map(|_| ())
+        self.inner.by_ref().take(self.most.saturating_add(1)).read_until(b'\n', &mut self.line).map(|_| ())
     }
 }
 
@@ -97,7 +102,7 @@ mod tests {
     use super::*;
 
     fn messages(text: &str) -> Vec<String> {
-        let mut reader = Reader::new(text.as_bytes());
+        let mut reader = Reader::new(text.as_bytes(), 1000);
         std::iter::from_fn(|| reader.next_message().unwrap()).map(|raw| String::from_utf8(raw).unwrap()).collect()
     }
 
@@ -123,5 +128,12 @@ mod tests {
     fn an_empty_message_between_two_separators_is_one() {
         let line = "From a Fri Aug  9 15:11:47 2002\n";
         assert_eq!(messages(&format!("{line}\n{line}\n")), ["\n", "\n"]);
+    }
+
+    #[test]
+    fn a_message_without_end_is_not_read_to_its_end() {
+        let endless = b"From a Fri Aug  9 15:11:47 2002\n".chain(io::repeat(b'x'));
+        let error = Reader::new(io::BufReader::new(endless), 1000).next_message().unwrap_err();
+        assert_eq!(error.to_string(), "a message in it has more than 1000 bytes");
     }
 }

@@ -8,6 +8,7 @@ pub mod imap;
 mod intake;
 pub mod lmtp;
 mod maildir;
+mod maildir_folder;
 pub mod mbox;
 pub mod pop3;
 mod refusal;
@@ -73,8 +74,8 @@ pub async fn probe(account: &Account, tokens: &Arc<Tokens>) -> Result<Vec<(&'sta
             Ok(pop3::probe(account, &tokens.for_account_now(account).await?).await?)
         }
         Protocol::Maildir => {
-            let files = files::maildir_files(std::path::Path::new(&account.host))?;
-            Ok(vec![("folder", format!("{}: {} messages", account.host, files.len()))])
+            let listing = maildir_folder::Maildir::open(std::path::Path::new(&account.host))?.list()?;
+            Ok(vec![("folder", format!("{}: {} messages", account.host, listing.messages.len()))])
         }
         Protocol::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),
         Protocol::Lmtp | Protocol::Smtp => Ok(lmtp::probe(account).await?),

@@ -2,12 +2,14 @@
 
 use super::stream::Stream;
 use crate::config::Tls;
+use crate::regular_file::{LARGEST_PEM, read_named};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -137,7 +139,8 @@ pub(crate) fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let key_path = if settings.client_key.is_empty() { &settings.client_certificate } else { &settings.client_key };
     let failed =
         |reason: &dyn std::fmt::Display| TlsError::File { key: "tls.client_key", path: key_path.clone(), reason: reason.to_string() };
-    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| failed(&error))?;
+    let pem = read_named(Path::new(key_path), LARGEST_PEM).map_err(|error| failed(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| failed(&error))?;
     builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))
 }
 
@@ -165,7 +168,8 @@ fn authorities(own: &str) -> Result<RootCertStore, TlsError> {
 
 fn certificates(key: &'static str, path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |reason: String| TlsError::File { key, path: path.to_owned(), reason };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| failed(error.to_string()))?;
+    let pem = read_named(Path::new(path), LARGEST_PEM).map_err(|error| failed(error.to_string()))?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| failed(error.to_string()))?;
     if found.is_empty() {
         return Err(failed("it holds no certificate in PEM form".to_owned()));
     }

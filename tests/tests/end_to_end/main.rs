@@ -21,4 +21,5 @@ mod pop3;
 mod rest;
 mod round_trip;
 mod sending;
+mod special_files;
 mod store;

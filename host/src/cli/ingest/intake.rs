@@ -2,11 +2,11 @@
 
 use super::{Failed, NO_BYTES, TRY_LATER};
 use crate::commlog;
+use crate::regular_file::read_at_most;
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::StoreError;
 use crate::transport::files::{self, Found, ReadError};
 use crate::transport::mbox;
-use std::io::Read;
 use std::path::Path;
 use tokio::sync::mpsc;
 
@@ -154,10 +154,9 @@ fn read(paths: &[String], batches: &mpsc::Sender<Vec<Found>>) -> Result<(), Inta
 }
 
 fn standard_input() -> Result<Result<Found, ReadError>, IntakeError> {
-    let mut raw = Vec::new();
-    match std::io::stdin().lock().read_to_end(&mut raw) {
-        Ok(0) => Err(IntakeError::NoBytes),
-        Ok(_) => Ok(Ok(Found { source: "-".into(), raw: mbox::without_separator(raw) })),
+    match read_at_most(std::io::stdin().lock(), files::LARGEST) {
+        Ok(raw) if raw.is_empty() => Err(IntakeError::NoBytes),
+        Ok(raw) => Ok(Ok(Found { source: "-".into(), raw: mbox::without_separator(raw) })),
         Err(reason) => Ok(Err(ReadError::Io { path: "-".into(), reason })),
     }
 }
