@@ -13,6 +13,7 @@ pub mod correspondence;
 pub mod customers;
 pub mod fetch_requests;
 pub mod filing;
+mod indexed;
 pub mod leases;
 pub mod mailboxes;
 pub mod numbers;

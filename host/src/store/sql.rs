@@ -39,6 +39,12 @@ impl From<bool> for Value {
     }
 }
 
+impl From<std::borrow::Cow<'_, str>> for Value {
+    fn from(value: std::borrow::Cow<'_, str>) -> Self {
+        Self::Text(Some(value.into_owned()))
+    }
+}
+
 impl From<Option<i64>> for Value {
     fn from(value: Option<i64>) -> Self {
         Self::Integer(value)

@@ -7,12 +7,14 @@ pub use articles::{Article, add_article, article, articles, internal_mails};
 pub(super) use change::carry_out;
 pub use change::{Change, edit};
 
+use super::indexed::indexed;
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
 use crate::ticket::{FollowUpCandidate, StateType, Ticket, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// The states in which an external number finds a ticket.
 fn open_states() -> impl Iterator<Item = &'static str> {
@@ -109,7 +111,7 @@ async fn find(
         let why = match candidate {
             FollowUpCandidate::MessageId(_, id) if unknown.contains(id.as_str()) => continue,
             FollowUpCandidate::MessageId(why, id) => {
-                sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ").bind(id);
+                sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ").bind(indexed(id));
                 sql.push(" ORDER BY id DESC LIMIT 1)");
                 *why
             }
@@ -119,7 +121,7 @@ async fn find(
             }
             FollowUpCandidate::ExternalNumber { field, value } => {
                 sql.push("ticket.id = (SELECT MAX(ticket_field.ticket_id) FROM ticket_field JOIN ticket open_ticket ON open_ticket.id = ticket_field.ticket_id");
-                sql.push(" WHERE ticket_field.field = ").bind(field).push(" AND ticket_field.value = ").bind(value);
+                sql.push(" WHERE ticket_field.field = ").bind(field).push(" AND ticket_field.value = ").bind(indexed(value));
                 sql.push(" AND open_ticket.state IN ").list(open_states()).push(")");
                 WhyFollowUp::ExternalNumber
             }
@@ -143,11 +145,14 @@ async fn unknown_ids<'c>(connection: &mut AnyConnection, candidates: &'c [Follow
     if ids.len() < 2 {
         return Ok(HashSet::new());
     }
-    let all: Vec<&str> = ids.iter().copied().collect();
-    for piece in pieces(&all) {
+    let all: HashMap<Cow<'_, str>, &str> = ids.iter().map(|id| (indexed(id), *id)).collect();
+    let stored: Vec<&str> = all.keys().map(AsRef::as_ref).collect();
+    for piece in pieces(&stored) {
         let mut sql = Sql::new("SELECT message_id FROM article WHERE message_id <> '' AND message_id IN ");
         for row in sql.list(piece.iter().copied()).all(connection).await? {
-            ids.remove(row.try_get::<&str, _>(0)?);
+            if let Some(id) = all.get(row.try_get::<&str, _>(0)?) {
+                ids.remove(id);
+            }
         }
     }
     Ok(ids)

@@ -1,6 +1,7 @@
 //! The rows of tickets and articles.
 
 use super::{FilingInput, json};
+use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, numbers};
 use crate::ticket::{FilingKind, Ticket};
@@ -45,7 +46,7 @@ async fn insert<const N: usize>(connection: &mut AnyConnection, text: &str, rows
 }
 
 fn field_rows(ticket_id: i64, fields: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = [Value; 3]> {
-    fields.iter().flat_map(move |(field, values)| values.iter().map(move |value| [ticket_id.into(), field.into(), value.into()]))
+    fields.iter().flat_map(move |(field, values)| values.iter().map(move |value| [ticket_id.into(), field.into(), indexed(value).into()]))
 }
 
 const INSERT_TICKETS: &str = "INSERT INTO ticket (number, title, queue, state, priority, type, service, sla, lock_state, owner, responsible, customer_number, customer_user, pending_until, dynamic_fields, created_at, changed_at) VALUES ";
@@ -152,7 +153,7 @@ pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], ti
             input.now.into(),
             (&article.sender_type).into(),
             article.visible_for_customer.into(),
-            (&article.message_id).into(),
+            indexed(&article.message_id).into(),
             json(article)?.into(),
         ]);
     }

@@ -1,6 +1,7 @@
 //! Articles, and what the next mail asks of them.
 
 use crate::store::StoreError;
+use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
 use crate::ticket::{InternalMail, NewArticle};
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ pub async fn add_article(
         now.into(),
         (&article.sender_type).into(),
         article.visible_for_customer.into(),
-        (&article.message_id).into(),
+        indexed(&article.message_id).into(),
         detail.into(),
     ];
     Ok(sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?)
