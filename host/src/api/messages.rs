@@ -8,7 +8,7 @@ use super::raw::RawMail;
 use super::role::Role;
 use crate::commlog::now;
 use crate::result::{MessageResult, Status};
-use crate::spool::{Arrival, SourceKey, TakenIn};
+use crate::spool::{Arrival, SourceKey};
 use crate::store::configuration;
 use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::{StatusCode, header};
@@ -73,9 +73,10 @@ async fn submit(
     };
     let taken_in = state.spool.take_in(vec![arrival]).await?;
     let taken_in = taken_in.first().ok_or_else(|| Problem::internal(&"the spool took a message in and did not say so"))?;
-    let is_known = matches!(taken_in, TakenIn::Known(_));
     Ok(match wait(&state, taken_in.id()).await? {
-        Some(result) if is_known => (StatusCode::OK, axum::Json(MessageResult { status: Status::Duplicate, ..result })).into_response(),
+        Some(result) if state.spool.told_here(&[*taken_in]).await?.is_empty() => {
+            (StatusCode::OK, axum::Json(MessageResult { status: Status::Duplicate, ..result })).into_response()
+        }
         Some(result) => (StatusCode::CREATED, axum::Json(result)).into_response(),
         None => {
             let location = format!("{}/spool/{}", super::BASE, taken_in.id());

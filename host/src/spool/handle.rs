@@ -6,7 +6,7 @@ use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -301,6 +301,20 @@ impl Spool {
     /// Those of these messages that are no longer on their way, by id.
     pub async fn results(&self, ids: &[i64]) -> Result<HashMap<i64, SpoolMessage>, StoreError> {
         rows::results(&mut *self.store.read().await?, ids).await
+    }
+
+    /// Of messages that have come to their end and were taken in like this, the ids of those whose end the caller is to be told of. To whom one was known
+    /// before, or who shared the wait for it with somebody else that was told, it is a duplicate.
+    pub async fn told_here(&self, taken: &[TakenIn]) -> Result<HashSet<i64>, StoreError> {
+        let waited = taken.iter().filter(|taken| !matches!(taken, TakenIn::Known(_))).map(TakenIn::id);
+        let mut told: HashSet<i64> = waited.collect();
+        let ids: Vec<i64> = told.iter().copied().collect();
+        for id in rows::adopted(&mut *self.store.read().await?, &ids).await? {
+            if !self.store.write(id, |id, connection| Box::pin(rows::take_answer(connection, *id))).await? {
+                told.remove(&id);
+            }
+        }
+        Ok(told)
     }
 
     /// Sends held, failed and ignored messages the whole way again; all or none.

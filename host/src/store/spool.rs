@@ -7,10 +7,12 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
+mod answering;
 mod ending;
 mod query;
 mod together;
 
+pub use answering::{adopted, take_answer};
 pub use ending::{
     Ending, FORGOTTEN_AT_ONCE, Finished, after_unclean_end, end, finish_all, forget_raw, release, remove, try_again, unclaim,
 };
@@ -130,6 +132,7 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
     let unplaced = || StoreError::Conflict("A message could not be stored: its key was taken while it was looked up. Try again.".into());
     let taken: Vec<TakenIn> = taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect::<Result<_, _>>()?;
     together::remember(connection, rows, &taken).await?;
+    answering::note_adopted(connection, &taken).await?;
     Ok(taken)
 }
 

@@ -45,13 +45,16 @@ impl<'s> Results<'s> {
                     Some(message) => self.waiting.push_back(message),
                     None => all_stored = true,
                 },
-                Some(done) = endings.recv() => { self.known.insert(done.id, done.result); }
+                Some(done) = endings.recv() => {
+                    let more = std::iter::from_fn(|| endings.try_recv().ok());
+                    self.known.extend(std::iter::once(done).chain(more).map(|done| (done.id, done.result)));
+                }
                 () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
             }
             if matches!(self.waiting.front(), Some(Stored { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id)) {
                 self.ask().await?;
             }
-            self.print_known();
+            self.print_known().await?;
         }
         self.progress.finish_and_clear();
         match self.failed {
@@ -69,20 +72,29 @@ impl<'s> Results<'s> {
         Ok(())
     }
 
-    fn print_known(&mut self) {
-        while let Some(result) = self.waiting.front().and_then(|message| self.known.get(&id(message))) {
-            let mut result = result.clone();
-            if let Some(Stored { source, taken_in }) = self.waiting.pop_front() {
-                result.source = source;
-                match taken_in {
-                    TakenIn::Known(id) => result = duplicate(id, result),
-                    TakenIn::New(id) | TakenIn::Adopted(id) => drop(self.known.remove(&id)),
-                }
+    async fn print_known(&mut self) -> Result<(), StoreError> {
+        let known = self.waiting.iter().take_while(|message| self.known.contains_key(&id(message)));
+        let ended: Vec<TakenIn> = known.map(|message| message.taken_in).collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let mut told_here = self.spool.told_here(&ended).await?;
+        let mut told = Vec::new();
+        for Stored { source, taken_in } in self.waiting.drain(..ended.len()) {
+            let id = taken_in.id();
+            let Some(result) = self.known.get(&id) else { continue };
+            let mut result = MessageResult { source, ..result.clone() };
+            if !matches!(taken_in, TakenIn::Known(_)) && told_here.remove(&id) {
+                told.push(id);
+            } else {
+                result = duplicate(id, result);
             }
             self.failed += u64::from(result.status == Status::Failed);
             self.progress.inc(1);
             self.progress.suspend(|| self.output.document(&serde_json::json!(result), || sentence(&result)));
         }
+        told.iter().for_each(|id| drop(self.known.remove(id)));
+        Ok(())
     }
 }
 
