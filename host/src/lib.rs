@@ -18,6 +18,7 @@ pub mod oauth2;
 pub mod outbound;
 mod pause;
 pub mod printable;
+pub mod redaction;
 pub mod regular_file;
 pub mod result;
 pub mod runtime;

@@ -21,6 +21,7 @@ pub use tokens::Tokens;
 pub use watch::Watched;
 
 use crate::config::Secret;
+use crate::redaction::Redactor;
 use crate::store::oauth2::Key;
 
 /// What a client signs in with. Printing it shows no secret.
@@ -43,6 +44,17 @@ pub enum Credentials {
         /// The access token.
         token: Secret,
     },
+}
+
+impl Credentials {
+    /// What takes these credentials out of the words of a server that was told them.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::of(match self {
+            Self::None => None,
+            Self::Password { password, .. } => Some(("password", password.clone())),
+            Self::Bearer { token, .. } => Some(("access token", token.clone())),
+        })
+    }
 }
 
 /// Whose tokens.

@@ -3,6 +3,7 @@
 use super::http::{Http, HttpError};
 use super::subject::Subject;
 use crate::config::Secret;
+use crate::redaction::Redactor;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
 use oauth2::url::Url;
 use oauth2::{
@@ -53,13 +54,13 @@ impl ProviderError {
         Self { code: "bad-answer".to_owned(), text: text.to_owned(), is_temporary: false }
     }
 
-    fn http(error: &HttpError) -> Self {
+    fn http(error: &HttpError, redactor: &Redactor) -> Self {
         let code = match error {
             HttpError::Unreachable(_) => "unreachable".to_owned(),
             HttpError::Status(status) => format!("http-{status}"),
             HttpError::TooLarge => return Self::bad_answer(&error.to_string()),
         };
-        Self { code, text: cleaned(&error.to_string(), &[]), is_temporary: true }
+        Self { code, text: cleaned(&error.to_string(), redactor), is_temporary: true }
     }
 }
 
@@ -79,26 +80,27 @@ fn unusable(key: &str) -> ProviderError {
 }
 
 async fn http(subject: &Subject) -> Result<Http, ProviderError> {
-    Http::new(&subject.ca, &subject.provider.token_url).await.map_err(|error| ProviderError::http(&error))
+    Http::new(&subject.ca, &subject.provider.token_url).await.map_err(|error| ProviderError::http(&error, &secrets(subject, None)))
 }
 
 fn scopes(subject: &Subject) -> Vec<Scope> {
     subject.provider.scopes.iter().cloned().map(Scope::new).collect()
 }
 
-/// A new access token by a refresh token (RFC 6749 section 6).
-pub async fn refresh(subject: &Subject, refresh_token: &Secret) -> Result<Granted, ProviderError> {
+/// A new access token by a refresh token (RFC 6749 section 6); `still` is the one that the provider gave before, where it has not ended.
+pub async fn refresh(subject: &Subject, refresh_token: &Secret, still: Option<&Secret>) -> Result<Granted, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     let token = RefreshToken::new(refresh_token.reveal().to_owned());
     let answer = client.exchange_refresh_token(&token).request_async(&http).await;
-    granted(answer, &secrets(subject, &[refresh_token.reveal()]))
+    let told = [("refresh token", refresh_token)].into_iter().chain(still.map(|token| ("access token", token)));
+    granted(answer, &secrets(subject, told.map(|(name, token)| (name, token.reveal()))))
 }
 
 /// An access token for the program itself (RFC 6749 section 4.4).
 pub async fn client_credentials(subject: &Subject) -> Result<Granted, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     let answer = client.exchange_client_credentials().add_scopes(scopes(subject)).request_async(&http).await;
-    granted(answer, &secrets(subject, &[]))
+    granted(answer, &secrets(subject, None))
 }
 
 /// Where a person signs in by a browser, and what the answer must fit.
@@ -135,7 +137,7 @@ pub async fn exchange_code(subject: &Subject, code: &str, verifier: &Secret) -> 
         .set_redirect_uri(Cow::Owned(redirect_url))
         .request_async(&http)
         .await;
-    granted(answer, &secrets(subject, &[code, verifier.reveal()]))
+    granted(answer, &secrets(subject, [("code", code), ("code verifier", verifier.reveal())]))
 }
 
 /// A code for a person to type at another device (RFC 8628 section 3.2).
@@ -146,7 +148,7 @@ pub async fn device_code(subject: &Subject) -> Result<DeviceCode, ProviderError>
     let device_url = DeviceAuthorizationUrl::new(subject.provider.device_url.clone()).map_err(|_| unusable("device_url"))?;
     let (client, http) = (client(subject)?.set_device_authorization_url(device_url), http(subject).await?);
     let asked: Result<DeviceCode, _> = client.exchange_device_code().add_scopes(scopes(subject)).request_async(&http).await;
-    let code = asked.map_err(|error| refused(error, &secrets(subject, &[])))?;
+    let code = asked.map_err(|error| refused(error, &secrets(subject, None)))?;
     let shown = Url::parse(code.verification_uri().as_str());
     if shown.is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
         Ok(code)
@@ -162,18 +164,20 @@ pub async fn device_tokens(subject: &Subject, code: &DeviceCode) -> Result<Grant
     let pause = |interval: Duration| tokio::time::sleep(interval.max(SHORTEST_INTERVAL));
     let end = code.expires_in().min(LONGEST_DEVICE_CODE);
     let answer = client.exchange_device_access_token(code).request_async(&http, pause, Some(end)).await;
-    granted(answer, &secrets(subject, &[code.device_code().secret()]))
+    granted(answer, &secrets(subject, [("device code", code.device_code().secret().as_str())]))
 }
 
-fn secrets<'s>(subject: &'s Subject, more: &[&'s str]) -> Vec<&'s str> {
-    subject.client_secret.iter().map(Secret::reveal).chain(more.iter().copied()).collect()
+/// What a provider is told of a subject, and in this request.
+pub fn secrets<'s>(subject: &Subject, more: impl IntoIterator<Item = (&'static str, &'s str)>) -> Redactor {
+    let client_secret = subject.client_secret.iter().map(|secret| ("client secret", secret.clone()));
+    Redactor::of(client_secret.chain(more.into_iter().map(|(name, clear)| (name, Secret::new(clear)))))
 }
 
 fn granted<E: ErrorCode>(
     answer: Result<BasicTokenResponse, RequestTokenError<HttpError, E>>,
-    secrets: &[&str],
+    redactor: &Redactor,
 ) -> Result<Granted, ProviderError> {
-    let answer = answer.map_err(|error| refused(error, secrets))?;
+    let answer = answer.map_err(|error| refused(error, redactor))?;
     if *answer.token_type() != BasicTokenType::Bearer {
         return Err(ProviderError::bad_answer("its tokens are not of the type Bearer"));
     }
@@ -204,28 +208,25 @@ impl ErrorCode for DeviceCodeErrorResponse {
     }
 }
 
-fn refused<E: ErrorCode>(error: RequestTokenError<HttpError, E>, secrets: &[&str]) -> ProviderError {
+fn refused<E: ErrorCode>(error: RequestTokenError<HttpError, E>, redactor: &Redactor) -> ProviderError {
     match error {
         RequestTokenError::ServerResponse(answer) => {
             let (code, text) = answer.parts();
-            let text = text.map(|text| cleaned(text, secrets)).unwrap_or_default();
+            let text = text.map(|text| cleaned(text, redactor)).unwrap_or_default();
             // Azure and Google say so in the protocol's words when they are down.
             let is_temporary = matches!(code, "temporarily_unavailable" | "server_error");
-            ProviderError { code: cleaned(code, secrets), text, is_temporary }
+            ProviderError { code: cleaned(code, redactor), text, is_temporary }
         }
-        RequestTokenError::Request(error) => ProviderError::http(&error),
+        RequestTokenError::Request(error) => ProviderError::http(&error, redactor),
         // The body may hold tokens.
         RequestTokenError::Parse(..) => ProviderError::bad_answer("its answer is not what the protocol asks for"),
-        RequestTokenError::Other(reason) => ProviderError::bad_answer(&cleaned(&reason, secrets)),
+        RequestTokenError::Other(reason) => ProviderError::bad_answer(&cleaned(&reason, redactor)),
     }
 }
 
 /// A provider's words on one short line, without any secret that they repeat.
-pub fn cleaned(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "…");
-    }
+pub fn cleaned(text: &str, redactor: &Redactor) -> String {
+    let text = redactor.redact(text);
     let line = text.split(|letter: char| letter.is_control() || letter.is_whitespace()).filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST_TEXT) {
@@ -237,10 +238,14 @@ pub fn cleaned(text: &str, secrets: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::cleaned;
+    use crate::config::Secret;
+    use crate::redaction::Redactor;
 
     #[test]
     fn a_providers_words_are_short_and_without_secrets() {
-        assert_eq!(cleaned("AADSTS70000:\r\n the token  s3cret\u{7} is bad", &["s3cret", ""]), "AADSTS70000: the token … is bad");
-        assert_eq!(cleaned(&"ä".repeat(1_000), &[]).chars().count(), 301);
+        let redactor = Redactor::of([("client secret", Secret::new("s3cret"))]);
+        let words = cleaned("AADSTS70000:\r\n the token  s3cret\u{7} is bad", &redactor);
+        assert_eq!(words, "AADSTS70000: the token [the client secret] is bad");
+        assert_eq!(cleaned(&"ä".repeat(1_000), &redactor).chars().count(), 301);
     }
 }

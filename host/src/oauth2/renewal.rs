@@ -52,13 +52,13 @@ impl Tokens {
             }
         };
         let asked = match &refresh_token {
-            Some(token) => provider::refresh(subject, token).await,
+            Some(token) => provider::refresh(subject, token, still.as_ref()).await,
             None => provider::client_credentials(subject).await,
         };
         match asked {
             Ok(granted) => {
                 let before = row.as_ref().and_then(|row| row.refresh_token.clone());
-                let sealed = self.seal(&subject.owner, &granted)?;
+                let sealed = self.seal(subject, &granted)?;
                 // Durable before it is used.
                 if !self.keep_renewed(Renewed { key, claim: claim.to_owned(), before }, sealed).await? {
                     return Ok(None);

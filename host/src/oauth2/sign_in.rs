@@ -4,6 +4,7 @@ use super::provider::{self, DeviceCode, Granted, ProviderError, cleaned};
 use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::commlog::{Priority, now};
 use crate::config::{Configuration, Flow, Secret};
+use crate::redaction::Redactor;
 use crate::spool::hexadecimal;
 use crate::store::configuration;
 use crate::store::oauth2::{self as rows, NewSignIn, SignInRow};
@@ -131,10 +132,11 @@ impl Tokens {
         let code = provider::device_code(&subject).await.map_err(|error| denied(&subject.owner, error))?;
         let id = hexadecimal(&Sha256::digest(code.device_code().secret()));
         let lasts = code.expires_in().min(provider::LONGEST_DEVICE_CODE);
+        let redactor = provider::secrets(&subject, [("device code", code.device_code().secret().as_str())]);
         let begun = Begun::Device {
-            verification_uri: shown(code.verification_uri()),
-            verification_uri_complete: code.verification_uri_complete().map(|uri| cleaned(uri.secret(), &[])),
-            user_code: cleaned(code.user_code().secret(), &[]),
+            verification_uri: cleaned(code.verification_uri(), &redactor),
+            verification_uri_complete: code.verification_uri_complete().map(|uri| cleaned(uri.secret(), &redactor)),
+            user_code: cleaned(code.user_code().secret(), &redactor),
             expires_at: later(lasts),
             id: id.clone(),
         };
@@ -168,8 +170,10 @@ impl Tokens {
         let finished = match (error, named("code")) {
             (None, Some(code)) => self.exchange(&row, &owner, code).await,
             (error, _) => {
-                let text = cleaned(named("error_description").unwrap_or_default(), &[]);
-                Err(OAuth2Error::Denied { owner: owner.clone(), code: cleaned(error.unwrap_or_default(), &[]), text })
+                // The provider has been told the client's secret before, and speaks through the browser.
+                let redactor = self.client_secret_of(&owner).await?;
+                let text = cleaned(named("error_description").unwrap_or_default(), &redactor);
+                Err(OAuth2Error::Denied { owner: owner.clone(), code: cleaned(error.unwrap_or_default(), &redactor), text })
             }
         };
         self.end(&row.id, &owner, finished).await?;
@@ -188,13 +192,19 @@ impl Tokens {
         self.keep(&subject, &granted).await
     }
 
+    /// What takes an owner's client secret out of its provider's words.
+    async fn client_secret_of(&self, owner: &Owner) -> Result<Redactor, OAuth2Error> {
+        let configuration = configuration::load(&self.store, &self.key).await?;
+        Ok(Subject::find(&configuration, owner, None).map(|subject| provider::secrets(&subject, None)).unwrap_or_default())
+    }
+
     async fn keep(&self, subject: &Subject, granted: &Granted) -> Result<(), OAuth2Error> {
         let owner = &subject.owner;
         if granted.refresh_token.is_none() {
             let advice = "Ask for it by a scope (most providers: offline_access).";
             return Err(OAuth2Error::NoRefreshToken { owner: owner.clone(), advice });
         }
-        let sealed = self.seal(owner, granted)?;
+        let sealed = self.seal(subject, granted)?;
         rows::signed_in(&self.store, &owner.key(), &subject.settings(), sealed).await?;
         Ok(())
     }
@@ -265,10 +275,6 @@ fn place(id: &str) -> String {
 
 fn later(lasts: Duration) -> String {
     rfc3339(now().saturating_add(i64::try_from(lasts.as_millis()).unwrap_or(0)))
-}
-
-fn shown(uri: &impl std::ops::Deref<Target = String>) -> String {
-    cleaned(uri, &[])
 }
 
 /// The parameters of an address or of its query alone.

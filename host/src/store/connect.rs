@@ -1,7 +1,10 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
 use super::{Engine, StoreError};
+use crate::config::Secret;
 use crate::data_folder;
+use crate::redaction::Redactor;
+use oauth2::url::form_urlencoded;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -70,7 +73,8 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             Ok((Engine::Sqlite, readers, Some(writer)))
         }
         Location::Postgres(url) => {
-            let failed = |reason: String| StoreError::Open { place: without_password(url), reason };
+            let redactor = redactor(url);
+            let failed = |reason: String| StoreError::Open { place: without_password(url), reason: redactor.redact(&reason) };
             let options = AnyPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10));
             let options = options.after_connect(|connection, _| {
                 Box::pin(async move {
@@ -175,9 +179,27 @@ fn without_password(url: &str) -> String {
     }
 }
 
+/// What takes a URL's passwords out of the server's words, written in it with percent signs or plainly.
+fn redactor(url: &str) -> Redactor {
+    let (before, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let login = before.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
+    let own = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
+    let decoded = own
+        .and_then(|own| form_urlencoded::parse(format!("={}", own.replace('+', "%2B")).as_bytes()).map(|(_, own)| own.into_owned()).next());
+    let named = form_urlencoded::parse(parameters.as_bytes()).filter(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
+    Redactor::of(own.map(str::to_owned).into_iter().chain(decoded).chain(named).map(|clear| ("password", Secret::new(clear))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_servers_words_about_a_url_are_shown_without_its_passwords() {
+        let redactor = redactor("postgres://jo:p%40ss-wd@db.example.org/mail?password=other%26one");
+        let words = redactor.redact("no entry for jo with \"p@ss-wd\" or p%40ss-wd or other&one");
+        assert_eq!(words, "no entry for jo with \"[the password]\" or [the password] or [the password]");
+    }
 
     #[test]
     fn a_url_is_shown_without_secrets() {

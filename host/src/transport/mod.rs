@@ -10,6 +10,7 @@ pub mod lmtp;
 mod maildir;
 mod maildir_folder;
 pub mod mbox;
+mod pem;
 pub mod pop3;
 mod refusal;
 pub mod sasl;

@@ -4,6 +4,7 @@
 //! PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), OAUTHBEARER (RFC 7628), and XOAUTH2 as Google and Microsoft describe it.
 
 use crate::oauth2::Credentials;
+use crate::redaction::Redactor;
 
 /// A way to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl<'c> Exchange<'c> {
             }
             // A second challenge carries why the token is refused; the server then waits for an answer that says nothing.
             (Mechanism::XOAuth2 | Mechanism::OAuthBearer, _) => {
-                self.refusal = Some(refusal(challenge));
+                self.refusal = Some(refusal(challenge, &self.credentials.redactor()));
                 if self.mechanism == Mechanism::OAuthBearer { b"\x01".to_vec() } else { Vec::new() }
             }
             (Mechanism::Plain | Mechanism::Login, _) => Vec::new(),
@@ -118,13 +119,13 @@ fn parts(credentials: &Credentials) -> (&str, &str) {
 }
 
 /// The known fields of the error document (RFC 7628 section 3.2.2), each one line and short.
-fn refusal(challenge: &[u8]) -> String {
+fn refusal(challenge: &[u8], redactor: &Redactor) -> String {
     let document: serde_json::Value = serde_json::from_slice(challenge).unwrap_or_default();
     let said: Vec<String> = ["status", "error", "scope"]
         .into_iter()
         .filter_map(|key| {
             let value = document.get(key)?.as_str()?;
-            let value: String = value.chars().filter(|letter| !letter.is_control()).take(100).collect();
+            let value = redactor.line(&value.replace(char::is_control, ""), 100);
             (!value.is_empty()).then(|| format!("{key} {value}"))
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use super::tls;
 use crate::config::Tls;
+use crate::redaction::Redactor;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -39,14 +40,16 @@ pub enum ConnectError {
 pub struct Stream {
     bytes: Box<dyn Bytes>,
     timeout: Timeout,
+    redactor: Redactor,
 }
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
 
 impl Stream {
-    /// Opens a TCP stream on which every read and write ends after `timeout`.
-    pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<Self, ConnectError> {
+    /// Opens a TCP stream on which every read and write ends after `timeout`. `redactor` takes out of the server's words what it is told on this
+    /// stream; from the beginning, for the same server may have been told before.
+    pub async fn connect(host: &str, port: u16, timeout: Duration, redactor: Redactor) -> Result<Self, ConnectError> {
         let unreachable = |reason| ConnectError::Unreachable { host: host.to_owned(), port, reason };
         let stream = tokio::time::timeout(timeout, TcpStream::connect((host, port)))
             .await
@@ -54,7 +57,12 @@ impl Stream {
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let timeout = Timeout::new(timeout);
-        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout })
+        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout, redactor })
+    }
+
+    /// What takes the secrets out of the server's words. Clients make no text of these without it.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Lets every read and write that begins from now on end after this time.
@@ -65,14 +73,14 @@ impl Stream {
     /// A stream over any bytes, for tests.
     #[cfg(test)]
     pub fn over(bytes: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
-        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX) }
+        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX), redactor: Redactor::default() }
     }
 
     /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
     pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
-        let timeout = self.timeout.clone();
+        let (timeout, redactor) = (self.timeout.clone(), self.redactor.clone());
         let (stream, agreed) = tls::agree(self, host, settings).await?;
-        Ok((Self { bytes: Box::new(stream), timeout }, agreed))
+        Ok((Self { bytes: Box::new(stream), timeout, redactor }, agreed))
     }
 
     /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear would be trusted.
@@ -260,7 +268,7 @@ mod tests {
             }
             peer
         });
-        let mut stream = Stream::connect("127.0.0.1", port, Duration::from_millis(150)).await.unwrap();
+        let mut stream = Stream::connect("127.0.0.1", port, Duration::from_millis(150), Redactor::default()).await.unwrap();
         let mut four = [0; 4];
         stream.read_exact(&mut four).await.unwrap();
         let held = server.await.unwrap();

@@ -1,15 +1,14 @@
 //! TLS towards a server: the system's certificate authorities and the account's own, a client certificate, or no check at all.
 
+use super::pem;
 use super::stream::Stream;
 use crate::config::Tls;
-use crate::regular_file::{LARGEST_PEM, read_named};
+use crate::redaction::Redactor;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -66,13 +65,15 @@ pub enum TlsError {
 pub async fn agree(stream: Stream, host: &str, settings: &Tls) -> Result<(TlsStream<Stream>, String), TlsError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
     let settings = settings.clone();
+    // A certificate may say anything, what the server was told among it.
+    let redactor = stream.redactor().clone();
     // Reads files.
     let config = tokio::task::spawn_blocking(move || shared_config(&settings)).await.map_err(|error| TlsError::File {
         key: "tls.ca",
         path: String::new(),
         reason: error.to_string(),
     })??;
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason))?;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason, &redactor))?;
     let agreed = agreed(stream.get_ref().1);
     Ok((stream, agreed))
 }
@@ -84,7 +85,7 @@ pub fn agreed(connection: &rustls::CommonState) -> String {
     format!("{} {suite}", version.replace('_', "."))
 }
 
-fn explain(host: &str, reason: io::Error) -> TlsError {
+fn explain(host: &str, reason: io::Error, redactor: &Redactor) -> TlsError {
     use rustls::{AlertDescription, CertificateError as Bad, Error, PeerIncompatible};
     let host = host.to_owned();
     let error = reason.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
@@ -98,7 +99,7 @@ fn explain(host: &str, reason: io::Error) -> TlsError {
                 }
                 _ => "Name its authority as tls.ca, or correct the host's name.",
             };
-            TlsError::Certificate { host, reason: why.to_string(), advice }
+            TlsError::Certificate { host, reason: redactor.redact(&why.to_string()), advice }
         }
         Some(
             why @ (Error::AlertReceived(AlertDescription::ProtocolVersion)
@@ -139,8 +140,7 @@ pub(crate) fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let key_path = if settings.client_key.is_empty() { &settings.client_certificate } else { &settings.client_key };
     let failed =
         |reason: &dyn std::fmt::Display| TlsError::File { key: "tls.client_key", path: key_path.clone(), reason: reason.to_string() };
-    let pem = read_named(Path::new(key_path), LARGEST_PEM).map_err(|error| failed(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| failed(&error))?;
+    let key = pem::private_key(key_path).map_err(|reason| failed(&reason))?;
     builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))
 }
 
@@ -167,13 +167,7 @@ fn authorities(own: &str) -> Result<RootCertStore, TlsError> {
 }
 
 fn certificates(key: &'static str, path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |reason: String| TlsError::File { key, path: path.to_owned(), reason };
-    let pem = read_named(Path::new(path), LARGEST_PEM).map_err(|error| failed(error.to_string()))?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| failed(error.to_string()))?;
-    if found.is_empty() {
-        return Err(failed("it holds no certificate in PEM form".to_owned()));
-    }
-    Ok(found)
+    pem::certificates(path).map_err(|reason| TlsError::File { key, path: path.to_owned(), reason })
 }
 
 /// Takes any certificate: for `verify = false` alone. Signatures of the handshake are still checked.

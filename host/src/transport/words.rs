@@ -1,10 +1,16 @@
 //! A server's words, made fit for sentences and the log.
 
-/// One line of at most 300 characters: errors may carry whole mails.
+use crate::redaction::Redactor;
+
+/// Errors may carry whole mails.
+const LONGEST: usize = 300;
+
+/// A server's words on one line of at most 300 characters, without the secrets that it was told.
+pub fn said(words: &str, redactor: &Redactor) -> String {
+    redactor.line(words, LONGEST)
+}
+
+/// A mail's words on one line of at most 300 characters.
 pub fn short(text: &str) -> String {
-    let line = text.trim().replace(|letter: char| letter.is_control(), " ");
-    match line.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
+    said(text, &Redactor::default())
 }

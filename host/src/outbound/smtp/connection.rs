@@ -3,9 +3,10 @@
 //! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses answers that servers do give (no UTF-8, codes that
 //! no standard names, a code alone), and waits for every answer equally long; its commands are used, its connection is not.
 
-use super::error::{Answer, one_line};
+use super::error::{Answer, said};
 use super::response::Response;
 use crate::config::Tls;
+use crate::redaction::Redactor;
 use crate::transport::{Stream, TlsError};
 use std::fmt::Display;
 use std::io;
@@ -31,6 +32,11 @@ impl Connection {
     /// Over a stream whose reads and writes end after `timeout`.
     pub fn new(stream: Stream, timeout: Duration) -> Self {
         Self { stream, timeout }
+    }
+
+    /// What takes the secrets out of the server's words.
+    pub fn redactor(&self) -> &Redactor {
+        self.stream.redactor()
     }
 
     /// Agrees on TLS; says with which version and cipher suite. Nothing was read ahead in clear.
@@ -81,7 +87,7 @@ impl Connection {
         let bytes = tokio::time::timeout(timeout, read(&mut self.stream)).await;
         self.stream.set_timeout(self.timeout);
         match bytes {
-            Ok(Ok(bytes)) => parse(&bytes),
+            Ok(Ok(bytes)) => parse(&bytes, self.redactor()),
             Ok(Err(error)) => Err(broken(&error)),
             Err(_) => Err(Answer::Broken(format!("the connection broke: the server did not answer within {} s", timeout.as_secs_f32()))),
         }
@@ -107,9 +113,12 @@ async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Response, Answer> {
-    let Some(response) = Response::read(bytes) else {
-        return Err(Answer::Broken(format!("{:?} is no answer of SMTP", one_line(String::from_utf8_lossy(bytes).trim_end()))));
+fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, Answer> {
+    let Some(response) = Response::read(bytes, redactor) else {
+        let text = String::from_utf8_lossy(bytes);
+        // Of the lines that are in order the words alone: codes would stand within a secret that goes over several lines.
+        let words = text.lines().map(|line| line.split_once('-').filter(|(code, _)| code.len() == 3).map_or(line, |(_, words)| words));
+        return Err(Answer::Broken(format!("{:?} is no answer of SMTP", said(&words.collect::<Vec<_>>().join(" "), redactor))));
     };
     if response.is_positive() { Ok(response) } else { Err(Answer::negative(&response)) }
 }
@@ -119,7 +128,7 @@ fn broken(error: &io::Error) -> Answer {
         io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
         _ => error.to_string(),
     };
-    Answer::Broken(one_line(&format!("the connection broke: {why}")))
+    Answer::Broken(format!("the connection broke: {why}"))
 }
 
 #[cfg(test)]

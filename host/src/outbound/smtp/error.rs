@@ -3,6 +3,7 @@
 use super::response::Response;
 use crate::oauth2::OAuth2Error;
 use crate::outbound::Reply;
+use crate::redaction::Redactor;
 use crate::transport::sasl::SaslError;
 use crate::transport::{ConnectError, TlsError};
 
@@ -57,11 +58,9 @@ impl Answer {
     }
 }
 
-/// A server's words, on one line and not too long.
-pub fn one_line(words: &str) -> String {
-    let mut line: String = words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST).collect();
-    line.truncate(line.trim_end().len());
-    line
+/// A server's words on one line, not too long, and without the secrets that it was told.
+pub fn said(words: &str, redactor: &Redactor) -> String {
+    redactor.line(words, LONGEST)
 }
 
 /// Why there is no session with a server. No sentence holds a secret.

@@ -1,7 +1,7 @@
 //! From nothing to a session: connection, greeting, TLS, EHLO, sign-in.
 
 use super::connection::Connection;
-use super::error::{Answer, SmtpError, one_line};
+use super::error::{Answer, SmtpError};
 use super::response::Response;
 use super::{Session, sign_in};
 use crate::commlog::{Communication, Priority, Record};
@@ -12,6 +12,8 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use std::time::Duration;
 
+/// So much of what a server offers is shown.
+const LONGEST_OFFERS: usize = 2_000;
 /// A TCP connection that takes longer does not come about.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 
@@ -44,7 +46,7 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
     };
     let (host, port) = (&transport.host, transport.port.unwrap_or(transport.kind.port()));
     let hello = ClientId::Domain(hello(transport));
-    let mut connection = connect(transport, port).await?;
+    let mut connection = connect(transport, port, credentials).await?;
     note("server", format!("{host}, port {port}"));
     let mut secured = None;
     if transport.kind == TransportKind::Smtps {
@@ -63,7 +65,7 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
     note("tls", secured.clone().unwrap_or_else(|| "none".to_owned()));
     let mut connection = connection.read_ahead();
     let offers = ehlo(&mut connection, host, &hello).await?;
-    note("capabilities", offers.join(", "));
+    note("capabilities", connection.redactor().line(&offers.join(", "), LONGEST_OFFERS));
     if *credentials != Credentials::None {
         if secured.is_none() && !transport.allow_insecure_auth && !is_this_machine(host) {
             return Err(SmtpError::Clear(host.clone()));
@@ -74,9 +76,9 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
     Ok(Opened { connection, offers, facts })
 }
 
-async fn connect(transport: &Transport, port: u16) -> Result<Connection, SmtpError> {
+async fn connect(transport: &Transport, port: u16, credentials: &Credentials) -> Result<Connection, SmtpError> {
     let timeout = Duration::from_secs(transport.timeout.max(1));
-    let connecting = Stream::connect(&transport.host, port, timeout);
+    let connecting = Stream::connect(&transport.host, port, timeout, credentials.redactor());
     match tokio::time::timeout(CONNECTS_WITHIN, connecting).await {
         Ok(connected) => Ok(Connection::new(connected?, timeout)),
         Err(_) => Err(server(&transport.host, "answer", format!("no connection within {} s", CONNECTS_WITHIN.as_secs()))),
@@ -112,7 +114,7 @@ fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
 
 /// The keywords of an answer to EHLO, without its first line, which names the server.
 fn offers(response: &Response) -> Vec<String> {
-    response.lines().skip(1).map(|line| one_line(line.trim()).to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
+    response.lines().skip(1).map(|line| line.trim().to_ascii_uppercase()).filter(|offer| !offer.is_empty()).collect()
 }
 
 /// What this client calls itself: as configured, else this machine's name.
@@ -133,10 +135,11 @@ fn is_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redaction::Redactor;
 
     #[test]
     fn an_answer_to_ehlo_is_read_line_by_line() {
-        let offered = |answer: &str| offers(&Response::read(answer.as_bytes()).unwrap());
+        let offered = |answer: &str| offers(&Response::read(answer.as_bytes(), &Redactor::default()).unwrap());
         let answer = "250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
         assert_eq!(offered(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
         assert!(offered("250 mx.example.org\r\n").is_empty());

@@ -3,23 +3,31 @@
 //! Servers are read as they are: with codes that no standard names (`571`), with a code and nothing else, with codes that differ from line
 //! to line. Whoever takes such a reply for none sends accepted mail again.
 
-use super::error::one_line;
+use super::error::said;
+use crate::redaction::Redactor;
 
 /// A whole reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// From 200 to 599.
     code: u16,
-    /// The words of each line.
+    /// The words of each line, as they came.
     lines: Vec<String>,
+    redactor: Redactor,
+}
+
+/// As it may be shown.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Response({:?})", self.words())
+    }
 }
 
 impl Response {
     /// Reads a reply, one line or many; words that are no UTF-8 are read as well as they can be. None where it is no reply of SMTP. If the
-    /// lines have different codes, the last is what the server came to.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    /// lines have different codes, the last is what the server came to. The redactor is for [`Self::words`].
+    pub fn read(bytes: &[u8], redactor: &Redactor) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
-        let mut response = Self { code: 0, lines: Vec::new() };
+        let mut response = Self { code: 0, lines: Vec::new(), redactor: redactor.clone() };
         for line in text.lines() {
             let (code, words) = line.split_at_checked(3)?;
             if !code.bytes().all(|digit| digit.is_ascii_digit()) || !matches!(words.bytes().next(), None | Some(b' ' | b'-' | b'\t')) {
@@ -51,14 +59,14 @@ impl Response {
         self.code >= 500
     }
 
-    /// The words of each line.
+    /// The words of each line, as the program goes by them. Nobody is shown them.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
     }
 
-    /// Code and words on one line, not too long.
+    /// Code and words on one line, not too long, without secrets.
     pub fn words(&self) -> String {
-        one_line(&format!("{} {}", self.code, self.lines.join(" ")))
+        said(&format!("{} {}", self.code, self.lines.join(" ")), &self.redactor)
     }
 }
 
@@ -78,14 +86,14 @@ mod tests {
             ("250-a\r\n250\r\n", 250, "250 a"),
             ("550-a\r\n450 b\r\n", 450, "450 a b"),
         ] {
-            let response = Response::read(said.as_bytes()).unwrap_or_else(|| panic!("{said:?}"));
+            let response = Response::read(said.as_bytes(), &Redactor::default()).unwrap_or_else(|| panic!("{said:?}"));
             assert_eq!((response.code(), response.words().as_str()), (code, words));
             assert_eq!((response.is_done(), response.is_permanent()), (code / 100 == 2, code / 100 == 5), "{said:?}");
         }
         for said in
             ["HTTP/1.1 400 Bad Request\r\n", "", "\r\n", "25\r\n", "2500 x\r\n", "100 x\r\n", "650 x\r\n", "+50 x\r\n", "25\u{e4} x\r\n"]
         {
-            assert_eq!(Response::read(said.as_bytes()), None, "{said:?}");
+            assert!(Response::read(said.as_bytes(), &Redactor::default()).is_none(), "{said:?}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::listing::date_time;
 use super::sign_in;
 use crate::config::Account;
 use crate::oauth2::Credentials;
+use crate::redaction::Redactor;
 use crate::transport::stream::Stream;
 use async_imap::Session;
 use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
@@ -63,7 +64,8 @@ impl Connection {
         };
         // They differ before and after signing in (RFC 3501 section 6.1.1).
         connection.capabilities = connection.after_sign_in().await?;
-        connection.facts.push(("capabilities", connection.capabilities.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
+        let capabilities = connection.capabilities.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        connection.facts.push(("capabilities", connection.redactor().redact(&capabilities)));
         Ok(connection)
     }
 
@@ -76,6 +78,11 @@ impl Connection {
         })
         .await?;
         Ok(found)
+    }
+
+    /// What takes the secrets out of the server's words.
+    pub(super) fn redactor(&self) -> &Redactor {
+        self.session.get_ref().redactor()
     }
 
     /// Whether the server has a capability, named in capitals.
@@ -92,11 +99,13 @@ impl Connection {
     /// Sends a command whose answers are read later: the next one can be under way while they are.
     pub async fn send(&mut self, doing: &'static str, text: &str) -> Result<RequestId, ImapError> {
         tracing::trace!(doing, "commanded");
-        self.session.run_command(text).await.map_err(|error| ImapError::during(doing, error))
+        let sent = self.session.run_command(text).await;
+        sent.map_err(|error| ImapError::during(doing, error, self.redactor()))
     }
 
     /// Reads the answers of a command to its end.
     pub async fn finish(&mut self, doing: &'static str, sent: &RequestId, mut each: impl FnMut(&Response<'_>)) -> Result<(), ImapError> {
+        let redactor = self.redactor().clone();
         loop {
             let end = self
                 .answer(doing, |response| match response {
@@ -106,10 +115,10 @@ impl Connection {
                         Some(Ok(()))
                     }
                     Response::Done { tag, outcome, .. } if tag == sent => {
-                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default())))
+                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), &redactor)))
                     }
                     Response::Data { status: Status::Bye, outcome } => {
-                        Some(Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))))
+                        Some(Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), &redactor)))
                     }
                     other => {
                         each(other);
@@ -125,15 +134,16 @@ impl Connection {
 
     /// Waits until the server asks for the rest of a command.
     pub(super) async fn continued(&mut self, doing: &'static str, sent: &RequestId) -> Result<(), ImapError> {
+        let redactor = self.redactor().clone();
         loop {
             let end = self
                 .answer(doing, |response| match response {
                     Response::Continue(_) => Some(Ok(())),
                     Response::Done { tag, outcome, .. } if tag == sent => {
-                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default())))
+                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), &redactor)))
                     }
                     Response::Data { status: Status::Bye, outcome } => {
-                        Some(Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))))
+                        Some(Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), &redactor)))
                     }
                     _ => None,
                 })
@@ -146,7 +156,8 @@ impl Connection {
 
     /// Reads the next answer, whatever it is; what it says of the open folder is kept.
     pub(super) async fn answer<T>(&mut self, doing: &'static str, read: impl FnOnce(&Response<'_>) -> T) -> Result<T, ImapError> {
-        let answer = self.session.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
+        let redactor = self.redactor().clone();
+        let answer = self.session.read_response().await.map_err(|error| ImapError::during(doing, error.into(), &redactor))?;
         let Some(answer) = answer else { return Err(ImapError::closed(doing, "it closed the connection")) };
         match answer.parsed() {
             Response::MailboxData(MailboxDatum::Exists(count)) => {
@@ -208,7 +219,8 @@ impl Connection {
         let command = format!("APPEND {place} (\\Flagged) \"{}\" {{{}}}", date_time(date), raw.len());
         let sent = self.send(DOING, &command).await?;
         self.continued(DOING, &sent).await?;
-        let lost = |error: std::io::Error| ImapError::during(DOING, error.into());
+        let redactor = self.redactor().clone();
+        let lost = |error: std::io::Error| ImapError::during(DOING, error.into(), &redactor);
         let stream = self.session.get_mut();
         stream.write_all(raw).await.map_err(lost)?;
         stream.write_all(b"\r\n").await.map_err(lost)?;

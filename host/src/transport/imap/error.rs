@@ -1,7 +1,8 @@
 //! Why a fetch from an IMAP server failed.
 
+use crate::redaction::Redactor;
 use crate::transport::stream::ConnectError;
-pub use crate::transport::words::short;
+use crate::transport::words::said;
 use async_imap::error::Error as Protocol;
 
 /// Why a fetch from an IMAP server failed.
@@ -60,21 +61,34 @@ pub enum ImapError {
 }
 
 impl ImapError {
-    /// An error of the library while the server was to do something.
-    pub fn during(doing: &'static str, error: Protocol) -> Self {
+    /// An error of the library while the server was to do something; `redactor` is the stream's, here and below.
+    pub fn during(doing: &'static str, error: Protocol, redactor: &Redactor) -> Self {
         match error {
-            Protocol::No(text) | Protocol::Bad(text) => Self::refused(doing, &text),
-            other => Self::Lost { doing, text: short(&other.to_string()) },
+            Protocol::No(text) | Protocol::Bad(text) => Self::refused(doing, &text, redactor),
+            other => {
+                let told = other.to_string();
+                // async-imap shows first the bytes that were left, as numbers, and then all of them, as text.
+                let text = match told.split_once(" during parsing of ") {
+                    Some((_, words)) => format!("what it says is no IMAP: {words}"),
+                    None => told,
+                };
+                Self::Lost { doing, text: said(&text, redactor) }
+            }
         }
     }
 
     /// The server said no.
-    pub fn refused(doing: &'static str, text: &str) -> Self {
-        Self::Refused { doing, text: short(text) }
+    pub fn refused(doing: &'static str, text: &str, redactor: &Redactor) -> Self {
+        Self::Refused { doing, text: said(text, redactor) }
     }
 
-    /// The server went away.
-    pub fn closed(doing: &'static str, text: &str) -> Self {
-        Self::Lost { doing, text: short(text) }
+    /// The server said goodbye.
+    pub fn left(doing: &'static str, text: &str, redactor: &Redactor) -> Self {
+        Self::Lost { doing, text: said(text, redactor) }
+    }
+
+    /// The connection is of no more use, in our own words.
+    pub fn closed(doing: &'static str, text: &'static str) -> Self {
+        Self::Lost { doing, text: text.to_owned() }
     }
 }

@@ -65,7 +65,7 @@ impl Connection {
                 Err(_) => self.wake().await?,
                 // Some servers end it by themselves.
                 Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => self.idle = Idle::Not,
-                Ok(Ok(Told::Bye(text))) => return Err(ImapError::closed(WAIT, &text)),
+                Ok(Ok(Told::Bye(text))) => return Err(ImapError::left(WAIT, &text, self.redactor())),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error),
             }
@@ -92,7 +92,8 @@ impl Connection {
         self.session.get_ref().set_timeout(self.timeout);
         match std::mem::replace(&mut self.idle, Idle::Unclear) {
             Idle::Begun { tag, .. } => {
-                self.session.run_command_untagged("DONE").await.map_err(|error| ImapError::during(END, error))?;
+                let done = self.session.run_command_untagged("DONE").await;
+                done.map_err(|error| ImapError::during(END, error, self.redactor()))?;
                 self.finish(END, &tag, |_| ()).await?;
             }
             Idle::Not => self.command("show that it is there", "NOOP", |_| ()).await?,

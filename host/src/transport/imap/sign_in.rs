@@ -3,9 +3,10 @@
 use super::error::ImapError;
 use crate::config::{Account, Protocol};
 use crate::oauth2::Credentials;
+use crate::redaction::Redactor;
 use crate::transport::sasl::{Exchange, Mechanism};
 use crate::transport::stream::{ConnectError, Stream};
-use crate::transport::words::short;
+use crate::transport::words::said;
 use async_imap::imap_proto::{Capability, Response, Status};
 use async_imap::{Authenticator, Client, Session};
 use std::collections::BTreeSet;
@@ -18,21 +19,22 @@ pub type Facts = Vec<(&'static str, String)>;
 /// Connects, agrees on TLS where the protocol says so, and signs in.
 pub async fn open(account: &Account, credentials: &Credentials) -> Result<(Session<Stream>, Facts), ImapError> {
     let mut facts = Vec::new();
-    let stream = reach(account, &mut facts).await?;
+    let redactor = credentials.redactor();
+    let stream = reach(account, &redactor, &mut facts).await?;
     let mut client = Client::new(stream.read_ahead());
     if account.protocol != Protocol::ImapStartTls {
-        facts.push(("greeting", greeting(&mut client).await?));
+        facts.push(("greeting", greeting(&mut client, &redactor).await?));
     }
-    let before = ask_capabilities(&mut client).await?;
-    let session = authenticate(client, account, credentials, &before).await?;
+    let before = ask_capabilities(&mut client, &redactor).await?;
+    let session = authenticate(client, account, credentials, &before, &redactor).await?;
     Ok((session, facts))
 }
 
 /// Connects; for STARTTLS what is sent in clear ends here.
-async fn reach(account: &Account, facts: &mut Facts) -> Result<Stream, ImapError> {
+async fn reach(account: &Account, redactor: &Redactor, facts: &mut Facts) -> Result<Stream, ImapError> {
     let timeout = Duration::from_secs(account.timeout.max(1));
     let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
-    let stream = Stream::connect(&account.host, port, timeout).await?;
+    let stream = Stream::connect(&account.host, port, timeout, redactor.clone()).await?;
     facts.push(("server", format!("{}:{port}", account.host)));
     match account.protocol {
         Protocol::Imaps => {
@@ -42,10 +44,10 @@ async fn reach(account: &Account, facts: &mut Facts) -> Result<Stream, ImapError
         }
         Protocol::ImapStartTls => {
             let mut client = Client::new(stream);
-            facts.push(("greeting", greeting(&mut client).await?));
+            facts.push(("greeting", greeting(&mut client, redactor).await?));
             client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match error {
-                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => ImapError::NoStartTls(short(&text)),
-                other => ImapError::during("start TLS", other),
+                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => ImapError::NoStartTls(said(&text, redactor)),
+                other => ImapError::during("start TLS", other, redactor),
             })?;
             // Whatever came after the server's OK in clear lies in the client's buffer and is dropped with it.
             let (stream, agreed) = client.into_inner().secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
@@ -56,33 +58,33 @@ async fn reach(account: &Account, facts: &mut Facts) -> Result<Stream, ImapError
     }
 }
 
-async fn greeting(client: &mut Client<Stream>) -> Result<String, ImapError> {
+async fn greeting(client: &mut Client<Stream>, redactor: &Redactor) -> Result<String, ImapError> {
     let doing = "greet";
-    let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
+    let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
     match answer.as_ref().map(|answer| answer.parsed()) {
         Some(Response::Data { status: Status::Ok | Status::PreAuth, outcome }) => {
-            Ok(short(outcome.information.as_deref().unwrap_or_default()))
+            Ok(said(outcome.information.as_deref().unwrap_or_default(), redactor))
         }
-        Some(Response::Data { outcome, .. }) => Err(ImapError::closed(doing, outcome.information.as_deref().unwrap_or("BYE"))),
+        Some(Response::Data { outcome, .. }) => Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), redactor)),
         Some(_) => Err(ImapError::closed(doing, "it does not speak IMAP")),
         None => Err(ImapError::closed(doing, "it closed the connection")),
     }
 }
 
-async fn ask_capabilities(client: &mut Client<Stream>) -> Result<BTreeSet<String>, ImapError> {
+async fn ask_capabilities(client: &mut Client<Stream>, redactor: &Redactor) -> Result<BTreeSet<String>, ImapError> {
     let doing = "ask for the capabilities";
     // With a tag that async-imap's own counter never gives.
     let stream = client.get_mut();
-    stream.write_all(b"CAP CAPABILITY\r\n").await.map_err(|error| ImapError::during(doing, error.into()))?;
-    stream.flush().await.map_err(|error| ImapError::during(doing, error.into()))?;
+    stream.write_all(b"CAP CAPABILITY\r\n").await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
+    stream.flush().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
     let mut found = BTreeSet::new();
     loop {
-        let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into()))?;
+        let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
         match answer.as_ref().map(|answer| answer.parsed()) {
             Some(Response::Capabilities(list)) => found = names(list),
             Some(Response::Done { status: Status::Ok, .. }) => return Ok(found),
             Some(Response::Done { outcome, .. }) => {
-                return Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default()));
+                return Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), redactor));
             }
             Some(_) => {}
             None => return Err(ImapError::closed(doing, "it closed the connection")),
@@ -107,6 +109,7 @@ async fn authenticate(
     account: &Account,
     credentials: &Credentials,
     capabilities: &BTreeSet<String>,
+    redactor: &Redactor,
 ) -> Result<Session<Stream>, ImapError> {
     let refused = |text: String| ImapError::SignIn { user: account.user.clone(), text };
     let disabled = capabilities.contains("LOGINDISABLED");
@@ -131,14 +134,10 @@ async fn authenticate(
         result
     };
     result.map_err(|(error, _)| match error {
-        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
-            // A server might repeat the secret; an empty one would match everywhere.
-            let secret = if secret.is_empty() { "\0" } else { secret };
-            refused(format!("{}{why}", short(&text)).replace(secret, "…"))
-        }
+        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => refused(format!("{}{why}", said(&text, redactor))),
         // Its text might hold what was typed.
         async_imap::error::Error::Validate(_) => refused("user or password holds a line break".to_owned()),
-        other => ImapError::during("sign in", other),
+        other => ImapError::during("sign in", other, redactor),
     })
 }
 

@@ -2,12 +2,9 @@
 
 use super::ListenError;
 use crate::config::Tls;
-use crate::regular_file::{LARGEST_PEM, read_named};
+use crate::transport::pem;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
@@ -26,14 +23,8 @@ pub async fn acceptor(settings: &Tls) -> Result<Option<TlsAcceptor>, ListenError
 
 fn server_config(certificate: &str, key: &str) -> Result<ServerConfig, ListenError> {
     let (no_certificate, no_key) = (failed("certificate", certificate), failed("key", key));
-    let pem = read_named(Path::new(certificate), LARGEST_PEM).map_err(|error| no_certificate(error.to_string()))?;
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| no_certificate(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(no_certificate("it holds no certificate in PEM form".to_owned()));
-    }
-    let pem = read_named(Path::new(key), LARGEST_PEM).map_err(|error| no_key(error.to_string()))?;
-    let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(error.to_string()))?;
+    let chain = pem::certificates(certificate).map_err(&no_certificate)?;
+    let private = pem::private_key(key).map_err(&no_key)?;
     ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| no_certificate(error.to_string()))?

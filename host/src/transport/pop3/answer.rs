@@ -1,5 +1,6 @@
 //! What a POP3 server says in a line: status lines and listing lines (RFC 1939 section 3). Pure functions over bytes.
 
+use crate::redaction::Redactor;
 use crate::transport::words;
 use memchr::memchr;
 
@@ -35,7 +36,7 @@ pub struct Refusal {
 /// What a status line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// `+OK`, and the words behind it.
+    /// `+OK`, and the words behind it, as they came: numbers may be meant.
     Ok(String),
     /// `+ `: what it asks while somebody signs in (RFC 5034), in base64.
     Challenge(String),
@@ -43,23 +44,23 @@ pub enum Status {
     Refused(Refusal),
 }
 
-/// Reads a status line without its line break; nothing if it is none.
-pub fn status(line: &[u8]) -> Option<Status> {
+/// Reads a status line without its line break; nothing if it is none. A refusal's text goes through the redactor.
+pub fn status(line: &[u8], redactor: &Redactor) -> Option<Status> {
     let (word, rest) = match memchr(b' ', line) {
         Some(end) => (line.get(..end)?, line.get(end + 1..)?),
         None => (line, [].as_slice()),
     };
     match word {
         b"+" => Some(Status::Challenge(String::from_utf8_lossy(rest).trim().to_owned())),
-        _ if word.eq_ignore_ascii_case(b"+OK") => Some(Status::Ok(short(rest))),
-        _ if word.eq_ignore_ascii_case(b"-ERR") => Some(Status::Refused(refusal(rest))),
+        _ if word.eq_ignore_ascii_case(b"+OK") => Some(Status::Ok(String::from_utf8_lossy(rest).into_owned())),
+        _ if word.eq_ignore_ascii_case(b"-ERR") => Some(Status::Refused(refusal(rest, redactor))),
         _ => None,
     }
 }
 
-fn refusal(rest: &[u8]) -> Refusal {
-    let text = short(rest);
-    let code = text.strip_prefix('[').and_then(|text| text.split_once(']')).map(|(code, _)| code.to_ascii_uppercase());
+fn refusal(rest: &[u8], redactor: &Redactor) -> Refusal {
+    let text = String::from_utf8_lossy(rest);
+    let code = text.trim().strip_prefix('[').and_then(|text| text.split_once(']')).map(|(code, _)| code.to_ascii_uppercase());
     let code = match code.as_deref() {
         Some("IN-USE") => Code::InUse,
         Some("LOGIN-DELAY") => Code::LoginDelay,
@@ -68,12 +69,12 @@ fn refusal(rest: &[u8]) -> Refusal {
         Some("SYS/PERM") => Code::SystemPermanent,
         _ => Code::Other,
     };
-    Refusal { code, text }
+    Refusal { code, text: said(rest, redactor) }
 }
 
-/// A server's words, one short line.
-pub fn short(words: &[u8]) -> String {
-    words::short(&String::from_utf8_lossy(words))
+/// A server's words, one short line without secrets.
+pub fn said(words: &[u8], redactor: &Redactor) -> String {
+    words::said(&String::from_utf8_lossy(words), redactor)
 }
 
 /// A line of LIST, or the words of STAT's answer: two numbers. Servers may add more.
@@ -100,14 +101,15 @@ mod tests {
 
     #[test]
     fn status_lines_are_told_apart() {
-        assert_eq!(status(b"+OK 2 320"), Some(Status::Ok("2 320".into())));
-        assert_eq!(status(b"+OK"), Some(Status::Ok(String::new())));
-        assert_eq!(status(b"+ eyJz"), Some(Status::Challenge("eyJz".into())));
-        assert_eq!(status(b"+"), Some(Status::Challenge(String::new())));
-        let Some(Status::Refused(refusal)) = status(b"-ERR [in-use] Do you have\x07 another session?") else { panic!("refused") };
+        let read = |line: &[u8]| status(line, &Redactor::default());
+        assert_eq!(read(b"+OK 2 320"), Some(Status::Ok("2 320".into())));
+        assert_eq!(read(b"+OK"), Some(Status::Ok(String::new())));
+        assert_eq!(read(b"+ eyJz"), Some(Status::Challenge("eyJz".into())));
+        assert_eq!(read(b"+"), Some(Status::Challenge(String::new())));
+        let Some(Status::Refused(refusal)) = read(b"-ERR [in-use] Do you have\x07 another session?") else { panic!("refused") };
         assert_eq!((refusal.code, refusal.text.as_str()), (Code::InUse, "[in-use] Do you have  another session?"));
         for none in [b"".as_slice(), b"* OK IMAP", b"220 smtp", b"+OKAY"] {
-            assert_eq!(status(none), None);
+            assert_eq!(read(none), None);
         }
     }
 

@@ -7,7 +7,9 @@ use super::sign_in;
 use super::text::Text;
 use crate::config::{Account, Protocol};
 use crate::oauth2::Credentials;
+use crate::redaction::Redactor;
 use crate::transport::stream::{ConnectError, Stream};
+use crate::transport::words;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -63,7 +65,8 @@ impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
     pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
         let port = port(account);
-        let stream = Stream::connect(&account.host, port, Duration::from_secs(account.timeout.max(1))).await?;
+        let timeout = Duration::from_secs(account.timeout.max(1));
+        let stream = Stream::connect(&account.host, port, timeout, credentials.redactor()).await?;
         Self::over(stream, account, credentials).await
     }
 
@@ -73,7 +76,7 @@ impl Connection {
         let stream = if account.protocol == Protocol::Pop3s { secure(stream, account, &mut facts).await? } else { stream };
         let mut connection = Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts };
         let greeting = connection.expect("greet").await?;
-        connection.facts.insert(0, ("greeting", greeting));
+        connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
         connection.ask_capabilities().await?;
         if account.protocol == Protocol::Pop3StartTls {
             connection = connection.start_tls(account).await?;
@@ -83,7 +86,8 @@ impl Connection {
         connection.ask_capabilities().await?;
         let capabilities = connection.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
         let capabilities = capabilities.collect::<Vec<_>>().join(", ");
-        connection.facts.push(("capabilities", if capabilities.is_empty() { "none (no CAPA)".to_owned() } else { capabilities }));
+        let capabilities = if capabilities.is_empty() { "none (no CAPA)".to_owned() } else { connection.redactor().redact(&capabilities) };
+        connection.facts.push(("capabilities", capabilities));
         Ok(connection)
     }
 
@@ -110,7 +114,7 @@ impl Connection {
         if self.command(doing, "CAPA").await?.is_ok() {
             let mut found = BTreeMap::new();
             self.lines(doing, MOST_CAPABILITIES, |line| {
-                let line = answer::short(line);
+                let line = words::short(&String::from_utf8_lossy(line));
                 let (name, value) = line.split_once(' ').unwrap_or((&line, ""));
                 found.insert(name.to_ascii_uppercase(), value.to_owned());
             })
@@ -118,6 +122,11 @@ impl Connection {
             self.capabilities = found;
         }
         Ok(())
+    }
+
+    /// What takes the secrets out of the server's words.
+    fn redactor(&self) -> &Redactor {
+        self.stream.get_ref().redactor()
     }
 
     /// Whether the server has a capability, named in capitals.
@@ -134,7 +143,8 @@ impl Connection {
     pub async fn count(&mut self) -> Result<u32, Pop3Error> {
         let doing = "count the messages";
         let words = self.command(doing, "STAT").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
-        let (count, _) = answer::two_numbers(words.as_bytes()).ok_or_else(|| Pop3Error::lost(doing, format!("it answered: {words}")))?;
+        let odd = || Pop3Error::lost(doing, format!("it answered: {}", answer::said(words.as_bytes(), self.redactor())));
+        let (count, _) = answer::two_numbers(words.trim().as_bytes()).ok_or_else(odd)?;
         Ok(count)
     }
 
@@ -160,10 +170,10 @@ impl Connection {
     }
 
     async fn listing<T>(&mut self, doing: &'static str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Pop3Error> {
-        let (mut listed, mut odd) = (Vec::new(), None);
+        let (mut listed, mut odd, redactor) = (Vec::new(), None, self.redactor().clone());
         self.lines(doing, MOST_LINES, |line| match read(line) {
             Some(entry) => listed.push(entry),
-            None => odd = Some(answer::short(line)),
+            None => odd = Some(answer::said(line, &redactor)),
         })
         .await?;
         match odd {
@@ -246,7 +256,9 @@ impl Connection {
     pub(super) async fn status(&mut self, doing: &'static str) -> Result<Status, Pop3Error> {
         let mut line = Vec::new();
         self.line(doing, LONGEST_STATUS, &mut line).await?;
-        answer::status(&line).ok_or_else(|| Pop3Error::lost(doing, format!("what it says is no POP3: {}", answer::short(&line))))
+        let redactor = self.redactor();
+        answer::status(&line, redactor)
+            .ok_or_else(|| Pop3Error::lost(doing, format!("what it says is no POP3: {}", answer::said(&line, redactor))))
     }
 
     async fn answer(&mut self, doing: &'static str) -> Result<Result<String, Refusal>, Pop3Error> {

@@ -23,14 +23,14 @@ pub async fn sign_in(connection: &mut Connection, account: &Account, port: u16, 
                 Ok(_) => connection.command(DOING, &format!("PASS {}", password.reveal())).await?,
                 refused => refused,
             };
-            answer.map(drop).map_err(|refusal| Pop3Error::sign_in(&account.user, without(password.reveal(), refusal)))
+            answer.map(drop).map_err(|refusal| Pop3Error::sign_in(&account.user, refusal))
         }
         Credentials::None | Credentials::Password { .. } | Credentials::Bearer { .. } => {
             let clear = account.protocol == Protocol::Pop3 && connection.has("STLS");
             let refused = |text: String| Pop3Error::SignIn { user: account.user.clone(), text };
             let mechanism = mechanism.map_err(|error| if clear { Pop3Error::SignInDisabled } else { refused(error.to_string()) })?;
             let exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
-            authenticate(connection, account, exchange, credentials).await
+            authenticate(connection, account, exchange).await
         }
     }
 }
@@ -42,19 +42,13 @@ fn by_user_and_pass(connection: &Connection, user: &str, password: &str) -> bool
     offered && plain(user) && plain(password) && !user.contains(' ')
 }
 
-async fn authenticate(
-    connection: &mut Connection,
-    account: &Account,
-    mut exchange: Exchange<'_>,
-    credentials: &Credentials,
-) -> Result<(), Pop3Error> {
+async fn authenticate(connection: &mut Connection, account: &Account, mut exchange: Exchange<'_>) -> Result<(), Pop3Error> {
     // The first answer on a line of its own: tokens are longer than the 255 bytes that a command may have (RFC 5034 section 4).
     connection.send(DOING, &format!("AUTH {}\r\n", exchange.mechanism().name())).await?;
     for _ in 0..MOST_CHALLENGES {
         match connection.status(DOING).await? {
             Status::Ok(_) => return Ok(()),
             Status::Refused(refusal) => {
-                let refusal = without(secret(credentials), refusal);
                 let text = match exchange.refusal() {
                     Some(reason) => format!("{} ({reason})", refusal.text),
                     None => refusal.text,
@@ -69,19 +63,4 @@ async fn authenticate(
         }
     }
     Err(Pop3Error::lost(DOING, "it kept asking"))
-}
-
-fn secret(credentials: &Credentials) -> &str {
-    match credentials {
-        Credentials::None => "",
-        Credentials::Password { password, .. } => password.reveal(),
-        Credentials::Bearer { token, .. } => token.reveal(),
-    }
-}
-
-/// A server might repeat the secret.
-fn without(secret: &str, refusal: Refusal) -> Refusal {
-    // An empty one would match everywhere.
-    let text = if secret.is_empty() { refusal.text } else { refusal.text.replace(secret, "…") };
-    Refusal { text, ..refusal }
 }
