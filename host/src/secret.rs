@@ -18,6 +18,8 @@ const KEY: usize = 32;
 const LARGEST_FILE: u64 = 4096;
 /// Bytes of a nonce; long enough to be drawn at random for every secret.
 const NONCE: usize = 24;
+/// Before what is sealed for where it goes.
+const BOUND: &str = "bound:";
 
 /// A key that cannot be used, or a secret that it does not open.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +33,11 @@ pub enum SecretError {
         reason: String,
     },
     /// The sealed secret was sealed under another key, for another place, or was damaged.
-    #[error("The key in {} does not open the secret of {place}; give the key that sealed it (--key FILE), or set the secret again.", path.display())]
+    #[error(
+        "The key in {} does not open the secret of {place}: another key sealed it, or where it goes was changed in the database by hand. \
+         Give the key that sealed it (--key FILE), or set the secret again.",
+        path.display()
+    )]
     Sealed {
         /// The key's path.
         path: PathBuf,
@@ -66,23 +72,44 @@ impl SecretKey {
 
     /// Seals a secret for `place`: opened for any other, it fails.
     pub fn seal(&self, place: &str, clear: &str) -> Result<String, SecretError> {
-        let cipher = self.cipher()?;
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
-        let sealed = cipher
-            .encrypt(XNonce::from_slice(&nonce), Payload { msg: clear.as_bytes(), aad: place.as_bytes() })
-            .map_err(|_| self.does_not_open(place))?;
-        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+        self.seal_with(place, place.as_bytes(), clear)
     }
 
     /// Opens what [`SecretKey::seal`] gave for the same place.
     pub fn open(&self, place: &str, sealed: &str) -> Result<String, SecretError> {
+        self.open_with(place, place.as_bytes(), sealed)
+    }
+
+    /// Seals a secret for `place` and for where it goes: with another destination beside it, it does not open.
+    pub fn seal_for(&self, place: &str, destination: &str, clear: &str) -> Result<String, SecretError> {
+        Ok(format!("{BOUND}{}", self.seal_with(place, &both(place, destination), clear)?))
+    }
+
+    /// Opens what [`SecretKey::seal_for`] gave for the same place and destination.
+    pub fn open_for(&self, place: &str, destination: &str, sealed: &str) -> Result<String, SecretError> {
+        let sealed = sealed.strip_prefix(BOUND).ok_or_else(|| self.does_not_open(place))?;
+        self.open_with(place, &both(place, destination), sealed)
+    }
+
+    /// Whether a sealed secret is sealed for where it goes; earlier versions sealed for a place alone.
+    pub fn is_bound(sealed: &str) -> bool {
+        sealed.starts_with(BOUND)
+    }
+
+    fn seal_with(&self, place: &str, aad: &[u8], clear: &str) -> Result<String, SecretError> {
+        let cipher = self.cipher()?;
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
+        let sealed =
+            cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: clear.as_bytes(), aad }).map_err(|_| self.does_not_open(place))?;
+        Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    fn open_with(&self, place: &str, aad: &[u8], sealed: &str) -> Result<String, SecretError> {
         let cipher = self.cipher()?;
         let bytes = STANDARD.decode(sealed).map_err(|_| self.does_not_open(place))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| self.does_not_open(place))?;
-        let clear = cipher
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: place.as_bytes() })
-            .map_err(|_| self.does_not_open(place))?;
+        let clear = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad }).map_err(|_| self.does_not_open(place))?;
         String::from_utf8(clear).map_err(|_| self.does_not_open(place))
     }
 
@@ -151,6 +178,11 @@ impl SecretKey {
     }
 }
 
+/// Place and destination, told apart.
+fn both(place: &str, destination: &str) -> Vec<u8> {
+    [place.as_bytes(), b"\0", destination.as_bytes()].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +196,22 @@ mod tests {
         assert_eq!(key.open("account main, password", &sealed).unwrap(), "pässword");
         assert!(matches!(key.open("account other, password", &sealed), Err(SecretError::Sealed { .. })));
         assert!(matches!(key.open("account main, password", "AAAA"), Err(SecretError::Sealed { .. })));
+    }
+
+    #[test]
+    fn a_secret_that_is_bound_opens_for_its_own_destination_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        let sealed = key.seal_for("account main", "a.example", "clear").unwrap();
+        assert_eq!(key.open_for("account main", "a.example", &sealed).unwrap(), "clear");
+        for (place, destination) in [("account main", "b.example"), ("account other", "a.example"), ("account main\0a", ".example")] {
+            let error = key.open_for(place, destination, &sealed).unwrap_err().to_string();
+            assert!(error.contains("changed in the database by hand"), "{error}");
+        }
+        let alone = key.seal("account main", "clear").unwrap();
+        assert!(SecretKey::is_bound(&sealed) && !SecretKey::is_bound(&alone));
+        assert!(key.open_for("account main", "a.example", &alone).is_err());
+        assert!(key.open("account main", &sealed).is_err());
     }
 
     #[test]

@@ -106,6 +106,15 @@ impl Gate {
         Daemon::start(self.command().env("POSTIGO_LOG", log))
     }
 
+    /// The same with further options of `serve`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn serve_with(&self, log: &str, options: &[&str]) -> Daemon {
+        // Before the options that every daemon has.
+        Daemon::start_with(self.command().env("POSTIGO_LOG", log), options)
+    }
+
     /// How many tickets there are, by title.
     pub fn titles(&self) -> Vec<String> {
         let tickets = self.json(&["ticket", "list", "--limit", "100000"]);
@@ -132,7 +141,11 @@ impl Daemon {
     /// # Panics
     /// If it does not start.
     pub fn start(command: &mut Command) -> Self {
-        let (mut daemon, said) = Self::spawn(command);
+        Self::start_with(command, &[])
+    }
+
+    fn start_with(command: &mut Command, options: &[&str]) -> Self {
+        let (mut daemon, said) = Self::spawn_with(command, options);
         let end = Instant::now() + PATIENCE;
         loop {
             let Ok(line) = said.recv_timeout(end.saturating_duration_since(Instant::now())) else {
@@ -152,8 +165,13 @@ impl Daemon {
     /// # Panics
     /// If there is no such program.
     pub fn spawn(command: &mut Command) -> (Self, Receiver<String>) {
+        Self::spawn_with(command, &[])
+    }
+
+    fn spawn_with(command: &mut Command, options: &[&str]) -> (Self, Receiver<String>) {
         let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

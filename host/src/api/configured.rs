@@ -158,7 +158,8 @@ pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Resu
         let before = configuration::load(&state.store, &state.key).await?;
         let mut after = before.clone();
         let value = edit(&mut after)?;
-        let breaches = review(&before, &after, &state.store, state.live.sandbox()).await?;
+        let mut breaches = review(&before, &after, &state.store, state.live.sandbox()).await?;
+        breaches.extend(state.machine.check(&before, &after));
         if !breaches.is_empty() {
             return Err(Problem::invalid(mistakes(&before, &after, breaches)));
         }

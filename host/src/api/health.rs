@@ -7,6 +7,7 @@ use super::ApiState;
 use super::auth;
 use super::problem::Problem;
 use crate::commlog::now;
+use crate::config::Transport;
 use crate::metrics;
 use crate::store::{StoreError, outgoing};
 use axum::Router;
@@ -38,8 +39,9 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         if let Some(outgoing) = outgoing_counts(&state).await {
             report["outgoing"] = outgoing;
         }
-        if let Some(hint) = without_transport(&state) {
-            report["hints"] = json!([hint]);
+        let hints = about_transports(&state);
+        if !hints.is_empty() {
+            report["hints"] = json!(hints);
         }
     }
     (status, axum::Json(report)).into_response()
@@ -96,8 +98,13 @@ async fn outgoing_counts(state: &ApiState) -> Option<Value> {
     Some(depths.into_iter().map(|(status, mails)| (status.name().to_owned(), Value::from(mails))).collect::<serde_json::Map<_, _>>().into())
 }
 
-/// What an admin should know of sending, a sentence.
-fn without_transport(state: &ApiState) -> Option<&'static str> {
-    let none = !state.live.current().configuration.transports.values().any(|transport| transport.valid.is_valid());
-    none.then_some("There is no valid transport: outgoing mail waits.")
+/// What an admin should know of sending, in sentences.
+fn about_transports(state: &ApiState) -> Vec<String> {
+    let setup = state.live.current();
+    let valid: Vec<_> = setup.configuration.transports.values().filter(|transport| transport.valid.is_valid()).collect();
+    if valid.is_empty() {
+        return vec!["There is no valid transport: outgoing mail waits.".to_owned()];
+    }
+    let refused = |transport: &&Transport| Some(format!("The transport {:?}: host {}", transport.name, state.machine.refuses(transport)?));
+    valid.iter().filter_map(refused).collect()
 }

@@ -47,6 +47,7 @@ mod tests;
 pub use auth::{TokenError, create_token};
 pub use role::{Role, UnknownRole};
 
+use crate::config::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
@@ -81,14 +82,16 @@ pub struct ApiState {
     tokens: Arc<Tokens>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    machine: Arc<Machine>,
     /// Whether only this machine reaches the listener.
     loopback: bool,
 }
 
 impl ApiState {
-    /// Over this spool and its database, with the key that secrets are sealed with, and what this host works by.
-    pub fn new(spool: Spool, key: SecretKey, tokens: Arc<Tokens>, live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
-        Self { store: spool.store().clone(), spool, key, tokens, live, metrics, loopback: false }
+    /// Over this spool and its database, with the key that secrets are sealed with, what this host works by, and what of this machine
+    /// may be configured over it.
+    pub fn new(spool: Spool, key: SecretKey, tokens: Arc<Tokens>, live: Arc<Live>, metrics: Arc<Metrics>, machine: Arc<Machine>) -> Self {
+        Self { store: spool.store().clone(), spool, key, tokens, live, metrics, machine, loopback: false }
     }
 }
 

@@ -40,7 +40,7 @@ struct TransportTest {
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<TransportTest>, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let transport = configuration.transports.get(&name).ok_or_else(|| Problem::not_found("transport", &name))?;
-    let probed = outbound::probe(transport, &state.tokens).await.into();
+    let probed = outbound::probe(transport, &state.tokens, &state.machine).await.into();
     Ok(axum::Json(TransportTest { transport: name, probed }))
 }
 
@@ -53,7 +53,7 @@ pub struct TransportForm {
     name: String,
     /// How it passes mail on.
     kind: TransportKind,
-    /// Host; of `sendmail` the command's path (empty: `/usr/sbin/sendmail`), of `file` the folder.
+    /// Host; of `sendmail` the command (empty: `/usr/sbin/sendmail`), of `file` the folder: one that `serve` was given, by name or path.
     host: String,
     /// Null: the kind's own.
     #[schema(required, minimum = 1, maximum = 65535)]

@@ -3,7 +3,7 @@
 use super::configured::{Column, List, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
-use crate::config::Transport;
+use crate::config::{self, Machine, Transport, TransportKind};
 use crate::oauth2::Owner;
 use crate::outbound;
 
@@ -19,7 +19,7 @@ pub enum Command {
     /// Forget its OAuth2 tokens
     SignOut(SignOut),
     /// Connect and sign in, say what the server said, send nothing
-    Test(Named),
+    Test(Test),
 }
 
 impl Command {
@@ -29,7 +29,7 @@ impl Command {
             Self::Show(transport) => transport.show::<Transport>(context).await,
             Self::SignIn(sign_in) => sign_in.run(context, Owner::Transport).await,
             Self::SignOut(sign_out) => sign_out.run(context, Owner::Transport).await,
-            Self::Test(transport) => test(transport.name, context).await,
+            Self::Test(test) => test.run(context).await,
         }
     }
 }
@@ -37,10 +37,33 @@ impl Command {
 const COLUMNS: [Column; 7] =
     [("TRANSPORT", "name"), ("KIND", "kind"), ("HOST", "host"), ("PORT", "port"), ("USER", "user"), ("FOR", "for"), ("VALID", "valid")];
 
-async fn test(name: String, context: &Context) -> Result<(), Failed> {
-    let configuration = context.configuration().await?;
-    let transport = configuration.transports.get(&name).ok_or_else(|| Failed::because(missing::<Transport>(&name)))?;
-    let facts = outbound::probe(transport, &context.tokens().await?).await?;
-    works(&Owner::Transport(name), facts, context);
-    Ok(())
+/// `transport test`
+#[derive(Debug, clap::Args)]
+pub struct Test {
+    /// Its name
+    name: String,
+    /// As the daemon is given it, where the transport is of the kind sendmail
+    #[arg(long, value_name = "NAME=PATH")]
+    allow_command: Vec<config::Named>,
+    /// As the daemon is given it, where the transport is of the kind file
+    #[arg(long, value_name = "NAME=PATH")]
+    allow_folder: Vec<config::Named>,
+}
+
+impl Test {
+    async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self { name, allow_command, allow_folder } = self;
+        let configuration = context.configuration().await?;
+        let transport = configuration.transports.get(&name).ok_or_else(|| Failed::because(missing::<Transport>(&name)))?;
+        let is_said = transport.kind.is_smtp() || !allow_command.is_empty() || !allow_folder.is_empty();
+        let machine = if is_said { Machine::new(allow_command, allow_folder) } else { Machine::of_user(transport) };
+        let mut facts = outbound::probe(transport, &context.tokens().await?, &machine).await?;
+        if !is_said {
+            // What the daemon was started with, it alone knows.
+            let what = if transport.kind == TransportKind::File { "folder" } else { "command" };
+            facts.push(("daemon", format!("it can use this if it was started with --allow-{what} NAME=PATH; REST tests it there")));
+        }
+        works(&Owner::Transport(name), facts, context);
+        Ok(())
+    }
 }

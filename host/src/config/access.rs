@@ -1,6 +1,6 @@
 //! The ways in and out for mail: accounts, transports, and how they sign in.
 
-use super::Validity;
+use super::{Secret, Validity};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -81,6 +81,17 @@ impl Protocol {
         matches!(self, Self::Lmtp | Self::Smtp)
     }
 
+    /// The port of a server where none is configured; none where Postigo connects to none.
+    pub fn port(self) -> Option<u16> {
+        match self {
+            Self::Imap | Self::ImapStartTls => Some(143),
+            Self::Imaps => Some(993),
+            Self::Pop3 | Self::Pop3StartTls => Some(110),
+            Self::Pop3s => Some(995),
+            Self::Lmtp | Self::Smtp | Self::Maildir | Self::Local => None,
+        }
+    }
+
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -125,28 +136,6 @@ impl Default for Tls {
             certificate: String::new(),
             key: String::new(),
         }
-    }
-}
-
-/// A secret that is never printed, in clear only here and on its way to a server; encrypted in the database.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the secret in.
-    pub fn new(clear: impl Into<String>) -> Self {
-        Self(clear.into())
-    }
-
-    /// The secret in clear, for the server that asked for it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Secret(…)")
     }
 }
 
@@ -306,7 +295,7 @@ pub struct Transport {
     pub name: String,
     /// How it passes mail on.
     pub kind: TransportKind,
-    /// Host; of `sendmail` the command's path (empty: `/usr/sbin/sendmail`), of `file` the folder.
+    /// Host; of `sendmail` the command (empty: `/usr/sbin/sendmail`), of `file` the folder, each by the name that `serve` was given, or by path.
     pub host: String,
     /// None: the kind's own.
     pub port: Option<u16>,

@@ -4,7 +4,7 @@
 //! Each kind describes its keys once ([`Kind::describe`]); a [`Reader`] fills it from an object and names every mistake with its place,
 //! a [`Writer`] makes the object.
 
-use super::{Configuration, Secret};
+use super::{Configuration, Destination, Secret};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -41,6 +41,11 @@ pub trait Kind: Clone + Default + PartialEq {
     /// Its secrets, by key.
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
         Vec::new()
+    }
+
+    /// Where one of its secrets goes; a change of that asks for the secret again.
+    fn destination(&self, _secret: &str) -> Destination {
+        Destination::default()
     }
 
     /// All of its kind.

@@ -6,10 +6,13 @@ use super::codecs::{
 };
 use super::form::{Form, Kind};
 use super::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, OAuth2, Queue, Secret, Settings, SystemAddress, Template,
-    Tls, Transport,
+    Account, AutoResponse, Configuration, CustomerUser, Destination, DynamicField, Filter, OAuth2, Queue, Secret, Settings, SystemAddress,
+    Template, Tls, Transport,
 };
 use std::collections::BTreeMap;
+
+/// The secret of the client that signs in by OAuth2.
+const CLIENT_SECRET: &str = "oauth2.client_secret";
 
 /// Gives a kind its map in the configuration.
 macro_rules! kept_in {
@@ -134,6 +137,10 @@ impl Kind for Account {
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
         secrets(&mut self.password, &mut self.oauth2)
     }
+
+    fn destination(&self, secret: &str) -> Destination {
+        Destination::of_account(self).through(self.oauth2.as_ref().filter(|_| secret == CLIENT_SECRET))
+    }
 }
 
 impl Kind for DynamicField {
@@ -217,6 +224,10 @@ impl Kind for Transport {
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
         secrets(&mut self.password, &mut self.oauth2)
     }
+
+    fn destination(&self, secret: &str) -> Destination {
+        Destination::of_transport(self).through(self.oauth2.as_ref().filter(|_| secret == CLIENT_SECRET))
+    }
 }
 
 impl Kind for Filter {
@@ -294,7 +305,7 @@ fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {
 fn secrets<'a>(password: &'a mut Option<Secret>, oauth2: &'a mut Option<OAuth2>) -> Vec<(&'static str, &'a mut Option<Secret>)> {
     let mut secrets = vec![("password", password)];
     if let Some(oauth2) = oauth2 {
-        secrets.push(("oauth2.client_secret", &mut oauth2.client_secret));
+        secrets.push((CLIENT_SECRET, &mut oauth2.client_secret));
     }
     secrets
 }

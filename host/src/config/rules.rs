@@ -2,6 +2,7 @@
 
 use super::form::{Kind, below};
 use super::listener::{Endpoint, Network};
+use super::machine::is_name;
 use super::{
     Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Provider, Purpose, Queue, Start, SystemAddress,
     Template, Transport, TransportKind, Validity,
@@ -43,6 +44,7 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     configuration.templates.values().for_each(|template| rules.template(template));
     configuration.transports.values().for_each(|transport| rules.transport(transport));
     configuration.filters.values().for_each(|filter| rules.filter(filter));
+    rules.breaches.extend(super::destination::check(configuration));
     rules.breaches
 }
 
@@ -249,8 +251,10 @@ impl Rules<'_> {
             let what = if transport.kind == TransportKind::File { "the folder that mails are written to" } else { "the server" };
             self.breach(Transport::KIND, name, "host", format!("must name {what}."));
         }
-        if !transport.kind.is_smtp() && !transport.host.is_empty() && !transport.host.starts_with('/') {
-            self.breach(Transport::KIND, name, "host", "must be a whole path, beginning with \"/\".".to_owned());
+        if !transport.kind.is_smtp() && !transport.host.is_empty() && !transport.host.starts_with('/') && !is_name(&transport.host) {
+            let sentence =
+                "must be a name that `serve` was given (--allow-command, --allow-folder), or a whole path, beginning with \"/\".";
+            self.breach(Transport::KIND, name, "host", sentence.to_owned());
         }
         if transport.connections == 0 {
             self.breach(Transport::KIND, name, "connections", "must be at least 1; to send nothing, set valid to false.".to_owned());

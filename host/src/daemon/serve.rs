@@ -6,8 +6,9 @@ use super::shares::Shares;
 use super::{listening, retention, signing_in, working};
 use crate::answer;
 use crate::api::{self, ApiState};
+use crate::config::Machine;
 use crate::metrics::Metrics;
-use crate::oauth2::Tokens;
+use crate::oauth2::{OAuth2Error, Tokens};
 use crate::outbound;
 use crate::pause;
 use crate::secret::SecretKey;
@@ -49,6 +50,9 @@ pub enum ServeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The tokens of accounts and transports.
+    #[error(transparent)]
+    OAuth2(#[from] OAuth2Error),
     /// The operating system.
     #[error("The daemon could not be started: {0}")]
     System(#[from] io::Error),
@@ -66,6 +70,8 @@ pub struct Daemon {
     pub live: Arc<Live>,
     /// Where REST is served.
     pub listen: SocketAddr,
+    /// The commands and folders of this machine that the configuration may use.
+    pub machine: Machine,
 }
 
 impl Daemon {
@@ -88,6 +94,8 @@ impl Daemon {
 
         let live = Arc::clone(&self.live);
         let tokens = Tokens::new(store.clone(), self.key.clone());
+        // Before anybody can change where secrets go.
+        tokens.bind(&self.live.current().configuration).await?;
         let tools = Tools { spool: self.spool.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
         let configured = move || live.current();
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
@@ -104,11 +112,18 @@ impl Daemon {
         let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), move || wake.notify_one(), all_ends.clone()));
         let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
         let live = Arc::clone(&self.live);
-        let sending_tools =
-            outbound::Tools { store: store.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics), woken };
+        let machine = Arc::new(self.machine);
+        let sending_tools = outbound::Tools {
+            store: store.clone(),
+            host: host.clone(),
+            tokens: Arc::clone(&tokens),
+            metrics: Arc::clone(&metrics),
+            machine: Arc::clone(&machine),
+            woken,
+        };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
-        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics);
+        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine);
         let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
         ready(address);
 

@@ -1,7 +1,7 @@
 //! An account or transport as a provider sees it.
 
 use super::{OAuth2Error, Owner};
-use crate::config::{Account, Configuration, Flow, OAuth2, Provider, Purpose, Secret, Transport};
+use crate::config::{Account, Configuration, Destination, Flow, OAuth2, Provider, Purpose, Secret, Transport};
 use crate::spool::hexadecimal;
 use sha2::{Digest, Sha256};
 
@@ -15,6 +15,8 @@ pub struct Subject {
     pub(super) client_secret: Option<Secret>,
     /// A file of further certificate authorities; empty: none.
     pub(super) ca: String,
+    /// Where the access tokens go.
+    destination: Destination,
 }
 
 impl Subject {
@@ -22,13 +24,15 @@ impl Subject {
     pub fn account(account: &Account) -> Result<Option<Self>, OAuth2Error> {
         let Some(oauth2) = &account.oauth2 else { return Ok(None) };
         let owner = Owner::Account(account.name.clone());
-        Self::new(owner, &account.user, oauth2, Purpose::of(account.protocol).unwrap_or(Purpose::Imap), &account.tls.ca).map(Some)
+        let (purpose, destination) = (Purpose::of(account.protocol).unwrap_or(Purpose::Imap), Destination::of_account(account));
+        Self::new(owner, &account.user, oauth2, purpose, &account.tls.ca, destination).map(Some)
     }
 
     /// Of a transport; none where it does not sign in by OAuth2.
     pub fn transport(transport: &Transport) -> Result<Option<Self>, OAuth2Error> {
         let Some(oauth2) = &transport.oauth2 else { return Ok(None) };
-        Self::new(Owner::Transport(transport.name.clone()), &transport.user, oauth2, Purpose::Smtp, &transport.tls.ca).map(Some)
+        let (owner, destination) = (Owner::Transport(transport.name.clone()), Destination::of_transport(transport));
+        Self::new(owner, &transport.user, oauth2, Purpose::Smtp, &transport.tls.ca, destination).map(Some)
     }
 
     /// Of an owner that is configured. `flow` is a wish for this sign-in, in place of the configured flow.
@@ -54,7 +58,7 @@ impl Subject {
         found.ok_or_else(|| OAuth2Error::NotConfigured(owner.clone()))
     }
 
-    fn new(owner: Owner, user: &str, oauth2: &OAuth2, purpose: Purpose, ca: &str) -> Result<Self, OAuth2Error> {
+    fn new(owner: Owner, user: &str, oauth2: &OAuth2, purpose: Purpose, ca: &str, destination: Destination) -> Result<Self, OAuth2Error> {
         match Provider::of(oauth2, purpose) {
             Ok(provider) => Ok(Self {
                 owner,
@@ -63,6 +67,7 @@ impl Subject {
                 client_id: oauth2.client_id.clone(),
                 client_secret: oauth2.client_secret.clone(),
                 ca: ca.to_owned(),
+                destination,
             }),
             Err(mistakes) => {
                 let (key, sentence) =
@@ -82,9 +87,19 @@ impl Subject {
         self.provider.flow
     }
 
-    /// A digest of what tokens are got for: client, user, addresses, scopes. Tokens got for another are not used. A new secret of the
-    /// same client, and whether a person signs in by code or by device, change nothing.
+    /// A digest of what tokens are got for: client, user, addresses, scopes, and the server that they go to. Tokens got for another are not
+    /// used. A new secret of the same client, and whether a person signs in by code or by device, change nothing.
     pub(super) fn settings(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [&self.former_settings(), &self.destination.text()] {
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
+        }
+        hexadecimal(&digest.finalize())
+    }
+
+    /// The same without the server: what earlier versions took.
+    pub(super) fn former_settings(&self) -> String {
         let by_itself = if self.provider.flow == Flow::ClientCredentials { "client" } else { "person" };
         let mut digest = Sha256::new();
         let scopes = self.provider.scopes.join(" ");

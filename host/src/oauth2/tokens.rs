@@ -3,8 +3,8 @@
 use super::provider::Granted;
 use super::{Credentials, OAuth2Error, Owner, Subject, http};
 use crate::commlog::{Communication, Kind, Priority};
-use crate::config::{Account, Flow, Secret, Transport};
-use crate::secret::SecretKey;
+use crate::config::{Account, Configuration, Flow, Secret, Transport};
+use crate::secret::{SecretError, SecretKey};
 use crate::store::oauth2::{self as rows, Key, NewTokens, TokenRow};
 use crate::store::{Store, communications};
 use std::collections::HashMap;
@@ -127,14 +127,14 @@ impl Tokens {
         let owner = &subject.owner;
         let by_itself = subject.flow() == Flow::ClientCredentials;
         let refresh_token = match row.and_then(|row| row.refresh_token.as_ref()) {
-            Some(sealed) if !by_itself => Some(self.open(owner, "refresh", sealed)?),
+            Some(sealed) if !by_itself => Some(self.open(subject, "refresh", sealed)?),
             _ => None,
         };
         let Some(row) = row.filter(|row| by_itself || row.refresh_token.is_some()) else {
             return Ok(if by_itself { Next::Renew { refresh_token, still: None } } else { not_signed_in(owner) });
         };
         let still = match (&row.access_token, row.expires_at) {
-            (Some(sealed), Some(end)) if row.now < end => Some(self.open(owner, "access", sealed)?),
+            (Some(sealed), Some(end)) if row.now < end => Some(self.open(subject, "access", sealed)?),
             _ => None,
         };
         let is_due = row.renew_at.is_none_or(|at| at <= row.now);
@@ -163,8 +163,9 @@ impl Tokens {
         locked(&self.refused_secrets).get(&subject.owner).is_some_and(|tried| *tried != subject.client_secret)
     }
 
-    pub(super) fn seal(&self, owner: &Owner, granted: &Granted) -> Result<NewTokens, OAuth2Error> {
-        let seal = |what: &str, token: &Secret| self.key.seal(&place(owner, what), token.reveal());
+    pub(super) fn seal(&self, subject: &Subject, granted: &Granted) -> Result<NewTokens, OAuth2Error> {
+        let settings = subject.settings();
+        let seal = |what: &str, token: &Secret| self.key.seal_for(&place(&subject.owner, what), &settings, token.reveal());
         let lasts = granted.lasts;
         Ok(NewTokens {
             access_token: seal("access", &granted.access_token)?,
@@ -175,8 +176,30 @@ impl Tokens {
         })
     }
 
-    fn open(&self, owner: &Owner, what: &str, sealed: &str) -> Result<Secret, OAuth2Error> {
-        Ok(Secret::new(self.key.open(&place(owner, what), sealed)?))
+    fn open(&self, subject: &Subject, what: &str, sealed: &str) -> Result<Secret, OAuth2Error> {
+        Ok(Secret::new(self.key.open_for(&place(&subject.owner, what), &subject.settings(), sealed)?))
+    }
+
+    /// Seals tokens that an earlier version sealed for their owner alone anew, for the server that they go to now. To be done before anybody
+    /// can change where that is.
+    pub async fn bind(&self, configuration: &Configuration) -> Result<(), OAuth2Error> {
+        let subjects = super::watch::subjects(configuration);
+        for row in rows::all(&self.store).await? {
+            let subject = subjects.get(&Owner::of(&row.key)).filter(|subject| row.settings == subject.former_settings());
+            let Some(subject) = subject else { continue };
+            let bind = |what: &str, sealed: &Option<String>| -> Result<Option<String>, SecretError> {
+                let Some(sealed) = sealed else { return Ok(None) };
+                let place = place(&subject.owner, what);
+                self.key.seal_for(&place, &subject.settings(), &self.key.open(&place, sealed)?).map(Some)
+            };
+            match (bind("access", &row.access_token), bind("refresh", &row.refresh_token)) {
+                (Ok(access), Ok(refresh)) => rows::bind(&self.store, &row, &subject.settings(), access, refresh).await?,
+                (Err(error), _) | (_, Err(error)) => {
+                    tracing::warn!(owner = %subject.owner, %error, "its tokens do not open; sign in again")
+                }
+            }
+        }
+        Ok(())
     }
 }
 

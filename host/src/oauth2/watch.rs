@@ -82,7 +82,8 @@ fn subject_of<'s>(subjects: &'s BTreeMap<Owner, Subject>, row: &TokenRow) -> Opt
     subjects.get(&Owner::of(&row.key)).filter(|subject| subject.settings() == row.settings)
 }
 
-fn subjects(configuration: &Configuration) -> BTreeMap<Owner, Subject> {
+/// The owners that sign in by OAuth2.
+pub(super) fn subjects(configuration: &Configuration) -> BTreeMap<Owner, Subject> {
     let accounts = configuration.accounts.values().filter_map(|account| Subject::account(account).ok()?);
     let transports = configuration.transports.values().filter_map(|transport| Subject::transport(transport).ok()?);
     accounts.chain(transports).map(|subject| (subject.owner.clone(), subject)).collect()

@@ -7,7 +7,7 @@ use super::schedule::MOST_UNCERTAIN;
 use super::smtp::{Envelope, Marker, Undelivered};
 use super::{DeliveryStatus, Failure, file, probe, schedule, sendmail};
 use crate::commlog::{Communication, Kind, Priority, Record, now};
-use crate::config::{Retries, Transport, TransportKind};
+use crate::config::{Machine, Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{Claimed, Delivered, Outcome};
 use crate::store::{Store, StoreError, communications};
@@ -20,14 +20,15 @@ pub struct Means {
     pub store: Store,
     pub tokens: Arc<Tokens>,
     pub pool: Arc<Pool>,
+    pub machine: Arc<Machine>,
 }
 
 /// Milliseconds until a mail is tried again that could not be read from the store.
 const AFTER_STORE: i64 = 2_000;
 
 impl Means {
-    pub fn new(store: Store, tokens: Arc<Tokens>) -> Self {
-        Self { store, tokens, pool: Arc::default() }
+    pub fn new(store: Store, tokens: Arc<Tokens>, machine: Arc<Machine>) -> Self {
+        Self { store, tokens, pool: Arc::default(), machine }
     }
 }
 
@@ -92,10 +93,14 @@ async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut
     let content = Parts::of(&means.store, claimed);
     let marker = Marker::new(means.store.clone(), claimed.is_marked().then(|| claimed.claim.clone()));
     match transport.kind {
-        TransportKind::File => file::send(transport, claimed.claim.id, &claimed.recipients, content).await,
+        TransportKind::File => {
+            let folder = means.machine.folder(transport).map_err(not_given)?;
+            file::send(&folder, claimed.claim.id, &claimed.recipients, content).await
+        }
         TransportKind::Sendmail => {
+            let command = means.machine.command(transport).map_err(not_given)?;
             marker.begin().await?;
-            sendmail::send(transport, &claimed.sender, &claimed.recipients, content).await
+            sendmail::send(command, transport.timeout, &claimed.sender, &claimed.recipients, content).await
         }
         TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
             let mut ended = Vec::new();
@@ -104,6 +109,11 @@ async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut
             sent
         }
     }
+}
+
+/// A command or folder that the daemon was not started with.
+fn not_given(sentence: String) -> Unsent {
+    Unsent::Unreachable(probe::of_host(sentence))
 }
 
 /// Sends over a connection that is kept, or a new one. A kept one that the server has ended is replaced at once: that is no try.

@@ -2,7 +2,6 @@
 
 use super::content::Parts;
 use super::reply::{Replies, Reply, Unsent, all};
-use crate::config::Transport;
 use crate::regular_file::Folder;
 use std::ffi::OsStr;
 use std::io;
@@ -11,8 +10,7 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
 /// Writes the mail as `ID.eml`; the same mail again is the same file again. Nothing is written through a link that lies in the folder.
-pub async fn send(transport: &Transport, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
-    let place = Path::new(&transport.host);
+pub async fn send(place: &Path, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
     let failed = |error: io::Error| Unsent::Unreachable(format!("The folder {} cannot be written to: {error}.", place.display()));
     let (unfinished, finished) = (format!(".{id}.part"), format!("{id}.eml"));
     let (folder, file) = blocking({
@@ -45,8 +43,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 /// What there is to say of the folder.
-pub fn probe(transport: &Transport) -> Result<Vec<(&'static str, String)>, String> {
-    let folder = Path::new(&transport.host);
+pub fn probe(folder: &Path) -> Result<Vec<(&'static str, String)>, String> {
     std::fs::create_dir_all(folder).map_err(|error| format!("The folder {} cannot be made: {error}.", folder.display()))?;
     let trial = OsStr::new(".postigo-test.part");
     Folder::open(folder)

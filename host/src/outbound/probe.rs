@@ -2,7 +2,7 @@
 
 use super::smtp::{Session, SmtpError};
 use super::{file, sendmail};
-use crate::config::{Transport, TransportKind};
+use crate::config::{Machine, Transport, TransportKind};
 use crate::oauth2::{Owner, Tokens};
 use std::sync::Arc;
 
@@ -17,11 +17,22 @@ pub enum ProbeError {
     Local(String),
 }
 
-/// What the server says of itself, key and value; nothing is sent.
-pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Vec<(&'static str, String)>, ProbeError> {
+impl ProbeError {
+    fn local(sentence: String) -> Self {
+        Self::Local(of_host(sentence))
+    }
+}
+
+/// The machine's sentences follow the key `host`; here they stand alone.
+pub fn of_host(sentence: String) -> String {
+    if sentence.starts_with("must ") { format!("Its host {sentence}") } else { sentence }
+}
+
+/// What the server says of itself, key and value; nothing is sent. `machine` has the commands and folders that may be used.
+pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, ProbeError> {
     match transport.kind {
-        TransportKind::File => file::probe(transport).map_err(ProbeError::Local),
-        TransportKind::Sendmail => sendmail::probe(transport).map_err(ProbeError::Local),
+        TransportKind::File => machine.folder(transport).and_then(|folder| file::probe(&folder)).map_err(ProbeError::local),
+        TransportKind::Sendmail => machine.command(transport).and_then(sendmail::probe).map_err(ProbeError::local),
         TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
             // Somebody waits: the provider is asked whatever it said before.
             tokens.for_transport_now(transport).await.map_err(SmtpError::from)?;

@@ -4,10 +4,11 @@ use super::attempt::{self, Means, Transported, Tried};
 use super::choose::choose;
 use super::health::Health;
 use super::pool::Pool;
+use super::probe::of_host;
 use super::schedule;
 use super::settle::attempt_and_settle;
 use crate::commlog::now;
-use crate::config::{Configuration, Retries, Transport};
+use crate::config::{Configuration, Machine, Retries, Transport};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::pause;
@@ -40,6 +41,8 @@ pub struct Tools {
     pub tokens: Arc<Tokens>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// The commands and folders that transports may use.
+    pub machine: Arc<Machine>,
     /// Notified when this process has put mails into the queue.
     pub woken: Arc<Notify>,
 }
@@ -59,7 +62,7 @@ struct Sender {
 
 /// Sends until `stop`; what is under way then is ended still.
 pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: CancellationToken) {
-    let means = Means::new(tools.store.clone(), Arc::clone(&tools.tokens));
+    let means = Means::new(tools.store.clone(), Arc::clone(&tools.tokens), Arc::clone(&tools.machine));
     let mut sender = Sender {
         tools,
         means,
@@ -144,6 +147,9 @@ impl Sender {
         self.tools.store.write((), |(), connection| Box::pin(outgoing::unassign(connection))).await?;
         for (name, transport) in &transports {
             if self.transports.get(name) != Some(transport) {
+                if let Some(why) = self.tools.machine.refuses(transport).map(of_host) {
+                    tracing::warn!(transport = name, why, "a transport cannot be used; its mails wait");
+                }
                 self.health.entry(name.clone()).or_default().forgive();
             }
         }

@@ -2,7 +2,6 @@
 
 use super::content::{Lines, Parts};
 use super::reply::{Replies, Reply, Unsent, all};
-use crate::config::Transport;
 use crate::store::StoreError;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,17 +9,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 
-/// Where the command is when none is configured.
-const USUAL: &str = "/usr/sbin/sendmail";
 /// So much of what the command says is kept.
 const LONGEST_WORDS: u64 = 1_000;
 
-fn path(transport: &Transport) -> &str {
-    if transport.host.is_empty() { USUAL } else { &transport.host }
-}
+/// The variables that a command gets of the daemon's own; secrets may be among the others.
+const VARIABLES: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
-/// Hands the mail over. On an error nothing was sent.
-pub async fn send(transport: &Transport, sender: &str, recipients: &[String], parts: Parts) -> Result<Replies, Unsent> {
+/// Hands the mail over to the command at `path`, which ends within `timeout` seconds. On an error nothing was sent.
+pub async fn send(path: &Path, timeout: u64, sender: &str, recipients: &[String], parts: Parts) -> Result<Replies, Unsent> {
     let (fit, unfit): (Vec<&String>, Vec<&String>) = recipients.iter().partition(|recipient| !recipient.chars().any(char::is_control));
     let mut replies: Replies = unfit
         .into_iter()
@@ -33,15 +29,16 @@ pub async fn send(transport: &Transport, sender: &str, recipients: &[String], pa
             all(recipients, &Reply::Refused("The sender's address holds a control character.".into()))
         });
     }
-    let mut command = Command::new(path(transport));
+    let mut command = Command::new(path);
+    command.env_clear().envs(VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     // No shell, and `--` before what comes from outside: an address is never an option.
     command.args(["-i", "-f", if sender.is_empty() { "<>" } else { sender }, "--"]).args(&fit);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn();
-    let child = child.map_err(|error| Unsent::Unreachable(format!("The command {} could not be started: {error}.", path(transport))))?;
-    let reply = match tokio::time::timeout(Duration::from_secs(transport.timeout), hand_over(child, parts)).await {
+    let child = child.map_err(|error| Unsent::Unreachable(format!("The command {} could not be started: {error}.", path.display())))?;
+    let reply = match tokio::time::timeout(Duration::from_secs(timeout), hand_over(child, parts)).await {
         Ok(reply) => reply?,
-        Err(_) => Reply::Unknown(format!("The command {} did not end within {} s; it was killed.", path(transport), transport.timeout)),
+        Err(_) => Reply::Unknown(format!("The command {} did not end within {timeout} s; it was killed.", path.display())),
     };
     replies.extend(fit.into_iter().map(|recipient| (recipient.clone(), reply.clone())));
     Ok(replies)
@@ -99,9 +96,8 @@ fn meaning(code: Option<i32>, words: &str) -> Reply {
 }
 
 /// What there is to say of the command.
-pub fn probe(transport: &Transport) -> Result<Vec<(&'static str, String)>, String> {
+pub fn probe(path: &Path) -> Result<Vec<(&'static str, String)>, String> {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = Path::new(path(transport));
     let found = std::fs::metadata(path).map_err(|error| format!("The command {} cannot be used: {error}.", path.display()))?;
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
         return Err(format!("{} is no command that can be run.", path.display()));
@@ -113,28 +109,42 @@ pub fn probe(transport: &Transport) -> Result<Vec<(&'static str, String)>, Strin
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
 
-    fn command(script: &str) -> (tempfile::TempDir, Transport) {
+    fn command(script: &str) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sendmail");
         std::fs::write(&path, format!("#!/bin/sh\ncd {}\n{script}\n", folder.path().display())).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let transport = Transport { host: path.display().to_string(), timeout: 10, ..Transport::default() };
-        (folder, transport)
+        (folder, path)
     }
 
-    async fn hand_over(transport: &Transport, sender: &str, recipients: &[&str], raw: &[u8]) -> Result<Replies, Unsent> {
+    async fn hand_over(path: &Path, sender: &str, recipients: &[&str], raw: &[u8]) -> Result<Replies, Unsent> {
+        hand_over_within(10, path, sender, recipients, raw).await
+    }
+
+    async fn hand_over_within(timeout: u64, path: &Path, sender: &str, recipients: &[&str], raw: &[u8]) -> Result<Replies, Unsent> {
         let (_folder, parts) = Parts::queued(raw).await;
-        send(transport, sender, &recipients.iter().map(|recipient| (*recipient).to_owned()).collect::<Vec<_>>(), parts).await
+        send(path, timeout, sender, &recipients.iter().map(|recipient| (*recipient).to_owned()).collect::<Vec<_>>(), parts).await
     }
 
     #[tokio::test]
     async fn the_command_gets_envelope_and_bytes() {
-        let (folder, transport) = command("printf '%s\\n' \"$@\" > arguments; cat > bytes");
-        let replies = hand_over(&transport, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
+        let (folder, path) = command("printf '%s\\n' \"$@\" > arguments; cat > bytes");
+        let replies = hand_over(&path, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
         assert!(replies.iter().all(|(_, reply)| matches!(reply, Reply::Accepted(_))), "{replies:?}");
         assert_eq!(std::fs::read_to_string(folder.path().join("arguments")).unwrap(), "-i\n-f\n<>\n--\n-oQ/tmp@x.example\nb@x.example\n");
         assert_eq!(std::fs::read(folder.path().join("bytes")).unwrap(), b"Subject: x\n\n.\ny\n");
+    }
+
+    #[tokio::test]
+    async fn the_command_does_not_see_what_else_the_daemon_was_told() {
+        // Cargo sets some of these for every test.
+        assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO")));
+        let (folder, path) = command("cat >/dev/null; env > environment");
+        hand_over(&path, "a@x.example", &["b@x.example"], b"x").await.unwrap();
+        let environment = std::fs::read_to_string(folder.path().join("environment")).unwrap();
+        assert!(environment.contains("PATH=") && !environment.contains("CARGO"), "{environment}");
     }
 
     #[tokio::test]
@@ -145,29 +155,28 @@ mod tests {
             ("exit 1", Reply::Later("exit status 1".into())),
             ("kill -9 $$", Reply::Unknown("The command was killed.".into())),
         ] {
-            let (_folder, transport) = command(script);
-            let replies = hand_over(&transport, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
+            let (_folder, path) = command(script);
+            let replies = hand_over(&path, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
             assert_eq!(replies, [("b@x.example".to_owned(), expected)], "{script}");
         }
-        let missing = Transport { host: "/nowhere/sendmail".into(), ..Transport::default() };
-        let unsent = hand_over(&missing, "a@x.example", &["b@x.example"], b"x").await.unwrap_err();
+        let missing = Path::new("/nowhere/sendmail");
+        let unsent = hand_over(missing, "a@x.example", &["b@x.example"], b"x").await.unwrap_err();
         assert!(matches!(&unsent, Unsent::Unreachable(why) if why.contains("/nowhere/sendmail")), "{unsent:?}");
-        assert_eq!(probe(&missing).unwrap_err(), "The command /nowhere/sendmail cannot be used: No such file or directory (os error 2).");
+        assert_eq!(probe(missing).unwrap_err(), "The command /nowhere/sendmail cannot be used: No such file or directory (os error 2).");
     }
 
     #[tokio::test]
     async fn a_command_that_hangs_is_killed_and_its_mail_uncertain() {
-        let (_folder, transport) = command("exec sleep 60");
-        let transport = Transport { timeout: 1, ..transport };
-        let replies = hand_over(&transport, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
+        let (_folder, path) = command("exec sleep 60");
+        let replies = hand_over_within(1, &path, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
         assert!(matches!(replies.first(), Some((_, Reply::Unknown(_)))), "{replies:?}");
     }
 
     #[tokio::test]
     async fn a_mail_that_cannot_be_read_whole_is_not_taken_for_whole() {
-        let (folder, transport) = command("cat > bytes && touch whole");
+        let (folder, path) = command("cat > bytes && touch whole");
         let (_store, parts) = Parts::queued(&vec![b'x'; 3_000_000]).await;
-        let unsent = send(&transport, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
+        let unsent = send(&path, 10, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
         assert!(matches!(unsent, Unsent::Store(_)), "{unsent:?}");
         assert!(!folder.path().join("whole").exists());
     }

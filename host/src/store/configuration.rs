@@ -3,7 +3,8 @@
 use super::{Store, StoreError};
 use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields};
 use crate::config::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Secret, Settings, SystemAddress, Template, Transport,
+    Account, AutoResponse, Configuration, CustomerUser, Destination, DynamicField, Filter, Queue, Secret, Settings, SystemAddress,
+    Template, Transport,
 };
 use crate::secret::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
@@ -36,7 +37,7 @@ pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configur
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
-        let stored = Stored { kind: row.try_get(0)?, body: json(row.try_get(1)?)?, secrets: json(row.try_get(2)?)? };
+        let stored = Stored { kind: row.try_get(0)?, body: parsed(row.try_get(1)?)?, secrets: parsed(row.try_get(2)?)? };
         stored.load_into(&mut configuration, key, &mut lost)?;
     }
     Ok((configuration, lost))
@@ -131,10 +132,13 @@ impl Stored {
             return Err(corrupt(format!("{} {:?}, {}: {}", K::KIND, thing.name(), problem.pointer, problem.sentence)));
         }
         let name = thing.name();
+        // Where they go is told by the thing as it was stored.
+        let stored = thing.clone();
         for (field, secret) in thing.secrets() {
             if let Some(sealed) = self.secrets.get(field).and_then(Value::as_str) {
-                match key.open(&secret_place::<K>(&name, field), sealed) {
-                    Ok(clear) => *secret = Some(Secret::new(clear)),
+                let destination = stored.destination(field);
+                match open(key, &secret_place::<K>(&name, field), &destination, sealed) {
+                    Ok(clear) => *secret = Some(Secret::stored(clear, destination)),
                     Err(error @ SecretError::Sealed { .. }) => lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error }),
                     Err(error) => return Err(error.into()),
                 }
@@ -142,6 +146,23 @@ impl Stored {
         }
         K::all_mut(configuration).insert(name, thing);
         Ok(())
+    }
+}
+
+impl Stored {
+    /// Its secrets, all of them bound; none where they are already, or one does not open, which is told where it is needed.
+    fn bound<K: Kind>(&self, key: &SecretKey) -> Option<Map<String, Value>> {
+        let secrets = self.secrets.as_object()?;
+        if secrets.values().filter_map(Value::as_str).all(SecretKey::is_bound) {
+            return None;
+        }
+        let (thing, _) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
+        let bind = |(field, sealed): (&String, &Value)| {
+            let (place, destination) = (secret_place::<K>(&thing.name(), field), thing.destination(field));
+            let clear = open(key, &place, &destination, sealed.as_str()?).ok()?;
+            Some((field.clone(), Value::String(key.seal_for(&place, &destination.text(), &clear).ok()?)))
+        };
+        secrets.iter().map(bind).collect()
     }
 }
 
@@ -165,7 +186,7 @@ impl Change {
             let mut sealed = Map::new();
             for (field, secret) in thing.clone().secrets() {
                 if let Some(secret) = secret {
-                    let text = key.seal(&secret_place::<K>(name, field), secret.reveal())?;
+                    let text = key.seal_for(&secret_place::<K>(name, field), &thing.destination(field).text(), secret.reveal())?;
                     sealed.insert(field.to_owned(), Value::String(text));
                 }
             }
@@ -224,12 +245,45 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
     })
 }
 
+/// Opens a secret that is sealed for its destination, or, by an earlier version, for its place alone.
+fn open(key: &SecretKey, place: &str, destination: &Destination, sealed: &str) -> Result<String, SecretError> {
+    if SecretKey::is_bound(sealed) { key.open_for(place, &destination.text(), sealed) } else { key.open(place, sealed) }
+}
+
+/// Seals the secrets that an earlier version sealed for their place alone anew, each for where it goes now.
+pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreError> {
+    let rows =
+        sqlx::query("SELECT kind, name, body, secrets FROM configured WHERE secrets <> '{}'").fetch_all(&mut *store.read().await?).await?;
+    for row in rows {
+        let (kind, name, earlier): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?);
+        let stored = Stored { kind, body: parsed(row.try_get(2)?)?, secrets: parsed(&earlier)? };
+        let bound = match stored.kind.as_str() {
+            Account::KIND => stored.bound::<Account>(key),
+            Transport::KIND => stored.bound::<Transport>(key),
+            _ => None,
+        };
+        if let Some(bound) = bound {
+            let input = (stored.kind, name, earlier, Value::Object(bound).to_string());
+            store.write(input, |input, connection| Box::pin(replace_secrets(connection, input))).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Of kind and name: the secrets as they were, and as they are to be. What somebody has changed meanwhile stays.
+async fn replace_secrets(connection: &mut AnyConnection, input: &(String, String, String, String)) -> Result<(), StoreError> {
+    let (kind, name, earlier, bound) = input;
+    let update = sqlx::query("UPDATE configured SET secrets = $1 WHERE kind = $2 AND name = $3 AND secrets = $4");
+    update.bind(bound).bind(kind).bind(name).bind(earlier).execute(connection).await?;
+    Ok(())
+}
+
 /// Whose secret it is: what it is sealed for, and how errors name it.
 fn secret_place<K: Kind>(name: &str, field: &str) -> String {
     format!("{} {name:?}, {field}", K::KIND)
 }
 
-fn json(text: &str) -> Result<Value, StoreError> {
+fn parsed(text: &str) -> Result<Value, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))
 }
 
@@ -241,6 +295,7 @@ fn corrupt(reason: String) -> StoreError {
 mod tests {
     use super::*;
     use crate::store::Location;
+    use serde_json::json;
 
     async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {
         let folder = tempfile::tempdir().unwrap();
@@ -289,6 +344,59 @@ mod tests {
         save(&store, &key, &before, &after, Vec::new()).await.unwrap();
         let late = save(&store, &key, &before, &after, Vec::new()).await;
         assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
+    }
+
+    /// Stores an account with a password, and gives its row's secrets.
+    async fn with_password(store: &Store, key: &SecretKey) -> String {
+        let before = load(store, key).await.unwrap();
+        let mut after = before.clone();
+        let account =
+            Account { name: "main".into(), host: "a.example".into(), password: Some(Secret::new("pa55word")), ..Account::default() };
+        after.accounts.insert("main".into(), account);
+        save(store, key, &before, &after, Vec::new()).await.unwrap();
+        secrets(store).await
+    }
+
+    async fn secrets(store: &Store) -> String {
+        let row = sqlx::query("SELECT secrets FROM configured WHERE name = 'main'").fetch_one(&mut *store.read().await.unwrap()).await;
+        row.unwrap().try_get(0).unwrap()
+    }
+
+    async fn execute(store: &Store, statement: &'static str, value: String) {
+        store
+            .write((statement, value), |(statement, value), connection| {
+                Box::pin(async move {
+                    sqlx::query(*statement).bind(value.clone()).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_led_elsewhere_by_hand_does_not_open() {
+        let (_folder, store, key) = fresh().await;
+        with_password(&store, &key).await;
+        execute(&store, "UPDATE configured SET body = REPLACE(body, 'a.example', $1) WHERE name = 'main'", "b.example".into()).await;
+        let error = load(&store, &key).await.unwrap_err().to_string();
+        assert!(error.contains("account \"main\", password") && error.contains("changed in the database by hand"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_version_sealed_is_taken_over_and_bound_once() {
+        let (_folder, store, key) = fresh().await;
+        with_password(&store, &key).await;
+        let former = json!({ "password": key.seal("account \"main\", password", "pa55word").unwrap() }).to_string();
+        execute(&store, "UPDATE configured SET secrets = $1 WHERE name = 'main'", former.clone()).await;
+        let before = load(&store, &key).await.unwrap();
+        assert_eq!(before.accounts["main"].password.as_ref().unwrap().reveal(), "pa55word");
+        bind_secrets(&store, &key).await.unwrap();
+        let bound = secrets(&store).await;
+        assert!(bound != former && bound.contains("bound:"), "{bound}");
+        assert_eq!(load(&store, &key).await.unwrap(), before);
+        bind_secrets(&store, &key).await.unwrap();
+        assert_eq!(secrets(&store).await, bound, "the second time there is nothing to do");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! Automatic answers, agents' mail and delivery reports, from the mail that comes in to the files that go out.
 
-use postigo_tests::gate::{Gate, PATIENCE, http_client, until};
+use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -15,6 +15,11 @@ fn gate(out: &Path) -> Gate {
         out.display()
     ));
     gate
+}
+
+/// A daemon that may write into the folder.
+fn serve(gate: &Gate, out: &Path) -> Daemon {
+    gate.serve_with("postigo=info", &["--allow-folder", &format!("out={}", out.display())])
 }
 
 /// Takes a mail in; gives its result.
@@ -40,7 +45,7 @@ fn await_sent(out: &Path, text: &str) -> String {
 fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     let result = ingest(&gate, "From: Jane <jane@x.test>\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
     assert_eq!(result["auto_response"], "queued");
     let number = result["ticket_number"].as_str().unwrap();
@@ -73,7 +78,7 @@ fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
 fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
     let number = result["ticket_number"].as_str().unwrap();
     let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().unwrap().to_owned();
@@ -131,7 +136,7 @@ fn the_command_line_writes_without_a_daemon_and_the_daemon_sends() {
     gate.json(&["article", "bounce", &article, "--to", "other@x.test"]);
     let ticket = gate.json(&["ticket", "show", number]).remove(0);
     assert_eq!((&ticket["state"], ticket["articles"].as_array().unwrap().len()), (&json!("closed successful"), 5));
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     until("the three mails go out", PATIENCE, || sent(out.path(), "").len() == 3);
     assert!(await_sent(out.path(), "Resent-To: other@x.test").ends_with("Subject: Printer\r\n\r\nhello\r\n"));
     drop(daemon);
@@ -157,7 +162,7 @@ fn a_ticket_is_opened_from_the_command_line_with_a_template_and_asked_again_it_i
     for option in ["--queue: There is no valid queue \"Nowhere\"", "--to: ", "--subject: "] {
         assert!(mistaken.status.code() == Some(1) && said.contains(option), "{option} is not in {said}");
     }
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     let mail = await_sent(out.path(), "An offer of Raw.");
     let number = receipt[0]["ticket_number"].as_str().unwrap();
     assert!(mail.contains(&format!("Subject: [Ticket#{number}] Our offer")) && mail.contains("<jane@x.test>"), "{mail}");
@@ -181,7 +186,7 @@ fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
     let reply = ["ticket", "reply", number, "--body-file", body.to_str().unwrap(), "--state", "removed", "--idempotency-key", "bye"];
     let receipt = gate.json(&reply);
     assert_eq!(gate.json(&reply), receipt);
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     await_sent(out.path(), "We do no printers.");
     let farewell = await_sent(out.path(), "] Removed");
     assert!(farewell.contains("To: jane@x.test") && farewell.contains("Auto-Submitted: auto-replied"), "{farewell}");

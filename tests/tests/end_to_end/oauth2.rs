@@ -353,13 +353,57 @@ fn a_rotated_refresh_token_survives_a_kill_before_its_first_use() {
     let _held = silent.accept().unwrap();
     daemon.kill();
     let renewed = provider.count("refresh_token");
-    gate.configure(&account("main", "imap", &server, &ca, &table));
+    relay(silent, server.imap);
     provider.access_tokens_last(3_600);
     deliver(&server, "main", 0);
     // Its access token has ended or ends now; the refresh token before it was used up.
     until("the mail is filed", PATIENCE, || fetch_error(&gate).is_empty() && gate.titles() == [subject(0)]);
     assert!(provider.count("refresh_token") >= renewed);
     assert_eq!(state(&gate, "main")["error"], Value::Null);
+}
+
+/// From now on who connects there speaks with the server at this port: tokens go to no other place than they were got for.
+fn relay(listener: TcpListener, server: u16) {
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
+            let ways = [(client.try_clone(), server.try_clone()), (server.try_clone(), client.try_clone())];
+            for (from, to) in ways {
+                let (mut from, mut to) = (from.unwrap(), to.unwrap());
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn tokens_go_to_the_server_that_they_were_got_for_alone() {
+    let Some(provider) = Provider::start() else { return };
+    let Some(server) = Dovecot::with(provider.dovecot("xoauth2")) else { return };
+    let gate = Gate::new();
+    let (ca, table) = (provider.authorities(&[server.ca()]), provider.table("code", NOWHERE));
+    gate.configure(&account("main", "imap", &server, &ca, &table));
+    sign_in(&gate, &provider, "main");
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let port = elsewhere.local_addr().unwrap().port();
+    // Whoever does not know the client's secret cannot lead it elsewhere.
+    let unknown = table.replace(&format!("client_secret = \"{}\", ", postigo_tests::provider::CLIENT_SECRET), "");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, "{}", account_at("main", "imap", port, &ca, &unknown)).unwrap();
+    let output = gate.try_run(["config", "apply", &file.path().display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("client_secret") && said.contains("must be given again: it was given for port = "), "{said}");
+    // Whoever knows it has to sign in anew.
+    gate.configure(&account_at("main", "imap", port, &ca, &table));
+    assert!(fetch_error(&gate).contains("is not signed in"));
+    assert!(elsewhere.accept().is_err(), "nothing went there");
+    gate.configure(&account("main", "imap", &server, &ca, &table));
+    deliver(&server, "main", 0);
+    assert_eq!(fetch(&gate, "main")["new"], 1, "there they are good");
 }
 
 /// Signs in by tokens that end at once, so that the next use renews them.

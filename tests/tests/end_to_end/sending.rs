@@ -1,7 +1,7 @@
 //! Mail on its way out: through Postfix by every kind of transport into Dovecot's mailboxes, by a command, into a folder; and what holds it up.
 
 use postigo_tests::dovecot::{self, Certificate, Dovecot, PASSWORD};
-use postigo_tests::gate::{Daemon, Gate, PATIENCE, until};
+use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use postigo_tests::mails::mail;
 use postigo_tests::postfix::{Options, Postfix};
 use postigo_tests::postgres::{Postgres, free_port};
@@ -222,17 +222,45 @@ fn a_command_and_a_folder_take_mail_too() {
         |kind: &str, host: &Path| format!("[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"{}\"\n", host.display());
     gate.configure(&(DESK.to_owned() + &transport("sendmail", &command)));
     assert!(gate.run(&["transport", "test", "relay"]).contains("can be run"));
-    let daemon = gate.serve("postigo=info");
+    let files = folder.path().join("out");
+    let allowed = [format!("mta={}", command.display()), format!("trial={}", files.display())];
+    let daemon = gate.serve_with("postigo=info", &["--allow-command", &allowed[0], "--allow-folder", &allowed[1]]);
     write(&gate, 0, "jane");
     until("the command took it", PATIENCE, || outgoing(&gate, "sent").len() == 1);
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     assert_eq!(read("arguments"), "-i -f <> -- jane@example.com ", "an answer has the null sender");
     assert!(read("bytes").contains("Subject: ") && !read("bytes").contains('\r'));
-    let files = folder.path().join("out");
-    gate.configure(&transport("file", &files));
+    gate.configure(&transport("file", Path::new("trial")));
     write(&gate, 1, "jane");
     until("the folder has it", PATIENCE, || outgoing(&gate, "sent").len() == 2);
     assert!(std::fs::read_to_string(files.join("2.eml")).expect("the mail").contains("\r\n\r\n"));
+    daemon.stop();
+}
+
+#[test]
+fn a_command_that_the_daemon_was_not_started_with_is_not_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let command = folder.path().join("sendmail");
+    std::fs::write(&command, format!("#!/bin/sh\ntouch {}/ran\ncat > /dev/null\n", folder.path().display())).expect("ours");
+    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let gate = Gate::new();
+    let transport = format!("[[transport]]\nname = \"relay\"\nkind = \"sendmail\"\nhost = \"{}\"\n", command.display());
+    gate.configure(&(DESK.to_owned() + &transport));
+    let daemon = gate.serve("postigo=info");
+    assert!(daemon.wait_for("a transport cannot be used").contains("--allow-command NAME=PATH"));
+    write(&gate, 0, "jane");
+    until("the mail waits and says why", PATIENCE, || {
+        outgoing(&gate, "waiting")
+            .iter()
+            .any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("--allow-command NAME=PATH")))
+    });
+    let ready = http_client(PATIENCE).get(format!("{}/readyz", daemon.url)).send().expect("an answer").text().expect("text");
+    assert!(ready.contains("The transport \\\"relay\\\": host must name a command"), "{ready}");
+    daemon.stop();
+    assert!(!folder.path().join("ran").exists());
+    let daemon = gate.serve_with("postigo=info", &["--allow-command", &format!("mta={}", command.display())]);
+    until("it went out", PATIENCE, || outgoing(&gate, "sent").len() == 1);
+    assert!(folder.path().join("ran").exists());
     daemon.stop();
 }
 

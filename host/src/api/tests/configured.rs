@@ -72,16 +72,96 @@ async fn a_password_goes_in_and_never_comes_out() {
     }
     // What is shown can be sent back; the password stays.
     api.put(Role::Admin, "/accounts/main", &shown.json()).await.expect(200);
-    api.patch(Role::Admin, "/accounts/main", &json!({ "tls": { "ca": "/etc/ca.pem" } })).await.expect(200);
+    api.patch(Role::Admin, "/accounts/main", &json!({ "folder": "Support", "comment": "x" })).await.expect(200);
     let stored = crate::store::configuration::load(&api.state.store, &api.state.key).await.unwrap();
     assert_eq!(stored.accounts["main"].password.as_ref().unwrap().reveal(), "pa55word");
-    assert_eq!((stored.accounts["main"].tls.ca.as_str(), stored.accounts["main"].tls.verify), ("/etc/ca.pem", true));
+    assert_eq!((stored.accounts["main"].folder.as_str(), stored.accounts["main"].tls.verify), ("Support", true));
 
     let file = api.patch(Role::Admin, "/accounts/main", &json!({ "password": { "file": "/etc/passwd" } })).await.problem(422);
     assert_eq!(file["errors"][0]["pointer"], "/password");
     let wrong = api.patch(Role::Admin, "/accounts/main", &json!({ "password": ["hidden"] })).await;
     assert!(!String::from_utf8_lossy(&wrong.body).contains("hidden"), "an error does not repeat a secret");
     wrong.problem(422);
+}
+
+#[tokio::test]
+async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_again() {
+    let api = Api::start().await;
+    let oauth2 = json!({ "provider": "microsoft", "tenant": "example.org", "client_id": "x", "client_secret": "s3cret" });
+    let account = json!({ "name": "main", "protocol": "imaps", "host": "mail.example.org", "user": "support", "password": "pa55word", "oauth2": oauth2 });
+    api.post(Role::Admin, "/accounts", &account).await.expect(201);
+    let transport =
+        json!({ "name": "relay", "kind": "smtp+starttls", "host": "mail.example.org", "user": "support", "password": "pa55word" });
+    api.post(Role::Admin, "/transports", &transport).await.expect(201);
+    let both = ["/password", "/oauth2/client_secret"];
+    let elsewhere: [(&str, Value, &[&str]); 14] = [
+        ("/accounts/main", json!({ "host": "mail.attacker.example" }), &both),
+        ("/accounts/main", json!({ "port": 994 }), &both),
+        ("/accounts/main", json!({ "protocol": "pop3s" }), &both),
+        ("/accounts/main", json!({ "protocol": "imap", "port": 993 }), &both),
+        ("/accounts/main", json!({ "user": "else" }), &both),
+        ("/accounts/main", json!({ "tls": { "verify": false } }), &both),
+        ("/accounts/main", json!({ "tls": { "ca": "/tmp/ca.pem" } }), &both),
+        ("/accounts/main", json!({ "oauth2": { "token_url": "https://attacker.example/token" } }), &both[1..]),
+        ("/accounts/main", json!({ "oauth2": { "tenant": "attacker.example" } }), &both[1..]),
+        ("/accounts/main", json!({ "oauth2": { "client_id": "y" } }), &both[1..]),
+        ("/transports/relay", json!({ "host": "mail.attacker.example" }), &both[..1]),
+        ("/transports/relay", json!({ "kind": "smtp", "port": 587 }), &both[..1]),
+        ("/transports/relay", json!({ "allow_insecure_auth": true }), &both[..1]),
+        ("/transports/relay", json!({ "tls": { "verify": false } }), &both[..1]),
+    ];
+    for (path, change, expected) in &elsewhere {
+        let patched = api.patch(Role::Admin, path, change).await.problem(422);
+        let mut whole = if *path == "/accounts/main" { account.clone() } else { transport.clone() };
+        for (key, value) in change.as_object().unwrap() {
+            match value {
+                Value::Object(inner) if whole[key].is_object() => inner.iter().for_each(|(key_, value)| whole[key][key_] = value.clone()),
+                value => whole[key] = value.clone(),
+            }
+        }
+        whole.as_object_mut().unwrap().remove("password");
+        if whole["oauth2"].is_object() {
+            whole["oauth2"].as_object_mut().unwrap().remove("client_secret");
+        }
+        for problem in [patched, api.put(Role::Admin, path, &whole).await.problem(422)] {
+            let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+            assert_eq!(places, *expected, "{change}: {problem}");
+            assert!(problem.to_string().contains("given again: it was given for "), "{problem}");
+        }
+    }
+    // What does not change where they go leaves them, in whatever way it is written.
+    for same in [
+        json!({ "host": "MAIL.example.org" }),
+        json!({ "port": 993 }),
+        json!({ "folder": "X" }),
+        json!({ "tls": { "client_key": "", "verify": true } }),
+    ] {
+        api.patch(Role::Admin, "/accounts/main", &same).await.expect(200);
+    }
+    // Given again, they go there; an empty one is forgotten.
+    let moved = json!({ "host": "new.example.org", "password": "pa55word", "oauth2": { "client_secret": "" } });
+    api.patch(Role::Admin, "/accounts/main", &moved).await.expect(200);
+    api.patch(Role::Admin, "/accounts/main", &json!({ "host": "mail.example.org" })).await.problem(422);
+}
+
+#[tokio::test]
+async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
+    let api = Api::start().await;
+    let transport = |kind: &str, host: &str| json!({ "name": "way", "kind": kind, "host": host });
+    for (kind, host) in
+        [("sendmail", "/bin/sh"), ("sendmail", ""), ("sendmail", "given"), ("file", "/etc/cron.d"), ("file", "/"), ("file", "other")]
+    {
+        let problem = api.post(Role::Admin, "/transports", &transport(kind, host)).await.problem(422);
+        assert_eq!(problem["errors"][0]["pointer"], "/host", "{problem}");
+        assert!(problem.to_string().contains("postigo serve --allow-"), "{problem}");
+    }
+    api.post(Role::Admin, "/transports", &transport("file", "given")).await.expect(201);
+    let tested = api.post(Role::Admin, "/transports/way/test", &Value::Null).await.expect(200);
+    assert_eq!(tested["works"], true, "{tested}");
+    api.patch(Role::Admin, "/transports/way", &json!({ "kind": "sendmail", "host": "/bin/sh" })).await.problem(422);
+    let maildir = json!({ "name": "theirs", "protocol": "maildir", "host": "/var/mail/boss" });
+    let problem = api.post(Role::Admin, "/accounts", &maildir).await.problem(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/host", "{problem}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::api::role::Role;
 use crate::api::{ApiState, BASE, create_token, router};
 use crate::chain::LazySandbox;
+use crate::config::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::runtime::RuntimeOptions;
@@ -74,7 +75,8 @@ impl Api {
         let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-in-these-tests".into()));
         let live = Live::start(spool.store().clone(), key.clone(), Arc::new(sandbox)).await.unwrap();
         let signed_in = Tokens::new(spool.store().clone(), key.clone());
-        let state = ApiState { loopback: true, ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new())) };
+        let machine = Arc::new(Machine::new(Vec::new(), vec![format!("given={}", folder.path().display()).parse().unwrap()]));
+        let state = ApiState { loopback: true, ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine) };
         let mut api = Self { router: router(state.clone()), state, tokens, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api

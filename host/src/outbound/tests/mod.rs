@@ -26,7 +26,7 @@ impl Post {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let tokens = Tokens::new(store.clone(), SecretKey::at(folder.path().join("key")));
-        Self { means: Means::new(store.clone(), tokens), store, _folder: folder }
+        Self { means: Means::new(store.clone(), tokens, std::sync::Arc::default()), store, _folder: folder }
     }
 
     async fn queue(&self, kind: OutgoingKind, recipients: &[&str], raw: &[u8]) -> i64 {

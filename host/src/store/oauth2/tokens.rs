@@ -236,6 +236,26 @@ pub async fn failed(store: &Store, key: &Key, claim: &str, refusal: Refusal) -> 
         .await
 }
 
+/// Puts the same tokens, sealed for other settings, in the place of a row's, if it is still as it was.
+pub async fn bind(
+    store: &Store,
+    row: &TokenRow,
+    settings: &str,
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+) -> Result<(), StoreError> {
+    store
+        .write((row.clone(), settings.to_owned(), access_token, refresh_token), |(row, settings, access, refresh), connection| {
+            Box::pin(async move {
+                let mut sql = Sql::new("UPDATE oauth2_token SET settings = ");
+                sql.bind(&*settings).push(", access_token = ").bind(&*access).push(", refresh_token = ").bind(&*refresh);
+                of(&mut sql, &row.key).push(" AND settings = ").bind(&row.settings).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
 /// Forgets an access token that the provider gave at least `age` ago; false where it is younger.
 pub async fn forget_access(store: &Store, key: &Key, age: Duration) -> Result<bool, StoreError> {
     let input = (key.clone(), milliseconds(age), store.engine().clock());
