@@ -25,6 +25,7 @@ pub mod runtime;
 pub mod secret;
 pub mod spool;
 pub mod store;
+pub mod supervision;
 pub mod ticket;
 pub mod timestamp;
 pub mod transport;

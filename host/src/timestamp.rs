@@ -3,6 +3,12 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// Milliseconds since the epoch, by this host's clock.
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Writes milliseconds since the epoch, to the millisecond where there are any. Times outside the years 0 to 9999, which only a broken
 /// row can hold, show as the epoch.
 pub fn rfc3339(milliseconds: i64) -> String {

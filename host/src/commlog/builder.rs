@@ -1,6 +1,7 @@
 //! A communication while it runs.
 
 use super::{Direction, Entry, Kind, Priority, Record, Status};
+use crate::timestamp::now;
 
 /// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
 const MOST_ENTRIES: usize = 2_000;
@@ -17,12 +18,6 @@ pub struct Communication {
     record: Record,
     bytes: usize,
     dropped: u64,
-}
-
-/// Milliseconds since the epoch, by this host's clock.
-pub fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Communication {

@@ -7,7 +7,8 @@
 mod builder;
 mod document;
 
-pub use builder::{Communication, now};
+pub use crate::timestamp::now;
+pub use builder::Communication;
 pub use document::{AccountOverview, CommunicationDocument, CommunicationObject, CommunicationSummary, EntryDocument, OverviewDocument};
 
 use serde::{Deserialize, Serialize};
