@@ -120,9 +120,26 @@ async fn overview(since: Option<String>, until: Option<String>, context: &Contex
             statuses.row(vec![status.clone(), count.to_string()]);
         }
         let mean = document.get("mean_milliseconds").and_then(Value::as_f64).map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1} ms"));
-        format!("{accounts}\n{transports}\n{statuses}\nactive                {}\nmean processing time  {mean}\n", word(&document, "active"))
+        let broken = broken_tasks(&document["broken_tasks"]);
+        format!(
+            "{broken}{accounts}\n{transports}\n{statuses}\nactive                {}\nmean processing time  {mean}\n",
+            word(&document, "active")
+        )
     });
     Ok(())
+}
+
+/// The tasks that are broken, where there are any.
+fn broken_tasks(all: &Value) -> String {
+    let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&["BROKEN TASK", "OF", "TIMES", "LAST", "AGAIN", "WHY"]);
+    for task in all {
+        table.row(["task", "of", "times", "at", "again_at", "why"].map(|key| word(task, key)).to_vec());
+    }
+    format!("{table}\n")
 }
 
 /// How accounts or transports do.

@@ -1,6 +1,7 @@
 //! Communications as the command line and REST show them.
 
 use super::{Direction, Entry, Kind, Priority, Record, Status};
+use crate::store::broken_tasks::BrokenTask;
 use crate::store::communications::{Overview, Shown};
 use crate::timestamp::rfc3339;
 use serde::Serialize;
@@ -89,14 +90,37 @@ pub struct OverviewDocument {
     /// Mean milliseconds from start to end, of those that ended.
     #[schema(required)]
     pub mean_milliseconds: Option<f64>,
+    /// Tasks of the daemons that are broken now, the last first, whatever the span of time.
+    pub broken_tasks: Vec<BrokenTaskDocument>,
+}
+
+/// A task of a daemon that panicked or ended, and has not shown since that it works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BrokenTask)]
+pub struct BrokenTaskDocument {
+    /// Id of the data folder whose daemon it is a task of.
+    pub host: String,
+    /// Its kind: `fetch`, `filing`, …
+    pub task: String,
+    /// What it is for: an account, an endpoint; empty: there is one of its kind.
+    pub of: String,
+    /// What happened, a sentence.
+    pub why: String,
+    /// How often, without a good round in between.
+    pub times: i64,
+    /// When last, RFC 3339, UTC.
+    pub at: String,
+    /// When it goes on, RFC 3339, UTC; null: it was done once, and others like it go on.
+    #[schema(required)]
+    pub again_at: Option<String>,
 }
 
 /// How an account or transport does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccountOverview {
-    /// Of the last communication that ended, of a connection where there was one.
+    /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
     pub status: Status,
-    /// When that one started, RFC 3339, UTC; null where none has ended.
+    /// When that one started, RFC 3339, UTC.
     #[schema(required)]
     pub last: Option<String>,
     /// Communications.
@@ -143,6 +167,13 @@ impl From<Shown> for CommunicationDocument {
     }
 }
 
+impl From<BrokenTask> for BrokenTaskDocument {
+    fn from(broken: BrokenTask) -> Self {
+        let BrokenTask { host, task, of, why, times, at, again_at } = broken;
+        Self { host, task, of, why, times, at: rfc3339(at), again_at: again_at.map(rfc3339) }
+    }
+}
+
 impl From<Overview> for OverviewDocument {
     fn from(overview: Overview) -> Self {
         let account = |account: crate::store::communications::AccountStatus| AccountOverview {
@@ -158,6 +189,7 @@ impl From<Overview> for OverviewDocument {
             statuses: overview.statuses,
             active: overview.active,
             mean_milliseconds: overview.mean_milliseconds,
+            broken_tasks: overview.broken_tasks.into_iter().map(BrokenTaskDocument::from).collect(),
         }
     }
 }

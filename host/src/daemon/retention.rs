@@ -3,10 +3,13 @@
 use crate::commlog::now;
 use crate::config::Settings;
 use crate::spool::Spool;
-use crate::store::{Store, StoreError, communications, correspondence, outgoing};
+use crate::store::{Store, StoreError, broken_tasks, communications, correspondence, outgoing};
 
 /// Idempotency keys are remembered so long, in milliseconds.
 const NAMES_KEPT: i64 = 7 * 86_400_000;
+
+/// What broke at a host that is gone is told of for so long, in milliseconds.
+const BROKEN_KEPT: i64 = 7 * 86_400_000;
 
 /// Removes communications that are older than `log_retention` keeps them, and received and sent bytes that are older than `raw_retention`; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
@@ -23,6 +26,8 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
     let names_before = now().saturating_sub(NAMES_KEPT);
     spool.store().write(names_before, |before, connection| Box::pin(correspondence::forget_names(connection, *before))).await?;
     spool.store().write(now(), |now, connection| Box::pin(outgoing::forget_counts(connection, *now))).await?;
+    let broken_before = now().saturating_sub(BROKEN_KEPT);
+    spool.store().write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before))).await?;
     let mut purged = 0;
     loop {
         let times = (before("successful"), before("failed"));

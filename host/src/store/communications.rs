@@ -1,6 +1,7 @@
 //! The rows of the communication log.
 
 use super::StoreError;
+use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
 use crate::commlog::{Direction, Entry, Kind, Priority, Record, Status, now};
 use serde::Serialize;
@@ -232,12 +233,14 @@ pub struct Overview {
     pub active: i64,
     /// Mean milliseconds from start to end, of those that ended.
     pub mean_milliseconds: Option<f64>,
+    /// Tasks of the daemons that are broken now, whatever the span of time.
+    pub broken_tasks: Vec<BrokenTask>,
 }
 
 /// How an account or transport does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AccountStatus {
-    /// Of the last communication that ended, of a connection where there was one.
+    /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
     pub status: Status,
     /// When that one started, milliseconds since the epoch.
     pub last: i64,
@@ -249,14 +252,14 @@ pub struct AccountStatus {
 
 /// The figures of communications started in this span of time (milliseconds since the epoch).
 pub async fn overview(connection: &mut AnyConnection, since: Option<i64>, until: Option<i64>) -> Result<Overview, StoreError> {
-    let mut overview = Overview::default();
+    let mut overview = Overview { broken_tasks: broken_tasks::all(connection).await?, ..Overview::default() };
     let mut sql = Sql::new(
         "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
     );
     between(&mut sql, since, until);
     let rows = sql.push(" GROUP BY account, direction, kind, status").all(connection).await?;
     let (mut ended, mut took) = (0, 0);
-    let mut last: HashMap<(Direction, String), (bool, String)> = HashMap::new();
+    let mut last: HashMap<(Direction, String), (bool, bool, String)> = HashMap::new();
     for row in &rows {
         let corrupt = |reason| StoreError::Corrupt { what: "communication", reason };
         let name: String = row.try_get(0)?;
@@ -278,11 +281,12 @@ pub async fn overview(connection: &mut AnyConnection, since: Option<i64>, until:
         let account = all.entry(name.clone()).or_default();
         account.communications += count;
         account.failed += if status == Status::Failed { count } else { 0 };
-        let rank = (is_connection, id);
+        // One that runs tells of an account only where none has ended.
+        let rank = (status != Status::Processing, is_connection, id);
         let known = last.entry((direction, name)).or_default();
-        if status != Status::Processing && *known < rank {
+        if *known < rank {
             account.status = status;
-            account.last = started(&rank.1);
+            account.last = started(&rank.2);
             *known = rank;
         }
     }
@@ -324,4 +328,27 @@ pub async fn purge(connection: &mut AnyConnection, successful_before: i64, faile
     );
     sql.bind(first_id(successful_before)).push(") OR (status IN ('failed', 'processing') AND id < ").bind(first_id(failed_before));
     sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")").execute(connection).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commlog::Communication;
+    use crate::store::{Location, Store};
+
+    #[tokio::test]
+    async fn an_account_of_which_nothing_has_ended_is_told_of_by_what_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let keep = async |record: Record| {
+            store.write(record, |record, connection| Box::pin(save(connection, record))).await.unwrap();
+            overview(&mut store.read().await.unwrap(), None, None).await.unwrap().accounts.remove("main").unwrap()
+        };
+        let first = Communication::start(Kind::Connection, "main", "imap");
+        let told = keep(first.so_far()).await;
+        assert_eq!((told.status, told.last, told.failed), (Status::Processing, first.so_far().started_at, 0));
+        assert_eq!(keep(first.finish(true)).await.status, Status::Failed);
+        let second = Communication::start(Kind::Connection, "main", "imap");
+        assert_eq!(keep(second.so_far()).await.status, Status::Failed, "how the last one ended");
+    }
 }

@@ -5,6 +5,7 @@
 //! so that a `synchronous=FULL` commit is shared, in the order in which they were handed over. When `write` returns, its work is durable.
 
 pub mod access;
+pub mod broken_tasks;
 pub mod communications;
 pub mod components;
 pub mod configuration;
@@ -27,6 +28,7 @@ mod writer;
 
 pub use connect::Location;
 
+use crate::supervision::Panic;
 use futures_util::future::BoxFuture;
 use sqlx::AnyConnection;
 use sqlx::AnyPool;
@@ -73,6 +75,9 @@ pub enum StoreError {
     /// The writer has stopped, with the program.
     #[error("The database is shutting down. Nothing was changed.")]
     Stopped,
+    /// The code of a write broke; its transaction was rolled back.
+    #[error("Writing to the database panicked: {0}. Nothing was changed. This is a fault of Postigo: please report it.")]
+    Panicked(#[from] Panic),
     /// A rule that only the database can check: a name that exists already, a state that does not allow it.
     #[error("{0}")]
     Conflict(String),
@@ -109,7 +114,13 @@ impl StoreError {
             Self::Object { source, .. } => !matches!(source, object_store::Error::NotFound { .. }),
             // A shared commit that failed says nothing against this write.
             Self::Commit { .. } | Self::Stopped => true,
-            Self::Open { .. } | Self::Corrupt { .. } | Self::Conflict(_) | Self::NotFound(_) | Self::Fenced | Self::Secret(_) => false,
+            Self::Open { .. }
+            | Self::Corrupt { .. }
+            | Self::Conflict(_)
+            | Self::NotFound(_)
+            | Self::Fenced
+            | Self::Secret(_)
+            | Self::Panicked(_) => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How writes become transactions: grouped by one writer on SQLite, each its own with retries on PostgreSQL.
 
-use super::{StoreError, Work};
+use super::{StoreError, Work as Task};
+use crate::supervision::{Panic, Work, caught};
 use futures_util::future::BoxFuture;
 use sqlx::AnyPool;
 use sqlx::{AnyConnection, Connection};
@@ -22,7 +23,7 @@ pub trait Job: Send {
 
 struct Write<I, T> {
     input: I,
-    work: Work<I, T>,
+    work: Task<I, T>,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -30,7 +31,8 @@ struct Write<I, T> {
 impl<I: Send + Sync, T: Send> Job for Write<I, T> {
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
-            let result = (self.work)(&self.input, connection).await;
+            let working = async { (self.work)(&self.input, connection).await };
+            let result = caught(Work::Write, "", working).await.unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
             let done = result.is_ok();
             self.result = Some(result);
             done
@@ -57,7 +59,7 @@ pub fn start(pool: AnyPool) -> mpsc::Sender<Box<dyn Job>> {
 }
 
 /// Hands a write to the writer and waits for its commit.
-pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Work<I, T>) -> Result<T, StoreError>
+pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Task<I, T>) -> Result<T, StoreError>
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
@@ -68,10 +70,12 @@ where
     answer.await.map_err(|_| StoreError::Stopped)?
 }
 
+/// Ends when the last store is dropped: nobody writes any more.
 async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let failed = commit(&pool, &mut group).await.err().map(Arc::new);
+        let failed = caught(Work::Writer, "", commit(&pool, &mut group)).await.unwrap_or_else(|panic| Err(broke(&panic)));
+        let failed = failed.err().map(Arc::new);
         if let Some(error) = &failed {
             tracing::warn!(%error, writes = group.len(), "a commit failed; its writes were not done");
         }
@@ -81,9 +85,21 @@ async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     }
 }
 
+/// A transaction that nobody ended is rolled back with its connection.
+fn broke(panic: &Panic) -> sqlx::Error {
+    sqlx::Error::Protocol(format!("the transaction panicked: {panic}"))
+}
+
 async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    let done = in_transaction(&mut connection, group).await;
+    let done = match caught(Work::Writer, "", in_transaction(&mut connection, group)).await {
+        Ok(done) => done,
+        Err(panic) => {
+            // Nobody knows where it stands.
+            let _ = connection.close().await;
+            return Err(broke(&panic));
+        }
+    };
     if done.is_err() && sqlx::query("ROLLBACK").execute(&mut *connection).await.is_err() {
         // SQLite rolls back by itself when the disk is full, and then knows of no transaction; a new connection is in a known state either way.
         let _ = connection.close().await;
@@ -120,7 +136,7 @@ async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) 
 }
 
 /// Runs a write as a transaction of its own (PostgreSQL), again when the server could not serialize it.
-pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Task<I, T>) -> Result<T, StoreError> {
     let mut tried = 0;
     loop {
         tried += 1;
@@ -133,10 +149,12 @@ pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>
     }
 }
 
-async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Task<I, T>) -> Result<T, StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Connection::begin(&mut *connection).await?;
-    let value = work(input, &mut transaction).await?;
+    // Dropped with an error, the transaction is rolled back.
+    let working = async { work(input, &mut transaction).await };
+    let value = caught(Work::Write, "", working).await??;
     transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
     tracing::trace!("committed");
     Ok(value)
@@ -145,4 +163,41 @@ async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result
 /// Serialization failure, deadlock (SQLSTATE 40001, 40P01).
 fn must_repeat(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sql::Sql;
+    use crate::store::{Location, Store};
+    use sqlx::Row as _;
+
+    fn row(id: i64) -> Sql {
+        Sql::new(format!("INSERT INTO broken_task (host, task, subject, why, times, at) VALUES ('{id}', 't', '', '', 1, {id})"))
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_is_rolled_back_alone_and_its_caller_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let good: Task<i64, u64> = |id, connection| Box::pin(async move { row(*id).execute(connection).await });
+        let bad: Task<i64, u64> = |id, connection| {
+            Box::pin(async move {
+                let done = row(*id).execute(connection).await;
+                assert!(done.is_err(), "on purpose");
+                done
+            })
+        };
+        // The first is alone, or all share a transaction.
+        let (first, second, third) = tokio::join!(store.write(1, good), store.write(2, bad), store.write(3, good));
+        assert!(first.is_ok() && third.is_ok(), "{first:?} {third:?}");
+        let told = second.unwrap_err();
+        assert!(matches!(told, StoreError::Panicked(_)) && !told.is_temporary(), "{told}");
+        assert!(told.to_string().contains("on purpose (host/src/store/writer.rs:"), "{told}");
+        assert!(matches!(store.write(4, bad).await, Err(StoreError::Panicked(_))));
+        store.write(5, good).await.unwrap();
+        let mut connection = store.read().await.unwrap();
+        let rows = Sql::new("SELECT at FROM broken_task ORDER BY at").all(&mut connection).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.get::<i64, _>(0)).collect::<Vec<_>>(), [1, 3, 5]);
+    }
 }
