@@ -8,6 +8,7 @@ use crate::pause;
 use crate::spool::Spool;
 use crate::store::fetch_requests::{self, FetchRequest};
 use crate::store::leases::Host;
+use crate::supervision::{self, Break, Supervised, Work, catch_async, caught};
 use crate::transport::{self, FetchReport, Intake, Rules};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
@@ -27,9 +28,8 @@ const REQUESTS_EVERY: Duration = Duration::from_millis(250);
 const HELD_EVERY: Duration = Duration::from_millis(500);
 /// A command that asked for a fetch waits so long at most for its messages to be filed.
 const FILED_WITHIN: Duration = Duration::from_mins(1);
-
-/// A fetch that is to end and has come to no good place by then waits for a server that hangs.
-const GOOD_PLACE_WITHIN: Duration = Duration::from_secs(5);
+/// The longest pause of what starts the fetches, after it broke.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// What every fetch works with.
 #[derive(Clone)]
@@ -53,41 +53,63 @@ struct Task {
     ended: JoinHandle<()>,
 }
 
+/// What is being fetched.
+#[derive(Default)]
+struct Tasks {
+    running: BTreeMap<String, Task>,
+    /// By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the same mailbox.
+    ending: BTreeMap<String, JoinHandle<()>>,
+}
+
 /// Fetches until `stop`, then ends every fetch at its next good place.
 pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
-    let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
-    // By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the same mailbox.
-    let mut ending: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    let supervised = Supervised::new(Work::Fetches, "", stop.clone()).resting_at_most(LONGEST_REST);
+    let mut tasks = Tasks::default();
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
-        let wanted = wanted(&setup().configuration, &now_held);
-        tasks.retain(|name, task| {
-            let stays = wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules);
-            if !stays {
-                task.stop.cancel();
-                ending.insert(name.clone(), std::mem::replace(&mut task.ended, tokio::spawn(async {})));
-            }
-            stays
-        });
-        for (name, (account, rules)) in wanted {
-            let before = if tasks.contains_key(&name) { None } else { ending.remove(&name) };
-            tasks.entry(name).or_insert_with(|| start(&tools, account, rules, before));
+        let looked = async {
+            tasks.adapt(&tools, wanted(&setup().configuration, &now_held));
+            pass_requests(&tools, &tasks.running, &now_held).await;
+        };
+        if supervised.round(looked).await.is_err() {
+            continue;
         }
-        ending.retain(|_, task| !task.is_finished());
-        pass_requests(&tools, &tasks, &now_held).await;
         tokio::select! {
             () = stop.cancelled() => {}
-            _ = held.changed() => {}
+            changed = held.changed() => if changed.is_err() { tokio::time::sleep(REQUESTS_EVERY).await },
             () = tokio::time::sleep(REQUESTS_EVERY) => {}
         }
     }
-    for (name, task) in tasks {
-        task.stop.cancel();
-        ending.insert(name, task.ended);
+    tasks.end().await;
+}
+
+impl Tasks {
+    /// Ends what is wanted no more, or otherwise; begins what is missing.
+    fn adapt(&mut self, tools: &Tools, wanted: BTreeMap<String, (Arc<Account>, Rules)>) {
+        let stays =
+            |name: &str, task: &Task| wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules);
+        for (name, task) in self.running.extract_if(.., |name, task| !stays(name, task)) {
+            task.stop.cancel();
+            self.ending.insert(name, task.ended);
+        }
+        for (name, (account, rules)) in wanted {
+            if !self.running.contains_key(&name) {
+                let before = self.ending.remove(&name);
+                self.running.insert(name, start(tools, account, rules, before));
+            }
+        }
+        self.ending.retain(|_, task| !task.is_finished());
     }
-    for task in ending.into_values() {
-        // A fetch that panicked has told so.
-        let _ = task.await;
+
+    async fn end(mut self) {
+        for (name, task) in self.running {
+            task.stop.cancel();
+            self.ending.insert(name, task.ended);
+        }
+        for task in self.ending.into_values() {
+            // A task that panicked has told so.
+            let _ = task.await;
+        }
     }
 }
 
@@ -106,13 +128,22 @@ fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<A
 fn start(tools: &Tools, account: Arc<Account>, rules: Rules, before: Option<JoinHandle<()>>) -> Task {
     let stop = CancellationToken::new();
     let (requests, asked) = mpsc::unbounded_channel();
-    let polling = poll(tools.clone(), Arc::clone(&account), rules.clone(), stop.clone(), asked);
+    let polling = Polling {
+        tools: tools.clone(),
+        account: Arc::clone(&account),
+        rules: rules.clone(),
+        stop: stop.clone(),
+        memory: transport::Memory::lasting(),
+        failures: 0,
+        request: None,
+        asked,
+    };
     let ended = tokio::spawn(async move {
         if let Some(before) = before {
-            // A fetch that panicked has told so.
+            // A task that panicked has told so.
             let _ = before.await;
         }
-        polling.await;
+        polling.run().await;
     });
     Task { account, rules, stop, requests, ended }
 }
@@ -145,54 +176,98 @@ fn not_fetched(account: &str, why: &str) -> FetchReport {
     FetchReport { account: account.to_owned(), error: Some(why.to_owned()), ..FetchReport::default() }
 }
 
-/// Fetches one account at its interval, and whenever somebody asks.
-async fn poll(
+/// The fetching of one account, at its interval and whenever somebody asks.
+struct Polling {
     tools: Tools,
     account: Arc<Account>,
     rules: Rules,
     stop: CancellationToken,
-    mut asked: mpsc::UnboundedReceiver<FetchRequest>,
-) {
-    let interval = Duration::from_secs(account.interval.unwrap_or(600).max(1));
-    let mut memory = transport::Memory::lasting();
-    let mut failures = 0;
-    let mut request: Option<FetchRequest> = None;
-    while !stop.is_cancelled() {
-        let intake = Intake::begin(Arc::clone(&account), rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), stop.clone());
-        let report = tokio::select! {
-            report = transport::fetch(intake, &mut memory) => report,
-            // As after a crash: what is durable is known, and the server is told by the next fetch.
-            () = given_up(&stop) => {
-                tracing::warn!(account = account.name, "a fetch failed to end in time and is broken off; the next one goes on");
-                return;
-            }
-        };
-        tools.metrics.fetched(&account.name, report.fetched, report.error.is_some());
-        failures = tell(&report, failures);
-        if let Some(request) = request.take() {
-            tokio::spawn(answer_when_filed(tools.clone(), request, report));
-        }
-        let pause = if failures == 0 { interval } else { pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-            () = memory.wait_for_news(), if failures == 0 => {}
-            () = held(&tools.spool, &account), if failures == 0 => {}
-            came = asked.recv() => request = came,
-        }
-    }
-    asked.close();
-    let unanswered = request.into_iter().chain(std::iter::from_fn(|| asked.try_recv().ok()));
-    for request in unanswered {
-        answer(&tools, &request, &not_fetched(&account.name, "The account was changed meanwhile; ask again.")).await;
-    }
-    memory.close().await;
+    memory: transport::Memory,
+    /// In a row.
+    failures: u32,
+    /// Who asked for the next fetch.
+    request: Option<FetchRequest>,
+    asked: mpsc::UnboundedReceiver<FetchRequest>,
 }
 
-/// Waits for the end, and for the time that a fetch has to come to a good place.
-async fn given_up(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(GOOD_PLACE_WITHIN).await;
+impl Polling {
+    async fn run(mut self) {
+        let name = self.account.name.clone();
+        let supervised = Supervised::new(Work::Fetch, &name, self.stop.clone()).resting_at_most(LONGEST_PAUSE);
+        while !self.stop.is_cancelled() {
+            let round = async {
+                self.fetch().await;
+                self.wait().await;
+            };
+            if let Err(panic) = catch_async(round).await {
+                self.memory.disconnect();
+                let how = Break::Panicked(panic);
+                if let Some(request) = self.request.take() {
+                    answer(&self.tools, &request, &not_fetched(&name, &how.to_string())).await;
+                }
+                supervised.rest(&how).await;
+            }
+        }
+        self.end().await;
+    }
+
+    /// Fetches once and tells what came of it.
+    async fn fetch(&mut self) {
+        let tools = &self.tools;
+        let intake =
+            Intake::begin(Arc::clone(&self.account), self.rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), self.stop.clone());
+        let report = transport::fetch(intake, &mut self.memory).await;
+        tools.metrics.fetched(&self.account.name, report.fetched, report.error.is_some());
+        self.failures = tell(&report, self.failures);
+        if let Some(request) = self.request.take() {
+            tokio::spawn(answer_when_filed(tools.clone(), request, report));
+        }
+        if self.failures == 0 {
+            supervision::well(Work::Fetch, &self.account.name);
+        }
+    }
+
+    /// Waits until it is time for the next fetch.
+    async fn wait(&mut self) {
+        let interval = Duration::from_secs(self.account.interval.unwrap_or(600).max(1));
+        let failures = self.failures;
+        let pause = if failures == 0 { interval } else { pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
+        supervision::goes_on(Work::Fetch, &self.account.name, pause);
+        let mut waits_well = true;
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = news(&mut self.memory, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
+            () = held(&self.tools.spool, &self.account), if failures == 0 => {}
+            came = self.asked.recv() => self.request = came,
+        }
+        if waits_well {
+            supervision::well(Work::Idle, &self.account.name);
+        }
+    }
+
+    async fn end(mut self) {
+        self.asked.close();
+        let unanswered = self.request.take().into_iter().chain(std::iter::from_fn(|| self.asked.try_recv().ok()));
+        for request in unanswered {
+            answer(&self.tools, &request, &not_fetched(&self.account.name, "The account was changed meanwhile; ask again.")).await;
+        }
+        // Nobody misses what is wanted no more.
+        supervision::well(Work::Fetch, &self.account.name);
+        supervision::well(Work::Idle, &self.account.name);
+        // What a server says to a goodbye is of no use.
+        let _ = caught(Work::Idle, &self.account.name, self.memory.close()).await;
+    }
+}
+
+/// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new connection.
+async fn news(memory: &mut transport::Memory, account: &Account, stop: &CancellationToken, waits_well: &mut bool) {
+    if let Err(panic) = catch_async(memory.wait_for_news()).await {
+        *waits_well = false;
+        memory.disconnect();
+        let supervised = Supervised::new(Work::Idle, &account.name, stop.clone()).resting_at_most(LONGEST_PAUSE);
+        supervised.rest(&Break::Panicked(panic)).await;
+    }
 }
 
 /// Waits until a message is held that the account puts into a folder of its server.
@@ -232,8 +307,9 @@ fn tell(report: &FetchReport, failures: u32) -> u32 {
 
 /// A command that asked expects to find its tickets when it ends.
 async fn answer_when_filed(tools: Tools, request: FetchRequest, report: FetchReport) {
-    // After that time the answer is as true as before.
-    let _ = tokio::time::timeout(FILED_WITHIN, until_worked_off(&tools.spool, &report.account)).await;
+    // After that time, or without looking, the answer is as true as before.
+    let filed = tokio::time::timeout(FILED_WITHIN, until_worked_off(&tools.spool, &report.account));
+    let _ = caught(Work::FetchAnswer, &report.account, filed).await;
     answer(&tools, &request, &report).await;
 }
 

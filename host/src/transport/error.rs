@@ -6,6 +6,7 @@ use super::lmtp::ListenError;
 use super::pop3::Pop3Error;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
+use crate::supervision::Panic;
 use std::io;
 use std::path::PathBuf;
 
@@ -37,6 +38,12 @@ pub enum FetchError {
         /// Why.
         reason: io::Error,
     },
+    /// The code that fetches broke.
+    #[error("The fetch panicked: {0}. What is stored is known and not filed again. This is a fault of Postigo: please report it.")]
+    Panicked(#[from] Panic),
+    /// The fetch was to end, and came to no good place in time.
+    #[error("The fetch was to end and did not in time, so it was broken off. What is stored is known; the next fetch goes on.")]
+    BrokenOff,
     /// Nothing can be stored; the source was told nothing.
     #[error("Messages could not be stored, so the source was told nothing: {0}")]
     Store(#[from] StoreError),

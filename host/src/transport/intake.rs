@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// The log's row of a running fetch is brought up to date so often at most.
 const LOG_EVERY: Duration = Duration::from_secs(2);
 
+/// A fetch that is to end and has come to no good place by then waits for a server that hangs.
+const GOOD_PLACE_WITHIN: Duration = Duration::from_secs(5);
+
 /// What a fetch did; the answer of `fetch` and of REST.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -139,6 +142,15 @@ impl Intake {
     /// Whether it should end at the next good place.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Waits until it is to end, and for the time that it has to come to a good place.
+    pub fn given_up(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stop = self.stop.clone();
+        async move {
+            stop.cancelled().await;
+            tokio::time::sleep(GOOD_PLACE_WITHIN).await;
+        }
     }
 
     /// Adds an entry to the communication. No secret may be in it.

@@ -7,6 +7,7 @@ use super::refusal::TurnedAway;
 use crate::commlog::Priority;
 use crate::config::{AfterFetch, Oversize};
 use crate::spool::{Known, SourceKey};
+use crate::supervision::{self, Work};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -157,8 +158,5 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
 
 /// Files are read and renamed off the threads that serve connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, FetchError> + Send + 'static) -> Result<T, FetchError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(FetchError::Panicked(panic)))
 }

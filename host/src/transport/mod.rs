@@ -28,6 +28,7 @@ use crate::config::{Account, Protocol};
 use crate::oauth2::Tokens;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{StoreError, mailboxes};
+use crate::supervision::{Work, caught};
 use std::sync::Arc;
 
 /// What a process remembers of an account between two fetches; whatever is lost with it is only noticed anew.
@@ -48,21 +49,41 @@ impl Memory {
         self.imap.wait_for_news().await;
     }
 
+    /// Drops what was kept open: where it stands is not known any more.
+    pub fn disconnect(&mut self) {
+        self.imap.disconnect();
+    }
+
     /// Ends what was kept open.
     pub async fn close(self) {
         self.imap.close().await;
     }
 }
 
-/// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next.
+/// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next. Whatever ends
+/// the fetch, a panic among it, ends its communication with the reason.
 pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
-    let result = match intake.account.protocol {
-        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(&mut intake, &mut memory.imap).await,
-        Protocol::Maildir => maildir::fetch(&mut intake).await,
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => pop3::fetch(&mut intake, &mut memory.pop3).await,
-        Protocol::Local | Protocol::Lmtp | Protocol::Smtp => Ok(()),
+    let given_up = intake.given_up();
+    let account = Arc::clone(&intake.account);
+    let fetched = caught(Work::Fetch, &account.name, fetch_by_protocol(&mut intake, memory));
+    let result = tokio::select! {
+        fetched = fetched => fetched.unwrap_or_else(|panic| Err(FetchError::Panicked(panic))),
+        // As after a crash: what is durable is known, and the server is told by the next fetch.
+        () = given_up => Err(FetchError::BrokenOff),
     };
+    if matches!(result, Err(FetchError::Panicked(_) | FetchError::BrokenOff)) {
+        memory.disconnect();
+    }
     intake.end(result).await
+}
+
+async fn fetch_by_protocol(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+    match intake.account.protocol {
+        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(intake, &mut memory.imap).await,
+        Protocol::Maildir => maildir::fetch(intake).await,
+        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => pop3::fetch(intake, &mut memory.pop3).await,
+        Protocol::Local | Protocol::Lmtp | Protocol::Smtp => Ok(()),
+    }
 }
 
 /// Connects and signs in, changing nothing at the source; what it said, key and value.

@@ -4,6 +4,7 @@ use super::pem;
 use super::stream::Stream;
 use crate::config::Tls;
 use crate::redaction::Redactor;
+use crate::supervision::{Work, blocking};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -68,7 +69,7 @@ pub async fn agree(stream: Stream, host: &str, settings: &Tls) -> Result<(TlsStr
     // A certificate may say anything, what the server was told among it.
     let redactor = stream.redactor().clone();
     // Reads files.
-    let config = tokio::task::spawn_blocking(move || shared_config(&settings)).await.map_err(|error| TlsError::File {
+    let config = blocking(Work::Files, "", move || shared_config(&settings)).await.map_err(|error| TlsError::File {
         key: "tls.ca",
         path: String::new(),
         reason: error.to_string(),

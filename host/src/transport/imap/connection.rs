@@ -3,7 +3,7 @@
 //! The commands are written here and read through async-imap's parser, because its own methods for FETCH, STORE and EXPUNGE end quietly when
 //! the server answers NO, and Postigo must know.
 
-use super::error::ImapError;
+use super::error::{ImapError, unbroken};
 use super::folder::{self, Place};
 use super::idle::Idle;
 use super::listing::date_time;
@@ -21,6 +21,8 @@ use tokio::io::AsyncWriteExt as _;
 /// A signed-in connection.
 #[derive(Debug)]
 pub struct Connection {
+    /// Account name.
+    account: String,
     pub(super) session: Session<Stream>,
     capabilities: BTreeSet<String>,
     /// Every read and write ends after this time.
@@ -51,8 +53,9 @@ pub struct Selected {
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
     pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, ImapError> {
-        let (session, facts) = sign_in::open(account, credentials).await?;
+        let (session, facts) = unbroken(&account.name, "begin", sign_in::open(account, credentials)).await??;
         let mut connection = Self {
+            account: account.name.clone(),
             session,
             capabilities: BTreeSet::new(),
             timeout: Duration::from_secs(account.timeout.max(1)),
@@ -157,7 +160,8 @@ impl Connection {
     /// Reads the next answer, whatever it is; what it says of the open folder is kept.
     pub(super) async fn answer<T>(&mut self, doing: &'static str, read: impl FnOnce(&Response<'_>) -> T) -> Result<T, ImapError> {
         let redactor = self.redactor().clone();
-        let answer = self.session.read_response().await.map_err(|error| ImapError::during(doing, error.into(), &redactor))?;
+        let answer = unbroken(&self.account, doing, self.session.read_response()).await?;
+        let answer = answer.map_err(|error| ImapError::during(doing, error.into(), &redactor))?;
         let Some(answer) = answer else { return Err(ImapError::closed(doing, "it closed the connection")) };
         match answer.parsed() {
             Response::MailboxData(MailboxDatum::Exists(count)) => {
@@ -237,7 +241,7 @@ impl Connection {
                 Idle::Unclear => false,
             };
             if takes_commands {
-                let _ = self.session.logout().await;
+                let _ = unbroken(&self.account, "say goodbye", self.session.logout()).await;
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(2), goodbye).await;

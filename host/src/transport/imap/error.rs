@@ -1,6 +1,7 @@
 //! Why a fetch from an IMAP server failed.
 
 use crate::redaction::Redactor;
+use crate::supervision::{Panic, Work, caught};
 use crate::transport::stream::ConnectError;
 use crate::transport::words::said;
 use async_imap::error::Error as Protocol;
@@ -50,6 +51,16 @@ pub enum ImapError {
         /// The server's words.
         text: String,
     },
+    /// The library that reads the server's answers broke on one.
+    #[error(
+        "The connection was given up while the server was to {doing}: its answer broke the code that reads it ({panic}). Please report it, with the server's name."
+    )]
+    Unread {
+        /// An infinitive.
+        doing: &'static str,
+        /// Where.
+        panic: Panic,
+    },
     /// The connection ended.
     #[error("The connection was lost while the server was to {doing}: {text}")]
     Lost {
@@ -91,4 +102,9 @@ impl ImapError {
     pub fn closed(doing: &'static str, text: &'static str) -> Self {
         Self::Lost { doing, text: text.to_owned() }
     }
+}
+
+/// Has the library read what the server answers: it panics on some answers, and then the connection is of no more use.
+pub async fn unbroken<F: Future>(account: &str, doing: &'static str, reading: F) -> Result<F::Output, ImapError> {
+    caught(Work::Fetch, account, reading).await.map_err(|panic| ImapError::Unread { doing, panic })
 }

@@ -102,7 +102,7 @@ impl Run<'_> {
         let result = self.bodies(batch, ahead, next).await;
         match &result {
             Ok(_) => self.memory.acquit(batch),
-            Err(FetchError::Imap(ImapError::Lost { .. })) => self.memory.suspect(batch),
+            Err(FetchError::Imap(ImapError::Lost { .. } | ImapError::Unread { .. })) => self.memory.suspect(batch),
             Err(_) => {}
         }
         result

@@ -71,6 +71,11 @@ impl Memory {
         std::future::pending::<()>().await;
     }
 
+    /// Drops a kept connection; what was learnt of the messages stays.
+    pub fn disconnect(&mut self) {
+        self.kept = None;
+    }
+
     /// Ends a kept connection.
     pub async fn close(self) {
         if let Some(kept) = self.kept {

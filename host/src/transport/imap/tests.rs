@@ -1,10 +1,11 @@
 //! Fetching from a server that behaves badly with some of its messages.
 
+use crate::commlog::{Priority, Status};
 use crate::config::{Account, AfterFetch, Oversize, Protocol};
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
-use crate::store::{Location, Store};
+use crate::store::{Location, Store, communications};
 use crate::transport::{FetchReport, Intake, Memory, Rules, fetch};
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,4 +274,23 @@ async fn a_connection_that_dies_in_silence_while_it_waits_is_replaced() {
     assert!(waited.is_err(), "nothing was told");
     let report = trial.fetch().await;
     assert_eq!((report.error, report.seen, report.earlier), (None, 1, 1));
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_broken_off_ends_its_communication_with_the_reason() {
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    // A server that accepts and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    trial.account = Arc::new(Account { port: Some(port), timeout: 600, ..(*trial.account).clone() });
+    let tokens = Tokens::new(trial.spool.store().clone(), SecretKey::at("key"));
+    let stop = CancellationToken::new();
+    let intake = Intake::begin(Arc::clone(&trial.account), trial.rules.clone(), trial.spool.clone(), tokens, stop.clone());
+    stop.cancel();
+    let report = fetch(intake, &mut trial.memory).await;
+    assert!(report.error.as_ref().is_some_and(|error| error.contains("broken off")), "{report:?}");
+    let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
+    let shown = communications::show(&mut connection, &id, Priority::Error).await.unwrap().unwrap().communication;
+    assert_eq!(shown.status, Status::Failed);
+    assert!(shown.ended_at.is_some() && shown.entries[0].value.contains("broken off"), "{shown:?}");
 }

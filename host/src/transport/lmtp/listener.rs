@@ -8,6 +8,7 @@ use super::sink::Sink;
 use super::wire::{Bytes, Wire};
 use crate::commlog::Priority;
 use crate::config::Tls;
+use crate::supervision::{Work, caught};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,7 +103,13 @@ impl<S: Sink> Listener<S> {
         while sessions.join_next().await.is_some() {}
     }
 
+    /// Receives a client. One whose session panics loses its connection, and nobody else anything.
     async fn receive(self: Arc<Self>, stream: Box<dyn Bytes>, peer: Option<IpAddr>, guests: Arc<Guests>, stop: CancellationToken) {
+        // It has told so.
+        let _ = caught(Work::Session, "", self.admit(stream, peer, guests, stop)).await;
+    }
+
+    async fn admit(self: Arc<Self>, stream: Box<dyn Bytes>, peer: Option<IpAddr>, guests: Arc<Guests>, stop: CancellationToken) {
         let wire = Wire::new(stream);
         if !self.sink.policy().admits(peer) {
             let text = "Not from your address: it is in no network of an account that listens here";
@@ -115,27 +122,33 @@ impl<S: Sink> Listener<S> {
         guests.leave(peer);
     }
 
-    async fn converse(&self, mut wire: Wire, peer: Option<IpAddr>, stop: CancellationToken) {
+    async fn converse(&self, wire: Wire, peer: Option<IpAddr>, stop: CancellationToken) {
         let client = Client { dialect: self.dialect, peer, tls: self.tls.clone() };
+        let account = self.sink.policy().first_account().to_owned();
         let mut session = Session::new(Arc::clone(&self.sink), client, self.limits.clone(), stop);
-        let mut next = session.run(&mut wire).await;
-        if next == Next::StartTls {
-            match secure(wire, session.take_acceptor()).await {
-                Ok((secured, agreed)) => {
-                    wire = secured;
-                    session.secured(agreed);
-                    next = session.run(&mut wire).await;
-                }
-                Err(why) => {
-                    session.journal.entry(Priority::Warning, "transport.tls", format!("TLS was not agreed on: {why}"));
-                    return session.end().await;
-                }
-            }
+        if let Err(panic) = caught(Work::Session, &account, talk(&mut session, wire)).await {
+            session.journal.failed(format!("The session panicked: {panic}. What was not answered was not taken."));
         }
-        debug_assert_ne!(next, Next::StartTls, "it is not offered twice");
-        wire.close().await;
         session.end().await;
     }
+}
+
+async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire) {
+    let mut next = session.run(&mut wire).await;
+    if next == Next::StartTls {
+        match secure(wire, session.take_acceptor()).await {
+            Ok((secured, agreed)) => {
+                wire = secured;
+                session.secured(agreed);
+                next = session.run(&mut wire).await;
+            }
+            Err(why) => {
+                return session.journal.entry(Priority::Warning, "transport.tls", format!("TLS was not agreed on: {why}"));
+            }
+        }
+    }
+    debug_assert_ne!(next, Next::StartTls, "it is not offered twice");
+    wire.close().await;
 }
 
 async fn secure(mut wire: Wire, acceptor: Option<TlsAcceptor>) -> Result<(Wire, String), String> {

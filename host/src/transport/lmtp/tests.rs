@@ -3,14 +3,16 @@
 use super::session::{Client, Next, Session};
 use super::sink::Sink;
 use super::wire::Wire;
-use super::{Dialect, Limits, Policy};
-use crate::commlog::Record;
+use super::{Bound, Dialect, Limits, Listener, Most, Policy};
+use crate::commlog::{Record, Status};
 use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, Tls, address_key};
 use crate::spool::{Arrival, TakenIn};
 use crate::store::StoreError;
+use crate::supervision::{self, Work};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 /// What the fake spool does.
@@ -24,6 +26,8 @@ pub enum Mood {
     Full,
     /// Fails.
     Broken,
+    /// Panics.
+    Panics,
 }
 
 /// A spool in memory.
@@ -64,6 +68,7 @@ impl Sink for FakeSpool {
     async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
         match self.mood {
             Mood::Broken => Err(StoreError::Stopped),
+            Mood::Panics => panic!("on purpose"),
             Mood::Known => Ok(arrivals.iter().map(|_| TakenIn::Known(1)).collect()),
             Mood::Well | Mood::Full => {
                 let taken = arrivals.iter().map(|_| TakenIn::New(1)).collect();
@@ -369,4 +374,56 @@ async fn a_stop_ends_idle_clients_but_takes_a_message_to_its_end() {
     serving.await.unwrap();
     assert_eq!(codes(&answers)[4..], ["354", "250", "421"], "{answers}");
     assert_eq!(spool.stored.lock().unwrap().len(), 1);
+}
+
+/// Brings a message over a socket; gives what is said after the message's bytes. None where the client was turned away.
+async fn bring(path: &std::path::Path) -> Option<String> {
+    let mut client = UnixStream::connect(path).await.unwrap();
+    let commands = format!("LHLO mx.test\r\n{MAIL}RCPT TO:<support@desk.test>\r\nDATA\r\n");
+    client.write_all(commands.as_bytes()).await.ok()?;
+    let mut answers = String::new();
+    while !answers.contains("\n354 ") {
+        let byte = client.read_u8().await.ok()?;
+        answers.push(char::from(byte));
+    }
+    client.write_all(format!("{TEXT}.\r\n").as_bytes()).await.unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    Some(String::from_utf8(rest).unwrap())
+}
+
+#[tokio::test]
+async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lmtp");
+    let spool = FakeSpool::new(Mood::Panics);
+    // Room for one client.
+    let most = Most { connections: 1, per_address: 1 };
+    let listener = Listener { dialect: Dialect::Lmtp, tls: Tls::default(), sink: Arc::clone(&spool), most, limits: limits() };
+    let stop = CancellationToken::new();
+    let bound = Bound::to(&Endpoint::Unix(path.clone())).await.unwrap();
+    let serving = tokio::spawn(Arc::new(listener).serve(bound, stop.clone()));
+    for _ in 0..3 {
+        let brought = async {
+            loop {
+                // The place of the one before is free soon after its connection has ended.
+                if let Some(answer) = bring(&path).await {
+                    return answer;
+                }
+            }
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(20), brought).await.expect("it has a place");
+        assert_eq!(answer.trim_start_matches(|letter| letter != '\n').trim(), "", "what was not taken is not answered");
+    }
+    stop.cancel();
+    serving.await.expect("the listener goes on");
+    let logged = spool.logged.lock().unwrap();
+    let ended: Vec<&Record> = logged.iter().filter(|record| record.ended_at.is_some()).collect();
+    assert_eq!(ended.len(), 3);
+    for record in ended {
+        assert_eq!((record.status, record.account.as_str()), (Status::Failed, "main"));
+        assert!(record.entries.iter().any(|entry| entry.value.contains("The session panicked: on purpose (")), "{record:?}");
+    }
+    let told = supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
+    assert_eq!(told.times, 3);
 }

@@ -2,6 +2,7 @@
 
 use super::ListenError;
 use crate::config::Tls;
+use crate::supervision::{Work, blocking};
 use crate::transport::pem;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -16,8 +17,7 @@ pub async fn acceptor(settings: &Tls) -> Result<Option<TlsAcceptor>, ListenError
     let (certificate, key) = (settings.certificate.clone(), settings.key.clone());
     let lost = failed("certificate", &certificate);
     // Reads files.
-    let config =
-        tokio::task::spawn_blocking(move || server_config(&certificate, &key)).await.map_err(|error| lost(error.to_string()))??;
+    let config = blocking(Work::Files, "", move || server_config(&certificate, &key)).await.map_err(|panic| lost(panic.to_string()))??;
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 
