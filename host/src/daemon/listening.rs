@@ -5,6 +5,7 @@ use crate::config::{Account, Configuration, Endpoint, Tls};
 use crate::metrics::Metrics;
 use crate::pause;
 use crate::spool::Spool;
+use crate::supervision::{self, Supervised, Work};
 use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, Room, SpoolSink};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
@@ -51,27 +52,14 @@ pub async fn run<C>(tools: Tools<C>, stop: CancellationToken)
 where
     C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
 {
+    let supervised = Supervised::new(Work::Listeners, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let mut tasks: BTreeMap<Endpoint, Task> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
     while !stop.is_cancelled() {
-        let wanted = wanted(&(tools.configured)().configuration);
-        let outdated: Vec<Endpoint> = tasks
-            .iter()
-            .filter(|(endpoint, task)| wanted.get(*endpoint) != Some(&task.wanted))
-            .map(|(endpoint, _)| endpoint.clone())
-            .collect();
-        for task in outdated.iter().filter_map(|endpoint| tasks.remove(endpoint)) {
-            task.stop.cancel();
-            ending.push(task.ended);
+        let looked = async { adapt(&tools, wanted(&(tools.configured)().configuration), &mut tasks, &mut ending, &stop) };
+        if supervised.round(looked).await.is_err() {
+            continue;
         }
-        for (endpoint, wanted) in wanted {
-            tasks.entry(endpoint.clone()).or_insert_with(|| {
-                let stop = stop.child_token();
-                let ended = tokio::spawn(listen(tools.clone(), endpoint, wanted.clone(), stop.clone()));
-                Task { wanted, stop, ended }
-            });
-        }
-        ending.retain(|task| !task.is_finished());
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(LOOKS_EVERY) => {}
@@ -79,9 +67,35 @@ where
     }
     ending.extend(tasks.into_values().map(|task| task.ended));
     for task in ending {
-        // A listener that panicked has told so.
+        // A task that panicked has told so.
         let _ = task.await;
     }
+}
+
+/// Ends what is wanted no more, or otherwise; begins what is missing.
+fn adapt<C>(
+    tools: &Tools<C>,
+    wanted: BTreeMap<Endpoint, Wanted>,
+    tasks: &mut BTreeMap<Endpoint, Task>,
+    ending: &mut Vec<JoinHandle<()>>,
+    stop: &CancellationToken,
+) where
+    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+{
+    for (_, task) in tasks.extract_if(.., |endpoint, task| wanted.get(endpoint) != Some(&task.wanted)) {
+        task.stop.cancel();
+        ending.push(task.ended);
+    }
+    for (endpoint, wanted) in wanted {
+        tasks.entry(endpoint.clone()).or_insert_with(|| {
+            let stop = stop.child_token();
+            let supervised = Supervised::new(Work::Listener, endpoint.to_string(), stop.clone()).resting_at_most(LONGEST_PAUSE);
+            let (tools, one) = (tools.clone(), (wanted.clone(), stop.clone()));
+            let listening = supervised.keep(move || listen(tools.clone(), endpoint.clone(), one.0.clone(), one.1.clone()));
+            Task { wanted, stop, ended: tokio::spawn(listening) }
+        });
+    }
+    ending.retain(|task| !task.is_finished());
 }
 
 /// The endpoints of the valid accounts; of several at one, the first with a certificate gives it.
@@ -130,6 +144,7 @@ where
         }
     };
     tracing::info!(%endpoint, protocol = wanted.dialect.name(), "listens");
+    supervision::well(Work::Listener, &endpoint.to_string());
     let policy = kept_policy(tools.configured, endpoint.clone());
     let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
     let limits = Limits { room: tools.room, ..Limits::default() };

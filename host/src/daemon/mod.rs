@@ -6,11 +6,15 @@
 mod fetching;
 mod listening;
 mod lock;
+mod overview;
 mod retention;
 mod serve;
 mod shares;
 mod signing_in;
 mod working;
+
+#[cfg(test)]
+mod tests;
 
 pub use fetching::until_worked_off;
 pub use lock::{LockError, WorkLock, is_daemon_running};

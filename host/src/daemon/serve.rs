@@ -3,7 +3,7 @@
 use super::fetching::{self, Tools};
 use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
-use super::{listening, retention, signing_in, working};
+use super::{listening, overview, retention, signing_in, working};
 use crate::answer;
 use crate::api::{self, ApiState};
 use crate::config::Machine;
@@ -14,10 +14,12 @@ use crate::pause;
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{StoreError, leases};
-use crate::worker::{Live, Worker};
+use crate::supervision::{Supervised, Work};
+use crate::worker::{Done, Live, Worker};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 /// So often is looked whether the configuration changed.
 const CONFIGURATION_EVERY: Duration = Duration::from_millis(250);
+/// The longest pause before it is looked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So often is old log removed.
 const PURGED_EVERY: Duration = Duration::from_hours(1);
 /// What is being taken in when the daemon is told to stop has so long to end: a server or a client that is silent must not hold up the rest.
@@ -103,14 +107,27 @@ impl Daemon {
         let spool = self.spool.clone();
         let tools = listening::Tools { spool, metrics: Arc::clone(&metrics), room: Arc::default(), configured: move || live.current() };
         let listening = tokio::spawn(listening::run(tools, intake_ends.clone()));
+        let counting = Arc::clone(&metrics);
+        let counted = move |done: Done| counting.message_done(&done.result);
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
-        let working = tokio::spawn(working::run(worker, host.clone(), held, Arc::clone(&metrics), all_ends.clone()));
-        let refreshing = tokio::spawn(refresh(Arc::clone(&self.live), all_ends.clone()));
+        let working = tokio::spawn(working::run(worker, host.clone(), held, counted, all_ends.clone()));
+        let live = Arc::clone(&self.live);
+        let look = move || {
+            let live = Arc::clone(&live);
+            async move { live.refresh().await }
+        };
+        let refreshing = tokio::spawn(refresh(look, all_ends.clone()));
         let live = Arc::clone(&self.live);
         let woken = Arc::new(Notify::new());
         let wake = Arc::clone(&woken);
         let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), move || wake.notify_one(), all_ends.clone()));
-        let purging = tokio::spawn(purge(self.spool.clone(), Arc::clone(&self.live), all_ends.clone()));
+        let (spool, live) = (self.spool.clone(), Arc::clone(&self.live));
+        let remove = move || {
+            let (spool, setup) = (spool.clone(), live.current());
+            async move { retention::purge(&spool, &setup.configuration.settings).await }
+        };
+        let purging = tokio::spawn(purge(remove, all_ends.clone()));
+        let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
         let live = Arc::clone(&self.live);
         let machine = Arc::new(self.machine);
         let sending_tools = outbound::Tools {
@@ -124,7 +141,7 @@ impl Daemon {
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
         let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine);
-        let serving = tokio::spawn(api::serve(listener, state, all_ends.clone().cancelled_owned()));
+        let serving = tokio::spawn(serve_rest(listener, address, state, all_ends.clone()));
         ready(address);
 
         tokio::select! {
@@ -137,7 +154,7 @@ impl Daemon {
             tracing::warn!("a server or a client is silent; what it has not brought to its end is brought again");
         }
         all_ends.cancel();
-        let ended = async { tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving) };
+        let ended = async { tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving, telling) };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();
         if tokio::time::timeout(Tokens::RENEWED_WITHIN, tokens.settled()).await.is_err() {
             tracing::error!("renewed tokens could not be written in time; an account or transport may have to be signed in again");
@@ -152,41 +169,59 @@ impl Daemon {
     }
 }
 
-/// Takes up what commands and other hosts changed in the configuration.
-async fn refresh(live: Arc<Live>, stop: CancellationToken) {
-    let mut failures = 0;
-    while !stop.is_cancelled() {
-        let wait = match live.refresh().await {
+/// Serves REST at this address, again where that breaks.
+async fn serve_rest(listener: TcpListener, address: SocketAddr, state: ApiState, stop: CancellationToken) {
+    let mut bound = Some(listener);
+    let supervised = Supervised::new(Work::Rest, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
+    let serve = || {
+        let (bound, state, stop) = (bound.take(), state.clone(), stop.clone());
+        async move {
+            let listener = match bound {
+                Some(listener) => Ok(listener),
+                None => TcpListener::bind(address).await,
+            };
+            let served = match listener {
+                Ok(listener) => api::serve(listener, state, stop.cancelled_owned()).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!(%error, "REST is not served");
+            }
+        }
+    };
+    supervised.keep(serve).await;
+}
+
+/// Takes up what commands and other hosts changed in the configuration, by `look`.
+pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: impl Fn() -> F, stop: CancellationToken) {
+    let supervised = Supervised::new(Work::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
+    let failures = AtomicU32::new(0);
+    let round = || async {
+        match look().await {
             Ok(_) => {
-                failures = 0;
+                failures.store(0, Ordering::Relaxed);
                 CONFIGURATION_EVERY
             }
             Err(error) => {
-                failures += 1;
+                let failures = failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                 if failures == 1 {
                     tracing::warn!(%error, "the configuration could not be looked at; the one before stays in force");
                 }
-                pause::after_failures(failures, CONFIGURATION_EVERY, Duration::from_secs(5))
+                pause::after_failures(failures, CONFIGURATION_EVERY, LONGEST_PAUSE)
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(wait) => {}
         }
-    }
+    };
+    supervised.repeat(round).await;
 }
 
-/// Removes what is older than the settings keep.
-async fn purge(spool: Spool, live: Arc<Live>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let settings = live.current().configuration.settings.clone();
-        match retention::purge(&spool, &settings).await {
+/// Removes what is older than the settings keep, by `remove`.
+pub(super) async fn purge<F: Future<Output = Result<u64, StoreError>>>(remove: impl Fn() -> F, stop: CancellationToken) {
+    let round = || async {
+        match remove().await {
             Ok(removed) => tracing::debug!(communications = removed, "old entries of the communication log were removed"),
             Err(error) => tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour"),
         }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(PURGED_EVERY) => {}
-        }
-    }
+        PURGED_EVERY
+    };
+    Supervised::new(Work::Purge, "", stop).repeat(round).await;
 }

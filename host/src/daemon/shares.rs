@@ -2,6 +2,7 @@
 
 use crate::store::leases::{self, Host};
 use crate::store::{Store, StoreError};
+use crate::supervision::{Supervised, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// So often is looked for accounts that are free.
 const LOOKS_EVERY: Duration = Duration::from_secs(2);
+/// The longest pause after a failure: well below the time that a lease lasts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A daemon shows the others that it is there by a lease of this name, followed by its id. No account's name begins so.
 const PRESENCE: &str = "\u{1}daemon/";
 
@@ -48,9 +51,18 @@ impl Shares {
 
     /// Takes, renews and gives back until `stop`; `accounts` are those that exist at each moment.
     pub async fn keep(mut self, accounts: impl Fn() -> Vec<String>, stop: CancellationToken) {
+        let supervised = Supervised::new(Work::Leases, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
         let mut failures = 0_u32;
         while !stop.is_cancelled() {
-            let pause = match self.look(&accounts()).await {
+            let looked = async {
+                let accounts = accounts();
+                self.look(&accounts).await
+            };
+            let Ok(looked) = supervised.round(looked).await else {
+                self.forget_expired();
+                continue;
+            };
+            let pause = match looked {
                 Ok(()) => {
                     failures = 0;
                     LOOKS_EVERY
@@ -59,7 +71,7 @@ impl Shares {
                     failures = failures.saturating_add(1);
                     tracing::warn!(%error, "the leases of accounts could not be looked after");
                     self.forget_expired();
-                    crate::pause::after_failures(failures, Duration::from_secs(1), Duration::from_secs(5))
+                    crate::pause::after_failures(failures, Duration::from_secs(1), LONGEST_PAUSE)
                 }
             };
             tokio::select! {

@@ -1,6 +1,7 @@
 //! Looks after the tokens of accounts and transports while nobody uses them.
 
 use crate::oauth2::Tokens;
+use crate::supervision::{Supervised, Work};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -10,13 +11,13 @@ const EVERY: Duration = Duration::from_hours(1);
 
 /// Keeps refresh tokens from ending of disuse, until `stop`.
 pub async fn run(tokens: Arc<Tokens>, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        if let Err(error) = tokens.keep_alive().await {
-            tracing::warn!(%error, "unused refresh tokens could not be looked after; tried again in an hour");
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    let supervised = Supervised::new(Work::Tokens, "", stop);
+    supervised
+        .repeat(|| async {
+            if let Err(error) = tokens.keep_alive().await {
+                tracing::warn!(%error, "unused refresh tokens could not be looked after; tried again in an hour");
+            }
+            EVERY
+        })
+        .await;
 }

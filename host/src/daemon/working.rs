@@ -1,9 +1,9 @@
 //! Files the messages of the accounts that this daemon holds, account by account.
 
 use super::shares::Held;
-use crate::metrics::Metrics;
 use crate::pause;
 use crate::store::leases::{Host, Lease};
+use crate::supervision::{self, Break, Supervised, Work};
 use crate::worker::{Done, Worker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,56 +12,87 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Works until `stop`; what is under way is ended still.
-pub async fn run(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held>, metrics: Arc<Metrics>, stop: CancellationToken) {
+/// The longest pause of what breaks here: mail waits meanwhile.
+const LONGEST_REST: Duration = Duration::from_secs(15);
+
+/// Works until `stop`; what is under way is ended still. `done` hears of each message that ended.
+pub async fn run<D>(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held>, done: D, stop: CancellationToken)
+where
+    D: Fn(Done) + Clone + Send + Sync + 'static,
+{
+    let calling = {
+        let worker = Arc::clone(&worker);
+        let supervised = Supervised::new(Work::Calls, "", stop.clone()).resting_at_most(LONGEST_REST);
+        // It calls until it is dropped.
+        let (calls, stop) = (supervised.keep(move || call(Arc::clone(&worker))), stop.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(calls).await })
+    };
+    let supervised = Supervised::new(Work::Filings, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut tasks: BTreeMap<String, (CancellationToken, JoinHandle<()>)> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
-    let mut calling = std::pin::pin!(worker.call_accounts());
     while !stop.is_cancelled() {
-        let now_held = held.borrow_and_update().clone();
-        let lost: Vec<String> = tasks.keys().filter(|name| !now_held.contains(*name)).cloned().collect();
-        for (stopped, task) in lost.iter().filter_map(|name| tasks.remove(name)) {
-            stopped.cancel();
-            ending.push(task);
+        let adapt = async {
+            let now_held = held.borrow_and_update().clone();
+            for (_, (stopped, task)) in tasks.extract_if(.., |name, _| !now_held.contains(name)) {
+                stopped.cancel();
+                ending.push(task);
+            }
+            for name in now_held.iter() {
+                tasks.entry(name.clone()).or_insert_with(|| {
+                    let (lease, stopped) = (Lease { account: name.clone(), host: host.clone() }, stop.child_token());
+                    (stopped.clone(), tokio::spawn(work(Arc::clone(&worker), lease, done.clone(), stopped)))
+                });
+            }
+            ending.retain(|task| !task.is_finished());
+        };
+        if supervised.round(adapt).await.is_err() {
+            continue;
         }
-        for name in now_held.iter() {
-            tasks.entry(name.clone()).or_insert_with(|| {
-                let (lease, stopped) = (Lease { account: name.clone(), host: host.clone() }, stop.child_token());
-                (stopped.clone(), tokio::spawn(work(Arc::clone(&worker), lease, Arc::clone(&metrics), stopped)))
-            });
-        }
-        ending.retain(|task| !task.is_finished());
         tokio::select! {
             () = stop.cancelled() => {}
-            changed = held.changed() => if changed.is_err() { break },
-            () = &mut calling => {}
+            changed = held.changed() => if changed.is_err() {
+                // Nobody says any more what is held: what is, stays.
+                supervised.rest(&Break::Ended).await;
+            },
         }
     }
-    for (_, task) in tasks.into_values() {
-        ending.push(task);
-    }
+    ending.extend(tasks.into_values().map(|(_, task)| task));
     for task in ending {
+        // A task that panicked has told so.
         let _ = task.await;
     }
+    let _ = calling.await;
 }
 
-/// One account. A database that is away, or a message that is an obstacle, is met with a pause.
-async fn work(worker: Arc<Worker>, lease: Lease, metrics: Arc<Metrics>, stop: CancellationToken) {
+async fn call(worker: Arc<Worker>) {
+    worker.call_accounts(&|| supervision::well(Work::Calls, "")).await;
+}
+
+/// One account. A database that is away, a message that is an obstacle, or a panic is met with a pause.
+async fn work(worker: Arc<Worker>, lease: Lease, done: impl Fn(Done) + Sync, stop: CancellationToken) {
+    let account = lease.account.as_str();
+    let supervised = Supervised::new(Work::Filing, account, stop.clone()).resting_at_most(LONGEST_REST);
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let mut count = |done: Done| metrics.message_done(&done.result);
-        match worker.run(&lease, &stop, &mut count).await {
-            Ok(()) => failures = 0,
-            Err(error) => {
+        let mut count = |ended: Done| {
+            done(ended);
+            supervision::well(Work::Filing, account);
+        };
+        match supervised.run(worker.run(&lease, &stop, &mut count)).await {
+            Ok(Ok(())) => failures = 0,
+            Ok(Err(error)) => {
                 failures += 1;
-                tracing::warn!(account = lease.account, %error, "work on an account's messages was interrupted");
+                tracing::warn!(account, %error, "work on an account's messages was interrupted");
             }
+            // What was under way is given back, and begun anew.
+            Err(panic) => supervised.rest(&Break::Panicked(panic)).await,
         }
         if failures > 0 {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(500), Duration::from_secs(15))) => {}
+                () = tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(500), LONGEST_REST)) => {}
             }
         }
     }
+    supervision::well(Work::Filing, account);
 }

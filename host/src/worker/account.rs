@@ -7,6 +7,7 @@ use crate::mail::FollowedTicket;
 use crate::result::MessageResult;
 use crate::spool::{Claimed, Lease, SpoolStatus};
 use crate::store::StoreError;
+use crate::supervision::{Work, caught};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,8 +98,12 @@ impl<'w> Run<'w> {
         let sandbox = Arc::clone(self.worker.live.sandbox());
         let message = Arc::clone(&claimed);
         let work = tokio::spawn(async move {
-            let evaluated = evaluate::evaluate(Incoming::of(&message, &setup), setup, &store, sandbox.as_ref()).await?;
-            Ok(Ready { claimed: message, evaluated, may_run_again: true })
+            let account = message.account.clone();
+            let evaluating = async {
+                let evaluated = evaluate::evaluate(Incoming::of(&message, &setup), setup, &store, sandbox.as_ref()).await?;
+                Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
+            };
+            caught(Work::Message, &account, evaluating).await.unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)))
         });
         self.in_flight.push_back(InFlight { claimed, work });
     }
@@ -146,7 +151,9 @@ impl<'w> Run<'w> {
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
         let setup = self.worker.live.current();
-        let evaluated = evaluate::again(Incoming::of(&ready.claimed, &setup), seen, setup, self.worker.live.sandbox().as_ref()).await?;
+        let incoming = Incoming::of(&ready.claimed, &setup);
+        let running = async { evaluate::again(incoming, seen, setup, self.worker.live.sandbox().as_ref()).await };
+        let evaluated = caught(Work::Message, &ready.claimed.account, running).await??;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
     }

@@ -64,7 +64,7 @@ impl Attendant {
         let worker = Worker::new(self.spool.clone(), live);
         let worked = tokio::select! {
             worked = worker.run(&lease, finished, done) => worked,
-            () = worker.call_accounts() => Ok(()),
+            () = worker.call_accounts(&|| ()) => Ok(()),
             lost = renew(store, host) => lost,
         };
         leases::release(store, host, account).await?;

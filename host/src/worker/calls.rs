@@ -22,8 +22,8 @@ impl Calls {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(account.to_owned()).or_default())
     }
 
-    /// Calls whenever messages wait, until it is dropped.
-    pub async fn keep(&self, spool: &Spool) {
+    /// Calls whenever messages wait, until it is dropped; `looked` hears of each look that succeeded.
+    pub async fn keep(&self, spool: &Spool, looked: &(dyn Fn() + Sync)) {
         let mut changes = spool.changed();
         let mut failures = 0;
         loop {
@@ -32,6 +32,7 @@ impl Calls {
                 Ok(accounts) => {
                     failures = 0;
                     self.call(&accounts);
+                    looked();
                 }
                 Err(error) => {
                     failures += 1;

@@ -7,6 +7,7 @@ use crate::config::{Filter, Validity};
 use crate::mail::Envelope;
 use crate::result::{FilterResult, MessageResult, Status};
 use crate::store::{Store, StoreError, tickets};
+use crate::supervision::{Work, blocking};
 use crate::ticket;
 use bytes::Bytes;
 use serde::Serialize;
@@ -79,11 +80,13 @@ pub async fn with_filter(live: &Live, name: &str) -> Result<Option<Arc<Setup>>, 
     let filters: Vec<Filter> = setup.configuration.valid_filters().cloned().chain([on]).collect();
     let components = Gathered::of(&filters, live.store(), live.sandbox()).await?;
     let sandbox = Arc::clone(live.sandbox());
-    let built = tokio::task::spawn_blocking(move || {
+    let built = blocking(Work::Preparation, "", move || {
         let plan = Plan::build(&filters, &components, sandbox.as_ref(), Some(&setup.plan));
         Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
-    let built = built.await.map_err(|error| StoreError::Conflict(format!("The chain could not be prepared: {error}")))?;
+    let built = built
+        .await
+        .map_err(|panic| StoreError::Conflict(format!("The chain could not be prepared, its preparation panicked: {panic}.")))?;
     Ok(Some(Arc::new(built)))
 }
 

@@ -5,6 +5,7 @@ use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
 use crate::mail::{Dropped, Envelope, FollowedTicket, Mail, Message};
 use crate::spool::Claimed;
 use crate::store::{Store, StoreError, tickets};
+use crate::supervision::Panic;
 use crate::ticket::{self, FollowUpCandidate};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub enum EvaluateError {
     /// The thread that worked on it ended.
     #[error("The thread that worked on this message ended before it was done.")]
     Lost,
+    /// The code that works on it broke.
+    #[error("Working on this message panicked: {0}. This is a fault of Postigo: please report it.")]
+    Panicked(#[from] Panic),
 }
 
 /// A mail before the chain.

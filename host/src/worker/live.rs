@@ -5,6 +5,7 @@ use crate::config::Configuration;
 use crate::mail::Vocabulary;
 use crate::secret::SecretKey;
 use crate::store::{Store, StoreError, configuration};
+use crate::supervision::{self, Work, blocking};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -98,7 +99,7 @@ impl Live {
         let vocabulary = Vocabulary::new(&fields);
         self.withdraw(&before, &configuration);
         let sandbox = Arc::clone(&self.sandbox);
-        let setup = tokio::task::spawn_blocking(move || {
+        let setup = blocking(Work::Preparation, "", move || {
             let plan = Plan::build(configuration.valid_filters(), &components, sandbox.as_ref(), Some(&before.plan));
             for (filter, broken) in plan.broken() {
                 tracing::error!(filter = %filter.name, reason = broken.failure.message, "a filter could not be prepared; its failure policy applies");
@@ -107,10 +108,11 @@ impl Live {
         });
         match setup.await {
             Ok(setup) => {
+                supervision::well(Work::Preparation, "");
                 self.current.send_replace(Arc::new(setup));
                 Ok(version)
             }
-            Err(error) => Err(StoreError::Conflict(format!("The chain could not be prepared: {error}"))),
+            Err(panic) => Err(StoreError::Conflict(format!("The chain could not be prepared, its preparation panicked: {panic}."))),
         }
     }
 

@@ -80,8 +80,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Calls every [`Self::run`] whose account has messages waiting, until it is dropped.
-    pub async fn call_accounts(&self) {
-        self.calls.keep(&self.spool).await;
+    /// Calls every [`Self::run`] whose account has messages waiting, until it is dropped; `looked` hears of each look at the spool.
+    pub async fn call_accounts(&self, looked: &(dyn Fn() + Sync)) {
+        self.calls.keep(&self.spool, looked).await;
     }
 }

@@ -268,7 +268,7 @@ async fn an_account_is_called_to_what_another_process_takes_in() {
     };
     let work = async {
         tokio::select! {
-            () = desk.worker.call_accounts() => {}
+            () = desk.worker.call_accounts(&|| ()) => {}
             worked = desk.worker.run(&desk.lease, &stop, &mut done) => worked.unwrap(),
         }
     };

@@ -1,0 +1,321 @@
+//! Tasks that panic beside others that do not.
+
+mod server;
+
+use super::{fetching, listening, overview, serve, shares, working};
+use crate::answer;
+use crate::api::{self, ApiState};
+use crate::chain::{LazySandbox, Plan};
+use crate::commlog::{Status, now};
+use crate::config::{Account, AfterFetch, Configuration, Protocol};
+use crate::mail::Vocabulary;
+use crate::metrics::Metrics;
+use crate::oauth2::Tokens;
+use crate::outbound;
+use crate::runtime::RuntimeOptions;
+use crate::secret::SecretKey;
+use crate::spool::{Arrival, SourceKey, Spool};
+use crate::store::communications::{self, AccountStatus, Overview};
+use crate::store::leases::Host;
+use crate::store::{Location, Store, configuration, fetch_requests};
+use crate::supervision::{self, Work};
+use crate::worker::{Done, Live, Setup, Worker};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::Value;
+use server::{Answers, Server};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// Nothing here takes nearly so long.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Panics the first time that it is sprung.
+#[derive(Default)]
+struct Trap(AtomicBool);
+
+impl Trap {
+    fn spring(&self) {
+        assert!(self.0.swap(true, Ordering::Relaxed), "on purpose");
+    }
+}
+
+/// Whose clone panics the first time.
+struct Fragile(Arc<Trap>);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        self.0.spring();
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A helpdesk without filters.
+struct Desk {
+    store: Store,
+    spool: Spool,
+    live: Arc<Live>,
+    tokens: Arc<Tokens>,
+    metrics: Arc<Metrics>,
+    router: axum::Router,
+    host: Host,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn with(accounts: Vec<Account>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        let mut configuration: Configuration = configuration::load(&store, &key).await.unwrap();
+        configuration.accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
+        let setup = Setup::new(configuration, Plan::default(), Vocabulary::new(&[]));
+        let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into())));
+        let live = Live::with(setup, store.clone(), key.clone(), sandbox);
+        let (tokens, metrics) = (Tokens::new(store.clone(), key.clone()), Arc::new(Metrics::new()));
+        let state = ApiState::new(spool.clone(), key, Arc::clone(&tokens), Arc::clone(&live), Arc::clone(&metrics), Arc::default());
+        let router = api::router(state.on_loopback());
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let desk = Self { store, spool, live, tokens, metrics, router, host: Host::new("here"), stop, tasks, _folder: folder };
+        desk.tasks.spawn(overview::run(desk.store.clone(), desk.host.id.clone(), desk.stop.clone()));
+        desk
+    }
+
+    /// What is configured, told by a closure that panics the first time.
+    fn configured(&self, trap: Trap) -> impl Fn() -> Arc<Setup> + Clone + Send + Sync + use<> {
+        let (live, trap) = (Arc::clone(&self.live), Arc::new(trap));
+        move || {
+            trap.spring();
+            live.current()
+        }
+    }
+
+    /// Fetches and files for all accounts.
+    fn begin(
+        &self,
+        configured: impl Fn() -> Arc<Setup> + Send + Sync + 'static,
+        done: impl Fn(Done) + Clone + Send + Sync + 'static,
+        trap: Trap,
+    ) {
+        let shares = shares::Shares::new(self.store.clone(), self.host.clone());
+        let held = shares.watch();
+        let live = Arc::clone(&self.live);
+        let accounts = move || {
+            trap.spring();
+            live.current().configuration.accounts.keys().cloned().collect()
+        };
+        self.tasks.spawn(shares.keep(accounts, self.stop.clone()));
+        let tools = fetching::Tools {
+            spool: self.spool.clone(),
+            host: self.host.clone(),
+            tokens: Arc::clone(&self.tokens),
+            metrics: Arc::clone(&self.metrics),
+        };
+        self.tasks.spawn(fetching::run(tools, configured, held.clone(), self.stop.clone()));
+        let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
+        self.tasks.spawn(working::run(worker, self.host.clone(), held, done, self.stop.clone()));
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    }
+
+    async fn readiness(&self) -> Value {
+        serde_json::from_str(&self.get("/readyz").await).unwrap()
+    }
+
+    async fn overview(&self) -> Overview {
+        communications::overview(&mut self.store.read().await.unwrap(), None, None).await.unwrap()
+    }
+
+    /// Asks again, whenever a task breaks or works again and meanwhile, until the answer is there.
+    async fn until<T>(&self, what: &str, mut ask: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+        let mut changes = supervision::changes();
+        let asked = async {
+            loop {
+                if let Some(answer) = ask(self).await {
+                    return answer;
+                }
+                let _ = tokio::time::timeout(Duration::from_millis(50), changes.changed()).await;
+            }
+        };
+        let answer = tokio::time::timeout(PATIENCE, asked).await.ok();
+        answer.unwrap_or_else(|| panic!("{what}; broken are {:?}", supervision::broken()))
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        tokio::time::timeout(PATIENCE, self.tasks.wait()).await.expect("every task ends");
+        assert_eq!(self.overview().await.broken_tasks, [], "of a host that has ended nothing is broken");
+    }
+}
+
+fn local(name: &str) -> Account {
+    Account { name: name.into(), protocol: Protocol::Local, ..Account::default() }
+}
+
+fn imap(name: &str, port: u16) -> Account {
+    Account {
+        name: name.into(),
+        protocol: Protocol::Imap,
+        host: "127.0.0.1".into(),
+        port: Some(port),
+        user: name.into(),
+        after_fetch: AfterFetch::Keep,
+        interval: Some(1),
+        timeout: 5,
+        ..Account::default()
+    }
+}
+
+fn arrival(account: &str, id: &str) -> Arrival {
+    Arrival {
+        account: account.into(),
+        key: SourceKey::Digest,
+        source: id.into(),
+        received_at: now(),
+        recipients: Vec::new(),
+        communication: None,
+        raw: format!("From: jane@x.test\r\nMessage-ID: <{id}@x.test>\r\nSubject: {id}\r\n\r\nHello\r\n").into_bytes().into(),
+    }
+}
+
+/// The tasks that a list in JSON names, with what each is for.
+fn named(tasks: &Value) -> Vec<(String, String)> {
+    let word = |task: &Value, key: &str| task[key].as_str().unwrap_or_default().to_owned();
+    tasks.as_array().into_iter().flatten().map(|task| (word(task, "task"), word(task, "of"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_others() {
+    let server = Server::start(Answers { idle: server::BREAKS_THE_PARSER, ..Answers::default() }).await;
+    let desk = Desk::with(vec![local("main"), local("beside"), imap("waits", server.port)]).await;
+    // What each task is given panics the first time that it is used.
+    let (filing, filings) = (Arc::new(Trap::default()), Fragile(Arc::default()));
+    let (filed, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let done = move |done: Done| {
+        std::hint::black_box(&filings);
+        let _ = filed.send(done.result.source.clone());
+        if done.result.source == "first" {
+            filing.spring();
+        }
+    };
+    desk.begin(desk.configured(Trap::default()), done, Trap::default());
+    let tools = listening::Tools {
+        spool: desk.spool.clone(),
+        metrics: Arc::clone(&desk.metrics),
+        room: Arc::default(),
+        configured: desk.configured(Trap::default()),
+    };
+    desk.tasks.spawn(listening::run(tools, desk.stop.clone()));
+    desk.tasks.spawn(answer::run(desk.spool.clone(), desk.configured(Trap::default()), || (), desk.stop.clone()));
+    let (store, host, tokens) = (desk.store.clone(), desk.host.clone(), Arc::clone(&desk.tokens));
+    let (metrics, machine, woken) = (Arc::clone(&desk.metrics), Arc::default(), Arc::new(Notify::new()));
+    let tools = outbound::Tools { store, host, tokens, metrics, machine, woken };
+    desk.tasks.spawn(outbound::run(tools, desk.configured(Trap::default()), desk.stop.clone()));
+    let trapped = |trap: Arc<Trap>| {
+        move || {
+            let trap = Arc::clone(&trap);
+            async move {
+                trap.spring();
+                Ok(0)
+            }
+        }
+    };
+    desk.tasks.spawn(serve::refresh(trapped(Arc::default()), desk.stop.clone()));
+    desk.tasks.spawn(serve::purge(trapped(Arc::default()), desk.stop.clone()));
+    desk.spool.take_in(vec![arrival("main", "first"), arrival("beside", "other")]).await.unwrap();
+
+    let expected: BTreeSet<(String, String)> = [
+        (Work::Leases, ""),
+        (Work::Fetches, ""),
+        (Work::Fetch, "waits"),
+        (Work::Filings, ""),
+        (Work::Filing, "main"),
+        (Work::Listeners, ""),
+        (Work::Answers, ""),
+        (Work::Sending, ""),
+        (Work::Configuration, ""),
+        (Work::Purge, ""),
+    ]
+    .map(|(work, of)| (work.name().to_owned(), of.to_owned()))
+    .into();
+    let (mut ready, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    desk.until("each is told of by readiness and overview", async |desk| {
+        let readiness = desk.readiness().await;
+        assert_eq!(readiness["ready"], true, "the others do their work");
+        assert_eq!(readiness["degraded"], !named(&readiness["broken_tasks"]).is_empty());
+        ready.extend(named(&readiness["broken_tasks"]));
+        shown.extend(desk.overview().await.broken_tasks.into_iter().map(|task| (task.task, task.of)));
+        (expected.is_subset(&ready) && expected.is_subset(&shown)).then_some(())
+    })
+    .await;
+    desk.spool.take_in(vec![arrival("main", "second")]).await.unwrap();
+    let mut sources = BTreeSet::new();
+    while sources.len() < 3 {
+        sources.extend(tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap());
+    }
+    desk.until("each goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
+    let metrics = desk.get("/metrics").await;
+    for (task, _) in &expected {
+        let counted = metrics.lines().find_map(|line| line.strip_prefix(&format!("postigo_task_panics_total{{task=\"{task}\"}} ")));
+        assert_eq!(counted, Some("1"), "{task}");
+    }
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_breaks_the_parser_fails_its_fetch_with_the_reason_and_keeps_no_other() {
+    let odd = Server::start(Answers { list: server::BREAKS_THE_PARSER, ..Answers::default() }).await;
+    let good = Server::start(Answers::default()).await;
+    let desk = Desk::with(vec![imap("odd", odd.port), imap("good", good.port)]).await;
+    let live = Arc::clone(&desk.live);
+    let asked = fetch_requests::ask(&desk.store, "odd").await.unwrap();
+    let sprung = Trap(AtomicBool::new(true));
+    desk.begin(move || live.current(), |_| (), sprung);
+
+    let answer = desk.until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap()).await;
+    let why = answer["error"].as_str().unwrap();
+    assert!(why.contains("its answer broke the code that reads it") && why.contains("imap-proto"), "{why}");
+    let status = async |desk: &Desk, account: &str| -> AccountStatus { desk.overview().await.accounts.remove(account).unwrap_or_default() };
+    let failed = desk.until("its fetches fail", async |desk| Some(status(desk, "odd").await).filter(|odd| odd.failed > 0)).await;
+    assert_eq!(failed.status, Status::Failed);
+    assert!(now() - failed.last < 60_000, "it is of now: {failed:?}");
+    let readiness = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    assert_eq!(named(&readiness["broken_tasks"]), [("fetch".to_owned(), "odd".to_owned())]);
+    assert!(readiness["broken_tasks"][0]["again_at"].is_string(), "{readiness}");
+    let fetched = async |desk: &Desk| (status(desk, "good").await.status == Status::Successful).then_some(());
+    desk.until("the other is fetched", fetched).await;
+    odd.mend();
+    desk.until("it goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
+    assert_eq!(status(&desk, "odd").await.status, Status::Successful);
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wait_for_mail_that_breaks_the_parser_is_told_of_and_goes_on() {
+    let server = Server::start(Answers { idle: server::BREAKS_THE_PARSER, ..Answers::default() }).await;
+    let desk = Desk::with(vec![imap("waits", server.port)]).await;
+    let live = Arc::clone(&desk.live);
+    desk.begin(move || live.current(), |_| (), Trap(AtomicBool::new(true)));
+    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    assert_eq!(named(&told["broken_tasks"]), [("fetch".to_owned(), "waits".to_owned())]);
+    desk.until("it goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
+    desk.until("it waits again", async |_| (server.waits() > 1).then_some(())).await;
+    let status = desk.overview().await.accounts.remove("waits").unwrap();
+    assert_eq!((status.status, status.failed), (Status::Successful, 0), "no fetch has failed");
+    desk.end().await;
+}
