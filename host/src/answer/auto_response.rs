@@ -11,6 +11,7 @@ use crate::mail::Message;
 use crate::outbound::OutgoingKind;
 use crate::store::StoreError;
 use crate::store::outgoing::DueRow;
+use crate::supervision::Panic;
 use crate::ticket::{NewArticle, Ticket};
 
 /// What an automatic answer is made from.
@@ -44,6 +45,9 @@ pub enum NotSent {
     /// The database has what it would be made from in a form that fails every time.
     #[error(transparent)]
     Unreadable(StoreError),
+    /// The code that composes it broke.
+    #[error("Composing it panicked: {0}. This is a fault of Postigo: please report it.")]
+    Panicked(Panic),
 }
 
 impl Due {

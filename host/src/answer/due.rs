@@ -12,6 +12,7 @@ use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
+use crate::supervision::{Supervised, Work, caught};
 use crate::ticket::gets_no_answers;
 use crate::timestamp::rfc3339;
 use crate::worker::Setup;
@@ -29,19 +30,26 @@ const SIDE_BY_SIDE: usize = 8;
 const LOOKED_INTO: Duration = Duration::from_millis(500);
 /// The pause while the database is away.
 const PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause after a round that panicked.
+const LONGEST_REST: Duration = Duration::from_secs(15);
 
 /// Composes what is due until `stop`. `composed` is called after each round that put mails into the queue.
 pub async fn run(spool: Spool, setup: impl Fn() -> Arc<Setup>, composed: impl Fn(), stop: CancellationToken) {
+    let supervised = Supervised::new(Work::Answers, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut changes = spool.changed();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
-        let wait = match compose_due(&spool, &setup().configuration).await {
-            Ok(0) => LOOKED_INTO,
-            Ok(_) => {
+        let round = async {
+            let count = compose_due(&spool, &setup().configuration).await?;
+            if count > 0 {
                 composed();
-                continue;
             }
-            Err(error) => {
+            Ok::<usize, StoreError>(count)
+        };
+        let wait = match supervised.round(round).await {
+            Err(_) | Ok(Ok(1..)) => continue,
+            Ok(Ok(0)) => LOOKED_INTO,
+            Ok(Err(error)) => {
                 tracing::warn!(%error, "automatic answers could not be composed; they are tried again");
                 PAUSE
             }
@@ -69,7 +77,11 @@ pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result
 async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
     let ended = match too_old(&row, configuration) {
         Some(reason) => give_up(spool, row.clone(), &reason).await,
-        None => compose_one(spool, configuration, row.clone()).await,
+        None => match caught(Work::Answer, &row.queue, compose_one(spool, configuration, row.clone())).await {
+            Ok(composed) => composed,
+            // It would break each round, and keep the others waiting.
+            Err(panic) => give_up(spool, row.clone(), &NotSent::Panicked(panic)).await,
+        },
     };
     match ended {
         // Another host was quicker.

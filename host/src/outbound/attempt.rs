@@ -11,6 +11,7 @@ use crate::config::{Machine, Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{Claimed, Delivered, Outcome};
 use crate::store::{Store, StoreError, communications};
+use crate::supervision::{Panic, Work, caught};
 use crate::ticket::NewArticle;
 use std::sync::Arc;
 
@@ -67,31 +68,62 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
         claimed.tries
     );
     log.entry(Priority::Info, "outbound", about);
-    match send(&means, &transport, &claimed, &mut log).await {
-        Ok(replies) => Tried { outcome: answered(&retries, &claimed, &replies, log), transport: Transported::Works },
+    let marker = Marker::new(means.store.clone(), claimed.is_marked().then(|| claimed.claim.clone()));
+    let sending = send(&means, &transport, &claimed, &marker, &mut log);
+    let sent = caught(Work::OutgoingMail, &transport.name, sending).await;
+    // A file is written without a mark.
+    let may_be_out = marker.has_begun() || transport.kind == TransportKind::File;
+    conclude(&retries, &claimed, sent, may_be_out, log)
+}
+
+/// What a try comes to, by what came of sending; `may_be_out`: where that is a panic, the mail may have gone out.
+fn conclude(
+    retries: &Retries,
+    claimed: &Claimed,
+    sent: Result<Result<Replies, Unsent>, Panic>,
+    may_be_out: bool,
+    mut log: Communication,
+) -> Tried {
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(panic) => {
+            let text = format!("The try panicked: {panic}. This is a fault of Postigo: please report it.");
+            log.entry(Priority::Error, "outbound", text.as_str());
+            let reply = if may_be_out { Reply::Unknown(text) } else { Reply::Later(text) };
+            let replies = all(&claimed.recipients, &reply);
+            return Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Unknown };
+        }
+    };
+    match sent {
+        Ok(replies) => Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Works },
         Err(Unsent::Unreachable(why)) => {
-            Tried { outcome: not_reached(&retries, &claimed, &why, log), transport: Transported::Unreachable(why) }
+            Tried { outcome: not_reached(retries, claimed, &why, log), transport: Transported::Unreachable(why) }
         }
         Err(Unsent::Store(error)) if error.is_temporary() => {
-            Tried { outcome: put_off(&claimed, error.to_string(), AFTER_STORE), transport: Transported::Unknown }
+            Tried { outcome: put_off(claimed, error.to_string(), AFTER_STORE), transport: Transported::Unknown }
         }
         Err(Unsent::Store(error)) => {
             // Whatever the database has against it may be mended; bytes that are gone do not come back.
             let is_lost = matches!(error, StoreError::Corrupt { .. });
             let reply = if is_lost { Reply::Refused(error.to_string()) } else { Reply::Later(error.to_string()) };
             let replies = all(&claimed.recipients, &reply);
-            Tried { outcome: answered(&retries, &claimed, &replies, log), transport: Transported::Unknown }
+            Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Unknown }
         }
     }
 }
 
-async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut Communication) -> Result<Replies, Unsent> {
+async fn send(
+    means: &Means,
+    transport: &Transport,
+    claimed: &Claimed,
+    marker: &Marker,
+    log: &mut Communication,
+) -> Result<Replies, Unsent> {
     if claimed.recipients.is_empty() {
         // Each of them has it, has refused it, or may have it and is not sent it again.
         return Ok(Replies::new());
     }
     let content = Parts::of(&means.store, claimed);
-    let marker = Marker::new(means.store.clone(), claimed.is_marked().then(|| claimed.claim.clone()));
     match transport.kind {
         TransportKind::File => {
             let folder = means.machine.folder(transport).map_err(not_given)?;
@@ -104,7 +136,7 @@ async fn send(means: &Means, transport: &Transport, claimed: &Claimed, log: &mut
         }
         TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
             let mut ended = Vec::new();
-            let sent = by_smtp(means, transport, claimed, &marker, &mut ended, log).await;
+            let sent = by_smtp(means, transport, claimed, marker, &mut ended, log).await;
             save(&means.store, ended).await;
             sent
         }
@@ -272,4 +304,46 @@ fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i
         return None;
     }
     Some((claimed.ticket_id, NewArticle::undelivered(claimed.kind.name(), &claimed.message_id, &lost, now())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::OutgoingKind;
+    use crate::store::outgoing::Claim;
+    use crate::supervision::catch;
+
+    #[test]
+    fn a_try_that_panics_is_tried_again_unless_the_mail_may_be_out_and_must_not_go_twice() {
+        for (kind, may_be_out, uncertain, again) in [
+            (OutgoingKind::Reply, false, false, true),
+            (OutgoingKind::Reply, true, true, true),
+            (OutgoingKind::AutoResponse, false, false, true),
+            (OutgoingKind::AutoResponse, true, true, false),
+        ] {
+            let claimed = Claimed {
+                claim: Claim { id: 1, token: "t".into() },
+                kind,
+                ticket_id: 0,
+                sender: "desk@x.test".into(),
+                recipients: vec!["jane@x.test".into()],
+                message_id: "<1@x.test>".into(),
+                size: 1,
+                has_eight_bits: false,
+                transport: "relay".into(),
+                tries: 1,
+                uncertain_tries: 0,
+                queued_at: now(),
+            };
+            let panic = catch(|| panic!("on purpose")).map(|(): ()| ()).unwrap_err();
+            let log = Communication::start(Kind::Message, "relay", "smtp");
+            let Tried { outcome, transport } = conclude(&Retries::default(), &claimed, Err(panic), may_be_out, log);
+            let case = format!("{kind} {may_be_out}");
+            assert_eq!((outcome.uncertain, outcome.next_try_at.is_some(), outcome.counts), (uncertain, again, true), "{case}");
+            assert!(outcome.error.contains("on purpose"), "{case}: {}", outcome.error);
+            assert_eq!(transport, Transported::Unknown, "{case}: the server is not to blame");
+            let entries = outcome.communication.unwrap().entries;
+            assert!(entries.iter().any(|entry| entry.priority == Priority::Error && entry.value.contains("on purpose")), "{case}");
+        }
+    }
 }

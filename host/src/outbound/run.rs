@@ -15,6 +15,7 @@ use crate::pause;
 use crate::store::leases::Host;
 use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Recovering};
 use crate::store::{Store, StoreError};
+use crate::supervision::{Panic, Supervised, Work, caught};
 use crate::worker::Setup;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 /// So often is looked for mails whose time has come; other processes put some into the queue too.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So often are claims renewed, lapsed ones taken back, and idle connections closed.
 const KEEPS_EVERY: Duration = Duration::from_secs(10);
 /// So many mails get their transport at once.
@@ -53,7 +56,7 @@ struct Sender {
     transports: BTreeMap<String, Transport>,
     retries: Retries,
     health: BTreeMap<String, Health>,
-    sending: JoinSet<Tried>,
+    sending: JoinSet<Result<Tried, Panic>>,
     /// Transport and claim token of what is being sent.
     claims: HashMap<Id, (String, String)>,
     warned: bool,
@@ -74,10 +77,16 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
         warned: false,
         kept: None,
     };
+    let supervised = Supervised::new(Work::Sending, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let setup = configured();
-        let wait = match sender.look(&setup.configuration).await {
+        let looked = async {
+            let setup = configured();
+            sender.look(&setup.configuration).await
+        };
+        // What is being sent goes on meanwhile.
+        let Ok(looked) = supervised.round(looked).await else { continue };
+        let wait = match looked {
             Ok(found) => {
                 failures = 0;
                 if found { Duration::ZERO } else { LOOKS_EVERY }
@@ -85,10 +94,11 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
             Err(error) => {
                 failures += 1;
                 tracing::warn!(%error, "the outgoing queue could not be looked at; nothing is lost");
-                pause::after_failures(failures, LOOKS_EVERY, Duration::from_secs(5))
+                pause::after_failures(failures, LOOKS_EVERY, LONGEST_PAUSE)
             }
         };
-        sender.wait(wait, &stop).await;
+        // A panic here is told, and looked after by the next look.
+        let _ = supervised.round(sender.wait(wait, &stop)).await;
     }
     while !sender.sending.is_empty() {
         // Renewed still: a large mail may take longer than a claim lasts.
@@ -210,13 +220,9 @@ impl Sender {
         let Some(transport) = self.transports.get(&claimed.transport) else { return };
         self.health.entry(claimed.transport.clone()).or_default().begin();
         let names = (claimed.transport.clone(), claimed.claim.token.clone());
-        let task = self.sending.spawn(attempt_and_settle(
-            self.means.clone(),
-            transport.clone(),
-            self.retries.clone(),
-            claimed,
-            Arc::clone(&self.tools.metrics),
-        ));
+        let (name, metrics) = (transport.name.clone(), Arc::clone(&self.tools.metrics));
+        let trying = attempt_and_settle(self.means.clone(), transport.clone(), self.retries.clone(), claimed, metrics);
+        let task = self.sending.spawn(async move { caught(Work::OutgoingMail, &name, trying).await });
         self.claims.insert(task.id(), names);
     }
 
@@ -235,11 +241,10 @@ impl Sender {
     /// Waits until a try has ended, and notes how its transport does.
     async fn ended(&mut self) {
         let (id, transported) = match self.sending.join_next_with_id().await {
-            Some(Ok((id, tried))) => (id, tried.transport),
-            Some(Err(error)) => {
-                tracing::error!(%error, "sending a mail ended unexpectedly; its claim lapses");
-                (error.id(), Transported::Unknown)
-            }
+            Some(Ok((id, Ok(tried)))) => (id, tried.transport),
+            // It has told so. What came of the mail could not be written: its claim lapses.
+            Some(Ok((id, Err(_)))) => (id, Transported::Unknown),
+            Some(Err(error)) => (error.id(), Transported::Unknown),
             None => return,
         };
         let Some((name, _)) = self.claims.remove(&id) else { return };

@@ -11,6 +11,7 @@ use crate::store::{Store, StoreError};
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// Whom a mail is from and for, and what the server is told of its content.
@@ -46,16 +47,23 @@ impl From<StoreError> for Undelivered {
 pub struct Marker {
     store: Store,
     claim: Option<Claim>,
+    begun: AtomicBool,
 }
 
 impl Marker {
     /// For this claim; none: the mail may be sent twice.
     pub fn new(store: Store, claim: Option<Claim>) -> Self {
-        Self { store, claim }
+        Self { store, claim, begun: AtomicBool::new(false) }
+    }
+
+    /// Whether content may have gone out.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Notes it. On an error nothing may go out.
     pub async fn begin(&self) -> Result<(), StoreError> {
+        self.begun.store(true, Ordering::Relaxed);
         match self.claim.clone() {
             Some(claim) => self.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await,
             None => Ok(()),
