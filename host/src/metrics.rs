@@ -7,12 +7,16 @@ use crate::oauth2::Watched;
 use crate::outbound::OutgoingStatus;
 use crate::result::{FilterResult, MessageResult, Outcome, Status};
 use crate::runtime::FailureKind;
-use prometheus_client::encoding::EncodeLabelSet;
+use crate::supervision::{self, Counts};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -116,6 +120,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
+        registry.register_collector(Box::new(Tasks));
         registry.register_with_unit("filter_duration", "Wall time of a filter for one message", Unit::Seconds, self.filter_seconds.clone());
         registry.register("filter_outcomes", "What came of a filter, by outcome", self.filter_outcomes.clone());
         registry.register("filter_failures", "Failed calls of a filter, by kind", self.filter_failures.clone());
@@ -235,6 +240,35 @@ impl Metrics {
         // Writing to a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+/// The tasks that broke: what [`supervision`] knows of this process.
+#[derive(Debug)]
+struct Tasks;
+
+impl Collector for Tasks {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let counts = supervision::counts();
+        let mut counter = |name: &str, help: &str, count: fn(&Counts) -> u64| -> std::fmt::Result {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (work, counts) in &counts {
+                metric.encode_family(&[("task", work.name())])?.encode_counter::<NoLabelSet, u64, u64>(&count(counts), None)?;
+            }
+            Ok(())
+        };
+        counter("task_panics", "Panics of the daemon's tasks, by kind of task", |counts| counts.panics)?;
+        counter("task_ends", "Tasks of the daemon that ended though they were to go on, by kind of task", |counts| counts.ends)?;
+        let mut broken: BTreeMap<&'static str, u64> = counts.iter().map(|(work, _)| (work.name(), 0)).collect();
+        for task in supervision::broken() {
+            *broken.entry(task.work.name()).or_default() += 1;
+        }
+        let help = "Tasks of the daemon that broke and have not shown since that they work, by kind of task";
+        let mut metric = encoder.encode_descriptor("tasks_broken", help, None, MetricType::Gauge)?;
+        for (task, number) in broken {
+            metric.encode_family(&[("task", task)])?.encode_gauge(&number)?;
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::chain::shipped_component;
 use crate::commlog::now;
 use crate::runtime::{Description, Inspected, shipped};
 use crate::store::{components, configuration};
+use crate::supervision::{Work, blocking};
 use crate::timestamp::rfc3339;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::StatusCode;
@@ -102,7 +103,7 @@ async fn upload(State(state): State<ApiState>, request: Request) -> Result<Respo
 
 async fn inspect(state: &ApiState, bytes: axum::body::Bytes) -> Result<Inspected, Problem> {
     let sandbox = Arc::clone(state.live.sandbox());
-    let inspected = tokio::task::spawn_blocking(move || {
+    let inspected = blocking(Work::Preparation, "", move || {
         let runtime = sandbox.runtime().map_err(|reason| Problem::internal(&reason))?;
         runtime.inspect(&bytes).map_err(|refused| Problem::new(Kind::Invalid, format!("The component is not taken: {refused}")))
     });

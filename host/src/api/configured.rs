@@ -15,6 +15,7 @@ use crate::config::rules::Breach;
 use crate::config::{Account, Configuration, Transport, address_key, differences, keep_secrets, review};
 use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
+use crate::supervision::{Work, caught};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -179,7 +180,8 @@ pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Resu
 pub async fn is_live(state: &ApiState, version: i64) -> bool {
     let live = state.live.clone();
     tokio::spawn(async move {
-        if let Err(error) = live.refresh().await {
+        // A panic is told; the daemon's own look takes the change up.
+        if let Ok(Err(error)) = caught(Work::Preparation, "", live.refresh()).await {
             tracing::error!(%error, "a changed configuration could not be taken up");
         }
     });

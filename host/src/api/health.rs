@@ -10,6 +10,8 @@ use crate::commlog::now;
 use crate::config::Transport;
 use crate::metrics;
 use crate::store::{StoreError, outgoing};
+use crate::supervision::{self, Broken};
+use crate::timestamp::rfc3339;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -29,10 +31,18 @@ async fn healthz() -> &'static str {
 async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let (database, key) = (state.store.read().await.is_ok(), state.key.check().is_ok());
     let ready = database && key;
-    let mut report = json!({ "ready": ready, "checks": { "database": word(database), "key": word(key) } });
+    // A task that broke goes on by itself, and the others go on meanwhile: taking the host out of service would stop them too.
+    let broken = supervision::broken();
+    let checks = json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()) });
+    let mut report = json!({ "ready": ready, "degraded": !broken.is_empty(), "checks": checks });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    // Where the database is away only those are told who need no token.
+    let may_see = state.loopback || (database && may_see_figures(&state, &headers).await.is_ok());
+    if may_see && !broken.is_empty() {
+        report["broken_tasks"] = broken.iter().map(told).collect();
+    }
     if database
-        && may_see_figures(&state, &headers).await.is_ok()
+        && may_see
         && let Some(counts) = spool_counts(&state).await
     {
         report["spool"] = counts;
@@ -45,6 +55,17 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         }
     }
     (status, axum::Json(report)).into_response()
+}
+
+fn told(broken: &Broken) -> Value {
+    json!({
+        "task": broken.work.name(),
+        "of": broken.of,
+        "why": broken.why,
+        "times": broken.times,
+        "at": rfc3339(broken.at),
+        "again_at": broken.again_at.map(rfc3339),
+    })
 }
 
 fn word(good: bool) -> &'static str {

@@ -95,6 +95,15 @@ impl ApiState {
     }
 }
 
+#[cfg(test)]
+impl ApiState {
+    /// As where only this machine reaches the listener.
+    #[must_use]
+    pub fn on_loopback(self) -> Self {
+        Self { loopback: true, ..self }
+    }
+}
+
 /// Serves the API until `shutdown` is done, then finishes the requests under way.
 pub async fn serve(listener: TcpListener, mut state: ApiState, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
     state.loopback = listener.local_addr()?.ip().is_loopback();
@@ -105,16 +114,22 @@ pub async fn serve(listener: TcpListener, mut state: ApiState, shutdown: impl Fu
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
     let document = axum::Json(openapi::complete(&document));
-    Router::new()
+    let routes = Router::new()
         .merge(nouns.route_layer(from_fn_with_state(state.clone(), auth::authorize)))
         .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
         .merge(health::routes())
-        .merge(sign_in::callback())
+        .merge(sign_in::callback());
+    layered(routes).with_state(state)
+}
+
+/// What every request goes through.
+fn layered(routes: Router<ApiState>) -> Router<ApiState> {
+    routes
         .layer(DefaultBodyLimit::max(body::MAX_JSON))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(from_fn(problem::problems_only))
+        .layer(from_fn(problem::no_panics))
         .layer(from_fn(harden))
-        .with_state(state)
 }
 
 fn nouns() -> OpenApiRouter<ApiState> {

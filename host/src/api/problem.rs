@@ -5,6 +5,7 @@
 //! client must not see, such as a database's own words, in the log.
 
 use crate::store::StoreError;
+use crate::supervision::{Work, caught};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -216,6 +217,16 @@ pub async fn problems_only(request: axum::extract::Request, next: axum::middlewa
     let mut answer = Problem::new(Kind::of(status), detail).into_response();
     answer.headers_mut().extend(kept);
     answer
+}
+
+/// Answers a request whose handler panics; its connection and all others go on.
+pub async fn no_panics(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let method = request.method().to_string();
+    if let Ok(response) = caught(Work::Request, &method, next.run(request)).await {
+        return response;
+    }
+    let detail = "The request broke the code that answers it. What it asked for may or may not have been done. Postigo's log says where.";
+    Problem::new(Kind::Internal, detail).into_response()
 }
 
 fn default_detail(status: StatusCode, place: &str) -> String {

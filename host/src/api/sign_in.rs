@@ -9,6 +9,7 @@ use super::problem::{Kind, Problem, no_content};
 use crate::config::{Configuration, Flow, form};
 use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
 use crate::store::configuration;
+use crate::supervision::{Work, caught};
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::Response;
@@ -124,7 +125,7 @@ async fn begin(state: &ApiState, caller: &Caller, owner: Owner, new: &NewSignIn)
     let (begun, wait) = state.tokens.begin_sign_in(&configuration, &owner, new.flow.map(Flow::from), &by).await?;
     if let Some(wait) = wait {
         // Told in the log and by the state.
-        tokio::spawn(wait.run());
+        tokio::spawn(async move { caught(Work::SignIn, owner.name(), wait.run()).await });
     }
     Ok(axum::Json(begun))
 }
@@ -181,7 +182,7 @@ impl From<OAuth2Error> for Problem {
     fn from(error: OAuth2Error) -> Self {
         match error {
             OAuth2Error::Store(error) => error.into(),
-            OAuth2Error::Secret(_) => Self::internal(&error),
+            OAuth2Error::Secret(_) | OAuth2Error::Panicked { .. } => Self::internal(&error),
             OAuth2Error::Unknown(_) => Self::new(Kind::NotFound, error.to_string()),
             OAuth2Error::Denied { .. } | OAuth2Error::Refused { .. } | OAuth2Error::Busy(_) => {
                 Self::new(Kind::Unavailable, error.to_string())

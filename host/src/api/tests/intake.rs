@@ -17,7 +17,7 @@ impl Api {
         let accounts: Vec<String> = accounts.iter().map(|name| (*name).to_owned()).collect();
         let worker = std::sync::Arc::new(Worker::new(self.state.spool.clone(), self.state.live.clone()));
         let (calling, ended) = (worker.clone(), stop.clone());
-        tokio::spawn(async move { ended.run_until_cancelled(calling.call_accounts()).await });
+        tokio::spawn(async move { ended.run_until_cancelled(calling.call_accounts(&|| ())).await });
         for lease in leases::acquire(&self.state.store, &Host::new("test"), &accounts).await.unwrap() {
             let (worker, stop) = (worker.clone(), stop.clone());
             tokio::spawn(async move { worker.run(&lease, &stop, &mut |_| ()).await.unwrap() });

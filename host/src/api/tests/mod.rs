@@ -6,4 +6,5 @@ mod correspondence;
 mod filed;
 mod harness;
 mod intake;
+mod panics;
 mod seed;
