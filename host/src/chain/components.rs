@@ -5,6 +5,7 @@ use super::sandbox::LazySandbox;
 use crate::config::Filter;
 use crate::runtime::{Description, shipped};
 use crate::store::{Store, StoreError, components};
+use crate::supervision::{Work, blocking};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -63,7 +64,7 @@ async fn fetch(name: &str, uploaded: &[components::Component], store: &Store) ->
 pub async fn shipped_component(name: &str, sandbox: &Arc<LazySandbox>) -> Option<Component> {
     let (_, bytes) = shipped::components().iter().find(|(shipped, _)| *shipped == name)?;
     let sandbox = Arc::clone(sandbox);
-    let inspected = tokio::task::spawn_blocking(move || inspect_once(bytes, &sandbox)).await;
+    let inspected = blocking(Work::Preparation, name, move || inspect_once(bytes, &sandbox)).await;
     match inspected {
         Ok(Ok(component)) => Some(component),
         Ok(Err(reason)) => {

@@ -7,6 +7,8 @@ use super::guests::Sandbox;
 use super::plan::{Broken, Component, PlannedGroup};
 use crate::config::Filter;
 use crate::runtime::{Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, SettingsProblem};
+use crate::supervision::{Work, caught_here};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What makes two groups the same.
@@ -75,10 +77,12 @@ pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbo
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(move || caught_here(Work::Preparation, "", work))).collect();
         work();
+        if others.into_iter().any(|other| !matches!(other.join(), Ok(Ok(())))) {
+            // It has told why. A plan without its group would let mail pass unfiltered.
+            resume_unwind(Box::new("a thread that prepared filters panicked"));
+        }
     });
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

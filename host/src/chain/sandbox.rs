@@ -3,6 +3,7 @@
 use super::guests::{Guest, Guests, Job, Sandbox};
 use crate::mail::Mail;
 use crate::runtime::{Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
+use crate::supervision::{Work, caught_here};
 use std::sync::{Arc, OnceLock};
 
 /// A runtime that is started when the first group is prepared: without filters, none is needed.
@@ -46,7 +47,7 @@ impl Sandbox for LazySandbox {
         match self.runtime.get() {
             Some(Ok(runtime)) => drop(runtime.spawn(job)),
             // No group was prepared, so no guest runs: any thread will do.
-            _ => drop(tokio::task::spawn_blocking(job)),
+            _ => drop(tokio::task::spawn_blocking(move || caught_here(Work::Guest, "", job))),
         }
     }
 }

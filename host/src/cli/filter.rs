@@ -9,6 +9,7 @@ use crate::config::{Filter, Validity, change};
 use crate::result::Outcome;
 use crate::runtime::shipped;
 use crate::store::{components, spool};
+use crate::supervision::{Work, blocking};
 use crate::timestamp::rfc3339;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -140,7 +141,7 @@ async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<
 async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let bytes = std::fs::read(file).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
     let sandbox = Arc::clone(context.sandbox()?);
-    let inspected = tokio::task::spawn_blocking(move || match sandbox.runtime() {
+    let inspected = blocking(Work::Preparation, "", move || match sandbox.runtime() {
         Ok(runtime) => runtime.inspect(&bytes).map_err(|refused| refused.to_string()),
         Err(reason) => Err(reason.to_owned()),
     })

@@ -32,8 +32,8 @@ pub use context::Context;
 pub use failed::Failed;
 pub use output::{Output, Table};
 
+use crate::supervision;
 use clap::{Parser, Subcommand};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -137,15 +137,17 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failed::from(error).tell(),
     };
-    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&context, arguments.command))));
+    let ended = supervision::catch(|| runtime.block_on(run(&context, arguments.command)));
     // A file system that hangs holds a thread; it must not hold the end of the process.
     runtime.shutdown_timeout(BLOCKED_THREADS_WITHIN);
     match ended {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failed)) => failed.tell(),
-        // It has told so. The status of a panic would make a mail server bounce the mail.
-        Err(_) if as_pipe => ExitCode::from(ingest::TRY_LATER),
-        Err(panic) => resume_unwind(panic),
+        Err(panic) => {
+            let status = Failed::because(format!("Postigo panicked: {panic}. This is a fault of Postigo: please report it.")).tell();
+            // The status of a panic would make a mail server bounce the mail.
+            if as_pipe { ExitCode::from(ingest::TRY_LATER) } else { status }
+        }
     }
 }
 

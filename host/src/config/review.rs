@@ -7,6 +7,7 @@ use super::{Configuration, Filter};
 use crate::chain::{Components, Gathered, LazySandbox, check_settings};
 use crate::config::form::Kind;
 use crate::store::{Store, StoreError};
+use crate::supervision::{Work, blocking};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ async fn try_settings(filters: Vec<Filter>, components: Gathered, sandbox: &Arc<
         breaches.extend(problems.into_iter().map(|problem| breach(&problem.filter, "/settings", &problem.place, problem.reason)));
         breaches
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Stopped)
+    Ok(blocking(Work::Preparation, "", work).await?)
 }
 
 fn by_schema(filters: &[Filter], components: &Gathered) -> Vec<Breach> {

@@ -4,6 +4,7 @@ use super::Owner;
 use crate::secret::SecretError;
 use crate::store::StoreError;
 use crate::store::oauth2::ErrorRow;
+use crate::supervision::Panic;
 use crate::timestamp::rfc3339;
 
 /// Why there is no access token, or no sign-in. No sentence holds a secret.
@@ -71,6 +72,14 @@ pub enum OAuth2Error {
     /// Another renewal does not end.
     #[error("The token of the {0} is being renewed elsewhere, for too long already. It is tried again.")]
     Busy(Owner),
+    /// The code that talks with the provider broke.
+    #[error("Getting a token for the {owner} panicked: {panic}. It is tried again. This is a fault of Postigo: please report it.")]
+    Panicked {
+        /// Whose.
+        owner: Owner,
+        /// Where.
+        panic: Panic,
+    },
     /// The key does not open the tokens, or there is none.
     #[error(transparent)]
     Secret(#[from] SecretError),

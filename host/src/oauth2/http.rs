@@ -1,6 +1,7 @@
 //! Requests to a provider: over checked TLS, without following redirects, with an end in time and size.
 
 use crate::config::{Tls, is_loopback};
+use crate::supervision::{Work, blocking};
 use crate::transport::tls;
 use oauth2::http::{Response, StatusCode};
 use oauth2::url::Url;
@@ -40,7 +41,7 @@ impl Http {
         // A client certificate, or no check at all, is for the mail server alone.
         let settings = Tls { ca: ca.to_owned(), ..Tls::default() };
         // Reads files.
-        let config = tokio::task::spawn_blocking(move || tls::client_config(&settings)).await.map_err(|error| failed(&error))?;
+        let config = blocking(Work::Files, "", move || tls::client_config(&settings)).await.map_err(|error| failed(&error))?;
         let mut builder = reqwest::Client::builder()
             .use_preconfigured_tls(config.map_err(|error| failed(&error))?)
             .redirect(reqwest::redirect::Policy::none())

@@ -11,6 +11,7 @@ use crate::config::{Flow, Secret};
 use crate::pause;
 use crate::store::StoreError;
 use crate::store::oauth2::{self as rows, ErrorRow, NewTokens, Refusal, Renewed, TokenRow};
+use crate::supervision::{Work, caught};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,7 +32,17 @@ impl Tokens {
     /// Renews under a claim; nothing where it was lost meanwhile, to a sign-in or another host.
     pub(super) async fn renew(self: &Arc<Self>, subject: &Subject, claim: String, now: bool) -> Result<Option<Secret>, OAuth2Error> {
         let (tokens, owned) = (Arc::clone(self), subject.clone());
-        let task = self.renewals.spawn(async move { tokens.renew_claimed(&owned, &claim, now).await });
+        let task = self.renewals.spawn(async move {
+            let (owner, renewing) = (owned.owner.clone(), tokens.renew_claimed(&owned, &claim, now));
+            match caught(Work::Renewal, owner.name(), renewing).await {
+                Ok(renewed) => renewed,
+                Err(panic) => {
+                    // Another may try at once; where even this fails, the claim ends by itself.
+                    let _ = rows::release(&tokens.store, &owner.key(), &claim).await;
+                    Err(OAuth2Error::Panicked { owner, panic })
+                }
+            }
+        });
         task.await.unwrap_or_else(|_| Err(OAuth2Error::Busy(subject.owner.clone())))
     }
 

@@ -8,6 +8,7 @@ use crate::redaction::Redactor;
 use crate::spool::hexadecimal;
 use crate::store::configuration;
 use crate::store::oauth2::{self as rows, NewSignIn, SignInRow};
+use crate::supervision::{Work, caught};
 use crate::timestamp::rfc3339;
 use oauth2::url::{Url, form_urlencoded};
 use serde::Serialize;
@@ -254,12 +255,13 @@ impl DeviceWait {
     /// Waits until the person has typed the code, and keeps the tokens.
     pub async fn run(self) -> Result<(), OAuth2Error> {
         let Self { tokens, subject, code, id } = self;
-        let asked = provider::device_tokens(&subject, &code).await;
+        let asking = caught(Work::SignIn, subject.owner.name(), provider::device_tokens(&subject, &code)).await;
         // Signed out, or begun anew meanwhile: nobody wants these.
         rows::take(&tokens.store, &id).await?.ok_or(OAuth2Error::NoSignIn)?;
-        let finished = match asked {
-            Ok(granted) => tokens.keep(&subject, &granted).await,
-            Err(error) => Err(denied(&subject.owner, error)),
+        let finished = match asking {
+            Ok(Ok(granted)) => tokens.keep(&subject, &granted).await,
+            Ok(Err(error)) => Err(denied(&subject.owner, error)),
+            Err(panic) => Err(OAuth2Error::Panicked { owner: subject.owner.clone(), panic }),
         };
         tokens.end(&id, &subject.owner, finished).await
     }

@@ -3,6 +3,7 @@
 use super::content::Parts;
 use super::reply::{Replies, Reply, Unsent, all};
 use crate::regular_file::Folder;
+use crate::supervision::{self, Work};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -39,7 +40,7 @@ pub async fn send(place: &Path, id: i64, recipients: &[String], mut parts: Parts
 
 /// Works with files off the threads that serve connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(io::Error::other(lost)))
+    supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 /// What there is to say of the folder.

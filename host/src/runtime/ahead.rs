@@ -29,7 +29,7 @@ pub(super) struct Ahead {
     memory: u64,
     most: usize,
     ready: Mutex<VecDeque<Instance>>,
-    filling: AtomicBool,
+    filling: Arc<AtomicBool>,
     threads: Weak<Threads>,
 }
 
@@ -45,7 +45,7 @@ impl Ahead {
             memory,
             most: usize::try_from((GROUP_MEMORY / memory).clamp(1, READY)).unwrap_or(1),
             ready: Mutex::new(VecDeque::new()),
-            filling: AtomicBool::new(false),
+            filling: Arc::default(),
             threads: Arc::downgrade(threads),
         });
         Self::fill_later(&ahead);
@@ -72,28 +72,26 @@ impl Ahead {
     }
 
     fn fill_later(ahead: &Arc<Self>) {
-        if ahead.filling.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (Some(threads), group) = (ahead.threads.upgrade(), Arc::downgrade(ahead)) else { return };
+        let Some(threads) = ahead.threads.upgrade() else { return };
+        let Some(filling) = Filling::begin(&ahead.filling) else { return };
+        let group = Arc::downgrade(ahead);
         threads.submit(Box::new(move || {
             if let Some(ahead) = group.upgrade() {
                 ahead.fill();
-                ahead.filling.store(false, Ordering::Release);
             }
+            drop(filling);
         }));
     }
 
     fn fill(&self) {
         while self.ready.lock().unwrap_or_else(PoisonError::into_inner).len() < self.most {
-            if HELD.fetch_add(self.memory, Ordering::Relaxed) + self.memory > ALL_MEMORY {
-                HELD.fetch_sub(self.memory, Ordering::Relaxed);
-                return;
-            }
+            let Some(memory) = Memory::take(self.memory) else { return };
             match self.make() {
-                Ok(instance) => self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(instance),
+                Ok(instance) => {
+                    self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(instance);
+                    memory.keep();
+                }
                 Err(error) => {
-                    HELD.fetch_sub(self.memory, Ordering::Relaxed);
                     tracing::warn!("an instance could not be configured ahead: {error}");
                     return;
                 }
@@ -102,9 +100,70 @@ impl Ahead {
     }
 }
 
+/// The one filling of a group that is under way; over when it is dropped, by a panic too.
+struct Filling(Arc<AtomicBool>);
+
+impl Filling {
+    fn begin(flag: &Arc<AtomicBool>) -> Option<Self> {
+        (!flag.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(flag)))
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Memory of all groups that an instance takes which is being made; given back unless it is kept.
+struct Memory(u64);
+
+impl Memory {
+    fn take(bytes: u64) -> Option<Self> {
+        let taken = Self(bytes);
+        (HELD.fetch_add(bytes, Ordering::Relaxed) + bytes <= ALL_MEMORY).then_some(taken)
+    }
+
+    fn keep(mut self) {
+        self.0 = 0;
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Ahead {
     fn drop(&mut self) {
         let ready = self.ready.get_mut().unwrap_or_else(PoisonError::into_inner).len() as u64;
         HELD.fetch_sub(ready * self.memory, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filling_that_panics_is_over_and_gives_back_its_memory() {
+        let threads = Threads::start(1).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let flag = Arc::default();
+        let filling = Filling::begin(&flag).unwrap();
+        assert!(Filling::begin(&flag).is_none(), "one at a time");
+        let before = HELD.load(Ordering::Relaxed);
+        let filled = threads.spawn(move || {
+            let (_filling, _memory) = (filling, Memory::take(1 << 20).unwrap());
+            panic!("on purpose");
+        });
+        assert!(runtime.block_on(filled).map(|(): ()| ()).is_err());
+        // The job was dropped before its thread took the next one.
+        runtime.block_on(threads.spawn(|| ())).unwrap();
+        assert_eq!(HELD.load(Ordering::Relaxed), before);
+        assert!(Filling::begin(&flag).is_some());
+        assert!(Memory::take(ALL_MEMORY + 1).is_none());
+        assert_eq!(HELD.load(Ordering::Relaxed), before);
     }
 }

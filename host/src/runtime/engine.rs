@@ -3,6 +3,7 @@
 use super::bindings::Filter;
 use super::refusal::StartError;
 use super::sandbox::Sandbox;
+use crate::supervision::{Work, caught_here};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -109,8 +110,10 @@ impl Ticker {
         let engines: Vec<_> = engines.map(Engine::weak).collect();
         let (stop, stopped) = mpsc::channel::<()>();
         std::thread::Builder::new().name("guest-tick".into()).spawn(move || {
+            let tick = || engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
             while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
+                // Without it no guest would meet its limit of time.
+                let _ = caught_here(Work::GuestThreads, "", tick);
             }
         })?;
         Ok(Self { _stop: stop })

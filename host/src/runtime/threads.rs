@@ -2,9 +2,9 @@
 
 use super::refusal::Lost;
 use super::template::Instance;
+use crate::supervision::{Work, caught_here};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,12 @@ impl Threads {
             threads.shared.add_thread(true)?;
         }
         let watched = Arc::clone(&threads.shared);
-        std::thread::Builder::new().name("guest-watch".into()).spawn(move || watched.watch())?;
+        std::thread::Builder::new().name("guest-watch".into()).spawn(move || {
+            // A watch that panics would leave messages to wait for busy threads: it begins again.
+            while caught_here(Work::GuestThreads, "", || watched.watch()).is_err() {
+                std::thread::sleep(PATIENCE);
+            }
+        })?;
         Ok(threads)
     }
 
@@ -123,10 +128,10 @@ impl Shared {
     fn work(&self, stays: bool) {
         GRAVEYARD.set(Some(VecDeque::new()));
         while let Some(job) = self.next(stays) {
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                tracing::error!("a job on a guest thread panicked; its message is tried again");
-            }
-            GRAVEYARD.with_borrow_mut(|graves| graves.iter_mut().for_each(VecDeque::clear));
+            // Told where it is caught. Whoever waits for the job hears that it is lost.
+            let _ = caught_here(Work::Guest, "", job);
+            let bury = || GRAVEYARD.with_borrow_mut(|graves| graves.iter_mut().for_each(VecDeque::clear));
+            let _ = caught_here(Work::Guest, "", bury);
         }
         self.lock().threads -= 1;
     }

@@ -5,6 +5,7 @@ use crate::commlog;
 use crate::regular_file::read_at_most;
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::StoreError;
+use crate::supervision::{Work, blocking};
 use crate::transport::files::{self, Found, ReadError};
 use crate::transport::mbox;
 use std::path::Path;
@@ -78,14 +79,16 @@ impl Intake<'_> {
     /// Reads all paths and stores what they hold, in batches, in their order.
     pub async fn run(self, paths: Vec<String>) -> Result<(), IntakeError> {
         let (sender, mut batches) = mpsc::channel(2);
-        let reading = tokio::task::spawn_blocking(move || read(&paths, &sender));
+        let reading = tokio::spawn(blocking(Work::Files, "", move || read(&paths, &sender)));
         while let Some(batch) = batches.recv().await {
             self.store(batch).await.map_err(IntakeError::Store)?;
         }
-        reading.await.unwrap_or_else(|lost| {
-            let reason = std::io::Error::other(lost);
-            Err(IntakeError::Unread(vec![ReadError::Io { path: "-".into(), reason }]))
-        })
+        let lost = |reason| Err(IntakeError::Unread(vec![ReadError::Io { path: "-".into(), reason: std::io::Error::other(reason) }]));
+        match reading.await {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => lost(panic.to_string()),
+            Err(error) => lost(error.to_string()),
+        }
     }
 
     async fn store(&self, batch: Vec<Found>) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use crate::runtime::functions::Functions;
 use crate::runtime::kept::Kept;
 use crate::runtime::refusal::{PrepareError, Refused};
 use crate::runtime::{inspect, snapshot};
+use crate::supervision::{self, Panic};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
 use std::io;
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ pub fn main() -> ExitCode {
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
         limit_time(request.task.processor_seconds())?;
         let (answer, bytes) =
-            std::panic::catch_unwind(|| answer(&request, &component)).unwrap_or_else(|_| (broken(&request.task), Vec::new()));
+            supervision::catch(|| answer(&request, &component)).unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
         frame::write(&mut io::stdout().lock(), &answer, &bytes)
     });
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -63,8 +64,8 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
 }
 
 /// The answer where the component made a tool panic.
-fn broken(task: &Task) -> Answer {
-    let refused = Refused::Compile("it breaks the tools that read it".into());
+fn broken(task: &Task, panic: &Panic) -> Answer {
+    let refused = Refused::Compile(format!("it breaks the tools that read it: {panic}"));
     match task {
         Task::Inspect => Answer::Refused(refused),
         Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
