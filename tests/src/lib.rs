@@ -7,6 +7,7 @@ pub mod dovecot;
 pub mod draw;
 pub mod gate;
 pub mod mails;
+pub mod parrot;
 pub mod postfix;
 pub mod postgres;
 pub mod provider;

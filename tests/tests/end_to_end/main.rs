@@ -18,6 +18,7 @@ mod oauth2;
 mod outages;
 mod pipe;
 mod pop3;
+mod repeated;
 mod rest;
 mod round_trip;
 mod sending;
