@@ -15,3 +15,6 @@ pub mod proxy;
 pub mod sink;
 pub mod small_disk;
 pub mod speaker;
+pub mod worst_mails;
+
+use postigo::mail;

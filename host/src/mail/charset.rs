@@ -1,5 +1,6 @@
 //! Bytes to text. Never an error: an unknown charset is read as UTF-8 where that is valid, else as windows-1252.
 
+use super::bounds::LABEL_BYTES;
 use encoding_rs::Encoding;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use std::borrow::Cow;
@@ -8,7 +9,7 @@ use std::borrow::Cow;
 /// without being copied: a body may be large.
 pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>, charset: Option<&str>) -> String {
     let bytes = bytes.into();
-    let label = charset.map(clean_label).unwrap_or_default();
+    let label = charset.map(clean_label).filter(|label| label.len() <= LABEL_BYTES).unwrap_or_default();
     if bytes.is_ascii() && !is_stateful(label) {
         return guess(bytes);
     }

@@ -1,5 +1,6 @@
 //! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the architecture page).
 
+use super::bounds::{self, Cuts};
 use super::html;
 use super::structure::{Disposition, Part, Place};
 use super::transfer::TransferEncoding;
@@ -9,6 +10,9 @@ use std::sync::OnceLock;
 
 /// What stands for a body where a mail has no text.
 pub const NO_TEXT: &str = "- no text message => see attachment -";
+
+/// So many bytes of what HTML calls a part are looked at.
+const LONGEST_ID: usize = 1_000;
 
 /// An attachment as the peer counts them: a part with a Content-Disposition that the mail's HTML does not show inline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +43,12 @@ pub struct Content {
     html_text: OnceLock<String>,
     attachments: OnceLock<Vec<Attachment>>,
     decoded: Vec<OnceLock<Vec<u8>>>,
+    cuts: Cuts,
 }
 
 impl Content {
-    /// Sorts the parts of a message.
-    pub fn new(raw: &[u8], parts: Vec<Part>) -> Self {
+    /// Sorts the parts of a message; `cuts` says what of them was not read.
+    pub fn new(raw: &[u8], (parts, cuts): (Vec<Part>, Cuts)) -> Self {
         let body = body_parts(&parts);
         let html = parts.iter().position(|part| part.media_type == "text/html" && !is_file(part));
         let shown = shown_inline(raw, &parts);
@@ -68,6 +73,7 @@ impl Content {
             files,
             decoded,
             parts,
+            cuts,
             text: OnceLock::new(),
             html_text: OnceLock::new(),
             attachments: OnceLock::new(),
@@ -77,6 +83,11 @@ impl Content {
     /// The leaf parts.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// What of the parts is not read.
+    pub fn cuts(&self) -> &Cuts {
+        &self.cuts
     }
 
     /// How many attachments there are.
@@ -93,12 +104,16 @@ impl Content {
     pub fn text(&self, raw: &[u8]) -> &str {
         self.text.get_or_init(|| {
             let mut body = String::new();
-            for part in self.body.iter().filter_map(|index| self.parts.get(*index)) {
+            for (index, part) in self.body.iter().filter_map(|index| Some((*index, self.parts.get(*index)?))) {
                 if !body.is_empty() && !body.ends_with('\n') {
                     body.push('\n');
                 }
-                let text = decode_text(raw, part);
-                let text = if part.media_type == "text/html" { html::to_text(&text) } else { with_line_feeds(text) };
+                let text = match part.media_type.as_str() {
+                    // A filter may want it as it is: it is not decoded twice.
+                    "text/html" if self.html == Some(index) => html::to_text(self.html(raw).unwrap_or_default()),
+                    "text/html" => html::to_text(&decode_text(raw, part)),
+                    _ => with_line_feeds(decode_text(raw, part)),
+                };
                 // The usual body is one part, which may be large.
                 if body.is_empty() { body = text } else { body.push_str(&text) }
             }
@@ -209,20 +224,31 @@ fn body_parts(parts: &[Part]) -> Vec<usize> {
     std::iter::once(first).chain(further).collect()
 }
 
-/// The Content-IDs that the mail's HTML shows.
-fn shown_inline(raw: &[u8], parts: &[Part]) -> HashSet<String> {
+/// Those of the parts' Content-IDs that the mail's HTML shows.
+fn shown_inline<'p>(raw: &[u8], parts: &'p [Part]) -> HashSet<&'p str> {
+    let wanted = |part: &&Part| !part.content_id.is_empty() && (part.disposition.is_some() || !is_text(part));
+    let ids: HashSet<&str> = parts.iter().filter(wanted).map(|part| part.content_id.as_str()).collect();
     let mut shown = HashSet::new();
-    if !parts.iter().any(|part| !part.content_id.is_empty() && (part.disposition.is_some() || !is_text(part))) {
+    if ids.is_empty() {
         return shown;
     }
     for part in parts.iter().filter(|part| part.media_type == "text/html" && !is_file(part)) {
         let html = decode_text(raw, part);
-        let lower = html.to_ascii_lowercase();
-        for (position, _) in lower.match_indices("cid:") {
-            let id = html.get(position + 4..).unwrap_or_default();
-            let ends = |end: &char| matches!(end, '"' | '\'' | '>' | '<' | ')') || end.is_whitespace();
-            let id: String = id.chars().take(1_000).take_while(|character| !ends(character)).collect();
-            shown.insert(id.replace("%40", "@").replace("&amp;", "&"));
+        let mut position = 0;
+        while let Some(colon) = html.get(position..).and_then(|rest| rest.find(':')) {
+            let scheme = position + colon;
+            position = scheme + 1;
+            if !html.as_bytes().get(scheme.saturating_sub(3)..scheme).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"cid")) {
+                continue;
+            }
+            // What it names ends where the attribute does; what is as long as this is no id.
+            let rest = html.get(position..).unwrap_or_default();
+            let named = bounds::beginning(rest, LONGEST_ID);
+            let ends = |end: char| matches!(end, '"' | '\'' | '>' | '<' | ')') || end.is_whitespace();
+            let length = named.find(ends).unwrap_or(named.len());
+            let id = named.get(..length).unwrap_or_default().replace("%40", "@").replace("&amp;", "&");
+            shown.extend(ids.get(id.as_str()));
+            position += length;
         }
     }
     shown
@@ -231,8 +257,9 @@ fn shown_inline(raw: &[u8], parts: &[Part]) -> HashSet<String> {
 /// The Message-ID in the header of an attached message.
 pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let message = part.encoding.decode(raw.get(part.range.clone())?);
-    let (header, _) = fields::split(&message, 0);
-    let field = header.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
+    let header = fields::split(&message, 0);
+    let field =
+        header.fields.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
     let value = charset::decode(fields::unfold(message.get(field.value.clone())?), None);
     super::message::message_ids(&value).next().map(str::to_owned)
 }

@@ -9,6 +9,8 @@ use super::{charset, encoded_word};
 
 /// So many recipients of one report count.
 const MOST_RECIPIENTS: usize = 1_000;
+/// An address has so many bytes at most (RFC 3696, erratum 1690: 254, and more in UTF-8).
+const LONGEST_ADDRESS: usize = 320;
 /// So much of a server's words is kept, in characters.
 const LONGEST_DETAIL: usize = 500;
 
@@ -88,10 +90,10 @@ fn by_status(raw: &[u8], part: &Part) -> Vec<Reported> {
     let mut recipients = Vec::new();
     let mut position = 0;
     while position < bytes.len() && recipients.len() < MOST_RECIPIENTS {
-        let (group, next) = fields::split(bytes, position);
-        recipients.extend(recipient(bytes, &group));
+        let group = fields::split(bytes, position);
+        recipients.extend(recipient(bytes, &group.fields));
         // What is no field is passed over, line by line.
-        position = if next > position { next } else { fields::Line::at(bytes, position).next };
+        position = if group.body > position { group.body } else { fields::Line::at(bytes, position).next };
     }
     recipients
 }
@@ -129,12 +131,15 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
 fn typed_addresses(value: &str) -> Vec<String> {
     let (kind, address) = value.split_once(';').unwrap_or(("rfc822", value));
     let address = address.trim().trim_matches(['<', '>']);
+    if address.len() > 10 * LONGEST_ADDRESS {
+        return Vec::new(); // `\x{10FFFF}` is a character
+    }
     let spellings = match kind.trim().to_ascii_lowercase().as_str() {
         "utf-8" => vec![without_unicode_escapes(address)],
         "rfc822" => vec![address.to_owned(), without_xtext(address)],
         _ => vec![address.to_owned()],
     };
-    let is_address = |address: &String| address.contains('@') && address.len() <= 320 && !address.chars().any(char::is_control);
+    let is_address = |address: &String| address.contains('@') && address.len() <= LONGEST_ADDRESS && !address.chars().any(char::is_control);
     spellings.into_iter().filter(is_address).collect()
 }
 
@@ -200,7 +205,7 @@ fn qmail(text: &str) -> Option<Vec<Reported>> {
     for paragraph in text.split("\n\n").skip(1).take_while(|paragraph| !paragraph.trim_start().starts_with("---")) {
         let mut lines = paragraph.trim().lines();
         let Some(address) = lines.next().and_then(|first| first.trim().strip_prefix('<')?.strip_suffix(">:")) else { continue };
-        let detail: String = lines.map(str::trim).collect::<Vec<_>>().join(" ").chars().take(LONGEST_DETAIL).collect();
+        let detail: String = lines.take(LONGEST_DETAIL).map(str::trim).collect::<Vec<_>>().join(" ").chars().take(LONGEST_DETAIL).collect();
         let status = detail.split_once("(#").and_then(|(_, code)| code.split_once(')')).map(|(code, _)| code.chars().take(20).collect());
         if address.contains('@') && recipients.len() < MOST_RECIPIENTS {
             recipients.push(Reported {

@@ -76,17 +76,18 @@ impl Word {
         if charset.is_empty() || head.get(charset_length + 2) != Some(&b'?') || !*closed {
             return None;
         }
+        // Only now: a search that finds an end far away and then no word would be made again for the next beginning.
+        let decode = match encoding {
+            b'B' | b'b' => transfer::base64,
+            b'Q' | b'q' => quoted,
+            _ => return None,
+        };
         let text_start = start + 2 + charset_length + 3;
         let Some(text_end) = find(value, text_start, b"?=") else {
             *closed = false;
             return None;
         };
-        let encoded = value.get(text_start..text_end)?;
-        let bytes = match encoding {
-            b'B' | b'b' => transfer::base64(encoded),
-            b'Q' | b'q' => quoted(encoded),
-            _ => return None,
-        };
+        let bytes = decode(value.get(text_start..text_end)?);
         let charset = charset.split('*').next().unwrap_or_default().to_owned(); // RFC 2231 section 5: a language may follow
         Some(Self { charset, bytes, end: text_end + 2 })
     }
@@ -95,7 +96,7 @@ impl Word {
 /// The Q encoding (RFC 2047 section 4.2); what is broken stays as it is.
 fn quoted(encoded: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'_' { b' ' } else { *byte }).collect();
-    transfer::hexadecimal_escapes(&spaced)
+    transfer::escapes(&spaced, b'=')
 }
 
 fn find(value: &[u8], from: usize, needle: &[u8]) -> Option<usize> {

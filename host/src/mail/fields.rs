@@ -1,6 +1,7 @@
 //! Splits raw bytes into header fields (RFC 5322 section 2.2), tolerant of what real mail holds: bare LF, NUL, a blank before the colon,
-//! lines without a colon, lines of megabytes. Linear in the bytes.
+//! lines without a colon, lines of megabytes. Linear in the bytes, and bounded ([`bounds`]).
 
+use super::bounds::{self, FIELD_BYTES, FIELDS, HEADER_BYTES};
 use std::ops::Range;
 
 /// A header field: where its name and its value, line breaks and all, lie in the raw bytes.
@@ -8,36 +9,80 @@ use std::ops::Range;
 pub struct Field {
     /// The name, without the blanks before the colon.
     pub name: Range<usize>,
-    /// The value up to its last line break.
+    /// The value up to its last line break; of a longer one what is read ([`FIELD_BYTES`]).
     pub value: Range<usize>,
+    /// The value's bytes, where more are there than are read.
+    pub whole: Option<usize>,
 }
 
-/// Splits the header that begins at `start`: its fields, and where the body begins.
+/// A header.
+#[derive(Debug, Default)]
+pub struct Header {
+    /// Its fields in their order, as many as are read ([`FIELDS`], [`HEADER_BYTES`]).
+    pub fields: Vec<Field>,
+    /// Fields that are not read.
+    pub left: usize,
+    /// Where the body begins.
+    pub body: usize,
+}
+
+/// Splits the header that begins at `start`.
 ///
 /// A line that is no field, between two that are, is passed over; any other ends the header and begins the body.
-pub fn split(raw: &[u8], start: usize) -> (Vec<Field>, usize) {
-    let mut fields: Vec<Field> = Vec::new();
+pub fn split(raw: &[u8], start: usize) -> Header {
+    let mut found = Found { raw, header: Header::default(), bytes: 0, last: None };
     let mut position = skip_envelope_line(raw, start);
     while position < raw.len() {
         let line = Line::at(raw, position);
         if line.is_blank() {
-            return (fields, line.next);
+            return found.end(line.next);
         }
-        match raw.get(position) {
-            Some(b' ' | b'\t') if !fields.is_empty() => {
-                if let Some(field) = fields.last_mut() {
-                    field.value.end = line.end;
-                }
-            }
+        match (raw.get(position), &mut found.last) {
+            (Some(b' ' | b'\t'), Some((_, value))) => value.end = line.end,
             _ => match field_name(raw, &line) {
-                Some((name, colon)) => fields.push(Field { name, value: colon + 1..line.end }),
-                None if fields.is_empty() || !is_followed_by_field(raw, &line) => return (fields, position),
+                Some((name, colon)) => {
+                    found.keep();
+                    found.last = Some((name, colon + 1..line.end));
+                }
+                None if found.last.is_none() || !is_followed_by_field(raw, &line) => return found.end(position),
                 None => {}
             },
         }
         position = line.next;
     }
-    (fields, raw.len())
+    found.end(raw.len())
+}
+
+/// A header that is being split.
+struct Found<'a> {
+    raw: &'a [u8],
+    header: Header,
+    /// Bytes of all values that are kept.
+    bytes: usize,
+    /// The field that further lines may belong to: name and value.
+    last: Option<(Range<usize>, Range<usize>)>,
+}
+
+impl Found<'_> {
+    /// Keeps the last field, or what of it is read; after the first one that there is no room for, none.
+    fn keep(&mut self) {
+        let Some((name, value)) = self.last.take() else { return };
+        let content = self.raw.get(value.clone()).unwrap_or_default();
+        let kept = bounds::kept(content, FIELD_BYTES);
+        if self.header.left > 0 || self.header.fields.len() >= FIELDS || self.bytes + name.len() + kept > HEADER_BYTES {
+            self.header.left += 1;
+            return;
+        }
+        self.bytes += name.len() + kept;
+        let whole = (kept < content.len()).then_some(content.len());
+        self.header.fields.push(Field { name, value: value.start..value.start + kept, whole });
+    }
+
+    fn end(mut self, body: usize) -> Header {
+        self.keep();
+        self.header.body = body;
+        self.header
+    }
 }
 
 /// Takes out the line breaks of a folded value (RFC 5322 section 2.2.3): the white space after them stays; the ends are trimmed.
@@ -119,7 +164,7 @@ mod tests {
     use super::*;
 
     fn fields(raw: &[u8]) -> (Vec<(String, String)>, String) {
-        let (fields, body) = split(raw, 0);
+        let Header { fields, body, .. } = split(raw, 0);
         let text = |range: &Range<usize>| String::from_utf8_lossy(&raw[range.clone()]).into_owned();
         let value = |range: &Range<usize>| String::from_utf8(unfold(&raw[range.clone()])).unwrap();
         (fields.iter().map(|field| (text(&field.name), value(&field.value))).collect(), String::from_utf8_lossy(&raw[body..]).into_owned())

@@ -2,17 +2,19 @@
 //!
 //! [`Message`] is what was received and never changes; it is read lazily, and every answer is kept. [`Mail`] is that message on its way
 //! through the chain: trust has been applied, the host's own headers are set, filters change the rest. All of it is pure and total: no
-//! input is an error, none panics, and the time is linear in the bytes.
+//! input is an error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
 
 mod address;
 mod automatic;
 mod bounce;
+mod bounds;
 mod charset;
 mod content;
 mod delivery_report;
 mod encoded_word;
 mod fields;
 mod html;
+mod parameters;
 mod received;
 mod structure;
 mod transfer;

@@ -122,7 +122,7 @@ impl Mail {
                 dropped.push(Dropped { name: shortened(name), reason: "the account is not trusted" });
             } else if let Some(settable) = vocabulary.read(name) {
                 let values = message.headers(name);
-                let values = if settable.multiple { values } else { vec![values.join(" ")] };
+                let values = if settable.multiple { values.into_iter().map(str::to_owned).collect() } else { vec![values.join(" ")] };
                 if name.eq_ignore_ascii_case(&settable.name) {
                     mail.set(&settable.name, values, &SetBy::Mail);
                 } else {
@@ -171,9 +171,9 @@ impl Mail {
             host(vocabulary::LOOP, "yes".to_owned());
         }
         if message.header("X-Sender").is_none_or(str::is_empty)
-            && let Some(from) = message.addresses("From").pop()
+            && let Some(from) = message.addresses("From").last()
         {
-            host("X-Sender", from.address);
+            host("X-Sender", from.address.clone());
         }
         for prefix in ["X-OTOBO-", "X-OTOBO-FollowUp-"] {
             for (suffix, default) in [("SenderType", "customer"), ("IsVisibleForCustomer", "1")] {
@@ -220,7 +220,7 @@ impl Mail {
     pub fn headers(&self, name: &str) -> Vec<Cow<'_, str>> {
         match self.find(name) {
             Found::InForce(header) => header.values.iter().map(|value| Cow::Borrowed(value.as_str())).collect(),
-            Found::Own(lower) => self.message.headers(&lower).into_iter().map(Cow::Owned).collect(),
+            Found::Own(lower) => self.message.headers(&lower).into_iter().map(Cow::Borrowed).collect(),
             Found::Nothing => Vec::new(),
         }
     }
@@ -229,7 +229,7 @@ impl Mail {
     pub fn addresses(&self, name: &str) -> Vec<Address> {
         match self.find(name) {
             Found::InForce(header) => header.values.iter().flat_map(|value| Address::parse_all(value)).collect(),
-            Found::Own(lower) => self.message.addresses(&lower),
+            Found::Own(lower) => self.message.addresses(&lower).to_vec(),
             Found::Nothing => Vec::new(),
         }
     }

@@ -90,6 +90,18 @@ fn a_flood_of_dropped_headers_is_counted() {
 }
 
 #[test]
+fn what_is_reserved_is_dropped_however_many_fields_there_are() {
+    for count in [1, 4_999, 5_000, 20_000] {
+        let many = "X-Filler: x\n".repeat(count);
+        let mail = untrusted(&format!("{many}X-OTOBO-Queue: Junk\nX-OTRS-Queue: Junk\nX-OTOBO-Priority: 5 very high\n\n"));
+        for name in ["X-OTOBO-Queue", "X-OTRS-Queue", "X-OTOBO-Priority"] {
+            assert_eq!((mail.header(name), mail.headers(name).len()), (None, 0), "{name} after {count} fields");
+        }
+        assert!(mail.otobo_headers().all(|header| header.by == SetBy::Host));
+    }
+}
+
+#[test]
 fn computed_headers_are_the_hosts() {
     let raw = "X-OTOBO-AttachmentCount: 99\nX-OTOBO-AttachmentExists: yes\nX-OTRS-Bounce: 1\nX-OTOBO-BodyDecrypted: 1\n\n";
     let (mail, dropped) = receive(raw, true);

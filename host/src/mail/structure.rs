@@ -1,16 +1,13 @@
 //! The leaf parts of a message (RFC 2045, RFC 2046), found in one pass over its lines however deep they lie. An attached message is a
-//! leaf: what it holds is its own.
+//! leaf: what it holds is its own. Linear in the bytes, and bounded ([`bounds`]).
 
-use super::fields::{self, Field, Line};
+use super::bounds::{self, BOUNDARY_BYTES, Cuts, DEPTH, LABEL_BYTES, PARAMETER_BYTES, PARTS};
+use super::fields::{self, Header, Line};
+use super::parameters::Parametrized;
 use super::transfer::TransferEncoding;
 use super::{charset, encoded_word};
-use mail_parser::parsers::MessageStream;
-use mail_parser::{ContentType, HeaderValue};
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Beyond so many parts a message is not cut any further.
-const MOST_PARTS: usize = 10_000;
 
 /// A leaf part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,14 +71,16 @@ struct Multipart {
     parts: usize,
 }
 
-/// The leaves of a message whose header has these fields and whose body begins at `body`.
-pub fn leaves(raw: &[u8], header: &[Field], body: usize) -> Vec<Part> {
-    let mut walk = Walk { raw, stack: Vec::new(), depth_of: HashMap::new(), current: None, alternatives: 0, leaves: Vec::new() };
-    walk.enter(entity(raw, header, "text/plain"), body);
-    walk.lines(body);
-    walk.leaves
+/// The leaves of a message with this header, and what of them is not read.
+pub fn leaves(raw: &[u8], header: &Header) -> (Vec<Part>, Cuts) {
+    let mut walk = Walk { raw, ..Walk::default() };
+    let entity = walk.entity(header, "text/plain");
+    walk.enter(entity, header.body);
+    walk.lines(header.body);
+    (walk.leaves, walk.cuts)
 }
 
+#[derive(Default)]
 struct Walk<'a> {
     raw: &'a [u8],
     stack: Vec<Multipart>,
@@ -90,6 +89,9 @@ struct Walk<'a> {
     current: Option<(Part, bool)>,
     alternatives: usize,
     leaves: Vec<Part>,
+    /// Multiparts that lie too deep.
+    too_deep: usize,
+    cuts: Cuts,
 }
 
 impl Walk<'_> {
@@ -104,7 +106,10 @@ impl Walk<'_> {
         });
         part.range = start..start;
         let is_multipart = part.media_type.starts_with("multipart/");
-        match entity.boundary.filter(|_| is_multipart && self.leaves.len() < MOST_PARTS && self.stack.len() < MOST_PARTS) {
+        let boundary = entity.boundary.filter(|_| is_multipart);
+        let is_too_deep = boundary.is_some() && self.stack.len() >= DEPTH;
+        self.too_deep += usize::from(is_too_deep);
+        match boundary.filter(|_| !is_too_deep) {
             Some(boundary) => {
                 self.open(boundary, &part.media_type);
                 self.current = Some((Part { media_type: "text/plain".into(), ..part }, true));
@@ -146,6 +151,10 @@ impl Walk<'_> {
     fn lines(&mut self, mut position: usize) {
         let finder = memchr::memmem::Finder::new(b"\n--");
         while position < self.raw.len() && !self.stack.is_empty() {
+            if self.leaves.len() + 1 >= PARTS && self.current.is_some() {
+                self.cuts.tell(|| format!("The mail has {PARTS} parts or more: the last one that is read has all that follows."));
+                break;
+            }
             let rest = self.raw.get(position..).unwrap_or_default();
             if !rest.starts_with(b"--") {
                 let Some(offset) = finder.find(rest) else { break };
@@ -161,6 +170,9 @@ impl Walk<'_> {
             position = if last { line.next } else { self.part(depth, line.next) };
         }
         self.finish(self.raw.len(), None);
+        if self.too_deep > 0 {
+            self.cuts.tell(|| format!("The mail's parts lie more than {DEPTH} deep in one another: those that do are not taken apart."));
+        }
     }
 
     /// Begins the part that follows a delimiter; where its body begins.
@@ -169,16 +181,17 @@ impl Walk<'_> {
             multipart.parts += 1;
             multipart.default_type
         });
-        let (header, body) = fields::split(self.raw, start);
-        self.enter(entity(self.raw, &header, default_type), body);
-        body
+        let header = fields::split(self.raw, start);
+        let entity = self.entity(&header, default_type);
+        self.enter(entity, header.body);
+        header.body
     }
 
     /// The depth of the multipart that a line delimits, and whether it is the last delimiter.
     fn delimiter(&self, line: &[u8]) -> Option<(usize, bool)> {
         let candidate = line.get(2..)?.trim_ascii_end();
-        if candidate.len() > 1_000 {
-            return None; // RFC 2046: at most 70
+        if candidate.len() > BOUNDARY_BYTES + 2 {
+            return None;
         }
         if let Some(depth) = self.depth_of.get(candidate) {
             return Some((*depth, false));
@@ -206,62 +219,71 @@ impl Walk<'_> {
         part.range = start..start + content.len();
         self.leaves.push(part);
     }
-}
 
-/// What a header says of its entity.
-fn entity(raw: &[u8], header: &[Field], default_type: &str) -> Entity {
-    let mut part = Part { media_type: default_type.to_owned(), ..Part::default() };
-    let mut boundary = None;
-    let mut name = None;
-    let mut typed = false;
-    for field in header {
-        let Some(field_name) = raw.get(field.name.clone()).filter(|name| is_content(name)) else { continue };
-        let value = fields::unfold(raw.get(field.value.clone()).unwrap_or_default());
-        match field_name.get(8..).unwrap_or_default().to_ascii_lowercase().as_slice() {
-            b"type" if !typed => {
-                typed = true;
-                with_parameters(value, |content| {
-                    part.media_type = media_type(content);
-                    part.charset = content.attribute("charset").map(str::to_owned);
-                    boundary = content.attribute("boundary").map(|text| text.trim_end().as_bytes().to_vec());
-                    name = content.attribute("name").map(str::to_owned);
-                });
+    /// What a header says of its entity.
+    fn entity(&mut self, header: &Header, default_type: &str) -> Entity {
+        let mut part = Part { media_type: default_type.to_owned(), ..Part::default() };
+        let mut boundary = None;
+        let mut name = None;
+        let mut typed = false;
+        if !self.stack.is_empty() {
+            self.cuts.fields("A part's header", header.left);
+        }
+        for field in &header.fields {
+            let Some(field_name) = self.raw.get(field.name.clone()).filter(|name| is_content(name)) else { continue };
+            let value = fields::unfold(self.raw.get(field.value.clone()).unwrap_or_default());
+            let kind = field_name.get(8..).unwrap_or_default().to_ascii_lowercase();
+            if let Some(whole) = field.whole.filter(|_| !self.stack.is_empty()) {
+                self.cuts.value(&format!("{} of a part", String::from_utf8_lossy(field_name)), whole, field.value.len());
             }
-            b"transfer-encoding" => part.encoding = TransferEncoding::by_name(&String::from_utf8_lossy(&value)),
-            b"disposition" if part.disposition.is_none() => with_parameters(value, |content| {
-                let inline = content.ctype().eq_ignore_ascii_case("inline");
-                part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
-                content.attribute("filename").unwrap_or_default().clone_into(&mut part.file_name);
-            }),
-            b"id" => {
-                let id = charset::decode(&value, None);
-                id.trim_matches(['<', '>', ' ']).clone_into(&mut part.content_id);
+            match kind.as_slice() {
+                b"type" if !typed => {
+                    typed = true;
+                    let content = Parametrized::read(&value, &["charset", "boundary", "name"]);
+                    part.media_type = media_type(&content.value);
+                    part.charset = content.text("charset").filter(|label| label.len() <= LABEL_BYTES);
+                    boundary = content.raw("boundary").map(|text| text.trim_ascii_end().to_vec());
+                    name = content.text("name");
+                    self.pieces("Content-Type", content.cut);
+                }
+                b"transfer-encoding" => part.encoding = TransferEncoding::by_name(&String::from_utf8_lossy(&value)),
+                b"disposition" if part.disposition.is_none() => {
+                    let content = Parametrized::read(&value, &["filename"]);
+                    let inline = content.value.eq_ignore_ascii_case("inline");
+                    part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
+                    part.file_name = content.text("filename").unwrap_or_default();
+                    self.pieces("Content-Disposition", content.cut);
+                }
+                b"id" => {
+                    let id = charset::decode(value, None);
+                    bounds::beginning(id.trim_matches(['<', '>', ' ']), PARAMETER_BYTES).clone_into(&mut part.content_id);
+                }
+                _ => {}
             }
-            _ => {}
+        }
+        if part.file_name.is_empty() {
+            part.file_name = name.unwrap_or_default();
+        }
+        part.file_name = encoded_word::on_one_line(part.file_name);
+        Entity { part, boundary: boundary.filter(|boundary| !boundary.is_empty() && boundary.len() <= BOUNDARY_BYTES) }
+    }
+
+    /// Tells that a field has more pieces of parameters than are read.
+    fn pieces(&mut self, name: &str, cut: bool) {
+        if cut {
+            self.cuts.tell(|| format!("{name} has more than {} parameters or pieces of them: the others are not read.", bounds::PIECES));
         }
     }
-    if part.file_name.is_empty() {
-        part.file_name = name.unwrap_or_default();
-    }
-    part.file_name = encoded_word::on_one_line(part.file_name);
-    Entity { part, boundary: boundary.filter(|boundary| !boundary.is_empty()) }
 }
 
 fn is_content(name: &[u8]) -> bool {
     name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
 }
 
-/// Reads a value with parameters (RFC 2045 section 5.1, RFC 2231).
-fn with_parameters(mut value: Vec<u8>, read: impl FnOnce(&ContentType<'_>)) {
-    value.push(b'\n');
-    if let HeaderValue::ContentType(content) = MessageStream::new(&value).parse_content_type() {
-        read(&content);
-    }
-}
-
-fn media_type(content: &ContentType<'_>) -> String {
+fn media_type(value: &str) -> String {
     let proper = |word: &str| !word.is_empty() && word.len() <= 127 && word.bytes().all(|byte| byte.is_ascii_graphic());
-    match (content.ctype().trim(), content.subtype().map(str::trim)) {
+    let (main, sub) = value.split_once('/').map_or((value, None), |(main, sub)| (main, Some(sub.trim())));
+    match (main.trim(), sub) {
         (main, Some(sub)) if proper(main) && proper(sub) => format!("{main}/{sub}").to_ascii_lowercase(),
         (main, _) if main.is_empty() || main.eq_ignore_ascii_case("text") => "text/plain".to_owned(),
         _ => "application/octet-stream".to_owned(),
@@ -273,8 +295,7 @@ mod tests {
     use super::*;
 
     fn parts(raw: &[u8]) -> Vec<Part> {
-        let (header, body) = fields::split(raw, 0);
-        leaves(raw, &header, body)
+        leaves(raw, &fields::split(raw, 0)).0
     }
 
     fn contents(raw: &[u8]) -> Vec<(String, String)> {
@@ -328,15 +349,41 @@ mod tests {
     }
 
     #[test]
-    fn hostile_nesting_takes_linear_time() {
-        let depth = 20_000;
+    fn what_lies_too_deep_is_not_taken_apart() {
         let open = |level| format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
         let close = |level| format!("--b{level}\n\n--b{level}--\n");
-        let lines: Vec<String> = (0..depth).map(open).chain(["\ndeep inside\n".to_owned()]).chain((0..depth).rev().map(close)).collect();
+        let lines: Vec<String> =
+            (0..2 * DEPTH).map(open).chain(["\ndeep inside\n".to_owned()]).chain((0..2 * DEPTH).rev().map(close)).collect();
         let raw = lines.concat();
-        let started = std::time::Instant::now();
-        assert!(!parts(raw.as_bytes()).is_empty());
-        assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        assert_eq!(parts.len(), 1 + DEPTH, "one that holds the rest, and the second of each multipart that was opened");
+        assert!(raw[parts[0].range.clone()].contains("deep inside"));
+        let told = "The mail's parts lie more than 100 deep in one another: those that do are not taken apart.";
+        assert_eq!(cuts.into_sentences(), [told]);
+    }
+
+    #[test]
+    fn of_too_many_parts_the_last_has_the_rest() {
+        let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n{}--x--\n", "--x\n\none\n".repeat(PARTS + 10));
+        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        assert_eq!(parts.len(), PARTS);
+        assert_eq!(parts[PARTS - 1].range.end, raw.len());
+        assert_eq!(cuts.into_sentences(), ["The mail has 2000 parts or more: the last one that is read has all that follows."]);
+        let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n{}--x--\n", "--x\n\none\n".repeat(PARTS - 1));
+        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        assert_eq!((parts.len(), cuts), (PARTS - 1, Cuts::default()));
+    }
+
+    #[test]
+    fn pieces_of_a_parts_name_are_read_up_to_a_bound() {
+        let pieces: String = (0..=bounds::PIECES).map(|number| format!(";\n filename*{number}=x")).collect();
+        let raw = format!("Content-Disposition: attachment{pieces}\n\n");
+        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        assert_eq!(parts[0].file_name.len(), bounds::PIECES);
+        assert_eq!(
+            cuts.into_sentences(),
+            ["Content-Disposition has more than 1000 parameters or pieces of them: the others are not read."]
+        );
     }
 
     #[test]

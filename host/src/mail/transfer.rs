@@ -102,23 +102,23 @@ fn quoted_printable(bytes: &[u8]) -> Vec<u8> {
             unbroken.extend_from_slice(line_break);
         }
     }
-    hexadecimal_escapes(&unbroken)
+    escapes(&unbroken, b'=')
 }
 
-/// `=XX` to bytes; anything else stays.
-pub fn hexadecimal_escapes(bytes: &[u8]) -> Vec<u8> {
+/// `=XX` to bytes, with this sign instead of `=`; anything else stays.
+pub fn escapes(bytes: &[u8], sign: u8) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some(plain) = memchr::memchr(b'=', rest) {
+    while let Some(plain) = memchr::memchr(sign, rest) {
         decoded.extend_from_slice(rest.get(..plain).unwrap_or_default());
         rest = rest.get(plain..).unwrap_or_default();
-        if let [b'=', high, low, after @ ..] = rest
+        if let [_, high, low, after @ ..] = rest
             && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
         {
             decoded.push((high << 4 | low) as u8);
             rest = after;
         } else {
-            decoded.push(b'=');
+            decoded.push(sign);
             rest = rest.get(1..).unwrap_or_default();
         }
     }

@@ -8,6 +8,9 @@ use wasmtime::component::Resource;
 type Mail = Resource<MailHandle>;
 type Read<T> = wasmtime::Result<Result<T, Refusal>>;
 
+/// What an item of a list costs besides its text, in bytes: without it lists of empty ones could be asked for without end.
+const ITEM: usize = 32;
+
 impl Host for Sandbox {}
 
 impl HostMail for Sandbox {
@@ -15,7 +18,7 @@ impl HostMail for Sandbox {
         self.count()?;
         self.note("*");
         let names: Vec<_> = self.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
-        self.hand_over(names.iter().map(String::len).sum())?;
+        self.hand_over(names.iter().map(|name| name.len() + ITEM).sum())?;
         Ok(names)
     }
 
@@ -31,7 +34,7 @@ impl HostMail for Sandbox {
         self.count()?;
         self.note(&name);
         let values: Vec<_> = self.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
-        self.hand_over(values.iter().map(String::len).sum())?;
+        self.hand_over(values.iter().map(|value| value.len() + ITEM).sum())?;
         Ok(values)
     }
 
@@ -39,7 +42,7 @@ impl HostMail for Sandbox {
         self.count()?;
         self.note(&name);
         let addresses = self.lent(&mail)?.addresses(&name);
-        self.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len()).sum())?;
+        self.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
         Ok(addresses.into_iter().map(|found| Address { display_name: found.display_name, address: found.address }).collect())
     }
 
@@ -97,7 +100,7 @@ impl HostMail for Sandbox {
             return Ok(Err(self.denied_read("attachments")));
         }
         let attachments: Vec<_> = self.lent(&mail)?.attachments().iter().map(described).collect();
-        self.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + 32).sum())?;
+        self.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + ITEM).sum())?;
         Ok(Ok(attachments))
     }
 

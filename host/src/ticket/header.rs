@@ -22,9 +22,11 @@ impl<'a> Reader<'a> {
         Self { mail, follow_up, warnings: Vec::new() }
     }
 
-    /// The warnings so far.
+    /// The warnings so far, and what of the mail was not read.
     pub fn into_warnings(self) -> Vec<String> {
-        self.warnings
+        let mut warnings = self.warnings;
+        warnings.extend(self.mail.message.cuts());
+        warnings
     }
 
     /// Adds a warning.

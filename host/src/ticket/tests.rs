@@ -101,6 +101,21 @@ fn follow_up(header: &str, ticket: &Ticket) -> Filing {
 }
 
 #[test]
+fn a_mail_that_is_not_read_whole_is_filed_with_what_fits_and_a_warning() {
+    let addresses: Vec<_> = (0..10_001).map(|number| format!("a{number}@x.test")).collect();
+    let header = format!("Subject: {}\nTo: {}", "word ".repeat(300_000), addresses.join(", "));
+    let closed = ticket("Press", "closed successful");
+    for filing in [new_ticket(&header), follow_up(&header, &ticket("Raw", "open")), follow_up(&header, &closed)] {
+        assert!(filing.article.subject.starts_with("word word"));
+        assert!(filing.article.to.ends_with(", a9999@x.test"), "no address is cut");
+        let expected =
+            ["Subject has 1500001 bytes: its first 1048575 are read.", "To names more than 10000 addresses: the others are not read."];
+        assert_eq!(filing.warnings, expected, "{:?}", filing.kind);
+    }
+    assert_eq!(new_ticket("Subject: x").warnings, [""; 0]);
+}
+
+#[test]
 fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
     for (text, cut) in
         [("a".repeat(LARGEST_BODY), false), ("ä".repeat(LARGEST_BODY / 2) + "b", true), ("a".to_owned() + &"ä".repeat(LARGEST_BODY), true)]

@@ -1,0 +1,277 @@
+//! Values with parameters (RFC 2045 section 5.1): Content-Type and Content-Disposition, with what goes on over several parameters or is in another charset
+//! (RFC 2231), and with what mail programs write instead: encoded words, no quotes, no semicolon. Each byte is looked at once.
+
+use super::bounds::{self, LABEL_BYTES, PARAMETER_BYTES, PIECES};
+use super::{charset, encoded_word, transfer};
+
+/// A value and those of its parameters that somebody asks for.
+#[derive(Debug)]
+pub struct Parametrized<'a> {
+    /// What stands before the parameters, without comments and quotes.
+    pub value: String,
+    names: &'a [&'a str],
+    pieces: Vec<Piece>,
+    /// Whether there were more pieces than are read.
+    pub cut: bool,
+}
+
+/// A parameter, or a part of one that goes on.
+#[derive(Debug)]
+struct Piece {
+    /// Place of the name among those asked for.
+    name: usize,
+    /// Its number, where it is one of several: `filename*1`.
+    number: u32,
+    /// Whether it is part of a parameter that goes on, or has a charset: `filename*`.
+    extended: bool,
+    /// Whether its bytes above 127 are written `%XX`: `filename*0*`.
+    encoded: bool,
+    text: Vec<u8>,
+}
+
+impl<'a> Parametrized<'a> {
+    /// Reads an unfolded value, and its parameters of these names (in lower case). Total.
+    pub fn read(value: &[u8], names: &'a [&'a str]) -> Self {
+        let mut rest = Rest(value);
+        let value = String::from_utf8_lossy(&rest.plain(b";", true)).trim().to_owned();
+        let mut read = Self { value, names, pieces: Vec::new(), cut: false };
+        while !rest.0.is_empty() {
+            let name = rest.plain(b"=;", true);
+            let has_value = rest.0.first() == Some(&b'=');
+            rest.skip(1);
+            if !has_value {
+                continue;
+            }
+            let (name, section) = split_once(&name, b'*');
+            let Some(name) = names.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) else {
+                rest.text();
+                continue;
+            };
+            let text = rest.text();
+            if read.pieces.len() >= PIECES {
+                read.cut = true;
+                continue;
+            }
+            let digits = section.map(|section| section.trim_ascii().strip_suffix(b"*").unwrap_or(section.trim_ascii()));
+            let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+            let encoded = section.is_some_and(|section| section.trim_ascii().ends_with(b"*") || number.is_none());
+            read.pieces.push(Piece { name, number: number.unwrap_or(0), extended: section.is_some(), encoded, text });
+        }
+        read
+    }
+
+    /// The text of a parameter, decoded; of several of one name the first. It may be cut ([`PARAMETER_BYTES`]).
+    pub fn text(&self, name: &str) -> Option<String> {
+        let (charset, bytes) = self.bytes(name)?;
+        let text = match charset {
+            Some(charset) => charset::decode(bytes, Some(&charset).filter(|charset| !charset.is_empty()).map(String::as_str)),
+            None => encoded_word::decode(&bytes, None),
+        };
+        Some(bounds::beginning(&text, PARAMETER_BYTES).to_owned())
+    }
+
+    /// The bytes of a parameter as they stand there, without the charset's name.
+    pub fn raw(&self, name: &str) -> Option<Vec<u8>> {
+        Some(self.bytes(name)?.1)
+    }
+
+    /// The charset, where the parameter is of the kind that may have one, and the bytes.
+    fn bytes(&self, name: &str) -> Option<(Option<String>, Vec<u8>)> {
+        let wanted = self.names.iter().position(|known| *known == name)?;
+        let named = |piece: &&Piece| piece.name == wanted;
+        let first = self.pieces.iter().find(named)?;
+        if !first.extended {
+            return Some((None, first.text.clone()));
+        }
+        let mut pieces: Vec<&Piece> = self.pieces.iter().filter(|piece| piece.extended).filter(named).collect();
+        pieces.sort_by_key(|piece| piece.number);
+        let mut charset = String::new();
+        let mut bytes = Vec::new();
+        for (place, piece) in pieces.into_iter().enumerate() {
+            let mut text = piece.text.as_slice();
+            if place == 0 && piece.encoded {
+                // charset'language'text
+                let mut parts = text.splitn(3, |byte| *byte == b'\'');
+                if let (Some(label), Some(_), Some(after)) = (parts.next(), parts.next(), parts.next()) {
+                    charset = String::from_utf8_lossy(label.get(..LABEL_BYTES).unwrap_or(label)).into_owned();
+                    text = after;
+                }
+            }
+            if piece.encoded { bytes.extend(transfer::escapes(text, b'%')) } else { bytes.extend_from_slice(text) }
+        }
+        Some((Some(charset), bytes))
+    }
+}
+
+/// What is still to be read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn skip(&mut self, bytes: usize) {
+        self.0 = self.0.get(bytes..).unwrap_or_default();
+    }
+
+    /// What stands before one of these bytes, without comments, and without quotes where they mean nothing.
+    fn plain(&mut self, ends: &[u8], unquoted: bool) -> Vec<u8> {
+        let mut plain = Vec::new();
+        while let Some(byte) = self.0.first() {
+            match byte {
+                byte if ends.contains(byte) => break,
+                b'(' => {
+                    self.comment();
+                    continue;
+                }
+                b'"' if unquoted => {}
+                byte => plain.push(*byte),
+            }
+            self.skip(1);
+        }
+        plain
+    }
+
+    /// A parameter's value, after its equals sign. After a quoted one the next parameter may follow without a semicolon.
+    fn text(&mut self) -> Vec<u8> {
+        self.0 = self.0.trim_ascii_start();
+        if self.0.first() == Some(&b'"') {
+            return self.quoted();
+        }
+        let length = self.0.iter().position(|byte| matches!(byte, b';' | b'(')).unwrap_or(self.0.len());
+        let text = self.0.get(..length).unwrap_or_default().trim_ascii().to_vec();
+        self.skip(length);
+        self.plain(b";", false); // comments
+        text
+    }
+
+    /// What stands in quotes, quoted pairs undone; one that never ends goes on to the end.
+    fn quoted(&mut self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut bytes = self.0.iter().enumerate().skip(1);
+        let mut end = self.0.len();
+        while let Some((position, byte)) = bytes.next() {
+            match byte {
+                b'"' => {
+                    end = position + 1;
+                    break;
+                }
+                b'\\' => text.extend(bytes.next().map(|(_, escaped)| *escaped)),
+                byte => text.push(*byte),
+            }
+        }
+        self.skip(end);
+        text
+    }
+
+    /// Passes over a comment; one that never ends goes on to the end.
+    fn comment(&mut self) {
+        let mut depth = 0_u32;
+        let mut bytes = self.0.iter().enumerate();
+        let mut end = self.0.len();
+        while let Some((position, byte)) = bytes.next() {
+            match byte {
+                b'(' => depth += 1,
+                b')' if depth == 1 => {
+                    end = position + 1;
+                    break;
+                }
+                b')' => depth -= 1,
+                b'\\' => {
+                    bytes.next();
+                }
+                _ => {}
+            }
+        }
+        self.skip(end);
+    }
+}
+
+fn split_once(bytes: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(at, bytes) {
+        Some(place) => (bytes.get(..place).unwrap_or_default(), bytes.get(place + 1..)),
+        None => (bytes, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mail_parser::HeaderValue;
+    use mail_parser::parsers::MessageStream;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 4] = ["boundary", "charset", "name", "filename"];
+
+    #[test]
+    fn parameters_are_read_in_every_form() {
+        for (value, name, expected) in [
+            ("text/plain; charset=utf-8", "charset", Some("utf-8")),
+            ("text/plain; charset = \"utf-8\" (the usual one); name=x", "charset", Some("utf-8")),
+            ("text/plain; charset=utf-8 (the usual (nested) one)", "charset", Some("utf-8")),
+            ("text/plain; CHARSET=a; charset=b", "charset", Some("a")),
+            ("text/plain; name=\"a;b\\\"c\\\\\"; charset=d", "name", Some("a;b\"c\\")),
+            ("text/plain; name=\"a\" charset=\"b\"", "charset", Some("b")),
+            ("text/plain; name=my file.txt ; charset=b", "name", Some("my file.txt")),
+            ("text/plain; name=\"never closed; charset=b", "name", Some("never closed; charset=b")),
+            ("text/plain;; ; format; name=x", "name", Some("x")),
+            ("text/plain; (name=a; name=b", "name", None),
+            ("attachment; filename*=utf-8'de'Gr%C3%BC%C3%9Fe", "filename", Some("Grüße")),
+            ("attachment; filename*=iso-8859-1''Gr%FC%DFe", "filename", Some("Grüße")),
+            ("attachment; filename*0*=utf-8''Gr%C3; filename*1*=%BC%C3%9Fe", "filename", Some("Grüße")),
+            ("attachment; filename*1=\" two\"; filename*0=\"one\"; filename*10=ten; filename*2=three", "filename", Some("one twothreeten")),
+            ("attachment; filename*0*=utf-8''a%20; filename*1=\"%20b\"", "filename", Some("a %20b")),
+            ("attachment; filename=\"=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\"", "filename", Some("Grüße")),
+            ("attachment; filename=plain; filename*=utf-8''other", "filename", Some("plain")),
+            ("attachment; filename*=no%20charset", "filename", Some("no charset")),
+            ("attachment; filename=", "filename", Some("")),
+            ("attachment; filename", "filename", None),
+        ] {
+            assert_eq!(Parametrized::read(value.as_bytes(), &NAMES).text(name).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_taken_byte_by_byte() {
+        let value = b"multipart/mixed; boundary=\"=?utf-8?Q?a?=\\\"\xff\"";
+        assert_eq!(Parametrized::read(value, &NAMES).raw("boundary").as_deref(), Some(&b"=?utf-8?Q?a?=\"\xff"[..]));
+    }
+
+    #[test]
+    fn pieces_without_end_are_cut() {
+        let value: String = (0..=PIECES).map(|number| format!("; filename*{number}=x")).collect();
+        let read = Parametrized::read(format!("attachment{value}").as_bytes(), &NAMES);
+        assert!(read.cut);
+        assert_eq!(read.text("filename").map(|name| name.len()), Some(PIECES));
+        let long = format!("attachment; filename={}", "ä".repeat(PARAMETER_BYTES));
+        assert_eq!(Parametrized::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()), Some(PARAMETER_BYTES));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn what_is_well_formed_is_read_as_others_read_it(
+            kind in "[a-z]{1,8}", one in "[A-Za-z0-9._-]{1,20}", two in "[A-Za-z0-9 ;=,.ä-]{1,20}", three in "[a-z]{1,9}", swapped in any::<bool>(),
+        ) {
+            let quoted = format!("name=\"{two}\"");
+            let (first, second) = if swapped { (quoted, format!("charset={one}")) } else { (format!("charset={one}"), quoted) };
+            let value = format!("text/{kind}; {first}; {second}; filename*0={three}; filename*1=\"{one}\"");
+            let with_end = format!("{value}\n");
+            let HeaderValue::ContentType(other) = MessageStream::new(with_end.as_bytes()).parse_content_type() else { panic!("{value}") };
+            let read = Parametrized::read(value.as_bytes(), &NAMES);
+            prop_assert_eq!(read.value.clone(), format!("text/{kind}"));
+            for name in NAMES {
+                prop_assert_eq!(read.text(name), other.attribute(name).map(str::to_owned), "{} of {}", name, value);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[a-z*0-9=;\"'()\\\\ %?]{0,80}") {
+            for value in [bytes.as_slice(), text.as_bytes(), format!("a;name{text}").as_bytes()] {
+                let read = Parametrized::read(value, &NAMES);
+                for name in NAMES {
+                    read.text(name);
+                    read.raw(name);
+                }
+            }
+        }
+    }
+}
