@@ -6,13 +6,45 @@ use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// So many bytes of a row are read at once.
 const PIECE: usize = 8 << 20;
+
+/// Messages of an account that are claimed, in their order, their bytes not read yet.
+#[derive(Debug, Default)]
+pub struct Unread {
+    account: String,
+    claim: i64,
+    rows: VecDeque<ClaimedRow>,
+}
+
+impl Unread {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row id of each.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.rows.iter().map(|row| row.id)
+    }
+
+    /// The bytes of each.
+    pub fn sizes(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().map(|row| u64::try_from(row.size).unwrap_or(0))
+    }
+
+    /// Takes the first so many out.
+    #[must_use]
+    pub fn take_first(&mut self, count: usize) -> Self {
+        let rows = self.rows.drain(..count.min(self.rows.len())).collect();
+        Self { account: self.account.clone(), claim: self.claim, rows }
+    }
+}
 
 /// The spool. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -166,6 +198,12 @@ impl Spool {
 
     /// Claims the oldest waiting messages of the lease's account, in their order, with their bytes. Nothing where the lease is lost.
     pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+        let claimed = self.claim_unread(lease, limit).await?;
+        self.read(claimed).await
+    }
+
+    /// The same, their bytes not read yet: whoever has not the memory for all of them [`reads`](Self::read) some after others.
+    pub async fn claim_unread(&self, lease: &Lease, limit: u32) -> Result<Unread, StoreError> {
         let claim = rows::Claim {
             engine: self.store.engine(),
             account: lease.account.clone(),
@@ -175,13 +213,18 @@ impl Spool {
             now: crate::commlog::now(),
         };
         let token = claim.token;
-        let claimed = self.store.write(claim, |claim, connection| Box::pin(rows::claim(connection, claim))).await?;
-        if claimed.is_empty() {
+        let rows = self.store.write(claim, |claim, connection| Box::pin(rows::claim(connection, claim))).await?;
+        Ok(Unread { account: lease.account.clone(), claim: token, rows: rows.into() })
+    }
+
+    /// The messages with their bytes. One whose bytes cannot be read is left out: it waits, then is held.
+    pub async fn read(&self, unread: Unread) -> Result<Vec<Claimed>, StoreError> {
+        if unread.rows.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<i64> = claimed.iter().map(|row| row.id).collect();
+        let ids: Vec<i64> = unread.rows.iter().map(|row| row.id).collect();
         let places = rows::raw_places(&mut *self.store.read().await?, &ids).await?;
-        self.with_bytes(&lease.account, token, claimed, places).await
+        self.with_bytes(&unread.account, unread.claim, unread.rows.into(), places).await
     }
 
     async fn with_bytes(

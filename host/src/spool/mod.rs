@@ -9,7 +9,7 @@ mod key;
 pub use crate::store::leases::{Host, Lease};
 pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
 pub use document::SpoolDocument;
-pub use handle::Spool;
+pub use handle::{Spool, Unread};
 pub use key::hexadecimal;
 
 use bytes::Bytes;

@@ -312,6 +312,8 @@ pub struct ClaimedRow {
     pub received_at: i64,
     /// JSON array.
     pub recipients: String,
+    /// Bytes.
+    pub size: i64,
 }
 
 /// What a claim asks for.
@@ -355,7 +357,7 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
     };
     sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ").bind(&claim.run).push(" AND account = ").bind(&claim.account);
     sql.push(" AND expires_at > ").push(claim.engine.clock()).push(")");
-    sql.push(" RETURNING id, tries, source, communication, received_at, recipients");
+    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size");
     let mut rows = Vec::new();
     for row in sql.all(connection).await? {
         rows.push(ClaimedRow {
@@ -365,6 +367,7 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
             communication: row.try_get(3)?,
             received_at: row.try_get(4)?,
             recipients: row.try_get(5)?,
+            size: row.try_get(6)?,
         });
     }
     rows.sort_unstable_by_key(|row| row.id);

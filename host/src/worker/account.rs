@@ -2,13 +2,14 @@
 
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
+use super::room::Share;
 use super::{Done, Worker};
 use crate::mail::FollowedTicket;
 use crate::result::MessageResult;
-use crate::spool::{Claimed, Lease, SpoolStatus};
+use crate::spool::{Claimed, Lease, SpoolStatus, Unread};
 use crate::store::StoreError;
 use crate::supervision::{Work, caught};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -26,13 +27,15 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// A claimed message on its way.
 struct InFlight {
     claimed: Arc<Claimed>,
-    work: JoinHandle<Result<Ready, EvaluateError>>,
+    /// The memory that it takes is its own until it is filed.
+    work: JoinHandle<(Result<Ready, EvaluateError>, Option<Share>)>,
 }
 
 /// What came of evaluating a message.
 struct Attempt {
     claimed: Arc<Claimed>,
     outcome: Result<Ready, EvaluateError>,
+    share: Option<Share>,
 }
 
 /// A run over an account's messages.
@@ -40,13 +43,15 @@ pub struct Run<'w> {
     worker: &'w Worker,
     lease: &'w Lease,
     stop: &'w CancellationToken,
+    /// Claimed, and waiting for memory.
+    unread: Unread,
     in_flight: VecDeque<InFlight>,
     filed: u64,
 }
 
 impl<'w> Run<'w> {
     pub fn new(worker: &'w Worker, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
-        Self { worker, lease, stop, in_flight: VecDeque::new(), filed: 0 }
+        Self { worker, lease, stop, unread: Unread::default(), in_flight: VecDeque::new(), filed: 0 }
     }
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of messages that ended.
@@ -60,14 +65,36 @@ impl<'w> Run<'w> {
                 self.filed += 1;
                 done(one);
             }
-            let claimed = claimed?;
-            if claimed.is_empty() && was_empty && self.in_flight.is_empty() {
+            if self.unread.is_empty() {
+                self.unread = claimed?;
+            }
+            if self.unread.is_empty() && was_empty && self.in_flight.is_empty() {
                 return Ok(self.filed);
             }
-            for claimed in claimed {
-                self.start(Arc::new(claimed));
+            self.begin().await?;
+        }
+    }
+
+    /// Begins to work on what is claimed, as far as there is memory for it.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let room = &self.worker.room;
+        let mut shares: Vec<Share> = Vec::new();
+        for size in self.unread.sizes() {
+            match room.try_hold(size) {
+                Some(share) => shares.push(share),
+                // Other accounts' messages have it. Whoever has some under way itself sees to those first.
+                None if shares.is_empty() && self.in_flight.is_empty() => shares.push(room.hold(size).await),
+                None => break,
             }
         }
+        let unread = self.unread.take_first(shares.len());
+        let ids: Vec<i64> = unread.ids().collect();
+        let mut shares: HashMap<i64, Share> = ids.into_iter().zip(shares).collect();
+        for claimed in self.worker.spool.read(unread).await? {
+            let share = shares.remove(&claimed.id);
+            self.start(Arc::new(claimed), share);
+        }
+        Ok(())
     }
 
     /// Waits for the oldest message under way, and takes those behind it that are ready as well.
@@ -78,22 +105,22 @@ impl<'w> Run<'w> {
             && (ready.is_empty() || front.work.is_finished())
             && let Some(InFlight { claimed, work }) = self.in_flight.pop_front()
         {
-            let outcome = work.await.unwrap_or(Err(EvaluateError::Lost));
-            ready.push(Attempt { claimed, outcome });
+            let (outcome, share) = work.await.unwrap_or((Err(EvaluateError::Lost), None));
+            ready.push(Attempt { claimed, outcome, share });
         }
         ready
     }
 
     /// Claims what the window has room for.
-    async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self) -> Result<Unread, StoreError> {
         let room = WINDOW - self.in_flight.len().min(WINDOW);
-        if self.stop.is_cancelled() || room < WINDOW / 2 {
-            return Ok(Vec::new());
+        if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
+            return Ok(Unread::default());
         }
-        self.worker.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
+        self.worker.spool.claim_unread(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
     }
 
-    fn start(&mut self, claimed: Arc<Claimed>) {
+    fn start(&mut self, claimed: Arc<Claimed>, share: Option<Share>) {
         let (setup, store) = (self.worker.live.current(), self.worker.spool.store().clone());
         let sandbox = Arc::clone(self.worker.live.sandbox());
         let message = Arc::clone(&claimed);
@@ -103,7 +130,8 @@ impl<'w> Run<'w> {
                 let evaluated = evaluate::evaluate(Incoming::of(&message, &setup), setup, &store, sandbox.as_ref()).await?;
                 Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
             };
-            caught(Work::Message, &account, evaluating).await.unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)))
+            let outcome = caught(Work::Message, &account, evaluating).await.unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)));
+            (outcome, share)
         });
         self.in_flight.push_back(InFlight { claimed, work });
     }
@@ -112,7 +140,9 @@ impl<'w> Run<'w> {
     async fn file(&self, attempts: Vec<Attempt>) -> Result<Vec<Done>, StoreError> {
         let mut ended = Vec::new();
         let mut batch = VecDeque::new();
-        for Attempt { claimed, outcome } in attempts {
+        let mut shares = Vec::with_capacity(attempts.len());
+        for Attempt { claimed, outcome, share } in attempts {
+            shares.push(share);
             match outcome {
                 Ok(ready) => batch.push_back(Arc::new(ready)),
                 // Not the mail's fault: what is claimed is given back, and begun anew when the database answers.
@@ -144,6 +174,7 @@ impl<'w> Run<'w> {
                 }
             }
         }
+        drop(shares);
         self.worker.spool.tell_change();
         Ok(ended)
     }

@@ -71,11 +71,13 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
     let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
         let reason = report::held_by(filter);
+        report::not_read(&mut communication, &result);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
         let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
         return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Step::Done);
     }
     if ticket::is_ignored(&run.mail) {
+        report::not_read(&mut communication, &result);
         communication.entry(Priority::Info, "worker", "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.");
         let result = MessageResult { status: Status::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Step::Done);

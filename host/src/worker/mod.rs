@@ -11,6 +11,7 @@ mod evaluate;
 mod filing;
 mod live;
 mod report;
+mod room;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use attend::Attendant;
 pub use dry_run::{DryRun, Logged, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
+pub use room::memory_of;
 
 use crate::result::MessageResult;
 use crate::spool::{Lease, Spool};
@@ -32,6 +34,7 @@ pub struct Worker {
     spool: Spool,
     live: Arc<Live>,
     calls: Calls,
+    room: Arc<room::Room>,
 }
 
 /// A message that came to an end.
@@ -46,7 +49,7 @@ pub struct Done {
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
-        Self { spool, live, calls: Calls::default() }
+        Self { spool, live, calls: Calls::default(), room: Arc::default() }
     }
 
     /// What it works by.

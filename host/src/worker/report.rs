@@ -86,6 +86,13 @@ pub fn held_by(filter: &Planned) -> String {
     format!("Filter \"{}\" failed, and its on_failure is \"hold\".", filter.name)
 }
 
+/// Says what of a mail was not read, where it is not filed: else [`filing`] does.
+pub fn not_read(communication: &mut Communication, result: &MessageResult) {
+    for warning in &result.warnings {
+        communication.entry(Priority::Warning, "mail", warning.as_str());
+    }
+}
+
 /// The result as far as it is known before the message is filed.
 pub fn result(source: &str, communication: Option<&Communication>, evaluated: &Evaluated) -> MessageResult {
     let mail = &evaluated.run.mail;
@@ -95,6 +102,7 @@ pub fn result(source: &str, communication: Option<&Communication>, evaluated: &E
         communication: communication.map(|communication| communication.id().to_owned()),
         headers: mail.otobo_headers().map(|header| (header.name.clone(), shown(&header.values))).collect(),
         filters: evaluated.run.results(&evaluated.setup.plan),
+        warnings: mail.message.cuts(),
         ..MessageResult::default()
     }
 }

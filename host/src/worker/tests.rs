@@ -119,8 +119,12 @@ impl Desk {
     }
 
     async fn take_in(&self, mails: &[&str]) -> Vec<i64> {
+        self.take_in_of("local", mails).await
+    }
+
+    async fn take_in_of(&self, account: &str, mails: &[&str]) -> Vec<i64> {
         let arrival = |(number, text): (usize, &&str)| Arrival {
-            account: "local".into(),
+            account: account.into(),
             key: SourceKey::Digest,
             source: format!("box#{}", number + 1),
             received_at: crate::commlog::now(),
@@ -274,4 +278,49 @@ async fn an_account_is_called_to_what_another_process_takes_in() {
     };
     let both = Box::pin(async { tokio::join!(deliver, work) });
     tokio::time::timeout(Duration::from_mins(1), both).await.expect("both are filed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory_that_they_may_have() {
+    const MIB: usize = 1 << 20;
+    // The chains of large mails say that they have begun, and end only when they are let go.
+    let let_go = Arc::new((Mutex::new(false), Condvar::new()));
+    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let gate = Arc::clone(&let_go);
+    let mut desk = Desk::with(move |mail| {
+        if mail.message.raw().len() > MIB {
+            begins.send(mail.header("Subject").map(str::to_owned)).unwrap();
+            let (open, changed) = &*gate;
+            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*open {
+                open = changed.wait(open).unwrap();
+            }
+        }
+        unmatched()
+    })
+    .await;
+    // Of large ones there is room for one.
+    desk.worker.room = Arc::new(room::Room::of(2 * memory_of(2 * MIB as u64)));
+    let large = ["1", "2", "3"].map(|id| mail(id, "") + &"x".repeat(2 * MIB));
+    let others = [mail("small", ""), mail("of some size", "") + &"x".repeat(MIB / 4)];
+    desk.take_in_of("large", &large.each_ref().map(String::as_str)).await;
+    desk.take_in(&others.each_ref().map(String::as_str)).await;
+    let lease = leases::acquire(desk.spool.store(), &Host::new("here"), &["large".to_owned()]).await.unwrap().pop().unwrap();
+
+    let (stop, mut ended) = (CancellationToken::new(), Vec::new());
+    let work_on_large = async {
+        let mut done = |done: Done| ended.push(done.result.status);
+        desk.worker.run_until_empty(&lease, &stop, &mut done).await.unwrap();
+    };
+    let meanwhile = async {
+        assert_eq!(begun.recv().await, Some(Some("1".to_owned())));
+        let filed = desk.work().await;
+        assert!(begun.try_recv().is_err(), "the other large ones wait for memory");
+        *let_go.0.lock().unwrap() = true;
+        let_go.1.notify_all();
+        filed.iter().map(|done| done.result.status).collect::<Vec<_>>()
+    };
+    let both = Box::pin(async { tokio::join!(work_on_large, meanwhile).1 });
+    let filed = tokio::time::timeout(Duration::from_mins(1), both).await.expect("all are filed");
+    assert_eq!((filed, ended), (vec![Status::Filed; 2], vec![Status::Filed; 3]));
 }

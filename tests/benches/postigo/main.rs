@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
 //! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
-//! sending, accounts, daemon.
+//! sending, accounts, daemon, reading.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
 
@@ -12,13 +12,14 @@ mod daemon;
 mod fetch;
 mod files;
 mod lmtp;
+mod reading;
 mod report;
 mod rules;
 mod sending;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 8] = [
+    let sections: [(&str, fn()); 9] = [
         ("calls", calls::run),
         ("chain", chain::run),
         ("files", files::run),
@@ -27,6 +28,7 @@ fn main() {
         ("sending", sending::run),
         ("accounts", accounts::run),
         ("daemon", daemon::run),
+        ("reading", reading::run),
     ];
     for (name, section) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

@@ -1,0 +1,90 @@
+//! What reading costs: of the worst mail of each kind, in instructions, in allocations and in memory, at most so many for each of its bytes. All of it is counted,
+//! nothing is timed: the figures are the same on every machine.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot work ends")]
+
+use postigo::worker::memory_of;
+use postigo_tests::worst_mails::{KINDS, read};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasmtime::{Config, Engine, Instance, Module, Store};
+
+/// Instructions (of WebAssembly, in which the readers are run for it) for each byte.
+const INSTRUCTIONS: u64 = 1_000;
+/// What the bounds on fields, addresses and parts may cost besides, in a mail of any size.
+const BESIDES: u64 = 100_000_000;
+/// Allocated over all are so many times the bytes that the worker reckons with; and allocations are not more than those bytes. What is copied again and again
+/// is seen here, since copying is one instruction.
+const ALLOCATED: u64 = 5;
+
+/// The mails' sizes.
+fn sizes() -> Vec<usize> {
+    let in_full = std::env::var("POSTIGO_PROOF").is_ok_and(|proof| proof == "full");
+    let mib: &[usize] = if in_full { &[1, 4, 16, 32] } else { &[1, 4] };
+    mib.iter().map(|mib| mib << 20).collect()
+}
+
+/// Calls `check` with each kind and size, on all cores; what it complains of fails the test.
+fn every_kind(sizes: &[usize], check: impl Fn(usize, usize) -> Result<String, String> + Sync) {
+    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(place) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|place| *place < KINDS.len() * sizes.len()) {
+            let (kind, size) = (place / sizes.len(), sizes[place % sizes.len()]);
+            match check(kind, size) {
+                Ok(figures) => println!("{:<55} {:>5} KiB: {figures}", KINDS[kind].0, size >> 10),
+                Err(complaint) => wrong.lock().unwrap().push(format!("{}, {} KiB: {complaint}", KINDS[kind].0, size >> 10)),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_mail_costs_more_instructions_than_so_many_for_each_byte() {
+    let engine = Engine::new(Config::new().consume_fuel(true)).unwrap();
+    let guests = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Into::into);
+    let module = Module::from_file(&engine, guests.join("guests/worst-mails.wasm")).expect("the guests are built (make guests)");
+    every_kind(&sizes(), |kind, size| {
+        let mut store = Store::new(&engine, ());
+        store.set_fuel(u64::MAX).unwrap();
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let make = instance.get_typed_func::<(u32, u32), ()>(&mut store, "make_mail").unwrap();
+        let read = instance.get_typed_func::<(), u32>(&mut store, "read_mail").unwrap();
+        make.call(&mut store, (kind as u32, size as u32)).unwrap();
+        let most = BESIDES + INSTRUCTIONS * size as u64;
+        store.set_fuel(most).unwrap();
+        match read.call(&mut store, ()) {
+            Ok(_) => Ok(format!("{} instructions a byte", (most - store.get_fuel().unwrap()) / size as u64)),
+            Err(error) => Err(format!("after {most} instructions: {:?}", error.root_cause().to_string())),
+        }
+    });
+}
+
+#[test]
+fn no_mail_takes_more_memory_than_the_worker_reckons_with() {
+    let sizes = [&[16 << 10, 128 << 10], sizes().as_slice()].concat();
+    every_kind(&sizes, |kind, size| {
+        let raw = (KINDS[kind].1)(size);
+        let bytes = raw.len() as u64;
+        let counted = allocation_counter::measure(|| {
+            std::hint::black_box(read(raw));
+        });
+        let peak = bytes + counted.bytes_max;
+        let figures = format!(
+            "{:.1} times its bytes at once, {:.1} over all, {:.2} allocations a byte",
+            peak as f64 / bytes as f64,
+            counted.bytes_total as f64 / bytes as f64,
+            counted.count_total as f64 / bytes as f64
+        );
+        let proportionate =
+            peak <= memory_of(bytes) && counted.bytes_total <= ALLOCATED * memory_of(bytes) && counted.count_total <= memory_of(bytes);
+        if proportionate { Ok(figures) } else { Err(figures) }
+    });
+}
