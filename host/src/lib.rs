@@ -12,6 +12,7 @@ pub mod commlog;
 pub mod config;
 pub mod daemon;
 pub mod data_folder;
+pub mod listen;
 pub mod mail;
 pub mod metrics;
 pub mod oauth2;

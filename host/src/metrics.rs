@@ -3,6 +3,7 @@
 //! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
+use crate::listen::Figures;
 use crate::oauth2::Watched;
 use crate::outbound::OutgoingStatus;
 use crate::result::{FilterResult, MessageResult, Outcome, Status};
@@ -86,6 +87,7 @@ pub struct Metrics {
     outgoing: Family<StatusLabel, WholeGauge>,
     outgoing_tries: Family<StatusLabel, Counter>,
     outgoing_oldest: WholeGauge,
+    listeners: Figures,
 }
 
 impl Default for Metrics {
@@ -113,6 +115,7 @@ impl Metrics {
             outgoing: Family::default(),
             outgoing_tries: Family::default(),
             outgoing_oldest: WholeGauge::default(),
+            listeners: Figures::default(),
         };
         metrics.register();
         metrics
@@ -159,6 +162,12 @@ impl Metrics {
             Unit::Seconds,
             self.outgoing_oldest.clone(),
         );
+        self.listeners.register(registry);
+    }
+
+    /// What listeners count.
+    pub fn listeners(&self) -> &Figures {
+        &self.listeners
     }
 
     /// A try to send a mail has ended; the status is the mail's afterwards.

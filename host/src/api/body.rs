@@ -1,15 +1,130 @@
-//! Request bodies: JSON with the place of every mistake, and raw bytes of one media type.
+//! Request bodies: how large each may be, how they are read, and JSON with the place of every mistake.
+//!
+//! A body is read after it is known who sends it and that they may, and before its handler runs: within its route's limit, within the
+//! room that all bodies share, and at some pace.
 
+use super::ApiState;
+use super::auth::Caller;
+use super::paced::Pace;
 use super::problem::{Kind, Mistake, Problem};
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use crate::answer::MOST_BYTES;
+use crate::listen::{Held, Share};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Extension, FromRequest, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// The largest JSON body, in bytes.
-pub const MAX_JSON: usize = 1 << 20;
+/// The largest JSON body, in bytes, but for those with files.
+const MAX_JSON: usize = 1 << 20;
+/// The largest JSON body with files, which travel in base64.
+const MAX_WITH_FILES: usize = MOST_BYTES / 3 * 4 + (2 << 20);
+/// The largest mail; no setting lets a larger one in over REST, for it lies in memory.
+const MAX_MAIL: usize = 128 << 20;
+/// The largest component.
+const MAX_COMPONENT: usize = 10 << 20;
+
+/// The routes whose bodies may have another size than [`MAX_JSON`], as [`super::role::RULES`] writes them, and how many bytes.
+const LIMITS: &[(Method, &str, usize)] = &[
+    (Method::POST, "/messages", MAX_MAIL),
+    (Method::POST, "/chain/test", MAX_MAIL),
+    (Method::POST, "/filters/{name}/test", MAX_MAIL),
+    (Method::POST, "/components", MAX_COMPONENT),
+    (Method::POST, "/tickets", MAX_WITH_FILES),
+    (Method::POST, "/tickets/{number}/articles", MAX_WITH_FILES),
+    (Method::POST, "/articles/{id}/forward", MAX_WITH_FILES),
+    (Method::POST, "/articles/{id}/bounce", MAX_WITH_FILES),
+];
+
+/// How slowly a body may come: who drips holds no room for ever.
+const PACE: Pace = Pace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 16 << 10 };
+/// Where there is no room, a client is told to come again after so many seconds.
+const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
+
+/// The most bytes of a route's body.
+fn limit(method: &Method, path: &str) -> usize {
+    LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes)
+}
+
+/// Reads a request's body and hands the request on with it. Comes after [`super::auth::authorize`].
+pub async fn take(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let most = limit(request.method(), path.strip_prefix(super::BASE).unwrap_or(&path));
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let share = state.room.share(&caller.token.to_string());
+    match collect(body, most, share, PACE).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises (Content-Length) is set aside
+/// before the first byte is read, what it does not promise as it comes.
+async fn collect(mut body: Body, most: usize, mut share: Share, pace: Pace) -> Result<Bytes, NotTaken> {
+    let begun = Instant::now();
+    let promised = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
+    if promised > most {
+        return Err(NotTaken::TooLarge);
+    }
+    if !share.hold(promised as u64) {
+        return Err(NotTaken::NoRoom);
+    }
+    let mut bytes = Vec::with_capacity(promised);
+    loop {
+        let due = begun + pace.due(bytes.len() as u64);
+        let frame = tokio::time::timeout_at(due.min(Instant::now() + pace.silence), body.frame()).await.map_err(|_| NotTaken::TooSlow)?;
+        let Some(frame) = frame else { return Ok(Bytes::from_owner(Held::new(bytes, share))) };
+        let Ok(piece) = frame.map_err(|error| NotTaken::Broken(error.to_string()))?.into_data() else { continue };
+        let needed = bytes.len() + piece.len();
+        if needed > most {
+            return Err(NotTaken::TooLarge);
+        }
+        if needed > bytes.capacity() {
+            // Half as much again, so that what is there is not copied for every piece.
+            let capacity = (needed + needed / 2).min(most);
+            if !share.hold(capacity as u64) {
+                return Err(NotTaken::NoRoom);
+            }
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(&piece);
+    }
+}
+
+/// Why a body was not taken.
+#[derive(Debug, PartialEq, Eq)]
+enum NotTaken {
+    TooLarge,
+    NoRoom,
+    TooSlow,
+    Broken(String),
+}
+
+impl axum::response::IntoResponse for NotTaken {
+    fn into_response(self) -> Response {
+        let (kind, detail) = match self {
+            Self::TooLarge => (Kind::TooLarge, "The body is larger than this route takes.".to_owned()),
+            Self::NoRoom => (Kind::Unavailable, "Other bodies take all the room that there is for this token's now; try again.".to_owned()),
+            Self::TooSlow => (Kind::Timeout, "The body came too slowly. Nothing was done.".to_owned()),
+            Self::Broken(why) => (Kind::BadRequest, format!("The body did not arrive: {why}.")),
+        };
+        let is_for_now = kind == Kind::Unavailable;
+        let mut response = Problem::new(kind, detail).into_response();
+        if is_for_now {
+            response.headers_mut().insert(header::RETRY_AFTER, COME_AGAIN);
+        }
+        response
+    }
+}
 
 /// A JSON body of a known shape. A key that the shape does not have is a mistake.
 #[derive(Debug)]
@@ -66,15 +181,11 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Reads the whole body, within the route's limit.
+/// The whole body, which [`take`] has read.
 pub async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        let kind = if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE { Kind::TooLarge } else { Kind::BadRequest };
-        let detail = match kind {
-            Kind::TooLarge => "The body is larger than this route takes.".to_owned(),
-            _ => format!("The body did not arrive: {}.", rejection.body_text().trim_end_matches('.')),
-        };
-        Problem::new(kind, detail)
+    let arrived = Bytes::from_request(request, state).await;
+    arrived.map_err(|rejection| {
+        Problem::new(Kind::BadRequest, format!("The body did not arrive: {}.", rejection.body_text().trim_end_matches('.')))
     })
 }
 
@@ -88,4 +199,73 @@ pub fn expect_media_type(headers: &HeaderMap, wanted: &[&str]) -> Result<(), Pro
     let got = if given.is_empty() { "none".to_owned() } else { format!("\"{given}\"") };
     let wanted = wanted.join(" or ");
     Err(Problem::new(Kind::UnsupportedMediaType, format!("The Content-Type must be {wanted}; it is {got}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::role;
+    use super::*;
+    use crate::listen::Room;
+    use futures_util::stream;
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    fn pieces(count: usize, each: usize) -> Body {
+        Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, Infallible>(Bytes::from(vec![b'x'; each])))))
+    }
+
+    #[test]
+    fn each_limit_is_one_of_a_route() {
+        for (method, path, bytes) in LIMITS {
+            assert!(role::find(method, path).is_some(), "{method} {path} is no route");
+            assert!(*bytes > MAX_JSON && limit(method, path) == *bytes);
+        }
+        assert_eq!(limit(&Method::PUT, "/settings"), MAX_JSON);
+    }
+
+    #[tokio::test]
+    async fn bodies_share_room_promised_or_not_and_give_it_back() {
+        let room = Arc::new(Room::of(8 << 20));
+        let one = || room.share("1");
+        let first = collect(Body::from(vec![b'x'; 3 << 20]), 4 << 20, one(), PACE).await.unwrap();
+        assert_eq!(collect(Body::from(vec![b'x'; 2 << 20]), 4 << 20, one(), PACE).await, Err(NotTaken::NoRoom));
+        assert_eq!(collect(pieces(32, 64 << 10), 4 << 20, one(), PACE).await, Err(NotTaken::NoRoom), "in chunks it is the same");
+        assert_eq!(collect(Body::from("small"), 4 << 20, one(), PACE).await.unwrap(), "small");
+        let other = collect(pieces(16, 64 << 10), 4 << 20, room.share("2"), PACE).await.unwrap();
+        assert_eq!(other.len(), 1 << 20, "another token has a part of its own");
+        drop(first);
+        assert!(collect(Body::from(vec![b'x'; 2 << 20]), 4 << 20, one(), PACE).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_not_read() {
+        let room = Arc::new(Room::default());
+        assert_eq!(collect(Body::from(vec![b'x'; 101]), 100, room.share("1"), PACE).await, Err(NotTaken::TooLarge));
+        let read = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&read);
+        let pieces = stream::repeat_with(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Bytes::from(vec![b'x'; 60]))
+        });
+        let body = Body::from_stream(pieces);
+        assert_eq!(collect(body, 100, room.share("1"), PACE).await, Err(NotTaken::TooLarge));
+        assert_eq!(read.load(Ordering::Relaxed), 2, "nothing is read after that");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_drips_or_stops_is_given_up() {
+        let room = Arc::new(Room::default());
+        let dripping = |every: Duration| {
+            Body::from_stream(stream::unfold((), move |()| async move {
+                tokio::time::sleep(every).await;
+                Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
+            }))
+        };
+        let short = Duration::from_millis(200);
+        let pace = Pace { silence: short, grace: short * 2, bytes_a_second: 1 << 20 };
+        for every in [short / 20, short * 1_000] {
+            assert_eq!(collect(dripping(every), MAX_MAIL, room.share("1"), pace).await, Err(NotTaken::TooSlow), "{every:?}");
+        }
+    }
 }

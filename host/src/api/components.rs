@@ -10,22 +10,20 @@ use crate::runtime::{Description, Inspected, shipped};
 use crate::store::{components, configuration};
 use crate::supervision::{Work, blocking};
 use crate::timestamp::rfc3339;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "components";
-/// The largest component, in bytes.
-const MAX_COMPONENT: usize = 10 << 20;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list, upload).layer(DefaultBodyLimit::max(MAX_COMPONENT))).routes(routes!(show, delete))
+    OpenApiRouter::new().routes(routes!(list, upload)).routes(routes!(show, delete))
 }
 
 /// A component.

@@ -3,30 +3,23 @@
 use super::ApiState;
 use super::asked::Asked;
 use super::problem::{Kind, Mistake, Problem};
-use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
+use crate::answer::{Desk, DeskError, File, ForwardAs, Opening, Writing, WritingKind};
 use crate::store::configuration;
 use crate::store::correspondence::{Once, Receipt};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "tickets";
-/// Files travel in base64.
-const MAX_BODY: usize = MOST_BYTES / 3 * 4 + (2 << 20);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    let limit = DefaultBodyLimit::max(MAX_BODY);
-    OpenApiRouter::new()
-        .routes(routes!(open).layer(limit))
-        .routes(routes!(write).layer(limit))
-        .routes(routes!(forward).layer(limit))
-        .routes(routes!(bounce).layer(limit))
+    OpenApiRouter::new().routes(routes!(open)).routes(routes!(write)).routes(routes!(forward)).routes(routes!(bounce))
 }
 
 /// A file that goes along.

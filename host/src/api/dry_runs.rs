@@ -1,25 +1,22 @@
 //! `/chain/test` and `/filters/{name}/test`: what would become of a mail, without any effect.
 
 use super::ApiState;
-use super::messages::MAX_MAIL;
 use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::sync::Arc;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "filters";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(test_chain).layer(DefaultBodyLimit::max(MAX_MAIL)))
-        .routes(routes!(test_filter).layer(DefaultBodyLimit::max(MAX_MAIL)))
+    OpenApiRouter::new().routes(routes!(test_chain)).routes(routes!(test_filter))
 }
 
 /// As what a mail is tried.

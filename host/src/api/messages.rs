@@ -10,19 +10,17 @@ use crate::commlog::now;
 use crate::result::{MessageResult, Status};
 use crate::spool::{Arrival, SourceKey};
 use crate::store::configuration;
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "messages";
-/// No setting lets a larger mail in over REST, for it lies in memory. Bytes.
-pub const MAX_MAIL: usize = 128 << 20;
 /// So long a client waits for what becomes of its mail; then it is told where to look.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Another host may work on the account: the database is asked this often.
@@ -30,7 +28,7 @@ const ASKED: Duration = Duration::from_millis(250);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(submit).layer(DefaultBodyLimit::max(MAX_MAIL)))
+    OpenApiRouter::new().routes(routes!(submit))
 }
 
 /// How a mail is handed in.

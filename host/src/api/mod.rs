@@ -25,6 +25,7 @@ mod health;
 mod messages;
 mod openapi;
 mod outbound;
+mod paced;
 mod page;
 mod probed;
 mod problem;
@@ -32,6 +33,7 @@ mod query;
 mod queues;
 mod raw;
 mod role;
+mod serving;
 mod settings;
 mod sign_in;
 mod spool;
@@ -46,8 +48,10 @@ mod tests;
 
 pub use auth::{TokenError, create_token};
 pub use role::{Role, UnknownRole};
+pub use serving::Doors;
 
 use crate::config::Machine;
+use crate::listen::Room;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::secret::SecretKey;
@@ -63,6 +67,7 @@ use axum::routing::get;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -70,7 +75,7 @@ use utoipa_axum::router::OpenApiRouter;
 /// Where the API begins; the next major version will stand beside it.
 pub const BASE: &str = "/api/v1";
 
-/// A request that takes longer, its body included, is given up.
+/// What a request asks for is given up when it takes longer; its body has come before that.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the API works with. Cheap to clone.
@@ -83,15 +88,25 @@ pub struct ApiState {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     machine: Arc<Machine>,
+    /// The memory for bodies.
+    room: Arc<Room>,
     /// Whether only this machine reaches the listener.
     loopback: bool,
+    /// Further names that such a listener goes by.
+    names: Arc<[String]>,
 }
 
 impl ApiState {
     /// Over this spool and its database, with the key that secrets are sealed with, what this host works by, and what of this machine
     /// may be configured over it.
     pub fn new(spool: Spool, key: SecretKey, tokens: Arc<Tokens>, live: Arc<Live>, metrics: Arc<Metrics>, machine: Arc<Machine>) -> Self {
-        Self { store: spool.store().clone(), spool, key, tokens, live, metrics, machine, loopback: false }
+        let store = spool.store().clone();
+        Self { store, spool, key, tokens, live, metrics, machine, room: Arc::default(), loopback: false, names: Arc::default() }
+    }
+
+    /// With names that proxies on this machine pass on.
+    pub fn named(self, names: Vec<String>) -> Self {
+        Self { names: names.into(), ..self }
     }
 }
 
@@ -104,29 +119,35 @@ impl ApiState {
     }
 }
 
-/// Serves the API until `shutdown` is done, then finishes the requests under way.
-pub async fn serve(listener: TcpListener, mut state: ApiState, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+/// Serves the API until `stop`, then finishes the requests under way.
+pub async fn serve(listener: TcpListener, mut state: ApiState, doors: Doors, stop: CancellationToken) -> std::io::Result<()> {
     state.loopback = listener.local_addr()?.ip().is_loopback();
-    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await
+    serving::serve(listener, router(state), doors, stop).await;
+    Ok(())
 }
 
 /// All routes.
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
     let document = axum::Json(openapi::complete(&document));
-    let routes = Router::new()
-        .merge(nouns.route_layer(from_fn_with_state(state.clone(), auth::authorize)))
+    // The last is asked first: who it is, then for their body, then for what they want.
+    let nouns = nouns
+        .layer(DefaultBodyLimit::disable())
+        .route_layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .route_layer(from_fn_with_state(state.clone(), body::take))
+        .route_layer(from_fn_with_state(state.clone(), auth::authorize));
+    let open = Router::new()
         .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
         .merge(health::routes())
-        .merge(sign_in::callback());
+        .merge(sign_in::callback())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
+    let routes = Router::new().merge(nouns).merge(open);
     layered(routes).with_state(state)
 }
 
 /// What every request goes through.
 fn layered(routes: Router<ApiState>) -> Router<ApiState> {
     routes
-        .layer(DefaultBodyLimit::max(body::MAX_JSON))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(from_fn(problem::problems_only))
         .layer(from_fn(problem::no_panics))
         .layer(from_fn(harden))

@@ -38,6 +38,8 @@ pub enum Kind {
     TooLarge,
     /// The body's media type is not the route's.
     UnsupportedMediaType,
+    /// It names a host that is not this listener's.
+    Misdirected,
     /// The request is readable and wrong; `errors` names each mistake.
     Invalid,
     /// Something in Postigo failed; its log says what.
@@ -59,6 +61,7 @@ impl Kind {
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It has changed since it was read"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The media type is not supported"),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "The request is not for this listener"),
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request has mistakes"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Postigo failed"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available now"),
@@ -77,6 +80,7 @@ impl Kind {
             412 => Self::PreconditionFailed,
             413 => Self::TooLarge,
             415 => Self::UnsupportedMediaType,
+            421 => Self::Misdirected,
             422 => Self::Invalid,
             503 => Self::Unavailable,
             500.. => Self::Internal,

@@ -2,10 +2,12 @@
 
 use super::{Context, Failed};
 use crate::config::{Machine, Named};
-use crate::daemon::{Daemon, WorkLock};
+use crate::daemon::{Clients, Daemon, WorkLock};
+use crate::listen::Most;
 use crate::store::configuration;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -19,6 +21,21 @@ pub struct Serve {
     /// A folder that transports of the kind file may use, by NAME or PATH; over REST, Maildir accounts too
     #[arg(long, value_name = "NAME=PATH")]
     allow_folder: Vec<Named>,
+    /// A name under which a proxy passes requests on to a loopback address; once for each. Without a token, no others are answered there
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// The most clients of each listener (REST, LMTP, SMTP) at once; fewer where the process may open few files
+    #[arg(long, value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// The most of them from one address; for this machine, Unix sockets and relays that `networks` names one by one there is none
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    connections_per_address: u32,
+    /// A client of REST that brings no whole request head within this time, the first or the next, is gone
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    head_timeout: u32,
+    /// A client of LMTP or SMTP that says no whole command within this time is told goodbye (RFC 5321: 5 minutes)
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    command_timeout: u32,
 }
 
 impl Serve {
@@ -33,6 +50,12 @@ impl Serve {
             live: Arc::clone(context.live().await?),
             listen: self.listen,
             machine: Machine::new(self.allow_command, self.allow_folder),
+            clients: Clients {
+                most: Most { connections: self.connections as usize, per_address: self.connections_per_address as usize },
+                head: Duration::from_secs(self.head_timeout.into()),
+                command: Duration::from_secs(self.command_timeout.into()),
+                hosts: self.host,
+            },
         };
         let output = context.output();
         let ready = |address| {

@@ -53,6 +53,11 @@ impl Network {
         let prefix = |value: u128| value.checked_shr(most - self.length).unwrap_or(0);
         most == others && prefix(own) == prefix(other)
     }
+
+    /// Whether it is one address.
+    pub fn is_one_address(&self) -> bool {
+        self.length == bits(self.address).1
+    }
 }
 
 impl FromStr for Network {
@@ -106,6 +111,7 @@ mod tests {
         ] {
             let parsed: Network = network.parse().unwrap();
             assert_eq!(parsed.contains(address.parse().unwrap()), inside, "{network} {address}");
+            assert_eq!(parsed.is_one_address(), !network.contains('/'), "{network}");
         }
     }
 

@@ -2,11 +2,12 @@
 //! what it takes in is durable in the database that they share.
 
 use crate::config::{Account, Configuration, Endpoint, Tls};
+use crate::listen::{Acceptance, Descriptors, Most, Places, Room};
 use crate::metrics::Metrics;
 use crate::pause;
 use crate::spool::Spool;
 use crate::supervision::{self, Supervised, Work};
-use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Most, Policy, Room, SpoolSink};
+use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Policy, SpoolSink};
 use crate::worker::Setup;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,12 @@ pub struct Tools<C> {
     pub metrics: Arc<Metrics>,
     /// The memory for messages on their way in.
     pub room: Arc<Room>,
+    /// What all listeners share.
+    pub descriptors: Arc<Descriptors>,
+    /// Connections of each listener.
+    pub most: Most,
+    /// A client that says no whole command within this time is told goodbye.
+    pub command: Duration,
     /// What is configured now.
     pub configured: C,
 }
@@ -146,10 +153,12 @@ where
     tracing::info!(%endpoint, protocol = wanted.dialect.name(), "listens");
     supervision::well(Work::Listener, &endpoint.to_string());
     let policy = kept_policy(tools.configured, endpoint.clone());
+    let (name, figures) = (endpoint.to_string(), tools.metrics.listeners().clone());
+    let places = Places::of(&name, tools.most, &tools.descriptors, figures.clone());
+    let acceptance = Acceptance::of(name, figures);
     let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
-    let limits = Limits { room: tools.room, ..Limits::default() };
-    let listener = Listener { dialect: wanted.dialect, tls: wanted.tls, sink, most: Most::default(), limits };
-    Arc::new(listener).serve(bound, stop).await;
+    let limits = Limits { room: tools.room, command: tools.command, ..Limits::default() };
+    Listener { dialect: wanted.dialect, tls: wanted.tls, sink, places, acceptance, limits }.serve(bound, stop).await;
 }
 
 /// The policy of an endpoint, made anew when the configuration has changed.

@@ -18,4 +18,4 @@ mod tests;
 
 pub use fetching::until_worked_off;
 pub use lock::{LockError, WorkLock, is_daemon_running};
-pub use serve::{Daemon, ServeError};
+pub use serve::{Clients, Daemon, ServeError};

@@ -5,8 +5,9 @@ use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
 use super::{listening, overview, retention, signing_in, working};
 use crate::answer;
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiState, Doors};
 use crate::config::Machine;
+use crate::listen::{Acceptance, Descriptors, Most, Places, Room};
 use crate::metrics::Metrics;
 use crate::oauth2::{OAuth2Error, Tokens};
 use crate::outbound;
@@ -76,6 +77,21 @@ pub struct Daemon {
     pub listen: SocketAddr,
     /// The commands and folders of this machine that the configuration may use.
     pub machine: Machine,
+    /// What clients of listeners may do.
+    pub clients: Clients,
+}
+
+/// What clients of listeners may do, of REST and of those who bring mail.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Connections of each listener.
+    pub most: Most,
+    /// A client of REST that brings no whole head of a request within this time is gone.
+    pub head: Duration,
+    /// A client of LMTP or SMTP that says no whole command within this time is told goodbye.
+    pub command: Duration,
+    /// Names of this machine's REST listener besides its own.
+    pub hosts: Vec<String>,
 }
 
 impl Daemon {
@@ -87,6 +103,8 @@ impl Daemon {
         let host = self.lock.host().clone();
         let store = self.spool.store().clone();
         let metrics = Arc::new(Metrics::new());
+        let descriptors = Descriptors::raised();
+        metrics.listeners().descriptors(&descriptors);
         // Intake ends first, then the work on what was taken in, then the answers to those who ask.
         let (intake_ends, all_ends) = (CancellationToken::new(), CancellationToken::new());
 
@@ -105,7 +123,15 @@ impl Daemon {
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
         let live = Arc::clone(&self.live);
         let spool = self.spool.clone();
-        let tools = listening::Tools { spool, metrics: Arc::clone(&metrics), room: Arc::default(), configured: move || live.current() };
+        let tools = listening::Tools {
+            spool,
+            metrics: Arc::clone(&metrics),
+            room: Arc::new(Room::default()),
+            descriptors: Arc::clone(&descriptors),
+            most: self.clients.most,
+            command: self.clients.command,
+            configured: move || live.current(),
+        };
         let listening = tokio::spawn(listening::run(tools, intake_ends.clone()));
         let counting = Arc::clone(&metrics);
         let counted = move |done: Done| counting.message_done(&done.result);
@@ -140,8 +166,12 @@ impl Daemon {
         };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
-        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine);
-        let serving = tokio::spawn(serve_rest(listener, address, state, all_ends.clone()));
+        let (places, figures) = (Places::of("rest", self.clients.most, &descriptors, metrics.listeners().clone()), metrics.listeners().clone());
+        let head = self.clients.head;
+        let doors = move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
+        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine)
+            .named(self.clients.hosts);
+        let serving = tokio::spawn(serve_rest(listener, address, state, doors, all_ends.clone()));
         ready(address);
 
         tokio::select! {
@@ -170,18 +200,18 @@ impl Daemon {
 }
 
 /// Serves REST at this address, again where that breaks.
-async fn serve_rest(listener: TcpListener, address: SocketAddr, state: ApiState, stop: CancellationToken) {
+async fn serve_rest(listener: TcpListener, address: SocketAddr, state: ApiState, doors: impl Fn() -> Doors, stop: CancellationToken) {
     let mut bound = Some(listener);
     let supervised = Supervised::new(Work::Rest, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let serve = || {
-        let (bound, state, stop) = (bound.take(), state.clone(), stop.clone());
+        let (bound, state, doors, stop) = (bound.take(), state.clone(), doors(), stop.clone());
         async move {
             let listener = match bound {
                 Some(listener) => Ok(listener),
                 None => TcpListener::bind(address).await,
             };
             let served = match listener {
-                Ok(listener) => api::serve(listener, state, stop.cancelled_owned()).await,
+                Ok(listener) => api::serve(listener, state, doors, stop).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = served {

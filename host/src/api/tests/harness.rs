@@ -168,8 +168,11 @@ impl Api {
     }
 }
 
-/// A request.
+/// A request of this machine, unless its headers name another host.
 pub fn request(method: Method, uri: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Request<Body> {
-    let request = Request::builder().method(method).uri(uri);
+    let mut request = Request::builder().method(method).uri(uri);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "localhost:8025");
+    }
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(Body::from(body)).unwrap()
 }

@@ -8,6 +8,7 @@ use crate::api::{self, ApiState};
 use crate::chain::{LazySandbox, Plan};
 use crate::commlog::{Status, now};
 use crate::config::{Account, AfterFetch, Configuration, Protocol};
+use crate::listen::{Descriptors, Most};
 use crate::mail::Vocabulary;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
@@ -126,7 +127,7 @@ impl Desk {
     }
 
     async fn get(&self, path: &str) -> String {
-        let request = Request::get(path).body(Body::empty()).unwrap();
+        let request = Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
         String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
@@ -218,6 +219,9 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
         spool: desk.spool.clone(),
         metrics: Arc::clone(&desk.metrics),
         room: Arc::default(),
+        descriptors: Arc::new(Descriptors::of(20_000)),
+        most: Most::default(),
+        command: Duration::from_mins(5),
         configured: desk.configured(Trap::default()),
     };
     desk.tasks.spawn(listening::run(tools, desk.stop.clone()));

@@ -46,7 +46,8 @@ impl Bound {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                // Where that fails the client has gone, and its session finds out.
+                let _ = stream.set_nodelay(true);
                 Ok((Box::new(stream), Some(peer.ip().to_canonical())))
             }
             Self::Unix(listener, _) => Ok((Box::new(listener.accept().await?.0), None)),

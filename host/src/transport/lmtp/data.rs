@@ -4,7 +4,7 @@
 //! servers might end the message there and read what follows as commands (SMTP smuggling).
 
 use super::reply::Reply;
-use super::room::Share;
+use crate::listen::Share;
 use bytes::{Buf, BytesMut};
 use tokio::time::Instant;
 
@@ -208,14 +208,14 @@ fn hops(message: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::room::Room;
     use super::*;
+    use crate::listen::Room;
     use proptest::prelude::*;
     use std::sync::Arc;
 
     /// What comes of a message that arrives in these pieces, and what was left over.
     fn by_lines(pieces: &[&[u8]], greatest: u64) -> (bool, Result<Vec<u8>, Fault>, Vec<u8>) {
-        let mut body = Body::new(b"own:".to_vec(), greatest, Arc::<Room>::default().share());
+        let mut body = Body::new(b"own:".to_vec(), greatest, Arc::<Room>::default().share("a"));
         let mut input = BytesMut::new();
         let mut ended = false;
         for piece in pieces {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn by_chunks(chunks: &[&[u8]]) -> Result<Vec<u8>, Fault> {
-        let mut body = Body::new(Vec::new(), 1 << 20, Arc::<Room>::default().share());
+        let mut body = Body::new(Vec::new(), 1 << 20, Arc::<Room>::default().share("a"));
         for chunk in chunks {
             let (mut input, mut left) = (BytesMut::from(*chunk), chunk.len() as u64);
             body.take_chunk(&mut input, &mut left);
@@ -279,11 +279,11 @@ mod tests {
 
     #[test]
     fn a_message_that_finds_no_room_is_put_off_until_there_is_some() {
-        let room = Arc::new(Room::of(1 << 20));
-        let mut other = room.share();
+        let room = Arc::new(Room::of(2 << 20));
+        let mut other = room.share("a");
         assert!(other.hold(1 << 20));
         let taken = || {
-            let mut body = Body::new(Vec::new(), 1 << 20, room.share());
+            let mut body = Body::new(Vec::new(), 1 << 20, room.share("a"));
             let mut input = BytesMut::from("line\r\n".repeat(20_000).as_str());
             input.extend_from_slice(b".\r\n");
             assert!(body.take_lines(&mut input));

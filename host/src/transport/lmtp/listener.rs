@@ -5,37 +5,25 @@ use super::bind::Bound;
 use super::reply::Reply;
 use super::session::{Client, Limits, Next, Session};
 use super::sink::Sink;
-use super::wire::{Bytes, Wire};
+use super::wire::Wire;
 use crate::commlog::Priority;
 use crate::config::Tls;
+use crate::listen::{Acceptance, Origin, Place, Places};
 use crate::supervision::{Work, caught};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-/// A client that is turned away, or that begins TLS, has so long.
+/// A client that begins TLS has so long.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// After a failure to accept (too many open files) there is a pause.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// How many connections there may be.
-#[derive(Debug, Clone)]
-pub struct Most {
-    /// At a listener.
-    pub connections: usize,
-    /// From one address.
-    pub per_address: usize,
-}
-
-impl Default for Most {
-    fn default() -> Self {
-        Self { connections: 200, per_address: 50 }
-    }
-}
+/// One that is turned away has so long to listen to why, …
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(2);
+/// … and of more than so many at once nobody is told.
+const TURNED_AWAY_AT_ONCE: usize = 16;
 
 /// A listener that waits for clients.
 pub struct Listener<S> {
@@ -45,44 +33,18 @@ pub struct Listener<S> {
     pub tls: Tls,
     /// Where mail goes.
     pub sink: Arc<S>,
-    /// Connections.
-    pub most: Most,
+    /// Places for its clients.
+    pub places: Arc<Places>,
+    /// How accepting them goes.
+    pub acceptance: Acceptance,
     /// What each client may do.
     pub limits: Limits,
 }
 
-/// How many connections an address has now.
-#[derive(Default)]
-struct Guests(Mutex<HashMap<Option<IpAddr>, usize>>);
-
-impl Guests {
-    /// Lets another in, or not.
-    fn admit(&self, peer: Option<IpAddr>, most: &Most) -> bool {
-        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = guests.values().sum();
-        let own = guests.get(&peer).copied().unwrap_or_default();
-        let admitted = all < most.connections && (peer.is_none() || own < most.per_address);
-        if admitted {
-            guests.insert(peer, own + 1);
-        }
-        admitted
-    }
-
-    fn leave(&self, peer: Option<IpAddr>) {
-        let mut guests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = guests.get_mut(&peer) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                guests.remove(&peer);
-            }
-        }
-    }
-}
-
 impl<S: Sink> Listener<S> {
     /// Serves clients until `stop`; then idle ones are told goodbye, and messages on their way are taken to their end.
-    pub async fn serve(self: Arc<Self>, bound: Bound, stop: CancellationToken) {
-        let guests = Arc::new(Guests::default());
+    pub async fn serve(mut self, bound: Bound, stop: CancellationToken) {
+        let turning_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_ONCE));
         let mut sessions = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -90,11 +52,29 @@ impl<S: Sink> Listener<S> {
                 accepted = bound.accept() => accepted,
                 Some(_) = sessions.join_next(), if !sessions.is_empty() => continue,
             };
-            match accepted {
-                Ok((stream, peer)) => drop(sessions.spawn(Arc::clone(&self).receive(stream, peer, Arc::clone(&guests), stop.clone()))),
+            let (stream, peer) = match accepted {
+                Ok(client) => client,
                 Err(error) => {
-                    tracing::warn!(%error, "a client could not be accepted");
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(self.acceptance.failed(&error)).await;
+                    continue;
+                }
+            };
+            self.acceptance.succeeded();
+            let wire = Wire::new(stream);
+            match self.admit(peer).await {
+                Ok(place) => {
+                    let client = Client { dialect: self.dialect, peer, tls: self.tls.clone(), place: Arc::new(place) };
+                    let session = converse(Arc::clone(&self.sink), wire, client, self.limits.clone(), stop.clone());
+                    // What panics besides the conversation has told so.
+                    sessions.spawn(async move { drop(caught(Work::Session, "", session).await) });
+                }
+                Err(reply) => {
+                    if let Ok(permit) = Arc::clone(&turning_away).try_acquire_owned() {
+                        sessions.spawn(async move {
+                            turn_away(wire, &reply).await;
+                            drop(permit);
+                        });
+                    }
                 }
             }
         }
@@ -103,40 +83,36 @@ impl<S: Sink> Listener<S> {
         while sessions.join_next().await.is_some() {}
     }
 
-    /// Receives a client. One whose session panics loses its connection, and nobody else anything.
-    async fn receive(self: Arc<Self>, stream: Box<dyn Bytes>, peer: Option<IpAddr>, guests: Arc<Guests>, stop: CancellationToken) {
-        // It has told so.
-        let _ = caught(Work::Session, "", self.admit(stream, peer, guests, stop)).await;
-    }
-
-    async fn admit(self: Arc<Self>, stream: Box<dyn Bytes>, peer: Option<IpAddr>, guests: Arc<Guests>, stop: CancellationToken) {
-        let wire = Wire::new(stream);
-        if !self.sink.policy().admits(peer) {
+    async fn admit(&self, peer: Option<IpAddr>) -> Result<Place, Reply> {
+        let policy = self.sink.policy();
+        if !policy.admits(peer) {
             let text = "Not from your address: it is in no network of an account that listens here";
-            return turn_away(wire, &Reply::new(554, "5.7.1", text)).await;
+            return Err(Reply::new(554, "5.7.1", text));
         }
-        if !guests.admit(peer, &self.most) {
-            return turn_away(wire, &Reply::new(421, "4.7.0", "Too many connections; try again later")).await;
-        }
-        self.converse(wire, peer, stop).await;
-        guests.leave(peer);
-    }
-
-    async fn converse(&self, wire: Wire, peer: Option<IpAddr>, stop: CancellationToken) {
-        let client = Client { dialect: self.dialect, peer, tls: self.tls.clone() };
-        let account = self.sink.policy().first_account().to_owned();
-        let mut session = Session::new(Arc::clone(&self.sink), client, self.limits.clone(), stop);
-        if let Err(panic) = caught(Work::Session, &account, talk(&mut session, wire)).await {
-            session.journal.failed(format!("The session panicked: {panic}. What was not answered was not taken."));
-        }
-        session.end().await;
+        let place = self.places.admit(Origin::of(peer, policy.names(peer))).await;
+        place.map_err(|_| Reply::new(421, "4.7.0", "Too many connections; try again later"))
     }
 }
 
-async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire) {
+/// One whose session panics loses its connection and its place, and nobody else anything.
+async fn converse<S: Sink>(sink: Arc<S>, wire: Wire, client: Client, limits: Limits, stop: CancellationToken) {
+    let place = Arc::clone(&client.place);
+    let account = sink.policy().first_account().to_owned();
+    let mut session = Session::new(sink, client, limits, stop);
+    if let Err(panic) = caught(Work::Session, &account, talk(&mut session, wire, &place)).await {
+        session.journal.failed(format!("The session panicked: {panic}. What was not answered was not taken."));
+    }
+    session.end().await;
+}
+
+async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire, place: &Place) {
     let mut next = session.run(&mut wire).await;
     if next == Next::StartTls {
-        match secure(wire, session.take_acceptor()).await {
+        let secured = tokio::select! {
+            secured = secure(wire, session.take_acceptor()) => secured,
+            () = place.displaced() => Err("it took long, and others came".to_owned()),
+        };
+        match secured {
             Ok((secured, agreed)) => {
                 wire = secured;
                 session.secured(agreed);
@@ -148,7 +124,12 @@ async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire) {
         }
     }
     debug_assert_ne!(next, Next::StartTls, "it is not offered twice");
-    wire.close().await;
+    if place.is_displaced() {
+        // Others wait for its place.
+        let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, wire.close()).await;
+    } else {
+        wire.close().await;
+    }
 }
 
 async fn secure(mut wire: Wire, acceptor: Option<TlsAcceptor>) -> Result<(Wire, String), String> {
@@ -163,5 +144,5 @@ async fn secure(mut wire: Wire, acceptor: Option<TlsAcceptor>) -> Result<(Wire, 
 async fn turn_away(mut wire: Wire, reply: &Reply) {
     wire.answer(reply);
     // Whoever does not even listen is not waited for.
-    let _ = tokio::time::timeout(HANDSHAKE, wire.close()).await;
+    let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, wire.close()).await;
 }

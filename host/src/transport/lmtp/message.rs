@@ -96,13 +96,14 @@ impl<S: Sink> Session<S> {
             Way { dialect: client.dialect, extended, secure: self.secure.is_some(), utf8: transaction.utf8, hello, peer: client.peer };
         let recipients: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         let headers = trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
-        Body::new(headers.into_bytes(), transaction.policy.greatest, self.limits.room.share())
+        Body::new(headers.into_bytes(), transaction.policy.greatest, self.limits.room.share(&self.client.sharer()))
     }
 
     /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is said between its chunks.
     pub(super) fn end_of_read(&self, body: &Body, patience: Duration) -> Instant {
         let due = Duration::from_secs(body.received() / self.limits.bytes_a_second.max(1));
-        (Instant::now() + patience).min(body.begun() + self.limits.grace + due)
+        let grace = if self.client.place.is_one_of_few() { self.limits.short_grace } else { self.limits.grace };
+        (Instant::now() + patience).min(body.begun() + grace + due)
     }
 
     /// A client that never comes to the end of what is refused hears why all the same.

@@ -13,7 +13,6 @@ mod message;
 mod probe;
 mod recipients;
 mod reply;
-mod room;
 mod session;
 mod sink;
 mod tls;
@@ -28,10 +27,9 @@ mod tests;
 
 pub use bind::Bound;
 pub use error::ListenError;
-pub use listener::{Listener, Most};
+pub use listener::Listener;
 pub use probe::probe;
 pub use recipients::Policy;
-pub use room::Room;
 pub use session::Limits;
 pub use sink::{Sink, SpoolSink};
 

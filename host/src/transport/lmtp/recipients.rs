@@ -74,6 +74,12 @@ impl Policy {
         self.takers.iter().any(|taker| taker.admits(peer))
     }
 
+    /// Whether an account names this very address: a relay that the admin knows. A network of many addresses names none of them.
+    pub fn names(&self, peer: Option<IpAddr>) -> bool {
+        let is_it = |network: &Network, peer| network.is_one_address() && network.contains(peer);
+        peer.is_some_and(|peer| self.takers.iter().any(|taker| taker.networks.iter().any(|network| is_it(network, peer))))
+    }
+
     /// The first account, for connections that name no recipient.
     pub fn first_account(&self) -> &str {
         self.takers.first().map_or("", |taker| &taker.account)
@@ -184,5 +190,19 @@ mod tests {
         assert!(policy.admits(Some("127.9.9.9".parse().unwrap())) && policy.admits(None));
         assert!(!policy.admits(Some("10.0.0.1".parse().unwrap())));
         assert!(policy.find(Some("10.0.0.1".parse().unwrap()), "support@desk.test").is_err());
+    }
+
+    #[test]
+    fn a_relay_is_named_by_its_address_and_not_by_a_network() {
+        let networks = ["10.1.0.0/16", "192.0.2.7", "2001:db8::7"].map(str::to_owned).into();
+        let account = Account { name: "main".into(), protocol: Protocol::Lmtp, networks, ..Account::default() };
+        let configuration = Configuration { accounts: [("main".to_owned(), account)].into(), ..Configuration::default() };
+        let policy = Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap()));
+        for (peer, is_named) in
+            [("192.0.2.7", true), ("::ffff:192.0.2.7", true), ("2001:db8::7", true), ("10.1.2.3", false), ("192.0.2.8", false)]
+        {
+            assert_eq!(policy.names(Some(peer.parse().unwrap())), is_named, "{peer}");
+        }
+        assert!(!policy.names(None));
     }
 }

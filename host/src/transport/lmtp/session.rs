@@ -4,7 +4,6 @@ use super::command::{self, Command, Greeting};
 use super::journal::Journal;
 use super::message::too_slow;
 use super::reply::Reply;
-use super::room::Room;
 use super::sink::Sink;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
@@ -12,6 +11,7 @@ use super::wire::{Line, Wire, WireError};
 use super::{Dialect, tls};
 use crate::commlog::Priority;
 use crate::config::Tls;
+use crate::listen::{self, Place, Room, Served};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +32,11 @@ pub struct Limits {
     pub transactions: u32,
     /// Within this time a message need not come at [`Self::bytes_a_second`].
     pub grace: Duration,
+    /// The same when most places are taken.
+    pub short_grace: Duration,
     /// Afterwards it must, on the whole: a client that drips does not hold a connection for ever.
     pub bytes_a_second: u64,
-    /// What the messages of all sessions may take in memory.
+    /// What the messages of all sessions may take in memory, shared by clients' addresses.
     pub room: Arc<Room>,
 }
 
@@ -46,6 +48,7 @@ impl Default for Limits {
             mistakes: 20,
             transactions: 10_000,
             grace: Duration::from_mins(2),
+            short_grace: Duration::from_secs(10),
             bytes_a_second: 1_024,
             room: Arc::default(),
         }
@@ -53,7 +56,7 @@ impl Default for Limits {
 }
 
 /// Who is at the other end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Client {
     /// LMTP or SMTP.
     pub dialect: Dialect,
@@ -61,6 +64,15 @@ pub struct Client {
     pub peer: Option<IpAddr>,
     /// The certificate that STARTTLS is offered with; none without.
     pub tls: Tls,
+    /// Its place at the listener.
+    pub place: Arc<Place>,
+}
+
+impl Client {
+    /// Whose messages share a part of the room with its own.
+    pub(super) fn sharer(&self) -> String {
+        self.peer.map_or_else(|| "the Unix socket".to_owned(), |peer| listen::network(peer).to_string())
+    }
 }
 
 /// How a session goes on.
@@ -88,6 +100,8 @@ pub struct Session<S> {
     pub(super) transaction: Option<Transaction>,
     /// What agrees on TLS, after [`Next::StartTls`].
     acceptor: Option<TlsAcceptor>,
+    /// While a command is obeyed or a message has begun.
+    served: Option<Served>,
     transactions: u32,
     mistakes: u32,
 }
@@ -106,6 +120,7 @@ impl<S: Sink> Session<S> {
             hello: None,
             transaction: None,
             acceptor: None,
+            served: None,
             transactions: 0,
             mistakes: 0,
         }
@@ -158,6 +173,10 @@ impl<S: Sink> Session<S> {
                     self.mistake(wire, &Reply::new(500, "5.5.6", "The line is too long"));
                     return Ok(Next::Close);
                 }
+                None if self.client.place.is_displaced() => {
+                    wire.answer(&Reply::new(421, "4.7.0", "All connections are taken, and you were silent longest; come again"));
+                    return Ok(Next::Close);
+                }
                 None => {
                     wire.answer(&Reply::new(421, "4.3.2", "Postigo is being stopped; try again soon"));
                     return Ok(Next::Close);
@@ -180,26 +199,31 @@ impl<S: Sink> Session<S> {
         }
     }
 
-    /// The next line; none when this side is to end.
+    /// The next line; none when this side is to end, or others need the place of a client that says nothing.
     async fn line(&mut self, wire: &mut Wire) -> Result<Option<Line>, WireError> {
         let begun = self.transaction.as_ref().and_then(|transaction| transaction.body.as_ref());
         let end = begun.map_or_else(|| Instant::now() + self.limits.command, |body| self.end_of_read(body, self.limits.command));
+        let begun = begun.is_some();
         let stop = self.stop.clone();
+        let place = Arc::clone(&self.client.place);
         if stop.is_cancelled() && self.transaction.is_none() {
             return Ok(None);
         }
         loop {
             if let Some(line) = wire.line() {
-                return Ok(Some(line));
+                self.served = self.served.take().or_else(|| place.serve());
+                return Ok(self.served.is_some().then_some(line));
             }
-            // Half an answer must not be left behind by the wait that may be given up below.
-            wire.flush().await?;
+            if !begun && self.served.take().is_some() {
+                wire.rest();
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(None),
+                () = place.displaced() => return Ok(None),
                 more = wire.more(end) => match more {
                     Err(WireError::Gone) if wire.input.is_empty() && self.transaction.is_none() => return Err(WireError::Gone),
-                    Err(WireError::TooSlow) if begun.is_some() => {
+                    Err(WireError::TooSlow) if begun => {
                         wire.answer(&too_slow());
                         return Err(WireError::TooSlow);
                     }

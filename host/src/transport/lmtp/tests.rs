@@ -3,12 +3,14 @@
 use super::session::{Client, Next, Session};
 use super::sink::Sink;
 use super::wire::Wire;
-use super::{Bound, Dialect, Limits, Listener, Most, Policy};
+use super::{Bound, Dialect, Limits, Listener, Policy};
 use crate::commlog::{Record, Status};
 use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, Tls, address_key};
+use crate::listen::{Acceptance, Descriptors, Figures, Most, Origin, Place, Places, Room};
 use crate::spool::{Arrival, TakenIn};
 use crate::store::StoreError;
 use crate::supervision::{self, Work};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +43,11 @@ pub struct FakeSpool {
 
 impl FakeSpool {
     pub fn new(mood: Mood) -> Arc<Self> {
+        Self::taking(mood, 10_000)
+    }
+
+    /// One that takes messages of so many bytes.
+    fn taking(mood: Mood, greatest: u64) -> Arc<Self> {
         let mut configuration = Configuration::default();
         for (name, user) in [("main", ""), ("sales", "sales@desk.test")] {
             let account = Account { name: name.into(), protocol: Protocol::Lmtp, user: user.into(), ..Account::default() };
@@ -50,7 +57,7 @@ impl FakeSpool {
             let address = SystemAddress { address: address.into(), queue: "Raw".into(), ..SystemAddress::default() };
             configuration.system_addresses.insert(address_key(&address.address), address);
         }
-        configuration.settings.max_message_size = 10_000;
+        configuration.settings.max_message_size = greatest;
         let policy = Arc::new(Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap())));
         Arc::new(Self { policy, mood, stored: Mutex::default(), logged: Mutex::default() })
     }
@@ -90,6 +97,16 @@ pub fn limits() -> Limits {
     Limits { command: Duration::from_secs(5), recipients: 3, mistakes: 5, transactions: 4, ..Limits::default() }
 }
 
+/// The places of a listener.
+fn places(connections: usize) -> Arc<Places> {
+    Places::of("here", Most { connections, per_address: 1 }, &Arc::new(Descriptors::of(20_000)), Figures::default())
+}
+
+/// A place at a listener where there are enough.
+async fn alone() -> Arc<Place> {
+    Arc::new(places(100).admit(Origin::Known).await.unwrap())
+}
+
 /// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered with a certificate that is not there.
 pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
     talk_in_pieces(spool, dialect, limits, said, 1 << 20).await
@@ -103,7 +120,8 @@ pub async fn talk_in_pieces(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Li
 
 async fn talk_with(tls: Tls, spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8], piece: usize) -> (String, Next) {
     let (client, server) = tokio::io::duplex(piece);
-    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls };
+    let place = alone().await;
+    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls, place };
     let mut session = Session::new(Arc::clone(spool), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
         let mut wire = Wire::new(Box::new(server));
@@ -322,7 +340,7 @@ async fn dripping_clients_are_told_goodbye() {
     for (begin, drip) in [("DATA\r\n", "a"), ("BDAT 1\r\na", "NOOP\r\n"), ("BDAT 1\r\na", "BDAT 1\r\na")] {
         let spool = FakeSpool::new(Mood::Well);
         let (client, server) = tokio::io::duplex(1 << 10);
-        let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
+        let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
         let quick = Limits { grace: Duration::from_millis(300), ..limits() };
         let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
         let serving = tokio::spawn(async move {
@@ -352,7 +370,7 @@ async fn dripping_clients_are_told_goodbye() {
 async fn a_stop_ends_idle_clients_but_takes_a_message_to_its_end() {
     let spool = FakeSpool::new(Mood::Well);
     let (client, server) = tokio::io::duplex(1 << 16);
-    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default() };
+    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
     let stop = CancellationToken::new();
     let mut session = Session::new(Arc::clone(&spool), client_of, limits(), stop.clone());
     let serving = tokio::spawn(async move {
@@ -398,11 +416,12 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     let path = folder.path().join("lmtp");
     let spool = FakeSpool::new(Mood::Panics);
     // Room for one client.
-    let most = Most { connections: 1, per_address: 1 };
-    let listener = Listener { dialect: Dialect::Lmtp, tls: Tls::default(), sink: Arc::clone(&spool), most, limits: limits() };
+    let (places, acceptance) = (places(1), Acceptance::of("here", Figures::default()));
+    let (sink, tls) = (Arc::clone(&spool), Tls::default());
+    let listener = Listener { dialect: Dialect::Lmtp, tls, sink, places, acceptance, limits: limits() };
     let stop = CancellationToken::new();
     let bound = Bound::to(&Endpoint::Unix(path.clone())).await.unwrap();
-    let serving = tokio::spawn(Arc::new(listener).serve(bound, stop.clone()));
+    let serving = tokio::spawn(listener.serve(bound, stop.clone()));
     for _ in 0..3 {
         let brought = async {
             loop {
@@ -426,4 +445,90 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     }
     let told = supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
     assert_eq!(told.times, 3);
+}
+
+/// A client at a listener.
+struct Connected {
+    client: tokio::io::DuplexStream,
+    /// What it has heard.
+    heard: String,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Connected {
+    /// All that it hears until the session ends, and no more than that.
+    async fn hear_out(mut self) -> String {
+        let mut answers = String::new();
+        self.client.read_to_string(&mut answers).await.unwrap();
+        self.serving.await.unwrap();
+        answers
+    }
+}
+
+/// A client that has said this and heard so many answers.
+async fn connected(places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+    connected_from(None, places, limits, said, answers).await
+}
+
+async fn connected_from(peer: Option<IpAddr>, places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+    let (mut client, server) = tokio::io::duplex(1 << 16);
+    let place = Arc::new(places.admit(Origin::Known).await.unwrap());
+    let client_of = Client { dialect: Dialect::Lmtp, peer, tls: Tls::default(), place };
+    let mut session = Session::new(FakeSpool::taking(Mood::Well, 1 << 20), client_of, limits, CancellationToken::new());
+    let serving = tokio::spawn(async move {
+        let mut wire = Wire::new(Box::new(server));
+        session.run(&mut wire).await;
+        wire.close().await;
+    });
+    client.write_all(said.as_bytes()).await.unwrap();
+    let mut heard = String::new();
+    while codes(&heard).len() < answers {
+        let mut more = [0; 1_000];
+        let count = client.read(&mut more).await.unwrap();
+        heard.push_str(&String::from_utf8_lossy(&more[..count]));
+    }
+    Connected { client, heard, serving }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_leaves_for_another_and_one_that_brings_a_message_stays() {
+    for (begun, answers) in [("", 2), ("NO", 2), (MAIL, 3)] {
+        let places = places(1);
+        let waiting = connected(&places, limits(), &format!("LHLO x\r\n{begun}"), answers).await;
+        let _other = places.admit(Origin::Known).await.expect("the one that waits leaves");
+        assert_eq!(codes(&waiting.hear_out().await), ["421"]);
+    }
+    let places = places(1);
+    let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n");
+    let mut delivering = connected(&places, limits(), &begun, 5).await;
+    assert!(places.admit(Origin::Known).await.is_err());
+    delivering.client.write_all(format!("{TEXT}.\r\nQUIT\r\n").as_bytes()).await.unwrap();
+    assert_eq!(codes(&delivering.hear_out().await), ["250", "221"]);
+}
+
+#[tokio::test]
+async fn where_places_are_few_a_slow_message_has_less_time() {
+    let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\na");
+    let short = Limits { short_grace: Duration::ZERO, ..limits() };
+    let dripping = connected(&places(1), short.clone(), &begun, 5).await;
+    assert_eq!(codes(&dripping.hear_out().await), ["421"]);
+    let mut alone = connected(&places(100), short, &begun, 5).await;
+    alone.client.write_all(b"\r\n.\r\nQUIT\r\n").await.unwrap();
+    assert_eq!(codes(&alone.hear_out().await), ["250", "221"]);
+}
+
+#[tokio::test]
+async fn the_messages_of_one_client_leave_room_for_those_of_others() {
+    let limits = Limits { room: Arc::new(Room::of(4 << 20)), ..limits() };
+    let places = places(100);
+    let line = format!("{}\r\n", "x".repeat(98));
+    let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nBDAT 100000\r\n{}", line.repeat(1_000));
+    let from = |peer: &str| connected_from(Some(peer.parse().unwrap()), &places, limits.clone(), &begun, 5);
+    let mut slow = Vec::new();
+    for _ in 0..46 {
+        slow.push(from("127.0.0.1").await);
+    }
+    let taken = slow.iter().filter(|client| codes(&client.heard).last() == Some(&"250")).count();
+    assert_eq!(taken, 2, "half of the room");
+    assert_eq!(codes(&from("127.0.0.2").await.heard).last(), Some(&"250"));
 }

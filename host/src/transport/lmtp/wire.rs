@@ -13,8 +13,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
 /// A command has at most so many bytes; RFC 5321 says 512, extensions add some.
 const LONGEST_COMMAND: usize = 4_096;
-/// One read brings at most about so many bytes.
-const READ: usize = 64 << 10;
+/// One read brings at most about so many bytes, …
+const LARGEST_READ: usize = 64 << 10;
+/// … and at first so many: clients that wait cost little.
+const FIRST_READ: usize = 2 << 10;
 /// A client that does not read its answers for so long is gone.
 const ANSWERS_READ_WITHIN: Duration = Duration::from_mins(1);
 
@@ -48,13 +50,16 @@ pub struct Wire {
     stream: Box<dyn Bytes>,
     /// What came and was not read yet.
     pub input: BytesMut,
+    read: usize,
     output: Vec<u8>,
+    /// So many bytes of the output were sent.
+    sent: usize,
 }
 
 impl Wire {
     /// Nothing was read or said yet.
     pub fn new(stream: Box<dyn Bytes>) -> Self {
-        Self { stream, input: BytesMut::new(), output: Vec::new() }
+        Self { stream, input: BytesMut::new(), read: FIRST_READ, output: Vec::new(), sent: 0 }
     }
 
     /// The stream alone. What was read ahead is dropped: before STARTTLS anybody could have put it there (RFC 3207 section 4.2).
@@ -72,26 +77,38 @@ impl Wire {
         super::reply::write_lines(code, lines, &mut self.output);
     }
 
-    /// Sends the answers.
+    /// Sends the answers. Given up half-way, it goes on from there the next time.
     pub async fn flush(&mut self) -> Result<(), WireError> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
         let sent = async {
-            self.stream.write_all(&self.output).await?;
+            while let Some(rest) = self.output.get(self.sent..).filter(|rest| !rest.is_empty()) {
+                match self.stream.write(rest).await? {
+                    0 => return Err(io::ErrorKind::WriteZero.into()),
+                    count => self.sent += count,
+                }
+            }
             self.stream.flush().await
         };
         tokio::time::timeout(ANSWERS_READ_WITHIN, sent).await.map_err(|_| WireError::TooSlow)??;
-        self.output.clear();
+        (self.sent, self.output) = (0, Vec::new());
         Ok(())
     }
 
     /// Sends the answers, reads more, and waits for it until `end`.
     pub async fn more(&mut self, end: Instant) -> Result<(), WireError> {
         self.flush().await?;
-        self.input.reserve(READ);
-        let read = tokio::time::timeout_at(end, self.stream.read_buf(&mut self.input)).await.map_err(|_| WireError::TooSlow)?;
-        if read? == 0 { Err(WireError::Gone) } else { Ok(()) }
+        self.input.reserve(self.read);
+        let read = tokio::time::timeout_at(end, self.stream.read_buf(&mut self.input)).await.map_err(|_| WireError::TooSlow)??;
+        if read >= self.read {
+            self.read = (self.read * 4).min(LARGEST_READ);
+        }
+        if read == 0 { Err(WireError::Gone) } else { Ok(()) }
+    }
+
+    /// Gives back the memory for what comes, if there is nothing in it: it may be long until something does.
+    pub fn rest(&mut self) {
+        if self.input.is_empty() {
+            (self.input, self.read) = (BytesMut::new(), FIRST_READ);
+        }
     }
 
     /// The next line, if it is here.

@@ -1,0 +1,16 @@
+//! What every listener needs against clients that come in crowds, say nothing, or drip: places for them, descriptors that they cannot
+//! take from the rest of the daemon, and room for what they send.
+
+mod acceptance;
+mod descriptors;
+mod figures;
+mod places;
+mod room;
+mod seldom;
+
+pub use acceptance::Acceptance;
+pub use descriptors::Descriptors;
+pub use figures::{Figures, Refusal};
+pub use places::{Most, Origin, Place, Places, Served, network};
+pub use room::{Held, Room, Share};
+pub use seldom::Seldom;

@@ -1,0 +1,402 @@
+//! Places for the clients of a listener: how many there may be, in all and from one address, and who has to leave when others come.
+//!
+//! A client that is being served keeps its place. When all are taken, the one that has waited longest without being served leaves for
+//! the one that comes: connections that say nothing, or drip, cost a listener its oldest silent ones and nobody else anything.
+
+use super::descriptors::{Counted, Descriptors};
+use super::figures::{Figures, Refusal};
+use super::seldom::Seldom;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+/// So many that have to leave may still be there; before the next comes in, some must have gone.
+const LEAVING: usize = 16;
+/// So long they are waited for.
+const LEFT_WITHIN: Duration = Duration::from_secs(1);
+
+/// How many connections a listener may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// In all; fewer where there are few descriptors.
+    pub connections: usize,
+    /// From one address, of those that are not known.
+    pub per_address: usize,
+}
+
+impl Default for Most {
+    fn default() -> Self {
+        Self { connections: 1_024, per_address: 64 }
+    }
+}
+
+/// Where a client comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// This machine, a Unix socket, or a relay that an admin named by its address: no limit of its own.
+    Known,
+    /// An address, of IPv6 its network of 64 bits, which one machine may have all of.
+    Address(IpAddr),
+}
+
+impl Origin {
+    /// Of a client with this address, or of a Unix socket; `is_named` where an admin named it.
+    pub fn of(peer: Option<IpAddr>, is_named: bool) -> Self {
+        match peer.map(|peer| peer.to_canonical()) {
+            Some(peer) if !peer.is_loopback() && !is_named => Self::Address(network(peer)),
+            _ => Self::Known,
+        }
+    }
+}
+
+/// The addresses that count as one client: IPv4 addresses one by one, of IPv6 a network of 64 bits.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+/// The places of one listener.
+#[derive(Debug)]
+pub struct Places {
+    listener: String,
+    most: Most,
+    descriptors: Arc<Descriptors>,
+    figures: Figures,
+    taken: Mutex<Taken>,
+    left: Notify,
+    said: Seldom,
+    _part: Counted,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    clients: HashMap<u64, Client>,
+    by_address: HashMap<IpAddr, usize>,
+    /// Those that wait, by since when.
+    waiting: BTreeSet<(Instant, u64)>,
+    /// How many have to leave and have not yet gone; they are not among `clients` any more.
+    leaving: usize,
+}
+
+#[derive(Debug)]
+struct Client {
+    origin: Origin,
+    since: Instant,
+    served: usize,
+    leave: CancellationToken,
+}
+
+impl Taken {
+    fn at(&self, address: IpAddr) -> usize {
+        self.by_address.get(&address).copied().unwrap_or_default()
+    }
+
+    /// Takes a client off the lists.
+    fn remove(&mut self, id: u64) -> Option<Client> {
+        let client = self.clients.remove(&id)?;
+        self.waiting.remove(&(client.since, id));
+        if let Origin::Address(address) = client.origin
+            && let Some(count) = self.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+        Some(client)
+    }
+
+    /// Has the one leave that waited longest, of an address or of all; false where all are being served.
+    fn displace(&mut self, address: Option<IpAddr>) -> bool {
+        let is_of =
+            |id: &u64| address.is_none_or(|address| self.clients.get(id).is_some_and(|client| client.origin == Origin::Address(address)));
+        let found = self.waiting.iter().map(|(_, id)| *id).find(is_of);
+        let Some(client) = found.and_then(|id| self.remove(id)) else { return false };
+        client.leave.cancel();
+        self.leaving += 1;
+        true
+    }
+}
+
+impl Places {
+    /// Of a listener that has none yet.
+    pub fn of(listener: impl Into<String>, most: Most, descriptors: &Arc<Descriptors>, figures: Figures) -> Arc<Self> {
+        Arc::new(Self {
+            listener: listener.into(),
+            most,
+            descriptors: Arc::clone(descriptors),
+            figures,
+            taken: Mutex::default(),
+            left: Notify::new(),
+            said: Seldom::default(),
+            _part: descriptors.listener(),
+        })
+    }
+
+    /// Gives a client that comes a place, if need be that of another that waits.
+    pub async fn admit(self: &Arc<Self>, origin: Origin) -> Result<Place, Refusal> {
+        // So that descriptors are not outrun by those that have to leave and are slow to.
+        let left = async {
+            loop {
+                let left = self.left.notified();
+                if self.taken().leaving < LEAVING {
+                    break;
+                }
+                left.await;
+            }
+        };
+        let _ = tokio::time::timeout(LEFT_WITHIN, left).await;
+        let place = self.place(origin);
+        if let Err(reason) = &place {
+            self.figures.refuse(&self.listener, *reason);
+            self.say(*reason);
+        }
+        place
+    }
+
+    fn place(self: &Arc<Self>, origin: Origin) -> Result<Place, Refusal> {
+        let most = self.most();
+        let mut taken = self.taken();
+        if let Origin::Address(address) = origin
+            && taken.at(address) >= self.most.per_address
+        {
+            self.make_room(&mut taken, Some(address), Refusal::Address)?;
+        }
+        if taken.clients.len() >= most || self.descriptors.are_taken() {
+            self.make_room(&mut taken, None, Refusal::Full)?;
+        }
+        let (id, since, leave) = (taken.next, Instant::now(), CancellationToken::new());
+        taken.next += 1;
+        taken.clients.insert(id, Client { origin, since, served: 0, leave: leave.clone() });
+        taken.waiting.insert((since, id));
+        if let Origin::Address(address) = origin {
+            *taken.by_address.entry(address).or_default() += 1;
+        }
+        drop(taken);
+        self.figures.connections(&self.listener, 1);
+        Ok(Place { places: Arc::clone(self), id, leave, _open: self.descriptors.connection() })
+    }
+
+    fn make_room(&self, taken: &mut Taken, address: Option<IpAddr>, otherwise: Refusal) -> Result<(), Refusal> {
+        if !taken.displace(address) {
+            return Err(otherwise);
+        }
+        self.figures.refuse(&self.listener, Refusal::Displaced);
+        self.say(Refusal::Displaced);
+        Ok(())
+    }
+
+    /// How many there may be now.
+    fn most(&self) -> usize {
+        self.descriptors.part(self.most.connections)
+    }
+
+    /// Whether more than three quarters of the places are taken: time to be less patient with those that are slow.
+    pub fn are_few(&self) -> bool {
+        self.taken().clients.len() * 4 > self.most() * 3
+    }
+
+    fn say(&self, reason: Refusal) {
+        if let Some(times) = self.said.happened() {
+            let (listener, connections, per_address) = (&self.listener, self.most(), self.most.per_address);
+            let what = match reason {
+                Refusal::Address => "clients were turned away: their address has all the connections that one may have",
+                Refusal::Displaced => "clients that said nothing for long had to leave for others: all connections were taken",
+                Refusal::Full | Refusal::Failed => "clients were turned away: all connections are taken",
+            };
+            tracing::warn!(listener, connections, per_address, times, "{what}");
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client's place, until it is dropped. Its client waits, unless it is being served.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
+    id: u64,
+    leave: CancellationToken,
+    _open: Counted,
+}
+
+impl Place {
+    /// Its client is being served for as long as what is given is kept; nothing where it has to leave already.
+    pub fn serve(self: &Arc<Self>) -> Option<Served> {
+        let mut taken = self.places.taken();
+        let client = taken.clients.get_mut(&self.id)?;
+        client.served += 1;
+        let since = client.since;
+        taken.waiting.remove(&(since, self.id));
+        Some(Served { place: Arc::clone(self) })
+    }
+
+    /// Done when its client has to leave.
+    pub fn displaced(&self) -> WaitForCancellationFuture<'_> {
+        self.leave.cancelled()
+    }
+
+    /// Whether its client has to leave.
+    pub fn is_displaced(&self) -> bool {
+        self.leave.is_cancelled()
+    }
+
+    /// Whether its client waits and is not being served.
+    pub fn is_waiting(&self) -> bool {
+        self.places.taken().clients.get(&self.id).is_none_or(|client| client.served == 0)
+    }
+
+    /// As [`Places::are_few`].
+    pub fn is_one_of_few(&self) -> bool {
+        self.places.are_few()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        if taken.remove(self.id).is_none() {
+            taken.leaving = taken.leaving.saturating_sub(1);
+        }
+        drop(taken);
+        self.places.left.notify_waiters();
+        self.places.figures.connections(&self.places.listener, -1);
+    }
+}
+
+/// A client that is being served, until it is dropped.
+#[derive(Debug)]
+pub struct Served {
+    place: Arc<Place>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let id = self.place.id;
+        let mut taken = self.place.places.taken();
+        let Some(client) = taken.clients.get_mut(&id) else { return };
+        client.served -= 1;
+        if client.served == 0 {
+            client.since = Instant::now();
+            let since = client.since;
+            taken.waiting.insert((since, id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(connections: usize, per_address: usize) -> (Arc<Places>, Figures) {
+        let (figures, descriptors) = (Figures::default(), Arc::new(Descriptors::of(20_000)));
+        (Places::of("here", Most { connections, per_address }, &descriptors, figures.clone()), figures)
+    }
+
+    fn address(text: &str) -> Origin {
+        Origin::of(Some(text.parse().unwrap()), false)
+    }
+
+    #[tokio::test]
+    async fn who_waited_longest_leaves_and_who_is_served_stays() {
+        let (places, figures) = places(3, 9);
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            clients.push(Arc::new(places.admit(Origin::Known).await.unwrap()));
+        }
+        let served = clients[0].serve().unwrap();
+        let fourth = Arc::new(places.admit(Origin::Known).await.unwrap());
+        assert_eq!(clients.iter().map(|place| place.is_displaced()).collect::<Vec<_>>(), [false, true, false]);
+        assert!(clients[1].serve().is_none(), "it has to leave, whatever comes from it now");
+        let others = [clients[2].serve().unwrap(), fourth.serve().unwrap()];
+        assert_eq!(places.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
+        drop(others);
+        drop(served);
+        let _fifth = places.admit(Origin::Known).await.unwrap();
+        assert!(clients[2].is_displaced() && !clients[0].is_displaced(), "who was served a moment ago has waited least");
+        assert_eq!((figures.refused("here", Refusal::Displaced), figures.refused("here", Refusal::Full)), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn an_address_has_its_own_limit_and_those_known_have_none() {
+        let (places, figures) = places(100, 2);
+        let one = [places.admit(address("10.0.0.1")).await.unwrap(), places.admit(address("10.0.0.1")).await.unwrap()].map(Arc::new);
+        let served: Vec<Served> = one.iter().filter_map(Place::serve).collect();
+        assert_eq!(places.admit(address("::ffff:10.0.0.1")).await.unwrap_err(), Refusal::Address);
+        let _other = places.admit(address("10.0.0.2")).await.unwrap();
+        drop(served);
+        let _third = places.admit(address("10.0.0.1")).await.unwrap();
+        assert!(one[0].is_displaced() && !one[1].is_displaced(), "its own oldest leaves, no other's");
+        assert_eq!(figures.refused("here", Refusal::Address), 1);
+
+        let near = [places.admit(address("2001:db8::1")).await.unwrap(), places.admit(address("2001:db8::ffff:2")).await.unwrap()];
+        let near = near.map(Arc::new);
+        let _served: Vec<Served> = near.iter().filter_map(Place::serve).collect();
+        assert_eq!(places.admit(address("2001:db8:0:0:7::")).await.unwrap_err(), Refusal::Address, "a network of 64 bits is one");
+        assert!(places.admit(address("2001:db8:0:1::1")).await.is_ok());
+
+        let mut known = Vec::new();
+        for _ in 0..10 {
+            known.push(places.admit(Origin::of(Some("127.0.0.1".parse().unwrap()), false)).await.unwrap());
+            known.push(places.admit(Origin::of(Some("10.0.0.1".parse().unwrap()), true)).await.unwrap());
+            known.push(places.admit(Origin::of(None, false)).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_gives_its_place_back() {
+        let (places, _) = places(1, 9);
+        let place = Arc::new(places.admit(Origin::Known).await.unwrap());
+        let session = tokio::spawn(async move {
+            let _served = place.serve();
+            panic!("on purpose");
+        });
+        assert!(session.await.unwrap_err().is_panic());
+        let place = Arc::new(places.admit(Origin::Known).await.unwrap());
+        assert!(place.serve().is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_comes_in_while_many_that_have_to_leave_are_there() {
+        let (places, _) = places(LEAVING, 9);
+        let mut first = Vec::new();
+        for _ in 0..LEAVING {
+            first.push(places.admit(Origin::Known).await.unwrap());
+        }
+        let mut others = Vec::new();
+        for _ in 0..LEAVING {
+            others.push(places.admit(Origin::Known).await.unwrap());
+        }
+        let coming = places.admit(Origin::Known);
+        tokio::pin!(coming);
+        assert!(futures_util::poll!(&mut coming).is_pending());
+        first.pop();
+        assert!(coming.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn all_listeners_together_leave_the_descriptors_that_are_kept_back() {
+        let descriptors = Arc::new(Descriptors::of(8));
+        let most = Most::default();
+        let first = Places::of("first", most, &descriptors, Figures::default());
+        let mut taken = Vec::new();
+        for _ in 0..4 {
+            taken.push(Arc::new(first.admit(Origin::Known).await.unwrap()));
+        }
+        let served: Vec<Served> = taken.iter().filter_map(Place::serve).collect();
+        let second = Places::of("second", most, &descriptors, Figures::default());
+        assert_eq!(second.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
+        taken.truncate(1);
+        // Those that are served keep their place themselves.
+        drop(served);
+        assert!(second.admit(Origin::Known).await.is_ok());
+    }
+}
