@@ -8,6 +8,7 @@ mod accounts;
 mod articles;
 mod asked;
 mod auth;
+mod authority;
 mod auto_responses;
 mod body;
 mod chain;
@@ -141,7 +142,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(health::routes())
         .merge(sign_in::callback())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
-    let routes = Router::new().merge(nouns).merge(open);
+    let routes = Router::new().merge(nouns).merge(open).layer(from_fn_with_state(state.clone(), authority::check));
     layered(routes).with_state(state)
 }
 

@@ -208,3 +208,40 @@ async fn figures_need_a_token_where_others_reach_the_listener() {
     let with = request(Method::GET, "/metrics", &[("authorization", &authorization)], Vec::new());
     assert_eq!(send(with).await.unwrap().status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
+    let api = Api::start().await;
+    let get = |path: &str, headers: &[(&str, &str)]| request(Method::GET, path, headers, Vec::new());
+    let open = ["/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/oauth2/callback", "/nowhere"];
+    for path in open.into_iter().chain(["/api/v1/tickets"]) {
+        for host in ["evil.example:8025", "127.0.0.1.evil.example", "10.0.0.1"] {
+            let answer = api.raw(get(path, &[("host", host), ("authorization", "Bearer postigo_guessed")])).await;
+            assert!(answer.problem(421)["detail"].as_str().unwrap().contains("--host"), "{path} {host}");
+        }
+        api.raw(get(&format!("http://evil.example{path}"), &[])).await.problem(421);
+    }
+    for path in &open[..5] {
+        for host in ["localhost:8025", "127.0.0.1:8025", "[::1]:8025"] {
+            assert_eq!(api.raw(get(path, &[("host", host)])).await.status, StatusCode::OK, "{path} {host}");
+        }
+    }
+    let admin = format!("Bearer {}", api.token(Role::Admin));
+    let with = api.raw(get("/metrics", &[("host", "desk.example.org"), ("authorization", &admin)])).await;
+    assert_eq!(with.status, StatusCode::OK, "who has a token is not deceived");
+
+    let redirect = json!({ "provider": "google", "client_id": "x", "redirect_url": "https://Back.example.org/oauth2/callback" });
+    let account = json!({ "name": "main", "protocol": "imaps", "host": "imap.example.org", "user": "x", "oauth2": redirect });
+    api.post(Role::Admin, "/accounts", &account).await.expect(201);
+    api.state.live.refresh().await.unwrap();
+    assert_eq!(api.raw(get("/oauth2/callback", &[("host", "back.example.org")])).await.status, StatusCode::OK);
+
+    let send = |state, host: &'static str| {
+        let request = get("/healthz", &[("host", host)]);
+        async move { tower::ServiceExt::oneshot(crate::api::router(state), request).await.unwrap().status() }
+    };
+    let named = api.state.clone().named(vec!["Desk.example.org".into()]);
+    assert_eq!(send(named, "desk.example.org").await, StatusCode::OK);
+    let reached_by_others = crate::api::ApiState { loopback: false, ..api.state.clone() };
+    assert_eq!(send(reached_by_others, "anything.example.org").await, StatusCode::OK, "there all are asked for a token alike");
+}
