@@ -115,6 +115,22 @@ impl Gate {
         Daemon::start_with(self.command().env("POSTIGO_LOG", log), options)
     }
 
+    /// The same with options of `serve`, where the process may open so many files.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn serve_within(&self, files: usize, log: &str, options: &[&str]) -> Daemon {
+        let own = self.command();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(own.get_program()).args(own.get_args());
+        for (name, value) in own.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        Daemon::start_with(command.env("POSTIGO_LOG", log), options)
+    }
+
     /// How many tickets there are, by title.
     pub fn titles(&self) -> Vec<String> {
         let tickets = self.json(&["ticket", "list", "--limit", "100000"]);
@@ -196,6 +212,22 @@ impl Daemon {
                 Err(RecvTimeoutError::Disconnected) => panic!("the daemon ended before it said {what:?}: {}", seen.join("\n")),
             }
         }
+    }
+
+    /// The port of its REST listener.
+    ///
+    /// # Panics
+    /// If it does not serve.
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+    }
+
+    /// How many descriptors it has open.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("a process of ours").count()
     }
 
     /// Its process id.

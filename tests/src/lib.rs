@@ -5,6 +5,7 @@
 pub mod crowd;
 pub mod dovecot;
 pub mod draw;
+pub mod flood;
 pub mod gate;
 pub mod mails;
 pub mod parrot;

@@ -194,7 +194,7 @@ mod tests {
                 tokio::time::sleep(SHORT / 20).await;
             }
         });
-        assert_eq!(stream.write_all(&[0; 10_000]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(stream.write_all(&vec![0; 10_000]).await.unwrap_err().kind(), ErrorKind::TimedOut);
         drop(stream);
         dripping.await.unwrap();
 
@@ -217,7 +217,7 @@ mod tests {
     async fn what_was_not_wanted_is_read_before_the_end_for_a_while() {
         let (mut stream, mut client, _) = paced(1_000, true).await;
         let sending = tokio::spawn(async move {
-            client.write_all(&[0; 50_000]).await.unwrap();
+            client.write_all(&vec![0; 50_000]).await.unwrap();
             let mut answer = String::new();
             client.read_to_string(&mut answer).await.unwrap();
             answer

@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
 //! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
-//! sending, accounts, daemon, reading.
+//! sending, accounts, daemon, reading, flood.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
 
@@ -11,6 +11,7 @@ mod chain;
 mod daemon;
 mod fetch;
 mod files;
+mod flood;
 mod lmtp;
 mod reading;
 mod report;
@@ -19,7 +20,7 @@ mod sending;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let sections: [(&str, fn()); 9] = [
+    let sections: [(&str, fn()); 10] = [
         ("calls", calls::run),
         ("chain", chain::run),
         ("files", files::run),
@@ -29,6 +30,7 @@ fn main() {
         ("accounts", accounts::run),
         ("daemon", daemon::run),
         ("reading", reading::run),
+        ("flood", flood::run),
     ];
     for (name, section) in sections {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

@@ -4,9 +4,7 @@ use super::fetching::{account, deliver, subjects};
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::mail;
-use postigo_tests::postgres::Postgres;
-use std::io::Write as _;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 /// Mails as nobody should send them.
 const BROKEN: [&[u8]; 8] = [
@@ -59,52 +57,4 @@ fn fetched_by_several_at_once_each_mail_is_filed_once() {
     daemon.stop();
     assert_eq!(gate.titles(), subjects(0..200));
     assert_eq!(server.messages("main", "INBOX").len(), 200);
-}
-
-/// Hands a mail in by a pipe of its own.
-fn piped(gate: &Gate, mail: &[u8]) -> Child {
-    let mut child = gate.command().args(["ingest", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(mail).unwrap();
-    child
-}
-
-#[test]
-fn of_twelve_who_bring_the_same_mail_at_once_one_is_told_that_it_was_filed() {
-    let gate = Gate::new();
-    let daemon = gate.serve("warn");
-    let bringing: Vec<Child> = (0..12).map(|_| piped(&gate, &mail(0))).collect();
-    let statuses = bringing.into_iter().map(|child| {
-        let printed = child.wait_with_output().unwrap().stdout;
-        serde_json::from_slice::<serde_json::Value>(&printed).unwrap()["status"].as_str().unwrap().to_owned()
-    });
-    let (filed, others): (Vec<String>, Vec<String>) = statuses.partition(|status| status == "filed");
-    assert_eq!((filed.len(), others), (1, vec!["duplicate".to_owned(); 11]));
-    assert_eq!(gate.titles(), subjects(0..1));
-    daemon.stop();
-}
-
-#[test]
-fn headers_longer_than_an_index_takes_are_filed_and_followed_up_on_postgres() {
-    let Some(server) = Postgres::start() else { return };
-    let gate = Gate::on_postgres(&server.database(), None);
-    gate.configure(
-        "[settings]\nexternal_number_field = \"Number\"\n[[dynamic_field]]\nname = \"Number\"\n\
-         [[account]]\nname = \"trusted\"\nprotocol = \"local\"\ntrusted = true\n",
-    );
-    let long = |letter: &str| letter.repeat(9000);
-    let id = format!("<{}@example.com>", long("i"));
-    let first = format!(
-        "Message-ID: {id}\r\nFrom: {}@example.com\r\nTo: {}@example.com\r\nX-OTOBO-DynamicField-Number: {}\r\nSubject: long\r\n\r\nx\r\n",
-        long("f"),
-        long("t"),
-        long("n")
-    );
-    let answer = format!("Message-ID: <2@example.com>\r\nFrom: jane@example.com\r\nIn-Reply-To: {id}\r\nSubject: answer\r\n\r\nx\r\n");
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text, follow_up) in [("first.eml", first, false), ("answer.eml", answer, true)] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        let result = gate.json(&["ingest", "--account", "trusted", &path.display().to_string()]).pop().unwrap();
-        assert_eq!((&result["status"], &result["follow_up"]), (&"filed".into(), &follow_up.into()), "{result}");
-    }
 }
