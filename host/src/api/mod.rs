@@ -106,6 +106,7 @@ impl ApiState {
     }
 
     /// With names that proxies on this machine pass on.
+    #[must_use]
     pub fn named(self, names: Vec<String>) -> Self {
         Self { names: names.into(), ..self }
     }
