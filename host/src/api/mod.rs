@@ -149,10 +149,7 @@ pub fn router(state: ApiState) -> Router {
 
 /// What every request goes through.
 fn layered(routes: Router<ApiState>) -> Router<ApiState> {
-    routes
-        .layer(from_fn(problem::problems_only))
-        .layer(from_fn(problem::no_panics))
-        .layer(from_fn(harden))
+    routes.layer(from_fn(problem::problems_only)).layer(from_fn(problem::no_panics)).layer(from_fn(harden))
 }
 
 fn nouns() -> OpenApiRouter<ApiState> {

@@ -166,7 +166,8 @@ impl Daemon {
         };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
-        let (places, figures) = (Places::of("rest", self.clients.most, &descriptors, metrics.listeners().clone()), metrics.listeners().clone());
+        let figures = metrics.listeners().clone();
+        let places = Places::of("rest", self.clients.most, &descriptors, figures.clone());
         let head = self.clients.head;
         let doors = move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
         let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine)
