@@ -93,8 +93,8 @@ async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> R
     };
     let rows = communications::list(&mut *state.store.read().await?, &filter).await?;
     // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
-    let next = (offset + i64::from(limit)).to_string();
-    Ok(axum::Json(Page::of(rows, limit, |_| next.clone()).map(CommunicationSummary::from)))
+    let rows = rows.into_iter().zip(offset + 1..);
+    Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| CommunicationSummary::from(row))))
 }
 
 /// The four figures: account status, communication status, what is active, mean processing time.

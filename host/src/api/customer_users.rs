@@ -64,7 +64,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> 
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
     let rows = customers::list(&state.store, &after, i64::from(limit) + 1).await?;
-    Ok(axum::Json(Page::of(rows, limit, |customer| customer.login.clone()).map(CustomerUserForm::from)))
+    Ok(axum::Json(Page::of(rows, limit, |customer| customer.login.clone(), CustomerUserForm::from)))
 }
 
 async fn find(state: &ApiState, login: &str) -> Result<Option<CustomerUser>, Problem> {

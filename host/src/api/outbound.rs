@@ -41,7 +41,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<OutboundQuery>)
     let limit = page.limit()?;
     let filter = OutgoingFilter { status: query.status.into_iter().collect(), after: page.after()?, limit: i64::from(limit) + 1 };
     let rows = outgoing::list(&mut *state.store.read().await?, &filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |mail| mail.id.to_string()).map(OutgoingDocument::from)))
+    Ok(axum::Json(Page::of(rows, limit, |mail| mail.id.to_string(), OutgoingDocument::from)))
 }
 
 async fn find(state: &ApiState, id: i64) -> Result<OutgoingWithDeliveries, Problem> {

@@ -2,6 +2,8 @@
 //!
 //! A cursor holds where the last page ended (a name or a row id), not how many rows to skip: what is added or removed meanwhile neither
 //! doubles nor hides a row of the pages that follow.
+//!
+//! A page ends at so many rows or so many bytes, whatever comes first: what strangers wrote into rows makes no answer larger.
 
 use super::problem::Problem;
 use base64::Engine as _;
@@ -13,6 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 pub const DEFAULT_LIMIT: u32 = 50;
 /// The most rows of a page.
 pub const MAX_LIMIT: u32 = 500;
+/// Bytes of a page as JSON: it ends before the row with which it would have more, but has one row at least.
+const MAX_BYTES: usize = 4 << 20;
 
 /// The query parameters of a list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -59,27 +63,54 @@ pub fn cursor(key: &dyn std::fmt::Display) -> String {
     URL_SAFE_NO_PAD.encode(key.to_string())
 }
 
-impl<T> Page<T> {
-    /// Makes a page of rows that were read with one more than the limit, which tells whether there is a next page.
-    pub fn of(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Self {
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next_cursor = if more { rows.last().map(|row| cursor(&key(row))) } else { None };
-        Self { items: rows, next_cursor }
+impl<T: Serialize> Page<T> {
+    /// Makes a page of rows, one more than the limit where there are more: that tells whether there is a next page. `key` is where the
+    /// page after this row begins, `show` the row as it is answered.
+    pub fn of<R>(rows: impl IntoIterator<Item = R>, limit: u32, key: impl Fn(&R) -> String, show: impl Fn(R) -> T) -> Self {
+        let (mut items, mut bytes, mut last) = (Vec::new(), 0, None);
+        for row in rows {
+            let place = key(&row);
+            let item = show(row);
+            bytes += size(&item);
+            if items.len() == limit as usize || (bytes > MAX_BYTES && !items.is_empty()) {
+                return Self { items, next_cursor: last.map(|last: String| cursor(&last)) };
+            }
+            items.push(item);
+            last = Some(place);
+        }
+        Self { items, next_cursor: None }
     }
 
     /// A page of a list that is in memory, in the order of its keys.
     pub fn cut(rows: impl Iterator<Item = T>, query: &PageQuery, key: impl Fn(&T) -> String) -> Result<Self, Problem> {
         let limit = query.limit()?;
         let after: Option<String> = query.after()?;
-        let rows = rows.filter(|row| after.as_ref().is_none_or(|after| key(row) > *after)).take(limit as usize + 1).collect();
-        Ok(Self::of(rows, limit, key))
+        let rows = rows.filter(|row| after.as_ref().is_none_or(|after| key(row) > *after));
+        Ok(Self::of(rows, limit, &key, |row| row))
     }
 
     /// The same page with other rows.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
     }
+}
+
+/// Bytes of a row as JSON.
+fn size(item: &impl Serialize) -> usize {
+    struct Counted(usize);
+    impl std::io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    // Counting does not fail; what cannot be written is told when the page is.
+    serde_json::to_writer(&mut counted, item).ok();
+    counted.0
 }
 
 #[cfg(test)]
@@ -100,6 +131,21 @@ mod tests {
         assert_eq!(second.items, ["c", "d"]);
         let third = Page::cut(rows.iter().copied(), &query(Some(2), second.next_cursor), |row| (*row).to_owned()).unwrap();
         assert_eq!((third.items, third.next_cursor), (vec!["e"], None));
+    }
+
+    #[test]
+    fn a_page_of_large_rows_ends_early_and_the_next_one_goes_on() {
+        let rows = || (0..10).map(|row| format!("{row}{}", "x".repeat(if row == 4 { 2 * MAX_BYTES } else { MAX_BYTES / 3 })));
+        let (mut query, mut pages) = (query(Some(500), None), Vec::new());
+        loop {
+            let page = Page::cut(rows(), &query, |row| row[..1].to_owned()).unwrap();
+            pages.push(page.items.iter().map(|row| row[..1].to_owned()).collect::<String>());
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, ["01", "23", "4", "56", "78", "9"], "the large one comes alone");
     }
 
     #[test]

@@ -46,7 +46,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<SpoolQuery>) ->
         limit: i64::from(limit) + 1,
     };
     let rows = state.spool.list(&filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |message| message.id.to_string()).map(SpoolDocument::from)))
+    Ok(axum::Json(Page::of(rows, limit, |message| message.id.to_string(), SpoolDocument::from)))
 }
 
 async fn find(state: &ApiState, id: i64) -> Result<SpoolDocument, Problem> {

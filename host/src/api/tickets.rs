@@ -92,7 +92,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<TicketQuery>) -
         limit: i64::from(limit) + 1,
     };
     let rows = tickets::list(&mut *state.store.read().await?, &filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |ticket| ticket.id.to_string()).map(TicketDocument::from)))
+    Ok(axum::Json(Page::of(rows, limit, |ticket| ticket.id.to_string(), TicketDocument::from)))
 }
 
 /// Shows a ticket with its articles.
@@ -100,7 +100,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<TicketQuery>) -
 async fn show(State(state): State<ApiState>, Path(number): Path<String>) -> Result<axum::Json<TicketWithArticles>, Problem> {
     let mut connection = state.store.read().await?;
     let ticket = tickets::by_number(&mut connection, &number).await?.ok_or_else(|| Problem::not_found("ticket", &number))?;
-    let articles = tickets::articles(&mut connection, ticket.id).await?;
+    let articles = tickets::article_heads(&mut connection, ticket.id).await?;
     let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
     Ok(axum::Json(TicketWithArticles::new(ticket, articles, deliveries)))
 }

@@ -92,7 +92,7 @@ pub struct WhoAmI {
 async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<Token>>, Problem> {
     let limit = query.limit()?;
     let rows = access::list_tokens(&state.store, query.after()?.unwrap_or(0), i64::from(limit) + 1).await?;
-    Ok(axum::Json(Page::of(rows, limit, |row| row.id.to_string()).map(Token::from)))
+    Ok(axum::Json(Page::of(rows, limit, |row| row.id.to_string(), Token::from)))
 }
 
 /// Makes a token. The answer shows it, once.

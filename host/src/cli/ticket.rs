@@ -148,7 +148,7 @@ async fn show(number: &str, context: &Context) -> Result<(), Failed> {
     let mut connection = context.store().await?.read().await?;
     let ticket = tickets::by_number(&mut connection, number).await?;
     let ticket = ticket.ok_or_else(|| Failed::because(format!("There is no ticket {number}; give its number without the hook.")))?;
-    let articles = tickets::articles(&mut connection, ticket.id).await?;
+    let articles = tickets::article_heads(&mut connection, ticket.id).await?;
     let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
     let document = serde_json::to_value(TicketWithArticles::new(ticket, articles, deliveries))?;
     context.output().document(&document, || {

@@ -3,7 +3,7 @@
 mod articles;
 mod change;
 
-pub use articles::{Article, add_article, article, articles, internal_mails};
+pub use articles::{Article, add_article, article, article_heads, articles, internal_mails};
 pub(super) use change::carry_out;
 pub use change::{Change, edit};
 

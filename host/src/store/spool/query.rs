@@ -50,6 +50,14 @@ pub struct MessageFilter {
 
 const COLUMNS: &str = "id, account, source, status, received_at, ended_at, size, tries, reason, result";
 
+/// Bytes of a result that a list reads: filters write into it, and a list has up to 500 of them.
+const LISTED_RESULT: usize = 64 << 10;
+
+/// [`COLUMNS`] with a result only where it is short enough for a list.
+fn listed_columns() -> String {
+    COLUMNS.replace(", result", &format!(", CASE WHEN length(result) <= {LISTED_RESULT} THEN result END"))
+}
+
 fn read(row: &AnyRow) -> Result<SpoolMessage, StoreError> {
     let result: Option<&str> = row.try_get(9)?;
     Ok(SpoolMessage {
@@ -76,7 +84,7 @@ const INDEXED: [(&str, &[SpoolStatus]); 2] = [
     ("status IN ('held', 'failed', 'ignored')", &[SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored]),
 ];
 
-/// Messages in the order of their arrival.
+/// Messages in the order of their arrival, without the results that are longer than 64 KiB.
 pub async fn list(connection: &mut AnyConnection, filter: &MessageFilter) -> Result<Vec<SpoolMessage>, StoreError> {
     let mut asked = filter.status.clone();
     if asked.is_empty() {
@@ -102,7 +110,7 @@ async fn list_part(
     if statuses.is_empty() {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE {condition} AND status IN "));
+    let mut sql = Sql::new(format!("SELECT {} FROM spool WHERE {condition} AND status IN ", listed_columns()));
     sql.list(statuses.iter().map(|status| status.name()));
     if let Some(account) = &filter.account {
         sql.push(" AND account = ").bind(account);
@@ -185,4 +193,38 @@ pub async fn depths(connection: &mut AnyConnection) -> Result<BTreeMap<SpoolStat
         }
     }
     Ok(depths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Location, Store};
+
+    #[tokio::test]
+    async fn a_list_leaves_out_long_results_and_the_message_by_itself_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        for length in [LISTED_RESULT / 2, LISTED_RESULT] {
+            let result = MessageResult { warnings: vec!["x".repeat(length)], ..MessageResult::default() };
+            let mut sql =
+                Sql::new("INSERT INTO spool (account, epoch, digest, source, received_at, recipients, size, status, result) VALUES ");
+            let row: [crate::store::sql::Value; 9] = [
+                "a".into(),
+                "".into(),
+                vec![0_u8].into(),
+                "test".into(),
+                0_i64.into(),
+                "[]".into(),
+                0_i64.into(),
+                "held".into(),
+                serde_json::to_string(&result).unwrap().into(),
+            ];
+            sql.tuple(row).execute(&mut store.read().await.unwrap()).await.unwrap();
+        }
+        let mut connection = store.read().await.unwrap();
+        let listed = list(&mut connection, &MessageFilter { limit: 9, ..MessageFilter::default() }).await.unwrap();
+        assert_eq!(listed.iter().map(|message| message.result.is_some()).collect::<Vec<_>>(), [true, false]);
+        let shown = show(&mut connection, listed[1].id).await.unwrap().unwrap();
+        assert_eq!(shown.result.unwrap().warnings[0].len(), LISTED_RESULT);
+    }
 }

@@ -52,6 +52,24 @@ pub async fn articles(connection: &mut AnyConnection, ticket_id: i64) -> Result<
     sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?.iter().map(read).collect()
 }
 
+/// Articles that are read at once, where their texts are not kept.
+const AT_ONCE: i64 = 8;
+
+/// The articles of a ticket, oldest first, without their texts: a ticket may have any number of articles of 2 MiB each.
+pub async fn article_heads(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<Article>, StoreError> {
+    let mut heads: Vec<Article> = Vec::new();
+    loop {
+        let last = heads.last().map_or(0, |head| head.id);
+        let mut sql = Sql::new(format!("{COLUMNS} ticket_id = "));
+        sql.bind(ticket_id).push(" AND id > ").bind(last).push(" ORDER BY id LIMIT ").bind(AT_ONCE);
+        let read = sql.all(connection).await?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        if read.is_empty() {
+            return Ok(heads);
+        }
+        heads.extend(read.into_iter().map(|article| Article { content: NewArticle { body: String::new(), ..article.content }, ..article }));
+    }
+}
+
 /// Adds an article that was not received: a mail that we send (`outgoing_id`), or a note (0). Gives its row id.
 pub async fn add_article(
     connection: &mut AnyConnection,
@@ -86,4 +104,28 @@ pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> R
         Ok(InternalMail::new(&to, &cc, &message_id))
     };
     rows.iter().map(internal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Location, Store};
+
+    #[tokio::test]
+    async fn a_tickets_articles_can_be_read_without_their_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let of = |number: i64| NewArticle { subject: number.to_string(), body: "text".repeat(1000), ..NewArticle::default() };
+        for number in 0..AT_ONCE * 2 + 1 {
+            let add =
+                store.write(of(number), |article, connection| Box::pin(async move { add_article(connection, 7, 0, article, 0).await }));
+            add.await.unwrap();
+        }
+        let mut connection = store.read().await.unwrap();
+        let heads = article_heads(&mut connection, 7).await.unwrap();
+        let subjects: Vec<i64> = heads.iter().map(|head| head.content.subject.parse().unwrap()).collect();
+        assert_eq!(subjects, (0..AT_ONCE * 2 + 1).collect::<Vec<_>>());
+        assert!(heads.iter().all(|head| head.content.body.is_empty()));
+        assert_eq!(articles(&mut connection, 7).await.unwrap()[3].content, of(3));
+    }
 }
