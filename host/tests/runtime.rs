@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests say what is wrong by panicking")]
 
 mod runtime {
+    pub mod bombs;
     pub mod by_hand;
     pub mod harness;
     pub mod hostile;

@@ -316,7 +316,10 @@ fn forward(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
 }
 
 /// `POSTIGO_BINARY`, else the one of the profile that this test was built with.
-fn binary() -> PathBuf {
+///
+/// # Panics
+/// If the test lies nowhere.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("POSTIGO_BINARY") {
         return path.into();
     }

@@ -4,6 +4,7 @@ use super::ApiState;
 use super::problem::{Kind, Problem};
 use super::role::{self, Role};
 use crate::commlog::now;
+use crate::runtime::Asker;
 use crate::spool::hexadecimal;
 use crate::store::access::{self, NewToken};
 use crate::store::{Store, StoreError};
@@ -32,6 +33,16 @@ pub struct Caller {
     pub name: String,
     /// What it may do.
     pub role: Role,
+}
+
+impl Caller {
+    /// On whose behalf the sandbox works for this request.
+    pub fn asker(&self) -> Asker {
+        match self.role {
+            Role::Admin => Asker::Admin(self.token),
+            Role::Author | Role::Agent | Role::Reader => Asker::Author(self.token),
+        }
+    }
 }
 
 /// A token that could not be made.

@@ -7,6 +7,7 @@
 //! undo each other's work without noticing.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::page::{Page, PageQuery};
 use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
 use super::sign_in;
@@ -94,8 +95,8 @@ pub async fn show<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) ->
 }
 
 /// Adds a thing; there must be none of its name. `path` is where its kind is found.
-pub async fn create<K: Kind>(state: &ApiState, path: &str, body: Value) -> Result<Response, Problem> {
-    let saved = save(state, |configuration| {
+pub async fn create<K: Kind>(state: &ApiState, caller: &Caller, path: &str, body: Value) -> Result<Response, Problem> {
+    let saved = save(state, caller, |configuration| {
         let thing: K = read(K::default(), &body)?;
         if K::all(configuration).contains_key(&thing.name()) {
             let sentence = format!("There is a {} \"{}\" already; change it with PUT or PATCH.", what::<K>(), thing.name());
@@ -113,9 +114,15 @@ pub async fn create<K: Kind>(state: &ApiState, path: &str, body: Value) -> Resul
 }
 
 /// Puts a whole thing in the place of this name: what the body leaves out has its default, secrets that it leaves out stay.
-pub async fn replace<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
+pub async fn replace<K: Kind>(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    name: &str,
+    body: Value,
+) -> Result<Response, Problem> {
     let body = named::<K>(name, body)?;
-    let saved = save(state, |configuration| {
+    let saved = save(state, caller, |configuration| {
         let earlier = find_in::<K>(configuration, name).ok().cloned();
         check_match(headers, earlier.as_ref())?;
         let mut thing: K = read(K::default(), &body)?;
@@ -128,9 +135,9 @@ pub async fn replace<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str,
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are replaced.
-pub async fn change<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
+pub async fn change<K: Kind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
     let body = named::<K>(name, body)?;
-    let saved = save(state, |configuration| {
+    let saved = save(state, caller, |configuration| {
         let earlier: K = find_in::<K>(configuration, name)?.clone();
         check_match(headers, Some(&earlier))?;
         let thing = read(earlier, &body)?;
@@ -141,8 +148,8 @@ pub async fn change<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str, 
 }
 
 /// Removes a thing.
-pub async fn delete<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
-    save(state, |configuration| {
+pub async fn delete<K: Kind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+    save(state, caller, |configuration| {
         let earlier: &K = find_in(configuration, name)?;
         check_match(headers, Some(earlier))?;
         let name = earlier.name();
@@ -154,12 +161,18 @@ pub async fn delete<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) 
 }
 
 /// Makes a change of the configuration, checks the whole of it as `config apply` does, saves it, and waits until this host works by it.
-pub async fn save<T>(state: &ApiState, edit: impl Fn(&mut Configuration) -> Result<T, Problem>) -> Result<Saved<T>, Problem> {
+/// What is prepared for it takes the caller's places in the sandbox.
+pub async fn save<T>(
+    state: &ApiState,
+    caller: &Caller,
+    edit: impl Fn(&mut Configuration) -> Result<T, Problem>,
+) -> Result<Saved<T>, Problem> {
+    let sandbox = state.live.sandbox().asked_by(caller.asker());
     for _ in 0..TRIES {
         let before = configuration::load(&state.store, &state.key).await?;
         let mut after = before.clone();
         let value = edit(&mut after)?;
-        let mut breaches = review(&before, &after, &state.store, state.live.sandbox()).await?;
+        let mut breaches = review(&before, &after, &state.store, &sandbox).await?;
         breaches.extend(state.machine.check(&before, &after));
         if !breaches.is_empty() {
             return Err(Problem::invalid(mistakes(&before, &after, breaches)));

@@ -1,11 +1,13 @@
 //! `/chain/test` and `/filters/{name}/test`: what would become of a mail, without any effect.
 
 use super::ApiState;
+use super::auth::Caller;
 use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
+use crate::supervision::{Work, caught};
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -30,7 +32,23 @@ struct TestQuery {
     trusted: Option<bool>,
 }
 
-async fn try_out(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+/// Tries a mail in the caller's turn. Where they do not wait for it, it takes their turn all the same.
+async fn try_out(state: ApiState, caller: Caller, filter: Option<String>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+    let sandbox = state.live.sandbox().asked_by(caller.asker());
+    let turn = sandbox.turn().await;
+    let trying = async move {
+        let _turn = turn;
+        let setup = match filter {
+            Some(name) => with_filter(&state.live, &name, &sandbox).await?.ok_or_else(|| Problem::not_found("filter", &name))?,
+            None => state.live.current(),
+        };
+        try_with(&state, setup, query, mail).await
+    };
+    let tried = tokio::spawn(caught(Work::Preparation, "", trying)).await;
+    tried.map_err(|error| Problem::internal(&error))?.map_err(|panic| Problem::internal(&panic))?
+}
+
+async fn try_with(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
     let account = query.account.unwrap_or_else(|| "local".to_owned());
     if !setup.configuration.accounts.contains_key(&account) {
         return Err(Problem::bad_parameter("account", format!("There is no account \"{account}\".")));
@@ -44,10 +62,11 @@ async fn try_out(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: By
     request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
 async fn test_chain(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<TestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    Ok(axum::Json(try_out(&state, state.live.current(), query, mail).await?))
+    Ok(axum::Json(try_out(state, caller, None, query, mail).await?))
 }
 
 /// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
@@ -55,12 +74,12 @@ async fn test_chain(
     request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
 async fn test_filter(
     State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<TestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    let setup = with_filter(&state.live, &name).await?.ok_or_else(|| Problem::not_found("filter", &name))?;
-    let mut tried = try_out(&state, setup, query, mail).await?;
+    let mut tried = try_out(state, caller, Some(name.clone()), query, mail).await?;
     tried.result.filters.retain(|filter| filter.name == name);
     tried.log.retain(|line| line.filter == name);
     Ok(axum::Json(tried))

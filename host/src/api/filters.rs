@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
+use super::auth::Caller;
 use super::configured;
 use super::forms::ValidityForm;
 use super::handlers::{delete_handler, handlers};
 use super::problem::Problem;
 use crate::config::{FailurePolicy, Filter, Validity, form};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use utoipa::ToSchema;
@@ -27,8 +28,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(disable))
 }
 
-async fn set_validity(state: &ApiState, name: &str, valid: Validity) -> Result<Response, Problem> {
-    let saved = configured::save(state, |configuration| {
+async fn set_validity(state: &ApiState, caller: &Caller, name: &str, valid: Validity) -> Result<Response, Problem> {
+    let saved = configured::save(state, caller, |configuration| {
         let filter = configuration.filters.get_mut(name).ok_or_else(|| Problem::not_found("filter", name))?;
         filter.valid = valid;
         Ok(form::write(filter))
@@ -40,15 +41,23 @@ async fn set_validity(state: &ApiState, name: &str, valid: Validity) -> Result<R
 /// Lets a filter run.
 #[utoipa::path(post, path = "/filters/{name}/enable", tag = "filters", params(("name" = String, Path)),
     responses((status = 200, body = FilterForm), (status = 202, body = FilterForm, description = "Saved, not in force yet")))]
-async fn enable(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
-    set_validity(&state, &name, Validity::Valid).await
+async fn enable(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    set_validity(&state, &caller, &name, Validity::Valid).await
 }
 
 /// Keeps a filter but does not run it; at once.
 #[utoipa::path(post, path = "/filters/{name}/disable", tag = "filters", params(("name" = String, Path)),
     responses((status = 200, body = FilterForm), (status = 202, body = FilterForm, description = "Saved, not in force yet")))]
-async fn disable(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
-    set_validity(&state, &name, Validity::Invalid).await
+async fn disable(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    set_validity(&state, &caller, &name, Validity::Invalid).await
 }
 
 /// A postmaster filter.

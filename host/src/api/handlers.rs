@@ -19,9 +19,10 @@ macro_rules! handlers {
                             responses((status = 201, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
         async fn create(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            axum::Extension(caller): axum::Extension<$crate::api::auth::Caller>,
             $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
         ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::create::<$kind>(&state, $all, body).await
+            $crate::api::configured::create::<$kind>(&state, &caller, $all, body).await
         }
 
         /// Shows one.
@@ -43,11 +44,12 @@ macro_rules! handlers {
                             ))]
         async fn replace(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            axum::Extension(caller): axum::Extension<$crate::api::auth::Caller>,
             headers: axum::http::HeaderMap,
             axum::extract::Path(name): axum::extract::Path<String>,
             $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
         ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::replace::<$kind>(&state, &headers, &name, body).await
+            $crate::api::configured::replace::<$kind>(&state, &caller, &headers, &name, body).await
         }
 
         /// Changes the keys that the body names; what it leaves out stays.
@@ -55,11 +57,12 @@ macro_rules! handlers {
                             responses((status = 200, body = $form), (status = 202, body = $form, description = "Saved, not in force yet")))]
         async fn change(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            axum::Extension(caller): axum::Extension<$crate::api::auth::Caller>,
             headers: axum::http::HeaderMap,
             axum::extract::Path(name): axum::extract::Path<String>,
             $crate::api::body::Json(body): $crate::api::body::Json<serde_json::Value>,
         ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::change::<$kind>(&state, &headers, &name, body).await
+            $crate::api::configured::change::<$kind>(&state, &caller, &headers, &name, body).await
         }
     };
 }
@@ -71,10 +74,11 @@ macro_rules! delete_handler {
         #[utoipa::path(delete, path = $one, tag = $tag, params(("name" = String, Path)), responses((status = 204)))]
         async fn delete(
             axum::extract::State(state): axum::extract::State<$crate::api::ApiState>,
+            axum::Extension(caller): axum::Extension<$crate::api::auth::Caller>,
             headers: axum::http::HeaderMap,
             axum::extract::Path(name): axum::extract::Path<String>,
         ) -> Result<axum::response::Response, $crate::api::problem::Problem> {
-            $crate::api::configured::delete::<$kind>(&state, &headers, &name).await
+            $crate::api::configured::delete::<$kind>(&state, &caller, &headers, &name).await
         }
     };
 }

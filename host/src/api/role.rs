@@ -131,6 +131,7 @@ pub const RULES: &[Rule] = &[
     rule(Method::POST, "/components", AUTHORS),
     rule(Method::GET, "/components/{name}", ANY),
     rule(Method::DELETE, "/components/{name}", AUTHORS),
+    rule(Method::GET, "/components/{name}/schema", ANY),
     rule(Method::POST, "/messages", AGENTS),
     rule(Method::POST, "/accounts/{name}/test", ADMINS),
     rule(Method::POST, "/accounts/{name}/fetch", ADMINS),

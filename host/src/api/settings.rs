@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "the shape is described here; crate::config::form makes it")]
 
 use super::ApiState;
+use super::auth::Caller;
 use super::body::Json;
 use super::configured::{self, Object};
 use super::problem::{Mistake, Problem};
 use crate::config::form::{self, Secrets};
 use crate::config::{FollowUpCheck, NumberGenerator, Oversize, Retry, Settings};
 use crate::store::configuration;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
@@ -113,11 +114,11 @@ async fn show(State(state): State<ApiState>) -> Result<Response, Problem> {
 /// Changes the settings that the body names; what it leaves out stays.
 #[utoipa::path(patch, path = "/settings", tag = TAG, request_body = SettingsForm,
     responses((status = 200, body = SettingsForm), (status = 202, body = SettingsForm, description = "Saved, not in force yet")))]
-async fn change(State(state): State<ApiState>, Json(body): Json<Value>) -> Result<Response, Problem> {
+async fn change(State(state): State<ApiState>, Extension(caller): Extension<Caller>, Json(body): Json<Value>) -> Result<Response, Problem> {
     let Value::Object(fields) = body else {
         return Err(Problem::invalid(vec![Mistake::at("", "It must be an object of settings.")]));
     };
-    let saved = configured::save(&state, |configuration| {
+    let saved = configured::save(&state, &caller, |configuration| {
         let settings = &mut configuration.settings;
         let problems = form::read_fields(&fields, "", &Secrets::Strings, |reader| settings.describe(reader));
         if problems.is_empty() {

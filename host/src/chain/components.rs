@@ -3,7 +3,7 @@
 use super::plan::{Component, Components};
 use super::sandbox::LazySandbox;
 use crate::config::Filter;
-use crate::runtime::{Description, shipped};
+use crate::runtime::{Asker, Description, shipped};
 use crate::store::{Store, StoreError, components};
 use crate::supervision::{Work, blocking};
 use sha2::{Digest, Sha256};
@@ -33,19 +33,14 @@ impl Gathered {
         sandbox: &Arc<LazySandbox>,
     ) -> Result<Self, StoreError> {
         let mut gathered = Self::default();
-        let mut uploaded = None;
         for filter in filters {
             let name = filter.component.as_str();
             if gathered.by_name.contains_key(name) {
                 continue;
             }
-            let component = if let Some(component) = shipped_component(name, sandbox).await {
-                Some(component)
-            } else {
-                if uploaded.is_none() {
-                    uploaded = Some(components::components(store).await?);
-                }
-                fetch(name, uploaded.as_deref().unwrap_or_default(), store).await?
+            let component = match shipped_component(name, sandbox).await {
+                Some(component) => Some(component),
+                None => fetch(name, store).await?,
             };
             gathered.by_name.extend(component.map(|component| (name.to_owned(), component)));
         }
@@ -53,11 +48,10 @@ impl Gathered {
     }
 }
 
-async fn fetch(name: &str, uploaded: &[components::Component], store: &Store) -> Result<Option<Component>, StoreError> {
-    let named = |component: &&components::Component| component.description.name == name || component.description.digest == name;
-    let Some(found) = uploaded.iter().find(named) else { return Ok(None) };
+async fn fetch(name: &str, store: &Store) -> Result<Option<Component>, StoreError> {
+    let Some(found) = components::find(store, name).await? else { return Ok(None) };
     let bytes = components::component_bytes(store, &found.description.digest).await?;
-    Ok(bytes.map(|bytes| Component { description: Arc::new(found.description.clone()), bytes: bytes.into(), shipped: false }))
+    Ok(bytes.map(|bytes| Component { description: Arc::new(found.description), bytes: bytes.into(), shipped: false }))
 }
 
 /// A component that ships with Postigo. What it says of itself is asked once and kept beside its compiled code.
@@ -80,7 +74,7 @@ fn inspect_once(bytes: &'static [u8], sandbox: &LazySandbox) -> Result<Component
     if let Some(component) = kept.read() {
         return Ok(component);
     }
-    let inspected = sandbox.runtime()?.inspect(bytes).map_err(|refused| refused.to_string())?;
+    let inspected = sandbox.runtime()?.inspect(bytes, Asker::Host).map_err(|refused| refused.to_string())?;
     kept.write(&inspected.description, &inspected.component);
     Ok(Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: true })
 }

@@ -20,7 +20,7 @@ pub use components::{Gathered, shipped_component};
 pub use guests::{Guest, Guests, Job, Sandbox};
 pub use plan::{Broken, Component, Components, Place, Plan, Planned, PlannedGroup};
 pub use run::{BUDGET, ChainRun, Mode, Step, run};
-pub use sandbox::LazySandbox;
+pub use sandbox::{Asked, LazySandbox, Turn};
 
 use crate::config::{Filter, Validity};
 use crate::runtime::SettingsProblem;

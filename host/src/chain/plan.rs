@@ -9,6 +9,11 @@ use crate::runtime::{Cost, Description, Failure, FailureKind, SettingsProblem};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// So many problems of a filter's settings are told where it fails for them.
+const TOLD: usize = 5;
+/// In so many bytes.
+const LONGEST: usize = 1000;
+
 /// A component as filters use it.
 #[derive(Debug, Clone)]
 pub struct Component {
@@ -89,8 +94,14 @@ impl Broken {
 
     /// Broken by mistakes in its settings.
     pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
-        let said: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
-        let message = format!("Its settings do not suit the component: {}", said.join("; "));
+        // Each message's result says so, and a component may name a thousand problems of some kilobytes.
+        let said: Vec<String> = problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
+        let said = said.join("; ");
+        let (short, more) = (said.floor_char_boundary(LONGEST), problems.len().saturating_sub(TOLD));
+        let mut message = format!("Its settings do not suit the component: {}", said.get(..short).unwrap_or_default());
+        if more > 0 {
+            message = format!("{message}; and {more} more");
+        }
         Self { failure: Failure { kind: FailureKind::Output, message }, problems, may_pass: false }
     }
 

@@ -2,14 +2,20 @@
 
 use super::guests::{Guest, Guests, Job, Sandbox};
 use crate::mail::Mail;
-use crate::runtime::{Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
+use crate::runtime::{Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
 use crate::supervision::{Work, caught_here};
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// So many pieces of work of one asker are under way at once; each occupies a thread while it waits for its child processes.
+const TURNS: usize = 2;
 
 /// A runtime that is started when the first group is prepared: without filters, none is needed.
 pub struct LazySandbox {
     options: RuntimeOptions,
     runtime: OnceLock<Result<Arc<Runtime>, String>>,
+    turns: Mutex<HashMap<Asker, Arc<Semaphore>>>,
 }
 
 impl std::fmt::Debug for LazySandbox {
@@ -21,7 +27,7 @@ impl std::fmt::Debug for LazySandbox {
 impl LazySandbox {
     /// Nothing is started yet.
     pub fn new(options: RuntimeOptions) -> Self {
-        Self { options, runtime: OnceLock::new() }
+        Self { options, runtime: OnceLock::new(), turns: Mutex::default() }
     }
 
     /// What the runtime is started with.
@@ -34,13 +40,71 @@ impl LazySandbox {
         let started = self.runtime.get_or_init(|| Runtime::start(self.options.clone()).map_err(|error| error.to_string()));
         started.as_ref().map_err(String::as_str)
     }
+
+    /// The sandbox for one asker.
+    pub fn asked_by(self: &Arc<Self>, asker: Asker) -> Asked {
+        Asked { sandbox: Arc::clone(self), asker }
+    }
+
+    fn prepare_for(&self, asker: Asker, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
+        let runtime = self.runtime().map_err(|error| PrepareError::Unavailable(error.to_owned()))?;
+        let group = runtime.prepare(spec, asker)?;
+        Ok(Arc::new(InRuntime { runtime: Arc::clone(runtime), group }))
+    }
+
+    fn turns_of(&self, asker: Asker) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those who neither work nor wait need not be remembered.
+        turns.retain(|_, turns| Arc::strong_count(turns) > 1);
+        Arc::clone(turns.entry(asker).or_insert_with(|| Arc::new(Semaphore::new(TURNS))))
+    }
+}
+
+/// The sandbox as one asker has it: what is prepared for them takes their own places, and no one else's.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    sandbox: Arc<LazySandbox>,
+    asker: Asker,
+}
+
+/// Leave to work, given back when it is dropped: take it along to where the work is done.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>);
+
+impl Asked {
+    /// The sandbox itself.
+    pub fn sandbox(&self) -> &Arc<LazySandbox> {
+        &self.sandbox
+    }
+
+    /// Who asks.
+    pub fn asker(&self) -> Asker {
+        self.asker
+    }
+
+    /// Waits for the asker's turn, behind their own work alone. The host itself never waits.
+    pub async fn turn(&self) -> Turn {
+        if self.asker == Asker::Host {
+            return Turn(None);
+        }
+        // Nobody closes it.
+        Turn(self.sandbox.turns_of(self.asker).acquire_owned().await.ok())
+    }
+}
+
+impl Sandbox for Asked {
+    fn prepare(&self, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
+        self.sandbox.prepare_for(self.asker, spec)
+    }
+
+    fn execute(&self, job: Job) {
+        self.sandbox.execute(job);
+    }
 }
 
 impl Sandbox for LazySandbox {
     fn prepare(&self, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
-        let runtime = self.runtime().map_err(|error| PrepareError::Unavailable(error.to_owned()))?;
-        let group = runtime.prepare(spec)?;
-        Ok(Arc::new(InRuntime { runtime: Arc::clone(runtime), group }))
+        self.prepare_for(Asker::Host, spec)
     }
 
     fn execute(&self, job: Job) {

@@ -3,6 +3,7 @@
 use super::output::printable;
 use super::{Context, Failed};
 use crate::result::{FilterResult, Outcome};
+use crate::runtime::Asker;
 use crate::transport::files::{self, Found};
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
 use std::fmt::Write as _;
@@ -45,7 +46,7 @@ pub enum ChainCommand {
 
 impl FilterTest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        let Some(setup) = with_filter(context.live().await?, &self.name).await? else {
+        let Some(setup) = with_filter(context.live().await?, &self.name, &context.sandbox()?.asked_by(Asker::Host)).await? else {
             return Err(Failed::because(format!("There is no filter \"{}\"; `postigo filter list` shows those that exist.", self.name)));
         };
         let test = Test { context, account: self.account, trusted: self.trusted, filter: Some(self.name) };

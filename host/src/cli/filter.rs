@@ -7,7 +7,7 @@ use crate::commlog::now;
 use crate::config::form::write;
 use crate::config::{Filter, Validity, change};
 use crate::result::Outcome;
-use crate::runtime::shipped;
+use crate::runtime::{Asker, Description, shipped};
 use crate::store::{components, spool};
 use crate::supervision::{Work, blocking};
 use crate::timestamp::rfc3339;
@@ -142,14 +142,14 @@ async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let bytes = std::fs::read(file).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
     let sandbox = Arc::clone(context.sandbox()?);
     let inspected = blocking(Work::Preparation, "", move || match sandbox.runtime() {
-        Ok(runtime) => runtime.inspect(&bytes).map_err(|refused| refused.to_string()),
+        Ok(runtime) => runtime.inspect(&bytes, Asker::Host).map_err(|refused| refused.to_string()),
         Err(reason) => Err(reason.to_owned()),
     })
     .await?
     .map_err(|reason| Failed::because(format!("{} is not taken: {reason}", file.display())))?;
     let description = inspected.description.clone();
     let new = components::upload_component(context.store().await?, inspected.description, inspected.component, now()).await?;
-    let document = json!({ "component": description, "new": new, "snapshot": inspected.unsnapshotable.is_none() });
+    let document = json!({ "component": listed(description.clone(), false), "new": new, "snapshot": inspected.unsnapshotable.is_none() });
     context.output().document(&document, || {
         let said = if new { "is uploaded" } else { "was uploaded before" };
         let mut text = format!("The component {} {} {said}: {}\n", description.name, description.version, description.digest);
@@ -164,24 +164,32 @@ async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A component as it is listed: without its settings schema.
+fn listed(description: Description, is_shipped: bool) -> Value {
+    let mut document = json!(description);
+    if let Some(fields) = document.as_object_mut() {
+        fields.remove("settings_schema");
+        fields.insert("shipped".to_owned(), is_shipped.into());
+    }
+    document
+}
+
 async fn list_components(limit: usize, context: &Context) -> Result<(), Failed> {
     let mut found = Vec::new();
     for (name, _) in shipped::components() {
         if let Some(component) = crate::chain::shipped_component(name, context.sandbox()?).await {
-            found.push((component.description.as_ref().clone(), true));
+            found.push(listed(component.description.as_ref().clone(), true));
         }
     }
-    let uploaded = components::components(context.store().await?).await?;
-    found.extend(uploaded.into_iter().map(|component| (component.description, false)));
-    let found: Vec<Value> = found
-        .into_iter()
-        .take(limit)
-        .map(|(description, shipped)| {
-            let mut document = json!(description);
-            document["shipped"] = shipped.into();
-            document
-        })
-        .collect();
+    // All that there may be.
+    let uploaded = components::list(context.store().await?, None, u32::MAX).await?;
+    found.extend(uploaded.into_iter().map(|component| {
+        let components::Listed { digest, name, version, said, .. } = component;
+        let components::Said { summary, grants, headers, screens } = said;
+        json!({ "digest": digest, "name": name, "version": version, "summary": summary, "grants": grants, "headers": headers,
+            "screens": screens, "shipped": false })
+    }));
+    found.truncate(limit);
     context.output().list(&["COMPONENT", "VERSION", "SHIPPED", "GRANTS", "DIGEST", "SUMMARY"], &found, |component| {
         ["name", "version", "shipped", "grants", "digest", "summary"].map(|key| word(component, key)).to_vec()
     });

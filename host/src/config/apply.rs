@@ -4,8 +4,9 @@ use super::form::{Kind, Secrets};
 use super::review::review;
 use super::rules::Breach;
 use super::{Account, Configuration, CustomerUser, Difference, Draft, File, How, Transport, differences};
-use crate::chain::LazySandbox;
+use crate::chain::{Asked, LazySandbox};
 use crate::regular_file::read_at_most;
+use crate::runtime::Asker;
 use crate::secret::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
@@ -25,6 +26,13 @@ pub struct Place<'p> {
     pub key: &'p SecretKey,
     /// The sandbox.
     pub sandbox: &'p Arc<LazySandbox>,
+}
+
+impl Place<'_> {
+    /// The sandbox for whoever is at the command line.
+    pub(super) fn asked(self) -> Asked {
+        self.sandbox.asked_by(Asker::Host)
+    }
 }
 
 /// What a file changed, or would change.
@@ -89,7 +97,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
             draft.prune();
         }
         draft.add(still_lost(&draft.configuration, &lost));
-        draft.add(review(&before, &draft.configuration, place.store, place.sandbox).await?);
+        draft.add(review(&before, &draft.configuration, place.store, &place.asked()).await?);
         let mistakes = file.tell(&path.display().to_string(), &draft.problems);
         if !mistakes.is_empty() {
             return Err(ApplyError::Mistakes(mistakes));

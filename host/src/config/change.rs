@@ -14,7 +14,7 @@ pub async fn change<T>(place: Place<'_>, edit: impl Fn(&mut Configuration) -> Re
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
         let changed = edit(&mut after).map_err(ApplyError::Mistakes)?;
-        let breaches = review(&before, &after, place.store, place.sandbox).await?;
+        let breaches = review(&before, &after, place.store, &place.asked()).await?;
         if !breaches.is_empty() {
             return Err(ApplyError::Mistakes(breaches.iter().map(ToString::to_string).collect()));
         }

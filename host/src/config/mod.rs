@@ -20,7 +20,6 @@ mod provider;
 mod reference;
 mod review;
 pub mod rules;
-mod schema;
 pub mod units;
 
 #[cfg(test)]

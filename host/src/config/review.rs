@@ -2,45 +2,50 @@
 //! only their components can judge.
 
 use super::rules::{self, Breach};
-use super::schema::Schema;
 use super::{Configuration, Filter};
-use crate::chain::{Components, Gathered, LazySandbox, check_settings};
+use crate::chain::{Asked, Components, Gathered, check_settings};
 use crate::config::form::Kind;
+use crate::runtime::{GroupMember, Refused, SettingsProblem};
 use crate::store::{Store, StoreError};
 use crate::supervision::{Work, blocking};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+
+/// Bytes of a filter's settings, as JSON.
+const SETTINGS: usize = 1 << 20;
+/// How deep lists and tables lie within each other in settings.
+const DEPTH: usize = 64;
+/// Bytes of the settings of all filters together, as JSON. Who has used that up keeps nobody from saving …
+const ALL_SETTINGS: usize = 32 << 20;
+/// … settings of at most so many bytes.
+const SMALL: usize = 64 << 10;
 
 /// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`.
 ///
 /// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared here is what
 /// the chain finds prepared when the change is saved.
-pub async fn review(
-    before: &Configuration,
-    after: &Configuration,
-    store: &Store,
-    sandbox: &Arc<LazySandbox>,
-) -> Result<Vec<Breach>, StoreError> {
+pub async fn review(before: &Configuration, after: &Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
     let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();
     if changed.is_empty() {
         return Ok(breaches);
     }
+    let too_large = bound_settings(after, &changed);
+    if !too_large.is_empty() {
+        breaches.extend(too_large);
+        return Ok(breaches);
+    }
     let components: BTreeSet<&str> =
         changed.iter().filter_map(|name| after.filters.get(*name)).map(|filter| filter.component.as_str()).collect();
     let filters: Vec<Filter> = after.filters.values().filter(|filter| components.contains(filter.component.as_str())).cloned().collect();
-    let gathered = Gathered::of(&filters, store, sandbox).await?;
+    let gathered = Gathered::of(&filters, store, sandbox.sandbox()).await?;
     let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(&filter.component).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
         let sentence = format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component);
         breaches.push(breach(&filter.name, "/component", "", sentence));
     }
-    for breach in try_settings(present, gathered, sandbox).await? {
-        if changed.contains(breach.name.as_str()) {
-            breaches.push(breach);
-        }
-    }
+    let changed = changed.into_iter().map(str::to_owned).collect();
+    breaches.extend(try_settings(present, changed, gathered, sandbox).await?);
     Ok(breaches)
 }
 
@@ -55,36 +60,115 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
     })
 }
 
-/// Checks settings against the component's schema, and lets the component configure those that fit; on a thread that may block.
-async fn try_settings(filters: Vec<Filter>, components: Gathered, sandbox: &Arc<LazySandbox>) -> Result<Vec<Breach>, StoreError> {
-    let sandbox = Arc::clone(sandbox);
+/// Settings go into every place where filters are prepared, and into every list of filters.
+fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach> {
+    let size = |filter: &Filter| filter.settings.to_string().len();
+    let all: usize = after.filters.values().map(size).sum();
+    let sentence = |filter: &Filter| {
+        let size = size(filter);
+        if size > SETTINGS {
+            Some(format!("they have {size} bytes as JSON; a filter may have {SETTINGS}."))
+        } else if !is_flat_enough(&filter.settings, DEPTH) {
+            Some(format!("lists and tables lie more than {DEPTH} deep in them."))
+        } else if all > ALL_SETTINGS && size > SMALL {
+            Some(format!(
+                "with them the settings of all filters have {all} bytes as JSON; together they may have {ALL_SETTINGS}, beyond which a filter may have {SMALL}."
+            ))
+        } else {
+            None
+        }
+    };
+    let changed = changed.iter().filter_map(|name| after.filters.get(*name));
+    changed.filter_map(|filter| sentence(filter).map(|sentence| breach(&filter.name, "/settings", "", sentence))).collect()
+}
+
+fn is_flat_enough(value: &serde_json::Value, depth: usize) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &serde_json::Value>> = match value {
+        serde_json::Value::Array(items) => Box::new(items.iter()),
+        serde_json::Value::Object(fields) => Box::new(fields.values()),
+        _ => return true,
+    };
+    depth > 0 && inner.all(|inner| is_flat_enough(inner, depth - 1))
+}
+
+/// Checks the settings of the changed filters against their components' schemas, and lets the components configure those that fit with
+/// all their filters; on a thread that may block.
+async fn try_settings(
+    filters: Vec<Filter>,
+    changed: BTreeSet<String>,
+    components: Gathered,
+    sandbox: &Asked,
+) -> Result<Vec<Breach>, StoreError> {
+    let turn = sandbox.turn().await;
+    let sandbox = sandbox.clone();
     let work = move || {
-        let mut breaches = by_schema(&filters, &components);
+        let _turn = turn;
+        // Nobody else's filters: what these take to be checked is the fault of none of them.
+        let mut breaches = by_schema(filters.iter().filter(|filter| changed.contains(&filter.name)), &components, &sandbox);
         let fitting = filters.iter().filter(|filter| !breaches.iter().any(|breach| breach.name == filter.name));
-        let problems = check_settings(fitting, &components, sandbox.as_ref());
-        breaches.extend(problems.into_iter().map(|problem| breach(&problem.filter, "/settings", &problem.place, problem.reason)));
+        let problems = check_settings(fitting, &components, &sandbox);
+        breaches.extend(problems.into_iter().filter(|problem| changed.contains(&problem.filter)).map(in_settings));
         breaches
     };
     Ok(blocking(Work::Preparation, "", work).await?)
 }
 
-fn by_schema(filters: &[Filter], components: &Gathered) -> Vec<Breach> {
-    let mut schemas: BTreeMap<&str, Result<Schema, String>> = BTreeMap::new();
-    let mut breaches = Vec::new();
+fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathered, sandbox: &Asked) -> Vec<Breach> {
+    let mut by_component: BTreeMap<&str, Vec<GroupMember>> = BTreeMap::new();
     for filter in filters {
-        let Some(component) = components.find(&filter.component) else { continue };
-        let schema = schemas.entry(&filter.component).or_insert_with(|| Schema::new(&component.description.settings_schema));
-        match schema {
-            Ok(schema) => {
-                let mistakes = schema.mistakes(&filter.settings);
-                breaches.extend(mistakes.into_iter().map(|(place, sentence)| breach(&filter.name, "/settings", &place, sentence)));
-            }
-            Err(sentence) => breaches.push(breach(&filter.name, "/component", "", sentence.clone())),
+        let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+        by_component.entry(&filter.component).or_default().push(member);
+    }
+    let mut breaches = Vec::new();
+    for (name, members) in by_component {
+        let Some(component) = components.find(name) else { continue };
+        let runtime = sandbox.sandbox().runtime().map_err(|reason| Refused::Unavailable(reason.to_owned()));
+        let checked = runtime.and_then(|runtime| {
+            let schema = &component.description.settings_schema;
+            runtime.check_settings(schema, &members, sandbox.asker())
+        });
+        match checked {
+            Ok(problems) => breaches.extend(problems.into_iter().map(in_settings)),
+            Err(refused) => breaches.extend(members.iter().map(|member| breach(&member.name, "/component", "", format!("{refused}.")))),
         }
     }
     breaches
 }
 
+fn in_settings(problem: SettingsProblem) -> Breach {
+    breach(&problem.filter, "/settings", &problem.place, problem.reason)
+}
+
 fn breach(filter: &str, key: &str, place: &str, sentence: String) -> Breach {
     Breach { kind: Filter::KIND, name: filter.to_owned(), place: format!("{key}{place}"), sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn configuration(settings: impl Fn(usize) -> serde_json::Value, filters: usize) -> Configuration {
+        let filter = |index: usize| Filter { name: format!("{index}"), settings: settings(index), ..Filter::default() };
+        let filters = (0..filters).map(filter).map(|filter| (filter.name.clone(), filter)).collect();
+        Configuration { filters, ..Configuration::default() }
+    }
+
+    fn told(after: &Configuration, changed: &str) -> Option<String> {
+        bound_settings(after, &BTreeSet::from([changed])).pop().map(|breach| breach.sentence)
+    }
+
+    #[test]
+    fn settings_are_bounded_one_by_one_and_together() {
+        let large = configuration(|index| json!({ "a": "x".repeat(if index == 0 { SETTINGS } else { 1 }) }), 2);
+        assert!(told(&large, "0").unwrap().contains("1048"));
+        assert_eq!(told(&large, "1"), None, "nobody else is told");
+        let deep = configuration(|_| (0..DEPTH).fold(json!(1), |inner, _| json!([inner])), 1);
+        assert_eq!(told(&deep, "0"), None);
+        let deeper = configuration(|_| (0..=DEPTH).fold(json!(1), |inner, _| json!({ "a": inner })), 1);
+        assert!(told(&deeper, "0").unwrap().contains("64 deep"));
+        let many = configuration(|index| json!({ "a": "x".repeat(if index == 0 { 1 << 10 } else { 1 << 19 }) }), 70);
+        assert!(told(&many, "3").unwrap().contains("together"));
+        assert_eq!(told(&many, "0"), None, "who is small is not kept from saving by others");
+    }
 }

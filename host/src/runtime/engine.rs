@@ -1,10 +1,11 @@
 //! The engines: one that pools instances for messages, one that does not for everything else, and the tick of both.
 
 use super::bindings::Filter;
+use super::code;
 use super::refusal::StartError;
 use super::sandbox::Sandbox;
 use crate::supervision::{Work, caught_here};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
@@ -21,7 +22,7 @@ const KEEP_RESIDENT: usize = 64 << 20;
 /// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
 pub(super) const SLOT_MEMORY: u64 = 1 << 30;
 
-/// Both engines; they compile alike, so that they share the code on disk.
+/// Both engines. Neither has a compiler: they find on disk what a child compiled, the same code for both, or nothing.
 pub(super) struct Engines {
     /// Instances as they come.
     pub(super) plain: Engine,
@@ -31,9 +32,9 @@ pub(super) struct Engines {
 }
 
 impl Engines {
-    /// The daemon's engines, with compiled code kept in `cache`.
+    /// The daemon's engines, with compiled code in `cache`.
     pub(super) fn start(cache: &Path) -> Result<Self, StartError> {
-        let config = config(Some(cache), None).map_err(|error| engine_error(&error))?;
+        let config = loading(cache).map_err(|error| engine_error(&error))?;
         let plain = Engine::new(&config).map_err(|error| engine_error(&error))?;
         let mut pooled = config;
         pooled.allocation_strategy(pool());
@@ -45,19 +46,29 @@ impl Engines {
     }
 }
 
-/// The one engine of a child process.
+/// The one engine of a child process, which compiles.
 pub(super) struct ChildEngine {
     pub(super) engine: Engine,
+    /// As the daemon's, to know what it looks for.
+    loading: Engine,
+    code: PathBuf,
     _ticker: Ticker,
 }
 
 impl ChildEngine {
     /// `functions` keeps functions that were compiled before.
     pub(super) fn start(cache: &Path, functions: Arc<dyn CacheStore>) -> Result<Self, StartError> {
-        let config = config(Some(cache), Some(functions)).map_err(|error| engine_error(&error))?;
-        let engine = Engine::new(&config).map_err(|error| engine_error(&error))?;
+        let mut compiling = config(cache).map_err(|error| engine_error(&error))?;
+        compiling.enable_incremental_compilation(functions).map_err(|error| engine_error(&error))?;
+        let engine = Engine::new(&compiling).map_err(|error| engine_error(&error))?;
+        let loading = loading(cache).and_then(|config| Engine::new(&config)).map_err(|error| engine_error(&error))?;
         let ticker = Ticker::start(std::iter::once(&engine)).map_err(StartError::Threads)?;
-        Ok(Self { engine, _ticker: ticker })
+        Ok(Self { engine, loading, code: code_folder(cache), _ticker: ticker })
+    }
+
+    /// Lets the daemon find the code of a component that this engine compiled.
+    pub(super) fn offer(&self, component: &[u8]) -> std::io::Result<()> {
+        code::offer(&self.code, &self.engine, &self.loading, component)
     }
 }
 
@@ -68,17 +79,23 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Sandbox>> {
     Ok(linker)
 }
 
-fn config(cache: Option<&Path>, functions: Option<Arc<dyn CacheStore>>) -> wasmtime::Result<Config> {
+fn code_folder(cache: &Path) -> PathBuf {
+    cache.join("code")
+}
+
+fn config(cache: &Path) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config.epoch_interruption(true).memory_init_cow(true).generate_address_map(false);
-    if let Some(folder) = cache {
-        let mut code = CacheConfig::new();
-        code.with_directory(folder.join("code"));
-        config.cache(Some(Cache::new(code)?));
-    }
-    if let Some(functions) = functions {
-        config.enable_incremental_compilation(functions)?;
-    }
+    let mut code = CacheConfig::new();
+    code.with_directory(code_folder(cache));
+    config.cache(Some(Cache::new(code)?));
+    Ok(config)
+}
+
+/// The same without a compiler.
+fn loading(cache: &Path) -> wasmtime::Result<Config> {
+    let mut config = config(cache)?;
+    config.enable_compiler(false);
     Ok(config)
 }
 

@@ -32,21 +32,21 @@ enum Source {
 }
 
 impl Group {
-    /// Compiles what was made of a group, or finds its code on disk.
+    /// Finds the compiled code of what was made of a group; [`Refused::Compile`](super::Refused::Compile) where it is not on disk.
     pub(super) fn build(
         engines: &Arc<Engines>,
         kept: &Kept,
         threads: &Arc<Threads>,
         spec: &GroupSpec,
-        (made, snapshot): (Made, Vec<u8>),
+        (made, snapshot): &(Made, Vec<u8>),
         key: String,
     ) -> Result<Arc<Self>, PrepareError> {
-        let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable {
+        let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable.clone() {
             let template = Template::new(&engines.plain, &spec.component)?;
             let ahead = Ahead::start(&engines.plain, spec, made.memory, threads)?;
             (Source::Ahead(ahead), template, false, because)
         } else {
-            let (template, pooled, because) = fastest(engines, &snapshot, spec.limits)?;
+            let (template, pooled, because) = fastest(engines, snapshot, spec.limits)?;
             (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
         };
         let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
@@ -98,7 +98,7 @@ impl Group {
         template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time))
     }
 
-    /// The snapshot on the engine without a pool, compiled when it is first wanted.
+    /// The snapshot on the engine without a pool, loaded when it is first wanted.
     fn outside_the_pool(&self) -> Option<&Template> {
         match &self.source {
             Source::Snapshot { engines, kept, key } if self.cost.pooled => self.full.get_or_init(|| plain(engines, kept, key)).as_ref(),
@@ -107,7 +107,7 @@ impl Group {
     }
 }
 
-/// The snapshot on the engine without a pool; none where it is not kept any more.
+/// The snapshot on the engine without a pool; none where it, or its code, is not kept any more.
 fn plain(engines: &Engines, kept: &Kept, key: &str) -> Option<Template> {
     let (_, snapshot) = kept.snapshot(key)?;
     Template::new(&engines.plain, &snapshot).inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}")).ok()

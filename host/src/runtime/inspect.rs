@@ -5,9 +5,10 @@ use super::component::{Outside, component_of};
 use super::configure::describe;
 use super::contract::{Description, Inspected};
 use super::guest_log::one_line;
-use super::limits::{DESCRIBE_MEMORY, DESCRIBE_TIME};
+use super::limits::{COMPILED_BYTES, DESCRIBE_MEMORY, DESCRIBE_TIME};
 use super::refusal::Refused;
 use super::sandbox::Grants;
+use super::schema;
 use super::snapshot;
 use super::template::Template;
 use wasmtime::Engine;
@@ -16,6 +17,10 @@ use wasmtime::Engine;
 const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
 /// Bytes of the summary.
 const SUMMARY: usize = 1024;
+/// Headers that a component may declare; a `*` at the end stands for any number of them.
+const HEADERS: usize = 200;
+/// Bytes of a declared header.
+const HEADER: usize = 200;
 /// The beginning of every header that can be set.
 const SETTABLE: &str = "X-OTOBO-";
 
@@ -29,6 +34,10 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
         Ok((_, instrumented)) => (Template::new(engine, &instrumented)?, None),
         Err(because) => (Template::new(engine, &component)?, Some(because)),
     };
+    let (compiled, most) = (template.compiled_bytes() >> 20, COMPILED_BYTES >> 20);
+    if compiled > most {
+        return Err(Refused::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
+    }
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME);
     let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
     let described = describe(&mut instance).map_err(Refused::Describe)?;
@@ -39,21 +48,25 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
 fn check(described: Described, digest: &str, screens: bool) -> Result<Description, String> {
     let Described { name, version, summary, settings_schema, grants, headers } = described;
     if name.is_empty() || name.len() > 64 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-        return Err(format!("the name {name:?} is not 1 to 64 letters, digits, `-` and `_`"));
+        return Err(format!("the name {:?} is not 1 to 64 letters, digits, `-` and `_`", shown(&name)));
     }
     if !is_semantic_version(&version) {
-        return Err(format!("the version {version:?} is not one of Semantic Versioning, like 1.2.3"));
+        return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
     }
-    let schema: serde_json::Value =
-        serde_json::from_str(&settings_schema).map_err(|error| format!("the settings schema is not JSON: {error}"))?;
-    if !schema.is_object() {
-        return Err("the settings schema is not a JSON object".into());
-    }
+    let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
     if let Some(unknown) = grants.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
-        return Err(format!("it wants the grant {unknown:?}; there are {}", GRANTS.join(", ")));
+        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), GRANTS.join(", ")));
+    }
+    let grants: Vec<String> = GRANTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known)).map(str::to_owned).collect();
+    if headers.len() > HEADERS {
+        let declared = headers.len();
+        return Err(format!("it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"));
     }
     if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
-        return Err(format!("it declares the header {wrong:?}; filters set {SETTABLE} headers only, and `*` stands at the end only"));
+        let wrong = shown(wrong);
+        return Err(format!(
+            "it declares the header {wrong:?}; filters set {SETTABLE} headers only, of at most {HEADER} bytes, and `*` stands at the end only"
+        ));
     }
     Ok(Description {
         digest: digest.to_owned(),
@@ -65,6 +78,11 @@ fn check(described: Described, digest: &str, screens: bool) -> Result<Descriptio
         headers,
         screens,
     })
+}
+
+/// The beginning of something that may be as long as it likes.
+fn shown(text: &str) -> String {
+    one_line(text, HEADER)
 }
 
 fn is_semantic_version(version: &str) -> bool {
@@ -79,7 +97,7 @@ fn may_be_declared(header: &str) -> bool {
     let name = header.strip_suffix('*').unwrap_or(header);
     let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
-    begins && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
+    begins && header.len() <= HEADER && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
 }
 
 #[cfg(test)]
@@ -120,5 +138,32 @@ mod tests {
         assert!(wrong(|it| it.headers.push("Subject".into())).contains("Subject"));
         assert!(wrong(|it| it.headers.push("X-OTOBO-*-Queue".into())).contains("X-OTOBO-*-Queue"));
         assert!(wrong(|it| it.headers.push("X-OTOBO-Queue: a\r\nBcc".into())).contains("Bcc"));
+        assert!(wrong(|it| it.headers.push(format!("X-OTOBO-{}", "A".repeat(200)))).contains("200 bytes"));
+        assert!(wrong(|it| it.headers = vec!["X-OTOBO-Queue".into(); 60_000]).contains("60000 headers"));
+        assert!(wrong(|it| it.settings_schema = r##"{"allOf":[{"$ref":"#"}]}"##.into()).contains("again and again"));
+    }
+
+    #[test]
+    fn a_refusal_is_short_whatever_was_said() {
+        let long = "\u{1b}[2Jx".repeat(100_000);
+        let changes: [fn(&mut Described, String); 5] = [
+            |it, long| it.name = long,
+            |it, long| it.version = long,
+            |it, long| it.grants.push(long),
+            |it, long| it.headers.push(long),
+            |it, long| it.settings_schema = serde_json::json!({ "$ref": long }).to_string(),
+        ];
+        for change in changes {
+            let mut it = described();
+            change(&mut it, long.clone());
+            let said = check(it, "00", false).unwrap_err();
+            assert!(said.len() < 500 && !said.contains('\u{1b}'), "{} bytes", said.len());
+        }
+        let mut it = described();
+        it.summary = long;
+        it.grants = vec!["raw".into(); 100_000];
+        let taken = check(it, "00", false).unwrap();
+        assert!(taken.summary.len() <= SUMMARY && !taken.summary.contains('\u{1b}'));
+        assert_eq!(taken.grants, ["raw"]);
     }
 }

@@ -7,6 +7,8 @@ use wasmtime::ResourceLimiter;
 pub(super) const DESCRIBE_TIME: Duration = Duration::from_secs(5);
 /// Wall time of `configure`, with the guest's start.
 pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(30);
+/// Wall time of `configure` where there is no snapshot: it is called for every message, if ahead of it, on the threads of all guests.
+pub(super) const CONFIGURE_AHEAD_TIME: Duration = Duration::from_secs(5);
 /// Bytes over all memories while a component describes itself, where no filter has set a limit yet.
 pub(super) const DESCRIBE_MEMORY: u64 = 256 << 20;
 /// Host calls of one call.
@@ -20,6 +22,8 @@ pub(super) const RESULT_BYTES: usize = 256 << 10;
 pub(super) const LIFTED_BYTES: usize = 4 << 20;
 /// Bytes of an uploaded component.
 pub(super) const COMPONENT_BYTES: u64 = 10 << 20;
+/// Bytes of what an uploaded component compiles to, which the daemon loads.
+pub(super) const COMPILED_BYTES: usize = 256 << 20;
 /// Bytes of one log line.
 pub(super) const LOG_LINE: usize = 1 << 10;
 /// Bytes of all log lines of a call.

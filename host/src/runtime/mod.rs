@@ -7,6 +7,7 @@
 mod ahead;
 mod bindings;
 pub mod child;
+mod code;
 mod component;
 mod configure;
 mod contract;
@@ -20,6 +21,7 @@ mod limits;
 mod mail_host;
 mod refusal;
 mod sandbox;
+mod schema;
 mod session;
 pub mod shipped;
 mod snapshot;
@@ -27,6 +29,7 @@ mod template;
 mod threads;
 mod wasi;
 
+pub use child::Asker;
 pub use contract::{
     Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Inspected, Limits, LogLine, Screened, SettingsProblem,
     Verdict,
@@ -88,28 +91,51 @@ impl Runtime {
 
     /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
     /// Blocks for seconds at worst; call it where that is allowed.
-    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspected, Refused> {
+    pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
         let size = bytes.len() as u64;
         if size > COMPONENT_BYTES {
             return Err(Refused::TooLarge { size, limit: COMPONENT_BYTES });
         }
         let request = self.request(kept::hex(&Sha256::digest(bytes)), Task::Inspect);
-        match self.children.run(&request, bytes) {
-            Ok((Answer::Inspected { description, unsnapshotable }, component)) => Ok(Inspected { description, component, unsnapshotable }),
+        let inspected = match self.children.run(asker, &request, bytes) {
+            Ok((Answer::Inspected { description, unsnapshotable }, component)) => Inspected { description, component, unsnapshotable },
+            Ok((Answer::Refused(refused), _)) => return Err(refused),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(Refused::Unavailable(reason)),
+            Ok(_) => return Err(Refused::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => return Err(Refused::Compile(reason)),
+        };
+        // A schema that cannot be applied to anything is told now, not when a filter is saved.
+        self.check_settings(&inspected.description.settings_schema, &[], asker)?;
+        Ok(inspected)
+    }
+
+    /// Every mistake in filters' settings by their component's schema, at most a thousand. The schema is applied in a child process;
+    /// [`Refused::Description`] says that it cannot be, or that it takes too much with these settings. Blocks.
+    pub fn check_settings(
+        &self,
+        schema: &serde_json::Value,
+        members: &[GroupMember],
+        asker: Asker,
+    ) -> Result<Vec<SettingsProblem>, Refused> {
+        let request = self.request(String::new(), Task::check(schema, members));
+        match self.children.run(asker, &request, &[]) {
+            Ok((Answer::Checked(problems), _)) => Ok(problems),
             Ok((Answer::Refused(refused), _)) => Err(refused),
             Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
             Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => Err(Refused::Compile(reason)),
+            Err(Fault::Guest(reason)) => {
+                Err(Refused::Description(format!("the settings schema could not be applied to these settings: {reason}")))
+            }
         }
     }
 
     /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
     /// A group of several filters that takes more than half its memory fails as `memory`: it is to be split.
-    pub fn prepare(&self, spec: &GroupSpec) -> Result<Arc<Group>, PrepareError> {
+    pub fn prepare(&self, spec: &GroupSpec, asker: Asker) -> Result<Arc<Group>, PrepareError> {
         let key = kept::snapshot_key(spec);
         let made = match self.kept.snapshot(&key) {
             Some(made) => made,
-            None => self.make(spec, &key)?,
+            None => self.make(spec, &key, asker)?,
         };
         // A message needs memory of its own beside what the settings take; fewer filters take less.
         if spec.members.len() > 1 && made.0.memory > spec.limits.memory / 2 {
@@ -117,7 +143,16 @@ impl Runtime {
             let message = format!("together the filters take {used} of {limit} MiB before any mail, more than half");
             return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
         }
-        Group::build(&self.engines, &self.kept, &self.threads, spec, made, key)
+        let build = || Group::build(&self.engines, &self.kept, &self.threads, spec, &made, key.clone());
+        match build() {
+            // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is old.
+            Err(PrepareError::Refused(Refused::Compile(_))) => {
+                let component = if made.0.unsnapshotable.is_some() { &spec.component } else { made.1.as_slice() };
+                self.compile(&spec.digest, component, asker)?;
+                build()
+            }
+            built => built,
+        }
     }
 
     /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of screens), which
@@ -135,9 +170,9 @@ impl Runtime {
         self.threads.spawn(job)
     }
 
-    fn make(&self, spec: &GroupSpec, key: &str) -> Result<(Made, Vec<u8>), PrepareError> {
+    fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(Made, Vec<u8>), PrepareError> {
         let request = self.request(spec.digest.clone(), Task::prepare(&spec.members, &spec.grants, spec.limits));
-        let made = match self.children.run(&request, &spec.component) {
+        let made = match self.children.run(asker, &request, &spec.component) {
             Ok((Answer::Made(made), snapshot)) => (made, snapshot),
             Ok((Answer::NotMade(error), _)) => return Err(error),
             Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(PrepareError::Unavailable(reason)),
@@ -148,6 +183,17 @@ impl Runtime {
             tracing::warn!("a snapshot could not be kept, so the next start takes longer: {error}");
         }
         Ok(made)
+    }
+
+    /// Has a child compile what the engines here are to find.
+    fn compile(&self, digest: &str, component: &[u8], asker: Asker) -> Result<(), PrepareError> {
+        match self.children.run(asker, &self.request(digest.to_owned(), Task::Compile), component) {
+            Ok((Answer::Compiled, _)) => Ok(()),
+            Ok((Answer::Refused(refused), _)) => Err(refused.into()),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(PrepareError::Unavailable(reason)),
+            Ok(_) => Err(PrepareError::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => Err(PrepareError::Refused(Refused::Compile(reason))),
+        }
     }
 
     fn request(&self, digest: String, task: Task) -> Request {

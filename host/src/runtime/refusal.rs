@@ -1,6 +1,7 @@
 //! Why a component is not taken, a group not prepared, or the runtime not started: a sentence for the admin each.
 
 use super::contract::{Failure, SettingsProblem};
+use super::guest_log::one_line;
 use serde::{Deserialize, Serialize};
 
 /// Why an upload is refused. Nothing was stored.
@@ -50,6 +51,27 @@ pub enum Refused {
     Unavailable(String),
 }
 
+/// Bytes of what a refusal repeats of a component, or of what a tool says of it.
+const SAID: usize = 1000;
+
+impl Refused {
+    /// The same in one short line each: names inside a component are as long as it likes.
+    pub(super) fn shortened(self) -> Self {
+        let short = |text: String| one_line(&text, SAID);
+        match self {
+            Self::TooLarge { .. } => self,
+            Self::NotWasm(text) => Self::NotWasm(short(text)),
+            Self::NoComponentType(text) => Self::NoComponentType(short(text)),
+            Self::Import { import, reason } => Self::Import { import: short(import), reason: short(reason) },
+            Self::Export(text) => Self::Export(short(text)),
+            Self::Description(text) => Self::Description(short(text)),
+            Self::Describe(Failure { kind, message }) => Self::Describe(Failure { kind, message: short(message) }),
+            Self::Compile(text) => Self::Compile(short(text)),
+            Self::Unavailable(text) => Self::Unavailable(short(text)),
+        }
+    }
+}
+
 /// Why a group could not be prepared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -92,6 +114,17 @@ pub enum StartError {
 #[error("the work on a guest thread ended without a result")]
 pub struct Lost;
 
+impl PrepareError {
+    /// The same in one short line each; what the component says of settings is short already.
+    pub(super) fn shortened(self) -> Self {
+        match self {
+            Self::Failed(Failure { kind, message }) => Self::Failed(Failure { kind, message: one_line(&message, SAID) }),
+            Self::Refused(refused) => Self::Refused(refused.shortened()),
+            Self::Problems(_) | Self::Unavailable(_) => self,
+        }
+    }
+}
+
 fn list(problems: &[SettingsProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -106,5 +139,26 @@ impl std::fmt::Display for SettingsProblem {
 impl std::fmt::Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} ({})", self.message, self.kind.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_is_called_does_not_fill_an_answer_or_a_terminal() {
+        let long = "\u{1b}[2Jname ".repeat(100_000);
+        let refused = [
+            Refused::NotWasm(long.clone()),
+            Refused::NoComponentType(long.clone()),
+            Refused::Import { import: long.clone(), reason: long.clone() },
+            Refused::Export(long.clone()),
+            Refused::Compile(long),
+        ];
+        for refused in refused {
+            let said = refused.shortened().to_string();
+            assert!(said.len() < 3 * SAID && !said.contains('\u{1b}'), "{} bytes", said.len());
+        }
     }
 }

@@ -4,12 +4,13 @@
 use super::component::Outside;
 use super::configure::configure;
 use super::contract::{GroupMember, Limits};
-use super::limits::CONFIGURE_TIME;
+use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
 use super::refusal::PrepareError;
 use super::sandbox::{Grants, Sandbox};
 use super::template::{Instance, Template};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
 
@@ -38,10 +39,13 @@ pub(super) fn make(
     limits: Limits,
 ) -> Result<(Made, Vec<u8>), PrepareError> {
     Outside::read(component).and_then(|outside| outside.check()).map_err(PrepareError::Refused)?;
-    let start = |bytes: &[u8]| configured(engine, bytes, members, grants, limits);
+    let start = |bytes: &[u8], time| {
+        let template = Template::new(engine, bytes).map_err(PrepareError::Refused)?;
+        start_in(time, &template, members, grants, limits)
+    };
     let because = match instrument(component) {
         Ok((context, instrumented)) => {
-            let instance = start(&instrumented)?;
+            let instance = start(&instrumented, CONFIGURE_TIME)?;
             let memory = instance.store.data().meter.used();
             match take(&context, instance).and_then(|bytes| {
                 Template::new(engine, &bytes).map_err(|refused| refused.to_string())?;
@@ -53,30 +57,28 @@ pub(super) fn make(
         }
         Err(because) => because,
     };
-    let memory = start(component)?.store.data().meter.used();
+    let memory = start(component, CONFIGURE_AHEAD_TIME)?.store.data().meter.used();
     Ok((Made { memory, unsnapshotable: Some(because) }, Vec::new()))
 }
 
-/// A configured instance.
-pub(super) fn configured(
-    engine: &Engine,
-    component: &[u8],
-    members: &[GroupMember],
-    grants: &[String],
-    limits: Limits,
-) -> Result<Instance, PrepareError> {
-    let template = Template::new(engine, component).map_err(PrepareError::Refused)?;
-    start_configured(&template, members, grants, limits)
-}
-
-/// A configured instance of what is compiled.
+/// A configured instance of what is compiled, for one message.
 pub(super) fn start_configured(
     template: &Template,
     members: &[GroupMember],
     grants: &[String],
     limits: Limits,
 ) -> Result<Instance, PrepareError> {
-    let store = template.store(Grants::of(grants), limits.memory, CONFIGURE_TIME);
+    start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits)
+}
+
+fn start_in(
+    time: Duration,
+    template: &Template,
+    members: &[GroupMember],
+    grants: &[String],
+    limits: Limits,
+) -> Result<Instance, PrepareError> {
+    let store = template.store(Grants::of(grants), limits.memory, time);
     let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
     configure(&mut instance, members, grants)?;
     Ok(instance)

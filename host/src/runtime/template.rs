@@ -47,7 +47,7 @@ impl From<NotStarted> for Failure {
 }
 
 impl Template {
-    /// Compiles, or finds the code on disk. Blocks.
+    /// Finds the code on disk; an engine with a compiler, which a child has, compiles else. Blocks.
     pub(super) fn new(engine: &Engine, component: &[u8]) -> Result<Self, Refused> {
         let outside = Outside::read(component)?;
         let compiled = Component::new(engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
@@ -76,6 +76,12 @@ impl Template {
             compiled.get_export_index(Some(&interface), "screen")
         });
         Ok(Self { engine: engine.clone(), pre, guest, screen })
+    }
+
+    /// Bytes of what was compiled: code, and the first contents of memories.
+    pub(super) fn compiled_bytes(&self) -> usize {
+        let range = self.pre.component().image_range();
+        range.end.addr().saturating_sub(range.start.addr())
     }
 
     /// Whether the component screens.

@@ -2,7 +2,7 @@
 
 use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
 use super::{Live, Setup, filing, report};
-use crate::chain::{Gathered, Mode, Plan};
+use crate::chain::{Asked, Gathered, Mode, Plan};
 use crate::config::{Filter, Validity};
 use crate::mail::Envelope;
 use crate::result::{FilterResult, MessageResult, Status};
@@ -69,8 +69,9 @@ pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<
     Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated) })
 }
 
-/// The setup in which a filter runs even though it is off, in its place in the chain; none where there is no such filter.
-pub async fn with_filter(live: &Live, name: &str) -> Result<Option<Arc<Setup>>, StoreError> {
+/// The setup in which a filter runs even though it is off, in its place in the chain; none where there is no such filter. It is prepared
+/// in the asker's places.
+pub async fn with_filter(live: &Live, name: &str, sandbox: &Asked) -> Result<Option<Arc<Setup>>, StoreError> {
     let setup = live.current();
     let Some(filter) = setup.configuration.filters.get(name) else { return Ok(None) };
     if filter.valid == Validity::Valid {
@@ -79,9 +80,9 @@ pub async fn with_filter(live: &Live, name: &str) -> Result<Option<Arc<Setup>>, 
     let on = Filter { valid: Validity::Valid, ..filter.clone() };
     let filters: Vec<Filter> = setup.configuration.valid_filters().cloned().chain([on]).collect();
     let components = Gathered::of(&filters, live.store(), live.sandbox()).await?;
-    let sandbox = Arc::clone(live.sandbox());
+    let sandbox = sandbox.clone();
     let built = blocking(Work::Preparation, "", move || {
-        let plan = Plan::build(&filters, &components, sandbox.as_ref(), Some(&setup.plan));
+        let plan = Plan::build(&filters, &components, &sandbox, Some(&setup.plan));
         Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
     let built = built

@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use postigo::mail::Mail;
-use postigo::runtime::{Failure, FailureKind, Group, GroupMember, GroupSpec, Limits, PrepareError, Refused, Verdict};
+use postigo::runtime::{Asker, Failure, FailureKind, Group, GroupMember, GroupSpec, Limits, PrepareError, Refused, Verdict};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ struct ByHand {
     evaluate: String,
     /// What `evaluate` gives: bytes of a `result<verdict, string>`, in the escapes of the text format; "matched" where empty.
     result: String,
+    /// The settings schema that it describes itself with; "{}" where empty.
+    schema: String,
     /// Built for a later version of the contract: this one with a function more.
     later: bool,
 }
@@ -43,6 +45,8 @@ impl ByHand {
     fn text(&self) -> String {
         let memory = if self.memory.is_empty() { "2" } else { &self.memory };
         let result = if self.result.is_empty() { NOT_MATCHED } else { &self.result };
+        let schema = if self.schema.is_empty() { "{}" } else { &self.schema };
+        let schema_length: String = (schema.len() as u32).to_le_bytes().iter().map(|byte| format!("\\{byte:02x}")).collect();
         let mut text = String::new();
         write!(
             text,
@@ -51,9 +55,10 @@ impl ByHand {
   {imports}
   (memory (export "memory") {memory})
   {parts}
-  (data (i32.const 0) "by-hand1.0.0A guest.{{}}")
+  (data (i32.const 0) "by-hand1.0.0A guest.")
+  (data (i32.const 65536) {schema:?})
   ;; the description: six pairs of pointer and length
-  (data (i32.const 100) "\00\00\00\00\07\00\00\00\07\00\00\00\05\00\00\00\0c\00\00\00\08\00\00\00\14\00\00\00\02\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+  (data (i32.const 100) "\00\00\00\00\07\00\00\00\07\00\00\00\05\00\00\00\0c\00\00\00\08\00\00\00\00\00\01\00{schema_length}\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
   (data (i32.const 200) "{result}")
   (global $free (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -95,14 +100,15 @@ impl ByHand {
     }
 
     fn prepare(&self, memory: u64) -> Result<Arc<Group>, PrepareError> {
-        let inspected = runtime().inspect(&self.module()).map_err(PrepareError::Refused)?;
-        runtime().prepare(&GroupSpec {
+        let inspected = runtime().inspect(&self.module(), Asker::Host).map_err(PrepareError::Refused)?;
+        let spec = GroupSpec {
             component: inspected.component.into(),
             digest: inspected.description.digest,
             members: vec![GroupMember { name: "one".into(), settings: serde_json::json!({}) }],
             grants: Vec::new(),
             limits: Limits { time: LONG, memory },
-        })
+        };
+        runtime().prepare(&spec, Asker::Host)
     }
 
     fn evaluate(&self) -> Result<Verdict, Failure> {
@@ -255,9 +261,21 @@ fn instances_made_ahead_are_fresh_for_every_message() {
 }
 
 #[test]
+fn a_configure_that_every_message_would_wait_for_has_less_time() {
+    // It has a global that cannot be snapshotted.
+    let parts = "(global $v (mut v128) (v128.const i64x2 0 0))";
+    let guest = ByHand { parts: parts.into(), configure: "(loop $l (br $l))".into(), ..ByHand::default() };
+    let said = guest.prepare(16 << 20).map(|_| "prepared").unwrap_err();
+    assert!(
+        matches!(&said, PrepareError::Failed(Failure { kind: FailureKind::Timeout, message }) if message.contains("5000 ms")),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_start_function_that_loops_times_out() {
     let guest = ByHand { parts: "(func $start (loop $l (br $l))) (start $start)".into(), ..ByHand::default() };
-    let said = runtime().inspect(&guest.module()).map(|_| "taken").unwrap_err();
+    let said = runtime().inspect(&guest.module(), Asker::Host).map(|_| "taken").unwrap_err();
     assert!(matches!(&said, Refused::Describe(Failure { kind: FailureKind::Timeout, .. })), "{said}");
 }
 
@@ -273,16 +291,59 @@ fn a_compile_bomb_ends_in_the_child() {
     let guest = ByHand { parts: format!("(func $bomb (param i32) {body})"), ..ByHand::default() };
     let module = guest.module();
     assert!(module.len() < 1 << 20, "{} bytes", module.len());
-    let said = runtime().inspect(&module).map(|_| "taken").unwrap_err();
+    let said = runtime().inspect(&module, Asker::Host).map(|_| "taken").unwrap_err();
     assert!(matches!(said, Refused::Compile(_)), "{said}");
     assert!(evaluate(&group(&["behave"]), 0).unwrap().matched, "the runtime goes on");
+}
+
+#[test]
+fn a_settings_schema_is_bounded_at_upload() {
+    let refused = |schema: serde_json::Value| {
+        let guest = ByHand { schema: schema.to_string(), ..ByHand::default() };
+        let said = runtime().inspect(&guest.module(), Asker::Host).map(|_| "taken").unwrap_err();
+        assert!(matches!(&said, Refused::Description(_)), "{said}");
+        said.to_string()
+    };
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    assert!(refused(json(r##"{"allOf":[{"$ref":"#"}]}"##.into())).contains("again and again"));
+    let levels: Vec<String> = (0..28)
+        .map(|level| format!(r##""n{level}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##, level + 1))
+        .collect();
+    let doubling = format!(r##"{{"$ref":"#/$defs/n0","$defs":{{{},"n28":true}}}}"##, levels.join(","));
+    assert!(refused(json(doubling)).contains("written out"));
+    assert!(refused(json(r#"{"type":"nothing"}"#.into())).contains("no JSON Schema"));
+    // Each is small, and compiles to hundreds of kilobytes.
+    let patterns: serde_json::Map<String, serde_json::Value> =
+        (0..1_200).map(|number| (format!("p{number}"), serde_json::json!({ "pattern": format!(r"\w{{15}}{number}") }))).collect();
+    let said = refused(serde_json::json!({ "properties": patterns }));
+    assert!(["memory", "time", "no JSON Schema"].iter().any(|word| said.contains(word)), "{said}");
+    let guest = ByHand { schema: r#"{"type":"object"}"#.into(), ..ByHand::default() };
+    assert_eq!(runtime().inspect(&guest.module(), Asker::Host).unwrap().description.settings_schema["type"], "object");
+}
+
+#[test]
+fn a_schema_that_grows_with_the_settings_ends_in_the_child() {
+    // Each level of the settings is looked at twice as often as the one above.
+    let schema = serde_json::json!({ "$ref": "#/$defs/n", "$defs": { "n": { "allOf": [
+        { "properties": { "a": { "$ref": "#/$defs/n" } } }, { "properties": { "a": { "$ref": "#/$defs/n" } } }
+    ] } } });
+    let check = |depth: usize| {
+        let settings = (0..depth).fold(serde_json::json!({}), |inner, _| serde_json::json!({ "a": inner }));
+        runtime().check_settings(&schema, &[GroupMember { name: "one".into(), settings }], Asker::Host)
+    };
+    assert_eq!(check(3), Ok(Vec::new()));
+    let said = check(60).unwrap_err();
+    assert!(matches!(&said, Refused::Description(_)), "{said}");
+    let cyclic = serde_json::json!({ "allOf": [{ "$ref": "#" }] });
+    let said = runtime().check_settings(&cyclic, &[], Asker::Host).unwrap_err();
+    assert!(said.to_string().contains("again and again"), "one that an earlier version kept is refused too: {said}");
 }
 
 #[test]
 fn imports_that_are_not_offered_are_named() {
     let refused = |import: &str| {
         let wit = format!("(component (import \"{import}\" (instance)))");
-        let said = runtime().inspect(&wat::parse_str(wit).unwrap()).map(|_| "taken").unwrap_err();
+        let said = runtime().inspect(&wat::parse_str(wit).unwrap(), Asker::Host).map(|_| "taken").unwrap_err();
         assert!(matches!(&said, Refused::Import { import: named, .. } if named == import), "{said}");
         said.to_string()
     };

@@ -1,7 +1,9 @@
 //! A runtime with the built binary as its child, guests built from `tests/guests`, and mails.
 
 use postigo::mail::{Envelope, Mail, Message, Vocabulary};
-use postigo::runtime::{Failure, FailureKind, Group, GroupMember, GroupSpec, Inspected, Limits, PrepareError, Runtime, RuntimeOptions};
+use postigo::runtime::{
+    Asker, Failure, FailureKind, Group, GroupMember, GroupSpec, Inspected, Limits, PrepareError, Runtime, RuntimeOptions,
+};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub fn runtime() -> Arc<Runtime> {
 
 /// The hostile guest, inspected.
 pub fn hostile() -> Inspected {
-    static HOSTILE: LazyLock<Inspected> = LazyLock::new(|| runtime().inspect(&built("hostile")).unwrap());
+    static HOSTILE: LazyLock<Inspected> = LazyLock::new(|| runtime().inspect(&built("hostile"), Asker::Host).unwrap());
     HOSTILE.clone()
 }
 
@@ -56,12 +58,12 @@ pub fn spec(deeds: &[&str]) -> GroupSpec {
 }
 
 pub fn group(deeds: &[&str]) -> Arc<Group> {
-    runtime().prepare(&spec(deeds)).unwrap()
+    runtime().prepare(&spec(deeds), Asker::Host).unwrap()
 }
 
 /// How preparing a group of these deeds fails.
 pub fn not_prepared(deeds: &[&str]) -> PrepareError {
-    runtime().prepare(&spec(deeds)).map(|_| "prepared").unwrap_err()
+    runtime().prepare(&spec(deeds), Asker::Host).map(|_| "prepared").unwrap_err()
 }
 
 /// A mail with this subject.

@@ -1,7 +1,7 @@
 //! What goes well: an upload is described, a group configured, a mail judged.
 
 use super::harness::*;
-use postigo::runtime::{FailureKind, Group, PrepareError, Refused};
+use postigo::runtime::{Asker, FailureKind, Group, PrepareError, Refused};
 
 #[test]
 fn an_upload_says_what_it_is() {
@@ -12,7 +12,7 @@ fn an_upload_says_what_it_is() {
     assert!(inspected.description.screens);
     assert_eq!(inspected.unsnapshotable, None);
     // The component that came of the core module is an upload like any other.
-    let again = runtime().inspect(&inspected.component).unwrap();
+    let again = runtime().inspect(&inspected.component, Asker::Host).unwrap();
     assert_eq!(again.component, inspected.component);
 }
 
@@ -58,7 +58,7 @@ fn a_full_evaluation_gives_the_same() {
 fn what_is_granted_can_be_read() {
     let mut with = spec(&["read-body", "read-raw"]);
     with.grants = vec!["body".into(), "raw".into()];
-    let group = runtime().prepare(&with).unwrap();
+    let group = runtime().prepare(&with, Asker::Host).unwrap();
     assert!(evaluate(&group, 0).unwrap().matched);
     assert_eq!(evaluate(&group, 1).unwrap().reason, mail("Invoice 42").message.raw().len().to_string());
 }
@@ -76,19 +76,35 @@ fn what_was_prepared_is_kept_across_starts_and_damage_is_mended() {
     let folder = tempfile::tempdir().unwrap();
     let spec = spec(&["behave"]);
     let first = runtime_in(folder.path().to_owned());
-    assert!(evaluate(&first.prepare(&spec).unwrap(), 0).unwrap().matched);
+    assert!(evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
     // A runtime whose child cannot be run must find everything on disk.
     let start = || {
         let options = postigo::runtime::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
         postigo::runtime::Runtime::start(options).unwrap()
     };
-    assert!(evaluate(&start().prepare(&spec).unwrap(), 0).unwrap().matched);
+    assert!(evaluate(&start().prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
     for kind in ["snapshots", "functions", "code"] {
         damage(&folder.path().join(kind));
     }
-    assert!(matches!(start().prepare(&spec), Err(PrepareError::Unavailable(reason)) if reason.contains("/nonexistent/postigo")));
+    assert!(
+        matches!(start().prepare(&spec, Asker::Host), Err(PrepareError::Unavailable(reason)) if reason.contains("/nonexistent/postigo"))
+    );
     let mended = runtime_in(folder.path().to_owned());
-    assert!(evaluate(&mended.prepare(&spec).unwrap(), 0).unwrap().matched);
+    assert!(evaluate(&mended.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
+}
+
+#[test]
+fn code_that_was_deleted_is_compiled_by_a_child_again_and_never_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = spec(&["behave"]);
+    let first = runtime_in(folder.path().to_owned());
+    first.prepare(&spec, Asker::Host).unwrap();
+    std::fs::remove_dir_all(folder.path().join("code")).unwrap();
+    let childless = postigo::runtime::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
+    let childless = postigo::runtime::Runtime::start(childless).unwrap();
+    assert!(matches!(childless.prepare(&spec, Asker::Host), Err(PrepareError::Unavailable(_))), "nothing but a child compiles");
+    assert!(evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "the running one has a child do it");
+    assert!(evaluate(&childless.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "and then the code is there for all");
 }
 
 /// Cuts every file below a folder to half its length.
@@ -105,7 +121,7 @@ fn damage(folder: &std::path::Path) {
 
 #[test]
 fn what_is_no_filter_is_refused() {
-    let refused = |bytes: &[u8]| runtime().inspect(bytes).map(|_| "taken").unwrap_err();
+    let refused = |bytes: &[u8]| runtime().inspect(bytes, Asker::Host).map(|_| "taken").unwrap_err();
     assert!(matches!(refused(b""), Refused::NotWasm(_)));
     assert!(matches!(refused(b"MZ\x90\0 an .exe"), Refused::NotWasm(_)));
     assert!(matches!(refused(&vec![0; (10 << 20) + 1]), Refused::TooLarge { limit: 10_485_760, .. }));
@@ -129,10 +145,10 @@ fn a_mail_is_lent_for_one_call_only() {
 #[test]
 fn a_group_that_takes_more_than_half_its_memory_is_to_be_split() {
     let mut spec = spec(&["behave", "behave"]);
-    let memory = runtime().prepare(&spec).unwrap().cost().memory;
+    let memory = runtime().prepare(&spec, Asker::Host).unwrap().cost().memory;
     spec.limits.memory = memory * 3 / 2;
-    let failed = runtime().prepare(&spec).map(|_| "prepared").unwrap_err();
+    let failed = runtime().prepare(&spec, Asker::Host).map(|_| "prepared").unwrap_err();
     assert!(matches!(&failed, PrepareError::Failed(failure) if failure.kind == FailureKind::Memory), "{failed}");
     spec.members.truncate(1);
-    assert!(evaluate(&runtime().prepare(&spec).unwrap(), 0).unwrap().matched);
+    assert!(evaluate(&runtime().prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
 }

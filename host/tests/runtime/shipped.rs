@@ -1,14 +1,14 @@
 //! The shipped filters in the sandbox: that the built components are what their crates are.
 
 use super::harness::{mail, runtime};
-use postigo::runtime::{Group, GroupMember, GroupSpec, Limits, Verdict, shipped};
+use postigo::runtime::{Asker, Group, GroupMember, GroupSpec, Limits, Verdict, shipped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A group of a shipped component's filters with these settings and the grants that it wants.
 fn group(name: &str, settings: &[Value]) -> Arc<Group> {
     let (_, bytes) = shipped::components().iter().find(|(shipped, _)| *shipped == name).unwrap();
-    let inspected = runtime().inspect(bytes).unwrap();
+    let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
     assert_eq!(inspected.description.name, name);
     assert_eq!(inspected.unsnapshotable, None);
     let members = settings.iter().enumerate().map(|(index, one)| GroupMember { name: format!("{index}").into(), settings: one.clone() });
@@ -19,7 +19,7 @@ fn group(name: &str, settings: &[Value]) -> Arc<Group> {
         grants: inspected.description.grants,
         limits: Limits::default(),
     };
-    runtime().prepare(&spec).unwrap()
+    runtime().prepare(&spec, Asker::Host).unwrap()
 }
 
 fn changes(verdict: Verdict) -> Vec<(String, String)> {

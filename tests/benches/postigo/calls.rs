@@ -3,7 +3,7 @@
 use super::report::{line, median, micros, section};
 use super::rules::{Match, mails, receive, sandbox};
 use postigo::mail::Mail;
-use postigo::runtime::{Group, GroupMember, GroupSpec, Limits};
+use postigo::runtime::{Asker, Group, GroupMember, GroupSpec, Limits};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub fn run() {
             grants: Vec::new(),
             limits: Limits::default(),
         };
-        let group = runtime.prepare(&spec).unwrap();
+        let group = runtime.prepare(&spec, Asker::Host).unwrap();
         let job = move || (fresh(&group), used(&group));
         let (fresh, used) = tokio::runtime::Runtime::new().unwrap().block_on(runtime.spawn(job)).unwrap();
         let mail = receive(&mails()[0]);

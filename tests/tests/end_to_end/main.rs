@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a step that fails ends its test")]
 
 mod answers;
+mod authors;
 mod collection;
 mod command_line;
 mod crowd;

@@ -10,40 +10,41 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A client with a token.
-struct Rest {
-    url: String,
-    token: String,
-    client: Client,
+#[derive(Clone)]
+pub struct Rest {
+    pub url: String,
+    pub token: String,
+    pub client: Client,
 }
 
 impl Rest {
-    fn new(gate: &Gate, daemon: &Daemon, role: &str) -> Self {
+    pub fn new(gate: &Gate, daemon: &Daemon, role: &str) -> Self {
         let token = gate.json(&["token", "create", "--role", role])[0]["token"].as_str().unwrap().to_owned();
         Self { url: format!("{}/api/v1", daemon.url), token, client: http_client(PATIENCE) }
     }
 
-    fn send(&self, method: &str, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
+    pub fn send(&self, method: &str, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
         let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(&self.token);
         request.header("content-type", media_type).body(body.into()).send().unwrap()
     }
 
     /// Sends JSON and expects a status.
-    fn json(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+    pub fn json(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         expect(self.send(method, path, "application/json", body.to_string()), status)
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         self.json("GET", path, &Value::Null, 200)
     }
 
     /// Hands a mail in and gives its result.
-    fn submit(&self, subject: &str) -> Value {
+    pub fn submit(&self, subject: &str) -> Value {
         let mail = format!("Message-ID: <{subject}@example.org>\r\nFrom: jane@example.com\r\nSubject: {subject}\r\n\r\nHello.\r\n");
         expect(self.send("POST", "/messages", "message/rfc822", mail), 201)
     }
 }
 
-fn expect(response: Response, status: u16) -> Value {
+pub fn expect(response: Response, status: u16) -> Value {
     let got = response.status();
     let text = response.text().unwrap();
     assert_eq!(got.as_u16(), status, "{text}");
@@ -51,7 +52,7 @@ fn expect(response: Response, status: u16) -> Value {
 }
 
 /// A filter that sends mail with this subject to Junk.
-fn to_junk(name: &str, subject: &str) -> Value {
+pub fn to_junk(name: &str, subject: &str) -> Value {
     json!({ "name": name, "component": "match", "settings": {
         "when": [{ "header": "Subject", "matches": subject }],
         "set": [{ "header": "X-OTOBO-Queue", "value": "Junk" }]
@@ -120,7 +121,18 @@ fn a_component_is_uploaded_used_and_kept_while_it_is_used() {
     let uploaded = expect(rest.send("POST", "/components", "application/wasm", bytes.to_vec()), 201);
     assert_eq!((&uploaded["new"], &uploaded["component"]["shipped"]), (&json!(true), &json!(false)));
     assert_eq!(expect(rest.send("POST", "/components", "application/wasm", bytes.to_vec()), 200)["new"], json!(false));
+    assert_eq!(uploaded["component"]["settings_schema"], Value::Null, "a schema is fetched by itself");
     let digest = uploaded["component"]["digest"].as_str().unwrap().to_owned();
+    assert_eq!(rest.get(&format!("/components/{digest}/schema"))["type"], "object");
+    let page = rest.get("/components?limit=1");
+    let (mut names, mut next) = (vec![page["items"][0]["digest"].clone()], page["next_cursor"].clone());
+    while let Some(cursor) = next.as_str() {
+        let page = rest.get(&format!("/components?limit=1&cursor={cursor}"));
+        names.push(page["items"][0]["digest"].clone());
+        next = page["next_cursor"].clone();
+    }
+    let all = rest.get("/components")["items"].as_array().unwrap().iter().map(|item| item["digest"].clone()).collect::<Vec<_>>();
+    assert_eq!((&names, names.last()), (&all, Some(&json!(digest))));
     let mut filter = to_junk("10 Uploaded", "^spam");
     filter["component"] = json!(digest);
     rest.json("POST", "/filters", &filter, 201);

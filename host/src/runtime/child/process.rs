@@ -1,14 +1,13 @@
 //! The parent's side: starts a child, gives it its task, and waits for the answer, but not for ever.
 
-use super::{ARGUMENT, Answer, Request, frame};
+use super::places::Places;
+use super::{ARGUMENT, Answer, Asker, Request, frame};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
-/// Children at work at once.
-const AT_ONCE: usize = 2;
 /// Wall time over the processor time that a task may take, where the machine is busy.
 const PATIENCE: u32 = 2;
 
@@ -25,18 +24,17 @@ pub(in crate::runtime) enum Fault {
 #[derive(Debug)]
 pub(in crate::runtime) struct Children {
     program: PathBuf,
-    free: Mutex<usize>,
-    freed: Condvar,
+    places: Places,
 }
 
 impl Children {
     pub(in crate::runtime) fn new(program: PathBuf) -> Self {
-        Self { program, free: Mutex::new(AT_ONCE), freed: Condvar::new() }
+        Self { program, places: Places::default() }
     }
 
-    /// Has a task done. Blocks.
-    pub(in crate::runtime) fn run(&self, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
-        let _place = self.place();
+    /// Has a task done. Blocks, also until there is a place for the asker.
+    pub(in crate::runtime) fn run(&self, asker: Asker, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
+        let _place = self.places.take(asker);
         let seconds = request.task.processor_seconds();
         let mut child = Command::new(&self.program)
             .arg(ARGUMENT)
@@ -57,22 +55,6 @@ impl Children {
             (None, _) => Err(Fault::Guest(format!("it took longer than {} s", seconds * u64::from(PATIENCE)))),
             (_, Err(error)) => Err(Fault::Host(format!("the child process was lost: {error}"))),
         }
-    }
-
-    fn place(&self) -> Place<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        Place(self)
-    }
-}
-
-struct Place<'a>(&'a Children);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
     }
 }
 
@@ -99,7 +81,7 @@ fn fault(status: ExitStatus, seconds: u64) -> Fault {
     // Signal numbers of signal(7).
     match status.signal() {
         Some(9 | 24) => Fault::Guest(format!("it took more than {seconds} s of processor time")),
-        Some(6) => Fault::Guest("it took more memory than compiling may take".into()),
+        Some(6) => Fault::Guest("it took more memory than it may".into()),
         Some(signal) => Fault::Guest(format!("it broke the child process that looked at it (signal {signal})")),
         None => Fault::Host(format!("the child process ended without an answer ({status})")),
     }

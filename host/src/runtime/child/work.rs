@@ -6,16 +6,17 @@ use crate::runtime::engine::ChildEngine;
 use crate::runtime::functions::Functions;
 use crate::runtime::kept::Kept;
 use crate::runtime::refusal::{PrepareError, Refused};
-use crate::runtime::{inspect, snapshot};
+use crate::runtime::template::Template;
+use crate::runtime::{inspect, schema, snapshot};
 use crate::supervision::{self, Panic};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Bytes of memory with something in it. Address space alone costs nothing, and wasmtime reserves a lot of it.
+/// Bytes of memory that the child begins with, until it knows its task.
 const DATA: u64 = 3 << 30;
-/// Bytes of address space.
+/// Bytes of address space. That alone costs nothing, and wasmtime reserves a lot of it.
 const ADDRESS_SPACE: u64 = 1 << 40;
 /// How much more willing than the daemon the child is to leave the processor to others.
 const NICE: i32 = 10;
@@ -26,15 +27,29 @@ pub fn main() -> ExitCode {
     // A panic is an answer here, not a message for the daemon's log.
     std::panic::set_hook(Box::new(|_| {}));
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
-        limit_time(request.task.processor_seconds())?;
+        limit(Resource::Data, request.task.memory())?;
+        limit(Resource::Cpu, request.task.processor_seconds())?;
         let (answer, bytes) =
             supervision::catch(|| answer(&request, &component)).unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
+        let answer = match answer {
+            Answer::Refused(refused) => Answer::Refused(refused.shortened()),
+            Answer::NotMade(error) => Answer::NotMade(error.shortened()),
+            answer => answer,
+        };
         frame::write(&mut io::stdout().lock(), &answer, &bytes)
     });
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
+    if let Task::Check { schema, members } = &request.task {
+        let checked = schema::mistakes(schema, &group_members(members));
+        return (checked.map_or_else(|why| Answer::Refused(Refused::Description(why)), Answer::Checked), Vec::new());
+    }
+    answer_with_engine(request, component)
+}
+
+fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
     let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
         let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
         let engine = ChildEngine::start(kept.folder(), functions.clone()).map_err(|error| error.to_string())?;
@@ -45,15 +60,19 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
         Err(reason) => return (Answer::Unable(reason), Vec::new()),
     };
     let answered = match &request.task {
+        Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
         Task::Inspect => match inspect::inspect(&engine.engine, component, &request.digest) {
             Ok(found) => (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component),
             Err(refused) => (Answer::Refused(refused), Vec::new()),
         },
+        Task::Compile => (compile(&engine, component), Vec::new()),
         Task::Prepare { members, grants, limits } => {
-            let members: Vec<_> =
-                members.iter().map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() }).collect();
-            match snapshot::make(&engine.engine, component, &members, grants, *limits) {
-                Ok((made, bytes)) => (Answer::Made(made), bytes),
+            match snapshot::make(&engine.engine, component, &group_members(members), grants, *limits) {
+                Ok((made, bytes)) => {
+                    // Where that fails, the daemon asks for it by itself, and hears why.
+                    engine.offer(if made.unsnapshotable.is_some() { component } else { &bytes }).ok();
+                    (Answer::Made(made), bytes)
+                }
                 Err(error) => (Answer::NotMade(error), Vec::new()),
             }
         }
@@ -63,11 +82,24 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
     answered
 }
 
+fn compile(engine: &ChildEngine, component: &[u8]) -> Answer {
+    match Template::new(&engine.engine, component).map(|_| engine.offer(component)) {
+        Ok(Ok(())) => Answer::Compiled,
+        Ok(Err(error)) => Answer::Unable(format!("compiled code could not be kept: {error}")),
+        Err(refused) => Answer::Refused(refused),
+    }
+}
+
+fn group_members(members: &[(String, serde_json::Value)]) -> Vec<GroupMember> {
+    members.iter().map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() }).collect()
+}
+
 /// The answer where the component made a tool panic.
 fn broken(task: &Task, panic: &Panic) -> Answer {
     let refused = Refused::Compile(format!("it breaks the tools that read it: {panic}"));
     match task {
-        Task::Inspect => Answer::Refused(refused),
+        Task::Inspect | Task::Compile => Answer::Refused(refused),
+        Task::Check { .. } => Answer::Refused(Refused::Description("the settings schema breaks what applies it".into())),
         Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
     }
 }
@@ -79,10 +111,6 @@ fn limit_memory() -> io::Result<()> {
     limit(Resource::Core, 0)?;
     limit(Resource::As, ADDRESS_SPACE)?;
     limit(Resource::Data, DATA)
-}
-
-fn limit_time(seconds: u64) -> io::Result<()> {
-    limit(Resource::Cpu, seconds)
 }
 
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
