@@ -93,7 +93,9 @@ impl<'s> Results<'s> {
             self.progress.inc(1);
             self.progress.suspend(|| self.output.document(&serde_json::json!(result), || sentence(&result)));
         }
-        told.iter().for_each(|id| drop(self.known.remove(id)));
+        for id in told {
+            self.known.remove(&id);
+        }
         Ok(())
     }
 }
