@@ -77,6 +77,7 @@ pub struct Metrics {
     filter_outcomes: Family<OutcomeLabels, Counter>,
     filter_failures: Family<FailureLabels, Counter>,
     filter_memory: Family<FilterLabel, WholeGauge>,
+    filter_suspended: Family<FilterLabel, WholeGauge>,
     messages: Family<StatusLabel, Counter>,
     fetches: Family<FetchLabels, Counter>,
     fetched_messages: Family<AccountLabel, Counter>,
@@ -105,6 +106,7 @@ impl Metrics {
             filter_outcomes: Family::default(),
             filter_failures: Family::default(),
             filter_memory: Family::default(),
+            filter_suspended: Family::default(),
             messages: Family::default(),
             fetches: Family::default(),
             fetched_messages: Family::default(),
@@ -124,7 +126,12 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register_collector(Box::new(Tasks));
-        registry.register_with_unit("filter_duration", "Wall time of a filter for one message", Unit::Seconds, self.filter_seconds.clone());
+        registry.register_with_unit(
+            "filter_duration",
+            "All the time of a filter for one message: its own, the host's for it, and waiting for a processor",
+            Unit::Seconds,
+            self.filter_seconds.clone(),
+        );
         registry.register("filter_outcomes", "What came of a filter, by outcome", self.filter_outcomes.clone());
         registry.register("filter_failures", "Failed calls of a filter, by kind", self.filter_failures.clone());
         registry.register_with_unit(
@@ -133,6 +140,7 @@ impl Metrics {
             Unit::Bytes,
             self.filter_memory.clone(),
         );
+        registry.register("filter_suspended", "1 while the filter is suspended, else 0", self.filter_suspended.clone());
         registry.register("messages", "Messages worked on, by what became of them", self.messages.clone());
         registry.register("fetches", "Fetch runs of an account, by outcome", self.fetches.clone());
         registry.register("fetched_messages", "Messages that an account's fetches made durable", self.fetched_messages.clone());
@@ -210,6 +218,14 @@ impl Metrics {
         self.filter_memory.clear();
         for (filter, bytes) in filters {
             self.filter_memory.get_or_create(&FilterLabel { filter: label(filter) }).set(bytes);
+        }
+    }
+
+    /// Which filters are suspended. Those that are not named any more lose their figure.
+    pub fn filters_suspended<'f>(&self, filters: impl IntoIterator<Item = (&'f str, bool)>) {
+        self.filter_suspended.clear();
+        for (filter, suspended) in filters {
+            self.filter_suspended.get_or_create(&FilterLabel { filter: label(filter) }).set(suspended.into());
         }
     }
 
@@ -338,6 +354,7 @@ mod tests {
         metrics.message_done(&message("20 Never", Outcome::NotRun));
         metrics.filter_memory([("5 Gone", 1)]);
         metrics.filter_memory([("10 Invoices", 65_536)]);
+        metrics.filters_suspended([("10 Invoices", true), ("20 Never", false)]);
         metrics.fetched("main", 3, false);
         metrics.spool_depth("held", 2);
         let text = metrics.encode();
@@ -347,6 +364,8 @@ mod tests {
             "postigo_filter_outcomes_total{filter=\"20 Never\",outcome=\"not-run\"} 1",
             "postigo_filter_failures_total{filter=\"10 Invoices\",kind=\"host-calls\"} 1",
             "postigo_filter_memory_bytes{filter=\"10 Invoices\"} 65536",
+            "postigo_filter_suspended{filter=\"10 Invoices\"} 1",
+            "postigo_filter_suspended{filter=\"20 Never\"} 0",
             "postigo_messages_total{status=\"filed\"} 3",
             "postigo_fetches_total{account=\"main\",outcome=\"successful\"} 1",
             "postigo_fetched_messages_total{account=\"main\"} 3",

@@ -111,7 +111,7 @@ pub struct FilterResult {
     pub stopped: bool,
     /// What it set.
     pub changes: Vec<HeaderChange>,
-    /// Microseconds.
+    /// Microseconds, all that it took: its own time, the host's for it, and waiting for a processor.
     pub micros: u64,
     /// Why it failed.
     pub error: Option<FilterError>,

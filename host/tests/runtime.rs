@@ -7,5 +7,6 @@ mod runtime {
     pub mod harness;
     pub mod hostile;
     pub mod normal;
+    pub mod room;
     pub mod shipped;
 }

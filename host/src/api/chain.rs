@@ -3,7 +3,7 @@
 use super::ApiState;
 use crate::chain::{Place, Plan, Planned};
 use crate::config::FailurePolicy;
-use crate::runtime::Cost;
+use crate::runtime::{Cost, Failure};
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ struct Link {
 enum LinkState {
     /// It runs.
     Ready,
-    /// It failed several times in a row, is not run for now, and will be probed again.
+    /// It failed on several mails in a row and on one that it should handle, is not run for now, and will be tried again.
     Suspended,
     /// It could not be prepared; its failure policy applies to each message.
     Broken,
@@ -62,10 +62,10 @@ enum LinkState {
 fn link(plan: &Plan, filter: &Planned) -> Link {
     let (state, reason) = match &filter.place {
         Place::Broken(broken) => (LinkState::Broken, Some(broken.failure.message.clone())),
-        Place::Member { .. } if filter.breaker.is_suspended() => {
-            (LinkState::Suspended, Some("It failed several times in a row; it is probed again with growing pauses.".to_owned()))
-        }
-        Place::Member { .. } => (LinkState::Ready, None),
+        Place::Member { .. } => match filter.breaker.suspended_by() {
+            Some(failure) => (LinkState::Suspended, Some(suspended(&failure))),
+            None => (LinkState::Ready, None),
+        },
     };
     Link {
         name: filter.name.to_string(),
@@ -76,6 +76,13 @@ fn link(plan: &Plan, filter: &Planned) -> Link {
         reason,
         cost: plan.cost(filter),
     }
+}
+
+fn suspended(failure: &Failure) -> String {
+    format!(
+        "It failed on several mails in a row, and on one that it should handle; it is tried again with growing pauses. The last failure: {}",
+        failure.message
+    )
 }
 
 /// Shows the chain as this host runs it.

@@ -104,7 +104,7 @@ pub enum Grant {
 #[schema(as = Limits)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsForm {
-    /// Wall time, a duration: `250ms`.
+    /// The filter's own time in a call, without what the host does for it: a duration, `250ms`.
     time: String,
     /// Memory of the instance, a size: `64 MiB`.
     memory: String,

@@ -84,6 +84,7 @@ async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resu
     let plan = &setup.plan;
     let memory = plan.filters().iter().filter_map(|filter| Some((&*filter.name, plan.cost(filter)?.memory)));
     state.metrics.filter_memory(memory);
+    state.metrics.filters_suspended(plan.filters().iter().map(|filter| (&*filter.name, filter.breaker.suspended_by().is_some())));
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.encode()).into_response())
 }
 

@@ -171,7 +171,8 @@ fn attempt(group: &Wanted, members: Vec<GroupMember>, known: &[Prepared], sandbo
         limits: key.limits,
     };
     let guests = sandbox.prepare(&spec)?;
-    Ok(Prepared { key, outcome: Ok(PlannedGroup { guests, screening: Arc::default() }) })
+    let component = group.component.description.name.as_str().into();
+    Ok(Prepared { key, outcome: Ok(PlannedGroup { component, guests, screening: Arc::default() }) })
 }
 
 fn find<'k>(key: &Key, known: &'k [Prepared]) -> Option<&'k Prepared> {

@@ -3,6 +3,7 @@
 use crate::mail::Mail;
 use crate::runtime::{Called, Cost, Failure, GroupSpec, PrepareError, Screened, Verdict};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Work for a thread that guests may run on.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -21,16 +22,37 @@ pub trait Guests: Send + Sync {
     fn screens(&self) -> bool;
     /// What a message pays for it.
     fn cost(&self) -> Cost;
+    /// The longest that a guest itself may run in a call.
+    fn time(&self) -> Duration;
     /// An instance for one message.
     fn open(&self) -> Result<Box<dyn Guest>, Failure>;
     /// An instance for one message whose every evaluation is a full one, for dry runs and checks of the screening.
     fn open_full(&self) -> Result<Box<dyn Guest>, Failure>;
 }
 
-/// An instance of a group for one message.
+/// An instance of a group for one message. A call runs for the group's limit, or for `at_most` where that is less.
 pub trait Guest {
     /// Which filters might match the mail as it is now.
-    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened>;
+    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened>;
     /// Judges the mail by one filter of the group.
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>) -> Called<Verdict>;
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict>;
+    /// After a call that the host had no room for: gives up what it holds, and waits until there is. The message's other instances must be gone
+    /// by then, so that no two messages wait for one another.
+    fn wait_for_room(&mut self) -> Result<(), Failure>;
+}
+
+/// Makes a call, and makes it again where it had to wait for room. An error, with the mail, says that there was none for too long.
+pub(super) fn with_room<T>(
+    guest: &mut dyn Guest,
+    mail: Box<Mail>,
+    call: impl Fn(&mut dyn Guest, Box<Mail>) -> Called<T>,
+) -> Result<Called<T>, (Box<Mail>, Failure)> {
+    let called = call(guest, mail);
+    if !called.no_room {
+        return Ok(called);
+    }
+    match guest.wait_for_room() {
+        Ok(()) => Ok(call(guest, called.mail)),
+        Err(failure) => Err((called.mail, failure)),
+    }
 }

@@ -10,6 +10,8 @@ mod guests;
 mod plan;
 mod run;
 mod sandbox;
+mod share;
+mod trial;
 mod verdict;
 
 #[cfg(test)]
@@ -19,8 +21,10 @@ pub use breaker::{Breaker, FAILURES_IN_A_ROW};
 pub use components::{Gathered, shipped_component};
 pub use guests::{Guest, Guests, Job, Sandbox};
 pub use plan::{Broken, Component, Components, Place, Plan, Planned, PlannedGroup};
-pub use run::{BUDGET, ChainRun, Mode, Step, run};
+pub use run::{BUDGET, ChainRun, Mode, PutOff, Step, run};
 pub use sandbox::{Asked, LazySandbox, Turn};
+pub use trial::Trial;
+pub use verdict::Declared;
 
 use crate::config::{Filter, Validity};
 use crate::runtime::SettingsProblem;

@@ -3,11 +3,15 @@
 use super::breaker::Breaker;
 use super::group::{self, Prepared, Wanted};
 use super::guests::{Guests, Sandbox};
+use super::share::Share;
+use super::trial::Trial;
+use super::verdict::Declared;
 use crate::config::{FailurePolicy, Filter, Validity};
 use crate::mail::SetBy;
 use crate::runtime::{Cost, Description, Failure, FailureKind, SettingsProblem};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// So many problems of a filter's settings are told where it fails for them.
 const TOLD: usize = 5;
@@ -41,7 +45,7 @@ pub struct Planned {
     /// The component's name.
     pub component: Arc<str>,
     /// The headers that its component declared.
-    pub headers: Arc<[String]>,
+    pub declared: Arc<Declared>,
     /// Whether a match ends the chain.
     pub stop_after_match: bool,
     /// What a failure does.
@@ -80,6 +84,8 @@ pub struct Broken {
 /// A prepared group, shared by the plans that it stays unchanged in.
 #[derive(Clone)]
 pub struct PlannedGroup {
+    /// The component's name.
+    pub component: Arc<str>,
     /// What runs its filters.
     pub guests: Arc<dyn Guests>,
     /// Keeps a screening that fails again and again from costing each message its time limit.
@@ -122,6 +128,7 @@ pub struct Plan {
     groups: Vec<PlannedGroup>,
     prepared: Vec<Prepared>,
     sources: HashMap<Arc<str>, Filter>,
+    share: Arc<Share>,
 }
 
 impl Plan {
@@ -143,6 +150,23 @@ impl Plan {
         }
     }
 
+    /// What failed calls may have of the workers' time, the same in all plans of the process.
+    pub fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// The trials of suspended filters and screenings whose pauses are over; each is named once.
+    pub fn due_trials(&self) -> Vec<Trial> {
+        let now = Instant::now();
+        let filters = self.filters.iter().filter_map(|filter| {
+            let Place::Member { group, index } = filter.place else { return None };
+            let group = self.groups.get(group)?;
+            filter.breaker.is_due(now).then(|| Trial::of_filter(filter, group, index))
+        });
+        let screenings = self.groups.iter().filter(|group| group.screening.is_due(now)).map(Trial::of_screening);
+        filters.chain(screenings).collect()
+    }
+
     /// The filters that could not be prepared.
     pub fn broken(&self) -> impl Iterator<Item = (&Planned, &Broken)> {
         self.filters.iter().filter_map(|filter| match &filter.place {
@@ -159,6 +183,7 @@ impl Plan {
             groups: self.groups.clone(),
             prepared: self.prepared.clone(),
             sources: self.sources.clone(),
+            share: Arc::clone(&self.share),
         }
     }
 
@@ -172,13 +197,16 @@ impl Plan {
     ) -> Self {
         let mut valid: Vec<&Filter> = filters.into_iter().filter(|filter| filter.valid == Validity::Valid).collect();
         valid.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
-        let mut plan = Self::default();
+        let mut plan = Self { share: previous.map(|previous| Arc::clone(&previous.share)).unwrap_or_default(), ..Self::default() };
+        let mut declared: HashMap<String, Arc<Declared>> = HashMap::new();
         let mut wanted: Vec<Wanted> = Vec::new();
         for filter in valid {
             let planned = match components.find(&filter.component) {
                 Some(component) => {
                     group::join(&mut wanted, filter, &component);
-                    planned(filter, &component, previous)
+                    let declared = declared.entry(component.description.digest.clone());
+                    let declared = declared.or_insert_with(|| Arc::new(Declared::of(&component.description.headers)));
+                    planned(filter, &component, Arc::clone(declared), previous)
                 }
                 None => without_component(filter),
             };
@@ -210,13 +238,13 @@ impl Plan {
     }
 }
 
-fn planned(filter: &Filter, component: &Component, previous: Option<&Plan>) -> Planned {
+fn planned(filter: &Filter, component: &Component, declared: Arc<Declared>, previous: Option<&Plan>) -> Planned {
     let name: Arc<str> = filter.name.as_str().into();
     let never = Failure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
     Planned {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: component.description.name.as_str().into(),
-        headers: component.description.headers.clone().into(),
+        declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         place: Place::Broken(Broken::by_failure(never)),
@@ -231,7 +259,7 @@ fn without_component(filter: &Filter) -> Planned {
     Planned {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
-        headers: Arc::new([]),
+        declared: Arc::default(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         place: Place::Broken(Broken::by_failure(Failure { kind: FailureKind::Output, message })),

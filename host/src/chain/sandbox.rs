@@ -6,6 +6,7 @@ use crate::runtime::{Asker, Called, Cost, Failure, Group, GroupSpec, PrepareErro
 use crate::supervision::{Work, caught_here};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// So many pieces of work of one asker are under way at once; each occupies a thread while it waits for its child processes.
@@ -130,6 +131,10 @@ impl Guests for InRuntime {
         self.group.cost()
     }
 
+    fn time(&self) -> Duration {
+        self.group.limits().time
+    }
+
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {
         Ok(Box::new(Group::open(&self.group)?))
     }
@@ -140,11 +145,15 @@ impl Guests for InRuntime {
 }
 
 impl Guest for Session {
-    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
-        Session::screen(self, mail)
+    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
+        Session::screen(self, mail, at_most)
     }
 
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>) -> Called<Verdict> {
-        Session::evaluate(self, filter, mail)
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+        Session::evaluate(self, filter, mail, at_most)
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Failure> {
+        Session::wait_for_room(self)
     }
 }

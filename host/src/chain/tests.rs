@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::FailurePolicy;
-use crate::mail::{Mail, Vocabulary};
+use crate::mail::{Envelope, Mail, Message, Vocabulary};
 use crate::result::Outcome;
 use crate::runtime::{
     Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A filter of the fake sandbox: its settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ struct Rule {
     when: Option<(String, String)>,
     set: Vec<(String, String)>,
     fails: bool,
+    /// It fails on mails without this header and value.
+    needs: Option<(String, String)>,
+    /// It loops on mails with this subject.
+    loops_on: Option<String>,
     /// The screening leaves it out though it matches.
     screen_misses: bool,
     screen_fails: bool,
@@ -35,6 +39,13 @@ impl Rule {
     fn matches(&self, mail: &Mail) -> bool {
         self.when.as_ref().is_none_or(|(header, value)| mail.header(header) == Some(value))
     }
+}
+
+/// The time limit of a fake guest.
+const LIMIT: Duration = Duration::from_millis(250);
+
+fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, Failure>) -> Called<T> {
+    Called { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
 }
 
 fn timeout() -> Failure {
@@ -91,6 +102,10 @@ impl Guests for FakeGroup {
         Cost { memory: 0, snapshot: true, pooled: true, because: String::new() }
     }
 
+    fn time(&self) -> Duration {
+        LIMIT
+    }
+
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {
         let rules = self.rules.clone();
         Ok(Box::new(FakeGroup { rules, evaluated: Arc::clone(&self.evaluated), screened: Arc::clone(&self.screened) }))
@@ -102,21 +117,30 @@ impl Guests for FakeGroup {
 }
 
 impl Guest for FakeGroup {
-    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
+    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> Called<Screened> {
         self.screened.fetch_add(1, Ordering::Relaxed);
         let candidates =
             (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
         let read = self.rules.iter().filter_map(|rule| rule.when.as_ref()).map(|(header, _)| header.to_ascii_lowercase()).collect();
         let result = if self.rules.iter().any(|rule| rule.screen_fails) { Err(timeout()) } else { Ok(Screened { candidates, read }) };
-        Called { mail, took: Duration::ZERO, log: Vec::new(), result }
+        called(mail, Duration::ZERO, result)
     }
 
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>) -> Called<Verdict> {
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
         self.evaluated.fetch_add(1, Ordering::Relaxed);
         let rule = &self.rules[filter as usize];
+        if rule.loops_on.as_deref().is_some_and(|subject| mail.header("Subject") == Some(subject)) {
+            return called(mail, at_most.unwrap_or(LIMIT), Err(timeout()));
+        }
         let changes = rule.set.iter().map(|(header, value)| Change { header: header.clone(), value: value.clone() }).collect();
-        let result = if rule.fails { Err(timeout()) } else { Ok(Verdict { matched: rule.matches(&mail), changes, reason: String::new() }) };
-        Called { mail, took: Duration::ZERO, log: Vec::new(), result }
+        let lacks = rule.needs.as_ref().is_some_and(|(header, value)| mail.header(header) != Some(value));
+        let result =
+            if rule.fails || lacks { Err(timeout()) } else { Ok(Verdict { matched: rule.matches(&mail), changes, reason: String::new() }) };
+        called(mail, Duration::from_micros(10), result)
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -161,10 +185,23 @@ fn build(filters: &[Filter], sandbox: &Fake) -> Plan {
     Plan::build(filters, &AnyComponent, sandbox, None)
 }
 
-const LIVE: Mode = Mode::Live { check_screening: false };
+const LIVE: Mode = Mode::Live { check_screening: false, put_off_before: false };
+const CHECKED: Mode = Mode::Live { check_screening: true, put_off_before: false };
+
+fn with_subject(subject: &str) -> Box<Mail> {
+    let raw = format!("From: jane@customer.test\r\nSubject: {subject}\r\n\r\nHello\r\n");
+    Box::new(Mail::receive(Arc::new(Message::parse(raw.into())), Envelope::default(), &Vocabulary::new(&[])).0)
+}
+
+/// Runs a mail through the chain, and then the trials that it gave rise to.
+fn live(plan: &Plan, mail: Box<Mail>, mode: Mode) -> ChainRun {
+    let mut ran = run(plan, &Vocabulary::new(&[]), mail, mode);
+    ran.trials.drain(..).for_each(|trial| trial.run(&Vocabulary::new(&[])));
+    ran
+}
 
 fn outcomes(plan: &Plan, mode: Mode) -> Vec<Outcome> {
-    run(plan, &Vocabulary::new(&[]), Box::default(), mode).steps.into_iter().map(|step| step.outcome).collect()
+    live(plan, Box::default(), mode).steps.into_iter().map(|step| step.outcome).collect()
 }
 
 /// Name, outcome and whether the chain ended there, of each filter.
@@ -237,7 +274,7 @@ proptest! {
         let sandbox = Fake::default();
         let configured: Vec<Filter> = filters.iter().map(|(filter, _)| filter.clone()).collect();
         let plan = build(&configured, &sandbox);
-        for mode in [LIVE, Mode::Live { check_screening: true }, Mode::Dry] {
+        for mode in [LIVE, CHECKED, Mode::Dry] {
             let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
             let got: Vec<_> = ran.results(&plan).into_iter().map(|result| (result.name, result.outcome, result.stopped)).collect();
             prop_assert_eq!(&got, &expected);
@@ -282,7 +319,7 @@ fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
     let filters = [filter("1", &Rule { screen_misses: true, ..sets("X-OTOBO-Queue", "Junk") }), filter("2", &Rule::default())];
     let plan = build(&filters, &Fake::default());
     assert_eq!(outcomes(&plan, LIVE), [Outcome::NotMatched, Outcome::Matched]);
-    for mode in [Mode::Dry, Mode::Live { check_screening: true }] {
+    for mode in [Mode::Dry, CHECKED] {
         let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
         assert_eq!(ran.steps[0].outcome, Outcome::Failed);
         assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Output);
@@ -299,7 +336,7 @@ fn a_screening_that_fails_calls_all_and_is_left_out_after_a_while() {
     for _ in 0..3 * FAILURES_IN_A_ROW {
         assert_eq!(outcomes(&plan, LIVE), [Outcome::Matched]);
     }
-    assert_eq!(sandbox.screened.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize);
+    assert_eq!(sandbox.screened.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize + 1, "and once on a plain mail");
 }
 
 #[test]
@@ -324,6 +361,7 @@ fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
     for _ in 0..FAILURES_IN_A_ROW {
         assert_eq!(outcomes(&plan, LIVE), [Outcome::Failed, Outcome::NotRun]);
     }
+    assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize + 1, "it was tried on a plain mail besides");
     let calls = sandbox.evaluated.load(Ordering::Relaxed);
     let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
     assert_eq!(ran.steps[0].outcome, Outcome::Suspended);
@@ -337,6 +375,76 @@ fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
     let mended = filter("1", &Rule::default());
     let rebuilt = Plan::build([&mended], &AnyComponent, &sandbox, Some(&plan));
     assert_eq!(outcomes(&rebuilt, LIVE), [Outcome::Matched], "changed, it starts anew");
+}
+
+/// One filter that loops on mails of the subject "bad", and one behind it.
+fn looping(on_failure: FailurePolicy) -> Plan {
+    let rule = Rule { loops_on: Some("bad".into()), ..sets("X-OTOBO-Queue", "Junk") };
+    build(&[Filter { on_failure, ..filter("1", &rule) }, filter("2", &Rule::default())], &Fake::default())
+}
+
+#[test]
+fn mails_that_a_filter_fails_on_switch_it_off_for_nobody() {
+    for policy in [FailurePolicy::Skip, FailurePolicy::Hold, FailurePolicy::Stop] {
+        let plan = looping(policy);
+        let (mut failed, mut put_off) = (0, 0);
+        for number in 0..300 {
+            // A hundred in a row, then one in two.
+            if number < 100 || number % 2 == 0 {
+                let ran = live(&plan, with_subject("bad"), LIVE);
+                let held = ran.held_by.is_some();
+                match ran.put_off {
+                    Some(_) => put_off += 1,
+                    None => failed += 1,
+                }
+                assert_eq!(held, policy == FailurePolicy::Hold && ran.put_off.is_none(), "each failing mail alone gets the policy");
+            } else {
+                let ran = live(&plan, with_subject("good"), LIVE);
+                assert_eq!((ran.steps[0].outcome, ran.steps[1].outcome), (Outcome::Matched, Outcome::Matched), "{policy:?}, mail {number}");
+                assert_eq!((ran.held_by, ran.put_off), (None, None), "a mail that the filter handles never waits");
+            }
+            assert_eq!(plan.filters()[0].breaker.suspended_by(), None, "{policy:?}, mail {number}");
+        }
+        assert!(failed >= FAILURES_IN_A_ROW && put_off > 100, "{failed} failed, {put_off} wait");
+    }
+}
+
+#[test]
+fn a_mail_that_was_put_off_is_judged_to_its_end_in_its_turn() {
+    let plan = looping(FailurePolicy::Hold);
+    assert!(live(&plan, with_subject("bad"), LIVE).put_off.is_none(), "the first failures are free");
+    plan.share().spend(Duration::from_secs(60), Instant::now());
+    let pauses: Vec<Duration> = (0..3).map(|_| live(&plan, with_subject("bad"), LIVE).put_off.expect("the share is spent").pause).collect();
+    assert!(pauses.is_sorted() && pauses[0] < pauses[2], "each has its own turn: {pauses:?}");
+    let ran = live(&plan, with_subject("bad"), Mode::Live { check_screening: false, put_off_before: true });
+    assert_eq!((ran.steps[0].outcome, ran.held_by), (Outcome::Failed, Some(0)));
+    assert_eq!(ran.steps[0].own, LIMIT, "it had all its time");
+    assert!(live(&plan, with_subject("bad"), Mode::Dry).put_off.is_none(), "a dry run waits for nothing");
+}
+
+#[test]
+fn a_filter_that_no_mail_made_fail_is_not_hurried() {
+    let plan = build(&[filter("1", &Rule::default())], &Fake::default());
+    plan.share().spend(Duration::from_secs(60), Instant::now());
+    assert_eq!(live(&plan, with_subject("bad"), LIVE).put_off, None);
+}
+
+#[test]
+fn a_filter_is_tried_on_a_mail_that_it_handled_as_it_was_then() {
+    // The second filter works on mails that the first one has put into a queue, and fails on all others.
+    let picky = Rule { needs: Some(("X-OTOBO-Queue".into(), "Junk".into())), loops_on: Some("bad".into()), ..Rule::default() };
+    let plan = build(&[filter("1", &sets("X-OTOBO-Queue", "Junk")), filter("2", &picky)], &Fake::default());
+    let breaker = &plan.filters()[1].breaker;
+    live(&plan, with_subject(&"long ".repeat(20_000)), LIVE);
+    assert_eq!(breaker.handled(), None, "a large mail is not kept");
+    live(&plan, with_subject("bad"), LIVE);
+    assert_eq!(breaker.handled(), None, "nor is one that it failed on");
+    live(&plan, with_subject("good"), LIVE);
+    assert!(breaker.handled().is_some());
+    for _ in 0..FAILURES_IN_A_ROW {
+        live(&plan, with_subject("bad"), LIVE);
+    }
+    assert_eq!(breaker.suspended_by(), None, "what the filter before had set is there in the trial too");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::mail::{Vocabulary, on_one_line};
 use crate::result::HeaderChange;
 use crate::runtime::{Change, Failure, FailureKind};
+use std::collections::{HashMap, HashSet};
 
 /// A header that is to be set, with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,21 +14,59 @@ pub struct Accepted {
     pub values: Vec<String>,
 }
 
+/// The headers that a component declared, to be looked up however many they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// In lower case.
+    names: HashSet<String>,
+    /// What stands before a `*`, in lower case and sorted; none begins with another one.
+    beginnings: Vec<String>,
+}
+
+impl Declared {
+    /// Of names in any case, and beginnings of names that end in `*`.
+    pub fn of(headers: &[String]) -> Self {
+        let (mut names, mut beginnings) = (HashSet::new(), Vec::new());
+        for header in headers.iter().map(|header| header.to_ascii_lowercase()) {
+            match header.strip_suffix('*') {
+                Some(beginning) => beginnings.push(beginning.to_owned()),
+                None => drop(names.insert(header)),
+            }
+        }
+        beginnings.sort_unstable();
+        // What begins with another one stands right behind it, or behind one that goes here as well.
+        beginnings.dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+        Self { names, beginnings }
+    }
+
+    fn has(&self, header: &str) -> bool {
+        let header = header.to_ascii_lowercase();
+        // The last beginning that sorts before the header is the only one that it can have.
+        let before = self.beginnings.partition_point(|beginning| *beginning <= header).checked_sub(1);
+        let begins = before.and_then(|place| self.beginnings.get(place)).is_some_and(|beginning| header.starts_with(beginning.as_str()));
+        begins || self.names.contains(&header)
+    }
+}
+
 /// Checks the changes of a filter that matched: each header may be set by filters, and the component declared it; one that may not
 /// fails them all. Of several changes of a header the last wins, unless it takes several values. Values lose their line breaks.
-pub fn check(changes: Vec<Change>, declared: &[String], vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
+pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
     let mut accepted: Vec<Accepted> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for change in changes {
         let settable =
             vocabulary.may_set(&change.header).map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
-        if !is_declared(&settable.name, declared) {
+        if !declared.has(&settable.name) {
             return Err(output(format!("The filter set {}, which its component does not declare.", settable.name)));
         }
         let value = on_one_line(change.value); // no value begins a header of its own
-        match accepted.iter_mut().find(|accepted| accepted.header == settable.name) {
+        match places.get(&settable.name).and_then(|place| accepted.get_mut(*place)) {
             Some(before) if settable.multiple => before.values.push(value),
             Some(before) => before.values = vec![value],
-            None => accepted.push(Accepted { header: settable.name, values: vec![value] }),
+            None => {
+                places.insert(settable.name.clone(), accepted.len());
+                accepted.push(Accepted { header: settable.name, values: vec![value] });
+            }
         }
     }
     Ok(accepted)
@@ -40,14 +79,6 @@ pub fn shown(accepted: &[Accepted]) -> Vec<HeaderChange> {
         accepted.values.clone().into_iter().map(move |value| HeaderChange { header: header.clone(), value })
     };
     accepted.iter().flat_map(each).collect()
-}
-
-/// Whether a component declared a header: by its name in any case, or by a beginning that ends in `*`.
-fn is_declared(header: &str, declared: &[String]) -> bool {
-    declared.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(beginning) => header.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning)),
-        None => header.eq_ignore_ascii_case(pattern),
-    })
 }
 
 fn output(message: String) -> Failure {
@@ -70,7 +101,7 @@ mod tests {
     fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, Failure> {
         let changes = changes.iter().map(|(header, value)| Change { header: (*header).into(), value: (*value).into() }).collect();
         let declared: Vec<String> = declared.iter().map(|name| (*name).to_owned()).collect();
-        let accepted = check(changes, &declared, &vocabulary())?;
+        let accepted = check(changes, &Declared::of(&declared), &vocabulary())?;
         Ok(accepted.into_iter().map(|accepted| (accepted.header, accepted.values)).collect())
     }
 
@@ -105,6 +136,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_header_is_declared_by_its_name_or_its_beginning(
+            declared in proptest::collection::vec("[aAb]{0,4}\\*?", 0..8), header in "[aAb]{0,5}"
+        ) {
+            // As plainly as can be: each declaration by itself.
+            let plainly = declared.iter().any(|pattern| match pattern.strip_suffix('*') {
+                Some(beginning) => header.to_ascii_lowercase().starts_with(&beginning.to_ascii_lowercase()),
+                None => header.eq_ignore_ascii_case(pattern),
+            });
+            prop_assert_eq!(Declared::of(&declared).has(&header), plainly);
+        }
+
         #[test]
         fn nothing_a_guest_returns_injects_a_line_or_a_foreign_header(
             changes in proptest::collection::vec(("(X-OTOBO-)?[ -~\r\n\0é]{0,12}", "[a-c\r\n\0é]{0,8}"), 0..6)

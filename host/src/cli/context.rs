@@ -20,6 +20,7 @@ pub struct Context {
     location: Location,
     key: SecretKey,
     cache: PathBuf,
+    guest_memory: OnceLock<u64>,
     json: bool,
     store: OnceCell<Store>,
     spool: OnceCell<Spool>,
@@ -36,6 +37,7 @@ impl Context {
         Self {
             key: SecretKey::at(place.key.unwrap_or_else(|| place.data.join("key"))),
             cache: place.cache.unwrap_or_else(|| place.data.join("cache")),
+            guest_memory: OnceLock::new(),
             data: place.data,
             location,
             json: place.json,
@@ -86,13 +88,20 @@ impl Context {
         Ok(self.spool.get_or_try_init(|| async { Spool::open(store.clone(), &self.data) }).await?)
     }
 
+    /// Sets what all filters together may hold, in bytes. It counts where the sandbox was not asked for before.
+    pub fn set_guest_memory(&self, bytes: u64) {
+        self.guest_memory.get_or_init(|| bytes);
+    }
+
     /// The sandbox; it starts when the first filter needs it.
     pub fn sandbox(&self) -> Result<&Arc<LazySandbox>, Failed> {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
         let program = std::env::current_exe()?;
-        let sandbox = LazySandbox::new(RuntimeOptions::new(self.cache.clone(), program));
+        let usual = RuntimeOptions::new(self.cache.clone(), program);
+        let memory = self.guest_memory.get().copied().unwrap_or(usual.memory);
+        let sandbox = LazySandbox::new(RuntimeOptions { memory, ..usual });
         Ok(self.sandbox.get_or_init(|| Arc::new(sandbox)))
     }
 

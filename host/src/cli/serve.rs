@@ -1,6 +1,7 @@
 //! `serve`: the daemon.
 
 use super::{Context, Failed};
+use crate::config::units::parse_size;
 use crate::config::{Machine, Named};
 use crate::daemon::{Clients, Daemon, WorkLock};
 use crate::listen::Most;
@@ -8,6 +9,9 @@ use crate::store::configuration;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A filter may have so much by default.
+const LEAST_GUEST_MEMORY: u64 = 64 << 20;
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -36,10 +40,18 @@ pub struct Serve {
     /// A client of LMTP or SMTP that says no whole command within this time is told goodbye (RFC 5321: 5 minutes)
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     command_timeout: u32,
+    /// The memory that all filters together may hold, such as "1 GiB"; a message waits for room
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1 GiB")]
+    guest_memory: u64,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).filter(|bytes| *bytes >= LEAST_GUEST_MEMORY).ok_or_else(|| "a size of 64 MiB or more, such as \"1 GiB\"".to_owned())
 }
 
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        context.set_guest_memory(self.guest_memory);
         let mut lock = WorkLock::acquire(context.data()).await?;
         lock.say_daemon()?;
         configuration::bind_secrets(context.store().await?, context.key()).await?;

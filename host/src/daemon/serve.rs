@@ -140,7 +140,10 @@ impl Daemon {
         let live = Arc::clone(&self.live);
         let look = move || {
             let live = Arc::clone(&live);
-            async move { live.refresh().await }
+            async move {
+                live.try_suspended();
+                live.refresh().await
+            }
         };
         let refreshing = tokio::spawn(refresh(look, all_ends.clone()));
         let live = Arc::clone(&self.live);
@@ -223,7 +226,7 @@ async fn serve_rest(listener: TcpListener, address: SocketAddr, state: ApiState,
     supervised.keep(serve).await;
 }
 
-/// Takes up what commands and other hosts changed in the configuration, by `look`.
+/// Takes up what commands and other hosts changed in the configuration, by `look`, which has suspended filters tried again besides.
 pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: impl Fn() -> F, stop: CancellationToken) {
     let supervised = Supervised::new(Work::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
     let failures = AtomicU32::new(0);

@@ -1,24 +1,21 @@
 //! Instances that are configured ahead, each for one message: the way of components that cannot be snapshotted.
 
-use super::contract::{Failure, GroupMember, GroupSpec, Limits};
+use super::contract::{GroupMember, GroupSpec, Limits};
 use super::group::as_failure;
 use super::refusal::PrepareError;
+use super::room::{Held, Room, Spare};
 use super::snapshot::start_configured;
-use super::template::{Instance, Template};
+use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use wasmtime::Engine;
 
 /// Instances of one group that are kept ready at most.
 const READY: u64 = 8;
 /// Bytes that the ready instances of one group may hold.
 const GROUP_MEMORY: u64 = 256 << 20;
-/// Bytes that the ready instances of all groups may hold.
-const ALL_MEMORY: u64 = 1 << 30;
-
-static HELD: AtomicU64 = AtomicU64::new(0);
 
 /// The ready instances of one group.
 pub(super) struct Ahead {
@@ -31,11 +28,17 @@ pub(super) struct Ahead {
     ready: Mutex<VecDeque<Instance>>,
     filling: Arc<AtomicBool>,
     threads: Weak<Threads>,
+    room: Arc<Room>,
 }
 
 impl Ahead {
     /// Starts to fill up, on the guest threads.
-    pub(super) fn start(engine: &Engine, spec: &GroupSpec, memory: u64, threads: &Arc<Threads>) -> Result<Arc<Self>, PrepareError> {
+    pub(super) fn start(
+        engine: &Engine,
+        spec: &GroupSpec,
+        memory: u64,
+        (threads, room): (&Arc<Threads>, &Arc<Room>),
+    ) -> Result<Arc<Self>, PrepareError> {
         let memory = memory.max(1 << 16);
         let ahead = Arc::new(Self {
             template: Template::new(engine, &spec.component)?,
@@ -47,28 +50,38 @@ impl Ahead {
             ready: Mutex::new(VecDeque::new()),
             filling: Arc::default(),
             threads: Arc::downgrade(threads),
+            room: Arc::clone(room),
         });
+        let spare: Weak<Self> = Arc::downgrade(&ahead);
+        room.add_spare(spare);
         Self::fill_later(&ahead);
         Ok(ahead)
     }
 
-    /// An instance for one message: a ready one, or one that is configured now.
-    pub(super) fn take(self: &Arc<Self>) -> Result<Instance, Failure> {
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    /// An instance for one message: a ready one, or one that is configured now, in the room that is reserved for it or what it finds.
+    pub(super) fn take(self: &Arc<Self>, reserved: Option<Held>) -> Result<Instance, NotStarted> {
+        let ready = self.ready().pop_front();
         Self::fill_later(self);
-        let mut instance = match ready {
-            Some(instance) => {
-                HELD.fetch_sub(self.memory, Ordering::Relaxed);
+        let mut instance = match (ready, reserved) {
+            (Some(instance), Some(reserved)) => {
+                instance.held.take_over(&reserved);
                 instance
             }
-            None => self.make().map_err(as_failure)?,
+            (Some(instance), None) => instance,
+            (None, reserved) => self.make(reserved.or_else(|| self.room.take(self.memory)).ok_or(NotStarted::NoRoom)?)?,
         };
         instance.store.data_mut().set_time(self.limits.time);
         Ok(instance)
     }
 
-    fn make(&self) -> Result<Instance, PrepareError> {
-        start_configured(&self.template, &self.members, &self.grants, self.limits)
+    fn make(&self, held: Held) -> Result<Instance, NotStarted> {
+        let held = Arc::new(held);
+        let made = start_configured(&self.template, &self.members, &self.grants, self.limits, Arc::clone(&held));
+        made.map_err(|error| if held.was_short() { NotStarted::NoRoom } else { NotStarted::Guest(as_failure(error)) })
+    }
+
+    fn ready(&self) -> MutexGuard<'_, VecDeque<Instance>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fill_later(ahead: &Arc<Self>) {
@@ -83,18 +96,21 @@ impl Ahead {
         }));
     }
 
+    /// As many as may be kept ready, where there is room that nobody waits for.
     fn fill(&self) {
-        while self.ready.lock().unwrap_or_else(PoisonError::into_inner).len() < self.most {
-            let Some(memory) = Memory::take(self.memory) else { return };
-            match self.make() {
-                Ok(instance) => {
-                    self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(instance);
-                    memory.keep();
-                }
-                Err(error) => {
-                    tracing::warn!("an instance could not be configured ahead: {error}");
+        while self.ready().len() < self.most {
+            let Some(held) = self.room.take_spare(self.memory) else { return };
+            match self.make(held) {
+                Ok(instance) => self.ready().push_back(instance),
+                Err(NotStarted::Guest(failure)) => {
+                    tracing::warn!("an instance could not be configured ahead: {failure}");
                     return;
                 }
+                Err(NotStarted::NoRoom | NotStarted::PoolFull) => return,
+            }
+            if self.room.is_waited_for() {
+                self.give_up();
+                return;
             }
         }
     }
@@ -115,30 +131,10 @@ impl Drop for Filling {
     }
 }
 
-/// Memory of all groups that an instance takes which is being made; given back unless it is kept.
-struct Memory(u64);
-
-impl Memory {
-    fn take(bytes: u64) -> Option<Self> {
-        let taken = Self(bytes);
-        (HELD.fetch_add(bytes, Ordering::Relaxed) + bytes <= ALL_MEMORY).then_some(taken)
-    }
-
-    fn keep(mut self) {
-        self.0 = 0;
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        HELD.fetch_sub(self.0, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        let ready = self.ready.get_mut().unwrap_or_else(PoisonError::into_inner).len() as u64;
-        HELD.fetch_sub(ready * self.memory, Ordering::Relaxed);
+impl Spare for Ahead {
+    fn give_up(&self) {
+        let given_up = std::mem::take(&mut *self.ready());
+        drop(given_up);
     }
 }
 
@@ -147,23 +143,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filling_that_panics_is_over_and_gives_back_its_memory() {
+    fn a_filling_that_panics_is_over_and_gives_back_its_room() {
+        let room = Room::of(100);
         let threads = Threads::start(1).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let flag = Arc::default();
         let filling = Filling::begin(&flag).unwrap();
         assert!(Filling::begin(&flag).is_none(), "one at a time");
-        let before = HELD.load(Ordering::Relaxed);
+        let held = room.take_spare(50).unwrap();
         let filled = threads.spawn(move || {
-            let (_filling, _memory) = (filling, Memory::take(1 << 20).unwrap());
+            let (_filling, _held) = (filling, held);
             panic!("on purpose");
         });
         assert!(runtime.block_on(filled).map(|(): ()| ()).is_err());
         // The job was dropped before its thread took the next one.
         runtime.block_on(threads.spawn(|| ())).unwrap();
-        assert_eq!(HELD.load(Ordering::Relaxed), before);
         assert!(Filling::begin(&flag).is_some());
-        assert!(Memory::take(ALL_MEMORY + 1).is_none());
-        assert_eq!(HELD.load(Ordering::Relaxed), before);
+        assert!(room.take(100).is_some(), "all of it is there again");
     }
 }

@@ -13,7 +13,7 @@ const SENTENCE: usize = 4096;
 
 /// Asks a component what it is.
 pub(super) fn describe(instance: &mut Instance) -> Result<Described, Failure> {
-    instance.store.data_mut().begin();
+    instance.store.data_mut().begin(None);
     let asked = instance.guest.postigo_filter_guest().call_describe(&mut instance.store);
     asked.map_err(|error| instance.store.data().failure(&error))
 }
@@ -24,7 +24,7 @@ pub(super) fn configure(instance: &mut Instance, members: &[GroupMember], grants
         .iter()
         .map(|member| FilterSettings { name: member.name.to_string(), settings: member.settings.to_string(), grants: grants.to_vec() })
         .collect();
-    instance.store.data_mut().begin();
+    instance.store.data_mut().begin(None);
     let configured = instance.guest.postigo_filter_guest().call_configure(&mut instance.store, &settings);
     let problems = match configured {
         Ok(Ok(())) => return Ok(()),

@@ -40,7 +40,7 @@ pub struct SettingsProblem {
 /// Limits of a filter; the defaults are design's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
-    /// Wall time of a call.
+    /// The guest's own time in a call.
     pub time: Duration,
     /// Bytes over all memories of an instance.
     pub memory: u64,
@@ -56,7 +56,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
-    /// Wall time.
+    /// The guest's own time, or the whole call's.
     Timeout,
     /// Memory or tables.
     Memory,
@@ -135,8 +135,12 @@ pub struct GroupMember {
 pub struct Called<T> {
     /// The mail, handed back.
     pub mail: Box<Mail>,
-    /// Wall time.
-    pub took: Duration,
+    /// The guest's own time: without what the host did for it, and without its start.
+    pub own: Duration,
+    /// The time of its host calls.
+    pub host: Duration,
+    /// Whether the call was broken off, by nobody's fault, because the host's other guests left no room for it. It may be made again.
+    pub no_room: bool,
     /// The guest's log lines.
     pub log: Vec<LogLine>,
     /// The result.

@@ -12,13 +12,14 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// How often guests are looked at: the grain of their time limit.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Instances that may live at once: a message holds one of every group that it met. Slots are address space, no memory.
 const SLOTS: u32 = 1000;
 /// Slots without an instance that keep their memory for the next one of the same snapshot.
-const WARM: u32 = 200;
-/// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system.
-const KEEP_RESIDENT: usize = 64 << 20;
+const WARM: u32 = 100;
+/// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system. With [`WARM`] slots
+/// that is 200 MiB at most, beside the room that living guests have.
+const KEEP_RESIDENT: usize = 2 << 20;
 /// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
 pub(super) const SLOT_MEMORY: u64 = 1 << 30;
 

@@ -5,6 +5,7 @@ use super::contract::{Cost, Failure, FailureKind, GroupSpec, Limits};
 use super::engine::{Engines, SLOT_MEMORY};
 use super::kept::Kept;
 use super::refusal::PrepareError;
+use super::room::{Held, Room};
 use super::sandbox::Grants;
 use super::session::Session;
 use super::snapshot::Made;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 /// Filters of one component with the same grants and limits, ready to be called.
 pub struct Group {
     source: Source,
+    room: Arc<Room>,
     template: Template,
     full: OnceLock<Option<Template>>,
     members: u32,
@@ -36,14 +38,14 @@ impl Group {
     pub(super) fn build(
         engines: &Arc<Engines>,
         kept: &Kept,
-        threads: &Arc<Threads>,
+        (threads, room): (&Arc<Threads>, &Arc<Room>),
         spec: &GroupSpec,
         (made, snapshot): &(Made, Vec<u8>),
         key: String,
     ) -> Result<Arc<Self>, PrepareError> {
         let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable.clone() {
             let template = Template::new(&engines.plain, &spec.component)?;
-            let ahead = Ahead::start(&engines.plain, spec, made.memory, threads)?;
+            let ahead = Ahead::start(&engines.plain, spec, made.memory, (threads, room))?;
             (Source::Ahead(ahead), template, false, because)
         } else {
             let (template, pooled, because) = fastest(engines, snapshot, spec.limits)?;
@@ -52,6 +54,7 @@ impl Group {
         let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
         Ok(Arc::new(Self {
             source,
+            room: Arc::clone(room),
             template,
             full: OnceLock::new(),
             members: u32::try_from(spec.members.len()).unwrap_or(u32::MAX),
@@ -81,21 +84,32 @@ impl Group {
         self.members
     }
 
-    /// An instance for one message; `full` asks for one outside the pool.
-    pub(super) fn instance(&self, full: bool) -> Result<Instance, Failure> {
+    /// Its limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Where its instances have room.
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// An instance for one message, in the room that is reserved for it or what it finds; `full` asks for one outside the pool.
+    pub(super) fn instance(&self, full: bool, reserved: Option<Held>) -> Result<Instance, NotStarted> {
         if let Source::Ahead(ahead) = &self.source {
-            return ahead.take();
+            return ahead.take(reserved);
         }
+        let held = Arc::new(reserved.or_else(|| self.room.take(self.cost.memory)).ok_or(NotStarted::NoRoom)?);
         let outside = || self.outside_the_pool().unwrap_or(&self.template);
         let first = if full { outside() } else { &self.template };
-        match self.start(first) {
-            Err(NotStarted::PoolFull) => Ok(self.start(outside())?),
-            started => Ok(started?),
+        match self.start(first, &held) {
+            Err(NotStarted::PoolFull) => self.start(outside(), &held),
+            started => started,
         }
     }
 
-    fn start(&self, template: &Template) -> Result<Instance, NotStarted> {
-        template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time))
+    fn start(&self, template: &Template, held: &Arc<Held>) -> Result<Instance, NotStarted> {
+        template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time, Arc::clone(held)))
     }
 
     /// The snapshot on the engine without a pool, loaded when it is first wanted.

@@ -56,16 +56,17 @@ pub(super) fn one_line(text: &str, limit: usize) -> String {
 
 impl Host for Sandbox {
     fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
-        self.count()?;
-        let priority = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Notice => "notice",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        };
-        self.log.write(priority, &line);
-        Ok(())
+        self.host_call(|sandbox| {
+            let priority = match level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Notice => "notice",
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            sandbox.log.write(priority, &line);
+            Ok(())
+        })
     }
 }
 

@@ -7,10 +7,12 @@ use super::contract::{Description, Inspected};
 use super::guest_log::one_line;
 use super::limits::{COMPILED_BYTES, DESCRIBE_MEMORY, DESCRIBE_TIME};
 use super::refusal::Refused;
+use super::room::Held;
 use super::sandbox::Grants;
 use super::schema;
 use super::snapshot;
 use super::template::Template;
+use std::sync::Arc;
 use wasmtime::Engine;
 
 /// The grants that exist.
@@ -38,7 +40,8 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
     if compiled > most {
         return Err(Refused::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
     }
-    let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME);
+    let held = Arc::new(Held::uncounted());
+    let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
     let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
     let described = describe(&mut instance).map_err(Refused::Describe)?;
     let description = check(described, digest, template.screens()).map_err(Refused::Description)?;

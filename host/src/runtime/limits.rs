@@ -1,11 +1,15 @@
 //! What a guest may use: the figures, and the meter of its memory.
 
+use super::contract::FailureKind;
+use super::room::Held;
+use super::sandbox::Stopped;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
-/// Wall time of `describe`, with the guest's start.
+/// The guest's own time in `describe`.
 pub(super) const DESCRIBE_TIME: Duration = Duration::from_secs(5);
-/// Wall time of `configure`, with the guest's start.
+/// The guest's own time in `configure`.
 pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(30);
 /// Wall time of `configure` where there is no snapshot: it is called for every message, if ahead of it, on the threads of all guests.
 pub(super) const CONFIGURE_AHEAD_TIME: Duration = Duration::from_secs(5);
@@ -17,6 +21,10 @@ pub(super) const HOST_CALLS: u32 = 100_000;
 pub(super) const HANDED_BYTES: u64 = 1 << 30;
 /// Bytes of a call's result.
 pub(super) const RESULT_BYTES: usize = 256 << 10;
+/// Headers that one verdict sets.
+pub(super) const CHANGES: usize = 1_000;
+/// How long a call waits for room in the host's memory.
+pub(super) const ROOM_PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's name. A list whose
 /// items all point at the same string would otherwise grow without bounds on the way out.
 pub(super) const LIFTED_BYTES: usize = 4 << 20;
@@ -28,23 +36,34 @@ pub(super) const COMPILED_BYTES: usize = 256 << 20;
 pub(super) const LOG_LINE: usize = 1 << 10;
 /// Bytes of all log lines of a call.
 pub(super) const LOG_CALL: usize = 64 << 10;
+/// How long a call may take in all, where the guest itself may run for `time`: what the host does for it has bounds of its own, and on a
+/// busy machine both wait for a processor.
+pub(super) fn wall_limit(time: Duration) -> Duration {
+    time * 2 + Duration::from_secs(10)
+}
+
 /// Core instances, memories and tables of one component.
 const PARTS: usize = 200;
 /// What an element of a table costs.
 const TABLE_ELEMENT: u64 = 16;
 
 /// Counts what an instance holds over all its memories and tables, and refuses what is more.
-#[derive(Debug)]
 pub(super) struct Meter {
     limit: u64,
     used: u64,
     charged: u64,
     refused: bool,
+    held: Arc<Held>,
 }
 
 impl Meter {
-    pub(super) fn new(limit: u64) -> Self {
-        Self { limit, used: 0, charged: 0, refused: false }
+    pub(super) fn new(limit: u64, held: Arc<Held>) -> Self {
+        Self { limit, used: 0, charged: 0, refused: false, held }
+    }
+
+    /// What it holds of the host's room.
+    pub(super) fn held(&self) -> &Arc<Held> {
+        &self.held
     }
 
     /// Bytes in use.
@@ -66,14 +85,19 @@ impl Meter {
         self.limit = u64::MAX;
     }
 
-    fn charge(&mut self, bytes: u64) -> bool {
+    /// False where the limit is reached; an error, which ends the call, where it is the host that has no room.
+    fn charge(&mut self, bytes: u64) -> wasmtime::Result<bool> {
         let Some(used) = self.used.checked_add(bytes).filter(|used| *used <= self.limit) else {
             self.refused = true;
-            return false;
+            return Ok(false);
         };
+        if !self.held.cover(used) {
+            let message = format!("the guest wanted {} MiB, and there was no room for it beside the host's other guests", used >> 20);
+            return Err(Stopped::error(FailureKind::Memory, message));
+        }
         self.used = used;
         self.charged = bytes;
-        true
+        Ok(true)
     }
 
     fn give_back(&mut self) {
@@ -87,7 +111,7 @@ impl ResourceLimiter for Meter {
             self.refused = true;
             return Ok(false);
         }
-        Ok(self.charge(desired.saturating_sub(current) as u64))
+        self.charge(desired.saturating_sub(current) as u64)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -101,7 +125,7 @@ impl ResourceLimiter for Meter {
             self.refused = true;
             return Ok(false);
         }
-        Ok(self.charge((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT)))
+        self.charge((desired.saturating_sub(current) as u64).saturating_mul(TABLE_ELEMENT))
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {

@@ -15,122 +15,134 @@ impl Host for Sandbox {}
 
 impl HostMail for Sandbox {
     fn header_names(&mut self, mail: Mail) -> wasmtime::Result<Vec<String>> {
-        self.count()?;
-        self.note("*");
-        let names: Vec<_> = self.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
-        self.hand_over(names.iter().map(|name| name.len() + ITEM).sum())?;
-        Ok(names)
+        self.host_call(|sandbox| {
+            sandbox.note("*");
+            let names: Vec<_> = sandbox.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
+            sandbox.hand_over(names.iter().map(|name| name.len() + ITEM).sum())?;
+            Ok(names)
+        })
     }
 
     fn header(&mut self, mail: Mail, name: String) -> wasmtime::Result<Option<String>> {
-        self.count()?;
-        self.note(&name);
-        let value = self.lent(&mail)?.header(&name).map(str::to_owned);
-        self.hand_over(value.as_ref().map_or(0, String::len))?;
-        Ok(value)
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let value = sandbox.lent(&mail)?.header(&name).map(str::to_owned);
+            sandbox.hand_over(value.as_ref().map_or(0, String::len))?;
+            Ok(value)
+        })
     }
 
     fn headers(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<String>> {
-        self.count()?;
-        self.note(&name);
-        let values: Vec<_> = self.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
-        self.hand_over(values.iter().map(|value| value.len() + ITEM).sum())?;
-        Ok(values)
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let values: Vec<_> = sandbox.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
+            sandbox.hand_over(values.iter().map(|value| value.len() + ITEM).sum())?;
+            Ok(values)
+        })
     }
 
     fn addresses(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<Address>> {
-        self.count()?;
-        self.note(&name);
-        let addresses = self.lent(&mail)?.addresses(&name);
-        self.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
-        Ok(addresses.into_iter().map(|found| Address { display_name: found.display_name, address: found.address }).collect())
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let addresses = sandbox.lent(&mail)?.addresses(&name);
+            sandbox.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
+            Ok(addresses.into_iter().map(|found| Address { display_name: found.display_name, address: found.address }).collect())
+        })
     }
 
     fn envelope(&mut self, mail: Mail) -> wasmtime::Result<Envelope> {
-        self.count()?;
-        let mail = self.lent(&mail)?;
-        let envelope = Envelope {
-            account: mail.envelope.account.clone(),
-            trusted: mail.envelope.trusted,
-            size: mail.message.raw().len() as u64,
-            received_at: u64::try_from(mail.envelope.received_at).unwrap_or(0),
-            recipients: mail.envelope.recipients.clone(),
-        };
-        self.hand_over(envelope.recipients.iter().map(String::len).sum())?;
-        Ok(envelope)
+        self.host_call(|sandbox| {
+            let mail = sandbox.lent(&mail)?;
+            let envelope = Envelope {
+                account: mail.envelope.account.clone(),
+                trusted: mail.envelope.trusted,
+                size: mail.message.raw().len() as u64,
+                received_at: u64::try_from(mail.envelope.received_at).unwrap_or(0),
+                recipients: mail.envelope.recipients.clone(),
+            };
+            sandbox.hand_over(envelope.recipients.iter().map(String::len).sum())?;
+            Ok(envelope)
+        })
     }
 
     fn ticket(&mut self, mail: Mail) -> wasmtime::Result<Option<Ticket>> {
-        self.count()?;
-        Ok(self.lent(&mail)?.ticket().map(|ticket| Ticket {
-            number: ticket.number.clone(),
-            title: ticket.title.clone(),
-            queue: ticket.queue.clone(),
-            state: ticket.state.clone(),
-            state_type: ticket.state_type.clone(),
-            priority: ticket.priority.clone(),
-            owner: ticket.owner.clone(),
-            customer_user: ticket.customer_user.clone(),
-        }))
+        self.host_call(|sandbox| {
+            Ok(sandbox.lent(&mail)?.ticket().map(|ticket| Ticket {
+                number: ticket.number.clone(),
+                title: ticket.title.clone(),
+                queue: ticket.queue.clone(),
+                state: ticket.state.clone(),
+                state_type: ticket.state_type.clone(),
+                priority: ticket.priority.clone(),
+                owner: ticket.owner.clone(),
+                customer_user: ticket.customer_user.clone(),
+            }))
+        })
     }
 
     fn text(&mut self, mail: Mail) -> Read<String> {
-        self.count()?;
-        if !self.grants().body {
-            return Ok(Err(self.denied_read("body")));
-        }
-        let text = self.lent(&mail)?.text().to_owned();
-        self.hand_over(text.len())?;
-        Ok(Ok(text))
+        self.host_call(|sandbox| {
+            if !sandbox.grants().body {
+                return Ok(Err(sandbox.denied_read("body")));
+            }
+            let text = sandbox.lent(&mail)?.text().to_owned();
+            sandbox.hand_over(text.len())?;
+            Ok(Ok(text))
+        })
     }
 
     fn html(&mut self, mail: Mail) -> Read<Option<String>> {
-        self.count()?;
-        if !self.grants().body {
-            return Ok(Err(self.denied_read("body")));
-        }
-        let html = self.lent(&mail)?.html().map(str::to_owned);
-        self.hand_over(html.as_ref().map_or(0, String::len))?;
-        Ok(Ok(html))
+        self.host_call(|sandbox| {
+            if !sandbox.grants().body {
+                return Ok(Err(sandbox.denied_read("body")));
+            }
+            let html = sandbox.lent(&mail)?.html().map(str::to_owned);
+            sandbox.hand_over(html.as_ref().map_or(0, String::len))?;
+            Ok(Ok(html))
+        })
     }
 
     fn attachments(&mut self, mail: Mail) -> Read<Vec<Attachment>> {
-        self.count()?;
-        if !self.grants().attachments {
-            return Ok(Err(self.denied_read("attachments")));
-        }
-        let attachments: Vec<_> = self.lent(&mail)?.attachments().iter().map(described).collect();
-        self.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + ITEM).sum())?;
-        Ok(Ok(attachments))
+        self.host_call(|sandbox| {
+            if !sandbox.grants().attachments {
+                return Ok(Err(sandbox.denied_read("attachments")));
+            }
+            let attachments: Vec<_> = sandbox.lent(&mail)?.attachments().iter().map(described).collect();
+            sandbox.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + ITEM).sum())?;
+            Ok(Ok(attachments))
+        })
     }
 
     fn attachment_bytes(&mut self, mail: Mail, index: u32, offset: u64, length: u32) -> Read<Vec<u8>> {
-        self.count()?;
-        if !self.grants().attachments {
-            return Ok(Err(self.denied_read("attachments")));
-        }
-        let Some(bytes) = self.lent(&mail)?.attachment_bytes(index as usize) else {
-            return Ok(Err(Refusal::NotFound));
-        };
-        let range = range(bytes, offset, length).to_vec();
-        self.hand_over(range.len())?;
-        Ok(Ok(range))
+        self.host_call(|sandbox| {
+            if !sandbox.grants().attachments {
+                return Ok(Err(sandbox.denied_read("attachments")));
+            }
+            let Some(bytes) = sandbox.lent(&mail)?.attachment_bytes(index as usize) else {
+                return Ok(Err(Refusal::NotFound));
+            };
+            let range = range(bytes, offset, length).to_vec();
+            sandbox.hand_over(range.len())?;
+            Ok(Ok(range))
+        })
     }
 
     fn raw(&mut self, mail: Mail, offset: u64, length: u32) -> Read<Vec<u8>> {
-        self.count()?;
-        if !self.grants().raw {
-            return Ok(Err(self.denied_read("raw")));
-        }
-        let range = range(self.lent(&mail)?.message.raw(), offset, length).to_vec();
-        self.hand_over(range.len())?;
-        Ok(Ok(range))
+        self.host_call(|sandbox| {
+            if !sandbox.grants().raw {
+                return Ok(Err(sandbox.denied_read("raw")));
+            }
+            let range = range(sandbox.lent(&mail)?.message.raw(), offset, length).to_vec();
+            sandbox.hand_over(range.len())?;
+            Ok(Ok(range))
+        })
     }
 
     fn generation(&mut self, mail: Mail) -> wasmtime::Result<u64> {
-        self.count()?;
-        self.note("*");
-        Ok(self.lent(&mail)?.generation())
+        self.host_call(|sandbox| {
+            sandbox.note("*");
+            Ok(sandbox.lent(&mail)?.generation())
+        })
     }
 
     fn drop(&mut self, _mail: Mail) -> wasmtime::Result<()> {

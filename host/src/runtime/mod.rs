@@ -7,6 +7,7 @@
 mod ahead;
 mod bindings;
 pub mod child;
+mod clock;
 mod code;
 mod component;
 mod configure;
@@ -20,6 +21,7 @@ mod kept;
 mod limits;
 mod mail_host;
 mod refusal;
+mod room;
 mod sandbox;
 mod schema;
 mod session;
@@ -42,11 +44,15 @@ use child::{Answer, Children, Fault, Request, Task};
 use engine::Engines;
 use kept::Kept;
 use limits::COMPONENT_BYTES;
+use room::Room;
 use sha2::{Digest, Sha256};
 use snapshot::Made;
 use std::path::PathBuf;
 use std::sync::Arc;
 use threads::Threads;
+
+/// Bytes that all guests of a host may hold together, where nothing else is said.
+pub const GUEST_MEMORY: u64 = 1 << 30;
 
 /// What the runtime needs to start.
 #[derive(Debug, Clone)]
@@ -57,12 +63,14 @@ pub struct RuntimeOptions {
     pub program: PathBuf,
     /// Threads for guests; none means two more than there are cores.
     pub threads: Option<usize>,
+    /// Bytes that all guests may hold together: living instances, and those that are kept ready.
+    pub memory: u64,
 }
 
 impl RuntimeOptions {
     /// The usual options.
     pub fn new(cache: PathBuf, program: PathBuf) -> Self {
-        Self { cache, program, threads: None }
+        Self { cache, program, threads: None, memory: GUEST_MEMORY }
     }
 }
 
@@ -72,6 +80,7 @@ pub struct Runtime {
     threads: Arc<Threads>,
     children: Children,
     kept: Kept,
+    room: Arc<Room>,
 }
 
 impl Runtime {
@@ -86,6 +95,7 @@ impl Runtime {
             threads: Arc::new(threads),
             children: Children::new(options.program),
             kept,
+            room: Room::of(options.memory),
         }))
     }
 
@@ -143,7 +153,15 @@ impl Runtime {
             let message = format!("together the filters take {used} of {limit} MiB before any mail, more than half");
             return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
         }
-        let build = || Group::build(&self.engines, &self.kept, &self.threads, spec, &made, key.clone());
+        if made.0.memory > self.room.total() {
+            let (used, total) = (made.0.memory >> 20, self.room.total() >> 20);
+            let message = format!(
+                "an instance takes {used} MiB before any mail, more than the {total} MiB that all guests of this host may have; give them \
+                 more by `serve --guest-memory`"
+            );
+            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+        }
+        let build = || Group::build(&self.engines, &self.kept, (&self.threads, &self.room), spec, &made, key.clone());
         match build() {
             // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is old.
             Err(PrepareError::Refused(Refused::Compile(_))) => {

@@ -1,9 +1,14 @@
 //! What a store of wasmtime holds for one guest: the mail that is lent to it, and what it has used up.
 
+use super::clock::{Clock, Over};
 use super::contract::{Failure, FailureKind, LogLine};
+use super::engine::TICK;
 use super::guest_log::{GuestLog, one_line};
 use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter};
+use super::room::Held;
 use crate::mail::{Mail, canonical_lower_case};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::Resource;
 use wasmtime::{Store, UpdateDeadline};
@@ -12,6 +17,9 @@ use wasmtime::{Store, UpdateDeadline};
 const LONGEST_NOTED: usize = 200;
 /// So many reads are noted one by one; a screen that reads more depends on all headers.
 const MOST_NOTED: usize = 1_000;
+
+/// No snapshot takes so long.
+const A_DAY: Duration = Duration::from_hours(24);
 
 /// The host's type behind `resource mail`. Its number is the number of the call that it was lent to.
 pub struct MailHandle;
@@ -50,24 +58,24 @@ pub(super) struct Sandbox {
     pub(super) meter: Meter,
     grants: Grants,
     time: Duration,
-    deadline: Instant,
+    clock: Clock,
     call: u32,
     mail: Option<Box<Mail>>,
     host_calls: u32,
     handed: u64,
     denied: Option<&'static str>,
     pub(super) log: GuestLog,
-    read: Option<Vec<String>>,
+    read: Option<BTreeSet<String>>,
 }
 
 impl Sandbox {
-    /// A store whose every call may take `time`.
-    pub(super) fn store(engine: &wasmtime::Engine, grants: Grants, memory: u64, time: Duration) -> Store<Self> {
+    /// A store whose guest may have `memory` bytes and run for `time` in every call, and which holds this of the host's room.
+    pub(super) fn store(engine: &wasmtime::Engine, grants: Grants, memory: u64, time: Duration, held: Arc<Held>) -> Store<Self> {
         let sandbox = Self {
-            meter: Meter::new(memory),
+            meter: Meter::new(memory, held),
             grants,
             time,
-            deadline: Instant::now() + time,
+            clock: Clock::begin(time, time),
             call: 0,
             mail: None,
             host_calls: 0,
@@ -80,8 +88,9 @@ impl Sandbox {
         store.limiter(|sandbox| &mut sandbox.meter);
         store.set_hostcall_fuel(LIFTED_BYTES);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|context| {
-            context.data().check_deadline()?;
+        store.epoch_deadline_callback(|mut context| {
+            let sandbox = context.data_mut();
+            sandbox.clock.check(TICK).map_err(too_long)?;
             // Loops leave the core to others at every tick.
             std::thread::yield_now();
             Ok(UpdateDeadline::Continue(1))
@@ -93,7 +102,7 @@ impl Sandbox {
     pub(super) fn open_for_snapshot(store: &mut Store<Self>) {
         let sandbox = store.data_mut();
         sandbox.meter.lift_limit();
-        sandbox.deadline = Instant::now() + Duration::from_hours(24);
+        sandbox.clock = Clock::begin(A_DAY, A_DAY);
         store.set_hostcall_fuel(usize::MAX);
     }
 
@@ -102,14 +111,19 @@ impl Sandbox {
         self.time = time;
     }
 
-    /// Begins a call: its time starts now.
-    pub(super) fn begin(&mut self) {
+    /// Begins a call: its time starts now. The guest runs for its limit, or for `at_most` where that is less.
+    pub(super) fn begin(&mut self, at_most: Option<Duration>) {
         self.call = self.call.wrapping_add(1);
-        self.deadline = Instant::now() + self.time;
+        self.clock = Clock::begin(at_most.map_or(self.time, |most| most.min(self.time)), self.time);
         self.host_calls = 0;
         self.handed = 0;
         self.denied = None;
         self.meter.forget_refusals();
+    }
+
+    /// The guest's own time in the call that ends now, and the host's for it.
+    pub(super) fn end(&mut self) -> (Duration, Duration) {
+        self.clock.end()
     }
 
     /// Lends a mail to the call that has begun.
@@ -125,12 +139,12 @@ impl Sandbox {
 
     /// From now on notes the names of headers that are read.
     pub(super) fn note_reads(&mut self) {
-        self.read = Some(Vec::new());
+        self.read = Some(BTreeSet::new());
     }
 
     /// The names noted, in lower case.
     pub(super) fn reads(&mut self) -> Vec<String> {
-        self.read.take().unwrap_or_default()
+        self.read.take().unwrap_or_default().into_iter().collect()
     }
 
     /// The guest's log lines of this call.
@@ -151,23 +165,32 @@ impl Sandbox {
     pub(super) fn note(&mut self, name: &str) {
         let Some(read) = &mut self.read else { return };
         // A name that long is no header that can be set, so it cannot change.
-        if name.len() > LONGEST_NOTED || read.first().is_some_and(|first| first == "*") {
+        if name.len() > LONGEST_NOTED || read.contains("*") {
             return;
         }
         let name = canonical_lower_case(name);
-        if read.iter().any(|known| *known == name) {
-            return;
+        if name != "*" && (read.len() < MOST_NOTED || read.contains(name.as_ref())) {
+            read.insert(name.into_owned());
+        } else {
+            *read = BTreeSet::from(["*".to_owned()]);
         }
-        if read.len() < MOST_NOTED { read.push(name.into_owned()) } else { *read = vec!["*".to_owned()] }
     }
 
-    /// Every host call begins with this.
-    pub(super) fn count(&mut self) -> wasmtime::Result<()> {
+    /// Every host call is made in here: it is counted, and its time is not the guest's.
+    pub(super) fn host_call<T>(&mut self, work: impl FnOnce(&mut Self) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
+        let entered = Instant::now();
+        self.count(entered)?;
+        let done = work(self);
+        self.clock.leave(entered);
+        done
+    }
+
+    fn count(&mut self, now: Instant) -> wasmtime::Result<()> {
         self.host_calls += 1;
         if self.host_calls > HOST_CALLS {
             return Err(Stopped::error(FailureKind::HostCalls, format!("the guest made more than {HOST_CALLS} host calls in one call")));
         }
-        self.check_deadline()
+        self.clock.check_wall(now).map_err(too_long)
     }
 
     /// The lent mail.
@@ -186,13 +209,6 @@ impl Sandbox {
             return Err(Stopped::error(FailureKind::HostCalls, message));
         }
         Ok(())
-    }
-
-    fn check_deadline(&self) -> wasmtime::Result<()> {
-        if Instant::now() < self.deadline {
-            return Ok(());
-        }
-        Err(Stopped::error(FailureKind::Timeout, format!("the call took longer than {} ms", self.time.as_millis())))
     }
 
     /// What a failed call is called: the limit that it broke, whatever the guest made of it.
@@ -223,4 +239,17 @@ impl Sandbox {
             None => Failure { kind: FailureKind::Trap, message: format!("the guest said: {message}") },
         }
     }
+}
+
+fn too_long(over: Over) -> wasmtime::Error {
+    let message = match over {
+        Over::Own { limit } => format!("the guest itself ran longer than {} ms", limit.as_millis()),
+        Over::Wall { limit, own } => format!(
+            "the call took longer than {} ms in all, of which the guest itself ran for {} ms; the rest went into what the host did for it, \
+             or into waiting for a processor",
+            limit.as_millis(),
+            own.as_millis()
+        ),
+    };
+    Stopped::error(FailureKind::Timeout, message)
 }

@@ -6,10 +6,12 @@ use super::configure::configure;
 use super::contract::{GroupMember, Limits};
 use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
 use super::refusal::PrepareError;
+use super::room::Held;
 use super::sandbox::{Grants, Sandbox};
 use super::template::{Instance, Template};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
@@ -41,7 +43,7 @@ pub(super) fn make(
     Outside::read(component).and_then(|outside| outside.check()).map_err(PrepareError::Refused)?;
     let start = |bytes: &[u8], time| {
         let template = Template::new(engine, bytes).map_err(PrepareError::Refused)?;
-        start_in(time, &template, members, grants, limits)
+        start_in(time, &template, members, grants, limits, Arc::new(Held::uncounted()))
     };
     let because = match instrument(component) {
         Ok((context, instrumented)) => {
@@ -61,14 +63,15 @@ pub(super) fn make(
     Ok((Made { memory, unsnapshotable: Some(because) }, Vec::new()))
 }
 
-/// A configured instance of what is compiled, for one message.
+/// A configured instance of what is compiled, for one message, which holds this of the host's room.
 pub(super) fn start_configured(
     template: &Template,
     members: &[GroupMember],
     grants: &[String],
     limits: Limits,
+    held: Arc<Held>,
 ) -> Result<Instance, PrepareError> {
-    start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits)
+    start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits, held)
 }
 
 fn start_in(
@@ -77,8 +80,9 @@ fn start_in(
     members: &[GroupMember],
     grants: &[String],
     limits: Limits,
+    held: Arc<Held>,
 ) -> Result<Instance, PrepareError> {
-    let store = template.store(Grants::of(grants), limits.memory, time);
+    let store = template.store(Grants::of(grants), limits.memory, time, held);
     let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
     configure(&mut instance, members, grants)?;
     Ok(instance)

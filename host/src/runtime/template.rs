@@ -5,8 +5,10 @@ use super::component::{HOST_VERSION, Outside};
 use super::contract::{Failure, FailureKind};
 use super::engine;
 use super::refusal::Refused;
+use super::room::Held;
 use super::sandbox::{Grants, MailHandle, Sandbox};
 use super::wasi;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource, TypedFunc};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
@@ -27,6 +29,8 @@ pub(super) struct Instance {
     pub(super) guest: Filter,
     pub(super) screen: Option<Screen>,
     pub(super) raw: wasmtime::component::Instance,
+    /// What it holds of the host's room: given back last, when its memory is.
+    pub(super) held: Arc<Held>,
 }
 
 /// Why there is no instance.
@@ -35,6 +39,8 @@ pub(super) enum NotStarted {
     Guest(Failure),
     /// The engine's pool is used up.
     PoolFull,
+    /// The host's other guests leave no room for it at the moment.
+    NoRoom,
 }
 
 impl From<NotStarted> for Failure {
@@ -42,6 +48,7 @@ impl From<NotStarted> for Failure {
         match not_started {
             NotStarted::Guest(failure) => failure,
             NotStarted::PoolFull => Self { kind: FailureKind::Memory, message: "too many guests live at once on this host".into() },
+            NotStarted::NoRoom => Self { kind: FailureKind::Memory, message: "the host's other guests left no room for this one".into() },
         }
     }
 }
@@ -89,9 +96,9 @@ impl Template {
         self.screen.is_some()
     }
 
-    /// A store for an instance of it. The time of its first call runs from now.
-    pub(super) fn store(&self, grants: Grants, memory: u64, time: Duration) -> Store<Sandbox> {
-        Sandbox::store(&self.engine, grants, memory, time)
+    /// A store for an instance of it, which holds this of the host's room. The time of its start runs from now.
+    pub(super) fn store(&self, grants: Grants, memory: u64, time: Duration, held: Arc<Held>) -> Store<Sandbox> {
+        Sandbox::store(&self.engine, grants, memory, time, held)
     }
 
     /// A fresh instance in a store.
@@ -102,7 +109,11 @@ impl Template {
             Ok((raw, guest, screen))
         });
         match made {
-            Ok((raw, guest, screen)) => Ok(Instance { store, guest, screen, raw }),
+            Ok((raw, guest, screen)) => {
+                let held = Arc::clone(store.data().meter.held());
+                Ok(Instance { store, guest, screen, raw, held })
+            }
+            Err(_) if store.data().meter.held().was_short() => Err(NotStarted::NoRoom),
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(NotStarted::PoolFull),
             Err(error) => {
                 let mut failure = store.data().failure(&error);

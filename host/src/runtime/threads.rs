@@ -130,8 +130,7 @@ impl Shared {
         while let Some(job) = self.next(stays) {
             // Told where it is caught. Whoever waits for the job hears that it is lost.
             let _ = caught_here(Work::Guest, "", job);
-            let bury = || GRAVEYARD.with_borrow_mut(|graves| graves.iter_mut().for_each(VecDeque::clear));
-            let _ = caught_here(Work::Guest, "", bury);
+            let _ = caught_here(Work::Guest, "", empty_graves);
         }
         self.lock().threads -= 1;
     }
@@ -171,6 +170,11 @@ pub(super) fn bury(instance: Instance) {
         None => Some(instance),
     });
     drop(surplus);
+}
+
+/// Drops what this thread has buried, now.
+pub(super) fn empty_graves() {
+    GRAVEYARD.with_borrow_mut(|graves| graves.iter_mut().for_each(VecDeque::clear));
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::key::{as_received, comparable, content_digest, digest, epoch, hexadec
 use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
 use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
-use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, RawPlace};
+use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, PutOff, RawPlace};
 use crate::store::{Engine, Store, StoreError};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
@@ -250,6 +250,7 @@ impl Spool {
                 id: row.id,
                 claim,
                 tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+                put_off: row.put_off > 0,
                 source: row.source,
                 account: account.to_owned(),
                 communication: row.communication,
@@ -329,6 +330,13 @@ impl Spool {
             .await?;
         self.tell_change();
         Ok(status)
+    }
+
+    /// Puts a claimed message off until there is time for it; its tries are not counted. [`StoreError::Fenced`] if the claim is lost.
+    pub async fn put_off(&self, put_off: PutOff) -> Result<(), StoreError> {
+        self.store.write(put_off, |put_off, connection| Box::pin(rows::put_off(connection, put_off))).await?;
+        self.tell_change();
+        Ok(())
     }
 
     /// Messages in the order of their arrival.

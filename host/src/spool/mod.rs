@@ -7,7 +7,7 @@ mod handle;
 mod key;
 
 pub use crate::store::leases::{Host, Lease};
-pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
+pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, PutOff, SpoolMessage};
 pub use document::SpoolDocument;
 pub use handle::{Spool, Unread};
 pub use key::hexadecimal;
@@ -135,6 +135,8 @@ pub struct Claimed {
     pub claim: i64,
     /// Tries counted so far, this one included.
     pub tries: u32,
+    /// Whether it was put off before, until there was time for it.
+    pub put_off: bool,
     /// Where it came from, for people.
     pub source: String,
     /// Account name.

@@ -35,6 +35,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (10, "sent bytes", include_str!("migrations/0010_sent_bytes.sql")),
     (11, "intake", include_str!("migrations/0011_intake.sql")),
     (12, "component schema", include_str!("migrations/0012_component_schema.sql")),
+    (13, "put off", include_str!("migrations/0013_put_off.sql")),
     (18, "broken tasks", include_str!("migrations/0018_broken_tasks.sql")),
     (19, "adopted", include_str!("migrations/0019_adopted.sql")),
 ];

@@ -14,7 +14,8 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    Ending, FORGOTTEN_AT_ONCE, Finished, after_unclean_end, end, finish_all, forget_raw, release, remove, try_again, unclaim,
+    Ending, FORGOTTEN_AT_ONCE, Finished, PutOff, after_unclean_end, end, finish_all, forget_raw, put_off, release, remove, try_again,
+    unclaim,
 };
 pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
 
@@ -304,6 +305,8 @@ pub struct ClaimedRow {
     pub id: i64,
     /// Tries, this one included.
     pub tries: i64,
+    /// How often it was put off.
+    pub put_off: i64,
     /// IMAP's or another key, as stored.
     pub source: String,
     /// The connection's communication.
@@ -357,7 +360,7 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
     };
     sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ").bind(&claim.run).push(" AND account = ").bind(&claim.account);
     sql.push(" AND expires_at > ").push(claim.engine.clock()).push(")");
-    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size");
+    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off");
     let mut rows = Vec::new();
     for row in sql.all(connection).await? {
         rows.push(ClaimedRow {
@@ -368,6 +371,7 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
             received_at: row.try_get(4)?,
             recipients: row.try_get(5)?,
             size: row.try_get(6)?,
+            put_off: row.try_get(7)?,
         });
     }
     rows.sort_unstable_by_key(|row| row.id);

@@ -3,10 +3,12 @@
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
 use super::room::Share;
-use super::{Done, Worker};
+use super::{Done, Worker, report};
+use crate::chain::PutOff;
+use crate::commlog::Priority;
 use crate::mail::FollowedTicket;
 use crate::result::MessageResult;
-use crate::spool::{Claimed, Lease, SpoolStatus, Unread};
+use crate::spool::{self, Claimed, Lease, SpoolStatus, Unread};
 use crate::store::StoreError;
 use crate::supervision::{Work, caught};
 use std::collections::{HashMap, VecDeque};
@@ -144,7 +146,10 @@ impl<'w> Run<'w> {
         for Attempt { claimed, outcome, share } in attempts {
             shares.push(share);
             match outcome {
-                Ok(ready) => batch.push_back(Arc::new(ready)),
+                Ok(ready) => match &ready.evaluated.run.put_off {
+                    Some(put_off) => self.put_off(&ready, put_off).await?,
+                    None => batch.push_back(Arc::new(ready)),
+                },
                 // Not the mail's fault: what is claimed is given back, and begun anew when the database answers.
                 Err(EvaluateError::Store(error)) if error.is_temporary() => return Err(error),
                 Err(error) => ended.extend(self.try_again(&claimed, error.to_string()).await?),
@@ -198,6 +203,26 @@ impl<'w> Run<'w> {
             }
             error if error.is_temporary() => Err(error),
             error => self.try_again(claimed, error.to_string()).await,
+        }
+    }
+
+    /// A message waits for its turn, out of the order of arrival as one that is tried again. Not a try of it is used up.
+    async fn put_off(&self, ready: &Ready, put_off: &PutOff) -> Result<(), StoreError> {
+        let claimed = &ready.claimed;
+        tracing::warn!(message = claimed.id, source = claimed.source, seconds = put_off.pause.as_secs(), "{}", put_off.reason);
+        let mut communication = report::communication(claimed, &ready.evaluated);
+        let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
+        communication.entry(Priority::Warning, "worker", words);
+        let row = spool::PutOff {
+            id: claimed.id,
+            claim: claimed.claim,
+            not_before: crate::commlog::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2),
+            reason: put_off.reason.clone(),
+            communication: communication.finish(false),
+        };
+        match self.patiently(|| self.worker.spool.put_off(row.clone())).await {
+            Err(StoreError::Fenced) => Ok(()),
+            outcome => outcome,
         }
     }
 

@@ -64,8 +64,8 @@ pub struct Incoming {
 impl Incoming {
     /// A claimed message.
     pub fn of(claimed: &Claimed, setup: &Setup) -> Self {
-        let check_screening = claimed.id % CHECKED == 0;
-        Self { raw: claimed.raw.clone(), envelope: envelope(claimed, setup), mode: Mode::Live { check_screening } }
+        let mode = Mode::Live { check_screening: claimed.id % CHECKED == 0, put_off_before: claimed.put_off };
+        Self { raw: claimed.raw.clone(), envelope: envelope(claimed, setup), mode }
     }
 }
 
@@ -79,12 +79,13 @@ pub async fn evaluate(incoming: Incoming, setup: Arc<Setup>, store: &Store, sand
         if received.candidates.is_empty() { Ok(through_chain(received, None, in_force, mode)) } else { Err(Box::new(received)) }
     });
     let received = match first.await? {
-        Ok(evaluated) => return Ok(evaluated),
+        Ok(evaluated) => return Ok(tried_afterwards(evaluated, sandbox)),
         Err(received) => received,
     };
     let found = tickets::find_follow_up(&mut *store.read().await?, &received.candidates).await?;
     let seen = found.map(|(ticket, _)| ticket.followed());
-    on_guest_thread(sandbox, move || through_chain(*received, seen, setup, mode)).await
+    let evaluated = on_guest_thread(sandbox, move || through_chain(*received, seen, setup, mode)).await?;
+    Ok(tried_afterwards(evaluated, sandbox))
 }
 
 /// Takes a message through the chain once more, with the ticket that it follows up by now.
@@ -95,7 +96,22 @@ pub async fn again(
     sandbox: &dyn Sandbox,
 ) -> Result<Evaluated, EvaluateError> {
     let Incoming { raw, envelope, mode } = incoming;
-    on_guest_thread(sandbox, move || through_chain(receive(raw, envelope, &setup), seen, setup, mode)).await
+    // Its turn has come: those behind it wait for it.
+    let mode = match mode {
+        Mode::Live { check_screening, .. } => Mode::Live { check_screening, put_off_before: true },
+        Mode::Dry => Mode::Dry,
+    };
+    let evaluated = on_guest_thread(sandbox, move || through_chain(receive(raw, envelope, &setup), seen, setup, mode)).await?;
+    Ok(tried_afterwards(evaluated, sandbox))
+}
+
+/// Begins the trials that the chain asked for. The message does not wait for them.
+fn tried_afterwards(mut evaluated: Evaluated, sandbox: &dyn Sandbox) -> Evaluated {
+    for trial in evaluated.run.trials.drain(..) {
+        let setup = Arc::clone(&evaluated.setup);
+        sandbox.execute(Box::new(move || trial.run(&setup.vocabulary)));
+    }
+    evaluated
 }
 
 fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {

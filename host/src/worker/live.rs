@@ -1,6 +1,6 @@
 //! What is configured now, with its plan: replaced as a whole when the configuration's version changes.
 
-use crate::chain::{Gathered, LazySandbox, Plan};
+use crate::chain::{Gathered, LazySandbox, Plan, Sandbox};
 use crate::config::Configuration;
 use crate::mail::Vocabulary;
 use crate::secret::SecretKey;
@@ -81,6 +81,15 @@ impl Live {
     /// The sandbox that the plans are prepared in.
     pub fn sandbox(&self) -> &Arc<LazySandbox> {
         &self.sandbox
+    }
+
+    /// Begins the trials of suspended filters whose pauses are over: no mail need come for a filter to be found well again.
+    pub fn try_suspended(&self) {
+        let setup = self.current();
+        for trial in setup.plan.due_trials() {
+            let setup = Arc::clone(&setup);
+            self.sandbox.execute(Box::new(move || trial.run(&setup.vocabulary)));
+        }
     }
 
     /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were removed or

@@ -8,8 +8,12 @@ use crate::result::{MessageResult, Outcome};
 use crate::spool::Claimed;
 use crate::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
 use serde_json::Value;
+use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Screenings that take less are not told.
+const WORTH_TELLING: Duration = Duration::from_millis(1);
 
 /// Starts the communication of a message, with what was done to it before it is filed.
 pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication {
@@ -45,6 +49,15 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
 }
 
 fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) {
+    let screening = evaluated.run.screening;
+    if screening >= WORTH_TELLING {
+        communication.entry(Priority::Debug, "chain", format!("The screenings took {} µs.", screening.as_micros()));
+    }
+    let waited = evaluated.run.waited;
+    if !waited.is_zero() {
+        let words = format!("It waited {} ms until other filters' guests left room in memory.", waited.as_millis());
+        communication.entry(Priority::Notice, "chain", words);
+    }
     for note in &evaluated.run.notes {
         communication.entry(Priority::Error, "chain", note.as_str());
     }
@@ -58,8 +71,13 @@ fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) 
     }
 }
 
+/// Whose time a filter took: its own, and the rest, which the host needed for it and for what it set.
+fn time(step: &Step) -> String {
+    format!("{} µs ({} µs its own)", step.took.as_micros(), step.own.as_micros())
+}
+
 fn told(step: &Step) -> (Priority, String) {
-    let micros = step.took.as_micros();
+    let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };
     match step.outcome {
@@ -67,10 +85,10 @@ fn told(step: &Step) -> (Priority, String) {
             let changes: Vec<String> = step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
             let changes = if changes.is_empty() { "It sets nothing.".to_owned() } else { format!("It sets {}.", changes.join("; ")) };
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
-            (Priority::Info, format!("Matched{reason} in {micros} µs. {changes}{stopped}"))
+            (Priority::Info, format!("Matched{reason} in {time}. {changes}{stopped}"))
         }
-        Outcome::NotMatched => (Priority::Debug, format!("Not matched, {micros} µs.")),
-        Outcome::Failed => (Priority::Error, format!("Failed after {micros} µs: {error}.{stopped}")),
+        Outcome::NotMatched => (Priority::Debug, format!("Not matched, {time}.")),
+        Outcome::Failed => (Priority::Error, format!("Failed after {time}: {error}.{stopped}")),
         Outcome::Suspended => (Priority::Error, format!("{error}.{stopped}")),
         Outcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
     }

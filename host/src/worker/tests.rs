@@ -5,7 +5,9 @@ use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan,
 use crate::config::{FailurePolicy, Filter, Validity};
 use crate::mail::{Mail, Vocabulary};
 use crate::result::{Outcome, Status};
-use crate::runtime::{Called, Change, Cost, Description, Failure, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict};
+use crate::runtime::{
+    Called, Change, Cost, Description, Failure, FailureKind, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict,
+};
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::store::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
@@ -16,7 +18,14 @@ use std::time::Duration;
 /// A filter: what it says of a mail.
 type Judge = Arc<dyn Fn(&Mail) -> Verdict + Send + Sync>;
 
-/// One filter as a group, and as the sandbox that prepares it.
+/// The filter's time limit.
+const LIMIT: Duration = Duration::from_millis(250);
+
+fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, Failure>) -> Called<T> {
+    Called { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
+}
+
+/// One filter as a group, and as the sandbox that prepares it. It loops on mails with the header `X-Loop-Here`.
 #[derive(Clone)]
 struct Native(Judge);
 
@@ -39,6 +48,10 @@ impl Guests for Native {
         Cost { memory: 0, snapshot: true, pooled: true, because: String::new() }
     }
 
+    fn time(&self) -> Duration {
+        LIMIT
+    }
+
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {
         Ok(Box::new(self.clone()))
     }
@@ -49,13 +62,21 @@ impl Guests for Native {
 }
 
 impl Guest for Native {
-    fn screen(&mut self, mail: Box<Mail>) -> Called<Screened> {
-        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(Screened { candidates: vec![0], read: Vec::new() }) }
+    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> Called<Screened> {
+        called(mail, Duration::ZERO, Ok(Screened { candidates: vec![0], read: Vec::new() }))
     }
 
-    fn evaluate(&mut self, _filter: u32, mail: Box<Mail>) -> Called<Verdict> {
+    fn evaluate(&mut self, _filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+        if mail.header("X-Loop-Here").is_some() {
+            let failure = Failure { kind: FailureKind::Timeout, message: "too slow".into() };
+            return called(mail, at_most.unwrap_or(LIMIT), Err(failure));
+        }
         let verdict = (self.0)(&mail);
-        Called { mail, took: Duration::ZERO, log: Vec::new(), result: Ok(verdict) }
+        called(mail, Duration::ZERO, Ok(verdict))
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -323,4 +344,38 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     let both = Box::pin(async { tokio::join!(work_on_large, meanwhile).1 });
     let filed = tokio::time::timeout(Duration::from_mins(1), both).await.expect("all are filed");
     assert_eq!((filed, ended), (vec![Status::Filed; 2], vec![Status::Filed; 3]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_that_a_filter_loops_on_wait_for_their_turn_and_the_others_go_on() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let mails: Vec<String> = (0..60)
+        .map(|number| if number < 50 { mail(&format!("bad{number}"), "X-Loop-Here: yes\r\n") } else { mail(&format!("good{number}"), "") })
+        .collect();
+    let mails: Vec<&str> = mails.iter().map(String::as_str).collect();
+    let ids = desk.take_in(&mails).await;
+    let mut ended: HashMap<i64, Outcome> = desk.work().await.into_iter().map(|done| (done.id, done.result.filters[0].outcome)).collect();
+    for good in &ids[50..] {
+        assert_eq!(ended.get(good), Some(&Outcome::NotMatched), "those that the filter handles are filed behind the others");
+    }
+    let waiting: Vec<i64> = ids[..50].iter().filter(|id| !ended.contains_key(*id)).copied().collect();
+    assert!(waiting.len() > 20 && waiting.len() < 46, "{} wait", waiting.len());
+    let shown = desk.spool.show(waiting[0]).await.unwrap().unwrap();
+    assert_eq!((shown.status, shown.tries), (crate::spool::SpoolStatus::Waiting, 0), "no try is used up");
+    assert!(shown.reason.is_some_and(|reason| reason.contains("\"judge\"") && reason.contains("its turn")));
+    // One of them has its turn soon: then it gets all its time, and the filter's failure policy.
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    let in_turn = loop {
+        let mut changes = desk.spool.changed();
+        ended.extend(desk.work().await.into_iter().map(|done| (done.id, done.result.filters[0].outcome)));
+        if let Some(outcome) = waiting.iter().find_map(|id| ended.get(id)) {
+            break Some(*outcome);
+        }
+        if tokio::time::Instant::now() >= deadline {
+            break None;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(100), changes.changed()).await;
+    };
+    assert_eq!(in_turn, Some(Outcome::Failed));
+    assert_eq!(desk.worker.live().current().plan.filters()[0].breaker.suspended_by(), None);
 }

@@ -100,13 +100,17 @@ impl ByHand {
     }
 
     fn prepare(&self, memory: u64) -> Result<Arc<Group>, PrepareError> {
+        self.prepare_within(Limits { time: LONG, memory })
+    }
+
+    fn prepare_within(&self, limits: Limits) -> Result<Arc<Group>, PrepareError> {
         let inspected = runtime().inspect(&self.module(), Asker::Host).map_err(PrepareError::Refused)?;
         let spec = GroupSpec {
             component: inspected.component.into(),
             digest: inspected.description.digest,
             members: vec![GroupMember { name: "one".into(), settings: serde_json::json!({}) }],
             grants: Vec::new(),
-            limits: Limits { time: LONG, memory },
+            limits,
         };
         runtime().prepare(&spec, Asker::Host)
     }
@@ -120,6 +124,24 @@ impl ByHand {
         assert_eq!(failure.kind, kind, "{failure}");
         failure.message
     }
+}
+
+/// A guest that reads all occurrences of `X-Blank` so many times.
+pub fn reads_a_header(times: u128, limits: Limits) -> Arc<Group> {
+    let guest = ByHand {
+        memory: "64".into(),
+        imports: r#"(import "postigo:filter/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#.into(),
+        parts: r#"(data (i32.const 600) "X-Blank")"#.into(),
+        evaluate: format!(
+            "(local $n i32)
+            (loop $again
+              (call $headers (local.get 1) (i32.const 600) (i32.const 7) (i32.const 700))
+              (local.set $n (i32.add (local.get $n) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.get $n) (i32.const {times}))))"
+        ),
+        ..ByHand::default()
+    };
+    guest.prepare_within(limits).unwrap()
 }
 
 fn in_result(result: &str) -> ByHand {
@@ -164,6 +186,14 @@ fn many_changes_that_share_a_long_string_are_bad_output() {
         ..ByHand::default()
     };
     guest.fails_as(FailureKind::Output);
+}
+
+#[test]
+fn a_verdict_sets_a_thousand_headers_at_most() {
+    // Changes of zeroes: empty names and values.
+    let changes = |count: &str| in_result(&format!(r"\00\00\00\00\00\00\00\00\70\11\01\00{count}\00\00\00\00\00\00\00\00"));
+    assert_eq!(changes(r"\e8\03\00\00").evaluate().unwrap().changes.len(), 1000);
+    assert!(changes(r"\e9\03\00\00").fails_as(FailureKind::Output).contains("1001 headers; at most 1000"));
 }
 
 #[test]
@@ -254,9 +284,9 @@ fn instances_made_ahead_are_fresh_for_every_message() {
     for _ in 0..20 {
         let mut session = Group::open(&group).unwrap();
         let first: Box<Mail> = mail("One");
-        let called = session.evaluate(0, first);
+        let called = session.evaluate(0, first, None);
         assert!(called.result.is_ok());
-        assert_eq!(session.evaluate(0, called.mail).result.unwrap_err().kind, FailureKind::Trap);
+        assert_eq!(session.evaluate(0, called.mail, None).result.unwrap_err().kind, FailureKind::Trap);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The workspace's folder of built things.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from)
 }
 
@@ -76,18 +76,18 @@ pub fn mail(subject: &str) -> Box<Mail> {
 
 /// Evaluates one deed with a mail of its own, in a session of its own.
 pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo::runtime::Verdict, Failure> {
-    Group::open(group).unwrap().evaluate(filter, mail("Invoice 42")).result
+    Group::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
 }
 
 /// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and gives the message.
 pub fn fails_as(deed: &str, kind: FailureKind) -> String {
     let group = group(&[deed, "behave"]);
     let mut session = Group::open(&group).unwrap();
-    let called = session.evaluate(0, mail("Invoice 42"));
+    let called = session.evaluate(0, mail("Invoice 42"), None);
     let failure = called.result.unwrap_err();
     assert_eq!(failure.kind, kind, "{deed}: {failure}");
     assert_eq!(called.mail.header("Subject"), Some("Invoice 42"), "the mail came back");
-    assert!(called.took < LONG, "{deed} took {:?}", called.took);
-    assert!(session.evaluate(1, called.mail).result.unwrap().matched, "the next filter works after {deed}");
+    assert!(called.own < LONG, "{deed} took {:?}", called.own);
+    assert!(session.evaluate(1, called.mail, None).result.unwrap().matched, "the next filter works after {deed}");
     failure.message
 }

@@ -45,11 +45,11 @@ fn a_flood_of_host_calls_is_stopped() {
 #[test]
 fn a_flood_of_log_lines_is_cut_and_said_and_no_failure() {
     let group = group(&["log-flood", "long-line"]);
-    let called = Group::open(&group).unwrap().evaluate(0, mail("Invoice 42"));
+    let called = Group::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
     assert!(called.result.unwrap().matched);
     assert!(called.log.iter().map(|line| line.text.len()).sum::<usize>() < 66 << 10);
     assert!(called.log.last().unwrap().text.contains("left out"));
-    let called = Group::open(&group).unwrap().evaluate(1, mail("Invoice 42"));
+    let called = Group::open(&group).unwrap().evaluate(1, mail("Invoice 42"), None);
     assert!(called.result.unwrap().matched);
     assert_eq!(called.log[0].text.len(), 1 << 10);
 }
@@ -61,9 +61,9 @@ fn a_screen_that_misbehaves_fails_and_its_filters_can_still_be_called() {
     {
         let group = group(&[deed, "behave"]);
         let mut session = Group::open(&group).unwrap();
-        let screened = session.screen(mail("Invoice 42"));
+        let screened = session.screen(mail("Invoice 42"), None);
         assert_eq!(screened.result.map(|screened| screened.candidates).unwrap_err().kind, kind, "{deed}");
-        assert!(session.evaluate(1, screened.mail).result.unwrap().matched, "{deed}");
+        assert!(session.evaluate(1, screened.mail, None).result.unwrap().matched, "{deed}");
     }
 }
 
@@ -82,7 +82,8 @@ fn an_endless_configure_times_out_after_its_thirty_seconds() {
     let started = Instant::now();
     let PrepareError::Failed(failure) = not_prepared(&["loop-in-configure"]) else { panic!("it did not fail") };
     assert_eq!(failure.kind, FailureKind::Timeout);
-    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+    // Thirty seconds of its own; the wall's limit is above that, for a machine that is busy.
+    assert!(started.elapsed() < Duration::from_mins(2), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_filter_matches_and_says_what_to_set() {
 #[test]
 fn the_screen_names_candidates_and_the_headers_it_read() {
     let group = group(&["behave", "miss", "ignore"]);
-    let screened = Group::open(&group).unwrap().screen(mail("Invoice 42")).result.unwrap();
+    let screened = Group::open(&group).unwrap().screen(mail("Invoice 42"), None).result.unwrap();
     assert_eq!(screened.candidates, [0, 2]);
     assert_eq!(screened.read, ["subject"]);
 }
@@ -39,18 +39,18 @@ fn every_message_finds_the_guest_as_it_was_configured() {
     let group = group(&["count", "remember"]);
     for subject in ["One", "Two", "Three"] {
         let mut session = Group::open(&group).unwrap();
-        let counted = session.evaluate(0, mail(subject));
+        let counted = session.evaluate(0, mail(subject), None);
         assert_eq!(counted.result.unwrap().reason, "1", "the count of {subject}");
-        assert_eq!(session.evaluate(1, mail(subject)).result.unwrap().reason, subject);
+        assert_eq!(session.evaluate(1, mail(subject), None).result.unwrap().reason, subject);
         // Within a message the instance is the same.
-        assert_eq!(session.evaluate(0, mail(subject)).result.unwrap().reason, "2");
+        assert_eq!(session.evaluate(0, mail(subject), None).result.unwrap().reason, "2");
     }
 }
 
 #[test]
 fn a_full_evaluation_gives_the_same() {
     let group = group(&["behave"]);
-    let verdict = runtime().open_full(&group).unwrap().evaluate(0, mail("Invoice 42")).result.unwrap();
+    let verdict = runtime().open_full(&group).unwrap().evaluate(0, mail("Invoice 42"), None).result.unwrap();
     assert_eq!(verdict, evaluate(&group, 0).unwrap());
 }
 
@@ -135,10 +135,10 @@ fn what_is_no_filter_is_refused() {
 fn a_mail_is_lent_for_one_call_only() {
     let group = group(&["behave", "fail"]);
     let mut session = Group::open(&group).unwrap();
-    let first = session.evaluate(0, mail("One"));
-    let second = session.evaluate(0, mail("Two"));
+    let first = session.evaluate(0, mail("One"), None);
+    let second = session.evaluate(0, mail("Two"), None);
     assert_eq!((first.mail.header("Subject"), second.mail.header("Subject")), (Some("One"), Some("Two")));
-    let failed = session.evaluate(1, mail("Three")).result.unwrap_err();
+    let failed = session.evaluate(1, mail("Three"), None).result.unwrap_err();
     assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Trap, "the guest said: An error on demand."));
 }
 

@@ -37,18 +37,18 @@ fn the_classic_filter_screens_and_captures() {
     let group = group("match", &[rule("order"), rule("INVOICE"), rule("straße")]);
     assert!(group.screens());
     let mut session = Group::open(&group).unwrap();
-    let called = session.screen(mail("Your invoice 42"));
+    let called = session.screen(mail("Your invoice 42"), None);
     let screened = called.result.unwrap();
     assert_eq!(screened.candidates, [1]);
     assert_eq!(screened.read, ["subject"]);
-    let verdict = session.evaluate(1, called.mail).result.unwrap();
+    let verdict = session.evaluate(1, called.mail, None).result.unwrap();
     assert_eq!(changes(verdict), [("X-OTOBO-DynamicField-Number".to_owned(), "42".to_owned())]);
 }
 
 #[test]
 fn the_guard_says_why() {
     let group = group("auto-reply-guard", &[json!({})]);
-    let verdict = Group::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung")).result.unwrap();
+    let verdict = Group::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
     assert!(verdict.matched);
     assert!(verdict.reason.starts_with("automatic reply"), "{}", verdict.reason);
 }
@@ -57,6 +57,6 @@ fn the_guard_says_why() {
 fn numbers_of_other_systems_are_found_in_the_body() {
     let source = json!({ "from": "jane@", "number": "(Hel+o)", "field": "Greeting", "body": true });
     let group = group("ticket-number", &[json!({ "sources": [source] })]);
-    let verdict = Group::open(&group).unwrap().evaluate(0, mail("x")).result.unwrap();
+    let verdict = Group::open(&group).unwrap().evaluate(0, mail("x"), None).result.unwrap();
     assert_eq!(changes(verdict)[0], ("X-OTOBO-DynamicField-Greeting".to_owned(), "Hello".to_owned()));
 }

@@ -48,7 +48,7 @@ fn used(group: &Arc<Group>) -> std::time::Duration {
 }
 
 fn call(session: &mut postigo::runtime::Session, mail: Box<Mail>) -> Box<Mail> {
-    let called = session.evaluate(0, mail);
+    let called = session.evaluate(0, mail, None);
     called.result.expect("the filter does not fail");
     called.mail
 }

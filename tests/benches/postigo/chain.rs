@@ -48,7 +48,7 @@ fn filter(number: usize, count: usize) -> Filter {
 
 fn measure(plan: &Plan, count: usize) -> (Duration, Duration) {
     let vocabulary = Vocabulary::new(&[]);
-    let one = |mail| run_chain(plan, &vocabulary, mail, Mode::Live { check_screening: false });
+    let one = |mail| run_chain(plan, &vocabulary, mail, Mode::Live { check_screening: false, put_off_before: false });
     let usual = over_mails(one);
     let heavy = heavy_mail(count);
     for _ in 0..200 {

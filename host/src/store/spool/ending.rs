@@ -88,6 +88,34 @@ pub async fn try_again(
     Ok(status)
 }
 
+/// A message that waits until there is time for it.
+#[derive(Debug, Clone)]
+pub struct PutOff {
+    /// Row id.
+    pub id: i64,
+    /// The claim's token.
+    pub claim: i64,
+    /// Milliseconds since the epoch.
+    pub not_before: i64,
+    /// Why, a sentence.
+    pub reason: String,
+    /// What was done so far.
+    pub communication: Record,
+}
+
+/// Puts a claimed message off; the try is not counted. [`StoreError::Fenced`] if the claim is no longer in force.
+pub async fn put_off(connection: &mut AnyConnection, put_off: &PutOff) -> Result<(), StoreError> {
+    let mut sql =
+        Sql::new("UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ");
+    sql.bind(put_off.not_before).push(", reason = ").bind(&put_off.reason);
+    sql.push(" WHERE status = 'claimed' AND id = ").bind(put_off.id).push(" AND claim = ").bind(put_off.claim);
+    if sql.execute(connection).await? != 1 {
+        return Err(StoreError::Fenced);
+    }
+    let record = Record { spool_id: Some(put_off.id), ..put_off.communication.clone() };
+    communications::save(connection, &record).await
+}
+
 /// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up.
 pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
