@@ -3,6 +3,7 @@
 use super::paced::{ANSWERS, Paced, State};
 use super::problem::{self, Kind, Problem};
 use crate::listen::{Acceptance, Origin, Place, Places, Served};
+use crate::supervision::{Work, caught};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response, StatusCode, header};
@@ -66,8 +67,13 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
             }
         };
         doors.acceptance.succeeded();
-        match doors.places.admit(Origin::of(Some(peer.ip()), false)).await {
-            Ok(place) => drop(connections.spawn(converse(stream, router.clone(), Arc::new(place), doors.head, stop.clone()))),
+        // A client whose admission or connection panics loses it: those who are served know nothing of it.
+        let Ok(admitted) = caught(Work::Request, "", doors.places.admit(Origin::of(Some(peer.ip()), false))).await else { continue };
+        match admitted {
+            Ok(place) => {
+                let conversation = converse(stream, router.clone(), Arc::new(place), doors.head, stop.clone());
+                connections.spawn(async move { drop(caught(Work::Request, "", conversation).await) });
+            }
             Err(_) => {
                 if let Ok(permit) = Arc::clone(&turning_away).try_acquire_owned() {
                     connections.spawn(async move {

@@ -61,7 +61,9 @@ impl<S: Sink> Listener<S> {
             };
             self.acceptance.succeeded();
             let wire = Wire::new(stream);
-            match self.admit(peer).await {
+            // A client whose admission panics is dropped: those who are served know nothing of it.
+            let Ok(admitted) = caught(Work::Session, "", self.admit(peer)).await else { continue };
+            match admitted {
                 Ok(place) => {
                     let client = Client { dialect: self.dialect, peer, tls: self.tls.clone(), place: Arc::new(place) };
                     let session = converse(Arc::clone(&self.sink), wire, client, self.limits.clone(), stop.clone());

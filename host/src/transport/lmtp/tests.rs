@@ -11,6 +11,7 @@ use crate::spool::{Arrival, TakenIn};
 use crate::store::StoreError;
 use crate::supervision::{self, Work};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,6 +40,8 @@ pub struct FakeSpool {
     /// What was stored.
     pub stored: Mutex<Vec<Arrival>>,
     logged: Mutex<Vec<Record>>,
+    /// Whether it panics when it is next asked for its policy.
+    breaks: AtomicBool,
 }
 
 impl FakeSpool {
@@ -59,12 +62,13 @@ impl FakeSpool {
         }
         configuration.settings.max_message_size = greatest;
         let policy = Arc::new(Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap())));
-        Arc::new(Self { policy, mood, stored: Mutex::default(), logged: Mutex::default() })
+        Arc::new(Self { policy, mood, stored: Mutex::default(), logged: Mutex::default(), breaks: AtomicBool::new(false) })
     }
 }
 
 impl Sink for FakeSpool {
     fn policy(&self) -> Arc<Policy> {
+        assert!(!self.breaks.swap(false, Ordering::Relaxed), "on purpose");
         Arc::clone(&self.policy)
     }
 
@@ -445,6 +449,40 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     }
     let told = supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
     assert_eq!(told.times, 3);
+}
+
+#[tokio::test]
+async fn a_client_whose_admission_panics_ends_no_session_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lmtp");
+    let spool = FakeSpool::new(Mood::Well);
+    let (places, acceptance) = (places(5), Acceptance::of("here", Figures::default()));
+    let (sink, tls) = (Arc::clone(&spool), Tls::default());
+    let listener = Listener { dialect: Dialect::Lmtp, tls, sink, places, acceptance, limits: limits() };
+    let stop = CancellationToken::new();
+    let bound = Bound::to(&Endpoint::Unix(path.clone())).await.unwrap();
+    let serving = tokio::spawn(listener.serve(bound, stop.clone()));
+    let heard = async |client: &mut UnixStream| {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(client.read_u8().await.unwrap());
+        }
+        String::from_utf8(line).unwrap()
+    };
+    let mut under_way = UnixStream::connect(&path).await.unwrap();
+    assert!(heard(&mut under_way).await.starts_with("220 "));
+    spool.breaks.store(true, Ordering::Relaxed);
+    let mut broken = UnixStream::connect(&path).await.unwrap();
+    let mut answer = Vec::new();
+    broken.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.is_empty() && !spool.breaks.load(Ordering::Relaxed));
+    under_way.write_all(b"NOOP\r\n").await.unwrap();
+    assert!(heard(&mut under_way).await.starts_with("250 "), "it goes on");
+    let mut next = UnixStream::connect(&path).await.unwrap();
+    assert!(heard(&mut next).await.starts_with("220 "), "and others are let in");
+    assert!(supervision::broken().iter().any(|broken| broken.work == Work::Session && broken.of.is_empty()), "it is told");
+    stop.cancel();
+    serving.await.unwrap();
 }
 
 /// A client at a listener.
