@@ -13,7 +13,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// A component of this name (letters, digits, `-` and `_`, at most 64) and version (Semantic Versioning), with one sentence for the
+    /// A component of this name (1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit) and version (Semantic Versioning), with one sentence for the
     /// admin who chooses it. It takes any settings, wants no grants and sets no headers.
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
         Self {

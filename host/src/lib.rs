@@ -1,14 +1,16 @@
 //! Postigo, the mail gate of a helpdesk.
 //!
 //! Data flows one way: [`transport`] hands bytes to [`spool`] and waits for its commit; [`worker`] takes them from there through
-//! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`]) to [`ticket`], which decides, and files everything in
+//! [`mail`] (the parsed message), [`chain`] (ordered filters over [`runtime`], made of the components of [`catalogue`]) to [`ticket`], which decides, and files everything in
 //! one transaction of [`store`]; [`result`] says what became of it. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
 pub mod answer;
 pub mod api;
+pub mod catalogue;
 pub mod chain;
 pub mod cli;
 pub mod commlog;
+pub mod component_reference;
 pub mod config;
 pub mod daemon;
 pub mod data_folder;

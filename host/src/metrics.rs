@@ -342,7 +342,7 @@ mod tests {
     fn message(filter: &str, outcome: Outcome) -> MessageResult {
         let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };
         let error = (outcome == Outcome::Failed).then_some(error);
-        let filter = FilterResult { name: filter.into(), outcome, stopped: false, changes: Vec::new(), micros: 14, error };
+        let filter = FilterResult { name: filter.into(), outcome, stopped: false, changes: Vec::new(), micros: 14, error, component: None };
         MessageResult { status: Status::Filed, filters: vec![filter], ..MessageResult::default() }
     }
 

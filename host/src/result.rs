@@ -115,6 +115,9 @@ pub struct FilterResult {
     pub micros: u64,
     /// Why it failed.
     pub error: Option<FilterError>,
+    /// In a dry run the component that ran: a shipped one's name, or `name@version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
 }
 
 /// What came of a filter.

@@ -43,6 +43,11 @@ impl Caller {
             Role::Author | Role::Agent | Role::Reader => Asker::Author(self.token),
         }
     }
+
+    /// How the caller is noted beside what was changed.
+    pub fn actor(&self) -> String {
+        format!("token {} ({})", self.token, self.name)
+    }
 }
 
 /// A token that could not be made.

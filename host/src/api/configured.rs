@@ -10,10 +10,11 @@ use super::ApiState;
 use super::auth::Caller;
 use super::page::{Page, PageQuery};
 use super::problem::{Kind as ProblemKind, Mistake, Problem, no_content};
+use super::role::Role;
 use super::sign_in;
 use crate::config::form::{self, Kind, Secrets};
 use crate::config::rules::Breach;
-use crate::config::{Account, Configuration, Transport, address_key, differences, keep_secrets, review};
+use crate::config::{Account, Configuration, Transport, address_key, differences, keep_secrets, review, widened};
 use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
 use crate::supervision::{Work, caught};
@@ -51,8 +52,17 @@ pub type Object = Map<String, Value>;
 pub struct Saved<T> {
     /// What the change gave.
     pub value: T,
+    /// The configuration that was saved: what components mean is settled in it.
+    pub configuration: Configuration,
     /// Whether this host works by it already.
     pub live: bool,
+}
+
+impl<T> Saved<T> {
+    /// A thing as it was saved.
+    pub fn object<K: Kind>(&self, name: &str) -> Object {
+        find_in::<K>(&self.configuration, name).map(form::write).unwrap_or_default()
+    }
 }
 
 /// A page of the things of a kind, in byte order of their names.
@@ -105,7 +115,8 @@ pub async fn create<K: Kind>(state: &ApiState, caller: &Caller, path: &str, body
         Ok(put(configuration, thing))
     })
     .await?;
-    let (name, object) = saved.value;
+    let name = saved.value.clone();
+    let object = saved.object::<K>(&name);
     let mut response = answer(if saved.live { StatusCode::CREATED } else { StatusCode::ACCEPTED }, object);
     if let Ok(location) = HeaderValue::from_str(&format!("{}{path}/{}", super::BASE, percent_encode(&name))) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -127,11 +138,11 @@ pub async fn replace<K: Kind>(
         check_match(headers, earlier.as_ref())?;
         let mut thing: K = read(K::default(), &body)?;
         keep_secrets(&mut thing, earlier.as_ref());
-        Ok((earlier.is_none(), put(configuration, thing).1))
+        put(configuration, thing);
+        Ok(earlier.is_none())
     })
     .await?;
-    let (created, object) = saved.value;
-    Ok(answer(status(saved.live, created), object))
+    Ok(answer(status(saved.live, saved.value), saved.object::<K>(name)))
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are replaced.
@@ -141,10 +152,11 @@ pub async fn change<K: Kind>(state: &ApiState, caller: &Caller, headers: &Header
         let earlier: K = find_in::<K>(configuration, name)?.clone();
         check_match(headers, Some(&earlier))?;
         let thing = read(earlier, &body)?;
-        Ok(put(configuration, thing).1)
+        put(configuration, thing);
+        Ok(())
     })
     .await?;
-    Ok(answer(status(saved.live, false), saved.value))
+    Ok(answer(status(saved.live, false), saved.object::<K>(name)))
 }
 
 /// Removes a thing.
@@ -162,6 +174,7 @@ pub async fn delete<K: Kind>(state: &ApiState, caller: &Caller, headers: &Header
 
 /// Makes a change of the configuration, checks the whole of it as `config apply` does, saves it, and waits until this host works by it.
 /// What is prepared for it takes the caller's places in the sandbox.
+/// The caller gives a filter no grants that its role may not give.
 pub async fn save<T>(
     state: &ApiState,
     caller: &Caller,
@@ -172,17 +185,24 @@ pub async fn save<T>(
         let before = configuration::load(&state.store, &state.key).await?;
         let mut after = before.clone();
         let value = edit(&mut after)?;
-        let mut breaches = review(&before, &after, &state.store, &sandbox).await?;
+        let mut breaches = review(&before, &mut after, &state.store, &sandbox).await?;
         breaches.extend(state.machine.check(&before, &after));
         if !breaches.is_empty() {
             return Err(Problem::invalid(mistakes(&before, &after, breaches)));
         }
-        match configuration::save(&state.store, &state.key, &before, &after, Vec::new()).await {
+        if caller.role != Role::Admin {
+            let widened = widened(&before, &after, &state.store, state.live.sandbox()).await?;
+            if !widened.is_empty() {
+                return Err(forbidden(widened));
+            }
+        }
+        match configuration::save(&state.store, &state.key, &before, &after, Vec::new(), &caller.actor()).await {
             // Somebody else's change came first; this one is made on top of it.
             Err(StoreError::Conflict(_)) => {}
             saved => {
                 let version = saved?;
-                return Ok(Saved { value, live: is_live(state, version).await });
+                after.version = version;
+                return Ok(Saved { value, configuration: after, live: is_live(state, version).await });
             }
         }
     }
@@ -256,11 +276,17 @@ fn sentence(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> (String, Object) {
+fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> String {
     let name = thing.name();
-    let object = form::write(&thing);
     K::all_mut(configuration).insert(name.clone(), thing);
-    (name, object)
+    name
+}
+
+/// What the caller's role may not give.
+fn forbidden(breaches: Vec<Breach>) -> Problem {
+    let errors: Vec<Mistake> = breaches.into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect();
+    let detail = errors.first().map(|mistake| mistake.detail.clone()).unwrap_or_default();
+    Problem { errors, ..Problem::new(ProblemKind::Forbidden, detail) }
 }
 
 /// A breach of a thing that the request changes has its place in the body; of any other thing, its name in the sentence.

@@ -95,7 +95,7 @@ fn object(body: Value) -> Result<Map<String, Value>, Problem> {
 
 async fn save(state: &ApiState, customer: CustomerUser, status: StatusCode) -> Result<Response, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
-    configuration::save(&state.store, &state.key, &configuration, &configuration, vec![customer.clone()]).await?;
+    configuration::save(&state.store, &state.key, &configuration, &configuration, vec![customer.clone()], "").await?;
     Ok((status, axum::Json(CustomerUserForm::from(customer))).into_response())
 }
 

@@ -2,11 +2,11 @@
 
 use super::ApiState;
 use super::auth::Caller;
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::raw::RawMail;
 use crate::supervision::{Work, caught};
-use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
+use crate::worker::{DryRun, NoFilter, Setup, Tried, dry_run, with_filter};
 use axum::extract::{Extension, Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -32,14 +32,31 @@ struct TestQuery {
     trusted: Option<bool>,
 }
 
+impl From<NoFilter> for Problem {
+    fn from(error: NoFilter) -> Self {
+        match error {
+            NoFilter::Missing(name) => Self::not_found("filter", &name),
+            NoFilter::Component(sentence) => Self::bad_parameter("component", sentence),
+            error @ NoFilter::Broken(_) => Self::new(Kind::Invalid, error.to_string()),
+            NoFilter::Store(error) => error.into(),
+        }
+    }
+}
+
+/// One filter that is to be tried, and with which component where that is not its own.
+struct One {
+    filter: String,
+    component: Option<String>,
+}
+
 /// Tries a mail in the caller's turn. Where they do not wait for it, it takes their turn all the same.
-async fn try_out(state: ApiState, caller: Caller, filter: Option<String>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+async fn try_out(state: ApiState, caller: Caller, one: Option<One>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
     let sandbox = state.live.sandbox().asked_by(caller.asker());
     let turn = sandbox.turn().await;
     let trying = async move {
         let _turn = turn;
-        let setup = match filter {
-            Some(name) => with_filter(&state.live, &name, &sandbox).await?.ok_or_else(|| Problem::not_found("filter", &name))?,
+        let setup = match one {
+            Some(one) => with_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?,
             None => state.live.current(),
         };
         try_with(&state, setup, query, mail).await
@@ -57,6 +74,19 @@ async fn try_with(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: B
     dry_run(input, setup, &state.live).await.map_err(|error| Problem::internal(&error))
 }
 
+/// The same, of one filter.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FilterTestQuery {
+    /// As if this account had brought it; `local` if left out.
+    account: Option<String>,
+    /// Whether that account counts as trusted; left out: as it is.
+    trusted: Option<bool>,
+    /// As if the filter were made of this component (`name@version`, activated or not), with its settings and grants as they are.
+    component: Option<String>,
+}
+
 /// Runs the whole chain over a mail: every filter is called, later ones see what earlier ones set, and nothing is kept.
 #[utoipa::path(post, path = "/chain/test", tag = TAG, params(TestQuery),
     request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
@@ -70,16 +100,18 @@ async fn test_chain(
 }
 
 /// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
-#[utoipa::path(post, path = "/filters/{name}/test", tag = TAG, params(("name" = String, Path), TestQuery),
+#[utoipa::path(post, path = "/filters/{name}/test", tag = TAG, params(("name" = String, Path), FilterTestQuery),
     request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
 async fn test_filter(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    Query(query): Query<TestQuery>,
+    Query(query): Query<FilterTestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    let mut tried = try_out(state, caller, Some(name.clone()), query, mail).await?;
+    let one = One { filter: name.clone(), component: query.component };
+    let query = TestQuery { account: query.account, trusted: query.trusted };
+    let mut tried = try_out(state, caller, Some(one), query, mail).await?;
     tried.result.filters.retain(|filter| filter.name == name);
     tried.log.retain(|line| line.filter == name);
     Ok(axum::Json(tried))

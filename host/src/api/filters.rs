@@ -8,7 +8,7 @@ use super::configured;
 use super::forms::ValidityForm;
 use super::handlers::{delete_handler, handlers};
 use super::problem::Problem;
-use crate::config::{FailurePolicy, Filter, Validity, form};
+use crate::config::{FailurePolicy, Filter, Validity};
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -32,10 +32,11 @@ async fn set_validity(state: &ApiState, caller: &Caller, name: &str, valid: Vali
     let saved = configured::save(state, caller, |configuration| {
         let filter = configuration.filters.get_mut(name).ok_or_else(|| Problem::not_found("filter", name))?;
         filter.valid = valid;
-        Ok(form::write(filter))
+        Ok(())
     })
     .await?;
-    Ok(configured::answer(if saved.live { StatusCode::OK } else { StatusCode::ACCEPTED }, saved.value))
+    let object = saved.object::<Filter>(name);
+    Ok(configured::answer(if saved.live { StatusCode::OK } else { StatusCode::ACCEPTED }, object))
 }
 
 /// Lets a filter run.
@@ -67,7 +68,8 @@ async fn disable(
 pub struct FilterForm {
     /// Unique; filters run in byte order of their names.
     name: String,
-    /// A shipped component, or the name or digest of an uploaded one.
+    /// A shipped component by its name; an uploaded one as `name@version`, or its digest as `sha256:DIGEST`. In a body a name alone means the
+    /// newest version that is activated, or what the filter has already.
     component: String,
     /// Whether a match ends the chain.
     stop_after_match: bool,

@@ -43,6 +43,7 @@ mod templates;
 mod tickets;
 mod tokens;
 mod transports;
+mod upgrades;
 
 #[cfg(test)]
 mod tests;
@@ -176,6 +177,7 @@ fn nouns() -> OpenApiRouter<ApiState> {
         .merge(tickets::routes())
         .merge(tokens::routes())
         .merge(transports::routes())
+        .merge(upgrades::routes())
 }
 
 /// Headers that keep a browser from doing anything with an answer but showing it to the script that asked.

@@ -14,7 +14,8 @@ pub enum Role {
     Reader,
     /// Reads, works on tickets and customer users, submits mail.
     Agent,
-    /// Reads, writes filters and uploads components, makes dry runs.
+    /// Reads, makes dry runs, uploads components that wait for an admin to activate them, and writes filters of activated and shipped ones,
+    /// without grants that only an admin gives ([`crate::config::widened`]).
     Author,
     /// Everything.
     Admin,
@@ -125,6 +126,10 @@ pub const RULES: &[Rule] = &[
     rule(Method::POST, "/filters/{name}/enable", AUTHORS),
     rule(Method::POST, "/filters/{name}/disable", AUTHORS),
     rule(Method::POST, "/filters/{name}/test", AUTHORS),
+    rule(Method::GET, "/filters/{name}/upgrade", AUTHORS),
+    rule(Method::POST, "/filters/{name}/upgrade", ADMINS),
+    rule(Method::POST, "/filters/{name}/rollback", ADMINS),
+    rule(Method::GET, "/filters/{name}/history", ANY),
     rule(Method::GET, "/chain", ANY),
     rule(Method::POST, "/chain/test", AUTHORS),
     rule(Method::GET, "/components", ANY),
@@ -132,6 +137,8 @@ pub const RULES: &[Rule] = &[
     rule(Method::GET, "/components/{name}", ANY),
     rule(Method::DELETE, "/components/{name}", AUTHORS),
     rule(Method::GET, "/components/{name}/schema", ANY),
+    rule(Method::POST, "/components/{name}/activate", ADMINS),
+    rule(Method::GET, "/components/{name}/download", ANY),
     rule(Method::POST, "/messages", AGENTS),
     rule(Method::POST, "/accounts/{name}/test", ADMINS),
     rule(Method::POST, "/accounts/{name}/fetch", ADMINS),
@@ -192,7 +199,10 @@ pub fn methods(path: &str) -> Vec<&'static str> {
 #[cfg(test)]
 pub fn as_markdown() -> String {
     let mut page = String::from(
-        "# Who may do what over REST\n\nThe server enforces this very table (`host/src/api/role.rs`); a test compares the page with it.\n\n| route | ",
+        "# Who may do what over REST\n\nThe server enforces this very table (`host/src/api/role.rs`); a test compares the page with it.\n\n\
+         What an author does may take effect on mail: an author writes, enables and deletes filters. What runs in them is an admin's: a valid\n\
+         filter is made of a component that ships with Postigo or that an admin activated, and other grants than a shipped component asks for are\n\
+         given by an admin, to one filter with one version of its component. An author deletes only components that are not activated.\n\n| route | ",
     );
     page.push_str(&Role::ALL.map(Role::name).join(" | "));
     page.push_str(" |\n| --- | --- | --- | --- | --- |\n");

@@ -1,4 +1,4 @@
-//! The components that filters name: the shipped ones out of the binary, uploaded ones out of the store.
+//! The components that filters run: the shipped ones out of the binary, uploaded ones out of the store.
 
 use super::plan::{Component, Components};
 use super::sandbox::LazySandbox;
@@ -15,18 +15,24 @@ use std::sync::Arc;
 /// The components that some filters need, in memory.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    by_name: HashMap<String, Component>,
+    /// By name.
+    shipped: HashMap<String, Component>,
+    /// By digest.
+    uploaded: HashMap<String, Component>,
 }
 
 impl Components for Gathered {
-    fn find(&self, name: &str) -> Option<Component> {
-        self.by_name.get(name).cloned()
+    fn find(&self, filter: &Filter) -> Option<Component> {
+        match &filter.digest {
+            Some(digest) => self.uploaded.get(digest).cloned(),
+            None => self.shipped.get(&filter.component).cloned(),
+        }
     }
 }
 
 impl Gathered {
-    /// Fetches the components that these filters name; one that does not exist is not there afterwards. An uploaded component is found
-    /// by its digest, and by its name where no shipped one has it.
+    /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else the shipped one of the
+    /// name. One that does not exist is not there afterwards.
     pub async fn of<'f>(
         filters: impl IntoIterator<Item = &'f Filter>,
         store: &Store,
@@ -34,24 +40,25 @@ impl Gathered {
     ) -> Result<Self, StoreError> {
         let mut gathered = Self::default();
         for filter in filters {
-            let name = filter.component.as_str();
-            if gathered.by_name.contains_key(name) {
+            if gathered.find(filter).is_some() {
                 continue;
             }
-            let component = match shipped_component(name, sandbox).await {
-                Some(component) => Some(component),
-                None => fetch(name, store).await?,
-            };
-            gathered.by_name.extend(component.map(|component| (name.to_owned(), component)));
+            if let Some(digest) = &filter.digest {
+                let component = uploaded_component(store, digest).await?;
+                gathered.uploaded.extend(component.map(|component| (digest.clone(), component)));
+            } else {
+                let component = shipped_component(&filter.component, sandbox).await;
+                gathered.shipped.extend(component.map(|component| (filter.component.clone(), component)));
+            }
         }
         Ok(gathered)
     }
 }
 
-async fn fetch(name: &str, store: &Store) -> Result<Option<Component>, StoreError> {
-    let Some(found) = components::find(store, name).await? else { return Ok(None) };
-    let bytes = components::component_bytes(store, &found.description.digest).await?;
-    Ok(bytes.map(|bytes| Component { description: Arc::new(found.description), bytes: bytes.into(), shipped: false }))
+async fn uploaded_component(store: &Store, digest: &str) -> Result<Option<Component>, StoreError> {
+    let Some(description) = components::description(store, digest).await? else { return Ok(None) };
+    let bytes = components::bytes(store, digest).await?;
+    Ok(bytes.map(|bytes| Component { description: Arc::new(description), bytes: bytes.into(), shipped: false }))
 }
 
 /// A component that ships with Postigo. What it says of itself is asked once and kept beside its compiled code.

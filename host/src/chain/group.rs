@@ -54,7 +54,9 @@ pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
     }
 }
 
-fn grants(filter: &Filter, component: &Component) -> Vec<String> {
+/// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for, and of an uploaded one
+/// nothing.
+pub fn grants(filter: &Filter, component: &Component) -> Vec<String> {
     let mut grants = match &filter.grants {
         Some(stated) => stated.clone(),
         None if component.shipped => component.description.grants.clone(),

@@ -19,6 +19,7 @@ mod tests;
 
 pub use breaker::{Breaker, FAILURES_IN_A_ROW};
 pub use components::{Gathered, shipped_component};
+pub use group::grants;
 pub use guests::{Guest, Guests, Job, Sandbox};
 pub use plan::{Broken, Component, Components, Place, Plan, Planned, PlannedGroup};
 pub use run::{BUDGET, ChainRun, Mode, PutOff, Step, run};

@@ -29,10 +29,10 @@ pub struct Component {
     pub shipped: bool,
 }
 
-/// The components that filters may name.
+/// The components that filters run.
 pub trait Components: Sync {
-    /// By name or digest.
-    fn find(&self, name: &str) -> Option<Component>;
+    /// The one that a filter was settled on.
+    fn find(&self, filter: &Filter) -> Option<Component>;
 }
 
 /// A filter in its place.
@@ -42,7 +42,7 @@ pub struct Planned {
     pub name: Arc<str>,
     /// The name as the origin of the headers that it sets.
     pub set_by: SetBy,
-    /// The component's name.
+    /// The component as it is shown: a shipped one's name, or `name@version`.
     pub component: Arc<str>,
     /// The headers that its component declared.
     pub declared: Arc<Declared>,
@@ -201,12 +201,12 @@ impl Plan {
         let mut declared: HashMap<String, Arc<Declared>> = HashMap::new();
         let mut wanted: Vec<Wanted> = Vec::new();
         for filter in valid {
-            let planned = match components.find(&filter.component) {
+            let planned = match components.find(filter) {
                 Some(component) => {
                     group::join(&mut wanted, filter, &component);
                     let declared = declared.entry(component.description.digest.clone());
                     let declared = declared.or_insert_with(|| Arc::new(Declared::of(&component.description.headers)));
-                    planned(filter, &component, Arc::clone(declared), previous)
+                    planned(filter, Arc::clone(declared), previous)
                 }
                 None => without_component(filter),
             };
@@ -238,12 +238,12 @@ impl Plan {
     }
 }
 
-fn planned(filter: &Filter, component: &Component, declared: Arc<Declared>, previous: Option<&Plan>) -> Planned {
+fn planned(filter: &Filter, declared: Arc<Declared>, previous: Option<&Plan>) -> Planned {
     let name: Arc<str> = filter.name.as_str().into();
     let never = Failure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
     Planned {
         set_by: SetBy::Filter(Arc::clone(&name)),
-        component: component.description.name.as_str().into(),
+        component: filter.component.as_str().into(),
         declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,

@@ -148,7 +148,8 @@ impl Guest for FakeGroup {
 struct AnyComponent;
 
 impl Components for AnyComponent {
-    fn find(&self, name: &str) -> Option<Component> {
+    fn find(&self, filter: &Filter) -> Option<Component> {
+        let name = filter.component.as_str();
         let description = Description {
             digest: name.into(),
             name: name.into(),
@@ -167,6 +168,7 @@ fn filter(name: &str, rule: &Rule) -> Filter {
     Filter {
         name: name.into(),
         component: "fake".into(),
+        digest: None,
         stop_after_match: false,
         on_failure: FailurePolicy::Skip,
         valid: Validity::Valid,

@@ -5,7 +5,7 @@ use crate::chain::LazySandbox;
 use crate::config::{self, Configuration};
 use crate::data_folder;
 use crate::oauth2::Tokens;
-use crate::runtime::RuntimeOptions;
+use crate::runtime::{Asker, RuntimeOptions};
 use crate::secret::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
@@ -13,6 +13,9 @@ use crate::worker::Live;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
+
+/// Who makes changes on the command line: whoever can read the key and write the database is an admin.
+pub const ACTOR: &str = "command line";
 
 /// Where the state lies and how results are printed; opens the store on first use.
 pub struct Context {
@@ -112,7 +115,7 @@ impl Context {
 
     /// What a change of the configuration needs.
     pub async fn place(&self) -> Result<config::Place<'_>, Failed> {
-        Ok(config::Place { store: self.store().await?, key: &self.key, sandbox: self.sandbox()? })
+        Ok(config::Place { store: self.store().await?, key: &self.key, sandbox: self.sandbox()?, asker: Asker::Host, actor: ACTOR })
     }
 
     /// The configuration as it is now.

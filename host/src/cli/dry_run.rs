@@ -19,6 +19,9 @@ pub struct FilterTest {
     /// Raw messages, mbox files, Maildirs, or `-`
     #[arg(required = true, value_name = "MAIL")]
     mails: Vec<String>,
+    /// As if the filter were made of this component: NAME@VERSION or sha256:DIGEST, activated or not
+    #[arg(long, value_name = "COMPONENT")]
+    component: Option<String>,
     /// As if a trusted account had brought them
     #[arg(long)]
     trusted: bool,
@@ -46,9 +49,8 @@ pub enum ChainCommand {
 
 impl FilterTest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        let Some(setup) = with_filter(context.live().await?, &self.name, &context.sandbox()?.asked_by(Asker::Host)).await? else {
-            return Err(Failed::because(format!("There is no filter \"{}\"; `postigo filter list` shows those that exist.", self.name)));
-        };
+        let sandbox = context.sandbox()?.asked_by(Asker::Host);
+        let setup = with_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await?;
         let test = Test { context, account: self.account, trusted: self.trusted, filter: Some(self.name) };
         test.run(&self.mails, &setup).await
     }
@@ -143,7 +145,8 @@ fn text(tried: &Tried, ended_at: Option<&str>) -> String {
 
 fn filter_lines(text: &mut String, filter: &FilterResult, ended_at: Option<&str>) {
     let outcome = serde_json::json!(filter.outcome);
-    let _ = write!(text, "  {}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
+    let component = filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
+    let _ = write!(text, "  {}{component}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
     match filter.outcome {
         Outcome::NotRun => {
             let _ = writeln!(text, ", the chain ended at {}", printable(ended_at.unwrap_or_default()));

@@ -1,23 +1,21 @@
 //! `filter`: the chain's filters and their components.
 
 use super::configured::{Named, missing};
-use super::output::{lines, word};
-use super::{Context, Failed, dry_run};
-use crate::commlog::now;
+use super::output::{lines, printable, word};
+use super::{Context, Failed, component, dry_run, upgrade};
 use crate::config::form::write;
 use crate::config::{Filter, Validity, change};
 use crate::result::Outcome;
-use crate::runtime::{Asker, Description, shipped};
-use crate::store::{components, spool};
-use crate::supervision::{Work, blocking};
+use crate::store::{filter_components, spool};
 use crate::timestamp::rfc3339;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// So many messages are looked at to say what a filter did lately.
 const LATEST: i64 = 500;
+/// So many changes of a filter's component are shown.
+const HISTORY: i64 = 20;
 
 /// `filter …`
 #[derive(Debug, clap::Subcommand)]
@@ -43,17 +41,21 @@ pub enum Command {
         /// Its name
         name: String,
     },
-    /// Upload a component: a core module or a component of the filter world
+    /// Upload a component; the same as `component upload`
     Upload {
         /// The `.wasm` file
         file: PathBuf,
     },
-    /// List the components that filters can be made of
+    /// List the components that filters can be made of; the same as `component list`
     Components {
         /// At most so many
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
+    /// Have the filters of an uploaded component run another version of it: all of them, or none where one cannot
+    Upgrade(upgrade::Upgrade),
+    /// Go back to what a filter, and those that came along with it, ran before
+    Rollback(upgrade::Rollback),
     /// Delete a filter
     Delete(Named),
     /// Run one filter over mails without any side effect
@@ -67,8 +69,10 @@ impl Command {
             Self::Show { name } => show(&name, context).await,
             Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
-            Self::Upload { file } => upload(&file, context).await,
-            Self::Components { limit } => list_components(limit.unwrap_or(usize::MAX), context).await,
+            Self::Upload { file } => component::upload(&file, context).await,
+            Self::Components { limit } => component::list(limit.unwrap_or(usize::MAX), context).await,
+            Self::Upgrade(upgrade) => upgrade.run(context).await,
+            Self::Rollback(rollback) => rollback.run(context).await,
             Self::Delete(filter) => filter.delete::<Filter>(context).await,
             Self::Test(test) => test.run(context).await,
         }
@@ -122,8 +126,29 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
     let (filter, place) = found.ok_or_else(|| Failed::because(missing::<Filter>(name)))?;
     let filter = document(filter, place, &latest_matches(context).await?);
-    context.output().document(&filter, || lines(&filter));
+    let past = filter_components::of(context.store().await?, name, HISTORY).await?;
+    let ran = past.iter().map(|past| {
+        let since = if past.since > 0 { rfc3339(past.since) } else { "before that".to_owned() };
+        let by = if past.actor.is_empty() { String::new() } else { format!(", by {}", printable(&past.actor)) };
+        format!("  {since}: {}{by}\n", past.made.component)
+    });
+    let text: String = ran.collect();
+    context.output().document(&with_history(&filter, &past), || {
+        let shown = lines(&filter);
+        if text.is_empty() { shown } else { format!("{shown}\nWhat it ran, the latest first:\n{text}") }
+    });
     Ok(())
+}
+
+/// The filter with what it ran.
+fn with_history(filter: &Value, past: &[filter_components::Past]) -> Value {
+    let ran = past.iter().map(|past| {
+        let since = (past.since > 0).then(|| rfc3339(past.since));
+        json!({ "component": past.made.component, "digest": past.made.digest, "since": since, "actor": past.actor })
+    });
+    let mut filter = filter.clone();
+    filter["history"] = ran.collect();
+    filter
 }
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
@@ -135,63 +160,5 @@ async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<
     .await?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
     context.output().document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
-    Ok(())
-}
-
-async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
-    let bytes = std::fs::read(file).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
-    let sandbox = Arc::clone(context.sandbox()?);
-    let inspected = blocking(Work::Preparation, "", move || match sandbox.runtime() {
-        Ok(runtime) => runtime.inspect(&bytes, Asker::Host).map_err(|refused| refused.to_string()),
-        Err(reason) => Err(reason.to_owned()),
-    })
-    .await?
-    .map_err(|reason| Failed::because(format!("{} is not taken: {reason}", file.display())))?;
-    let description = inspected.description.clone();
-    let new = components::upload_component(context.store().await?, inspected.description, inspected.component, now()).await?;
-    let document = json!({ "component": listed(description.clone(), false), "new": new, "snapshot": inspected.unsnapshotable.is_none() });
-    context.output().document(&document, || {
-        let said = if new { "is uploaded" } else { "was uploaded before" };
-        let mut text = format!("The component {} {} {said}: {}\n", description.name, description.version, description.digest);
-        if shipped::components().iter().any(|(name, _)| *name == description.name) {
-            text += "A shipped component has this name; filters reach the uploaded one by its digest.\n";
-        }
-        if let Some(reason) = inspected.unsnapshotable {
-            text = format!("{text}It cannot be snapshotted, so that each mail costs more: {reason}\n");
-        }
-        text
-    });
-    Ok(())
-}
-
-/// A component as it is listed: without its settings schema.
-fn listed(description: Description, is_shipped: bool) -> Value {
-    let mut document = json!(description);
-    if let Some(fields) = document.as_object_mut() {
-        fields.remove("settings_schema");
-        fields.insert("shipped".to_owned(), is_shipped.into());
-    }
-    document
-}
-
-async fn list_components(limit: usize, context: &Context) -> Result<(), Failed> {
-    let mut found = Vec::new();
-    for (name, _) in shipped::components() {
-        if let Some(component) = crate::chain::shipped_component(name, context.sandbox()?).await {
-            found.push(listed(component.description.as_ref().clone(), true));
-        }
-    }
-    // All that there may be.
-    let uploaded = components::list(context.store().await?, None, u32::MAX).await?;
-    found.extend(uploaded.into_iter().map(|component| {
-        let components::Listed { digest, name, version, said, .. } = component;
-        let components::Said { summary, grants, headers, screens } = said;
-        json!({ "digest": digest, "name": name, "version": version, "summary": summary, "grants": grants, "headers": headers,
-            "screens": screens, "shipped": false })
-    }));
-    found.truncate(limit);
-    context.output().list(&["COMPONENT", "VERSION", "SHIPPED", "GRANTS", "DIGEST", "SUMMARY"], &found, |component| {
-        ["name", "version", "shipped", "grants", "digest", "summary"].map(|key| word(component, key)).to_vec()
-    });
     Ok(())
 }

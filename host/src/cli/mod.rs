@@ -4,6 +4,7 @@ mod account;
 mod article;
 mod attending;
 mod auto_response;
+mod component;
 mod config;
 mod configured;
 mod context;
@@ -26,6 +27,7 @@ mod template;
 mod ticket;
 mod token;
 mod transport;
+mod upgrade;
 mod writing;
 
 pub use context::Context;
@@ -92,9 +94,12 @@ enum Command {
     /// Articles
     #[command(subcommand)]
     Article(article::Command),
-    /// Filters and the components they are made of
+    /// Filters
     #[command(subcommand)]
     Filter(filter::Command),
+    /// What filters are made of: shipped and uploaded components
+    #[command(subcommand)]
+    Component(component::Command),
     /// Dry runs of the whole chain
     #[command(subcommand)]
     Chain(dry_run::ChainCommand),
@@ -175,6 +180,7 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
         Command::Queue(command) => command.run(context).await,
         Command::Article(command) => command.run(context).await,
         Command::Filter(command) => command.run(context).await,
+        Command::Component(command) => command.run(context).await,
         Command::Chain(command) => command.run(context).await,
         Command::Log(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,

@@ -26,12 +26,16 @@ pub struct Place<'p> {
     pub key: &'p SecretKey,
     /// The sandbox.
     pub sandbox: &'p Arc<LazySandbox>,
+    /// On whose behalf the sandbox works.
+    pub asker: Asker,
+    /// Who makes the change.
+    pub actor: &'p str,
 }
 
 impl Place<'_> {
-    /// The sandbox for whoever is at the command line.
+    /// The sandbox for whoever makes the change.
     pub(super) fn asked(self) -> Asked {
-        self.sandbox.asked_by(Asker::Host)
+        self.sandbox.asked_by(self.asker)
     }
 }
 
@@ -97,7 +101,8 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
             draft.prune();
         }
         draft.add(still_lost(&draft.configuration, &lost));
-        draft.add(review(&before, &draft.configuration, place.store, &place.asked()).await?);
+        let breaches = review(&before, &mut draft.configuration, place.store, &place.asked()).await?;
+        draft.add(breaches);
         let mistakes = file.tell(&path.display().to_string(), &draft.problems);
         if !mistakes.is_empty() {
             return Err(ApplyError::Mistakes(mistakes));
@@ -106,7 +111,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
         if check {
             return Ok(applied);
         }
-        match configuration::save(place.store, place.key, &before, &draft.configuration, customers).await {
+        match configuration::save(place.store, place.key, &before, &draft.configuration, customers, place.actor).await {
             Err(StoreError::Conflict(_)) if tries < TRIES => {}
             saved => {
                 applied.version = saved?;

@@ -14,11 +14,11 @@ pub async fn change<T>(place: Place<'_>, edit: impl Fn(&mut Configuration) -> Re
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
         let changed = edit(&mut after).map_err(ApplyError::Mistakes)?;
-        let breaches = review(&before, &after, place.store, &place.asked()).await?;
+        let breaches = review(&before, &mut after, place.store, &place.asked()).await?;
         if !breaches.is_empty() {
             return Err(ApplyError::Mistakes(breaches.iter().map(ToString::to_string).collect()));
         }
-        match configuration::save(place.store, place.key, &before, &after, Vec::new()).await {
+        match configuration::save(place.store, place.key, &before, &after, Vec::new(), place.actor).await {
             Err(StoreError::Conflict(_)) if tries < TRIES => {}
             saved => {
                 saved?;

@@ -12,6 +12,7 @@ mod draft;
 mod export;
 mod file;
 pub mod form;
+mod granting;
 mod kinds;
 mod listener;
 mod machine;
@@ -21,6 +22,7 @@ mod reference;
 mod review;
 pub mod rules;
 pub mod units;
+mod upgrade;
 
 #[cfg(test)]
 mod guide;
@@ -37,8 +39,10 @@ pub use difference::{Difference, How, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;
 pub use file::File;
+pub use granting::widened;
 pub use listener::{Endpoint, Network};
 pub use machine::{Machine, Named};
 pub use model::*;
 pub use provider::{Flow, Provider, Purpose, is_loopback};
 pub use review::review;
+pub use upgrade::{Declared, Differs, Mistaken, SchemaDiffers, Upgrade, UpgradeError, Upgraded, Way, Wish, upgrade};

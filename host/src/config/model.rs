@@ -327,8 +327,11 @@ pub enum FailurePolicy {
 pub struct Filter {
     /// Unique; filters run in byte order of their names.
     pub name: String,
-    /// A shipped component, or the name or digest of an uploaded one.
+    /// As it is shown once it is settled: the name of a shipped component, `name@version` of an uploaded one (its digest, after
+    /// `sha256:`, where another has the same). Before that as it was written.
     pub component: String,
+    /// SHA-256 of the uploaded component that was meant when `component` was settled, hexadecimal; none for a shipped one.
+    pub digest: Option<String>,
     /// Whether a match ends the chain.
     pub stop_after_match: bool,
     /// What a failure does.
@@ -350,6 +353,7 @@ impl Default for Filter {
         Self {
             name: String::new(),
             component: String::new(),
+            digest: None,
             stop_after_match: false,
             on_failure: FailurePolicy::default(),
             valid: Validity::default(),

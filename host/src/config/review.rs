@@ -3,6 +3,7 @@
 
 use super::rules::{self, Breach};
 use super::{Configuration, Filter};
+use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Components, Gathered, check_settings};
 use crate::config::form::Kind;
 use crate::runtime::{GroupMember, Refused, SettingsProblem};
@@ -19,11 +20,48 @@ const ALL_SETTINGS: usize = 32 << 20;
 /// … settings of at most so many bytes.
 const SMALL: usize = 64 << 10;
 
-/// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`.
+/// Settles what the components of changed filters mean, and names every rule that `after` then breaks, and every mistake in the settings of
+/// the filters that run otherwise than in `before`.
 ///
 /// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared here is what
 /// the chain finds prepared when the change is saved.
-pub async fn review(before: &Configuration, after: &Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
+pub async fn review(before: &Configuration, after: &mut Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
+    let unsettled = settle_components(before, after, store).await?;
+    let judged = judge(before, after, store, sandbox).await?;
+    // What is not settled cannot be found either: once is enough.
+    let is_told = |breach: &Breach| unsettled.iter().any(|told| told.name == breach.name && told.kind == breach.kind);
+    let judged: Vec<Breach> = judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
+    Ok(unsettled.into_iter().chain(judged).collect())
+}
+
+/// Settles the components of the filters that are new or name another one; a valid one must be activated.
+async fn settle_components(before: &Configuration, after: &mut Configuration, store: &Store) -> Result<Vec<Breach>, StoreError> {
+    let is_otherwise = |filter: &&Filter| is_made_or_used_otherwise(before.filters.get(&filter.name), filter);
+    let changed: Vec<String> = after.filters.values().filter(is_otherwise).map(|filter| filter.name.clone()).collect();
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let catalogue = Catalogue::load(store).await?;
+    let mut breaches = Vec::new();
+    for name in changed {
+        let Some(filter) = after.filters.get_mut(&name) else { continue };
+        let sentence = match settle(before.filters.get(&name), filter, &catalogue) {
+            Err(sentence) => Some(sentence),
+            Ok(()) => catalogue.keeps_from_running(filter),
+        };
+        breaches.extend(sentence.map(|sentence| breach(&name, "/component", "", sentence)));
+    }
+    Ok(breaches)
+}
+
+/// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`; what their
+/// components mean is settled.
+pub(super) async fn judge(
+    before: &Configuration,
+    after: &Configuration,
+    store: &Store,
+    sandbox: &Asked,
+) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
     let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();
@@ -35,11 +73,11 @@ pub async fn review(before: &Configuration, after: &Configuration, store: &Store
         breaches.extend(too_large);
         return Ok(breaches);
     }
-    let components: BTreeSet<&str> =
-        changed.iter().filter_map(|name| after.filters.get(*name)).map(|filter| filter.component.as_str()).collect();
-    let filters: Vec<Filter> = after.filters.values().filter(|filter| components.contains(filter.component.as_str())).cloned().collect();
+    let made = |filter: &Filter| (filter.component.clone(), filter.digest.clone());
+    let components: BTreeSet<_> = changed.iter().filter_map(|name| after.filters.get(*name)).map(made).collect();
+    let filters: Vec<Filter> = after.filters.values().filter(|filter| components.contains(&made(filter))).cloned().collect();
     let gathered = Gathered::of(&filters, store, sandbox.sandbox()).await?;
-    let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(&filter.component).is_none());
+    let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(filter).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
         let sentence = format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component);
         breaches.push(breach(&filter.name, "/component", "", sentence));
@@ -49,10 +87,18 @@ pub async fn review(before: &Configuration, after: &Configuration, store: &Store
     Ok(breaches)
 }
 
+/// Whether a filter is new, comes into use, or names another component; or the same one in a form that is not settled yet.
+fn is_made_or_used_otherwise(before: Option<&Filter>, after: &Filter) -> bool {
+    before.is_none_or(|before| {
+        before.component != after.component || before.digest != after.digest || (after.valid.is_valid() && !before.valid.is_valid())
+    })
+}
+
 /// Whether a filter is new, is configured differently, or comes into use. To disable one acts at once, and nothing is tried.
 fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
     before.is_none_or(|before| {
         before.component != after.component
+            || before.digest != after.digest
             || before.settings != after.settings
             || before.grants != after.grants
             || before.limits != after.limits
@@ -114,14 +160,15 @@ async fn try_settings(
 }
 
 fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathered, sandbox: &Asked) -> Vec<Breach> {
-    let mut by_component: BTreeMap<&str, Vec<GroupMember>> = BTreeMap::new();
+    let mut by_component: BTreeMap<(&str, Option<&str>), (&Filter, Vec<GroupMember>)> = BTreeMap::new();
     for filter in filters {
         let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
-        by_component.entry(&filter.component).or_default().push(member);
+        let made = (filter.component.as_str(), filter.digest.as_deref());
+        by_component.entry(made).or_insert_with(|| (filter, Vec::new())).1.push(member);
     }
     let mut breaches = Vec::new();
-    for (name, members) in by_component {
-        let Some(component) = components.find(name) else { continue };
+    for (filter, members) in by_component.into_values() {
+        let Some(component) = components.find(filter) else { continue };
         let runtime = sandbox.sandbox().runtime().map_err(|reason| Refused::Unavailable(reason.to_owned()));
         let checked = runtime.and_then(|runtime| {
             let schema = &component.description.settings_schema;

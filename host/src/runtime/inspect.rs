@@ -12,6 +12,7 @@ use super::sandbox::Grants;
 use super::schema;
 use super::snapshot;
 use super::template::Template;
+use crate::component_reference::{LONGEST_NAME, is_component_name};
 use std::sync::Arc;
 use wasmtime::Engine;
 
@@ -50,10 +51,13 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
 
 fn check(described: Described, digest: &str, screens: bool) -> Result<Description, String> {
     let Described { name, version, summary, settings_schema, grants, headers } = described;
-    if name.is_empty() || name.len() > 64 || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-        return Err(format!("the name {:?} is not 1 to 64 letters, digits, `-` and `_`", shown(&name)));
+    if !is_component_name(&name) {
+        return Err(format!(
+            "the name {:?} is not 1 to {LONGEST_NAME} small letters a to z, digits, `.`, `_` and `-`, beginning with a letter or digit",
+            shown(&name)
+        ));
     }
-    if !is_semantic_version(&version) {
+    if version.len() > 64 || semver::Version::parse(&version).is_err() {
         return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
     }
     let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
@@ -86,14 +90,6 @@ fn check(described: Described, digest: &str, screens: bool) -> Result<Descriptio
 /// The beginning of something that may be as long as it likes.
 fn shown(text: &str) -> String {
     one_line(text, HEADER)
-}
-
-fn is_semantic_version(version: &str) -> bool {
-    let core = version.split(['-', '+']).next().unwrap_or_default();
-    let numbers: Vec<_> = core.split('.').collect();
-    let number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let tail = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
-    version.len() <= 64 && numbers.len() == 3 && numbers.iter().all(number) && version.bytes().all(tail)
 }
 
 fn may_be_declared(header: &str) -> bool {
@@ -132,7 +128,10 @@ mod tests {
             check(it, "00", false).unwrap_err()
         };
         assert!(wrong(|it| it.name = "a name".into()).contains("a name"));
-        assert!(wrong(|it| it.name = "x".repeat(65)).contains("64"));
+        assert!(wrong(|it| it.name = "x".repeat(64)).contains("63"));
+        assert!(wrong(|it| it.name = "Match".into()).contains("Match"));
+        assert!(wrong(|it| it.name = "match@1.0.0".into()).contains("match@1.0.0"));
+        assert!(wrong(|it| it.version = "01.0.0".into()).contains("01.0.0"));
         assert!(wrong(|it| it.version = "1.0".into()).contains("1.0"));
         assert!(wrong(|it| it.version = "1.0.0\n".into()).contains("version"));
         assert!(wrong(|it| it.settings_schema = "{".into()).contains("JSON"));

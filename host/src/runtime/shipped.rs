@@ -5,3 +5,8 @@
 pub fn components() -> &'static [(&'static str, &'static [u8])] {
     include!(concat!(env!("OUT_DIR"), "/shipped.rs"))
 }
+
+/// The bytes of a shipped component.
+pub fn bytes(name: &str) -> Option<&'static [u8]> {
+    components().iter().find(|(shipped, _)| *shipped == name).map(|(_, bytes)| *bytes)
+}

@@ -1,8 +1,8 @@
-//! Uploaded components, as rows.
+//! Uploaded components, as rows. What their names mean stands in [`crate::catalogue`].
 
-use super::configuration::touch;
+use super::configuration::{lock, touch};
 use super::sql::Sql;
-use super::{Store, StoreError};
+use super::{Store, StoreError, filter_components};
 use crate::runtime::Description;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -18,28 +18,41 @@ const LISTED: usize = 128 << 10;
 /// Bytes of a description, or of a schema, that is read to use a component. What is uploaded now has fewer.
 const USABLE: usize = 1 << 20;
 
-/// An uploaded component, without its bytes.
+/// An uploaded component, without its bytes and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Component {
-    /// What it says of itself.
-    pub description: Description,
-    /// When it was uploaded, milliseconds since the epoch.
-    pub uploaded_at: i64,
-}
-
-/// An uploaded component as a list has it: without bytes and schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// SHA-256 of the uploaded bytes, hexadecimal.
+pub struct Uploaded {
+    /// SHA-256 of its bytes, hexadecimal.
     pub digest: String,
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What else it says of itself; empty where that is more than a list reads.
-    pub said: Said,
+    /// `name@version`; none where another one has it, as could be before these were unique.
+    pub title: Option<String>,
     /// When it was uploaded, milliseconds since the epoch.
     pub uploaded_at: i64,
+    /// Who uploaded it; empty where that was not noted.
+    pub uploaded_by: String,
+    /// When an admin activated it; none: it may be tried, and runs in no valid filter.
+    pub activated_at: Option<i64>,
+    /// Who activated it.
+    pub activated_by: Option<String>,
+}
+
+impl Uploaded {
+    /// How it is shown, and named by what is written from then on: `name@version`, or its digest where another one has these.
+    pub fn shown(&self) -> String {
+        self.title.clone().unwrap_or_else(|| format!("sha256:{}", self.digest))
+    }
+}
+
+/// An uploaded component as a list has it: without bytes and schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What is known of it.
+    pub uploaded: Uploaded,
+    /// What else it says of itself; empty where that is more than a list reads.
+    pub said: Said,
 }
 
 /// What a component says of itself beside name, version and schema.
@@ -67,10 +80,59 @@ pub struct After {
     pub digest: String,
 }
 
-/// Uploaded components by name, the newest of a name first: that one is meant by the name. From the one behind `after` on, `limit` at most.
+/// A component that is to be stored.
+#[derive(Debug, Clone)]
+pub struct NewComponent {
+    /// What it says of itself.
+    pub description: Description,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// What was uploaded, where the component was made of it.
+    pub source: Option<Vec<u8>>,
+    /// Who uploads it.
+    pub by: String,
+    /// Now, milliseconds since the epoch.
+    pub at: i64,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone.
+    Done,
+    /// There was none of this digest.
+    Missing,
+    /// It is activated, and who asked may delete others only.
+    Activated,
+}
+
+/// The uploaded components by name, the newest upload of a name first.
+pub async fn uploaded(store: &Store) -> Result<Vec<Uploaded>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by FROM component \
+         ORDER BY name, uploaded_at DESC, digest",
+    );
+    let rows = rows.fetch_all(&mut *store.read().await?).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+fn read(row: &AnyRow) -> Result<Uploaded, sqlx::Error> {
+    Ok(Uploaded {
+        digest: row.try_get(0)?,
+        name: row.try_get(1)?,
+        version: row.try_get(2)?,
+        title: row.try_get(3)?,
+        uploaded_at: row.try_get(4)?,
+        uploaded_by: row.try_get(5)?,
+        activated_at: row.try_get(6)?,
+        activated_by: row.try_get(7)?,
+    })
+}
+
+/// Uploaded components by name, the newest upload of a name first, from the one behind `after` on, `limit` at most.
 pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Vec<Listed>, StoreError> {
-    let said = format!("CASE WHEN length(description) <= {LISTED} THEN description END");
-    let mut sql = Sql::new(format!("SELECT digest, name, version, uploaded_at, {said} FROM component"));
+    let mut sql = Sql::new("SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by, ");
+    sql.push(&format!("CASE WHEN length(description) <= {LISTED} THEN description END FROM component"));
     if let Some(after) = after {
         sql.push(" WHERE name > ").bind(&after.name).push(" OR (name = ").bind(&after.name);
         sql.push(" AND (uploaded_at < ").bind(after.uploaded_at).push(" OR (uploaded_at = ").bind(after.uploaded_at);
@@ -81,113 +143,114 @@ pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Ve
 }
 
 fn read_listed(row: &AnyRow) -> Result<Listed, StoreError> {
-    let said: Option<String> = row.try_get(4)?;
-    Ok(Listed {
-        digest: row.try_get(0)?,
-        name: row.try_get(1)?,
-        version: row.try_get(2)?,
-        uploaded_at: row.try_get(3)?,
-        said: said.map(|text| serde_json::from_str(&text).map_err(|error| corrupt(&error))).transpose()?.unwrap_or_default(),
-    })
+    let said: Option<String> = row.try_get(8)?;
+    let said = said.map(|text| serde_json::from_str(&text).map_err(|error| corrupt(&error))).transpose()?;
+    Ok(Listed { uploaded: read(row)?, said: said.unwrap_or_default() })
 }
 
-/// The uploaded component of this digest, or the newest of this name. One that says more of itself than is taken now is as good as none,
-/// and the log says so.
-pub async fn find(store: &Store, name: &str) -> Result<Option<Component>, StoreError> {
+/// What an uploaded component says of itself; none where no such digest is stored. One that says more of itself than is taken now is as good
+/// as none, and the log says so.
+pub async fn description(store: &Store, digest: &str) -> Result<Option<Description>, StoreError> {
     let usable = |column: &str| format!("CASE WHEN length({column}) <= {USABLE} THEN {column} END");
+    let (description, schema) = (usable("description"), usable("settings_schema"));
     let mut sql = Sql::new(format!(
-        "SELECT {}, {}, CASE WHEN settings_schema IS NULL THEN 1 ELSE 0 END, uploaded_at FROM component WHERE digest = ",
-        usable("description"),
-        usable("settings_schema")
+        "SELECT {description}, {schema}, CASE WHEN settings_schema IS NULL THEN 1 ELSE 0 END FROM component WHERE digest = "
     ));
-    sql.bind(name).push(" OR name = ").bind(name);
-    // A digest before a name that looks like one.
-    sql.push(" ORDER BY CASE WHEN digest = ").bind(name).push(" THEN 0 ELSE 1 END, uploaded_at DESC, digest LIMIT 1");
-    let Some(row) = sql.optional(&mut *store.read().await?).await? else { return Ok(None) };
+    let Some(row) = sql.bind(digest).optional(&mut *store.read().await?).await? else { return Ok(None) };
     let (text, schema): (Option<String>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
     let is_inside = row.try_get::<i64, _>(2)? != 0;
     let (Some(text), true) = (text, schema.is_some() || is_inside) else {
-        tracing::warn!(component = name, "an uploaded component says more of itself than Postigo takes; upload another version of it");
+        tracing::warn!(component = digest, "an uploaded component says more of itself than Postigo takes; upload another version of it");
         return Ok(None);
     };
     let mut said: serde_json::Value = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
     if let (Some(schema), Some(said)) = (schema, said.as_object_mut()) {
         said.insert("settings_schema".to_owned(), serde_json::from_str(&schema).map_err(|error| corrupt(&error))?);
     }
-    let description = serde_json::from_value(said).map_err(|error| corrupt(&error))?;
-    Ok(Some(Component { description, uploaded_at: row.try_get(3)? }))
-}
-
-/// The name of the uploaded component of this digest.
-pub async fn name_of(store: &Store, digest: &str) -> Result<Option<String>, StoreError> {
-    text(store, Sql::new("SELECT name FROM component WHERE digest = ").bind(digest)).await
-}
-
-/// The digest of the newest uploaded component of this name.
-pub async fn newest(store: &Store, name: &str) -> Result<Option<String>, StoreError> {
-    let mut sql = Sql::new("SELECT digest FROM component WHERE name = ");
-    text(store, sql.bind(name).push(" ORDER BY uploaded_at DESC, digest LIMIT 1")).await
-}
-
-async fn text(store: &Store, sql: &mut Sql) -> Result<Option<String>, StoreError> {
-    let row = sql.optional(&mut *store.read().await?).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+    serde_json::from_value(said).map(Some).map_err(|error| corrupt(&error))
 }
 
 fn corrupt(error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt { what: "component description", reason: error.to_string() }
 }
 
-/// The bytes of an uploaded component; none where no such digest is stored.
-pub async fn component_bytes(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+/// The bytes that were uploaded, of which the digest is; of a core module that was uploaded before these were kept, the component. None where
+/// no such digest is stored.
+pub async fn source(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = sqlx::query("SELECT COALESCE(source, bytes) FROM component WHERE digest = $1").bind(digest);
+    Ok(row.fetch_optional(&mut *store.read().await?).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// The component of a digest, as it is run; none where no such digest is stored.
+pub async fn bytes(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = sqlx::query("SELECT bytes FROM component WHERE digest = $1").bind(digest).fetch_optional(&mut *store.read().await?).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Stores a component; whether it was new. Filters that name it run it from the new version of the configuration on.
-pub async fn upload_component(store: &Store, description: Description, component: Vec<u8>, now: i64) -> Result<bool, StoreError> {
-    store.write((description, component, now), upload).await
+/// Stores a component, not activated; whether it was new. Nothing that runs depends on it. [`StoreError::Conflict`] where its name and
+/// version are those of other bytes.
+pub async fn upload(store: &Store, new: NewComponent) -> Result<bool, StoreError> {
+    store.write(new, insert).await
 }
 
-/// Deletes an uploaded component; whether it was there. Whether a filter still uses it is for the caller to ask.
-pub async fn delete_component(store: &Store, digest: &str) -> Result<bool, StoreError> {
-    store.write(digest.to_owned(), delete).await
+/// Lets filters run an uploaded component; whether it was not activated before. [`StoreError::NotFound`] where there is none.
+pub async fn activate(store: &Store, digest: &str, by: &str, at: i64) -> Result<bool, StoreError> {
+    store.write((digest.to_owned(), by.to_owned(), at), set_activated).await
 }
 
-fn upload<'c>(input: &'c (Description, Vec<u8>, i64), connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
+/// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names them. Unless
+/// `even_activated`, only one that is not activated.
+pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<Deleted, StoreError> {
+    store.write((digest.to_owned(), even_activated), remove).await
+}
+
+fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
     Box::pin(async move {
-        let (description, bytes, now) = input;
+        let NewComponent { description, bytes, source, by, at } = new;
+        lock(connection).await?;
+        let there = sqlx::query("SELECT digest FROM component WHERE digest = $1 OR (name = $2 AND version = $3)");
+        let there = there.bind(&description.digest).bind(&description.name).bind(&description.version).fetch_all(&mut *connection).await?;
+        let there = there.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+        if there.contains(&description.digest) {
+            return Ok(false);
+        }
+        let title = format!("{}@{}", description.name, description.version);
+        if let Some(other) = there.first() {
+            return Err(StoreError::Conflict(format!(
+                "There is another component {title}, sha256:{other}. A version means the same bytes for good: give this one another version. \
+                 Nothing was uploaded."
+            )));
+        }
         let mut said = serde_json::to_value(description).map_err(|error| corrupt(&error))?;
         let schema = said.as_object_mut().and_then(|said| said.remove("settings_schema")).unwrap_or_default();
-        make_sure_of_room(connection, &description.digest, bytes.len()).await?;
-        let done = sqlx::query(
-            "INSERT INTO component (digest, name, version, description, settings_schema, bytes, uploaded_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING",
+        make_sure_of_room(connection, bytes.len() + source.as_ref().map_or(0, Vec::len)).await?;
+        sqlx::query(
+            "INSERT INTO component (digest, name, version, title, description, settings_schema, bytes, source, uploaded_at, uploaded_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(&description.digest)
         .bind(&description.name)
         .bind(&description.version)
+        .bind(title)
         .bind(said.to_string())
         .bind(schema.to_string())
         .bind(bytes.clone())
-        .bind(*now)
-        .execute(&mut *connection)
+        .bind(source.clone())
+        .bind(*at)
+        .bind(by)
+        .execute(connection)
         .await?;
-        let new = done.rows_affected() > 0;
-        if new {
-            touch(connection).await?;
-        }
-        Ok(new)
+        Ok(true)
     })
 }
 
-/// Whether there is room for one more; one that is there already needs none.
-async fn make_sure_of_room(connection: &mut AnyConnection, digest: &str, size: usize) -> Result<(), StoreError> {
-    let mut sql = Sql::new("SELECT COUNT(*), COALESCE(SUM(length(bytes)), 0), COALESCE(MAX(CASE WHEN digest = ");
-    let row = sql.bind(digest).push(" THEN 1 ELSE 0 END), 0) FROM component").one(connection).await?;
-    let (count, held, is_there): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+/// Whether there is room for one more.
+async fn make_sure_of_room(connection: &mut AnyConnection, size: usize) -> Result<(), StoreError> {
+    let held = "SELECT COUNT(*), COALESCE(SUM(length(bytes) + COALESCE(length(source), 0)), 0) FROM component";
+    let row = Sql::new(held).one(connection).await?;
+    let (count, held): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let with_it = held.saturating_add(i64::try_from(size).unwrap_or(i64::MAX));
-    if is_there != 0 || (count < MOST && with_it <= BYTES) {
+    if count < MOST && with_it <= BYTES {
         return Ok(());
     }
     let sentence = format!(
@@ -198,24 +261,122 @@ async fn make_sure_of_room(connection: &mut AnyConnection, digest: &str, size: u
     Err(StoreError::Conflict(sentence))
 }
 
-fn delete<'c>(digest: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
+fn set_activated<'c>(input: &'c (String, String, i64), connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
     Box::pin(async move {
-        let done = sqlx::query("DELETE FROM component WHERE digest = $1").bind(digest).execute(&mut *connection).await?;
-        let found = done.rows_affected() > 0;
-        if found {
-            touch(connection).await?;
+        let (digest, by, at) = input;
+        lock(connection).await?;
+        let done = sqlx::query("UPDATE component SET activated_at = $2, activated_by = $3 WHERE digest = $1 AND activated_at IS NULL");
+        if done.bind(digest).bind(*at).bind(by).execute(&mut *connection).await?.rows_affected() > 0 {
+            return Ok(true);
         }
-        Ok(found)
+        let there = sqlx::query("SELECT digest FROM component WHERE digest = $1").bind(digest).fetch_optional(connection).await?;
+        there.map(|_| false).ok_or_else(|| StoreError::NotFound(format!("There is no uploaded component sha256:{digest}.")))
     })
+}
+
+fn remove<'c>(input: &'c (String, bool), connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<Deleted, StoreError>> {
+    Box::pin(async move {
+        let (digest, even_activated) = input;
+        // Whoever made a filter of it meanwhile comes second, and finds that the configuration has changed.
+        touch(&mut *connection).await?;
+        let row = sqlx::query("SELECT activated_at FROM component WHERE digest = $1").bind(digest).fetch_optional(&mut *connection).await?;
+        let Some(row) = row else { return Ok(Deleted::Missing) };
+        if row.try_get::<Option<i64>, _>(0)?.is_some() && !even_activated {
+            return Ok(Deleted::Activated);
+        }
+        let rows = sqlx::query("SELECT name FROM configured WHERE kind = 'filter' AND digest = $1 ORDER BY name").bind(digest);
+        let users = rows.fetch_all(&mut *connection).await?;
+        let users = users.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+        if !users.is_empty() {
+            return Err(StoreError::Conflict(format!("Filters use this component: {}. Nothing was deleted.", quoted(&users))));
+        }
+        let users = filter_components::who_would_go_back_to(connection, digest).await?;
+        if !users.is_empty() {
+            return Err(StoreError::Conflict(format!(
+                "A rollback of these filters goes back to this component: {}. Nothing was deleted.",
+                quoted(&users)
+            )));
+        }
+        sqlx::query("DELETE FROM component WHERE digest = $1").bind(digest).execute(connection).await?;
+        Ok(Deleted::Done)
+    })
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Location;
+    use crate::config::Filter;
+    use crate::secret::SecretKey;
+    use crate::store::{Location, configuration};
     use serde_json::json;
 
-    fn description(name: &str, number: usize) -> Description {
+    fn new(version: &str, digest: &str) -> NewComponent {
+        let description = Description {
+            digest: digest.into(),
+            name: "urgent".into(),
+            version: version.into(),
+            summary: String::new(),
+            settings_schema: serde_json::json!({}),
+            grants: Vec::new(),
+            headers: Vec::new(),
+            screens: false,
+        };
+        NewComponent { description, bytes: b"component".to_vec(), source: Some(b"module".to_vec()), by: "a test".into(), at: 1 }
+    }
+
+    async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        (folder, store, key)
+    }
+
+    #[tokio::test]
+    async fn a_component_is_never_deleted_while_somebody_makes_a_filter_of_it() {
+        let (_folder, store, key) = fresh().await;
+        for round in 0..20 {
+            let digest = format!("d{round}");
+            assert!(upload(&store, new(&format!("{round}.0.0"), &digest)).await.unwrap());
+            let before = configuration::load(&store, &key).await.unwrap();
+            let mut after = before.clone();
+            let filter = Filter { name: digest.clone(), component: "urgent".into(), digest: Some(digest.clone()), ..Filter::default() };
+            after.filters.insert(digest.clone(), filter);
+            let save = configuration::save(&store, &key, &before, &after, Vec::new(), "a test");
+            // In turns, who is first in the queue differs.
+            let (saved, deleted) = if round % 2 == 0 {
+                tokio::join!(save, delete(&store, &digest, true))
+            } else {
+                let (deleted, saved) = tokio::join!(delete(&store, &digest, true), save);
+                (saved, deleted)
+            };
+            match (saved, deleted) {
+                (Ok(_), Err(StoreError::Conflict(sentence))) => assert!(sentence.contains(&digest), "{sentence}"),
+                (Err(StoreError::Conflict(_)), Ok(Deleted::Done)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn name_and_version_are_unique_and_what_was_uploaded_is_given_back() {
+        let (_folder, store, _) = fresh().await;
+        assert!(upload(&store, new("1.0.0", "one")).await.unwrap());
+        assert!(!upload(&store, new("1.0.0", "one")).await.unwrap());
+        assert!(matches!(upload(&store, new("1.0.0", "two")).await, Err(StoreError::Conflict(_))));
+        assert_eq!(source(&store, "one").await.unwrap().as_deref(), Some(&b"module"[..]));
+        assert_eq!(bytes(&store, "one").await.unwrap().as_deref(), Some(&b"component"[..]));
+        assert!(activate(&store, "one", "an admin", 2).await.unwrap());
+        assert!(!activate(&store, "one", "another", 3).await.unwrap());
+        assert_eq!(uploaded(&store).await.unwrap()[0].activated_by.as_deref(), Some("an admin"));
+        assert_eq!(delete(&store, "one", false).await.unwrap(), Deleted::Activated);
+        assert!(matches!(activate(&store, "two", "an admin", 2).await, Err(StoreError::NotFound(_))));
+    }
+
+    fn described(name: &str, number: usize) -> Description {
         Description {
             digest: format!("{number:064}"),
             name: name.to_owned(),
@@ -229,8 +390,12 @@ mod tests {
     }
 
     async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        (Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap(), folder)
+        let (folder, store, _) = fresh().await;
+        (store, folder)
+    }
+
+    async fn upload_component(store: &Store, description: Description, bytes: Vec<u8>, at: i64) -> Result<bool, StoreError> {
+        upload(store, NewComponent { description, bytes, source: None, by: "a test".into(), at }).await
     }
 
     /// Stores what earlier versions stored: the schema inside the description.
@@ -246,28 +411,26 @@ mod tests {
     async fn a_list_goes_on_where_its_last_page_ended() {
         let (store, _folder) = store().await;
         for number in 0..5 {
-            upload_component(&store, description(["b", "a"][number % 2], number), vec![0], number as i64 / 3).await.unwrap();
+            upload_component(&store, described(["b", "a"][number % 2], number), vec![0], number as i64 / 3).await.unwrap();
         }
         let (mut versions, mut after) = (Vec::new(), None);
         while let [row] = list(&store, after.as_ref(), 1).await.unwrap().as_slice() {
-            versions.push(format!("{} {}", row.name, row.version));
+            versions.push(format!("{} {}", row.uploaded.name, row.uploaded.version));
             assert_eq!((row.said.headers.len(), row.said.screens), (1, true));
-            after = Some(After { name: row.name.clone(), uploaded_at: row.uploaded_at, digest: row.digest.clone() });
+            after =
+                Some(After { name: row.uploaded.name.clone(), uploaded_at: row.uploaded.uploaded_at, digest: row.uploaded.digest.clone() });
         }
         assert_eq!(versions, ["a 1.0.3", "a 1.0.1", "b 1.0.4", "b 1.0.0", "b 1.0.2"], "the newest of a name first");
-        assert_eq!(newest(&store, "b").await.unwrap(), Some(format!("{:064}", 4)));
     }
 
     #[tokio::test]
-    async fn a_component_comes_back_as_it_was_uploaded_by_name_and_by_digest() {
+    async fn a_component_comes_back_as_it_was_uploaded() {
         let (store, _folder) = store().await;
-        let uploaded = description("a", 1);
+        let uploaded = described("a", 1);
         assert!(upload_component(&store, uploaded.clone(), vec![0], 1).await.unwrap());
         assert!(!upload_component(&store, uploaded.clone(), vec![0], 2).await.unwrap());
-        for name in ["a", uploaded.digest.as_str()] {
-            assert_eq!(find(&store, name).await.unwrap().map(|found| found.description), Some(uploaded.clone()));
-        }
-        assert_eq!(find(&store, "b").await.unwrap(), None);
+        assert_eq!(description(&store, &uploaded.digest).await.unwrap(), Some(uploaded));
+        assert_eq!(description(&store, "b").await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -279,11 +442,11 @@ mod tests {
         };
         store_as_before(&store, "cyclic", &before(json!({ "allOf": [{ "$ref": "#" }] }))).await;
         store_as_before(&store, "huge", &before(json!({ "description": "x".repeat(3_800_000) }))).await;
-        let found = find(&store, "cyclic").await.unwrap().unwrap();
-        assert_eq!(found.description.settings_schema["allOf"][0]["$ref"], "#", "it is shown; the child refuses to apply it");
-        assert_eq!(find(&store, "huge").await.unwrap(), None);
+        let found = description(&store, "digest of cyclic").await.unwrap().unwrap();
+        assert_eq!(found.settings_schema["allOf"][0]["$ref"], "#", "it is shown; the child refuses to apply it");
+        assert_eq!(description(&store, "digest of huge").await.unwrap(), None);
         let listed: Vec<String> =
-            list(&store, None, 9).await.unwrap().into_iter().map(|row| format!("{}: {}", row.name, row.said.summary)).collect();
+            list(&store, None, 9).await.unwrap().into_iter().map(|row| format!("{}: {}", row.uploaded.name, row.said.summary)).collect();
         assert_eq!(listed, ["cyclic: Before.", "huge: "]);
     }
 
@@ -291,12 +454,12 @@ mod tests {
     async fn there_are_so_many_components_and_no_more() {
         let (store, _folder) = store().await;
         for number in 0..usize::try_from(MOST).unwrap() {
-            upload_component(&store, description("a", number), vec![0], 1).await.unwrap();
+            upload_component(&store, described("a", number), vec![0], 1).await.unwrap();
         }
-        let full = upload_component(&store, description("a", 9_999), vec![0], 1).await;
+        let full = upload_component(&store, described("a", 9_999), vec![0], 1).await;
         assert!(matches!(&full, Err(StoreError::Conflict(sentence)) if sentence.contains("500")), "{full:?}");
-        assert!(!upload_component(&store, description("a", 1), vec![0], 1).await.unwrap(), "one that is there may come again");
-        delete_component(&store, &description("a", 1).digest).await.unwrap();
-        assert!(upload_component(&store, description("a", 9_999), vec![0], 1).await.unwrap());
+        assert!(!upload_component(&store, described("a", 1), vec![0], 1).await.unwrap(), "one that is there may come again");
+        assert_eq!(delete(&store, &described("a", 1).digest, false).await.unwrap(), Deleted::Done);
+        assert!(upload_component(&store, described("a", 9_999), vec![0], 1).await.unwrap());
     }
 }

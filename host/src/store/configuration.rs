@@ -1,5 +1,6 @@
 //! What is configured, as rows: one for every thing, in the form of the configuration file.
 
+use super::filter_components::{self, Made, Move};
 use super::{Store, StoreError};
 use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields};
 use crate::config::{
@@ -31,13 +32,14 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
 /// when a key is lost.
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
-    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1) FROM configured")
+    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest FROM configured")
         .fetch_all(&mut *store.read().await?)
         .await?;
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
-        let stored = Stored { kind: row.try_get(0)?, body: parsed(row.try_get(1)?)?, secrets: parsed(row.try_get(2)?)? };
+        let stored =
+            Stored { kind: row.try_get(0)?, body: parsed(row.try_get(1)?)?, secrets: parsed(row.try_get(2)?)?, digest: row.try_get(4)? };
         stored.load_into(&mut configuration, key, &mut lost)?;
     }
     Ok((configuration, lost))
@@ -57,15 +59,18 @@ pub struct LostSecret {
 }
 
 /// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs. `customers` are
-/// created or updated beside it. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
+/// created or updated beside it. `actor` is who made the change; it is noted with the components that filters run.
+/// [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
 pub async fn save(
     store: &Store,
     key: &SecretKey,
     before: &Configuration,
     after: &Configuration,
     customers: Vec<CustomerUser>,
+    actor: &str,
 ) -> Result<i64, StoreError> {
-    let mut change = Change { expected: before.version, customers, ..Change::default() };
+    let mut change =
+        Change { expected: before.version, customers, actor: actor.to_owned(), at: crate::commlog::now(), ..Change::default() };
     if before.settings != after.settings {
         let mut settings = after.settings.clone();
         change.put("settings", String::new(), write_fields(|writer| settings.describe(writer)), Map::new());
@@ -78,6 +83,7 @@ pub async fn save(
     change.kind::<Template>(before, after, key)?;
     change.kind::<Transport>(before, after, key)?;
     change.kind::<Filter>(before, after, key)?;
+    change.components(before, after);
     if change.put.is_empty() && change.remove.is_empty() && change.customers.is_empty() {
         return Ok(before.version);
     }
@@ -90,25 +96,39 @@ pub async fn touch(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     Ok(row.try_get(0)?)
 }
 
+/// Keeps every other change of what depends on one another out until this transaction ends, without counting one.
+pub(super) async fn lock(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE config_version SET version = version WHERE id = 1").execute(connection).await?;
+    Ok(())
+}
+
 /// A row of `configured`.
 struct Stored {
     kind: String,
     body: Value,
     secrets: Value,
+    /// Of a filter of an uploaded component; else empty.
+    digest: String,
 }
 
 impl Stored {
     fn load_into(&self, configuration: &mut Configuration, key: &SecretKey, lost: &mut Vec<LostSecret>) -> Result<(), StoreError> {
         match self.kind.as_str() {
             "settings" => self.load_settings(&mut configuration.settings),
-            Queue::KIND => self.load_thing::<Queue>(configuration, key, lost),
-            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key, lost),
-            Account::KIND => self.load_thing::<Account>(configuration, key, lost),
-            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key, lost),
-            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key, lost),
-            Template::KIND => self.load_thing::<Template>(configuration, key, lost),
-            Transport::KIND => self.load_thing::<Transport>(configuration, key, lost),
-            Filter::KIND => self.load_thing::<Filter>(configuration, key, lost),
+            Queue::KIND => self.load_thing::<Queue>(configuration, key, lost).map(drop),
+            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key, lost).map(drop),
+            Account::KIND => self.load_thing::<Account>(configuration, key, lost).map(drop),
+            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key, lost).map(drop),
+            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key, lost).map(drop),
+            Template::KIND => self.load_thing::<Template>(configuration, key, lost).map(drop),
+            Transport::KIND => self.load_thing::<Transport>(configuration, key, lost).map(drop),
+            Filter::KIND => {
+                let name = self.load_thing::<Filter>(configuration, key, lost)?;
+                if let Some(filter) = configuration.filters.get_mut(&name) {
+                    filter.digest = Some(self.digest.clone()).filter(|digest| !digest.is_empty());
+                }
+                Ok(())
+            }
             other => Err(corrupt(format!("its kind {other:?} is not known to this version"))),
         }
     }
@@ -121,12 +141,13 @@ impl Stored {
         }
     }
 
+    /// Loads a thing and gives its name.
     fn load_thing<K: Kind>(
         &self,
         configuration: &mut Configuration,
         key: &SecretKey,
         lost: &mut Vec<LostSecret>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<String, StoreError> {
         let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
         if let Some(problem) = problems.first() {
             return Err(corrupt(format!("{} {:?}, {}: {}", K::KIND, thing.name(), problem.pointer, problem.sentence)));
@@ -144,8 +165,8 @@ impl Stored {
                 }
             }
         }
-        K::all_mut(configuration).insert(name, thing);
-        Ok(())
+        K::all_mut(configuration).insert(name.clone(), thing);
+        Ok(name)
     }
 }
 
@@ -170,14 +191,41 @@ impl Stored {
 #[derive(Default)]
 struct Change {
     expected: i64,
-    put: Vec<(&'static str, String, String, String)>,
+    put: Vec<Put>,
     remove: Vec<(&'static str, String)>,
     customers: Vec<CustomerUser>,
+    /// Filters whose component becomes another.
+    moves: Vec<Move>,
+    actor: String,
+    at: i64,
+}
+
+/// A row that is written.
+struct Put {
+    kind: &'static str,
+    name: String,
+    body: String,
+    secrets: String,
+    digest: String,
 }
 
 impl Change {
     fn put(&mut self, kind: &'static str, name: String, body: Map<String, Value>, secrets: Map<String, Value>) {
-        self.put.push((kind, name, Value::Object(body).to_string(), Value::Object(secrets).to_string()));
+        let (body, secrets) = (Value::Object(body).to_string(), Value::Object(secrets).to_string());
+        self.put.push(Put { kind, name, body, secrets, digest: String::new() });
+    }
+
+    /// What the filters that are written are made of: their rows keep the digest, and what is another than before is noted.
+    fn components(&mut self, before: &Configuration, after: &Configuration) {
+        let made = |filter: &Filter| Made { component: filter.component.clone(), digest: filter.digest.clone() };
+        for put in self.put.iter_mut().filter(|put| put.kind == Filter::KIND) {
+            let Some(filter) = after.filters.get(&put.name) else { continue };
+            put.digest = filter.digest.clone().unwrap_or_default();
+            let before = before.filters.get(&put.name).map(made);
+            if before.as_ref() != Some(&made(filter)) {
+                self.moves.push(Move { filter: put.name.clone(), before, after: made(filter) });
+            }
+        }
     }
 
     fn kind<K: Kind>(&mut self, before: &Configuration, after: &Configuration, key: &SecretKey) -> Result<(), StoreError> {
@@ -210,18 +258,25 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
             .ok_or_else(|| StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into()))?;
         for (kind, name) in &change.remove {
             sqlx::query("DELETE FROM configured WHERE kind = $1 AND name = $2").bind(*kind).bind(name).execute(&mut *connection).await?;
+            if *kind == Filter::KIND {
+                filter_components::forget(connection, name).await?;
+            }
         }
-        for (kind, name, body, secrets) in &change.put {
+        for Put { kind, name, body, secrets, digest } in &change.put {
             sqlx::query(
-                "INSERT INTO configured (kind, name, body, secrets) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, secrets = excluded.secrets",
+                "INSERT INTO configured (kind, name, body, secrets, digest) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, secrets = excluded.secrets, digest = excluded.digest",
             )
             .bind(*kind)
             .bind(name)
             .bind(body)
             .bind(secrets)
+            .bind(digest)
             .execute(&mut *connection)
             .await?;
+        }
+        for moved in &change.moves {
+            filter_components::note(connection, moved, &change.actor, change.at).await?;
         }
         for customer in &change.customers {
             sqlx::query(
@@ -256,7 +311,7 @@ pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreErr
         sqlx::query("SELECT kind, name, body, secrets FROM configured WHERE secrets <> '{}'").fetch_all(&mut *store.read().await?).await?;
     for row in rows {
         let (kind, name, earlier): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?);
-        let stored = Stored { kind, body: parsed(row.try_get(2)?)?, secrets: parsed(&earlier)? };
+        let stored = Stored { kind, body: parsed(row.try_get(2)?)?, secrets: parsed(&earlier)?, digest: String::new() };
         let bound = match stored.kind.as_str() {
             Account::KIND => stored.bound::<Account>(key),
             Transport::KIND => stored.bound::<Transport>(key),
@@ -324,11 +379,11 @@ mod tests {
         after.accounts.insert("main".into(), account);
         after.queues.remove("Misc");
         after.settings.types.push("Incident".into());
-        let version = save(&store, &key, &before, &after, Vec::new()).await.unwrap();
+        let version = save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
         assert_eq!(version, before.version + 1);
         after.version = version;
         assert_eq!(load(&store, &key).await.unwrap(), after);
-        assert_eq!(save(&store, &key, &after, &after, Vec::new()).await.unwrap(), version, "nothing differs, nothing is counted");
+        assert_eq!(save(&store, &key, &after, &after, Vec::new(), "a test").await.unwrap(), version, "nothing differs, nothing is counted");
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
             assert!(!bytes.windows(8).any(|window| window == b"pa55word"));
@@ -341,8 +396,8 @@ mod tests {
         let before = load(&store, &key).await.unwrap();
         let mut after = before.clone();
         after.queues.remove("Misc");
-        save(&store, &key, &before, &after, Vec::new()).await.unwrap();
-        let late = save(&store, &key, &before, &after, Vec::new()).await;
+        save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
+        let late = save(&store, &key, &before, &after, Vec::new(), "a test").await;
         assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
     }
 
@@ -353,7 +408,7 @@ mod tests {
         let account =
             Account { name: "main".into(), host: "a.example".into(), password: Some(Secret::new("pa55word")), ..Account::default() };
         after.accounts.insert("main".into(), account);
-        save(store, key, &before, &after, Vec::new()).await.unwrap();
+        save(store, key, &before, &after, Vec::new(), "a test").await.unwrap();
         secrets(store).await
     }
 
@@ -405,7 +460,7 @@ mod tests {
         let before = load(&store, &key).await.unwrap();
         let mut after = before.clone();
         after.accounts.insert("main".into(), Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() });
-        save(&store, &key, &before, &after, Vec::new()).await.unwrap();
+        save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
         let error = load(&store, &SecretKey::at(folder.path().join("other"))).await.unwrap_err().to_string();
         assert!(error.contains("account \"main\", password"), "{error}");
     }

@@ -36,6 +36,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (11, "intake", include_str!("migrations/0011_intake.sql")),
     (12, "component schema", include_str!("migrations/0012_component_schema.sql")),
     (13, "put off", include_str!("migrations/0013_put_off.sql")),
+    (15, "activated", include_str!("migrations/0015_activated.sql")),
     (18, "broken tasks", include_str!("migrations/0018_broken_tasks.sql")),
     (19, "adopted", include_str!("migrations/0019_adopted.sql")),
 ];

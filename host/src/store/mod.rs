@@ -14,6 +14,7 @@ pub mod correspondence;
 pub mod customers;
 pub mod fetch_requests;
 pub mod filing;
+pub mod filter_components;
 mod indexed;
 pub mod leases;
 pub mod mailboxes;
@@ -21,6 +22,7 @@ pub mod numbers;
 pub mod oauth2;
 pub mod objects;
 pub mod outgoing;
+mod pinning;
 pub mod spool;
 pub mod sql;
 pub mod tickets;
@@ -211,7 +213,9 @@ impl Store {
     /// Opens the database, makes it on first use, and brings its schema up to date.
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
         let (engine, readers, writer) = connect::open(location).await?;
-        Ok(Self { engine, readers, writer: writer.map(writer::start) })
+        let store = Self { engine, readers, writer: writer.map(writer::start) };
+        pinning::pin_filters(&store).await?;
+        Ok(store)
     }
 
     /// Which database is below.

@@ -2,6 +2,7 @@
 
 use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
 use super::{Live, Setup, filing, report};
+use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Gathered, Mode, Plan};
 use crate::config::{Filter, Validity};
 use crate::mail::Envelope;
@@ -65,30 +66,58 @@ pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<
     let incoming = Incoming { raw: dry_run.raw, envelope, mode: Mode::Dry };
     let evaluated = evaluate::evaluate(incoming, setup, live.store(), live.sandbox().as_ref()).await?;
     let result = report::result(&dry_run.source, None, &evaluated);
-    let result = decided(result, &evaluated, live.store()).await?;
+    let mut result = decided(result, &evaluated, live.store()).await?;
+    for (filter, planned) in result.filters.iter_mut().zip(evaluated.setup.plan.filters()) {
+        filter.component = Some(planned.component.to_string());
+    }
     Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated) })
 }
 
-/// The setup in which a filter runs even though it is off, in its place in the chain; none where there is no such filter. It is prepared
-/// in the asker's places.
-pub async fn with_filter(live: &Live, name: &str, sandbox: &Asked) -> Result<Option<Arc<Setup>>, StoreError> {
+/// Why one filter cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum NoFilter {
+    /// There is none of this name.
+    #[error("There is no filter \"{0}\"; `postigo filter list` shows those that exist.")]
+    Missing(String),
+    /// The component that it is to be tried with is not there: a sentence.
+    #[error("{0}")]
+    Component(String),
+    /// It cannot be prepared with that component: a sentence.
+    #[error("{0}")]
+    Broken(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The setup in which a filter runs even though it is off, in its place in the chain; with another component where one is named, activated
+/// or not. It is prepared in the asker's places.
+pub async fn with_filter(live: &Live, name: &str, component: Option<&str>, sandbox: &Asked) -> Result<Arc<Setup>, NoFilter> {
     let setup = live.current();
-    let Some(filter) = setup.configuration.filters.get(name) else { return Ok(None) };
-    if filter.valid == Validity::Valid {
-        return Ok(Some(setup));
+    let filter = setup.configuration.filters.get(name).ok_or_else(|| NoFilter::Missing(name.to_owned()))?;
+    if filter.valid == Validity::Valid && component.is_none() {
+        return Ok(setup);
     }
-    let on = Filter { valid: Validity::Valid, ..filter.clone() };
-    let filters: Vec<Filter> = setup.configuration.valid_filters().cloned().chain([on]).collect();
+    let mut on = Filter { valid: Validity::Valid, ..filter.clone() };
+    if let Some(component) = component {
+        component.clone_into(&mut on.component);
+        let catalogue = Catalogue::load(live.store()).await?;
+        settle(None, &mut on, &catalogue).map_err(|sentence| NoFilter::Component(format!("The filter is not tried: {sentence}")))?;
+    }
+    let others = setup.configuration.valid_filters().filter(|other| other.name != name).cloned();
+    let filters: Vec<Filter> = others.chain([on]).collect();
     let components = Gathered::of(&filters, live.store(), live.sandbox()).await?;
     let sandbox = sandbox.clone();
     let built = blocking(Work::Preparation, "", move || {
         let plan = Plan::build(&filters, &components, &sandbox, Some(&setup.plan));
         Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
-    let built = built
-        .await
-        .map_err(|panic| StoreError::Conflict(format!("The chain could not be prepared, its preparation panicked: {panic}.")))?;
-    Ok(Some(Arc::new(built)))
+    let built =
+        built.await.map_err(|panic| NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}.")))?;
+    if let Some((_, broken)) = built.plan.broken().find(|(planned, _)| component.is_some() && &*planned.name == name) {
+        return Err(NoFilter::Broken(format!("The filter \"{name}\" cannot run this component: {}", broken.failure.message)));
+    }
+    Ok(Arc::new(built))
 }
 
 async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) -> Result<MessageResult, StoreError> {

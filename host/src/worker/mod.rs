@@ -17,7 +17,7 @@ mod room;
 mod tests;
 
 pub use attend::Attendant;
-pub use dry_run::{DryRun, Logged, Tried, dry_run, with_filter};
+pub use dry_run::{DryRun, Logged, NoFilter, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
 pub use room::memory_of;

@@ -66,7 +66,7 @@ fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) 
         for line in &step.log {
             communication.entry(line.priority.parse().unwrap_or_default(), &key, line.text.as_str());
         }
-        let (priority, sentence) = told(step);
+        let (priority, sentence) = told(step, &filter.component);
         communication.entry(priority, &key, sentence);
     }
 }
@@ -76,7 +76,8 @@ fn time(step: &Step) -> String {
     format!("{} µs ({} µs its own)", step.took.as_micros(), step.own.as_micros())
 }
 
-fn told(step: &Step) -> (Priority, String) {
+/// `component` is what ran, with its version.
+fn told(step: &Step, component: &str) -> (Priority, String) {
     let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };
@@ -85,10 +86,10 @@ fn told(step: &Step) -> (Priority, String) {
             let changes: Vec<String> = step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
             let changes = if changes.is_empty() { "It sets nothing.".to_owned() } else { format!("It sets {}.", changes.join("; ")) };
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
-            (Priority::Info, format!("Matched{reason} in {time}. {changes}{stopped}"))
+            (Priority::Info, format!("Matched{reason} in {time} by {component}. {changes}{stopped}"))
         }
         Outcome::NotMatched => (Priority::Debug, format!("Not matched, {time}.")),
-        Outcome::Failed => (Priority::Error, format!("Failed after {time}: {error}.{stopped}")),
+        Outcome::Failed => (Priority::Error, format!("Failed after {time} in {component}: {error}.{stopped}")),
         Outcome::Suspended => (Priority::Error, format!("{error}.{stopped}")),
         Outcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
     }

@@ -81,7 +81,7 @@ impl Guest for Native {
 }
 
 impl Components for Native {
-    fn find(&self, _name: &str) -> Option<Component> {
+    fn find(&self, _filter: &Filter) -> Option<Component> {
         let description = Description {
             digest: "0".into(),
             name: "native".into(),
@@ -122,6 +122,7 @@ impl Desk {
         let filter = Filter {
             name: "judge".into(),
             component: "native".into(),
+            digest: None,
             stop_after_match: false,
             on_failure: FailurePolicy::Skip,
             valid: Validity::Valid,

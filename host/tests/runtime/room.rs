@@ -73,7 +73,7 @@ fn filters_that_begin_with_more_than_all_guests_may_have_are_refused() {
 struct Hostile(Component);
 
 impl Components for Hostile {
-    fn find(&self, _name: &str) -> Option<Component> {
+    fn find(&self, _filter: &Filter) -> Option<Component> {
         Some(self.0.clone())
     }
 }
@@ -85,6 +85,7 @@ fn messages_that_need_more_together_than_there_is_all_come_through() {
     let filter = |number: u64| Filter {
         name: number.to_string(),
         component: "hostile".into(),
+        digest: None,
         stop_after_match: false,
         on_failure: FailurePolicy::Skip,
         valid: Validity::Valid,

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use postigo::chain::{Component, Components, LazySandbox, shipped_component};
+use postigo::config::Filter;
 use postigo::mail::{Envelope, Mail, Message, Vocabulary};
 use postigo::runtime::RuntimeOptions;
 use std::fmt::Write;
@@ -106,7 +107,7 @@ impl Match {
 }
 
 impl Components for Match {
-    fn find(&self, name: &str) -> Option<Component> {
-        (name == "match").then(|| self.0.clone())
+    fn find(&self, filter: &Filter) -> Option<Component> {
+        (filter.component == "match").then(|| self.0.clone())
     }
 }

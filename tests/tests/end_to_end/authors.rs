@@ -32,6 +32,7 @@ fn an_authors_slow_filters_leave_room_for_an_admins_change() {
     // What both use is compiled before.
     admin.json("POST", "/filters", &to_junk("10 Spam", "^spam"), 201);
     super::rest::expect(author.send("POST", "/components", "application/wasm", hostile), 201);
+    gate.run(&["component", "activate", "hostile"]);
     let impatient = Rest { client: http_client(Duration::from_secs(1)), ..author.clone() };
     for number in 0..6 {
         // Each configures for 30 s and does not wait for the answer.
@@ -72,6 +73,7 @@ fn a_hostile_schema_that_is_in_the_database_already_is_refused_and_harms_nothing
     let daemon = gate.serve("warn");
     let author = Rest::new(&gate, &daemon, "author");
     super::rest::expect(author.send("POST", "/components", "application/wasm", hostile), 201);
+    gate.run(&["component", "activate", "hostile"]);
     let filter = |name: &str| json!({ "name": name, "component": "hostile", "settings": { "do": "behave" } });
     author.json("POST", "/filters", &filter("10 before"), 201);
     let levels: Vec<String> = (0..28)

@@ -6,6 +6,7 @@ mod answers;
 mod authors;
 mod collection;
 mod command_line;
+mod components;
 mod crowd;
 mod cuts;
 mod documentation;

@@ -18,11 +18,13 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// With a token of this role.
     pub fn new(gate: &Gate, daemon: &Daemon, role: &str) -> Self {
         let token = gate.json(&["token", "create", "--role", role])[0]["token"].as_str().unwrap().to_owned();
         Self { url: format!("{}/api/v1", daemon.url), token, client: http_client(PATIENCE) }
     }
 
+    /// Sends a body of a media type.
     pub fn send(&self, method: &str, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
         let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(&self.token);
         request.header("content-type", media_type).body(body.into()).send().unwrap()
@@ -33,6 +35,7 @@ impl Rest {
         expect(self.send(method, path, "application/json", body.to_string()), status)
     }
 
+    /// Gets JSON.
     pub fn get(&self, path: &str) -> Value {
         self.json("GET", path, &Value::Null, 200)
     }
@@ -44,6 +47,7 @@ impl Rest {
     }
 }
 
+/// Expects a status, and gives the JSON; null where there is none.
 pub fn expect(response: Response, status: u16) -> Value {
     let got = response.status();
     let text = response.text().unwrap();
@@ -105,40 +109,4 @@ fn filter_from_beginning_to_end(gate: &Gate) {
     rest.json("DELETE", "/filters/10%20Spam", &Value::Null, 204);
     assert_eq!(rest.submit("spam 4")["queue"], "Raw");
     assert_eq!(gate.titles(), ["ham 1", "spam 1", "spam 2", "spam 4"], "dry runs filed nothing");
-}
-
-#[test]
-fn a_component_is_uploaded_used_and_kept_while_it_is_used() {
-    let gate = Gate::new();
-    let daemon = gate.serve("warn");
-    let rest = Rest::new(&gate, &daemon, "author");
-    let refused = expect(rest.send("POST", "/components", "application/wasm", b"\0asm\x01\0\0\0".to_vec()), 422);
-    assert!(refused["detail"].as_str().unwrap().contains("not taken"), "{refused}");
-    let Some((_, bytes)) = postigo::runtime::shipped::components().iter().find(|(name, _)| *name == "match") else {
-        println!("skipped: the shipped filters are not built (make guests)");
-        return;
-    };
-    let uploaded = expect(rest.send("POST", "/components", "application/wasm", bytes.to_vec()), 201);
-    assert_eq!((&uploaded["new"], &uploaded["component"]["shipped"]), (&json!(true), &json!(false)));
-    assert_eq!(expect(rest.send("POST", "/components", "application/wasm", bytes.to_vec()), 200)["new"], json!(false));
-    assert_eq!(uploaded["component"]["settings_schema"], Value::Null, "a schema is fetched by itself");
-    let digest = uploaded["component"]["digest"].as_str().unwrap().to_owned();
-    assert_eq!(rest.get(&format!("/components/{digest}/schema"))["type"], "object");
-    let page = rest.get("/components?limit=1");
-    let (mut names, mut next) = (vec![page["items"][0]["digest"].clone()], page["next_cursor"].clone());
-    while let Some(cursor) = next.as_str() {
-        let page = rest.get(&format!("/components?limit=1&cursor={cursor}"));
-        names.push(page["items"][0]["digest"].clone());
-        next = page["next_cursor"].clone();
-    }
-    let all = rest.get("/components")["items"].as_array().unwrap().iter().map(|item| item["digest"].clone()).collect::<Vec<_>>();
-    assert_eq!((&names, names.last()), (&all, Some(&json!(digest))));
-    let mut filter = to_junk("10 Uploaded", "^spam");
-    filter["component"] = json!(digest);
-    rest.json("POST", "/filters", &filter, 201);
-    rest.json("DELETE", &format!("/components/{digest}"), &Value::Null, 409);
-    rest.json("DELETE", "/filters/10%20Uploaded", &Value::Null, 204);
-    rest.json("DELETE", &format!("/components/{digest}"), &Value::Null, 204);
-    let left = rest.get("/components");
-    assert!(left["items"].as_array().unwrap().iter().all(|component| component["shipped"] == json!(true)), "{left:#}");
 }
