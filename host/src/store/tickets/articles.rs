@@ -116,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let of = |number: i64| NewArticle { subject: number.to_string(), body: "text".repeat(1000), ..NewArticle::default() };
-        for number in 0..AT_ONCE * 2 + 1 {
+        for number in 0..=AT_ONCE * 2 {
             let add =
                 store.write(of(number), |article, connection| Box::pin(async move { add_article(connection, 7, 0, article, 0).await }));
             add.await.unwrap();
@@ -124,7 +124,7 @@ mod tests {
         let mut connection = store.read().await.unwrap();
         let heads = article_heads(&mut connection, 7).await.unwrap();
         let subjects: Vec<i64> = heads.iter().map(|head| head.content.subject.parse().unwrap()).collect();
-        assert_eq!(subjects, (0..AT_ONCE * 2 + 1).collect::<Vec<_>>());
+        assert_eq!(subjects, (0..=AT_ONCE * 2).collect::<Vec<_>>());
         assert!(heads.iter().all(|head| head.content.body.is_empty()));
         assert_eq!(articles(&mut connection, 7).await.unwrap()[3].content, of(3));
     }
