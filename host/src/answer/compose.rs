@@ -5,6 +5,7 @@
 
 use super::addressee::Addressee;
 use super::tags::on_one_line;
+use crate::config::Mailbox;
 use crate::mail::{message_ids, render_addresses};
 use crate::store::outgoing;
 use crate::ticket::{ArticleAttachment, NewArticle, beginning_of};
@@ -151,7 +152,7 @@ pub fn new_message_id(domain: &str) -> String {
 fn recipients(draft: &Draft) -> Vec<&Addressee> {
     let mut recipients: Vec<&Addressee> = Vec::new();
     for addressee in draft.to.iter().chain(&draft.cc).chain(&draft.bcc) {
-        if !recipients.iter().any(|known| known.wire.eq_ignore_ascii_case(&addressee.wire)) {
+        if !recipients.iter().any(|known| Mailbox::of(&known.wire) == Mailbox::of(&addressee.wire)) {
             recipients.push(addressee);
         }
     }

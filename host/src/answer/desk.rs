@@ -131,7 +131,7 @@ impl Desk {
             "agent" | "system" => Address::parse_all(&content.to),
             _ => addresses_to_answer(content),
         };
-        let others = addresses.into_iter().filter(|address| self.configuration.system_address(&address.address).is_none());
+        let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address));
         others.filter_map(|address| Addressee::new(address).ok()).collect()
     }
 

@@ -6,7 +6,7 @@
 use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::Configuration;
+use crate::config::{Configuration, Mailbox};
 use crate::mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, feeds_loop, why_unanswered};
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
@@ -176,7 +176,7 @@ fn why_not(message: Message) -> Option<String> {
 /// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.
 fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
     let email = due.customer.as_ref().map(|customer| &customer.email).filter(|email| !email.is_empty())?;
-    let answered = due.row.recipients.iter().any(|recipient| recipient.eq_ignore_ascii_case(email));
+    let answered = due.row.recipients.iter().any(|recipient| Mailbox::of(recipient) == Mailbox::of(email));
     (!answered && !gets_no_answers(email, configuration)).then(|| email.clone())
 }
 

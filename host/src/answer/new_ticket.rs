@@ -8,7 +8,7 @@ use super::subject::Relation;
 use super::tags::on_one_line;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::commlog::now;
-use crate::config::{CustomerUser, TemplateType};
+use crate::config::{CustomerUser, Mailbox, TemplateType};
 use crate::outbound::OutgoingKind;
 use crate::store::correspondence::{self, Target, Written};
 use crate::store::{customers, tickets};
@@ -132,7 +132,7 @@ impl Desk {
         let mut connection = self.spool.store().read().await?;
         Ok(match &opening.customer_user {
             Some(login) => customers::by_login(&mut connection, login).await?,
-            None => customers::with_emails(&mut connection, vec![first.to_owned()]).await?.into_values().next(),
+            None => customers::with_emails(&mut connection, vec![Mailbox::of(first)]).await?.into_values().next(),
         })
     }
 

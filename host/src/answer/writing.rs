@@ -106,7 +106,7 @@ impl Mistakes {
         let mut read = Vec::with_capacity(texts.len());
         for (place, text) in texts.iter().enumerate().take(MOST_RECIPIENTS + 1) {
             match Addressee::parse(text) {
-                Ok(addressee) if configuration.system_address(&addressee.shown.address).is_some() => {
+                Ok(addressee) if configuration.is_own(&addressee.shown.address) => {
                     self.add(format!("{key}/{place}"), format!("\"{}\" is the helpdesk's own address.", addressee.shown.address));
                 }
                 Ok(addressee) => read.push(addressee),

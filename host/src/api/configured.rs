@@ -14,7 +14,7 @@ use super::role::Role;
 use super::sign_in;
 use crate::config::form::{self, Kind, Secrets};
 use crate::config::rules::Breach;
-use crate::config::{Account, Configuration, Transport, address_key, differences, keep_secrets, review, widened};
+use crate::config::{Account, Configuration, Mailbox, Transport, differences, keep_secrets, review, widened};
 use crate::spool::hexadecimal;
 use crate::store::{StoreError, configuration};
 use crate::supervision::{Work, caught};
@@ -236,7 +236,7 @@ fn what<K: Kind>() -> String {
 /// Finds a thing by name; a system address in any of its spellings.
 fn find_in<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Problem> {
     let things = K::all(configuration);
-    let found = if K::NAME == "address" { things.get(&address_key(name)) } else { things.get(name) };
+    let found = if K::NAME == "address" { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
     found.ok_or_else(|| Problem::not_found(&what::<K>(), name))
 }
 
@@ -245,7 +245,7 @@ fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
     let same =
-        given.as_str().is_some_and(|given| if K::NAME == "address" { address_key(given) == address_key(name) } else { given == name });
+        given.as_str().is_some_and(|given| if K::NAME == "address" { Mailbox::of(given) == Mailbox::of(name) } else { given == name });
     if !same {
         let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", what::<K>());
         return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));

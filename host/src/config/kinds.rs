@@ -91,7 +91,7 @@ impl Kind for SystemAddress {
     kept_in!(system_addresses);
 
     fn name(&self) -> String {
-        super::address_key(&self.address)
+        super::Mailbox::of(&self.address).into()
     }
 
     fn describe<F: Form>(&mut self, form: &mut F) {

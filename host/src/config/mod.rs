@@ -30,7 +30,7 @@ mod guide;
 mod tests;
 
 pub use access::*;
-pub use address::{address_key, without_detail};
+pub use address::{Mailbox, Person};
 pub use apply::{Applied, ApplyError, Place, apply};
 pub use change::change;
 pub use configuration::*;

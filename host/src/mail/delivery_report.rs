@@ -6,6 +6,7 @@ use super::fields;
 use super::message::{Message, message_ids};
 use super::structure::Part;
 use super::{charset, encoded_word};
+use crate::config::Mailbox;
 
 /// So many recipients of one report count.
 const MOST_RECIPIENTS: usize = 1_000;
@@ -108,7 +109,7 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
     let mut addresses: Vec<String> = Vec::new();
     let values = ["Original-Recipient", "Final-Recipient"].iter().filter_map(|name| value(name));
     for address in values.flat_map(|value| typed_addresses(&value)) {
-        if !addresses.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+        if !addresses.iter().any(|known| Mailbox::of(known) == Mailbox::of(&address)) {
             addresses.push(address);
         }
     }

@@ -1,15 +1,15 @@
 //! Which transport sends a mail.
 
-use crate::config::{Configuration, Transport, address_key};
+use crate::config::{Configuration, Mailbox, Transport};
 
 /// The valid transport that names the sender's address, else the one that names the queue, else the first that names nothing, else the first; by name.
 pub fn choose<'c>(configuration: &'c Configuration, sender: &str, queue: &str) -> Option<&'c Transport> {
     // What goes out with the null sender goes the way of its queue's address.
     let own = || configuration.sender_of(configuration.queues.get(queue)?);
-    let sender = address_key(if sender.is_empty() { own().map_or("", |own| own.address.as_str()) } else { sender });
+    let sender = Mailbox::of(if sender.is_empty() { own().map_or("", |own| own.address.as_str()) } else { sender });
     let valid = || configuration.transports.values().filter(|transport| transport.valid.is_valid());
     valid()
-        .find(|transport| !sender.is_empty() && transport.senders.iter().any(|name| address_key(name) == sender))
+        .find(|transport| sender.domain().is_some() && transport.senders.iter().any(|name| Mailbox::of(name) == sender))
         .or_else(|| valid().find(|transport| !queue.is_empty() && transport.senders.iter().any(|name| name == queue)))
         .or_else(|| valid().find(|transport| transport.senders.is_empty()))
         .or_else(|| valid().next())

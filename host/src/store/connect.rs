@@ -1,6 +1,6 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
-use super::{Engine, StoreError};
+use super::{Engine, StoreError, respelling};
 use crate::config::Secret;
 use crate::data_folder;
 use crate::redaction::Redactor;
@@ -37,6 +37,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (12, "component schema", include_str!("migrations/0012_component_schema.sql")),
     (13, "put off", include_str!("migrations/0013_put_off.sql")),
     (15, "activated", include_str!("migrations/0015_activated.sql")),
+    (16, "one form of addresses", include_str!("migrations/0016_one_form_of_addresses.sql")),
     (18, "broken tasks", include_str!("migrations/0018_broken_tasks.sql")),
     (19, "adopted", include_str!("migrations/0019_adopted.sql")),
 ];
@@ -73,6 +74,7 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             let url = format!("sqlite://{}?mode=rwc", percent_encoded(&place));
             let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), super::is_temporary(&error)))?;
             migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
+            respelling::carry_out(&writer).await.map_err(|error| (failed(error.to_string()), error.is_temporary()))?;
             let readers = sqlite(8).connect_lazy(&url).map_err(|error| (failed(error.to_string()), false))?;
             Ok((Engine::Sqlite, readers, Some(writer)))
         }
@@ -88,6 +90,7 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             });
             let pool = options.connect(url).await.map_err(|error| (failed(error.to_string()), false))?;
             migrate(&pool, Engine::Postgres).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
+            respelling::carry_out(&pool).await.map_err(|error| (failed(error.to_string()), error.is_temporary()))?;
             Ok((Engine::Postgres, pool, None))
         }
     }

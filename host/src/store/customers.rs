@@ -2,7 +2,7 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use crate::config::CustomerUser;
+use crate::config::{CustomerUser, Mailbox};
 use futures_util::future::BoxFuture;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -27,12 +27,12 @@ pub async fn by_login(connection: &mut AnyConnection, login: &str) -> Result<Opt
     sql.bind(login).optional(connection).await?.as_ref().map(read).transpose()
 }
 
-/// The customer users with these addresses, case ignored, by address in small letters; of several the first by login.
-pub async fn with_emails(connection: &mut AnyConnection, emails: Vec<String>) -> Result<HashMap<String, CustomerUser>, StoreError> {
-    let emails = emails.iter().map(|email| email.to_lowercase()).collect();
+/// The customer users of these mailboxes; of several the first by login.
+pub async fn with_emails(connection: &mut AnyConnection, emails: Vec<Mailbox>) -> Result<HashMap<Mailbox, CustomerUser>, StoreError> {
+    let emails = emails.into_iter().map(String::from).collect();
     let mut found = HashMap::new();
     for user in find(connection, "email_folded", emails).await? {
-        found.entry(user.email.to_lowercase()).or_insert(user);
+        found.entry(Mailbox::of(&user.email)).or_insert(user);
     }
     Ok(found)
 }

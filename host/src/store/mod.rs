@@ -23,6 +23,7 @@ pub mod oauth2;
 pub mod objects;
 pub mod outgoing;
 mod pinning;
+mod respelling;
 pub mod spool;
 pub mod sql;
 pub mod tickets;

@@ -2,7 +2,7 @@
 
 use super::vocabulary::StateType;
 use super::{AutoResponsePlan, NewArticle, Ticket};
-use crate::config::{AutoResponseType, Configuration};
+use crate::config::{AutoResponseType, Configuration, Mailbox, Person};
 use crate::mail::{Address, FEEDS_LOOP, Mail, SetBy, feeds_loop, why_unanswered};
 use std::collections::HashSet;
 
@@ -41,10 +41,10 @@ fn asks_for_too_many() -> String {
     format!("the mail asks for answers to more than {MOST_ADDRESSES} addresses")
 }
 
-/// The addresses, each once; no more than the most, and whether there are more.
+/// The addresses, one of each person; no more than the most, and whether there are more.
 fn different(addresses: Vec<Address>) -> (Vec<String>, bool) {
     let mut seen = HashSet::new();
-    let mut different = addresses.into_iter().map(|address| address.address).filter(|address| seen.insert(address.to_lowercase()));
+    let mut different = addresses.into_iter().map(|address| address.address).filter(|address| seen.insert(Person::of(address)));
     let kept = different.by_ref().take(MOST_ADDRESSES).collect();
     (kept, different.next().is_some())
 }
@@ -80,19 +80,21 @@ pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
 
 /// Addresses of the setting are not answered, nor are we ourselves.
 pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
-    is_refused_by(address, &configuration.settings.auto_responses_refused, |address| configuration.system_address(address).is_some())
+    let is_own = |mailbox: &Mailbox| configuration.system_addresses.contains_key(mailbox.as_str());
+    is_refused_by(address, &configuration.settings.auto_responses_refused, is_own)
 }
 
-/// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of an address whether it is ours. A detail behind a plus
-/// sign makes no other address.
-pub fn is_refused_by(address: &str, patterns: &[String], is_own: impl Fn(&str) -> bool) -> bool {
-    let is_own = || is_own(address) || crate::config::without_detail(address).is_some_and(|address| is_own(&address));
-    patterns.iter().any(|pattern| fits(address, pattern)) || is_own()
+/// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of a mailbox whether it is ours. A detail behind a plus
+/// sign makes no other person.
+pub fn is_refused_by(address: &str, patterns: &[String], is_own: impl Fn(&Mailbox) -> bool) -> bool {
+    let mailbox = Mailbox::of(address);
+    let forms: Vec<Mailbox> = mailbox.without_detail().into_iter().chain([mailbox]).collect();
+    let patterns: Vec<Mailbox> = patterns.iter().map(|pattern| Mailbox::of(pattern)).collect();
+    forms.iter().any(|form| is_own(form) || patterns.iter().any(|pattern| fits(form.as_str(), pattern.as_str())))
 }
 
-/// Whether an address is of a form in which `*` stands for anything; case is ignored.
+/// Whether an address is of a form in which `*` stands for anything; both are in the form of a [`Mailbox`].
 fn fits(address: &str, pattern: &str) -> bool {
-    let (address, pattern) = (address.to_lowercase(), pattern.to_lowercase());
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| address.strip_prefix(first)) else { return false };
     let Some(last) = pieces.next_back() else { return rest.is_empty() };

@@ -5,7 +5,7 @@ use super::follow_up::references;
 use super::header::Reader;
 use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
 use super::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject};
-use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption};
+use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, Mailbox};
 use crate::mail::{Address, Mail, render_addresses};
 
 /// What a decision is made from, besides the mail itself.
@@ -35,7 +35,7 @@ pub struct CustomerQuery {
 /// What the store answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerLookup {
-    /// The customer user with the sender's address, case ignored.
+    /// The customer user with the sender's address.
     pub by_sender: Option<CustomerUser>,
     /// The customer user with that login.
     pub by_login: Option<CustomerUser>,
@@ -44,8 +44,8 @@ pub struct CustomerLookup {
 /// A mail of the ticket that an agent sent and customers don't see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InternalMail {
-    /// Bare addresses of To and Cc.
-    pub recipients: Vec<String>,
+    /// The mailboxes of To and Cc.
+    pub recipients: Vec<Mailbox>,
     /// Its Message-ID, brackets kept; empty where there is none.
     pub message_id: String,
 }
@@ -53,7 +53,7 @@ pub struct InternalMail {
 impl InternalMail {
     /// From an article's To and Cc, as they were filed.
     pub fn new(to: &str, cc: &str, message_id: &str) -> Self {
-        let recipients = [to, cc].iter().flat_map(|header| Address::parse_all(header)).map(|found| found.address).collect();
+        let recipients = [to, cc].iter().flat_map(|header| Address::parse_all(header)).map(|found| Mailbox::of(&found.address)).collect();
         Self { recipients, message_id: message_id.to_owned() }
     }
 }
@@ -240,14 +240,14 @@ fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket:
     let sender = sender(mail).unwrap_or_default();
     let customer = ticket.customer_user.as_deref().unwrap_or_default();
     let same_user = circumstances.customers.by_sender.as_ref().is_some_and(|user| user.login == customer);
-    if !sender.is_empty() && sender.eq_ignore_ascii_case(customer) || same_user {
+    if !sender.is_empty() && Mailbox::of(&sender) == Mailbox::of(customer) || same_user {
         return false;
     }
-    let mut writers: Vec<String> = mail.addresses("Reply-To").into_iter().map(|address| address.address).collect();
-    writers.push(sender);
+    let mut writers: Vec<Mailbox> = mail.addresses("Reply-To").iter().map(|address| Mailbox::of(&address.address)).collect();
+    writers.push(Mailbox::of(&sender));
     let referred = references(mail);
     circumstances.internal_mails.iter().any(|internal| {
-        internal.recipients.iter().any(|recipient| writers.iter().any(|writer| writer.eq_ignore_ascii_case(recipient)))
+        internal.recipients.iter().any(|recipient| writers.contains(recipient))
             || referred.contains(&internal.message_id)
     })
 }

@@ -1,7 +1,7 @@
 //! Into which queue a new ticket goes (OTOBO: `DestQueue`), and what decided it.
 
 use super::header::Reader;
-use crate::config::{Configuration, Dispatch, SystemAddress, without_detail};
+use crate::config::{Configuration, Dispatch, Mailbox, SystemAddress};
 use crate::mail::{Mail, SetBy};
 
 /// The headers that are asked for a system address, in this order; the envelope's recipients count as the first Envelope-To.
@@ -43,14 +43,17 @@ fn first_system_address<'a>(configuration: &'a Configuration, mail: &Mail) -> Op
     if configuration.system_addresses.is_empty() {
         return None;
     }
-    let find = |address: &str| {
-        let found = configuration.system_address(address.trim_matches(['<', '>', ' ']))?;
+    let find = |mailbox: &Mailbox| {
+        let found = configuration.system_addresses.get(mailbox.as_str())?;
         (found.valid.is_valid() && configuration.queues.contains_key(&found.queue)).then_some(found)
     };
     // A listener takes support+x@ for support@.
-    let delivered = |recipient: &String| find(recipient).or_else(|| find(&without_detail(recipient)?));
+    let delivered = |recipient: &String| {
+        let mailbox = Mailbox::of(recipient);
+        find(&mailbox).or_else(|| find(&mailbox.without_detail()?))
+    };
     RECIPIENTS.iter().find_map(|header| {
         let envelope = (*header == "Envelope-To").then(|| mail.envelope.recipients.iter().find_map(delivered)).flatten();
-        envelope.or_else(|| mail.addresses(header).iter().find_map(|recipient| find(&recipient.address)))
+        envelope.or_else(|| mail.addresses(header).iter().find_map(|recipient| find(&Mailbox::of(&recipient.address))))
     })
 }

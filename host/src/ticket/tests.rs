@@ -51,7 +51,7 @@ fn configuration() -> Configuration {
             ..Settings::default()
         },
         queues: queues.map(|queue| (queue.name.clone(), queue)).into(),
-        system_addresses: addresses.map(|address| (address.address.to_lowercase(), address)).into(),
+        system_addresses: addresses.map(|address| (Mailbox::of(&address.address).into(), address)).into(),
         accounts: [(fixed.name.clone(), fixed)].into(),
         dynamic_fields: [field("Contract", false), field("Product", true), field("TicketFreeKey3", false), field("Other", false)]
             .map(|field| (field.name.clone(), field))

@@ -2,7 +2,7 @@
 
 use super::error::FetchError;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Account, Configuration, Dispatch, Oversize};
+use crate::config::{Account, Configuration, Dispatch, Mailbox, Oversize};
 use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::communications;
@@ -66,8 +66,8 @@ pub struct Rules {
     pub oversize: Oversize,
     /// Automatic answers that an address gets within a day.
     pub answers_per_day: u32,
-    /// System addresses ([`crate::config::address_key`]): mail from ourselves is not answered.
-    pub own_addresses: BTreeSet<String>,
+    /// System addresses: mail from ourselves is not answered.
+    pub own_addresses: BTreeSet<Mailbox>,
     /// Forms of addresses that get no automatic answers (`auto_responses_refused`).
     pub unanswered: Vec<String>,
     /// The queue that sends what tells of refused mail: the account's, else the default one.
@@ -82,7 +82,7 @@ impl Rules {
             greatest: settings.max_message_size,
             oversize: settings.oversize,
             answers_per_day: settings.auto_responses_per_day,
-            own_addresses: configuration.system_addresses.keys().cloned().collect(),
+            own_addresses: configuration.system_addresses.values().map(|own| Mailbox::of(&own.address)).collect(),
             unanswered: settings.auto_responses_refused.clone(),
             queue: settings.default_queue.clone(),
         }

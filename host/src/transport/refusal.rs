@@ -4,7 +4,7 @@
 use super::error::FetchError;
 use super::intake::{Intake, Rules};
 use crate::commlog::now;
-use crate::config::{Oversize, address_key};
+use crate::config::Oversize;
 use crate::mail::{Envelope, Mail, Message, Vocabulary, feeds_loop, why_unanswered};
 use crate::store::outgoing::{self, Refusal, Told};
 use crate::ticket::gets_no_answers_by;
@@ -62,7 +62,7 @@ fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusa
         addresses = mail.addresses("From");
     }
     let to = addresses.pop()?.address;
-    if gets_no_answers_by(&to, &rules.unanswered, |address| rules.own_addresses.contains(&address_key(address))) {
+    if gets_no_answers_by(&to, &rules.unanswered, |mailbox| rules.own_addresses.contains(mailbox)) {
         return None;
     }
     let subject = super::words::short(mail.header("Subject").unwrap_or_default());
@@ -87,12 +87,12 @@ fn describe(header: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Settings;
+    use crate::config::{Mailbox, Settings};
 
     fn refusal(header: &str) -> Option<Refusal> {
         let mut unanswered = Settings::default().auto_responses_refused;
         unanswered.push("*@robots.example.com".to_owned());
-        let rules = Rules { own_addresses: ["support@example.org".to_owned()].into(), unanswered, ..Rules::default() };
+        let rules = Rules { own_addresses: [Mailbox::of("support@example.org")].into(), unanswered, ..Rules::default() };
         of(header.as_bytes(), 99, &rules, Vec::new())
     }
 
@@ -118,6 +118,7 @@ mod tests {
             "From: MAILER-DAEMON@example.com\n\n",
             "From: Support@Example.org\n\n",
             "From: support+billing@example.org\n\n",
+            "From: \"support\"@example.org.\n\n",
             "From: seven@robots.example.com\n\n",
             "Subject: nobody\n\n",
         ] {

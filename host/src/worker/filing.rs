@@ -3,7 +3,7 @@
 use super::evaluate::Evaluated;
 use super::report;
 use crate::commlog::{Communication, Priority};
-use crate::config::CustomerUser;
+use crate::config::{CustomerUser, Mailbox};
 use crate::mail::{FollowedTicket, delivery_report};
 use crate::result::{MessageResult, Status};
 use crate::spool::{Claimed, SpoolStatus};
@@ -132,7 +132,7 @@ pub async fn decide(
 /// The customer users that the messages of one transaction may be from.
 pub struct Customers {
     by_login: HashMap<String, CustomerUser>,
-    by_sender: HashMap<String, CustomerUser>,
+    by_sender: HashMap<Mailbox, CustomerUser>,
 }
 
 impl Customers {
@@ -142,7 +142,7 @@ impl Customers {
         for evaluated in messages {
             let CustomerQuery { login, sender } = ticket::customer_query(&evaluated.run.mail);
             logins.extend(login);
-            senders.extend(sender);
+            senders.extend(sender.map(|sender| Mailbox::of(&sender)));
         }
         Ok(Self {
             by_login: customers::with_logins(connection, logins).await?,
@@ -154,7 +154,7 @@ impl Customers {
     fn lookup(&self, query: &CustomerQuery, follows_up: bool) -> CustomerLookup {
         let by_login = query.login.as_ref().and_then(|login| self.by_login.get(login)).cloned();
         let sender = query.sender.as_ref().filter(|_| query.login.is_none() || follows_up);
-        CustomerLookup { by_sender: sender.and_then(|sender| self.by_sender.get(&sender.to_lowercase())).cloned(), by_login }
+        CustomerLookup { by_sender: sender.and_then(|sender| self.by_sender.get(&Mailbox::of(sender))).cloned(), by_login }
     }
 }
 

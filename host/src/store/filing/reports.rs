@@ -4,7 +4,7 @@
 //! that mail, once for each recipient.
 
 use crate::commlog::{Entry, Priority, Record};
-use crate::config::address_key;
+use crate::config::Mailbox;
 use crate::mail::{DeliveryReport, Reported, ReportedAction};
 use crate::outbound::{DeliveryStatus, Failure, OutgoingStatus};
 use crate::store::outgoing::{Delivered, Delivery, SentMail};
@@ -76,7 +76,7 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
 /// sooner of one that a server has taken.
 fn meant<'s>(sent: &'s [(SentMail, Vec<Delivery>)], reported: &Reported) -> Option<(&'s SentMail, &'s Delivery)> {
     reported.addresses.iter().find_map(|address| {
-        let is_named = |delivery: &&Delivery| address_key(&delivery.recipient) == address_key(address);
+        let is_named = |delivery: &&Delivery| Mailbox::of(&delivery.recipient) == Mailbox::of(address);
         let to_it = |(mail, deliveries): &'s (SentMail, Vec<Delivery>)| deliveries.iter().find(is_named).map(|delivery| (mail, delivery));
         let found: Vec<_> = sent.iter().filter_map(to_it).collect();
         found.iter().find(|(mail, delivery)| !is_open(mail, delivery)).or(found.first()).copied()

@@ -1,6 +1,7 @@
 //! Automatic answers that are due: rows of the transaction that decided them, and what composing asks of them.
 
 use super::read_word;
+use crate::config::Person;
 use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
@@ -67,13 +68,13 @@ pub async fn forget_counts(connection: &mut AnyConnection, now: i64) -> Result<u
     sql.execute(connection).await
 }
 
-/// Address, in small letters, and day; each once.
+/// Person and day; each once.
 fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
     due.plan.counted.iter().map(|address| key(address, due.now)).collect()
 }
 
 fn key(address: &str, now: i64) -> (String, String) {
-    (address.to_lowercase(), day(now))
+    (Person::of(address).as_str().to_owned(), day(now))
 }
 
 fn day(now: i64) -> String {

@@ -1,10 +1,12 @@
 //! How a composed mail comes into the queue, with its bytes and its recipients.
 
+use crate::config::Mailbox;
 use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
 use bytes::Bytes;
 use sqlx::{AnyConnection, Row};
+use std::collections::HashSet;
 
 /// At most so many bytes of a mail lie in one row.
 const PART: usize = 1 << 20;
@@ -65,12 +67,8 @@ pub async fn queue(connection: &mut AnyConnection, new: &NewOutgoing) -> Result<
 /// Makes a row that is due a mail that waits to be sent. [`StoreError::Fenced`] if it is no longer due: another host has composed it, or it was cancelled; then the
 /// caller's transaction must be rolled back.
 pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, now: i64) -> Result<(), StoreError> {
-    let mut recipients: Vec<&String> = Vec::new();
-    for recipient in &mail.recipients {
-        if !recipients.contains(&recipient) {
-            recipients.push(recipient);
-        }
-    }
+    let mut seen = HashSet::new();
+    let recipients: Vec<&String> = mail.recipients.iter().filter(|recipient| seen.insert(Mailbox::of(recipient))).collect();
     if recipients.is_empty() {
         return Err(StoreError::Conflict("A mail without recipients cannot be sent: name at least one address.".into()));
     }

@@ -1,7 +1,7 @@
 //! Who is taken in at an endpoint, and for which account: the policy of the accounts that listen there.
 
 use super::reply::Reply;
-use crate::config::{Configuration, Endpoint, Network, address_key, without_detail};
+use crate::config::{Configuration, Endpoint, Mailbox, Network};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Policy {
     takers: Vec<Taker>,
     /// The valid system addresses.
-    addresses: BTreeSet<String>,
+    addresses: BTreeSet<Mailbox>,
     /// The domains of these, and of the accounts' own addresses.
     domains: BTreeSet<String>,
     /// Bytes of the largest message.
@@ -32,7 +32,7 @@ struct Taker {
 #[derive(Debug, Clone)]
 enum Takes {
     All,
-    One(String),
+    One(Mailbox),
     SystemAddresses,
 }
 
@@ -51,14 +51,14 @@ impl Policy {
                 takes: match account.user.as_str() {
                     "*" => Takes::All,
                     "" => Takes::SystemAddresses,
-                    address => Takes::One(address_key(address)),
+                    address => Takes::One(Mailbox::of(address)),
                 },
             })
             .collect();
         let valid = configuration.system_addresses.values().filter(|address| address.valid.is_valid());
-        let addresses: BTreeSet<String> = valid.map(|address| address_key(&address.address)).collect();
+        let addresses: BTreeSet<Mailbox> = valid.map(|address| Mailbox::of(&address.address)).collect();
         let own = takers.iter().filter_map(|taker| if let Takes::One(address) = &taker.takes { Some(address) } else { None });
-        let domains = addresses.iter().chain(own).filter_map(|address| Some(address.rsplit_once('@')?.1.to_owned())).collect();
+        let domains = addresses.iter().chain(own).filter_map(|address| Some(address.domain()?.to_owned())).collect();
         Self {
             takers,
             addresses,
@@ -88,12 +88,11 @@ impl Policy {
     /// The account that takes an address: one of its own, else one of the system addresses, else one of every address. A detail after a plus sign does
     /// not count, unless it stands in an account's own address. `postmaster` is taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
     pub fn find(&self, peer: Option<IpAddr>, address: &str) -> Result<&str, Reply> {
-        let full = address_key(address);
-        let short = without_detail(&full);
-        let is = |own: &String| *own == full || short.as_ref() == Some(own);
-        let domain = full.rsplit_once('@').map(|(_, domain)| domain);
-        let is_ours = domain.is_none_or(|domain| self.domains.contains(domain));
-        let is_postmaster = full.split('@').next() == Some("postmaster") && is_ours;
+        let full = Mailbox::of(address);
+        let short = full.without_detail();
+        let is = |own: &Mailbox| *own == full || short.as_ref() == Some(own);
+        let is_ours = full.domain().is_none_or(|domain| self.domains.contains(domain));
+        let is_postmaster = full.local_part() == "postmaster" && is_ours;
         let is_system_address = self.addresses.iter().any(is) || is_postmaster;
         let rank = |taker: &&Taker| match &taker.takes {
             Takes::One(own) if *own == full => Some(0),
@@ -139,7 +138,7 @@ mod tests {
         for (address, valid) in [("Support@Desk.test", true), ("old@desk.test", false), ("hilfe@b\u{fc}cher.test", true)] {
             let valid = if valid { Validity::Valid } else { Validity::Invalid };
             let address = SystemAddress { address: address.into(), queue: "Raw".into(), valid, ..SystemAddress::default() };
-            configuration.system_addresses.insert(address_key(&address.address), address);
+            configuration.system_addresses.insert(Mailbox::of(&address.address).into(), address);
         }
         Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap()))
     }
@@ -155,6 +154,8 @@ mod tests {
             "support@desk.test",
             "SUPPORT@DESK.TEST",
             "support+ticket17@desk.test",
+            "\"support\"@desk.test",
+            "\"s\\upport+17\"@desk.test.",
             "hilfe@xn--bcher-kva.test",
             "Hilfe@B\u{dc}CHER.test",
             "postmaster@desk.test",

@@ -5,7 +5,7 @@ use super::sink::Sink;
 use super::wire::Wire;
 use super::{Bound, Dialect, Limits, Listener, Policy};
 use crate::commlog::{Record, Status};
-use crate::config::{Account, Configuration, Endpoint, Protocol, SystemAddress, Tls, address_key};
+use crate::config::{Account, Configuration, Endpoint, Mailbox, Protocol, SystemAddress, Tls};
 use crate::listen::{Acceptance, Descriptors, Figures, Most, Origin, Place, Places, Room};
 use crate::spool::{Arrival, TakenIn};
 use crate::store::StoreError;
@@ -58,7 +58,7 @@ impl FakeSpool {
         }
         for address in ["support@desk.test", "help@desk.test"] {
             let address = SystemAddress { address: address.into(), queue: "Raw".into(), ..SystemAddress::default() };
-            configuration.system_addresses.insert(address_key(&address.address), address);
+            configuration.system_addresses.insert(Mailbox::of(&address.address).into(), address);
         }
         configuration.settings.max_message_size = greatest;
         let policy = Arc::new(Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap())));
