@@ -39,6 +39,9 @@ pub enum NotSent {
     /// What it would be made from is gone, or is not allowed any more.
     #[error("{0}")]
     Obsolete(String),
+    /// Whatever its text is, too many went out already.
+    #[error("All {0} automatic answers of this hour have gone out (the setting auto_responses_per_hour).")]
+    TooMany(u32),
     /// It cannot be put together.
     #[error(transparent)]
     Compose(#[from] ComposeError),

@@ -7,7 +7,7 @@ use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::{Communication, Kind, Priority, now};
 use crate::config::{Configuration, Mailbox};
-use crate::mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, feeds_loop, why_unanswered};
+use crate::mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
@@ -94,7 +94,13 @@ async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> R
 async fn compose_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
     let due = gather(spool, configuration, row).await?;
     match compose(&due, configuration) {
-        Ok(answer) => spool.store().write((due.row, answer), |(row, answer), connection| Box::pin(write(connection, row, answer))).await,
+        Ok(answer) => {
+            let per_hour = configuration.settings.auto_responses_per_hour;
+            let work = (due.row.clone(), answer, per_hour);
+            let written =
+                spool.store().write(work, |(row, answer, per_hour), connection| Box::pin(write(connection, row, answer, *per_hour)));
+            if written.await? { Ok(()) } else { give_up(spool, due.row, &NotSent::TooMany(per_hour)).await }
+        }
         Err(reason) => give_up(spool, due.row, &reason).await,
     }
 }
@@ -150,7 +156,7 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
                 Ok(beginning) => {
                     let message = Message::parse(beginning.into());
                     due.languages = languages(&message);
-                    due.unanswered = if is_looked_at { None } else { why_not(message) };
+                    due.unanswered = if is_looked_at { None } else { why_not(message, configuration) };
                 }
                 Err(error) if error.is_temporary() => return Err(error),
                 // The bytes may be gone by their retention; the article says enough.
@@ -165,7 +171,10 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
 }
 
 /// Why a mail is not answered, as filing would decide.
-fn why_not(message: Message) -> Option<String> {
+fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
+    if let Some(why) = failed_authentication(&message, &configuration.settings.authentication_results_from) {
+        return Some(why);
+    }
     if let Some(why) = why_unanswered(&message) {
         return Some(why.to_owned());
     }
@@ -180,10 +189,14 @@ fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
     (!answered && !gets_no_answers(email, configuration)).then(|| email.clone())
 }
 
-/// Counts the copy against its address's daily limit and writes the answer. What another host has written meanwhile counts nothing here: both
-/// are rolled back.
-async fn write(connection: &mut AnyConnection, row: &DueRow, answer: &Answer) -> Result<(), StoreError> {
+/// Counts the answer against the hour's limit and the copy against its person's daily one, and writes the answer; says whether the hour had room for it. What
+/// another host has written meanwhile counts nothing here: all is rolled back.
+async fn write(connection: &mut AnyConnection, row: &DueRow, answer: &Answer, per_hour: u32) -> Result<bool, StoreError> {
     let at = now();
+    // A refusal was counted when it was decided: the mail that it tells of is removed then.
+    if row.kind != OutgoingKind::Refusal && !outgoing::count_in_hour(connection, per_hour, at).await? {
+        return Ok(false);
+    }
     let mail = match &answer.copy {
         Some((address, per_day, without)) if !outgoing::count_one(connection, address, *per_day, at).await? => without,
         _ => &answer.mail,
@@ -192,7 +205,7 @@ async fn write(connection: &mut AnyConnection, row: &DueRow, answer: &Answer) ->
     if row.ticket_id != 0 {
         tickets::add_article(connection, row.ticket_id, row.id, &mail.article, at).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Ends a row that cannot be composed, and says so in the log.
@@ -290,7 +303,8 @@ mod tests {
                  VALUES ('auto-response', 'due', 7, 1, 'reply', 'Receipt', '[]', 0, 0)";
             store.execute(insert).await;
             let row = outgoing::due(&mut store.read().await.unwrap(), 10).await.unwrap().remove(0);
-            let compose = |row: DueRow| store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer)));
+            let compose =
+                |row: DueRow| store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer, 0)));
             compose(row.clone()).await.unwrap();
             for _ in 0..3 {
                 let late = compose(row.clone()).await.unwrap_err();

@@ -64,10 +64,14 @@ pub struct SettingsForm {
     raw_retention: String,
     /// Automatic answers to one address within a day.
     auto_responses_per_day: u32,
+    /// Automatic answers to all addresses within an hour; 0: no limit.
+    auto_responses_per_hour: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything.
     auto_responses_refused: Vec<String>,
     /// After so long an automatic answer that could not be composed yet is not sent any more, a duration; `0s`: it always is.
     auto_responses_max_age: String,
+    /// Names of hosts (authserv-ids, RFC 8601) whose Authentication-Results are believed where they say that a sender is forged.
+    authentication_results_from: Vec<String>,
     /// How outgoing mail is tried again after a temporary failure.
     outbound: RetriesForm,
 }

@@ -52,8 +52,10 @@ impl Settings {
         });
         form.field("raw_retention", &mut self.raw_retention, &AGE);
         form.field("auto_responses_per_day", &mut self.auto_responses_per_day, &COUNT);
+        form.field("auto_responses_per_hour", &mut self.auto_responses_per_hour, &COUNT);
         form.field("auto_responses_refused", &mut self.auto_responses_refused, &NAMES);
         form.field("auto_responses_max_age", &mut self.auto_responses_max_age, &AGE);
+        form.field("authentication_results_from", &mut self.authentication_results_from, &NAMES);
         let outbound = &mut self.outbound;
         form.table("outbound", |form| {
             form.field("retry", &mut outbound.retry, &word());

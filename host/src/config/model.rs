@@ -114,10 +114,14 @@ pub struct Settings {
     pub raw_retention: u64,
     /// Automatic answers to one address within a day.
     pub auto_responses_per_day: u32,
+    /// Automatic answers to all addresses within an hour; 0: no limit.
+    pub auto_responses_per_hour: u32,
     /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO: `SendNoAutoResponseRegExp`).
     pub auto_responses_refused: Vec<String>,
     /// Seconds after which an automatic answer that could not be composed yet is not sent any more; 0: it always is.
     pub auto_responses_max_age: u64,
+    /// Names of hosts (authserv-ids, RFC 8601) whose Authentication-Results are believed.
+    pub authentication_results_from: Vec<String>,
     /// How outgoing mail is tried again.
     pub outbound: Retries,
 }
@@ -174,8 +178,10 @@ impl Default for Settings {
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,
             auto_responses_per_day: 40,
+            auto_responses_per_hour: 1_000,
             auto_responses_refused: ["*MAILER-DAEMON@*.*", "*postmaster@*.*", "*abuse@*.*"].map(str::to_owned).into(),
             auto_responses_max_age: 2 * 86_400,
+            authentication_results_from: Vec::new(),
             outbound: Retries::default(),
         }
     }

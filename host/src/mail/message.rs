@@ -95,6 +95,11 @@ impl Message {
         starts.zip(&values.ends).filter_map(|(start, end)| values.joined.get(start..*end)).collect()
     }
 
+    /// All fields in their order, each with its name as it was written.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&[u8], &fields::Field)> {
+        self.header.fields.iter().map(|field| (self.lines.get(field.name.clone()).unwrap_or_default(), field))
+    }
+
     /// The addresses of a header, of all its occurrences, from left to right.
     pub fn addresses(&self, name: &str) -> &[Address] {
         self.find(name).map(|header| self.addresses_of(header).found.as_slice()).unwrap_or_default()
@@ -239,7 +244,7 @@ impl Message {
         header.occurrences.iter().filter_map(|place| self.header.fields.get(*place as usize))
     }
 
-    fn unfold(&self, field: &fields::Field) -> Vec<u8> {
+    pub(super) fn unfold(&self, field: &fields::Field) -> Vec<u8> {
         fields::unfold(self.lines.get(field.value.clone()).unwrap_or_default())
     }
 

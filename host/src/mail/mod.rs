@@ -5,6 +5,7 @@
 //! input is an error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
 
 mod address;
+mod authentication;
 mod automatic;
 mod bounce;
 mod bounds;
@@ -23,6 +24,7 @@ mod vocabulary;
 mod message;
 
 pub use address::{Address, render_addresses};
+pub use authentication::failed_authentication;
 pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
 pub use content::Attachment;
 pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};

@@ -12,7 +12,7 @@ pub use rows::insert_ticket;
 use super::outgoing::{self, Due};
 use super::spool::Finished;
 use super::{StoreError, communications, spool};
-use crate::commlog::Record;
+use crate::commlog::{Entry, Priority, Record};
 use crate::config::NumberGenerator;
 use crate::mail::DeliveryReport;
 use crate::result::{MessageResult, Status};
@@ -95,6 +95,7 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
             result: json(result)?,
         });
         let mut record = Record { spool_id: Some(input.spool_id), article_id: Some(filed.article_id), ..input.communication.clone() };
+        record.entries.extend(held_back(input, filed.auto_response));
         if let Some(report) = &input.report {
             reports::mark(connection, report, &mut record, input.now).await?;
         }
@@ -122,6 +123,20 @@ async fn answer(connection: &mut AnyConnection, inputs: &[FilingInput], filed: &
         }
     }
     Ok(())
+}
+
+/// That an answer which was due is not sent: the only limit that filing itself counts is the day's.
+fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<Entry> {
+    let plan = input.filing.auto_response.as_ref()?;
+    if plan.suppressed.is_some() || answer != Some(AutoResponseStatus::Suppressed) {
+        return None;
+    }
+    let told = format!(
+        "Automatic answer \"{}\" is suppressed after all: {} has had all automatic answers of this day (auto_responses_per_day)",
+        plan.name,
+        plan.to.join(", ")
+    );
+    Some(Entry { at: input.now, priority: Priority::Info, key: "auto-response".to_owned(), value: told })
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {

@@ -12,7 +12,7 @@ pub use claims::{
     unassigned,
 };
 pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
-pub use due::{Due, DueRow, answer_all, count_one, drop_due, due, forget_counts};
+pub use due::{Due, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};
 pub use query::{OutgoingFilter, OutgoingMail, cancel, depths, list, retry, show};
 pub use queue::{Composed, FORGOTTEN_AT_ONCE, NewOutgoing, composed, forget_raw, queue, raw, raw_part};
 pub use refusals::{Refusal, Told, refuse};

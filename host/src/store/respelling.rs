@@ -2,6 +2,7 @@
 //! one spelling alone.
 
 use super::StoreError;
+use super::indexed::indexed;
 use super::sql::Sql;
 use crate::config::{Mailbox, Person};
 use sqlx::{AnyConnection, AnyPool, Row};
@@ -48,13 +49,14 @@ async fn counts(connection: &mut AnyConnection) -> Result<(), StoreError> {
     for row in Sql::new("SELECT address, day, answers FROM auto_response_count").all(connection).await? {
         let (address, day): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
         let person = Person::of(address);
-        if person.as_str() == address {
+        let person = indexed(person.as_str());
+        if person == address {
             continue;
         }
         let mut sql = Sql::new("DELETE FROM auto_response_count WHERE address = ");
         sql.bind(address).push(" AND day = ").bind(day).execute(connection).await?;
         let mut sql = Sql::new("INSERT INTO auto_response_count (address, day, answers) VALUES ");
-        sql.tuple([person.as_str().into(), day.into(), row.try_get::<i64, _>(2)?.into()]);
+        sql.tuple([person.into(), day.into(), row.try_get::<i64, _>(2)?.into()]);
         sql.push(" ON CONFLICT (address, day) DO UPDATE SET answers = auto_response_count.answers + excluded.answers");
         sql.execute(connection).await?;
     }

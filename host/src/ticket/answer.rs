@@ -3,7 +3,7 @@
 use super::vocabulary::StateType;
 use super::{AutoResponsePlan, NewArticle, Ticket};
 use crate::config::{AutoResponseType, Configuration, Mailbox, Person};
-use crate::mail::{Address, FEEDS_LOOP, Mail, SetBy, feeds_loop, why_unanswered};
+use crate::mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feeds_loop, why_unanswered};
 use std::collections::HashSet;
 
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
@@ -25,6 +25,8 @@ pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasio
         Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
+    } else if let Some(failed) = failed_authentication(&mail.message, &configuration.settings.authentication_results_from) {
+        Some(failed)
     } else if too_many {
         Some(asks_for_too_many())
     } else if counted.is_empty() {
@@ -70,7 +72,10 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
 /// Whether a mail is one that its customer wrote and may read, so that it is he who is written to: no bounce, and no answer to what he was not shown.
 pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
     let is_answered = |address: &Address| !is_refused(&address.address, configuration);
-    article.sender_type == "customer" && article.visible_for_customer && addresses_to_answer(article).iter().any(is_answered)
+    article.sender_type == "customer"
+        && article.visible_for_customer
+       
+        && addresses_to_answer(article).iter().any(is_answered)
 }
 
 /// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2).

@@ -66,6 +66,10 @@ pub struct Rules {
     pub oversize: Oversize,
     /// Automatic answers that an address gets within a day.
     pub answers_per_day: u32,
+    /// Automatic answers to everybody within an hour; 0: no limit.
+    pub answers_per_hour: u32,
+    /// Hosts whose Authentication-Results are believed.
+    pub authentication_results_from: Vec<String>,
     /// System addresses: mail from ourselves is not answered.
     pub own_addresses: BTreeSet<Mailbox>,
     /// Forms of addresses that get no automatic answers (`auto_responses_refused`).
@@ -82,6 +86,8 @@ impl Rules {
             greatest: settings.max_message_size,
             oversize: settings.oversize,
             answers_per_day: settings.auto_responses_per_day,
+            answers_per_hour: settings.auto_responses_per_hour,
+            authentication_results_from: settings.authentication_results_from.clone(),
             own_addresses: configuration.system_addresses.values().map(|own| Mailbox::of(&own.address)).collect(),
             unanswered: settings.auto_responses_refused.clone(),
             queue: settings.default_queue.clone(),

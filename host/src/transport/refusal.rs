@@ -5,7 +5,7 @@ use super::error::FetchError;
 use super::intake::{Intake, Rules};
 use crate::commlog::now;
 use crate::config::Oversize;
-use crate::mail::{Envelope, Mail, Message, Vocabulary, feeds_loop, why_unanswered};
+use crate::mail::{Envelope, Mail, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use crate::store::outgoing::{self, Refusal, Told};
 use crate::ticket::gets_no_answers_by;
 use sha2::{Digest as _, Sha256};
@@ -36,6 +36,9 @@ impl Intake {
         Ok(match told {
             Told::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
             Told::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
+            Told::NotThisHour => TurnedAway::Stays(format!(
+                "All automatic answers of this hour have gone out (auto_responses_per_hour); {to} is told later. {mail}"
+            )),
             Told::NotToday => TurnedAway::Stays(format!("{to} has had all automatic answers of this day and is told on another. {mail}")),
         })
     }
@@ -54,7 +57,10 @@ fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
 fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusal> {
     let message = Arc::new(Message::parse(header.to_vec().into()));
     let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
-    if feeds_loop(&mail) || why_unanswered(&mail.message).is_some() {
+    if feeds_loop(&mail)
+        || why_unanswered(&mail.message).is_some()
+        || failed_authentication(&mail.message, &rules.authentication_results_from).is_some()
+    {
         return None;
     }
     let mut addresses = mail.addresses("Reply-To");
@@ -70,7 +76,15 @@ fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusa
         "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
         rules.greatest
     );
-    Some(Refusal { digest, to, queue: rules.queue.clone(), text, now: now(), per_day: rules.answers_per_day })
+    Some(Refusal {
+        digest,
+        to,
+        queue: rules.queue.clone(),
+        text,
+        now: now(),
+        per_day: rules.answers_per_day,
+        per_hour: rules.answers_per_hour,
+    })
 }
 
 /// Sender, subject and Message-ID of a mail that nobody will see otherwise.
@@ -92,7 +106,13 @@ mod tests {
     fn refusal(header: &str) -> Option<Refusal> {
         let mut unanswered = Settings::default().auto_responses_refused;
         unanswered.push("*@robots.example.com".to_owned());
-        let rules = Rules { own_addresses: [Mailbox::of("support@example.org")].into(), unanswered, ..Rules::default() };
+        let authentication_results_from = vec!["mx.example.org".to_owned()];
+        let rules = Rules {
+            authentication_results_from,
+            own_addresses: [Mailbox::of("support@example.org")].into(),
+            unanswered,
+            ..Rules::default()
+        };
         of(header.as_bytes(), 99, &rules, Vec::new())
     }
 
@@ -119,6 +139,7 @@ mod tests {
             "From: Support@Example.org\n\n",
             "From: support+billing@example.org\n\n",
             "From: \"support\"@example.org.\n\n",
+            "Authentication-Results: mx.example.org; dmarc=fail\nFrom: a@example.com\n\n",
             "From: seven@robots.example.com\n\n",
             "Subject: nobody\n\n",
         ] {

@@ -4,6 +4,7 @@ use super::read_word;
 use crate::config::Person;
 use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
+use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::ticket::{AutoResponsePlan, AutoResponseStatus};
 use sqlx::{AnyConnection, Row};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// In milliseconds.
 pub(super) const DAY: i64 = 86_400_000;
+const HOUR: i64 = 3_600_000;
 
 /// An automatic answer that is due, and for what.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +63,40 @@ pub async fn count_one(connection: &mut AnyConnection, address: &str, per_day: u
     Ok(before.get(&key).is_none_or(|count| *count < i64::from(per_day)))
 }
 
-/// Forgets what was counted on other days than this one and its neighbours, which it may still be where another host's clock is off.
+/// Whether all automatic answers of this hour have gone out; `per_hour` 0: there is no limit.
+pub async fn is_hour_full(connection: &mut AnyConnection, per_hour: u32, now: i64) -> Result<bool, StoreError> {
+    if per_hour == 0 {
+        return Ok(false);
+    }
+    let (everybody, hour) = hour_key(now);
+    let mut sql = Sql::new("SELECT answers FROM auto_response_count WHERE address = ");
+    let row = sql.bind(everybody).push(" AND day = ").bind(hour).optional(connection).await?;
+    let answers: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    Ok(answers >= i64::from(per_hour))
+}
+
+/// Counts one more automatic answer against the hour (UTC); says whether it is below the limit.
+pub async fn count_in_hour(connection: &mut AnyConnection, per_hour: u32, now: i64) -> Result<bool, StoreError> {
+    // What comes after the limit waits for nobody else's row.
+    if per_hour == 0 || is_hour_full(connection, per_hour, now).await? {
+        return Ok(per_hour == 0);
+    }
+    let key = hour_key(now);
+    let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
+    Ok(before.get(&key).is_none_or(|count| *count < i64::from(per_hour)))
+}
+
+/// No address is called so.
+fn hour_key(now: i64) -> (String, String) {
+    ("*".to_owned(), format!("hour {}", now.div_euclid(HOUR)))
+}
+
+/// Forgets what was counted on other days and hours than this one and its neighbours, which it may still be where another host's clock is off.
 pub async fn forget_counts(connection: &mut AnyConnection, now: i64) -> Result<u64, StoreError> {
     let mut sql = Sql::new("DELETE FROM auto_response_count WHERE day NOT IN ");
-    sql.tuple([-1, 0, 1].map(|days| Value::from(day(now.saturating_add(days * DAY)))));
+    let days = [-1, 0, 1].map(|days| day(now.saturating_add(days * DAY)));
+    let hours = [-1, 0, 1].map(|hours| hour_key(now.saturating_add(hours * HOUR)).1);
+    sql.list(days.into_iter().chain(hours));
     sql.execute(connection).await
 }
 
@@ -74,7 +106,7 @@ fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
 }
 
 fn key(address: &str, now: i64) -> (String, String) {
-    (Person::of(address).as_str().to_owned(), day(now))
+    (indexed(Person::of(address).as_str()).into_owned(), day(now))
 }
 
 fn day(now: i64) -> String {

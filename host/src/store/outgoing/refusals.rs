@@ -1,6 +1,6 @@
 //! Senders of mail that was too large to be taken in, who are told so, once for each mail.
 
-use super::due::{DAY, INSERT, count_one};
+use super::due::{DAY, INSERT, count_in_hour, count_one, is_hour_full};
 use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value};
@@ -22,8 +22,10 @@ pub struct Refusal {
     pub text: String,
     /// Milliseconds since the epoch.
     pub now: i64,
-    /// Automatic answers that an address gets within a day (UTC).
+    /// Automatic answers that a person gets within a day (UTC).
     pub per_day: u32,
+    /// Automatic answers to everybody within an hour; 0: no limit.
+    pub per_hour: u32,
 }
 
 /// Whether a sender is told.
@@ -35,6 +37,8 @@ pub enum Told {
     Before,
     /// The address has had all automatic answers of the day.
     NotToday,
+    /// All automatic answers of the hour have gone out.
+    NotThisHour,
 }
 
 /// Counts a refusal against its address's daily limit and writes it if it is below, and if the sender was not told of this mail before.
@@ -43,9 +47,13 @@ pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result
     if sql.bind(refusal.now).push(" WHERE digest = ").bind(refusal.digest.clone()).execute(connection).await? > 0 {
         return Ok(Told::Before);
     }
+    if is_hour_full(connection, refusal.per_hour, refusal.now).await? {
+        return Ok(Told::NotThisHour);
+    }
     if !count_one(connection, &refusal.to, refusal.per_day, refusal.now).await? {
         return Ok(Told::NotToday);
     }
+    count_in_hour(connection, refusal.per_hour, refusal.now).await?;
     Sql::new("DELETE FROM refused_mail WHERE named_at < ").bind(refusal.now - REMEMBERED).execute(connection).await?;
     let mut sql = Sql::new("INSERT INTO refused_mail (digest, named_at) VALUES ");
     sql.tuple([refusal.digest.clone().into(), refusal.now.into()]).execute(connection).await?;
@@ -82,16 +90,24 @@ mod tests {
             text: "Too large.".into(),
             now: day * DAY,
             per_day,
+            per_hour: 1,
         };
         let tell =
             async |refusal: Refusal| store.write(refusal, |refusal, connection| Box::pin(refuse(connection, refusal))).await.unwrap();
         assert_eq!(tell(refusal(1, 0, 40)).await, Told::Now);
-        assert_eq!(tell(refusal(2, 0, 1)).await, Told::NotToday);
+        assert_eq!(tell(refusal(2, 0, 1)).await, Told::NotThisHour);
+        assert_eq!(tell(Refusal { per_hour: 0, ..refusal(2, 0, 1) }).await, Told::NotToday);
         assert_eq!(tell(refusal(2, 1, 1)).await, Told::Now, "who was not told yet is told on another day");
+        let spelled = Refusal { to: "\"Jane\"+2@example.com.".into(), per_hour: 0, ..refusal(9, 1, 1) };
+        assert_eq!(tell(spelled).await, Told::NotToday, "another spelling is the same person");
         assert_eq!(tell(refusal(1, 29, 40)).await, Told::Before);
         assert_eq!(tell(refusal(3, 40, 40)).await, Told::Now);
         assert_eq!(tell(refusal(1, 41, 40)).await, Told::Before, "it is still named");
-        assert_eq!(tell(refusal(2, 41, 40)).await, Told::Now, "one that is like it, long after it, is another mail");
+        assert_eq!(
+            tell(Refusal { per_hour: 2, ..refusal(2, 41, 40) }).await,
+            Told::Now,
+            "one that is like it, long after it, is another mail"
+        );
         assert_eq!(crate::store::outgoing::due(&mut store.read().await.unwrap(), 10).await.unwrap().len(), 4);
     }
 }
