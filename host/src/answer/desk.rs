@@ -9,7 +9,7 @@ use super::sender;
 use super::subject::Relation;
 use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
 use crate::commlog::now;
-use crate::config::{Configuration, CustomerUser, Queue, Template, TemplateType};
+use crate::config::{Configuration, CustomerUser, Mailbox, Queue, Template, TemplateType};
 use crate::mail::Address;
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
@@ -17,6 +17,10 @@ use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written
 use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
 use crate::ticket::{NewArticle, Ticket, TicketEdit, addresses_to_answer, is_of_customer};
+use std::collections::HashSet;
+
+/// What is said where a mail has nobody that it could go to.
+const NO_ADDRESS: &str = "There is no address to write to: name one.";
 
 /// Where agents' mail is written.
 #[derive(Debug)]
@@ -38,6 +42,15 @@ impl Open {
     /// What tags stand for in what is written about this mail.
     pub fn facts<'f>(&'f self, mail: Option<&'f NewArticle>, writing: &'f Writing, configuration: &'f Configuration) -> Facts<'f> {
         Facts { configuration, ticket: Some(&self.ticket), mail, customer: self.customer.as_ref(), agent: writing.agent.as_deref() }
+    }
+
+    /// Everybody whom the ticket's mails name, but for those that nobody vouched for, and its customer.
+    fn people(&self) -> HashSet<Mailbox> {
+        let vouched = self.articles.iter().map(|article| &article.content).filter(|content| !content.unvouched);
+        let named = vouched.flat_map(|content| [&content.from, &content.to, &content.cc, &content.reply_to]);
+        let customer = self.ticket.customer_user.iter().chain(self.customer.as_ref().map(|customer| &customer.email));
+        let named = named.flat_map(|header| Address::parse_all(header)).map(|address| Mailbox::of(&address.address));
+        named.chain(customer.map(|address| Mailbox::of(address))).collect()
     }
 
     /// The last mail of the customer.
@@ -79,10 +92,16 @@ impl Desk {
         let (queue, from) = self.sender(&ticket.queue)?;
         let mut recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.is_none() && kind == WritingKind::Reply {
-            recipients.to = self.answered_by(answered);
+            recipients.to = self.answered_by(open, answered);
         }
         if recipients.to.is_empty() && writing.to.as_ref().is_none_or(Vec::is_empty) {
-            mistakes.add("to", "There is no address to write to: name one.");
+            let stranger = answered.is_some_and(|article| article.content.unvouched);
+            let why = if stranger {
+                "There is no address to write to but those of a mail that nobody vouches for: name one."
+            } else {
+                NO_ADDRESS
+            };
+            mistakes.add("to", why);
         }
         if is_empty(&writing) {
             mistakes.add("body", "The mail has no text: give `body`, `html` or `template`.");
@@ -124,14 +143,17 @@ impl Desk {
         })
     }
 
-    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves.
-    fn answered_by(&self, answered: Option<&Article>) -> Vec<Addressee> {
+    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves, and nobody whom
+    /// only a mail brought that nobody vouched for.
+    fn answered_by(&self, open: &Open, answered: Option<&Article>) -> Vec<Addressee> {
         let Some(content) = answered.map(|article| &article.content) else { return Vec::new() };
         let addresses = match content.sender_type.as_str() {
             "agent" | "system" => Address::parse_all(&content.to),
             _ => addresses_to_answer(content),
         };
-        let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address));
+        let known = content.unvouched.then(|| open.people());
+        let is_known = |address: &Address| known.as_ref().is_none_or(|known| known.contains(&Mailbox::of(&address.address)));
+        let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address) && is_known(address));
         others.filter_map(|address| Addressee::new(address).ok()).collect()
     }
 

@@ -8,7 +8,7 @@ use super::body::Json;
 use super::configured::{self, Object};
 use super::problem::{Mistake, Problem};
 use crate::config::form::{self, Secrets};
-use crate::config::{FollowUpCheck, NumberGenerator, Oversize, Retry, Settings};
+use crate::config::{FollowUpCheck, NumberGenerator, Oversize, Retry, Settings, UnvouchedNumbers};
 use crate::store::configuration;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
@@ -42,6 +42,8 @@ pub struct SettingsForm {
     poll_interval: String,
     /// They always run in the order of this list's values.
     follow_up_checks: Vec<FollowUpCheck>,
+    /// What becomes of mails that name a ticket by its number and that nobody vouches for.
+    unvouched_numbers: UnvouchedNumbers,
     /// Ticket types; the first is the default.
     types: Vec<String>,
     /// Services.

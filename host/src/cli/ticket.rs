@@ -154,9 +154,13 @@ async fn show(number: &str, context: &Context) -> Result<(), Failed> {
     context.output().document(&document, || {
         let mut ticket = document.clone();
         let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
-        let mut table = Table::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE"]);
+        let mut table = Table::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED"]);
         for article in articles.as_array().into_iter().flatten() {
-            table.row(["id", "date", "from", "subject", "sender_type", "visible_for_customer"].map(|key| word(article, key)).to_vec());
+            table.row(
+                ["id", "date", "from", "subject", "sender_type", "visible_for_customer", "unvouched"]
+                    .map(|key| word(article, key))
+                    .to_vec(),
+            );
         }
         format!("{}\n{table}", lines(&ticket))
     });

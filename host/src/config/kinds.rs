@@ -36,6 +36,7 @@ impl Settings {
         form.field("number_generator", &mut self.number_generator, &word());
         form.field("poll_interval", &mut self.poll_interval, &INTERVAL);
         form.field("follow_up_checks", &mut self.follow_up_checks, &words());
+        form.field("unvouched_numbers", &mut self.unvouched_numbers, &word());
         form.field("types", &mut self.types, &NAMES);
         form.field("services", &mut self.services, &NAMES);
         form.field("slas", &mut self.slas, &NAMES);

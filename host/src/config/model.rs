@@ -73,8 +73,26 @@ pub enum NumberGenerator {
     Date,
     /// A counter.
     AutoIncrement,
-    /// Random digits.
+    /// Ten random digits.
     Random,
+    /// Date and sixteen digits that nobody can guess. Not among the peer's.
+    Unguessable,
+}
+
+/// What becomes of a mail that names a ticket by its number, where nobody vouches for that: it refers to none of the ticket's mails, and who sent it
+/// is in none of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnvouchedNumbers {
+    /// It follows the ticket up: whoever names a number may.
+    Accept,
+    /// It follows the ticket up; its article is marked, and there is a warning.
+    #[default]
+    Mark,
+    /// As [`Self::Mark`], and customers do not see the article.
+    Internal,
+    /// It becomes a new ticket, as if there were no such number.
+    NewTicket,
 }
 
 /// The general settings.
@@ -92,6 +110,8 @@ pub struct Settings {
     pub poll_interval: u64,
     /// Sorted.
     pub follow_up_checks: Vec<FollowUpCheck>,
+    /// What becomes of follow-ups that nobody vouches for.
+    pub unvouched_numbers: UnvouchedNumbers,
     /// Ticket types; the first is the default.
     pub types: Vec<String>,
     /// Services.
@@ -167,6 +187,7 @@ impl Default for Settings {
             number_generator: NumberGenerator::default(),
             poll_interval: 600,
             follow_up_checks: vec![FollowUpCheck::Bounce, FollowUpCheck::Subject, FollowUpCheck::References],
+            unvouched_numbers: UnvouchedNumbers::default(),
             types: vec!["Unclassified".into()],
             services: Vec::new(),
             slas: Vec::new(),

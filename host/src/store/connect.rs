@@ -38,6 +38,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (13, "put off", include_str!("migrations/0013_put_off.sql")),
     (15, "activated", include_str!("migrations/0015_activated.sql")),
     (16, "one form of addresses", include_str!("migrations/0016_one_form_of_addresses.sql")),
+    (17, "vouched", include_str!("migrations/0017_vouched.sql")),
     (18, "broken tasks", include_str!("migrations/0018_broken_tasks.sql")),
     (19, "adopted", include_str!("migrations/0019_adopted.sql")),
 ];

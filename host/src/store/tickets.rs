@@ -2,6 +2,7 @@
 
 mod articles;
 mod change;
+mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mails};
 pub(super) use change::carry_out;
@@ -10,7 +11,8 @@ pub use change::{Change, edit};
 use super::indexed::indexed;
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
-use crate::ticket::{FollowUpCandidate, StateType, Ticket, WhyFollowUp, states};
+use crate::config::UnvouchedNumbers;
+use crate::ticket::{FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::borrow::Cow;
@@ -78,35 +80,26 @@ async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: 
     Ok(ticket)
 }
 
-/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets.
-pub async fn find_follow_up(
-    connection: &mut AnyConnection,
-    candidates: &[FollowUpCandidate],
-) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
-    find(connection, candidates, "").await
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and whether somebody vouches for it.
+pub async fn find_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
+    find(connection, search, "", false).await
 }
 
 /// [`find_follow_up`] within the transaction that files: the ticket stays as it is until the end, so that two mails that follow it up at once do not undo each
 /// other's changes.
-pub async fn find_to_follow_up(
-    connection: &mut AnyConnection,
-    candidates: &[FollowUpCandidate],
-) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
+pub async fn find_to_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
     let lock = match Engine::of(connection) {
         // There is one writer.
         Engine::Sqlite => "",
         Engine::Postgres => " FOR UPDATE OF ticket",
     };
-    find(connection, candidates, lock).await
+    find(connection, search, lock, true).await
 }
 
-async fn find(
-    connection: &mut AnyConnection,
-    candidates: &[FollowUpCandidate],
-    lock: &'static str,
-) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
-    let unknown = unknown_ids(connection, candidates).await?;
-    for candidate in candidates {
+async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'static str, keep: bool) -> Result<Found, StoreError> {
+    let unknown = unknown_ids(connection, &search.candidates).await?;
+    let mut found = Found::default();
+    for candidate in &search.candidates {
         let mut sql = select();
         let why = match candidate {
             FollowUpCandidate::MessageId(_, id) if unknown.contains(id.as_str()) => continue,
@@ -127,10 +120,16 @@ async fn find(
             }
         };
         if let Some(row) = sql.push(lock).optional(connection).await? {
-            return Ok(Some((standing_for(connection, read(&row)?, lock).await?, why)));
+            let ticket = standing_for(connection, read(&row)?, lock).await?;
+            let vouched = vouching::is_vouched(connection, &ticket, search, candidate, keep).await?;
+            let one = FoundTicket { ticket, why, vouched };
+            if vouched || search.unvouched != UnvouchedNumbers::NewTicket {
+                return Ok(Found { follow_up: Some(one), ..found });
+            }
+            found.passed_over.push(one);
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// The Message-IDs among the candidates that no article has. One statement for all of them, since most mails refer to many and none is here.

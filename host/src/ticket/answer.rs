@@ -69,12 +69,13 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
 }
 
-/// Whether a mail is one that its customer wrote and may read, so that it is he who is written to: no bounce, and no answer to what he was not shown.
+/// Whether a mail is one that its customer wrote and may read, so that it is they who are written to: no bounce, no answer to what they were not
+/// shown, and no mail for which nobody vouched.
 pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
     let is_answered = |address: &Address| !is_refused(&address.address, configuration);
     article.sender_type == "customer"
         && article.visible_for_customer
-       
+        && !article.unvouched
         && addresses_to_answer(article).iter().any(is_answered)
 }
 
@@ -167,11 +168,14 @@ mod tests {
             ("ba@x.test", "a@x.test", false),
             ("a@x.test.evil", "a@x.test", false),
             ("a@x.test", "*@X.TEST", true),
+            ("\"a\"@x.test.", "a@x.test", true),
+            ("a@xn--bcher-kva.test", "*@BÜCHER.test", true),
             ("aba", "ab*ba", false),
             ("a@x.test", "*", true),
             ("a@x.test", "", false),
         ] {
-            assert_eq!(fits(address, pattern), expected, "{address} {pattern}");
+            let (address, pattern) = (Mailbox::of(address), Mailbox::of(pattern));
+            assert_eq!(fits(address.as_str(), pattern.as_str()), expected, "{address:?} {pattern:?}");
         }
     }
 }

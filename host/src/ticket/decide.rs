@@ -4,8 +4,10 @@ use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::Reader;
 use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
-use super::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject};
-use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, Mailbox};
+use super::{
+    ArticleAttachment, Filing, FilingKind, Found, FoundTicket, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject,
+};
+use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, Mailbox, UnvouchedNumbers};
 use crate::mail::{Address, Mail, render_addresses};
 
 /// What a decision is made from, besides the mail itself.
@@ -13,8 +15,8 @@ use crate::mail::{Address, Mail, render_addresses};
 pub struct Circumstances<'a> {
     /// Everything that is configured.
     pub configuration: &'a Configuration,
-    /// The ticket that the second follow-up check found.
-    pub follow_up: Option<(&'a Ticket, WhyFollowUp)>,
+    /// What the second follow-up check found.
+    pub found: &'a Found,
     /// What is known of the customer; see [`customer_query`].
     pub customers: &'a CustomerLookup,
     /// The mails of that ticket that agents sent and customers don't see.
@@ -40,6 +42,9 @@ pub struct CustomerLookup {
     /// The customer user with that login.
     pub by_login: Option<CustomerUser>,
 }
+
+/// So much of an address is shown in a warning.
+const LONGEST_SHOWN: usize = 100;
 
 /// A mail of the ticket that an agent sent and customers don't see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,27 +77,69 @@ pub fn is_ignored(mail: &Mail) -> bool {
 
 /// Decides what becomes of a mail after the chain.
 pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
-    let Some((ticket, why)) = circumstances.follow_up else {
-        return new_ticket(mail, circumstances, None);
+    let Found { follow_up: Some(FoundTicket { ticket, why, vouched }), .. } = circumstances.found else {
+        return match circumstances.found.passed_over.first() {
+            // To say that the ticket is there, or is closed, would tell a stranger of it.
+            Some(found) => passed_over(new_ticket(mail, circumstances, Some((&found.ticket, AutoResponseType::Reply))), mail, found),
+            None => new_ticket(mail, circumstances, None),
+        };
     };
+    let (why, vouched) = (*why, *vouched);
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
     let bounce = why == WhyFollowUp::Bounce || mail.header("X-OTOBO-Bounce").is_some_and(|value| value == "1");
     let option = circumstances.configuration.queues.get(&ticket.queue).map(|queue| queue.follow_up).unwrap_or_default();
-    match option {
+    let filing = match option {
+        FollowUpOption::NewTicket if done && !bounce => {
+            let occasion = if vouched { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };
+            return new_ticket(mail, circumstances, Some((ticket, occasion)));
+        }
         FollowUpOption::Reject if done && !bounce => rejected(mail, circumstances, ticket, why),
-        FollowUpOption::NewTicket if done && !bounce => new_ticket(mail, circumstances, Some(ticket)),
         _ => follow_up(mail, circumstances, ticket, why),
-    }
+    };
+    if vouched { filing } else { unvouched(filing, mail, circumstances.configuration.settings.unvouched_numbers) }
 }
 
-/// A new ticket; `instead_of` is the closed one that the mail would have followed up.
-fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option<&Ticket>) -> Filing {
+/// An article of a ticket that nobody vouches for. An answer would tell a stranger what the ticket is about.
+fn unvouched(mut filing: Filing, mail: &Mail, setting: UnvouchedNumbers) -> Filing {
+    filing.article.unvouched = true;
+    let consequence = if setting == UnvouchedNumbers::Internal {
+        filing.article.visible_for_customer = false;
+        "the article is marked as unvouched, and customers do not see it"
+    } else {
+        "the article is marked as unvouched"
+    };
+    if let (FilingKind::FollowUp(why) | FilingKind::Rejected(why), number) = (&filing.kind, &filing.ticket.number) {
+        filing.warnings.push(nobody_vouches(mail, number, *why, consequence));
+    }
+    if let Some(plan) = &mut filing.auto_response {
+        plan.suppressed.get_or_insert_with(|| "nobody vouches for the ticket being its sender's".to_owned());
+    }
+    filing
+}
+
+/// A new ticket of a mail that names another, for which nobody vouches.
+fn passed_over(mut filing: Filing, mail: &Mail, found: &FoundTicket) -> Filing {
+    filing.warnings.push(nobody_vouches(mail, &found.ticket.number, found.why, "it became a new ticket"));
+    filing
+}
+
+fn nobody_vouches(mail: &Mail, number: &str, why: WhyFollowUp, consequence: &str) -> String {
+    let from: String =
+        mail.addresses("From").pop().map_or_else(|| "nobody".to_owned(), |from| from.address).chars().take(LONGEST_SHOWN).collect();
+    let name = serde_json::to_value(why).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    format!(
+        "ticket {number}, found by {name}: nobody vouches for this mail from {from}, which neither refers to a mail of the ticket nor is from its people; {consequence}"
+    )
+}
+
+/// A new ticket; `instead_of` is the one that the mail would have followed up, and what is answered to that.
+fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option<(&Ticket, AutoResponseType)>) -> Filing {
     let configuration = circumstances.configuration;
     let settings = &configuration.settings;
     let mut reader = Reader::new(mail, false);
     let dispatched = dispatch(configuration, mail, &mut reader);
     let mut article = article(mail);
-    if let Some(old) = instead_of {
+    if let Some((old, _)) = instead_of {
         article.subject = subject::clean(&number::without_number(&article.subject, &old.number, settings));
     }
     let default_type = settings.types.first().map_or("Unclassified", String::as_str).to_owned();
@@ -127,9 +174,9 @@ fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option
         changed_at: circumstances.now,
         ..Ticket::default()
     };
-    let occasion = if instead_of.is_some() { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };
+    let occasion = instead_of.map_or(AutoResponseType::Reply, |(_, occasion)| occasion);
     Filing {
-        kind: FilingKind::NewTicket { linked_to: instead_of.map(|old| old.id) },
+        kind: FilingKind::NewTicket { linked_to: instead_of.map(|(old, _)| old.id) },
         auto_response: answer::plan(configuration, mail, &ticket, occasion),
         ticket,
         article,
@@ -246,10 +293,10 @@ fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket:
     let mut writers: Vec<Mailbox> = mail.addresses("Reply-To").iter().map(|address| Mailbox::of(&address.address)).collect();
     writers.push(Mailbox::of(&sender));
     let referred = references(mail);
-    circumstances.internal_mails.iter().any(|internal| {
-        internal.recipients.iter().any(|recipient| writers.contains(recipient))
-            || referred.contains(&internal.message_id)
-    })
+    circumstances
+        .internal_mails
+        .iter()
+        .any(|internal| internal.recipients.iter().any(|recipient| writers.contains(recipient)) || referred.contains(&internal.message_id))
 }
 
 /// The article that a mail becomes, but for what headers say of it.

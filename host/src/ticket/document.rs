@@ -128,6 +128,8 @@ pub struct ArticleSummary {
     pub sender_type: String,
     /// Whether the customer sees it.
     pub visible_for_customer: bool,
+    /// Whether the mail named the ticket by its number and nobody vouched for that. No reply goes to its addresses unless they are named.
+    pub unvouched: bool,
     /// Message-ID with its angle brackets; empty where there is none.
     pub message_id: String,
     /// Attachments.
@@ -222,6 +224,7 @@ impl ArticleDocument {
                 date: content.date.map(rfc3339),
                 sender_type: content.sender_type,
                 visible_for_customer: content.visible_for_customer,
+                unvouched: content.unvouched,
                 message_id: content.message_id,
                 attachments: content.attachments,
                 created_at: rfc3339(article.created_at),

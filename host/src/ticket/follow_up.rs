@@ -1,15 +1,69 @@
-//! Which tickets a mail may follow up: what to look for in the store, in the fixed order of OTOBO's follow-up checks.
+//! Which tickets a mail may follow up, in the fixed order of OTOBO's follow-up checks, and who vouches for it being that ticket.
 
-use super::{FollowUpCandidate, WhyFollowUp, number};
-use crate::config::{FollowUpCheck, Settings};
-use crate::mail::{Mail, message_ids};
+use super::{FollowUpCandidate, Ticket, WhyFollowUp, number};
+use crate::config::{Configuration, FollowUpCheck, Mailbox, Settings, UnvouchedNumbers};
+use crate::mail::{Mail, failed_authentication, message_ids};
 
 /// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
 const MOST_REFERENCES: usize = 100;
+/// A mail from more addresses is from none that vouches for anything.
+const MOST_SENDERS: usize = 10;
 
-/// What to look for, in order; the first that exists is the ticket that the mail follows up. Asked before the chain and again after it,
-/// since filters set the number of another system.
-pub fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCandidate> {
+/// What a mail's ticket is looked for by, and what vouches for it. Numbers follow each other, and so can be guessed by anybody: a ticket that a
+/// mail names is its own only if the mail refers to a mail of that ticket, or if it is from people of that ticket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FollowUpSearch {
+    /// In order; the first that exists is the ticket that the mail follows up.
+    pub candidates: Vec<FollowUpCandidate>,
+    /// Who vouches for a ticket of theirs: all addresses of From. Nobody, where one of them is our own, or a trusted host says that they are forged.
+    pub senders: Vec<Mailbox>,
+    /// The mails that it refers to.
+    pub references: Vec<String>,
+    /// What becomes of the mail where nobody vouches for it.
+    pub unvouched: UnvouchedNumbers,
+}
+
+impl FollowUpSearch {
+    /// Of a mail. Asked before the chain and again after it, since filters set the number of another system.
+    pub fn of(mail: &Mail, configuration: &Configuration) -> Self {
+        let settings = &configuration.settings;
+        let candidates = follow_up_candidates(mail, settings);
+        if candidates.is_empty() {
+            return Self::default();
+        }
+        Self { candidates, senders: senders(mail, configuration), references: references(mail), unvouched: settings.unvouched_numbers }
+    }
+}
+
+/// A ticket that a mail follows up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTicket {
+    /// The ticket; of a merged one what it was merged into.
+    pub ticket: Ticket,
+    /// By which check.
+    pub why: WhyFollowUp,
+    /// Whether somebody vouches for it.
+    pub vouched: bool,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What the mail follows up, if anything.
+    pub follow_up: Option<FoundTicket>,
+    /// What it named and nobody vouches for, where such a mail becomes a new ticket.
+    pub passed_over: Vec<FoundTicket>,
+}
+
+impl Found {
+    /// Every ticket that was found, whatever became of it.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.follow_up.iter().chain(&self.passed_over).map(|found| &found.ticket)
+    }
+}
+
+/// What to look for, in order.
+pub(super) fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCandidate> {
     let mut candidates = Vec::new();
     let order = [
         FollowUpCheck::Bounce,
@@ -43,6 +97,15 @@ pub fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<FollowUpCan
     }
     candidates.extend(external_number(mail, &settings.external_number_field));
     candidates
+}
+
+/// Who vouches for a ticket of theirs. Our own addresses are in every ticket.
+fn senders(mail: &Mail, configuration: &Configuration) -> Vec<Mailbox> {
+    let from = mail.addresses("From");
+    let believed = from.len() <= MOST_SENDERS
+        && !from.iter().any(|address| configuration.is_own(&address.address))
+        && failed_authentication(&mail.message, &configuration.settings.authentication_results_from).is_none();
+    if believed { from.iter().map(|address| Mailbox::of(&address.address)).collect() } else { Vec::new() }
 }
 
 /// The number of another system, which a filter has put into the field of the setting.

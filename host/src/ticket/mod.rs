@@ -17,7 +17,7 @@ pub use answer::{addresses_to_answer, is_of_customer, is_refused as gets_no_answ
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
 pub use document::{ArticleDocument, ArticleSummary, DeliveryDocument, RecipientDocument, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;
-pub use follow_up::follow_up_candidates;
+pub use follow_up::{FollowUpSearch, Found, FoundTicket};
 pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, cut_title, states};
 
 use crate::config::AutoResponseType;
@@ -128,6 +128,9 @@ pub struct NewArticle {
     pub attachments: Vec<ArticleAttachment>,
     /// Free fields and other dynamic fields of the article.
     pub dynamic_fields: BTreeMap<String, Vec<String>>,
+    /// Whether the mail named the ticket and nobody vouched for that: its addresses are nobody's of this ticket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unvouched: bool,
 }
 
 /// An attachment of an article; its bytes are in the raw message.

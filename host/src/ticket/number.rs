@@ -10,11 +10,12 @@ pub fn counter(generator: NumberGenerator, date: Date) -> Option<String> {
     match generator {
         NumberGenerator::DateChecksum | NumberGenerator::Date => Some(day(date)),
         NumberGenerator::AutoIncrement => Some("all".to_owned()),
-        NumberGenerator::Random => None,
+        NumberGenerator::Random | NumberGenerator::Unguessable => None,
     }
 }
 
-/// A ticket number. `source` is the counter's next value, or a random number where the generator is [`NumberGenerator::Random`].
+/// A ticket number. `source` is the counter's next value, or a random number where there is no [`counter`]: one of the system's, which nobody can
+/// guess; but of ten digits every tenth million is somebody's ticket where there are a thousand.
 pub fn ticket_number(generator: NumberGenerator, date: Date, source: u64) -> String {
     match generator {
         NumberGenerator::DateChecksum => {
@@ -25,6 +26,7 @@ pub fn ticket_number(generator: NumberGenerator, date: Date, source: u64) -> Str
         NumberGenerator::Date => format!("{}{source:05}", day(date)),
         NumberGenerator::AutoIncrement => format!("{source:05}"),
         NumberGenerator::Random => format!("{:010}", source % 10_000_000_000),
+        NumberGenerator::Unguessable => format!("{}{:016}", day(date), source % 10_000_000_000_000_000),
     }
 }
 
@@ -47,7 +49,8 @@ fn digits(generator: NumberGenerator) -> (usize, usize) {
     match generator {
         NumberGenerator::DateChecksum => (8 + 4, 8 + 40),
         NumberGenerator::Date => (8 + 1, 8 + 40),
-        NumberGenerator::AutoIncrement | NumberGenerator::Random => (4, 40),
+        // Other generators' numbers, from before, are found as well.
+        NumberGenerator::AutoIncrement | NumberGenerator::Random | NumberGenerator::Unguessable => (4, 40),
     }
 }
 
@@ -141,6 +144,7 @@ mod tests {
             (NumberGenerator::Date, "2026112400001"),
             (NumberGenerator::AutoIncrement, "00001"),
             (NumberGenerator::Random, "0000000001"),
+            (NumberGenerator::Unguessable, "202611240000000000000001"),
         ] {
             assert_eq!(ticket_number(generator, day, 1), number, "{generator:?}");
         }
@@ -148,6 +152,8 @@ mod tests {
         assert_eq!(ticket_number(NumberGenerator::Date, day, 1_234_567), "202611241234567");
         assert_eq!(counter(NumberGenerator::DateChecksum, day).as_deref(), Some("20261124"));
         assert_eq!(counter(NumberGenerator::Random, day), None);
+        assert_eq!(counter(NumberGenerator::Unguessable, day), None, "what is counted can be guessed");
+        assert_eq!(ticket_number(NumberGenerator::Unguessable, day, u64::MAX), "202611246744073709551615");
     }
 
     #[test]
@@ -195,9 +201,15 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
         #[test]
-        fn every_number_made_is_found(counter in 0_u64..10_000_000_000, before in "\\PC{0,10}", generator in 0..4_usize) {
-            let number_generator =
-                [NumberGenerator::DateChecksum, NumberGenerator::Date, NumberGenerator::AutoIncrement, NumberGenerator::Random][generator];
+        fn every_number_made_is_found(counter in 0_u64..10_000_000_000, before in "\\PC{0,10}", generator in 0..5_usize) {
+            let generators = [
+                NumberGenerator::DateChecksum,
+                NumberGenerator::Date,
+                NumberGenerator::AutoIncrement,
+                NumberGenerator::Random,
+                NumberGenerator::Unguessable,
+            ];
+            let number_generator = generators[generator];
             let settings = Settings { number_generator, ..Settings::default() };
             let number = ticket_number(number_generator, date!(2026 - 11 - 24), counter);
             prop_assert_eq!(find(&format!("{before}[Ticket#{number}] x"), &settings), Some(number));

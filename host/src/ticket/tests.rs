@@ -1,9 +1,10 @@
 //! The rules of filing, one by one.
 
+use super::follow_up::follow_up_candidates;
 use super::*;
 use crate::config::{
-    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue, Settings,
-    SystemAddress, Validity,
+    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Mailbox, Queue, Settings,
+    SystemAddress, UnvouchedNumbers, Validity,
 };
 use crate::mail::{Envelope, Mail, Message, SetBy, Vocabulary};
 use std::sync::Arc;
@@ -48,6 +49,7 @@ fn configuration() -> Configuration {
             slas: vec!["Gold".into()],
             agents: vec!["anna".into(), "otto".into()],
             external_number_field: "Other".into(),
+            authentication_results_from: vec!["mx.desk.test".into()],
             ..Settings::default()
         },
         queues: queues.map(|queue| (queue.name.clone(), queue)).into(),
@@ -72,13 +74,18 @@ fn mail(header: &str) -> Mail {
     Mail::receive(Arc::new(Message::parse(raw.into_bytes().into())), envelope, &vocabulary()).0
 }
 
-fn decide_as(mail: &Mail, follow_up: Option<(&Ticket, WhyFollowUp)>) -> Filing {
+fn decide_as(mail: &Mail, found: &Found) -> Filing {
     let (configuration, customers) = (configuration(), CustomerLookup::default());
-    decide(mail, &Circumstances { configuration: &configuration, follow_up, customers: &customers, internal_mails: &[], now: NOW })
+    decide(mail, &Circumstances { configuration: &configuration, found, customers: &customers, internal_mails: &[], now: NOW })
+}
+
+/// A ticket that somebody vouches for.
+fn found(ticket: &Ticket, why: WhyFollowUp) -> Found {
+    Found { follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: true }), passed_over: Vec::new() }
 }
 
 fn new_ticket(header: &str) -> Filing {
-    decide_as(&mail(header), None)
+    decide_as(&mail(header), &Found::default())
 }
 
 fn ticket(queue: &str, state: &str) -> Ticket {
@@ -97,7 +104,7 @@ fn ticket(queue: &str, state: &str) -> Ticket {
 }
 
 fn follow_up(header: &str, ticket: &Ticket) -> Filing {
-    decide_as(&mail(header), Some((ticket, WhyFollowUp::Subject)))
+    decide_as(&mail(header), &found(ticket, WhyFollowUp::Subject))
 }
 
 #[test]
@@ -122,7 +129,7 @@ fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
     {
         let raw = format!("Subject: x\n\n{text}");
         let message = Message::parse(raw.into_bytes().into());
-        let article = decide_as(&Mail::receive(Arc::new(message), Envelope::default(), &vocabulary()).0, None).article;
+        let article = decide_as(&Mail::receive(Arc::new(message), Envelope::default(), &vocabulary()).0, &Found::default()).article;
         assert!(text.starts_with(&article.body) && article.body.len() > LARGEST_BODY - 2 && article.body.len() <= LARGEST_BODY);
         assert_eq!(article.body_truncated, cut);
     }
@@ -134,6 +141,7 @@ fn new_tickets_are_dispatched_by_the_first_system_address() {
         ("To: nobody@x.test, SALES@desk.test, press@desk.test", "Sales", "address:Sales@desk.test"),
         ("To: \"press@desk.test\" <x@x.test>", "Raw", "default"),
         ("To: old@desk.test", "Raw", "default"),
+        ("To: \"sa\\les\"@desk.test.", "Sales", "address:Sales@desk.test"),
         ("Bcc: sales@desk.test\nX-Envelope-To: sales@desk.test", "Raw", "default"),
         ("X-Original-To: sales@desk.test\nCc: press@desk.test", "Press", "address:press@desk.test"),
         ("To: press@desk.test\nEnvelope-To: sales@desk.test", "Sales", "address:Sales@desk.test"),
@@ -148,24 +156,24 @@ fn new_tickets_are_dispatched_by_the_first_system_address() {
 fn recipients_of_the_envelope_are_the_first_envelope_to() {
     let mut mail = mail("To: press@desk.test\nEnvelope-To: press@desk.test");
     mail.envelope.recipients = vec!["x@x.test".into(), "sales@DESK.test".into()];
-    assert_eq!(decide_as(&mail, None).ticket.queue, "Sales");
+    assert_eq!(decide_as(&mail, &Found::default()).ticket.queue, "Sales");
     mail.envelope.recipients = vec!["sales+17@desk.test".into()];
-    assert_eq!(decide_as(&mail, None).ticket.queue, "Sales", "a detail after a plus sign does not count");
+    assert_eq!(decide_as(&mail, &Found::default()).ticket.queue, "Sales", "a detail after a plus sign does not count");
 }
 
 #[test]
 fn a_header_that_names_a_queue_wins_over_account_and_address() {
     let mut mail = mail("To: sales@desk.test");
     mail.envelope.account = "fixed".into();
-    let filing = decide_as(&mail, None);
+    let filing = decide_as(&mail, &Found::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Press", "account"));
     mail.set("X-OTOBO-Queue", vec!["Desk".into()], &SetBy::Mail);
-    assert_eq!(decide_as(&mail, None).queue_by, "header");
+    assert_eq!(decide_as(&mail, &Found::default()).queue_by, "header");
     mail.set("X-OTOBO-Queue", vec!["Raw".into()], &SetBy::Filter("a".into()));
-    let filing = decide_as(&mail, None);
+    let filing = decide_as(&mail, &Found::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Raw", "filter:a"));
     mail.set("X-OTOBO-Queue", vec!["Quarks".into()], &SetBy::Filter("a".into()));
-    let filing = decide_as(&mail, None);
+    let filing = decide_as(&mail, &Found::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Press", "account"));
     assert!(filing.warnings.iter().any(|warning| warning.contains("X-OTOBO-Queue") && warning.contains("Quarks")), "{:?}", filing.warnings);
 }
@@ -238,7 +246,8 @@ fn customers_come_from_headers_or_the_sender() {
         ("From: jane@x.test\nX-OTOBO-CustomerUser: who", &CustomerLookup::default(), Some("who"), None),
     ] {
         let configuration = configuration();
-        let circumstances = Circumstances { configuration: &configuration, follow_up: None, customers, internal_mails: &[], now: NOW };
+        let circumstances =
+            Circumstances { configuration: &configuration, found: &Found::default(), customers, internal_mails: &[], now: NOW };
         let filing = decide(&mail(header), &circumstances);
         assert_eq!((filing.ticket.customer_user.as_deref(), filing.ticket.customer_number.as_deref()), (customer_user, number), "{header}");
     }
@@ -312,7 +321,7 @@ fn the_queues_option_is_asked_for_closed_tickets() {
     let filing = follow_up("X-OTOBO-FollowUp-Priority: 5 very high\nX-OTOBO-SenderType: agent", &old);
     assert_eq!(filing.ticket, old);
     assert_eq!(filing.article.sender_type, "agent");
-    let bounce = decide_as(&mail("Subject: x"), Some((&old, WhyFollowUp::Bounce)));
+    let bounce = decide_as(&mail("Subject: x"), &found(&old, WhyFollowUp::Bounce));
     assert_eq!(bounce.kind, FilingKind::FollowUp(WhyFollowUp::Bounce));
 }
 
@@ -332,6 +341,7 @@ fn answers_to_internal_mails_stay_internal() {
     let old = ticket("Raw", "open");
     for (header, visible) in [
         ("From: PLUMBER@p.test", false),
+        ("From: \"plumber\"@p.test.", false),
         ("From: y@p.test", false),
         ("From: z@p.test\nReply-To: x@p.test", false),
         ("From: z@p.test\nReferences: <i@desk.test> <other@x.test>", false),
@@ -342,7 +352,7 @@ fn answers_to_internal_mails_stay_internal() {
         let (configuration, customers) = (configuration(), CustomerLookup::default());
         let circumstances = Circumstances {
             configuration: &configuration,
-            follow_up: Some((&old, WhyFollowUp::Subject)),
+            found: &found(&old, WhyFollowUp::Subject),
             customers: &customers,
             internal_mails: &internal,
             now: NOW,
@@ -361,6 +371,12 @@ fn an_answer_is_due_unless_it_would_do_harm() {
         ("From: MAILER-Daemon@mx.x.test", "receipt", &[], true),
         ("From: abuse@localhost", "receipt", &["abuse@localhost"], false),
         ("From: sales@desk.test", "receipt", &[], true),
+        ("From: \"sales\"@desk.test.", "receipt", &[], true),
+        ("From: \"s\\ales+loop\"@DESK.test", "receipt", &[], true),
+        ("From: \"MAILER-Daemon\"@mx.x.test", "receipt", &[], true),
+        ("From: a@x.test\nReply-To: v+1@x.test, \"v+2\"@x.test, v@X.test.", "receipt", &["v+1@x.test"], false),
+        ("Authentication-Results: mx.desk.test; dmarc=fail\nFrom: a@x.test", "receipt", &["a@x.test"], true),
+        ("Authentication-Results: mx.else.test; dmarc=fail\nFrom: a@x.test", "receipt", &["a@x.test"], false),
         ("Subject: x", "receipt", &[], true),
     ] {
         let plan = new_ticket(header).auto_response.unwrap();
@@ -373,7 +389,7 @@ fn an_answer_is_due_unless_it_would_do_harm() {
     }
     let mut mail = mail("From: a@x.test\nPrecedence: bulk");
     mail.set("X-OTOBO-Loop", vec!["No".into()], &SetBy::Filter("f".into()));
-    assert_eq!(decide_as(&mail, None).auto_response.unwrap().suppressed, None);
+    assert_eq!(decide_as(&mail, &Found::default()).auto_response.unwrap().suppressed, None);
 }
 
 #[test]
@@ -436,4 +452,68 @@ fn a_delivery_report_is_asked_first() {
     let candidates = follow_up_candidates(&mail(raw), &configuration().settings);
     assert_eq!(candidates.first(), Some(&FollowUpCandidate::MessageId(WhyFollowUp::Bounce, "<orig@desk.test>".into())));
     assert_eq!(candidates.len(), 2);
+}
+
+#[test]
+fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
+    let senders = |header: &str| FollowUpSearch::of(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration()).senders;
+    assert_eq!(senders("From: \"A\"@x.test, b@X.test."), [Mailbox::of("a@x.test"), Mailbox::of("b@x.test")]);
+    let many = (0..11).map(|number| format!("a{number}@x.test")).collect::<Vec<_>>().join(", ");
+    for nobody in [
+        "From: nobody",
+        "From: sales@desk.test",
+        "From: jane@x.test, \"sales+x\"@desk.test.",
+        "Authentication-Results: mx.desk.test; spf=fail\nFrom: jane@x.test",
+        &format!("From: {many}"),
+    ] {
+        assert_eq!(senders(nobody), [], "{nobody}");
+    }
+    assert_eq!(
+        FollowUpSearch::of(&mail("From: jane@x.test"), &configuration()),
+        FollowUpSearch::default(),
+        "there is nothing to vouch for"
+    );
+}
+
+/// What becomes of a stranger's mail that names this ticket.
+fn strangers(setting: UnvouchedNumbers, ticket: &Ticket) -> Filing {
+    let mail = mail("From: evil@e.test\nSubject: Re: [Ticket#2026112400001] Old matter\nX-OTOBO-FollowUp-IsVisibleForCustomer: 1");
+    let mut configuration = configuration();
+    configuration.settings.unvouched_numbers = setting;
+    let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: false };
+    let found = match setting {
+        UnvouchedNumbers::NewTicket => Found { follow_up: None, passed_over: vec![one] },
+        _ => Found { follow_up: Some(one), passed_over: Vec::new() },
+    };
+    let customers = CustomerLookup::default();
+    decide(&mail, &Circumstances { configuration: &configuration, found: &found, customers: &customers, internal_mails: &[], now: NOW })
+}
+
+#[test]
+fn a_follow_up_that_nobody_vouches_for_is_marked_and_told_nothing() {
+    for (setting, queue, visible, kind) in [
+        (UnvouchedNumbers::Mark, "Raw", true, FilingKind::FollowUp(WhyFollowUp::Subject)),
+        (UnvouchedNumbers::Internal, "Raw", false, FilingKind::FollowUp(WhyFollowUp::Subject)),
+        (UnvouchedNumbers::Mark, "Press", true, FilingKind::Rejected(WhyFollowUp::Subject)),
+        (UnvouchedNumbers::Internal, "Press", false, FilingKind::Rejected(WhyFollowUp::Subject)),
+    ] {
+        let filing = strangers(setting, &ticket(queue, "closed successful"));
+        assert_eq!((&filing.kind, filing.article.unvouched, filing.article.visible_for_customer), (&kind, true, visible));
+        let warnings = filing.warnings.join("\n");
+        assert!(warnings.contains("ticket 2026112400001, found by subject: nobody vouches for this mail from evil@e.test"), "{warnings}");
+        let plan = filing.auto_response.unwrap();
+        assert_eq!(plan.suppressed.as_deref(), Some("nobody vouches for the ticket being its sender's"));
+    }
+}
+
+#[test]
+fn a_number_that_nobody_vouches_for_can_make_a_new_ticket_that_tells_nothing_of_the_old_one() {
+    let (open, closed) = (ticket("Raw", "open"), ticket("Desk", "closed successful"));
+    for (setting, old, warned) in [(UnvouchedNumbers::NewTicket, &open, true), (UnvouchedNumbers::Mark, &closed, false)] {
+        let filing = strangers(setting, old);
+        assert_eq!(filing.kind, FilingKind::NewTicket { linked_to: Some(7) });
+        assert_eq!((filing.article.subject.as_str(), filing.article.unvouched), ("Old matter", false));
+        assert_eq!(filing.auto_response.map(|plan| plan.name).as_deref(), Some("receipt"), "it is no other answer than to any mail");
+        assert_eq!(filing.warnings.iter().any(|warning| warning.ends_with("it became a new ticket")), warned);
+    }
 }

@@ -129,8 +129,8 @@ async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) ->
         return Ok(MessageResult { status: Status::Ignored, ..result });
     }
     let mut connection = store.read().await?;
-    let candidates = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
-    let found = tickets::find_follow_up(&mut connection, &candidates).await?;
+    let search = ticket::FollowUpSearch::of(&run.mail, &setup.configuration);
+    let found = tickets::find_follow_up(&mut connection, &search).await?;
     let customers = filing::Customers::of(&mut connection, std::iter::once(evaluated)).await?;
     let decision = filing::decide(&mut connection, &customers, evaluated, found).await?;
     let number = (decision.ticket.id != 0).then(|| decision.ticket.number.clone());

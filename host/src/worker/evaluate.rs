@@ -6,7 +6,7 @@ use crate::mail::{Dropped, Envelope, FollowedTicket, Mail, Message};
 use crate::spool::Claimed;
 use crate::store::{Store, StoreError, tickets};
 use crate::supervision::Panic;
-use crate::ticket::{self, FollowUpCandidate};
+use crate::ticket::FollowUpSearch;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct Evaluated {
     /// The mail's own headers that took no effect.
     pub dropped: Vec<Dropped>,
     /// What the first follow-up check looked for.
-    pub candidates: Vec<FollowUpCandidate>,
+    pub search: FollowUpSearch,
     /// What it found: the ticket that the filters saw.
     pub seen: Option<FollowedTicket>,
     /// When work on it began, in milliseconds since the epoch.
@@ -48,7 +48,7 @@ struct Received {
     begun: i64,
     mail: Mail,
     dropped: Vec<Dropped>,
-    candidates: Vec<FollowUpCandidate>,
+    search: FollowUpSearch,
 }
 
 /// A message as the chain is to see it.
@@ -76,14 +76,14 @@ pub async fn evaluate(incoming: Incoming, setup: Arc<Setup>, store: &Store, sand
     // Most mails follow up nothing, and go on to the chain on the same thread.
     let first = on_guest_thread(sandbox, move || {
         let received = receive(raw, envelope, &in_force);
-        if received.candidates.is_empty() { Ok(through_chain(received, None, in_force, mode)) } else { Err(Box::new(received)) }
+        if received.search.candidates.is_empty() { Ok(through_chain(received, None, in_force, mode)) } else { Err(Box::new(received)) }
     });
     let received = match first.await? {
         Ok(evaluated) => return Ok(tried_afterwards(evaluated, sandbox)),
         Err(received) => received,
     };
-    let found = tickets::find_follow_up(&mut *store.read().await?, &received.candidates).await?;
-    let seen = found.map(|(ticket, _)| ticket.followed());
+    let found = tickets::find_follow_up(&mut *store.read().await?, &received.search).await?;
+    let seen = found.follow_up.map(|found| found.ticket.followed());
     let evaluated = on_guest_thread(sandbox, move || through_chain(*received, seen, setup, mode)).await?;
     Ok(tried_afterwards(evaluated, sandbox))
 }
@@ -126,15 +126,15 @@ fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
 fn receive(raw: Bytes, envelope: Envelope, setup: &Setup) -> Received {
     let begun = crate::commlog::now();
     let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
-    let candidates = ticket::follow_up_candidates(&mail, &setup.configuration.settings);
-    Received { begun, mail, dropped, candidates }
+    let search = FollowUpSearch::of(&mail, &setup.configuration);
+    Received { begun, mail, dropped, search }
 }
 
 fn through_chain(received: Received, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
-    let Received { begun, mut mail, dropped, candidates } = received;
+    let Received { begun, mut mail, dropped, search } = received;
     mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
-    Evaluated { setup, run, dropped, candidates, seen, begun }
+    Evaluated { setup, run, dropped, search, seen, begun }
 }
 
 async fn on_guest_thread<T: Send + 'static>(sandbox: &dyn Sandbox, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EvaluateError> {

@@ -10,7 +10,7 @@ use crate::spool::{Claimed, SpoolStatus};
 use crate::store::filing::{Batch, FilingInput};
 use crate::store::spool::{self, Ending};
 use crate::store::{Store, StoreError, customers, tickets};
-use crate::ticket::{self, Circumstances, CustomerLookup, CustomerQuery, Filing, Ticket, WhyFollowUp};
+use crate::ticket::{self, Circumstances, CustomerLookup, CustomerQuery, Filing, FollowUpSearch, Found};
 use sqlx::AnyConnection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ async fn file_in_order(connection: &mut AnyConnection, messages: &[Arc<Ready>]) 
 }
 
 async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: &Customers, message: &Ready) -> Result<Step, StoreError> {
-    let Evaluated { setup, run, candidates, seen, .. } = &message.evaluated;
+    let Evaluated { setup, run, search, seen, .. } = &message.evaluated;
     let mut communication = report::communication(&message.claimed, &message.evaluated);
     let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
@@ -82,11 +82,11 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         let result = MessageResult { status: Status::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Step::Done);
     }
-    let second = ticket::follow_up_candidates(&run.mail, &setup.configuration.settings);
+    let second = FollowUpSearch::of(&run.mail, &setup.configuration);
     let found = batch.find_follow_up(connection, &second).await?;
     if message.may_run_again && run.mail.ticket_was_read() {
-        let by_first_check = if second == *candidates { found.clone() } else { batch.find_follow_up(connection, candidates).await? };
-        let now = by_first_check.map(|(ticket, _)| ticket.followed());
+        let by_first_check = if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
+        let now = by_first_check.follow_up.map(|found| found.ticket.followed());
         if now != *seen {
             return Ok(Step::Done(Filed::Again(now)));
         }
@@ -112,17 +112,17 @@ pub async fn decide(
     connection: &mut AnyConnection,
     customers: &Customers,
     evaluated: &Evaluated,
-    found: Option<(Ticket, WhyFollowUp)>,
+    found: Found,
 ) -> Result<Filing, StoreError> {
     let Evaluated { setup, run, .. } = evaluated;
-    let internal_mails = match &found {
-        Some((ticket, _)) => tickets::internal_mails(connection, ticket.id).await?,
+    let internal_mails = match &found.follow_up {
+        Some(found) => tickets::internal_mails(connection, found.ticket.id).await?,
         None => Vec::new(),
     };
     let circumstances = Circumstances {
         configuration: &setup.configuration,
-        follow_up: found.as_ref().map(|(ticket, why)| (ticket, *why)),
-        customers: &customers.lookup(&ticket::customer_query(&run.mail), found.is_some()),
+        found: &found,
+        customers: &customers.lookup(&ticket::customer_query(&run.mail), found.follow_up.is_some()),
         internal_mails: &internal_mails,
         now: crate::commlog::now(),
     };

@@ -147,7 +147,9 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
     let queue = &filing.ticket.queue;
     let decided = match &filing.kind {
         FilingKind::NewTicket { linked_to: None } => format!("New ticket in queue {queue} (by {}).", filing.queue_by),
-        FilingKind::NewTicket { linked_to: Some(_) } => format!("New ticket in queue {queue} instead of a follow-up to a closed one."),
+        FilingKind::NewTicket { linked_to: Some(_) } => {
+            format!("New ticket in queue {queue} instead of a follow-up; it is linked to that ticket.")
+        }
         FilingKind::FollowUp(why) => format!("Follow-up of ticket {}, found by {}.", filing.ticket.number, name(*why)),
         FilingKind::Rejected(why) => format!("Kept with ticket {}, found by {}, which stays closed.", filing.ticket.number, name(*why)),
     };

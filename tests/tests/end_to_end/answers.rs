@@ -3,6 +3,7 @@
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// A gate that answers for the queue Raw and sends into a folder.
 fn gate(out: &Path) -> Gate {
@@ -200,5 +201,114 @@ fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
     await_sent(out.path(), "To: expert@x.test");
     assert_eq!(gate.json(&["ticket", "show", number])[0]["state"], "closed successful");
     assert_eq!(sent(out.path(), "] Removed").len(), 1);
+    drop(daemon);
+}
+
+/// A mail of somebody that names a ticket in its subject.
+fn naming(number: &str, from: &str, id: &str, headers: &str) -> String {
+    format!("From: {from}\nMessage-ID: <{id}>\n{headers}Subject: Re: [Ticket#{number}] Printer\n\nhello\n")
+}
+
+#[test]
+fn a_stranger_who_names_a_number_is_marked_and_learns_nothing_until_an_agent_writes_to_him() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    gate.configure(
+        "[[auto_response]]\nname = \"More\"\ntype = \"follow-up\"\nqueue = \"Raw\"\nsubject = \"Added\"\nbody = \"<OTOBO_TICKET_Title>\"\n",
+    );
+    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    let article = |result: &Value| gate.json(&["article", "show", &result["article_id"].to_string()]).remove(0);
+    let own = ingest(&gate, &naming(number, "\"Jane\"@X.test", "two@x.test", ""));
+    assert_eq!((&own["warnings"], &own["auto_response"], &article(&own)["unvouched"]), (&json!([]), &json!("queued"), &json!(false)));
+    let mut last = Value::Null;
+    for (id, headers) in [("first@e.test", ""), ("second@e.test", "References: <first@e.test>\nReply-To: evil@e.test, jane@x.test\n")] {
+        let strange = ingest(&gate, &naming(number, "evil@e.test", id, headers));
+        assert_eq!((&strange["ticket_number"], &strange["auto_response"]), (&json!(number), &json!("suppressed")), "{strange}");
+        let warnings = strange["warnings"].to_string();
+        assert!(warnings.contains("nobody vouches for this mail from evil@e.test"), "{warnings}");
+        assert_eq!(article(&strange)["unvouched"], true);
+        last = strange["article_id"].clone();
+    }
+    let text = gate.folder().join("text.txt");
+    std::fs::write(&text, "Mended.\n").unwrap();
+    let text = text.display().to_string();
+    let reply = gate.json(&["ticket", "reply", number, "--body-file", &text]).remove(0);
+    assert_eq!(article(&reply)["to"], "\"Jane\"@X.test", "whoever wrote last is a stranger");
+    let to_him = gate.json(&["ticket", "reply", number, "--body-file", &text, "--article", &last.to_string()]).remove(0);
+    assert_eq!(article(&to_him)["to"], "jane@x.test", "only who is of the ticket is answered unnamed");
+    let first = (last.as_i64().unwrap() - 1).to_string();
+    let refused = gate.try_run(["ticket", "reply", number, "--body-file", &text, "--article", &first]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && said.contains("those of a mail that nobody vouches for: name one"), "{said}");
+    gate.json(&["ticket", "reply", number, "--body-file", &text, "--to", "evil@e.test"]);
+    let invited = ingest(&gate, &naming(number, "evil@e.test", "third@e.test", ""));
+    assert_eq!(
+        (&invited["warnings"], &article(&invited)["unvouched"]),
+        (&json!([]), &json!(false)),
+        "an agent vouches for whom he writes to"
+    );
+    assert!(gate.run(&["ticket", "show", number]).contains("UNVOUCHED"));
+}
+
+#[test]
+fn a_setting_says_what_becomes_of_numbers_that_nobody_vouches_for() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    for (setting, follows, visible, unvouched, warned) in
+        [("accept", true, true, false, false), ("internal", true, false, true, true), ("new-ticket", false, true, false, true)]
+    {
+        gate.configure(&format!("[settings]\nunvouched_numbers = \"{setting}\"\nnumber_generator = \"unguessable\"\n"));
+        let strange = ingest(&gate, &naming(number, &format!("{setting}@e.test"), &format!("{setting}@e.test"), ""));
+        assert_eq!((strange["ticket_number"] == number, &strange["follow_up"]), (follows, &json!(follows)), "{strange}");
+        assert_eq!(strange["warnings"] != json!([]), warned, "{strange}");
+        let article = gate.json(&["article", "show", &strange["article_id"].to_string()]).remove(0);
+        assert_eq!((&article["visible_for_customer"], &article["unvouched"]), (&json!(visible), &json!(unvouched)), "{setting}");
+        if !follows {
+            let own = strange["ticket_number"].as_str().unwrap();
+            assert_eq!(own.len(), 24, "date and sixteen digits: {own}");
+            assert_eq!((&article["subject"], &strange["auto_response"]), (&json!("Printer"), &json!("queued")));
+            // The subject's number counts for nothing, what the mail refers to does.
+            let again = ingest(&gate, &naming(number, "new-ticket@e.test", "again@e.test", "References: <new-ticket@e.test>\n"));
+            assert_eq!((&again["ticket_number"], &again["why_follow_up"]), (&json!(own), &json!("references")));
+        }
+    }
+}
+
+#[test]
+fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_spelling() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    gate.configure("[settings]\nauto_responses_per_day = 2\nauto_responses_per_hour = 3\n");
+    let write = |from: &str, id: usize| {
+        let result = ingest(&gate, &format!("From: {from}\nMessage-ID: <{id}@x.test>\nSubject: Printer\n\nhello\n"));
+        result["auto_response"].as_str().unwrap().to_owned()
+    };
+    let spellings =
+        ["victim@x.test", "\"victim\"@x.test", "\"vic\\tim\"@x.test", "victim@X.test.", "victim+1@x.test", "\"Victim+2\"@x.test"];
+    let outcomes: Vec<String> = spellings.iter().enumerate().map(|(id, from)| write(from, id)).collect();
+    assert_eq!(outcomes, ["queued", "queued", "suppressed", "suppressed", "suppressed", "suppressed"]);
+    let log = gate.json(&["log", "list", "--search", "vic"]);
+    let told = gate.run(&["log", "show", log[0]["id"].as_str().unwrap()]);
+    assert!(told.contains("has had all automatic answers of this day (auto_responses_per_day)"), "{told}");
+    for from in ["a@x.test", "b@x.test"] {
+        assert_eq!(write(from, usize::from(from.as_bytes()[0])), "queued");
+    }
+    let this_hour = || UNIX_EPOCH.elapsed().unwrap().as_secs() / 3_600;
+    let began = this_hour();
+    let daemon = gate.serve("postigo=info");
+    let number_of = |status: &str| gate.json(&["outbound", "list", "--status", status]).len();
+    until("three answers go out and one does not", PATIENCE, || {
+        (number_of("sent"), number_of("cancelled")) == (3, 1) || this_hour() != began
+    });
+    if this_hour() != began {
+        return; // another hour has another three
+    }
+    let cancelled = gate.run(&["outbound", "list", "--status", "cancelled", "--json"]);
+    assert!(cancelled.contains("All 3 automatic answers of this hour have gone out"), "{cancelled}");
+    let log = gate.json(&["log", "list", "--direction", "outgoing", "--priority", "error"]);
+    assert_eq!(log.len(), 1, "{log:?}");
     drop(daemon);
 }

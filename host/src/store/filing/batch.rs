@@ -2,7 +2,7 @@
 
 use super::{Filed, FilingInput, file_all};
 use crate::store::{StoreError, tickets};
-use crate::ticket::{FilingKind, FollowUpCandidate, Ticket, WhyFollowUp};
+use crate::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
 use sqlx::AnyConnection;
 
 /// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision may depend on them: so that the result is
@@ -15,22 +15,16 @@ pub struct Batch {
 
 impl Batch {
     /// [`tickets::find_to_follow_up`], with what was gathered counted as filed.
-    pub async fn find_follow_up(
-        &mut self,
-        connection: &mut AnyConnection,
-        candidates: &[FollowUpCandidate],
-    ) -> Result<Option<(Ticket, WhyFollowUp)>, StoreError> {
-        if candidates.iter().any(|candidate| self.may_answer(candidate)) {
+    pub async fn find_follow_up(&mut self, connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
+        if search.candidates.iter().any(|candidate| self.may_answer(candidate)) {
             self.write(connection).await?;
         }
-        let found = tickets::find_to_follow_up(connection, candidates).await?;
-        match &found {
-            Some((ticket, _)) if self.gathered.iter().any(|input| input.filing.ticket.id == ticket.id) => {
-                self.write(connection).await?;
-                tickets::find_to_follow_up(connection, candidates).await
-            }
-            _ => Ok(found),
+        let found = tickets::find_to_follow_up(connection, search).await?;
+        if found.tickets().any(|ticket| self.gathered.iter().any(|input| input.filing.ticket.id == ticket.id)) {
+            self.write(connection).await?;
+            return tickets::find_to_follow_up(connection, search).await;
         }
+        Ok(found)
     }
 
     /// Whether a message that was gathered may be what the candidate looks for.

@@ -144,7 +144,7 @@ async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64
 
 /// Inserts the article of each message; gives their row ids.
 pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], tickets: &[(i64, String)]) -> Result<Vec<i64>, StoreError> {
-    let mut rows: Vec<[Value; 7]> = Vec::with_capacity(inputs.len());
+    let mut rows: Vec<[Value; 8]> = Vec::with_capacity(inputs.len());
     for (input, (ticket_id, _)) in inputs.iter().zip(tickets) {
         let article = &input.filing.article;
         rows.push([
@@ -154,13 +154,14 @@ pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], ti
             (&article.sender_type).into(),
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
+            article.unvouched.into(),
             json(article)?.into(),
         ]);
     }
     let mut ids = HashMap::new();
     for piece in pieces(&rows) {
         let mut sql = Sql::new(
-            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, detail) VALUES ",
+            "INSERT INTO article (ticket_id, spool_id, created_at, sender_type, visible_for_customer, message_id, unvouched, detail) VALUES ",
         );
         for row in sql.tuples(piece.iter().cloned()).push(" RETURNING spool_id, id").all(connection).await? {
             ids.insert(row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?);

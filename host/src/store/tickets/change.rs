@@ -99,6 +99,12 @@ async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Resu
     let mut sql = Sql::new("UPDATE ticket SET state = 'merged', pending_until = NULL, lock_state = 'unlock', merged_into = ");
     sql.bind(target.id).push(", changed_at = ").bind(now()).push(" WHERE id = ").bind(ticket.id).execute(connection).await?;
     Sql::new("UPDATE article SET ticket_id = ").bind(target.id).push(" WHERE ticket_id = ").bind(ticket.id).execute(connection).await?;
-    Sql::new("UPDATE ticket SET changed_at = ").bind(now()).push(" WHERE id = ").bind(target.id).execute(connection).await?;
+    // The people of its new articles are to be read.
+    Sql::new("UPDATE ticket SET correspondents_to = 0, changed_at = ")
+        .bind(now())
+        .push(" WHERE id = ")
+        .bind(target.id)
+        .execute(connection)
+        .await?;
     by_number(connection, number).await?.ok_or_else(|| missing(number))
 }

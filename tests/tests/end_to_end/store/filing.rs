@@ -2,7 +2,7 @@
 
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::{Communication, Kind, Priority};
-use postigo::config::{AutoResponseType, Configuration, NumberGenerator};
+use postigo::config::{AutoResponseType, Configuration, Mailbox, NumberGenerator, UnvouchedNumbers};
 use postigo::mail::{DeliveryReport, Reported};
 use postigo::outbound::{DeliveryStatus, Failure, OutgoingKind};
 use postigo::result::{MessageResult, Status};
@@ -13,7 +13,8 @@ use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, Change, TicketFilter};
 use postigo::store::{StoreError, leases};
 use postigo::ticket::{
-    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, TicketEdit, WhyFollowUp,
+    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, FollowUpSearch, FoundTicket, NewArticle, Ticket,
+    TicketEdit, WhyFollowUp,
 };
 use std::collections::HashSet;
 
@@ -34,9 +35,13 @@ impl Database {
 
     async fn find(&self, candidate: FollowUpCandidate) -> Option<(String, WhyFollowUp)> {
         let mut connection = self.store().read().await.unwrap();
-        let found = tickets::find_follow_up(&mut connection, &[candidate]).await.unwrap();
-        found.map(|(ticket, why)| (ticket.number, why))
+        let found = tickets::find_follow_up(&mut connection, &search(candidate)).await.unwrap();
+        found.follow_up.map(|found| (found.ticket.number, found.why))
     }
+}
+
+fn search(candidate: FollowUpCandidate) -> FollowUpSearch {
+    FollowUpSearch { candidates: vec![candidate], ..FollowUpSearch::default() }
 }
 
 pub fn new_ticket(claimed: &Claimed) -> FilingInput {
@@ -237,7 +242,8 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
                     // The third and the fourth answer the first.
                     let answered = FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{}@example.org>", claimed[0].id));
                     for (claimed, title) in claimed.iter().skip(2).zip(["once", "twice"]) {
-                        let (ticket, why) = batch.find_follow_up(connection, std::slice::from_ref(&answered)).await?.unwrap();
+                        let FoundTicket { ticket, why, .. } =
+                            batch.find_follow_up(connection, &search(answered.clone())).await?.follow_up.unwrap();
                         let mut input = new_ticket(claimed);
                         input.filing.kind = FilingKind::FollowUp(why);
                         input.filing.ticket = Ticket { title: format!("{} {title}", ticket.title), ..ticket };
@@ -292,7 +298,8 @@ async fn follow_ups_filed_at_once_keep_each_others_changes() {
                 let follow_up = database.store().write(input, |(candidate, reply), connection| {
                     Box::pin(async move {
                         let mut batch = Batch::default();
-                        let (ticket, why) = batch.find_follow_up(connection, std::slice::from_ref(candidate)).await?.unwrap();
+                        let FoundTicket { ticket, why, .. } =
+                            batch.find_follow_up(connection, &search(candidate.clone())).await?.follow_up.unwrap();
                         let mut reply = reply.clone();
                         reply.filing.kind = FilingKind::FollowUp(why);
                         reply.filing.ticket = Ticket { title: format!("{}!", ticket.title), ..ticket };
@@ -394,5 +401,84 @@ async fn sent_bytes_are_forgotten_by_age() {
         let gone = outgoing::raw(&mut connection, ids[0]).await.unwrap_err();
         assert!(matches!(gone, StoreError::NotFound(_)), "{gone}");
         assert!(outgoing::raw(&mut connection, ids[1]).await.unwrap().is_some(), "it is still to be sent");
+    }
+}
+
+/// Whether the ticket that a mail names is one that somebody vouches for, as filing finds it.
+async fn vouched(database: &Database, search: FollowUpSearch) -> Option<bool> {
+    let looked_at = tickets::find_follow_up(&mut database.store().read().await.unwrap(), &search).await.unwrap();
+    let filing = database.store().write(search, |search, connection| Box::pin(tickets::find_to_follow_up(connection, search)));
+    let found = filing.await.unwrap();
+    assert_eq!(found, looked_at, "the first check finds what the second does");
+    found.follow_up.map(|found| found.vouched)
+}
+
+#[tokio::test]
+async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_strangers_own_mail() {
+    for database in Databases::start().each().await {
+        let claimed = database.claimed("main", 4).await;
+        let mut first = new_ticket(&claimed[0]);
+        first.filing.article.from = "Jane <jane@x.test>".into();
+        first.filing.article.cc = "\"Bob\"@X.test., carol+a@x.test".into();
+        first.filing.ticket.customer_user = Some("customer@x.test".into());
+        let first = database.file(first).await.unwrap();
+        let id = |place: usize| format!("<{}@example.org>", claimed[place].id);
+        let by = |from: &str, references: &[String]| FollowUpSearch {
+            candidates: vec![FollowUpCandidate::Number(WhyFollowUp::Subject, first.number.clone())],
+            senders: from.split(' ').filter(|from| !from.is_empty()).map(Mailbox::of).collect(),
+            references: references.to_vec(),
+            unvouched: UnvouchedNumbers::Mark,
+        };
+        // A stranger has written to the ticket before.
+        let add = async |place: usize, from: &str, unvouched: bool| {
+            let mut input = new_ticket(&claimed[place]);
+            input.filing.kind = FilingKind::FollowUp(WhyFollowUp::Subject);
+            let mut connection = database.store().read().await.unwrap();
+            input.filing.ticket = tickets::by_number(&mut connection, &first.number).await.unwrap().unwrap();
+            drop(connection);
+            input.filing.article.from = from.into();
+            input.filing.article.cc = format!("friend-of-{from}");
+            input.filing.article.unvouched = unvouched;
+            database.file(input).await.unwrap();
+        };
+        add(1, "evil@e.test", true).await;
+        for (from, references, expected) in [
+            ("jane@x.test", &[][..], true),
+            ("bob@x.test", &[], true),
+            ("carol+a@x.test", &[], true),
+            ("customer@x.test", &[], true),
+            ("carol@x.test", &[], false),
+            ("evil@e.test", &[], false),
+            ("friend-of-evil@e.test", &[], false),
+            ("jane@x.test evil@e.test", &[], false),
+            ("", &[], false),
+            ("evil@e.test", &[id(1)], false),
+            ("evil@e.test", &[id(1), id(0)], true),
+            ("evil@e.test", &["<no@x.test>".to_owned()], false),
+        ] {
+            assert_eq!(vouched(&database, by(from, references)).await, Some(expected), "{from} {references:?}");
+        }
+        let by_id = |place: usize| FollowUpSearch {
+            candidates: vec![FollowUpCandidate::MessageId(WhyFollowUp::References, id(place))],
+            ..by("evil@e.test", &[])
+        };
+        assert_eq!((vouched(&database, by_id(0)).await, vouched(&database, by_id(1)).await), (Some(true), Some(false)));
+        let all = FollowUpSearch { unvouched: UnvouchedNumbers::Accept, ..by("evil@e.test", &[]) };
+        assert_eq!(vouched(&database, all).await, Some(true));
+        // What comes later is read as well, and what a merge brings.
+        add(2, "dave@x.test", false).await;
+        assert_eq!(vouched(&database, by("dave@x.test", &[])).await, Some(true));
+        let mut other = new_ticket(&claimed[3]);
+        other.filing.article.from = "erin@x.test".into();
+        let other = database.file(other).await.unwrap();
+        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(false));
+        let edit = TicketEdit { merge_into: Some(first.number.clone()), ..TicketEdit::default() };
+        let change = Change { edit, configuration: Configuration::default() };
+        tickets::edit(database.store(), other.number.clone(), change).await.unwrap();
+        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(true));
+        assert_eq!(vouched(&database, by("evil@e.test", &[])).await, Some(false));
+        // As if there were no such ticket: the next check is tried.
+        let passed = FollowUpSearch { unvouched: UnvouchedNumbers::NewTicket, ..by("evil@e.test", &[]) };
+        assert_eq!(vouched(&database, passed).await, None);
     }
 }

@@ -1,0 +1,133 @@
+//! Whether somebody vouches for a mail being of a ticket: it refers to a mail of that ticket, or it is from people of that ticket.
+//!
+//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for his second.
+
+use crate::config::{Mailbox, UnvouchedNumbers};
+use crate::mail::Address;
+use crate::store::indexed::indexed;
+use crate::store::sql::{Sql, Value, pieces};
+use crate::store::{StoreError, customers};
+use crate::ticket::{FollowUpCandidate, FollowUpSearch, Ticket};
+use serde::Deserialize;
+use sqlx::{AnyConnection, Row};
+use std::collections::BTreeSet;
+
+/// Of From, To and Cc of an article so many addresses each are people of its ticket.
+const MOST_ADDRESSES: usize = 100;
+/// So many articles are read at once.
+const PAGE: i64 = 100;
+
+/// Whether somebody vouches for the candidate that led to a ticket. `keep`: what was read of the ticket's articles is noted, which is for the
+/// transaction that files and holds the ticket.
+pub(super) async fn is_vouched(
+    connection: &mut AnyConnection,
+    ticket: &Ticket,
+    search: &FollowUpSearch,
+    candidate: &FollowUpCandidate,
+    keep: bool,
+) -> Result<bool, StoreError> {
+    if search.unvouched == UnvouchedNumbers::Accept {
+        return Ok(true);
+    }
+    let named = match candidate {
+        FollowUpCandidate::MessageId(_, id) => Some(id.as_str()),
+        _ => None,
+    };
+    let ids: Vec<&str> = named.into_iter().chain(search.references.iter().map(String::as_str)).collect();
+    if refers_to(connection, ticket.id, &ids).await? {
+        return Ok(true);
+    }
+    if search.senders.is_empty() {
+        return Ok(false);
+    }
+    let mut strangers: BTreeSet<Mailbox> = search.senders.iter().cloned().collect();
+    if let Some(customer) = &ticket.customer_user {
+        strangers.remove(&Mailbox::of(customer));
+        let users = customers::with_emails(connection, strangers.iter().cloned().collect()).await?;
+        strangers.retain(|stranger| users.get(stranger).is_none_or(|user| user.login != *customer));
+    }
+    Ok(strangers.is_empty() || are_correspondents(connection, ticket.id, strangers, keep).await?)
+}
+
+/// Whether one of these Message-IDs is that of an article of the ticket, and one that somebody vouched for.
+async fn refers_to(connection: &mut AnyConnection, ticket_id: i64, ids: &[&str]) -> Result<bool, StoreError> {
+    for piece in pieces(ids) {
+        // A ticket may have very many articles, an id has few: it is the index of ids that is to be used.
+        let mut sql = Sql::new("SELECT id FROM article WHERE message_id <> '' AND message_id IN ");
+        sql.list(piece.iter().map(|id| indexed(id))).push(" AND unvouched = 0 AND ticket_id + 0 = ").bind(ticket_id).push(" LIMIT 1");
+        if sql.optional(connection).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether all of these are in From, To or Cc of the ticket's articles.
+async fn are_correspondents(
+    connection: &mut AnyConnection,
+    ticket_id: i64,
+    mut strangers: BTreeSet<Mailbox>,
+    keep: bool,
+) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT mailbox FROM correspondent WHERE ticket_id = ");
+    let names = strangers.iter().map(|stranger| indexed(stranger.as_str()));
+    let known = sql.bind(ticket_id).push(" AND mailbox IN ").list(names).all(connection).await?;
+    for row in &known {
+        let mailbox: &str = row.try_get(0)?;
+        strangers.retain(|stranger| indexed(stranger.as_str()) != mailbox);
+    }
+    if strangers.is_empty() {
+        return Ok(true);
+    }
+    let row = Sql::new("SELECT correspondents_to FROM ticket WHERE id = ").bind(ticket_id).optional(connection).await?;
+    let before: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+    let mut last = before;
+    loop {
+        let mut sql = Sql::new("SELECT id, detail FROM article WHERE unvouched = 0 AND ticket_id = ");
+        let rows = sql.bind(ticket_id).push(" AND id > ").bind(last).push(" ORDER BY id LIMIT ").bind(PAGE).all(connection).await?;
+        let mut met: BTreeSet<Mailbox> = BTreeSet::new();
+        for row in &rows {
+            last = row.try_get(0)?;
+            let addresses: Addresses = serde_json::from_str(row.try_get(1)?)
+                .map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+            met.extend(addresses.mailboxes());
+        }
+        strangers.retain(|stranger| !met.contains(stranger));
+        if keep {
+            note(connection, ticket_id, &met).await?;
+        }
+        if rows.is_empty() {
+            break;
+        }
+    }
+    if keep && last > before {
+        let mut sql = Sql::new("UPDATE ticket SET correspondents_to = ");
+        sql.bind(last).push(" WHERE id = ").bind(ticket_id).execute(connection).await?;
+    }
+    Ok(strangers.is_empty())
+}
+
+async fn note(connection: &mut AnyConnection, ticket_id: i64, met: &BTreeSet<Mailbox>) -> Result<(), StoreError> {
+    let rows: Vec<[Value; 2]> = met.iter().map(|mailbox| [ticket_id.into(), indexed(mailbox.as_str()).into()]).collect();
+    for piece in pieces(&rows) {
+        let mut sql = Sql::new("INSERT INTO correspondent (ticket_id, mailbox) VALUES ");
+        sql.tuples(piece.iter().cloned()).push(" ON CONFLICT (ticket_id, mailbox) DO NOTHING").execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// What an article says of people.
+#[derive(Deserialize)]
+struct Addresses {
+    from: String,
+    to: String,
+    cc: String,
+}
+
+impl Addresses {
+    fn mailboxes(&self) -> impl Iterator<Item = Mailbox> {
+        let all =
+            [&self.from, &self.to, &self.cc].into_iter().flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));
+        all.map(|found| Mailbox::of(&found.address))
+    }
+}
