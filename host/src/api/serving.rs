@@ -31,6 +31,8 @@ const MOST_HEADERS: usize = 100;
 const LARGEST_HEAD: usize = 32 << 10;
 /// Bytes of a connection that are read or written ahead.
 const BUFFER: usize = 64 << 10;
+/// Requests under way at the listener's end have so long; then their clients are left, so that one which drips does not keep the daemon.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// A client that is turned away has so long to listen to why, …
 const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(2);
 /// … and of more than so many at once nobody is told.
@@ -49,7 +51,7 @@ pub struct Doors {
     pub head: Duration,
 }
 
-/// Serves the router until `stop`, then finishes the requests under way.
+/// Serves the router until `stop`, then finishes the requests under way, as far as they do not last.
 pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop: CancellationToken) {
     let turning_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_ONCE));
     let mut connections = JoinSet::new();
@@ -85,7 +87,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    let ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(ENDS_WITHIN, ended).await;
 }
 
 /// Hears the client first: an answer to nothing would be none, and one before all is read would be taken back by the system.
