@@ -415,7 +415,7 @@ fn mails_that_a_filter_fails_on_switch_it_off_for_nobody() {
 fn a_mail_that_was_put_off_is_judged_to_its_end_in_its_turn() {
     let plan = looping(FailurePolicy::Hold);
     assert!(live(&plan, with_subject("bad"), LIVE).put_off.is_none(), "the first failures are free");
-    plan.share().spend(Duration::from_secs(60), Instant::now());
+    plan.share().spend(Duration::from_mins(1), Instant::now());
     let pauses: Vec<Duration> = (0..3).map(|_| live(&plan, with_subject("bad"), LIVE).put_off.expect("the share is spent").pause).collect();
     assert!(pauses.is_sorted() && pauses[0] < pauses[2], "each has its own turn: {pauses:?}");
     let ran = live(&plan, with_subject("bad"), Mode::Live { check_screening: false, put_off_before: true });
@@ -427,7 +427,7 @@ fn a_mail_that_was_put_off_is_judged_to_its_end_in_its_turn() {
 #[test]
 fn a_filter_that_no_mail_made_fail_is_not_hurried() {
     let plan = build(&[filter("1", &Rule::default())], &Fake::default());
-    plan.share().spend(Duration::from_secs(60), Instant::now());
+    plan.share().spend(Duration::from_mins(1), Instant::now());
     assert_eq!(live(&plan, with_subject("bad"), LIVE).put_off, None);
 }
 

@@ -160,15 +160,15 @@ async fn try_settings(
 }
 
 fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathered, sandbox: &Asked) -> Vec<Breach> {
-    let mut by_component: BTreeMap<(&str, Option<&str>), (&Filter, Vec<GroupMember>)> = BTreeMap::new();
+    let mut by_component: BTreeMap<_, Vec<&Filter>> = BTreeMap::new();
     for filter in filters {
-        let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
-        let made = (filter.component.as_str(), filter.digest.as_deref());
-        by_component.entry(made).or_insert_with(|| (filter, Vec::new())).1.push(member);
+        by_component.entry((filter.component.as_str(), filter.digest.as_deref())).or_default().push(filter);
     }
     let mut breaches = Vec::new();
-    for (filter, members) in by_component.into_values() {
-        let Some(component) = components.find(filter) else { continue };
+    for filters in by_component.into_values() {
+        let Some(component) = filters.first().and_then(|filter| components.find(filter)) else { continue };
+        let member = |filter: &&Filter| GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+        let members: Vec<GroupMember> = filters.iter().map(member).collect();
         let runtime = sandbox.sandbox().runtime().map_err(|reason| Refused::Unavailable(reason.to_owned()));
         let checked = runtime.and_then(|runtime| {
             let schema = &component.description.settings_schema;

@@ -76,7 +76,9 @@ impl Room {
         };
         // Nothing is kept ready anew from now on.
         let spares: Vec<_> = self.spares.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
-        spares.iter().for_each(|spare| spare.give_up());
+        for spare in spares {
+            spare.give_up();
+        }
         let mut state = self.lock();
         loop {
             let fits = state.held.checked_add(bytes).is_some_and(|held| held <= self.total);
@@ -192,7 +194,7 @@ mod tests {
     use std::sync::mpsc;
 
     const SOON: Duration = Duration::from_millis(1);
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn no_more_is_held_than_there_is_and_what_is_dropped_is_given_back() {
