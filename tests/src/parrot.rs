@@ -121,14 +121,12 @@ fn converse(way: Way, form: Form, mut stream: TcpStream, said: &Mutex<Vec<String
             Form::Garbled => write!(stream, "535-you said {}\r\nnonsense\r\n", repeated.join("\r\n535-"))?,
             _ => write!(stream, "535-5.7.8 you said\r\n535-{}\r\n535 so\r\n", repeated.join("\r\n535-"))?,
         },
-        Way::Http => match form {
-            Form::Garbled => answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?,
-            _ => {
-                let document =
-                    serde_json::json!({ "error": "invalid_client", "error_description": format!("you said {}", repeated.join("\r\n")) });
-                answer(&mut stream, "401 No", &document.to_string())?;
-            }
-        },
+        Way::Http if form == Form::Garbled => answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?,
+        Way::Http => {
+            let said = format!("you said {}", repeated.join("\r\n"));
+            let document = serde_json::json!({ "error": "invalid_client", "error_description": said });
+            answer(&mut stream, "401 No", &document.to_string())?;
+        }
     }
     stream.flush()
 }

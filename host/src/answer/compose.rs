@@ -5,8 +5,7 @@
 
 use super::addressee::Addressee;
 use super::tags::on_one_line;
-use crate::config::Mailbox;
-use crate::mail::{message_ids, render_addresses};
+use crate::mail::{Mailbox, message_ids, render_addresses};
 use crate::store::outgoing;
 use crate::ticket::{ArticleAttachment, NewArticle, beginning_of};
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};

@@ -6,8 +6,10 @@
 use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Configuration, Mailbox};
-use crate::mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use crate::config::Configuration;
+use crate::mail::{
+    Envelope, FEEDS_LOOP, Mail as Received, Mailbox, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
+};
 use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};

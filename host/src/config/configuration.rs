@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who use it.
 ///
-/// Things are keyed by name; system addresses by [`super::Mailbox`]. Customer users, which may be many, are looked up in the
+/// Things are keyed by name; system addresses by [`crate::mail::Mailbox`]. Customer users, which may be many, are looked up in the
 /// store instead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
@@ -15,7 +15,7 @@ pub struct Configuration {
     pub settings: Settings,
     /// By name.
     pub queues: BTreeMap<String, Queue>,
-    /// By [`super::Mailbox`].
+    /// By [`crate::mail::Mailbox`].
     pub system_addresses: BTreeMap<String, SystemAddress>,
     /// By name.
     pub accounts: BTreeMap<String, Account>,
@@ -39,15 +39,15 @@ impl Validity {
 }
 
 impl Configuration {
-    /// A system address, valid or not, in any spelling ([`super::Mailbox`]).
+    /// A system address, valid or not, in any spelling ([`crate::mail::Mailbox`]).
     pub fn system_address(&self, address: &str) -> Option<&SystemAddress> {
-        self.system_addresses.get(super::Mailbox::of(address).as_str())
+        self.system_addresses.get(crate::mail::Mailbox::of(address).as_str())
     }
 
     /// Whether an address leads back to us: a system address, with or without a detail. Loops begin there.
     pub fn is_own(&self, address: &str) -> bool {
-        let mailbox = super::Mailbox::of(address);
-        let is_ours = |mailbox: &super::Mailbox| self.system_addresses.contains_key(mailbox.as_str());
+        let mailbox = crate::mail::Mailbox::of(address);
+        let is_ours = |mailbox: &crate::mail::Mailbox| self.system_addresses.contains_key(mailbox.as_str());
         is_ours(&mailbox) || mailbox.without_detail().is_some_and(|mailbox| is_ours(&mailbox))
     }
 

@@ -94,7 +94,7 @@ impl Kind for SystemAddress {
     kept_in!(system_addresses);
 
     fn name(&self) -> String {
-        super::Mailbox::of(&self.address).into()
+        crate::mail::Mailbox::of(&self.address).into()
     }
 
     fn describe<F: Form>(&mut self, form: &mut F) {

@@ -1,7 +1,6 @@
 //! What admins configure: the types, and the one form that the configuration file, the REST API and the database share.
 
 mod access;
-mod address;
 mod apply;
 mod change;
 mod codecs;
@@ -30,7 +29,6 @@ mod guide;
 mod tests;
 
 pub use access::*;
-pub use address::{Mailbox, Person};
 pub use apply::{Applied, ApplyError, Place, apply};
 pub use change::change;
 pub use configuration::*;

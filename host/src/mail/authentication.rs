@@ -3,8 +3,8 @@
 //! Only what failed is of use here: a header that says that all is well may have come with the mail, while one that says otherwise harms nobody but
 //! its sender. The trusted host removes what comes from outside under its name (RFC 8601 section 5).
 
+use super::Mailbox;
 use super::message::Message;
-use crate::config::Mailbox;
 
 /// So many fields are read; a host adds one for each of its programs.
 const MOST_FIELDS: usize = 20;

@@ -1,12 +1,12 @@
 //! What a delivery report says of each recipient: RFC 3464 (with the address types of RFC 6533), and what servers wrote before there was a
 //! standard: Exim's X-Failed-Recipients, qmail's bounces. Total and linear: a report comes from anybody.
 
+use super::Mailbox;
 use super::content;
 use super::fields;
 use super::message::{Message, message_ids};
 use super::structure::Part;
 use super::{charset, encoded_word};
-use crate::config::Mailbox;
 
 /// So many recipients of one report count.
 const MOST_RECIPIENTS: usize = 1_000;

@@ -1,6 +1,7 @@
 //! Which transport sends a mail.
 
-use crate::config::{Configuration, Mailbox, Transport};
+use crate::config::{Configuration, Transport};
+use crate::mail::Mailbox;
 
 /// The valid transport that names the sender's address, else the one that names the queue, else the first that names nothing, else the first; by name.
 pub fn choose<'c>(configuration: &'c Configuration, sender: &str, queue: &str) -> Option<&'c Transport> {

@@ -288,7 +288,7 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
             )
             .bind(&customer.login)
             .bind(&customer.email)
-            .bind(crate::config::Mailbox::of(&customer.email).as_str())
+            .bind(crate::mail::Mailbox::of(&customer.email).as_str())
             .bind(&customer.customer_number)
             .bind(&customer.first_name)
             .bind(&customer.last_name)

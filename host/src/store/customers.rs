@@ -2,7 +2,8 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use crate::config::{CustomerUser, Mailbox};
+use crate::config::CustomerUser;
+use crate::mail::Mailbox;
 use futures_util::future::BoxFuture;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

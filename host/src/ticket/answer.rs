@@ -2,8 +2,8 @@
 
 use super::vocabulary::StateType;
 use super::{AutoResponsePlan, NewArticle, Ticket};
-use crate::config::{AutoResponseType, Configuration, Mailbox, Person};
-use crate::mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feeds_loop, why_unanswered};
+use crate::config::{AutoResponseType, Configuration};
+use crate::mail::{Address, FEEDS_LOOP, Mail, Mailbox, Person, SetBy, failed_authentication, feeds_loop, why_unanswered};
 use std::collections::HashSet;
 
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.

@@ -7,8 +7,8 @@ use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_titl
 use super::{
     ArticleAttachment, Filing, FilingKind, Found, FoundTicket, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject,
 };
-use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, Mailbox, UnvouchedNumbers};
-use crate::mail::{Address, Mail, render_addresses};
+use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
+use crate::mail::{Address, Mail, Mailbox, render_addresses};
 
 /// What a decision is made from, besides the mail itself.
 #[derive(Debug, Clone, Copy)]

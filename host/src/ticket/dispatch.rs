@@ -1,8 +1,8 @@
 //! Into which queue a new ticket goes (OTOBO: `DestQueue`), and what decided it.
 
 use super::header::Reader;
-use crate::config::{Configuration, Dispatch, Mailbox, SystemAddress};
-use crate::mail::{Mail, SetBy};
+use crate::config::{Configuration, Dispatch, SystemAddress};
+use crate::mail::{Mail, Mailbox, SetBy};
 
 /// The headers that are asked for a system address, in this order; the envelope's recipients count as the first Envelope-To.
 const RECIPIENTS: [&str; 6] = ["Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To"];

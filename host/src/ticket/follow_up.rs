@@ -1,8 +1,8 @@
 //! Which tickets a mail may follow up, in the fixed order of OTOBO's follow-up checks, and who vouches for it being that ticket.
 
 use super::{FollowUpCandidate, Ticket, WhyFollowUp, number};
-use crate::config::{Configuration, FollowUpCheck, Mailbox, Settings, UnvouchedNumbers};
-use crate::mail::{Mail, failed_authentication, message_ids};
+use crate::config::{Configuration, FollowUpCheck, Settings, UnvouchedNumbers};
+use crate::mail::{Mail, Mailbox, failed_authentication, message_ids};
 
 /// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
 const MOST_REFERENCES: usize = 100;

@@ -2,7 +2,8 @@
 
 use super::error::FetchError;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Account, Configuration, Dispatch, Mailbox, Oversize};
+use crate::config::{Account, Configuration, Dispatch, Oversize};
+use crate::mail::Mailbox;
 use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
 use crate::store::communications;

@@ -101,7 +101,8 @@ fn describe(header: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mailbox, Settings};
+    use crate::config::Settings;
+    use crate::mail::Mailbox;
 
     fn refusal(header: &str) -> Option<Refusal> {
         let mut unanswered = Settings::default().auto_responses_refused;

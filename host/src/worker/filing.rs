@@ -3,8 +3,8 @@
 use super::evaluate::Evaluated;
 use super::report;
 use crate::commlog::{Communication, Priority};
-use crate::config::{CustomerUser, Mailbox};
-use crate::mail::{FollowedTicket, delivery_report};
+use crate::config::CustomerUser;
+use crate::mail::{FollowedTicket, Mailbox, delivery_report};
 use crate::result::{MessageResult, Status};
 use crate::spool::{Claimed, SpoolStatus};
 use crate::store::filing::{Batch, FilingInput};

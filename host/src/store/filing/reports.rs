@@ -4,8 +4,7 @@
 //! that mail, once for each recipient.
 
 use crate::commlog::{Entry, Priority, Record};
-use crate::config::Mailbox;
-use crate::mail::{DeliveryReport, Reported, ReportedAction};
+use crate::mail::{DeliveryReport, Mailbox, Reported, ReportedAction};
 use crate::outbound::{DeliveryStatus, Failure, OutgoingStatus};
 use crate::store::outgoing::{Delivered, Delivery, SentMail};
 use crate::store::{StoreError, outgoing};

@@ -1,7 +1,7 @@
 //! Automatic answers that are due: rows of the transaction that decided them, and what composing asks of them.
 
 use super::read_word;
-use crate::config::Person;
+use crate::mail::Person;
 use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::indexed::indexed;

@@ -1,6 +1,6 @@
 //! How a composed mail comes into the queue, with its bytes and its recipients.
 
-use crate::config::Mailbox;
+use crate::mail::Mailbox;
 use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};

@@ -2,8 +2,8 @@
 //!
 //! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for his second.
 
-use crate::config::{Mailbox, UnvouchedNumbers};
-use crate::mail::Address;
+use crate::config::UnvouchedNumbers;
+use crate::mail::{Address, Mailbox};
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};

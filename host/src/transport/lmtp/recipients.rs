@@ -1,7 +1,8 @@
 //! Who is taken in at an endpoint, and for which account: the policy of the accounts that listen there.
 
 use super::reply::Reply;
-use crate::config::{Configuration, Endpoint, Mailbox, Network};
+use crate::config::{Configuration, Endpoint, Network};
+use crate::mail::Mailbox;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
