@@ -277,7 +277,7 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
         let told: Value = serde_json::from_slice(&checked.stdout).unwrap();
         assert_eq!((&told["from"], &told["to"], &told["activated"]), (&json!("urgent@1.0.0"), &json!("urgent@2.0.0"), &json!(false)));
         assert_eq!(told["headers"], json!({ "added": ["X-OTOBO-Priority"], "removed": [] }));
-        assert_eq!(told["grants"], json!({ "before": ["attachments"], "after": ["attachments", "body"] }));
+        assert_eq!(told["grants"], json!({ "before": ["attachments"], "after": ["body", "attachments"] }));
         assert_eq!(told["schema"], json!({ "added": ["limit"], "removed": ["old"], "required": ["word"], "changed": [] }));
         let (ten, twenty) = (&told["filters"][0], &told["filters"][1]);
         assert_eq!((&ten["problems"], &ten["granted"], &ten["not_granted"]), (&json!([]), &json!(["attachments"]), &json!(["body"])));
