@@ -3,10 +3,10 @@
 use super::follow_up::follow_up_candidates;
 use super::*;
 use crate::config::{
-    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Mailbox, Queue, Settings,
+    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue, Settings,
     SystemAddress, UnvouchedNumbers, Validity,
 };
-use crate::mail::{Envelope, Mail, Message, SetBy, Vocabulary};
+use crate::mail::{Envelope, Mail, Mailbox, Message, SetBy, Vocabulary};
 use std::sync::Arc;
 
 const NOW: i64 = 1_795_000_000_000;

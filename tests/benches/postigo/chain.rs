@@ -36,6 +36,7 @@ fn filter(number: usize, count: usize) -> Filter {
     Filter {
         name: format!("{number:04}"),
         component: "match".into(),
+        digest: None,
         stop_after_match: false,
         on_failure: FailurePolicy::Skip,
         valid: Validity::Valid,

@@ -2,8 +2,8 @@
 
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::{Communication, Kind, Priority};
-use postigo::config::{AutoResponseType, Configuration, Mailbox, NumberGenerator, UnvouchedNumbers};
-use postigo::mail::{DeliveryReport, Reported};
+use postigo::config::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
+use postigo::mail::{DeliveryReport, Mailbox, Reported};
 use postigo::outbound::{DeliveryStatus, Failure, OutgoingKind};
 use postigo::result::{MessageResult, Status};
 use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
