@@ -39,7 +39,7 @@ pub(super) const LOG_CALL: usize = 64 << 10;
 /// How long a call may take in all, where the guest itself may run for `time`: what the host does for it has bounds of its own, and on a
 /// busy machine both wait for a processor.
 pub(super) fn wall_limit(time: Duration) -> Duration {
-    time * 2 + Duration::from_secs(10)
+    time * 4 + Duration::from_secs(10)
 }
 
 /// Core instances, memories and tables of one component.
