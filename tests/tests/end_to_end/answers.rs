@@ -298,7 +298,7 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
     }
     let this_hour = || UNIX_EPOCH.elapsed().unwrap().as_secs() / 3_600;
     let began = this_hour();
-    let daemon = gate.serve("postigo=info");
+    let daemon = serve(&gate, out.path());
     let number_of = |status: &str| gate.json(&["outbound", "list", "--status", status]).len();
     until("three answers go out and one does not", PATIENCE, || {
         (number_of("sent"), number_of("cancelled")) == (3, 1) || this_hour() != began
