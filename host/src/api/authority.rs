@@ -40,14 +40,18 @@ pub async fn check(State(state): State<ApiState>, request: Request, next: Next) 
 /// The host that a request names, without its port (RFC 9112, sections 3.2 and 3.3).
 fn named(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<String>, Problem> {
     let wrong = |what: &str| Problem::new(Kind::BadRequest, format!("{what} (RFC 9112, section 3.2)."));
+    let without_login = |authority: &Authority| {
+        // RFC 9110, section 4.2.4: a login before the host is for deceiving people.
+        if authority.as_str().contains('@') { Err(wrong("The host has a login before it")) } else { Ok(Some(host(authority))) }
+    };
     if let Some(authority) = uri.authority() {
-        return Ok(Some(host(authority)));
+        return without_login(authority);
     }
     let mut all = headers.get_all(header::HOST).iter();
     match (all.next(), all.next()) {
         (Some(value), None) => {
             let authority = Authority::try_from(value.as_bytes()).map_err(|_| wrong("The Host header is no host"))?;
-            Ok(Some(host(&authority)))
+            without_login(&authority)
         }
         (None, _) if version < Version::HTTP_11 => Ok(None),
         (None, _) => Err(wrong("There is no Host header")),
@@ -96,7 +100,7 @@ mod tests {
         assert_eq!(of("http://evil.example/", &["localhost"], Version::HTTP_11), some("evil.example"), "the target goes before the header");
         assert_eq!(of("/", &["[::1]:80"], Version::HTTP_11), some("[::1]"));
         assert_eq!(of("/", &[], Version::HTTP_10), Ok(None));
-        for hosts in [&[][..], &["localhost", "localhost"], &["a b"], &["localhost/x"]] {
+        for hosts in [&[][..], &["localhost", "localhost"], &["a b"], &["localhost/x"], &["evil@localhost"]] {
             assert_eq!(of("/", hosts, Version::HTTP_11), Err(()), "{hosts:?}");
         }
     }

@@ -20,6 +20,13 @@ const ALL_SETTINGS: usize = 32 << 20;
 /// … settings of at most so many bytes.
 const SMALL: usize = 64 << 10;
 
+/// Texts, numbers, lists and tables in a filter's settings: each takes a hundred times its bytes in memory, wherever settings are held.
+const VALUES: usize = 20_000;
+/// Those of all filters together, …
+const ALL_VALUES: usize = 200_000;
+/// … beyond which a filter may have so many.
+const FEW: usize = 1_000;
+
 /// Settles what the components of changed filters mean, and names every rule that `after` then breaks, and every mistake in the settings of
 /// the filters that run otherwise than in `before`.
 ///
@@ -110,6 +117,7 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
 fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach> {
     let size = |filter: &Filter| filter.settings.to_string().len();
     let all: usize = after.filters.values().map(size).sum();
+    let all_values: usize = after.filters.values().map(|filter| values(&filter.settings)).sum();
     let sentence = |filter: &Filter| {
         let size = size(filter);
         if size > SETTINGS {
@@ -120,12 +128,27 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
             Some(format!(
                 "with them the settings of all filters have {all} bytes as JSON; together they may have {ALL_SETTINGS}, beyond which a filter may have {SMALL}."
             ))
+        } else if values(&filter.settings) > VALUES {
+            Some(format!("they have {} texts, numbers, lists and tables; a filter may have {VALUES}.", values(&filter.settings)))
+        } else if all_values > ALL_VALUES && values(&filter.settings) > FEW {
+            Some(format!(
+                "with them the settings of all filters have {all_values} texts, numbers, lists and tables; together they may have {ALL_VALUES}, beyond which a filter may have {FEW}."
+            ))
         } else {
             None
         }
     };
     let changed = changed.iter().filter_map(|name| after.filters.get(*name));
     changed.filter_map(|filter| sentence(filter).map(|sentence| breach(&filter.name, "/settings", "", sentence))).collect()
+}
+
+/// How many values there are, inner ones and the lists and tables themselves. Asked of what is flat enough.
+fn values(value: &serde_json::Value) -> usize {
+    1 + match value {
+        serde_json::Value::Array(items) => items.iter().map(values).sum(),
+        serde_json::Value::Object(fields) => fields.values().map(values).sum::<usize>(),
+        _ => 0,
+    }
 }
 
 fn is_flat_enough(value: &serde_json::Value, depth: usize) -> bool {
@@ -217,5 +240,12 @@ mod tests {
         let many = configuration(|index| json!({ "a": "x".repeat(if index == 0 { 1 << 10 } else { 1 << 19 }) }), 70);
         assert!(told(&many, "3").unwrap().contains("together"));
         assert_eq!(told(&many, "0"), None, "who is small is not kept from saving by others");
+        let tables = |count: usize| json!(vec![json!({ "k": 0 }); count]);
+        let full = configuration(|index| tables(if index == 0 { VALUES / 2 } else { 1 }), 2);
+        assert!(told(&full, "0").unwrap().contains("a filter may have 20000"), "small as text, large in memory");
+        assert_eq!(told(&full, "1"), None);
+        let fuller = configuration(|index| tables(if index == 0 { FEW / 4 } else { VALUES / 3 }), 32);
+        assert!(told(&fuller, "3").unwrap().contains("together"));
+        assert_eq!(told(&fuller, "0"), None);
     }
 }

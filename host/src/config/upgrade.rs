@@ -227,6 +227,10 @@ impl Moved {
     fn apply(&self, before: &Configuration) -> Configuration {
         let mut after = before.clone();
         for filter in after.filters.values_mut().filter(|filter| self.filters.contains(&filter.name)) {
+            // What anybody may grant to a shipped component, an admin alone grants to an uploaded one.
+            if filter.digest.is_none() && self.to.digest.is_some() {
+                filter.grants = None;
+            }
             filter.component.clone_from(&self.to.component);
             filter.digest.clone_from(&self.to.digest);
         }

@@ -49,8 +49,10 @@ where
             continue;
         }
         tokio::select! {
+            biased;
+            // At the end who says what is held may be gone first; that is no fault.
             () = stop.cancelled() => {}
-            changed = held.changed() => if changed.is_err() {
+            changed = held.changed() => if changed.is_err() && !stop.is_cancelled() {
                 // Nobody says any more what is held: what is, stays.
                 supervised.rest(&Break::Ended).await;
             },
