@@ -91,7 +91,7 @@ fn a_flood_of_dropped_headers_is_counted() {
 
 #[test]
 fn what_is_reserved_is_dropped_however_many_fields_there_are() {
-    for count in [1, 4_999, 5_000, 20_000] {
+    for count in [1, 19_999, 20_000, 50_000] {
         let many = "X-Filler: x\n".repeat(count);
         let mail = untrusted(&format!("{many}X-OTOBO-Queue: Junk\nX-OTRS-Queue: Junk\nX-OTOBO-Priority: 5 very high\n\n"));
         for name in ["X-OTOBO-Queue", "X-OTRS-Queue", "X-OTOBO-Priority"] {
