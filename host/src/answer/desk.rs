@@ -16,7 +16,7 @@ use crate::spool::Spool;
 use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
 use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
-use crate::ticket::{NewArticle, Ticket, TicketEdit, addresses_to_answer, is_of_customer};
+use crate::ticket::{NewArticle, Ticket, TicketEdit, addresses_asked_for, addresses_to_answer, is_of_customer};
 use std::collections::HashSet;
 
 /// What is said where a mail has nobody that it could go to.
@@ -44,10 +44,10 @@ impl Open {
         Facts { configuration, ticket: Some(&self.ticket), mail, customer: self.customer.as_ref(), agent: writing.agent.as_deref() }
     }
 
-    /// Everybody whom the ticket's mails name, but for those that nobody vouched for, and its customer.
+    /// Everybody whom the ticket's mails name, but for those that bring nobody, and its customer.
     fn people(&self) -> HashSet<Mailbox> {
-        let vouched = self.articles.iter().map(|article| &article.content).filter(|content| !content.unvouched);
-        let named = vouched.flat_map(|content| [&content.from, &content.to, &content.cc, &content.reply_to]);
+        let bringing = self.articles.iter().filter(|article| article.brings_people()).map(|article| &article.content);
+        let named = bringing.flat_map(|content| [&content.from, &content.to, &content.cc, &content.reply_to]);
         let customer = self.ticket.customer_user.iter().chain(self.customer.as_ref().map(|customer| &customer.email));
         let named = named.flat_map(|header| Address::parse_all(header)).map(|address| Mailbox::of(&address.address));
         named.chain(customer.map(|address| Mailbox::of(address))).collect()
@@ -144,17 +144,22 @@ impl Desk {
     }
 
     /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves, and nobody whom
-    /// only a mail brought that nobody vouched for.
+    /// only a mail brought that does not vouch for them: then it is its sender who is answered, if their address vouched for it.
     fn answered_by(&self, open: &Open, answered: Option<&Article>) -> Vec<Addressee> {
-        let Some(content) = answered.map(|article| &article.content) else { return Vec::new() };
+        let Some(article) = answered else { return Vec::new() };
+        let content = &article.content;
         let addresses = match content.sender_type.as_str() {
             "agent" | "system" => Address::parse_all(&content.to),
-            _ => addresses_to_answer(content),
+            _ => addresses_asked_for(content),
         };
-        let known = content.unvouched.then(|| open.people());
+        let known = (!article.brings_people()).then(|| open.people());
         let is_known = |address: &Address| known.as_ref().is_none_or(|known| known.contains(&Mailbox::of(&address.address)));
-        let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address) && is_known(address));
-        others.filter_map(|address| Addressee::new(address).ok()).collect()
+        let others = |addresses: Vec<Address>| -> Vec<Addressee> {
+            let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address));
+            others.filter_map(|address| Addressee::new(address).ok()).collect()
+        };
+        let answered = others(addresses.into_iter().filter(is_known).collect());
+        if answered.is_empty() && content.vouched_by_address { others(addresses_to_answer(content)) } else { answered }
     }
 
     /// Writes it into the database, once.

@@ -1,7 +1,7 @@
 //! What a trusted host found out about where a mail comes from: Authentication-Results (RFC 8601).
 //!
-//! Only what failed is of use here: a header that says that all is well may have come with the mail, while one that says otherwise harms nobody but
-//! its sender. The trusted host removes what comes from outside under its name (RFC 8601 section 5).
+//! That something failed is believed at once, for it harms nobody but the mail's sender. That all is well is believed more narrowly, since it may have
+//! come with the mail. The trusted host removes what comes from outside under its name (RFC 8601 section 5).
 
 use super::Mailbox;
 use super::message::Message;
@@ -15,8 +15,33 @@ const MOST_FIELDS: usize = 20;
 /// fails alone is none (RFC 6376 section 6.1), and `softfail`, `neutral`, `none` and errors are no failures. The fields of the host that had the mail
 /// last count: from the first of a trusted host on, up to the next Received.
 pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<String> {
+    let (host, results) = findings(message, trusted);
+    let from = message.addresses("From").last().map(|from| Mailbox::of(&from.address));
+    failure(&results, from.as_ref().and_then(Mailbox::domain)).map(|failure| format!("{host} says {failure} (Authentication-Results)"))
+}
+
+/// The one sender of a mail of whom a trusted host says that the mail is from their domain: by `dmarc=pass` of it, or by `dkim=pass` of it or of one
+/// above it. A domain below it is another's where a provider gives names away, and SPF says nothing of From.
+pub fn authenticated_sender(message: &Message, trusted: &[String]) -> Option<Mailbox> {
+    let (_, results) = findings(message, trusted);
+    // Of several From fields the host may have looked at another than we do.
+    let fields = message.in_order().filter(|(name, _)| name.eq_ignore_ascii_case(b"From")).take(2).count();
+    let [from] = message.addresses("From") else { return None };
+    let from = Mailbox::of(&from.address);
+    let domain = from.domain().filter(|domain| !domain.is_empty() && fields == 1)?;
+    let believed =
+        results.iter().filter(|found| found.result == "pass").any(|found| match (found.method.as_str(), found.domain.as_deref()) {
+            ("dmarc", of) => of.is_none_or(|of| of == domain),
+            ("dkim", Some(of)) => is_below(domain, of),
+            _ => false,
+        });
+    (believed && failure(&results, Some(domain)).is_none()).then_some(from)
+}
+
+/// The trusted host that had the mail last, and what it found.
+fn findings(message: &Message, trusted: &[String]) -> (String, Vec<Finding>) {
     if trusted.is_empty() {
-        return None;
+        return Default::default();
     }
     let mut host = String::new();
     let mut results = Vec::new();
@@ -37,8 +62,7 @@ pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<St
             results.extend(parts.filter_map(Finding::read));
         }
     }
-    let from = message.addresses("From").last().map(|from| Mailbox::of(&from.address));
-    failure(&results, from.as_ref().and_then(Mailbox::domain)).map(|failure| format!("{host} says {failure} (Authentication-Results)"))
+    (host, results)
 }
 
 fn failure(results: &[Finding], from: Option<&str>) -> Option<&'static str> {
@@ -54,7 +78,7 @@ fn failure(results: &[Finding], from: Option<&str>) -> Option<&'static str> {
 struct Finding {
     method: String,
     result: String,
-    /// The domain that signed (`header.d`, or that of `header.i`).
+    /// The domain that signed (`header.d`, or that of `header.i`), or that DMARC was looked up for (`header.from`).
     domain: Option<String>,
 }
 
@@ -67,6 +91,7 @@ impl Finding {
         let method = method.split('/').next().unwrap_or_default().to_owned();
         let domain = words.filter_map(|word| word.split_once('=')).find_map(|(property, value)| match property {
             "header.d" => Some(value),
+            "header.from" => Some(value.rsplit_once('@').map_or(value, |(_, domain)| domain)),
             "header.i" => value.rsplit_once('@').map(|(_, domain)| domain),
             _ => None,
         });
@@ -77,9 +102,13 @@ impl Finding {
     /// Whether the domain that signed is that of From, above it or below it (RFC 7489 section 3.1, relaxed).
     fn is_of(&self, from: Option<&str>) -> bool {
         let (Some(domain), Some(from)) = (self.domain.as_deref(), from) else { return false };
-        let is_below = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|before| before.is_empty() || before.ends_with('.'));
-        !domain.is_empty() && (is_below(domain, from) || is_below(from, domain))
+        is_below(domain, from) || is_below(from, domain)
     }
+}
+
+/// Whether a domain is another one, or below it.
+fn is_below(one: &str, other: &str) -> bool {
+    !other.is_empty() && one.strip_suffix(other).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// A value without its comments. What stands in quotes is one word: no quoted semicolon begins another part.
@@ -138,6 +167,40 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(told(&format!("Authentication-Results: {results}")).is_some(), failed, "{results}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_host_says_of_one_sender_that_they_wrote() {
+        let jane = "From: jane@mail.x.example";
+        for (from, results, believed) in [
+            (jane, "dmarc=pass header.from=mail.x.example", true),
+            (jane, "dmarc=pass", true),
+            (jane, "dmarc=pass header.from=x.example", false),
+            (jane, "dkim=pass header.d=mail.x.example", true),
+            (jane, "dkim=pass header.d=x.example", true),
+            (jane, "dkim=pass header.i=@X.example.", true),
+            (jane, "dkim=pass header.d=a.mail.x.example", false),
+            (jane, "dkim=pass header.d=l.x.example", false),
+            (jane, "dkim=pass header.d=evil.example", false),
+            (jane, "dkim=pass", false),
+            (jane, "dkim=pass header.d=", false),
+            (jane, "dkim=fail header.d=x.example", false),
+            (jane, "spf=pass smtp.mailfrom=mail.x.example", false),
+            (jane, "dmarc=fail; dkim=pass header.d=x.example", false),
+            (jane, "none", false),
+            ("From: jane@mail.x.example, bob@mail.x.example", "dmarc=pass", false),
+            ("From: evil@e.example\nFrom: jane@mail.x.example", "dmarc=pass", false),
+            ("From: nobody", "dmarc=pass", false),
+            ("To: jane@mail.x.example", "dmarc=pass", false),
+        ] {
+            let told = |host: &str, trusted: &[String]| {
+                let message = Message::parse(format!("Authentication-Results: {host}; {results}\n{from}\n\n").into_bytes().into());
+                authenticated_sender(&message, trusted)
+            };
+            let trusted = ["mx.desk.example".to_owned()];
+            assert_eq!(told("mx.desk.example", &trusted), believed.then(|| Mailbox::of("jane@mail.x.example")), "{from} {results}");
+            assert_eq!((told("mx.e.example", &trusted), told("mx.desk.example", &[])), (None, None), "{from} {results}");
         }
     }
 

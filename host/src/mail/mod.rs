@@ -25,7 +25,7 @@ mod vocabulary;
 mod message;
 
 pub use address::{Address, render_addresses};
-pub use authentication::failed_authentication;
+pub use authentication::{authenticated_sender, failed_authentication};
 pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
 pub use content::Attachment;
 pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};

@@ -12,7 +12,7 @@ use super::indexed::indexed;
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
 use crate::config::UnvouchedNumbers;
-use crate::ticket::{FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, WhyFollowUp, states};
+use crate::ticket::{FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, Vouched, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::borrow::Cow;
@@ -80,7 +80,7 @@ async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: 
     Ok(ticket)
 }
 
-/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and whether somebody vouches for it.
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and who vouches for it.
 pub async fn find_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
     find(connection, search, "", false).await
 }
@@ -121,9 +121,9 @@ async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'s
         };
         if let Some(row) = sql.push(lock).optional(connection).await? {
             let ticket = standing_for(connection, read(&row)?, lock).await?;
-            let vouched = vouching::is_vouched(connection, &ticket, search, candidate, keep).await?;
+            let vouched = vouching::vouched(connection, &ticket, search, candidate, keep).await?;
             let one = FoundTicket { ticket, why, vouched };
-            if vouched || search.unvouched != UnvouchedNumbers::NewTicket {
+            if vouched != Vouched::ByNobody || search.unvouched != UnvouchedNumbers::NewTicket {
                 return Ok(Found { follow_up: Some(one), ..found });
             }
             found.passed_over.push(one);

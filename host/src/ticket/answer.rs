@@ -1,7 +1,7 @@
 //! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
 
 use super::vocabulary::StateType;
-use super::{AutoResponsePlan, NewArticle, Ticket};
+use super::{AutoResponsePlan, NewArticle, Ticket, Vouched};
 use crate::config::{AutoResponseType, Configuration};
 use crate::mail::{Address, FEEDS_LOOP, Mail, Mailbox, Person, SetBy, failed_authentication, feeds_loop, why_unanswered};
 use std::collections::HashSet;
@@ -9,11 +9,18 @@ use std::collections::HashSet;
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
 const MOST_ADDRESSES: usize = 10;
 
-/// The automatic answer of an occasion; none where the ticket's queue has none.
-pub fn plan(configuration: &Configuration, mail: &Mail, ticket: &Ticket, occasion: AutoResponseType) -> Option<AutoResponsePlan> {
+/// The automatic answer of an occasion to a mail that somebody vouched for; none where the ticket's queue has none.
+pub fn plan(
+    configuration: &Configuration,
+    mail: &Mail,
+    ticket: &Ticket,
+    occasion: AutoResponseType,
+    vouched: Vouched,
+) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, occasion)?;
     let addresses = match mail.addresses("Reply-To") {
         none if none.is_empty() => mail.addresses("From"),
+        reply_to if vouched == Vouched::ByAddress => senders_among(reply_to, mail.addresses("From")),
         reply_to => reply_to,
     };
     let (counted, too_many) = different(addresses);
@@ -79,9 +86,33 @@ pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bo
         && addresses_to_answer(article).iter().any(is_answered)
 }
 
-/// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2).
+/// Whether a mail asks for answers to others than those in its From.
+pub fn asks_for_others(mail: &Mail) -> bool {
+    let from: HashSet<Mailbox> = mail.addresses("From").iter().map(mailbox).collect();
+    mail.addresses("Reply-To").iter().any(|address| !from.contains(&mailbox(address)))
+}
+
+/// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2). Where the address of its sender alone vouched for it, nobody but those
+/// in From: whoever forges a From would have the ticket's mail come to himself.
 pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
+    let asked = addresses_asked_for(article);
+    if article.vouched_by_address { senders_among(asked, Address::parse_all(&article.from)) } else { asked }
+}
+
+/// Whom a mail asks to answer to, whoever vouches for it.
+pub fn addresses_asked_for(article: &NewArticle) -> Vec<Address> {
     Address::parse_all(if article.reply_to.is_empty() { &article.from } else { &article.reply_to })
+}
+
+/// Those of Reply-To who are in From; where none is, all in From.
+fn senders_among(reply_to: Vec<Address>, from: Vec<Address>) -> Vec<Address> {
+    let senders: HashSet<Mailbox> = from.iter().map(mailbox).collect();
+    let known: Vec<Address> = reply_to.into_iter().filter(|address| senders.contains(&mailbox(address))).collect();
+    if known.is_empty() { from } else { known }
+}
+
+fn mailbox(address: &Address) -> Mailbox {
+    Mailbox::of(&address.address)
 }
 
 /// Addresses of the setting are not answered, nor are we ourselves.
@@ -136,6 +167,24 @@ mod tests {
             let last = NewArticle { from: "jane@x.test".into(), reply_to, ..NewArticle::default() };
             let plan = plan_removal(&configuration, &ticket, &last).unwrap();
             assert_eq!(plan.suppressed.is_some(), suppressed, "{addresses} addresses: {:?}", plan.suppressed);
+        }
+    }
+
+    #[test]
+    fn a_mail_that_an_address_alone_vouches_for_is_answered_to_its_sender() {
+        for (from, reply_to, by_proof, by_address) in [
+            ("jane@x.test", "", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "evil@e.test", "evil@e.test", "jane@x.test"),
+            ("jane@x.test", "evil@e.test, \"Jane\"@X.test.", "evil@e.test, Jane@x.test", "Jane@x.test"),
+            ("jane@x.test, bob@x.test", "bob@x.test", "bob@x.test", "bob@x.test"),
+            ("jane@x.test", "nobody", "", "jane@x.test"),
+        ] {
+            for (vouched_by_address, expected) in [(false, by_proof), (true, by_address)] {
+                let article = NewArticle { from: from.into(), reply_to: reply_to.into(), vouched_by_address, ..NewArticle::default() };
+                let told: Vec<Mailbox> = addresses_to_answer(&article).iter().map(mailbox).collect();
+                let expected: Vec<Mailbox> = Address::parse_all(expected).iter().map(mailbox).collect();
+                assert_eq!(told, expected, "{from}, {reply_to}, {vouched_by_address}");
+            }
         }
     }
 

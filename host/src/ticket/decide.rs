@@ -5,7 +5,8 @@ use super::follow_up::references;
 use super::header::Reader;
 use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
 use super::{
-    ArticleAttachment, Filing, FilingKind, Found, FoundTicket, NewArticle, Ticket, WhyFollowUp, answer, beginning_of, number, subject,
+    ArticleAttachment, Filing, FilingKind, Found, FoundTicket, NewArticle, Ticket, Vouched, WhyFollowUp, answer, beginning_of, number,
+    subject,
 };
 use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
 use crate::mail::{Address, Mail, Mailbox, render_addresses};
@@ -77,26 +78,36 @@ pub fn is_ignored(mail: &Mail) -> bool {
 
 /// Decides what becomes of a mail after the chain.
 pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
-    let Found { follow_up: Some(FoundTicket { ticket, why, vouched }), .. } = circumstances.found else {
+    let Found { follow_up: Some(found), .. } = circumstances.found else {
         return match circumstances.found.passed_over.first() {
             // To say that the ticket is there, or is closed, would tell a stranger of it.
             Some(found) => passed_over(new_ticket(mail, circumstances, Some((&found.ticket, AutoResponseType::Reply))), mail, found),
             None => new_ticket(mail, circumstances, None),
         };
     };
-    let (why, vouched) = (*why, *vouched);
+    let FoundTicket { ticket, why, vouched } = found;
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
-    let bounce = why == WhyFollowUp::Bounce || mail.header("X-OTOBO-Bounce").is_some_and(|value| value == "1");
+    let bounce = *why == WhyFollowUp::Bounce || mail.header("X-OTOBO-Bounce").is_some_and(|value| value == "1");
     let option = circumstances.configuration.queues.get(&ticket.queue).map(|queue| queue.follow_up).unwrap_or_default();
     let filing = match option {
         FollowUpOption::NewTicket if done && !bounce => {
-            let occasion = if vouched { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };
+            // Whoever gets the answer learns that the ticket is closed.
+            let knows_of_it = match vouched {
+                Vouched::ByNobody => false,
+                Vouched::ByAddress => !answer::asks_for_others(mail),
+                Vouched::ByProof => true,
+            };
+            let occasion = if knows_of_it { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };
             return new_ticket(mail, circumstances, Some((ticket, occasion)));
         }
-        FollowUpOption::Reject if done && !bounce => rejected(mail, circumstances, ticket, why),
-        _ => follow_up(mail, circumstances, ticket, why),
+        FollowUpOption::Reject if done && !bounce => rejected(mail, circumstances, found),
+        _ => follow_up(mail, circumstances, found),
     };
-    if vouched { filing } else { unvouched(filing, mail, circumstances.configuration.settings.unvouched_numbers) }
+    match vouched {
+        Vouched::ByNobody => unvouched(filing, mail, circumstances.configuration.settings.unvouched_numbers),
+        Vouched::ByAddress => Filing { article: NewArticle { vouched_by_address: true, ..filing.article }, ..filing },
+        Vouched::ByProof => filing,
+    }
 }
 
 /// An article of a ticket that nobody vouches for. An answer would tell a stranger what the ticket is about.
@@ -177,7 +188,7 @@ fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option
     let occasion = instead_of.map_or(AutoResponseType::Reply, |(_, occasion)| occasion);
     Filing {
         kind: FilingKind::NewTicket { linked_to: instead_of.map(|(old, _)| old.id) },
-        auto_response: answer::plan(configuration, mail, &ticket, occasion),
+        auto_response: answer::plan(configuration, mail, &ticket, occasion, Vouched::ByProof),
         ticket,
         article,
         queue_by: dispatched.by,
@@ -196,7 +207,8 @@ fn customer(mail: &Mail, customers: &CustomerLookup, reader: &Reader<'_>) -> (Op
 }
 
 /// An article of an existing ticket.
-fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, old: &Ticket, why: WhyFollowUp) -> Filing {
+fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket) -> Filing {
+    let FoundTicket { ticket: old, why, vouched } = found;
     let configuration = circumstances.configuration;
     let settings = &configuration.settings;
     let mut reader = Reader::new(mail, true);
@@ -229,8 +241,8 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, old: &Ticket, why: 
     replace(&mut ticket.state, follow_up_state(&mut reader, old));
     ticket.pending_until = reader.pending_until(circumstances.now).or(ticket.pending_until).filter(|_| is_pending(&ticket.state));
     Filing {
-        kind: FilingKind::FollowUp(why),
-        auto_response: answer::plan(configuration, mail, &ticket, AutoResponseType::FollowUp),
+        kind: FilingKind::FollowUp(*why),
+        auto_response: answer::plan(configuration, mail, &ticket, AutoResponseType::FollowUp, *vouched),
         ticket,
         article,
         queue_by: "follow-up".to_owned(),
@@ -239,14 +251,15 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, old: &Ticket, why: 
 }
 
 /// An article of a ticket that stays closed. Sender type and visibility come from the plain headers.
-fn rejected(mail: &Mail, circumstances: &Circumstances<'_>, ticket: &Ticket, why: WhyFollowUp) -> Filing {
+fn rejected(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket) -> Filing {
+    let FoundTicket { ticket, why, vouched } = found;
     let mut reader = Reader::new(mail, false);
     let mut article = article(mail);
     article.sender_type = reader.sender_type();
     article.visible_for_customer = reader.visible_for_customer();
     Filing {
-        kind: FilingKind::Rejected(why),
-        auto_response: answer::plan(circumstances.configuration, mail, ticket, AutoResponseType::Reject),
+        kind: FilingKind::Rejected(*why),
+        auto_response: answer::plan(circumstances.configuration, mail, ticket, AutoResponseType::Reject, *vouched),
         ticket: ticket.clone(),
         article,
         queue_by: "follow-up".to_owned(),

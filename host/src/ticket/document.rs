@@ -130,6 +130,9 @@ pub struct ArticleSummary {
     pub visible_for_customer: bool,
     /// Whether the mail named the ticket by its number and nobody vouched for that. No reply goes to its addresses unless they are named.
     pub unvouched: bool,
+    /// Whether the mail named the ticket by its number and its sender's address alone, which can be forged, vouched for that. No reply goes to an address
+    /// that only such a mail brought unless it is named.
+    pub vouched_by_address: bool,
     /// Message-ID with its angle brackets; empty where there is none.
     pub message_id: String,
     /// Attachments.
@@ -225,6 +228,7 @@ impl ArticleDocument {
                 sender_type: content.sender_type,
                 visible_for_customer: content.visible_for_customer,
                 unvouched: content.unvouched,
+                vouched_by_address: content.vouched_by_address,
                 message_id: content.message_id,
                 attachments: content.attachments,
                 created_at: rfc3339(article.created_at),

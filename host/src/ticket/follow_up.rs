@@ -2,7 +2,7 @@
 
 use super::{FollowUpCandidate, Ticket, WhyFollowUp, number};
 use crate::config::{Configuration, FollowUpCheck, Settings, UnvouchedNumbers};
-use crate::mail::{Mail, Mailbox, failed_authentication, message_ids};
+use crate::mail::{Mail, Mailbox, authenticated_sender, failed_authentication, message_ids};
 
 /// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
 const MOST_REFERENCES: usize = 100;
@@ -17,6 +17,8 @@ pub struct FollowUpSearch {
     pub candidates: Vec<FollowUpCandidate>,
     /// Who vouches for a ticket of theirs: all addresses of From. Nobody, where one of them is our own, or a trusted host says that they are forged.
     pub senders: Vec<Mailbox>,
+    /// Whether a trusted host says that it is the sender who wrote it.
+    pub authenticated: bool,
     /// The mails that it refers to.
     pub references: Vec<String>,
     /// What becomes of the mail where nobody vouches for it.
@@ -31,8 +33,22 @@ impl FollowUpSearch {
         if candidates.is_empty() {
             return Self::default();
         }
-        Self { candidates, senders: senders(mail, configuration), references: references(mail), unvouched: settings.unvouched_numbers }
+        let senders = senders(mail, configuration);
+        let written_by = authenticated_sender(&mail.message, &settings.authentication_results_from);
+        let authenticated = written_by.is_some_and(|sender| senders == [sender]);
+        Self { candidates, senders, authenticated, references: references(mail), unvouched: settings.unvouched_numbers }
     }
+}
+
+/// Who vouches for a mail being of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// Nobody.
+    ByNobody,
+    /// The address of its sender alone, which anybody can write: the mail is of the ticket, and brings it nobody and nothing that vouches for others.
+    ByAddress,
+    /// What a stranger cannot write: it refers to a mail of the ticket, or a trusted host says that its sender is who they say.
+    ByProof,
 }
 
 /// A ticket that a mail follows up.
@@ -42,8 +58,8 @@ pub struct FoundTicket {
     pub ticket: Ticket,
     /// By which check.
     pub why: WhyFollowUp,
-    /// Whether somebody vouches for it.
-    pub vouched: bool,
+    /// Who vouches for it.
+    pub vouched: Vouched,
 }
 
 /// What a search found.

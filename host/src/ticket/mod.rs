@@ -13,11 +13,14 @@ pub mod subject;
 mod undelivered;
 mod vocabulary;
 
-pub use answer::{addresses_to_answer, is_of_customer, is_refused as gets_no_answers, is_refused_by as gets_no_answers_by, plan_removal};
+pub use answer::{
+    addresses_asked_for, addresses_to_answer, is_of_customer, is_refused as gets_no_answers, is_refused_by as gets_no_answers_by,
+    plan_removal,
+};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, InternalMail, customer_query, decide, is_ignored};
 pub use document::{ArticleDocument, ArticleSummary, DeliveryDocument, RecipientDocument, TicketDocument, TicketWithArticles};
 pub use edit::TicketEdit;
-pub use follow_up::{FollowUpSearch, Found, FoundTicket};
+pub use follow_up::{FollowUpSearch, Found, FoundTicket, Vouched};
 pub use vocabulary::{LOCKS, PRIORITIES, SENDER_TYPES, StateType, cut_title, states};
 
 use crate::config::AutoResponseType;
@@ -96,6 +99,7 @@ pub fn beginning_of(text: &str) -> (String, bool) {
 
 /// An article that is to be filed. Its raw bytes are those of the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that is said of an article")]
 pub struct NewArticle {
     /// `agent`, `system`, `customer`.
     pub sender_type: String,
@@ -131,6 +135,16 @@ pub struct NewArticle {
     /// Whether the mail named the ticket and nobody vouched for that: its addresses are nobody's of this ticket.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvouched: bool,
+    /// Whether the address of its sender alone vouched for the mail being of the ticket: its other addresses are nobody's of this ticket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched_by_address: bool,
+}
+
+impl NewArticle {
+    /// Whether its addresses are people of the ticket for standing in it, and its Message-ID vouches for who refers to it.
+    pub fn vouches(&self) -> bool {
+        !self.unvouched && !self.vouched_by_address
+    }
 }
 
 /// An attachment of an article; its bytes are in the raw message.

@@ -81,7 +81,7 @@ fn decide_as(mail: &Mail, found: &Found) -> Filing {
 
 /// A ticket that somebody vouches for.
 fn found(ticket: &Ticket, why: WhyFollowUp) -> Found {
-    Found { follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: true }), passed_over: Vec::new() }
+    Found { follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: Vouched::ByProof }), passed_over: Vec::new() }
 }
 
 fn new_ticket(header: &str) -> Filing {
@@ -468,6 +468,14 @@ fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
     ] {
         assert_eq!(senders(nobody), [], "{nobody}");
     }
+    let authenticated = |header: &str| {
+        let search = FollowUpSearch::of(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration());
+        assert_eq!(search.senders, [Mailbox::of("jane@x.test")], "{header}");
+        search.authenticated
+    };
+    assert!(authenticated("Authentication-Results: mx.desk.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
+    assert!(!authenticated("Authentication-Results: mx.e.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
+    assert!(!authenticated("From: jane@x.test"));
     assert_eq!(
         FollowUpSearch::of(&mail("From: jane@x.test"), &configuration()),
         FollowUpSearch::default(),
@@ -480,7 +488,7 @@ fn strangers(setting: UnvouchedNumbers, ticket: &Ticket) -> Filing {
     let mail = mail("From: evil@e.test\nSubject: Re: [Ticket#2026112400001] Old matter\nX-OTOBO-FollowUp-IsVisibleForCustomer: 1");
     let mut configuration = configuration();
     configuration.settings.unvouched_numbers = setting;
-    let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: false };
+    let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: Vouched::ByNobody };
     let found = match setting {
         UnvouchedNumbers::NewTicket => Found { follow_up: None, passed_over: vec![one] },
         _ => Found { follow_up: Some(one), passed_over: Vec::new() },
@@ -503,6 +511,30 @@ fn a_follow_up_that_nobody_vouches_for_is_marked_and_told_nothing() {
         assert!(warnings.contains("ticket 2026112400001, found by subject: nobody vouches for this mail from evil@e.test"), "{warnings}");
         let plan = filing.auto_response.unwrap();
         assert_eq!(plan.suppressed.as_deref(), Some("nobody vouches for the ticket being its sender's"));
+    }
+}
+
+#[test]
+fn a_follow_up_that_an_address_alone_vouches_for_is_answered_to_that_address() {
+    let decided = |vouched, queue: &str, state: &str, reply_to: &str| {
+        let mail = mail(&format!("From: jane@x.test\nReply-To: {reply_to}\nSubject: Re: [Ticket#2026112400001] Old matter"));
+        let found = FoundTicket { ticket: ticket(queue, state), why: WhyFollowUp::Subject, vouched };
+        let filing = decide_as(&mail, &Found { follow_up: Some(found), passed_over: Vec::new() });
+        let plan = filing.auto_response.unwrap();
+        assert_eq!((plan.suppressed, filing.article.unvouched), (None, false));
+        (filing.article.vouched_by_address, plan.name, plan.to.join(", "))
+    };
+    for (vouched, by_address) in [(Vouched::ByProof, false), (Vouched::ByAddress, true)] {
+        for (queue, state, name) in [("Raw", "open", "more"), ("Press", "closed successful", "no")] {
+            let to = if by_address { "jane@x.test" } else { "evil@e.test" };
+            assert_eq!(decided(vouched, queue, state, "evil@e.test"), (by_address, name.to_owned(), to.to_owned()), "{vouched:?}");
+        }
+        // A new ticket is its sender's own; that there was another, and that it is closed, is told to nobody else.
+        let name = if by_address { "receipt" } else { "again" };
+        let to = "evil@e.test".to_owned();
+        assert_eq!(decided(vouched, "Desk", "closed successful", "evil@e.test"), (false, name.to_owned(), to), "{vouched:?}");
+        let to = "Jane@X.test".to_owned();
+        assert_eq!(decided(vouched, "Desk", "closed successful", "Jane@X.test"), (false, "again".to_owned(), to), "{vouched:?}");
     }
 }
 

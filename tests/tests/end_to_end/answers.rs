@@ -252,6 +252,65 @@ fn a_stranger_who_names_a_number_is_marked_and_learns_nothing_until_an_agent_wri
 }
 
 #[test]
+fn who_writes_in_a_customers_name_gets_no_reply_no_answer_and_vouches_for_nobody() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    gate.configure(
+        "[settings]\nauthentication_results_from = [\"mx.desk.test\"]\n\n\
+         [[auto_response]]\nname = \"More\"\ntype = \"follow-up\"\nqueue = \"Raw\"\nsubject = \"Added\"\nbody = \"<OTOBO_TICKET_Title>\"\n",
+    );
+    let result = ingest(&gate, "From: jane@x.test\nReply-To: jane.roe@y.test\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    let article = |result: &Value| gate.json(&["article", "show", &result["article_id"].to_string()]).remove(0);
+    let marks = |result: &Value| {
+        let article = article(result);
+        (article["unvouched"] == true, article["vouched_by_address"] == true)
+    };
+    let (nobody, by_address, by_proof) = ((true, false), (false, true), (false, false));
+    let write = |from: &str, id: &str, headers: &str| ingest(&gate, &naming(number, from, id, headers));
+    let text = gate.folder().join("text.txt");
+    std::fs::write(&text, "Mended.\n").unwrap();
+    let text = text.display().to_string();
+    let reply = |more: &[&str]| {
+        let mut command = vec!["ticket", "reply", number, "--body-file", &text];
+        command.extend(more);
+        article(&gate.json(&command).remove(0))["to"].clone()
+    };
+
+    let forged = write("jane@x.test", "forged@e.test", "Reply-To: evil@e.test\nCc: friend@e.test\n");
+    assert_eq!((&forged["warnings"], &forged["auto_response"], marks(&forged)), (&json!([]), &json!("queued"), by_address));
+    assert_eq!(reply(&[]), "jane@x.test");
+    for (from, headers) in [
+        ("evil@e.test", ""),
+        ("friend@e.test", ""),
+        ("evil@e.test", "References: <forged@e.test>\n"),
+        ("friend@e.test", "In-Reply-To: <forged@e.test>\n"),
+    ] {
+        let strange = write(from, &format!("{}-{}@e.test", &from[..4], headers.len()), headers);
+        assert_eq!((marks(&strange), &strange["auto_response"]), (nobody, &json!("suppressed")), "{from} {headers}");
+    }
+    let known = write("jane@x.test", "known@x.test", "Reply-To: evil@e.test, jane.roe@y.test\n");
+    assert_eq!((marks(&known), reply(&[])), (by_address, json!("jane.roe@y.test")), "who is of the ticket is answered");
+
+    let daemon = serve(&gate, out.path());
+    await_sent(out.path(), "] Added");
+    until("all that is due has gone out", PATIENCE, || sent(out.path(), "").len() >= 5);
+    for mail in sent(out.path(), "") {
+        let mut recipients = mail.lines().take_while(|line| !line.is_empty()).filter(|line| line.starts_with("To:"));
+        assert!(recipients.next().is_some_and(|to| to.contains("jane") && !to.contains("e.test")), "{mail}");
+    }
+    drop(daemon);
+
+    // Whom an agent names, who answers a mail of the ticket, and whom a trusted host vouches for bring people.
+    assert_eq!(reply(&["--to", "friend@e.test"]), "friend@e.test");
+    assert_eq!(marks(&write("friend@e.test", "named@e.test", "")), by_address);
+    assert_eq!(marks(&write("jane@x.test", "thread@x.test", "References: <one@x.test>\nCc: bob@x.test\n")), by_proof);
+    assert_eq!(marks(&write("bob@x.test", "bob@x.test", "")), by_address);
+    let passed = "Authentication-Results: mx.desk.test; dmarc=pass header.from=x.test\nReply-To: jane@z.test\n";
+    assert_eq!((marks(&write("jane@x.test", "passed@x.test", passed)), reply(&[])), (by_proof, json!("jane@z.test")));
+}
+
+#[test]
 fn a_setting_says_what_becomes_of_numbers_that_nobody_vouches_for() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());

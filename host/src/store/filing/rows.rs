@@ -154,7 +154,7 @@ pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], ti
             (&article.sender_type).into(),
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
-            article.unvouched.into(),
+            (!article.vouches()).into(),
             json(article)?.into(),
         ]);
     }

@@ -26,6 +26,14 @@ pub struct Article {
     pub content: NewArticle,
 }
 
+impl Article {
+    /// Whether those whom it names are people of its ticket for that: an agent's article, and a received one that vouches. Automatic answers and notes of
+    /// ours go to whoever wrote, and say nothing of them.
+    pub fn brings_people(&self) -> bool {
+        self.content.vouches() && (self.spool_id != 0 || self.content.sender_type != "system")
+    }
+}
+
 const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, detail FROM article WHERE ";
 
 fn read(row: &AnyRow) -> Result<Article, StoreError> {

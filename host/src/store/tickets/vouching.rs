@@ -1,33 +1,35 @@
-//! Whether somebody vouches for a mail being of a ticket: it refers to a mail of that ticket, or it is from people of that ticket.
+//! Who vouches for a mail being of a ticket: it refers to a mail of that ticket, or it is from people of that ticket.
 //!
-//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for his second.
+//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for his second. Nor does what the address of its sender alone
+//! vouched for: a From is easily forged, and the mail would bring the addresses of him who forged it. And nobody is of a ticket for having got an automatic
+//! answer, which goes to whoever wrote.
 
 use crate::config::UnvouchedNumbers;
 use crate::mail::{Address, Mailbox};
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};
-use crate::ticket::{FollowUpCandidate, FollowUpSearch, Ticket};
+use crate::ticket::{FollowUpCandidate, FollowUpSearch, Ticket, Vouched};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
 
-/// Of From, To and Cc of an article so many addresses each are people of its ticket.
+/// Of From, Reply-To, To and Cc of an article so many addresses each are people of its ticket.
 const MOST_ADDRESSES: usize = 100;
 /// So many articles are read at once.
 const PAGE: i64 = 100;
 
-/// Whether somebody vouches for the candidate that led to a ticket. `keep`: what was read of the ticket's articles is noted, which is for the
+/// Who vouches for the candidate that led to a ticket. `keep`: what was read of the ticket's articles is noted, which is for the
 /// transaction that files and holds the ticket.
-pub(super) async fn is_vouched(
+pub(super) async fn vouched(
     connection: &mut AnyConnection,
     ticket: &Ticket,
     search: &FollowUpSearch,
     candidate: &FollowUpCandidate,
     keep: bool,
-) -> Result<bool, StoreError> {
+) -> Result<Vouched, StoreError> {
     if search.unvouched == UnvouchedNumbers::Accept {
-        return Ok(true);
+        return Ok(Vouched::ByProof);
     }
     let named = match candidate {
         FollowUpCandidate::MessageId(_, id) => Some(id.as_str()),
@@ -35,10 +37,10 @@ pub(super) async fn is_vouched(
     };
     let ids: Vec<&str> = named.into_iter().chain(search.references.iter().map(String::as_str)).collect();
     if refers_to(connection, ticket.id, &ids).await? {
-        return Ok(true);
+        return Ok(Vouched::ByProof);
     }
     if search.senders.is_empty() {
-        return Ok(false);
+        return Ok(Vouched::ByNobody);
     }
     let mut strangers: BTreeSet<Mailbox> = search.senders.iter().cloned().collect();
     if let Some(customer) = &ticket.customer_user {
@@ -46,10 +48,16 @@ pub(super) async fn is_vouched(
         let users = customers::with_emails(connection, strangers.iter().cloned().collect()).await?;
         strangers.retain(|stranger| users.get(stranger).is_none_or(|user| user.login != *customer));
     }
-    Ok(strangers.is_empty() || are_correspondents(connection, ticket.id, strangers, keep).await?)
+    Ok(if !strangers.is_empty() && !are_correspondents(connection, ticket.id, strangers, keep).await? {
+        Vouched::ByNobody
+    } else if search.authenticated {
+        Vouched::ByProof
+    } else {
+        Vouched::ByAddress
+    })
 }
 
-/// Whether one of these Message-IDs is that of an article of the ticket, and one that somebody vouched for.
+/// Whether one of these Message-IDs is that of an article of the ticket, and of one that vouches.
 async fn refers_to(connection: &mut AnyConnection, ticket_id: i64, ids: &[&str]) -> Result<bool, StoreError> {
     for piece in pieces(ids) {
         // A ticket may have very many articles, an id has few: it is the index of ids that is to be used.
@@ -62,7 +70,7 @@ async fn refers_to(connection: &mut AnyConnection, ticket_id: i64, ids: &[&str])
     Ok(false)
 }
 
-/// Whether all of these are in From, To or Cc of the ticket's articles.
+/// Whether all of these are in From, Reply-To, To or Cc of those of the ticket's articles that vouch.
 async fn are_correspondents(
     connection: &mut AnyConnection,
     ticket_id: i64,
@@ -83,7 +91,9 @@ async fn are_correspondents(
     let before: i64 = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
     let mut last = before;
     loop {
-        let mut sql = Sql::new("SELECT id, detail FROM article WHERE unvouched = 0 AND ticket_id = ");
+        // As `Article::brings_people` says it of one.
+        let mut sql =
+            Sql::new("SELECT id, detail FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ");
         let rows = sql.bind(ticket_id).push(" AND id > ").bind(last).push(" ORDER BY id LIMIT ").bind(PAGE).all(connection).await?;
         let mut met: BTreeSet<Mailbox> = BTreeSet::new();
         for row in &rows {
@@ -120,14 +130,15 @@ async fn note(connection: &mut AnyConnection, ticket_id: i64, met: &BTreeSet<Mai
 #[derive(Deserialize)]
 struct Addresses {
     from: String,
+    reply_to: String,
     to: String,
     cc: String,
 }
 
 impl Addresses {
     fn mailboxes(&self) -> impl Iterator<Item = Mailbox> {
-        let all =
-            [&self.from, &self.to, &self.cc].into_iter().flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));
+        let headers = [&self.from, &self.reply_to, &self.to, &self.cc].into_iter();
+        let all = headers.flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));
         all.map(|found| Mailbox::of(&found.address))
     }
 }

@@ -12,9 +12,10 @@ use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
 use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, Change, TicketFilter};
 use postigo::store::{StoreError, leases};
+use postigo::ticket::Vouched::{ByAddress, ByNobody, ByProof};
 use postigo::ticket::{
     AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, FollowUpSearch, FoundTicket, NewArticle, Ticket,
-    TicketEdit, WhyFollowUp,
+    TicketEdit, Vouched, WhyFollowUp,
 };
 use std::collections::HashSet;
 
@@ -404,8 +405,8 @@ async fn sent_bytes_are_forgotten_by_age() {
     }
 }
 
-/// Whether the ticket that a mail names is one that somebody vouches for, as filing finds it.
-async fn vouched(database: &Database, search: FollowUpSearch) -> Option<bool> {
+/// Who vouches for the ticket that a mail names, as filing finds it.
+async fn vouched(database: &Database, search: FollowUpSearch) -> Option<Vouched> {
     let looked_at = tickets::find_follow_up(&mut database.store().read().await.unwrap(), &search).await.unwrap();
     let filing = database.store().write(search, |search, connection| Box::pin(tickets::find_to_follow_up(connection, search)));
     let found = filing.await.unwrap();
@@ -416,9 +417,10 @@ async fn vouched(database: &Database, search: FollowUpSearch) -> Option<bool> {
 #[tokio::test]
 async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_strangers_own_mail() {
     for database in Databases::start().each().await {
-        let claimed = database.claimed("main", 4).await;
+        let claimed = database.claimed("main", 5).await;
         let mut first = new_ticket(&claimed[0]);
         first.filing.article.from = "Jane <jane@x.test>".into();
+        first.filing.article.reply_to = "jane.roe@y.test".into();
         first.filing.article.cc = "\"Bob\"@X.test., carol+a@x.test".into();
         first.filing.ticket.customer_user = Some("customer@x.test".into());
         let first = database.file(first).await.unwrap();
@@ -426,11 +428,12 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         let by = |from: &str, references: &[String]| FollowUpSearch {
             candidates: vec![FollowUpCandidate::Number(WhyFollowUp::Subject, first.number.clone())],
             senders: from.split(' ').filter(|from| !from.is_empty()).map(Mailbox::of).collect(),
+            authenticated: false,
             references: references.to_vec(),
             unvouched: UnvouchedNumbers::Mark,
         };
         // A stranger has written to the ticket before.
-        let add = async |place: usize, from: &str, unvouched: bool| {
+        let add = async |place: usize, from: &str, vouched: Vouched| {
             let mut input = new_ticket(&claimed[place]);
             input.filing.kind = FilingKind::FollowUp(WhyFollowUp::Subject);
             let mut connection = database.store().read().await.unwrap();
@@ -438,23 +441,47 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
             drop(connection);
             input.filing.article.from = from.into();
             input.filing.article.cc = format!("friend-of-{from}");
-            input.filing.article.unvouched = unvouched;
+            input.filing.article.reply_to = format!("other-{from}");
+            input.filing.article.unvouched = vouched == ByNobody;
+            input.filing.article.vouched_by_address = vouched == ByAddress;
             database.file(input).await.unwrap();
         };
-        add(1, "evil@e.test", true).await;
+        add(1, "evil@e.test", ByNobody).await;
+        // Somebody has written to it in the name of Jane.
+        add(2, "jane@x.test", ByAddress).await;
+        // And an automatic answer went to whoever that was.
+        let automatic = NewArticle {
+            sender_type: "system".into(),
+            to: "answered@e.test".into(),
+            message_id: "<automatic@desk.test>".into(),
+            ..NewArticle::default()
+        };
+        let work = (first.ticket_id, automatic);
+        let answered = database.store().write(work, |(ticket, answer), connection| {
+            Box::pin(async move { tickets::add_article(connection, *ticket, 9, answer, NOON).await })
+        });
+        answered.await.unwrap();
         for (from, references, expected) in [
-            ("jane@x.test", &[][..], true),
-            ("bob@x.test", &[], true),
-            ("carol+a@x.test", &[], true),
-            ("customer@x.test", &[], true),
-            ("carol@x.test", &[], false),
-            ("evil@e.test", &[], false),
-            ("friend-of-evil@e.test", &[], false),
-            ("jane@x.test evil@e.test", &[], false),
-            ("", &[], false),
-            ("evil@e.test", &[id(1)], false),
-            ("evil@e.test", &[id(1), id(0)], true),
-            ("evil@e.test", &["<no@x.test>".to_owned()], false),
+            ("jane@x.test", &[][..], ByAddress),
+            ("jane.roe@y.test", &[], ByAddress),
+            ("bob@x.test", &[], ByAddress),
+            ("carol+a@x.test", &[], ByAddress),
+            ("customer@x.test", &[], ByAddress),
+            ("carol@x.test", &[], ByNobody),
+            ("evil@e.test", &[], ByNobody),
+            ("friend-of-evil@e.test", &[], ByNobody),
+            ("friend-of-jane@x.test", &[], ByNobody),
+            ("other-jane@x.test", &[], ByNobody),
+            ("answered@e.test", &[], ByNobody),
+            ("jane@x.test evil@e.test", &[], ByNobody),
+            ("", &[], ByNobody),
+            ("evil@e.test", &[id(1)], ByNobody),
+            ("evil@e.test", &[id(2)], ByNobody),
+            ("jane@x.test", &[id(2)], ByAddress),
+            ("evil@e.test", &[id(1), id(0)], ByProof),
+            ("jane@x.test", &[id(0)], ByProof),
+            ("answered@e.test", &["<automatic@desk.test>".to_owned()], ByProof),
+            ("evil@e.test", &["<no@x.test>".to_owned()], ByNobody),
         ] {
             assert_eq!(vouched(&database, by(from, references)).await, Some(expected), "{from} {references:?}");
         }
@@ -462,21 +489,27 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
             candidates: vec![FollowUpCandidate::MessageId(WhyFollowUp::References, id(place))],
             ..by("evil@e.test", &[])
         };
-        assert_eq!((vouched(&database, by_id(0)).await, vouched(&database, by_id(1)).await), (Some(true), Some(false)));
+        assert_eq!((vouched(&database, by_id(0)).await, vouched(&database, by_id(1)).await), (Some(ByProof), Some(ByNobody)));
+        for (from, expected) in [("jane@x.test", ByProof), ("evil@e.test", ByNobody)] {
+            let search = FollowUpSearch { authenticated: true, ..by(from, &[]) };
+            assert_eq!(vouched(&database, search).await, Some(expected), "a trusted host says that it is {from}");
+        }
         let all = FollowUpSearch { unvouched: UnvouchedNumbers::Accept, ..by("evil@e.test", &[]) };
-        assert_eq!(vouched(&database, all).await, Some(true));
+        assert_eq!(vouched(&database, all).await, Some(ByProof));
         // What comes later is read as well, and what a merge brings.
-        add(2, "dave@x.test", false).await;
-        assert_eq!(vouched(&database, by("dave@x.test", &[])).await, Some(true));
-        let mut other = new_ticket(&claimed[3]);
+        add(3, "dave@x.test", ByProof).await;
+        assert_eq!(vouched(&database, by("dave@x.test", &[])).await, Some(ByAddress));
+        let mut other = new_ticket(&claimed[4]);
         other.filing.article.from = "erin@x.test".into();
         let other = database.file(other).await.unwrap();
-        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(false));
+        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByNobody));
         let edit = TicketEdit { merge_into: Some(first.number.clone()), ..TicketEdit::default() };
         let change = Change { edit, configuration: Configuration::default() };
         tickets::edit(database.store(), other.number.clone(), change).await.unwrap();
-        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(true));
-        assert_eq!(vouched(&database, by("evil@e.test", &[])).await, Some(false));
+        assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByAddress));
+        for stranger in ["evil@e.test", "friend-of-jane@x.test", "answered@e.test"] {
+            assert_eq!(vouched(&database, by(stranger, &[])).await, Some(ByNobody), "{stranger}");
+        }
         // As if there were no such ticket: the next check is tried.
         let passed = FollowUpSearch { unvouched: UnvouchedNumbers::NewTicket, ..by("evil@e.test", &[]) };
         assert_eq!(vouched(&database, passed).await, None);
