@@ -79,11 +79,26 @@ fn bounce(mail: &Mail<'_>, subject: &str) -> Recognised {
     }
     let senders = mail.addresses("From");
     let is_daemon = senders.iter().any(|sender| {
-        let local = sender.address.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let local = local_part(&sender.address);
         local == "mailer-daemon" || local == "postmaster" || local.starts_with("microsoftexchange")
     });
     let phrase = phrases::BOUNCES.iter().find(|phrase| subject.starts_with(**phrase))?;
     (is_daemon || has_null_sender(mail)).then(|| (Kind::Bounce, format!("a subject that begins with \"{phrase}\", from a mail server")))
+}
+
+/// What stands before the `@`, in the one form of all its spellings: without quotes and escapes (RFC 5321 section 4.1.2), in small letters.
+fn local_part(address: &str) -> String {
+    let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+    let mut plain = String::with_capacity(local.len());
+    let mut characters = local.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => {}
+            '\\' => plain.extend(characters.next()),
+            other => plain.push(other),
+        }
+    }
+    plain.to_ascii_lowercase()
 }
 
 /// The null reverse-path `<>` of RFC 5321 section 4.5.5.

@@ -77,8 +77,15 @@ fn a_report_that_cannot_be_read_is_a_bounce() {
 
 #[test]
 fn bounces_without_report_come_from_mail_servers() {
-    let daemon = Mail::new().with("From", "Mail Delivery System <Mailer-Daemon@mx.test>").with("Subject", "Mail delivery failed: x");
-    assert_eq!(kind(&daemon), "bounce");
+    for (daemon, expected) in [
+        ("Mailer-Daemon@mx.test", "bounce"),
+        ("\"MAILER-DAEMON\"@mx.test", "bounce"),
+        ("\"post\\master\"@mx.test", "bounce"),
+        ("\"a@postmaster\"@mx.test", ""),
+    ] {
+        let mail = Mail::new().with("From", &format!("Mail Delivery System <{daemon}>")).with("Subject", "Mail delivery failed: x");
+        assert_eq!(kind(&mail), expected, "{daemon}");
+    }
     assert_eq!(kind(&with(&[("X-Failed-Recipients", "a@b.test")])), "bounce");
     assert_eq!(kind(&with(&[("Return-Path", "<>"), ("Subject", "Unzustellbar: Rechnung")])), "bounce");
 }
