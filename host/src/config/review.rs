@@ -115,11 +115,10 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
 
 /// Settings go into every place where filters are prepared, and into every list of filters.
 fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach> {
-    let size = |filter: &Filter| filter.settings.to_string().len();
-    let all: usize = after.filters.values().map(size).sum();
-    let all_values: usize = after.filters.values().map(|filter| values(&filter.settings)).sum();
-    let sentence = |filter: &Filter| {
-        let size = size(filter);
+    let weighed: Vec<(&Filter, Weight)> = after.filters.values().map(|filter| (filter, Weight::of(&filter.settings))).collect();
+    let all: usize = weighed.iter().map(|(_, weight)| weight.size).sum();
+    let all_values: usize = weighed.iter().map(|(_, weight)| weight.values).sum();
+    let sentence = |filter: &Filter, Weight { size, values }: Weight| {
         if size > SETTINGS {
             Some(format!("they have {size} bytes as JSON; a filter may have {SETTINGS}."))
         } else if !is_flat_enough(&filter.settings, DEPTH) {
@@ -128,9 +127,9 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
             Some(format!(
                 "with them the settings of all filters have {all} bytes as JSON; together they may have {ALL_SETTINGS}, beyond which a filter may have {SMALL}."
             ))
-        } else if values(&filter.settings) > VALUES {
-            Some(format!("they have {} texts, numbers, lists and tables; a filter may have {VALUES}.", values(&filter.settings)))
-        } else if all_values > ALL_VALUES && values(&filter.settings) > FEW {
+        } else if values > VALUES {
+            Some(format!("they have {values} texts, numbers, lists and tables; a filter may have {VALUES}."))
+        } else if all_values > ALL_VALUES && values > FEW {
             Some(format!(
                 "with them the settings of all filters have {all_values} texts, numbers, lists and tables; together they may have {ALL_VALUES}, beyond which a filter may have {FEW}."
             ))
@@ -138,11 +137,26 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
             None
         }
     };
-    let changed = changed.iter().filter_map(|name| after.filters.get(*name));
-    changed.filter_map(|filter| sentence(filter).map(|sentence| breach(&filter.name, "/settings", "", sentence))).collect()
+    let changed = weighed.into_iter().filter(|(filter, _)| changed.contains(filter.name.as_str()));
+    let told = |(filter, weight): (&Filter, Weight)| sentence(filter, weight).map(|told| breach(&filter.name, "/settings", "", told));
+    changed.filter_map(told).collect()
 }
 
-/// How many values there are, inner ones and the lists and tables themselves. Asked of what is flat enough.
+/// What a filter's settings weigh. It is found out once for each save, since all of them are written and counted for it.
+#[derive(Clone, Copy)]
+struct Weight {
+    /// Bytes as JSON.
+    size: usize,
+    values: usize,
+}
+
+impl Weight {
+    fn of(settings: &serde_json::Value) -> Self {
+        Self { size: settings.to_string().len(), values: values(settings) }
+    }
+}
+
+/// How many values there are, inner ones and the lists and tables themselves.
 fn values(value: &serde_json::Value) -> usize {
     1 + match value {
         serde_json::Value::Array(items) => items.iter().map(values).sum(),
