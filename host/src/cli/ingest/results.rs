@@ -65,7 +65,7 @@ impl<'s> Results<'s> {
 
     /// Asks the spool for the oldest messages whose end is not known here.
     async fn ask(&mut self) -> Result<(), StoreError> {
-        let unknown = self.waiting.iter().map(id).filter(|id| !self.known.contains_key(id));
+        let unknown = self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
         let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
         let ended = self.spool.results(&ids).await?;
         self.known.extend(ended.into_iter().map(|(id, message)| (id, result(message))));
@@ -73,7 +73,7 @@ impl<'s> Results<'s> {
     }
 
     async fn print_known(&mut self) -> Result<(), StoreError> {
-        let known = self.waiting.iter().take_while(|message| self.known.contains_key(&id(message)));
+        let known = self.waiting.iter().take_while(|message| self.known.contains_key(&message.taken_in.id()));
         let ended: Vec<TakenIn> = known.map(|message| message.taken_in).collect();
         if ended.is_empty() {
             return Ok(());
@@ -97,12 +97,6 @@ impl<'s> Results<'s> {
             self.known.remove(&id);
         }
         Ok(())
-    }
-}
-
-fn id(message: &Stored) -> i64 {
-    match message.taken_in {
-        TakenIn::New(id) | TakenIn::Adopted(id) | TakenIn::Known(id) => id,
     }
 }
 
