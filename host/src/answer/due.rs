@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::store::outgoing::Composed;
     use crate::store::{Location, Store};
+    use crate::supervision::{self, trapped_log::trap};
     use crate::ticket::NewArticle;
 
     /// An answer whose copy's address gets two a day.
@@ -293,6 +294,33 @@ mod tests {
         assert!(outgoing::due(&mut connection, 10).await.unwrap().is_empty());
         let (mail, _) = outgoing::show(&mut connection, 1).await.unwrap().unwrap();
         assert!(format!("{mail:?}").contains("A stored article cannot be read"), "{mail:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_composing_panics_ends_and_the_next_is_composed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store.clone(), folder.path()).unwrap();
+        let insert = format!(
+            "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) \
+             VALUES ('auto-response', 'due', 7, 1, 'reply', 'x', '[]', {0}, {0}, 'Raw'), ('auto-response', 'due', 8, 2, 'reply', 'x', '[]', {0}, {0}, 'Raw')",
+            now()
+        );
+        store.execute(insert).await;
+        // The ticket is gone: that is said while it is composed.
+        trap("an automatic answer is not sent");
+        assert_eq!(compose_due(&spool, &Configuration::default()).await.unwrap(), 2);
+        let mut connection = store.read().await.unwrap();
+        assert!(outgoing::due(&mut connection, 10).await.unwrap().is_empty());
+        let mut told = Vec::new();
+        for id in [1, 2] {
+            told.push(format!("{:?}", outgoing::show(&mut connection, id).await.unwrap().unwrap().0));
+        }
+        for (reason, times) in [("Composing it panicked: on purpose (", 1), ("The ticket of the answer is gone.", 1)] {
+            assert_eq!(told.iter().filter(|mail| mail.contains(reason)).count(), times, "{reason}: {told:?}");
+        }
+        let broken = supervision::broken();
+        assert!(broken.iter().any(|task| task.work == Work::Answer && task.of == "Raw" && task.again_at.is_none()), "{broken:?}");
     }
 
     #[tokio::test]

@@ -75,8 +75,13 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
             continue;
         }
         tokio::select! {
+            biased;
+            // At the end who says what is held may be gone first; that is no fault.
             () = stop.cancelled() => {}
-            changed = held.changed() => if changed.is_err() { tokio::time::sleep(REQUESTS_EVERY).await },
+            changed = held.changed() => if changed.is_err() && !stop.is_cancelled() {
+                // Nobody says any more what is held: what is, stays.
+                supervised.rest(&Break::Ended).await;
+            },
             () = tokio::time::sleep(REQUESTS_EVERY) => {}
         }
     }
@@ -237,7 +242,7 @@ impl Polling {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
-            () = news(&mut self.memory, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
+            () = news(&mut self.memory, transport::Memory::wait_for_news, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
             () = held(&self.tools.spool, &self.account), if failures == 0 => {}
             came = self.asked.recv() => self.request = came,
         }
@@ -261,8 +266,14 @@ impl Polling {
 }
 
 /// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new connection.
-async fn news(memory: &mut transport::Memory, account: &Account, stop: &CancellationToken, waits_well: &mut bool) {
-    if let Err(panic) = catch_async(memory.wait_for_news()).await {
+async fn news(
+    memory: &mut transport::Memory,
+    wait: impl AsyncFnOnce(&mut transport::Memory),
+    account: &Account,
+    stop: &CancellationToken,
+    waits_well: &mut bool,
+) {
+    if let Err(panic) = catch_async(wait(memory)).await {
         *waits_well = false;
         memory.disconnect();
         let supervised = Supervised::new(Work::Idle, &account.name, stop.clone()).resting_at_most(LONGEST_PAUSE);
@@ -327,5 +338,32 @@ async fn answer(tools: &Tools, request: &FetchRequest, report: &FetchReport) {
     let report = serde_json::to_value(report).unwrap_or_default();
     if let Err(error) = fetch_requests::answer(tools.spool.store(), request.id, &report).await {
         tracing::warn!(%error, "a request to fetch could not be answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wait_for_news_that_panics_is_told_of_and_ends_before_the_next_fetch() {
+        let account = Account { name: "waits".into(), ..Account::default() };
+        let (mut memory, stop) = (transport::Memory::lasting(), CancellationToken::new());
+        let mut waits_well = true;
+        // The pause after it ends with the daemon.
+        let mut changes = supervision::changes();
+        let stopping = async {
+            changes.changed().await.unwrap();
+            stop.cancel();
+        };
+        let panics = async |_: &mut transport::Memory| panic!("on purpose");
+        tokio::join!(news(&mut memory, panics, &account, &stop, &mut waits_well), stopping);
+        assert!(!waits_well, "it has not shown that it waits well");
+        let broken = supervision::broken().into_iter().find(|broken| broken.work == Work::Idle && broken.of == "waits").unwrap();
+        assert!(broken.why.contains("on purpose") && broken.again_at.is_some(), "{broken:?}");
+        let waits = async |_: &mut transport::Memory| ();
+        waits_well = true;
+        news(&mut memory, waits, &account, &stop, &mut waits_well).await;
+        assert!(waits_well);
     }
 }

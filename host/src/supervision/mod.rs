@@ -10,6 +10,8 @@ mod work;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod trapped_log;
 
 pub use panic::{Panic, catch, catch_async};
 pub use record::{Break, Broken, Counts, broken, changes, counts, goes_on, well};

@@ -7,7 +7,7 @@ use crate::answer;
 use crate::api::{self, ApiState};
 use crate::chain::{LazySandbox, Plan};
 use crate::commlog::{Status, now};
-use crate::config::{Account, AfterFetch, Configuration, Protocol};
+use crate::config::{Account, AfterFetch, Configuration, OAuth2, Protocol, Secret};
 use crate::listen::{Descriptors, Most};
 use crate::mail::Vocabulary;
 use crate::metrics::Metrics;
@@ -19,6 +19,7 @@ use crate::spool::{Arrival, SourceKey, Spool};
 use crate::store::communications::{self, AccountStatus, Overview};
 use crate::store::leases::Host;
 use crate::store::{Location, Store, configuration, fetch_requests};
+use crate::supervision::trapped_log::trap;
 use crate::supervision::{self, Work};
 use crate::worker::{Done, Live, Setup, Worker};
 use axum::body::Body;
@@ -321,5 +322,103 @@ async fn a_wait_for_mail_that_breaks_the_parser_is_told_of_and_goes_on() {
     desk.until("it waits again", async |_| (server.waits() > 1).then_some(())).await;
     let status = desk.overview().await.accounts.remove("waits").unwrap();
     assert_eq!((status.status, status.failed), (Status::Successful, 0), "no fetch has failed");
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
+    let good = Server::start(Answers::default()).await;
+    // Nobody answers there.
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let oauth2 = OAuth2 {
+        client_id: "postigo".into(),
+        client_secret: Some(Secret::new("s3cret")),
+        token_url: format!("http://{nobody}/token"),
+        scopes: vec!["mail".into()],
+        flow: "client-credentials".into(),
+        ..OAuth2::default()
+    };
+    let renews = Account { oauth2: Some(oauth2), ..imap("renews", good.port) };
+    let desk = Desk::with(vec![renews, imap("good", good.port)]).await;
+    let asked = fetch_requests::ask(&desk.store, "renews").await.unwrap();
+    trap("no access token");
+    let live = Arc::clone(&desk.live);
+    desk.begin(move || live.current(), |_| (), Trap(AtomicBool::new(true)));
+
+    let answer = desk.until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap()).await;
+    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    assert_eq!(named(&told["broken_tasks"]), [("renewal".to_owned(), "renews".to_owned())]);
+    assert!(told["broken_tasks"][0]["why"].as_str().unwrap().contains("on purpose"), "{told} {answer}");
+    let again = fetch_requests::ask(&desk.store, "renews").await.unwrap();
+    let answer = desk.until("it is tried anew", async |desk| fetch_requests::answered(&desk.store, again).await.unwrap()).await;
+    assert!(answer["error"].as_str().unwrap().contains("The provider gives the account"), "{answer}");
+    let fetched = async |desk: &Desk| desk.overview().await.accounts.remove("good").filter(|good| good.status == Status::Successful);
+    desk.until("the other is fetched", fetched).await;
+    assert!(desk.get("/metrics").await.contains("postigo_task_panics_total{task=\"renewal\"} 1"));
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let lmtp =
+        |name: &str| Account { name: name.into(), protocol: Protocol::Lmtp, host: path(name).display().to_string(), ..Account::default() };
+    let desk = Desk::with(vec![lmtp("one"), lmtp("other")]).await;
+    let live = Arc::clone(&desk.live);
+    let tools = listening::Tools {
+        spool: desk.spool.clone(),
+        metrics: Arc::clone(&desk.metrics),
+        room: Arc::default(),
+        descriptors: Arc::new(Descriptors::of(20_000)),
+        most: Most::default(),
+        command: Duration::from_mins(5),
+        configured: move || live.current(),
+    };
+    trap("listens");
+    desk.tasks.spawn(listening::run(tools, desk.stop.clone()));
+    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let broken = named(&told["broken_tasks"]);
+    let [(task, of)] = broken.as_slice() else { panic!("{told}") };
+    assert!(task == "listener" && told["broken_tasks"][0]["again_at"].is_string(), "{told}");
+    let greets = async |place: &std::path::Path| {
+        let mut client = tokio::net::UnixStream::connect(place).await.ok()?;
+        let mut greeting = [0; 4];
+        tokio::io::AsyncReadExt::read_exact(&mut client, &mut greeting).await.ok()?;
+        (&greeting == b"220 ").then_some(())
+    };
+    let other = path(if path("one").display().to_string() == *of { "other" } else { "one" });
+    desk.until("the other serves", async |_| greets(&other).await).await;
+    desk.until("it serves again", async |_| greets(std::path::Path::new(of)).await).await;
+    desk.until("it is well", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
+    assert!(desk.get("/metrics").await.contains("postigo_task_panics_total{task=\"listener\"} 1"));
+    desk.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
+    let desk = Desk::with(Vec::new()).await;
+    let tools = || fetching::Tools {
+        spool: desk.spool.clone(),
+        host: desk.host.clone(),
+        tokens: Arc::clone(&desk.tokens),
+        metrics: Arc::clone(&desk.metrics),
+    };
+    let nobody = || tokio::sync::watch::channel(shares::Held::default()).1;
+    let live = Arc::clone(&desk.live);
+    let configured = move || live.current();
+    let ended = CancellationToken::new();
+    let ending = configured.clone();
+    let stop = ended.clone();
+    // It is asked for what is configured in each round, and told to end in the first.
+    let ends = move || {
+        stop.cancel();
+        ending()
+    };
+    fetching::run(tools(), ends, nobody(), ended).await;
+    assert!(supervision::broken().iter().all(|task| task.work != Work::Fetches), "{:?}", supervision::broken());
+    desk.tasks.spawn(fetching::run(tools(), configured, nobody(), desk.stop.clone()));
+    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    assert_eq!(named(&told["broken_tasks"]), [("fetches".to_owned(), String::new())]);
     desk.end().await;
 }
