@@ -4,9 +4,7 @@ use super::*;
 use crate::config::FailurePolicy;
 use crate::mail::{Envelope, Mail, Message, Vocabulary};
 use crate::result::Outcome;
-use crate::runtime::{
-    Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, Screened, Verdict,
-};
+use crate::runtime::{Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, PrepareError, Screened, Verdict};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -165,18 +163,7 @@ impl Components for AnyComponent {
 }
 
 fn filter(name: &str, rule: &Rule) -> Filter {
-    Filter {
-        name: name.into(),
-        component: "fake".into(),
-        digest: None,
-        stop_after_match: false,
-        on_failure: FailurePolicy::Skip,
-        valid: Validity::Valid,
-        comment: String::new(),
-        grants: None,
-        limits: Limits::default(),
-        settings: serde_json::to_value(rule).unwrap(),
-    }
+    Filter { name: name.into(), component: "fake".into(), settings: serde_json::to_value(rule).unwrap(), ..Filter::default() }
 }
 
 fn sets(header: &str, value: &str) -> Rule {

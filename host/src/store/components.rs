@@ -310,8 +310,8 @@ fn quoted(names: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::config::Filter;
-    use crate::secret::SecretKey;
-    use crate::store::{Location, configuration};
+    use crate::store::configuration;
+    use crate::store::fresh_store::fresh;
     use serde_json::json;
 
     fn new(version: &str, digest: &str) -> NewComponent {
@@ -326,13 +326,6 @@ mod tests {
             screens: false,
         };
         NewComponent { description, bytes: b"component".to_vec(), source: Some(b"module".to_vec()), by: "a test".into(), at: 1 }
-    }
-
-    async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let key = SecretKey::at(folder.path().join("key"));
-        (folder, store, key)
     }
 
     #[tokio::test]

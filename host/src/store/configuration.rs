@@ -349,15 +349,8 @@ fn corrupt(reason: String) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Location;
+    use crate::store::fresh_store::fresh;
     use serde_json::json;
-
-    async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let key = SecretKey::at(folder.path().join("key"));
-        (folder, store, key)
-    }
 
     #[tokio::test]
     async fn a_fresh_store_has_the_four_queues_and_the_local_account() {

@@ -15,6 +15,8 @@ pub mod customers;
 pub mod fetch_requests;
 pub mod filing;
 pub mod filter_components;
+#[cfg(test)]
+mod fresh_store;
 mod indexed;
 pub mod leases;
 pub mod mailboxes;

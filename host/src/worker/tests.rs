@@ -2,12 +2,10 @@
 
 use super::*;
 use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
-use crate::config::{FailurePolicy, Filter, Validity};
+use crate::config::Filter;
 use crate::mail::{Mail, Vocabulary};
 use crate::result::{Outcome, Status};
-use crate::runtime::{
-    Called, Change, Cost, Description, Failure, FailureKind, GroupSpec, Limits, PrepareError, RuntimeOptions, Screened, Verdict,
-};
+use crate::runtime::{Called, Change, Cost, Description, Failure, FailureKind, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict};
 use crate::spool::{Arrival, SourceKey, TakenIn};
 use crate::store::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
@@ -119,18 +117,7 @@ impl Desk {
         let key = crate::secret::SecretKey::at(folder.path().join("key"));
         let configuration = configuration::load(&store, &key).await.unwrap();
         let native = Native(Arc::new(judge));
-        let filter = Filter {
-            name: "judge".into(),
-            component: "native".into(),
-            digest: None,
-            stop_after_match: false,
-            on_failure: FailurePolicy::Skip,
-            valid: Validity::Valid,
-            comment: String::new(),
-            grants: None,
-            limits: Limits::default(),
-            settings: serde_json::json!({}),
-        };
+        let filter = Filter { name: "judge".into(), component: "native".into(), ..Filter::default() };
         let plan = Plan::build([&filter], &native, &native, None);
         let setup = Setup::new(configuration, plan, Vocabulary::new(&[]));
         let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "postigo".into())));
@@ -155,12 +142,7 @@ impl Desk {
             raw: text.as_bytes().to_vec().into(),
         };
         let taken = self.spool.take_in(mails.iter().enumerate().map(arrival).collect()).await.unwrap();
-        taken
-            .into_iter()
-            .map(|taken| match taken {
-                TakenIn::New(id) | TakenIn::Adopted(id) | TakenIn::Known(id) => id,
-            })
-            .collect()
+        taken.iter().map(TakenIn::id).collect()
     }
 
     /// Works until nothing waits; the results in the order in which the messages ended.

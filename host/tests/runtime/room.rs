@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use postigo::chain::{self, Component, Components, LazySandbox, Mode, Plan};
-use postigo::config::{FailurePolicy, Filter, Validity};
+use postigo::config::Filter;
 use postigo::mail::{Envelope, Mail, Message, Vocabulary};
 use postigo::result::Outcome;
 use postigo::runtime::{Asker, FailureKind, Group, GroupSpec, Limits, PrepareError, Runtime, RuntimeOptions};
@@ -84,15 +84,10 @@ fn messages_that_need_more_together_than_there_is_all_come_through() {
     let filter = |number: u64| Filter {
         name: number.to_string(),
         component: "hostile".into(),
-        digest: None,
-        stop_after_match: false,
-        on_failure: FailurePolicy::Skip,
-        valid: Validity::Valid,
-        comment: String::new(),
-        grants: None,
         // Limits of its own make a group of its own.
         limits: Limits { time: LONG + Duration::from_secs(number), memory: 16 << 20 },
         settings: serde_json::json!({ "do": "behave" }),
+        ..Filter::default()
     };
     let filters: Vec<Filter> = (0..3).map(filter).collect();
     // Each message holds three instances: two messages at once have not room to end.

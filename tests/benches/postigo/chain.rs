@@ -3,7 +3,7 @@
 use super::report::{line, median, micros, section};
 use super::rules::{Match, heavy_mail, mails, pattern, receive, sandbox, settings};
 use postigo::chain::{ChainRun, Mode, Plan, Sandbox, run as run_chain};
-use postigo::config::{FailurePolicy, Filter, Validity};
+use postigo::config::Filter;
 use postigo::mail::{Mail, Vocabulary};
 use regex::{Regex, RegexBuilder};
 use std::hint::black_box;
@@ -33,18 +33,7 @@ pub fn run() {
 }
 
 fn filter(number: usize, count: usize) -> Filter {
-    Filter {
-        name: format!("{number:04}"),
-        component: "match".into(),
-        digest: None,
-        stop_after_match: false,
-        on_failure: FailurePolicy::Skip,
-        valid: Validity::Valid,
-        comment: String::new(),
-        grants: None,
-        limits: postigo::runtime::Limits::default(),
-        settings: settings(number, count),
-    }
+    Filter { name: format!("{number:04}"), component: "match".into(), settings: settings(number, count), ..Filter::default() }
 }
 
 fn measure(plan: &Plan, count: usize) -> (Duration, Duration) {
