@@ -41,7 +41,11 @@ pub struct Stream {
     bytes: Box<dyn Bytes>,
     timeout: Timeout,
     redactor: Redactor,
+    mend: Option<Mend>,
 }
+
+/// What changes bytes of an answer before its client reads them.
+type Mend = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
@@ -57,7 +61,7 @@ impl Stream {
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let timeout = Timeout::new(timeout);
-        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout, redactor })
+        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout, redactor, mend: None })
     }
 
     /// What takes the secrets out of the server's words. Clients make no text of these without it.
@@ -70,17 +74,22 @@ impl Stream {
         self.timeout.set(timeout);
     }
 
+    /// Changes what is read from now on, as the server may say what its client cannot read; none: nothing more.
+    pub fn mend(&mut self, mend: Option<Mend>) {
+        self.mend = mend;
+    }
+
     /// A stream over any bytes, for tests.
     #[cfg(test)]
     pub fn over(bytes: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
-        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX), redactor: Redactor::default() }
+        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX), redactor: Redactor::default(), mend: None }
     }
 
     /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
     pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
         let (timeout, redactor) = (self.timeout.clone(), self.redactor.clone());
         let (stream, agreed) = tls::agree(self, host, settings).await?;
-        Ok((Self { bytes: Box::new(stream), timeout, redactor }, agreed))
+        Ok((Self { bytes: Box::new(stream), timeout, redactor, mend: None }, agreed))
     }
 
     /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear would be trusted.
@@ -98,7 +107,12 @@ impl fmt::Debug for Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.bytes).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.bytes).poll_read(context, buffer))?;
+        if let (Some(mend), Some(new)) = (&mut self.mend, buffer.filled_mut().get_mut(before..)) {
+            mend(new);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// An answer that the library's parser panics on.
-pub const BREAKS_THE_PARSER: &str = "* 1 FETCH (UID 1 INTERNALDATE NIL)\r\n";
+/// An answer that the library's parser panics on: a value (RFC 5464) that is no UTF-8.
+pub const BREAKS_THE_PARSER: &[u8] = b"* METADATA \"INBOX\" (/private/comment \"\xff\")\r\n";
 
 /// What it answers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Answers {
     /// To the question which messages there are, before the rest of its answer.
-    pub list: &'static str,
+    pub list: &'static [u8],
     /// To the first IDLE.
-    pub idle: &'static str,
+    pub idle: &'static [u8],
 }
 
 /// A server that runs until the test ends.
@@ -65,14 +65,15 @@ async fn converse(stream: TcpStream, answers: Arc<Mutex<Answers>>, waits: Arc<At
             "SELECT" => answer.push_str("* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n"),
             "UID" if command.contains("RFC822.SIZE") => {
                 let (list, size) = (answers.lock().unwrap().list, mail.len());
+                stream.write_all(list).await?;
                 let date = "INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\"";
-                answer = format!("{list}* 1 FETCH (UID 1 RFC822.SIZE {size} {date} FLAGS ())\r\n");
+                answer = format!("* 1 FETCH (UID 1 RFC822.SIZE {size} {date} FLAGS ())\r\n");
             }
             "UID" if command.contains("BODY.PEEK[]") => answer = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{mail})\r\n", mail.len()),
             "IDLE" => {
                 waits.fetch_add(1, Ordering::Relaxed);
                 let told = std::mem::take(&mut answers.lock().unwrap().idle);
-                stream.write_all(format!("+ idling\r\n{told}").as_bytes()).await?;
+                stream.write_all(&[b"+ idling\r\n", told].concat()).await?;
                 // Until DONE.
                 stream.read_line(&mut line).await?;
                 line.clear();

@@ -1,6 +1,7 @@
 //! What lies in a folder, and what is to be done with each message of it.
 
 use super::connection::Connection;
+use super::dates::MissingDates;
 use super::error::ImapError;
 use async_imap::imap_proto::{AttributeValue, Response};
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ pub struct Listed {
     pub uid: u32,
     /// RFC822.SIZE, bytes.
     pub size: u64,
-    /// INTERNALDATE, milliseconds since the epoch.
+    /// INTERNALDATE, milliseconds since the epoch; 0: there is none that can be read.
     pub internal_date: i64,
     /// `\Deleted` is set.
     pub deleted: bool,
@@ -60,13 +61,17 @@ pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<Listed>,
 /// Lists those messages of a set that are in the open folder, by rising UID.
 pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<Listed>, ImapError> {
     let mut listed: Vec<Listed> = Vec::new();
-    connection
+    let mut dates = MissingDates::default();
+    connection.session.get_mut().mend(Some(Box::new(move |bytes| dates.replace(bytes))));
+    let asked = connection
         .command("list the folder", &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE FLAGS)"), |response| {
             if let Response::Fetch(_, attributes) = response {
                 listed.extend(read(attributes));
             }
         })
-        .await?;
+        .await;
+    connection.session.get_mut().mend(None);
+    asked?;
     listed.sort_unstable_by_key(|message| message.uid);
     // A server may tell of flags once more on its own accord.
     listed.dedup_by_key(|message| message.uid);

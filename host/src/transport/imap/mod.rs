@@ -7,6 +7,7 @@ mod after;
 mod aside;
 mod body;
 mod connection;
+mod dates;
 mod error;
 mod folder;
 mod gather;

@@ -3,7 +3,7 @@
 use super::after::After;
 use super::connection::{Connection, Selected};
 use super::error::ImapError;
-use super::listing::{Listed, Plan, Remembered, batches, list};
+use super::listing::{Listed, Plan, Remembered, batches, list, uid_set};
 use super::memory::{Kept, Memory};
 use super::progress::Progress;
 use super::twins;
@@ -179,6 +179,14 @@ impl Run<'_> {
             let sentence = format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
             self.intake.note(Priority::Warning, KEY, sentence);
         }
+        let undated: Vec<u32> = plan.fetch.iter().filter(|message| message.internal_date == 0).map(|message| message.uid).collect();
+        if !undated.is_empty() {
+            let sentence = format!(
+                "The server tells no date that can be read (INTERNALDATE) of the messages with these UIDs: {}. They are fetched all the same.",
+                uid_set(undated)
+            );
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
         self.finish_earlier(&plan).await?;
         let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
         self.intake.report.unreadable += given_up;
@@ -247,7 +255,7 @@ impl Run<'_> {
             self.intake.note(Priority::Info, KEY, sentence);
             let uids: Vec<u32> = copied.iter().copied().collect();
             for part in uids.chunks(500) {
-                self.after.remove_copied(&mut self.connection, &super::listing::uid_set(part.iter().copied())).await?;
+                self.after.remove_copied(&mut self.connection, &uid_set(part.iter().copied())).await?;
             }
             self.intake.report.told += copied.len() as u64;
             self.open.retain(|uid| !copied.contains(uid));

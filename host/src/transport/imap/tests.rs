@@ -29,6 +29,8 @@ enum Manner {
     HasMore(usize, usize),
     /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
     Vanishes(usize),
+    /// Lists it without a date.
+    Undated,
 }
 
 /// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
@@ -57,6 +59,7 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 for (place, manner) in manners.iter().enumerate() {
                     answer += &match manner {
                         Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
+                        Manner::Undated => listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL"),
                         _ => listed(place + 1, body(place + 1).len()),
                     };
                 }
@@ -70,7 +73,7 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 let set = command.split(' ').nth(2).unwrap_or_default();
                 for uid in uids(set) {
                     match manners[uid - 1] {
-                        Manner::Gives => answer += &given(uid),
+                        Manner::Gives | Manner::Undated => answer += &given(uid),
                         Manner::Refuses => end = "NO internal error",
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
@@ -212,6 +215,22 @@ async fn a_message_that_is_removed_while_it_comes_in_ranges_is_not_filed_cut() {
     let report = trial.fetch().await;
     assert_eq!((report.error.as_deref(), report.new, report.gone), (None, 2, 1), "{report:?}");
     assert_eq!(trial.taken_in().await, ["INBOX/2", "INBOX/3"], "one that is smaller than it was listed is whole");
+}
+
+#[tokio::test]
+async fn a_message_without_a_date_is_told_of_and_fetched_once_like_the_others() {
+    use Manner::{Gives, Undated};
+    let mut trial = Trial::against(vec![Gives, Undated, Gives, Undated, Undated]).await;
+    trial.account = Arc::new(Account { after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    for new in [5, 0] {
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.new), (None, new), "{report:?}");
+        let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
+        let entries = communications::show(&mut connection, &id, Priority::Warning).await.unwrap().unwrap().communication.entries;
+        let told = entries.iter().filter(|entry| entry.value.contains("of the messages with these UIDs: 2,4:5.")).count();
+        assert_eq!(told, usize::from(new > 0), "{entries:?}");
+    }
+    assert_eq!(trial.taken_in().await.len(), 5);
 }
 
 #[tokio::test]
