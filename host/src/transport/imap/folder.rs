@@ -2,6 +2,8 @@
 
 use super::connection::Connection;
 use super::error::ImapError;
+use crate::redaction::Redactor;
+use crate::transport::words::said;
 use async_imap::imap_proto::{MailboxDatum, NameAttribute, Response};
 use base64::Engine as _;
 use base64::alphabet::IMAP_MUTF7;
@@ -28,15 +30,10 @@ impl Place {
         Ok(Self { name: encoded(folder), shown: folder.to_owned() })
     }
 
-    /// A folder as a server's list names it.
-    fn listed(name: &str) -> Self {
-        let mut plain = String::with_capacity(name.len());
-        let mut letters = name.chars();
-        while let Some(letter) = letters.next() {
-            // The parser leaves the backslashes of a quoted string where they are.
-            plain.push(if letter == '\\' { letters.next().unwrap_or(letter) } else { letter });
-        }
-        Self { shown: plain.clone(), name: plain }
+    /// A folder as a server's list names it: people are shown it as they are shown a server's other words.
+    fn listed(name: &str, redactor: &Redactor) -> Self {
+        let plain = plain(name);
+        Self { shown: said(&plain, redactor), name: plain }
     }
 
     /// Its name for people.
@@ -49,6 +46,16 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "\"{}\"", self.name.replace('\\', "\\\\").replace('"', "\\\""))
     }
+}
+
+/// What a quoted string says: the parser leaves its backslashes where they are.
+fn plain(quoted: &str) -> String {
+    let mut plain = String::with_capacity(quoted.len());
+    let mut letters = quoted.chars();
+    while let Some(letter) = letters.next() {
+        plain.push(if letter == '\\' { letters.next().unwrap_or(letter) } else { letter });
+    }
+    plain
 }
 
 fn encoded(folder: &str) -> String {
@@ -126,13 +133,13 @@ async fn existing(connection: &mut Connection, folder: &str) -> Result<Option<Pl
 pub async fn special(connection: &mut Connection, wanted: &str) -> Result<Option<Place>, ImapError> {
     let extended = connection.has("LIST-EXTENDED") && connection.has("SPECIAL-USE");
     let command = if extended { "LIST \"\" \"*\" RETURN (SPECIAL-USE)" } else { "LIST \"\" \"*\"" };
-    let mut found = None;
+    let (mut found, redactor) = (None, connection.redactor().clone());
     connection
         .command("list the folders", command, |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response
                 && list.name_attributes.iter().any(|attribute| use_of(attribute).eq_ignore_ascii_case(wanted))
             {
-                found.get_or_insert_with(|| Place::listed(&list.name));
+                found.get_or_insert_with(|| Place::listed(&list.name, &redactor));
             }
         })
         .await?;
@@ -159,7 +166,7 @@ async fn is_there(connection: &mut Connection, place: &Place) -> Result<bool, Im
         .command("look for a folder", &format!("LIST \"\" {place}"), |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response {
                 // A name with `*` or `%` finds others too.
-                let same = Place::listed(&list.name).name == place.name;
+                let same = plain(&list.name) == place.name;
                 there |= same && !list.name_attributes.contains(&NameAttribute::NoSelect);
             }
         })
@@ -182,7 +189,8 @@ async fn delimiter(connection: &mut Connection) -> Result<String, ImapError> {
     connection
         .command("tell the delimiter of folders", "LIST \"\" \"\"", |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response {
-                delimiter = list.delimiter.as_deref().map(|text| Place::listed(text).name).unwrap_or_default();
+                // One letter (RFC 3501 section 7.2.2): more would be a server's words, which become part of a folder's name.
+                delimiter = list.delimiter.as_deref().map(plain).filter(|text| text.chars().count() == 1).unwrap_or_default();
             }
         })
         .await?;
@@ -224,8 +232,11 @@ mod tests {
 
     #[test]
     fn a_listed_name_is_written_as_the_server_wrote_it() {
-        assert_eq!(Place::listed("a\\\"b\\\\c").to_string(), quoted("a\"b\\c"));
-        assert_eq!(Place::listed("Entw&APw-rfe"), Place { shown: "Entw&APw-rfe".into(), ..Place::named("Entwürfe").unwrap() });
+        assert_eq!(Place::listed("a\\\"b\\\\c", &Redactor::default()).to_string(), quoted("a\"b\\c"));
+        assert_eq!(
+            Place::listed("Entw&APw-rfe", &Redactor::default()),
+            Place { shown: "Entw&APw-rfe".into(), ..Place::named("Entwürfe").unwrap() }
+        );
     }
 
     #[test]
