@@ -51,8 +51,8 @@ impl Credentials {
     pub fn redactor(&self) -> Redactor {
         Redactor::of(match self {
             Self::None => None,
-            Self::Password { password, .. } => Some(("password", password.clone())),
-            Self::Bearer { token, .. } => Some(("access token", token.clone())),
+            Self::Password { password, .. } => Some(("password", password.reveal())),
+            Self::Bearer { token, .. } => Some(("access token", token.reveal())),
         })
     }
 }

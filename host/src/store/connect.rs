@@ -1,7 +1,6 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
 use super::{Engine, StoreError, respelling};
-use crate::config::Secret;
 use crate::data_folder;
 use crate::redaction::Redactor;
 use oauth2::url::form_urlencoded;
@@ -196,7 +195,7 @@ fn redactor(url: &str) -> Redactor {
     let decoded = own
         .and_then(|own| form_urlencoded::parse(format!("={}", own.replace('+', "%2B")).as_bytes()).map(|(_, own)| own.into_owned()).next());
     let named = form_urlencoded::parse(parameters.as_bytes()).filter(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
-    Redactor::of(own.map(str::to_owned).into_iter().chain(decoded).chain(named).map(|clear| ("password", Secret::new(clear))))
+    Redactor::of(own.map(str::to_owned).into_iter().chain(decoded).chain(named).map(|clear| ("password", clear)))
 }
 
 #[cfg(test)]
