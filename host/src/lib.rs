@@ -14,6 +14,7 @@ pub mod component_reference;
 pub mod config;
 pub mod daemon;
 pub mod data_folder;
+pub mod given_folder;
 pub mod listen;
 pub mod mail;
 pub mod metrics;

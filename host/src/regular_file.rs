@@ -10,7 +10,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+
+/// How a folder is opened that is only passed: as for any path, it need not be readable.
+const PASSING: OFlags = OFlags::PATH;
 
 /// Certificates and keys in PEM form have at most so many bytes.
 pub const LARGEST_PEM: u64 = 4 << 20;
@@ -30,6 +33,28 @@ pub enum Entry {
     Special(&'static str),
 }
 
+/// What becomes of a folder on the way that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is an error.
+    Fails,
+    /// It is made, for its owner alone.
+    IsMade,
+}
+
+/// A way that led no further, and where.
+struct Stopped {
+    at: PathBuf,
+    error: io::Error,
+}
+
+impl Stopped {
+    /// The error, with the place.
+    fn named(self) -> io::Error {
+        io::Error::new(self.error.kind(), format!("{}: {}", self.at.display(), self.error))
+    }
+}
+
 /// A folder that is open: its names are reached below it, whatever its path leads to by then.
 #[derive(Debug)]
 pub struct Folder(OwnedFd);
@@ -41,9 +66,60 @@ impl Folder {
         Ok(Self(open(path, flags, Mode::empty())?))
     }
 
+    /// Opens the folder `below` the one that an admin named. Links on the way to that one are followed; from there on each folder is opened
+    /// from the one before, and a link among them is refused: the error names it, unless it is the last.
+    pub fn open_below(named: &Path, below: &Path, missing: Missing) -> io::Result<Self> {
+        let root = if below.as_os_str().is_empty() {
+            Self::open(named)?
+        } else {
+            Self(open(named, PASSING | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+        };
+        let whole = named.join(below);
+        let is_whole = |stopped: &Stopped| stopped.at == whole;
+        root.walk(named.to_owned(), below, missing).map_err(|stopped| if is_whole(&stopped) { stopped.error } else { stopped.named() })
+    }
+
     /// Opens a folder of this one. A link there is refused: it may lead anywhere.
     pub fn folder(&self, name: &OsStr) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        self.step(name, OFlags::RDONLY)
+    }
+
+    /// Opens a folder below this one, and makes it and those on the way, for their owner alone, where they are missing. A link among them is
+    /// refused and named.
+    pub fn make_folders(&self, path: &Path) -> io::Result<Self> {
+        Self(self.0.try_clone()?).walk(PathBuf::new(), path, Missing::IsMade).map_err(Stopped::named)
+    }
+
+    /// Goes from this folder, which errors call `from`, to the one `below`, name by name.
+    fn walk(self, from: PathBuf, below: &Path, missing: Missing) -> Result<Self, Stopped> {
+        let (mut folder, mut at) = (self, from);
+        let mut parts = below.components().peekable();
+        while let Some(part) = parts.next() {
+            at.push(part);
+            let access = if parts.peek().is_some() { PASSING } else { OFlags::RDONLY };
+            let next = match part {
+                Component::Normal(name) => folder.next(name, access, missing),
+                _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a folder below")),
+            };
+            folder = next.map_err(|error| Stopped { at: at.clone(), error })?;
+        }
+        Ok(folder)
+    }
+
+    fn next(&self, name: &OsStr, access: OFlags, missing: Missing) -> io::Result<Self> {
+        if missing == Missing::IsMade {
+            match rustix::fs::mkdirat(&self.0, name, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                // What is there need not be made, also where nothing may be.
+                Err(_) if self.entry(name).is_ok() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.step(name, access)
+    }
+
+    fn step(&self, name: &OsStr, access: OFlags) -> io::Result<Self> {
+        let flags = access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.0, name, flags, Mode::empty()) {
             Ok(folder) => Ok(Self(folder)),
             // Linux says of a link that it is no folder.
@@ -54,21 +130,6 @@ impl Folder {
             }),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Opens a folder below this one, and makes it and those on the way, for their owner alone, where they are missing.
-    pub fn make_folders(&self, path: &Path) -> io::Result<Self> {
-        let mut folder = Self(self.0.try_clone()?);
-        for part in path.components() {
-            let Component::Normal(name) = part else {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "only names below the folder can be made"));
-            };
-            match rustix::fs::mkdirat(&folder.0, name, Mode::RWXU) {
-                Ok(()) | Err(Errno::EXIST) => folder = folder.folder(name)?,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(folder)
     }
 
     /// What lies under a name; a link is a link, whatever it leads to.
@@ -259,7 +320,9 @@ mod tests {
         let (place, folder) = folder();
         folder.make_folders(Path::new("a/b")).unwrap();
         assert!(place.path().join("a/b").is_dir());
-        assert_eq!(said(folder.make_folders(Path::new("linked/c"))), "it is a link, not a folder");
+        for path in ["linked/c", "linked"] {
+            assert_eq!(said(folder.make_folders(Path::new(path))), "linked: it is a link, not a folder");
+        }
         assert!(folder.make_folders(Path::new("../c")).is_err());
         assert!(!place.path().join("folder/c").exists());
     }

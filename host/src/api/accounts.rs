@@ -49,7 +49,7 @@ struct AccountTest {
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    let probed = transport::probe(account, &state.tokens).await.into();
+    let probed = transport::probe(account, &state.tokens, &state.machine).await.into();
     Ok(axum::Json(AccountTest { account: name, probed }))
 }
 

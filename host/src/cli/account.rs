@@ -3,7 +3,7 @@
 use super::configured::{Column, List, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
-use crate::config::Account;
+use crate::config::{Account, Machine};
 use crate::oauth2::Owner;
 use crate::transport;
 
@@ -48,7 +48,8 @@ const COLUMNS: [Column; 8] = [
 async fn test(name: String, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Failed::because(missing::<Account>(&name)))?;
-    let facts = transport::probe(account, &context.tokens().await?).await?;
+    // The user's own path, as the configuration has it: what the daemon was given, it alone knows.
+    let facts = transport::probe(account, &context.tokens().await?, &Machine::default()).await?;
     works(&Owner::Account(name), facts, context);
     Ok(())
 }

@@ -76,6 +76,7 @@ async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> 
 async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
     let rules = Rules::of(&context.configuration().await?);
+    // A Maildir is the user's own path, as the configuration has it: what a daemon was given, it alone knows.
     let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
     let mut memory = transport::Memory::default();
     let mut fetching = std::pin::pin!(transport::fetch(intake, &mut memory));

@@ -6,6 +6,7 @@
 use super::form::Kind as _;
 use super::rules::Breach;
 use super::{Account, Configuration, Protocol, Transport, TransportKind};
+use crate::given_folder::GivenFolder;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -68,18 +69,23 @@ impl Machine {
     }
 
     /// The folder of a `file` transport: its `host` names one of the folders, or is the path of one or of a folder below it. Else a sentence.
-    pub fn folder(&self, transport: &Transport) -> Result<PathBuf, String> {
-        let host = Path::new(&transport.host);
-        match self.folders.get(&transport.host) {
-            Some(named) => Ok(named.clone()),
-            None if self.holds(host) => Ok(host.to_owned()),
-            None => Err(refused("folder", &transport.host, &self.folders)),
-        }
+    pub fn folder(&self, transport: &Transport) -> Result<GivenFolder, String> {
+        let path = self.folders.get(&transport.host).map_or(Path::new(&transport.host), PathBuf::as_path);
+        self.given(path).ok_or_else(|| refused("folder", &transport.host, &self.folders))
     }
 
-    /// Whether a path is one of the folders or lies below one.
-    fn holds(&self, path: &Path) -> bool {
-        is_whole(path) && self.folders.values().any(|folder| path.starts_with(folder))
+    /// The folder of a Maildir account. One that lies in none of the folders was configured by somebody with a shell
+    /// ([`check`](Self::check)): its path is taken as that of a folder that was given.
+    pub fn maildir(&self, account: &Account) -> GivenFolder {
+        let path = Path::new(&account.host);
+        self.given(path).unwrap_or_else(|| GivenFolder::named(path))
+    }
+
+    /// The folder of this path, if it is one of the folders or lies below one. Where one of them lies in another, the way begins at the
+    /// outer: who may write there could put a link in the place of the inner.
+    fn given(&self, path: &Path) -> Option<GivenFolder> {
+        let around = self.folders.values().filter(|folder| is_whole(path) && path.starts_with(folder));
+        GivenFolder::by_way_of(around.min_by_key(|folder| folder.components().count())?, path)
     }
 
     /// Why this machine does not let a transport work, a sentence; none where it does.
@@ -106,7 +112,7 @@ impl Machine {
         for (name, account) in &after.accounts {
             let same =
                 before.accounts.get(name).is_some_and(|earlier| (earlier.protocol, &earlier.host) == (account.protocol, &account.host));
-            if account.protocol == Protocol::Maildir && !same && !self.holds(Path::new(&account.host)) {
+            if account.protocol == Protocol::Maildir && !same && self.given(Path::new(&account.host)).is_none() {
                 // Its mails would be shown to whoever asked, and removed.
                 let sentence = refused("folder", &account.host, &self.folders);
                 breaches.push(Breach { kind: Account::KIND, name: name.clone(), place: "/host".to_owned(), sentence });
@@ -154,11 +160,24 @@ mod tests {
             let why = command(host).unwrap_err();
             assert!(why.contains("(mta)") && why.contains("--allow-command NAME=PATH"), "{why}");
         }
-        let folder = |host: &str| machine().folder(&transport(TransportKind::File, host));
+        let folder = |host: &str| machine().folder(&transport(TransportKind::File, host)).map(|folder| folder.path());
         assert_eq!((folder("sent"), folder("/var/spool/sent/a")), (Ok("/var/spool/sent".into()), Ok("/var/spool/sent/a".into())));
         for host in ["/var/spool/sent/../cron", "/var/spool", "/var/spool/sent2", "mta", "./sent", ""] {
             assert!(folder(host).unwrap_err().contains("--allow-folder"), "{host}");
         }
+    }
+
+    #[test]
+    fn the_way_to_a_folder_begins_at_the_outermost_that_was_given() {
+        let given = ["inner=/srv/in/ner", "outer=/srv/in", "other=/srv/in2"].map(|text| text.parse().unwrap());
+        let machine = Machine::new(Vec::new(), given.to_vec());
+        let way = |root: &str, path: &str| GivenFolder::by_way_of(Path::new(root), Path::new(path)).unwrap();
+        for (host, path) in [("inner", "/srv/in/ner"), ("/srv/in/ner/a", "/srv/in/ner/a"), ("outer", "/srv/in")] {
+            assert_eq!(machine.folder(&transport(TransportKind::File, host)), Ok(way("/srv/in", path)), "{host}");
+        }
+        let maildir = |host: &str| machine.maildir(&Account { host: host.into(), ..Account::default() });
+        assert_eq!(maildir("/srv/in2/box"), way("/srv/in2", "/srv/in2/box"));
+        assert_eq!(maildir("/var/vmail/boss"), GivenFolder::named(Path::new("/var/vmail/boss")), "somebody with a shell named it");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps none of the others.
 
 use super::shares::Held;
-use crate::config::{Account, Configuration};
+use crate::config::{Account, Configuration, Machine};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::pause;
@@ -42,6 +42,8 @@ pub struct Tools {
     pub tokens: Arc<Tokens>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// The folders of this machine that the daemon was given.
+    pub machine: Arc<Machine>,
 }
 
 /// The fetching of one account.
@@ -221,7 +223,7 @@ impl Polling {
         let tools = &self.tools;
         let intake =
             Intake::begin(Arc::clone(&self.account), self.rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), self.stop.clone());
-        let report = transport::fetch(intake, &mut self.memory).await;
+        let report = transport::fetch(intake.on(Arc::clone(&tools.machine)), &mut self.memory).await;
         tools.metrics.fetched(&self.account.name, report.fetched, report.error.is_some());
         self.failures = tell(&report, self.failures);
         if let Some(request) = self.request.take() {

@@ -118,7 +118,14 @@ impl Daemon {
         let tokens = Tokens::new(store.clone(), self.key.clone());
         // Before anybody can change where secrets go.
         tokens.bind(&self.live.current().configuration).await?;
-        let tools = Tools { spool: self.spool.clone(), host: host.clone(), tokens: Arc::clone(&tokens), metrics: Arc::clone(&metrics) };
+        let machine = Arc::new(self.machine);
+        let tools = Tools {
+            spool: self.spool.clone(),
+            host: host.clone(),
+            tokens: Arc::clone(&tokens),
+            metrics: Arc::clone(&metrics),
+            machine: Arc::clone(&machine),
+        };
         let configured = move || live.current();
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
         let live = Arc::clone(&self.live);
@@ -158,7 +165,6 @@ impl Daemon {
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
         let live = Arc::clone(&self.live);
-        let machine = Arc::new(self.machine);
         let sending_tools = outbound::Tools {
             store: store.clone(),
             host: host.clone(),

@@ -2,6 +2,7 @@
 
 use super::maildir_folder::{Maildir, MessageFile};
 use super::mbox;
+use crate::given_folder::GivenFolder;
 use crate::regular_file::{self, open_named};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -50,11 +51,11 @@ enum Kind {
 }
 
 /// Opens a path: a folder with `new` or `cur` is a Maildir; a file that begins with an mbox separator is an mbox, unless it is named
-/// `.eml`; any other file is one raw message.
+/// `.eml`; any other file is one raw message. The path is that of somebody with a shell: links on the way to it are followed, and none below it.
 pub fn read(path: &Path) -> Result<Messages, ReadError> {
     let failed = |reason| ReadError::Io { path: path.to_owned(), reason };
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
-        let maildir = Maildir::open(path)?;
+        let maildir = Maildir::open(&GivenFolder::named(path))?;
         let listing = maildir.list()?;
         return Ok(Messages(Kind::Maildir { maildir, messages: listing.messages.into(), special: listing.special.into() }));
     }

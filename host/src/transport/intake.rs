@@ -2,7 +2,7 @@
 
 use super::error::FetchError;
 use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::{Account, Configuration, Dispatch, Oversize};
+use crate::config::{Account, Configuration, Dispatch, Machine, Oversize};
 use crate::mail::Mailbox;
 use crate::oauth2::{Credentials, Owner, Tokens};
 use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
@@ -106,6 +106,7 @@ pub struct Intake {
     tokens: Arc<Tokens>,
     rules: Rules,
     spool: Spool,
+    machine: Arc<Machine>,
     stop: CancellationToken,
     log: Communication,
     started: Instant,
@@ -121,7 +122,18 @@ impl Intake {
         let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
         let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
         let started = Instant::now();
-        Self { account, report, tokens, rules, spool, stop, log, started, logged: started }
+        Self { account, report, tokens, rules, spool, machine: Arc::default(), stop, log, started, logged: started }
+    }
+
+    /// On a daemon that was given these folders: on the way to an account's folder below one of them no link is followed.
+    #[must_use]
+    pub fn on(self, machine: Arc<Machine>) -> Self {
+        Self { machine, ..self }
+    }
+
+    /// What of this machine was given.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     /// The spool that it fills.

@@ -23,9 +23,9 @@ const BEGINNING: u64 = 64 << 10;
 
 /// Takes in what is new in `new` and `cur`, then removes, moves or marks the files.
 pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
-    let folder = intake.account.host.clone();
+    let folder = intake.machine().maildir(&intake.account);
     let (maildir, listing) = blocking(move || {
-        let maildir = Maildir::open(Path::new(&folder))?;
+        let maildir = Maildir::open(&folder)?;
         let listing = maildir.list()?;
         Ok((Arc::new(maildir), listing))
     })
@@ -159,4 +159,61 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
 /// Files are read and renamed off the threads that serve connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, FetchError> + Send + 'static) -> Result<T, FetchError> {
     supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(FetchError::Panicked(panic)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Account, AfterFetch, Machine, Protocol};
+    use crate::oauth2::Tokens;
+    use crate::secret::SecretKey;
+    use crate::spool::Spool;
+    use crate::store::{Location, Store};
+    use crate::transport::{FetchReport, Intake, Memory, Rules, fetch, probe};
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::sync::Arc;
+    use tokio_util::sync::CancellationToken;
+
+    /// Probes and fetches from the Maildir, as a daemon that was given the folder.
+    async fn fetched(given: &Path, maildir: &Path) -> (Result<(), String>, FetchReport) {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(data.path().to_owned())).await.unwrap();
+        let tokens = Tokens::new(store.clone(), SecretKey::at("key"));
+        let host = maildir.display().to_string();
+        let account =
+            Account { name: "box".into(), protocol: Protocol::Maildir, host, after_fetch: AfterFetch::Delete, ..Account::default() };
+        let machine = Machine::new(Vec::new(), vec![format!("given={}", given.display()).parse().unwrap()]);
+        let probed = probe(&account, &tokens, &machine).await.map(drop).map_err(|error| error.to_string());
+        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        let spool = Spool::open(store, data.path()).unwrap();
+        let intake = Intake::begin(Arc::new(account), rules, spool, tokens, CancellationToken::new()).on(Arc::new(machine));
+        (probed, fetch(intake, &mut Memory::default()).await)
+    }
+
+    #[tokio::test]
+    async fn a_link_on_the_way_to_a_maildir_is_named_and_nothing_is_taken_from_the_other_side() {
+        let (given, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let boss = elsewhere.path().join("boss");
+        for maildir in [boss.clone(), given.path().join("mine")] {
+            std::fs::create_dir_all(maildir.join("new")).unwrap();
+            std::fs::write(maildir.join("new/1.a.host"), "Message-ID: <1@x>\n\nx\n").unwrap();
+        }
+        symlink(elsewhere.path(), given.path().join("away")).unwrap();
+        symlink(&boss, given.path().join("boss")).unwrap();
+        for below in ["away/boss", "boss"] {
+            let (probed, report) = fetched(given.path(), &given.path().join(below)).await;
+            let link = given.path().join(below.strip_suffix("/boss").unwrap_or(below)).display().to_string();
+            for why in [probed.unwrap_err(), report.error.clone().unwrap()] {
+                assert!(why.contains(&link) && why.contains("it is a link, not a folder"), "{why}");
+            }
+            assert_eq!((report.seen, report.fetched), (0, 0), "{below}");
+        }
+        assert!(boss.join("new/1.a.host").exists());
+
+        let (probed, report) = fetched(given.path(), &given.path().join("mine")).await;
+        assert_eq!((probed, report.error, report.new, report.told), (Ok(()), None, 1, 1));
+        // Of a Maildir that lies in no folder which was given somebody with a shell wrote the path, links and all.
+        let (_, report) = fetched(&given.path().join("mine"), &given.path().join("away/boss")).await;
+        assert_eq!((report.error, report.new), (None, 1));
+    }
 }

@@ -2,6 +2,7 @@
 //! trusted: links, named pipes and devices there are told of, never opened.
 
 use super::files::ReadError;
+use crate::given_folder::GivenFolder;
 use crate::regular_file::{Entry, Folder, Size};
 use rustix::fs::Dir;
 use std::ffi::{OsStr, OsString};
@@ -42,9 +43,10 @@ pub struct Listing {
 
 impl Maildir {
     /// Opens a folder that has `new` or `cur`.
-    pub fn open(path: &Path) -> Result<Self, ReadError> {
+    pub fn open(place: &GivenFolder) -> Result<Self, ReadError> {
+        let path = place.path();
         let failed = |path: PathBuf| move |reason| ReadError::Io { path, reason };
-        let root = Folder::open(path).map_err(failed(path.to_owned()))?;
+        let root = place.open().map_err(failed(path.clone()))?;
         let mut parts = Vec::new();
         for part in PARTS {
             match root.folder(OsStr::new(part)) {
@@ -54,9 +56,9 @@ impl Maildir {
             }
         }
         if parts.is_empty() {
-            return Err(ReadError::NoMaildir(path.to_owned()));
+            return Err(ReadError::NoMaildir(path));
         }
-        Ok(Self { path: path.to_owned(), root, parts })
+        Ok(Self { path, root, parts })
     }
 
     /// The messages in `new` and `cur`, and what is none. Hidden files and folders are passed over.
@@ -185,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("new")).unwrap();
         std::fs::write(folder.path().join("new/1.a.host"), "x").unwrap();
-        let maildir = Maildir::open(folder.path()).unwrap();
+        let maildir = Maildir::open(&GivenFolder::named(folder.path())).unwrap();
         let message = maildir.list().unwrap().messages.pop().unwrap();
         maildir.move_below(&message, Path::new("done")).unwrap();
         assert!(folder.path().join("done/cur/1.a.host").exists());
@@ -202,7 +204,7 @@ mod tests {
         symlink("/dev/zero", new.join("3.zero.host")).unwrap();
         let fifo = new.join("4.pipe.host");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
-        let mut listing = Maildir::open(folder.path()).unwrap().list().unwrap();
+        let mut listing = Maildir::open(&GivenFolder::named(folder.path())).unwrap().list().unwrap();
         assert_eq!(listing.messages.iter().map(MessageFile::unique_name).collect::<Vec<_>>(), ["1.a.host"]);
         listing.special.sort();
         let said: Vec<_> = listing.special.iter().map(|(path, what)| (path.file_name().unwrap().to_str().unwrap(), *what)).collect();
@@ -215,7 +217,7 @@ mod tests {
         let new = folder.path().join("new");
         std::fs::create_dir(&new).unwrap();
         std::fs::write(new.join("1.a.host"), "x").unwrap();
-        let maildir = Maildir::open(folder.path()).unwrap();
+        let maildir = Maildir::open(&GivenFolder::named(folder.path())).unwrap();
         let message = maildir.list().unwrap().messages.pop().unwrap();
         std::fs::remove_file(new.join("1.a.host")).unwrap();
         symlink("/etc/passwd", new.join("1.a.host")).unwrap();
@@ -227,7 +229,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         symlink(elsewhere.path(), folder.path().join("new")).unwrap();
-        let error = Maildir::open(folder.path()).unwrap_err().to_string();
+        let error = Maildir::open(&GivenFolder::named(folder.path())).unwrap_err().to_string();
         assert!(error.contains("new") && error.contains("it is a link, not a folder"), "{error}");
     }
 }

@@ -24,7 +24,7 @@ pub use intake::{FetchReport, Intake, Rules};
 pub use stream::{ConnectError, Stream};
 pub use tls::TlsError;
 
-use crate::config::{Account, Protocol};
+use crate::config::{Account, Machine, Protocol};
 use crate::oauth2::Tokens;
 use crate::spool::{MessageFilter, Spool, SpoolStatus};
 use crate::store::{StoreError, mailboxes};
@@ -86,8 +86,8 @@ async fn fetch_by_protocol(intake: &mut Intake, memory: &mut Memory) -> Result<(
     }
 }
 
-/// Connects and signs in, changing nothing at the source; what it said, key and value.
-pub async fn probe(account: &Account, tokens: &Arc<Tokens>) -> Result<Vec<(&'static str, String)>, FetchError> {
+/// Connects and signs in, changing nothing at the source; what it said, key and value. `machine` has the folders that the daemon was given.
+pub async fn probe(account: &Account, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, FetchError> {
     match account.protocol {
         Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => {
             Ok(imap::probe(account, &tokens.for_account_now(account).await?).await?)
@@ -96,7 +96,7 @@ pub async fn probe(account: &Account, tokens: &Arc<Tokens>) -> Result<Vec<(&'sta
             Ok(pop3::probe(account, &tokens.for_account_now(account).await?).await?)
         }
         Protocol::Maildir => {
-            let listing = maildir_folder::Maildir::open(std::path::Path::new(&account.host))?.list()?;
+            let listing = maildir_folder::Maildir::open(&machine.maildir(account))?.list()?;
             Ok(vec![("folder", format!("{}: {} messages", account.host, listing.messages.len()))])
         }
         Protocol::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),

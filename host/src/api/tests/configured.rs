@@ -2,6 +2,7 @@
 
 use super::harness::{Api, request};
 use crate::api::role::Role;
+use crate::config::{Transport, TransportKind};
 use axum::http::{Method, header};
 use serde_json::{Value, json};
 
@@ -159,6 +160,21 @@ async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     let tested = api.post(Role::Admin, "/transports/way/test", &Value::Null).await.expect(200);
     assert_eq!(tested["works"], true, "{tested}");
     api.patch(Role::Admin, "/transports/way", &json!({ "kind": "sendmail", "host": "/bin/sh" })).await.problem(422);
+
+    // Nor by a link that lies below what the daemon was given.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(elsewhere.path().join("box/new")).unwrap();
+    let given = api.state.machine.folder(&Transport { kind: TransportKind::File, host: "given".into(), ..Transport::default() }).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), given.path().join("away")).unwrap();
+    let beyond = given.path().join("away/box").display().to_string();
+    api.patch(Role::Admin, "/transports/way", &json!({ "host": beyond })).await.expect(200);
+    api.post(Role::Admin, "/accounts", &json!({ "name": "beyond", "protocol": "maildir", "host": beyond })).await.expect(201);
+    for path in ["/transports/way/test", "/accounts/beyond/test"] {
+        let tested = api.post(Role::Admin, path, &Value::Null).await.expect(200);
+        assert!(tested["works"] == false && tested.to_string().contains("away: it is a link, not a folder"), "{path}: {tested}");
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path().join("box")).unwrap().count(), 1, "only what was there");
+
     let maildir = json!({ "name": "theirs", "protocol": "maildir", "host": "/var/mail/boss" });
     let problem = api.post(Role::Admin, "/accounts", &maildir).await.problem(422);
     assert_eq!(problem["errors"][0]["pointer"], "/host", "{problem}");

@@ -121,6 +121,7 @@ impl Desk {
             host: self.host.clone(),
             tokens: Arc::clone(&self.tokens),
             metrics: Arc::clone(&self.metrics),
+            machine: Arc::default(),
         };
         self.tasks.spawn(fetching::run(tools, configured, held.clone(), self.stop.clone()));
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
@@ -403,6 +404,7 @@ async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
         host: desk.host.clone(),
         tokens: Arc::clone(&desk.tokens),
         metrics: Arc::clone(&desk.metrics),
+        machine: Arc::default(),
     };
     let nobody = || tokio::sync::watch::channel(shares::Held::default()).1;
     let live = Arc::clone(&desk.live);
