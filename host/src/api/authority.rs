@@ -2,11 +2,13 @@
 //!
 //! A page of anybody's can have its own name resolve to 127.0.0.1 (DNS rebinding); then the browser of someone at this machine takes the
 //! listener for that page's own server, and shows the page what is answered. But its requests still name the page's host. So whoever
-//! names a foreign host must have a token, whatever is asked for.
+//! names a foreign host must have a token, whatever is asked for. The host that providers send browsers back to is named by the configuration,
+//! not by who starts Postigo, so that it is answered that one page alone.
 
 use super::ApiState;
 use super::auth;
 use super::problem::{Kind, Problem};
+use super::sign_in;
 use crate::config::{Configuration, OAuth2};
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -25,7 +27,7 @@ pub async fn check(State(state): State<ApiState>, request: Request, next: Next) 
     if let (true, Some(name)) = (state.loopback, name)
         && !is_this_machine(&name)
         && !state.names.iter().any(|own| own.eq_ignore_ascii_case(&name))
-        && !is_sent_back_to(&state.live.current().configuration, &name)
+        && !(request.uri().path() == sign_in::CALLBACK && is_sent_back_to(&state.live.current().configuration, &name))
         && auth::identify(&state.store, request.headers()).await.is_err()
     {
         let detail = format!(

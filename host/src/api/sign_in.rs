@@ -28,9 +28,12 @@ pub fn routes() -> OpenApiRouter<ApiState> {
     ))
 }
 
+/// The path of the page that browsers are sent back to.
+pub const CALLBACK: &str = "/oauth2/callback";
+
 /// Where browsers come back to: open, since what they bring is only of use to the sign-in that gave it out, once and for ten minutes.
 pub fn callback() -> Router<ApiState> {
-    Router::new().route("/oauth2/callback", get(finish))
+    Router::new().route(CALLBACK, get(finish))
 }
 
 /// What a sign-in is to be like.

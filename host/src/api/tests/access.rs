@@ -234,7 +234,13 @@ async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
     let account = json!({ "name": "main", "protocol": "imaps", "host": "imap.example.org", "user": "x", "oauth2": redirect });
     api.post(Role::Admin, "/accounts", &account).await.expect(201);
     api.state.live.refresh().await.unwrap();
-    assert_eq!(api.raw(get("/oauth2/callback", &[("host", "back.example.org")])).await.status, StatusCode::OK);
+    let back = [("host", "back.example.org")];
+    assert_eq!(api.raw(get("/oauth2/callback", &back)).await.status, StatusCode::OK);
+    for path in
+        open.into_iter().filter(|path| *path != "/oauth2/callback").chain(["/api/v1/tickets", "/oauth2/callback/", "//oauth2/callback"])
+    {
+        assert!(api.raw(get(path, &back)).await.problem(421)["detail"].as_str().unwrap().contains("--host"), "{path}");
+    }
 
     let send = |state, host: &'static str| {
         let request = get("/healthz", &[("host", host)]);
