@@ -11,7 +11,7 @@ use crate::catalogue::{self, ActivateError, Catalogue, Found, Unknown, UploadErr
 use crate::chain::shipped_component;
 use crate::runtime::{Description, shipped};
 use crate::store::components::{self, After, Listed, Said, Uploaded};
-use crate::store::configuration;
+use crate::store::{StoreError, configuration};
 use crate::timestamp::rfc3339;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, header};
@@ -52,6 +52,10 @@ pub struct Component {
     headers: Vec<String>,
     /// Whether it exports `screening`.
     screens: bool,
+    /// Why what is stored of it cannot be read, so that nothing is told above of what it says of itself, and filters of it fail; null where it
+    /// can. Uploading the same file again mends it.
+    #[schema(required)]
+    unreadable: Option<String>,
     /// Whether it ships with Postigo; a shipped one is what its name means.
     shipped: bool,
     /// How a filter names it: a shipped one's name, `name@version`, or `sha256:` and its digest where another has the same version.
@@ -189,6 +193,7 @@ impl<'s> Shelf<'s> {
             grants,
             headers,
             screens,
+            unreadable: None,
             shipped: true,
             reference: name.to_owned(),
             activated: true,
@@ -200,7 +205,9 @@ impl<'s> Shelf<'s> {
         })
     }
 
-    fn uploaded(&self, uploaded: &Uploaded, said: Said) -> Component {
+    /// `said` is what it says of itself, or why that cannot be read.
+    fn uploaded(&self, uploaded: &Uploaded, said: Result<Said, String>) -> Component {
+        let (said, unreadable) = said.map_or_else(|why| (Said::default(), Some(why)), |said| (said, None));
         let Said { summary, grants, headers, screens } = said;
         let users = self.filters.iter().filter(|(.., digest)| digest.as_ref() == Some(&uploaded.digest));
         Component {
@@ -211,6 +218,7 @@ impl<'s> Shelf<'s> {
             grants,
             headers,
             screens,
+            unreadable,
             shipped: false,
             reference: uploaded.shown(),
             activated: uploaded.activated_at.is_some(),
@@ -224,10 +232,13 @@ impl<'s> Shelf<'s> {
 
     /// What an uploaded component is; none where it was deleted meanwhile.
     async fn described(&self, uploaded: &Uploaded) -> Result<Option<Component>, Problem> {
-        let description = components::description(&self.state.store, &uploaded.digest).await?;
-        Ok(description.map(|Description { summary, grants, headers, screens, .. }| {
-            self.uploaded(uploaded, Said { summary, grants, headers, screens })
-        }))
+        let said = match components::description(&self.state.store, &uploaded.digest).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(Description { summary, grants, headers, screens, .. })) => Ok(Said { summary, grants, headers, screens }),
+            Err(StoreError::Corrupt { reason, .. }) => Err(reason),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(self.uploaded(uploaded, said)))
     }
 
     /// By name, version or digest.

@@ -33,13 +33,23 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let ready = database && key;
     // A task that broke goes on by itself, and the others go on meanwhile: taking the host out of service would stop them too.
     let broken = supervision::broken();
-    let checks = json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()) });
-    let mut report = json!({ "ready": ready, "degraded": !broken.is_empty(), "checks": checks });
+    // Rows that cannot be read: all that does not need them goes on as well.
+    let mut unreadable = state.live.unreadable();
+    if database {
+        unreadable.extend(state.tokens.unreadable().await);
+    }
+    let checks =
+        json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()), "rows": word(unreadable.is_empty()) });
+    let degraded = !broken.is_empty() || !unreadable.is_empty();
+    let mut report = json!({ "ready": ready, "degraded": degraded, "checks": checks });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Where the database is away only those are told who need no token.
     let may_see = state.loopback || (database && may_see_figures(&state, &headers).await.is_ok());
     if may_see && !broken.is_empty() {
         report["broken_tasks"] = broken.iter().map(told).collect();
+    }
+    if may_see && !unreadable.is_empty() {
+        report["unreadable"] = json!(unreadable);
     }
     if database
         && may_see

@@ -4,6 +4,7 @@
 //! `errors` (each mistake with its place, a JSON Pointer into the body or the name of a query parameter). The operator gets what the
 //! client must not see, such as a database's own words, in the log.
 
+use crate::secret::SecretError;
 use crate::store::StoreError;
 use crate::supervision::{Work, caught};
 use axum::body::Body;
@@ -179,6 +180,15 @@ impl From<StoreError> for Problem {
             error if error.is_temporary() => {
                 tracing::error!(%error, "the database did not do what a request asked");
                 Self::new(Kind::Unavailable, "The database could not do this now. Nothing was changed; try again.")
+            }
+            error @ StoreError::Corrupt { .. } => {
+                tracing::error!(%error, "a request failed");
+                // Which row it is helps whoever asked, and whoever they tell: without that they would look for it everywhere.
+                Self::new(Kind::Internal, error.to_string())
+            }
+            StoreError::Secret(SecretError::Sealed { ref place, .. }) => {
+                tracing::error!(%error, "a request failed");
+                Self::new(Kind::Internal, format!("The secret of {place} cannot be opened. Postigo's log says what to do."))
             }
             error => Self::internal(&error),
         }

@@ -19,6 +19,8 @@ pub struct Gathered {
     shipped: HashMap<String, Component>,
     /// By digest.
     uploaded: HashMap<String, Component>,
+    /// By digest: why what is stored of it cannot be read.
+    unreadable: HashMap<String, String>,
 }
 
 impl Components for Gathered {
@@ -28,11 +30,15 @@ impl Components for Gathered {
             None => self.shipped.get(&filter.component).cloned(),
         }
     }
+
+    fn unreadable(&self, filter: &Filter) -> Option<&str> {
+        self.unreadable.get(filter.digest.as_ref()?).map(String::as_str)
+    }
 }
 
 impl Gathered {
     /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else the shipped one of the
-    /// name. One that does not exist is not there afterwards.
+    /// name. One that does not exist is not there afterwards, nor is one that cannot be read: its filters fail, and the others go on.
     pub async fn of<'f>(
         filters: impl IntoIterator<Item = &'f Filter>,
         store: &Store,
@@ -44,8 +50,11 @@ impl Gathered {
                 continue;
             }
             if let Some(digest) = &filter.digest {
-                let component = uploaded_component(store, digest).await?;
-                gathered.uploaded.extend(component.map(|component| (digest.clone(), component)));
+                match uploaded_component(store, digest).await {
+                    Ok(component) => gathered.uploaded.extend(component.map(|component| (digest.clone(), component))),
+                    Err(StoreError::Corrupt { reason, .. }) => drop(gathered.unreadable.insert(digest.clone(), reason)),
+                    Err(error) => return Err(error),
+                }
             } else {
                 let component = shipped_component(&filter.component, sandbox).await;
                 gathered.shipped.extend(component.map(|component| (filter.component.clone(), component)));

@@ -33,6 +33,11 @@ pub struct Component {
 pub trait Components: Sync {
     /// The one that a filter was settled on.
     fn find(&self, filter: &Filter) -> Option<Component>;
+
+    /// Why that one is not found although it is stored, a clause: its row cannot be read.
+    fn unreadable(&self, _filter: &Filter) -> Option<&str> {
+        None
+    }
 }
 
 /// A filter in its place.
@@ -77,7 +82,7 @@ pub struct Broken {
     pub failure: Failure,
     /// The mistakes in its settings, if that is why.
     pub problems: Vec<SettingsProblem>,
-    /// Whether it is the host that could not do its part, so that it may go well another time.
+    /// Whether it is not the filter's fault, but the host's, or a row's that cannot be read: it may go well another time.
     pub may_pass: bool,
 }
 
@@ -208,7 +213,7 @@ impl Plan {
                     let declared = declared.or_insert_with(|| Arc::new(Declared::of(&component.description.headers)));
                     planned(filter, Arc::clone(declared), previous)
                 }
-                None => without_component(filter),
+                None => without_component(filter, components.unreadable(filter)),
             };
             plan.sources.insert(Arc::clone(&planned.name), filter.clone());
             plan.filters.push(planned);
@@ -253,16 +258,22 @@ fn planned(filter: &Filter, declared: Arc<Declared>, previous: Option<&Plan>) ->
     }
 }
 
-fn without_component(filter: &Filter) -> Planned {
+/// A filter whose component is not there, or is there and cannot be read.
+fn without_component(filter: &Filter, unreadable: Option<&str>) -> Planned {
     let name: Arc<str> = filter.name.as_str().into();
-    let message = format!("There is no component \"{}\"; upload it, or name another one.", filter.component);
+    let message = match unreadable {
+        Some(reason) => format!("Its component \"{}\" is stored and cannot be read: {reason}.", filter.component),
+        None => format!("There is no component \"{}\"; upload it, or name another one.", filter.component),
+    };
+    let failed = Broken::by_failure(Failure { kind: FailureKind::Output, message });
     Planned {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
         declared: Arc::default(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
-        place: Place::Broken(Broken::by_failure(Failure { kind: FailureKind::Output, message })),
+        // A row that was mended by hand is looked at again.
+        place: Place::Broken(Broken { may_pass: unreadable.is_some(), ..failed }),
         breaker: Arc::default(),
         name,
     }

@@ -7,6 +7,7 @@ use crate::catalogue::{self, Catalogue, Found, UploadError};
 use crate::chain::shipped_component;
 use crate::config::Filter;
 use crate::runtime::{self, Asker, Description};
+use crate::store::StoreError;
 use crate::store::components::{self, Listed, Uploaded};
 use crate::timestamp::rfc3339;
 use bytes::Bytes;
@@ -86,10 +87,20 @@ async fn shipped(name: &str, context: &Context) -> Result<Option<Value>, Failed>
 
 /// What is shown of an uploaded component; none where it was deleted meanwhile.
 async fn uploaded(uploaded: &Uploaded, context: &Context) -> Result<Option<Value>, Failed> {
-    let Some(description) = components::description(context.store().await?, &uploaded.digest).await? else { return Ok(None) };
-    let mut document = json!(description);
+    let mut document = match components::description(context.store().await?, &uploaded.digest).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(description)) => json!(description),
+        Err(StoreError::Corrupt { reason, .. }) => unreadable(uploaded, &reason),
+        Err(error) => return Err(error.into()),
+    };
     add(&mut document, uploaded, &context.configuration().await?.filters);
     Ok(Some(document))
+}
+
+/// What is shown of a component of which more cannot be read.
+fn unreadable(uploaded: &Uploaded, why: &str) -> Value {
+    json!({ "digest": uploaded.digest, "name": uploaded.name, "version": uploaded.version, "unreadable": why,
+        "summary": format!("Cannot be read: {why}.") })
 }
 
 /// Adds what is known of an uploaded component beside what it says of itself.
@@ -123,8 +134,11 @@ pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
     let limit = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
     let filters = context.configuration().await?.filters;
     for Listed { uploaded, said } in components::list(context.store().await?, None, limit).await? {
-        let mut document = json!({ "digest": uploaded.digest, "name": uploaded.name, "version": uploaded.version, "summary": said.summary,
-            "grants": said.grants, "headers": said.headers, "screens": said.screens });
+        let mut document = match said {
+            Ok(said) => json!({ "digest": uploaded.digest, "name": uploaded.name, "version": uploaded.version, "summary": said.summary,
+                "grants": said.grants, "headers": said.headers, "screens": said.screens }),
+            Err(why) => unreadable(&uploaded, &why),
+        };
         add(&mut document, &uploaded, &filters);
         found.push(document);
     }

@@ -86,7 +86,10 @@ pub(super) async fn judge(
     let gathered = Gathered::of(&filters, store, sandbox.sandbox()).await?;
     let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(filter).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
-        let sentence = format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component);
+        let sentence = match gathered.unreadable(filter) {
+            Some(reason) => format!("the component \"{}\" is stored and cannot be read: {reason}.", filter.component),
+            None => format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component),
+        };
         breaches.push(breach(&filter.name, "/component", "", sentence));
     }
     let changed = changed.into_iter().map(str::to_owned).collect();

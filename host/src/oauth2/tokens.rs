@@ -184,7 +184,7 @@ impl Tokens {
     /// can change where that is.
     pub async fn bind(&self, configuration: &Configuration) -> Result<(), OAuth2Error> {
         let subjects = super::watch::subjects(configuration);
-        for row in rows::all(&self.store).await? {
+        for row in self.readable_rows().await? {
             let subject = subjects.get(&Owner::of(&row.key)).filter(|subject| row.settings == subject.former_settings());
             let Some(subject) = subject else { continue };
             let bind = |what: &str, sealed: &Option<String>| -> Result<Option<String>, SecretError> {

@@ -4,8 +4,8 @@ use super::state::{ends_at, warns};
 use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::commlog::Priority;
 use crate::config::Configuration;
-use crate::store::configuration;
 use crate::store::oauth2::{self as rows, TokenRow};
+use crate::store::{StoreError, configuration};
 use crate::timestamp::rfc3339;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,24 @@ impl Tokens {
     /// How the tokens of all owners of a configuration stand.
     pub async fn watch(&self, configuration: &Configuration) -> Result<Vec<Watched>, OAuth2Error> {
         let subjects = subjects(configuration);
-        let rows = rows::all(&self.store).await?;
+        let (rows, _) = rows::all(&self.store).await?;
         Ok(rows.iter().filter_map(|row| subject_of(&subjects, row).map(|subject| watched(subject, row))).collect())
+    }
+
+    /// What of the rows cannot be read, sentences: their owners cannot be signed in, all others can.
+    pub async fn unreadable(&self) -> Vec<String> {
+        let rows = rows::all(&self.store).await;
+        let (_, others) = rows.inspect_err(|error| tracing::warn!(%error, "the tokens could not be looked at")).unwrap_or_default();
+        others.iter().map(ToString::to_string).collect()
+    }
+
+    /// The rows that can be read; of the others the log tells.
+    pub(super) async fn readable_rows(&self) -> Result<Vec<TokenRow>, StoreError> {
+        let (rows, others) = rows::all(&self.store).await?;
+        for error in others {
+            tracing::error!(%error, "an account or transport cannot be signed in; the others go on");
+        }
+        Ok(rows)
     }
 
     /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of owners and
@@ -34,7 +50,7 @@ impl Tokens {
     pub async fn keep_alive(self: &Arc<Self>) -> Result<(), OAuth2Error> {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let subjects = subjects(&configuration);
-        for row in rows::all(&self.store).await? {
+        for row in self.readable_rows().await? {
             match subject_of(&subjects, &row) {
                 None => self.forget_former(&row).await?,
                 // What fails is kept in its row and shown.
@@ -42,7 +58,7 @@ impl Tokens {
                 Some(_) => {}
             }
         }
-        for row in rows::all(&self.store).await? {
+        for row in rows::all(&self.store).await?.0 {
             let end = subject_of(&subjects, &row).and_then(|subject| ends_at(subject, &row));
             if let Some(end) = end.filter(|end| warns(*end, row.now)) {
                 tracing::warn!(owner = %Owner::of(&row.key), ends_at = rfc3339(end), "a refresh token ends soon; sign in again");

@@ -13,6 +13,8 @@ use sqlx::{AnyConnection, Row};
 const MOST: i64 = 500;
 /// Bytes that they may have together. What filters name is held in memory while the chain is prepared.
 const BYTES: i64 = 1 << 30;
+/// So many are looked at together.
+const PAGE: u32 = 50;
 /// Bytes of a description without its schema that a list reads. What is uploaded now has fewer.
 const LISTED: usize = 128 << 10;
 /// Bytes of a description, or of a schema, that is read to use a component. What is uploaded now has fewer.
@@ -51,8 +53,8 @@ impl Uploaded {
 pub struct Listed {
     /// What is known of it.
     pub uploaded: Uploaded,
-    /// What else it says of itself; empty where that is more than a list reads.
-    pub said: Said,
+    /// What else it says of itself, empty where that is more than a list reads; or why that cannot be read, a clause.
+    pub said: Result<Said, String>,
 }
 
 /// What a component says of itself beside name, version and schema.
@@ -113,7 +115,17 @@ pub async fn uploaded(store: &Store) -> Result<Vec<Uploaded>, StoreError> {
          ORDER BY name, uploaded_at DESC, digest",
     );
     let rows = rows.fetch_all(&mut *store.read().await?).await?;
-    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    Ok(rows.iter().filter_map(|row| told(row, read(row))).collect())
+}
+
+/// What was read of a row. One that was changed by hand, so that it has not even the kinds of value that it should have, is passed over,
+/// and told of in the log: it must not hide the others.
+fn told<T>(row: &AnyRow, read: Result<T, sqlx::Error>) -> Option<T> {
+    let tell = |error: &sqlx::Error| {
+        let digest = row.try_get::<String, _>(0).unwrap_or_default();
+        tracing::error!(component = digest, %error, "the row of an uploaded component cannot be read, so that it is passed over");
+    };
+    read.inspect_err(tell).ok()
 }
 
 fn read(row: &AnyRow) -> Result<Uploaded, sqlx::Error> {
@@ -139,17 +151,31 @@ pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Ve
         sql.push(" AND digest > ").bind(&after.digest).push(")))");
     }
     sql.push(" ORDER BY name, uploaded_at DESC, digest LIMIT ").bind(i64::from(limit));
-    sql.all(&mut *store.read().await?).await?.iter().map(read_listed).collect()
+    Ok(sql.all(&mut *store.read().await?).await?.iter().filter_map(|row| told(row, read_listed(row))).collect())
 }
 
-fn read_listed(row: &AnyRow) -> Result<Listed, StoreError> {
-    let said: Option<String> = row.try_get(8)?;
-    let said = said.map(|text| serde_json::from_str(&text).map_err(|error| corrupt(&error))).transpose()?;
-    Ok(Listed { uploaded: read(row)?, said: said.unwrap_or_default() })
+fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
+    let said = match row.try_get::<Option<String>, _>(8) {
+        Ok(Some(text)) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        Ok(None) => Ok(Said::default()),
+        Err(error) => Err(error.to_string()),
+    };
+    Ok(Listed { uploaded: read(row)?, said })
+}
+
+/// The components whose descriptions cannot be read, as they are shown, and why, a clause.
+pub async fn unreadable(store: &Store) -> Result<Vec<(String, String)>, StoreError> {
+    let (mut unreadable, mut after) = (Vec::new(), None);
+    loop {
+        let page = list(store, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last().map(|listed| &listed.uploaded) else { return Ok(unreadable) };
+        after = Some(After { name: last.name.clone(), uploaded_at: last.uploaded_at, digest: last.digest.clone() });
+        unreadable.extend(page.into_iter().filter_map(|listed| Some((listed.uploaded.shown(), listed.said.err()?))));
+    }
 }
 
 /// What an uploaded component says of itself; none where no such digest is stored. One that says more of itself than is taken now is as good
-/// as none, and the log says so.
+/// as none, and the log says so. [`StoreError::Corrupt`] where its row was changed by hand, so that it cannot be read.
 pub async fn description(store: &Store, digest: &str) -> Result<Option<Description>, StoreError> {
     let usable = |column: &str| format!("CASE WHEN length({column}) <= {USABLE} THEN {column} END");
     let (description, schema) = (usable("description"), usable("settings_schema"));
@@ -157,21 +183,23 @@ pub async fn description(store: &Store, digest: &str) -> Result<Option<Descripti
         "SELECT {description}, {schema}, CASE WHEN settings_schema IS NULL THEN 1 ELSE 0 END FROM component WHERE digest = "
     ));
     let Some(row) = sql.bind(digest).optional(&mut *store.read().await?).await? else { return Ok(None) };
-    let (text, schema): (Option<String>, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let text = |column: usize| row.try_get::<Option<String>, _>(column).map_err(|error| corrupt(digest, &error));
+    let (text, schema) = (text(0)?, text(1)?);
     let is_inside = row.try_get::<i64, _>(2)? != 0;
     let (Some(text), true) = (text, schema.is_some() || is_inside) else {
         tracing::warn!(component = digest, "an uploaded component says more of itself than Postigo takes; upload another version of it");
         return Ok(None);
     };
-    let mut said: serde_json::Value = serde_json::from_str(&text).map_err(|error| corrupt(&error))?;
+    let corrupt = |error: serde_json::Error| corrupt(digest, &error);
+    let mut said: serde_json::Value = serde_json::from_str(&text).map_err(corrupt)?;
     if let (Some(schema), Some(said)) = (schema, said.as_object_mut()) {
-        said.insert("settings_schema".to_owned(), serde_json::from_str(&schema).map_err(|error| corrupt(&error))?);
+        said.insert("settings_schema".to_owned(), serde_json::from_str(&schema).map_err(corrupt)?);
     }
-    serde_json::from_value(said).map(Some).map_err(|error| corrupt(&error))
+    serde_json::from_value(said).map(Some).map_err(corrupt)
 }
 
-fn corrupt(error: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what: "component description", reason: error.to_string() }
+fn corrupt(digest: &str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { what: "component", reason: format!("sha256:{digest}: {error}. Uploading the same file again mends it") }
 }
 
 /// The bytes that were uploaded, of which the digest is; of a core module that was uploaded before these were kept, the component. None where
@@ -211,7 +239,10 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
         let there = sqlx::query("SELECT digest FROM component WHERE digest = $1 OR (name = $2 AND version = $3)");
         let there = there.bind(&description.digest).bind(&description.name).bind(&description.version).fetch_all(&mut *connection).await?;
         let there = there.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+        let mut said = serde_json::to_value(description).map_err(|error| corrupt(&description.digest, &error))?;
+        let schema = said.as_object_mut().and_then(|said| said.remove("settings_schema")).unwrap_or_default();
         if there.contains(&description.digest) {
+            mend(connection, &description.digest, &said.to_string(), &schema.to_string()).await?;
             return Ok(false);
         }
         let title = format!("{}@{}", description.name, description.version);
@@ -221,8 +252,6 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
                  Nothing was uploaded."
             )));
         }
-        let mut said = serde_json::to_value(description).map_err(|error| corrupt(&error))?;
-        let schema = said.as_object_mut().and_then(|said| said.remove("settings_schema")).unwrap_or_default();
         make_sure_of_room(connection, bytes.len() + source.as_ref().map_or(0, Vec::len)).await?;
         sqlx::query(
             "INSERT INTO component (digest, name, version, title, description, settings_schema, bytes, source, uploaded_at, uploaded_by) \
@@ -242,6 +271,18 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
         .await?;
         Ok(true)
     })
+}
+
+/// Writes down anew what a component says of itself, where that was changed by hand. It is as good as its bytes: they are the same.
+async fn mend(connection: &mut AnyConnection, digest: &str, said: &str, schema: &str) -> Result<(), StoreError> {
+    let update = "UPDATE component SET description = $2, settings_schema = $3 \
+                  WHERE digest = $1 AND (description <> $2 OR settings_schema IS NULL OR settings_schema <> $3)";
+    let mended = sqlx::query(update).bind(digest).bind(said).bind(schema).execute(&mut *connection).await?.rows_affected();
+    if mended > 0 {
+        // Filters may wait for it, on every host.
+        touch(connection).await?;
+    }
+    Ok(())
 }
 
 /// Whether there is room for one more.
@@ -409,7 +450,8 @@ mod tests {
         let (mut versions, mut after) = (Vec::new(), None);
         while let [row] = list(&store, after.as_ref(), 1).await.unwrap().as_slice() {
             versions.push(format!("{} {}", row.uploaded.name, row.uploaded.version));
-            assert_eq!((row.said.headers.len(), row.said.screens), (1, true));
+            let said = row.said.as_ref().unwrap();
+            assert_eq!((said.headers.len(), said.screens), (1, true));
             after =
                 Some(After { name: row.uploaded.name.clone(), uploaded_at: row.uploaded.uploaded_at, digest: row.uploaded.digest.clone() });
         }
@@ -438,8 +480,12 @@ mod tests {
         let found = description(&store, "digest of cyclic").await.unwrap().unwrap();
         assert_eq!(found.settings_schema["allOf"][0]["$ref"], "#", "it is shown; the child refuses to apply it");
         assert_eq!(description(&store, "digest of huge").await.unwrap(), None);
-        let listed: Vec<String> =
-            list(&store, None, 9).await.unwrap().into_iter().map(|row| format!("{}: {}", row.uploaded.name, row.said.summary)).collect();
+        let listed: Vec<String> = list(&store, None, 9)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| format!("{}: {}", row.uploaded.name, row.said.unwrap().summary))
+            .collect();
         assert_eq!(listed, ["cyclic: Before.", "huge: "]);
     }
 

@@ -10,6 +10,7 @@ use crate::config::{
 use crate::secret::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
 
@@ -32,14 +33,13 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
 /// when a key is lost.
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
-    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest FROM configured")
+    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest, name FROM configured")
         .fetch_all(&mut *store.read().await?)
         .await?;
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
-        let stored =
-            Stored { kind: row.try_get(0)?, body: parsed(row.try_get(1)?)?, secrets: parsed(row.try_get(2)?)?, digest: row.try_get(4)? };
+        let stored = Stored::read(&row, [0, 5, 1, 2], Some(4))?;
         stored.load_into(&mut configuration, key, &mut lost)?;
     }
     Ok((configuration, lost))
@@ -105,6 +105,7 @@ pub(super) async fn lock(connection: &mut AnyConnection) -> Result<(), StoreErro
 /// A row of `configured`.
 struct Stored {
     kind: String,
+    name: String,
     body: Value,
     secrets: Value,
     /// Of a filter of an uploaded component; else empty.
@@ -112,6 +113,22 @@ struct Stored {
 }
 
 impl Stored {
+    /// Reads a row that has kind, name, body and secrets in these columns, and the digest in this one. Whatever is wrong with it, the error
+    /// says which row it is.
+    fn read(row: &AnyRow, [kind, name, body, secrets]: [usize; 4], digest: Option<usize>) -> Result<Self, StoreError> {
+        let of = |column: usize| row.try_get::<String, _>(column);
+        let (kind, name) = (of(kind)?, of(name)?);
+        let text = |column: usize| of(column).map_err(|error| corrupt(&kind, &name, &error));
+        let parsed = |column: usize| serde_json::from_str(&text(column)?).map_err(|error| corrupt(&kind, &name, &error));
+        let (body, secrets) = (parsed(body)?, parsed(secrets)?);
+        let digest = digest.map(text).transpose()?.unwrap_or_default();
+        Ok(Self { kind, name, body, secrets, digest })
+    }
+
+    fn corrupt(&self, reason: &str) -> StoreError {
+        corrupt(&self.kind, &self.name, &reason)
+    }
+
     fn load_into(&self, configuration: &mut Configuration, key: &SecretKey, lost: &mut Vec<LostSecret>) -> Result<(), StoreError> {
         match self.kind.as_str() {
             "settings" => self.load_settings(&mut configuration.settings),
@@ -129,15 +146,15 @@ impl Stored {
                 }
                 Ok(())
             }
-            other => Err(corrupt(format!("its kind {other:?} is not known to this version"))),
+            _ => Err(self.corrupt("its kind is not known to this version")),
         }
     }
 
     fn load_settings(&self, settings: &mut Settings) -> Result<(), StoreError> {
-        let fields = self.body.as_object().ok_or_else(|| corrupt("it is no JSON object".to_owned()))?;
+        let fields = self.body.as_object().ok_or_else(|| self.corrupt("it is no JSON object"))?;
         match read_fields(fields, "settings", &Secrets::Strings, |reader| settings.describe(reader)).first() {
             None => Ok(()),
-            Some(problem) => Err(corrupt(format!("{}: {}", problem.pointer, problem.sentence))),
+            Some(problem) => Err(self.corrupt(&format!("{}: {}", problem.pointer, problem.sentence))),
         }
     }
 
@@ -150,7 +167,7 @@ impl Stored {
     ) -> Result<String, StoreError> {
         let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
         if let Some(problem) = problems.first() {
-            return Err(corrupt(format!("{} {:?}, {}: {}", K::KIND, thing.name(), problem.pointer, problem.sentence)));
+            return Err(self.corrupt(&format!("{}: {}", problem.pointer, problem.sentence)));
         }
         let name = thing.name();
         // Where they go is told by the thing as it was stored.
@@ -310,15 +327,15 @@ pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreErr
     let rows =
         sqlx::query("SELECT kind, name, body, secrets FROM configured WHERE secrets <> '{}'").fetch_all(&mut *store.read().await?).await?;
     for row in rows {
-        let (kind, name, earlier): (String, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?);
-        let stored = Stored { kind, body: parsed(row.try_get(2)?)?, secrets: parsed(&earlier)?, digest: String::new() };
+        let stored = Stored::read(&row, [0, 1, 2, 3], None)?;
+        let earlier: String = row.try_get(3)?;
         let bound = match stored.kind.as_str() {
             Account::KIND => stored.bound::<Account>(key),
             Transport::KIND => stored.bound::<Transport>(key),
             _ => None,
         };
         if let Some(bound) = bound {
-            let input = (stored.kind, name, earlier, Value::Object(bound).to_string());
+            let input = (stored.kind, stored.name, earlier, Value::Object(bound).to_string());
             store.write(input, |input, connection| Box::pin(replace_secrets(connection, input))).await?;
         }
     }
@@ -338,12 +355,8 @@ fn secret_place<K: Kind>(name: &str, field: &str) -> String {
     format!("{} {name:?}, {field}", K::KIND)
 }
 
-fn parsed(text: &str) -> Result<Value, StoreError> {
-    serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))
-}
-
-fn corrupt(reason: String) -> StoreError {
-    StoreError::Corrupt { what: "configuration row", reason }
+fn corrupt(kind: &str, name: &str, reason: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { what: "configuration row", reason: format!("{kind} {name:?}, {reason}") }
 }
 
 #[cfg(test)]

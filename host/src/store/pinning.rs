@@ -26,7 +26,7 @@ fn pin<'c>(now: &'c i64, connection: &'c mut AnyConnection) -> BoxFuture<'c, Res
         for row in rows.fetch_all(&mut *connection).await? {
             let (name, body): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let mut body: Value = serde_json::from_str(&body)
-                .map_err(|error| StoreError::Corrupt { what: "configuration row", reason: error.to_string() })?;
+                .map_err(|error| StoreError::Corrupt { what: "configuration row", reason: format!("filter {name:?}, {error}") })?;
             let written = body.get("component").and_then(Value::as_str).unwrap_or_default().to_owned();
             let Some((digest, shown)) = meant(connection, &written).await? else { continue };
             body["component"] = Value::String(shown);

@@ -4,7 +4,7 @@ use crate::chain::{Gathered, LazySandbox, Plan, Sandbox};
 use crate::config::Configuration;
 use crate::mail::Vocabulary;
 use crate::secret::SecretKey;
-use crate::store::{Store, StoreError, configuration};
+use crate::store::{Store, StoreError, components, configuration};
 use crate::supervision::{self, Work, blocking};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub struct Setup {
     pub plan: Arc<Plan>,
     /// The headers that exist.
     pub vocabulary: Vocabulary,
+    /// Uploaded components whose rows cannot be read, as they are shown, and why.
+    pub unreadable: Vec<(String, String)>,
     /// When its plan was prepared.
     pub prepared: Instant,
 }
@@ -29,12 +31,26 @@ pub struct Setup {
 impl Setup {
     /// With this plan, prepared now.
     pub fn new(configuration: Configuration, plan: Plan, vocabulary: Vocabulary) -> Self {
-        Self { configuration, plan: Arc::new(plan), vocabulary, prepared: Instant::now() }
+        Self { configuration, plan: Arc::new(plan), vocabulary, unreadable: Vec::new(), prepared: Instant::now() }
     }
 
-    /// Whether a filter could not be prepared by the host's fault, some time ago.
+    /// Whether a filter could not be prepared by the host's fault, or a component not be read, some time ago.
     fn is_worth_another_try(&self) -> bool {
-        self.prepared.elapsed() >= ANOTHER_TRY && self.plan.broken().any(|(_, broken)| broken.may_pass)
+        let has_failed = !self.unreadable.is_empty() || self.plan.broken().any(|(_, broken)| broken.may_pass);
+        self.prepared.elapsed() >= ANOTHER_TRY && has_failed
+    }
+
+    /// What of the components' rows cannot be read, and what that means for filters: sentences.
+    fn about_components(&self) -> impl Iterator<Item = String> {
+        self.unreadable.iter().map(|(component, why)| {
+            let users = self.plan.filters().iter().filter(|filter| *filter.component == **component);
+            let users: Vec<String> = users.map(|filter| format!("{:?}", filter.name)).collect();
+            let meaning = match users.as_slice() {
+                [] => "no filter runs it".to_owned(),
+                users => format!("the failure policy applies of the filters that run it, {}", users.join(", ")),
+            };
+            format!("The component {component} cannot be read, and {meaning}: {why}. Uploading the same file again mends it.")
+        })
     }
 }
 
@@ -45,6 +61,8 @@ pub struct Live {
     sandbox: Arc<LazySandbox>,
     current: watch::Sender<Arc<Setup>>,
     refreshing: Mutex<()>,
+    /// Why what is configured cannot be taken up, a sentence; none: it could when it was last looked at.
+    refused: watch::Sender<Option<String>>,
 }
 
 impl std::fmt::Debug for Live {
@@ -57,7 +75,7 @@ impl Live {
     /// Loads what is configured and prepares its chain.
     pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {
         let current = watch::Sender::new(Arc::new(Setup::new(Configuration::default(), Plan::default(), Vocabulary::default())));
-        let live = Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()) });
+        let live = Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()), refused: watch::Sender::default() });
         live.refresh().await?;
         Ok(live)
     }
@@ -65,7 +83,8 @@ impl Live {
     /// With this setup, for tests.
     #[cfg(test)]
     pub fn with(setup: Setup, store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Arc<Self> {
-        Arc::new(Self { store, key, sandbox, current: watch::Sender::new(Arc::new(setup)), refreshing: Mutex::new(()) })
+        let (current, refused) = (watch::Sender::new(Arc::new(setup)), watch::Sender::default());
+        Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()), refused })
     }
 
     /// What is in force now.
@@ -95,6 +114,26 @@ impl Live {
     /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were removed or
     /// disabled, and all other settings, are in force at once; new and changed filters when their groups are prepared.
     pub async fn refresh(&self) -> Result<i64, StoreError> {
+        let taken_up = self.take_up().await;
+        match &taken_up {
+            Ok(_) => drop(self.refused.send_replace(None)),
+            // The database is away: that is told by itself, and says nothing of what is configured.
+            Err(error) if error.is_temporary() => {}
+            Err(error) => drop(self.refused.send_replace(Some(error.to_string()))),
+        }
+        taken_up
+    }
+
+    /// What is configured or stored of components and cannot be read, and what goes on without it: sentences.
+    pub fn unreadable(&self) -> Vec<String> {
+        let setup = self.current();
+        let refused = self.refused.borrow().as_ref().map(|why| {
+            format!("What is configured now cannot be taken up, and version {} stays in force: {why}", setup.configuration.version)
+        });
+        refused.into_iter().chain(setup.about_components()).collect()
+    }
+
+    async fn take_up(&self) -> Result<i64, StoreError> {
         let _one_at_a_time = self.refreshing.lock().await;
         let before = self.current();
         let unchanged = configuration::version(&self.store).await? == before.configuration.version;
@@ -104,6 +143,7 @@ impl Live {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let version = configuration.version;
         let components = Gathered::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
+        let unreadable = components::unreadable(&self.store).await?;
         let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
         let vocabulary = Vocabulary::new(&fields);
         self.withdraw(&before, &configuration);
@@ -113,7 +153,9 @@ impl Live {
             for (filter, broken) in plan.broken() {
                 tracing::error!(filter = %filter.name, reason = broken.failure.message, "a filter could not be prepared; its failure policy applies");
             }
-            Setup::new(configuration, plan, vocabulary)
+            let setup = Setup { unreadable, ..Setup::new(configuration, plan, vocabulary) };
+            setup.about_components().for_each(|sentence| tracing::error!("{sentence}"));
+            setup
         });
         match setup.await {
             Ok(setup) => {

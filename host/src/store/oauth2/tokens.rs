@@ -86,21 +86,34 @@ const NO_ERROR: &str =
 pub async fn find(store: &Store, key: &Key) -> Result<Option<TokenRow>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, {} FROM oauth2_token", store.engine().clock()));
     let row = of(&mut sql, key).optional(&mut *store.read().await?).await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(|row| read(row).map_err(|error| unreadable(row, &error))).transpose()
 }
 
-/// The tokens of all owners.
-pub async fn all(store: &Store) -> Result<Vec<TokenRow>, StoreError> {
+/// The tokens of all owners, as far as their rows can be read, and what is wrong with the others: one that was changed by hand must not keep
+/// the others from being renewed.
+pub async fn all(store: &Store) -> Result<(Vec<TokenRow>, Vec<StoreError>), StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, {} FROM oauth2_token", store.engine().clock()));
     let rows = sql.push(" ORDER BY owner_kind, owner").all(&mut *store.read().await?).await?;
-    rows.iter().map(read).collect()
+    let (mut readable, mut others) = (Vec::new(), Vec::new());
+    for row in &rows {
+        match read(row) {
+            Ok(row) => readable.push(row),
+            Err(error) => others.push(unreadable(row, &error)),
+        }
+    }
+    Ok((readable, others))
+}
+
+fn unreadable(row: &AnyRow, error: &sqlx::Error) -> StoreError {
+    let owner = |column: usize| row.try_get::<String, _>(column).unwrap_or_else(|_| "?".to_owned());
+    StoreError::Corrupt { what: "OAuth2 token", reason: format!("{} {:?}: {error}. Another sign-in makes it anew", owner(0), owner(1)) }
 }
 
 fn of<'s>(sql: &'s mut Sql, key: &Key) -> &'s mut Sql {
     sql.push(" WHERE owner_kind = ").bind(&key.kind).push(" AND owner = ").bind(&key.name)
 }
 
-fn read(row: &AnyRow) -> Result<TokenRow, StoreError> {
+fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
     let code: Option<String> = row.try_get(9)?;
     let error = match code {
         None => None,
