@@ -216,7 +216,7 @@ pub async fn bytes(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, Store
 }
 
 /// Stores a component, not activated; whether it was new. Nothing that runs depends on it. [`StoreError::Conflict`] where its name and
-/// version are those of other bytes.
+/// version are those of other bytes, or were before these were deleted.
 pub async fn upload(store: &Store, new: NewComponent) -> Result<bool, StoreError> {
     store.write(new, insert).await
 }
@@ -227,7 +227,7 @@ pub async fn activate(store: &Store, digest: &str, by: &str, at: i64) -> Result<
 }
 
 /// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names them. Unless
-/// `even_activated`, only one that is not activated.
+/// `even_activated`, only one that is not activated. Its name and version go on meaning it.
 pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<Deleted, StoreError> {
     store.write((digest.to_owned(), even_activated), remove).await
 }
@@ -252,6 +252,12 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
                  Nothing was uploaded."
             )));
         }
+        if let Some(other) = meant_before(connection, description).await?.filter(|digest| *digest != description.digest) {
+            return Err(StoreError::Conflict(format!(
+                "{title} was another component, sha256:{other}, which was deleted. A version means the same bytes for good: give this one \
+                 another version. Nothing was uploaded."
+            )));
+        }
         make_sure_of_room(connection, bytes.len() + source.as_ref().map_or(0, Vec::len)).await?;
         sqlx::query(
             "INSERT INTO component (digest, name, version, title, description, settings_schema, bytes, source, uploaded_at, uploaded_by) \
@@ -271,6 +277,13 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
         .await?;
         Ok(true)
     })
+}
+
+/// The digest that this name and version had before it was deleted.
+async fn meant_before(connection: &mut AnyConnection, description: &Description) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT digest FROM deleted_component WHERE name = $1 AND version = $2");
+    let row = row.bind(&description.name).bind(&description.version).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Writes down anew what a component says of itself, where that was changed by hand. It is as good as its bytes: they are the same.
@@ -338,6 +351,15 @@ fn remove<'c>(input: &'c (String, bool), connection: &'c mut AnyConnection) -> B
                 quoted(&users)
             )));
         }
+        // Whoever wrote `name@version` down, in a file or another gate, meant these bytes. One whose name and version are another's was never
+        // meant by them.
+        sqlx::query(
+            "INSERT INTO deleted_component (name, version, digest) \
+             SELECT name, version, digest FROM component WHERE digest = $1 AND title IS NOT NULL ON CONFLICT (name, version) DO NOTHING",
+        )
+        .bind(digest)
+        .execute(&mut *connection)
+        .await?;
         sqlx::query("DELETE FROM component WHERE digest = $1").bind(digest).execute(connection).await?;
         Ok(Deleted::Done)
     })
@@ -408,6 +430,24 @@ mod tests {
         assert_eq!(uploaded(&store).await.unwrap()[0].activated_by.as_deref(), Some("an admin"));
         assert_eq!(delete(&store, "one", false).await.unwrap(), Deleted::Activated);
         assert!(matches!(activate(&store, "two", "an admin", 2).await, Err(StoreError::NotFound(_))));
+    }
+
+    #[tokio::test]
+    async fn of_two_of_one_name_and_version_from_before_the_titled_one_is_meant_for_good() {
+        let (_folder, store, _) = fresh().await;
+        for (digest, title) in [("one", "'urgent@1.0.0'"), ("two", "NULL")] {
+            let insert = "INSERT INTO component (digest, name, version, title, description, bytes, uploaded_at) VALUES";
+            store.execute(format!("{insert} ('{digest}', 'urgent', '1.0.0', {title}, '{{}}', '', 1)")).await;
+        }
+        for digest in ["two", "one"] {
+            assert_eq!(delete(&store, digest, true).await.unwrap(), Deleted::Done);
+        }
+        let refused = upload(&store, new("1.0.0", "two")).await;
+        assert!(
+            matches!(&refused, Err(StoreError::Conflict(sentence)) if sentence.contains("sha256:one, which was deleted")),
+            "{refused:?}"
+        );
+        assert!(upload(&store, new("1.0.0", "one")).await.unwrap());
     }
 
     fn described(name: &str, number: usize) -> Description {

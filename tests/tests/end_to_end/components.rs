@@ -203,6 +203,19 @@ fn a_version_means_the_same_bytes_for_good() {
         let told = expect(post(&Component::new("match", "9.9.9")), 409);
         assert!(told["detail"].as_str().unwrap().contains("ships with Postigo"), "{told}");
         assert_eq!(admin.submit("as before")["queue"], "Junk");
+
+        // Deleted, activated or not, it comes back as it was, and as nothing else.
+        let activated = upload(&author, &urgent("2.0.0"));
+        activate(&admin, &activated);
+        for reference in [activated, upload(&author, &urgent("3.0.0"))] {
+            let version = reference.split_once('@').unwrap().1;
+            for _ in 0..2 {
+                admin.json("DELETE", &format!("/components/{reference}"), &Value::Null, 204);
+                let told = expect(post(&dropping(version)), 409)["detail"].as_str().unwrap().to_owned();
+                assert!(told.contains(&reference) && told.contains("deleted") && told.contains("another version"), "{told}");
+                assert_eq!(upload(&author, &urgent(version)), reference, "the same bytes come back, not activated");
+            }
+        }
     });
 }
 
