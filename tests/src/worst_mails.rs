@@ -118,19 +118,42 @@ pub const KINDS: &[(&str, Make)] = &[
     ("gb18030", |size| body("Content-Type: text/plain; charset=gb18030\n", b"\x81\x30\x81\x30", size)),
     ("CR and LF", |size| body("", b"\r\n\r", size)),
     // HTML.
+    (PLAIN_HTML, |size| {
+        let paragraph = "<p class=\"text\">Good morning,<br>\n<b>the invoice</b> of last week &amp; <a href=\"https://shop.test/o?id=7\">my order</a> do not \
+                         fit together; would you please look at it and tell me what is to be paid?</p>\n";
+        html(paragraph, size)
+    }),
     ("HTML of openings", |size| html("<", size)),
+    ("HTML of openings and blanks", |size| html("< ", size)),
+    ("HTML of openings that are never closed", |size| html("<a", size)),
+    ("HTML of closings", |size| html("</", size)),
     ("HTML of elements", |size| html("<div>", size)),
+    ("HTML of short elements", |size| html("<p>", size)),
+    ("HTML of declarations", |size| html("<!>", size)),
     ("HTML of line breaks", |size| html("<br>", size)),
     ("HTML of cells", |size| html("<td>a", size)),
     ("HTML of ampersands", |size| html("&", size)),
+    ("HTML of ampersands and signs", |size| html("&#", size)),
+    ("HTML of ampersands and blanks", |size| html("& ", size)),
     ("HTML of entities", |size| html("&nbsp;&euro;", size)),
+    ("HTML of short entities", |size| html("&lt;", size)),
+    ("HTML of entities of no name", |size| html("&;", size)),
+    ("HTML of entities of no meaning", |size| html("&a;", size)),
+    ("HTML of numbers", |size| html("&#9;", size)),
     ("HTML of entities that never end", |size| html("&aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", size)),
     ("HTML of attributes", |size| html("<a b=\"", size)),
     ("HTML of attributes in either quotes", |size| html("<a b='x\" ", size)),
     ("HTML of one tag of blanks", |size| body("Content-Type: text/html\n\n<a", b" ", size)),
     ("HTML of one tag of equals signs", |size| body("Content-Type: text/html\n\n<a", b"= \"", size)),
+    ("HTML of one tag of quotes", |size| body("Content-Type: text/html\n\n<a", b"=''", size)),
     ("HTML of styles", |size| html("<style>", size)),
+    ("HTML of styles that end", |size| html("<style></style>", size)),
+    ("HTML of closings in a style", |size| body("Content-Type: text/html\n\n<style>", b"</", size)),
     ("HTML of comments", |size| html("<!--", size)),
+    ("HTML of comments that end", |size| html("<!---->", size)),
+    ("HTML of one comment of ends", |size| body("Content-Type: text/html\n\n<!--", b"->", size)),
+    ("HTML of blanks", |size| html(" ", size)),
+    ("HTML of words of one letter", |size| html("a ", size)),
     ("HTML that grows in UTF-8", |size| body("Content-Type: text/html; charset=windows-1252\n", b"\x80", size)),
     ("HTML of images that are never named", |size| {
         let numbered: String = (0..size / 16).map(|number| format!("cid:{number:x}")).collect();
@@ -155,6 +178,9 @@ pub const KINDS: &[(&str, Make)] = &[
     ("a report of old", |size| filled(b"Subject: x\n\nHi. This is the\n\n", b"<a@b>:\nx (#5.1.1)\n\n", size)),
     ("a report of old on one recipient", |size| filled(b"Subject: x\n\nHi. This is the\n\n<a@b>:\n", b"a\n", size)),
 ];
+
+/// The kind of HTML that others are compared with: what mail programs write.
+pub const PLAIN_HTML: &str = "HTML as it is written";
 
 const MIXED: &str = "Content-Type: multipart/mixed; boundary=b\n\n";
 
