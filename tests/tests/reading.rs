@@ -1,8 +1,9 @@
-//! What reading costs: of the worst mail of each kind, in instructions, in allocations and in memory, at most so many for each of its bytes. All of it is counted,
-//! nothing is timed: the figures are the same on every machine.
+//! What reading costs: of the worst mail of each kind, in instructions, in allocations and in memory, at most so many for each of its bytes; of a body of REST,
+//! in memory. All of it is counted, nothing is timed: the figures are the same on every machine.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot work ends")]
 
+use postigo::api::reckoned;
 use postigo::worker::memory_of;
 use postigo_tests::worst_mails::{KINDS, PLAIN_HTML, read};
 use std::path::Path;
@@ -127,4 +128,57 @@ fn no_mail_takes_more_memory_than_the_worker_reckons_with() {
             if proportionate { Ok(figures) } else { Err(figures) }
         },
     );
+}
+
+/// A JSON text that repeats `unit`, of at least so many bytes.
+fn repeated(begin: &str, unit: &str, end: &str, bytes: usize) -> Vec<u8> {
+    format!("{begin}{}{end}", unit.repeat(bytes / unit.len() + 1)).into_bytes()
+}
+
+#[test]
+fn no_body_takes_more_memory_than_is_set_aside_for_it() {
+    let mut accepted = 0;
+    for (begin, unit, end) in [
+        ("[", "0,", "0]"),
+        ("[", "[],", "0]"),
+        ("[", "{},", "0]"),
+        ("[", "[0],", "0]"),
+        ("[", "[[0]],", "0]"),
+        ("[", "{\"\":0},", "0]"),
+        ("[", "{\"\":{\"\":[0]}},", "0]"),
+        ("[", "{\"a\":0,\"b\":0,\"c\":0,\"d\":0},", "0]"),
+        ("[", "\"\",", "0]"),
+        ("[", "\"text\\n\",", "0]"),
+        ("\"", "text", "\""),
+        ("\"", "text\\n", "\""),
+        ("", "[", ""),
+        ("", "{\"a\":", ""),
+    ] {
+        for size in [1 << 10, 16 << 10, 64 << 10, 128 << 10, 1 << 20] {
+            let body = repeated(begin, unit, end, size);
+            let bytes = body.len() as u64;
+            let mut room = None;
+            let counted = allocation_counter::measure(|| room = reckoned(&body));
+            assert!(counted.bytes_max <= 2 * bytes + 1_024, "counting {unit} takes {} bytes", counted.bytes_max);
+            let Some(room) = room else { continue };
+            accepted += 1;
+            let mut value = None;
+            let read = allocation_counter::measure(|| value = serde_json::from_slice::<serde_json::Value>(&body).ok());
+            println!(
+                "{unit:<20} {size:>8}: {:.1} times, {:.1} kept, {:.1} set aside",
+                read.bytes_max as f64 / bytes as f64,
+                read.bytes_current as f64 / bytes as f64,
+                room as f64 / bytes as f64
+            );
+            assert!(
+                u64::try_from(read.bytes_current).unwrap_or_default() <= room,
+                "{unit}, {size}: {} bytes are kept of {room}",
+                read.bytes_current
+            );
+            // A text with escapes is put together beside where it is kept.
+            assert!(read.bytes_max <= room + 2 * bytes, "{unit}, {size}: {} bytes at once of {room}", read.bytes_max);
+            assert!(room <= 16 << 20, "a body of 1 MiB takes 16 times as much at most");
+        }
+    }
+    assert!(accepted > 30);
 }

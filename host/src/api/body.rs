@@ -1,12 +1,13 @@
 //! Request bodies: how large each may be, how they are read, and JSON with the place of every mistake.
 //!
 //! A body is read after it is known who sends it and that they may, and before its handler runs: within its route's limit, within the
-//! room that all bodies share, and at some pace.
+//! room that all bodies share, and at some pace. What is made of JSON is reckoned with before it is made, and until it was answered.
 
 use super::ApiState;
 use super::auth::Caller;
 use super::paced::Pace;
 use super::problem::{Kind, Mistake, Problem};
+use super::values::{self, MOST_VALUES};
 use crate::answer::MOST_BYTES;
 use crate::listen::{Held, Share};
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -21,6 +22,8 @@ use serde_path_to_error::Segment;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The media type of bodies that are read into values.
+const JSON: &str = "application/json";
 /// The largest JSON body, in bytes, but for those with files.
 const MAX_JSON: usize = 1 << 20;
 /// The largest JSON body with files, which travel in base64.
@@ -60,11 +63,23 @@ pub async fn take(State(state): State<ApiState>, Extension(caller): Extension<Ca
     if body.is_end_stream() {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let share = state.room.share(&caller.token.to_string());
-    match collect(body, most, share, PACE).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+    let share = || state.room.share(&caller.token.to_string());
+    let taken = collect(body, most, share(), PACE).await;
+    match taken.and_then(|bytes| Ok((set_aside(&parts.headers, &bytes, share())?, bytes))) {
+        Ok((_read, bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Room for what reading a body makes of it, if it is JSON.
+fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Share, NotTaken> {
+    if expect_media_type(headers, &[JSON]).is_ok() {
+        let read = values::reckoned(bytes).ok_or(NotTaken::TooManyValues)?;
+        if !share.hold(read) {
+            return Err(NotTaken::NoRoom);
+        }
+    }
+    Ok(share)
 }
 
 /// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises (Content-Length) is set aside
@@ -104,6 +119,7 @@ async fn collect(mut body: Body, most: usize, mut share: Share, pace: Pace) -> R
 #[derive(Debug, PartialEq, Eq)]
 enum NotTaken {
     TooLarge,
+    TooManyValues,
     NoRoom,
     TooSlow,
     Broken(String),
@@ -113,6 +129,9 @@ impl axum::response::IntoResponse for NotTaken {
     fn into_response(self) -> Response {
         let (kind, detail) = match self {
             Self::TooLarge => (Kind::TooLarge, "The body is larger than this route takes.".to_owned()),
+            Self::TooManyValues => {
+                (Kind::TooLarge, format!("The body has more than {MOST_VALUES} texts, numbers, lists and tables. Nothing was done."))
+            }
             Self::NoRoom => (Kind::Unavailable, "Other bodies take all the room that there is for this token's now; try again.".to_owned()),
             Self::TooSlow => (Kind::Timeout, "The body came too slowly. Nothing was done.".to_owned()),
             Self::Broken(why) => (Kind::BadRequest, format!("The body did not arrive: {why}.")),
@@ -134,7 +153,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        expect_media_type(request.headers(), &["application/json"])?;
+        expect_media_type(request.headers(), &[JSON])?;
         let bytes = read(request, state).await?;
         // Twice, since only text that is JSON at all has places: nesting too deep and a comma too many are told by line and column.
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
@@ -236,6 +255,19 @@ mod tests {
         assert_eq!(other.len(), 1 << 20, "another token has a part of its own");
         drop(first);
         assert!(collect(Body::from(vec![b'x'; 2 << 20]), 4 << 20, one(), PACE).await.is_ok());
+    }
+
+    #[test]
+    fn what_is_read_from_json_shares_the_room_too() {
+        let room = Arc::new(Room::of(16 << 20));
+        let of = |media_type: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        let tables = format!("[{}0]", "{\"\":0},".repeat(5_000));
+        let read = || set_aside(&of("application/json; charset=utf-8"), tables.as_bytes(), room.share("1"));
+        let first = read().unwrap();
+        assert_eq!(read().err(), Some(NotTaken::NoRoom), "35 KB of text, 5 MB of values");
+        assert!(set_aside(&of("message/rfc822"), tables.as_bytes(), room.share("1")).is_ok(), "nothing is made of a mail here");
+        drop(first);
+        assert!(read().is_ok());
     }
 
     #[tokio::test]

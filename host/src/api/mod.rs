@@ -44,6 +44,7 @@ mod tickets;
 mod tokens;
 mod transports;
 mod upgrades;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ mod tests;
 pub use auth::{TokenError, create_token};
 pub use role::{Role, UnknownRole};
 pub use serving::Doors;
+pub use values::reckoned;
 
 use crate::config::Machine;
 use crate::listen::Room;

@@ -42,5 +42,5 @@ pub use listener::{Endpoint, Network};
 pub use machine::{Machine, Named};
 pub use model::*;
 pub use provider::{Flow, Provider, Purpose, is_loopback};
-pub use review::review;
+pub use review::{MOST_VALUES, review};
 pub use upgrade::{Declared, Differs, Mistaken, SchemaDiffers, Upgrade, UpgradeError, Upgraded, Way, Wish, upgrade};

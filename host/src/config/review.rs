@@ -21,7 +21,7 @@ const ALL_SETTINGS: usize = 32 << 20;
 const SMALL: usize = 64 << 10;
 
 /// Texts, numbers, lists and tables in a filter's settings: each takes a hundred times its bytes in memory, wherever settings are held.
-const VALUES: usize = 20_000;
+pub const MOST_VALUES: usize = 20_000;
 /// Those of all filters together, …
 const ALL_VALUES: usize = 200_000;
 /// … beyond which a filter may have so many.
@@ -130,8 +130,8 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
             Some(format!(
                 "with them the settings of all filters have {all} bytes as JSON; together they may have {ALL_SETTINGS}, beyond which a filter may have {SMALL}."
             ))
-        } else if values > VALUES {
-            Some(format!("they have {values} texts, numbers, lists and tables; a filter may have {VALUES}."))
+        } else if values > MOST_VALUES {
+            Some(format!("they have {values} texts, numbers, lists and tables; a filter may have {MOST_VALUES}."))
         } else if all_values > ALL_VALUES && values > FEW {
             Some(format!(
                 "with them the settings of all filters have {all_values} texts, numbers, lists and tables; together they may have {ALL_VALUES}, beyond which a filter may have {FEW}."
@@ -258,10 +258,10 @@ mod tests {
         assert!(told(&many, "3").unwrap().contains("together"));
         assert_eq!(told(&many, "0"), None, "who is small is not kept from saving by others");
         let tables = |count: usize| json!(vec![json!({ "k": 0 }); count]);
-        let full = configuration(|index| tables(if index == 0 { VALUES / 2 } else { 1 }), 2);
+        let full = configuration(|index| tables(if index == 0 { MOST_VALUES / 2 } else { 1 }), 2);
         assert!(told(&full, "0").unwrap().contains("a filter may have 20000"), "small as text, large in memory");
         assert_eq!(told(&full, "1"), None);
-        let fuller = configuration(|index| tables(if index == 0 { FEW / 4 } else { VALUES / 3 }), 32);
+        let fuller = configuration(|index| tables(if index == 0 { FEW / 4 } else { MOST_VALUES / 3 }), 32);
         assert!(told(&fuller, "3").unwrap().contains("together"));
         assert_eq!(told(&fuller, "0"), None);
     }

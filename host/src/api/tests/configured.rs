@@ -220,3 +220,24 @@ async fn fields_and_answers_can_be_deleted() {
         api.delete(Role::Admin, path).await.problem(404);
     }
 }
+
+#[tokio::test]
+async fn a_body_of_too_many_values_is_refused_before_it_is_read() {
+    let api = Api::start().await;
+    let filter = |settings: Value| json!({ "name": "a", "component": "nothing", "settings": { "a": settings } });
+    let kept = api.post(Role::Admin, "/filters", &filter(json!(vec![0; 20_500]))).await.problem(422);
+    assert!(kept.to_string().contains("a filter may have 20000"), "{kept}");
+    for (path, body) in [
+        ("/filters", filter(json!(vec![json!({ "": 0 }); 11_000]))),
+        ("/queues", json!(vec![json!([]); 21_001])),
+        ("/customer-users", json!({ "login": vec![0; 100_000] })),
+        ("/tickets", json!({ "to": vec![""; 30_000] })),
+    ] {
+        let refused = api.post(Role::Admin, path, &body).await.problem(413);
+        assert!(refused["detail"].as_str().unwrap().contains("more than 21000 texts"), "{refused}");
+    }
+    let deep = "[".repeat(100_000);
+    let authorization = format!("Bearer {}", api.token(Role::Admin));
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    api.raw(request(Method::POST, "/api/v1/filters", &headers, deep.into_bytes())).await.problem(400);
+}
