@@ -17,6 +17,8 @@ pub enum Refusal {
     Address,
     /// It waited longest when all places were taken and others came.
     Displaced,
+    /// Its message came slowest when all places were taken and others came.
+    Slow,
     /// The system could not give a connection.
     Failed,
 }
@@ -27,6 +29,7 @@ impl Refusal {
             Self::Full => "full",
             Self::Address => "address",
             Self::Displaced => "displaced",
+            Self::Slow => "slow",
             Self::Failed => "failed",
         }
     }
@@ -60,7 +63,7 @@ impl Figures {
     /// Names them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("connections", "Clients that are connected to a listener", self.connections.clone());
-        let refused = "Clients of a listener that were turned away or had to leave: full, address, displaced, failed";
+        let refused = "Clients of a listener that were turned away or had to leave: full, address, displaced, slow, failed";
         registry.register("connections_refused", refused, self.refused.clone());
         registry.register(
             "descriptors",

@@ -11,6 +11,6 @@ mod seldom;
 pub use acceptance::Acceptance;
 pub use descriptors::Descriptors;
 pub use figures::{Figures, Refusal};
-pub use places::{Most, Origin, Place, Places, Served, network};
+pub use places::{Bringing, Most, Origin, Place, Places, Served, network};
 pub use room::{Held, Room, Share};
 pub use seldom::Seldom;

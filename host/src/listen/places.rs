@@ -2,10 +2,15 @@
 //!
 //! A client that is being served keeps its place. When all are taken, the one that has waited longest without being served leaves for
 //! the one that comes: connections that say nothing, or drip, cost a listener its oldest silent ones and nobody else anything.
+//!
+//! Messages are what a client could be served with for hours. So where nobody waits, one leaves whose message has been on its way for long
+//! and comes far slower than mail servers send: the slowest of the address that has the most places, so that whoever takes all of them
+//! gives them up first. Those who are known never leave for this.
 
 use super::descriptors::{Counted, Descriptors};
 use super::figures::{Figures, Refusal};
 use super::seldom::Seldom;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +22,17 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 const LEAVING: usize = 16;
 /// So long they are waited for.
 const LEFT_WITHIN: Duration = Duration::from_secs(1);
+
+/// From when on a message keeps nobody else out.
+#[derive(Debug, Clone, Copy)]
+struct Slow {
+    /// It has been on its way for so long, …
+    after: Duration,
+    /// … and came with fewer bytes a second: a thousand times as many are usual, and the least that a message must come with is a sixteenth.
+    bytes_a_second: u64,
+}
+
+const SLOW: Slow = Slow { after: Duration::from_mins(1), bytes_a_second: 16 << 10 };
 
 /// How many connections a listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +81,7 @@ pub fn network(address: IpAddr) -> IpAddr {
 pub struct Places {
     listener: String,
     most: Most,
+    slow: Slow,
     descriptors: Arc<Descriptors>,
     figures: Figures,
     taken: Mutex<Taken>,
@@ -90,6 +107,33 @@ struct Client {
     since: Instant,
     served: usize,
     leave: CancellationToken,
+    brought: Arc<Mutex<Brought>>,
+}
+
+/// What a client has brought since it last waited. What it is served with besides, the host's own work, is not its time.
+#[derive(Debug, Default)]
+struct Brought {
+    bytes: u64,
+    within: Duration,
+    /// The message that it is bringing: since when, and how many bytes so far.
+    now: Option<(Instant, u64)>,
+}
+
+impl Brought {
+    /// Bytes a second, where a message is on its way that is slow.
+    fn is_slow(&self, slow: Slow) -> Option<u64> {
+        let (since, bytes) = self.now?;
+        let within = self.within + since.elapsed();
+        let pace = u64::try_from(u128::from(self.bytes + bytes) * 1_000 / within.as_millis().max(1)).unwrap_or(u64::MAX);
+        (within >= slow.after && pace < slow.bytes_a_second).then_some(pace)
+    }
+
+    fn ended(&mut self) {
+        if let Some((since, bytes)) = self.now.take() {
+            self.bytes += bytes;
+            self.within += since.elapsed();
+        }
+    }
 }
 
 impl Taken {
@@ -117,11 +161,36 @@ impl Taken {
         let is_of =
             |id: &u64| address.is_none_or(|address| self.clients.get(id).is_some_and(|client| client.origin == Origin::Address(address)));
         let found = self.waiting.iter().map(|(_, id)| *id).find(is_of);
-        let Some(client) = found.and_then(|id| self.remove(id)) else { return false };
+        found.is_some_and(|id| self.let_leave(id))
+    }
+
+    /// Has the slowest leave, of an address that has as many places as any other with slow messages, and no fewer than `coming` has once it is in.
+    fn displace_slow(&mut self, coming: Origin, slow: Slow) -> bool {
+        let own = match coming {
+            Origin::Known => 0,
+            Origin::Address(address) => self.at(address),
+        };
+        let place = |(id, client): (&u64, &Client)| {
+            let Origin::Address(address) = client.origin else { return None };
+            let held = self.at(address);
+            let may_be_asked = held > own || client.origin == coming;
+            let pace = locked(&client.brought).is_slow(slow).filter(|_| may_be_asked)?;
+            Some((held, Reverse(pace), *id))
+        };
+        let found = self.clients.iter().filter_map(place).max();
+        found.is_some_and(|(_, _, id)| self.let_leave(id))
+    }
+
+    fn let_leave(&mut self, id: u64) -> bool {
+        let Some(client) = self.remove(id) else { return false };
         client.leave.cancel();
         self.leaving += 1;
         true
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Places {
@@ -130,6 +199,7 @@ impl Places {
         Arc::new(Self {
             listener: listener.into(),
             most,
+            slow: SLOW,
             descriptors: Arc::clone(descriptors),
             figures,
             taken: Mutex::default(),
@@ -166,29 +236,31 @@ impl Places {
         if let Origin::Address(address) = origin
             && taken.at(address) >= self.most.per_address
         {
-            self.make_room(&mut taken, Some(address), Refusal::Address)?;
+            let displaced = taken.displace(Some(address)).then_some(Refusal::Displaced);
+            self.let_leave(displaced, Refusal::Address)?;
         }
         if taken.clients.len() >= most || self.descriptors.are_taken() {
-            self.make_room(&mut taken, None, Refusal::Full)?;
+            let displaced = taken.displace(None).then_some(Refusal::Displaced);
+            self.let_leave(displaced.or_else(|| taken.displace_slow(origin, self.slow).then_some(Refusal::Slow)), Refusal::Full)?;
         }
         let (id, since, leave) = (taken.next, Instant::now(), CancellationToken::new());
         taken.next += 1;
-        taken.clients.insert(id, Client { origin, since, served: 0, leave: leave.clone() });
+        let brought = Arc::default();
+        taken.clients.insert(id, Client { origin, since, served: 0, leave: leave.clone(), brought: Arc::clone(&brought) });
         taken.waiting.insert((since, id));
         if let Origin::Address(address) = origin {
             *taken.by_address.entry(address).or_default() += 1;
         }
         drop(taken);
         self.figures.connections(&self.listener, 1);
-        Ok(Place { places: Arc::clone(self), id, leave, _open: self.descriptors.connection() })
+        Ok(Place { places: Arc::clone(self), id, leave, brought, _open: self.descriptors.connection() })
     }
 
-    fn make_room(&self, taken: &mut Taken, address: Option<IpAddr>, otherwise: Refusal) -> Result<(), Refusal> {
-        if !taken.displace(address) {
-            return Err(otherwise);
-        }
-        self.figures.refuse(&self.listener, Refusal::Displaced);
-        self.say(Refusal::Displaced);
+    /// Counts the client that has to leave, and why; there is none where nobody can be asked to.
+    fn let_leave(&self, displaced: Option<Refusal>, otherwise: Refusal) -> Result<(), Refusal> {
+        let why = displaced.ok_or(otherwise)?;
+        self.figures.refuse(&self.listener, why);
+        self.say(why);
         Ok(())
     }
 
@@ -208,6 +280,7 @@ impl Places {
             let what = match reason {
                 Refusal::Address => "clients were turned away: their address has all the connections that one may have",
                 Refusal::Displaced => "clients that said nothing for long had to leave for others: all connections were taken",
+                Refusal::Slow => "clients whose messages came slowly had to leave for others: all connections were taken",
                 Refusal::Full | Refusal::Failed => "clients were turned away: all connections are taken",
             };
             tracing::warn!(listener, connections, per_address, times, "{what}");
@@ -215,7 +288,7 @@ impl Places {
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.taken)
     }
 }
 
@@ -225,6 +298,7 @@ pub struct Place {
     places: Arc<Places>,
     id: u64,
     leave: CancellationToken,
+    brought: Arc<Mutex<Brought>>,
     _open: Counted,
 }
 
@@ -237,6 +311,12 @@ impl Place {
         let since = client.since;
         taken.waiting.remove(&(since, self.id));
         Some(Served { place: Arc::clone(self) })
+    }
+
+    /// Its client begins to bring a message, which is on its way for as long as what is given is kept. One at a time.
+    pub fn bring(&self) -> Bringing {
+        locked(&self.brought).now = Some((Instant::now(), 0));
+        Bringing { brought: Arc::clone(&self.brought) }
     }
 
     /// Done when its client has to leave.
@@ -286,9 +366,42 @@ impl Drop for Served {
         client.served -= 1;
         if client.served == 0 {
             client.since = Instant::now();
+            *locked(&client.brought) = Brought::default();
             let since = client.since;
             taken.waiting.insert((since, id));
         }
+    }
+}
+
+/// A message that a client brings, until it is dropped.
+#[derive(Debug)]
+pub struct Bringing {
+    brought: Arc<Mutex<Brought>>,
+}
+
+impl Bringing {
+    /// So many bytes of it have come, in all.
+    pub fn came(&self, bytes: u64) {
+        if let Some((_, brought)) = &mut locked(&self.brought).now {
+            *brought = bytes;
+        }
+    }
+}
+
+impl Drop for Bringing {
+    fn drop(&mut self) {
+        locked(&self.brought).ended();
+    }
+}
+
+#[cfg(test)]
+impl Places {
+    /// The same places, where every message is slow at once that comes with fewer bytes a second.
+    pub fn where_slow_is(mut self: Arc<Self>, bytes_a_second: u64) -> Arc<Self> {
+        if let Some(places) = Arc::get_mut(&mut self) {
+            places.slow = Slow { after: Duration::ZERO, bytes_a_second };
+        }
+        self
     }
 }
 
@@ -398,5 +511,93 @@ mod tests {
         // Those that are served keep their place themselves.
         drop(served);
         assert!(second.admit(Origin::Known).await.is_ok());
+    }
+
+    /// A client that is being served and brings a message.
+    struct Delivering {
+        place: Arc<Place>,
+        bringing: Bringing,
+        _served: Served,
+    }
+
+    impl Delivering {
+        /// So many bytes came within so long.
+        fn came(&self, bytes: u64, within: Duration) {
+            self.bringing.came(bytes);
+            locked(&self.place.brought).within = within;
+        }
+    }
+
+    async fn delivering(places: &Arc<Places>, from: Origin) -> Delivering {
+        let place = Arc::new(places.admit(from).await.unwrap());
+        let (served, bringing) = (place.serve().unwrap(), place.bring());
+        Delivering { place, bringing, _served: served }
+    }
+
+    fn displaced(clients: &[Delivering]) -> Vec<bool> {
+        clients.iter().map(|client| client.place.is_displaced()).collect()
+    }
+
+    const LONG: Duration = Duration::from_mins(10);
+
+    #[tokio::test]
+    async fn where_all_bring_messages_the_slowest_of_the_address_with_most_places_leaves() {
+        let (places, figures) = places(5, 9);
+        let mut clients = Vec::new();
+        for from in ["10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"] {
+            clients.push(delivering(&places, address(from)).await);
+        }
+        let full = || async { places.admit(address("10.0.0.9")).await.unwrap_err() };
+        assert_eq!(full().await, Refusal::Full, "all have just begun");
+        for (client, bytes) in clients.iter().zip([2 << 20, 1 << 20, 64 << 20, 1, 1]) {
+            client.came(bytes, LONG);
+        }
+        clients[2].came(0, SLOW.after / 2);
+        let _coming = places.admit(address("10.0.0.9")).await.unwrap();
+        assert_eq!(displaced(&clients), [false, true, false, false, false], "not the slowest of all, nor one that has just begun");
+        assert_eq!((figures.refused("here", Refusal::Slow), figures.refused("here", Refusal::Displaced)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn who_has_more_places_than_others_gets_none_of_theirs() {
+        let (places, _) = places(3, 9);
+        let mut clients = Vec::new();
+        for from in ["10.0.0.1", "10.0.0.1", "10.0.0.2"] {
+            clients.push(delivering(&places, address(from)).await);
+        }
+        clients[2].came(1, LONG);
+        assert_eq!(places.admit(address("10.0.0.1")).await.unwrap_err(), Refusal::Full);
+        clients[0].came(1, LONG);
+        let _own = places.admit(address("10.0.0.1")).await.unwrap();
+        assert_eq!(displaced(&clients), [true, false, false], "its own slow one leaves for it");
+    }
+
+    #[tokio::test]
+    async fn those_who_are_known_and_those_who_bring_enough_leave_for_nobody() {
+        let (places, _) = places(3, 9);
+        let clients = [delivering(&places, Origin::Known).await, delivering(&places, address("10.0.0.1")).await];
+        clients[0].came(1, LONG);
+        clients[1].came(SLOW.bytes_a_second * LONG.as_secs() + (1 << 20), LONG);
+        let storing = delivering(&places, address("10.0.0.1")).await;
+        storing.came(1, LONG);
+        let Delivering { place, bringing, _served } = storing;
+        drop(bringing);
+        for coming in [Origin::Known, address("10.0.0.9")] {
+            assert_eq!(places.admit(coming).await.unwrap_err(), Refusal::Full, "one whose message is being stored is not slow either");
+        }
+        let _next = place.bring();
+        assert!(places.admit(Origin::Known).await.is_ok(), "small messages one after the other are one long one");
+        assert!(place.is_displaced() && displaced(&clients) == [false, false]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_between_messages_begins_anew() {
+        let (places, _) = places(1, 9);
+        let slow = delivering(&places, address("10.0.0.1")).await;
+        slow.came(1, LONG);
+        let place = Arc::clone(&slow.place);
+        drop(slow);
+        let (_served, _bringing) = (place.serve(), place.bring());
+        assert_eq!(places.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
     }
 }

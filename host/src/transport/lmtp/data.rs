@@ -4,7 +4,7 @@
 //! servers might end the message there and read what follows as commands (SMTP smuggling).
 
 use super::reply::Reply;
-use crate::listen::Share;
+use crate::listen::{Bringing, Share};
 use bytes::{Buf, BytesMut};
 use tokio::time::Instant;
 
@@ -59,6 +59,8 @@ pub struct Body {
     in_line: usize,
     /// The last byte of a chunk was a CR.
     after_cr: bool,
+    /// Tells the listener how far it is.
+    bringing: Option<Bringing>,
 }
 
 impl Body {
@@ -75,7 +77,13 @@ impl Body {
             after_crlf: true,
             in_line: 0,
             after_cr: false,
+            bringing: None,
         }
+    }
+
+    /// The same, and the listener is told how far it is.
+    pub fn told(self, bringing: Bringing) -> Self {
+        Self { bringing: Some(bringing), ..self }
     }
 
     /// Bytes that came so far, those included that were not kept.
@@ -109,7 +117,14 @@ impl Body {
             self.received += piece.len() as u64;
             self.take_piece(&piece);
         }
+        self.tell();
         false
+    }
+
+    fn tell(&self) {
+        if let Some(bringing) = &self.bringing {
+            bringing.came(self.received);
+        }
     }
 
     fn take_line(&mut self, line: &[u8]) {
@@ -156,6 +171,7 @@ impl Body {
             }
         }
         self.keep(&piece);
+        self.tell();
     }
 
     fn keep(&mut self, piece: &[u8]) {

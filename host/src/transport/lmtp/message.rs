@@ -31,7 +31,7 @@ impl<S: Sink> Session<S> {
                 return Ok(self.give_up(wire, body.fault().unwrap_or(Fault::TooLarge)));
             }
             let end = self.end_of_read(&body, policy.patience);
-            if let Err(error) = wire.more(end).await {
+            if let Err(error) = self.more(wire, end).await {
                 return self.broken(wire, error, body.fault());
             }
         }
@@ -52,17 +52,21 @@ impl<S: Sink> Session<S> {
         }
         let patience = self.sink.policy().patience;
         let alone = Instant::now() + self.limits.grace;
+        let dropped = body.is_none().then(|| self.client.place.bring());
         let mut left = size;
         loop {
             match &mut body {
                 Some(body) => body.take_chunk(&mut wire.input, &mut left),
                 None => drop_chunk(&mut wire.input, &mut left),
             }
+            if let Some(dropped) = &dropped {
+                dropped.came(size - left);
+            }
             if left == 0 {
                 break;
             }
             let end = body.as_ref().map_or(alone, |body| self.end_of_read(body, patience));
-            if let Err(error) = wire.more(end).await {
+            if let Err(error) = self.more(wire, end).await {
                 return self.broken(wire, error, body.and_then(|body| body.fault()));
             }
         }
@@ -96,7 +100,17 @@ impl<S: Sink> Session<S> {
             Way { dialect: client.dialect, extended, secure: self.secure.is_some(), utf8: transaction.utf8, hello, peer: client.peer };
         let recipients: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         let headers = trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
-        Body::new(headers.into_bytes(), transaction.policy.greatest, self.limits.room.share(&self.client.sharer()))
+        let share = self.limits.room.share(&self.client.sharer());
+        Body::new(headers.into_bytes(), transaction.policy.greatest, share).told(client.place.bring())
+    }
+
+    /// Reads more of a message, unless others need the place of a client that brings it slowly.
+    async fn more(&self, wire: &mut Wire, end: Instant) -> Result<(), WireError> {
+        tokio::select! {
+            biased;
+            () = self.client.place.displaced() => Err(WireError::Displaced),
+            more = wire.more(end) => more,
+        }
     }
 
     /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is said between its chunks.
@@ -108,11 +122,11 @@ impl<S: Sink> Session<S> {
 
     /// A client that never comes to the end of what is refused hears why all the same.
     fn broken(&mut self, wire: &mut Wire, error: WireError, fault: Option<Fault>) -> Result<Next, WireError> {
-        if let (WireError::TooSlow, Some(fault)) = (&error, fault) {
-            return Ok(self.give_up(wire, fault));
-        }
-        if let WireError::TooSlow = &error {
-            wire.answer(&too_slow());
+        match (&error, fault) {
+            (WireError::TooSlow | WireError::Displaced, Some(fault)) => return Ok(self.give_up(wire, fault)),
+            (WireError::TooSlow, None) => wire.answer(&too_slow()),
+            (WireError::Displaced, None) => wire.answer(&displaced()),
+            (WireError::Gone | WireError::Broken(_), _) => {}
         }
         Err(error)
     }
@@ -181,6 +195,11 @@ impl<S: Sink> Session<S> {
 /// A message did not come at its pace.
 pub(super) fn too_slow() -> Reply {
     Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored")
+}
+
+/// A message did not come as fast as those of others, who wait.
+pub(super) fn displaced() -> Reply {
+    Reply::new(421, "4.7.0", "All connections are taken, and your message came slowly; nothing is stored, come again")
 }
 
 /// Whatever the spool's failure is, the message stays with the client.

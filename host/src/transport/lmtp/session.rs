@@ -2,7 +2,7 @@
 
 use super::command::{self, Command, Greeting};
 use super::journal::Journal;
-use super::message::too_slow;
+use super::message::{displaced, too_slow};
 use super::reply::Reply;
 use super::sink::Sink;
 use super::trace::host_name;
@@ -220,7 +220,13 @@ impl<S: Sink> Session<S> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(None),
-                () = place.displaced() => return Ok(None),
+                () = place.displaced() => {
+                    if begun {
+                        wire.answer(&displaced());
+                        return Err(WireError::Displaced);
+                    }
+                    return Ok(None);
+                }
                 more = wire.more(end) => match more {
                     Err(WireError::Gone) if wire.input.is_empty() && self.transaction.is_none() => return Err(WireError::Gone),
                     Err(WireError::TooSlow) if begun => {

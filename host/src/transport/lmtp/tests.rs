@@ -510,8 +510,12 @@ async fn connected(places: &Arc<Places>, limits: Limits, said: &str, answers: us
 }
 
 async fn connected_from(peer: Option<IpAddr>, places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+    connected_as(Origin::Known, peer, places, limits, said, answers).await
+}
+
+async fn connected_as(origin: Origin, peer: Option<IpAddr>, places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
     let (mut client, server) = tokio::io::duplex(1 << 16);
-    let place = Arc::new(places.admit(Origin::Known).await.unwrap());
+    let place = Arc::new(places.admit(origin).await.unwrap());
     let client_of = Client { dialect: Dialect::Lmtp, peer, tls: Tls::default(), place };
     let mut session = Session::new(FakeSpool::taking(Mood::Well, 1 << 20), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
@@ -554,6 +558,25 @@ async fn where_places_are_few_a_slow_message_has_less_time() {
     let mut alone = connected(&places(100), short, &begun, 5).await;
     alone.client.write_all(b"\r\n.\r\nQUIT\r\n").await.unwrap();
     assert_eq!(codes(&alone.hear_out().await), ["250", "221"]);
+}
+
+#[tokio::test]
+async fn a_slow_message_leaves_for_another_client_and_nothing_of_it_is_promised() {
+    let stranger = || Origin::of(Some("10.0.0.1".parse().unwrap()), false);
+    let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\n");
+    // In DATA, in a chunk, between chunks, and in a chunk that belongs to no message.
+    let ways = [(format!("{begun}DATA\r\na"), 5), (format!("{begun}BDAT 9\r\na"), 4), (format!("{begun}BDAT 1\r\na"), 5)];
+    for (said, answers) in ways.into_iter().chain([("LHLO x\r\nBDAT 9\r\na".to_owned(), 2)]) {
+        let places = places(1).where_slow_is(u64::MAX);
+        let slow = connected_as(stranger(), None, &places, limits(), &said, answers).await;
+        let _other = places.admit(Origin::Known).await.expect("the slow one leaves");
+        assert_eq!(codes(&slow.hear_out().await), ["421"], "{said:?}");
+    }
+    let places = places(1).where_slow_is(0);
+    let mut enough = connected_as(stranger(), None, &places, limits(), &format!("{begun}DATA\r\na"), 5).await;
+    assert!(places.admit(Origin::Known).await.is_err());
+    enough.client.write_all(b"\r\n.\r\nQUIT\r\n").await.unwrap();
+    assert_eq!(codes(&enough.hear_out().await), ["250", "221"]);
 }
 
 #[tokio::test]

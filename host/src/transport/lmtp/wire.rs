@@ -32,6 +32,9 @@ pub enum WireError {
     /// It was silent, or too slow, for too long.
     #[error("the client was silent or too slow")]
     TooSlow,
+    /// Others needed its place, and its message came slowly.
+    #[error("others needed the connection, and the message came slower than those of others")]
+    Displaced,
 }
 
 /// A line from a client.
