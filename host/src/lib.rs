@@ -5,32 +5,23 @@
 //! one transaction of [`store`]; [`result`] says what became of it. Across them stand [`config`], [`commlog`], [`api`] and [`cli`].
 
 pub mod answer;
-pub mod api;
 pub mod catalogue;
 pub mod chain;
 pub mod cli;
 pub mod commlog;
-pub mod component_reference;
 pub mod config;
 pub mod daemon;
-pub mod data_folder;
-pub mod given_folder;
-pub mod listen;
-pub mod mail;
+pub mod http;
+pub mod inbound;
+pub mod machine;
 pub mod metrics;
 pub mod oauth2;
 pub mod outbound;
-mod pause;
-pub mod printable;
-pub mod redaction;
-pub mod regular_file;
-pub mod result;
-pub mod runtime;
-pub mod secret;
+pub mod secret_key;
+pub mod service;
 pub mod spool;
 pub mod store;
-pub mod supervision;
 pub mod ticket;
-pub mod timestamp;
-pub mod transport;
+#[cfg(test)]
+mod trapped_log;
 pub mod worker;

@@ -1,7 +1,7 @@
 //! The `postigo` binary.
 
-use postigo::data_folder;
-use postigo::runtime::child;
+use postigo_files::data_folder;
+use postigo_sandbox::child;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

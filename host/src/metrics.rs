@@ -3,12 +3,13 @@
 //! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
-use crate::listen::Figures;
 use crate::oauth2::Watched;
-use crate::outbound::OutgoingStatus;
-use crate::result::{FilterResult, MessageResult, Outcome, Status};
-use crate::runtime::FailureKind;
-use crate::supervision::{self, Counts};
+use postigo_model::guest::FailureKind;
+use postigo_model::outgoing::OutgoingStatus;
+use postigo_model::result::{FilterResult, MessageResult, Outcome, Status};
+use postigo_net::listen::Figures;
+use postigo_supervision as supervision;
+use postigo_supervision::Counts;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -337,7 +338,7 @@ fn status_name(status: Status) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::FilterError;
+    use postigo_model::result::FilterError;
 
     fn message(filter: &str, outcome: Outcome) -> MessageResult {
         let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };

@@ -18,5 +18,3 @@ pub mod sink;
 pub mod small_disk;
 pub mod speaker;
 pub mod worst_mails;
-
-use postigo::mail;

@@ -1,7 +1,7 @@
 //! Mails that a hostile sender would write to make reading them dear: one kind for each reader and its worst input, of any size; and all that reading a mail
 //! means. The guest `worst-mails` has this file too, so that what reading costs can be counted instruction by instruction.
 
-use crate::mail::{Envelope, Mail, Message, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered};
+use postigo_mail::{Envelope, Mail, Message, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered};
 use std::sync::Arc;
 
 /// Makes the mail of a kind that has about so many bytes.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot work ends")]
 
-use postigo::api::reckoned;
+use postigo::http::reckoned;
 use postigo::worker::memory_of;
 use postigo_tests::worst_mails::{KINDS, PLAIN_HTML, read};
 use std::path::Path;

@@ -6,13 +6,13 @@ use super::facts::Facts;
 use super::subject::{Relation, numbered};
 use super::tags::{Form, render};
 use super::{language, sender};
-use crate::config::{AutoResponse, AutoResponseType, Configuration, CustomerUser, Queue};
-use crate::mail::Message;
-use crate::outbound::OutgoingKind;
 use crate::store::StoreError;
 use crate::store::outgoing::DueRow;
-use crate::supervision::Panic;
-use crate::ticket::{NewArticle, Ticket};
+use postigo_mail::Message;
+use postigo_model::configured::{AutoResponse, AutoResponseType, Configuration, CustomerUser, Queue};
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::ticket::{NewArticle, Ticket};
+use postigo_supervision::Panic;
 
 /// What an automatic answer is made from.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ fn with_line_end(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SystemAddress;
+    use postigo_model::configured::SystemAddress;
 
     fn configuration() -> Configuration {
         let mut configuration = Configuration::default();

@@ -3,10 +3,10 @@
 use super::facts::Facts;
 use super::tags::{Form, escape, render};
 use super::writing::Writing;
-use crate::config::{Queue, Template};
-use crate::mail::html_to_text;
-use crate::ticket::NewArticle;
-use crate::timestamp::rfc3339;
+use postigo_mail::html_to_text;
+use postigo_model::configured::{Queue, Template};
+use postigo_model::ticket::NewArticle;
+use postigo_model::timestamp::rfc3339;
 use std::borrow::Cow;
 
 /// A mail's text.
@@ -125,7 +125,7 @@ pub fn forwarded(article: &NewArticle, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Configuration;
+    use postigo_model::configured::Configuration;
 
     #[test]
     fn a_quote_says_where_a_text_is_cut() {

@@ -5,11 +5,12 @@
 
 use super::addressee::Addressee;
 use super::tags::on_one_line;
-use crate::mail::{Mailbox, message_ids, render_addresses};
 use crate::store::outgoing;
-use crate::ticket::{ArticleAttachment, NewArticle, beginning_of};
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
+use postigo_mail::{message_ids, render_addresses};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::{ArticleAttachment, NewArticle, beginning_of};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// So many Message-IDs are named in References: the first, and the latest.

@@ -118,7 +118,7 @@ proptest! {
         text in "[ -~é\r\n\0]{0,3000}",
     ) {
         let hostile = |text: &str| format!("{text}\r\nX-Evil: 1\nBcc: evil@x.test\r\n\r\nbody");
-        let shown = crate::mail::Address { display_name: hostile(&name), address: "jane@x.test".into() };
+        let shown = postigo_mail::Address { display_name: hostile(&name), address: "jane@x.test".into() };
         let raw = raw(Draft {
             to: vec![Addressee::new(shown).unwrap()],
             subject: hostile(&subject),

@@ -8,15 +8,17 @@ use super::letter::{Letter, Recipients, by_agent};
 use super::sender;
 use super::subject::Relation;
 use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
-use crate::commlog::now;
-use crate::config::{Configuration, CustomerUser, Queue, Template, TemplateType};
-use crate::mail::{Address, Mailbox};
-use crate::outbound::OutgoingKind;
 use crate::spool::Spool;
 use crate::store::correspondence::{self, Once, Outcome, Receipt, Target, Written};
 use crate::store::tickets::{self, Article, Change};
 use crate::store::{StoreError, customers, outgoing};
-use crate::ticket::{NewArticle, Ticket, TicketEdit, addresses_asked_for, addresses_to_answer, is_of_customer};
+use crate::ticket::{TicketEdit, addresses_asked_for, addresses_to_answer, is_of_customer};
+use postigo_mail::Address;
+use postigo_model::configured::{Configuration, CustomerUser, Queue, Template, TemplateType};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::ticket::{NewArticle, Ticket};
+use postigo_model::timestamp::now;
 use std::collections::HashSet;
 
 /// What is said where a mail has nobody that it could go to.

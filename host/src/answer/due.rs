@@ -5,20 +5,21 @@
 
 use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
-use crate::commlog::{Communication, Kind, Priority, now};
-use crate::config::Configuration;
-use crate::mail::{
-    Envelope, FEEDS_LOOP, Mail as Received, Mailbox, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
-};
-use crate::outbound::OutgoingKind;
+use crate::commlog::Communication;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
-use crate::supervision::{Supervised, Work, caught};
 use crate::ticket::gets_no_answers;
-use crate::timestamp::rfc3339;
 use crate::worker::Setup;
 use futures_util::StreamExt as _;
+use postigo_mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_model::communication::{Kind, Priority};
+use postigo_model::configured::Configuration;
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::timestamp::now;
+use postigo_model::timestamp::rfc3339;
+use postigo_supervision::{Supervised, Work, caught};
 use sqlx::AnyConnection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,8 +237,9 @@ mod tests {
     use super::*;
     use crate::store::outgoing::Composed;
     use crate::store::{Location, Store};
-    use crate::supervision::{self, trapped_log::trap};
-    use crate::ticket::NewArticle;
+    use crate::trapped_log::trap;
+    use postigo_model::ticket::NewArticle;
+    use postigo_supervision as supervision;
 
     /// An answer whose copy's address gets two a day.
     fn answer() -> Answer {

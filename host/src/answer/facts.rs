@@ -1,9 +1,9 @@
 //! What the tags of templates stand for: the ticket, the mail that is answered, the customer, the agent, the queue, and a few settings.
 
 use super::tags::Tag;
-use crate::config::{Configuration, CustomerUser, Queue, Settings};
-use crate::mail::Address;
-use crate::ticket::{NewArticle, StateType, Ticket};
+use postigo_mail::Address;
+use postigo_model::configured::{Configuration, CustomerUser, Queue, Settings};
+use postigo_model::ticket::{NewArticle, StateType, Ticket};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -189,7 +189,7 @@ fn first_lines(text: &str, lines: usize, prefix: &str) -> String {
 mod tests {
     use super::super::tags::{Form, render};
     use super::*;
-    use crate::config::SystemAddress;
+    use postigo_model::configured::SystemAddress;
 
     #[test]
     fn every_group_has_its_values() {

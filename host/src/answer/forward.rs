@@ -6,11 +6,11 @@ use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::writing::{MOST_BYTES, Mistakes, Sent, Writing};
-use crate::commlog::now;
-use crate::config::TemplateType;
-use crate::mail::Message;
-use crate::outbound::OutgoingKind;
 use crate::store::correspondence::Written;
+use postigo_mail::Message;
+use postigo_model::configured::TemplateType;
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::timestamp::now;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,7 +91,7 @@ impl Desk {
 fn files_of(message: &Message) -> Vec<File> {
     let described = message.files();
     let contents = (0..described.len()).map(|index| message.file_bytes(index).unwrap_or_default());
-    let file = |(described, content): (crate::mail::Attachment, Vec<u8>)| {
+    let file = |(described, content): (postigo_mail::Attachment, Vec<u8>)| {
         let name = match (described.name.is_empty(), described.media_type.as_str()) {
             (false, _) => described.name,
             (true, "message/rfc822") => "message.eml".to_owned(),

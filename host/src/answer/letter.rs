@@ -8,8 +8,8 @@ use super::facts::Facts;
 use super::subject::{Relation, numbered};
 use super::tags::{Form, render};
 use super::writing::{Mistakes, Writing};
-use crate::config::{Configuration, Queue, Template};
-use crate::ticket::NewArticle;
+use postigo_model::configured::{Configuration, Queue, Template};
+use postigo_model::ticket::NewArticle;
 
 /// Whom a mail goes to.
 #[derive(Debug, Clone)]

@@ -28,8 +28,8 @@ pub use forward::ForwardAs;
 pub use new_ticket::Opening;
 pub use writing::{DeskError, MOST_BYTES, Writing, WritingKind};
 
-use crate::config::{Configuration, Queue};
-use crate::mail::Address;
+use postigo_mail::Address;
+use postigo_model::configured::{Configuration, Queue};
 
 /// What a queue sends from: its own valid system address with its display name, never another.
 fn sender(configuration: &Configuration, queue: &Queue) -> Result<Addressee, String> {

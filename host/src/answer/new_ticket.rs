@@ -7,13 +7,13 @@ use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::tags::on_one_line;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
-use crate::commlog::now;
-use crate::config::{CustomerUser, TemplateType};
-use crate::mail::Mailbox;
-use crate::outbound::OutgoingKind;
 use crate::store::correspondence::{self, Target, Written};
 use crate::store::{customers, tickets};
-use crate::ticket::{PRIORITIES, Ticket, cut_title};
+use postigo_model::configured::{CustomerUser, TemplateType};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::ticket::{PRIORITIES, Ticket, cut_title};
+use postigo_model::timestamp::now;
 use serde::Serialize;
 
 /// So often a number is tried that turns out to be taken.

@@ -6,14 +6,14 @@ use super::compose::{Mail, new_message_id, with_crlf};
 use super::desk::{Desk, about, raw};
 use super::letter::by_agent;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
-use crate::commlog::now;
-use crate::mail::render_addresses;
-use crate::outbound::OutgoingKind;
 use crate::store::outgoing::Composed;
-use crate::ticket::NewArticle;
 use bytes::Bytes;
 use lettre::message::Mailboxes;
 use lettre::message::header::{self, Headers};
+use postigo_mail::render_addresses;
+use postigo_model::outgoing::OutgoingKind;
+use postigo_model::ticket::NewArticle;
+use postigo_model::timestamp::now;
 use std::time::{Duration, UNIX_EPOCH};
 
 impl Desk {

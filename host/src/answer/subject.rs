@@ -1,7 +1,7 @@
 //! Subjects with the ticket's number, once, at their left (OTOBO: `TicketSubjectFormat` Left).
 
-use crate::config::Settings;
 use crate::ticket::{number, subject};
+use postigo_model::configured::Settings;
 
 /// So many characters of a subject go out.
 const LONGEST: usize = 300;

@@ -97,8 +97,8 @@ pub fn on_one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Configuration;
-    use crate::ticket::{NewArticle, Ticket};
+    use postigo_model::configured::Configuration;
+    use postigo_model::ticket::{NewArticle, Ticket};
     use proptest::prelude::*;
 
     fn rendered(template: &str, form: Form, subject: &str) -> String {

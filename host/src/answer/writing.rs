@@ -2,10 +2,10 @@
 
 use super::addressee::Addressee;
 use super::compose::{ComposeError, File};
-use crate::config::Configuration;
 use crate::store::StoreError;
 use crate::store::correspondence::{Once, Receipt};
 use crate::ticket::TicketEdit;
+use postigo_model::configured::Configuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,9 +1,9 @@
 //! What an admin does to an uploaded component: lets it act, or deletes it.
 
 use super::{Catalogue, Unknown};
-use crate::commlog::now;
 use crate::store::components::{self, Deleted, Uploaded};
 use crate::store::{Store, StoreError};
+use postigo_model::timestamp::now;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,9 @@
 //! What is there: shipped components by name, uploaded ones by name, version and digest.
 
-use crate::component_reference::ComponentReference;
-use crate::runtime::shipped;
 use crate::store::components::{self, Uploaded};
 use crate::store::{Store, StoreError};
+use postigo_model::component_reference::ComponentReference;
+use postigo_sandbox::shipped;
 use semver::Version;
 
 /// All components, without their bytes and descriptions.
@@ -126,7 +126,7 @@ impl Catalogue {
 }
 
 fn reference(text: &str) -> Result<ComponentReference, Unknown> {
-    text.parse().map_err(|error: crate::component_reference::NoDigest| Unknown::Missing(error.to_string()))
+    text.parse().map_err(|error: postigo_model::component_reference::NoDigest| Unknown::Missing(error.to_string()))
 }
 
 fn missing(text: &str) -> Unknown {

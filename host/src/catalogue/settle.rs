@@ -1,9 +1,9 @@
 //! What a filter's `component` means: settled when the filter is made or its `component` changes, and kept by digest from then on.
 
 use super::Catalogue;
-use crate::component_reference::ComponentReference;
-use crate::config::Filter;
 use crate::store::components::Uploaded;
+use postigo_model::component_reference::ComponentReference;
+use postigo_model::configured::Filter;
 
 /// Settles what a filter is made of; `before` is the filter as it was. What was written again, and the bare name of what the filter has,
 /// keep what it has. The error is a sentence for the key `component`.

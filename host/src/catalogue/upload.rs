@@ -2,12 +2,12 @@
 
 use super::Catalogue;
 use crate::chain::Asked;
-use crate::commlog::now;
-use crate::runtime::{Description, Inspected};
 use crate::store::components::{self, NewComponent};
 use crate::store::{Store, StoreError};
-use crate::supervision::{Work, blocking};
 use bytes::Bytes;
+use postigo_model::timestamp::now;
+use postigo_sandbox::{Description, Inspected};
+use postigo_supervision::{Work, blocking};
 
 /// What an upload came to.
 #[derive(Debug, Clone)]

@@ -3,9 +3,9 @@
 //! Whoever sends mails that a filter fails on must not switch it off for the others. A filter that fails on all mails costs its whole time limit
 //! on each; the breaker bounds what that does to the mail behind it.
 
-use crate::mail::{Envelope, InForce};
-use crate::runtime::Failure;
 use bytes::Bytes;
+use postigo_mail::{Envelope, InForce};
+use postigo_sandbox::Failure;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -176,7 +176,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::FailureKind;
+    use postigo_model::guest::FailureKind;
 
     fn failure() -> Failure {
         Failure { kind: FailureKind::Timeout, message: "too slow".into() }

@@ -2,10 +2,10 @@
 
 use super::plan::{Component, Components};
 use super::sandbox::LazySandbox;
-use crate::config::Filter;
-use crate::runtime::{Asker, Description, shipped};
 use crate::store::{Store, StoreError, components};
-use crate::supervision::{Work, blocking};
+use postigo_model::configured::Filter;
+use postigo_sandbox::{Asker, Description, shipped};
+use postigo_supervision::{Work, blocking};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt::Write as _;

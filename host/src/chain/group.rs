@@ -5,9 +5,10 @@
 
 use super::guests::Sandbox;
 use super::plan::{Broken, Component, PlannedGroup};
-use crate::config::Filter;
-use crate::runtime::{Failure, FailureKind, GroupMember, GroupSpec, Limits, PrepareError, SettingsProblem};
-use crate::supervision::{Work, caught_here};
+use postigo_model::configured::Filter;
+use postigo_model::guest::{FailureKind, Limits};
+use postigo_sandbox::{Failure, GroupMember, GroupSpec, PrepareError, SettingsProblem};
+use postigo_supervision::{Work, caught_here};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 

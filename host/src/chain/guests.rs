@@ -1,7 +1,7 @@
 //! What the chain needs of the sandbox, so that its own rules can be tested without WebAssembly.
 
-use crate::mail::Mail;
-use crate::runtime::{Called, Cost, Failure, GroupSpec, PrepareError, Screened, Verdict};
+use postigo_mail::Mail;
+use postigo_sandbox::{Called, Cost, Failure, GroupSpec, PrepareError, Screened, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 

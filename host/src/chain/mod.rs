@@ -27,8 +27,8 @@ pub use sandbox::{Asked, LazySandbox, Turn};
 pub use trial::Trial;
 pub use verdict::Declared;
 
-use crate::config::{Filter, Validity};
-use crate::runtime::SettingsProblem;
+use postigo_model::configured::{Filter, Validity};
+use postigo_sandbox::SettingsProblem;
 
 /// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that takes.
 ///

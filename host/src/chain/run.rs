@@ -5,10 +5,11 @@ use super::guests::{Guest, Guests};
 use super::plan::{Place, Plan, Planned, PlannedGroup};
 use super::trial::Trial;
 use super::verdict::{self, Accepted};
-use crate::config::FailurePolicy;
-use crate::mail::{Mail, Vocabulary};
-use crate::result::{FilterError, FilterResult, HeaderChange, Outcome};
-use crate::runtime::{Called, Failure, FailureKind, LogLine};
+use postigo_mail::{Mail, Vocabulary};
+use postigo_model::configured::FailurePolicy;
+use postigo_model::guest::FailureKind;
+use postigo_model::result::{FilterError, FilterResult, HeaderChange, Outcome};
+use postigo_sandbox::{Called, Failure, LogLine};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,9 @@
 //! The chain's sandbox over the WebAssembly runtime.
 
 use super::guests::{Guest, Guests, Job, Sandbox};
-use crate::mail::Mail;
-use crate::runtime::{Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
-use crate::supervision::{Work, caught_here};
+use postigo_mail::Mail;
+use postigo_sandbox::{Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
+use postigo_supervision::{Work, caught_here};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

@@ -1,10 +1,11 @@
 //! The chain's rules against a plain model, with filters that are a few lines of Rust instead of WebAssembly.
 
 use super::*;
-use crate::config::FailurePolicy;
-use crate::mail::{Envelope, Mail, Message, Vocabulary};
-use crate::result::Outcome;
-use crate::runtime::{Called, Change, Cost, Description, Failure, FailureKind, GroupMember, GroupSpec, PrepareError, Screened, Verdict};
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_model::configured::FailurePolicy;
+use postigo_model::guest::FailureKind;
+use postigo_model::result::Outcome;
+use postigo_sandbox::{Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, PrepareError, Screened, Verdict};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

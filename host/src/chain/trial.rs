@@ -5,9 +5,9 @@ use super::breaker::{Breaker, Tried};
 use super::guests::{Guest, Guests, with_room};
 use super::plan::{Planned, PlannedGroup};
 use super::verdict::{self, Declared};
-use crate::mail::{Envelope, Mail, Message, Vocabulary};
-use crate::runtime::Failure;
 use bytes::Bytes;
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_sandbox::Failure;
 use std::sync::Arc;
 use std::time::Instant;
 

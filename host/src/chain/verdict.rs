@@ -1,8 +1,9 @@
 //! What a guest returned is data: here it is checked before it touches a mail.
 
-use crate::mail::{Vocabulary, on_one_line};
-use crate::result::HeaderChange;
-use crate::runtime::{Change, Failure, FailureKind};
+use postigo_mail::{Vocabulary, on_one_line};
+use postigo_model::guest::FailureKind;
+use postigo_model::result::HeaderChange;
+use postigo_sandbox::{Change, Failure};
 use std::collections::{HashMap, HashSet};
 
 /// A header that is to be set, with all its values.
@@ -88,7 +89,7 @@ fn output(message: String) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DynamicField;
+    use postigo_model::configured::DynamicField;
     use proptest::prelude::*;
 
     fn vocabulary() -> Vocabulary {

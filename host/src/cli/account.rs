@@ -3,9 +3,10 @@
 use super::configured::{Column, List, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
-use crate::config::{Account, Machine};
+use crate::inbound;
+use crate::machine::Machine;
 use crate::oauth2::Owner;
-use crate::transport;
+use postigo_model::configured::Account;
 
 /// `account …`
 #[derive(Debug, clap::Subcommand)]
@@ -49,7 +50,7 @@ async fn test(name: String, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Failed::because(missing::<Account>(&name)))?;
     // The user's own path, as the configuration has it: what the daemon was given, it alone knows.
-    let facts = transport::probe(account, &context.tokens().await?, &Machine::default()).await?;
+    let facts = inbound::probe(account, &context.tokens().await?, &Machine::default()).await?;
     works(&Owner::Account(name), facts, context);
     Ok(())
 }

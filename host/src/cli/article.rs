@@ -3,8 +3,8 @@
 use super::output::lines;
 use super::{Context, Failed, writing};
 use crate::answer::{self, ForwardAs};
+use crate::service::tickets::ArticleDocument;
 use crate::store::{outgoing, tickets};
-use crate::ticket::ArticleDocument;
 
 /// `article …`
 #[derive(Debug, clap::Subcommand)]

@@ -2,7 +2,7 @@
 
 use super::configured::{self, Change, Column};
 use super::{Failed, writing};
-use crate::config::AutoResponse;
+use postigo_model::configured::AutoResponse;
 use std::path::PathBuf;
 
 /// What is set; what is left out stays as it was, and of a new answer has its default.

@@ -83,7 +83,7 @@ async fn print(context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
     let mut users = Vec::new();
     loop {
-        let after = users.last().map(|user: &crate::config::CustomerUser| user.login.clone()).unwrap_or_default();
+        let after = users.last().map(|user: &postigo_model::configured::CustomerUser| user.login.clone()).unwrap_or_default();
         let page = customers::list(store, &after, PAGE).await?;
         if page.is_empty() {
             break;

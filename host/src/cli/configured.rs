@@ -1,12 +1,13 @@
 //! What all configured things (queues, accounts, templates, …) have in common on the command line: they are listed, shown, set key by
-//! key and deleted, read and written by the same code as the configuration file and REST ([`crate::config::form`]).
+//! key and deleted, read and written by the same code as the configuration file and REST ([`postigo_model::configured::form`]).
 
 use super::output::{lines, printable, word};
 use super::{Context, Failed, sign_in};
 use crate::config::change;
-use crate::config::form::{self, Kind, Secrets};
-use crate::config::rules::Breach;
 use crate::oauth2::Owner;
+use postigo_model::configured::Breach;
+use postigo_model::configured::form;
+use postigo_model::configured::form::Kind;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -131,7 +132,7 @@ impl Named {
         let fields = Value::Object(fields);
         let saved = change(context.place().await?, |configuration| {
             let earlier = K::all(configuration).get(&self.name).cloned().unwrap_or_default();
-            let (thing, problems) = form::read(earlier, &fields, "", &Secrets::Strings);
+            let (thing, problems) = form::read(earlier, &fields, "", &form::in_clear);
             if !problems.is_empty() {
                 return Err(problems.into_iter().map(|problem| told::<K>(&self.name, problem)).collect());
             }

@@ -2,14 +2,15 @@
 
 use super::{Failed, Output, Place};
 use crate::chain::LazySandbox;
-use crate::config::{self, Configuration};
-use crate::data_folder;
+use crate::config;
 use crate::oauth2::Tokens;
-use crate::runtime::{Asker, RuntimeOptions};
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::Live;
+use postigo_files::data_folder;
+use postigo_model::configured::Configuration;
+use postigo_sandbox::{Asker, RuntimeOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;

@@ -2,10 +2,10 @@
 
 use super::output::printable;
 use super::{Context, Failed};
-use crate::result::{FilterResult, Outcome};
-use crate::runtime::Asker;
-use crate::transport::files::{self, Found};
+use crate::inbound::files::{self, Found};
 use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
+use postigo_model::result::{FilterResult, Outcome};
+use postigo_sandbox::Asker;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! How a command ends when it could not do what was asked.
 
-use crate::printable;
+use super::printable;
 use std::process::ExitCode;
 
 /// A command's failure: sentences for standard error, and the exit status.

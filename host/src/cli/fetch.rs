@@ -3,11 +3,12 @@
 use super::attending::attend_while;
 use super::configured::missing;
 use super::{Context, Failed};
-use crate::config::Account;
 use crate::daemon::until_worked_off;
+use crate::inbound::{self, FetchReport, Intake, Rules};
 use crate::spool::Spool;
-use crate::store::{Store, StoreError, fetch_requests, leases};
-use crate::transport::{self, FetchReport, Intake, Rules};
+use crate::spool::leases;
+use crate::store::{Store, StoreError, fetch_requests};
+use postigo_model::configured::Account;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ impl Fetch {
         let configuration = context.configuration().await?;
         let accounts: Vec<&Account> = match &self.account {
             Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?],
-            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && transport::is_polled(account)).collect(),
+            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && inbound::is_polled(account)).collect(),
         };
         let reports: Vec<Value> = futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;
         let headings = ["ACCOUNT", "THERE", "FETCHED", "NEW", "KNOWN", "TOLD", "ERROR"];
@@ -78,8 +79,8 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let rules = Rules::of(&context.configuration().await?);
     // A Maildir is the user's own path, as the configuration has it: what a daemon was given, it alone knows.
     let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
-    let mut memory = transport::Memory::default();
-    let mut fetching = std::pin::pin!(transport::fetch(intake, &mut memory));
+    let mut memory = inbound::Memory::default();
+    let mut fetching = std::pin::pin!(inbound::fetch(intake, &mut memory));
     // Until something comes, other accounts may be worked on.
     let fetched = tokio::select! {
         report = &mut fetching => Some(report),
@@ -97,7 +98,7 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
 
 /// Waits until a message of the account is stored.
 async fn something_came(spool: &Spool, account: &str) {
-    let filter = transport::on_their_way(account);
+    let filter = inbound::on_their_way(account);
     let mut changed = spool.changed();
     while changed.changed().await.is_ok() {
         if spool.list(&filter).await.is_ok_and(|waiting| !waiting.is_empty()) {

@@ -3,11 +3,12 @@
 use super::configured::{Named, missing};
 use super::output::{lines, printable, word};
 use super::{Context, Failed, component, dry_run, upgrade};
-use crate::config::form::write;
-use crate::config::{Filter, Validity, change};
-use crate::result::Outcome;
+use crate::config::change;
 use crate::store::{filter_components, spool};
-use crate::timestamp::rfc3339;
+use postigo_model::configured::form::write;
+use postigo_model::configured::{Filter, Validity};
+use postigo_model::result::Outcome;
+use postigo_model::timestamp::rfc3339;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::PathBuf;

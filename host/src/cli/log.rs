@@ -2,8 +2,8 @@
 
 use super::output::{lines, printable, word};
 use super::{Context, Failed, Table, moment, rows};
-use crate::commlog::{Direction, Priority, Record, Status};
 use crate::store::communications::{self, LogFilter, LogSort};
+use postigo_model::communication::{Direction, Priority, Record, Status};
 use serde_json::Value;
 
 /// `log …`

@@ -1,6 +1,6 @@
 //! What the program says of its own work, on standard error.
 
-use crate::printable::LogWriter;
+use crate::cli::printable::LogWriter;
 use std::io::IsTerminal as _;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -16,7 +16,7 @@ fn is_for_the_log(metadata: &Metadata<'_>) -> bool {
 }
 
 /// Starts it: the daemon tells what it does, a command only what is wrong. `POSTIGO_LOG` chooses otherwise, by module:
-/// `info,postigo::transport=debug`.
+/// `info,postigo::inbound=debug`.
 pub fn start(daemon: bool) {
     let usual = if daemon { "info,sqlx=warn" } else { "warn" };
     let filter = EnvFilter::try_from_env("POSTIGO_LOG").unwrap_or_else(|_| EnvFilter::new(usual));

@@ -18,6 +18,7 @@ mod logging;
 mod moment;
 mod outbound;
 mod output;
+mod printable;
 mod queue;
 mod rows;
 mod serve;
@@ -34,8 +35,8 @@ pub use context::Context;
 pub use failed::Failed;
 pub use output::{Output, Table};
 
-use crate::supervision;
 use clap::{Parser, Subcommand};
+use postigo_supervision as supervision;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Times on the command line: RFC 3339, or how long ago.
 
 use super::Failed;
-use crate::commlog::now;
-use crate::config::units::parse_duration;
-use crate::timestamp::{parse, rfc3339};
+use postigo_model::configured::units::parse_duration;
+use postigo_model::timestamp::now;
+use postigo_model::timestamp::{parse, rfc3339};
 use serde_json::Value;
 
 /// Reads `2026-11-24T12:00:00Z`, a date `2026-11-24` (its beginning in UTC), or how long ago (`24h`), as milliseconds since the epoch.

@@ -3,9 +3,10 @@
 use super::output::{lines, word};
 use super::rows::{self, Ids};
 use super::{Context, Failed};
-use crate::commlog::now;
-use crate::outbound::{OutgoingDocument, OutgoingStatus, OutgoingWithDeliveries};
+use crate::outbound::{OutgoingDocument, OutgoingWithDeliveries};
 use crate::store::outgoing::{self, OutgoingFilter, OutgoingMail};
+use postigo_model::outgoing::OutgoingStatus;
+use postigo_model::timestamp::now;
 use serde_json::Value;
 use std::fmt::Write as _;
 

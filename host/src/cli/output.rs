@@ -1,7 +1,7 @@
 //! Standard output: tables for people, JSON for programs.
 
-use crate::printable;
-pub use crate::printable::one_line as printable;
+use super::printable;
+pub use super::printable::one_line as printable;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 

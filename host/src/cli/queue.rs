@@ -2,7 +2,7 @@
 
 use super::configured::{Column, List, Named};
 use super::{Context, Failed};
-use crate::config::Queue;
+use postigo_model::configured::Queue;
 
 /// `queue …`
 #[derive(Debug, clap::Subcommand)]

@@ -1,11 +1,13 @@
 //! `serve`: the daemon.
 
 use super::{Context, Failed};
-use crate::config::units::parse_size;
-use crate::config::{Machine, Named};
-use crate::daemon::{Clients, Daemon, WorkLock};
-use crate::listen::Most;
+use crate::daemon::{Clients, Daemon};
+use crate::http;
+use crate::machine::{Machine, Named};
 use crate::store::configuration;
+use crate::worker::WorkLock;
+use postigo_model::configured::units::parse_size;
+use postigo_net::listen::Most;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +76,6 @@ impl Serve {
             let url = format!("http://{address}");
             output.document(&serde_json::json!({ "url": url }), || format!("Postigo serves {url}\n"));
         };
-        Ok(daemon.run(ready).await?)
+        Ok(daemon.run(http::keep_serving, ready).await?)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::config::form::{Kind, write};
-use crate::config::{Configuration, Flow};
+use crate::oauth2::Flow;
 use crate::oauth2::{Begun, DeviceWait, Outcome, Owner, Subject};
+use postigo_model::configured::Configuration;
+use postigo_model::configured::form::{Kind, write};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;

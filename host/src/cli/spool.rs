@@ -3,8 +3,9 @@
 use super::output::{lines, word};
 use super::rows::{self, Ids};
 use super::{Context, Failed, moment};
-use crate::daemon::is_daemon_running;
-use crate::spool::{MessageFilter, SpoolMessage, SpoolStatus};
+use crate::spool::{MessageFilter, SpoolMessage};
+use crate::worker::is_daemon_running;
+use postigo_model::spool::SpoolStatus;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

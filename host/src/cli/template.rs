@@ -2,7 +2,7 @@
 
 use super::configured::{self, Change, Column, validity};
 use super::{Failed, writing};
-use crate::config::Template;
+use postigo_model::configured::Template;
 use serde_json::Value;
 use std::path::PathBuf;
 

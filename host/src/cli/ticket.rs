@@ -3,9 +3,11 @@
 use super::output::{lines, word};
 use super::{Context, Failed, Table, rows, writing};
 use crate::answer::{Opening, WritingKind};
+use crate::service::tickets::{TicketDocument, TicketWithArticles};
 use crate::store::outgoing;
 use crate::store::tickets::{self, Change, TicketFilter};
-use crate::ticket::{Ticket, TicketDocument, TicketEdit, TicketWithArticles};
+use crate::ticket::TicketEdit;
+use postigo_model::ticket::Ticket;
 use serde_json::Value;
 
 /// `ticket …`

@@ -1,7 +1,7 @@
 //! `token`: tokens for the REST API.
 
 use super::{Context, Failed};
-use crate::api::{self, Role};
+use crate::http::{self, Role};
 use serde_json::json;
 
 /// `token …`
@@ -21,7 +21,7 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let Self::Create { role, name } = self;
-        let (id, token) = api::create_token(context.store().await?, &name, role).await?;
+        let (id, token) = http::create_token(context.store().await?, &name, role).await?;
         context.output().document(&json!({ "id": id, "name": name, "role": role, "token": token }), || format!("{token}\n"));
         Ok(())
     }

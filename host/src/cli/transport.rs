@@ -3,9 +3,10 @@
 use super::configured::{Column, List, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
-use crate::config::{self, Machine, Transport, TransportKind};
+use crate::machine::{self, Machine};
 use crate::oauth2::Owner;
 use crate::outbound;
+use postigo_model::configured::{Transport, TransportKind};
 
 /// `transport …`
 #[derive(Debug, clap::Subcommand)]
@@ -44,10 +45,10 @@ pub struct Test {
     name: String,
     /// As the daemon is given it, where the transport is of the kind sendmail
     #[arg(long, value_name = "NAME=PATH")]
-    allow_command: Vec<config::Named>,
+    allow_command: Vec<machine::Named>,
     /// As the daemon is given it, where the transport is of the kind file
     #[arg(long, value_name = "NAME=PATH")]
-    allow_folder: Vec<config::Named>,
+    allow_folder: Vec<machine::Named>,
 }
 
 impl Test {

@@ -1,7 +1,7 @@
 //! A communication while it runs.
 
-use super::{Direction, Entry, Kind, Priority, Record, Status};
-use crate::timestamp::now;
+use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::timestamp::now;
 
 /// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
 const MOST_ENTRIES: usize = 2_000;

@@ -1,9 +1,9 @@
 //! Communications as the command line and REST show them.
 
-use super::{Direction, Entry, Kind, Priority, Record, Status};
 use crate::store::broken_tasks::BrokenTask;
 use crate::store::communications::{Overview, Shown};
-use crate::timestamp::rfc3339;
+use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;

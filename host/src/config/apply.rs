@@ -1,16 +1,19 @@
 //! `config apply`: a file becomes the configuration, all of it or nothing.
 
-use super::form::{Kind, Secrets};
+use super::reference::given_or_named;
 use super::review::review;
-use super::rules::Breach;
-use super::{Account, Configuration, CustomerUser, Difference, Draft, File, How, Transport, differences};
+use super::{Difference, Draft, File, How, differences};
 use crate::chain::{Asked, LazySandbox};
-use crate::regular_file::read_at_most;
-use crate::runtime::Asker;
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
+use postigo_files::regular_file::read_at_most;
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Account, Configuration, CustomerUser, Transport};
+use postigo_sandbox::Asker;
 use serde::Serialize;
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -91,7 +94,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
     let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
     let file = File::parse(&text);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let secrets = Secrets::References(folder.to_owned());
+    let secrets = |value: &Value| given_or_named(value, folder);
     let mut tries = 0;
     loop {
         tries += 1;

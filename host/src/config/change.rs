@@ -1,9 +1,9 @@
 //! A small change of the configuration, saved whatever others save meanwhile.
 
-use super::Configuration;
 use super::apply::{ApplyError, Place, TRIES};
 use super::review::review;
 use crate::store::{StoreError, configuration};
+use postigo_model::configured::Configuration;
 
 /// Makes a change and saves it; gives what `edit` gave. `edit` may run several times, each on what others saved meanwhile; its
 /// mistakes are sentences, and nothing is saved. The change is checked as a file's is.

@@ -1,7 +1,7 @@
 //! What differs between two configurations, for people.
 
-use super::form::Kind;
-use super::{Account, AutoResponse, Configuration, DynamicField, Filter, Queue, SystemAddress, Template, Transport};
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Account, AutoResponse, Configuration, DynamicField, Filter, Queue, SystemAddress, Template, Transport};
 use serde::Serialize;
 
 /// A thing that differs.

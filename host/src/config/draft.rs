@@ -1,8 +1,8 @@
 //! What the configuration will be once a file is applied to it.
 
-use super::form::{Kind, Problem, Secrets, below, read, read_fields};
-use super::rules::Breach;
-use super::{
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::{Kind, Problem, TakeSecret, below, read, read_fields};
+use postigo_model::configured::{
     Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Template, Transport, Validity,
 };
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ pub struct Draft {
 impl Draft {
     /// Applies a document: what it names becomes what it says (keys that it leaves out have their defaults, secrets that it leaves out
     /// stay), of `[settings]` only the keys that it names, and everything else stays.
-    pub fn of(document: &Map<String, Value>, start: &Configuration, secrets: &Secrets) -> Self {
+    pub fn of(document: &Map<String, Value>, start: &Configuration, secrets: &TakeSecret<'_>) -> Self {
         let mut draft = Self { configuration: start.clone(), customers: BTreeMap::new(), places: HashMap::new(), problems: Vec::new() };
         for key in document.keys().filter(|key| !TABLES.contains(&key.as_str())) {
             draft.problem(below("", key), format!("there is no table `{key}`; the tables are {}.", TABLES.join(", ")));
@@ -84,7 +84,7 @@ impl Draft {
         }
     }
 
-    fn settings(&mut self, document: &Map<String, Value>, secrets: &Secrets) {
+    fn settings(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
         match document.get("settings") {
             None => {}
             Some(Value::Object(fields)) => {
@@ -96,7 +96,7 @@ impl Draft {
         }
     }
 
-    fn kind<K: Kind>(&mut self, document: &Map<String, Value>, secrets: &Secrets) {
+    fn kind<K: Kind>(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
         for (pointer, object) in self.tables(document, K::KIND) {
             let (mut thing, problems) = read(K::default(), object, &pointer, secrets);
             self.problems.extend(problems);
@@ -108,7 +108,7 @@ impl Draft {
         }
     }
 
-    fn customers(&mut self, document: &Map<String, Value>, secrets: &Secrets) {
+    fn customers(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
         for (pointer, object) in self.tables(document, "customer_user") {
             let Value::Object(fields) = object else {
                 self.problem(pointer, "a customer user must be a table.".to_owned());

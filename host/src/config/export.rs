@@ -1,7 +1,7 @@
 //! The configuration as a file that `config apply` takes.
 
-use super::form::{Kind, write, write_fields};
-use super::{
+use postigo_model::configured::form::{Kind, write, write_fields};
+use postigo_model::configured::{
     Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport,
 };
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
-//! The configuration file: TOML as the values that the [`super::form`] reads, with the line of every place.
+//! The configuration file: TOML as the values that the [`postigo_model::configured::form`] reads, with the line of every place.
 
-use super::form::{Problem, below};
+use postigo_model::configured::form::{Problem, below};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;
 use toml::Spanned;

@@ -1,10 +1,10 @@
 //! What somebody who is no admin gives a filter: no more than an admin gave it, or Postigo gives its own.
 
-use super::form::Kind;
-use super::rules::Breach;
-use super::{Configuration, Filter};
 use crate::chain::{Components, Gathered, LazySandbox, grants};
 use crate::store::{Store, StoreError};
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Configuration, Filter};
 use std::sync::Arc;
 
 /// The filters that have grants in `after`, whose components are settled, which only an admin may give: other ones than they had with the

@@ -1,7 +1,17 @@
 //! The guide to the configuration names every key that there is.
 
-use super::form::{Codec, Form, Kind};
-use super::*;
+use postigo_model::configured::Account;
+use postigo_model::configured::AutoResponse;
+use postigo_model::configured::CustomerUser;
+use postigo_model::configured::DynamicField;
+use postigo_model::configured::Filter;
+use postigo_model::configured::Queue;
+use postigo_model::configured::Secret;
+use postigo_model::configured::Settings;
+use postigo_model::configured::SystemAddress;
+use postigo_model::configured::Template;
+use postigo_model::configured::Transport;
+use postigo_model::configured::form::{Codec, Form, Kind};
 
 /// The guide, whose only block of TOML is an example of everything.
 const GUIDE: &str = include_str!("../../../docs/configuration.md");

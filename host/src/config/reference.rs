@@ -1,19 +1,18 @@
 //! Secrets that are named instead of written down: `{ env = "…" }`, `{ file = "…" }`.
 
-use super::{Secret, form::Secrets};
-use crate::regular_file::read_at_most;
+use postigo_files::regular_file::read_at_most;
+use postigo_model::configured::Secret;
 use serde_json::Value;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
-/// The secret that a value gives or names. The error says what is wrong, never what the secret is.
-pub fn resolve(value: &Value, secrets: &Secrets) -> Result<Secret, String> {
-    let (Secrets::References(folder), Value::Object(reference)) = (secrets, value) else {
-        return match (value, secrets) {
-            (Value::String(clear), _) => Ok(Secret::new(clear)),
-            (_, Secrets::Strings) => Err("must be a string.".to_owned()),
-            (_, Secrets::References(_)) => Err(EXPECTED.to_owned()),
-        };
+/// Takes a secret that a value gives or names; files are relative to this folder. The error says what is wrong, never what the secret is.
+pub fn given_or_named(value: &Value, folder: &Path) -> Result<Secret, String> {
+    let reference = match value {
+        Value::String(clear) => return Ok(Secret::new(clear)),
+        Value::Object(reference) => reference,
+        _ => return Err(EXPECTED.to_owned()),
     };
     let mut entries = reference.iter();
     match (entries.next(), entries.next()) {
@@ -39,29 +38,28 @@ const EXPECTED: &str = "must be a string, { env = \"VARIABLE\" } or { file = \"P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postigo_model::configured::form::in_clear;
     use serde_json::json;
 
     #[test]
     fn files_are_read_without_their_last_line_break() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("password"), "s e c\r\n").unwrap();
-        let secrets = Secrets::References(folder.path().to_owned());
-        assert_eq!(resolve(&json!({"file": "password"}), &secrets).unwrap().reveal(), "s e c");
-        assert!(resolve(&json!({"file": "missing"}), &secrets).unwrap_err().contains("missing"));
+        assert_eq!(given_or_named(&json!({"file": "password"}), folder.path()).unwrap().reveal(), "s e c");
+        assert!(given_or_named(&json!({"file": "missing"}), folder.path()).unwrap_err().contains("missing"));
     }
 
     #[test]
     fn what_comes_over_the_network_names_nothing_of_this_machine() {
-        assert!(resolve(&json!({"env": "HOME"}), &Secrets::Strings).is_err());
-        assert!(resolve(&json!({"file": "/etc/passwd"}), &Secrets::Strings).is_err());
-        assert_eq!(resolve(&json!("clear"), &Secrets::Strings).unwrap().reveal(), "clear");
+        assert!(in_clear(&json!({"env": "HOME"})).is_err());
+        assert!(in_clear(&json!({"file": "/etc/passwd"})).is_err());
+        assert_eq!(in_clear(&json!("clear")).unwrap().reveal(), "clear");
     }
 
     #[test]
     fn anything_else_is_told_without_its_content() {
-        let secrets = Secrets::References(".".into());
         for wrong in [json!(17), json!({"env": "HOME", "file": "x"}), json!({"vault": "hidden"}), json!({})] {
-            let sentence = resolve(&wrong, &secrets).unwrap_err();
+            let sentence = given_or_named(&wrong, Path::new(".")).unwrap_err();
             assert!(sentence.contains("{ env =") && !sentence.contains("hidden"), "{sentence}");
         }
     }

@@ -1,14 +1,15 @@
 //! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of filters, which
 //! only their components can judge.
 
-use super::rules::{self, Breach};
-use super::{Configuration, Filter};
+use super::rules;
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Components, Gathered, check_settings};
-use crate::config::form::Kind;
-use crate::runtime::{GroupMember, Refused, SettingsProblem};
 use crate::store::{Store, StoreError};
-use crate::supervision::{Work, blocking};
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Configuration, Filter};
+use postigo_sandbox::{GroupMember, Refused, SettingsProblem};
+use postigo_supervision::{Work, blocking};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a filter's settings, as JSON.

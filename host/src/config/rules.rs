@@ -1,37 +1,14 @@
 //! What must hold between configured things, whoever changes them: file, command line or REST.
 
-use super::form::{Kind, below};
-use super::listener::{Endpoint, Network};
-use super::machine::is_name;
-use super::{
-    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Provider, Purpose, Queue, Start, SystemAddress,
-    Template, Transport, TransportKind, Validity,
+use crate::machine::is_name;
+use crate::oauth2::{Provider, Purpose};
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::{Kind, below};
+use postigo_model::configured::{
+    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, Start, SystemAddress, Template, Transport,
+    TransportKind, Validity,
 };
-
-/// A rule that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breach {
-    /// The kind of the thing: `queue`; `settings` for the general ones.
-    pub kind: &'static str,
-    /// Its name.
-    pub name: String,
-    /// Where in it, a JSON Pointer: `/address`.
-    pub place: String,
-    /// What is wrong and what to do.
-    pub sentence: String,
-}
-
-/// `filter "10 Invoices", key settings.when: …`
-impl std::fmt::Display for Breach {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = self.place.trim_start_matches('/').replace('/', ".");
-        let comma = if key.is_empty() { "" } else { ", key " };
-        match self.name.as_str() {
-            "" => write!(formatter, "{}{comma}{key}: {}", self.kind, self.sentence),
-            name => write!(formatter, "{} {name:?}{comma}{key}: {}", self.kind.replace('_', " "), self.sentence),
-        }
-    }
-}
+use postigo_model::configured::{Endpoint, Network};
 
 /// Every rule that does not hold.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
@@ -44,7 +21,7 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     configuration.templates.values().for_each(|template| rules.template(template));
     configuration.transports.values().for_each(|transport| rules.transport(transport));
     configuration.filters.values().for_each(|filter| rules.filter(filter));
-    rules.breaches.extend(super::destination::check(configuration));
+    rules.breaches.extend(super::binding::check(configuration));
     rules.breaches
 }
 

@@ -1,8 +1,19 @@
 //! The file as a whole: what is accepted, how mistakes are told, and that an export is taken back.
 
 use super::export::export;
-use super::form::{Problem, Secrets};
+use super::reference::given_or_named;
 use super::*;
+use postigo_model::configured::Account;
+use postigo_model::configured::Breach;
+use postigo_model::configured::Configuration;
+use postigo_model::configured::CustomerUser;
+use postigo_model::configured::FollowUpOption;
+use postigo_model::configured::Protocol;
+use postigo_model::configured::Queue;
+use postigo_model::configured::Secret;
+use postigo_model::configured::Validity;
+use postigo_model::configured::form::{Problem, in_clear};
+use std::path::Path;
 use std::time::Duration;
 
 /// The guide to the configuration; its only block of TOML has every key.
@@ -21,7 +32,7 @@ fn whole() -> String {
 
 fn draft(text: &str, start: &Configuration) -> (File, Draft) {
     let file = File::parse(text);
-    let mut draft = Draft::of(&file.root, start, &Secrets::References(".".into()));
+    let mut draft = Draft::of(&file.root, start, &|value: &serde_json::Value| given_or_named(value, Path::new(".")));
     let breaches = rules::check(&draft.configuration);
     draft.add(breaches);
     (file, draft)
@@ -184,7 +195,7 @@ fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
     let (_, mut whole) = draft(&whole(), &start());
     whole.configuration.auto_responses.clear();
     let file = File::parse("[[queue]]\nname = \"Support\"\n");
-    let mut pruned = Draft::of(&file.root, &whole.configuration, &Secrets::Strings);
+    let mut pruned = Draft::of(&file.root, &whole.configuration, &in_clear);
     pruned.prune();
     assert!(pruned.configuration.filters.is_empty());
     assert_eq!(pruned.configuration.system_addresses["support@example.org"].valid, Validity::Invalid);
@@ -198,7 +209,7 @@ fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
 fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
     let (_, whole) = draft(&whole(), &start());
     let file = File::parse("[settings]\n");
-    let mut pruned = Draft::of(&file.root, &whole.configuration, &Secrets::Strings);
+    let mut pruned = Draft::of(&file.root, &whole.configuration, &in_clear);
     pruned.prune();
     let breaches = rules::check(&pruned.configuration);
     pruned.add(breaches);
@@ -212,7 +223,7 @@ fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
 #[test]
 fn a_problem_of_a_filters_settings_is_told_at_its_line() {
     let (file, mut draft) = draft(&whole(), &start());
-    let breach = rules::Breach {
+    let breach = Breach {
         kind: "filter",
         name: "10 Invoices".into(),
         place: "/settings/when/0/matches".into(),
@@ -237,7 +248,7 @@ fn what_is_not_a_list_of_tables_is_told() {
 fn a_change_keeps_what_it_does_not_name() {
     let queue = Queue { name: "Support".into(), comment: "kept".into(), ..Queue::default() };
     let object = serde_json::json!({"follow_up": "reject"});
-    let (queue, problems) = form::read(queue, &object, "", &Secrets::Strings);
+    let (queue, problems) = postigo_model::configured::form::read(queue, &object, "", &in_clear);
     assert_eq!(problems, Vec::<Problem>::new());
     assert_eq!((queue.follow_up, queue.comment.as_str()), (FollowUpOption::Reject, "kept"));
 }

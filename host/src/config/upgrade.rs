@@ -4,14 +4,14 @@
 //! a version that asks for more has it once an admin names it.
 
 use super::apply::{Place, TRIES};
-use super::form::Kind;
 use super::review::judge;
-use super::rules::Breach;
-use super::{Configuration, Filter};
 use crate::catalogue::{Catalogue, Found};
 use crate::chain::{Component, Components, Gathered, grants};
 use crate::store::filter_components::{self, Made};
 use crate::store::{StoreError, configuration};
+use postigo_model::configured::Breach;
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Configuration, Filter};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

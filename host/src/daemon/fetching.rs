@@ -1,16 +1,18 @@
 //! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps none of the others.
 
 use super::shares::Held;
-use crate::config::{Account, Configuration, Machine};
+use crate::inbound::{self, FetchReport, Intake, Rules};
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
-use crate::pause;
 use crate::spool::Spool;
+use crate::spool::leases::Host;
 use crate::store::fetch_requests::{self, FetchRequest};
-use crate::store::leases::Host;
-use crate::supervision::{self, Break, Supervised, Work, catch_async, caught};
-use crate::transport::{self, FetchReport, Intake, Rules};
 use crate::worker::Setup;
+use postigo_model::configured::{Account, Configuration};
+use postigo_supervision as supervision;
+use postigo_supervision::back_off;
+use postigo_supervision::{Break, Supervised, Work, catch_async, caught};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +126,7 @@ fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<A
     let rules = Rules::of(configuration);
     let accounts = configuration.accounts.values();
     accounts
-        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && transport::is_polled(account))
+        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && inbound::is_polled(account))
         .map(|account| {
             let interval = account.interval.or(Some(configuration.settings.poll_interval));
             (account.name.clone(), (Arc::new(Account { interval, ..account.clone() }), rules.clone()))
@@ -140,7 +142,7 @@ fn start(tools: &Tools, account: Arc<Account>, rules: Rules, before: Option<Join
         account: Arc::clone(&account),
         rules: rules.clone(),
         stop: stop.clone(),
-        memory: transport::Memory::lasting(),
+        memory: inbound::Memory::lasting(),
         failures: 0,
         request: None,
         asked,
@@ -189,7 +191,7 @@ struct Polling {
     account: Arc<Account>,
     rules: Rules,
     stop: CancellationToken,
-    memory: transport::Memory,
+    memory: inbound::Memory,
     /// In a row.
     failures: u32,
     /// Who asked for the next fetch.
@@ -223,7 +225,7 @@ impl Polling {
         let tools = &self.tools;
         let intake =
             Intake::begin(Arc::clone(&self.account), self.rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), self.stop.clone());
-        let report = transport::fetch(intake.on(Arc::clone(&tools.machine)), &mut self.memory).await;
+        let report = inbound::fetch(intake.on(Arc::clone(&tools.machine)), &mut self.memory).await;
         tools.metrics.fetched(&self.account.name, report.fetched, report.error.is_some());
         self.failures = tell(&report, self.failures);
         if let Some(request) = self.request.take() {
@@ -238,13 +240,13 @@ impl Polling {
     async fn wait(&mut self) {
         let interval = Duration::from_secs(self.account.interval.unwrap_or(600).max(1));
         let failures = self.failures;
-        let pause = if failures == 0 { interval } else { pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
+        let pause = if failures == 0 { interval } else { back_off::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
         supervision::goes_on(Work::Fetch, &self.account.name, pause);
         let mut waits_well = true;
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
-            () = news(&mut self.memory, transport::Memory::wait_for_news, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
+            () = news(&mut self.memory, inbound::Memory::wait_for_news, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
             () = held(&self.tools.spool, &self.account), if failures == 0 => {}
             came = self.asked.recv() => self.request = came,
         }
@@ -269,8 +271,8 @@ impl Polling {
 
 /// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new connection.
 async fn news(
-    memory: &mut transport::Memory,
-    wait: impl AsyncFnOnce(&mut transport::Memory),
+    memory: &mut inbound::Memory,
+    wait: impl AsyncFnOnce(&mut inbound::Memory),
     account: &Account,
     stop: &CancellationToken,
     waits_well: &mut bool,
@@ -286,9 +288,9 @@ async fn news(
 /// Waits until a message is held that the account puts into a folder of its server.
 async fn held(spool: &Spool, account: &Account) {
     let mut changed = spool.changed();
-    while transport::puts_aside(account) {
+    while inbound::puts_aside(account) {
         // A database that cannot be asked now is asked after the next change, and by every fetch.
-        if transport::is_to_be_put_aside(spool, account).await.unwrap_or(false) {
+        if inbound::is_to_be_put_aside(spool, account).await.unwrap_or(false) {
             return;
         }
         tokio::time::sleep(HELD_EVERY).await;
@@ -328,7 +330,7 @@ async fn answer_when_filed(tools: Tools, request: FetchRequest, report: FetchRep
 
 /// Waits until no message of the account is on its way.
 pub async fn until_worked_off(spool: &Spool, account: &str) {
-    let filter = transport::on_their_way(account);
+    let filter = inbound::on_their_way(account);
     let mut changed = spool.changed();
     while !matches!(spool.list(&filter).await, Ok(waiting) if waiting.is_empty()) {
         // Filing by another process is seen by looking again.
@@ -350,7 +352,7 @@ mod tests {
     #[tokio::test]
     async fn a_wait_for_news_that_panics_is_told_of_and_ends_before_the_next_fetch() {
         let account = Account { name: "waits".into(), ..Account::default() };
-        let (mut memory, stop) = (transport::Memory::lasting(), CancellationToken::new());
+        let (mut memory, stop) = (inbound::Memory::lasting(), CancellationToken::new());
         let mut waits_well = true;
         // The pause after it ends with the daemon.
         let mut changes = supervision::changes();
@@ -358,12 +360,12 @@ mod tests {
             changes.changed().await.unwrap();
             stop.cancel();
         };
-        let panics = async |_: &mut transport::Memory| panic!("on purpose");
+        let panics = async |_: &mut inbound::Memory| panic!("on purpose");
         tokio::join!(news(&mut memory, panics, &account, &stop, &mut waits_well), stopping);
         assert!(!waits_well, "it has not shown that it waits well");
         let broken = supervision::broken().into_iter().find(|broken| broken.work == Work::Idle && broken.of == "waits").unwrap();
         assert!(broken.why.contains("on purpose") && broken.again_at.is_some(), "{broken:?}");
-        let waits = async |_: &mut transport::Memory| ();
+        let waits = async |_: &mut inbound::Memory| ();
         waits_well = true;
         news(&mut memory, waits, &account, &stop, &mut waits_well).await;
         assert!(waits_well);

@@ -1,14 +1,15 @@
 //! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its own machine, whichever holds the account:
 //! what it takes in is durable in the database that they share.
 
-use crate::config::{Account, Configuration, Endpoint, Tls};
-use crate::listen::{Acceptance, Descriptors, Most, Places, Room};
+use crate::inbound::lmtp::{Bound, Dialect, Limits, Listener, Policy, SpoolSink};
 use crate::metrics::Metrics;
-use crate::pause;
 use crate::spool::Spool;
-use crate::supervision::{self, Supervised, Work};
-use crate::transport::lmtp::{Bound, Dialect, Limits, Listener, Policy, SpoolSink};
 use crate::worker::Setup;
+use postigo_model::configured::{Account, Configuration, Endpoint, Tls};
+use postigo_net::listen::{Acceptance, Descriptors, Most, Places, Room};
+use postigo_supervision as supervision;
+use postigo_supervision::back_off;
+use postigo_supervision::{Supervised, Work};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -145,7 +146,7 @@ where
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(pause::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE)) => {}
+                    () = tokio::time::sleep(back_off::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE)) => {}
                 }
             }
         }

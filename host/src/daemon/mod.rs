@@ -5,7 +5,6 @@
 
 mod fetching;
 mod listening;
-mod lock;
 mod overview;
 mod retention;
 mod serve;
@@ -17,5 +16,4 @@ mod working;
 mod tests;
 
 pub use fetching::until_worked_off;
-pub use lock::{LockError, WorkLock, is_daemon_running};
-pub use serve::{Clients, Daemon, ServeError};
+pub use serve::{Clients, Daemon, Front, ServeError};

@@ -2,7 +2,8 @@
 
 use crate::store::broken_tasks;
 use crate::store::{Store, StoreError};
-use crate::supervision::{self, Supervised, Work};
+use postigo_supervision as supervision;
+use postigo_supervision::{Supervised, Work};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

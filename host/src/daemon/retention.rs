@@ -1,9 +1,9 @@
 //! Removes what is old: communications by age and outcome, received and sent bytes by age.
 
-use crate::commlog::now;
-use crate::config::Settings;
 use crate::spool::Spool;
 use crate::store::{Store, StoreError, broken_tasks, communications, correspondence, outgoing};
+use postigo_model::configured::Settings;
+use postigo_model::timestamp::now;
 
 /// Idempotency keys are remembered so long, in milliseconds.
 const NAMES_KEPT: i64 = 7 * 86_400_000;
@@ -55,10 +55,11 @@ async fn forget_sent(store: &Store, before: i64) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commlog::{Communication, Kind};
-    use crate::outbound::{OutgoingKind, OutgoingStatus};
+    use crate::commlog::Communication;
     use crate::store::Location;
     use crate::store::outgoing::{Composed, NewOutgoing};
+    use postigo_model::communication::Kind;
+    use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
 
     #[tokio::test]
     async fn successful_ones_go_before_failed_ones() {

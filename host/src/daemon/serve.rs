@@ -1,22 +1,22 @@
 //! Running the daemon: everything is started, kept going, and ended in order.
 
 use super::fetching::{self, Tools};
-use super::lock::{LockError, WorkLock};
 use super::shares::Shares;
 use super::{listening, overview, retention, signing_in, working};
 use crate::answer;
-use crate::api::{self, ApiState, Doors};
-use crate::config::Machine;
-use crate::listen::{Acceptance, Descriptors, Most, Places, Room};
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::{OAuth2Error, Tokens};
 use crate::outbound;
-use crate::pause;
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 use crate::spool::Spool;
-use crate::store::{StoreError, leases};
-use crate::supervision::{Supervised, Work};
+use crate::spool::leases;
+use crate::store::StoreError;
 use crate::worker::{Done, Live, Worker};
+use crate::worker::{LockError, WorkLock};
+use postigo_net::listen::{Descriptors, Most, Room};
+use postigo_supervision::back_off;
+use postigo_supervision::{Supervised, Work};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -94,9 +94,39 @@ pub struct Clients {
     pub hosts: Vec<String>,
 }
 
+/// What those who ask the daemon are answered from, until `ends`.
+pub struct Front {
+    /// Where they come in.
+    pub listener: TcpListener,
+    /// The listener's address.
+    pub address: SocketAddr,
+    /// Where messages become durable.
+    pub spool: Spool,
+    /// What the database's secrets are sealed with.
+    pub key: SecretKey,
+    /// The tokens of accounts and transports.
+    pub tokens: Arc<Tokens>,
+    /// What is configured, and its chain.
+    pub live: Arc<Live>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The commands and folders of this machine that the configuration may use.
+    pub machine: Arc<Machine>,
+    /// What clients may do.
+    pub clients: Clients,
+    /// The descriptors that listeners share.
+    pub descriptors: Arc<Descriptors>,
+    /// When answering ends.
+    pub ends: CancellationToken,
+}
+
 impl Daemon {
-    /// Runs until SIGTERM or SIGINT; `ready` is told the address that is listened on. What is under way is ended, leases are given back.
-    pub async fn run(self, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    /// Runs until SIGTERM or SIGINT, with a `front` that answers those who ask; `ready` is told the address that is listened on. What is under way is ended,
+    /// leases are given back.
+    pub async fn run<F>(self, front: impl FnOnce(Front) -> F, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let listener = TcpListener::bind(self.listen).await.map_err(|reason| ServeError::Listen { address: self.listen, reason })?;
         let address = listener.local_addr()?;
@@ -175,13 +205,19 @@ impl Daemon {
         };
         let sending = tokio::spawn(outbound::run(sending_tools, move || live.current(), all_ends.clone()));
         let signing_in = tokio::spawn(signing_in::run(Arc::clone(&tokens), all_ends.clone()));
-        let figures = metrics.listeners().clone();
-        let places = Places::of("rest", self.clients.most, &descriptors, figures.clone());
-        let head = self.clients.head;
-        let doors = move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
-        let state = ApiState::new(self.spool.clone(), self.key.clone(), Arc::clone(&tokens), Arc::clone(&self.live), metrics, machine)
-            .named(self.clients.hosts);
-        let serving = tokio::spawn(serve_rest(listener, address, state, doors, all_ends.clone()));
+        let serving = tokio::spawn(front(Front {
+            listener,
+            address,
+            spool: self.spool.clone(),
+            key: self.key.clone(),
+            tokens: Arc::clone(&tokens),
+            live: Arc::clone(&self.live),
+            metrics,
+            machine,
+            clients: self.clients,
+            descriptors,
+            ends: all_ends.clone(),
+        }));
         ready(address);
 
         tokio::select! {
@@ -209,29 +245,6 @@ impl Daemon {
     }
 }
 
-/// Serves REST at this address, again where that breaks.
-async fn serve_rest(listener: TcpListener, address: SocketAddr, state: ApiState, doors: impl Fn() -> Doors, stop: CancellationToken) {
-    let mut bound = Some(listener);
-    let supervised = Supervised::new(Work::Rest, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
-    let serve = || {
-        let (bound, state, doors, stop) = (bound.take(), state.clone(), doors(), stop.clone());
-        async move {
-            let listener = match bound {
-                Some(listener) => Ok(listener),
-                None => TcpListener::bind(address).await,
-            };
-            let served = match listener {
-                Ok(listener) => api::serve(listener, state, doors, stop).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = served {
-                tracing::error!(%error, "REST is not served");
-            }
-        }
-    };
-    supervised.keep(serve).await;
-}
-
 /// Takes up what commands and other hosts changed in the configuration, by `look`, which has suspended filters tried again besides.
 pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: impl Fn() -> F, stop: CancellationToken) {
     let supervised = Supervised::new(Work::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
@@ -247,7 +260,7 @@ pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: 
                 if failures == 1 {
                     tracing::warn!(%error, "the configuration could not be looked at; the one before stays in force");
                 }
-                pause::after_failures(failures, CONFIGURATION_EVERY, LONGEST_PAUSE)
+                back_off::after_failures(failures, CONFIGURATION_EVERY, LONGEST_PAUSE)
             }
         }
     };

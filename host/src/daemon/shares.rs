@@ -1,8 +1,8 @@
 //! Which accounts this daemon works on: a fair share of all, by leases, while other daemons are there; what they had, once they are gone.
 
-use crate::store::leases::{self, Host};
+use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};
-use crate::supervision::{Supervised, Work};
+use postigo_supervision::{Supervised, Work};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Shares {
                     failures = failures.saturating_add(1);
                     tracing::warn!(%error, "the leases of accounts could not be looked after");
                     self.forget_expired();
-                    crate::pause::after_failures(failures, Duration::from_secs(1), LONGEST_PAUSE)
+                    postigo_supervision::back_off::after_failures(failures, Duration::from_secs(1), LONGEST_PAUSE)
                 }
             };
             tokio::select! {

@@ -1,7 +1,7 @@
 //! Looks after the tokens of accounts and transports while nobody uses them.
 
 use crate::oauth2::Tokens;
-use crate::supervision::{Supervised, Work};
+use postigo_supervision::{Supervised, Work};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

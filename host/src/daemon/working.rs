@@ -1,10 +1,11 @@
 //! Files the messages of the accounts that this daemon holds, account by account.
 
 use super::shares::Held;
-use crate::pause;
-use crate::store::leases::{Host, Lease};
-use crate::supervision::{self, Break, Supervised, Work};
+use crate::spool::leases::{Host, Lease};
 use crate::worker::{Done, Worker};
+use postigo_supervision as supervision;
+use postigo_supervision::back_off;
+use postigo_supervision::{Break, Supervised, Work};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,7 @@ async fn work(worker: Arc<Worker>, lease: Lease, done: impl Fn(Done) + Sync, sto
         if failures > 0 {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause::after_failures(failures, Duration::from_millis(500), LONGEST_REST)) => {}
+                () = tokio::time::sleep(back_off::after_failures(failures, Duration::from_millis(500), LONGEST_REST)) => {}
             }
         }
     }

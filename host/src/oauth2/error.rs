@@ -1,11 +1,11 @@
 //! Why there is no access token, or no sign-in.
 
 use super::Owner;
-use crate::secret::SecretError;
+use crate::secret_key::SecretError;
 use crate::store::StoreError;
 use crate::store::oauth2::ErrorRow;
-use crate::supervision::Panic;
-use crate::timestamp::rfc3339;
+use postigo_model::timestamp::rfc3339;
+use postigo_supervision::Panic;
 
 /// Why there is no access token, or no sign-in. No sentence holds a secret.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! Requests to a provider: over checked TLS, without following redirects, with an end in time and size.
 
-use crate::config::{Tls, is_loopback};
-use crate::supervision::{Work, blocking};
-use crate::transport::tls;
+use super::provider::is_loopback;
 use oauth2::http::{Response, StatusCode};
 use oauth2::url::Url;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use postigo_model::configured::Tls;
+use postigo_net::tls;
+use postigo_supervision::{Work, blocking};
 use std::error::Error;
 use std::pin::Pin;
 use std::time::Duration;

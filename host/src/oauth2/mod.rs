@@ -4,6 +4,7 @@
 //! renewal is claimed there, and what it gave is durable, rotated refresh token included, before anybody uses it.
 
 mod error;
+mod grant;
 mod http;
 mod provider;
 mod renewal;
@@ -14,48 +15,14 @@ mod tokens;
 mod watch;
 
 pub use error::OAuth2Error;
+pub use provider::{Flow, Provider, Purpose, is_loopback};
 pub use sign_in::{Begun, DeviceWait, Outcome};
 pub use state::{SignInState, StateError, UnderWay};
 pub use subject::Subject;
 pub use tokens::Tokens;
 pub use watch::Watched;
 
-use crate::config::Secret;
-use crate::redaction::Redactor;
 use crate::store::oauth2::Key;
-
-/// What a client signs in with. Printing it shows no secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Nothing is configured: the client does not sign in.
-    #[default]
-    None,
-    /// A user and his password.
-    Password {
-        /// Login.
-        user: String,
-        /// In clear.
-        password: Secret,
-    },
-    /// A user and an access token (RFC 6750).
-    Bearer {
-        /// Login.
-        user: String,
-        /// The access token.
-        token: Secret,
-    },
-}
-
-impl Credentials {
-    /// What takes these credentials out of the words of a server that was told them.
-    pub fn redactor(&self) -> Redactor {
-        Redactor::of(match self {
-            Self::None => None,
-            Self::Password { password, .. } => Some(("password", password.reveal())),
-            Self::Bearer { token, .. } => Some(("access token", token.reveal())),
-        })
-    }
-}
 
 /// Whose tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

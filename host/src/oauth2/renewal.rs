@@ -3,15 +3,16 @@
 //! A provider that rotates refresh tokens has made the one before void with its answer. So a renewal is a task of its own, which neither a
 //! client that hangs up nor a time-out ends, and which writes for as long as the database is away.
 
-use super::provider::{self, Granted, ProviderError};
+use super::grant::{self, Granted, ProviderError};
+use super::provider::Flow;
 use super::tokens::{Next, locked, random};
 use super::{OAuth2Error, Owner, Subject, Tokens, http};
-use crate::commlog::Priority;
-use crate::config::{Flow, Secret};
-use crate::pause;
 use crate::store::StoreError;
 use crate::store::oauth2::{self as rows, ErrorRow, NewTokens, Refusal, Renewed, TokenRow};
-use crate::supervision::{Work, caught};
+use postigo_model::communication::Priority;
+use postigo_model::configured::Secret;
+use postigo_supervision::back_off;
+use postigo_supervision::{Work, caught};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,8 +64,8 @@ impl Tokens {
             }
         };
         let asked = match &refresh_token {
-            Some(token) => provider::refresh(subject, token, still.as_ref()).await,
-            None => provider::client_credentials(subject).await,
+            Some(token) => grant::refresh(subject, token, still.as_ref()).await,
+            None => grant::client_credentials(subject).await,
         };
         match asked {
             Ok(granted) => {
@@ -98,7 +99,7 @@ impl Tokens {
                     if failures == 1 {
                         tracing::warn!(owner = %Owner::of(&renewed.key), %error, "renewed tokens could not be written; they are kept and written again");
                     }
-                    tokio::time::sleep(pause::after_failures(failures, WRITTEN_AGAIN.0, WRITTEN_AGAIN.1)).await;
+                    tokio::time::sleep(back_off::after_failures(failures, WRITTEN_AGAIN.0, WRITTEN_AGAIN.1)).await;
                 }
                 written => return written,
             }

@@ -1,16 +1,18 @@
 //! Sign-ins by a person: begun at one place, answered by the browser or by typing a code, finished once.
 
-use super::provider::{self, DeviceCode, Granted, ProviderError, cleaned};
+use super::grant::{self, DeviceCode, Granted, ProviderError, cleaned};
+use super::provider::Flow;
 use super::{OAuth2Error, Owner, Subject, Tokens};
-use crate::commlog::{Priority, now};
-use crate::config::{Configuration, Flow, Secret};
-use crate::redaction::Redactor;
-use crate::spool::hexadecimal;
 use crate::store::configuration;
 use crate::store::oauth2::{self as rows, NewSignIn, SignInRow};
-use crate::supervision::{Work, caught};
-use crate::timestamp::rfc3339;
 use oauth2::url::{Url, form_urlencoded};
+use postigo_model::communication::Priority;
+use postigo_model::configured::{Configuration, Secret};
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::timestamp::now;
+use postigo_model::timestamp::rfc3339;
+use postigo_net::redaction::Redactor;
+use postigo_supervision::{Work, caught};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -111,7 +113,7 @@ impl Tokens {
     }
 
     async fn begin_code(&self, subject: &Subject) -> Result<Begun, OAuth2Error> {
-        let authorization = provider::authorization(subject).map_err(|error| denied(&subject.owner, error))?;
+        let authorization = grant::authorization(subject).map_err(|error| denied(&subject.owner, error))?;
         let id = hexadecimal(&Sha256::digest(&authorization.state));
         let redirect_url = subject.provider.redirect_url.clone();
         let expires_at = later(CODE_LASTS);
@@ -130,10 +132,10 @@ impl Tokens {
     }
 
     async fn begin_device(self: &Arc<Self>, subject: Subject) -> Result<(Begun, DeviceWait), OAuth2Error> {
-        let code = provider::device_code(&subject).await.map_err(|error| denied(&subject.owner, error))?;
+        let code = grant::device_code(&subject).await.map_err(|error| denied(&subject.owner, error))?;
         let id = hexadecimal(&Sha256::digest(code.device_code().secret()));
-        let lasts = code.expires_in().min(provider::LONGEST_DEVICE_CODE);
-        let redactor = provider::secrets(&subject, [("device code", code.device_code().secret().as_str())]);
+        let lasts = code.expires_in().min(grant::LONGEST_DEVICE_CODE);
+        let redactor = grant::secrets(&subject, [("device code", code.device_code().secret().as_str())]);
         let begun = Begun::Device {
             verification_uri: cleaned(code.verification_uri(), &redactor),
             verification_uri_complete: code.verification_uri_complete().map(|uri| cleaned(uri.secret(), &redactor)),
@@ -189,14 +191,14 @@ impl Tokens {
             return Err(OAuth2Error::NoSignIn);
         }
         let verifier = Secret::new(self.key.open(&place(&row.id), &row.sealed)?);
-        let granted = provider::exchange_code(&subject, code, &verifier).await.map_err(|error| denied(owner, error))?;
+        let granted = grant::exchange_code(&subject, code, &verifier).await.map_err(|error| denied(owner, error))?;
         self.keep(&subject, &granted).await
     }
 
     /// What takes an owner's client secret out of its provider's words.
     async fn client_secret_of(&self, owner: &Owner) -> Result<Redactor, OAuth2Error> {
         let configuration = configuration::load(&self.store, &self.key).await?;
-        Ok(Subject::find(&configuration, owner, None).map(|subject| provider::secrets(&subject, None)).unwrap_or_default())
+        Ok(Subject::find(&configuration, owner, None).map(|subject| grant::secrets(&subject, None)).unwrap_or_default())
     }
 
     async fn keep(&self, subject: &Subject, granted: &Granted) -> Result<(), OAuth2Error> {
@@ -255,7 +257,7 @@ impl DeviceWait {
     /// Waits until the person has typed the code, and keeps the tokens.
     pub async fn run(self) -> Result<(), OAuth2Error> {
         let Self { tokens, subject, code, id } = self;
-        let asking = caught(Work::SignIn, subject.owner.name(), provider::device_tokens(&subject, &code)).await;
+        let asking = caught(Work::SignIn, subject.owner.name(), grant::device_tokens(&subject, &code)).await;
         // Signed out, or begun anew meanwhile: nobody wants these.
         rows::take(&tokens.store, &id).await?.ok_or(OAuth2Error::NoSignIn)?;
         let finished = match asking {

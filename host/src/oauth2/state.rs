@@ -1,10 +1,10 @@
 //! How an owner's sign-in stands, for people. No token is in it.
 
+use super::provider::Flow;
 use super::tokens::row_of;
 use super::{OAuth2Error, Subject, Tokens};
-use crate::config::Flow;
 use crate::store::oauth2::{self as rows, ErrorRow, SignInRow, TokenRow};
-use crate::timestamp::rfc3339;
+use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;

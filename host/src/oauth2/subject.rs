@@ -1,8 +1,9 @@
 //! An account or transport as a provider sees it.
 
+use super::provider::{Flow, Provider, Purpose};
 use super::{OAuth2Error, Owner};
-use crate::config::{Account, Configuration, Destination, Flow, OAuth2, Provider, Purpose, Secret, Transport};
-use crate::spool::hexadecimal;
+use postigo_model::configured::{Account, Configuration, Destination, OAuth2, Secret, Transport};
+use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
 
 /// An account or transport that signs in by OAuth2: the provider, the client there, and whose mailbox it is for.

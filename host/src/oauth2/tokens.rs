@@ -1,12 +1,15 @@
 //! What accounts and transports sign in with, whichever way it came about.
 
-use super::provider::Granted;
-use super::{Credentials, OAuth2Error, Owner, Subject, http};
-use crate::commlog::{Communication, Kind, Priority};
-use crate::config::{Account, Configuration, Flow, Secret, Transport};
-use crate::secret::{SecretError, SecretKey};
+use super::grant::Granted;
+use super::provider::Flow;
+use super::{OAuth2Error, Owner, Subject, http};
+use crate::commlog::Communication;
+use crate::secret_key::{SecretError, SecretKey};
 use crate::store::oauth2::{self as rows, Key, NewTokens, TokenRow};
 use crate::store::{Store, communications};
+use postigo_model::communication::{Kind, Priority};
+use postigo_model::configured::{Account, Configuration, Secret, Transport};
+use postigo_net::credentials::Credentials;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

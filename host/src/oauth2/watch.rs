@@ -2,11 +2,11 @@
 
 use super::state::{ends_at, warns};
 use super::{OAuth2Error, Owner, Subject, Tokens};
-use crate::commlog::Priority;
-use crate::config::Configuration;
 use crate::store::oauth2::{self as rows, TokenRow};
 use crate::store::{StoreError, configuration};
-use crate::timestamp::rfc3339;
+use postigo_model::communication::Priority;
+use postigo_model::configured::Configuration;
+use postigo_model::timestamp::rfc3339;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -3,16 +3,20 @@
 use super::content::Parts;
 use super::pool::Pool;
 use super::reply::{Replies, Reply, Unsent, all};
-use super::schedule::MOST_UNCERTAIN;
 use super::smtp::{Envelope, Marker, Undelivered};
-use super::{DeliveryStatus, Failure, file, probe, schedule, sendmail};
-use crate::commlog::{Communication, Kind, Priority, Record, now};
-use crate::config::{Machine, Retries, Transport, TransportKind};
+use super::{file, probe, schedule, sendmail};
+use crate::commlog::Communication;
+use crate::machine::Machine;
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{Claimed, Delivered, Outcome};
 use crate::store::{Store, StoreError, communications};
-use crate::supervision::{Panic, Work, caught};
-use crate::ticket::NewArticle;
+use postigo_model::communication::{Kind, Priority, Record};
+use postigo_model::configured::{Retries, Transport, TransportKind};
+use postigo_model::outgoing::MOST_UNCERTAIN;
+use postigo_model::outgoing::{DeliveryStatus, Failure};
+use postigo_model::ticket::NewArticle;
+use postigo_model::timestamp::now;
+use postigo_supervision::{Panic, Work, caught};
 use std::sync::Arc;
 
 /// What every try works with. Cheap to clone.
@@ -270,7 +274,7 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
         deliveries.push(delivered);
     }
     if let Some(at) = next_try_at {
-        log.entry(Priority::Notice, "outbound", format!("The next try is at {}.", crate::timestamp::rfc3339(at)));
+        log.entry(Priority::Notice, "outbound", format!("The next try is at {}.", postigo_model::timestamp::rfc3339(at)));
     }
     let wrong = deliveries.iter().find(|delivered| delivered.status != DeliveryStatus::Sent);
     let error = wrong.map(|delivered| format!("{}: {}", delivered.recipient, delivered.detail)).unwrap_or_default();
@@ -309,9 +313,9 @@ fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbound::OutgoingKind;
     use crate::store::outgoing::Claim;
-    use crate::supervision::catch;
+    use postigo_model::outgoing::OutgoingKind;
+    use postigo_supervision::catch;
 
     #[test]
     fn a_try_that_panics_is_tried_again_unless_the_mail_may_be_out_and_must_not_go_twice() {

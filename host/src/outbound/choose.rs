@@ -1,7 +1,7 @@
 //! Which transport sends a mail.
 
-use crate::config::{Configuration, Transport};
-use crate::mail::Mailbox;
+use postigo_model::configured::{Configuration, Transport};
+use postigo_model::mailbox::Mailbox;
 
 /// The valid transport that names the sender's address, else the one that names the queue, else the first that names nothing, else the first; by name.
 pub fn choose<'c>(configuration: &'c Configuration, sender: &str, queue: &str) -> Option<&'c Transport> {
@@ -19,7 +19,7 @@ pub fn choose<'c>(configuration: &'c Configuration, sender: &str, queue: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Validity;
+    use postigo_model::configured::Validity;
 
     #[test]
     fn sender_goes_before_queue_and_queue_before_the_rest() {

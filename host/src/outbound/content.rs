@@ -47,7 +47,7 @@ impl Parts {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&crate::store::Location::Folder(folder.path().to_owned())).await.unwrap();
         let composed = Composed { recipients: vec!["b@x.example".into()], raw: vec![raw.to_vec().into()], ..Composed::default() };
-        let new = NewOutgoing { kind: super::OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 0 };
+        let new = NewOutgoing { kind: postigo_model::outgoing::OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 0 };
         let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
         (folder, Self { store, id, next: 0, left: raw.len() })
     }

@@ -1,8 +1,8 @@
 //! Outgoing mails as the command line and REST show them.
 
-use super::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 use crate::store::outgoing::{Delivery, OutgoingMail};
-use crate::timestamp::rfc3339;
+use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
+use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,8 +2,9 @@
 
 use super::content::Parts;
 use super::reply::{Replies, Reply, Unsent, all};
-use crate::given_folder::GivenFolder;
-use crate::supervision::{self, Work};
+use postigo_files::given_folder::GivenFolder;
+use postigo_supervision as supervision;
+use postigo_supervision::Work;
 use std::ffi::OsStr;
 use std::io;
 use tokio::fs::File;

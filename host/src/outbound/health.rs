@@ -1,7 +1,7 @@
 //! How a transport does: how much it carries now, and how long it is left alone after it could not be used.
 
 use super::attempt::Transported;
-use crate::pause;
+use postigo_supervision::back_off;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ impl Health {
             Transported::Unreachable(_) if self.is_paused() => {}
             Transported::Unreachable(why) => {
                 self.failures = self.failures.saturating_add(1);
-                self.paused_until = Some(Instant::now() + pause::after_failures(self.failures, PAUSES.0, PAUSES.1));
+                self.paused_until = Some(Instant::now() + back_off::after_failures(self.failures, PAUSES.0, PAUSES.1));
                 if self.failures == 1 {
                     tracing::warn!(transport = name, why, "a transport cannot be used; its mails wait, and it is tried again and again");
                 }

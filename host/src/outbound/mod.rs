@@ -11,7 +11,6 @@ mod content;
 mod document;
 mod file;
 mod health;
-mod kind;
 mod pool;
 mod probe;
 mod reply;
@@ -24,8 +23,6 @@ mod smtp;
 mod tests;
 
 pub use document::{DeliveryDocument, OutgoingDocument, OutgoingWithDeliveries};
-pub use kind::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 pub use probe::{ProbeError, probe};
 pub use reply::Reply;
 pub use run::{Tools, run};
-pub use schedule::MOST_UNCERTAIN;

@@ -1,8 +1,8 @@
 //! Connections that are kept for the next mail.
 
 use super::smtp::Session;
-use crate::commlog::Record;
-use crate::config::Transport;
+use postigo_model::communication::Record;
+use postigo_model::configured::Transport;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

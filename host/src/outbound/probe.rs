@@ -2,8 +2,9 @@
 
 use super::smtp::{Session, SmtpError};
 use super::{file, sendmail};
-use crate::config::{Machine, Transport, TransportKind};
+use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
+use postigo_model::configured::{Transport, TransportKind};
 use std::sync::Arc;
 
 /// Why a transport does not work.
@@ -45,7 +46,7 @@ pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>, machine: &Machin
 }
 
 /// Why there is no session, with the communication of the connection where there was one.
-pub type NoSession = (SmtpError, Option<Box<crate::commlog::Record>>);
+pub type NoSession = (SmtpError, Option<Box<postigo_model::communication::Record>>);
 
 /// Connects and signs in. A token that the server refuses is asked for anew, once.
 pub async fn connect(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {

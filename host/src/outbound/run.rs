@@ -7,16 +7,17 @@ use super::pool::Pool;
 use super::probe::of_host;
 use super::schedule;
 use super::settle::attempt_and_settle;
-use crate::commlog::now;
-use crate::config::{Configuration, Machine, Retries, Transport};
+use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
-use crate::pause;
-use crate::store::leases::Host;
+use crate::spool::leases::Host;
 use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Recovering};
 use crate::store::{Store, StoreError};
-use crate::supervision::{Panic, Supervised, Work, caught};
 use crate::worker::Setup;
+use postigo_model::configured::{Configuration, Retries, Transport};
+use postigo_model::timestamp::now;
+use postigo_supervision::back_off;
+use postigo_supervision::{Panic, Supervised, Work, caught};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
             Err(error) => {
                 failures += 1;
                 tracing::warn!(%error, "the outgoing queue could not be looked at; nothing is lost");
-                pause::after_failures(failures, LOOKS_EVERY, LONGEST_PAUSE)
+                back_off::after_failures(failures, LOOKS_EVERY, LONGEST_PAUSE)
             }
         };
         // A panic here is told, and looked after by the next look.

@@ -1,11 +1,8 @@
 //! When a mail is tried again, and when it is given up.
 
-use crate::config::{Retries, Retry};
-use crate::pause;
+use postigo_model::configured::{Retries, Retry};
+use postigo_supervision::back_off;
 use std::time::Duration;
-
-/// So often may the answer to the content of an agent's mail be lost; then nobody is sent it again.
-pub const MOST_UNCERTAIN: i64 = 3;
 
 /// When a mail is tried again after its `tries`th try failed for now; none: it is given up. Times in milliseconds since the epoch.
 pub fn next(retries: &Retries, tries: i64, queued_at: i64, now: i64) -> Option<i64> {
@@ -22,7 +19,7 @@ pub fn pause_after(retries: &Retries, tries: i64) -> i64 {
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     let (first, longest) = (Duration::from_secs(retries.retry_increment), Duration::from_secs(retries.retry_longest));
     milliseconds(match retries.retry {
-        Retry::Growing => pause::after_failures(tries, first, longest),
+        Retry::Growing => back_off::after_failures(tries, first, longest),
         Retry::Linear => first.saturating_mul(tries.max(1)).min(longest),
     })
 }

@@ -1,13 +1,13 @@
 //! Writing what a try came to, however long that takes: a mail that went out and is not known to would go out again.
 
-use super::OutgoingStatus;
 use super::attempt::{self, Means, Tried};
-use crate::commlog::now;
-use crate::config::{Retries, Transport};
 use crate::metrics::Metrics;
-use crate::pause;
 use crate::store::outgoing::{self, Claim, Claimed, Outcome};
 use crate::store::{Store, StoreError};
+use postigo_model::configured::{Retries, Transport};
+use postigo_model::outgoing::OutgoingStatus;
+use postigo_model::timestamp::now;
+use postigo_supervision::back_off;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>
             Err(error) if error.is_temporary() => {
                 failures += 1;
                 tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
-                tokio::time::sleep(pause::after_failures(failures, PAUSES.0, PAUSES.1)).await;
+                tokio::time::sleep(back_off::after_failures(failures, PAUSES.0, PAUSES.1)).await;
             }
             written => return written,
         }

@@ -1,8 +1,9 @@
 //! Messages of the spool as the command line and REST show them.
 
-use super::{SpoolMessage, SpoolStatus};
-use crate::result::MessageResult;
-use crate::timestamp::rfc3339;
+use super::SpoolMessage;
+use postigo_model::result::MessageResult;
+use postigo_model::spool::SpoolStatus;
+use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use utoipa::ToSchema;
 

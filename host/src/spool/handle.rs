@@ -1,11 +1,14 @@
 //! The spool as transports, workers and commands hold it.
 
-use super::key::{as_received, comparable, content_digest, digest, epoch, hexadecimal, stored_key, uidl_prefix};
-use super::{Arrival, Claimed, Known, Lease, MessageFilter, SourceKey, SpoolMessage, SpoolStatus, TakenIn};
+use super::key::{as_received, comparable, content_digest, digest, epoch, stored_key, uidl_prefix};
+use super::telling::tell_held;
+use super::{Known, Lease, MessageFilter, SpoolMessage};
 use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, PutOff, RawPlace};
 use crate::store::{Engine, Store, StoreError};
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::spool::{Arrival, Claimed, SourceKey, SpoolStatus, TakenIn};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -193,7 +196,7 @@ impl Spool {
 
     /// The accounts under a lease, anybody's, for which messages wait whose time has come.
     pub async fn accounts_with_work(&self) -> Result<Vec<String>, StoreError> {
-        rows::accounts_with_work(&mut *self.store.read().await?, crate::commlog::now()).await
+        rows::accounts_with_work(&mut *self.store.read().await?, postigo_model::timestamp::now()).await
     }
 
     /// Claims the oldest waiting messages of the lease's account, in their order, with their bytes. Nothing where the lease is lost.
@@ -210,7 +213,7 @@ impl Spool {
             run: lease.host.run.clone(),
             token: token()?,
             limit: limit.into(),
-            now: crate::commlog::now(),
+            now: postigo_model::timestamp::now(),
         };
         let token = claim.token;
         let rows = self.store.write(claim, |claim, connection| Box::pin(rows::claim(connection, claim))).await?;
@@ -241,7 +244,7 @@ impl Spool {
                 // One message without its bytes must not keep the others: it waits, then is held.
                 Err(error) => {
                     tracing::error!(message = row.id, %error, "a message's bytes cannot be read");
-                    let later = crate::commlog::now() + 60_000;
+                    let later = postigo_model::timestamp::now() + 60_000;
                     self.try_again(row.id, claim, later, error.to_string()).await?;
                     continue;
                 }
@@ -325,7 +328,12 @@ impl Spool {
         let status = self
             .store
             .write((id, claim, not_before, reason), |(id, claim, not_before, reason), connection| {
-                Box::pin(rows::try_again(connection, (*id, *claim), *not_before, reason))
+                Box::pin(async move {
+                    let held = rows::try_again(connection, (*id, *claim), *not_before, reason).await?;
+                    let status = if held.is_some() { SpoolStatus::Held } else { SpoolStatus::Waiting };
+                    tell_held(connection, held.into_iter().collect()).await?;
+                    Ok(status)
+                })
             })
             .await?;
         self.tell_change();

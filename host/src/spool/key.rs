@@ -1,7 +1,8 @@
 //! What tells whether a message is the same as one before.
 
-use super::{Arrival, SourceKey};
 use crate::store::spool::UIDL_EPOCH;
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::spool::{Arrival, SourceKey};
 use sha2::{Digest, Sha256};
 
 /// The key of a message, as it is stored: unique among all messages.
@@ -73,16 +74,6 @@ pub fn comparable(raw: &[u8]) -> bool {
         }
     }
     false
-}
-
-/// Small hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

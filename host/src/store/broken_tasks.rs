@@ -2,7 +2,7 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use crate::supervision::Broken;
+use postigo_supervision::Broken;
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 

@@ -3,7 +3,8 @@
 use super::StoreError;
 use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
-use crate::commlog::{Direction, Entry, Kind, Priority, Record, Status, now};
+use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::timestamp::now;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

@@ -3,8 +3,8 @@
 use super::configuration::{lock, touch};
 use super::sql::Sql;
 use super::{Store, StoreError, filter_components};
-use crate::runtime::Description;
 use futures_util::future::BoxFuture;
+use postigo_sandbox::Description;
 use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -372,9 +372,9 @@ fn quoted(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Filter;
     use crate::store::configuration;
     use crate::store::fresh_store::fresh;
+    use postigo_model::configured::Filter;
     use serde_json::json;
 
     fn new(version: &str, digest: &str) -> NewComponent {

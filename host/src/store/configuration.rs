@@ -2,13 +2,13 @@
 
 use super::filter_components::{self, Made, Move};
 use super::{Store, StoreError};
-use crate::config::form::{Kind, Secrets, read, read_fields, write, write_fields};
-use crate::config::{
+use crate::secret_key::{SecretError, SecretKey};
+use futures_util::future::BoxFuture;
+use postigo_model::configured::form::{Kind, in_clear, read, read_fields, write, write_fields};
+use postigo_model::configured::{
     Account, AutoResponse, Configuration, CustomerUser, Destination, DynamicField, Filter, Queue, Secret, Settings, SystemAddress,
     Template, Transport,
 };
-use crate::secret::{SecretError, SecretKey};
-use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -70,7 +70,7 @@ pub async fn save(
     actor: &str,
 ) -> Result<i64, StoreError> {
     let mut change =
-        Change { expected: before.version, customers, actor: actor.to_owned(), at: crate::commlog::now(), ..Change::default() };
+        Change { expected: before.version, customers, actor: actor.to_owned(), at: postigo_model::timestamp::now(), ..Change::default() };
     if before.settings != after.settings {
         let mut settings = after.settings.clone();
         change.put("settings", String::new(), write_fields(|writer| settings.describe(writer)), Map::new());
@@ -152,7 +152,7 @@ impl Stored {
 
     fn load_settings(&self, settings: &mut Settings) -> Result<(), StoreError> {
         let fields = self.body.as_object().ok_or_else(|| self.corrupt("it is no JSON object"))?;
-        match read_fields(fields, "settings", &Secrets::Strings, |reader| settings.describe(reader)).first() {
+        match read_fields(fields, "settings", &in_clear, |reader| settings.describe(reader)).first() {
             None => Ok(()),
             Some(problem) => Err(self.corrupt(&format!("{}: {}", problem.pointer, problem.sentence))),
         }
@@ -165,7 +165,7 @@ impl Stored {
         key: &SecretKey,
         lost: &mut Vec<LostSecret>,
     ) -> Result<String, StoreError> {
-        let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
+        let (mut thing, problems) = read(K::default(), &self.body, K::KIND, &in_clear);
         if let Some(problem) = problems.first() {
             return Err(self.corrupt(&format!("{}: {}", problem.pointer, problem.sentence)));
         }
@@ -194,7 +194,7 @@ impl Stored {
         if secrets.values().filter_map(Value::as_str).all(SecretKey::is_bound) {
             return None;
         }
-        let (thing, _) = read(K::default(), &self.body, K::KIND, &Secrets::Strings);
+        let (thing, _) = read(K::default(), &self.body, K::KIND, &in_clear);
         let bind = |(field, sealed): (&String, &Value)| {
             let (place, destination) = (secret_place::<K>(&thing.name(), field), thing.destination(field));
             let clear = open(key, &place, &destination, sealed.as_str()?).ok()?;
@@ -305,7 +305,7 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
             )
             .bind(&customer.login)
             .bind(&customer.email)
-            .bind(crate::mail::Mailbox::of(&customer.email).as_str())
+            .bind(postigo_model::mailbox::Mailbox::of(&customer.email).as_str())
             .bind(&customer.customer_number)
             .bind(&customer.first_name)
             .bind(&customer.last_name)

@@ -1,9 +1,9 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
 use super::{Engine, StoreError, respelling};
-use crate::data_folder;
-use crate::redaction::Redactor;
 use oauth2::url::form_urlencoded;
+use postigo_files::data_folder;
+use postigo_net::redaction::Redactor;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};

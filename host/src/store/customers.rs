@@ -2,9 +2,9 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use crate::config::CustomerUser;
-use crate::mail::Mailbox;
 use futures_util::future::BoxFuture;
+use postigo_model::configured::CustomerUser;
+use postigo_model::mailbox::Mailbox;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;

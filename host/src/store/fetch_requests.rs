@@ -15,7 +15,7 @@ pub struct FetchRequest {
 
 /// Asks for a fetch of this account; gives the request's id.
 pub async fn ask(store: &Store, account: &str) -> Result<i64, StoreError> {
-    let input = (account.to_owned(), crate::commlog::now());
+    let input = (account.to_owned(), postigo_model::timestamp::now());
     store
         .write(input, |(account, now), connection| {
             Box::pin(async move {

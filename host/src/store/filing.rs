@@ -12,12 +12,12 @@ pub use rows::insert_ticket;
 use super::outgoing::{self, Due};
 use super::spool::Finished;
 use super::{StoreError, communications, spool};
-use crate::commlog::{Entry, Priority, Record};
-use crate::config::NumberGenerator;
-use crate::mail::DeliveryReport;
-use crate::result::{MessageResult, Status};
-use crate::spool::SpoolStatus;
-use crate::ticket::{AutoResponseStatus, Filing, FilingKind};
+use postigo_mail::DeliveryReport;
+use postigo_model::communication::{Entry, Priority, Record};
+use postigo_model::configured::NumberGenerator;
+use postigo_model::result::{MessageResult, Status};
+use postigo_model::spool::SpoolStatus;
+use postigo_model::ticket::{AutoResponseStatus, Filing, FilingKind};
 use sqlx::AnyConnection;
 
 /// A message that is to be filed.

@@ -141,9 +141,9 @@ async fn insert(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Filter;
-    use crate::secret::SecretKey;
+    use crate::secret_key::SecretKey;
     use crate::store::{Location, configuration};
+    use postigo_model::configured::Filter;
 
     /// Has a filter run a component, as a save does; none removes it.
     async fn run(store: &Store, key: &SecretKey, component: Option<&str>) {

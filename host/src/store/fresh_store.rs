@@ -1,7 +1,7 @@
 //! For tests: a database that nothing was done to.
 
 use super::{Location, Store};
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 
 /// An empty database in a folder of its own, and the key that seals secrets in it.
 pub async fn fresh() -> (tempfile::TempDir, Store, SecretKey) {

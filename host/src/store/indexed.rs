@@ -16,7 +16,7 @@ pub fn indexed(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let beginning = text.get(..text.floor_char_boundary(READABLE)).unwrap_or_default();
-    Cow::Owned(format!("{beginning}… sha256:{}", crate::spool::hexadecimal(&Sha256::digest(text))))
+    Cow::Owned(format!("{beginning}… sha256:{}", postigo_model::hexadecimal::hexadecimal(&Sha256::digest(text))))
 }
 
 #[cfg(test)]

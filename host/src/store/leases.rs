@@ -1,7 +1,8 @@
 //! Leases: one host works on an account at a time, by the database's clock.
 
+use super::spool::{self, HeldAfterTries};
 use super::sql::Sql;
-use super::{Store, StoreError, communications, spool};
+use super::{Engine, Store, StoreError, communications};
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
@@ -47,41 +48,31 @@ impl Asked {
     }
 }
 
-/// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of this host. What a former holder had
-/// claimed waits again, each message alone. Gives those that are held now.
-pub async fn acquire(store: &Store, host: &Host, accounts: &[String]) -> Result<Vec<Lease>, StoreError> {
-    store
-        .write(Asked::new(store, host, accounts), |asked, connection| {
-            Box::pin(async move {
-                let mut held = Vec::new();
-                for account in &asked.accounts {
-                    if acquire_one(connection, asked, account).await? {
-                        held.push(Lease { account: account.clone(), host: asked.host.clone() });
-                    }
-                }
-                Ok(held)
-            })
-        })
-        .await
-}
-
-async fn acquire_one(connection: &mut AnyConnection, asked: &Asked, account: &str) -> Result<bool, StoreError> {
+/// Takes the lease of an account that is free, has run out, is held already, or was held by an earlier run of this host; none where it is another's. What
+/// a former holder had claimed waits again, each message alone; gives those that are held now, to be told in the same transaction.
+pub async fn take(
+    connection: &mut AnyConnection,
+    engine: Engine,
+    host: &Host,
+    account: &str,
+) -> Result<Option<Vec<HeldAfterTries>>, StoreError> {
     let mut sql = Sql::new("SELECT run FROM lease WHERE account = ");
     let row = sql.bind(account).optional(connection).await?;
     let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
     let mut sql = Sql::new("INSERT INTO lease (account, host, run, expires_at) VALUES (");
-    sql.bind(account).push(", ").bind(&asked.host.id).push(", ").bind(&asked.host.run);
-    sql.push(", ").push(asked.clock).push(" + ").bind(milliseconds(LASTS));
+    sql.bind(account).push(", ").bind(&host.id).push(", ").bind(&host.run);
+    sql.push(", ").push(engine.clock()).push(" + ").bind(milliseconds(LASTS));
     sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, expires_at = excluded.expires_at");
-    sql.push(" WHERE lease.host = excluded.host OR lease.expires_at <= ").push(asked.clock);
+    sql.push(" WHERE lease.host = excluded.host OR lease.expires_at <= ").push(engine.clock());
     if sql.execute(connection).await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    if before.as_ref() != Some(&asked.host.run) {
-        spool::after_unclean_end(connection, account).await?;
-        communications::end_abandoned(connection, account).await?;
+    if before.as_ref() == Some(&host.run) {
+        return Ok(Some(Vec::new()));
     }
-    Ok(true)
+    let held = spool::after_unclean_end(connection, account).await?;
+    communications::end_abandoned(connection, account).await?;
+    Ok(Some(held))
 }
 
 /// Renews all leases of a process that nobody took over; gives the accounts that it still holds.

@@ -101,7 +101,7 @@ pub async fn held(connection: &mut AnyConnection, account: &str, limit: i64) -> 
 
 /// Notes that a held message is about to be put aside, or (`done`) was.
 pub async fn set_aside(connection: &mut AnyConnection, id: i64, done: bool) -> Result<(), StoreError> {
-    let row: [Value; 3] = [id.into(), (if done { "done" } else { "begun" }).into(), crate::commlog::now().into()];
+    let row: [Value; 3] = [id.into(), (if done { "done" } else { "begun" }).into(), postigo_model::timestamp::now().into()];
     let mut sql = Sql::new("INSERT INTO set_aside (spool_id, status, changed_at) VALUES ");
     sql.tuple(row).push(" ON CONFLICT (spool_id) DO UPDATE SET status = excluded.status, changed_at = excluded.changed_at");
     sql.execute(connection).await?;

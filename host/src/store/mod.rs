@@ -33,8 +33,8 @@ mod writer;
 
 pub use connect::Location;
 
-use crate::supervision::Panic;
 use futures_util::future::BoxFuture;
+use postigo_supervision::Panic;
 use sqlx::AnyConnection;
 use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
@@ -70,7 +70,7 @@ pub enum StoreError {
     },
     /// A secret that cannot be sealed or opened.
     #[error(transparent)]
-    Secret(#[from] crate::secret::SecretError),
+    Secret(#[from] crate::secret_key::SecretError),
     /// The commit failed that this write shared with others.
     #[error("The database could not commit: {source}. Nothing was changed.")]
     Commit {

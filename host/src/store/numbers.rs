@@ -2,8 +2,8 @@
 
 use super::StoreError;
 use super::sql::Sql;
-use crate::config::NumberGenerator;
 use crate::ticket::number;
+use postigo_model::configured::NumberGenerator;
 use sqlx::{AnyConnection, Row};
 use time::OffsetDateTime;
 

@@ -1,11 +1,11 @@
 //! Received messages too large for a row of SQLite, whose every write goes through one file twice: written and synced before the row that names them.
 
 use super::StoreError;
-use crate::data_folder;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{ObjectStore, ObjectStoreExt};
+use postigo_files::data_folder;
 use std::path::Path;
 use std::sync::Arc;
 

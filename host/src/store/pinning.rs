@@ -2,8 +2,8 @@
 
 use super::configuration::lock;
 use super::{Store, StoreError};
-use crate::runtime::shipped;
 use futures_util::future::BoxFuture;
+use postigo_sandbox::shipped;
 use serde_json::Value;
 use sqlx::{AnyConnection, Row};
 
@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, Row};
 pub async fn pin_filters(store: &Store) -> Result<(), StoreError> {
     let waiting = sqlx::query("SELECT name FROM filter_to_pin LIMIT 1").fetch_optional(&mut *store.read().await?).await?;
     match waiting {
-        Some(_) => store.write(crate::commlog::now(), pin).await,
+        Some(_) => store.write(postigo_model::timestamp::now(), pin).await,
         None => Ok(()),
     }
 }
@@ -59,7 +59,7 @@ async fn meant(connection: &mut AnyConnection, written: &str) -> Result<Option<(
 
 #[cfg(test)]
 mod tests {
-    use crate::secret::SecretKey;
+    use crate::secret_key::SecretKey;
     use crate::store::{Location, Store, components, configuration};
 
     /// Rows as they lay before: two uploads of one name, one that is named like the digest of the other's older version, and filters.

@@ -4,7 +4,7 @@
 use super::StoreError;
 use super::indexed::indexed;
 use super::sql::Sql;
-use crate::mail::{Mailbox, Person};
+use postigo_model::mailbox::{Mailbox, Person};
 use sqlx::{AnyConnection, AnyPool, Row};
 
 /// So many customer users are read at once.

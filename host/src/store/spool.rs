@@ -2,7 +2,7 @@
 
 use super::sql::{Sql, Value, pieces};
 use super::{Engine, StoreError};
-use crate::spool::{SpoolStatus, TakenIn};
+use postigo_model::spool::{SpoolStatus, TakenIn};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
@@ -14,8 +14,8 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    Ending, FORGOTTEN_AT_ONCE, Finished, PutOff, after_unclean_end, end, finish_all, forget_raw, put_off, release, remove, try_again,
-    unclaim,
+    Ending, FORGOTTEN_AT_ONCE, Finished, HeldAfterTries, PutOff, after_unclean_end, end, finish_all, forget_raw, put_off, release, remove,
+    set_result, try_again, unclaim,
 };
 pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
 
@@ -125,7 +125,7 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
                 Some(known) if same_message(known, &rows[index]) => taken[index] = Some(known.taken_in()),
                 // A POP3 server has one message of a UIDL: the other one is gone from there.
                 Some(_) if rows[index].epoch == UIDL_EPOCH => superseded.push(keys[index].clone()),
-                _ => keys[index] = format!("{}/{}", rows[index].key, crate::spool::hexadecimal(&rows[index].digest)),
+                _ => keys[index] = format!("{}/{}", rows[index].key, postigo_model::hexadecimal::hexadecimal(&rows[index].digest)),
             }
         }
         retire(connection, &superseded).await?;

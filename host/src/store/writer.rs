@@ -1,8 +1,8 @@
 //! How writes become transactions: grouped by one writer on SQLite, each its own with retries on PostgreSQL.
 
 use super::{StoreError, Work as Task};
-use crate::supervision::{Panic, Work, caught};
 use futures_util::future::BoxFuture;
+use postigo_supervision::{Panic, Work, caught};
 use sqlx::AnyPool;
 use sqlx::{AnyConnection, Connection};
 use std::sync::Arc;

@@ -1,9 +1,11 @@
 //! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
 
-use super::vocabulary::StateType;
-use super::{AutoResponsePlan, NewArticle, Ticket, Vouched};
-use crate::config::{AutoResponseType, Configuration};
-use crate::mail::{Address, FEEDS_LOOP, Mail, Mailbox, Person, SetBy, failed_authentication, feeds_loop, why_unanswered};
+use super::Vouched;
+use postigo_mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feeds_loop, why_unanswered};
+use postigo_model::configured::{AutoResponseType, Configuration};
+use postigo_model::mailbox::{Mailbox, Person};
+use postigo_model::ticket::StateType;
+use postigo_model::ticket::{AutoResponsePlan, NewArticle, Ticket};
 use std::collections::HashSet;
 
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
@@ -147,7 +149,7 @@ fn fits(address: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AutoResponse;
+    use postigo_model::configured::AutoResponse;
 
     #[test]
     fn who_removes_a_ticket_writes_to_no_strangers() {

@@ -3,13 +3,12 @@
 use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::Reader;
-use super::vocabulary::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
-use super::{
-    ArticleAttachment, Filing, FilingKind, Found, FoundTicket, NewArticle, Ticket, Vouched, WhyFollowUp, answer, beginning_of, number,
-    subject,
-};
-use crate::config::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
-use crate::mail::{Address, Mail, Mailbox, render_addresses};
+use super::{Found, FoundTicket, Vouched, answer, number, subject};
+use postigo_mail::{Address, Mail, render_addresses};
+use postigo_model::configured::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, beginning_of};
+use postigo_model::ticket::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
 
 /// What a decision is made from, besides the mail itself.
 #[derive(Debug, Clone, Copy)]
@@ -319,7 +318,7 @@ fn article(mail: &Mail) -> NewArticle {
         none if none.is_empty() => text(name),
         found => render_addresses(&found),
     };
-    let attachment = |attachment: &crate::mail::Attachment| ArticleAttachment {
+    let attachment = |attachment: &postigo_mail::Attachment| ArticleAttachment {
         name: attachment.name.clone(),
         media_type: attachment.media_type.clone(),
         size: attachment.size,

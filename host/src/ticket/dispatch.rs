@@ -1,8 +1,9 @@
 //! Into which queue a new ticket goes (OTOBO: `DestQueue`), and what decided it.
 
 use super::header::Reader;
-use crate::config::{Configuration, Dispatch, SystemAddress};
-use crate::mail::{Mail, Mailbox, SetBy};
+use postigo_mail::{Mail, SetBy};
+use postigo_model::configured::{Configuration, Dispatch, SystemAddress};
+use postigo_model::mailbox::Mailbox;
 
 /// The headers that are asked for a system address, in this order; the envelope's recipients count as the first Envelope-To.
 const RECIPIENTS: [&str; 6] = ["Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To"];

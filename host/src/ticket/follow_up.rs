@@ -1,8 +1,10 @@
 //! Which tickets a mail may follow up, in the fixed order of OTOBO's follow-up checks, and who vouches for it being that ticket.
 
-use super::{FollowUpCandidate, Ticket, WhyFollowUp, number};
-use crate::config::{Configuration, FollowUpCheck, Settings, UnvouchedNumbers};
-use crate::mail::{Mail, Mailbox, authenticated_sender, failed_authentication, message_ids};
+use super::number;
+use postigo_mail::{Mail, authenticated_sender, failed_authentication, message_ids};
+use postigo_model::configured::{Configuration, FollowUpCheck, Settings, UnvouchedNumbers};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::{FollowUpCandidate, Ticket, WhyFollowUp};
 
 /// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
 const MOST_REFERENCES: usize = 100;

@@ -1,9 +1,9 @@
 //! Reads the `X-OTOBO-*` headers of one occasion, new ticket or follow-up, and collects what is wrong with their values.
 
 use super::pending;
-use super::vocabulary::SENDER_TYPES;
-use crate::config::Configuration;
-use crate::mail::{Mail, dynamic_field_of};
+use postigo_mail::{Mail, dynamic_field_of};
+use postigo_model::configured::Configuration;
+use postigo_model::ticket::SENDER_TYPES;
 use std::collections::BTreeMap;
 
 /// Reads the headers of an occasion.

@@ -1,6 +1,6 @@
 //! Ticket numbers: how they are made (OTOBO: `Ticket::Number::*`) and how they are found in a text.
 
-use crate::config::{NumberGenerator, Settings};
+use postigo_model::configured::{NumberGenerator, Settings};
 use std::borrow::Cow;
 use time::Date;
 

@@ -2,11 +2,19 @@
 
 use super::follow_up::follow_up_candidates;
 use super::*;
-use crate::config::{
+use postigo_mail::{Envelope, Mail, Message, SetBy, Vocabulary};
+use postigo_model::configured::AutoResponseType;
+use postigo_model::configured::{
     Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue, Settings,
     SystemAddress, UnvouchedNumbers, Validity,
 };
-use crate::mail::{Envelope, Mail, Mailbox, Message, SetBy, Vocabulary};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::Filing;
+use postigo_model::ticket::FilingKind;
+use postigo_model::ticket::FollowUpCandidate;
+use postigo_model::ticket::LARGEST_BODY;
+use postigo_model::ticket::Ticket;
+use postigo_model::ticket::WhyFollowUp;
 use std::sync::Arc;
 
 const NOW: i64 = 1_795_000_000_000;

@@ -5,12 +5,14 @@ use super::filing::{self, Filed, Ready};
 use super::room::Share;
 use super::{Done, Worker, report};
 use crate::chain::PutOff;
-use crate::commlog::Priority;
-use crate::mail::FollowedTicket;
-use crate::result::MessageResult;
-use crate::spool::{self, Claimed, Lease, SpoolStatus, Unread};
+use crate::spool;
+use crate::spool::{Lease, Unread};
 use crate::store::StoreError;
-use crate::supervision::{Work, caught};
+use postigo_model::communication::Priority;
+use postigo_model::result::MessageResult;
+use postigo_model::spool::{Claimed, SpoolStatus};
+use postigo_model::ticket::FollowedTicket;
+use postigo_supervision::{Work, caught};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,7 +218,7 @@ impl<'w> Run<'w> {
         let row = spool::PutOff {
             id: claimed.id,
             claim: claimed.claim,
-            not_before: crate::commlog::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2),
+            not_before: postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2),
             reason: put_off.reason.clone(),
             communication: communication.finish(false),
         };
@@ -229,7 +231,7 @@ impl<'w> Run<'w> {
     async fn try_again(&self, claimed: &Claimed, reason: String) -> Result<Option<Done>, StoreError> {
         tracing::error!(message = claimed.id, source = claimed.source, reason, "a message could not be worked on");
         let pause = NEXT_TRY * claimed.tries * claimed.tries;
-        let not_before = crate::commlog::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let not_before = postigo_model::timestamp::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let spool = &self.worker.spool;
         match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
             Ok(SpoolStatus::Held) => {

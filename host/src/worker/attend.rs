@@ -3,10 +3,10 @@
 //! Where a daemon works on the data folder, another command does, or another host holds the account, nothing is done here.
 
 use super::{Done, Live, Worker};
-use crate::daemon::{LockError, WorkLock};
 use crate::spool::Spool;
-use crate::store::leases::{self, Host};
+use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};
+use crate::worker::{LockError, WorkLock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Calls accounts to their messages: one look at the spool for all of them, however many wait for nothing.
 
-use crate::pause;
 use crate::spool::Spool;
+use postigo_supervision::back_off;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Calls {
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%error, "the spool could not be looked into for messages that wait; tried again");
-                    tokio::time::sleep(pause::after_failures(failures, LOOKED_INTO, LONGEST_PAUSE)).await;
+                    tokio::time::sleep(back_off::after_failures(failures, LOOKED_INTO, LONGEST_PAUSE)).await;
                     continue;
                 }
             }

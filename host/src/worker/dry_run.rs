@@ -4,13 +4,14 @@ use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
 use super::{Live, Setup, filing, report};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Gathered, Mode, Plan};
-use crate::config::{Filter, Validity};
-use crate::mail::Envelope;
-use crate::result::{FilterResult, MessageResult, Status};
 use crate::store::{Store, StoreError, tickets};
-use crate::supervision::{Work, blocking};
 use crate::ticket;
 use bytes::Bytes;
+use postigo_mail::Envelope;
+use postigo_model::configured::{Filter, Validity};
+use postigo_model::result::{FilterResult, MessageResult, Status};
+use postigo_model::ticket::FilingKind;
+use postigo_supervision::{Work, blocking};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ impl Tried {
 pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<Tried, EvaluateError> {
     let account = setup.configuration.accounts.get(&dry_run.account);
     let trusted = dry_run.trusted.unwrap_or_else(|| account.is_some_and(|account| account.trusted));
-    let envelope = Envelope { account: dry_run.account, trusted, received_at: crate::commlog::now(), recipients: Vec::new() };
+    let envelope = Envelope { account: dry_run.account, trusted, received_at: postigo_model::timestamp::now(), recipients: Vec::new() };
     let incoming = Incoming { raw: dry_run.raw, envelope, mode: Mode::Dry };
     let evaluated = evaluate::evaluate(incoming, setup, live.store(), live.sandbox().as_ref()).await?;
     let result = report::result(&dry_run.source, None, &evaluated);
@@ -135,7 +136,7 @@ async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) ->
     let decision = filing::decide(&mut connection, &customers, evaluated, found).await?;
     let number = (decision.ticket.id != 0).then(|| decision.ticket.number.clone());
     let status = match decision.kind {
-        ticket::FilingKind::Rejected(_) => Status::Rejected,
+        FilingKind::Rejected(_) => Status::Rejected,
         _ => Status::Filed,
     };
     Ok(MessageResult { status, ticket_number: number, ..report::with_filing(result, &decision) })

@@ -2,12 +2,13 @@
 
 use super::Setup;
 use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
-use crate::mail::{Dropped, Envelope, FollowedTicket, Mail, Message};
-use crate::spool::Claimed;
 use crate::store::{Store, StoreError, tickets};
-use crate::supervision::Panic;
 use crate::ticket::FollowUpSearch;
 use bytes::Bytes;
+use postigo_mail::{Dropped, Envelope, Mail, Message};
+use postigo_model::spool::Claimed;
+use postigo_model::ticket::FollowedTicket;
+use postigo_supervision::Panic;
 use std::sync::Arc;
 
 /// One message in so many has its screenings checked against full evaluations.
@@ -124,7 +125,7 @@ fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
 }
 
 fn receive(raw: Bytes, envelope: Envelope, setup: &Setup) -> Received {
-    let begun = crate::commlog::now();
+    let begun = postigo_model::timestamp::now();
     let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
     let search = FollowUpSearch::of(&mail, &setup.configuration);
     Received { begun, mail, dropped, search }

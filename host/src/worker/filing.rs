@@ -2,15 +2,20 @@
 
 use super::evaluate::Evaluated;
 use super::report;
-use crate::commlog::{Communication, Priority};
-use crate::config::CustomerUser;
-use crate::mail::{FollowedTicket, Mailbox, delivery_report};
-use crate::result::{MessageResult, Status};
-use crate::spool::{Claimed, SpoolStatus};
+use crate::commlog::Communication;
 use crate::store::filing::{Batch, FilingInput};
 use crate::store::spool::{self, Ending};
 use crate::store::{Store, StoreError, customers, tickets};
-use crate::ticket::{self, Circumstances, CustomerLookup, CustomerQuery, Filing, FollowUpSearch, Found};
+use crate::ticket;
+use crate::ticket::{Circumstances, CustomerLookup, CustomerQuery, FollowUpSearch, Found};
+use postigo_mail::delivery_report;
+use postigo_model::communication::Priority;
+use postigo_model::configured::CustomerUser;
+use postigo_model::mailbox::Mailbox;
+use postigo_model::result::{MessageResult, Status};
+use postigo_model::spool::{Claimed, SpoolStatus};
+use postigo_model::ticket::Filing;
+use postigo_model::ticket::FollowedTicket;
 use sqlx::AnyConnection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,7 +107,7 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         report: delivery_report(&run.mail.message),
         number_generator: setup.configuration.settings.number_generator,
         auto_responses_per_day: setup.configuration.settings.auto_responses_per_day,
-        now: crate::commlog::now(),
+        now: postigo_model::timestamp::now(),
     });
     Ok(Step::Gathered)
 }
@@ -124,7 +129,7 @@ pub async fn decide(
         found: &found,
         customers: &customers.lookup(&ticket::customer_query(&run.mail), found.follow_up.is_some()),
         internal_mails: &internal_mails,
-        now: crate::commlog::now(),
+        now: postigo_model::timestamp::now(),
     };
     Ok(ticket::decide(&run.mail, &circumstances))
 }

@@ -1,11 +1,12 @@
 //! What is configured now, with its plan: replaced as a whole when the configuration's version changes.
 
 use crate::chain::{Gathered, LazySandbox, Plan, Sandbox};
-use crate::config::Configuration;
-use crate::mail::Vocabulary;
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 use crate::store::{Store, StoreError, components, configuration};
-use crate::supervision::{self, Work, blocking};
+use postigo_mail::Vocabulary;
+use postigo_model::configured::Configuration;
+use postigo_supervision as supervision;
+use postigo_supervision::{Work, blocking};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

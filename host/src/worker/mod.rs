@@ -10,6 +10,7 @@ mod dry_run;
 mod evaluate;
 mod filing;
 mod live;
+mod lock;
 mod report;
 mod room;
 
@@ -20,12 +21,13 @@ pub use attend::Attendant;
 pub use dry_run::{DryRun, Logged, NoFilter, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
 pub use live::{Live, Setup};
+pub use lock::{LockError, WorkLock, is_daemon_running};
 pub use room::memory_of;
 
-use crate::result::MessageResult;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
 use calls::Calls;
+use postigo_model::result::MessageResult;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 

@@ -2,11 +2,12 @@
 
 use super::evaluate::Evaluated;
 use crate::chain::{Plan, Planned, Step};
-use crate::commlog::{Communication, Kind, Priority};
-use crate::mail::Dropped;
-use crate::result::{MessageResult, Outcome};
-use crate::spool::Claimed;
-use crate::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
+use crate::commlog::Communication;
+use postigo_mail::Dropped;
+use postigo_model::communication::{Kind, Priority};
+use postigo_model::result::{MessageResult, Outcome};
+use postigo_model::spool::Claimed;
+use postigo_model::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
 use serde_json::Value;
 use std::time::Duration;
 use time::OffsetDateTime;

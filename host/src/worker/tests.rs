@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
-use crate::config::Filter;
-use crate::mail::{Mail, Vocabulary};
-use crate::result::{Outcome, Status};
-use crate::runtime::{Called, Change, Cost, Description, Failure, FailureKind, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict};
-use crate::spool::{Arrival, SourceKey, TakenIn};
-use crate::store::leases::{self, Host};
+use crate::spool::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
+use postigo_mail::{Mail, Vocabulary};
+use postigo_model::configured::Filter;
+use postigo_model::guest::FailureKind;
+use postigo_model::result::{Outcome, Status};
+use postigo_model::spool::{Arrival, SourceKey, TakenIn};
+use postigo_sandbox::{Called, Change, Cost, Description, Failure, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict};
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -114,7 +115,7 @@ impl Desk {
     async fn with(judge: impl Fn(&Mail) -> Verdict + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let key = crate::secret::SecretKey::at(folder.path().join("key"));
+        let key = crate::secret_key::SecretKey::at(folder.path().join("key"));
         let configuration = configuration::load(&store, &key).await.unwrap();
         let native = Native(Arc::new(judge));
         let filter = Filter { name: "judge".into(), component: "native".into(), ..Filter::default() };
@@ -136,7 +137,7 @@ impl Desk {
             account: account.into(),
             key: SourceKey::Digest,
             source: format!("box#{}", number + 1),
-            received_at: crate::commlog::now(),
+            received_at: postigo_model::timestamp::now(),
             recipients: Vec::new(),
             communication: None,
             raw: text.as_bytes().to_vec().into(),
@@ -344,7 +345,7 @@ async fn mails_that_a_filter_loops_on_wait_for_their_turn_and_the_others_go_on()
     let waiting: Vec<i64> = ids[..50].iter().filter(|id| !ended.contains_key(*id)).copied().collect();
     assert!(waiting.len() > 20 && waiting.len() < 46, "{} wait", waiting.len());
     let shown = desk.spool.show(waiting[0]).await.unwrap().unwrap();
-    assert_eq!((shown.status, shown.tries), (crate::spool::SpoolStatus::Waiting, 0), "no try is used up");
+    assert_eq!((shown.status, shown.tries), (postigo_model::spool::SpoolStatus::Waiting, 0), "no try is used up");
     assert!(shown.reason.is_some_and(|reason| reason.contains("\"judge\"") && reason.contains("its turn")));
     // One of them has its turn soon: then it gets all its time, and the filter's failure policy.
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);

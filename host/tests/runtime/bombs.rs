@@ -1,7 +1,7 @@
 //! Components that are valid and small, and grow without bounds in what compiles them: the child's limits end each, and nothing else ends.
 
 use super::harness::*;
-use postigo::runtime::{Asker, Refused};
+use postigo_sandbox::{Asker, Refused};
 use std::fmt::Write as _;
 
 /// A component with these parts that calls itself a filter.

@@ -1,8 +1,9 @@
 //! Guests written by hand in the text format: what no compiler would make.
 
 use super::harness::*;
-use postigo::mail::Mail;
-use postigo::runtime::{Asker, Failure, FailureKind, Group, GroupMember, GroupSpec, Limits, PrepareError, Refused, Verdict};
+use postigo_mail::Mail;
+use postigo_model::guest::{FailureKind, Limits};
+use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, PrepareError, Refused, Verdict};
 use std::fmt::Write as _;
 use std::sync::Arc;
 

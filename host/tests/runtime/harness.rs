@@ -1,9 +1,8 @@
 //! A runtime with the built binary as its child, guests built from `tests/guests`, and mails.
 
-use postigo::mail::{Envelope, Mail, Message, Vocabulary};
-use postigo::runtime::{
-    Asker, Failure, FailureKind, Group, GroupMember, GroupSpec, Inspected, Limits, PrepareError, Runtime, RuntimeOptions,
-};
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_model::guest::{FailureKind, Limits};
+use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -75,7 +74,7 @@ pub fn mail(subject: &str) -> Box<Mail> {
 }
 
 /// Evaluates one deed with a mail of its own, in a session of its own.
-pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo::runtime::Verdict, Failure> {
+pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo_sandbox::Verdict, Failure> {
     Group::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
 }
 

@@ -1,7 +1,8 @@
 //! Guests that misbehave: each ends as a failure of its own kind, and nothing else suffers.
 
 use super::harness::*;
-use postigo::runtime::{Failure, FailureKind, Group, PrepareError};
+use postigo_model::guest::FailureKind;
+use postigo_sandbox::{Failure, Group, PrepareError};
 use std::time::{Duration, Instant};
 
 #[test]

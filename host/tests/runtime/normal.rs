@@ -1,7 +1,8 @@
 //! What goes well: an upload is described, a group configured, a mail judged.
 
 use super::harness::*;
-use postigo::runtime::{Asker, FailureKind, Group, PrepareError, Refused};
+use postigo_model::guest::FailureKind;
+use postigo_sandbox::{Asker, Group, PrepareError, Refused};
 
 #[test]
 fn an_upload_says_what_it_is() {
@@ -79,8 +80,8 @@ fn what_was_prepared_is_kept_across_starts_and_damage_is_mended() {
     assert!(evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
     // A runtime whose child cannot be run must find everything on disk.
     let start = || {
-        let options = postigo::runtime::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
-        postigo::runtime::Runtime::start(options).unwrap()
+        let options = postigo_sandbox::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
+        postigo_sandbox::Runtime::start(options).unwrap()
     };
     assert!(evaluate(&start().prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched);
     for kind in ["snapshots", "functions", "code"] {
@@ -100,8 +101,8 @@ fn code_that_was_deleted_is_compiled_by_a_child_again_and_never_here() {
     let first = runtime_in(folder.path().to_owned());
     first.prepare(&spec, Asker::Host).unwrap();
     std::fs::remove_dir_all(folder.path().join("code")).unwrap();
-    let childless = postigo::runtime::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
-    let childless = postigo::runtime::Runtime::start(childless).unwrap();
+    let childless = postigo_sandbox::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
+    let childless = postigo_sandbox::Runtime::start(childless).unwrap();
     assert!(matches!(childless.prepare(&spec, Asker::Host), Err(PrepareError::Unavailable(_))), "nothing but a child compiles");
     assert!(evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "the running one has a child do it");
     assert!(evaluate(&childless.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "and then the code is there for all");

@@ -2,10 +2,11 @@
 
 use super::harness::*;
 use postigo::chain::{self, Component, Components, LazySandbox, Mode, Plan};
-use postigo::config::Filter;
-use postigo::mail::{Envelope, Mail, Message, Vocabulary};
-use postigo::result::Outcome;
-use postigo::runtime::{Asker, FailureKind, Group, GroupSpec, Limits, PrepareError, Runtime, RuntimeOptions};
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_model::configured::Filter;
+use postigo_model::guest::{FailureKind, Limits};
+use postigo_model::result::Outcome;
+use postigo_sandbox::{Asker, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions};
 use std::sync::Arc;
 use std::time::Duration;
 

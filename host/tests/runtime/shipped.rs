@@ -1,7 +1,8 @@
 //! The shipped filters in the sandbox: that the built components are what their crates are.
 
 use super::harness::{mail, runtime};
-use postigo::runtime::{Asker, Group, GroupMember, GroupSpec, Limits, Verdict, shipped};
+use postigo_model::guest::Limits;
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Verdict, shipped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 
 use super::report::{line, median, micros, section};
 use super::rules::{Match, mails, receive, sandbox};
-use postigo::mail::Mail;
-use postigo::runtime::{Asker, Group, GroupMember, GroupSpec, Limits};
+use postigo_mail::Mail;
+use postigo_model::guest::Limits;
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ fn used(group: &Arc<Group>) -> std::time::Duration {
     median(40, 500, || mail = Some(call(&mut session, mail.take().unwrap())))
 }
 
-fn call(session: &mut postigo::runtime::Session, mail: Box<Mail>) -> Box<Mail> {
+fn call(session: &mut postigo_sandbox::Session, mail: Box<Mail>) -> Box<Mail> {
     let called = session.evaluate(0, mail, None);
     called.result.expect("the filter does not fail");
     called.mail

@@ -3,8 +3,8 @@
 use super::report::{line, median, micros, section};
 use super::rules::{Match, heavy_mail, mails, pattern, receive, sandbox, settings};
 use postigo::chain::{ChainRun, Mode, Plan, Sandbox, run as run_chain};
-use postigo::config::Filter;
-use postigo::mail::{Mail, Vocabulary};
+use postigo_mail::{Mail, Vocabulary};
+use postigo_model::configured::Filter;
 use regex::{Regex, RegexBuilder};
 use std::hint::black_box;
 use std::sync::{Arc, mpsc};

@@ -20,7 +20,7 @@ const COMES_EVERY: Duration = Duration::from_millis(50);
 pub fn run() {
     section(&format!("{IDLE} silent and {DRIPPING} dripping clients on a listener for a minute"));
     // Each of them has a descriptor here too.
-    postigo::listen::Descriptors::raised();
+    postigo_net::listen::Descriptors::raised();
     for (name, speech) in [("REST", Speech::Http), ("LMTP", Speech::Lmtp), ("SMTP", Speech::Smtp)] {
         on(name, speech);
     }

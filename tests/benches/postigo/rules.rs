@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use postigo::chain::{Component, Components, LazySandbox, shipped_component};
-use postigo::config::Filter;
-use postigo::mail::{Envelope, Mail, Message, Vocabulary};
-use postigo::runtime::RuntimeOptions;
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_model::configured::Filter;
+use postigo_sandbox::RuntimeOptions;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -496,5 +496,5 @@ fn hosts_that_share_a_database_renew_a_token_once() {
 }
 
 fn rfc3339_now() -> String {
-    postigo::timestamp::rfc3339(postigo::commlog::now())
+    postigo_model::timestamp::rfc3339(postigo_model::timestamp::now())
 }

@@ -35,7 +35,7 @@ fn the_database_down_while_fetching_leaves_the_server_untouched_and_loses_nothin
     let (outages, portion) = if is_full() { (20, 300) } else { (2, 100) };
     let gate = Gate::on_postgres(&postgres.database(), None);
     gate.configure(&account(&server));
-    let daemon = gate.serve("warn,postigo::transport::imap=trace");
+    let daemon = gate.serve("warn,postigo::inbound::imap=trace");
     for outage in 0..outages {
         deliver(&server, outage * portion..(outage + 1) * portion);
         daemon.wait_for("doing=\"fetch");

@@ -2,12 +2,13 @@
 
 use super::{Failed, NO_BYTES, TRY_LATER};
 use crate::commlog;
-use crate::regular_file::read_at_most;
-use crate::spool::{Arrival, SourceKey, Spool, TakenIn};
+use crate::inbound::files::{self, Found, ReadError};
+use crate::inbound::mbox;
+use crate::spool::Spool;
 use crate::store::StoreError;
-use crate::supervision::{Work, blocking};
-use crate::transport::files::{self, Found, ReadError};
-use crate::transport::mbox;
+use postigo_files::regular_file::read_at_most;
+use postigo_model::spool::{Arrival, SourceKey, TakenIn};
+use postigo_supervision::{Work, blocking};
 use std::path::Path;
 use tokio::sync::mpsc;
 

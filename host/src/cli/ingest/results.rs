@@ -2,11 +2,12 @@
 
 use super::intake::Stored;
 use crate::cli::{Failed, Output};
-use crate::result::{MessageResult, Status};
-use crate::spool::{Spool, SpoolMessage, TakenIn};
+use crate::spool::{Spool, SpoolMessage};
 use crate::store::StoreError;
 use crate::worker::Done;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use postigo_model::result::{MessageResult, Status};
+use postigo_model::spool::TakenIn;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -5,9 +5,10 @@
 
 use super::error::{Answer, said};
 use super::response::Response;
-use crate::config::Tls;
-use crate::redaction::Redactor;
-use crate::transport::{Stream, TlsError};
+use postigo_model::configured::Tls;
+use postigo_net::Stream;
+use postigo_net::redaction::Redactor;
+use postigo_net::tls::TlsError;
 use std::fmt::Display;
 use std::io;
 use std::time::Duration;

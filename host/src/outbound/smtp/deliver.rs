@@ -2,7 +2,6 @@
 
 use super::Session;
 use super::error::Answer;
-use crate::commlog::Priority;
 use crate::outbound::address;
 use crate::outbound::content::{Lines, Parts};
 use crate::outbound::reply::{Replies, Reply, all};
@@ -11,6 +10,7 @@ use crate::store::{Store, StoreError};
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
+use postigo_model::communication::Priority;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 

@@ -3,9 +3,10 @@
 use super::response::Response;
 use crate::oauth2::OAuth2Error;
 use crate::outbound::Reply;
-use crate::redaction::Redactor;
-use crate::transport::sasl::SaslError;
-use crate::transport::{ConnectError, TlsError};
+use postigo_net::ConnectError;
+use postigo_net::redaction::Redactor;
+use postigo_net::sasl::SaslError;
+use postigo_net::tls::TlsError;
 
 /// So much of a server's answer is kept.
 const LONGEST: usize = 500;

@@ -11,10 +11,11 @@ mod sign_in;
 pub use deliver::{Envelope, Marker, Undelivered};
 pub use error::SmtpError;
 
-use crate::commlog::{Communication, Kind, Priority, Record};
-use crate::config::Transport;
+use crate::commlog::Communication;
 use connection::Connection;
 use lettre::transport::smtp::commands::{Quit, Rset};
+use postigo_model::communication::{Kind, Priority, Record};
+use postigo_model::configured::Transport;
 use response::Response;
 use std::fmt::Display;
 use std::time::Duration;

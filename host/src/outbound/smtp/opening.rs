@@ -4,12 +4,13 @@ use super::connection::Connection;
 use super::error::{Answer, SmtpError};
 use super::response::Response;
 use super::{Session, sign_in};
-use crate::commlog::{Communication, Priority, Record};
-use crate::config::{Transport, TransportKind};
-use crate::oauth2::Credentials;
-use crate::transport::Stream;
+use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
+use postigo_model::communication::{Priority, Record};
+use postigo_model::configured::{Transport, TransportKind};
+use postigo_net::Stream;
+use postigo_net::credentials::Credentials;
 use std::time::Duration;
 
 /// So much of what a server offers is shown.
@@ -135,7 +136,7 @@ fn is_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redaction::Redactor;
+    use postigo_net::redaction::Redactor;
 
     #[test]
     fn an_answer_to_ehlo_is_read_line_by_line() {

@@ -4,7 +4,7 @@
 //! to line. Whoever takes such a reply for none sends accepted mail again.
 
 use super::error::said;
-use crate::redaction::Redactor;
+use postigo_net::redaction::Redactor;
 
 /// A whole reply.
 pub struct Response {

@@ -2,11 +2,11 @@
 
 use super::connection::Connection;
 use super::error::{Answer, SmtpError};
-use crate::config::Transport;
-use crate::oauth2::Credentials;
-use crate::transport::sasl::{Exchange, Mechanism};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use postigo_model::configured::Transport;
+use postigo_net::credentials::Credentials;
+use postigo_net::sasl::{Exchange, Mechanism};
 
 /// No mechanism has more challenges.
 const MOST_CHALLENGES: usize = 4;

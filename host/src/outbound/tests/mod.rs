@@ -4,13 +4,13 @@ mod doubt;
 mod server;
 
 use super::attempt::{Means, Transported, attempt};
-use super::{DeliveryStatus, OutgoingKind, OutgoingStatus};
-use crate::commlog::now;
-use crate::config::{Retries, Transport, TransportKind};
 use crate::oauth2::Tokens;
-use crate::secret::SecretKey;
+use crate::secret_key::SecretKey;
 use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering};
 use crate::store::{Location, Store, StoreError, tickets};
+use postigo_model::configured::{Retries, Transport, TransportKind};
+use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
+use postigo_model::timestamp::now;
 use server::{Act, Server};
 
 const RAW: &[u8] = b"Subject: x\r\n\r\n.\r\n..two\r\nlast\r\n";
@@ -170,7 +170,7 @@ async fn a_transport_that_cannot_be_used_costs_a_mail_no_try() {
     let (post, server) = (Post::new().await, Server::start(&[("AUTH", Act::Say("535 5.7.8 wrong"))]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     let stripped = Transport { kind: TransportKind::SmtpStartTls, ..to(&server) };
-    let remote = Transport { user: "u".into(), password: Some(crate::config::Secret::new("secret-word")), ..to(&server) };
+    let remote = Transport { user: "u".into(), password: Some(postigo_model::configured::Secret::new("secret-word")), ..to(&server) };
     for (transport, why) in [(stripped, "offers no STARTTLS"), (remote, "refuses the sign-in of \"u\": 535 5.7.8 wrong")] {
         let unreachable = post.attempt(&transport, id).await.unwrap();
         assert!(unreachable.contains(why) && !unreachable.contains("secret-word"), "{unreachable}");

@@ -2,7 +2,8 @@
 
 use super::{Filed, FilingInput, file_all};
 use crate::store::{StoreError, tickets};
-use crate::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
+use crate::ticket::{FollowUpSearch, Found};
+use postigo_model::ticket::{FilingKind, FollowUpCandidate};
 use sqlx::AnyConnection;
 
 /// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision may depend on them: so that the result is

@@ -3,12 +3,13 @@
 //! A report comes from anybody: only recipients that the mail had are marked, what failed stays so, and agents are told in the ticket of
 //! that mail, once for each recipient.
 
-use crate::commlog::{Entry, Priority, Record};
-use crate::mail::{DeliveryReport, Mailbox, Reported, ReportedAction};
-use crate::outbound::{DeliveryStatus, Failure, OutgoingStatus};
 use crate::store::outgoing::{Delivered, Delivery, SentMail};
 use crate::store::{StoreError, outgoing};
-use crate::ticket::NewArticle;
+use postigo_mail::{DeliveryReport, Reported, ReportedAction};
+use postigo_model::communication::{Entry, Priority, Record};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingStatus};
+use postigo_model::ticket::NewArticle;
 use sqlx::AnyConnection;
 use std::collections::HashSet;
 
@@ -126,18 +127,19 @@ fn detail(reported: &Reported) -> String {
 fn add(record: &mut Record, at: i64, priority: Priority, value: String) {
     record.entries.push(Entry { at, priority, key: "delivery-report".to_owned(), value });
     record.priority = record.priority.max(priority);
-    if priority >= Priority::Warning && record.status == crate::commlog::Status::Successful {
-        record.status = crate::commlog::Status::Warning;
+    if priority >= Priority::Warning && record.status == postigo_model::communication::Status::Successful {
+        record.status = postigo_model::communication::Status::Warning;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commlog::{Communication, Kind};
-    use crate::outbound::OutgoingKind;
+    use crate::commlog::Communication;
     use crate::store::outgoing::{Composed, NewOutgoing};
     use crate::store::{Location, Store, tickets};
+    use postigo_model::communication::Kind;
+    use postigo_model::outgoing::OutgoingKind;
 
     const A: &str = "a@x.example";
 

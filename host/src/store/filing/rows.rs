@@ -4,7 +4,7 @@ use super::{FilingInput, json};
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, numbers};
-use crate::ticket::{FilingKind, Ticket};
+use postigo_model::ticket::{FilingKind, Ticket};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
 

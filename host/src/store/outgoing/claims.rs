@@ -1,10 +1,11 @@
 //! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
 
 use super::{Delivered, read_word};
-use crate::outbound::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications};
-use crate::{commlog::Record, ticket::NewArticle};
+use postigo_model::communication::Record;
+use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
+use postigo_model::ticket::NewArticle;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 

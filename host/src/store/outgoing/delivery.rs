@@ -1,10 +1,10 @@
 //! What became of a mail for each of its recipients.
 
 use super::read_word;
-use crate::outbound::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
 use crate::store::sql::Sql;
 use crate::store::{StoreError, tickets};
-use crate::ticket::NewArticle;
+use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
+use postigo_model::ticket::NewArticle;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

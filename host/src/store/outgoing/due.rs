@@ -1,12 +1,12 @@
 //! Automatic answers that are due: rows of the transaction that decided them, and what composing asks of them.
 
 use super::read_word;
-use crate::mail::Person;
-use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::ticket::{AutoResponsePlan, AutoResponseStatus};
+use postigo_model::mailbox::Person;
+use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
+use postigo_model::ticket::{AutoResponsePlan, AutoResponseStatus};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,9 +1,9 @@
 //! What the command line and REST ask the outgoing queue, and what they change in it.
 
 use super::{Delivery, deliveries, read_addresses, read_word};
-use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
+use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 

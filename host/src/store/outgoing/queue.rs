@@ -1,10 +1,10 @@
 //! How a composed mail comes into the queue, with its bytes and its recipients.
 
-use crate::mail::Mailbox;
-use crate::outbound::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
 use bytes::Bytes;
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use sqlx::{AnyConnection, Row};
 use std::collections::HashSet;
 

@@ -1,9 +1,9 @@
 //! Senders of mail that was too large to be taken in, who are told so, once for each mail.
 
 use super::due::{DAY, INSERT, count_in_hour, count_one, is_hour_full};
-use crate::outbound::{OutgoingKind, OutgoingStatus};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value};
+use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
 use sqlx::AnyConnection;
 
 /// A mail that no source has named for so long, in milliseconds, is gone from there.

@@ -1,9 +1,9 @@
 //! Who is told what became of a message, when it was brought again while it was on its way: one of those who brought it is told that it
 //! was filed, all others that it is a duplicate. Whoever died before is no longer there to be told.
 
-use crate::spool::TakenIn;
 use crate::store::StoreError;
 use crate::store::sql::{Sql, pieces};
+use postigo_model::spool::TakenIn;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashSet;
 

@@ -1,11 +1,11 @@
 //! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
 
 use super::{MOST_TRIES, read_status};
-use crate::commlog::{Communication, Kind, Priority, Record};
-use crate::result::MessageResult;
-use crate::spool::SpoolStatus;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications};
+use postigo_model::communication::Record;
+use postigo_model::result::MessageResult;
+use postigo_model::spool::SpoolStatus;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
@@ -29,8 +29,7 @@ pub struct Ending {
 
 /// Ends a message that is not filed. [`StoreError::Fenced`] if the claim is no longer in force.
 pub async fn end(connection: &mut AnyConnection, ending: &Ending) -> Result<(), StoreError> {
-    let result =
-        serde_json::to_string(&ending.result).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })?;
+    let result = json(&ending.result)?;
     let reason = ending.reason.clone().unwrap_or_default();
     let finished = Finished { id: ending.id, claim: ending.claim, status: ending.status, reason, result };
     finish_all(connection, &[finished]).await?;
@@ -55,7 +54,7 @@ pub struct Finished {
 
 /// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then the transaction must be rolled back.
 pub async fn finish_all(connection: &mut AnyConnection, finished: &[Finished]) -> Result<(), StoreError> {
-    let now = crate::commlog::now();
+    let now = postigo_model::timestamp::now();
     for piece in pieces(finished) {
         let rows = piece.iter().map(|end| -> [Value; 5] {
             [end.id.into(), end.claim.into(), end.status.name().into(), (&end.reason).into(), (&end.result).into()]
@@ -72,20 +71,19 @@ pub async fn finish_all(connection: &mut AnyConnection, finished: &[Finished]) -
     Ok(())
 }
 
-/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; says which.
+/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; gives it
+/// if it is held. That is to be told in the same transaction.
 pub async fn try_again(
     connection: &mut AnyConnection,
     (id, claim): (i64, i64),
     not_before: i64,
     reason: &str,
-) -> Result<SpoolStatus, StoreError> {
+) -> Result<Option<HeldAfterTries>, StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
     sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ").bind(not_before);
     sql.push(", reason = ").bind(reason).push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
     let tried = sql.push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
-    let status = read_status(&tried, 1)?;
-    tell_held(connection, &[tried]).await?;
-    Ok(status)
+    Ok(held(&[tried])?.pop())
 }
 
 /// A message that waits until there is time for it.
@@ -116,35 +114,56 @@ pub async fn put_off(connection: &mut AnyConnection, put_off: &PutOff) -> Result
     communications::save(connection, &record).await
 }
 
-/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up.
-pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
+/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up; gives what is held, to be told
+/// in the same transaction.
+pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<Vec<HeldAfterTries>, StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
     sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ").bind(MOST_TRIES);
     sql.push(" THEN ").bind(format!("The host ended {MOST_TRIES} times while it worked on this message.")).push(" END");
     sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account);
     let tried = sql.push(RETURNING).all(connection).await?;
-    tell_held(connection, &tried).await
+    held(&tried)
 }
 
 const RETURNING: &str = " RETURNING id, status, account, source, communication, reason";
 
-/// Says in the log and in their results which of these messages are held, and why: nobody came to do it.
-async fn tell_held(connection: &mut AnyConnection, tried: &[AnyRow]) -> Result<(), StoreError> {
+/// A message that is held because its tries are used up.
+#[derive(Debug, Clone)]
+pub struct HeldAfterTries {
+    /// Row id.
+    pub id: i64,
+    /// Account name.
+    pub account: String,
+    /// Where it came from, for people.
+    pub source: String,
+    /// Id of the connection's communication that brought it.
+    pub brought_by: Option<String>,
+    /// Why the last try failed, a sentence.
+    pub reason: String,
+}
+
+/// Those of the rows that are held now.
+fn held(tried: &[AnyRow]) -> Result<Vec<HeldAfterTries>, StoreError> {
+    let mut held = Vec::new();
     for row in tried {
-        if read_status(row, 1)? != SpoolStatus::Held {
-            continue;
+        if read_status(row, 1)? == SpoolStatus::Held {
+            held.push(HeldAfterTries {
+                id: row.try_get(0)?,
+                account: row.try_get(2)?,
+                source: row.try_get(3)?,
+                brought_by: row.try_get(4)?,
+                reason: row.try_get::<Option<String>, _>(5)?.unwrap_or_default(),
+            });
         }
-        let (id, source): (i64, &str) = (row.try_get(0)?, row.try_get(3)?);
-        let reason: String = row.try_get::<Option<String>, _>(5)?.unwrap_or_default();
-        let mut communication = Communication::start(Kind::Message, row.try_get(2)?, "spool").brought_by(row.try_get(4)?).about(id);
-        communication.searchable(source);
-        communication.entry(Priority::Error, "spool", format!("The message is held after {MOST_TRIES} tries: {reason}"));
-        let result = MessageResult { communication: Some(communication.id().to_owned()), ..MessageResult::held(source, reason) };
-        let mut sql = Sql::new("UPDATE spool SET result = ");
-        sql.bind(json(&result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
-        communications::save(connection, &communication.finish(true)).await?;
     }
-    Ok(())
+    Ok(held)
+}
+
+/// Writes what became of a message that is held, beside its row, and its communication.
+pub async fn set_result(connection: &mut AnyConnection, id: i64, result: &MessageResult, told: &Record) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET result = ");
+    sql.bind(json(result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
+    communications::save(connection, told).await
 }
 
 fn json(result: &MessageResult) -> Result<String, StoreError> {
@@ -183,7 +202,7 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<S
             objects.push(row.try_get::<String, _>(0)?);
         }
         let mut sql = Sql::new("UPDATE spool SET status = 'dropped', claim = 0, object = NULL, ended_at = ");
-        sql.bind(crate::commlog::now()).push(" WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
+        sql.bind(postigo_model::timestamp::now()).push(" WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
         Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(piece.iter().copied()).execute(connection).await?;
     }
     Ok(objects)

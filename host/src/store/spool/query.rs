@@ -1,10 +1,10 @@
 //! What the command line and REST ask the spool.
 
 use super::{RawPlace, read_status};
-use crate::result::MessageResult;
-use crate::spool::SpoolStatus;
 use crate::store::StoreError;
 use crate::store::sql::{Sql, pieces};
+use postigo_model::result::MessageResult;
+use postigo_model::spool::SpoolStatus;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

@@ -2,9 +2,9 @@
 //! one LMTP transaction (RFC 2033 section 4.2) retries those that it did not hear of.
 
 use super::{NewRow, read_known};
-use crate::spool::TakenIn;
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
+use postigo_model::spool::TakenIn;
 use sqlx::{AnyConnection, Row};
 
 /// Finds rows whose bytes were brought before for these recipients and others.

@@ -3,7 +3,8 @@
 use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
-use crate::ticket::{InternalMail, NewArticle};
+use crate::ticket::InternalMail;
+use postigo_model::ticket::NewArticle;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

@@ -1,12 +1,13 @@
 //! What people change of a ticket.
 
 use super::{articles, by_number, standing_for};
-use crate::commlog::now;
-use crate::config::Configuration;
 use crate::store::outgoing::{self, Due};
 use crate::store::sql::Sql;
 use crate::store::{Store, StoreError, Work};
-use crate::ticket::{Ticket, TicketEdit, is_of_customer, plan_removal};
+use crate::ticket::{TicketEdit, is_of_customer, plan_removal};
+use postigo_model::configured::Configuration;
+use postigo_model::ticket::Ticket;
+use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
 
 /// The state of a removed ticket.

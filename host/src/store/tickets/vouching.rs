@@ -4,12 +4,14 @@
 //! vouched for: a From is easily forged, and the mail would bring the addresses of him who forged it. And nobody is of a ticket for having got an automatic
 //! answer, which goes to whoever wrote.
 
-use crate::config::UnvouchedNumbers;
-use crate::mail::{Address, Mailbox};
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};
-use crate::ticket::{FollowUpCandidate, FollowUpSearch, Ticket, Vouched};
+use crate::ticket::{FollowUpSearch, Vouched};
+use postigo_mail::Address;
+use postigo_model::configured::UnvouchedNumbers;
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::{FollowUpCandidate, Ticket};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;

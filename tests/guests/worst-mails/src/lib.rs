@@ -2,22 +2,8 @@
 
 use std::cell::RefCell;
 
-#[path = "../../../../host/src/mail/mod.rs"]
-pub mod mail;
 #[path = "../../../src/worst_mails.rs"]
 pub mod worst_mails;
-
-/// What the readers know of the configuration.
-pub mod config {
-    /// A dynamic field.
-    #[derive(Debug, Clone, Default)]
-    pub struct DynamicField {
-        /// Its name.
-        pub name: String,
-        /// Whether it takes several values.
-        pub multiple: bool,
-    }
-}
 
 thread_local! {
     static MAIL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

@@ -16,7 +16,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// The daemon tells of every commit and every IMAP command.
-const TELL_ALL: &str = "warn,postigo::store::writer=trace,postigo::transport=trace,postigo::outbound=trace";
+const TELL_ALL: &str = "warn,postigo::store::writer=trace,postigo::inbound=trace,postigo::outbound=trace";
 /// A kill comes after so many commits and commands at most, counted from the first command to the server.
 const LATEST: u64 = 16;
 /// A daemon that is silent for so long has nothing to do.

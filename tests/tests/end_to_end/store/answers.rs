@@ -3,12 +3,13 @@
 use super::database::Databases;
 use super::filing::new_ticket;
 use postigo::answer::compose_due;
-use postigo::commlog::{Direction, Priority, now};
-use postigo::config::{AutoResponse, AutoResponseType, Configuration, Queue, SystemAddress};
-use postigo::outbound::OutgoingStatus;
 use postigo::store::communications::{self, LogFilter};
 use postigo::store::outgoing::{self, OutgoingFilter};
-use postigo::ticket::AutoResponsePlan;
+use postigo_model::communication::{Direction, Priority};
+use postigo_model::configured::{AutoResponse, AutoResponseType, Configuration, Queue, SystemAddress};
+use postigo_model::outgoing::OutgoingStatus;
+use postigo_model::ticket::AutoResponsePlan;
+use postigo_model::timestamp::now;
 
 #[tokio::test]
 async fn an_answer_that_nobody_could_write_for_days_is_not_sent_any_more() {

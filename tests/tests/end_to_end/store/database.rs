@@ -1,7 +1,8 @@
 //! The databases that each promise is tested on.
 
-use postigo::spool::{Arrival, SourceKey, Spool};
+use postigo::spool::Spool;
 use postigo::store::{Location, Store};
+use postigo_model::spool::{Arrival, SourceKey};
 use postigo_tests::postgres::Postgres;
 
 /// A data folder for SQLite, and a PostgreSQL where it is installed.

@@ -1,22 +1,24 @@
 //! Filing, finding again, changing.
 
 use super::database::{Database, Databases, arrival, mail};
-use postigo::commlog::{Communication, Kind, Priority};
-use postigo::config::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
-use postigo::mail::{DeliveryReport, Mailbox, Reported};
-use postigo::outbound::{DeliveryStatus, Failure, OutgoingKind};
-use postigo::result::{MessageResult, Status};
-use postigo::spool::{Claimed, Ending, Host, SourceKey, SpoolStatus};
+use postigo::commlog::Communication;
+use postigo::spool::leases;
+use postigo::spool::{Ending, Host};
+use postigo::store::StoreError;
 use postigo::store::filing::{Batch, Filed, FilingInput, file};
 use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
 use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, Change, TicketFilter};
-use postigo::store::{StoreError, leases};
 use postigo::ticket::Vouched::{ByAddress, ByNobody, ByProof};
-use postigo::ticket::{
-    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, FollowUpSearch, FoundTicket, NewArticle, Ticket,
-    TicketEdit, Vouched, WhyFollowUp,
-};
+use postigo::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
+use postigo_mail::{DeliveryReport, Reported};
+use postigo_model::communication::{Kind, Priority};
+use postigo_model::configured::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
+use postigo_model::mailbox::Mailbox;
+use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind};
+use postigo_model::result::{MessageResult, Status};
+use postigo_model::spool::{Claimed, SourceKey, SpoolStatus};
+use postigo_model::ticket::{AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, WhyFollowUp};
 use std::collections::HashSet;
 
 pub const NOON: i64 = 1_795_521_600_000;

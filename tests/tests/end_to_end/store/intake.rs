@@ -1,8 +1,10 @@
 //! Taking in, claiming, leases.
 
 use super::database::{Databases, arrival, mail};
-use postigo::spool::{Arrival, Host, MessageFilter, SourceKey, SpoolStatus, TakenIn};
-use postigo::store::{Engine, StoreError, leases};
+use postigo::spool::leases;
+use postigo::spool::{Host, MessageFilter};
+use postigo::store::{Engine, StoreError};
+use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 
 fn imap(mailbox: i64, uid_validity: u32, uid: u32) -> SourceKey {
     SourceKey::Imap { mailbox, uid_validity, uid, internal_date: 7 }
@@ -245,10 +247,13 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         assert_eq!((held.status, held.tries), (SpoolStatus::Held, 3));
         assert!(held.reason.as_ref().is_some_and(|reason| reason.contains("3 times")));
         let result = held.result.unwrap();
-        assert_eq!((result.status, result.error), (postigo::result::Status::Held, held.reason));
+        assert_eq!((result.status, result.error), (postigo_model::result::Status::Held, held.reason));
         let mut connection = spool.store().read().await.unwrap();
         let id = result.communication.unwrap();
-        let shown = postigo::store::communications::show(&mut connection, &id, postigo::commlog::Priority::Error).await.unwrap().unwrap();
+        let shown = postigo::store::communications::show(&mut connection, &id, postigo_model::communication::Priority::Error)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!((shown.communication.spool_id, shown.communication.entries.len()), (Some(held.id), 1), "the log says so");
         drop(connection);
         assert_eq!(spool.claim(&third, 10).await.unwrap()[0].id, taken[1].id());

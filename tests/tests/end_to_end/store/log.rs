@@ -1,8 +1,10 @@
 //! The communication log, asked and cleared.
 
 use super::database::{Database, Databases};
-use postigo::commlog::{Communication, Direction, Kind, Priority, Record, Status, now};
+use postigo::commlog::Communication;
 use postigo::store::communications::{self, LogFilter, LogSort};
+use postigo_model::communication::{Direction, Kind, Priority, Record, Status};
+use postigo_model::timestamp::now;
 
 impl Database {
     async fn save(&self, record: Record) {

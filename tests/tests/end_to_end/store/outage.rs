@@ -2,9 +2,12 @@
 
 use super::database::{Databases, arrival, mail};
 use super::filing::new_ticket;
-use postigo::commlog::{Communication, Kind, Status};
-use postigo::spool::{Host, SourceKey, Spool, TakenIn};
-use postigo::store::{Location, Store, StoreError, communications, leases};
+use postigo::commlog::Communication;
+use postigo::spool::leases;
+use postigo::spool::{Host, Spool};
+use postigo::store::{Location, Store, StoreError, communications};
+use postigo_model::communication::{Kind, Status};
+use postigo_model::spool::{SourceKey, TakenIn};
 use sqlx::Connection;
 use std::process::Command;
 
@@ -96,7 +99,7 @@ async fn a_host_that_comes_back_late_files_nothing() {
         assert!(matches!(late, StoreError::Fenced), "{late}");
 
         let mut connection = database.store().read().await.unwrap();
-        let shown = communications::show(&mut connection, &id, postigo::commlog::Priority::Error).await.unwrap().unwrap();
+        let shown = communications::show(&mut connection, &id, postigo_model::communication::Priority::Error).await.unwrap().unwrap();
         assert_eq!(shown.communication.status, Status::Failed, "what the host was doing is over");
         assert_eq!(shown.communication.entries.len(), 1);
     }

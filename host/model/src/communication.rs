@@ -1,0 +1,141 @@
+//! The communication log's words: what one communication was about, what became of it, and its entries.
+
+use serde::{Deserialize, Serialize};
+
+/// How much an entry matters, in rising order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// For those who look closely.
+    #[default]
+    Debug,
+    /// The usual course.
+    Info,
+    /// Worth knowing.
+    Notice,
+    /// Something was not as it should be, and was dealt with.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// What became of a communication.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = CommunicationStatus)]
+pub enum Status {
+    /// It still runs, or its host ended before it did.
+    #[default]
+    Processing,
+    /// Done.
+    Successful,
+    /// Done, with entries of priority warning or above.
+    Warning,
+    /// Not done.
+    Failed,
+}
+
+/// What a communication is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = CommunicationKind)]
+pub enum Kind {
+    /// A connection to a server, or a run over a folder.
+    Connection,
+    /// A message.
+    #[default]
+    Message,
+}
+
+/// Which way the mail goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into the helpdesk.
+    #[default]
+    Incoming,
+    /// Out of it.
+    Outgoing,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// How much it matters.
+    pub priority: Priority,
+    /// What wrote it: `transport.imap`, `chain`, `filter:10 Invoices`.
+    pub key: String,
+    /// A sentence.
+    pub value: String,
+}
+
+/// A communication as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// UUID, version 7: rises with time.
+    pub id: String,
+    /// The connection's communication that brought the message.
+    pub parent: Option<String>,
+    /// Account name; of outgoing mail the transport's.
+    pub account: String,
+    /// The account's protocol, or `ingest`, `rest`; the transport's kind.
+    pub transport: String,
+    /// Which way the mail goes.
+    pub direction: Direction,
+    /// Connection or message.
+    pub kind: Kind,
+    /// What became of it.
+    pub status: Status,
+    /// Milliseconds since the epoch.
+    pub started_at: i64,
+    /// Milliseconds since the epoch; none while it runs.
+    pub ended_at: Option<i64>,
+    /// The highest priority among its entries.
+    pub priority: Priority,
+    /// The message's row in the spool.
+    pub spool_id: Option<i64>,
+    /// The article that the message became.
+    pub article_id: Option<i64>,
+    /// In small letters, what a search looks through: addresses, subject, Message-ID.
+    #[serde(skip)]
+    pub search: String,
+    /// In their order.
+    pub entries: Vec<Entry>,
+}
+
+macro_rules! names {
+    ($type:ident, $what:literal, $($variant:ident = $name:literal),+) => {
+        impl $type {
+            /// Its name, as stored and shown.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<Self, String> {
+                match name {
+                    $($name => Ok(Self::$variant),)+
+                    other => Err(format!(concat!("\"{}\" is no ", $what, "; there are: {}."), other, [$($name),+].join(", "))),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.pad(self.name())
+            }
+        }
+    };
+}
+
+names!(Priority, "priority", Debug = "debug", Info = "info", Notice = "notice", Warning = "warning", Error = "error");
+names!(Status, "communication status", Processing = "processing", Successful = "successful", Warning = "warning", Failed = "failed");
+names!(Direction, "direction", Incoming = "incoming", Outgoing = "outgoing");
+names!(Kind, "kind of communication", Connection = "connection", Message = "message");

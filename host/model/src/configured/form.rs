@@ -1,0 +1,233 @@
+//! The one form in which configured things are read and written: the tables of the configuration file, the objects of REST and the
+//! rows of the database all have the same keys and values.
+//!
+//! Each kind describes its keys once ([`Kind::describe`]); a [`Reader`] fills it from an object and names every mistake with its place,
+//! a [`Writer`] makes the object.
+
+use super::{Configuration, Destination, Secret};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A mistake in something that was configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, a JSON Pointer (RFC 6901) into the document: `/queue/0/follow_up`.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub sentence: String,
+}
+
+/// How a value is read and written.
+pub struct Codec<T> {
+    /// The value, or what was expected, as in `must be …`.
+    pub read: fn(&Value) -> Result<T, String>,
+    /// The value's form.
+    pub write: fn(&T) -> Value,
+}
+
+/// A kind of configured thing.
+pub trait Kind: Clone + Default + PartialEq {
+    /// The key of its tables in the file: `queue`.
+    const KIND: &'static str;
+    /// The key that names it: `name`.
+    const NAME: &'static str = "name";
+
+    /// What it is known by; the key of its map in the configuration.
+    fn name(&self) -> String;
+
+    /// Lists its keys to a reader or writer.
+    fn describe<F: Form>(&mut self, form: &mut F);
+
+    /// Its secrets, by key.
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
+        Vec::new()
+    }
+
+    /// Where one of its secrets goes; a change of that asks for the secret again.
+    fn destination(&self, _secret: &str) -> Destination {
+        Destination::default()
+    }
+
+    /// All of its kind.
+    fn all(configuration: &Configuration) -> &BTreeMap<String, Self>;
+
+    /// All of its kind, to be changed.
+    fn all_mut(configuration: &mut Configuration) -> &mut BTreeMap<String, Self>;
+}
+
+/// What a kind lists its keys to.
+pub trait Form {
+    /// A key that may be left out.
+    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>);
+
+    /// A key that must be there: a name, not empty, without control characters, at most 200 characters long.
+    fn name(&mut self, key: &'static str, value: &mut String);
+
+    /// A secret: read, never written.
+    fn secret(&mut self, key: &'static str, value: &mut Option<Secret>);
+
+    /// A table inside.
+    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self));
+
+    /// A table inside that may be missing: whether it is to be described. `present` says whether the thing has it.
+    fn has_table(&mut self, key: &'static str, present: bool) -> bool;
+}
+
+/// How a secret is taken from a value: the secret, or what is wrong with the value, which never says what the secret is.
+pub type TakeSecret<'a> = dyn Fn(&Value) -> Result<Secret, String> + 'a;
+
+/// Takes a secret that stands there in clear: what comes over the network must not name files or variables of this machine.
+pub fn in_clear(value: &Value) -> Result<Secret, String> {
+    value.as_str().map(Secret::new).ok_or_else(|| "must be a string.".to_owned())
+}
+
+/// Fills a thing from an object. What the object leaves out stays as it was.
+pub struct Reader<'a> {
+    fields: &'a Map<String, Value>,
+    pointer: String,
+    known: Vec<&'static str>,
+    secrets: &'a TakeSecret<'a>,
+    problems: Vec<Problem>,
+}
+
+/// Makes an object out of a thing.
+#[derive(Default)]
+pub struct Writer {
+    fields: Map<String, Value>,
+}
+
+/// Reads an object into `thing`; `pointer` is the object's place in its document. What is left out stays as it was in `thing`, so
+/// that a default gives a whole thing and an existing one a change.
+pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &TakeSecret<'_>) -> (K, Vec<Problem>) {
+    let problems = match object {
+        Value::Object(fields) => read_fields(fields, pointer, secrets, |reader| thing.describe(reader)),
+        _ => vec![Problem { pointer: pointer.to_owned(), sentence: format!("a {} must be a table.", K::KIND.replace('_', " ")) }],
+    };
+    (thing, problems)
+}
+
+/// Reads the fields of an object by a description.
+pub fn read_fields<'a>(
+    fields: &'a Map<String, Value>,
+    pointer: &str,
+    secrets: &'a TakeSecret<'a>,
+    describe: impl FnOnce(&mut Reader<'a>),
+) -> Vec<Problem> {
+    let mut reader = Reader { fields, pointer: pointer.to_owned(), known: Vec::new(), secrets, problems: Vec::new() };
+    describe(&mut reader);
+    reader.finish()
+}
+
+/// The object of a thing, without its secrets.
+pub fn write<K: Kind>(thing: &K) -> Map<String, Value> {
+    let mut writer = Writer::default();
+    thing.clone().describe(&mut writer);
+    writer.fields
+}
+
+/// Writes fields by a description.
+pub fn write_fields(describe: impl FnOnce(&mut Writer)) -> Map<String, Value> {
+    let mut writer = Writer::default();
+    describe(&mut writer);
+    writer.fields
+}
+
+/// A pointer one step deeper.
+pub fn below(pointer: &str, step: &str) -> String {
+    format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
+}
+
+impl Reader<'_> {
+    fn take(&mut self, key: &'static str) -> Option<&Value> {
+        self.known.push(key);
+        self.fields.get(key)
+    }
+
+    fn problem(&mut self, key: &str, sentence: String) {
+        self.problems.push(Problem { pointer: below(&self.pointer, key), sentence });
+    }
+
+    fn finish(mut self) -> Vec<Problem> {
+        let unknown: Vec<&String> = self.fields.keys().filter(|key| !self.known.contains(&key.as_str())).collect();
+        for key in unknown {
+            let sentence = format!("there is no key `{key}` here; the keys are {}.", self.known.join(", "));
+            self.problems.push(Problem { pointer: below(&self.pointer, key), sentence });
+        }
+        self.problems
+    }
+}
+
+impl Form for Reader<'_> {
+    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>) {
+        match self.take(key).map(codec.read) {
+            None => {}
+            Some(Ok(read)) => *value = read,
+            Some(Err(expected)) => self.problem(key, format!("must be {expected}.")),
+        }
+    }
+
+    fn name(&mut self, key: &'static str, value: &mut String) {
+        match self.take(key) {
+            None if value.is_empty() => {
+                self.problems.push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
+            }
+            None => {}
+            Some(Value::String(name)) if is_name(name) => value.clone_from(name),
+            Some(_) => self.problem(key, "must be a string of 1 to 200 characters without control characters.".to_owned()),
+        }
+    }
+
+    fn secret(&mut self, key: &'static str, value: &mut Option<Secret>) {
+        let secrets = self.secrets;
+        match self.take(key).map(secrets) {
+            None => {}
+            Some(Ok(secret)) => *value = Some(secret),
+            Some(Err(sentence)) => self.problem(key, sentence),
+        }
+    }
+
+    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self)) {
+        let pointer = below(&self.pointer, key);
+        self.known.push(key);
+        match self.fields.get(key) {
+            None => {}
+            Some(Value::Object(fields)) => {
+                let mut reader = Reader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
+                describe(&mut reader);
+                self.problems.extend(reader.finish());
+            }
+            Some(_) => self.problem(key, "must be a table.".to_owned()),
+        }
+    }
+
+    fn has_table(&mut self, key: &'static str, _present: bool) -> bool {
+        self.known.push(key);
+        self.fields.contains_key(key)
+    }
+}
+
+impl Form for Writer {
+    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>) {
+        self.fields.insert(key.to_owned(), (codec.write)(value));
+    }
+
+    fn name(&mut self, key: &'static str, value: &mut String) {
+        self.fields.insert(key.to_owned(), Value::String(value.clone()));
+    }
+
+    fn secret(&mut self, _key: &'static str, _value: &mut Option<Secret>) {}
+
+    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self)) {
+        let mut writer = Self::default();
+        describe(&mut writer);
+        self.fields.insert(key.to_owned(), Value::Object(writer.fields));
+    }
+
+    fn has_table(&mut self, _key: &'static str, present: bool) -> bool {
+        present
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= 200 && !name.chars().any(char::is_control)
+}

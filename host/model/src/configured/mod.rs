@@ -1,0 +1,19 @@
+//! What admins configure: the things, and the one form in which the configuration file, the REST API and the database have them.
+
+mod access;
+mod breach;
+pub mod codecs;
+mod configuration;
+mod destination;
+pub mod form;
+mod kinds;
+mod listener;
+mod things;
+pub mod units;
+
+pub use access::*;
+pub use breach::Breach;
+pub use configuration::*;
+pub use destination::{Destination, Secret};
+pub use listener::{Endpoint, Network};
+pub use things::*;

@@ -1,0 +1,13 @@
+//! What several rooms of Postigo speak of and none of them owns: plain data, without input or output.
+
+pub mod communication;
+pub mod component_reference;
+pub mod configured;
+pub mod guest;
+pub mod hexadecimal;
+pub mod mailbox;
+pub mod outgoing;
+pub mod result;
+pub mod spool;
+pub mod ticket;
+pub mod timestamp;

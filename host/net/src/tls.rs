@@ -1,0 +1,216 @@
+//! TLS towards a server: the system's certificate authorities and the account's own, a client certificate, or no check at all.
+
+use crate::pem;
+use crate::redaction::Redactor;
+use postigo_model::configured::Tls;
+use postigo_supervision::{Work, blocking};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::io;
+use std::sync::{Arc, OnceLock};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Why TLS could not be agreed on.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A configured file cannot be used.
+    #[error("The key {key} names {path}, which cannot be used: {reason}")]
+    File {
+        /// `tls.ca`, `tls.client_certificate`, `tls.client_key`.
+        key: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// The host is neither a name nor an address.
+    #[error("{0} is no host name that a certificate could be checked against.")]
+    Host(String),
+    /// The server's certificate is not accepted.
+    #[error("The certificate of {host} is refused: {reason}. {advice}")]
+    Certificate {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: String,
+        /// A sentence.
+        advice: &'static str,
+    },
+    /// The server speaks no version of TLS that is safe.
+    #[error(
+        "{host} speaks no TLS newer than 1.1, which is no longer safe (RFC 8996): {reason}. Its administrator must allow TLS 1.2 or 1.3."
+    )]
+    Old {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// The handshake failed.
+    #[error(
+        "{host} and this host could not agree on TLS: {reason}. It must speak TLS 1.2 or 1.3 on this port: check port, protocol and the server's settings."
+    )]
+    Handshake {
+        /// As configured.
+        host: String,
+        /// Why.
+        reason: io::Error,
+    },
+}
+
+/// Agrees on TLS with `host` over `stream`; the sentence tells with which version and cipher suite.
+/// `redactor` is that of the stream.
+pub async fn agree<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    redactor: &Redactor,
+    host: &str,
+    settings: &Tls,
+) -> Result<(TlsStream<S>, String), TlsError> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
+    let settings = settings.clone();
+    // Reads files.
+    let config = blocking(Work::Files, "", move || shared_config(&settings)).await.map_err(|error| TlsError::File {
+        key: "tls.ca",
+        path: String::new(),
+        reason: error.to_string(),
+    })??;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason, redactor))?;
+    let agreed = agreed(stream.get_ref().1);
+    Ok((stream, agreed))
+}
+
+/// With which version and cipher suite a connection is secured.
+pub fn agreed(connection: &rustls::CommonState) -> String {
+    let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+    let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    format!("{} {suite}", version.replace('_', "."))
+}
+
+fn explain(host: &str, reason: io::Error, redactor: &Redactor) -> TlsError {
+    use rustls::{AlertDescription, CertificateError as Bad, Error, PeerIncompatible};
+    let host = host.to_owned();
+    let error = reason.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match error {
+        Some(Error::InvalidCertificate(why)) => {
+            let advice = match why {
+                Bad::Expired | Bad::ExpiredContext { .. } => "Its administrator must renew it; if this machine's clock is wrong, set it.",
+                Bad::NotValidYet | Bad::NotValidYetContext { .. } => "It begins later; if this machine's clock is wrong, set it.",
+                Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                    "Correct the account's host to a name that the certificate is for."
+                }
+                _ => "Name its authority as tls.ca, or correct the host's name.",
+            };
+            TlsError::Certificate { host, reason: redactor.redact(&why.to_string()), advice }
+        }
+        Some(
+            why @ (Error::AlertReceived(AlertDescription::ProtocolVersion)
+            | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)),
+        ) => TlsError::Old { host, reason: why.to_string() },
+        _ => TlsError::Handshake { host, reason },
+    }
+}
+
+/// One for all who say nothing of their own: authorities take memory, and hundreds of connections may stay open.
+fn shared_config(settings: &Tls) -> Result<Arc<ClientConfig>, TlsError> {
+    static USUAL: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if *settings != Tls::default() {
+        return client_config(settings).map(Arc::new);
+    }
+    if let Some(usual) = USUAL.get() {
+        return Ok(Arc::clone(usual));
+    }
+    let usual = Arc::new(client_config(settings)?);
+    Ok(Arc::clone(USUAL.get_or_init(|| usual)))
+}
+
+/// What a client goes by, with the authorities and the certificate that the settings name. Reads files.
+pub fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::File { key: "tls", path: String::new(), reason: error.to_string() })?;
+    let builder = if settings.verify {
+        builder.with_root_certificates(authorities(&settings.ca)?)
+    } else {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+    };
+    if settings.client_certificate.is_empty() {
+        return Ok(builder.with_no_client_auth());
+    }
+    let chain = certificates("tls.client_certificate", &settings.client_certificate)?;
+    // A key in the same file as its certificate need not be named twice.
+    let key_path = if settings.client_key.is_empty() { &settings.client_certificate } else { &settings.client_key };
+    let failed =
+        |reason: &dyn std::fmt::Display| TlsError::File { key: "tls.client_key", path: key_path.clone(), reason: reason.to_string() };
+    let key = pem::private_key(key_path).map_err(|reason| failed(&reason))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))
+}
+
+/// The system's authorities, read once, and those of `own`.
+fn authorities(own: &str) -> Result<RootCertStore, TlsError> {
+    static SYSTEM: OnceLock<RootCertStore> = OnceLock::new();
+    let mut store = SYSTEM
+        .get_or_init(|| {
+            let mut store = RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            for error in &found.errors {
+                tracing::warn!(%error, "some of the system's certificate authorities cannot be read");
+            }
+            store.add_parsable_certificates(found.certs);
+            store
+        })
+        .clone();
+    if !own.is_empty() {
+        for certificate in certificates("tls.ca", own)? {
+            store.add(certificate).map_err(|error| TlsError::File { key: "tls.ca", path: own.to_owned(), reason: error.to_string() })?;
+        }
+    }
+    Ok(store)
+}
+
+fn certificates(key: &'static str, path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    pem::certificates(path).map_err(|reason| TlsError::File { key, path: path.to_owned(), reason })
+}
+
+/// Takes any certificate: for `verify = false` alone. Signatures of the handshake are still checked.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,95 @@
+//! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time. What breaks it
+//! breaks nothing else; what it compiled is in the cache on disk, where the daemon finds it.
+
+mod frame;
+mod places;
+mod process;
+mod work;
+
+pub use places::Asker;
+pub(super) use process::{Children, Fault};
+pub use work::main;
+
+use super::contract::{Description, GroupMember, SettingsProblem};
+use super::refusal::{PrepareError, Refused};
+use super::snapshot::Made;
+use postigo_model::guest::Limits;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The first argument that makes the binary such a child.
+pub const ARGUMENT: &str = "runtime-child";
+
+/// What a child is to do. The component's bytes follow.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// The folder of the caches.
+    pub(super) cache: PathBuf,
+    /// The component's digest.
+    pub(super) digest: String,
+    pub(super) task: Task,
+}
+
+/// The task.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Task {
+    /// Look at an upload.
+    Inspect,
+    /// Apply a settings schema to the settings of filters. No component follows.
+    Check { schema: serde_json::Value, members: Vec<(String, serde_json::Value)> },
+    /// Compile a component that was looked at before, or a snapshot of one.
+    Compile,
+    /// Configure a group and take its snapshot.
+    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<String>, limits: Limits },
+}
+
+/// What came of it. A component or snapshot follows where there is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Inspected {
+        description: Description,
+        unsnapshotable: Option<String>,
+    },
+    Refused(Refused),
+    Compiled,
+    /// The mistakes by the schema.
+    Checked(Vec<SettingsProblem>),
+    Made(Made),
+    NotMade(PrepareError),
+    /// The child itself could not work.
+    Unable(String),
+}
+
+impl Task {
+    /// The task to apply a schema.
+    pub(super) fn check(schema: &serde_json::Value, members: &[GroupMember]) -> Self {
+        Self::Check { schema: schema.clone(), members: named(members) }
+    }
+
+    /// The task to prepare a group.
+    pub(super) fn prepare(members: &[GroupMember], grants: &[String], limits: Limits) -> Self {
+        Self::Prepare { members: named(members), grants: grants.to_vec(), limits }
+    }
+
+    /// Bytes of memory with something in it that it may take.
+    pub(super) fn memory(&self) -> u64 {
+        match self {
+            Self::Check { .. } => 512 << 20,
+            Self::Inspect | Self::Compile | Self::Prepare { .. } => 3 << 30,
+        }
+    }
+
+    /// Seconds of processor time that it may take.
+    pub(super) fn processor_seconds(&self) -> u64 {
+        match self {
+            Self::Check { .. } => 10,
+            Self::Inspect | Self::Compile => 40,
+            // Thirty of them are for `configure`.
+            Self::Prepare { .. } => 70,
+        }
+    }
+}
+
+fn named(members: &[GroupMember]) -> Vec<(String, serde_json::Value)> {
+    members.iter().map(|member| (member.name.to_string(), member.settings.clone())).collect()
+}

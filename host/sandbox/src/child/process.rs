@@ -1,0 +1,88 @@
+//! The parent's side: starts a child, gives it its task, and waits for the answer, but not for ever.
+
+use super::places::Places;
+use super::{ARGUMENT, Answer, Asker, Request, frame};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Wall time over the processor time that a task may take, where the machine is busy.
+const PATIENCE: u32 = 2;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The guest's code used up what the child may use, or broke it.
+    Guest(String),
+    /// The child could not be run.
+    Host(String),
+}
+
+/// Starts children, a few at a time.
+#[derive(Debug)]
+pub(crate) struct Children {
+    program: PathBuf,
+    places: Places,
+}
+
+impl Children {
+    pub(crate) fn new(program: PathBuf) -> Self {
+        Self { program, places: Places::default() }
+    }
+
+    /// Has a task done. Blocks, also until there is a place for the asker.
+    pub(crate) fn run(&self, asker: Asker, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
+        let _place = self.places.take(asker);
+        let seconds = request.task.processor_seconds();
+        let mut child = Command::new(&self.program)
+            .arg(ARGUMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .env_clear()
+            .spawn()
+            .map_err(|error| Fault::Host(format!("{} could not be run: {error}", self.program.display())))?;
+        let answer = converse(&mut child, request, component, Duration::from_secs(seconds) * PATIENCE);
+        if answer.is_none() {
+            child.kill().ok();
+        }
+        let ended = child.wait();
+        match (answer, ended) {
+            (Some(Ok(answer)), _) => Ok(answer),
+            (Some(Err(_)), Ok(status)) => Err(fault(status, seconds)),
+            (None, _) => Err(Fault::Guest(format!("it took longer than {} s", seconds * u64::from(PATIENCE)))),
+            (_, Err(error)) => Err(Fault::Host(format!("the child process was lost: {error}"))),
+        }
+    }
+}
+
+type Read = std::io::Result<(Answer, Vec<u8>)>;
+
+/// Writes the request and reads the answer; none when that takes too long.
+fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Duration) -> Option<Read> {
+    let (Some(mut to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
+        return Some(Err(std::io::ErrorKind::BrokenPipe.into()));
+    };
+    let (sender, receiver) = mpsc::channel();
+    // The reader ends when the child does: its pipe closes then.
+    let reader = std::thread::Builder::new().name("child-answer".into()).spawn(move || sender.send(frame::read(&mut from)).ok());
+    if let Err(error) = reader {
+        return Some(Err(error));
+    }
+    // A child that dies early closes its pipe; what became of it says its status.
+    frame::write(&mut to, request, component).ok();
+    drop(to);
+    receiver.recv_timeout(patience).ok()
+}
+
+fn fault(status: ExitStatus, seconds: u64) -> Fault {
+    // Signal numbers of signal(7).
+    match status.signal() {
+        Some(9 | 24) => Fault::Guest(format!("it took more than {seconds} s of processor time")),
+        Some(6) => Fault::Guest("it took more memory than it may".into()),
+        Some(signal) => Fault::Guest(format!("it broke the child process that looked at it (signal {signal})")),
+        None => Fault::Host(format!("the child process ended without an answer ({status})")),
+    }
+}

@@ -1,0 +1,121 @@
+//! The child's side: takes one task, within limits that the system enforces, and answers.
+
+use super::{Answer, Request, Task, frame};
+use crate::contract::GroupMember;
+use crate::engine::ChildEngine;
+use crate::functions::Functions;
+use crate::kept::Kept;
+use crate::refusal::{PrepareError, Refused};
+use crate::template::Template;
+use crate::{inspect, schema, snapshot};
+use postigo_supervision as supervision;
+use postigo_supervision::Panic;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Bytes of memory that the child begins with, until it knows its task.
+const DATA: u64 = 3 << 30;
+/// Bytes of address space. That alone costs nothing, and wasmtime reserves a lot of it.
+const ADDRESS_SPACE: u64 = 1 << 40;
+/// How much more willing than the daemon the child is to leave the processor to others.
+const NICE: i32 = 10;
+
+/// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it when its
+/// first argument is [`ARGUMENT`](super::ARGUMENT), before anything else.
+pub fn main() -> ExitCode {
+    // A panic is an answer here, not a message for the daemon's log.
+    std::panic::set_hook(Box::new(|_| {}));
+    let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
+        limit(Resource::Data, request.task.memory())?;
+        limit(Resource::Cpu, request.task.processor_seconds())?;
+        let (answer, bytes) =
+            supervision::catch(|| answer(&request, &component)).unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
+        let answer = match answer {
+            Answer::Refused(refused) => Answer::Refused(refused.shortened()),
+            Answer::NotMade(error) => Answer::NotMade(error.shortened()),
+            answer => answer,
+        };
+        frame::write(&mut io::stdout().lock(), &answer, &bytes)
+    });
+    if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
+    if let Task::Check { schema, members } = &request.task {
+        let checked = schema::mistakes(schema, &group_members(members));
+        return (checked.map_or_else(|why| Answer::Refused(Refused::Description(why)), Answer::Checked), Vec::new());
+    }
+    answer_with_engine(request, component)
+}
+
+fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
+    let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
+        let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
+        let engine = ChildEngine::start(kept.folder(), functions.clone()).map_err(|error| error.to_string())?;
+        Ok((engine, functions))
+    });
+    let (engine, functions) = match started {
+        Ok(started) => started,
+        Err(reason) => return (Answer::Unable(reason), Vec::new()),
+    };
+    let answered = match &request.task {
+        Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
+        Task::Inspect => match inspect::inspect(&engine.engine, component, &request.digest) {
+            Ok(found) => (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component),
+            Err(refused) => (Answer::Refused(refused), Vec::new()),
+        },
+        Task::Compile => (compile(&engine, component), Vec::new()),
+        Task::Prepare { members, grants, limits } => {
+            match snapshot::make(&engine.engine, component, &group_members(members), grants, *limits) {
+                Ok((made, bytes)) => {
+                    // Where that fails, the daemon asks for it by itself, and hears why.
+                    engine.offer(if made.unsnapshotable.is_some() { component } else { &bytes }).ok();
+                    (Answer::Made(made), bytes)
+                }
+                Err(error) => (Answer::NotMade(error), Vec::new()),
+            }
+        }
+    };
+    // Without the file, the next snapshot takes longer.
+    functions.write().ok();
+    answered
+}
+
+fn compile(engine: &ChildEngine, component: &[u8]) -> Answer {
+    match Template::new(&engine.engine, component).map(|_| engine.offer(component)) {
+        Ok(Ok(())) => Answer::Compiled,
+        Ok(Err(error)) => Answer::Unable(format!("compiled code could not be kept: {error}")),
+        Err(refused) => Answer::Refused(refused),
+    }
+}
+
+fn group_members(members: &[(String, serde_json::Value)]) -> Vec<GroupMember> {
+    members.iter().map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() }).collect()
+}
+
+/// The answer where the component made a tool panic.
+fn broken(task: &Task, panic: &Panic) -> Answer {
+    let refused = Refused::Compile(format!("it breaks the tools that read it: {panic}"));
+    match task {
+        Task::Inspect | Task::Compile => Answer::Refused(refused),
+        Task::Check { .. } => Answer::Refused(Refused::Description("the settings schema breaks what applies it".into())),
+        Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
+    }
+}
+
+fn limit_memory() -> io::Result<()> {
+    // The parent may be gone already, and niceness may be at its end: neither matters.
+    set_parent_process_death_signal(Some(Signal::KILL)).ok();
+    nice(NICE).ok();
+    limit(Resource::Core, 0)?;
+    limit(Resource::As, ADDRESS_SPACE)?;
+    limit(Resource::Data, DATA)
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    // Where the daemon itself may use less, that stays.
+    let most = getrlimit(resource).maximum.map_or(most, |already| already.min(most));
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
+}

@@ -1,0 +1,49 @@
+//! `describe` and `configure`: what a component is asked once, outside any message.
+
+use super::bindings::exports::postigo::filter::guest::{Description as Described, FilterSettings};
+use super::contract::{Failure, GroupMember, SettingsProblem};
+use super::guest_log::one_line;
+use super::refusal::PrepareError;
+use super::template::Instance;
+use postigo_model::guest::FailureKind;
+
+/// Problems that are passed on.
+const PROBLEMS: usize = 1000;
+/// Bytes of a problem's place or reason.
+const SENTENCE: usize = 4096;
+
+/// Asks a component what it is.
+pub(super) fn describe(instance: &mut Instance) -> Result<Described, Failure> {
+    instance.store.data_mut().begin(None);
+    let asked = instance.guest.postigo_filter_guest().call_describe(&mut instance.store);
+    asked.map_err(|error| instance.store.data().failure(&error))
+}
+
+/// Gives a component the settings of all filters of a group.
+pub(super) fn configure(instance: &mut Instance, members: &[GroupMember], grants: &[String]) -> Result<(), PrepareError> {
+    let settings: Vec<_> = members
+        .iter()
+        .map(|member| FilterSettings { name: member.name.to_string(), settings: member.settings.to_string(), grants: grants.to_vec() })
+        .collect();
+    instance.store.data_mut().begin(None);
+    let configured = instance.guest.postigo_filter_guest().call_configure(&mut instance.store, &settings);
+    let problems = match configured {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(problems)) => problems,
+        Err(error) => return Err(PrepareError::Failed(instance.store.data().failure(&error))),
+    };
+    let named = problems.into_iter().take(PROBLEMS).map(|problem| {
+        let member = members.get(problem.filter as usize)?;
+        let (place, reason) = (one_line(&problem.place, SENTENCE), one_line(&problem.reason, SENTENCE));
+        Some(SettingsProblem { filter: member.name.to_string(), place, reason })
+    });
+    match named.collect::<Option<Vec<_>>>() {
+        Some(problems) if !problems.is_empty() => Err(PrepareError::Problems(problems)),
+        Some(_) => Err(output("the component refused the settings without naming a problem")),
+        None => Err(output("the component named a problem of a filter that does not exist")),
+    }
+}
+
+fn output(message: &str) -> PrepareError {
+    PrepareError::Failed(Failure { kind: FailureKind::Output, message: message.into() })
+}

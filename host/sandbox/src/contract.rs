@@ -1,0 +1,150 @@
+//! The plain types in which the sandbox speaks with the rest: no type of wasmtime among them.
+
+use postigo_mail::Mail;
+use postigo_model::guest::{FailureKind, Limits};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a component says of itself (WIT `description`), with its digest.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[schema(as = ComponentDescription)]
+pub struct Description {
+    /// SHA-256 of the uploaded bytes, hexadecimal.
+    pub digest: String,
+    /// The component's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence.
+    pub summary: String,
+    /// JSON Schema of a filter's settings.
+    pub settings_schema: serde_json::Value,
+    /// The grants it wants.
+    pub grants: Vec<String>,
+    /// The headers it may set; a trailing `*` stands for any ending.
+    pub headers: Vec<String>,
+    /// Whether it exports `screening`.
+    pub screens: bool,
+}
+
+/// A mistake in the settings of one filter.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SettingsProblem {
+    /// The filter's name.
+    pub filter: String,
+    /// JSON Pointer into its settings.
+    pub place: String,
+    /// What is wrong, a sentence.
+    pub reason: String,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Failure {
+    /// Which limit or rule.
+    pub kind: FailureKind,
+    /// A sentence for the log.
+    pub message: String,
+}
+
+/// A header to be set, as the guest gave it, unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Header name.
+    pub header: String,
+    /// Value.
+    pub value: String,
+}
+
+/// What a filter found, as the guest gave it, its size checked and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it matched.
+    pub matched: bool,
+    /// Headers to be set.
+    pub changes: Vec<Change>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A line that a guest logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// `debug`, `info`, `notice`, `warning`, `error`.
+    pub priority: &'static str,
+    /// At most 1 KiB.
+    pub text: String,
+}
+
+/// One filter of a group as it is to be configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMember {
+    /// The filter's name.
+    pub name: Arc<str>,
+    /// Its settings.
+    pub settings: serde_json::Value,
+}
+
+/// What a call gave: the mail back, how long it took, what the guest logged, and the result.
+pub struct Called<T> {
+    /// The mail, handed back.
+    pub mail: Box<Mail>,
+    /// The guest's own time: without what the host did for it, and without its start.
+    pub own: Duration,
+    /// The time of its host calls.
+    pub host: Duration,
+    /// Whether the call was broken off, by nobody's fault, because the host's other guests left no room for it. It may be made again.
+    pub no_room: bool,
+    /// The guest's log lines.
+    pub log: Vec<LogLine>,
+    /// The result.
+    pub result: Result<T, Failure>,
+}
+
+/// What `screen` gave.
+pub struct Screened {
+    /// Indices of the candidates in the group, checked to be in range.
+    pub candidates: Vec<u32>,
+    /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of them, where
+    /// the guest read the names or the generation.
+    pub read: Vec<String>,
+}
+
+/// A group as it is to be prepared: filters of one component with the same grants and limits.
+#[derive(Debug, Clone)]
+pub struct GroupSpec {
+    /// The component, as [`Inspected::component`] gave it.
+    pub component: Arc<[u8]>,
+    /// [`Description::digest`] of it.
+    pub digest: String,
+    /// The filters, in the order of the chain; their index here names them in calls.
+    pub members: Vec<GroupMember>,
+    /// What they were granted: `body`, `attachments`, `raw`.
+    pub grants: Vec<String>,
+    /// Their limits.
+    pub limits: Limits,
+}
+
+/// A component that may be stored and used.
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    /// What it says of itself, checked.
+    pub description: Description,
+    /// The component; made of the uploaded bytes where these were a core module.
+    pub component: Vec<u8>,
+    /// Why it cannot be snapshotted, a sentence; none where it can.
+    pub unsnapshotable: Option<String>,
+}
+
+/// What a message pays for a group.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Cost {
+    /// Bytes over all memories of a fresh instance.
+    pub memory: u64,
+    /// Whether messages start from a snapshot; otherwise from instances that are configured ahead, which costs more.
+    pub snapshot: bool,
+    /// Whether the fast engine runs it; the plain one does where the component needs more than a slot of the pool has.
+    pub pooled: bool,
+    /// Why it costs more than usual, a sentence; empty where it does not.
+    pub because: String,
+}

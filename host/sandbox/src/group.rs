@@ -1,0 +1,152 @@
+//! A group: filters of one component, configured together, ready to be called.
+
+use super::ahead::Ahead;
+use super::contract::{Cost, Failure, GroupSpec};
+use super::engine::{Engines, SLOT_MEMORY};
+use super::kept::Kept;
+use super::refusal::PrepareError;
+use super::room::{Held, Room};
+use super::sandbox::Grants;
+use super::session::Session;
+use super::snapshot::Made;
+use super::template::{Instance, NotStarted, Template};
+use super::threads::Threads;
+use postigo_model::guest::{FailureKind, Limits};
+use std::sync::{Arc, OnceLock};
+
+/// Filters of one component with the same grants and limits, ready to be called.
+pub struct Group {
+    source: Source,
+    room: Arc<Room>,
+    template: Template,
+    full: OnceLock<Option<Template>>,
+    members: u32,
+    grants: Grants,
+    limits: Limits,
+    cost: Cost,
+}
+
+/// Where a message's instance comes from.
+enum Source {
+    /// A fresh instance of a snapshot; its bytes can be read again under this key.
+    Snapshot { engines: Arc<Engines>, kept: Kept, key: String },
+    /// Instances that were configured ahead.
+    Ahead(Arc<Ahead>),
+}
+
+impl Group {
+    /// Finds the compiled code of what was made of a group; [`Refused::Compile`](super::Refused::Compile) where it is not on disk.
+    pub(super) fn build(
+        engines: &Arc<Engines>,
+        kept: &Kept,
+        (threads, room): (&Arc<Threads>, &Arc<Room>),
+        spec: &GroupSpec,
+        (made, snapshot): &(Made, Vec<u8>),
+        key: String,
+    ) -> Result<Arc<Self>, PrepareError> {
+        let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable.clone() {
+            let template = Template::new(&engines.plain, &spec.component)?;
+            let ahead = Ahead::start(&engines.plain, spec, made.memory, (threads, room))?;
+            (Source::Ahead(ahead), template, false, because)
+        } else {
+            let (template, pooled, because) = fastest(engines, snapshot, spec.limits)?;
+            (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
+        };
+        let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
+        Ok(Arc::new(Self {
+            source,
+            room: Arc::clone(room),
+            template,
+            full: OnceLock::new(),
+            members: u32::try_from(spec.members.len()).unwrap_or(u32::MAX),
+            grants: Grants::of(&spec.grants),
+            limits: spec.limits,
+            cost,
+        }))
+    }
+
+    /// Opens a session for one message. Nothing is instantiated before the first call.
+    pub fn open(group: &Arc<Self>) -> Result<Session, Failure> {
+        Ok(Session::new(Arc::clone(group), false))
+    }
+
+    /// Whether the component screens.
+    pub fn screens(&self) -> bool {
+        self.template.screens()
+    }
+
+    /// What a message pays for it.
+    pub fn cost(&self) -> Cost {
+        self.cost.clone()
+    }
+
+    /// How many filters it has.
+    pub(super) fn members(&self) -> u32 {
+        self.members
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Where its instances have room.
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// An instance for one message, in the room that is reserved for it or what it finds; `full` asks for one outside the pool.
+    pub(super) fn instance(&self, full: bool, reserved: Option<Held>) -> Result<Instance, NotStarted> {
+        if let Source::Ahead(ahead) = &self.source {
+            return ahead.take(reserved);
+        }
+        let held = Arc::new(reserved.or_else(|| self.room.take(self.cost.memory)).ok_or(NotStarted::NoRoom)?);
+        let outside = || self.outside_the_pool().unwrap_or(&self.template);
+        let first = if full { outside() } else { &self.template };
+        match self.start(first, &held) {
+            Err(NotStarted::PoolFull) => self.start(outside(), &held),
+            started => started,
+        }
+    }
+
+    fn start(&self, template: &Template, held: &Arc<Held>) -> Result<Instance, NotStarted> {
+        template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time, Arc::clone(held)))
+    }
+
+    /// The snapshot on the engine without a pool, loaded when it is first wanted.
+    fn outside_the_pool(&self) -> Option<&Template> {
+        match &self.source {
+            Source::Snapshot { engines, kept, key } if self.cost.pooled => self.full.get_or_init(|| plain(engines, kept, key)).as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// The snapshot on the engine without a pool; none where it, or its code, is not kept any more.
+fn plain(engines: &Engines, kept: &Kept, key: &str) -> Option<Template> {
+    let (_, snapshot) = kept.snapshot(key)?;
+    Template::new(&engines.plain, &snapshot).inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}")).ok()
+}
+
+/// The snapshot on the pooling engine where it fits a slot there, else on the plain one, with the reason.
+fn fastest(engines: &Engines, snapshot: &[u8], limits: Limits) -> Result<(Template, bool, String), PrepareError> {
+    let because = match &engines.fast {
+        None => "instances cannot be pooled on this machine".to_owned(),
+        Some(_) if limits.memory > SLOT_MEMORY => {
+            format!("its memory limit is higher than the {} MiB of a slot of the pool", SLOT_MEMORY >> 20)
+        }
+        Some(fast) => match Template::new(fast, snapshot) {
+            Ok(template) => return Ok((template, true, String::new())),
+            Err(refused) => format!("it does not fit the pool: {refused}"),
+        },
+    };
+    Ok((Template::new(&engines.plain, snapshot)?, false, because))
+}
+
+/// What a failure to configure means to a message that came too early.
+pub(super) fn as_failure(error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Failed(failure) => failure,
+        other => Failure { kind: FailureKind::Trap, message: other.to_string() },
+    }
+}

@@ -1,0 +1,171 @@
+//! What an upload is: made a component, checked against the contract, compiled and asked to describe itself.
+
+use super::bindings::exports::postigo::filter::guest::Description as Described;
+use super::component::{Outside, component_of};
+use super::configure::describe;
+use super::contract::{Description, Inspected};
+use super::guest_log::one_line;
+use super::limits::{COMPILED_BYTES, DESCRIBE_MEMORY, DESCRIBE_TIME};
+use super::refusal::Refused;
+use super::room::Held;
+use super::sandbox::Grants;
+use super::schema;
+use super::snapshot;
+use super::template::Template;
+use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
+use std::sync::Arc;
+use wasmtime::Engine;
+
+/// The grants that exist.
+const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
+/// Bytes of the summary.
+const SUMMARY: usize = 1024;
+/// Headers that a component may declare; a `*` at the end stands for any number of them.
+const HEADERS: usize = 200;
+/// Bytes of a declared header.
+const HEADER: usize = 200;
+/// The beginning of every header that can be set.
+const SETTABLE: &str = "X-OTOBO-";
+
+/// Inspects uploaded bytes; `digest` is their SHA-256.
+pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Inspected, Refused> {
+    let component = component_of(bytes)?;
+    let outside = Outside::read(&component)?;
+    outside.check()?;
+    // What is compiled here is what `prepare` needs later.
+    let (template, unsnapshotable) = match snapshot::instrument(&component) {
+        Ok((_, instrumented)) => (Template::new(engine, &instrumented)?, None),
+        Err(because) => (Template::new(engine, &component)?, Some(because)),
+    };
+    let (compiled, most) = (template.compiled_bytes() >> 20, COMPILED_BYTES >> 20);
+    if compiled > most {
+        return Err(Refused::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
+    }
+    let held = Arc::new(Held::uncounted());
+    let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
+    let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
+    let described = describe(&mut instance).map_err(Refused::Describe)?;
+    let description = check(described, digest, template.screens()).map_err(Refused::Description)?;
+    Ok(Inspected { description, component, unsnapshotable })
+}
+
+fn check(described: Described, digest: &str, screens: bool) -> Result<Description, String> {
+    let Described { name, version, summary, settings_schema, grants, headers } = described;
+    if !is_component_name(&name) {
+        return Err(format!(
+            "the name {:?} is not 1 to {LONGEST_NAME} small letters a to z, digits, `.`, `_` and `-`, beginning with a letter or digit",
+            shown(&name)
+        ));
+    }
+    if version.len() > 64 || semver::Version::parse(&version).is_err() {
+        return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
+    }
+    let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
+    if let Some(unknown) = grants.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
+        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), GRANTS.join(", ")));
+    }
+    let grants: Vec<String> = GRANTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known)).map(str::to_owned).collect();
+    if headers.len() > HEADERS {
+        let declared = headers.len();
+        return Err(format!("it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"));
+    }
+    if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
+        let wrong = shown(wrong);
+        return Err(format!(
+            "it declares the header {wrong:?}; filters set {SETTABLE} headers only, of at most {HEADER} bytes, and `*` stands at the end only"
+        ));
+    }
+    Ok(Description {
+        digest: digest.to_owned(),
+        name,
+        version,
+        summary: one_line(&summary, SUMMARY),
+        settings_schema: schema,
+        grants,
+        headers,
+        screens,
+    })
+}
+
+/// The beginning of something that may be as long as it likes.
+fn shown(text: &str) -> String {
+    one_line(text, HEADER)
+}
+
+fn may_be_declared(header: &str) -> bool {
+    let name = header.strip_suffix('*').unwrap_or(header);
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
+    begins && header.len() <= HEADER && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described() -> Described {
+        Described {
+            name: "match".into(),
+            version: "1.0.0".into(),
+            summary: "Sets\nheaders.".into(),
+            settings_schema: r#"{"type":"object"}"#.into(),
+            grants: vec!["body".into()],
+            headers: vec!["X-OTOBO-Queue".into(), "X-OTOBO-DynamicField-*".into()],
+        }
+    }
+
+    #[test]
+    fn a_sound_description_is_taken_in_one_line() {
+        let taken = check(described(), "00", true).unwrap();
+        assert_eq!((taken.summary.as_str(), taken.screens), ("Sets headers.", true));
+    }
+
+    #[test]
+    fn every_rule_of_a_description_bites() {
+        let wrong = |change: fn(&mut Described)| {
+            let mut it = described();
+            change(&mut it);
+            check(it, "00", false).unwrap_err()
+        };
+        assert!(wrong(|it| it.name = "a name".into()).contains("a name"));
+        assert!(wrong(|it| it.name = "x".repeat(64)).contains("63"));
+        assert!(wrong(|it| it.name = "Match".into()).contains("Match"));
+        assert!(wrong(|it| it.name = "match@1.0.0".into()).contains("match@1.0.0"));
+        assert!(wrong(|it| it.version = "01.0.0".into()).contains("01.0.0"));
+        assert!(wrong(|it| it.version = "1.0".into()).contains("1.0"));
+        assert!(wrong(|it| it.version = "1.0.0\n".into()).contains("version"));
+        assert!(wrong(|it| it.settings_schema = "{".into()).contains("JSON"));
+        assert!(wrong(|it| it.settings_schema = "[]".into()).contains("object"));
+        assert!(wrong(|it| it.grants.push("http".into())).contains("http"));
+        assert!(wrong(|it| it.headers.push("Subject".into())).contains("Subject"));
+        assert!(wrong(|it| it.headers.push("X-OTOBO-*-Queue".into())).contains("X-OTOBO-*-Queue"));
+        assert!(wrong(|it| it.headers.push("X-OTOBO-Queue: a\r\nBcc".into())).contains("Bcc"));
+        assert!(wrong(|it| it.headers.push(format!("X-OTOBO-{}", "A".repeat(200)))).contains("200 bytes"));
+        assert!(wrong(|it| it.headers = vec!["X-OTOBO-Queue".into(); 60_000]).contains("60000 headers"));
+        assert!(wrong(|it| it.settings_schema = r##"{"allOf":[{"$ref":"#"}]}"##.into()).contains("again and again"));
+    }
+
+    #[test]
+    fn a_refusal_is_short_whatever_was_said() {
+        let long = "\u{1b}[2Jx".repeat(100_000);
+        let changes: [fn(&mut Described, String); 5] = [
+            |it, long| it.name = long,
+            |it, long| it.version = long,
+            |it, long| it.grants.push(long),
+            |it, long| it.headers.push(long),
+            |it, long| it.settings_schema = serde_json::json!({ "$ref": long }).to_string(),
+        ];
+        for change in changes {
+            let mut it = described();
+            change(&mut it, long.clone());
+            let said = check(it, "00", false).unwrap_err();
+            assert!(said.len() < 500 && !said.contains('\u{1b}'), "{} bytes", said.len());
+        }
+        let mut it = described();
+        it.summary = long;
+        it.grants = vec!["raw".into(); 100_000];
+        let taken = check(it, "00", false).unwrap();
+        assert!(taken.summary.len() <= SUMMARY && !taken.summary.contains('\u{1b}'));
+        assert_eq!(taken.grants, ["raw"]);
+    }
+}

@@ -1,0 +1,195 @@
+//! What is kept on disk between starts: snapshots, and functions that were compiled before. Nothing here is needed: what is missing or
+//! damaged is made anew.
+
+use super::contract::GroupSpec;
+use super::snapshot::Made;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+/// Changes when a snapshot made before would not be right any more: with this format, wasmtime or wizer.
+const GENERATION: &str = "postigo 1, wasmtime 48, wizer 48";
+/// Bytes of all snapshots kept; the ones that were not used for the longest time go first.
+const SNAPSHOTS: u64 = 512 << 20;
+const DIGEST: usize = 32;
+
+/// The folder of the caches.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    folder: PathBuf,
+}
+
+impl Kept {
+    /// Opens the folder, and makes it for its owner alone where it is missing.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        for folder in [folder, &folder.join("code"), &folder.join("snapshots"), &folder.join("functions")] {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A kept snapshot.
+    pub(super) fn snapshot(&self, key: &str) -> Option<(Made, Vec<u8>)> {
+        let path = self.snapshot_path(key);
+        let bytes = read_checked(&path)?;
+        let (header, snapshot) = split(&bytes)?;
+        let made = serde_json::from_slice(header).ok()?;
+        // Last used: now. Where that fails, the file merely goes earlier.
+        File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        Some((made, snapshot.to_vec()))
+    }
+
+    /// Keeps a snapshot. Failing costs time at the next start, no more.
+    pub(super) fn keep_snapshot(&self, key: &str, made: &Made, snapshot: &[u8]) -> io::Result<()> {
+        let header = serde_json::to_vec(made)?;
+        let mut bytes = u32::try_from(header.len()).map_err(io::Error::other)?.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(snapshot);
+        write_checked(&self.snapshot_path(key), &bytes)?;
+        self.forget_old_snapshots()
+    }
+
+    /// Where compiled functions of a component are kept.
+    pub(super) fn functions_path(&self, digest: &str) -> PathBuf {
+        self.folder.join("functions").join(file_name(digest))
+    }
+
+    fn snapshot_path(&self, key: &str) -> PathBuf {
+        self.folder.join("snapshots").join(file_name(key))
+    }
+
+    fn forget_old_snapshots(&self) -> io::Result<()> {
+        let mut files = fs::read_dir(self.folder.join("snapshots"))?
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect::<Vec<_>>();
+        files.sort_unstable();
+        let mut kept: u64 = files.iter().map(|(_, length, _)| length).sum();
+        for (_, length, path) in &files {
+            if kept <= SNAPSHOTS {
+                break;
+            }
+            fs::remove_file(path)?;
+            kept -= length;
+        }
+        Ok(())
+    }
+}
+
+/// The key of a group's snapshot: everything that it depends on.
+pub(super) fn snapshot_key(spec: &GroupSpec) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    add(GENERATION.as_bytes());
+    add(&Sha256::digest(&spec.component));
+    add(&spec.limits.memory.to_le_bytes());
+    add(spec.grants.join(",").as_bytes());
+    for member in &spec.members {
+        add(member.name.as_bytes());
+        add(member.settings.to_string().as_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A name without a path in it, whatever the digest is said to be.
+fn file_name(digest: &str) -> String {
+    digest.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+}
+
+/// Reads a file that [`write_checked`] wrote; none where it is missing or damaged.
+pub(super) fn read_checked(path: &Path) -> Option<Vec<u8>> {
+    let mut bytes = fs::read(path).ok()?;
+    let content = bytes.len().checked_sub(DIGEST)?;
+    let digest = bytes.split_off(content);
+    if Sha256::digest(&bytes).as_slice() == digest {
+        return Some(bytes);
+    }
+    tracing::warn!("{} is damaged and will be made anew", path.display());
+    None
+}
+
+/// Writes a file whole or not at all, with its digest at its end.
+pub(super) fn write_checked(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let temporary = path.with_extension(format!("{}-{}.new", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.write_all(&Sha256::digest(bytes))
+    });
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        fs::remove_file(&temporary).ok();
+    })
+}
+
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GroupMember;
+    use postigo_model::guest::Limits;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_damaged_snapshot_is_as_good_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::open(folder.path()).unwrap();
+        let made = Made { memory: 7, unsnapshotable: None };
+        kept.keep_snapshot("ab", &made, b"snapshot").unwrap();
+        assert_eq!(kept.snapshot("ab"), Some((made, b"snapshot".to_vec())));
+        let path = folder.path().join("snapshots/ab");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[6] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(kept.snapshot("ab"), None);
+    }
+
+    #[test]
+    fn the_key_changes_with_everything_that_matters() {
+        let spec = |component: &[u8], name: &str, settings: &str, grant: &str, memory: u64| {
+            snapshot_key(&GroupSpec {
+                component: Arc::from(component),
+                digest: String::new(),
+                members: vec![GroupMember { name: name.into(), settings: serde_json::json!({ "a": settings }) }],
+                grants: vec![grant.into()],
+                limits: Limits { memory, ..Limits::default() },
+            })
+        };
+        let keys = [
+            spec(b"c", "n", "s", "body", 1),
+            spec(b"d", "n", "s", "body", 1),
+            spec(b"c", "m", "s", "body", 1),
+            spec(b"c", "n", "t", "body", 1),
+            spec(b"c", "n", "s", "raw", 1),
+            spec(b"c", "n", "s", "body", 2),
+        ];
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+    }
+}

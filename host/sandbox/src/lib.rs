@@ -1,0 +1,220 @@
+//! The sandbox: the only place that knows wasmtime.
+//!
+//! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a group, both in
+//! a child process that hostile code may break; a message [opens](Group::open) a session of the group on a guest thread
+//! ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
+
+mod ahead;
+mod bindings;
+pub mod child;
+mod clock;
+mod code;
+mod component;
+mod configure;
+mod contract;
+mod engine;
+mod functions;
+mod group;
+mod guest_log;
+mod inspect;
+mod kept;
+mod limits;
+mod mail_host;
+mod refusal;
+mod room;
+mod sandbox;
+mod schema;
+mod session;
+pub mod shipped;
+mod snapshot;
+mod template;
+mod threads;
+mod wasi;
+
+pub use child::Asker;
+pub use contract::{
+    Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, Inspected, LogLine, Screened, SettingsProblem, Verdict,
+};
+pub use group::Group;
+pub use refusal::{Lost, PrepareError, Refused, StartError};
+pub use session::Session;
+
+use child::{Answer, Children, Fault, Request, Task};
+use engine::Engines;
+use kept::Kept;
+use limits::COMPONENT_BYTES;
+use postigo_model::guest::FailureKind;
+use room::Room;
+use sha2::{Digest, Sha256};
+use snapshot::Made;
+use std::path::PathBuf;
+use std::sync::Arc;
+use threads::Threads;
+
+/// Bytes that all guests of a host may hold together, where nothing else is said.
+pub const GUEST_MEMORY: u64 = 1 << 30;
+
+/// What the runtime needs to start.
+#[derive(Debug, Clone)]
+pub struct RuntimeOptions {
+    /// The folder of compiled code and snapshots; made where it is missing. Whoever can write there can run code as this host.
+    pub cache: PathBuf,
+    /// The program that is run as `PROGRAM runtime-child`: the `postigo` binary, usually `std::env::current_exe()`.
+    pub program: PathBuf,
+    /// Threads for guests; none means two more than there are cores.
+    pub threads: Option<usize>,
+    /// Bytes that all guests may hold together: living instances, and those that are kept ready.
+    pub memory: u64,
+}
+
+impl RuntimeOptions {
+    /// The usual options.
+    pub fn new(cache: PathBuf, program: PathBuf) -> Self {
+        Self { cache, program, threads: None, memory: GUEST_MEMORY }
+    }
+}
+
+/// Engines, threads and caches. One for the process.
+pub struct Runtime {
+    engines: Arc<Engines>,
+    threads: Arc<Threads>,
+    children: Children,
+    kept: Kept,
+    room: Arc<Room>,
+}
+
+impl Runtime {
+    /// Starts engines and threads.
+    pub fn start(options: RuntimeOptions) -> Result<Arc<Self>, StartError> {
+        let cache = std::path::absolute(&options.cache).unwrap_or(options.cache);
+        let kept = Kept::open(&cache).map_err(|source| StartError::Cache { path: cache.clone(), source })?;
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let threads = Threads::start(options.threads.unwrap_or(cores + 2)).map_err(StartError::Threads)?;
+        Ok(Arc::new(Self {
+            engines: Arc::new(Engines::start(&cache)?),
+            threads: Arc::new(threads),
+            children: Children::new(options.program),
+            kept,
+            room: Room::of(options.memory),
+        }))
+    }
+
+    /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
+    /// Blocks for seconds at worst; call it where that is allowed.
+    pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
+        let size = bytes.len() as u64;
+        if size > COMPONENT_BYTES {
+            return Err(Refused::TooLarge { size, limit: COMPONENT_BYTES });
+        }
+        let request = self.request(kept::hex(&Sha256::digest(bytes)), Task::Inspect);
+        let inspected = match self.children.run(asker, &request, bytes) {
+            Ok((Answer::Inspected { description, unsnapshotable }, component)) => Inspected { description, component, unsnapshotable },
+            Ok((Answer::Refused(refused), _)) => return Err(refused),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(Refused::Unavailable(reason)),
+            Ok(_) => return Err(Refused::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => return Err(Refused::Compile(reason)),
+        };
+        // A schema that cannot be applied to anything is told now, not when a filter is saved.
+        self.check_settings(&inspected.description.settings_schema, &[], asker)?;
+        Ok(inspected)
+    }
+
+    /// Every mistake in filters' settings by their component's schema, at most a thousand. The schema is applied in a child process;
+    /// [`Refused::Description`] says that it cannot be, or that it takes too much with these settings. Blocks.
+    pub fn check_settings(
+        &self,
+        schema: &serde_json::Value,
+        members: &[GroupMember],
+        asker: Asker,
+    ) -> Result<Vec<SettingsProblem>, Refused> {
+        let request = self.request(String::new(), Task::check(schema, members));
+        match self.children.run(asker, &request, &[]) {
+            Ok((Answer::Checked(problems), _)) => Ok(problems),
+            Ok((Answer::Refused(refused), _)) => Err(refused),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
+            Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => {
+                Err(Refused::Description(format!("the settings schema could not be applied to these settings: {reason}")))
+            }
+        }
+    }
+
+    /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
+    /// A group of several filters that takes more than half its memory fails as `memory`: it is to be split.
+    pub fn prepare(&self, spec: &GroupSpec, asker: Asker) -> Result<Arc<Group>, PrepareError> {
+        let key = kept::snapshot_key(spec);
+        let made = match self.kept.snapshot(&key) {
+            Some(made) => made,
+            None => self.make(spec, &key, asker)?,
+        };
+        // A message needs memory of its own beside what the settings take; fewer filters take less.
+        if spec.members.len() > 1 && made.0.memory > spec.limits.memory / 2 {
+            let (used, limit) = (made.0.memory >> 20, spec.limits.memory >> 20);
+            let message = format!("together the filters take {used} of {limit} MiB before any mail, more than half");
+            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+        }
+        if made.0.memory > self.room.total() {
+            let (used, total) = (made.0.memory >> 20, self.room.total() >> 20);
+            let message = format!(
+                "an instance takes {used} MiB before any mail, more than the {total} MiB that all guests of this host may have; give them \
+                 more by `serve --guest-memory`"
+            );
+            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+        }
+        let build = || Group::build(&self.engines, &self.kept, (&self.threads, &self.room), spec, &made, key.clone());
+        match build() {
+            // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is old.
+            Err(PrepareError::Refused(Refused::Compile(_))) => {
+                let component = if made.0.unsnapshotable.is_some() { &spec.component } else { made.1.as_slice() };
+                self.compile(&spec.digest, component, asker)?;
+                build()
+            }
+            built => built,
+        }
+    }
+
+    /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of screens), which
+    /// would leave many touched pages behind in a pool.
+    pub fn open_full(&self, group: &Arc<Group>) -> Result<Session, Failure> {
+        Ok(Session::new(Arc::clone(group), true))
+    }
+
+    /// Runs a job on a guest thread. Where calls of guests loop or wait, other jobs go on.
+    pub fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, Lost>> + Send + use<T, J>
+    where
+        T: Send + 'static,
+        J: FnOnce() -> T + Send + 'static,
+    {
+        self.threads.spawn(job)
+    }
+
+    fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(Made, Vec<u8>), PrepareError> {
+        let request = self.request(spec.digest.clone(), Task::prepare(&spec.members, &spec.grants, spec.limits));
+        let made = match self.children.run(asker, &request, &spec.component) {
+            Ok((Answer::Made(made), snapshot)) => (made, snapshot),
+            Ok((Answer::NotMade(error), _)) => return Err(error),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(PrepareError::Unavailable(reason)),
+            Ok(_) => return Err(PrepareError::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => return Err(PrepareError::Refused(Refused::Compile(reason))),
+        };
+        if let Err(error) = self.kept.keep_snapshot(key, &made.0, &made.1) {
+            tracing::warn!("a snapshot could not be kept, so the next start takes longer: {error}");
+        }
+        Ok(made)
+    }
+
+    /// Has a child compile what the engines here are to find.
+    fn compile(&self, digest: &str, component: &[u8], asker: Asker) -> Result<(), PrepareError> {
+        match self.children.run(asker, &self.request(digest.to_owned(), Task::Compile), component) {
+            Ok((Answer::Compiled, _)) => Ok(()),
+            Ok((Answer::Refused(refused), _)) => Err(refused.into()),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(PrepareError::Unavailable(reason)),
+            Ok(_) => Err(PrepareError::Unavailable("the child process answered something else".into())),
+            Err(Fault::Guest(reason)) => Err(PrepareError::Refused(Refused::Compile(reason))),
+        }
+    }
+
+    fn request(&self, digest: String, task: Task) -> Request {
+        Request { cache: self.kept.folder().to_owned(), digest, task }
+    }
+}

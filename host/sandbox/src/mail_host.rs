@@ -1,0 +1,170 @@
+//! The mail as guests read it: `interface message` of `wit/`.
+
+use super::bindings::postigo::filter::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
+use super::sandbox::{MailHandle, Sandbox};
+use std::borrow::Cow;
+use wasmtime::component::Resource;
+
+type Mail = Resource<MailHandle>;
+type Read<T> = wasmtime::Result<Result<T, Refusal>>;
+
+/// What an item of a list costs besides its text, in bytes: without it lists of empty ones could be asked for without end.
+const ITEM: usize = 32;
+
+impl Host for Sandbox {}
+
+impl HostMail for Sandbox {
+    fn header_names(&mut self, mail: Mail) -> wasmtime::Result<Vec<String>> {
+        self.host_call(|sandbox| {
+            sandbox.note("*");
+            let names: Vec<_> = sandbox.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
+            sandbox.hand_over(names.iter().map(|name| name.len() + ITEM).sum())?;
+            Ok(names)
+        })
+    }
+
+    fn header(&mut self, mail: Mail, name: String) -> wasmtime::Result<Option<String>> {
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let value = sandbox.lent(&mail)?.header(&name).map(str::to_owned);
+            sandbox.hand_over(value.as_ref().map_or(0, String::len))?;
+            Ok(value)
+        })
+    }
+
+    fn headers(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<String>> {
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let values: Vec<_> = sandbox.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
+            sandbox.hand_over(values.iter().map(|value| value.len() + ITEM).sum())?;
+            Ok(values)
+        })
+    }
+
+    fn addresses(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<Address>> {
+        self.host_call(|sandbox| {
+            sandbox.note(&name);
+            let addresses = sandbox.lent(&mail)?.addresses(&name);
+            sandbox.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
+            Ok(addresses.into_iter().map(|found| Address { display_name: found.display_name, address: found.address }).collect())
+        })
+    }
+
+    fn envelope(&mut self, mail: Mail) -> wasmtime::Result<Envelope> {
+        self.host_call(|sandbox| {
+            let mail = sandbox.lent(&mail)?;
+            let envelope = Envelope {
+                account: mail.envelope.account.clone(),
+                trusted: mail.envelope.trusted,
+                size: mail.message.raw().len() as u64,
+                received_at: u64::try_from(mail.envelope.received_at).unwrap_or(0),
+                recipients: mail.envelope.recipients.clone(),
+            };
+            sandbox.hand_over(envelope.recipients.iter().map(String::len).sum())?;
+            Ok(envelope)
+        })
+    }
+
+    fn ticket(&mut self, mail: Mail) -> wasmtime::Result<Option<Ticket>> {
+        self.host_call(|sandbox| {
+            Ok(sandbox.lent(&mail)?.ticket().map(|ticket| Ticket {
+                number: ticket.number.clone(),
+                title: ticket.title.clone(),
+                queue: ticket.queue.clone(),
+                state: ticket.state.clone(),
+                state_type: ticket.state_type.clone(),
+                priority: ticket.priority.clone(),
+                owner: ticket.owner.clone(),
+                customer_user: ticket.customer_user.clone(),
+            }))
+        })
+    }
+
+    fn text(&mut self, mail: Mail) -> Read<String> {
+        self.host_call(|sandbox| {
+            if !sandbox.grants().body {
+                return Ok(Err(sandbox.denied_read("body")));
+            }
+            let text = sandbox.lent(&mail)?.text().to_owned();
+            sandbox.hand_over(text.len())?;
+            Ok(Ok(text))
+        })
+    }
+
+    fn html(&mut self, mail: Mail) -> Read<Option<String>> {
+        self.host_call(|sandbox| {
+            if !sandbox.grants().body {
+                return Ok(Err(sandbox.denied_read("body")));
+            }
+            let html = sandbox.lent(&mail)?.html().map(str::to_owned);
+            sandbox.hand_over(html.as_ref().map_or(0, String::len))?;
+            Ok(Ok(html))
+        })
+    }
+
+    fn attachments(&mut self, mail: Mail) -> Read<Vec<Attachment>> {
+        self.host_call(|sandbox| {
+            if !sandbox.grants().attachments {
+                return Ok(Err(sandbox.denied_read("attachments")));
+            }
+            let attachments: Vec<_> = sandbox.lent(&mail)?.attachments().iter().map(described).collect();
+            sandbox.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + ITEM).sum())?;
+            Ok(Ok(attachments))
+        })
+    }
+
+    fn attachment_bytes(&mut self, mail: Mail, index: u32, offset: u64, length: u32) -> Read<Vec<u8>> {
+        self.host_call(|sandbox| {
+            if !sandbox.grants().attachments {
+                return Ok(Err(sandbox.denied_read("attachments")));
+            }
+            let Some(bytes) = sandbox.lent(&mail)?.attachment_bytes(index as usize) else {
+                return Ok(Err(Refusal::NotFound));
+            };
+            let range = range(bytes, offset, length).to_vec();
+            sandbox.hand_over(range.len())?;
+            Ok(Ok(range))
+        })
+    }
+
+    fn raw(&mut self, mail: Mail, offset: u64, length: u32) -> Read<Vec<u8>> {
+        self.host_call(|sandbox| {
+            if !sandbox.grants().raw {
+                return Ok(Err(sandbox.denied_read("raw")));
+            }
+            let range = range(sandbox.lent(&mail)?.message.raw(), offset, length).to_vec();
+            sandbox.hand_over(range.len())?;
+            Ok(Ok(range))
+        })
+    }
+
+    fn generation(&mut self, mail: Mail) -> wasmtime::Result<u64> {
+        self.host_call(|sandbox| {
+            sandbox.note("*");
+            Ok(sandbox.lent(&mail)?.generation())
+        })
+    }
+
+    fn drop(&mut self, _mail: Mail) -> wasmtime::Result<()> {
+        // Guests only ever borrow a mail, so there is nothing of theirs to drop.
+        Ok(())
+    }
+}
+
+impl Sandbox {
+    fn denied_read(&mut self, grant: &'static str) -> Refusal {
+        self.deny(grant);
+        Refusal::Denied
+    }
+}
+
+fn described(attachment: &postigo_mail::Attachment) -> Attachment {
+    Attachment { name: attachment.name.clone(), media_type: attachment.media_type.clone(), size: attachment.size }
+}
+
+/// At most `length` bytes from `offset`; fewer at the end, none behind it.
+fn range(bytes: &[u8], offset: u64, length: u32) -> &[u8] {
+    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let to = from.saturating_add(length as usize).min(bytes.len());
+    bytes.get(from..to).unwrap_or_default()
+}

@@ -1,0 +1,199 @@
+//! A session: the calls that one message makes into one group.
+
+use super::bindings::exports::postigo::filter::guest::Verdict as Raw;
+use super::contract::{Called, Change, Failure, LogLine, Screened, Verdict};
+use super::group::Group;
+use super::guest_log::one_line;
+use super::limits::{CHANGES, LOG_LINE, RESULT_BYTES, ROOM_PATIENCE};
+use super::room::Held;
+use super::sandbox::MailHandle;
+use super::template::{Instance, NotStarted};
+use super::threads::{bury, empty_graves};
+use postigo_mail::Mail;
+use postigo_model::guest::FailureKind;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::Resource;
+
+/// One message's way through a group. The first call gets a fresh instance of the snapshot, further ones use it again; after a
+/// failure the next call gets a new one. What is left is thrown away with the session.
+pub struct Session {
+    group: Arc<Group>,
+    full: bool,
+    instance: Option<Instance>,
+    /// Room that was waited for, for the next instance.
+    reserved: Option<Held>,
+    /// Whether the instance has room that was waited for: then there is no more to wait for.
+    waited: bool,
+}
+
+/// What came of a call, with the mail back.
+struct Came<T> {
+    mail: Box<Mail>,
+    own: Duration,
+    host: Duration,
+    no_room: bool,
+    log: Vec<LogLine>,
+    result: Result<T, Failure>,
+}
+
+impl Session {
+    pub(super) fn new(group: Arc<Group>, full: bool) -> Self {
+        Self { group, full, instance: None, reserved: None, waited: false }
+    }
+
+    /// Asks which filters might match the mail as it is now. Only where [`Group::screens`].
+    pub fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
+        let members = self.group.members();
+        let mut read = Vec::new();
+        self.call(mail, at_most, |instance, mail| {
+            let Some(screen) = &instance.screen else {
+                return Ok(Err(output("the component does not screen")));
+            };
+            instance.store.data_mut().note_reads();
+            let candidates = screen.call(&mut instance.store, (mail,));
+            read = instance.store.data_mut().reads();
+            Ok(checked_candidates(candidates?.0, members))
+        })
+        .with(|candidates| Screened { candidates, read })
+    }
+
+    /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is less.
+    pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+        self.call(mail, at_most, |instance, mail| {
+            let guest = instance.guest.postigo_filter_guest();
+            Ok(match guest.call_evaluate(&mut instance.store, filter, mail)? {
+                Ok(verdict) => checked_verdict(verdict),
+                Err(message) => Err(instance.store.data().returned_error(&one_line(&message, LOG_LINE))),
+            })
+        })
+    }
+
+    /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as much as its limit
+    /// allows. Whoever calls this gives up the other sessions of the same message before. Blocks for a minute at most.
+    pub fn wait_for_room(&mut self) -> Result<(), Failure> {
+        self.instance = None;
+        self.reserved = None;
+        empty_graves();
+        let room = self.group.room();
+        let bytes = self.group.limits().memory.min(room.total());
+        self.reserved = room.wait(bytes, ROOM_PATIENCE);
+        if self.reserved.is_some() {
+            return Ok(());
+        }
+        let (bytes, seconds) = (bytes >> 20, ROOM_PATIENCE.as_secs());
+        let message = format!("the host's other guests left no room for {bytes} MiB within {seconds} s; see `serve --guest-memory`");
+        Err(Failure { kind: FailureKind::Memory, message })
+    }
+
+    fn call<T>(
+        &mut self,
+        mail: Box<Mail>,
+        at_most: Option<Duration>,
+        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, Failure>>,
+    ) -> Called<T> {
+        let Came { mail, own, host, no_room, log, result } = match self.take_instance() {
+            Ok(instance) => self.call_in(instance, mail, at_most, call),
+            Err(not_started) => {
+                let no_room = matches!(not_started, NotStarted::NoRoom);
+                Came { mail, own: Duration::ZERO, host: Duration::ZERO, no_room, log: Vec::new(), result: Err(not_started.into()) }
+            }
+        };
+        if no_room && self.waited {
+            return Called { mail, own, host, no_room: false, log, result: Err(self.larger_than_all()) };
+        }
+        Called { mail, own, host, no_room, log, result }
+    }
+
+    fn take_instance(&mut self) -> Result<Instance, NotStarted> {
+        if let Some(instance) = self.instance.take() {
+            return Ok(instance);
+        }
+        let reserved = self.reserved.take();
+        self.waited = reserved.is_some();
+        match self.group.instance(self.full, reserved) {
+            Err(NotStarted::NoRoom) if !self.waited => {
+                // What this thread is about to throw away may be enough.
+                empty_graves();
+                self.group.instance(self.full, None)
+            }
+            started => started,
+        }
+    }
+
+    /// What it is called that a guest has all the room there is, and wants more.
+    fn larger_than_all(&self) -> Failure {
+        let total = self.group.room().total() >> 20;
+        let message =
+            format!("the guest wanted more than the {total} MiB that all guests of this host may have; see `serve --guest-memory`");
+        Failure { kind: FailureKind::Memory, message }
+    }
+
+    fn call_in<T>(
+        &mut self,
+        mut instance: Instance,
+        mail: Box<Mail>,
+        at_most: Option<Duration>,
+        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, Failure>>,
+    ) -> Came<T> {
+        let sandbox = instance.store.data_mut();
+        sandbox.begin(at_most);
+        let lent = sandbox.lend(mail);
+        let result = call(&mut instance, lent).unwrap_or_else(|error| Err(instance.store.data().failure(&error)));
+        let sandbox = instance.store.data_mut();
+        let (own, host) = sandbox.end();
+        let log = sandbox.take_log();
+        // Nothing takes the mail out of the store but this line.
+        let mail = sandbox.take_back().unwrap_or_default();
+        let no_room = result.is_err() && instance.held.was_short();
+        match result {
+            Ok(_) => self.instance = Some(instance),
+            Err(_) => bury(instance),
+        }
+        Came { mail, own, host, no_room, log, result }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            bury(instance);
+        }
+    }
+}
+
+impl<T> Called<T> {
+    fn with<U>(self, map: impl FnOnce(T) -> U) -> Called<U> {
+        Called { mail: self.mail, own: self.own, host: self.host, no_room: self.no_room, log: self.log, result: self.result.map(map) }
+    }
+}
+
+fn output(message: impl Into<String>) -> Failure {
+    Failure { kind: FailureKind::Output, message: message.into() }
+}
+
+/// Candidates in ascending order, each once, all of them filters of the group.
+fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>, Failure> {
+    if candidates.len() > members as usize {
+        return Err(output(format!("the screen named {} filters of a group of {members}", candidates.len())));
+    }
+    if let Some(unknown) = candidates.iter().find(|candidate| **candidate >= members) {
+        return Err(output(format!("the screen named filter {unknown} of a group of {members}")));
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    Ok(candidates)
+}
+
+fn checked_verdict(raw: Raw) -> Result<Verdict, Failure> {
+    if raw.changes.len() > CHANGES {
+        return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
+    }
+    let changes: usize = raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
+    let size = changes + raw.reason.len();
+    if size > RESULT_BYTES {
+        return Err(output(format!("the verdict has {size} bytes; at most {RESULT_BYTES} are taken")));
+    }
+    let changes = raw.changes.into_iter().map(|change| Change { header: change.header, value: change.value }).collect();
+    Ok(Verdict { matched: raw.matched, changes, reason: raw.reason })
+}

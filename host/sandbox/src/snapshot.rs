@@ -1,0 +1,109 @@
+//! A group's snapshot: the component as it is after `configure`, as a new component. Made in the child process alone, since its
+//! tools panic on guests that do not fit them.
+
+use super::component::Outside;
+use super::configure::configure;
+use super::contract::GroupMember;
+use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
+use super::refusal::PrepareError;
+use super::room::Held;
+use super::sandbox::{Grants, Sandbox};
+use super::template::{Instance, Template};
+use postigo_model::guest::Limits;
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::Engine;
+use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
+
+/// How messages start from a configured group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Made {
+    /// Bytes over all memories of a configured instance.
+    pub(super) memory: u64,
+    /// Why there is no snapshot; none where there is one.
+    pub(super) unsnapshotable: Option<String>,
+}
+
+/// The component with the parts that a snapshot needs, or why it cannot have them.
+pub(super) fn instrument(component: &[u8]) -> Result<(ComponentContext<'_>, Vec<u8>), String> {
+    catch_unwind(|| wizer().instrument_component(component))
+        .map_err(|_| "the snapshot's tools cannot read it".to_owned())?
+        .map_err(|error| format!("it cannot be snapshotted: {error:#}"))
+}
+
+/// Configures a group and takes its snapshot. Without one (the bytes are empty) the reason stands in [`Made`].
+pub(super) fn make(
+    engine: &Engine,
+    component: &[u8],
+    members: &[GroupMember],
+    grants: &[String],
+    limits: Limits,
+) -> Result<(Made, Vec<u8>), PrepareError> {
+    Outside::read(component).and_then(|outside| outside.check()).map_err(PrepareError::Refused)?;
+    let start = |bytes: &[u8], time| {
+        let template = Template::new(engine, bytes).map_err(PrepareError::Refused)?;
+        start_in(time, &template, members, grants, limits, Arc::new(Held::uncounted()))
+    };
+    let because = match instrument(component) {
+        Ok((context, instrumented)) => {
+            let instance = start(&instrumented, CONFIGURE_TIME)?;
+            let memory = instance.store.data().meter.used();
+            match take(&context, instance).and_then(|bytes| {
+                Template::new(engine, &bytes).map_err(|refused| refused.to_string())?;
+                Ok(bytes)
+            }) {
+                Ok(bytes) => return Ok((Made { memory, unsnapshotable: None }, bytes)),
+                Err(because) => because,
+            }
+        }
+        Err(because) => because,
+    };
+    let memory = start(component, CONFIGURE_AHEAD_TIME)?.store.data().meter.used();
+    Ok((Made { memory, unsnapshotable: Some(because) }, Vec::new()))
+}
+
+/// A configured instance of what is compiled, for one message, which holds this of the host's room.
+pub(super) fn start_configured(
+    template: &Template,
+    members: &[GroupMember],
+    grants: &[String],
+    limits: Limits,
+    held: Arc<Held>,
+) -> Result<Instance, PrepareError> {
+    start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits, held)
+}
+
+fn start_in(
+    time: Duration,
+    template: &Template,
+    members: &[GroupMember],
+    grants: &[String],
+    limits: Limits,
+    held: Arc<Held>,
+) -> Result<Instance, PrepareError> {
+    let store = template.store(Grants::of(grants), limits.memory, time, held);
+    let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
+    configure(&mut instance, members, grants)?;
+    Ok(instance)
+}
+
+fn take(context: &ComponentContext<'_>, instance: Instance) -> Result<Vec<u8>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    let Instance { mut store, raw, .. } = instance;
+    Sandbox::open_for_snapshot(&mut store);
+    let taking = || {
+        let mut state = WasmtimeWizerComponent { store: &mut store, instance: raw };
+        runtime.block_on(wizer().snapshot_component(context, &mut state))
+    };
+    catch_unwind(AssertUnwindSafe(taking))
+        .map_err(|_| "its memory cannot be read out: it may not grow any more".to_owned())?
+        .map_err(|error| format!("it cannot be snapshotted: {error:#}"))
+}
+
+fn wizer() -> Wizer {
+    let mut wizer = Wizer::new();
+    wizer.keep_init_func(true);
+    wizer
+}

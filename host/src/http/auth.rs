@@ -1,0 +1,155 @@
+//! Bearer tokens (RFC 6750): who asks, and whether the table of [`super::role`] lets them.
+
+use super::ApiState;
+use super::problem::{Kind, Problem};
+use super::role::{self, Role};
+use crate::store::access::{self, NewToken};
+use crate::store::{Store, StoreError};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::timestamp::now;
+use postigo_sandbox::Asker;
+use sha2::{Digest, Sha256};
+use std::str::FromStr;
+
+/// What every token begins with, so that people and secret scanners know one when they see it.
+const PREFIX: &str = "postigo_";
+/// Random bytes of a token.
+const TOKEN_BYTES: usize = 32;
+/// Longer ones are no tokens of ours and are not even hashed.
+const LONGEST_TOKEN: usize = 128;
+
+/// Whoever sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Row id of the token.
+    pub token: i64,
+    /// The token's name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+impl Caller {
+    /// On whose behalf the sandbox works for this request.
+    pub fn asker(&self) -> Asker {
+        match self.role {
+            Role::Admin => Asker::Admin(self.token),
+            Role::Author | Role::Agent | Role::Reader => Asker::Author(self.token),
+        }
+    }
+
+    /// How the caller is noted beside what was changed.
+    pub fn actor(&self) -> String {
+        format!("token {} ({})", self.token, self.name)
+    }
+}
+
+/// A token that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The operating system gave no random bytes.
+    #[error("No token was made, since the operating system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a token, stores its digest and gives its row id and the token itself, which is never shown again.
+pub async fn create_token(store: &Store, name: &str, role: Role) -> Result<(i64, String), TokenError> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(TokenError::Random)?;
+    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+    let new = NewToken { name: name.to_owned(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
+    Ok((access::insert_token(store, new).await?, token))
+}
+
+/// SHA-256 without salt or stretching: those slow down the guessing of passwords, and nobody guesses 256 random bits. What is gained is
+/// that a token is found by its digest, at the cost of one hash a request.
+fn digest(token: &str) -> String {
+    hexadecimal(&Sha256::digest(token.as_bytes()))
+}
+
+/// Finds out who asks.
+pub async fn identify(store: &Store, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let token = bearer(headers)?;
+    let row = access::find_token(store, &digest(token)).await?;
+    let row = row
+        .ok_or_else(|| Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo."))?;
+    let role = Role::from_str(&row.role).map_err(|error| Problem::internal(&error))?;
+    if access::is_use_noteworthy(&row, now()) {
+        // Not worth failing a request for.
+        if let Err(error) = access::note_token_use(store, row.id, now()).await {
+            tracing::warn!(%error, token = row.id, "the last use of a token could not be noted");
+        }
+    }
+    Ok(Caller { token: row.id, name: row.name, role })
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let missing = || Problem::new(Kind::Unauthenticated, "Send a token as \"Authorization: Bearer …\"; `postigo token create` makes one.");
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
+    let (scheme, token) = value.split_once(' ').ok_or_else(missing)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > LONGEST_TOKEN {
+        return Err(missing());
+    }
+    Ok(token)
+}
+
+/// Lets a request through to its handler if the table says so; the handler finds a [`Caller`] among the request's extensions.
+pub async fn authorize(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let path = path.strip_prefix(super::BASE).unwrap_or(&path);
+    let Some(rule) = role::find(request.method(), path) else {
+        return not_allowed(&role::methods(path));
+    };
+    let caller = match identify(&state.store, request.headers()).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    if !rule.roles.contains(&caller.role) {
+        let may = rule.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+        return Problem::new(Kind::Forbidden, format!("A token of role {} may not do this; it takes: {may}.", caller.role)).into_response();
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn not_allowed(methods: &[&str]) -> Response {
+    let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
+    if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_well_formed_authorization_header_is_a_token() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            bearer(&headers).map(str::to_owned).ok()
+        };
+        assert_eq!(with("Bearer postigo_abc"), Some("postigo_abc".to_owned()));
+        assert_eq!(with("bearer postigo_abc"), Some("postigo_abc".to_owned()));
+        for wrong in ["", "Bearer", "Bearer ", "Basic cG9zdGlnbzp4", &format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1))] {
+            assert_eq!(with(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_digest_is_plain_sha_256() {
+        assert_eq!(digest("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,118 @@
+//! `/communications`: the communication log.
+
+use super::ApiState;
+use super::page::{Page, PageQuery};
+use super::problem::Problem;
+use super::query::Query;
+use crate::commlog::{CommunicationDocument, CommunicationSummary, OverviewDocument};
+use crate::store::communications::{self, LogFilter, LogSort};
+use axum::extract::{Path, State};
+use postigo_model::communication::{Direction, Priority, Status};
+use postigo_model::timestamp;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const TAG: &str = "communications";
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(overview)).routes(routes!(show))
+}
+
+/// Which communications a list has.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct LogQuery {
+    /// Started at or after this time, RFC 3339.
+    since: Option<String>,
+    /// Started before this time, RFC 3339.
+    until: Option<String>,
+    /// Of the account, or going out the transport, of this name.
+    account: Option<String>,
+    /// That go this way.
+    direction: Option<Direction>,
+    /// With this status.
+    status: Option<Status>,
+    /// Whose highest priority is this or above.
+    priority: Option<Priority>,
+    /// With this text in addresses, subject, Message-ID or account, case ignored.
+    search: Option<String>,
+    /// `newest` (if left out), `oldest`, `duration`, `account`, `status`, `priority`.
+    sort: Option<String>,
+    /// Rows of the page, 1 to 500; 50 if left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// The span of time of an overview.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct SpanQuery {
+    /// Started at or after this time, RFC 3339.
+    since: Option<String>,
+    /// Started before this time, RFC 3339.
+    until: Option<String>,
+}
+
+/// How much of a communication is shown.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct DetailQuery {
+    /// Only entries of this priority and above.
+    priority: Option<Priority>,
+}
+
+fn time(parameter: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let wrong = format!("\"{text}\" is not a time such as 2026-11-24T12:00:00Z (the \"+\" of an offset is written %2B).");
+    timestamp::parse(&text).map(Some).ok_or_else(|| Problem::bad_parameter(parameter, wrong))
+}
+
+/// Lists communications.
+#[utoipa::path(get, path = "/communications", tag = TAG, params(LogQuery), responses((status = 200, body = Page<CommunicationSummary>)))]
+async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> Result<axum::Json<Page<CommunicationSummary>>, Problem> {
+    let page = PageQuery { limit: query.limit, cursor: query.cursor };
+    let limit = page.limit()?;
+    let sort = query.sort.as_deref().unwrap_or("newest").parse::<LogSort>();
+    let offset: i64 = page.after()?.unwrap_or(0);
+    let filter = LogFilter {
+        since: time("since", query.since)?,
+        until: time("until", query.until)?,
+        account: query.account,
+        direction: query.direction,
+        status: query.status,
+        priority: query.priority,
+        search: query.search,
+        sort: sort.map_err(|sentence| Problem::bad_parameter("sort", sentence))?,
+        offset: offset.max(0),
+        limit: i64::from(limit) + 1,
+    };
+    let rows = communications::list(&mut *state.store.read().await?, &filter).await?;
+    // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
+    let rows = rows.into_iter().zip(offset + 1..);
+    Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| CommunicationSummary::from(row))))
+}
+
+/// The four figures: account status, communication status, what is active, mean processing time.
+#[utoipa::path(get, path = "/communications/overview", tag = TAG, params(SpanQuery), responses((status = 200, body = OverviewDocument)))]
+async fn overview(State(state): State<ApiState>, Query(query): Query<SpanQuery>) -> Result<axum::Json<OverviewDocument>, Problem> {
+    let (since, until) = (time("since", query.since)?, time("until", query.until)?);
+    Ok(axum::Json(communications::overview(&mut *state.store.read().await?, since, until).await?.into()))
+}
+
+/// Shows a communication with its entries, and the connection or the messages that belong to it.
+#[utoipa::path(get, path = "/communications/{id}", tag = TAG, params(("id" = String, Path), DetailQuery),
+    responses((status = 200, body = CommunicationDocument)))]
+async fn show(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Query(query): Query<DetailQuery>,
+) -> Result<axum::Json<CommunicationDocument>, Problem> {
+    let shown = communications::show(&mut *state.store.read().await?, &id, query.priority.unwrap_or_default()).await?;
+    Ok(axum::Json(shown.ok_or_else(|| Problem::not_found("communication", &id))?.into()))
+}

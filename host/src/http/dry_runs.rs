@@ -1,0 +1,118 @@
+//! `/chain/test` and `/filters/{name}/test`: what would become of a mail, without any effect.
+
+use super::ApiState;
+use super::auth::Caller;
+use super::problem::{Kind, Problem};
+use super::query::Query;
+use super::raw::RawMail;
+use crate::worker::{DryRun, NoFilter, Setup, Tried, dry_run, with_filter};
+use axum::extract::{Extension, Path, State};
+use bytes::Bytes;
+use postigo_supervision::{Work, caught};
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const TAG: &str = "filters";
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(test_chain)).routes(routes!(test_filter))
+}
+
+/// As what a mail is tried.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TestQuery {
+    /// As if this account had brought it; `local` if left out.
+    account: Option<String>,
+    /// Whether that account counts as trusted; left out: as it is.
+    trusted: Option<bool>,
+}
+
+impl From<NoFilter> for Problem {
+    fn from(error: NoFilter) -> Self {
+        match error {
+            NoFilter::Missing(name) => Self::not_found("filter", &name),
+            NoFilter::Component(sentence) => Self::bad_parameter("component", sentence),
+            error @ NoFilter::Broken(_) => Self::new(Kind::Invalid, error.to_string()),
+            NoFilter::Store(error) => error.into(),
+        }
+    }
+}
+
+/// One filter that is to be tried, and with which component where that is not its own.
+struct One {
+    filter: String,
+    component: Option<String>,
+}
+
+/// Tries a mail in the caller's turn. Where they do not wait for it, it takes their turn all the same.
+async fn try_out(state: ApiState, caller: Caller, one: Option<One>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+    let sandbox = state.live.sandbox().asked_by(caller.asker());
+    let turn = sandbox.turn().await;
+    let trying = async move {
+        let _turn = turn;
+        let setup = match one {
+            Some(one) => with_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?,
+            None => state.live.current(),
+        };
+        try_with(&state, setup, query, mail).await
+    };
+    let tried = tokio::spawn(caught(Work::Preparation, "", trying)).await;
+    tried.map_err(|error| Problem::internal(&error))?.map_err(|panic| Problem::internal(&panic))?
+}
+
+async fn try_with(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+    let account = query.account.unwrap_or_else(|| "local".to_owned());
+    if !setup.configuration.accounts.contains_key(&account) {
+        return Err(Problem::bad_parameter("account", format!("There is no account \"{account}\".")));
+    }
+    let input = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
+    dry_run(input, setup, &state.live).await.map_err(|error| Problem::internal(&error))
+}
+
+/// The same, of one filter.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct FilterTestQuery {
+    /// As if this account had brought it; `local` if left out.
+    account: Option<String>,
+    /// Whether that account counts as trusted; left out: as it is.
+    trusted: Option<bool>,
+    /// As if the filter were made of this component (`name@version`, activated or not), with its settings and grants as they are.
+    component: Option<String>,
+}
+
+/// Runs the whole chain over a mail: every filter is called, later ones see what earlier ones set, and nothing is kept.
+#[utoipa::path(post, path = "/chain/test", tag = TAG, params(TestQuery),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+async fn test_chain(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Query(query): Query<TestQuery>,
+    RawMail(mail): RawMail,
+) -> Result<axum::Json<Tried>, Problem> {
+    Ok(axum::Json(try_out(state, caller, None, query, mail).await?))
+}
+
+/// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
+#[utoipa::path(post, path = "/filters/{name}/test", tag = TAG, params(("name" = String, Path), FilterTestQuery),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+async fn test_filter(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Query(query): Query<FilterTestQuery>,
+    RawMail(mail): RawMail,
+) -> Result<axum::Json<Tried>, Problem> {
+    let one = One { filter: name.clone(), component: query.component };
+    let query = TestQuery { account: query.account, trusted: query.trusted };
+    let mut tried = try_out(state, caller, Some(one), query, mail).await?;
+    tried.result.filters.retain(|filter| filter.name == name);
+    tried.log.retain(|line| line.filter == name);
+    Ok(axum::Json(tried))
+}

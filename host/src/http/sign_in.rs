@@ -1,0 +1,197 @@
+//! `/accounts/{name}/sign-in` and `/transports/{name}/sign-in`: the sign-in by OAuth2, begun, looked at, ended; and the page that the
+//! provider sends the browser back to. No token and no secret is in any answer.
+
+use super::ApiState;
+use super::auth::Caller;
+use super::body::Json;
+use super::configured::Object;
+use super::problem::{Kind, Problem, no_content};
+use crate::oauth2::Flow;
+use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
+use crate::store::configuration;
+use axum::Router;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::response::Response;
+use axum::routing::get;
+use postigo_model::configured::{Configuration, form};
+use postigo_supervision::{Work, caught};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(begin_account, show_account, end_account)).routes(routes!(
+        begin_transport,
+        show_transport,
+        end_transport
+    ))
+}
+
+/// The path of the page that browsers are sent back to.
+pub const CALLBACK: &str = "/oauth2/callback";
+
+/// Where browsers come back to: open, since what they bring is only of use to the sign-in that gave it out, once and for ten minutes.
+pub fn callback() -> Router<ApiState> {
+    Router::new().route(CALLBACK, get(finish))
+}
+
+/// What a sign-in is to be like.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewSignIn {
+    /// Left out: the configured one.
+    #[serde(default)]
+    flow: Option<SignInFlow>,
+}
+
+/// A flow in which a person signs in.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SignInFlow {
+    /// By a browser.
+    Code,
+    /// By a code that is typed at another device.
+    Device,
+}
+
+impl From<SignInFlow> for Flow {
+    fn from(flow: SignInFlow) -> Self {
+        match flow {
+            SignInFlow::Code => Self::Code,
+            SignInFlow::Device => Self::Device,
+        }
+    }
+}
+
+/// Begins an account's sign-in: the answer says where a person goes on with it. One that was begun before no longer counts.
+#[utoipa::path(post, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)), request_body = NewSignIn,
+    responses((status = 200, body = Begun)))]
+async fn begin_account(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Json(new): Json<NewSignIn>,
+) -> Result<axum::Json<Begun>, Problem> {
+    begin(&state, &caller, Owner::Account(name), &new).await
+}
+
+/// Shows how an account's sign-in stands.
+#[utoipa::path(get, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)),
+    responses((status = 200, body = SignInState)))]
+async fn show_account(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<SignInState>, Problem> {
+    show(&state, &Owner::Account(name)).await
+}
+
+/// Forgets an account's tokens.
+#[utoipa::path(delete, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)), responses((status = 204)))]
+async fn end_account(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    end(&state, &caller, &Owner::Account(name)).await
+}
+
+/// Begins a transport's sign-in: the answer says where a person goes on with it. One that was begun before no longer counts.
+#[utoipa::path(post, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)), request_body = NewSignIn,
+    responses((status = 200, body = Begun)))]
+async fn begin_transport(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Json(new): Json<NewSignIn>,
+) -> Result<axum::Json<Begun>, Problem> {
+    begin(&state, &caller, Owner::Transport(name), &new).await
+}
+
+/// Shows how a transport's sign-in stands.
+#[utoipa::path(get, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)),
+    responses((status = 200, body = SignInState)))]
+async fn show_transport(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<SignInState>, Problem> {
+    show(&state, &Owner::Transport(name)).await
+}
+
+/// Forgets a transport's tokens.
+#[utoipa::path(delete, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)), responses((status = 204)))]
+async fn end_transport(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    end(&state, &caller, &Owner::Transport(name)).await
+}
+
+async fn begin(state: &ApiState, caller: &Caller, owner: Owner, new: &NewSignIn) -> Result<axum::Json<Begun>, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let by = format!("The token \"{}\"", caller.name);
+    let (begun, wait) = state.tokens.begin_sign_in(&configuration, &owner, new.flow.map(Flow::from), &by).await?;
+    if let Some(wait) = wait {
+        // Told in the log and by the state.
+        tokio::spawn(async move { caught(Work::SignIn, owner.name(), wait.run()).await });
+    }
+    Ok(axum::Json(begun))
+}
+
+async fn show(state: &ApiState, owner: &Owner) -> Result<axum::Json<SignInState>, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    let subject = Subject::find(&configuration, owner, None)?;
+    Ok(axum::Json(state.tokens.state(&subject).await?))
+}
+
+async fn end(state: &ApiState, caller: &Caller, owner: &Owner) -> Result<Response, Problem> {
+    let configuration = configuration::load(&state.store, &state.key).await?;
+    if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) = Subject::find(&configuration, owner, None) {
+        return Err(error.into());
+    }
+    state.tokens.sign_out(owner, &format!("The token \"{}\"", caller.name)).await?;
+    Ok(no_content())
+}
+
+/// Adds to an account or transport that is shown how its sign-in stands, where it signs in by OAuth2.
+pub async fn attach<K: form::Kind>(
+    state: &ApiState,
+    configuration: &Configuration,
+    name: &str,
+    object: &mut Object,
+) -> Result<(), Problem> {
+    let Some(owner) = Owner::of_kind(K::KIND, name) else { return Ok(()) };
+    if !object.get("oauth2").is_some_and(serde_json::Value::is_object) {
+        return Ok(());
+    }
+    let Ok(subject) = Subject::find(configuration, &owner, None) else { return Ok(()) };
+    // Codes to type are for those who may sign in.
+    let sign_in = SignInState { under_way: None, ..state.tokens.state(&subject).await? };
+    object.insert(FIELD.to_owned(), serde_json::to_value(sign_in).unwrap_or_default());
+    Ok(())
+}
+
+/// What [`attach`] adds; in a body it is passed over, so that what was read can be written.
+pub const FIELD: &str = "sign_in";
+
+/// A page for the person who signed in: plain words, whatever came of it.
+async fn finish(State(state): State<ApiState>, RawQuery(query): RawQuery) -> String {
+    match state.tokens.finish_sign_in(&query.unwrap_or_default()).await {
+        Ok(owner) => format!("The {owner} is signed in. You can close this page.\n"),
+        Err(error @ (OAuth2Error::Store(_) | OAuth2Error::Secret(_))) => {
+            tracing::error!(%error, "a sign-in could not be finished");
+            "The sign-in failed. Postigo's log says why.\n".to_owned()
+        }
+        Err(error) => format!("The sign-in failed. {error}\n"),
+    }
+}
+
+impl From<OAuth2Error> for Problem {
+    fn from(error: OAuth2Error) -> Self {
+        match error {
+            OAuth2Error::Store(error) => error.into(),
+            OAuth2Error::Secret(_) | OAuth2Error::Panicked { .. } => Self::internal(&error),
+            OAuth2Error::Unknown(_) => Self::new(Kind::NotFound, error.to_string()),
+            OAuth2Error::Denied { .. } | OAuth2Error::Refused { .. } | OAuth2Error::Busy(_) => {
+                Self::new(Kind::Unavailable, error.to_string())
+            }
+            _ => Self::new(Kind::Conflict, error.to_string()),
+        }
+    }
+}

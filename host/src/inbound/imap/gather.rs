@@ -1,0 +1,215 @@
+//! Fetching the bytes of messages and making them durable, batch after batch.
+
+use super::after::After;
+use super::body::{self, Bodies, InRanges, RANGE};
+use super::error::ImapError;
+use super::listing::Listed;
+use super::run::{KEY, Run};
+use crate::inbound::error::FetchError;
+use async_imap::imap_proto::RequestId;
+use postigo_model::communication::Priority;
+use postigo_model::spool::{Arrival, TakenIn};
+use std::collections::HashMap;
+
+/// So many messages are told of at once: each telling makes the server write.
+const TELL: usize = 512;
+
+/// Messages with their bytes.
+type Fetched = Vec<(Listed, Vec<u8>)>;
+
+/// What is under way of a batch whose turn has not come.
+#[derive(Debug, Default)]
+enum Ahead {
+    /// Nothing.
+    #[default]
+    No,
+    /// The server is asked.
+    Asked(RequestId),
+    /// Its bytes are here already.
+    Come(Bodies),
+}
+
+impl Run<'_> {
+    /// Fetches batch after batch: the server is asked for the next one before the last has come, and while one comes the one before it is
+    /// stored.
+    pub(super) async fn fetch_all(&mut self, batches: &[&[Listed]]) -> Result<(), FetchError> {
+        let mut waiting: Fetched = Vec::new();
+        let mut ahead = Ahead::No;
+        for (place, batch) in batches.iter().enumerate() {
+            let stopped = self.intake.is_stopped();
+            if stopped && matches!(ahead, Ahead::No) {
+                break;
+            }
+            // Between the question and the answer nothing else can be told.
+            let telling = self.after != After::Keep && self.durable.len() + waiting.len() >= TELL;
+            let next = batches.get(place + 1).copied().filter(|next| !stopped && !telling && !is_large(next));
+            let (uids, arrivals) = self.arrivals(std::mem::take(&mut waiting));
+            let spool = self.intake.spool().clone();
+            let stored = async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
+            let (fetched, stored) = tokio::join!(self.fetch_batch(batch, std::mem::take(&mut ahead), next), stored);
+            // First what is durable: it must be told of even if this batch broke.
+            self.stored(uids, &stored?);
+            (waiting, ahead) = fetched?;
+            self.tell(TELL).await?;
+            self.intake.show_progress().await;
+        }
+        let (uids, arrivals) = self.arrivals(waiting);
+        if !arrivals.is_empty() {
+            let stored = self.intake.spool().take_in(arrivals).await?;
+            self.stored(uids, &stored);
+        }
+        Ok(())
+    }
+
+    fn arrivals(&mut self, fetched: Fetched) -> (Vec<u32>, Vec<Arrival>) {
+        let mut uids = Vec::with_capacity(fetched.len());
+        let mut arrivals = Vec::with_capacity(fetched.len());
+        for (message, raw) in fetched {
+            self.intake.report.fetched += 1;
+            self.intake.report.bytes += raw.len() as u64;
+            uids.push(message.uid);
+            arrivals.push(self.intake.arrival(self.key(&message), format!("{}/{}", self.account.folder, message.uid), raw));
+        }
+        (uids, arrivals)
+    }
+
+    fn stored(&mut self, uids: Vec<u32>, taken: &[TakenIn]) {
+        self.intake.count(taken);
+        self.durable.extend(uids);
+    }
+
+    /// Tells the server of the durable messages, once there are `least` of them.
+    pub(super) async fn tell(&mut self, least: usize) -> Result<(), FetchError> {
+        if self.durable.is_empty() || self.durable.len() < least {
+            return Ok(());
+        }
+        let durable = std::mem::take(&mut self.durable);
+        match self.after.tell(&mut self.connection, &durable).await {
+            Ok(told) => {
+                self.intake.report.told += told;
+                for uid in durable {
+                    self.open.remove(&uid);
+                }
+            }
+            // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
+            Err(error @ ImapError::Refused { .. }) => self.refused = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn fetch_batch(&mut self, batch: &[Listed], ahead: Ahead, next: Option<&[Listed]>) -> Result<(Fetched, Ahead), FetchError> {
+        let result = self.bodies(batch, ahead, next).await;
+        match &result {
+            Ok(_) => self.memory.acquit(batch),
+            Err(FetchError::Imap(ImapError::Lost { .. } | ImapError::Unread { .. })) => self.memory.suspect(batch),
+            Err(_) => {}
+        }
+        result
+    }
+
+    async fn bodies(&mut self, batch: &[Listed], ahead: Ahead, next: Option<&[Listed]>) -> Result<(Fetched, Ahead), FetchError> {
+        if let ([only], true) = (batch, is_large(batch)) {
+            return Ok((self.large_body(only).await?, Ahead::No));
+        }
+        let (mut bodies, mut ahead) = match ahead {
+            Ahead::Come(bodies) => (bodies, Ahead::No),
+            ahead => {
+                let asked = match ahead {
+                    Ahead::Asked(asked) => asked,
+                    Ahead::No | Ahead::Come(_) => body::ask_small(&mut self.connection, batch).await?,
+                };
+                let ahead = match next {
+                    Some(next) => Ahead::Asked(body::ask_small(&mut self.connection, next).await?),
+                    None => Ahead::No,
+                };
+                (self.read_small(&asked).await?, ahead)
+            }
+        };
+        if let (true, Ahead::Asked(asked)) = (batch.iter().any(|message| !bodies.contains_key(&message.uid)), &ahead) {
+            ahead = Ahead::Come(self.read_small(asked).await?);
+        }
+        let mut fetched = Vec::with_capacity(batch.len());
+        for message in batch {
+            let raw = match bodies.remove(&message.uid) {
+                // One that the server cannot give must not keep the others.
+                None => self.again(message).await?,
+                came => came,
+            };
+            match raw {
+                Some(raw) if raw.len() as u64 > self.intake.rules().greatest => self.larger(message, raw.len() as u64),
+                came => fetched.extend(came.map(|raw| (*message, raw))),
+            }
+        }
+        Ok((fetched, ahead))
+    }
+
+    /// What the server gives of what it was asked for; nothing where it refuses.
+    async fn read_small(&mut self, asked: &RequestId) -> Result<Bodies, ImapError> {
+        match body::read_small(&mut self.connection, asked).await {
+            Err(ImapError::Refused { .. }) => Ok(HashMap::new()),
+            other => other,
+        }
+    }
+
+    async fn large_body(&mut self, message: &Listed) -> Result<Fetched, FetchError> {
+        match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
+            Ok(InRanges::Whole(raw)) => Ok(vec![(*message, raw)]),
+            Ok(InRanges::Gone) => {
+                self.gone();
+                Ok(Vec::new())
+            }
+            Ok(InRanges::TooLarge(size)) => {
+                self.larger(message, size);
+                Ok(Vec::new())
+            }
+            Err(ImapError::Refused { text, .. }) => {
+                self.unreadable(message, &text);
+                Ok(Vec::new())
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Asks for a message alone that a batch did not bring.
+    async fn again(&mut self, message: &Listed) -> Result<Option<Vec<u8>>, FetchError> {
+        let asked = body::ask_small(&mut self.connection, &[*message]).await?;
+        match body::read_small(&mut self.connection, &asked).await {
+            Ok(mut bodies) => {
+                let raw = bodies.remove(&message.uid);
+                if raw.is_none() {
+                    self.gone();
+                }
+                Ok(raw)
+            }
+            Err(ImapError::Refused { text, .. }) => {
+                self.unreadable(message, &text);
+                Ok(None)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// It is larger than it was listed, and than is taken.
+    fn larger(&mut self, message: &Listed, size: u64) {
+        self.memory.learnt.is_larger(message.uid, size);
+        self.larger.push(Listed { size, ..*message });
+    }
+
+    /// It stays open: if it is there after all, the next run lists it again.
+    fn gone(&mut self) {
+        self.intake.report.gone += 1;
+    }
+
+    fn unreadable(&mut self, message: &Listed, text: &str) {
+        self.intake.report.unreadable += 1;
+        let sentence =
+            format!("Message {} of {} cannot be fetched and stays on the server, which says: {text}", message.uid, self.account.folder);
+        self.intake.note(Priority::Error, KEY, sentence);
+    }
+}
+
+/// Whether a batch is one message that comes in ranges.
+fn is_large(batch: &[Listed]) -> bool {
+    matches!(batch, [only] if only.size > RANGE)
+}

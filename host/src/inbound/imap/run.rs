@@ -1,0 +1,277 @@
+//! One run over one account's folder.
+
+use super::after::After;
+use super::connection::{Connection, Selected};
+use super::error::ImapError;
+use super::listing::{Listed, Plan, Remembered, batches, list, uid_set};
+use super::memory::{Kept, Memory};
+use super::progress::Progress;
+use super::twins;
+use crate::inbound::error::FetchError;
+use crate::inbound::intake::Intake;
+use postigo_model::communication::Priority;
+use postigo_model::configured::{Account, Oversize};
+use postigo_model::spool::SourceKey;
+use postigo_net::credentials::Credentials;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+/// So many messages are asked for at once.
+const BATCH: usize = 128;
+/// So many bytes are asked for at once.
+const BATCH_BYTES: u64 = 2 << 20;
+
+pub(super) const KEY: &str = "transport.imap";
+
+/// Fetches what is new from the account's folder.
+pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+    let account = intake.account.clone();
+    let Kept { connection, selected, mailbox, after, communication, since } = match resume(intake, memory).await {
+        Some(kept) => kept,
+        None => begin(intake, &account).await?,
+    };
+    memory.recall(mailbox, selected.uid_validity);
+    let mut run = Run {
+        connection,
+        intake,
+        memory,
+        account: &account,
+        mailbox,
+        selected,
+        after,
+        durable: Vec::new(),
+        open: BTreeSet::new(),
+        refused: None,
+        larger: Vec::new(),
+    };
+    let done = run.through().await;
+    let Run { connection, memory, selected, after, .. } = run;
+    if done.is_ok() && memory.lasting && account.idle && connection.has("IDLE") {
+        memory.kept = Some(Kept { connection, selected, mailbox, after, communication, since });
+    } else {
+        connection.close().await;
+    }
+    done
+}
+
+/// The connection that the last run left open, if it still lives.
+async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
+    let mut lost = memory.lost.take();
+    if let Some(mut kept) = memory.kept.take() {
+        match kept.connection.wake().await {
+            Ok(()) => {
+                let sentence = format!("It goes on on the connection of communication {}, which waited for new mail.", kept.communication);
+                intake.note(Priority::Debug, KEY, sentence);
+                return Some(kept);
+            }
+            Err(error) => lost = Some(error),
+        }
+    }
+    if let Some(error) = lost {
+        let sentence = format!("The connection that waited for new mail is no more; a new one is opened. {error}");
+        intake.note(Priority::Info, KEY, sentence);
+    }
+    None
+}
+
+async fn begin(intake: &mut Intake, account: &Account) -> Result<Kept, FetchError> {
+    let mut connection = open(intake, account).await?;
+    for (key, value) in std::mem::take(&mut connection.facts) {
+        intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
+    }
+    intake.show_progress().await;
+    let selected = connection.select(&account.folder).await?;
+    let mailbox = intake.spool().mailbox(&account.name, &account.host, &account.user, &account.folder).await?;
+    let after = After::choose(&mut connection, &account.after_fetch, intake).await?;
+    let communication = intake.report.communication.clone().unwrap_or_default();
+    Ok(Kept { connection, selected, mailbox, after, communication, since: Instant::now() })
+}
+
+async fn open(intake: &mut Intake, account: &Account) -> Result<Connection, FetchError> {
+    let credentials = intake.credentials().await?;
+    let error = match Connection::open(account, &credentials).await {
+        Err(error @ ImapError::SignIn { .. }) => error,
+        other => return Ok(other?),
+    };
+    intake.refused(&credentials).await;
+    if !matches!(credentials, Credentials::Bearer { .. }) {
+        return Err(error.into());
+    }
+    // The token may have been taken back before its time; a new one tells.
+    intake.note(Priority::Notice, KEY, format!("The access token was refused; a new one is tried. {error}"));
+    let fresh = intake.credentials().await?;
+    if fresh == credentials {
+        return Err(error.into());
+    }
+    Ok(Connection::open(account, &fresh).await?)
+}
+
+/// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
+pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, ImapError> {
+    let mut connection = Connection::open(account, credentials).await?;
+    let mut facts = std::mem::take(&mut connection.facts);
+    let selected = connection.examine(&account.folder).await;
+    let exists = connection.exists();
+    connection.close().await;
+    let selected = selected?;
+    facts.push(("folder", format!("{}: {exists} messages, UIDVALIDITY {}", selected.place.shown(), selected.uid_validity)));
+    Ok(facts)
+}
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub connection: Connection,
+    pub intake: &'a mut Intake,
+    pub memory: &'a mut Memory,
+    pub account: &'a Account,
+    pub mailbox: i64,
+    pub selected: Selected,
+    pub after: After,
+    /// Durable here, not told yet.
+    pub durable: Vec<u32>,
+    /// Messages that are not done with.
+    pub open: BTreeSet<u32>,
+    /// What the server said no to when it was told of durable messages.
+    pub refused: Option<ImapError>,
+    /// Messages that turned out to be too large.
+    pub larger: Vec<Listed>,
+}
+
+impl Run<'_> {
+    async fn through(&mut self) -> Result<(), FetchError> {
+        self.connection.news = false;
+        let mut progress = Progress::load(self).await?;
+        let done = self.all(&mut progress).await;
+        let told = match &done {
+            // What is durable is told even if the rest cannot be fetched; on a lost connection the next run tells it.
+            Ok(()) | Err(FetchError::Store(_)) => self.tell(0).await,
+            Err(_) => Ok(()),
+        };
+        progress.settle(&self.open);
+        let saved = progress.save(self).await.map_err(FetchError::from);
+        let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
+        let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
+        done.and(told).and(saved).and(aside).and(refused)
+    }
+
+    async fn all(&mut self, progress: &mut Progress) -> Result<(), FetchError> {
+        let mut listed = list(&mut self.connection, progress.from()).await?;
+        let seen = if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
+        self.intake.report.seen = seen as u64;
+        self.intake.report.earlier = (seen - listed.len()) as u64;
+        self.intake.report.left = progress.leave(&mut listed, self.account.start) as u64;
+        for message in &mut listed {
+            message.size = self.memory.learnt.size(&message.uid, message.size);
+        }
+        self.open = listed.iter().map(|message| message.uid).collect();
+        // What is left alone must be known before anything else is taken.
+        progress.save(self).await?;
+        self.work_off(&listed).await
+    }
+
+    async fn work_off(&mut self, listed: &[Listed]) -> Result<(), FetchError> {
+        let remembered = self.remembered(listed).await?;
+        let mut plan = Plan::new(listed, &remembered, self.intake.rules().greatest);
+        self.intake.report.marked_deleted = plan.marked_by_others as u64;
+        self.intake.report.earlier += plan.finish.len() as u64;
+        self.open = plan.fetch.iter().chain(self.removed(&plan.oversize)).map(|message| message.uid).collect();
+        if plan.changed > 0 {
+            let sentence = format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
+        let undated: Vec<u32> = plan.fetch.iter().filter(|message| message.internal_date == 0).map(|message| message.uid).collect();
+        if !undated.is_empty() {
+            let sentence = format!(
+                "The server tells no date that can be read (INTERNALDATE) of the messages with these UIDs: {}. They are fetched all the same.",
+                uid_set(undated)
+            );
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
+        self.finish_earlier(&plan).await?;
+        let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
+        self.intake.report.unreadable += given_up;
+        if given_up > 0 {
+            let sentence =
+                format!("{given_up} messages are left out for half an hour: each time they were asked for, the connection was lost.");
+            self.intake.note(Priority::Error, KEY, sentence);
+        }
+        let mut all = batches(&plan.fetch, BATCH, BATCH_BYTES);
+        all.extend(alone.chunks(1));
+        self.fetch_all(&all).await?;
+        plan.oversize.append(&mut self.larger);
+        self.oversize(&plan.oversize).await
+    }
+
+    /// Those of the too large messages that do not stay on the server.
+    fn removed<'p>(&self, oversize: &'p [Listed]) -> &'p [Listed] {
+        if self.intake.rules().oversize == Oversize::Leave { &[] } else { oversize }
+    }
+
+    /// What the spool knows of the listed UIDs.
+    async fn remembered(&self, listed: &[Listed]) -> Result<HashMap<u32, Remembered>, FetchError> {
+        let keys: Vec<SourceKey> = listed.iter().map(|message| self.key(message)).collect();
+        let known = self.intake.spool().known(&self.account.name, &keys).await?;
+        let remembered = listed.iter().zip(known).filter_map(|(message, known)| {
+            let known = known?;
+            Some((message.uid, Remembered { size: u64::try_from(known.size).ok()?, internal_date: known.internal_date.unwrap_or(0) }))
+        });
+        Ok(remembered.collect())
+    }
+
+    /// The key of a message of the open folder.
+    pub fn key(&self, message: &Listed) -> SourceKey {
+        SourceKey::Imap {
+            mailbox: self.mailbox,
+            uid_validity: self.selected.uid_validity,
+            uid: message.uid,
+            internal_date: message.internal_date,
+        }
+    }
+
+    /// Tells the server of what an earlier run made durable, without fetching it again.
+    async fn finish_earlier(&mut self, plan: &Plan) -> Result<(), FetchError> {
+        let due: Vec<Listed> = plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).copied().collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.open.extend(due.iter().map(|message| message.uid));
+        let sentence = format!("{} messages are durable here since an earlier fetch; the server is told now.", due.len());
+        self.intake.note(Priority::Info, KEY, sentence);
+        let copied = self.remove_copied(&due).await?;
+        self.durable.extend(due.iter().map(|message| message.uid).filter(|uid| !copied.contains(uid)));
+        self.tell(0).await
+    }
+
+    /// Where the server has no MOVE, an earlier run may have been cut off between COPY and the removal: what is in the other folder already is
+    /// not copied again.
+    async fn remove_copied(&mut self, due: &[Listed]) -> Result<BTreeSet<u32>, FetchError> {
+        let After::Copy { folder, .. } = self.after.clone() else { return Ok(BTreeSet::new()) };
+        let wanted = twins::likenesses(&mut self.connection, due).await?;
+        let found = twins::find(&mut self.connection, &folder, &wanted).await?;
+        self.back_to_folder().await?;
+        let copied: BTreeSet<u32> = due.iter().zip(found).filter(|(_, found)| *found).map(|(message, _)| message.uid).collect();
+        if !copied.is_empty() {
+            let sentence = format!("{} of them were copied to {} before; the originals are removed.", copied.len(), folder.shown());
+            self.intake.note(Priority::Info, KEY, sentence);
+            let uids: Vec<u32> = copied.iter().copied().collect();
+            for part in uids.chunks(500) {
+                self.after.remove_copied(&mut self.connection, &uid_set(part.iter().copied())).await?;
+            }
+            self.intake.report.told += copied.len() as u64;
+            self.open.retain(|uid| !copied.contains(uid));
+        }
+        Ok(copied)
+    }
+
+    /// Opens the account's folder again after another one was looked at.
+    pub async fn back_to_folder(&mut self) -> Result<(), ImapError> {
+        let place = self.selected.place.clone();
+        let opened = self.connection.open_place("SELECT", &place).await?;
+        if opened.uid_validity != self.selected.uid_validity {
+            return Err(ImapError::closed("open the folder again", "it was renumbered meanwhile"));
+        }
+        // What came meanwhile is not told once more.
+        self.connection.news = true;
+        Ok(())
+    }
+}

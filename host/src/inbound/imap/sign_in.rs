@@ -1,0 +1,153 @@
+//! The beginning of an IMAP connection: TCP, TLS, greeting, and who we are.
+
+use super::error::ImapError;
+use async_imap::imap_proto::{Capability, Response, Status};
+use async_imap::{Authenticator, Client, Session};
+use postigo_model::configured::{Account, Protocol};
+use postigo_net::credentials::Credentials;
+use postigo_net::redaction::Redactor;
+use postigo_net::sasl::{Exchange, Mechanism};
+use postigo_net::words::said;
+use postigo_net::{ConnectError, Stream};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+
+/// What the log tells of how a connection came about: key and value.
+pub type Facts = Vec<(&'static str, String)>;
+
+/// Connects, agrees on TLS where the protocol says so, and signs in.
+pub async fn open(account: &Account, credentials: &Credentials) -> Result<(Session<Stream>, Facts), ImapError> {
+    let mut facts = Vec::new();
+    let redactor = credentials.redactor();
+    let stream = reach(account, &redactor, &mut facts).await?;
+    let mut client = Client::new(stream.read_ahead());
+    if account.protocol != Protocol::ImapStartTls {
+        facts.push(("greeting", greeting(&mut client, &redactor).await?));
+    }
+    let before = ask_capabilities(&mut client, &redactor).await?;
+    let session = authenticate(client, account, credentials, &before, &redactor).await?;
+    Ok((session, facts))
+}
+
+/// Connects; for STARTTLS what is sent in clear ends here.
+async fn reach(account: &Account, redactor: &Redactor, facts: &mut Facts) -> Result<Stream, ImapError> {
+    let timeout = Duration::from_secs(account.timeout.max(1));
+    let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
+    let stream = Stream::connect(&account.host, port, timeout, redactor.clone()).await?;
+    facts.push(("server", format!("{}:{port}", account.host)));
+    match account.protocol {
+        Protocol::Imaps => {
+            let (stream, agreed) = stream.secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+            facts.push(("tls", agreed));
+            Ok(stream)
+        }
+        Protocol::ImapStartTls => {
+            let mut client = Client::new(stream);
+            facts.push(("greeting", greeting(&mut client, redactor).await?));
+            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match error {
+                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => ImapError::NoStartTls(said(&text, redactor)),
+                other => ImapError::during("start TLS", other, redactor),
+            })?;
+            // Whatever came after the server's OK in clear lies in the client's buffer and is dropped with it.
+            let (stream, agreed) = client.into_inner().secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+            facts.push(("tls", agreed));
+            Ok(stream)
+        }
+        _ => Ok(stream),
+    }
+}
+
+async fn greeting(client: &mut Client<Stream>, redactor: &Redactor) -> Result<String, ImapError> {
+    let doing = "greet";
+    let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
+    match answer.as_ref().map(|answer| answer.parsed()) {
+        Some(Response::Data { status: Status::Ok | Status::PreAuth, outcome }) => {
+            Ok(said(outcome.information.as_deref().unwrap_or_default(), redactor))
+        }
+        Some(Response::Data { outcome, .. }) => Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), redactor)),
+        Some(_) => Err(ImapError::closed(doing, "it does not speak IMAP")),
+        None => Err(ImapError::closed(doing, "it closed the connection")),
+    }
+}
+
+async fn ask_capabilities(client: &mut Client<Stream>, redactor: &Redactor) -> Result<BTreeSet<String>, ImapError> {
+    let doing = "ask for the capabilities";
+    // With a tag that async-imap's own counter never gives.
+    let stream = client.get_mut();
+    stream.write_all(b"CAP CAPABILITY\r\n").await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
+    stream.flush().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
+    let mut found = BTreeSet::new();
+    loop {
+        let answer = client.read_response().await.map_err(|error| ImapError::during(doing, error.into(), redactor))?;
+        match answer.as_ref().map(|answer| answer.parsed()) {
+            Some(Response::Capabilities(list)) => found = names(list),
+            Some(Response::Done { status: Status::Ok, .. }) => return Ok(found),
+            Some(Response::Done { outcome, .. }) => {
+                return Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), redactor));
+            }
+            Some(_) => {}
+            None => return Err(ImapError::closed(doing, "it closed the connection")),
+        }
+    }
+}
+
+/// Capabilities in capitals.
+pub fn names(list: &[Capability<'_>]) -> BTreeSet<String> {
+    list.iter()
+        .map(|capability| match capability {
+            Capability::Imap4rev1 => "IMAP4REV1".to_owned(),
+            Capability::Auth(name) => format!("AUTH={}", name.to_ascii_uppercase()),
+            Capability::Atom(name) => name.to_ascii_uppercase(),
+        })
+        .collect()
+}
+
+/// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to be shown.
+async fn authenticate(
+    client: Client<Stream>,
+    account: &Account,
+    credentials: &Credentials,
+    capabilities: &BTreeSet<String>,
+    redactor: &Redactor,
+) -> Result<Session<Stream>, ImapError> {
+    let refused = |text: String| ImapError::SignIn { user: account.user.clone(), text };
+    let disabled = capabilities.contains("LOGINDISABLED");
+    let mechanism = Mechanism::choose(credentials, |name| capabilities.contains(&format!("AUTH={name}")));
+    let (user, secret) = match credentials {
+        Credentials::None => ("", ""),
+        Credentials::Password { user, password } => (user.as_str(), password.reveal()),
+        Credentials::Bearer { user, token } => (user.as_str(), token.reveal()),
+    };
+    let by_login =
+        !matches!(credentials, Credentials::Bearer { .. }) && !disabled && (mechanism.is_err() || user.is_ascii() && secret.is_ascii());
+    // Why an access token is refused, where the server says so before its answer.
+    let mut why = String::new();
+    let result = if by_login {
+        client.login(user, secret).await
+    } else {
+        let mechanism = mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
+        let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
+        let mut exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
+        let result = client.authenticate(mechanism.name(), Answering(&mut exchange)).await;
+        why = exchange.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
+        result
+    };
+    result.map_err(|(error, _)| match error {
+        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => refused(format!("{}{why}", said(&text, redactor))),
+        // Its text might hold what was typed.
+        async_imap::error::Error::Validate(_) => refused("user or password holds a line break".to_owned()),
+        other => ImapError::during("sign in", other, redactor),
+    })
+}
+
+/// Lets async-imap ask for each answer.
+struct Answering<'e, 'c>(&'e mut Exchange<'c>);
+
+impl Authenticator for Answering<'_, '_> {
+    type Response = Vec<u8>;
+
+    fn process(&mut self, challenge: &[u8]) -> Vec<u8> {
+        self.0.respond(challenge)
+    }
+}

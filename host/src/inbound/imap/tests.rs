@@ -1,0 +1,316 @@
+//! Fetching from a server that behaves badly with some of its messages.
+
+use crate::inbound::{FetchReport, Intake, Memory, Rules, fetch};
+use crate::oauth2::Tokens;
+use crate::secret_key::SecretKey;
+use crate::spool::{MessageFilter, Spool};
+use crate::store::{Location, Store, communications};
+use postigo_model::communication::{Priority, Status};
+use postigo_model::configured::{Account, AfterFetch, Oversize, Protocol};
+use postigo_model::spool::SpoolStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// What the server does when a message's bytes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Gives,
+    /// NO to the whole command.
+    Refuses,
+    /// Closes the connection.
+    HangsUp,
+    /// Sends what is no IMAP.
+    Babbles,
+    /// Gives nothing for it: it was expunged meanwhile.
+    Lacks,
+    /// Lists so many bytes, has so many MiB, and says NIL after them.
+    HasMore(usize, usize),
+    /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
+    Vanishes(usize),
+    /// Lists it without a date.
+    Undated,
+}
+
+/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
+async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Arc<std::sync::Mutex<Vec<String>>>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        // A client that went away ends only its own connection.
+        let _ = converse(stream, &manners, &told).await;
+    }
+}
+
+async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"* OK ready\r\n").await?;
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 0 {
+        let command = line.trim_end().to_owned();
+        line.clear();
+        let (tag, command) = command.split_once(' ').unwrap_or_default();
+        let mut answer = String::new();
+        let mut end = "OK done";
+        match command.split(' ').next().unwrap_or_default() {
+            "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS IDLE\r\n"),
+            "SELECT" => answer = format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len()),
+            "UID" if command.contains("RFC822.SIZE") => {
+                for (place, manner) in manners.iter().enumerate() {
+                    answer += &match manner {
+                        Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
+                        Manner::Undated => listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL"),
+                        _ => listed(place + 1, body(place + 1).len()),
+                    };
+                }
+            }
+            "UID" if command.contains("BODY.PEEK[HEADER]") => {
+                let uid = uids(command.split(' ').nth(2).unwrap_or_default())[0];
+                let header = format!("From: jane@example.com\r\nSubject: {uid}\r\n\r\n");
+                answer = format!("* {uid} FETCH (UID {uid} BODY[HEADER]<0> {{{}}}\r\n{header})\r\n", header.len());
+            }
+            "UID" if command.contains("BODY.PEEK[]") => {
+                let set = command.split(' ').nth(2).unwrap_or_default();
+                for uid in uids(set) {
+                    match manners[uid - 1] {
+                        Manner::Gives | Manner::Undated => answer += &given(uid),
+                        Manner::Refuses => end = "NO internal error",
+                        Manner::HangsUp => return Ok(()),
+                        Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
+                        Manner::Lacks => {}
+                        Manner::Vanishes(_) if command.contains("<0.1>") => answer += &range(uid, command, 0),
+                        Manner::Vanishes(_) => answer += &range(uid, command, 1 << 20),
+                        Manner::HasMore(_, mebibytes) => answer += &range(uid, command, mebibytes << 20),
+                    }
+                }
+            }
+            "IDLE" => {
+                stream.write_all(b"+ idling\r\n").await?;
+                // From here on it is silent, whatever is said.
+                while stream.read_line(&mut line).await? > 0 {}
+                return Ok(());
+            }
+            "UID" => told.lock().unwrap().push(command.to_owned()),
+            _ => {}
+        }
+        stream.write_all(format!("{answer}{tag} {end}\r\n").as_bytes()).await?;
+    }
+    Ok(())
+}
+
+fn uids(set: &str) -> Vec<usize> {
+    set.split(',')
+        .flat_map(|range| {
+            let (first, last) = range.split_once(':').unwrap_or((range, range));
+            first.parse().unwrap()..=last.parse::<usize>().unwrap()
+        })
+        .collect()
+}
+
+fn listed(uid: usize, size: usize) -> String {
+    format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n")
+}
+
+/// What is asked for of a message of so many bytes.
+fn range(uid: usize, command: &str, size: usize) -> String {
+    let asked = command.split(['<', '>']).nth(1).and_then(|range| range.split_once('.')).unwrap_or(("0", "999999999"));
+    let (offset, length): (usize, usize) = (asked.0.parse().unwrap(), asked.1.parse().unwrap());
+    let there = size.saturating_sub(offset).min(length);
+    let bytes = if there == 0 { "NIL".to_owned() } else { format!("{{{there}}}\r\n{}", "x".repeat(there)) };
+    format!("* {uid} FETCH (UID {uid} BODY[]<{offset}> {bytes})\r\n")
+}
+
+fn given(uid: usize) -> String {
+    let body = body(uid);
+    format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{body})\r\n", body.len())
+}
+
+fn body(uid: usize) -> String {
+    format!("Message-ID: <{uid}@x>\r\nSubject: {uid}\r\n\r\nbody\r\n")
+}
+
+struct Trial {
+    spool: Spool,
+    account: Arc<Account>,
+    rules: Rules,
+    memory: Memory,
+    told: Arc<std::sync::Mutex<Vec<String>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Trial {
+    async fn against(manners: Vec<Manner>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = Arc::default();
+        tokio::spawn(serve(listener, manners, Arc::clone(&told)));
+        let account = Account {
+            name: "main".into(),
+            protocol: Protocol::Imap,
+            host: "127.0.0.1".into(),
+            port: Some(port),
+            user: "main".into(),
+            after_fetch: AfterFetch::Delete,
+            timeout: 5,
+            ..Account::default()
+        };
+        let spool = Spool::open(store, folder.path()).unwrap();
+        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        Self { spool, account: Arc::new(account), rules, memory: Memory::default(), told, _folder: folder }
+    }
+
+    async fn fetch(&mut self) -> FetchReport {
+        let rules = self.rules.clone();
+        let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
+        let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), tokens, CancellationToken::new());
+        fetch(intake, &mut self.memory).await
+    }
+
+    /// The UIDs that were taken in, in order of arrival.
+    async fn taken_in(&self) -> Vec<String> {
+        let filter = MessageFilter { status: vec![SpoolStatus::Waiting], account: None, after: None, limit: 1_000 };
+        let mut sources: Vec<String> = self.spool.list(&filter).await.unwrap().into_iter().map(|message| message.source).collect();
+        sources.sort();
+        sources
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_refuses_or_lacks_keeps_none_of_the_others() {
+    use Manner::{Gives, Lacks, Refuses};
+    let mut trial = Trial::against(vec![Gives, Refuses, Gives, Lacks, Gives]).await;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.unreadable, report.gone), (None, 3, 1, 1));
+    assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3", "INBOX/5"]);
+    let told = trial.told.lock().unwrap().clone();
+    assert_eq!(told, ["UID STORE 1,3,5 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 1,3,5"]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_large() {
+    use Manner::{Gives, HasMore};
+    // What is listed with more than 2 MiB is asked for alone, in ranges of 1 MiB.
+    let in_ranges = (2 << 20) + 1;
+    let mut trial = Trial::against(vec![Gives, HasMore(in_ranges, 4), HasMore(in_ranges, 3), HasMore(9, 4)]).await;
+    trial.rules.greatest = 3 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.oversize, report.gone), (None, 2, 2, 0), "{report:?}");
+    assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3"]);
+    assert_eq!(report.bytes, (body(1).len() + (3 << 20)) as u64, "nothing is missing where it ends with a range");
+    trial.rules.oversize = Oversize::DeleteAndLog;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.oversize), (None, 2), "{report:?}");
+    let told = trial.told.lock().unwrap().clone();
+    assert!(told.contains(&"UID EXPUNGE 2".to_owned()) && told.contains(&"UID EXPUNGE 4".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_removed_while_it_comes_in_ranges_is_not_filed_cut() {
+    use Manner::{Gives, HasMore, Vanishes};
+    let in_ranges = (3 << 20) - 5;
+    let mut trial = Trial::against(vec![Vanishes(in_ranges), HasMore(in_ranges, 2), Gives]).await;
+    trial.rules.greatest = 4 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.gone), (None, 2, 1), "{report:?}");
+    assert_eq!(trial.taken_in().await, ["INBOX/2", "INBOX/3"], "one that is smaller than it was listed is whole");
+}
+
+#[tokio::test]
+async fn a_message_without_a_date_is_told_of_and_fetched_once_like_the_others() {
+    use Manner::{Gives, Undated};
+    let mut trial = Trial::against(vec![Gives, Undated, Gives, Undated, Undated]).await;
+    trial.account = Arc::new(Account { after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    for new in [5, 0] {
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.new), (None, new), "{report:?}");
+        let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
+        let entries = communications::show(&mut connection, &id, Priority::Warning).await.unwrap().unwrap().communication.entries;
+        let told = entries.iter().filter(|entry| entry.value.contains("of the messages with these UIDs: 2,4:5.")).count();
+        assert_eq!(told, usize::from(new > 0), "{entries:?}");
+    }
+    assert_eq!(trial.taken_in().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_message_that_ends_every_connection_keeps_none_of_the_others() {
+    use Manner::{Babbles, Gives, HangsUp};
+    for bad in [HangsUp, Babbles] {
+        let mut trial = Trial::against(vec![Gives, Gives, bad, Gives]).await;
+        assert!(trial.fetch().await.error.is_some(), "the first run sees the connection end");
+        for _ in 0..6 {
+            trial.fetch().await;
+        }
+        assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/2", "INBOX/4"], "{bad:?}");
+        let report = trial.fetch().await;
+        assert_eq!((report.error, report.unreadable), (None, 1), "{bad:?}: it is given up, and the run ends well");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_no_to_a_deletion_is_not_believed_to_have_deleted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    let port = listener.local_addr().unwrap().port();
+    let real = trial.account.port.unwrap();
+    // Between client and server: every NO-free answer to STORE becomes a refusal.
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = TcpStream::connect(("127.0.0.1", real)).await.unwrap();
+        let (from_client, mut to_client) = client.into_split();
+        let (from_server, mut to_server) = server.into_split();
+        let (mut commands, mut answers) = (BufReader::new(from_client).lines(), BufReader::new(from_server).lines());
+        to_client.write_all(format!("{}\r\n", answers.next_line().await.unwrap().unwrap()).as_bytes()).await.unwrap();
+        while let Ok(Some(command)) = commands.next_line().await {
+            let tag = command.split(' ').next().unwrap_or_default().to_owned();
+            if command.contains("UID STORE") {
+                to_client.write_all(format!("{tag} NO read-only\r\n").as_bytes()).await.unwrap();
+                continue;
+            }
+            to_server.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+            while let Ok(Some(answer)) = answers.next_line().await {
+                to_client.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+                if answer.starts_with(&format!("{tag} ")) {
+                    break;
+                }
+            }
+        }
+    });
+    trial.account = Arc::new(Account { port: Some(port), ..(*trial.account).clone() });
+    let report = trial.fetch().await;
+    assert!(report.error.is_some_and(|error| error.contains("read-only")), "the refusal is told");
+    assert_eq!((report.new, report.told), (1, 0), "the mail is here, the server was not told");
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_in_silence_while_it_waits_is_replaced() {
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    trial.account = Arc::new(Account { timeout: 1, after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    trial.memory = Memory::lasting();
+    assert_eq!(trial.fetch().await.new, 1);
+    let waited = tokio::time::timeout(Duration::from_millis(200), trial.memory.wait_for_news()).await;
+    assert!(waited.is_err(), "nothing was told");
+    let report = trial.fetch().await;
+    assert_eq!((report.error, report.seen, report.earlier), (None, 1, 1));
+}
+
+#[tokio::test]
+async fn a_fetch_that_is_broken_off_ends_its_communication_with_the_reason() {
+    let mut trial = Trial::against(vec![Manner::Gives]).await;
+    // A server that accepts and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    trial.account = Arc::new(Account { port: Some(port), timeout: 600, ..(*trial.account).clone() });
+    let tokens = Tokens::new(trial.spool.store().clone(), SecretKey::at("key"));
+    let stop = CancellationToken::new();
+    let intake = Intake::begin(Arc::clone(&trial.account), trial.rules.clone(), trial.spool.clone(), tokens, stop.clone());
+    stop.cancel();
+    let report = fetch(intake, &mut trial.memory).await;
+    assert!(report.error.as_ref().is_some_and(|error| error.contains("broken off")), "{report:?}");
+    let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
+    let shown = communications::show(&mut connection, &id, Priority::Error).await.unwrap().unwrap().communication;
+    assert_eq!(shown.status, Status::Failed);
+    assert!(shown.ended_at.is_some() && shown.entries[0].value.contains("broken off"), "{shown:?}");
+}

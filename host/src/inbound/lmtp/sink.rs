@@ -1,0 +1,133 @@
+//! Where a session's mail goes: the spool, and what the session must know of it.
+
+use super::Policy;
+use crate::metrics::Metrics;
+use crate::spool::Spool;
+use crate::store::{StoreError, communications};
+use postigo_model::communication::Record;
+use postigo_model::configured::Endpoint;
+use postigo_model::spool::{Arrival, SpoolStatus, TakenIn};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The depth of the spool is asked for so often at most.
+const COUNTED_EVERY: Duration = Duration::from_millis(500);
+/// After the disk was full, mail is refused beforehand for so long.
+const FULL_FOR: Duration = Duration::from_secs(5);
+
+/// What a session hands mail to.
+pub trait Sink: Send + Sync + 'static {
+    /// Who is taken in, as of now.
+    fn policy(&self) -> Arc<Policy>;
+
+    /// Whether it is known that no more can be taken for now.
+    fn is_full(&self, policy: &Policy) -> impl Future<Output = bool> + Send;
+
+    /// Stores messages; durable when this returns.
+    fn take_in(&self, arrivals: Vec<Arrival>) -> impl Future<Output = Result<Vec<TakenIn>, StoreError>> + Send;
+
+    /// Writes a connection's communication.
+    fn log(&self, record: Record) -> impl Future<Output = ()> + Send;
+
+    /// Counts what a client was answered for a message of an account: `stored`, `known`, `refused`, `deferred`.
+    fn count(&self, account: &str, outcome: &'static str);
+}
+
+/// The spool behind a listener. `policy` gives who is taken in now.
+pub struct SpoolSink<P> {
+    endpoint: Endpoint,
+    spool: Spool,
+    metrics: Arc<Metrics>,
+    policy: P,
+    waiting: Mutex<Option<(Instant, i64)>>,
+    full: Mutex<Option<Instant>>,
+}
+
+impl<P> SpoolSink<P> {
+    /// For a listener at this endpoint.
+    pub fn new(endpoint: Endpoint, spool: Spool, metrics: Arc<Metrics>, policy: P) -> Self {
+        Self { endpoint, spool, metrics, policy, waiting: Mutex::default(), full: Mutex::default() }
+    }
+
+    /// Messages that wait or are worked on, counted a moment ago.
+    async fn waiting(&self) -> i64 {
+        let counted = *self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match counted {
+            Some((when, count)) if when.elapsed() < COUNTED_EVERY => count,
+            _ => {
+                // A database that cannot count cannot store either, and then says so itself.
+                let depths = self.spool.depths().await.unwrap_or_default();
+                let count = [SpoolStatus::Waiting, SpoolStatus::Claimed].iter().filter_map(|status| depths.get(status)).sum();
+                *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), count));
+                count
+            }
+        }
+    }
+}
+
+impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
+    fn policy(&self) -> Arc<Policy> {
+        (self.policy)()
+    }
+
+    async fn is_full(&self, policy: &Policy) -> bool {
+        let full = *self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.is_some_and(|since| since.elapsed() < FULL_FOR)
+            || (policy.most_waiting > 0 && self.waiting().await >= policy.most_waiting.into())
+    }
+
+    async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
+        let taken = self.spool.take_in(arrivals).await;
+        if taken.as_ref().is_err_and(StoreError::is_full) {
+            *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        taken
+    }
+
+    async fn log(&self, record: Record) {
+        let saved = self.spool.store().write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
+        if let Err(error) = saved {
+            tracing::warn!(endpoint = %self.endpoint, %error, "the communication log could not be written");
+        }
+    }
+
+    fn count(&self, account: &str, outcome: &'static str) {
+        self.metrics.received(account, outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Location, Store};
+    use postigo_model::spool::SourceKey;
+
+    #[tokio::test]
+    async fn a_spool_with_as_many_waiting_as_may_be_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let spool = Spool::open(store, folder.path()).unwrap();
+        let policy = |most_waiting| {
+            let mut policy = Policy::default();
+            policy.most_waiting = most_waiting;
+            policy
+        };
+        let endpoint = Endpoint::Tcp("127.0.0.1:24".parse().unwrap());
+        let sink = SpoolSink::new(endpoint, spool, Arc::new(Metrics::new()), || Arc::new(Policy::default()));
+        let arrival = Arrival {
+            account: "main".into(),
+            key: SourceKey::Digest,
+            source: String::new(),
+            received_at: 0,
+            recipients: Vec::new(),
+            communication: None,
+            raw: b"Subject: a\r\n\r\n".to_vec().into(),
+        };
+        assert!(!sink.is_full(&policy(0)).await);
+        sink.take_in(vec![arrival]).await.unwrap();
+        assert!(sink.is_full(&policy(1)).await);
+        assert!(!sink.is_full(&policy(2)).await);
+        assert!(!sink.is_full(&policy(0)).await, "0 is no limit");
+    }
+}

@@ -1,0 +1,344 @@
+//! A signed-in POP3 connection (RFC 1939): commands go out, alone or several at once where the server has PIPELINING (RFC 2449), and
+//! every answer is read within bounds.
+
+use super::answer::{self, Refusal, Status};
+use super::error::Pop3Error;
+use super::sign_in;
+use super::text::Text;
+use postigo_model::configured::{Account, Protocol};
+use postigo_net::credentials::Credentials;
+use postigo_net::redaction::Redactor;
+use postigo_net::words;
+use postigo_net::{ConnectError, Stream};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+/// One read brings at most so many bytes.
+const READ_AHEAD: usize = 64 << 10;
+/// RFC 1939 allows 512 bytes; a challenge (RFC 5034 section 4) 12 KiB.
+const LONGEST_STATUS: usize = 12 << 10;
+/// A line of a listing.
+const LONGEST_LINE: usize = 1 << 10;
+/// The lines of CAPA.
+const MOST_CAPABILITIES: usize = 1_000;
+/// A listing that goes on after so many lines is not read: it would take some hundred MB.
+const MOST_LINES: usize = 1_000_000;
+/// After the greatest size so many bytes more are read and thrown away, so that the connection can go on.
+const SLACK: u64 = 64 << 20;
+/// Deletions that are under way at once.
+const PIPELINE: usize = 256;
+
+/// A connection, signed in after [`Self::open`].
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<Stream>,
+    capabilities: BTreeMap<String, String>,
+    /// What the log tells of how the connection came about: key and value.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// What a message is asked for with; errors of it may be the message's own.
+pub const GIVE: &str = "give a message";
+
+/// How many bytes may be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// Of one message.
+    pub message: u64,
+    /// Of all that are asked for at once.
+    pub together: u64,
+}
+
+/// What RETR or TOP brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retrieved {
+    /// The bytes, as they were before they got their dots.
+    Bytes(Vec<u8>),
+    /// More bytes than may be; so many.
+    TooLarge(u64),
+    /// The server's words.
+    Refused(String),
+}
+
+impl Connection {
+    /// Connects, agrees on TLS where the protocol says so, and signs in.
+    pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
+        let port = port(account);
+        let timeout = Duration::from_secs(account.timeout.max(1));
+        let stream = Stream::connect(&account.host, port, timeout, credentials.redactor()).await?;
+        Self::over(stream, account, credentials).await
+    }
+
+    /// Greets, agrees on TLS and signs in over a stream.
+    pub(super) async fn over(stream: Stream, account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
+        let mut facts = Vec::new();
+        let stream = if account.protocol == Protocol::Pop3s { secure(stream, account, &mut facts).await? } else { stream };
+        let mut connection = Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts };
+        let greeting = connection.expect("greet").await?;
+        connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
+        connection.ask_capabilities().await?;
+        if account.protocol == Protocol::Pop3StartTls {
+            connection = connection.start_tls(account).await?;
+        }
+        sign_in::sign_in(&mut connection, account, port(account), credentials).await?;
+        // They may differ before and after signing in (RFC 2449 section 5).
+        connection.ask_capabilities().await?;
+        let capabilities = connection.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
+        let capabilities = capabilities.collect::<Vec<_>>().join(", ");
+        let capabilities = if capabilities.is_empty() { "none (no CAPA)".to_owned() } else { connection.redactor().redact(&capabilities) };
+        connection.facts.push(("capabilities", capabilities));
+        Ok(connection)
+    }
+
+    async fn start_tls(mut self, account: &Account) -> Result<Self, Pop3Error> {
+        match self.command("start TLS", "STLS").await? {
+            Ok(_) => {}
+            Err(refusal) => return Err(Pop3Error::NoStartTls(refusal.text)),
+        }
+        if !self.stream.buffer().is_empty() {
+            return Err(Pop3Error::ClearBeforeTls);
+        }
+        let stream = secure(self.stream.into_inner(), account, &mut self.facts).await?;
+        let mut connection =
+            Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts: self.facts };
+        // What was said in clear does not count (RFC 2595 section 4).
+        connection.ask_capabilities().await?;
+        Ok(connection)
+    }
+
+    async fn ask_capabilities(&mut self) -> Result<(), Pop3Error> {
+        let doing = "tell its capabilities";
+        self.capabilities.clear();
+        // A server without CAPA (RFC 1939 alone) says no.
+        if self.command(doing, "CAPA").await?.is_ok() {
+            let mut found = BTreeMap::new();
+            self.lines(doing, MOST_CAPABILITIES, |line| {
+                let line = words::short(&String::from_utf8_lossy(line));
+                let (name, value) = line.split_once(' ').unwrap_or((&line, ""));
+                found.insert(name.to_ascii_uppercase(), value.to_owned());
+            })
+            .await?;
+            self.capabilities = found;
+        }
+        Ok(())
+    }
+
+    /// What takes the secrets out of the server's words.
+    fn redactor(&self) -> &Redactor {
+        self.stream.get_ref().redactor()
+    }
+
+    /// Whether the server has a capability, named in capitals.
+    pub fn has(&self, capability: &str) -> bool {
+        self.capabilities.contains_key(capability)
+    }
+
+    /// What stands behind a capability.
+    pub fn capability(&self, capability: &str) -> Option<&str> {
+        self.capabilities.get(capability).map(String::as_str)
+    }
+
+    /// How many messages there are.
+    pub async fn count(&mut self) -> Result<u32, Pop3Error> {
+        let doing = "count the messages";
+        let words = self.command(doing, "STAT").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
+        let odd = || Pop3Error::lost(doing, format!("it answered: {}", answer::said(words.as_bytes(), self.redactor())));
+        let (count, _) = answer::two_numbers(words.trim().as_bytes()).ok_or_else(odd)?;
+        Ok(count)
+    }
+
+    /// Number and size of each message.
+    pub async fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Pop3Error> {
+        let doing = "list the messages";
+        self.command(doing, "LIST").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
+        self.listing(doing, answer::two_numbers).await
+    }
+
+    /// Whether the server tells the unique-id of the first message.
+    pub async fn has_uidls(&mut self) -> Result<bool, Pop3Error> {
+        Ok(self.command("tell a unique-id", "UIDL 1").await?.is_ok())
+    }
+
+    /// Number and unique-id of each message; nothing where the server has no UIDL.
+    pub async fn uidls(&mut self) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
+        let doing = "list the unique-ids";
+        if self.command(doing, "UIDL").await?.is_err() {
+            return Ok(None);
+        }
+        Ok(Some(self.listing(doing, answer::number_and_uidl).await?))
+    }
+
+    async fn listing<T>(&mut self, doing: &'static str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Pop3Error> {
+        let (mut listed, mut odd, redactor) = (Vec::new(), None, self.redactor().clone());
+        self.lines(doing, MOST_LINES, |line| match read(line) {
+            Some(entry) => listed.push(entry),
+            None => odd = Some(answer::said(line, &redactor)),
+        })
+        .await?;
+        match odd {
+            Some(line) => Err(Pop3Error::lost(doing, format!("it listed: {line}"))),
+            None => Ok(listed),
+        }
+    }
+
+    /// Fetches messages by number, several at once where the server can. `each` has those that came, in their order, even if the connection is lost
+    /// then. Of a message with more bytes than may be kept only the length is told.
+    pub async fn retrieve(&mut self, numbers: &[u32], most: Most, mut each: impl FnMut(Retrieved)) -> Result<(), Pop3Error> {
+        let mut left = most.together;
+        for group in numbers.chunks(self.ahead(numbers.len())) {
+            let commands: String = group.iter().map(|number| format!("RETR {number}\r\n")).collect();
+            self.send(GIVE, &commands).await?;
+            for _ in group {
+                let retrieved = self.text(GIVE, most.message.min(left)).await?;
+                if let Retrieved::Bytes(bytes) = &retrieved {
+                    left = left.saturating_sub(bytes.len() as u64);
+                }
+                each(retrieved);
+            }
+        }
+        Ok(())
+    }
+
+    /// The header of a message (TOP, which servers may lack).
+    pub async fn header(&mut self, number: u32) -> Result<Retrieved, Pop3Error> {
+        let doing = "give a message's header";
+        self.send(doing, &format!("TOP {number} 0\r\n")).await?;
+        self.text(doing, 1 << 20).await
+    }
+
+    /// Marks messages as deleted; QUIT deletes them. Which the server refused, by their numbers.
+    pub async fn delete(&mut self, numbers: &[u32]) -> Result<Vec<(u32, Refusal)>, Pop3Error> {
+        let doing = "delete messages";
+        let mut refused = Vec::new();
+        for group in numbers.chunks(self.ahead(PIPELINE)) {
+            let commands: String = group.iter().map(|number| format!("DELE {number}\r\n")).collect();
+            self.send(doing, &commands).await?;
+            for number in group {
+                if let Err(refusal) = self.answer(doing).await? {
+                    refused.push((*number, refusal));
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Ends the session: only now what was marked is deleted (RFC 1939 section 6).
+    pub async fn quit(&mut self) -> Result<(), Pop3Error> {
+        let doing = "end the session";
+        self.command(doing, "QUIT").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
+        // The answer counts; how the connection ends does not.
+        let _ = self.stream.shutdown().await;
+        Ok(())
+    }
+
+    /// How many commands may be under way.
+    fn ahead(&self, wish: usize) -> usize {
+        if self.has("PIPELINING") { wish.max(1) } else { 1 }
+    }
+
+    /// Sends a command and reads its status line.
+    pub(super) async fn command(&mut self, doing: &'static str, text: &str) -> Result<Result<String, Refusal>, Pop3Error> {
+        self.send(doing, &format!("{text}\r\n")).await?;
+        self.answer(doing).await
+    }
+
+    pub(super) async fn send(&mut self, doing: &'static str, bytes: &str) -> Result<(), Pop3Error> {
+        tracing::trace!(doing, "commanded");
+        let sent = async {
+            self.stream.write_all(bytes.as_bytes()).await?;
+            self.stream.flush().await
+        };
+        sent.await.map_err(|error| Pop3Error::lost(doing, error))
+    }
+
+    /// A status line, whichever it is.
+    pub(super) async fn status(&mut self, doing: &'static str) -> Result<Status, Pop3Error> {
+        let mut line = Vec::new();
+        self.line(doing, LONGEST_STATUS, &mut line).await?;
+        let redactor = self.redactor();
+        answer::status(&line, redactor)
+            .ok_or_else(|| Pop3Error::lost(doing, format!("what it says is no POP3: {}", answer::said(&line, redactor))))
+    }
+
+    async fn answer(&mut self, doing: &'static str) -> Result<Result<String, Refusal>, Pop3Error> {
+        match self.status(doing).await? {
+            Status::Ok(words) => Ok(Ok(words)),
+            Status::Refused(refusal) => Ok(Err(refusal)),
+            Status::Challenge(_) => Err(Pop3Error::lost(doing, "it asked for something that nobody had begun")),
+        }
+    }
+
+    async fn expect(&mut self, doing: &'static str) -> Result<String, Pop3Error> {
+        self.answer(doing).await?.map_err(|refusal| Pop3Error::refused(doing, refusal))
+    }
+
+    /// Reads a line without its line break.
+    async fn line(&mut self, doing: &'static str, most: usize, line: &mut Vec<u8>) -> Result<(), Pop3Error> {
+        line.clear();
+        loop {
+            let bytes = self.stream.fill_buf().await.map_err(|error| Pop3Error::lost(doing, error))?;
+            if bytes.is_empty() {
+                return Err(Pop3Error::lost(doing, "it closed the connection"));
+            }
+            let end = memchr::memchr(b'\n', bytes);
+            let part = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+            if line.len() + part.len() > most {
+                return Err(Pop3Error::lost(doing, format!("it sent a line of more than {most} bytes")));
+            }
+            line.extend_from_slice(part);
+            let used = part.len() + usize::from(end.is_some());
+            self.stream.consume(used);
+            if end.is_some() {
+                if line.last() == Some(&b'\r') {
+                    line.pop();
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads lines up to a lone dot.
+    async fn lines(&mut self, doing: &'static str, most: usize, mut each: impl FnMut(&[u8])) -> Result<(), Pop3Error> {
+        let mut line = Vec::new();
+        for _ in 0..=most {
+            self.line(doing, LONGEST_LINE, &mut line).await?;
+            match line.strip_prefix(b".") {
+                Some([]) => return Ok(()),
+                Some(stuffed) => each(stuffed),
+                None => each(&line),
+            }
+        }
+        Err(Pop3Error::lost(doing, format!("it sent more than {most} lines")))
+    }
+
+    /// Reads a status line and the text that follows an OK.
+    async fn text(&mut self, doing: &'static str, most: u64) -> Result<Retrieved, Pop3Error> {
+        if let Err(refusal) = self.answer(doing).await? {
+            return Ok(Retrieved::Refused(refusal.text));
+        }
+        let mut text = Text::new(most);
+        while !text.is_ended() {
+            let bytes = self.stream.fill_buf().await.map_err(|error| Pop3Error::lost(doing, error))?;
+            if bytes.is_empty() {
+                return Err(Pop3Error::lost(doing, "it closed the connection"));
+            }
+            let used = text.feed(bytes);
+            self.stream.consume(used);
+            if text.len() > most.saturating_add(SLACK) {
+                return Err(Pop3Error::lost(doing, format!("it sent a message of more than {} bytes", text.len())));
+            }
+        }
+        Ok(text.into_bytes().map_or_else(Retrieved::TooLarge, Retrieved::Bytes))
+    }
+}
+
+fn port(account: &Account) -> u16 {
+    account.port.unwrap_or(if account.protocol == Protocol::Pop3s { 995 } else { 110 })
+}
+
+async fn secure(stream: Stream, account: &Account, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, Pop3Error> {
+    let (stream, agreed) = stream.secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+    facts.push(("tls", agreed));
+    Ok(stream)
+}

@@ -1,0 +1,49 @@
+//! Messages above the greatest size.
+
+use super::connection::Retrieved;
+use super::listing::Listed;
+use super::run::KEY;
+use super::session::Session;
+use crate::inbound::error::FetchError;
+use crate::inbound::refusal::TurnedAway;
+use postigo_model::communication::Priority;
+use postigo_model::configured::Oversize;
+
+impl Session<'_> {
+    /// What becomes of messages that are too large: they stay, or they are removed without being fetched whole.
+    pub(super) async fn remove_oversize(&mut self, planned: Vec<Listed>) -> Result<(), FetchError> {
+        let messages: Vec<Listed> = planned.into_iter().chain(std::mem::take(&mut self.oversize)).collect();
+        self.intake.report.oversize += messages.len() as u64;
+        for message in messages {
+            let greatest = self.intake.rules().greatest;
+            let size = self.memory.size(&message.uidl, message.size);
+            let what = format!("{message} has {size} bytes; at most {greatest} are fetched (max_message_size).");
+            match self.intake.rules().oversize {
+                Oversize::Leave => {
+                    let priority = if self.memory.first_mention(message.name().into_owned()) { Priority::Warning } else { Priority::Debug };
+                    self.intake.note(priority, KEY, format!("{what} It stays on the server."));
+                }
+                Oversize::DeleteAndLog | Oversize::Refuse => {
+                    let header = match self.connection.header(message.number).await? {
+                        Retrieved::Bytes(header) => header,
+                        Retrieved::TooLarge(_) | Retrieved::Refused(_) => {
+                            let sentence =
+                                format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
+                            self.intake.note(Priority::Error, KEY, sentence);
+                            continue;
+                        }
+                    };
+                    let sentence = match self.intake.turn_away(&header, size).await? {
+                        TurnedAway::ToBeRemoved(mail) => {
+                            self.removed.push(message.number);
+                            format!("{what} It is to be removed from the server. {mail}")
+                        }
+                        TurnedAway::Stays(mail) => format!("{what} It stays on the server. {mail}"),
+                    };
+                    self.intake.note(Priority::Warning, KEY, sentence);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Mail that is too large to be taken in and is removed from its source: its sender is told, where that is wished (`oversize = "refuse"`). Who has had
+//! all automatic answers of the day is told on another, and until then the mail stays.
+
+use super::error::FetchError;
+use super::intake::{Intake, Rules};
+use crate::store::outgoing::{self, Refusal, Told};
+use crate::ticket::gets_no_answers_by;
+use postigo_mail::{Envelope, Mail, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_model::configured::Oversize;
+use postigo_model::timestamp::now;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+
+/// What becomes of a mail that is too large. Both have whether its sender is told and which mail it is: sentences for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// It may be removed from its source.
+    ToBeRemoved(String),
+    /// Its sender is to be told and cannot be today: it stays where it is.
+    Stays(String),
+}
+
+impl Intake {
+    /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it and names it again.
+    pub async fn turn_away(&self, header: &[u8], size: u64) -> Result<TurnedAway, FetchError> {
+        let mail = describe(header);
+        if self.rules().oversize != Oversize::Refuse {
+            return Ok(TurnedAway::ToBeRemoved(mail));
+        }
+        let digest = digest(&self.account.name, header, size);
+        let Some(refusal) = of(header, size, self.rules(), digest) else {
+            return Ok(TurnedAway::ToBeRemoved(format!("Its sender is not told: it gets no automatic answers, or there is none. {mail}")));
+        };
+        let to = refusal.to.clone();
+        let told = self.spool().store().write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal))).await?;
+        Ok(match told {
+            Told::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
+            Told::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
+            Told::NotThisHour => TurnedAway::Stays(format!(
+                "All automatic answers of this hour have gone out (auto_responses_per_hour); {to} is told later. {mail}"
+            )),
+            Told::NotToday => TurnedAway::Stays(format!("{to} has had all automatic answers of this day and is told on another. {mail}")),
+        })
+    }
+}
+
+fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update((account.len() as u64).to_le_bytes());
+    hash.update(account);
+    hash.update(size.to_le_bytes());
+    hash.update(header);
+    hash.finalize().to_vec()
+}
+
+/// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to ourselves.
+fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusal> {
+    let message = Arc::new(Message::parse(header.to_vec().into()));
+    let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
+    if feeds_loop(&mail)
+        || why_unanswered(&mail.message).is_some()
+        || failed_authentication(&mail.message, &rules.authentication_results_from).is_some()
+    {
+        return None;
+    }
+    let mut addresses = mail.addresses("Reply-To");
+    if addresses.is_empty() {
+        addresses = mail.addresses("From");
+    }
+    let to = addresses.pop()?.address;
+    if gets_no_answers_by(&to, &rules.unanswered, |mailbox| rules.own_addresses.contains(mailbox)) {
+        return None;
+    }
+    let subject = postigo_net::words::short(mail.header("Subject").unwrap_or_default());
+    let text = format!(
+        "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
+        rules.greatest
+    );
+    Some(Refusal {
+        digest,
+        to,
+        queue: rules.queue.clone(),
+        text,
+        now: now(),
+        per_day: rules.answers_per_day,
+        per_hour: rules.answers_per_hour,
+    })
+}
+
+/// Sender, subject and Message-ID of a mail that nobody will see otherwise.
+fn describe(header: &[u8]) -> String {
+    let text = String::from_utf8_lossy(header);
+    let wanted = ["from", "subject", "message-id", "date"];
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str())))
+        .collect();
+    postigo_net::words::short(&lines.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postigo_model::configured::Settings;
+    use postigo_model::mailbox::Mailbox;
+
+    fn refusal(header: &str) -> Option<Refusal> {
+        let mut unanswered = Settings::default().auto_responses_refused;
+        unanswered.push("*@robots.example.com".to_owned());
+        let authentication_results_from = vec!["mx.example.org".to_owned()];
+        let rules = Rules {
+            authentication_results_from,
+            own_addresses: [Mailbox::of("support@example.org")].into(),
+            unanswered,
+            ..Rules::default()
+        };
+        of(header.as_bytes(), 99, &rules, Vec::new())
+    }
+
+    fn to(header: &str) -> Option<String> {
+        refusal(header).map(|refusal| refusal.to)
+    }
+
+    #[test]
+    fn a_long_subject_is_cut_in_what_its_sender_is_told() {
+        let text = refusal(&format!("From: jane@example.com\nSubject: {}\n\n", "long ".repeat(1_000))).unwrap().text;
+        assert!(text.len() < 500 && text.contains("…\" was not accepted: it has 99 bytes"), "{text}");
+    }
+
+    #[test]
+    fn a_person_is_told_but_no_list_no_machine_and_not_ourselves() {
+        assert_eq!(to("From: Jane <jane@example.com>\nSubject: big\n\n").as_deref(), Some("jane@example.com"));
+        assert_eq!(to("From: a@example.com\nReply-To: b@example.com\n\n").as_deref(), Some("b@example.com"));
+        for header in [
+            "From: a@example.com\nPrecedence: bulk\n\n",
+            "From: a@example.com\nAuto-Submitted: auto-replied\n\n",
+            "From: a@example.com\nReturn-Path: <>\n\n",
+            "From: a@example.com\nList-Id: <x.test>\n\n",
+            "From: MAILER-DAEMON@example.com\n\n",
+            "From: Support@Example.org\n\n",
+            "From: support+billing@example.org\n\n",
+            "From: \"support\"@example.org.\n\n",
+            "Authentication-Results: mx.example.org; dmarc=fail\nFrom: a@example.com\n\n",
+            "From: seven@robots.example.com\n\n",
+            "Subject: nobody\n\n",
+        ] {
+            assert_eq!(to(header), None, "{header}");
+        }
+    }
+}
