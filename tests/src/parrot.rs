@@ -20,11 +20,29 @@ pub enum Form {
     Torn,
     /// In what is none of the protocol.
     Garbled,
+    /// Each byte in hexadecimal digits, escaped and as a dump.
+    Hexadecimal,
+    /// As lists of numbers, octal and decimal.
+    Numbers,
+    /// Each byte as in an address, and each letter as in HTML.
+    Percent,
+    /// In base64, over what was in base64 before.
+    Nested,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::AsSent, Self::Decoded, Self::Escaped, Self::Torn, Self::Garbled];
+    pub const ALL: [Self; 9] = [
+        Self::AsSent,
+        Self::Decoded,
+        Self::Escaped,
+        Self::Torn,
+        Self::Garbled,
+        Self::Hexadecimal,
+        Self::Numbers,
+        Self::Percent,
+        Self::Nested,
+    ];
 }
 
 /// What it speaks, and the one way of signing in that it offers.
@@ -253,14 +271,31 @@ fn repeat(form: Form, told: &[String]) -> Vec<String> {
         .map(|bytes| String::from_utf8_lossy(&bytes).replace(char::is_control, " "))
         .collect();
     let all = told.join(" ");
+    let longest = |between: &[char]| all.split(between).max_by_key(|word| word.len()).unwrap_or_default().to_owned();
+    // What is repeated in a form of the server's own is the end of the secret's word, in which the secret stands: of more, a sentence would be
+    // cut before it came to that.
+    let named = all.split('&').find(|word| word.starts_with("client_secret=")).map(str::to_owned);
+    let word = named.unwrap_or_else(|| longest(&[' ', '&']));
+    let word = word.get(word.len().saturating_sub(56)..).unwrap_or(&word).to_owned();
     match form {
         Form::AsSent | Form::Garbled => vec![all],
         Form::Decoded => vec![format!("{} {all}", decoded.join(" "))],
         Form::Escaped => vec![format!("{all:?} {} {:?}", serde_json::json!(decoded), all.as_bytes())],
         Form::Torn => {
-            let longest = all.split(' ').max_by_key(|word| word.len()).unwrap_or_default();
-            let place = all.find(longest).unwrap_or_default() + longest.floor_char_boundary(longest.len() / 2);
+            let longest = longest(&[' ']);
+            let place = all.find(&longest).unwrap_or_default() + longest.floor_char_boundary(longest.len() / 2);
             vec![all[..place].to_owned(), all[place..].to_owned()]
         }
+        Form::Hexadecimal => {
+            vec![bytes(&word, "", |byte| format!("\\x{byte:02x}")), bytes(&word, ":", |byte| format!("{byte:02X}"))]
+        }
+        Form::Numbers => vec![bytes(&word, " ", |byte| format!("{byte:o}")), bytes(&word, ", ", |byte| byte.to_string())],
+        Form::Percent => vec![bytes(&word, "", |byte| format!("%{byte:02x}")), bytes(&word, "", |byte| format!("&#{byte};"))],
+        Form::Nested => vec![STANDARD.encode(word)],
     }
+}
+
+/// Each byte of a text in a format, with something between them.
+fn bytes(text: &str, between: &str, format: fn(u8) -> String) -> String {
+    text.bytes().map(format).collect::<Vec<_>>().join(between)
 }

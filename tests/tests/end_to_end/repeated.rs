@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use postigo_tests::gate::{Gate, PATIENCE, http_client, until};
 use postigo_tests::parrot::{Form, Parrot, Way, generous_provider};
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 const PASSWORD: &str = "hunter\"2\\se;cret-4711/w0rd";
 const TOKEN: &str = "ya29.tok3n-Ab~Cd_4711+xyz/0123456789";
@@ -35,29 +36,48 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// A piece of a secret in a text, whatever the case, and whatever white space, quotes and backslashes are added.
-fn leak(text: &str) -> Option<String> {
-    let bare = |text: &str| {
-        text.to_lowercase().replace(|letter: char| letter.is_whitespace() || letter.is_control() || "\"\\".contains(letter), "")
+/// Without what servers add: case, white space, quotes and backslashes.
+fn bare(text: &str) -> String {
+    text.to_lowercase().replace(|letter: char| letter.is_whitespace() || letter.is_control() || "\"\\".contains(letter), "")
+}
+
+/// Halves of all that tells of a secret, bare.
+fn halves() -> Vec<String> {
+    let bytes = |text: &str, format: fn(u8) -> String| text.bytes().map(format).collect::<Vec<_>>();
+    // The middle of a text in base64, which no other bytes have a part in, wherever it stands among them.
+    let in_base64 = |text: &str| {
+        ["", "x", "xx"]
+            .map(|before| STANDARD_NO_PAD.encode(format!("{before}{text}")))
+            .map(|encoded| encoded[4..encoded.len() - 4].to_owned())
     };
-    let text = bare(text);
     let mut pieces = Vec::new();
     for secret in [PASSWORD, TOKEN, CLIENT_SECRET] {
-        pieces.push(bare(secret));
-        for before in ["", "x", "xx"] {
-            // The middle of it, which no other bytes have a part in.
-            let encoded = STANDARD_NO_PAD.encode(format!("{before}{secret}"));
-            pieces.push(bare(&encoded[4..encoded.len() - 4]));
-            // As HTTP's Basic has it (RFC 6749 section 2.3.1).
-            let encoded = STANDARD_NO_PAD.encode(format!("{before}{}", percent_encoded(secret)));
-            pieces.push(bare(&encoded[4..encoded.len() - 4]));
+        let quoted = secret.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut sent = vec![secret.to_owned(), quoted, percent_encoded(secret)];
+        sent.extend(in_base64(secret));
+        // As HTTP's Basic has it (RFC 6749 section 2.3.1).
+        sent.extend(in_base64(&percent_encoded(secret)));
+        for sent in sent {
+            pieces.extend(in_base64(&sent));
+            pieces.push(bytes(&sent, |byte| format!("\\x{byte:02x}")).concat());
+            pieces.push(bytes(&sent, |byte| format!("{byte:02x}")).join(":"));
+            pieces.push(bytes(&sent, |byte| byte.to_string()).join(","));
+            pieces.push(bytes(&sent, |byte| format!("{byte:o}")).concat());
+            pieces.push(bytes(&sent, |byte| format!("%{byte:02x}")).concat());
+            pieces.push(bytes(&sent, |byte| format!("&#{byte};")).concat());
+            pieces.push(sent);
         }
-        pieces.push(secret.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(","));
-        pieces.push(percent_encoded(secret).to_lowercase());
     }
     // Half of a piece is too much as well.
-    let halves = pieces.iter().flat_map(|piece| [&piece[..piece.len() / 2], &piece[piece.len() / 2..]]);
-    halves.map(str::to_owned).find(|half| text.contains(half.as_str()))
+    let pieces = pieces.iter().map(|piece| bare(piece));
+    pieces.flat_map(|piece| [piece[..piece.len() / 2].to_owned(), piece[piece.len() / 2..].to_owned()]).collect()
+}
+
+/// A piece of a secret in a text.
+fn leak(text: &str) -> Option<&'static str> {
+    static HALVES: LazyLock<Vec<String>> = LazyLock::new(halves);
+    let text = bare(text);
+    HALVES.iter().map(String::as_str).find(|half| text.contains(half))
 }
 
 /// An account or transport for each way and form, with its name.
