@@ -73,8 +73,8 @@ fn every_promise_names_tests_that_there_are() {
     let promises = page.split("## Promises and their tests").nth(1).unwrap().split("\n## ").next().unwrap();
     let mut tests = String::new();
     sources(&root().join("tests/tests"), &mut tests);
-    sources(&root().join("host/src"), &mut tests);
-    sources(&root().join("host/tests"), &mut tests);
+    // Each of the host's crates has its own.
+    sources(&root().join("host"), &mut tests);
     let named: Vec<&str> = promises.split('`').skip(1).step_by(2).filter_map(|code| Some(code.rsplit_once("::")?.1)).collect();
     let missing: Vec<_> = named.iter().filter(|name| !tests.contains(&format!("fn {name}()"))).collect();
     assert!(named.len() > 20 && missing.is_empty(), "{missing:?}");
