@@ -6,10 +6,10 @@
 use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
 use crate::commlog::Communication;
+use crate::filing::gets_no_answers;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
-use crate::ticket::gets_no_answers;
 use crate::worker::Setup;
 use futures_util::StreamExt as _;
 use postigo_mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};

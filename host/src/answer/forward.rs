@@ -6,7 +6,7 @@ use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::writing::{MOST_BYTES, Mistakes, Sent, Writing};
-use crate::store::correspondence::Written;
+use crate::filing::correspondence::Written;
 use postigo_mail::Message;
 use postigo_model::configured::TemplateType;
 use postigo_model::outgoing::OutgoingKind;

@@ -7,7 +7,8 @@ use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::tags::on_one_line;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
-use crate::store::correspondence::{self, Target, Written};
+use crate::filing::correspondence::{Target, Written};
+use crate::filing::reserve_number;
 use crate::store::{customers, tickets};
 use postigo_model::configured::{CustomerUser, TemplateType};
 use postigo_model::mailbox::Mailbox;
@@ -105,7 +106,7 @@ impl Desk {
     async fn free_number(&self, now: i64) -> Result<String, DeskError> {
         let store = self.spool.store();
         for _ in 0..TRIES {
-            let number = correspondence::reserve_number(store, self.configuration.settings.number_generator, now).await?;
+            let number = reserve_number(store, self.configuration.settings.number_generator, now).await?;
             if tickets::by_number(&mut *store.read().await?, &number).await?.is_none() {
                 return Ok(number);
             }

@@ -1,6 +1,6 @@
 //! Subjects with the ticket's number, once, at their left (OTOBO: `TicketSubjectFormat` Left).
 
-use crate::ticket::{number, subject};
+use crate::filing::{number, subject};
 use postigo_model::configured::Settings;
 
 /// So many characters of a subject go out.

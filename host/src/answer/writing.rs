@@ -2,10 +2,10 @@
 
 use super::addressee::Addressee;
 use super::compose::{ComposeError, File};
+use crate::filing::correspondence::{Once, Receipt};
 use crate::store::StoreError;
-use crate::store::correspondence::{Once, Receipt};
-use crate::ticket::TicketEdit;
 use postigo_model::configured::Configuration;
+use postigo_model::ticket::TicketEdit;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

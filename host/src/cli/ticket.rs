@@ -3,11 +3,12 @@
 use super::output::{lines, word};
 use super::{Context, Failed, Table, rows, writing};
 use crate::answer::{Opening, WritingKind};
+use crate::filing::{self, Change};
 use crate::service::tickets::{TicketDocument, TicketWithArticles};
 use crate::store::outgoing;
-use crate::store::tickets::{self, Change, TicketFilter};
-use crate::ticket::TicketEdit;
+use crate::store::tickets::{self, TicketFilter};
 use postigo_model::ticket::Ticket;
+use postigo_model::ticket::TicketEdit;
 use serde_json::Value;
 
 /// `ticket …`
@@ -178,7 +179,7 @@ impl Update {
         if !mistakes.is_empty() {
             return Err(Failed::lines(mistakes.into_iter().map(|(option, sentence)| format!("--{option}: {sentence}")).collect()));
         }
-        let ticket = tickets::edit(context.store().await?, self.number, Change { edit, configuration }).await?;
+        let ticket = filing::edit(context.store().await?, self.number, Change { edit, configuration }).await?;
         let document = serde_json::to_value(TicketDocument::from(ticket))?;
         context.output().document(&document, || lines(&document));
         Ok(())

@@ -3,7 +3,7 @@
 use super::output::lines;
 use super::{Context, Failed};
 use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
-use crate::store::correspondence::{Once, Receipt};
+use crate::filing::correspondence::{Once, Receipt};
 use postigo_files::regular_file::read_at_most;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

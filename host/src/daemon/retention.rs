@@ -1,7 +1,7 @@
 //! Removes what is old: communications by age and outcome, received and sent bytes by age.
 
 use crate::spool::Spool;
-use crate::store::{Store, StoreError, broken_tasks, communications, correspondence, outgoing};
+use crate::store::{Store, StoreError, broken_tasks, communications, idempotency, outgoing};
 use postigo_model::configured::Settings;
 use postigo_model::timestamp::now;
 
@@ -24,7 +24,7 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         forget_sent(spool.store(), before).await?;
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
-    spool.store().write(names_before, |before, connection| Box::pin(correspondence::forget_names(connection, *before))).await?;
+    spool.store().write(names_before, |before, connection| Box::pin(idempotency::forget_before(connection, *before))).await?;
     spool.store().write(now(), |now, connection| Box::pin(outgoing::forget_counts(connection, *now))).await?;
     let broken_before = now().saturating_sub(BROKEN_KEPT);
     spool.store().write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before))).await?;

@@ -5,7 +5,7 @@
 use super::auth::Caller;
 use super::body::{Json, read_as};
 use super::problem::{Mistake, Problem};
-use crate::store::correspondence::Once;
+use crate::filing::correspondence::Once;
 use axum::extract::{Extension, FromRequest, FromRequestParts as _, Request};
 use postigo_model::configured::form::below;
 use serde::de::DeserializeOwned;

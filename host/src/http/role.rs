@@ -199,7 +199,7 @@ pub fn methods(path: &str) -> Vec<&'static str> {
 #[cfg(test)]
 pub fn as_markdown() -> String {
     let mut page = String::from(
-        "# Who may do what over REST\n\nThe server enforces this very table (`host/src/api/role.rs`); a test compares the page with it.\n\n\
+        "# Who may do what over REST\n\nThe server enforces this very table (`host/src/http/role.rs`); a test compares the page with it.\n\n\
          What an author does may take effect on mail: an author writes, enables and deletes filters. What runs in them is an admin's: a valid\n\
          filter is made of a component that ships with Postigo or that an admin activated, and other grants than a shipped component asks for are\n\
          given by an admin, to one filter with one version of its component. An author deletes only components that are not activated.\n\n| route | ",

@@ -5,11 +5,12 @@ use super::body::Json;
 use super::page::{Page, PageQuery};
 use super::problem::{Mistake, Problem};
 use super::query::Query;
+use crate::filing::{self, Change};
 use crate::service::tickets::{TicketDocument, TicketWithArticles};
-use crate::store::tickets::{self, Change, TicketFilter};
+use crate::store::tickets::{self, TicketFilter};
 use crate::store::{configuration, outgoing};
-use crate::ticket::TicketEdit;
 use axum::extract::{Path, State};
+use postigo_model::ticket::TicketEdit;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -121,5 +122,5 @@ async fn change(
         let mistakes = mistakes.into_iter().map(|(field, sentence)| Mistake::at(format!("/{field}"), sentence));
         return Err(Problem::invalid(mistakes.collect()));
     }
-    Ok(axum::Json(tickets::edit(&state.store, number, Change { edit, configuration }).await?.into()))
+    Ok(axum::Json(filing::edit(&state.store, number, Change { edit, configuration }).await?.into()))
 }

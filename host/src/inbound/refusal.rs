@@ -3,8 +3,8 @@
 
 use super::error::FetchError;
 use super::intake::{Intake, Rules};
+use crate::filing::gets_no_answers_by;
 use crate::store::outgoing::{self, Refusal, Told};
-use crate::ticket::gets_no_answers_by;
 use postigo_mail::{Envelope, Mail, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::configured::Oversize;
 use postigo_model::timestamp::now;

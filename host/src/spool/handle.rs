@@ -416,5 +416,5 @@ impl Spool {
 
 /// A claim's token: never 0, no two claims have the same.
 fn token() -> Result<i64, StoreError> {
-    Ok(i64::try_from(crate::store::numbers::random()? >> 1).unwrap_or(i64::MAX) | 1)
+    Ok(i64::try_from(crate::store::counters::random()? >> 1).unwrap_or(i64::MAX) | 1)
 }

@@ -1,19 +1,19 @@
-//! Tickets and articles as they are found, listed and changed. How they come to be is in [`super::filing`].
+//! Tickets and articles as they are found, listed and changed. How they come to be is in [`crate::filing`].
 
 mod articles;
 mod change;
+mod rows;
 mod vouching;
 
-pub use articles::{Article, add_article, article, article_heads, articles, internal_mails};
-pub(super) use change::carry_out;
-pub use change::{Change, edit};
+pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
+pub use change::{is_kept, merge_into, touch, update};
+pub use rows::{NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket, link};
 
 use super::indexed::indexed;
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
-use crate::ticket::{FollowUpSearch, Found, FoundTicket, Vouched};
 use postigo_model::configured::UnvouchedNumbers;
-use postigo_model::ticket::{FollowUpCandidate, StateType, Ticket, WhyFollowUp, states};
+use postigo_model::ticket::{FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, Vouched, WhyFollowUp, states};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::borrow::Cow;
@@ -69,7 +69,7 @@ pub async fn by_id(connection: &mut AnyConnection, id: i64) -> Result<Option<Tic
 }
 
 /// The ticket that stands for this one: itself, or what it was merged into.
-async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: &'static str) -> Result<Ticket, StoreError> {
+pub async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: &'static str) -> Result<Ticket, StoreError> {
     // Merging never makes a ring; the bound is for rows from elsewhere.
     for _ in 0..32 {
         let Some(target) = &ticket.merged_into else { break };

@@ -4,8 +4,8 @@ use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
 use super::{Live, Setup, filing, report};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Gathered, Mode, Plan};
+use crate::filing::{follow_up_search, is_ignored};
 use crate::store::{Store, StoreError, tickets};
-use crate::ticket;
 use bytes::Bytes;
 use postigo_mail::Envelope;
 use postigo_model::configured::{Filter, Validity};
@@ -126,11 +126,11 @@ async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) ->
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
         return Ok(MessageResult { status: Status::Held, error: Some(report::held_by(filter)), ..result });
     }
-    if ticket::is_ignored(&run.mail) {
+    if is_ignored(&run.mail) {
         return Ok(MessageResult { status: Status::Ignored, ..result });
     }
     let mut connection = store.read().await?;
-    let search = ticket::FollowUpSearch::of(&run.mail, &setup.configuration);
+    let search = follow_up_search(&run.mail, &setup.configuration);
     let found = tickets::find_follow_up(&mut connection, &search).await?;
     let customers = filing::Customers::of(&mut connection, std::iter::once(evaluated)).await?;
     let decision = filing::decide(&mut connection, &customers, evaluated, found).await?;

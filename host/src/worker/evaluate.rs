@@ -2,11 +2,12 @@
 
 use super::Setup;
 use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
+use crate::filing::follow_up_search;
 use crate::store::{Store, StoreError, tickets};
-use crate::ticket::FollowUpSearch;
 use bytes::Bytes;
 use postigo_mail::{Dropped, Envelope, Mail, Message};
 use postigo_model::spool::Claimed;
+use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::FollowedTicket;
 use postigo_supervision::Panic;
 use std::sync::Arc;
@@ -127,7 +128,7 @@ fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
 fn receive(raw: Bytes, envelope: Envelope, setup: &Setup) -> Received {
     let begun = postigo_model::timestamp::now();
     let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
-    let search = FollowUpSearch::of(&mail, &setup.configuration);
+    let search = follow_up_search(&mail, &setup.configuration);
     Received { begun, mail, dropped, search }
 }
 

@@ -3,11 +3,12 @@
 use super::evaluate::Evaluated;
 use super::report;
 use crate::commlog::Communication;
-use crate::store::filing::{Batch, FilingInput};
+use crate::filing;
+use crate::filing::follow_up_search;
+use crate::filing::{Batch, FilingInput};
+use crate::filing::{Circumstances, CustomerLookup, CustomerQuery};
 use crate::store::spool::{self, Ending};
 use crate::store::{Store, StoreError, customers, tickets};
-use crate::ticket;
-use crate::ticket::{Circumstances, CustomerLookup, CustomerQuery, FollowUpSearch, Found};
 use postigo_mail::delivery_report;
 use postigo_model::communication::Priority;
 use postigo_model::configured::CustomerUser;
@@ -16,6 +17,7 @@ use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Claimed, SpoolStatus};
 use postigo_model::ticket::Filing;
 use postigo_model::ticket::FollowedTicket;
+use postigo_model::ticket::Found;
 use sqlx::AnyConnection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,13 +83,13 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
         return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Step::Done);
     }
-    if ticket::is_ignored(&run.mail) {
+    if filing::is_ignored(&run.mail) {
         report::not_read(&mut communication, &result);
         communication.entry(Priority::Info, "worker", "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.");
         let result = MessageResult { status: Status::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Step::Done);
     }
-    let second = FollowUpSearch::of(&run.mail, &setup.configuration);
+    let second = follow_up_search(&run.mail, &setup.configuration);
     let found = batch.find_follow_up(connection, &second).await?;
     if message.may_run_again && run.mail.ticket_was_read() {
         let by_first_check = if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
@@ -127,11 +129,11 @@ pub async fn decide(
     let circumstances = Circumstances {
         configuration: &setup.configuration,
         found: &found,
-        customers: &customers.lookup(&ticket::customer_query(&run.mail), found.follow_up.is_some()),
+        customers: &customers.lookup(&filing::customer_query(&run.mail), found.follow_up.is_some()),
         internal_mails: &internal_mails,
         now: postigo_model::timestamp::now(),
     };
-    Ok(ticket::decide(&run.mail, &circumstances))
+    Ok(filing::decide(&run.mail, &circumstances))
 }
 
 /// The customer users that the messages of one transaction may be from.
@@ -145,7 +147,7 @@ impl Customers {
     pub async fn of(connection: &mut AnyConnection, messages: impl Iterator<Item = &Evaluated>) -> Result<Self, StoreError> {
         let (mut logins, mut senders) = (Vec::new(), Vec::new());
         for evaluated in messages {
-            let CustomerQuery { login, sender } = ticket::customer_query(&evaluated.run.mail);
+            let CustomerQuery { login, sender } = filing::customer_query(&evaluated.run.mail);
             logins.extend(login);
             senders.extend(sender.map(|sender| Mailbox::of(&sender)));
         }

@@ -1,11 +1,16 @@
 //! Tickets and articles: as they are stored, and as a mail is to be filed.
 
+mod edit;
+mod search;
 mod undelivered;
 mod vocabulary;
 
+pub use edit::TicketEdit;
+pub use search::{FollowUpSearch, Found, FoundTicket, Vouched};
 pub use vocabulary::{DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, SENDER_TYPES, StateType, cut_title, states};
 
 use crate::configured::AutoResponseType;
+use crate::mailbox::Mailbox;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -250,4 +255,13 @@ pub struct AutoResponsePlan {
     pub counted: Vec<String>,
     /// Why it is suppressed already, if it is.
     pub suppressed: Option<String>,
+}
+
+/// A mail of the ticket that an agent sent and customers don't see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InternalMail {
+    /// The mailboxes of To and Cc.
+    pub recipients: Vec<Mailbox>,
+    /// Its Message-ID, brackets kept; empty where there is none.
+    pub message_id: String,
 }

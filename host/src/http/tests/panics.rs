@@ -44,5 +44,5 @@ async fn a_handler_that_panics_is_a_problem_and_the_next_request_is_answered() {
     let answer = ask(&mut stream, "/works").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("fine"), "on the same connection: {answer}");
     let told = postigo_supervision::broken().into_iter().find(|broken| broken.work == postigo_supervision::Work::Request).unwrap();
-    assert!(told.why.contains("host/src/api/tests/panics.rs:") && !told.why.contains(word), "{}", told.why);
+    assert!(told.why.contains("host/src/http/tests/panics.rs:") && !told.why.contains(word), "{}", told.why);
 }

@@ -2,9 +2,9 @@
 
 use super::harness::Api;
 use crate::commlog::Communication;
+use crate::filing::{self, Filed, FilingInput};
 use crate::spool::leases;
 use crate::spool::{Ending, Host};
-use crate::store::filing::{self, Filed, FilingInput};
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::NumberGenerator;
 use postigo_model::result::{MessageResult, Status};

@@ -3,7 +3,9 @@
 use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
-use crate::ticket::InternalMail;
+use postigo_mail::Address;
+use postigo_model::mailbox::Mailbox;
+use postigo_model::ticket::InternalMail;
 use postigo_model::ticket::NewArticle;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
@@ -104,13 +106,19 @@ pub async fn add_article(
     Ok(sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?)
 }
 
+/// An internal mail, from an article's To and Cc as they were filed.
+pub fn internal_mail(to: &str, cc: &str, message_id: String) -> InternalMail {
+    let recipients = [to, cc].iter().flat_map(|header| Address::parse_all(header)).map(|found| Mailbox::of(&found.address)).collect();
+    InternalMail { recipients, message_id }
+}
+
 /// The mails of agents in a ticket that the customer does not see: who answers one of them writes internally too.
 pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> Result<Vec<InternalMail>, StoreError> {
     let mut sql = Sql::new(format!("{COLUMNS} sender_type = 'agent' AND visible_for_customer = 0 AND ticket_id = "));
     let rows = sql.bind(ticket_id).push(" ORDER BY id").all(connection).await?;
     let internal = |row: &AnyRow| {
         let NewArticle { to, cc, message_id, .. } = read(row)?.content;
-        Ok(InternalMail::new(&to, &cc, &message_id))
+        Ok(internal_mail(&to, &cc, message_id))
     };
     rows.iter().map(internal).collect()
 }

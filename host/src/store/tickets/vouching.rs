@@ -7,11 +7,11 @@
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{StoreError, customers};
-use crate::ticket::{FollowUpSearch, Vouched};
 use postigo_mail::Address;
 use postigo_model::configured::UnvouchedNumbers;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{FollowUpCandidate, Ticket};
+use postigo_model::ticket::{FollowUpSearch, Vouched};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;

@@ -2,15 +2,14 @@
 
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::Communication;
+use postigo::filing::{self, Change};
+use postigo::filing::{Batch, Filed, FilingInput, file};
 use postigo::spool::leases;
 use postigo::spool::{Ending, Host};
 use postigo::store::StoreError;
-use postigo::store::filing::{Batch, Filed, FilingInput, file};
 use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
 use postigo::store::sql::Sql;
-use postigo::store::tickets::{self, Change, TicketFilter};
-use postigo::ticket::Vouched::{ByAddress, ByNobody, ByProof};
-use postigo::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
+use postigo::store::tickets::{self, TicketFilter};
 use postigo_mail::{DeliveryReport, Reported};
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
@@ -18,7 +17,9 @@ use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind};
 use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Claimed, SourceKey, SpoolStatus};
+use postigo_model::ticket::Vouched::{ByAddress, ByNobody, ByProof};
 use postigo_model::ticket::{AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, WhyFollowUp};
+use postigo_model::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
 use std::collections::HashSet;
 
 pub const NOON: i64 = 1_795_521_600_000;
@@ -144,15 +145,15 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
 
         let change = |edit| Change { edit, configuration: Configuration::default() };
         let merge = |target: &Filed| change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() });
-        let merged = tickets::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
+        let merged = filing::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
         assert_eq!(database.find(by_id(claimed[0].id)).await, Some((second.number.clone(), WhyFollowUp::References)));
-        let back = tickets::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
+        let back = filing::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
         assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
 
         let edit = TicketEdit { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketEdit::default() };
-        let changed = tickets::edit(database.store(), second.number.clone(), change(edit)).await.unwrap();
+        let changed = filing::edit(database.store(), second.number.clone(), change(edit)).await.unwrap();
         assert_eq!((changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()), (Some("anna"), "Misc", "closed successful"));
         let search = TicketFilter { search: Some("LAMP".into()), queue: Some("Misc".into()), limit: 5, ..TicketFilter::default() };
         let mut connection = database.store().read().await.unwrap();
@@ -507,7 +508,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByNobody));
         let edit = TicketEdit { merge_into: Some(first.number.clone()), ..TicketEdit::default() };
         let change = Change { edit, configuration: Configuration::default() };
-        tickets::edit(database.store(), other.number.clone(), change).await.unwrap();
+        filing::edit(database.store(), other.number.clone(), change).await.unwrap();
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByAddress));
         for stranger in ["evil@e.test", "friend-of-jane@x.test", "answered@e.test"] {
             assert_eq!(vouched(&database, by(stranger, &[])).await, Some(ByNobody), "{stranger}");

@@ -1,41 +1,22 @@
-//! The rows of tickets and articles.
+//! The rows of tickets and articles that mails become; a statement for many at once.
 
-use super::{FilingInput, json};
+use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{StoreError, numbers};
-use postigo_model::ticket::{FilingKind, Ticket};
+use postigo_model::ticket::{NewArticle, Ticket};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
 
-/// Makes or changes the ticket of each message; gives row id and number of each.
-pub async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
-    let new: Vec<&FilingInput> = inputs.iter().filter(|input| matches!(input.filing.kind, FilingKind::NewTicket { .. })).collect();
-    let mut made = new_tickets(connection, &new).await?.into_iter();
-    let mut tickets = Vec::with_capacity(inputs.len());
-    let mut links: Vec<[Value; 2]> = Vec::new();
-    let mut fields: Vec<[Value; 3]> = Vec::new();
-    for input in inputs {
-        let ticket = &input.filing.ticket;
-        match &input.filing.kind {
-            FilingKind::NewTicket { linked_to } => {
-                let (id, number) = made.next().ok_or(StoreError::Stopped)?;
-                links.extend(linked_to.map(|other| [id.into(), other.into()]));
-                fields.extend(field_rows(id, &ticket.dynamic_fields));
-                tickets.push((id, number));
-            }
-            kind => {
-                if matches!(kind, FilingKind::FollowUp(_)) {
-                    change_ticket(connection, ticket, input.now).await?;
-                    fields.extend(field_rows(ticket.id, &ticket.dynamic_fields));
-                }
-                tickets.push((ticket.id, ticket.number.clone()));
-            }
-        }
-    }
-    insert(connection, "INSERT INTO ticket_link (ticket_id, other_id) VALUES ", &links).await?;
-    insert(connection, "INSERT INTO ticket_field (ticket_id, field, value) VALUES ", &fields).await?;
-    Ok(tickets)
+/// Links new tickets to older ones: pairs of row ids.
+pub async fn link(connection: &mut AnyConnection, links: &[(i64, i64)]) -> Result<(), StoreError> {
+    let rows: Vec<[Value; 2]> = links.iter().map(|(ticket, other)| [(*ticket).into(), (*other).into()]).collect();
+    insert(connection, "INSERT INTO ticket_link (ticket_id, other_id) VALUES ", &rows).await
+}
+
+/// Writes the dynamic fields of tickets, by row id, to be searched. What a ticket had before is gone ([`change_ticket`]).
+pub async fn index_fields(connection: &mut AnyConnection, tickets: &[(i64, &Ticket)]) -> Result<(), StoreError> {
+    let rows: Vec<[Value; 3]> = tickets.iter().flat_map(|(id, ticket)| field_rows(*id, &ticket.dynamic_fields)).collect();
+    insert(connection, "INSERT INTO ticket_field (ticket_id, field, value) VALUES ", &rows).await
 }
 
 async fn insert<const N: usize>(connection: &mut AnyConnection, text: &str, rows: &[[Value; N]]) -> Result<(), StoreError> {
@@ -51,34 +32,28 @@ fn field_rows(ticket_id: i64, fields: &BTreeMap<String, Vec<String>>) -> impl It
 
 const INSERT_TICKETS: &str = "INSERT INTO ticket (number, title, queue, state, priority, type, service, sla, lock_state, owner, responsible, customer_number, customer_user, pending_until, dynamic_fields, created_at, changed_at) VALUES ";
 
-/// Inserts tickets under the next free numbers.
-async fn new_tickets(connection: &mut AnyConnection, inputs: &[&FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
-    let mut made: Vec<Option<(i64, String)>> = vec![None; inputs.len()];
-    // A number can be taken already where another generator was in use before, or by chance: then the next one is tried.
-    for _ in 0..1_000 {
-        let open: Vec<usize> = (0..made.len()).filter(|place| made[*place].is_none()).collect();
-        let Some(first) = open.first().and_then(|place| inputs.get(*place)) else {
-            return Ok(made.into_iter().flatten().collect());
-        };
-        let numbers = numbers::take(connection, first.number_generator, first.now, open.len()).await?;
-        let numbered: Vec<(usize, String)> = open.into_iter().zip(numbers).collect();
-        let mut ids = HashMap::new();
-        for piece in pieces(&numbered) {
-            let mut sql = Sql::new(INSERT_TICKETS);
-            let mut rows = Vec::with_capacity(piece.len());
-            for (place, number) in piece {
-                rows.push(ticket_row(number, &inputs[*place].filing.ticket, inputs[*place].now)?);
-            }
-            sql.tuples(rows).push(" ON CONFLICT (number) DO NOTHING RETURNING number, id");
-            for row in sql.all(connection).await? {
-                ids.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
-            }
-        }
-        for (place, number) in numbered {
-            made[place] = ids.remove(&number).map(|id| (id, number));
+/// A ticket that is to be inserted.
+pub struct NumberedTicket<'t> {
+    /// Its number.
+    pub number: &'t str,
+    /// What it is.
+    pub ticket: &'t Ticket,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// Inserts tickets under their numbers; gives row ids by number. What is missing there had a number that is taken.
+pub async fn insert_numbered(connection: &mut AnyConnection, tickets: &[NumberedTicket<'_>]) -> Result<HashMap<String, i64>, StoreError> {
+    let mut ids = HashMap::new();
+    for piece in pieces(tickets) {
+        let mut sql = Sql::new(INSERT_TICKETS);
+        let rows: Vec<_> = piece.iter().map(|new| ticket_row(new.number, new.ticket, new.now)).collect::<Result<_, _>>()?;
+        sql.tuples(rows).push(" ON CONFLICT (number) DO NOTHING RETURNING number, id");
+        for row in sql.all(connection).await? {
+            ids.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
         }
     }
-    Err(StoreError::Conflict("No free ticket number was found in 1,000 tries: choose another number generator.".into()))
+    Ok(ids)
 }
 
 /// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number is taken.
@@ -119,7 +94,7 @@ fn ticket_row(number: &str, ticket: &Ticket, now: i64) -> Result<[Value; 17], St
 }
 
 /// A follow-up's changes.
-async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64) -> Result<(), StoreError> {
+pub async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET title = ");
     sql.bind(&ticket.title).push(", queue = ").bind(&ticket.queue).push(", state = ").bind(&ticket.state);
     sql.push(", priority = ").bind(&ticket.priority).push(", type = ").bind(&ticket.r#type);
@@ -142,15 +117,26 @@ async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64
     Ok(())
 }
 
-/// Inserts the article of each message; gives their row ids.
-pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], tickets: &[(i64, String)]) -> Result<Vec<i64>, StoreError> {
-    let mut rows: Vec<[Value; 8]> = Vec::with_capacity(inputs.len());
-    for (input, (ticket_id, _)) in inputs.iter().zip(tickets) {
-        let article = &input.filing.article;
+/// An article of a message that is to be inserted.
+pub struct ReceivedArticle<'a> {
+    /// Row id of its ticket.
+    pub ticket_id: i64,
+    /// Row id of the message in the spool.
+    pub spool_id: i64,
+    /// What the mail says.
+    pub article: &'a NewArticle,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// Inserts the articles of messages; gives their row ids, in their order.
+pub async fn insert_received(connection: &mut AnyConnection, articles: &[ReceivedArticle<'_>]) -> Result<Vec<i64>, StoreError> {
+    let mut rows: Vec<[Value; 8]> = Vec::with_capacity(articles.len());
+    for ReceivedArticle { ticket_id, spool_id, article, now } in articles {
         rows.push([
             (*ticket_id).into(),
-            input.spool_id.into(),
-            input.now.into(),
+            (*spool_id).into(),
+            (*now).into(),
             (&article.sender_type).into(),
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
@@ -167,5 +153,9 @@ pub async fn articles(connection: &mut AnyConnection, inputs: &[FilingInput], ti
             ids.insert(row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?);
         }
     }
-    inputs.iter().map(|input| ids.get(&input.spool_id).copied().ok_or(StoreError::Fenced)).collect()
+    articles.iter().map(|new| ids.get(&new.spool_id).copied().ok_or(StoreError::Fenced)).collect()
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what: "message", reason: error.to_string() })
 }

@@ -1,10 +1,10 @@
 //! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
 
-use super::Vouched;
 use postigo_mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::configured::{AutoResponseType, Configuration};
 use postigo_model::mailbox::{Mailbox, Person};
 use postigo_model::ticket::StateType;
+use postigo_model::ticket::Vouched;
 use postigo_model::ticket::{AutoResponsePlan, NewArticle, Ticket};
 use std::collections::HashSet;
 

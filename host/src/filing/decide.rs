@@ -3,12 +3,13 @@
 use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::Reader;
-use super::{Found, FoundTicket, Vouched, answer, number, subject};
-use postigo_mail::{Address, Mail, render_addresses};
+use super::{answer, number, subject};
+use postigo_mail::{Mail, render_addresses};
 use postigo_model::configured::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, beginning_of};
 use postigo_model::ticket::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
+use postigo_model::ticket::{Found, FoundTicket, InternalMail, Vouched};
 
 /// What a decision is made from, besides the mail itself.
 #[derive(Debug, Clone, Copy)]
@@ -45,23 +46,6 @@ pub struct CustomerLookup {
 
 /// So much of an address is shown in a warning.
 const LONGEST_SHOWN: usize = 100;
-
-/// A mail of the ticket that an agent sent and customers don't see.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InternalMail {
-    /// The mailboxes of To and Cc.
-    pub recipients: Vec<Mailbox>,
-    /// Its Message-ID, brackets kept; empty where there is none.
-    pub message_id: String,
-}
-
-impl InternalMail {
-    /// From an article's To and Cc, as they were filed.
-    pub fn new(to: &str, cc: &str, message_id: &str) -> Self {
-        let recipients = [to, cc].iter().flat_map(|header| Address::parse_all(header)).map(|found| Mailbox::of(&found.address)).collect();
-        Self { recipients, message_id: message_id.to_owned() }
-    }
-}
 
 /// What the store is to be asked before [`decide`].
 pub fn customer_query(mail: &Mail) -> CustomerQuery {

@@ -2,16 +2,12 @@
 //!
 //! What several messages need is written by one statement each, whatever their number: statements, not bytes, are what filing costs.
 
-mod batch;
-mod reports;
-mod rows;
-
-pub use batch::Batch;
-pub use rows::insert_ticket;
-
-use super::outgoing::{self, Due};
-use super::spool::Finished;
-use super::{StoreError, communications, spool};
+use super::numbers::{self, Unnumbered};
+use super::reports;
+use crate::store::outgoing::{self, Due};
+use crate::store::spool::Finished;
+use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert_received, link};
+use crate::store::{StoreError, communications, spool};
 use postigo_mail::DeliveryReport;
 use postigo_model::communication::{Entry, Priority, Record};
 use postigo_model::configured::NumberGenerator;
@@ -67,8 +63,18 @@ pub async fn file(connection: &mut AnyConnection, input: &FilingInput) -> Result
 /// Files messages whose decisions do not depend on each other, all or none; what was filed has their order. [`StoreError::Fenced`] if one claim is no longer in
 /// force: then the caller's transaction must be rolled back, and each may be tried alone.
 pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<Filed>, StoreError> {
-    let tickets = rows::tickets(connection, inputs).await?;
-    let articles = rows::articles(connection, inputs, &tickets).await?;
+    let tickets = tickets(connection, inputs).await?;
+    let articles: Vec<ReceivedArticle<'_>> = inputs
+        .iter()
+        .zip(&tickets)
+        .map(|(input, (ticket_id, _))| ReceivedArticle {
+            ticket_id: *ticket_id,
+            spool_id: input.spool_id,
+            article: &input.filing.article,
+            now: input.now,
+        })
+        .collect();
+    let articles = insert_received(connection, &articles).await?;
     let mut filed: Vec<Filed> = Vec::with_capacity(inputs.len());
     for ((input, (ticket_id, number)), article_id) in inputs.iter().zip(tickets).zip(articles) {
         filed.push(Filed { ticket_id, number, article_id, auto_response: None, result: input.result.clone() });
@@ -104,6 +110,38 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
     communications::save_all(connection, &records).await?;
     spool::finish_all(connection, &finished).await?;
     Ok(filed)
+}
+
+/// Makes or changes the ticket of each message; gives row id and number of each.
+async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
+    let new = inputs.iter().filter(|input| matches!(input.filing.kind, FilingKind::NewTicket { .. }));
+    let new: Vec<Unnumbered<'_>> =
+        new.map(|input| Unnumbered { generator: input.number_generator, ticket: &input.filing.ticket, now: input.now }).collect();
+    let mut made = numbers::insert(connection, &new).await?.into_iter();
+    let mut tickets = Vec::with_capacity(inputs.len());
+    let mut links = Vec::new();
+    let mut fields = Vec::new();
+    for input in inputs {
+        let ticket = &input.filing.ticket;
+        match &input.filing.kind {
+            FilingKind::NewTicket { linked_to } => {
+                let (id, number) = made.next().ok_or(StoreError::Stopped)?;
+                links.extend(linked_to.map(|other| (id, other)));
+                fields.push((id, ticket));
+                tickets.push((id, number));
+            }
+            kind => {
+                if matches!(kind, FilingKind::FollowUp(_)) {
+                    change_ticket(connection, ticket, input.now).await?;
+                    fields.push((ticket.id, ticket));
+                }
+                tickets.push((ticket.id, ticket.number.clone()));
+            }
+        }
+    }
+    link(connection, &links).await?;
+    index_fields(connection, &fields).await?;
+    Ok(tickets)
 }
 
 async fn answer(connection: &mut AnyConnection, inputs: &[FilingInput], filed: &mut [Filed]) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use super::follow_up::follow_up_candidates;
 use super::*;
+use crate::store::tickets::internal_mail;
 use postigo_mail::{Envelope, Mail, Message, SetBy, Vocabulary};
 use postigo_model::configured::AutoResponseType;
 use postigo_model::configured::{
@@ -12,8 +13,12 @@ use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::Filing;
 use postigo_model::ticket::FilingKind;
 use postigo_model::ticket::FollowUpCandidate;
+use postigo_model::ticket::FollowUpSearch;
+use postigo_model::ticket::Found;
+use postigo_model::ticket::FoundTicket;
 use postigo_model::ticket::LARGEST_BODY;
 use postigo_model::ticket::Ticket;
+use postigo_model::ticket::Vouched;
 use postigo_model::ticket::WhyFollowUp;
 use std::sync::Arc;
 
@@ -345,7 +350,7 @@ fn a_follow_up_may_become_a_new_ticket() {
 
 #[test]
 fn answers_to_internal_mails_stay_internal() {
-    let internal = [InternalMail::new("Plumber <plumber@p.test>, x@p.test", "\"Y, Z\" <y@p.test>", "<i@desk.test>")];
+    let internal = [internal_mail("Plumber <plumber@p.test>, x@p.test", "\"Y, Z\" <y@p.test>", "<i@desk.test>".into())];
     let old = ticket("Raw", "open");
     for (header, visible) in [
         ("From: PLUMBER@p.test", false),
@@ -464,7 +469,7 @@ fn a_delivery_report_is_asked_first() {
 
 #[test]
 fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
-    let senders = |header: &str| FollowUpSearch::of(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration()).senders;
+    let senders = |header: &str| follow_up_search(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration()).senders;
     assert_eq!(senders("From: \"A\"@x.test, b@X.test."), [Mailbox::of("a@x.test"), Mailbox::of("b@x.test")]);
     let many = (0..11).map(|number| format!("a{number}@x.test")).collect::<Vec<_>>().join(", ");
     for nobody in [
@@ -477,18 +482,14 @@ fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
         assert_eq!(senders(nobody), [], "{nobody}");
     }
     let authenticated = |header: &str| {
-        let search = FollowUpSearch::of(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration());
+        let search = follow_up_search(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration());
         assert_eq!(search.senders, [Mailbox::of("jane@x.test")], "{header}");
         search.authenticated
     };
     assert!(authenticated("Authentication-Results: mx.desk.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
     assert!(!authenticated("Authentication-Results: mx.e.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
     assert!(!authenticated("From: jane@x.test"));
-    assert_eq!(
-        FollowUpSearch::of(&mail("From: jane@x.test"), &configuration()),
-        FollowUpSearch::default(),
-        "there is nothing to vouch for"
-    );
+    assert_eq!(follow_up_search(&mail("From: jane@x.test"), &configuration()), FollowUpSearch::default(), "there is nothing to vouch for");
 }
 
 /// What becomes of a stranger's mail that names this ticket.

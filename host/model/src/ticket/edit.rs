@@ -1,7 +1,7 @@
 //! What a person may change of a ticket, over REST or on the command line.
 
-use postigo_model::configured::Configuration;
-use postigo_model::ticket::{LOCKS, StateType, states};
+use super::{LOCKS, StateType, states};
+use crate::configured::Configuration;
 
 /// What is to be changed of a ticket; what is none stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn wrong_lock(lock: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postigo_model::configured::{Queue, Validity};
+    use crate::configured::{Queue, Validity};
 
     #[test]
     fn every_unknown_value_is_named() {

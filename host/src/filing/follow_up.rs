@@ -2,82 +2,26 @@
 
 use super::number;
 use postigo_mail::{Mail, authenticated_sender, failed_authentication, message_ids};
-use postigo_model::configured::{Configuration, FollowUpCheck, Settings, UnvouchedNumbers};
+use postigo_model::configured::{Configuration, FollowUpCheck, Settings};
 use postigo_model::mailbox::Mailbox;
-use postigo_model::ticket::{FollowUpCandidate, Ticket, WhyFollowUp};
+use postigo_model::ticket::{FollowUpCandidate, FollowUpSearch, WhyFollowUp};
 
 /// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
 const MOST_REFERENCES: usize = 100;
 /// A mail from more addresses is from none that vouches for anything.
 const MOST_SENDERS: usize = 10;
 
-/// What a mail's ticket is looked for by, and what vouches for it. Numbers follow each other, and so can be guessed by anybody: a ticket that a
-/// mail names is its own only if the mail refers to a mail of that ticket, or if it is from people of that ticket.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FollowUpSearch {
-    /// In order; the first that exists is the ticket that the mail follows up.
-    pub candidates: Vec<FollowUpCandidate>,
-    /// Who vouches for a ticket of theirs: all addresses of From. Nobody, where one of them is our own, or a trusted host says that they are forged.
-    pub senders: Vec<Mailbox>,
-    /// Whether a trusted host says that it is the sender who wrote it.
-    pub authenticated: bool,
-    /// The mails that it refers to.
-    pub references: Vec<String>,
-    /// What becomes of the mail where nobody vouches for it.
-    pub unvouched: UnvouchedNumbers,
-}
-
-impl FollowUpSearch {
-    /// Of a mail. Asked before the chain and again after it, since filters set the number of another system.
-    pub fn of(mail: &Mail, configuration: &Configuration) -> Self {
-        let settings = &configuration.settings;
-        let candidates = follow_up_candidates(mail, settings);
-        if candidates.is_empty() {
-            return Self::default();
-        }
-        let senders = senders(mail, configuration);
-        let written_by = authenticated_sender(&mail.message, &settings.authentication_results_from);
-        let authenticated = written_by.is_some_and(|sender| senders == [sender]);
-        Self { candidates, senders, authenticated, references: references(mail), unvouched: settings.unvouched_numbers }
+/// What the ticket of a mail is looked for by. Asked before the chain and again after it, since filters set the number of another system.
+pub fn follow_up_search(mail: &Mail, configuration: &Configuration) -> FollowUpSearch {
+    let settings = &configuration.settings;
+    let candidates = follow_up_candidates(mail, settings);
+    if candidates.is_empty() {
+        return FollowUpSearch::default();
     }
-}
-
-/// Who vouches for a mail being of a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vouched {
-    /// Nobody.
-    ByNobody,
-    /// The address of its sender alone, which anybody can write: the mail is of the ticket, and brings it nobody and nothing that vouches for others.
-    ByAddress,
-    /// What a stranger cannot write: it refers to a mail of the ticket, or a trusted host says that its sender is who they say.
-    ByProof,
-}
-
-/// A ticket that a mail follows up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundTicket {
-    /// The ticket; of a merged one what it was merged into.
-    pub ticket: Ticket,
-    /// By which check.
-    pub why: WhyFollowUp,
-    /// Who vouches for it.
-    pub vouched: Vouched,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// What the mail follows up, if anything.
-    pub follow_up: Option<FoundTicket>,
-    /// What it named and nobody vouches for, where such a mail becomes a new ticket.
-    pub passed_over: Vec<FoundTicket>,
-}
-
-impl Found {
-    /// Every ticket that was found, whatever became of it.
-    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
-        self.follow_up.iter().chain(&self.passed_over).map(|found| &found.ticket)
-    }
+    let senders = senders(mail, configuration);
+    let written_by = authenticated_sender(&mail.message, &settings.authentication_results_from);
+    let authenticated = written_by.is_some_and(|sender| senders == [sender]);
+    FollowUpSearch { candidates, senders, authenticated, references: references(mail), unvouched: settings.unvouched_numbers }
 }
 
 /// What to look for, in order.

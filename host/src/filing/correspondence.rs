@@ -1,16 +1,14 @@
 //! What people write: an article, the mail that it is, and what changes with it, in one transaction, once for each idempotency key.
 
-use super::outgoing::{self, Composed, NewOutgoing};
-use super::sql::Sql;
-use super::tickets::Change;
-use super::{Store, StoreError, filing, numbers, tickets};
-use postigo_model::configured::NumberGenerator;
+use super::change::{Change, carry_out as carry_out_change};
+use crate::store::outgoing::{self, Composed, NewOutgoing};
+use crate::store::{Store, StoreError, idempotency, tickets};
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::outgoing::OutgoingKind;
 use postigo_model::ticket::{NewArticle, Ticket};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 use utoipa::ToSchema;
 
 /// The longest name of a request, in characters.
@@ -40,7 +38,7 @@ pub struct Written {
 pub enum Target {
     /// One that is there, by row id.
     Existing(i64),
-    /// A new one, under a number that was [reserved](reserve_number).
+    /// A new one, under a number that was [reserved](super::reserve_number).
     New(Box<Ticket>),
 }
 
@@ -116,20 +114,12 @@ pub enum Outcome {
 
 /// What an earlier request of this name got; none where there was none.
 pub async fn before(connection: &mut AnyConnection, once: &Once) -> Result<Option<Outcome>, StoreError> {
-    let mut sql = Sql::new("SELECT digest, answer FROM idempotency WHERE scope = ");
-    let Some(row) = sql.bind(&once.scope).push(" AND name = ").bind(&once.name).optional(connection).await? else { return Ok(None) };
-    if row.try_get::<&str, _>(0)? != once.digest {
+    let Some(before) = idempotency::find(connection, &once.scope, &once.name).await? else { return Ok(None) };
+    if before.digest != once.digest {
         return Ok(Some(Outcome::OtherRequest));
     }
-    let receipt = serde_json::from_str(row.try_get(1)?).map_err(|error| corrupt(&error))?;
+    let receipt = serde_json::from_str(&before.answer).map_err(|error| corrupt(&error))?;
     Ok(Some(Outcome::Written(receipt)))
-}
-
-/// A ticket number that nobody else gets. One that is not used leaves a gap.
-pub async fn reserve_number(store: &Store, generator: NumberGenerator, now: i64) -> Result<String, StoreError> {
-    let taken =
-        store.write((generator, now), |(generator, now), connection| Box::pin(numbers::take(connection, *generator, *now, 1))).await?;
-    taken.into_iter().next().ok_or(StoreError::Stopped)
 }
 
 /// Writes it, all or nothing.
@@ -139,16 +129,24 @@ pub async fn write(store: &Store, written: Written) -> Result<Outcome, StoreErro
 
 async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<Outcome, StoreError> {
     if let Some(once) = &written.once
-        && !is_first(connection, once, written.now).await?
+        && !idempotency::take(connection, &once.scope, &once.name, &once.digest, written.now).await?
     {
         return before(connection, once).await?.ok_or(StoreError::Stopped);
     }
     let (ticket_id, ticket_number) = match &written.target {
-        Target::Existing(id) => (*id, touch(connection, *id, written.now).await?),
-        Target::New(ticket) => match filing::insert_ticket(connection, ticket, written.now).await? {
-            Some(id) => (id, ticket.number.clone()),
-            None => return forget(connection, written).await,
-        },
+        Target::Existing(id) => {
+            let merged = || StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into());
+            (*id, tickets::touch(connection, *id, written.now).await?.ok_or_else(merged)?)
+        }
+        Target::New(ticket) => {
+            let Some(id) = tickets::insert_ticket(connection, ticket, written.now).await? else {
+                if let Some(once) = &written.once {
+                    idempotency::give_back(connection, &once.scope, &once.name).await?;
+                }
+                return Ok(Outcome::NumberTaken);
+            };
+            (id, ticket.number.clone())
+        }
     };
     let outgoing_id = match &written.mail {
         Some((kind, composed)) => {
@@ -159,47 +157,15 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
     };
     let article_id = tickets::add_article(connection, ticket_id, outgoing_id.unwrap_or_default(), &written.article, written.now).await?;
     if let Some(change) = &written.change {
-        tickets::carry_out(connection, &ticket_number, change).await?;
+        carry_out_change(connection, &ticket_number, change).await?;
     }
     let message_id = written.mail.as_ref().map(|(_, composed)| composed.message_id.clone());
     let receipt = Receipt { ticket_number, ticket_id, article_id, outgoing_id, message_id };
     if let Some(once) = &written.once {
-        let mut sql = Sql::new("UPDATE idempotency SET answer = ");
-        sql.bind(serde_json::to_string(&receipt).map_err(|error| corrupt(&error))?);
-        sql.push(" WHERE scope = ").bind(&once.scope).push(" AND name = ").bind(&once.name).execute(connection).await?;
+        let answer = serde_json::to_string(&receipt).map_err(|error| corrupt(&error))?;
+        idempotency::set_answer(connection, &once.scope, &once.name, &answer).await?;
     }
     Ok(Outcome::Written(receipt))
-}
-
-/// Takes the name for this request; says whether it was free. A request of the same name that runs now is waited for.
-async fn is_first(connection: &mut AnyConnection, once: &Once, now: i64) -> Result<bool, StoreError> {
-    let mut sql = Sql::new("INSERT INTO idempotency (scope, name, digest, answer, created_at) VALUES ");
-    sql.tuple([(&once.scope).into(), (&once.name).into(), (&once.digest).into(), "".into(), now.into()]);
-    Ok(sql.push(" ON CONFLICT (scope, name) DO NOTHING").execute(connection).await? == 1)
-}
-
-/// Gives the name back: the request is not carried out after all.
-async fn forget(connection: &mut AnyConnection, written: &Written) -> Result<Outcome, StoreError> {
-    if let Some(once) = &written.once {
-        let mut sql = Sql::new("DELETE FROM idempotency WHERE scope = ");
-        sql.bind(&once.scope).push(" AND name = ").bind(&once.name).execute(connection).await?;
-    }
-    Ok(Outcome::NumberTaken)
-}
-
-/// Marks the ticket as changed by its new article; gives its number.
-async fn touch(connection: &mut AnyConnection, id: i64, now: i64) -> Result<String, StoreError> {
-    let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
-    // A ticket that was merged meanwhile has no articles of its own any more.
-    sql.bind(now).push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number");
-    let row = sql.optional(connection).await?;
-    let row = row.ok_or_else(|| StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into()))?;
-    Ok(row.try_get(0)?)
-}
-
-/// Forgets the names of requests from before this time, milliseconds since the epoch; gives their number.
-pub async fn forget_names(connection: &mut AnyConnection, before: i64) -> Result<u64, StoreError> {
-    Sql::new("DELETE FROM idempotency WHERE created_at < ").bind(before).execute(connection).await
 }
 
 fn corrupt(error: &serde_json::Error) -> StoreError {

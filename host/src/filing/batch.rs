@@ -1,9 +1,8 @@
 //! Messages of one account on their way into one commit, in their order.
 
-use super::{Filed, FilingInput, file_all};
+use super::commit::{Filed, FilingInput, file_all};
 use crate::store::{StoreError, tickets};
-use crate::ticket::{FollowUpSearch, Found};
-use postigo_model::ticket::{FilingKind, FollowUpCandidate};
+use postigo_model::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
 use sqlx::AnyConnection;
 
 /// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision may depend on them: so that the result is
