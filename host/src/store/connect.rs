@@ -1,5 +1,6 @@
 //! Where the state lies, and how it is opened and brought up to date.
 
+use super::error::is_temporary;
 use super::{Engine, StoreError, respelling};
 use oauth2::url::form_urlencoded;
 use postigo_files::data_folder;
@@ -74,7 +75,7 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             let failed = |reason: String| StoreError::Open { place: place.display().to_string(), reason };
             make_file(folder, &place).map_err(|error| (failed(error.to_string()), false))?;
             let url = format!("sqlite://{}?mode=rwc", percent_encoded(&place));
-            let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), super::is_temporary(&error)))?;
+            let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), is_temporary(&error)))?;
             migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
             respelling::carry_out(&writer).await.map_err(|error| (failed(error.to_string()), error.is_temporary()))?;
             let readers = sqlite(8).connect_lazy(&url).map_err(|error| (failed(error.to_string()), false))?;
@@ -168,7 +169,7 @@ fn raced(error: &MigrateError) -> bool {
             // What is to be made is there already, and what is to be replaced is gone.
             let told = ["already exists", "duplicate column name", "no such index", "does not exist"];
             let text = error.to_string();
-            super::is_temporary(error) || told.iter().any(|told| text.contains(told)) || is_unique_violation(error)
+            is_temporary(error) || told.iter().any(|told| text.contains(told)) || is_unique_violation(error)
         }
         _ => false,
     }

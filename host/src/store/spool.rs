@@ -3,13 +3,15 @@
 use super::sql::{Sql, Value, pieces};
 use super::{Engine, StoreError};
 use postigo_model::spool::{SpoolStatus, TakenIn};
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
+
+use rows::read_known;
 
 mod answering;
 mod ending;
 mod query;
+mod rows;
 mod together;
 
 pub use answering::{adopted, take_answer};
@@ -18,79 +20,12 @@ pub use ending::{
     set_result, try_again, unclaim,
 };
 pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
+pub use rows::{Known, MOST_TRIES, NewRow, RawPlace};
 
-/// After so many tries a message is held.
-pub const MOST_TRIES: i64 = 3;
 /// The epoch of messages whose key is a UIDL.
 pub const UIDL_EPOCH: &str = "uidl";
 /// A batch of claimed messages has at most so many bytes, or one message.
 const LARGEST_BATCH: i64 = 64 << 20;
-
-/// A message on its way into the spool.
-#[derive(Debug, Clone)]
-pub struct NewRow {
-    /// Account name.
-    pub account: String,
-    /// Unique among all messages.
-    pub key: String,
-    /// See the table.
-    pub epoch: String,
-    /// Digest of account, recipients and bytes.
-    pub digest: Vec<u8>,
-    /// Whether equal digests mean the same message.
-    pub comparable: bool,
-    /// Digest of account and bytes, where a client may bring the message again for some of its recipients.
-    pub content: Option<Vec<u8>>,
-    /// For people.
-    pub source: String,
-    /// The connection's communication that brought it.
-    pub communication: Option<String>,
-    /// Milliseconds since the epoch.
-    pub received_at: i64,
-    /// IMAP's INTERNALDATE.
-    pub internal_date: Option<i64>,
-    /// JSON array.
-    pub recipients: String,
-    /// Bytes.
-    pub size: i64,
-    /// The bytes in their row, or the name of their object.
-    pub raw: RawPlace,
-}
-
-/// Where the received bytes are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RawPlace {
-    /// In the database.
-    Row(Vec<u8>),
-    /// In the object store, under this name.
-    Object(String),
-    /// Nowhere any more: dropped, or older than `raw_retention`.
-    Gone,
-}
-
-/// What is known of a stored message, to be compared with what a source says before its key is acted on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// Row id.
-    pub id: i64,
-    /// Where it stands.
-    pub status: SpoolStatus,
-    /// Bytes.
-    pub size: i64,
-    /// IMAP's INTERNALDATE.
-    pub internal_date: Option<i64>,
-    /// SHA-256 of account, recipients and bytes.
-    pub digest: Vec<u8>,
-}
-
-impl Known {
-    fn taken_in(&self) -> TakenIn {
-        match self.status {
-            SpoolStatus::Waiting | SpoolStatus::Claimed => TakenIn::Adopted(self.id),
-            _ => TakenIn::Known(self.id),
-        }
-    }
-}
 
 /// Stores what is new; for each row, in order, what became of it.
 pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<Vec<TakenIn>, StoreError> {
@@ -254,21 +189,6 @@ pub async fn known<'k>(
         }
     }
     Ok(known)
-}
-
-fn read_known(row: &AnyRow) -> Result<Known, StoreError> {
-    Ok(Known {
-        id: row.try_get(0)?,
-        status: read_status(row, 1)?,
-        size: row.try_get(2)?,
-        internal_date: row.try_get(3)?,
-        digest: row.try_get(4)?,
-    })
-}
-
-fn read_status(row: &AnyRow, column: usize) -> Result<SpoolStatus, StoreError> {
-    let name: &str = row.try_get(column)?;
-    name.parse().map_err(|reason| StoreError::Corrupt { what: "spool row", reason })
 }
 
 /// The identity of a mailbox, made on first sight.

@@ -1,12 +1,15 @@
 //! How writes become transactions: grouped by one writer on SQLite, each its own with retries on PostgreSQL.
 
-use super::{StoreError, Work as Task};
+use super::StoreError;
 use futures_util::future::BoxFuture;
-use postigo_supervision::{Panic, Work, caught};
+use postigo_supervision::{self as supervision, Panic, caught};
 use sqlx::AnyPool;
 use sqlx::{AnyConnection, Connection};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+
+/// What a write does: the borrowed input, the connection inside a transaction, the result. It may run more than once.
+pub type Work<I, T> = for<'c> fn(&'c I, &'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>;
 
 /// So many writes share a commit at most: more would make the first wait too long.
 const GROUP: usize = 256;
@@ -23,7 +26,7 @@ pub trait Job: Send {
 
 struct Write<I, T> {
     input: I,
-    work: Task<I, T>,
+    work: Work<I, T>,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -32,7 +35,7 @@ impl<I: Send + Sync, T: Send> Job for Write<I, T> {
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
             let working = async { (self.work)(&self.input, connection).await };
-            let result = caught(Work::Write, "", working).await.unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
+            let result = caught(supervision::Work::Write, "", working).await.unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
             let done = result.is_ok();
             self.result = Some(result);
             done
@@ -59,7 +62,7 @@ pub fn start(pool: AnyPool) -> mpsc::Sender<Box<dyn Job>> {
 }
 
 /// Hands a write to the writer and waits for its commit.
-pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Task<I, T>) -> Result<T, StoreError>
+pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Work<I, T>) -> Result<T, StoreError>
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
@@ -74,7 +77,7 @@ where
 async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let failed = caught(Work::Writer, "", commit(&pool, &mut group)).await.unwrap_or_else(|panic| Err(broke(&panic)));
+        let failed = caught(supervision::Work::Writer, "", commit(&pool, &mut group)).await.unwrap_or_else(|panic| Err(broke(&panic)));
         let failed = failed.err().map(Arc::new);
         if let Some(error) = &failed {
             tracing::warn!(%error, writes = group.len(), "a commit failed; its writes were not done");
@@ -92,7 +95,7 @@ fn broke(panic: &Panic) -> sqlx::Error {
 
 async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    let done = match caught(Work::Writer, "", in_transaction(&mut connection, group)).await {
+    let done = match caught(supervision::Work::Writer, "", in_transaction(&mut connection, group)).await {
         Ok(done) => done,
         Err(panic) => {
             // Nobody knows where it stands.
@@ -136,7 +139,7 @@ async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) 
 }
 
 /// Runs a write as a transaction of its own (PostgreSQL), again when the server could not serialize it.
-pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Task<I, T>) -> Result<T, StoreError> {
+pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
     let mut tried = 0;
     loop {
         tried += 1;
@@ -149,12 +152,12 @@ pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Task<I, T>
     }
 }
 
-async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Task<I, T>) -> Result<T, StoreError> {
+async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Connection::begin(&mut *connection).await?;
     // Dropped with an error, the transaction is rolled back.
     let working = async { work(input, &mut transaction).await };
-    let value = caught(Work::Write, "", working).await??;
+    let value = caught(supervision::Work::Write, "", working).await??;
     transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
     tracing::trace!("committed");
     Ok(value)
@@ -180,8 +183,8 @@ mod tests {
     async fn a_write_that_panics_is_rolled_back_alone_and_its_caller_told() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let good: Task<i64, u64> = |id, connection| Box::pin(async move { row(*id).execute(connection).await });
-        let bad: Task<i64, u64> = |id, connection| {
+        let good: Work<i64, u64> = |id, connection| Box::pin(async move { row(*id).execute(connection).await });
+        let bad: Work<i64, u64> = |id, connection| {
             Box::pin(async move {
                 let done = row(*id).execute(connection).await;
                 assert!(done.is_err(), "on purpose");

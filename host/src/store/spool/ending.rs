@@ -1,6 +1,6 @@
 //! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
 
-use super::{MOST_TRIES, read_status};
+use super::rows::{MOST_TRIES, read_status};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications};
 use postigo_model::communication::Record;

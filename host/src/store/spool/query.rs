@@ -1,6 +1,6 @@
 //! What the command line and REST ask the spool.
 
-use super::{RawPlace, read_status};
+use super::rows::{RawPlace, read_status};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, pieces};
 use postigo_model::result::MessageResult;

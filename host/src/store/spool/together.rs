@@ -1,7 +1,7 @@
 //! Messages that came for several recipients at once, and come again for some of them: a client whose connection broke between the answers of
 //! one LMTP transaction (RFC 2033 section 4.2) retries those that it did not hear of.
 
-use super::{NewRow, read_known};
+use super::rows::{NewRow, read_known};
 use crate::store::StoreError;
 use crate::store::sql::{Sql, Value, pieces};
 use postigo_model::spool::TakenIn;
