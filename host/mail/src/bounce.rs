@@ -60,17 +60,17 @@ mod tests {
     #[test]
     fn a_report_names_its_original() {
         for original in ["message/rfc822", "text/rfc822-headers", "Message/RFC822; name=x"] {
-            let bounce = report("failed", original).bounce().unwrap();
+            let bounce = detect(&report("failed", original)).unwrap();
             assert_eq!(bounce.original, "<orig@desk.test>");
             assert_eq!(bounce.error, "Could not be delivered.");
         }
-        assert!(report("delayed", "message/rfc822").bounce().is_some());
+        assert!(detect(&report("delayed", "message/rfc822")).is_some());
     }
 
     #[test]
     fn other_mails_are_none() {
-        assert_eq!(report("delivered", "message/rfc822").bounce(), None);
-        assert_eq!(report("failed", "application/pdf").bounce(), None);
-        assert_eq!(Message::parse(b"Subject: x\n\nMessage-ID: <a@b>".as_slice().into()).bounce(), None);
+        assert_eq!(detect(&report("delivered", "message/rfc822")), None);
+        assert_eq!(detect(&report("failed", "application/pdf")), None);
+        assert_eq!(detect(&Message::parse(b"Subject: x\n\nMessage-ID: <a@b>".as_slice().into())), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::bounds::{self, Cuts};
 use super::html;
+use super::message_id::message_ids;
 use super::structure::{Disposition, Part, Place};
 use super::transfer::TransferEncoding;
 use super::{charset, fields};
@@ -261,7 +262,7 @@ pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let field =
         header.fields.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
     let value = charset::decode(fields::unfold(message.get(field.value.clone())?), None);
-    super::message::message_ids(&value).next().map(str::to_owned)
+    message_ids(&value).next().map(str::to_owned)
 }
 
 #[cfg(test)]

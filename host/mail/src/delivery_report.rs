@@ -3,7 +3,8 @@
 
 use super::content;
 use super::fields;
-use super::message::{Message, message_ids};
+use super::message::Message;
+use super::message_id::message_ids;
 use super::structure::Part;
 use super::{charset, encoded_word};
 use postigo_model::mailbox::Mailbox;

@@ -15,6 +15,7 @@ mod delivery_report;
 mod encoded_word;
 mod fields;
 mod html;
+mod message_id;
 mod parameters;
 mod received;
 mod structure;
@@ -30,7 +31,8 @@ pub use content::Attachment;
 pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};
 pub use encoded_word::on_one_line;
 pub use html::to_text as html_to_text;
-pub use message::{Message, message_ids};
+pub use message::Message;
+pub use message_id::message_ids;
 pub use received::{Dropped, Envelope, InForce, Mail, SetBy};
 pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};
 

@@ -3,8 +3,9 @@
 use super::address::{self, Address};
 use super::bounds::{self, Cuts};
 use super::content::{Attachment, Content};
+use super::message_id::message_ids;
 use super::structure::Part;
-use super::{bounce, encoded_word, fields, structure};
+use super::{encoded_word, fields, structure};
 use bytes::Bytes;
 use mail_parser::DateTime;
 use std::borrow::Cow;
@@ -186,11 +187,6 @@ impl Message {
         date.to_timestamp().checked_mul(1_000)
     }
 
-    /// The delivery report that this message is, if it names the mail that it is about.
-    pub(super) fn bounce(&self) -> Option<bounce::Bounce> {
-        bounce::detect(self)
-    }
-
     /// The leaf parts, and the bytes that their ranges are of.
     pub(super) fn parts(&self) -> (&[Part], &[u8]) {
         (self.content().parts(), &self.lines)
@@ -262,14 +258,6 @@ fn with_line_feeds(raw: &Bytes) -> Bytes {
     raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect()
 }
 
-/// The ids in angle brackets, brackets kept, of a value of Message-ID, In-Reply-To or References.
-pub fn message_ids(value: &str) -> impl DoubleEndedIterator<Item = &str> {
-    value.split_inclusive('>').filter_map(|piece| {
-        let id = piece.get(piece.rfind('<')?..)?;
-        (id.ends_with('>') && id.len() > 2 && !id.contains(char::is_whitespace)).then_some(id)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,8 +300,6 @@ mod tests {
         ] {
             assert_eq!(message(&format!("{header}\n\n")).message_id().as_deref(), id, "{header}");
         }
-        let ids: Vec<_> = message_ids("<a@b> junk <c d> <<e@f>> <> g>").collect();
-        assert_eq!(ids, ["<a@b>", "<e@f>"]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::address::Address;
 use super::content::Attachment;
-use super::encoded_word;
 use super::message::Message;
 use super::vocabulary::{self, Vocabulary, canonical_lower_case};
+use super::{bounce, encoded_word};
 use postigo_model::ticket::FollowedTicket;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -138,7 +138,7 @@ impl Mail {
         let count = message.attachment_count();
         host(vocabulary::ATTACHMENT_EXISTS, if count > 0 { "yes" } else { "no" }.to_owned());
         host(vocabulary::ATTACHMENT_COUNT, count.to_string());
-        let bounce = message.bounce();
+        let bounce = bounce::detect(&message);
         let is_bounce = bounce.is_some();
         if let Some(bounce) = bounce {
             host(vocabulary::BOUNCE, "1".to_owned());
