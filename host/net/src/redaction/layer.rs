@@ -1,14 +1,7 @@
-//! A text as its readers may decode it: each layer is what one decoder makes of the layer before, and knows from which part of the text each
-//! of its letters comes.
-//!
-//! Decoders are small and know nothing of secrets. Each gives at most as many letters as it reads, times the ways in which it may be read, and
-//! they are put together no more than [`DEPTH`] deep: all layers of a text together are so many letters for each of its own, whatever it says.
+//! A layer of a text: letters that a decoder made of the layer before, each of which knows from which part of the text it comes.
 
-use super::{base64, escapes, hexadecimal, numbers};
 use std::ops::Range;
 
-/// So often may a text be encoded over again.
-const DEPTH: usize = 3;
 /// In fewer letters no secret is looked for.
 pub const LEAST: usize = 4;
 
@@ -100,23 +93,6 @@ impl Layer {
         let letters = self.letters.get(letters)?;
         Some(letters.first()?.place.start..letters.last()?.place.end)
     }
-
-    /// What it may stand for. Nothing that is shorter than [`LEAST`].
-    fn decoded(&self) -> impl Iterator<Item = Self> {
-        let layers = escapes::decoded(self).chain(numbers::decoded(self));
-        layers.chain(hexadecimal::decoded(self)).chain(base64::decoded(self)).filter(|layer| layer.letters.len() >= LEAST)
-    }
-}
-
-/// Shows every layer of a text, the text itself first.
-pub fn each(text: &str, show: &mut dyn FnMut(&Layer)) {
-    fn descend(layer: &Layer, depth: usize, show: &mut dyn FnMut(&Layer)) {
-        show(layer);
-        if depth > 0 {
-            layer.decoded().for_each(|decoded| descend(&decoded, depth - 1, show));
-        }
-    }
-    descend(&Layer::of(text), DEPTH, show);
 }
 
 /// What a decoder has put together so far: bytes, of which letters may be made in the end.

@@ -1,7 +1,7 @@
 //! What a server says, without the secrets that it was told: for logs, answers and errors alike.
 //!
 //! A server may repeat what it was told, as it was told or in a form of its own: quoted, escaped, as numbers, in base64, over several lines,
-//! and one of these within another. So a text is read as anybody may read it: [`layer`] decodes it in every way that its decoders know, over
+//! and one of these within another. So a text is read as anybody may read it: [`readings`] decodes it in every way that its decoders know, over
 //! and over again, and [`wanted`] finds pieces of the secrets in each layer. What they come from is taken out of the text itself, and the rest
 //! of the words stays readable. It is for words alone: mail and listings, by which the program goes, are never changed.
 //!
@@ -14,6 +14,7 @@ mod layer;
 mod numbers;
 #[cfg(test)]
 mod properties;
+mod readings;
 #[cfg(test)]
 mod tests;
 mod wanted;
@@ -61,7 +62,7 @@ impl Redactor {
         for (name, secret) in self.secrets.iter() {
             found.extend(secret.standing_alone(text).into_iter().map(|place| (Found { place, is_in_base64: false }, *name)));
         }
-        layer::each(text, &mut |layer| {
+        readings::each(text, &mut |layer| {
             let letters = Letters::of(layer);
             for (name, secret) in self.secrets.iter() {
                 found.extend(secret.find(layer, &letters).into_iter().map(|found| (found, *name)));

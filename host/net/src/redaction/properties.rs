@@ -1,6 +1,6 @@
 //! What holds for any secret, any way to encode it, and any text: random ones are tried.
 
-use super::layer;
+use super::readings;
 use super::*;
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -65,7 +65,7 @@ fn redactor(secret: &str) -> Redactor {
 /// Letters of all layers of a text.
 fn work(text: &str) -> usize {
     let mut letters = 0;
-    layer::each(text, &mut |layer| letters += layer.letters().len());
+    readings::each(text, &mut |layer| letters += layer.letters().len());
     letters
 }
 
