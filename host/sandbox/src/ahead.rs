@@ -1,13 +1,12 @@
 //! Instances that are configured ahead, each for one message: the way of components that cannot be snapshotted.
 
-use super::contract::{GroupMember, GroupSpec};
-use super::group::as_failure;
+use super::contract::{Failure, GroupMember, GroupSpec};
 use super::refusal::PrepareError;
 use super::room::{Held, Room, Spare};
 use super::snapshot::start_configured;
 use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
-use postigo_model::guest::Limits;
+use postigo_model::guest::{FailureKind, Limits};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -136,6 +135,14 @@ impl Spare for Ahead {
     fn give_up(&self) {
         let given_up = std::mem::take(&mut *self.ready());
         drop(given_up);
+    }
+}
+
+/// What a failure to configure means to a message that came too early.
+fn as_failure(error: PrepareError) -> Failure {
+    match error {
+        PrepareError::Failed(failure) => failure,
+        other => Failure { kind: FailureKind::Trap, message: other.to_string() },
     }
 }
 

@@ -5,5 +5,5 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "filter",
     imports: { default: trappable },
-    with: { "postigo:filter/message.mail": super::sandbox::MailHandle },
+    with: { "postigo:filter/message.mail": super::mail_handle::MailHandle },
 });

@@ -1,11 +1,10 @@
 //! From uploaded bytes to a component that may be run: what it is, what it imports, what it exports. Nothing is compiled here.
 
+use super::contract::HOST_VERSION;
 use super::refusal::Refused;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The version of the contract that this host speaks.
-pub const HOST_VERSION: &str = "1.0.0";
-/// Its major version: every `1.x` component runs on every later `1.x` host.
+/// The major version of the contract that this host speaks: every `1.x` component runs on every later `1.x` host.
 const MAJOR: &str = "1";
 const PACKAGE: &str = "postigo:filter";
 /// Interfaces whose names are kept for later versions.

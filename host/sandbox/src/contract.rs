@@ -5,6 +5,9 @@ use postigo_model::guest::{FailureKind, Limits};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The version of the contract that this host speaks.
+pub const HOST_VERSION: &str = "1.0.0";
+
 /// What a component says of itself (WIT `description`), with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[schema(as = ComponentDescription)]

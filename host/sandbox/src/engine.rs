@@ -2,17 +2,15 @@
 
 use super::bindings::Filter;
 use super::code;
+use super::limits::TICK;
 use super::refusal::StartError;
 use super::sandbox::Sandbox;
 use postigo_supervision::{Work, caught_here};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingAllocationConfig};
 
-/// How often guests are looked at: the grain of their time limit.
-pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Instances that may live at once: a message holds one of every group that it met. Slots are address space, no memory.
 const SLOTS: u32 = 1000;
 /// Slots without an instance that keep their memory for the next one of the same snapshot.

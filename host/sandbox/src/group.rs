@@ -1,17 +1,16 @@
 //! A group: filters of one component, configured together, ready to be called.
 
 use super::ahead::Ahead;
-use super::contract::{Cost, Failure, GroupSpec};
+use super::contract::{Cost, GroupSpec};
 use super::engine::{Engines, SLOT_MEMORY};
 use super::kept::Kept;
 use super::refusal::PrepareError;
 use super::room::{Held, Room};
 use super::sandbox::Grants;
-use super::session::Session;
 use super::snapshot::Made;
 use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
-use postigo_model::guest::{FailureKind, Limits};
+use postigo_model::guest::Limits;
 use std::sync::{Arc, OnceLock};
 
 /// Filters of one component with the same grants and limits, ready to be called.
@@ -63,11 +62,6 @@ impl Group {
             limits: spec.limits,
             cost,
         }))
-    }
-
-    /// Opens a session for one message. Nothing is instantiated before the first call.
-    pub fn open(group: &Arc<Self>) -> Result<Session, Failure> {
-        Ok(Session::new(Arc::clone(group), false))
     }
 
     /// Whether the component screens.
@@ -141,12 +135,4 @@ fn fastest(engines: &Engines, snapshot: &[u8], limits: Limits) -> Result<(Templa
         },
     };
     Ok((Template::new(&engines.plain, snapshot)?, false, because))
-}
-
-/// What a failure to configure means to a message that came too early.
-pub(super) fn as_failure(error: PrepareError) -> Failure {
-    match error {
-        PrepareError::Failed(failure) => failure,
-        other => Failure { kind: FailureKind::Trap, message: other.to_string() },
-    }
 }

@@ -1,9 +1,7 @@
 //! The lines that a guest logs during a call, within their bounds.
 
-use super::bindings::postigo::filter::log::{Host, Level};
 use super::contract::LogLine;
 use super::limits::{LOG_CALL, LOG_LINE};
-use super::sandbox::Sandbox;
 
 /// Lines so far, and what was cut.
 #[derive(Debug, Default)]
@@ -15,7 +13,8 @@ pub(super) struct GuestLog {
 }
 
 impl GuestLog {
-    fn write(&mut self, priority: &'static str, line: &str) {
+    /// Adds a line, or as much of it as there is room for.
+    pub(super) fn write(&mut self, priority: &'static str, line: &str) {
         let mut kept = cut(line, LOG_LINE);
         let left = LOG_CALL.saturating_sub(self.bytes);
         if left == 0 {
@@ -52,22 +51,6 @@ pub(super) fn cut(text: &str, limit: usize) -> &str {
 /// A guest's words in one line of at most `limit` bytes, without control characters.
 pub(super) fn one_line(text: &str, limit: usize) -> String {
     cut(text, limit).replace(char::is_control, " ")
-}
-
-impl Host for Sandbox {
-    fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
-        self.host_call(|sandbox| {
-            let priority = match level {
-                Level::Debug => "debug",
-                Level::Info => "info",
-                Level::Notice => "notice",
-                Level::Warning => "warning",
-                Level::Error => "error",
-            };
-            sandbox.log.write(priority, &line);
-            Ok(())
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The sandbox: the only place that knows wasmtime.
 //!
 //! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a group, both in
-//! a child process that hostile code may break; a message [opens](Group::open) a session of the group on a guest thread
+//! a child process that hostile code may break; a message [opens](Session::open) a session of the group on a guest thread
 //! ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
 mod ahead;
@@ -19,6 +19,8 @@ mod guest_log;
 mod inspect;
 mod kept;
 mod limits;
+mod log_host;
+mod mail_handle;
 mod mail_host;
 mod refusal;
 mod room;
@@ -27,6 +29,7 @@ mod schema;
 mod session;
 pub mod shipped;
 mod snapshot;
+mod stopped;
 mod template;
 mod threads;
 mod wasi;

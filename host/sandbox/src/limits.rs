@@ -1,12 +1,14 @@
 //! What a guest may use: the figures, and the meter of its memory.
 
 use super::room::Held;
-use super::sandbox::Stopped;
+use super::stopped::Stopped;
 use postigo_model::guest::FailureKind;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
+/// How often guests are looked at: the grain of their time limit.
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// The guest's own time in `describe`.
 pub(super) const DESCRIBE_TIME: Duration = Duration::from_secs(5);
 /// The guest's own time in `configure`.

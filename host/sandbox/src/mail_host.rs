@@ -1,7 +1,8 @@
 //! The mail as guests read it: `interface message` of `wit/`.
 
 use super::bindings::postigo::filter::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
-use super::sandbox::{MailHandle, Sandbox};
+use super::mail_handle::MailHandle;
+use super::sandbox::Sandbox;
 use std::borrow::Cow;
 use wasmtime::component::Resource;
 

@@ -23,7 +23,7 @@ pub enum Refused {
     #[error(
         "this core module carries no usable component type ({0}); build it with the crate postigo-filter or with wit-bindgen \
          against the world postigo:filter/filter@{here}, or upload a component",
-        here = super::component::HOST_VERSION
+        here = super::contract::HOST_VERSION
     )]
     NoComponentType(String),
     /// It wants something that is not offered here.

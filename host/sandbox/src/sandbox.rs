@@ -2,10 +2,11 @@
 
 use super::clock::{Clock, Over};
 use super::contract::{Failure, LogLine};
-use super::engine::TICK;
 use super::guest_log::{GuestLog, one_line};
-use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter};
+use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter, TICK};
+use super::mail_handle::MailHandle;
 use super::room::Held;
+use super::stopped::Stopped;
 use postigo_mail::{Mail, canonical_lower_case};
 use postigo_model::guest::FailureKind;
 use std::collections::BTreeSet;
@@ -22,9 +23,6 @@ const MOST_NOTED: usize = 1_000;
 /// No snapshot takes so long.
 const A_DAY: Duration = Duration::from_hours(24);
 
-/// The host's type behind `resource mail`. Its number is the number of the call that it was lent to.
-pub struct MailHandle;
-
 /// What a filter was granted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Grants {
@@ -37,20 +35,6 @@ impl Grants {
     pub(super) fn of(names: &[String]) -> Self {
         let has = |name: &str| names.iter().any(|grant| grant == name);
         Self { body: has("body"), attachments: has("attachments"), raw: has("raw") }
-    }
-}
-
-/// Why the host ended a call.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(super) struct Stopped {
-    pub(super) kind: FailureKind,
-    pub(super) message: String,
-}
-
-impl Stopped {
-    pub(super) fn error(kind: FailureKind, message: impl Into<String>) -> wasmtime::Error {
-        wasmtime::Error::new(Self { kind, message: message.into() })
     }
 }
 

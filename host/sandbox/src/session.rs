@@ -5,8 +5,8 @@ use super::contract::{Called, Change, Failure, LogLine, Screened, Verdict};
 use super::group::Group;
 use super::guest_log::one_line;
 use super::limits::{CHANGES, LOG_LINE, RESULT_BYTES, ROOM_PATIENCE};
+use super::mail_handle::MailHandle;
 use super::room::Held;
-use super::sandbox::MailHandle;
 use super::template::{Instance, NotStarted};
 use super::threads::{bury, empty_graves};
 use postigo_mail::Mail;
@@ -38,6 +38,11 @@ struct Came<T> {
 }
 
 impl Session {
+    /// Opens a session for one message. Nothing is instantiated before the first call.
+    pub fn open(group: &Arc<Group>) -> Result<Self, Failure> {
+        Ok(Self::new(Arc::clone(group), false))
+    }
+
     pub(super) fn new(group: Arc<Group>, full: bool) -> Self {
         Self { group, full, instance: None, reserved: None, waited: false }
     }

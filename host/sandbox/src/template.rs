@@ -1,12 +1,14 @@
 //! A component that is compiled for an engine, linked and checked, ready to be instantiated.
 
 use super::bindings::{Filter, FilterIndices};
-use super::component::{HOST_VERSION, Outside};
+use super::component::Outside;
 use super::contract::Failure;
+use super::contract::HOST_VERSION;
 use super::engine;
+use super::mail_handle::MailHandle;
 use super::refusal::Refused;
 use super::room::Held;
-use super::sandbox::{Grants, MailHandle, Sandbox};
+use super::sandbox::{Grants, Sandbox};
 use super::wasi;
 use postigo_model::guest::FailureKind;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! WASI as an empty world: what components of other languages import is there, so that they start, and every use of it ends the call.
 
-use super::sandbox::{Sandbox, Stopped};
+use super::sandbox::Sandbox;
+use super::stopped::Stopped;
 use postigo_model::guest::FailureKind;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;

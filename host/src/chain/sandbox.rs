@@ -136,7 +136,7 @@ impl Guests for InRuntime {
     }
 
     fn open(&self) -> Result<Box<dyn Guest>, Failure> {
-        Ok(Box::new(Group::open(&self.group)?))
+        Ok(Box::new(Session::open(&self.group)?))
     }
 
     fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {

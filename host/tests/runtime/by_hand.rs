@@ -3,7 +3,7 @@
 use super::harness::*;
 use postigo_mail::Mail;
 use postigo_model::guest::{FailureKind, Limits};
-use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, PrepareError, Refused, Verdict};
+use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, PrepareError, Refused, Session, Verdict};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -288,7 +288,7 @@ fn instances_made_ahead_are_fresh_for_every_message() {
     };
     let group = guest.prepare(16 << 20).unwrap();
     for _ in 0..20 {
-        let mut session = Group::open(&group).unwrap();
+        let mut session = Session::open(&group).unwrap();
         let first: Box<Mail> = mail("One");
         let called = session.evaluate(0, first, None);
         assert!(called.result.is_ok());

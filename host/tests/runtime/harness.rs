@@ -2,7 +2,7 @@
 
 use postigo_mail::{Envelope, Mail, Message, Vocabulary};
 use postigo_model::guest::{FailureKind, Limits};
-use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions};
+use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions, Session};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -75,13 +75,13 @@ pub fn mail(subject: &str) -> Box<Mail> {
 
 /// Evaluates one deed with a mail of its own, in a session of its own.
 pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo_sandbox::Verdict, Failure> {
-    Group::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
+    Session::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
 }
 
 /// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and gives the message.
 pub fn fails_as(deed: &str, kind: FailureKind) -> String {
     let group = group(&[deed, "behave"]);
-    let mut session = Group::open(&group).unwrap();
+    let mut session = Session::open(&group).unwrap();
     let called = session.evaluate(0, mail("Invoice 42"), None);
     let failure = called.result.unwrap_err();
     assert_eq!(failure.kind, kind, "{deed}: {failure}");

@@ -6,7 +6,7 @@ use postigo_mail::{Envelope, Mail, Message, Vocabulary};
 use postigo_model::configured::Filter;
 use postigo_model::guest::{FailureKind, Limits};
 use postigo_model::result::Outcome;
-use postigo_sandbox::{Asker, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions};
+use postigo_sandbox::{Asker, GroupSpec, PrepareError, Runtime, RuntimeOptions, Session};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn memory_of(spec: &GroupSpec) -> u64 {
 fn a_message_waits_while_other_guests_have_the_room() {
     let spec = spec(&["behave"]);
     let group = roomy(memory_of(&spec) * 5 / 2).prepare(&spec, Asker::Host).unwrap();
-    let [mut first, mut second, mut third] = [(); 3].map(|()| Group::open(&group).unwrap());
+    let [mut first, mut second, mut third] = [(); 3].map(|()| Session::open(&group).unwrap());
     assert!(first.evaluate(0, mail("One"), None).result.is_ok());
     assert!(second.evaluate(0, mail("Two"), None).result.is_ok());
     let called = third.evaluate(0, mail("Three"), None);
@@ -50,7 +50,7 @@ fn a_guest_that_grows_is_broken_off_and_only_failed_when_it_wants_more_than_ther
     let mut spec = spec(&["memory", "behave"]);
     spec.limits.memory = 64 << 20;
     let group = roomy(16 << 20).prepare(&spec, Asker::Host).unwrap();
-    let mut session = Group::open(&group).unwrap();
+    let mut session = Session::open(&group).unwrap();
     let called = session.evaluate(0, mail("One"), None);
     assert!(called.no_room, "its limit is higher than the room that is left");
     session.wait_for_room().unwrap();
@@ -123,7 +123,7 @@ fn what_the_host_does_for_a_guest_is_not_the_guests_time() {
     let mail: Box<Mail> = Box::new(Mail::receive(message, envelope, &Vocabulary::new(&[])).0);
     let limit = Duration::from_millis(15);
     let group = super::by_hand::reads_fields(Limits { time: limit, memory: 16 << 20 });
-    let called = Group::open(&group).unwrap().evaluate(0, mail, None);
+    let called = Session::open(&group).unwrap().evaluate(0, mail, None);
     assert!(called.host > limit, "the host took {:?}: too little to show anything", called.host);
     assert!(called.result.is_ok(), "{:?}", called.result);
     assert!(called.own < limit, "{:?}", called.own);

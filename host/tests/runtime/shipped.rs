@@ -2,7 +2,7 @@
 
 use super::harness::{mail, runtime};
 use postigo_model::guest::Limits;
-use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Verdict, shipped};
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Session, Verdict, shipped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn the_classic_filter_screens_and_captures() {
     };
     let group = group("match", &[rule("order"), rule("INVOICE"), rule("straße")]);
     assert!(group.screens());
-    let mut session = Group::open(&group).unwrap();
+    let mut session = Session::open(&group).unwrap();
     let called = session.screen(mail("Your invoice 42"), None);
     let screened = called.result.unwrap();
     assert_eq!(screened.candidates, [1]);
@@ -49,7 +49,7 @@ fn the_classic_filter_screens_and_captures() {
 #[test]
 fn the_guard_says_why() {
     let group = group("auto-reply-guard", &[json!({})]);
-    let verdict = Group::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
+    let verdict = Session::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
     assert!(verdict.matched);
     assert!(verdict.reason.starts_with("automatic reply"), "{}", verdict.reason);
 }
@@ -58,6 +58,6 @@ fn the_guard_says_why() {
 fn numbers_of_other_systems_are_found_in_the_body() {
     let source = json!({ "from": "jane@", "number": "(Hel+o)", "field": "Greeting", "body": true });
     let group = group("ticket-number", &[json!({ "sources": [source] })]);
-    let verdict = Group::open(&group).unwrap().evaluate(0, mail("x"), None).result.unwrap();
+    let verdict = Session::open(&group).unwrap().evaluate(0, mail("x"), None).result.unwrap();
     assert_eq!(changes(verdict)[0], ("X-OTOBO-DynamicField-Greeting".to_owned(), "Hello".to_owned()));
 }

@@ -4,7 +4,7 @@ use super::report::{line, median, micros, section};
 use super::rules::{Match, mails, receive, sandbox};
 use postigo_mail::Mail;
 use postigo_model::guest::Limits;
-use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec};
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Session};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -39,16 +39,16 @@ pub fn run() {
 
 fn fresh(group: &Arc<Group>) -> std::time::Duration {
     let mut mail = Some(receive(&mails()[0]));
-    median(40, 500, || mail = Some(call(&mut Group::open(group).unwrap(), mail.take().unwrap())))
+    median(40, 500, || mail = Some(call(&mut Session::open(group).unwrap(), mail.take().unwrap())))
 }
 
 fn used(group: &Arc<Group>) -> std::time::Duration {
-    let mut session = Group::open(group).unwrap();
+    let mut session = Session::open(group).unwrap();
     let mut mail = Some(receive(&mails()[0]));
     median(40, 500, || mail = Some(call(&mut session, mail.take().unwrap())))
 }
 
-fn call(session: &mut postigo_sandbox::Session, mail: Box<Mail>) -> Box<Mail> {
+fn call(session: &mut Session, mail: Box<Mail>) -> Box<Mail> {
     let called = session.evaluate(0, mail, None);
     called.result.expect("the filter does not fail");
     called.mail

@@ -1,0 +1,20 @@
+//! The log as guests write it: `interface log` of `wit/`.
+
+use super::bindings::postigo::filter::log::{Host, Level};
+use super::sandbox::Sandbox;
+
+impl Host for Sandbox {
+    fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
+        self.host_call(|sandbox| {
+            let priority = match level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Notice => "notice",
+                Level::Warning => "warning",
+                Level::Error => "error",
+            };
+            sandbox.log.write(priority, &line);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! The error by which the host ends a guest's call.
+
+use postigo_model::guest::FailureKind;
+
+/// Why the host ended a call.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Stopped {
+    pub(super) kind: FailureKind,
+    pub(super) message: String,
+}
+
+impl Stopped {
+    pub(super) fn error(kind: FailureKind, message: impl Into<String>) -> wasmtime::Error {
+        wasmtime::Error::new(Self { kind, message: message.into() })
+    }
+}
