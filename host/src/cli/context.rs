@@ -1,6 +1,7 @@
 //! What the commands work on, opened when the first of them needs it.
 
-use super::{Failed, Output, Place};
+use super::place::Place;
+use super::{Failed, Output};
 use crate::chain::LazySandbox;
 use crate::config;
 use crate::oauth2::Tokens;

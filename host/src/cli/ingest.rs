@@ -4,6 +4,7 @@ mod intake;
 mod results;
 
 use super::attending::attend_while;
+use super::pipe::TRY_LATER;
 use super::{Context, Failed};
 use crate::worker::Done;
 use intake::{Envelope, Intake};
@@ -12,10 +13,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// sysexits.h: the input has no bytes.
-const NO_BYTES: u8 = 65;
-/// sysexits.h: the message could not be stored; a mail server tries again later.
-pub(super) const TRY_LATER: u8 = 75;
 /// A mail server's pipe waits so long at most for what becomes of its mail; stored it is before.
 const PIPE_WAITS: Duration = Duration::from_secs(30);
 

@@ -18,6 +18,8 @@ mod logging;
 mod moment;
 mod outbound;
 mod output;
+mod pipe;
+mod place;
 mod printable;
 mod queue;
 mod rows;
@@ -36,8 +38,8 @@ pub use failed::Failed;
 pub use output::{Output, Table};
 
 use clap::{Parser, Subcommand};
+use place::Place;
 use postigo_supervision as supervision;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,26 +51,6 @@ struct Arguments {
     place: Place,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Where the state lies, and how results are printed.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// The folder of database, spool, key and caches; made on first use
-    #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_DATA", default_value = "./postigo-data")]
-    data: PathBuf,
-    /// Keep the state in PostgreSQL instead of the folder: postgres://…
-    #[arg(long, global = true, value_name = "URL")]
-    database: Option<String>,
-    /// The file of the key that secrets are sealed with [default: `key` in the folder]
-    #[arg(long, global = true, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// The folder of compiled code [default: `cache` in the folder]
-    #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_CACHE", hide = true)]
-    cache: Option<PathBuf>,
-    /// Print JSON: one document, or one line each for lists
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 /// What is to be done.
@@ -152,7 +134,7 @@ pub fn main() -> ExitCode {
         Err(panic) => {
             let status = Failed::because(format!("Postigo panicked: {panic}. This is a fault of Postigo: please report it.")).tell();
             // The status of a panic would make a mail server bounce the mail.
-            if as_pipe { ExitCode::from(ingest::TRY_LATER) } else { status }
+            if as_pipe { ExitCode::from(pipe::TRY_LATER) } else { status }
         }
     }
 }
@@ -165,7 +147,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     let as_pipe = words.any(|word| word == "ingest") && words.any(|word| word == "-");
     match error.exit_code() {
         0 => ExitCode::SUCCESS,
-        _ if as_pipe => ExitCode::from(ingest::TRY_LATER),
+        _ if as_pipe => ExitCode::from(pipe::TRY_LATER),
         status => ExitCode::from(u8::try_from(status).unwrap_or(2)),
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the files and storing what is in them.
 
-use super::{Failed, NO_BYTES, TRY_LATER};
+use crate::cli::Failed;
+use crate::cli::pipe::{NO_BYTES, TRY_LATER};
 use crate::commlog;
 use crate::inbound::files::{self, Found, ReadError};
 use crate::inbound::mbox;
