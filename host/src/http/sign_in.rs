@@ -4,7 +4,6 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
-use super::configured::Object;
 use super::problem::{Kind, Problem, no_content};
 use crate::oauth2::Flow;
 use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
@@ -16,6 +15,7 @@ use axum::routing::get;
 use postigo_model::configured::{Configuration, form};
 use postigo_supervision::{Work, caught};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -154,10 +154,10 @@ pub async fn attach<K: form::Kind>(
     state: &ApiState,
     configuration: &Configuration,
     name: &str,
-    object: &mut Object,
+    object: &mut Map<String, Value>,
 ) -> Result<(), Problem> {
     let Some(owner) = Owner::of_kind(K::KIND, name) else { return Ok(()) };
-    if !object.get("oauth2").is_some_and(serde_json::Value::is_object) {
+    if !object.get("oauth2").is_some_and(Value::is_object) {
         return Ok(());
     }
     let Ok(subject) = Subject::find(configuration, &owner, None) else { return Ok(()) };
