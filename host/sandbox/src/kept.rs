@@ -3,6 +3,7 @@
 
 use super::contract::GroupSpec;
 use super::snapshot::Made;
+use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -102,16 +103,7 @@ pub(super) fn snapshot_key(spec: &GroupSpec) -> String {
         add(member.name.as_bytes());
         add(member.settings.to_string().as_bytes());
     }
-    hex(&hash.finalize())
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&hash.finalize())
 }
 
 /// A name without a path in it, whatever the digest is said to be.

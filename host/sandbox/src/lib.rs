@@ -47,6 +47,7 @@ use engine::Engines;
 use kept::Kept;
 use limits::COMPONENT_BYTES;
 use postigo_model::guest::FailureKind;
+use postigo_model::hexadecimal::hexadecimal;
 use room::Room;
 use sha2::{Digest, Sha256};
 use snapshot::Made;
@@ -109,7 +110,7 @@ impl Runtime {
         if size > COMPONENT_BYTES {
             return Err(Refused::TooLarge { size, limit: COMPONENT_BYTES });
         }
-        let request = self.request(kept::hex(&Sha256::digest(bytes)), Task::Inspect);
+        let request = self.request(hexadecimal(&Sha256::digest(bytes)), Task::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
             Ok((Answer::Inspected { description, unsnapshotable }, component)) => Inspected { description, component, unsnapshotable },
             Ok((Answer::Refused(refused), _)) => return Err(refused),

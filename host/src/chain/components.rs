@@ -4,11 +4,11 @@ use super::plan::{Component, Components};
 use super::sandbox::LazySandbox;
 use crate::store::{Store, StoreError, components};
 use postigo_model::configured::Filter;
+use postigo_model::hexadecimal::hexadecimal;
 use postigo_sandbox::{Asker, Description, shipped};
 use postigo_supervision::{Work, blocking};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,11 +103,7 @@ struct Kept {
 
 impl Kept {
     fn of(bytes: &[u8], cache: &Path) -> Self {
-        let digest = Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = hexadecimal(&Sha256::digest(bytes));
         let folder = cache.join("shipped").join(env!("CARGO_PKG_VERSION"));
         Self { description: folder.join(format!("{digest}.json")), component: folder.join(format!("{digest}.wasm")) }
     }
