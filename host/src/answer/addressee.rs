@@ -1,6 +1,6 @@
 //! Addresses that mail goes to or comes from, checked before anything is composed.
 
-use super::tags::on_one_line;
+use super::fitting::on_one_line;
 use lettre::message::Mailbox;
 use postigo_mail::Address;
 

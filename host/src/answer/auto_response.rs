@@ -3,8 +3,8 @@
 use super::addressee::Addressee;
 use super::compose::{ComposeError, Draft, Mail, compose};
 use super::facts::Facts;
+use super::render::{Form, render};
 use super::subject::{Relation, numbered};
-use super::tags::{Form, render};
 use super::{language, sender};
 use crate::store::StoreError;
 use crate::store::outgoing::DueRow;

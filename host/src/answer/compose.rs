@@ -4,7 +4,7 @@
 //! put together again. Lines end with CRLF and are at most 998 bytes long (RFC 5322 section 2.1.1).
 
 use super::addressee::Addressee;
-use super::tags::on_one_line;
+use super::fitting::on_one_line;
 use crate::store::outgoing;
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};

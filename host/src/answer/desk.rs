@@ -1,10 +1,12 @@
 //! What agents do with tickets and articles: reply, write, note, pass on, send on, open. Each is composed here and written as a whole.
 
 use super::addressee::Addressee;
-use super::body::{is_empty, quoted};
+use super::body::is_empty;
 use super::compose::Mail;
 use super::facts::Facts;
+use super::fitting::on_one_line;
 use super::letter::{Letter, Recipients, by_agent};
+use super::quoting::quoted;
 use super::sender;
 use super::subject::Relation;
 use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
@@ -272,7 +274,7 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
     mistakes.tell()?;
     let mut article = NewArticle {
         from: writing.agent.clone().unwrap_or_default(),
-        subject: super::tags::on_one_line(writing.subject.as_deref().unwrap_or(&open.ticket.title)),
+        subject: on_one_line(writing.subject.as_deref().unwrap_or(&open.ticket.title)),
         body: writing.body,
         date: Some(now.div_euclid(1_000) * 1_000),
         ..NewArticle::default()

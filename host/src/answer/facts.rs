@@ -1,5 +1,7 @@
 //! What the tags of templates stand for: the ticket, the mail that is answered, the customer, the agent, the queue, and a few settings.
 
+use super::quoting::text_of;
+use super::subject::cleaned;
 use super::tags::Tag;
 use postigo_mail::Address;
 use postigo_model::configured::{Configuration, CustomerUser, Queue, Settings};
@@ -101,13 +103,12 @@ impl<'a> Facts<'a> {
             "messageid" | "message-id" => Some(mail.message_id.clone()),
             "date" => time(mail.date?),
             "subject" => {
-                let subject =
-                    super::subject::cleaned(&mail.subject, self.ticket.map(|ticket| ticket.number.as_str()), &self.configuration.settings);
+                let subject = cleaned(&mail.subject, self.ticket.map(|ticket| ticket.number.as_str()), &self.configuration.settings);
                 Some(cut(&subject, length.unwrap_or(SUBJECT_LENGTH)))
             }
             "body" => Some(match length {
                 Some(lines) => first_lines(&mail.body, lines, ""),
-                None => super::body::text_of(mail).into_owned(),
+                None => text_of(mail).into_owned(),
             }),
             "email" => Some(first_lines(&mail.body, length.unwrap_or(QUOTED_LINES), "> ")),
             _ => None,
@@ -187,7 +188,7 @@ fn first_lines(text: &str, lines: usize, prefix: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tags::{Form, render};
+    use super::super::render::{Form, render};
     use super::*;
     use postigo_model::configured::SystemAddress;
 

@@ -1,9 +1,9 @@
 //! Passing an article on to somebody else, with its text and its files, or as the mail that it was.
 
-use super::body::forwarded;
 use super::compose::File;
 use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
+use super::quoting::forwarded;
 use super::subject::Relation;
 use super::writing::{MOST_BYTES, Mistakes, Sent, Writing};
 use crate::filing::correspondence::Written;

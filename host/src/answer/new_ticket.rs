@@ -3,9 +3,9 @@
 use super::body::is_empty;
 use super::desk::{Desk, no_number};
 use super::facts::Facts;
+use super::fitting::on_one_line;
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
-use super::tags::on_one_line;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
 use crate::filing::correspondence::{Target, Written};
 use crate::filing::reserve_number;

@@ -1,5 +1,6 @@
 //! Subjects with the ticket's number, once, at their left (OTOBO: `TicketSubjectFormat` Left).
 
+use super::fitting::on_one_line;
 use crate::filing::{number, subject};
 use postigo_model::configured::Settings;
 
@@ -19,7 +20,7 @@ pub enum Relation {
 
 /// The subject without `Re: ` and the like, and without the ticket's number.
 pub fn cleaned(text: &str, number: Option<&str>, settings: &Settings) -> String {
-    let text = super::tags::on_one_line(text);
+    let text = on_one_line(text);
     let without = match number.filter(|number| !number.is_empty()) {
         // `Re: [Ticket#1] Re: x`: what stands before the number goes, then the number, then what stood after it.
         Some(known) => number::without_number(&subject::clean(&text), known, settings),
@@ -31,7 +32,7 @@ pub fn cleaned(text: &str, number: Option<&str>, settings: &Settings) -> String 
 /// The subject of a mail that goes out: `Re: [Ticket#2026112500001] Printer`.
 pub fn numbered(text: &str, ticket_number: &str, relation: Relation, settings: &Settings) -> String {
     let text = match relation {
-        Relation::New => number::without_number(&super::tags::on_one_line(text), ticket_number, settings),
+        Relation::New => number::without_number(&on_one_line(text), ticket_number, settings),
         Relation::Reply | Relation::Forward => cleaned(text, Some(ticket_number), settings),
     };
     let text: String = text.trim().chars().take(LONGEST).collect();
