@@ -5,6 +5,7 @@ use super::{OAuth2Error, Owner};
 use postigo_model::configured::{Account, Configuration, Destination, OAuth2, Secret, Transport};
 use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// An account or transport that signs in by OAuth2: the provider, the client there, and whose mailbox it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,4 +111,11 @@ impl Subject {
         }
         hexadecimal(&digest.finalize())
     }
+}
+
+/// The owners that sign in by OAuth2.
+pub(super) fn subjects(configuration: &Configuration) -> BTreeMap<Owner, Subject> {
+    let accounts = configuration.accounts.values().filter_map(|account| Subject::account(account).ok()?);
+    let transports = configuration.transports.values().filter_map(|transport| Subject::transport(transport).ok()?);
+    accounts.chain(transports).map(|subject| (subject.owner.clone(), subject)).collect()
 }

@@ -2,11 +2,12 @@
 
 use super::grant::Granted;
 use super::provider::Flow;
+use super::subject::subjects;
 use super::{OAuth2Error, Owner, Subject, http};
 use crate::commlog::Communication;
 use crate::secret_key::{SecretError, SecretKey};
 use crate::store::oauth2::{self as rows, Key, NewTokens, TokenRow};
-use crate::store::{Store, communications};
+use crate::store::{Store, StoreError, communications};
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::{Account, Configuration, Secret, Transport};
 use postigo_net::credentials::Credentials;
@@ -183,10 +184,19 @@ impl Tokens {
         Ok(Secret::new(self.key.open_for(&place(&subject.owner, what), &subject.settings(), sealed)?))
     }
 
+    /// The rows that can be read; of the others the log tells.
+    pub(super) async fn readable_rows(&self) -> Result<Vec<TokenRow>, StoreError> {
+        let (rows, others) = rows::all(&self.store).await?;
+        for error in others {
+            tracing::error!(%error, "an account or transport cannot be signed in; the others go on");
+        }
+        Ok(rows)
+    }
+
     /// Seals tokens that an earlier version sealed for their owner alone anew, for the server that they go to now. To be done before anybody
     /// can change where that is.
     pub async fn bind(&self, configuration: &Configuration) -> Result<(), OAuth2Error> {
-        let subjects = super::watch::subjects(configuration);
+        let subjects = subjects(configuration);
         for row in self.readable_rows().await? {
             let subject = subjects.get(&Owner::of(&row.key)).filter(|subject| row.settings == subject.former_settings());
             let Some(subject) = subject else { continue };

@@ -1,9 +1,10 @@
 //! What is looked after without a fetch or a mail to send: refresh tokens that nobody uses are used before they end, and told of.
 
 use super::state::{ends_at, warns};
+use super::subject::subjects;
 use super::{OAuth2Error, Owner, Subject, Tokens};
+use crate::store::configuration;
 use crate::store::oauth2::{self as rows, TokenRow};
-use crate::store::{StoreError, configuration};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Configuration;
 use postigo_model::timestamp::rfc3339;
@@ -34,15 +35,6 @@ impl Tokens {
         let rows = rows::all(&self.store).await;
         let (_, others) = rows.inspect_err(|error| tracing::warn!(%error, "the tokens could not be looked at")).unwrap_or_default();
         others.iter().map(ToString::to_string).collect()
-    }
-
-    /// The rows that can be read; of the others the log tells.
-    pub(super) async fn readable_rows(&self) -> Result<Vec<TokenRow>, StoreError> {
-        let (rows, others) = rows::all(&self.store).await?;
-        for error in others {
-            tracing::error!(%error, "an account or transport cannot be signed in; the others go on");
-        }
-        Ok(rows)
     }
 
     /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of owners and
@@ -96,13 +88,6 @@ fn is_unused(subject: &Subject, row: &TokenRow) -> bool {
 /// The owner that a row belongs to as it is configured now.
 fn subject_of<'s>(subjects: &'s BTreeMap<Owner, Subject>, row: &TokenRow) -> Option<&'s Subject> {
     subjects.get(&Owner::of(&row.key)).filter(|subject| subject.settings() == row.settings)
-}
-
-/// The owners that sign in by OAuth2.
-pub(super) fn subjects(configuration: &Configuration) -> BTreeMap<Owner, Subject> {
-    let accounts = configuration.accounts.values().filter_map(|account| Subject::account(account).ok()?);
-    let transports = configuration.transports.values().filter_map(|transport| Subject::transport(transport).ok()?);
-    accounts.chain(transports).map(|subject| (subject.owner.clone(), subject)).collect()
 }
 
 fn seconds(milliseconds: i64) -> u64 {
