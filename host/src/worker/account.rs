@@ -2,11 +2,12 @@
 
 use super::evaluate::{self, EvaluateError, Incoming};
 use super::filing::{self, Filed, Ready};
-use super::room::Share;
-use super::{Done, Worker, report};
+use super::live::Live;
+use super::report;
+use super::room::{Room, Share};
 use crate::chain::PutOff;
 use crate::spool;
-use crate::spool::{Lease, Unread};
+use crate::spool::{Lease, Spool, Unread};
 use crate::store::StoreError;
 use postigo_model::communication::Priority;
 use postigo_model::result::MessageResult;
@@ -28,6 +29,15 @@ const NEXT_TRY: Duration = Duration::from_secs(1);
 /// The pauses while the database does not answer: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// A message that came to an end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// Its row in the spool.
+    pub id: i64,
+    /// What became of it.
+    pub result: MessageResult,
+}
+
 /// A claimed message on its way.
 struct InFlight {
     claimed: Arc<Claimed>,
@@ -44,7 +54,10 @@ struct Attempt {
 
 /// A run over an account's messages.
 pub struct Run<'w> {
-    worker: &'w Worker,
+    spool: &'w Spool,
+    live: &'w Live,
+    /// The memory that all runs share.
+    room: &'w Arc<Room>,
     lease: &'w Lease,
     stop: &'w CancellationToken,
     /// Claimed, and waiting for memory.
@@ -54,8 +67,8 @@ pub struct Run<'w> {
 }
 
 impl<'w> Run<'w> {
-    pub fn new(worker: &'w Worker, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
-        Self { worker, lease, stop, unread: Unread::default(), in_flight: VecDeque::new(), filed: 0 }
+    pub fn new(spool: &'w Spool, live: &'w Live, room: &'w Arc<Room>, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
+        Self { spool, live, room, lease, stop, unread: Unread::default(), in_flight: VecDeque::new(), filed: 0 }
     }
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of messages that ended.
@@ -81,7 +94,7 @@ impl<'w> Run<'w> {
 
     /// Begins to work on what is claimed, as far as there is memory for it.
     async fn begin(&mut self) -> Result<(), StoreError> {
-        let room = &self.worker.room;
+        let room = self.room;
         let mut shares: Vec<Share> = Vec::new();
         for size in self.unread.sizes() {
             match room.try_hold(size) {
@@ -94,7 +107,7 @@ impl<'w> Run<'w> {
         let unread = self.unread.take_first(shares.len());
         let ids: Vec<i64> = unread.ids().collect();
         let mut shares: HashMap<i64, Share> = ids.into_iter().zip(shares).collect();
-        for claimed in self.worker.spool.read(unread).await? {
+        for claimed in self.spool.read(unread).await? {
             let share = shares.remove(&claimed.id);
             self.start(Arc::new(claimed), share);
         }
@@ -121,12 +134,12 @@ impl<'w> Run<'w> {
         if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
             return Ok(Unread::default());
         }
-        self.worker.spool.claim_unread(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
+        self.spool.claim_unread(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
     }
 
     fn start(&mut self, claimed: Arc<Claimed>, share: Option<Share>) {
-        let (setup, store) = (self.worker.live.current(), self.worker.spool.store().clone());
-        let sandbox = Arc::clone(self.worker.live.sandbox());
+        let (setup, store) = (self.live.current(), self.spool.store().clone());
+        let sandbox = Arc::clone(self.live.sandbox());
         let message = Arc::clone(&claimed);
         let work = tokio::spawn(async move {
             let account = message.account.clone();
@@ -160,7 +173,7 @@ impl<'w> Run<'w> {
         let mut together = BATCH;
         while !batch.is_empty() {
             let next: Vec<Arc<Ready>> = batch.iter().take(together).cloned().collect();
-            match self.patiently(|| filing::file(self.worker.spool.store(), next.clone())).await {
+            match self.patiently(|| filing::file(self.spool.store(), next.clone())).await {
                 Ok(filed) => {
                     let ready: Vec<Arc<Ready>> = batch.drain(..filed.len().min(next.len())).collect();
                     for (ready, filed) in ready.into_iter().zip(filed) {
@@ -182,15 +195,15 @@ impl<'w> Run<'w> {
             }
         }
         drop(shares);
-        self.worker.spool.tell_change();
+        self.spool.tell_change();
         Ok(ended)
     }
 
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
-        let setup = self.worker.live.current();
+        let setup = self.live.current();
         let incoming = Incoming::of(&ready.claimed, &setup);
-        let running = async { evaluate::again(incoming, seen, setup, self.worker.live.sandbox().as_ref()).await };
+        let running = async { evaluate::again(incoming, seen, setup, self.live.sandbox().as_ref()).await };
         let evaluated = caught(Work::Message, &ready.claimed.account, running).await??;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
@@ -222,7 +235,7 @@ impl<'w> Run<'w> {
             reason: put_off.reason.clone(),
             communication: communication.finish(false),
         };
-        match self.patiently(|| self.worker.spool.put_off(row.clone())).await {
+        match self.patiently(|| self.spool.put_off(row.clone())).await {
             Err(StoreError::Fenced) => Ok(()),
             outcome => outcome,
         }
@@ -232,7 +245,7 @@ impl<'w> Run<'w> {
         tracing::error!(message = claimed.id, source = claimed.source, reason, "a message could not be worked on");
         let pause = NEXT_TRY * claimed.tries * claimed.tries;
         let not_before = postigo_model::timestamp::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let spool = &self.worker.spool;
+        let spool = self.spool;
         match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
             Ok(SpoolStatus::Held) => {
                 let stored = spool.results(&[claimed.id]).await?.remove(&claimed.id).and_then(|message| message.result);

@@ -17,6 +17,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+pub use account::Done;
 pub use attend::Attendant;
 pub use dry_run::{DryRun, Logged, NoFilter, Tried, dry_run, with_filter};
 pub use evaluate::EvaluateError;
@@ -27,7 +28,6 @@ pub use room::memory_of;
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
 use calls::Calls;
-use postigo_model::result::MessageResult;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,15 +37,6 @@ pub struct Worker {
     live: Arc<Live>,
     calls: Calls,
     room: Arc<room::Room>,
-}
-
-/// A message that came to an end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Done {
-    /// Its row in the spool.
-    pub id: i64,
-    /// What became of it.
-    pub result: MessageResult,
 }
 
 impl Worker {
@@ -67,7 +58,7 @@ impl Worker {
         stop: &CancellationToken,
         done: &mut (dyn FnMut(Done) + Send),
     ) -> Result<u64, StoreError> {
-        account::Run::new(self, lease, stop).until_empty(done).await
+        account::Run::new(&self.spool, &self.live, &self.room, lease, stop).until_empty(done).await
     }
 
     /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the database is away when it is
