@@ -3,8 +3,8 @@
 //! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses answers that servers do give (no UTF-8, codes that
 //! no standard names, a code alone), and waits for every answer equally long; its commands are used, its connection is not.
 
-use super::error::{Answer, said};
-use super::response::Response;
+use super::error::Answer;
+use super::response::{Response, said};
 use postigo_model::configured::Tls;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;

@@ -1,7 +1,7 @@
 //! One mail over a session: MAIL, RCPT, DATA, and what the answers mean for each recipient.
 
-use super::Session;
 use super::error::Answer;
+use super::session::Session;
 use crate::outbound::address;
 use crate::outbound::content::{Lines, Parts};
 use crate::outbound::reply::{Replies, Reply, all};

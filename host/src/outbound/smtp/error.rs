@@ -4,12 +4,8 @@ use super::response::Response;
 use crate::oauth2::OAuth2Error;
 use crate::outbound::Reply;
 use postigo_net::ConnectError;
-use postigo_net::redaction::Redactor;
 use postigo_net::sasl::SaslError;
 use postigo_net::tls::TlsError;
-
-/// So much of a server's answer is kept.
-const LONGEST: usize = 500;
 
 /// An answer that is no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +53,6 @@ impl Answer {
             Self::Later { words, .. } | Self::Refused(words) | Self::Broken(words) => words,
         }
     }
-}
-
-/// A server's words on one line, not too long, and without the secrets that it was told.
-pub fn said(words: &str, redactor: &Redactor) -> String {
-    redactor.line(words, LONGEST)
 }
 
 /// Why there is no session with a server. No sentence holds a secret.

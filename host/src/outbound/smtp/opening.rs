@@ -3,7 +3,8 @@
 use super::connection::Connection;
 use super::error::{Answer, SmtpError};
 use super::response::Response;
-use super::{Session, sign_in};
+use super::session::Session;
+use super::sign_in;
 use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
@@ -23,7 +24,7 @@ impl Session {
     pub async fn open(transport: &Transport, credentials: &Credentials) -> Result<Self, (SmtpError, Box<Record>)> {
         let mut log = Self::log(transport);
         match open(transport, credentials, &mut log).await {
-            Ok(opened) => Ok(Self::new(opened, log)),
+            Ok(Opened { connection, offers, facts }) => Ok(Self::new(connection, offers, facts, log)),
             Err(error) => {
                 log.entry(Priority::Error, "outbound.smtp", error.to_string());
                 Err((error, Box::new(log.finish(true))))
@@ -33,10 +34,10 @@ impl Session {
 }
 
 /// A connection that is signed in, and what was learnt on the way.
-pub struct Opened {
-    pub connection: Connection,
-    pub offers: Vec<String>,
-    pub facts: Vec<(&'static str, String)>,
+struct Opened {
+    connection: Connection,
+    offers: Vec<String>,
+    facts: Vec<(&'static str, String)>,
 }
 
 async fn open(transport: &Transport, credentials: &Credentials, log: &mut Communication) -> Result<Opened, SmtpError> {

@@ -3,8 +3,10 @@
 //! Servers are read as they are: with codes that no standard names (`571`), with a code and nothing else, with codes that differ from line
 //! to line. Whoever takes such a reply for none sends accepted mail again.
 
-use super::error::said;
 use postigo_net::redaction::Redactor;
+
+/// So much of a server's answer is kept.
+const LONGEST: usize = 500;
 
 /// A whole reply.
 pub struct Response {
@@ -68,6 +70,11 @@ impl Response {
     pub fn words(&self) -> String {
         said(&format!("{} {}", self.code, self.lines.join(" ")), &self.redactor)
     }
+}
+
+/// A server's words on one line, not too long, and without the secrets that it was told.
+pub fn said(words: &str, redactor: &Redactor) -> String {
+    redactor.line(words, LONGEST)
 }
 
 #[cfg(test)]
