@@ -1,9 +1,9 @@
 //! Why a fetch ended before its end.
 
-use super::files::ReadError;
 use super::imap::ImapError;
 use super::lmtp::ListenError;
 use super::pop3::Pop3Error;
+use super::read_error::ReadError;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use postigo_supervision::Panic;

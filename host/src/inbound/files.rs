@@ -2,6 +2,7 @@
 
 use super::maildir_folder::{Maildir, MessageFile};
 use super::mbox;
+use super::read_error::ReadError;
 use postigo_files::given_folder::GivenFolder;
 use postigo_files::regular_file;
 use postigo_files::regular_file::open_named;
@@ -20,25 +21,6 @@ pub struct Found {
     pub source: String,
     /// The message's bytes.
     pub raw: Vec<u8>,
-}
-
-/// A path that gives no mail.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The operating system refused.
-    #[error("{} cannot be read: {reason}.", path.display())]
-    Io {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        reason: io::Error,
-    },
-    /// A folder without `new` and `cur`.
-    #[error("{} is a folder but no Maildir (it has neither a folder `new` nor `cur`). Name the mail files themselves, or a Maildir.", .0.display())]
-    NoMaildir(PathBuf),
-    /// Not one byte.
-    #[error("{} is empty; there is no message in it.", .0.display())]
-    Empty(PathBuf),
 }
 
 /// The messages of a path. After an error the others are still read where that can be.

@@ -1,7 +1,7 @@
 //! The message files of a Maildir: listed, read, marked, moved and removed below its own folders. Who delivers into it need not be
 //! trusted: links, named pipes and devices there are told of, never opened.
 
-use super::files::ReadError;
+use super::read_error::ReadError;
 use postigo_files::given_folder::GivenFolder;
 use postigo_files::regular_file::{Entry, Folder, Size};
 use rustix::fs::Dir;

@@ -11,11 +11,13 @@ mod maildir;
 mod maildir_folder;
 pub mod mbox;
 pub mod pop3;
+mod read_error;
 mod refusal;
 mod suspects;
 
 pub use error::FetchError;
 pub use intake::{FetchReport, Intake, Rules};
+pub use read_error::ReadError;
 
 use crate::machine::Machine;
 use crate::oauth2::Tokens;

@@ -3,7 +3,8 @@
 use crate::cli::Failed;
 use crate::cli::pipe::{NO_BYTES, TRY_LATER};
 use crate::commlog;
-use crate::inbound::files::{self, Found, ReadError};
+use crate::inbound::ReadError;
+use crate::inbound::files::{self, Found};
 use crate::inbound::mbox;
 use crate::spool::Spool;
 use crate::store::StoreError;
