@@ -3,15 +3,11 @@
 
 use super::answer::{self, Refusal, Status};
 use super::error::Pop3Error;
-use super::sign_in;
 use super::text::Text;
-use postigo_model::configured::{Account, Protocol};
-use postigo_net::credentials::Credentials;
+use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
 use postigo_net::words;
-use postigo_net::{ConnectError, Stream};
 use std::collections::BTreeMap;
-use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 /// One read brings at most so many bytes.
@@ -62,52 +58,18 @@ pub enum Retrieved {
 }
 
 impl Connection {
-    /// Connects, agrees on TLS where the protocol says so, and signs in.
-    pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
-        let port = port(account);
-        let timeout = Duration::from_secs(account.timeout.max(1));
-        let stream = Stream::connect(&account.host, port, timeout, credentials.redactor()).await?;
-        Self::over(stream, account, credentials).await
+    /// Over a stream of which nothing that was said counts yet.
+    pub(super) fn new(stream: Stream, facts: Vec<(&'static str, String)>) -> Self {
+        Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts }
     }
 
-    /// Greets, agrees on TLS and signs in over a stream.
-    pub(super) async fn over(stream: Stream, account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
-        let mut facts = Vec::new();
-        let stream = if account.protocol == Protocol::Pop3s { secure(stream, account, &mut facts).await? } else { stream };
-        let mut connection = Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts };
-        let greeting = connection.expect("greet").await?;
-        connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
-        connection.ask_capabilities().await?;
-        if account.protocol == Protocol::Pop3StartTls {
-            connection = connection.start_tls(account).await?;
-        }
-        sign_in::sign_in(&mut connection, account, port(account), credentials).await?;
-        // They may differ before and after signing in (RFC 2449 section 5).
-        connection.ask_capabilities().await?;
-        let capabilities = connection.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
-        let capabilities = capabilities.collect::<Vec<_>>().join(", ");
-        let capabilities = if capabilities.is_empty() { "none (no CAPA)".to_owned() } else { connection.redactor().redact(&capabilities) };
-        connection.facts.push(("capabilities", capabilities));
-        Ok(connection)
+    /// The stream, and the facts so far; none where the server has said more already than it was asked.
+    pub(super) fn into_stream(self) -> Option<(Stream, Vec<(&'static str, String)>)> {
+        self.stream.buffer().is_empty().then(|| (self.stream.into_inner(), self.facts))
     }
 
-    async fn start_tls(mut self, account: &Account) -> Result<Self, Pop3Error> {
-        match self.command("start TLS", "STLS").await? {
-            Ok(_) => {}
-            Err(refusal) => return Err(Pop3Error::NoStartTls(refusal.text)),
-        }
-        if !self.stream.buffer().is_empty() {
-            return Err(Pop3Error::ClearBeforeTls);
-        }
-        let stream = secure(self.stream.into_inner(), account, &mut self.facts).await?;
-        let mut connection =
-            Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts: self.facts };
-        // What was said in clear does not count (RFC 2595 section 4).
-        connection.ask_capabilities().await?;
-        Ok(connection)
-    }
-
-    async fn ask_capabilities(&mut self) -> Result<(), Pop3Error> {
+    /// Asks the server for its capabilities (CAPA, RFC 2449); they take the place of those before.
+    pub(super) async fn ask_capabilities(&mut self) -> Result<(), Pop3Error> {
         let doing = "tell its capabilities";
         self.capabilities.clear();
         // A server without CAPA (RFC 1939 alone) says no.
@@ -125,7 +87,7 @@ impl Connection {
     }
 
     /// What takes the secrets out of the server's words.
-    fn redactor(&self) -> &Redactor {
+    pub(super) fn redactor(&self) -> &Redactor {
         self.stream.get_ref().redactor()
     }
 
@@ -137,6 +99,12 @@ impl Connection {
     /// What stands behind a capability.
     pub fn capability(&self, capability: &str) -> Option<&str> {
         self.capabilities.get(capability).map(String::as_str)
+    }
+
+    /// All of them on one line.
+    pub(super) fn capabilities(&self) -> String {
+        let capabilities = self.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
+        capabilities.collect::<Vec<_>>().join(", ")
     }
 
     /// How many messages there are.
@@ -269,7 +237,8 @@ impl Connection {
         }
     }
 
-    async fn expect(&mut self, doing: &'static str) -> Result<String, Pop3Error> {
+    /// The words of an answer that is to be OK.
+    pub(super) async fn expect(&mut self, doing: &'static str) -> Result<String, Pop3Error> {
         self.answer(doing).await?.map_err(|refusal| Pop3Error::refused(doing, refusal))
     }
 
@@ -331,14 +300,4 @@ impl Connection {
         }
         Ok(text.into_bytes().map_or_else(Retrieved::TooLarge, Retrieved::Bytes))
     }
-}
-
-fn port(account: &Account) -> u16 {
-    account.port.unwrap_or(if account.protocol == Protocol::Pop3s { 995 } else { 110 })
-}
-
-async fn secure(stream: Stream, account: &Account, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, Pop3Error> {
-    let (stream, agreed) = stream.secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
-    facts.push(("tls", agreed));
-    Ok(stream)
 }

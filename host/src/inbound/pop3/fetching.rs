@@ -1,10 +1,10 @@
 //! Fetching a session's messages and making them durable.
 
+use super::bytes_key::standing_for_bytes;
 use super::connection::{Most, Retrieved};
 use super::error::Pop3Error;
 use super::listing::Listed;
-use super::run::KEY;
-use super::session::{BATCH_BYTES, Session};
+use super::session::{BATCH_BYTES, KEY, Session};
 use crate::inbound::error::FetchError;
 use crate::store::StoreError;
 use postigo_model::communication::Priority;
@@ -12,16 +12,8 @@ use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use sha2::{Digest as _, Sha256};
 
-/// How the key of a message without a unique-id begins.
-const BYTES: &str = "bytes ";
-
 /// Messages with their bytes, and how the connection ended, if it did.
 type Fetched = (Vec<(Listed, Vec<u8>)>, Result<(), Pop3Error>);
-
-/// Whether a key is none of the server's own.
-pub fn stands_for_bytes(uidl: &str) -> bool {
-    uidl.starts_with(BYTES)
-}
 
 impl Session<'_> {
     /// Fetches batch after batch; while one is stored, the next is under way.
@@ -103,12 +95,12 @@ impl Session<'_> {
         (messages, arrivals)
     }
 
-    /// What a message without a unique-id is known by: its bytes, and which copy of them it is. No server can give such an id: it has spaces.
+    /// What a message without a unique-id is known by in this session.
     fn standing_for(&mut self, raw: &[u8]) -> String {
         let digest = hexadecimal(&Sha256::digest(raw));
         let copy = self.copies.entry(digest.clone()).or_insert(0);
         *copy += 1;
-        format!("{BYTES}{digest} {copy}")
+        standing_for_bytes(&digest, *copy)
     }
 
     fn stored(&mut self, messages: Vec<(Listed, String)>, stored: Result<Vec<TakenIn>, StoreError>) -> Result<(), FetchError> {

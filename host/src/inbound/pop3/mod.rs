@@ -5,12 +5,14 @@
 //! filed no second time, and then deleted.
 
 mod answer;
+mod bytes_key;
 mod connection;
 mod error;
 mod fetching;
 #[cfg(test)]
 mod fuzz;
 mod listing;
+mod opening;
 mod oversize;
 mod run;
 mod session;

@@ -2,8 +2,7 @@
 
 use super::connection::Retrieved;
 use super::listing::Listed;
-use super::run::KEY;
-use super::session::Session;
+use super::session::{KEY, Session};
 use crate::inbound::error::FetchError;
 use crate::inbound::refusal::TurnedAway;
 use postigo_model::communication::Priority;

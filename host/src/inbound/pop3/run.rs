@@ -3,15 +3,12 @@
 use super::Memory;
 use super::connection::Connection;
 use super::error::Pop3Error;
-use super::session::{Left, Session};
+use super::session::{KEY, Left, Session};
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
 use postigo_model::configured::Account;
 use postigo_net::credentials::Credentials;
-
-/// What the log's entries of this client begin with.
-pub const KEY: &str = "transport.pop3";
 
 /// Fetches what is new from the account's mailbox.
 pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {

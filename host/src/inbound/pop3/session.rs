@@ -1,17 +1,19 @@
 //! One session of a run: what it lists, fetches, deletes and leaves to the next one.
 
 use super::Memory;
+use super::bytes_key::stands_for_bytes;
 use super::connection::{Connection, GIVE};
 use super::error::Pop3Error;
-use super::fetching::stands_for_bytes;
 use super::listing::{Listed, Listing, Plan, first, gone};
-use super::run::KEY;
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
 use postigo_model::configured::{Account, AfterFetch};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+
+/// What the log's entries of this client begin with.
+pub const KEY: &str = "transport.pop3";
 
 /// So many messages are asked for at once.
 const BATCH: usize = 128;
