@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::data::{Body, Fault, drop_chunk};
-use super::reply::Reply;
+use super::reply::{Reply, displaced, too_slow};
 use super::session::{Next, Session};
 use super::sink::Sink;
 use super::trace::{self, Way};
@@ -190,16 +190,6 @@ impl<S: Sink> Session<S> {
             wire.answer(reply);
         }
     }
-}
-
-/// A message did not come at its pace.
-pub(super) fn too_slow() -> Reply {
-    Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored")
-}
-
-/// A message did not come as fast as those of others, who wait.
-pub(super) fn displaced() -> Reply {
-    Reply::new(421, "4.7.0", "All connections are taken, and your message came slowly; nothing is stored, come again")
 }
 
 /// Whatever the spool's failure is, the message stays with the client.

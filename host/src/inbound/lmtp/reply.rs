@@ -41,6 +41,16 @@ impl Reply {
     }
 }
 
+/// A message did not come at its pace.
+pub fn too_slow() -> Reply {
+    Reply::new(421, "4.4.2", "The message came too slowly; nothing is stored")
+}
+
+/// A message did not come as fast as those of others, who wait.
+pub fn displaced() -> Reply {
+    Reply::new(421, "4.7.0", "All connections are taken, and your message came slowly; nothing is stored, come again")
+}
+
 /// An answer of several lines, as to LHLO and EHLO.
 pub fn write_lines(code: u16, lines: &[String], output: &mut Vec<u8>) {
     for (index, text) in lines.iter().enumerate() {

@@ -2,8 +2,7 @@
 
 use super::command::{self, Command, Greeting};
 use super::journal::Journal;
-use super::message::{displaced, too_slow};
-use super::reply::Reply;
+use super::reply::{Reply, displaced, too_slow};
 use super::sink::Sink;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
