@@ -2,8 +2,9 @@
 
 use super::connection::Connection;
 use super::error::ImapError;
-use super::folder::{self, Place};
+use super::folder;
 use super::listing::uid_set;
+use super::place::Place;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
 use postigo_model::configured::AfterFetch;

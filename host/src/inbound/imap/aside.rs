@@ -3,8 +3,9 @@
 use super::after::After;
 use super::body::message_id;
 use super::error::ImapError;
-use super::folder::{self, Place};
+use super::folder;
 use super::listing::{Listed, list_set, uid_set};
+use super::place::Place;
 use super::run::{KEY, Run};
 use super::twins::{self, Likeness};
 use crate::inbound::error::FetchError;

@@ -3,10 +3,9 @@
 //! The commands are written here and read through async-imap's parser, because its own methods for FETCH, STORE and EXPUNGE end quietly when
 //! the server answers NO, and Postigo must know.
 
+use super::date_time::date_time;
 use super::error::{ImapError, unbroken};
-use super::folder::{self, Place};
-use super::idle::Idle;
-use super::listing::date_time;
+use super::place::Place;
 use super::sign_in;
 use async_imap::Session;
 use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
@@ -17,6 +16,7 @@ use postigo_net::redaction::Redactor;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::Instant;
 
 /// A signed-in connection.
 #[derive(Debug)]
@@ -37,6 +37,22 @@ pub struct Connection {
     pub(super) delimiter: Option<String>,
     /// What the log tells of how the connection came about: key and value.
     pub facts: Vec<(&'static str, String)>,
+}
+
+/// Whether the server waits for the end of an IDLE.
+#[derive(Debug)]
+pub enum Idle {
+    /// It takes commands.
+    Not,
+    /// The command is on its way: dropped here, nobody knows where the connection stands.
+    Unclear,
+    /// It tells of what happens until it hears `DONE`.
+    Begun {
+        /// The tag of its last answer.
+        tag: RequestId,
+        /// When.
+        at: Instant,
+    },
 }
 
 /// The folder after SELECT.
@@ -177,24 +193,6 @@ impl Connection {
     /// How many messages the open folder has, as far as the server has told.
     pub fn exists(&self) -> u32 {
         self.exists
-    }
-
-    /// Selects a folder, named in UTF-8.
-    pub async fn select(&mut self, folder: &str) -> Result<Selected, ImapError> {
-        self.open_folder("SELECT", folder).await
-    }
-
-    /// Looks at a folder without changing anything in it.
-    pub async fn examine(&mut self, folder: &str) -> Result<Selected, ImapError> {
-        self.open_folder("EXAMINE", folder).await
-    }
-
-    async fn open_folder(&mut self, verb: &str, folder: &str) -> Result<Selected, ImapError> {
-        let place = folder::find(self, folder).await?;
-        self.open_place(verb, &place).await.map_err(|error| match error {
-            ImapError::Refused { text, .. } => ImapError::Folder { folder: folder.to_owned(), text },
-            other => other,
-        })
     }
 
     /// Opens a folder by `SELECT` or `EXAMINE`.

@@ -2,7 +2,7 @@
 //!
 //! The wait may be dropped at any moment: what the server was asked for is remembered, and ended before the next command.
 
-use super::connection::Connection;
+use super::connection::{Connection, Idle};
 use super::error::ImapError;
 use async_imap::imap_proto::{RequestId, Response, Status};
 use std::time::Duration;
@@ -11,22 +11,6 @@ use tokio::time::Instant;
 /// An IDLE is ended and begun again after this time. Servers allow half an hour; address translation on the way forgets sooner, and a
 /// connection that died in silence is noticed only then.
 pub const RENEWED: Duration = Duration::from_mins(4);
-
-/// Whether the server waits for the end of an IDLE.
-#[derive(Debug)]
-pub enum Idle {
-    /// It takes commands.
-    Not,
-    /// The command is on its way: dropped here, nobody knows where the connection stands.
-    Unclear,
-    /// It tells of what happens until it hears `DONE`.
-    Begun {
-        /// The tag of its last answer.
-        tag: RequestId,
-        /// When.
-        at: Instant,
-    },
-}
 
 /// What the server says while it is waited on.
 enum Told {

@@ -1,12 +1,11 @@
 //! What lies in a folder, and what is to be done with each message of it.
 
 use super::connection::Connection;
+use super::date_time::internal_date;
 use super::dates::MissingDates;
 use super::error::ImapError;
 use async_imap::imap_proto::{AttributeValue, Response};
 use std::collections::HashMap;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 /// A message on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,29 +93,6 @@ fn read(attributes: &[AttributeValue<'_>]) -> Option<Listed> {
         }
     }
     Some(Listed { uid: uid?, size: size?, internal_date: date, deleted, seen })
-}
-
-/// `17-Jul-1996 02:44:25 -0700`, the day with a blank before a single digit (RFC 3501 section 9, date-time).
-fn internal_date(text: &str) -> Option<i64> {
-    let format = format_description!(
-        version = 2,
-        "[day padding:space]-[month repr:short case_sensitive:false]-[year] [hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
-    );
-    // Some servers pad with a zero, some not at all.
-    let text = text.trim_start();
-    let text = match text.split_once('-') {
-        Some((day, rest)) => format!("{:>2}-{rest}", day.trim_start_matches('0')),
-        None => return None,
-    };
-    OffsetDateTime::parse(&text, format).ok().map(|date| date.unix_timestamp() * 1_000)
-}
-
-/// The same form, of milliseconds since the epoch.
-pub fn date_time(milliseconds: i64) -> String {
-    let format = format_description!(version = 2, "[day]-[month repr:short]-[year] [hour]:[minute]:[second] +0000");
-    let date = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    // Only a format that names what a date lacks could fail.
-    date.format(format).unwrap_or_default()
 }
 
 impl Plan {
@@ -232,18 +208,5 @@ mod tests {
     fn uid_sets_are_short() {
         assert_eq!(uid_set([7, 1, 2, 3, 9, 8, 3]), "1:3,7:9");
         assert_eq!(uid_set([u32::MAX]), u32::MAX.to_string());
-    }
-
-    #[test]
-    fn internal_dates_are_read_however_the_day_is_padded() {
-        for text in ["17-Jul-1996 02:44:25 -0700", "17-JUL-1996 02:44:25 -0700"] {
-            assert_eq!(internal_date(text), Some(837_596_665_000), "{text}");
-        }
-        for text in [" 7-Jul-1996 00:00:00 +0000", "07-Jul-1996 00:00:00 +0000", "7-Jul-1996 00:00:00 +0000"] {
-            assert_eq!(internal_date(text), Some(836_697_600_000), "{text}");
-        }
-        assert_eq!(internal_date("yesterday"), None);
-        assert_eq!(date_time(837_596_665_999), "17-Jul-1996 09:44:25 +0000");
-        assert_eq!(internal_date(&date_time(837_596_665_999)), Some(837_596_665_000));
     }
 }

@@ -1,8 +1,7 @@
 //! How far an account is with a folder: what is left alone, and up to which UID nothing is left to do.
 
 use super::listing::Listed;
-use super::run::Run;
-use crate::inbound::intake::Rules;
+use crate::inbound::intake::{Intake, Rules};
 use crate::store::StoreError;
 use crate::store::mailboxes::{self, MailboxState};
 use postigo_model::configured::{Account, Start};
@@ -26,16 +25,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Reads what is remembered.
-    pub async fn load(run: &Run<'_>) -> Result<Self, StoreError> {
-        let mut connection = run.intake.spool().store().read().await?;
-        let uid_validity = run.selected.uid_validity;
-        let stored = mailboxes::state(&mut connection, run.mailbox, uid_validity).await?;
-        let settled_for = settings(run.account, run.intake.rules());
+    /// Reads what is remembered of the folder, a row of `mailboxes`, for the intake's account.
+    pub async fn load(intake: &Intake, mailbox: i64, uid_validity: u32) -> Result<Self, StoreError> {
+        let mut connection = intake.spool().store().read().await?;
+        let stored = mailboxes::state(&mut connection, mailbox, uid_validity).await?;
+        let settled_for = settings(&intake.account, intake.rules());
         let mut state = stored.clone().unwrap_or(MailboxState { uid_validity, ..MailboxState::default() });
         let mut renumbered = false;
         if stored.is_none()
-            && let Some(before) = mailboxes::left_before(&mut connection, run.mailbox).await?
+            && let Some(before) = mailboxes::left_before(&mut connection, mailbox).await?
         {
             (state.left_before, renumbered) = (before, true);
         }
@@ -81,12 +79,12 @@ impl Progress {
     }
 
     /// Writes what is to be remembered, if it is news.
-    pub async fn save(&mut self, run: &Run<'_>) -> Result<(), StoreError> {
+    pub async fn save(&mut self, intake: &Intake, mailbox: i64) -> Result<(), StoreError> {
         if self.stored.as_ref() == Some(&self.state) {
             return Ok(());
         }
-        let row = (run.mailbox, self.state.clone());
-        let store = run.intake.spool().store();
+        let row = (mailbox, self.state.clone());
+        let store = intake.spool().store();
         store.write(row, |(mailbox, state), connection| Box::pin(mailboxes::remember(connection, *mailbox, state))).await?;
         self.stored = Some(self.state.clone());
         Ok(())

@@ -140,7 +140,7 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     async fn through(&mut self) -> Result<(), FetchError> {
         self.connection.news = false;
-        let mut progress = Progress::load(self).await?;
+        let mut progress = Progress::load(self.intake, self.mailbox, self.selected.uid_validity).await?;
         let done = self.all(&mut progress).await;
         let told = match &done {
             // What is durable is told even if the rest cannot be fetched; on a lost connection the next run tells it.
@@ -148,7 +148,7 @@ impl Run<'_> {
             Err(_) => Ok(()),
         };
         progress.settle(&self.open);
-        let saved = progress.save(self).await.map_err(FetchError::from);
+        let saved = progress.save(self.intake, self.mailbox).await.map_err(FetchError::from);
         let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
         let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
         done.and(told).and(saved).and(aside).and(refused)
@@ -165,7 +165,7 @@ impl Run<'_> {
         }
         self.open = listed.iter().map(|message| message.uid).collect();
         // What is left alone must be known before anything else is taken.
-        progress.save(self).await?;
+        progress.save(self.intake, self.mailbox).await?;
         self.work_off(&listed).await
     }
 

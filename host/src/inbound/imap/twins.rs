@@ -5,8 +5,8 @@
 use super::body;
 use super::connection::Connection;
 use super::error::ImapError;
-use super::folder::Place;
 use super::listing::{Listed, list};
+use super::place::Place;
 use std::collections::{HashMap, HashSet};
 
 /// What tells a message in another folder.
