@@ -1,6 +1,6 @@
 //! The components that filters run: the shipped ones out of the binary, uploaded ones out of the store.
 
-use super::plan::{Component, Components};
+use super::component::{Component, Components};
 use super::sandbox::LazySandbox;
 use crate::store::{Store, StoreError, components};
 use postigo_model::configured::Filter;

@@ -3,8 +3,9 @@
 //! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from being prepared,
 //! the group is split by halves until that filter stands alone; the others are brought together again.
 
+use super::component::Component;
 use super::guests::Sandbox;
-use super::plan::{Broken, Component, PlannedGroup};
+use super::planned::{Broken, PlannedGroup};
 use postigo_model::configured::Filter;
 use postigo_model::guest::{FailureKind, Limits};
 use postigo_sandbox::{Failure, GroupMember, GroupSpec, PrepareError, SettingsProblem};

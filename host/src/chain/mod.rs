@@ -4,10 +4,12 @@
 //! sandbox is reached through [`Sandbox`] and [`Guests`] alone.
 
 mod breaker;
+mod component;
 mod components;
 mod group;
 mod guests;
 mod plan;
+mod planned;
 mod run;
 mod sandbox;
 mod share;
@@ -18,10 +20,12 @@ mod verdict;
 mod tests;
 
 pub use breaker::{Breaker, FAILURES_IN_A_ROW};
+pub use component::{Component, Components};
 pub use components::{Gathered, shipped_component};
 pub use group::grants;
 pub use guests::{Guest, Guests, Job, Sandbox};
-pub use plan::{Broken, Component, Components, Place, Plan, Planned, PlannedGroup};
+pub use plan::Plan;
+pub use planned::{Broken, Place, Planned, PlannedGroup};
 pub use run::{BUDGET, ChainRun, Mode, PutOff, Step, run};
 pub use sandbox::{Asked, LazySandbox, Turn};
 pub use trial::Trial;

@@ -1,131 +1,20 @@
 //! The plan: all valid filters in byte order, their groups prepared. It never changes; a new one takes its place as a whole.
 
 use super::breaker::Breaker;
+use super::component::Components;
 use super::group::{self, Prepared, Wanted};
-use super::guests::{Guests, Sandbox};
+use super::guests::Sandbox;
+use super::planned::{Broken, Place, Planned, PlannedGroup};
 use super::share::Share;
 use super::trial::Trial;
 use super::verdict::Declared;
 use postigo_mail::SetBy;
-use postigo_model::configured::{FailurePolicy, Filter, Validity};
+use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{Cost, Description, Failure, SettingsProblem};
+use postigo_sandbox::{Cost, Failure};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// So many problems of a filter's settings are told where it fails for them.
-const TOLD: usize = 5;
-/// In so many bytes.
-const LONGEST: usize = 1000;
-
-/// A component as filters use it.
-#[derive(Debug, Clone)]
-pub struct Component {
-    /// What it says of itself.
-    pub description: Arc<Description>,
-    /// The component's bytes.
-    pub bytes: Arc<[u8]>,
-    /// Whether it ships with Postigo: then filters that state no grants have what it asks for.
-    pub shipped: bool,
-}
-
-/// The components that filters run.
-pub trait Components: Sync {
-    /// The one that a filter was settled on.
-    fn find(&self, filter: &Filter) -> Option<Component>;
-
-    /// Why that one is not found although it is stored, a clause: its row cannot be read.
-    fn unreadable(&self, _filter: &Filter) -> Option<&str> {
-        None
-    }
-}
-
-/// A filter in its place.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The name as the origin of the headers that it sets.
-    pub set_by: SetBy,
-    /// The component as it is shown: a shipped one's name, or `name@version`.
-    pub component: Arc<str>,
-    /// The headers that its component declared.
-    pub declared: Arc<Declared>,
-    /// Whether a match ends the chain.
-    pub stop_after_match: bool,
-    /// What a failure does.
-    pub on_failure: FailurePolicy,
-    /// Where it runs.
-    pub place: Place,
-    /// Its breaker, the same one as long as the filter is unchanged.
-    pub breaker: Arc<Breaker>,
-}
-
-/// Where a filter runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In a group.
-    Member {
-        /// Index in [`Plan::groups`].
-        group: usize,
-        /// Index in the group.
-        index: u32,
-    },
-    /// Nowhere: it could not be prepared, and fails so at each message.
-    Broken(Broken),
-}
-
-/// Why a filter could not be prepared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// What each message's result says.
-    pub failure: Failure,
-    /// The mistakes in its settings, if that is why.
-    pub problems: Vec<SettingsProblem>,
-    /// Whether it is not the filter's fault, but the host's, or a row's that cannot be read: it may go well another time.
-    pub may_pass: bool,
-}
-
-/// A prepared group, shared by the plans that it stays unchanged in.
-#[derive(Clone)]
-pub struct PlannedGroup {
-    /// The component's name.
-    pub component: Arc<str>,
-    /// What runs its filters.
-    pub guests: Arc<dyn Guests>,
-    /// Keeps a screening that fails again and again from costing each message its time limit.
-    pub screening: Arc<Breaker>,
-}
-
-impl Broken {
-    /// Broken by a failure of the component.
-    pub fn by_failure(failure: Failure) -> Self {
-        Self { failure, problems: Vec::new(), may_pass: false }
-    }
-
-    /// Broken by mistakes in its settings.
-    pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
-        // Each message's result says so, and a component may name a thousand problems of some kilobytes.
-        let said: Vec<String> = problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
-        let said = said.join("; ");
-        let (short, more) = (said.floor_char_boundary(LONGEST), problems.len().saturating_sub(TOLD));
-        let mut message = format!("Its settings do not suit the component: {}", said.get(..short).unwrap_or_default());
-        if more > 0 {
-            message = format!("{message}; and {more} more");
-        }
-        Self { failure: Failure { kind: FailureKind::Output, message }, problems, may_pass: false }
-    }
-
-    /// What an admin has to mend, one entry at least.
-    pub fn to_problems(&self, filter: &str) -> Vec<SettingsProblem> {
-        if self.problems.is_empty() {
-            vec![SettingsProblem { filter: filter.to_owned(), place: String::new(), reason: self.failure.message.clone() }]
-        } else {
-            self.problems.clone()
-        }
-    }
-}
 
 /// All valid filters in their order.
 #[derive(Default)]

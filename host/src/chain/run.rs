@@ -2,7 +2,8 @@
 
 use super::breaker::{Admission, Handled};
 use super::guests::{Guest, Guests};
-use super::plan::{Place, Plan, Planned, PlannedGroup};
+use super::plan::Plan;
+use super::planned::{Place, Planned, PlannedGroup};
 use super::trial::Trial;
 use super::verdict::{self, Accepted};
 use postigo_mail::{Mail, Vocabulary};

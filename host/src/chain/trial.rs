@@ -3,7 +3,7 @@
 
 use super::breaker::{Breaker, Tried};
 use super::guests::{Guest, Guests, with_room};
-use super::plan::{Planned, PlannedGroup};
+use super::planned::{Planned, PlannedGroup};
 use super::verdict::{self, Declared};
 use bytes::Bytes;
 use postigo_mail::{Envelope, Mail, Message, Vocabulary};
