@@ -3,9 +3,10 @@
 
 use super::output::{lines, printable, word};
 use super::{Context, Failed, sign_in};
-use crate::config::change;
 use crate::oauth2::Owner;
-use postigo_model::configured::Breach;
+use crate::service::Refused;
+use crate::service::configured::{self, Object, SIGN_IN};
+use postigo_model::configured::Configuration;
 use postigo_model::configured::form;
 use postigo_model::configured::form::Kind;
 use serde_json::{Map, Value, json};
@@ -103,8 +104,8 @@ impl List {
     pub async fn run<K: Kind>(&self, columns: &[Column], context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
         let mut things = Vec::new();
-        for thing in K::all(&configuration).values().take(self.limit.unwrap_or(usize::MAX)) {
-            things.push(sign_in::attach(thing, &configuration, context).await?);
+        for (name, object) in configured::list::<K>(&configuration, None).take(self.limit.unwrap_or(usize::MAX)) {
+            things.push(with_sign_in::<K>(&configuration, &name, object, context).await?);
         }
         let signs_in = Owner::of_kind(K::KIND, "").is_some();
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).chain(signs_in.then_some("OAUTH2")).collect();
@@ -120,8 +121,8 @@ impl Named {
     /// Shows a thing with all its keys but its secrets.
     pub async fn show<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
-        let thing = K::all(&configuration).get(&self.name).ok_or_else(|| Failed::because(missing::<K>(&self.name)))?;
-        print(&sign_in::attach(thing, &configuration, context).await?, context);
+        let thing: &K = configured::find(&configuration, &self.name).map_err(told::<K>)?;
+        print(&with_sign_in::<K>(&configuration, &self.name, form::write(thing), context).await?, context);
         Ok(())
     }
 
@@ -129,48 +130,40 @@ impl Named {
     pub async fn set<K: Kind>(&self, change_to: Change, context: &Context) -> Result<(), Failed> {
         let Change(mut fields) = change_to;
         fields.insert(K::NAME.to_owned(), Value::String(self.name.clone()));
-        let fields = Value::Object(fields);
-        let saved = change(context.place().await?, |configuration| {
-            let earlier = K::all(configuration).get(&self.name).cloned().unwrap_or_default();
-            let (thing, problems) = form::read(earlier, &fields, "", &form::in_clear);
-            if !problems.is_empty() {
-                return Err(problems.into_iter().map(|problem| told::<K>(&self.name, problem)).collect());
-            }
-            let saved = form::write(&thing);
-            K::all_mut(configuration).insert(thing.name(), thing);
-            Ok(saved)
-        })
-        .await?;
-        print(&Value::Object(saved), context);
+        let saved = configured::set::<K>(context.editor().await?, &self.name, &Value::Object(fields)).await?;
+        print(&Value::Object(saved.object::<K>(&self.name)), context);
         Ok(())
     }
 
     /// Deletes a thing.
     pub async fn delete<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
         let Self { name } = self;
-        change(context.place().await?, |configuration| match K::all_mut(configuration).remove(name) {
-            Some(_) => Ok(()),
-            None => Err(vec![missing::<K>(name)]),
-        })
-        .await?;
-        let told = || format!("The {} {name:?} is deleted.\n", words::<K>());
-        context.output().document(&json!({ "name": name, "deleted": true }), told);
+        configured::delete::<K>(context.editor().await?, name, |_| Ok(())).await.map_err(told::<K>)?;
+        let said = || format!("The {} {name:?} is deleted.\n", configured::what::<K>());
+        context.output().document(&json!({ "name": name, "deleted": true }), said);
         Ok(())
+    }
+}
+
+/// A thing as it is shown: with how its sign-in stands, where it signs in by OAuth2.
+async fn with_sign_in<K: Kind>(configuration: &Configuration, name: &str, mut object: Object, context: &Context) -> Result<Value, Failed> {
+    if let Some(state) = configured::sign_in::<K>(configuration, name, &object, &*context.tokens().await?).await? {
+        object.insert(SIGN_IN.to_owned(), serde_json::to_value(state)?);
+    }
+    Ok(Value::Object(object))
+}
+
+/// What the service refuses; a thing that is not there with how to find those that are.
+pub fn told<K: Kind>(refused: Refused) -> Failed {
+    match refused {
+        Refused::Missing { name, .. } => Failed::because(missing::<K>(&name)),
+        other => other.into(),
     }
 }
 
 /// That there is no thing of this name, and how to find those that there are.
 pub fn missing<K: Kind>(name: &str) -> String {
-    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", words::<K>(), K::KIND.replace('_', "-"))
-}
-
-fn words<K: Kind>() -> String {
-    K::KIND.replace('_', " ")
-}
-
-/// A mistake, told as a broken rule is.
-fn told<K: Kind>(name: &str, problem: form::Problem) -> String {
-    Breach { kind: K::KIND, name: name.to_owned(), place: problem.pointer, sentence: problem.sentence }.to_string()
+    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", configured::what::<K>(), K::KIND.replace('_', "-"))
 }
 
 /// Tells that the server of an account or transport could be signed in to, and what it said of itself.

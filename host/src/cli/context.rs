@@ -6,6 +6,7 @@ use crate::chain::LazySandbox;
 use crate::config;
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
+use crate::service::configured::Editor;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::Live;
@@ -118,6 +119,11 @@ impl Context {
     /// What a change of the configuration needs.
     pub async fn place(&self) -> Result<config::Place<'_>, Failed> {
         Ok(config::Place { store: self.store().await?, key: &self.key, sandbox: self.sandbox()?, asker: Asker::Host, actor: ACTOR })
+    }
+
+    /// Whoever runs the command, as one who changes the configuration.
+    pub async fn editor(&self) -> Result<Editor<'_>, Failed> {
+        Ok(Editor { place: self.place().await?, machine: None, gives_grants: true })
     }
 
     /// The configuration as it is now.

@@ -1,9 +1,9 @@
 //! `filter`: the chain's filters and their components.
 
-use super::configured::{Named, missing};
+use super::configured::{Named, missing, told};
 use super::output::{lines, printable, word};
 use super::{Context, Failed, component, dry_run, upgrade};
-use crate::config::change;
+use crate::service::filters;
 use crate::store::{filter_components, spool};
 use postigo_model::configured::form::write;
 use postigo_model::configured::{Filter, Validity};
@@ -153,12 +153,7 @@ fn with_history(filter: &Value, past: &[filter_components::Past]) -> Value {
 }
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
-    change(context.place().await?, |configuration| {
-        let filter = configuration.filters.get_mut(name).ok_or_else(|| vec![missing::<Filter>(name)])?;
-        filter.valid = valid;
-        Ok(())
-    })
-    .await?;
+    filters::set_validity(context.editor().await?, name, valid).await.map_err(told::<Filter>)?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
     context.output().document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
     Ok(())

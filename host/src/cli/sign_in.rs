@@ -4,8 +4,6 @@ use super::output::lines;
 use super::{Context, Failed};
 use crate::oauth2::Flow;
 use crate::oauth2::{Begun, DeviceWait, Outcome, Owner, Subject};
-use postigo_model::configured::Configuration;
-use postigo_model::configured::form::{Kind, write};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
@@ -66,19 +64,6 @@ impl SignOut {
         });
         Ok(())
     }
-}
-
-/// A configured thing as it is shown: without its secrets, and with how its sign-in stands where it signs in by OAuth2.
-pub(super) async fn attach<K: Kind>(thing: &K, configuration: &Configuration, context: &Context) -> Result<Value, Failed> {
-    let mut shown = write(thing);
-    if shown.get("oauth2").is_some_and(Value::is_object)
-        && let Some(owner) = Owner::of_kind(K::KIND, &thing.name())
-        && let Ok(subject) = Subject::find(configuration, &owner, None)
-    {
-        let state = context.tokens().await?.state(&subject).await?;
-        shown.insert("sign_in".to_owned(), serde_json::to_value(state)?);
-    }
-    Ok(Value::Object(shown))
 }
 
 /// One word for a table: empty where a password, or nothing, is used.

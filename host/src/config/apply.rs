@@ -37,7 +37,7 @@ pub struct Place<'p> {
 
 impl Place<'_> {
     /// The sandbox for whoever makes the change.
-    pub(super) fn asked(self) -> Asked {
+    pub fn asked(self) -> Asked {
         self.sandbox.asked_by(self.asker)
     }
 }

@@ -1,8 +1,7 @@
-//! The configuration as a whole: read from a file, checked by the rules, compared, changed and applied, taken up by the chain.
+//! The configuration as a whole: read from a file, checked by the rules, compared and applied, taken up by the chain.
 
 mod apply;
 mod binding;
-mod change;
 mod difference;
 mod draft;
 mod export;
@@ -19,7 +18,6 @@ mod guide;
 mod tests;
 
 pub use apply::{Applied, ApplyError, Place, apply};
-pub use change::change;
 pub use difference::{Difference, How, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;

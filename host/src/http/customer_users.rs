@@ -2,16 +2,14 @@
 
 use super::ApiState;
 use super::body::Json;
-use super::configured;
 use super::page::{Page, PageQuery};
-use super::problem::{Kind, Mistake, Problem, no_content};
+use super::problem::{Mistake, Problem, no_content};
 use super::query::Query;
-use crate::store::{configuration, customers};
+use crate::service::customer_users;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use postigo_model::configured::CustomerUser;
-use postigo_model::configured::form;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -19,7 +17,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "customer-users";
-const WHAT: &str = "customer user";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -63,17 +60,8 @@ impl From<CustomerUser> for CustomerUserForm {
 async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<CustomerUserForm>>, Problem> {
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
-    let rows = customers::list(&state.store, &after, i64::from(limit) + 1).await?;
+    let rows = customer_users::list(&state.store, &after, i64::from(limit) + 1).await?;
     Ok(axum::Json(Page::of(rows, limit, |customer| customer.login.clone(), CustomerUserForm::from)))
-}
-
-async fn find(state: &ApiState, login: &str) -> Result<Option<CustomerUser>, Problem> {
-    Ok(customers::by_login(&mut *state.store.read().await?, login).await?)
-}
-
-fn read(mut customer: CustomerUser, fields: &Map<String, Value>) -> Result<CustomerUser, Problem> {
-    let problems = form::read_fields(fields, "", &form::in_clear, |reader| customer.describe(reader));
-    if problems.is_empty() { Ok(customer) } else { Err(Problem::invalid(problems.into_iter().map(configured::mistake).collect())) }
 }
 
 /// The body with the login that the path gave.
@@ -93,51 +81,43 @@ fn object(body: Value) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-async fn save(state: &ApiState, customer: CustomerUser, status: StatusCode) -> Result<Response, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    configuration::save(&state.store, &state.key, &configuration, &configuration, vec![customer.clone()], "").await?;
-    Ok((status, axum::Json(CustomerUserForm::from(customer))).into_response())
+fn answer(status: StatusCode, customer: CustomerUser) -> Response {
+    (status, axum::Json(CustomerUserForm::from(customer))).into_response()
 }
 
 /// Adds a customer user.
 #[utoipa::path(post, path = "/customer-users", tag = TAG, request_body = CustomerUserForm, responses((status = 201, body = CustomerUserForm)))]
 async fn create(State(state): State<ApiState>, Json(body): Json<Value>) -> Result<Response, Problem> {
-    let customer = read(CustomerUser::default(), &object(body)?)?;
-    if find(&state, &customer.login).await?.is_some() {
-        return Err(Problem::new(
-            Kind::Conflict,
-            format!("There is a {WHAT} \"{}\" already; change it with PUT or PATCH.", customer.login),
-        ));
-    }
-    save(&state, customer, StatusCode::CREATED).await
+    let customer = customer_users::create(&state.store, &state.key, &object(body)?).await?;
+    Ok(answer(StatusCode::CREATED, customer))
 }
 
 /// Shows a customer user.
 #[utoipa::path(get, path = "/customer-users/{login}", tag = TAG, params(("login" = String, Path)), responses((status = 200, body = CustomerUserForm)))]
 async fn show(State(state): State<ApiState>, Path(login): Path<String>) -> Result<axum::Json<CustomerUserForm>, Problem> {
-    let customer = find(&state, &login).await?.ok_or_else(|| Problem::not_found(WHAT, &login))?;
-    Ok(axum::Json(customer.into()))
+    Ok(axum::Json(customer_users::show(&state.store, &login).await?.into()))
 }
 
 /// Puts a whole customer user in the place of this login, or adds it.
 #[utoipa::path(put, path = "/customer-users/{login}", tag = TAG, params(("login" = String, Path)), request_body = CustomerUserForm,
     responses((status = 200, body = CustomerUserForm), (status = 201, body = CustomerUserForm)))]
 async fn replace(State(state): State<ApiState>, Path(login): Path<String>, Json(body): Json<Value>) -> Result<Response, Problem> {
-    let customer = read(CustomerUser::default(), &named(&login, body)?)?;
-    let status = if find(&state, &login).await?.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-    save(&state, customer, status).await
+    let (customer, new) = customer_users::replace(&state.store, &state.key, &login, &named(&login, body)?).await?;
+    Ok(answer(if new { StatusCode::CREATED } else { StatusCode::OK }, customer))
 }
 
 /// Changes the keys that the body names; what it leaves out stays.
 #[utoipa::path(patch, path = "/customer-users/{login}", tag = TAG, params(("login" = String, Path)), request_body = CustomerUserForm,
     responses((status = 200, body = CustomerUserForm)))]
 async fn change(State(state): State<ApiState>, Path(login): Path<String>, Json(body): Json<Value>) -> Result<Response, Problem> {
-    let earlier = find(&state, &login).await?.ok_or_else(|| Problem::not_found(WHAT, &login))?;
-    save(&state, read(earlier, &named(&login, body)?)?, StatusCode::OK).await
+    let earlier = customer_users::show(&state.store, &login).await?;
+    let customer = customer_users::alter(&state.store, &state.key, earlier, &named(&login, body)?).await?;
+    Ok(answer(StatusCode::OK, customer))
 }
 
 /// Deletes a customer user; tickets keep its login.
 #[utoipa::path(delete, path = "/customer-users/{login}", tag = TAG, params(("login" = String, Path)), responses((status = 204)))]
 async fn delete(State(state): State<ApiState>, Path(login): Path<String>) -> Result<Response, Problem> {
-    if customers::delete(&state.store, &login).await? { Ok(no_content()) } else { Err(Problem::not_found(WHAT, &login)) }
+    customer_users::delete(&state.store, &login).await?;
+    Ok(no_content())
 }

@@ -8,6 +8,7 @@ use super::configured;
 use super::forms::ValidityForm;
 use super::handlers::{delete_handler, handlers};
 use super::problem::Problem;
+use crate::service::filters;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -29,14 +30,9 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 }
 
 async fn set_validity(state: &ApiState, caller: &Caller, name: &str, valid: Validity) -> Result<Response, Problem> {
-    let saved = configured::save(state, caller, |configuration| {
-        let filter = configuration.filters.get_mut(name).ok_or_else(|| Problem::not_found("filter", name))?;
-        filter.valid = valid;
-        Ok(())
-    })
-    .await?;
-    let object = saved.object::<Filter>(name);
-    Ok(configured::answer(if saved.live { StatusCode::OK } else { StatusCode::ACCEPTED }, object))
+    let actor = caller.actor();
+    let saved = filters::set_validity(configured::editor(state, caller, &actor), name, valid).await?;
+    Ok(configured::answer_saved(state, &saved, saved.object::<Filter>(name), StatusCode::OK).await)
 }
 
 /// Lets a filter run.

@@ -34,6 +34,7 @@ mod problem;
 mod query;
 mod queues;
 mod raw;
+mod refused;
 mod role;
 mod serving;
 mod settings;

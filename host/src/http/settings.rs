@@ -5,14 +5,14 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
-use super::configured::{self, Object};
+use super::configured;
 use super::problem::{Mistake, Problem};
-use crate::store::configuration;
+use crate::service::configured::load;
+use crate::service::settings;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use postigo_model::configured::form;
-use postigo_model::configured::{FollowUpCheck, NumberGenerator, Oversize, Retry, Settings, UnvouchedNumbers};
+use postigo_model::configured::{FollowUpCheck, NumberGenerator, Oversize, Retry, UnvouchedNumbers};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -106,15 +106,11 @@ pub struct LogRetentionForm {
     failed: String,
 }
 
-fn write(settings: &Settings) -> Object {
-    form::write_fields(|writer| settings.clone().describe(writer))
-}
-
 /// Shows the settings.
 #[utoipa::path(get, path = "/settings", tag = TAG, responses((status = 200, body = SettingsForm)))]
 async fn show(State(state): State<ApiState>) -> Result<Response, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    Ok(configured::answer(StatusCode::OK, write(&configuration.settings)))
+    let configuration = load(&state.store, &state.key).await?;
+    Ok(configured::answer(StatusCode::OK, settings::show(&configuration)))
 }
 
 /// Changes the settings that the body names; what it leaves out stays.
@@ -124,14 +120,7 @@ async fn change(State(state): State<ApiState>, Extension(caller): Extension<Call
     let Value::Object(fields) = body else {
         return Err(Problem::invalid(vec![Mistake::at("", "It must be an object of settings.")]));
     };
-    let saved = configured::save(&state, &caller, |configuration| {
-        let settings = &mut configuration.settings;
-        let problems = form::read_fields(&fields, "", &form::in_clear, |reader| settings.describe(reader));
-        if problems.is_empty() {
-            return Ok(write(&configuration.settings));
-        }
-        Err(Problem::invalid(problems.into_iter().map(configured::mistake).collect()))
-    })
-    .await?;
-    Ok(configured::answer(if saved.live { StatusCode::OK } else { StatusCode::ACCEPTED }, saved.value))
+    let actor = caller.actor();
+    let saved = settings::alter(configured::editor(&state, &caller, &actor), &fields).await?;
+    Ok(configured::answer_saved(&state, &saved, settings::show(&saved.configuration), StatusCode::OK).await)
 }

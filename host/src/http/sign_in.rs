@@ -4,18 +4,17 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
-use super::problem::{Kind, Problem, no_content};
+use super::problem::{Problem, no_content};
 use crate::oauth2::Flow;
 use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
+use crate::service::Refused;
 use crate::store::configuration;
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
-use postigo_model::configured::{Configuration, form};
 use postigo_supervision::{Work, caught};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -149,27 +148,6 @@ async fn end(state: &ApiState, caller: &Caller, owner: &Owner) -> Result<Respons
     Ok(no_content())
 }
 
-/// Adds to an account or transport that is shown how its sign-in stands, where it signs in by OAuth2.
-pub async fn attach<K: form::Kind>(
-    state: &ApiState,
-    configuration: &Configuration,
-    name: &str,
-    object: &mut Map<String, Value>,
-) -> Result<(), Problem> {
-    let Some(owner) = Owner::of_kind(K::KIND, name) else { return Ok(()) };
-    if !object.get("oauth2").is_some_and(Value::is_object) {
-        return Ok(());
-    }
-    let Ok(subject) = Subject::find(configuration, &owner, None) else { return Ok(()) };
-    // Codes to type are for those who may sign in.
-    let sign_in = SignInState { under_way: None, ..state.tokens.state(&subject).await? };
-    object.insert(FIELD.to_owned(), serde_json::to_value(sign_in).unwrap_or_default());
-    Ok(())
-}
-
-/// What [`attach`] adds; in a body it is passed over, so that what was read can be written.
-pub const FIELD: &str = "sign_in";
-
 /// A page for the person who signed in: plain words, whatever came of it.
 async fn finish(State(state): State<ApiState>, RawQuery(query): RawQuery) -> String {
     match state.tokens.finish_sign_in(&query.unwrap_or_default()).await {
@@ -184,14 +162,6 @@ async fn finish(State(state): State<ApiState>, RawQuery(query): RawQuery) -> Str
 
 impl From<OAuth2Error> for Problem {
     fn from(error: OAuth2Error) -> Self {
-        match error {
-            OAuth2Error::Store(error) => error.into(),
-            OAuth2Error::Secret(_) | OAuth2Error::Panicked { .. } => Self::internal(&error),
-            OAuth2Error::Unknown(_) => Self::new(Kind::NotFound, error.to_string()),
-            OAuth2Error::Denied { .. } | OAuth2Error::Refused { .. } | OAuth2Error::Busy(_) => {
-                Self::new(Kind::Unavailable, error.to_string())
-            }
-            _ => Self::new(Kind::Conflict, error.to_string()),
-        }
+        Refused::from(error).into()
     }
 }

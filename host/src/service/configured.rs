@@ -1,0 +1,239 @@
+//! What is configured (queues, accounts, filters, …): listed, shown, made, changed and deleted, one at a time.
+//!
+//! A change is made on the configuration as it is, checked with the whole of it as a file's is, and saved; where somebody else's was saved
+//! meanwhile, it is made anew on top of that.
+
+use super::{Mistake, Refused};
+use crate::config::{self, differences, keep_secrets, review, widened};
+use crate::machine::Machine;
+use crate::oauth2::{Owner, SignInState, Subject, Tokens};
+use crate::secret_key::SecretKey;
+use crate::store::{Store, StoreError, configuration};
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::{self, Problem};
+use postigo_model::configured::{Breach, Configuration};
+use postigo_model::mailbox::Mailbox;
+use serde_json::{Map, Value};
+
+/// A change that somebody else's overtakes is made anew so many times.
+const TRIES: usize = 5;
+
+/// The key under which it is shown how a sign-in by OAuth2 stands.
+pub const SIGN_IN: &str = "sign_in";
+
+/// A thing as it is written and shown.
+pub type Object = Map<String, Value>;
+
+/// Who changes the configuration, and what of the rest may be put into it.
+#[derive(Clone, Copy)]
+pub struct Editor<'e> {
+    /// Where the configuration is kept, and who makes the change.
+    pub place: config::Place<'e>,
+    /// What of this machine may be configured; none: all of it, by somebody who has a shell there.
+    pub machine: Option<&'e Machine>,
+    /// Whether filters may be given grants that only an admin gives.
+    pub gives_grants: bool,
+}
+
+/// A change that was saved.
+pub struct Saved<T> {
+    /// What the change gave.
+    pub value: T,
+    /// The configuration that was saved: what components mean is settled in it.
+    pub configuration: Configuration,
+}
+
+impl<T> Saved<T> {
+    /// A thing as it was saved.
+    pub fn object<K: Kind>(&self, name: &str) -> Object {
+        find::<K>(&self.configuration, name).map(form::write).unwrap_or_default()
+    }
+}
+
+/// The configuration as it is now.
+pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Refused> {
+    Ok(configuration::load(store, key).await?)
+}
+
+/// The things of a kind in byte order of their names; those with a text somewhere in them, case ignored, where one is searched.
+pub fn list<'c, K: Kind + 'c>(
+    configuration: &'c Configuration,
+    search: Option<&str>,
+) -> impl Iterator<Item = (String, Object)> + use<'c, K> {
+    let search = search.map(str::to_lowercase);
+    let things = K::all(configuration).iter().map(|(name, thing)| (name.clone(), form::write(thing)));
+    things.filter(move |(_, object)| search.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text))))
+}
+
+/// Whether a value has a text in it, at any depth; the text is in lower case.
+fn mentions(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(string) => string.to_lowercase().contains(text),
+        Value::Array(items) => items.iter().any(|item| mentions(item, text)),
+        Value::Object(fields) => fields.values().any(|value| mentions(value, text)),
+        _ => false,
+    }
+}
+
+/// Finds a thing by name; a system address in any of its spellings.
+pub fn find<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Refused> {
+    let things = K::all(configuration);
+    let found = if K::NAME == "address" { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
+    found.ok_or_else(|| Refused::Missing { what: what::<K>(), name: name.to_owned() })
+}
+
+/// How the sign-in of an account or transport stands that is shown as `object`; none where it does not sign in by OAuth2.
+pub async fn sign_in<K: Kind>(
+    configuration: &Configuration,
+    name: &str,
+    object: &Object,
+    tokens: &Tokens,
+) -> Result<Option<SignInState>, Refused> {
+    let Some(owner) = Owner::of_kind(K::KIND, name).filter(|_| object.get("oauth2").is_some_and(Value::is_object)) else {
+        return Ok(None);
+    };
+    let Ok(subject) = Subject::find(configuration, &owner, None) else { return Ok(None) };
+    Ok(Some(tokens.state(&subject).await?))
+}
+
+/// Adds a thing; there must be none of its name. Gives the name.
+pub async fn create<K: Kind>(editor: Editor<'_>, fields: &Value) -> Result<Saved<String>, Refused> {
+    change(editor, |configuration| {
+        let thing: K = read(K::default(), fields)?;
+        if K::all(configuration).contains_key(&thing.name()) {
+            return Err(Refused::Taken { what: what::<K>(), name: thing.name() });
+        }
+        Ok(put(configuration, thing))
+    })
+    .await
+}
+
+/// Puts a whole thing in the place of this name, or adds it: what `fields` leave out has its default, secrets that they leave out stay.
+/// Gives whether there was none before. `expect` refuses where what is there is not what whoever asks takes it for.
+pub async fn replace<K: Kind>(
+    editor: Editor<'_>,
+    name: &str,
+    fields: &Value,
+    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
+) -> Result<Saved<bool>, Refused> {
+    change(editor, |configuration| {
+        let earlier = find::<K>(configuration, name).ok().cloned();
+        expect(earlier.as_ref())?;
+        let mut thing: K = read(K::default(), fields)?;
+        keep_secrets(&mut thing, earlier.as_ref());
+        put(configuration, thing);
+        Ok(earlier.is_none())
+    })
+    .await
+}
+
+/// Changes the keys of a thing that `fields` name; tables inside it likewise, but for a filter's `settings`, which are replaced.
+pub async fn alter<K: Kind>(
+    editor: Editor<'_>,
+    name: &str,
+    fields: &Value,
+    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
+) -> Result<Saved<()>, Refused> {
+    change(editor, |configuration| {
+        let earlier = find::<K>(configuration, name)?.clone();
+        expect(Some(&earlier))?;
+        let thing = read(earlier, fields)?;
+        put(configuration, thing);
+        Ok(())
+    })
+    .await
+}
+
+/// Changes the keys of a thing that `fields` name, or makes it where there is none of this name; they name it.
+pub async fn set<K: Kind>(editor: Editor<'_>, name: &str, fields: &Value) -> Result<Saved<()>, Refused> {
+    change(editor, |configuration| {
+        let earlier = find::<K>(configuration, name).ok().cloned().unwrap_or_default();
+        let thing = read_as(name, earlier, fields)?;
+        put(configuration, thing);
+        Ok(())
+    })
+    .await
+}
+
+/// Removes a thing.
+pub async fn delete<K: Kind>(
+    editor: Editor<'_>,
+    name: &str,
+    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
+) -> Result<Saved<()>, Refused> {
+    change(editor, |configuration| {
+        let earlier: &K = find(configuration, name)?;
+        expect(Some(earlier))?;
+        let name = earlier.name();
+        K::all_mut(configuration).remove(&name);
+        Ok(())
+    })
+    .await
+}
+
+/// Makes a change of the configuration, checks the whole of it as `config apply` does, and saves it; gives what `edit` gave. `edit` may run
+/// several times, each on what others saved meanwhile; where it refuses, nothing is saved.
+pub async fn change<T>(editor: Editor<'_>, edit: impl Fn(&mut Configuration) -> Result<T, Refused>) -> Result<Saved<T>, Refused> {
+    let Editor { place, machine, gives_grants } = editor;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let before = configuration::load(place.store, place.key).await?;
+        let mut after = before.clone();
+        let value = edit(&mut after)?;
+        let mut breaches = review(&before, &mut after, place.store, &place.asked()).await?;
+        breaches.extend(machine.into_iter().flat_map(|machine| machine.check(&before, &after)));
+        if !breaches.is_empty() {
+            return Err(Refused::Mistakes(mistakes(&before, &after, breaches)));
+        }
+        if !gives_grants {
+            let widened = widened(&before, &after, place.store, place.sandbox).await?;
+            if !widened.is_empty() {
+                return Err(Refused::NotGranted(widened));
+            }
+        }
+        match configuration::save(place.store, place.key, &before, &after, Vec::new(), place.actor).await {
+            // Somebody else's change came first; this one is made on top of it.
+            Err(StoreError::Conflict(_)) if tries < TRIES => {}
+            Err(StoreError::Conflict(sentence)) => return Err(Refused::Overtaken(sentence)),
+            saved => {
+                after.version = saved?;
+                return Ok(Saved { value, configuration: after });
+            }
+        }
+    }
+}
+
+/// What a kind is called: `system address`.
+pub fn what<K: Kind>() -> String {
+    K::KIND.replace('_', " ")
+}
+
+fn read<K: Kind>(start: K, fields: &Value) -> Result<K, Refused> {
+    let name = start.name();
+    read_as(&name, start, fields)
+}
+
+fn read_as<K: Kind>(name: &str, start: K, fields: &Value) -> Result<K, Refused> {
+    let (thing, problems) = form::read(start, fields, "", &form::in_clear);
+    if problems.is_empty() { Ok(thing) } else { Err(unreadable(K::KIND, name, problems)) }
+}
+
+/// What the form found wrong with a thing that was given.
+pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<Problem>) -> Refused {
+    let given = |problem: Problem| Mistake::given(kind, name, problem.pointer, problem.sentence);
+    Refused::Mistakes(problems.into_iter().map(given).collect())
+}
+
+fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> String {
+    let name = thing.name();
+    K::all_mut(configuration).insert(name.clone(), thing);
+    name
+}
+
+/// A breach of a thing that is changed has its place in what was given.
+fn mistakes(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
+    let changed = differences(before, after);
+    let is_changed = |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);
+    breaches.into_iter().map(|breach| Mistake { is_given: is_changed(&breach), breach }).collect()
+}
