@@ -3,17 +3,14 @@
 use super::context::ACTOR;
 use super::output::{lines, word};
 use super::{Context, Failed};
-use crate::catalogue::{self, Catalogue, Found, UploadError};
-use crate::chain::shipped_component;
-use crate::store::StoreError;
-use crate::store::components::{self, Listed, Uploaded};
+use crate::catalogue::Catalogue;
+use crate::service::Refused;
+use crate::service::components::{self, Component, Shelf, Shipped, Stored};
+use crate::store::components::{Uploaded, description};
 use bytes::Bytes;
-use postigo_model::configured::Filter;
 use postigo_model::timestamp::rfc3339;
-use postigo_sandbox as runtime;
 use postigo_sandbox::{Asker, Description};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// `component …`
@@ -73,29 +70,27 @@ impl Command {
     }
 }
 
-/// What is shown of a shipped component.
-async fn shipped(name: &str, context: &Context) -> Result<Option<Value>, Failed> {
-    let Some(component) = shipped_component(name, context.sandbox()?).await else { return Ok(None) };
-    let filters = context.configuration().await?.filters;
-    let users = filters.values().filter(|filter| filter.component == name && filter.digest.is_none()).map(|filter| &filter.name);
-    let mut document = json!(component.description.as_ref());
-    document["shipped"] = true.into();
-    document["reference"] = name.into();
-    document["activated"] = true.into();
-    document["used_by"] = users.cloned().collect::<Vec<_>>().into();
-    Ok(Some(document))
+/// The components as they are now.
+async fn shelf(context: &Context) -> Result<Shelf<'_>, Failed> {
+    Ok(Shelf::of(context.store().await?, context.key(), context.sandbox()?).await?)
 }
 
-/// What is shown of an uploaded component; none where it was deleted meanwhile.
-async fn uploaded(uploaded: &Uploaded, context: &Context) -> Result<Option<Value>, Failed> {
-    let mut document = match components::description(context.store().await?, &uploaded.digest).await {
-        Ok(None) => return Ok(None),
-        Ok(Some(description)) => json!(description),
-        Err(StoreError::Corrupt { reason, .. }) => unreadable(uploaded, &reason),
-        Err(error) => return Err(error.into()),
-    };
-    add(&mut document, uploaded, &context.configuration().await?.filters);
-    Ok(Some(document))
+/// What is shown of a shipped component.
+fn shipped(component: Shipped) -> Value {
+    let mut document = json!(component.description.as_ref());
+    document["shipped"] = true.into();
+    document["reference"] = component.name.into();
+    document["activated"] = true.into();
+    document["used_by"] = component.used_by.into();
+    document
+}
+
+/// What is shown of an uploaded component.
+fn uploaded(component: Stored<Description>) -> Value {
+    let Stored { row, said, used_by } = component;
+    let mut document = said.map_or_else(|why| unreadable(&row, &why), |description| json!(description));
+    add(&mut document, &row, used_by);
+    document
 }
 
 /// What is shown of a component of which more cannot be read.
@@ -105,8 +100,7 @@ fn unreadable(uploaded: &Uploaded, why: &str) -> Value {
 }
 
 /// Adds what is known of an uploaded component beside what it says of itself.
-fn add(document: &mut Value, uploaded: &Uploaded, filters: &BTreeMap<String, Filter>) {
-    let users = filters.values().filter(|filter| filter.digest.as_ref() == Some(&uploaded.digest)).map(|filter| &filter.name);
+fn add(document: &mut Value, uploaded: &Uploaded, used_by: Vec<String>) {
     document["shipped"] = false.into();
     document["reference"] = uploaded.shown().into();
     document["activated"] = uploaded.activated_at.is_some().into();
@@ -114,7 +108,7 @@ fn add(document: &mut Value, uploaded: &Uploaded, filters: &BTreeMap<String, Fil
     document["activated_by"] = uploaded.activated_by.clone().into();
     document["uploaded_at"] = rfc3339(uploaded.uploaded_at).into();
     document["uploaded_by"] = uploaded.uploaded_by.clone().into();
-    document["used_by"] = users.cloned().collect::<Vec<_>>().into();
+    document["used_by"] = used_by.into();
 }
 
 /// A schema may be large: `component show` has it.
@@ -127,20 +121,16 @@ fn without_schema(mut document: Value) -> Value {
 
 /// Lists the components, at most `limit`.
 pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
-    let catalogue = Catalogue::load(context.store().await?).await?;
-    let mut found = Vec::new();
-    for name in catalogue.shipped().iter().take(limit) {
-        found.extend(shipped(name, context).await?.map(without_schema));
-    }
+    let shelf = shelf(context).await?;
+    let mut found: Vec<Value> = shelf.shipped(None, limit).await.into_iter().map(|component| without_schema(shipped(component))).collect();
     let limit = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
-    let filters = context.configuration().await?.filters;
-    for Listed { uploaded, said } in components::list(context.store().await?, None, limit).await? {
+    for Stored { row, said, used_by } in shelf.uploaded(None, limit).await? {
         let mut document = match said {
-            Ok(said) => json!({ "digest": uploaded.digest, "name": uploaded.name, "version": uploaded.version, "summary": said.summary,
+            Ok(said) => json!({ "digest": row.digest, "name": row.name, "version": row.version, "summary": said.summary,
                 "grants": said.grants, "headers": said.headers, "screens": said.screens }),
-            Err(why) => unreadable(&uploaded, &why),
+            Err(why) => unreadable(&row, &why),
         };
-        add(&mut document, &uploaded, &filters);
+        add(&mut document, &row, used_by);
         found.push(document);
     }
     context.output().list(
@@ -154,12 +144,10 @@ pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
 }
 
 async fn show(reference: &str, context: &Context) -> Result<(), Failed> {
-    let catalogue = Catalogue::load(context.store().await?).await?;
-    let found = match catalogue.find(reference)? {
-        Found::Shipped(name) => shipped(name, context).await?,
-        Found::Uploaded(found) => uploaded(found, context).await?,
+    let document = match shelf(context).await?.find(reference).await? {
+        Component::Shipped(found) => shipped(found),
+        Component::Uploaded(found) => uploaded(*found),
     };
-    let document = found.ok_or_else(|| Failed::because(format!("There is no component \"{reference}\".")))?;
     context.output().document(&document, || lines(&document));
     Ok(())
 }
@@ -169,16 +157,16 @@ fn read(file: &Path) -> Result<Bytes, Failed> {
 }
 
 /// What is wrong with a file is told with its name.
-fn of_file(file: &Path, error: UploadError) -> Failed {
-    match error {
-        UploadError::Refused(reason) => Failed::because(format!("{} is not taken: {reason}", file.display())),
+fn of_file(file: &Path, refused: Refused) -> Failed {
+    match refused {
+        Refused::NotTaken(reason) => Failed::because(format!("{} is not taken: {reason}", file.display())),
         other => other.into(),
     }
 }
 
 async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
     let inspected =
-        catalogue::inspect(&context.sandbox()?.asked_by(Asker::Host), read(file)?).await.map_err(|error| of_file(file, error))?;
+        components::inspect(&context.sandbox()?.asked_by(Asker::Host), read(file)?).await.map_err(|error| of_file(file, error))?;
     let mut document = json!(inspected.description);
     document["snapshot"] = inspected.unsnapshotable.is_none().into();
     context.output().document(&document, || {
@@ -190,7 +178,7 @@ async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
 /// Uploads a component.
 pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
-    let uploaded = catalogue::upload(store, &context.sandbox()?.asked_by(Asker::Host), read(file)?, ACTOR)
+    let uploaded = components::upload(store, &context.sandbox()?.asked_by(Asker::Host), read(file)?, ACTOR)
         .await
         .map_err(|error| of_file(file, error))?;
     let catalogue = Catalogue::load(store).await?;
@@ -227,9 +215,9 @@ fn declared(description: &Description) -> String {
 
 async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
-    let (activated, new) = catalogue::activate(store, reference, ACTOR).await?;
-    let document = uploaded(&activated, context).await?.unwrap_or_default();
-    let description = components::description(store, &activated.digest).await?;
+    let (activated, new) = components::activate(store, reference, ACTOR).await?;
+    let document = shelf(context).await?.described(&activated).await?.map(uploaded).unwrap_or_default();
+    let description = description(store, &activated.digest).await?;
     context.output().document(&json!({ "component": document, "new": new }), || {
         let shown = activated.shown();
         let said = if new { "is activated" } else { "was activated before" };
@@ -242,13 +230,7 @@ async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
 }
 
 async fn download(reference: &str, output: Option<&Path>, context: &Context) -> Result<(), Failed> {
-    let store = context.store().await?;
-    let catalogue = Catalogue::load(store).await?;
-    let bytes = match catalogue.find(reference)? {
-        Found::Shipped(name) => runtime::shipped::bytes(name).map(<[u8]>::to_vec),
-        Found::Uploaded(found) => components::source(store, &found.digest).await?,
-    };
-    let bytes = bytes.ok_or_else(|| Failed::because(format!("There is no component \"{reference}\".")))?;
+    let bytes = components::download(context.store().await?, reference).await?;
     let Some(path) = output else {
         context.output().bytes(&bytes);
         return Ok(());
@@ -259,7 +241,7 @@ async fn download(reference: &str, output: Option<&Path>, context: &Context) -> 
 }
 
 async fn delete(reference: &str, context: &Context) -> Result<(), Failed> {
-    let deleted = catalogue::delete(context.store().await?, reference, true).await?;
+    let deleted = components::delete(context.store().await?, reference, true).await?;
     let document = json!({ "reference": deleted.shown(), "digest": deleted.digest, "deleted": true });
     context.output().document(&document, || format!("The component {} is deleted.\n", deleted.shown()));
     Ok(())

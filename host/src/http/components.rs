@@ -4,18 +4,17 @@ use super::ApiState;
 use super::auth::Caller;
 use super::body::{self, read};
 use super::page::{Page, PageQuery};
-use super::problem::{Kind, Problem, no_content};
+use super::problem::{Problem, no_content};
 use super::query::Query;
 use super::role::Role;
-use crate::catalogue::{self, ActivateError, Catalogue, Found, Unknown, UploadError};
-use crate::chain::shipped_component;
-use crate::store::components::{self, After, Listed, Said, Uploaded};
-use crate::store::{StoreError, configuration};
+use crate::catalogue::Upload;
+use crate::service::components::{self, Shelf, Stored};
+use crate::store::components::{After, Said, Uploaded};
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use postigo_model::timestamp::rfc3339;
-use postigo_sandbox::{Description, shipped};
+use postigo_sandbox::Description;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -99,31 +98,67 @@ struct Activated {
     new: bool,
 }
 
-impl From<Unknown> for Problem {
-    fn from(error: Unknown) -> Self {
-        match error {
-            Unknown::Missing(sentence) => Self::new(Kind::NotFound, sentence),
-            Unknown::Unsuitable(sentence) => Self::new(Kind::Conflict, sentence),
+impl From<components::Shipped> for Component {
+    fn from(components::Shipped { name, description, used_by }: components::Shipped) -> Self {
+        let Description { digest, version, summary, grants, headers, screens, .. } = description.as_ref().clone();
+        Self {
+            digest,
+            name: name.to_owned(),
+            version,
+            summary,
+            grants,
+            headers,
+            screens,
+            unreadable: None,
+            shipped: true,
+            reference: name.to_owned(),
+            activated: true,
+            activated_at: None,
+            activated_by: None,
+            uploaded_at: None,
+            uploaded_by: None,
+            used_by,
         }
     }
 }
 
-impl From<ActivateError> for Problem {
-    fn from(error: ActivateError) -> Self {
-        match error {
-            ActivateError::Unknown(error) => error.into(),
-            error @ ActivateError::NotYours(_) => Self::new(Kind::Forbidden, error.to_string()),
-            ActivateError::Store(error) => error.into(),
+impl From<Stored<Said>> for Component {
+    fn from(Stored { row, said, used_by }: Stored<Said>) -> Self {
+        let (said, unreadable) = said.map_or_else(|why| (Said::default(), Some(why)), |said| (said, None));
+        let Said { summary, grants, headers, screens } = said;
+        Self {
+            summary,
+            grants,
+            headers,
+            screens,
+            unreadable,
+            shipped: false,
+            reference: row.shown(),
+            activated: row.activated_at.is_some(),
+            activated_at: row.activated_at.map(rfc3339),
+            activated_by: row.activated_by.filter(|by| !by.is_empty()),
+            uploaded_at: Some(rfc3339(row.uploaded_at)),
+            uploaded_by: Some(row.uploaded_by).filter(|by| !by.is_empty()),
+            digest: row.digest,
+            name: row.name,
+            version: row.version,
+            used_by,
         }
     }
 }
 
-impl From<UploadError> for Problem {
-    fn from(error: UploadError) -> Self {
-        match error {
-            error @ UploadError::Refused(_) => Self::new(Kind::Invalid, error.to_string()),
-            error @ UploadError::Shipped(_) => Self::new(Kind::Conflict, error.to_string()),
-            UploadError::Store(error) => error.into(),
+impl From<Stored<Description>> for Component {
+    fn from(Stored { row, said, used_by }: Stored<Description>) -> Self {
+        let said = said.map(|Description { summary, grants, headers, screens, .. }| Said { summary, grants, headers, screens });
+        Stored { row, said, used_by }.into()
+    }
+}
+
+impl From<components::Component> for Component {
+    fn from(component: components::Component) -> Self {
+        match component {
+            components::Component::Shipped(shipped) => shipped.into(),
+            components::Component::Uploaded(uploaded) => (*uploaded).into(),
         }
     }
 }
@@ -167,89 +202,8 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// What is known of components beside what they say of themselves.
-struct Shelf<'s> {
-    state: &'s ApiState,
-    /// By filter: its component as it is shown, and its digest.
-    filters: Vec<(String, String, Option<String>)>,
-}
-
-impl<'s> Shelf<'s> {
-    async fn of(state: &'s ApiState) -> Result<Self, Problem> {
-        let configuration = configuration::load(&state.store, &state.key).await?;
-        let filters = configuration.filters.into_values().map(|filter| (filter.name, filter.component, filter.digest));
-        Ok(Self { state, filters: filters.collect() })
-    }
-
-    async fn shipped(&self, name: &str) -> Option<Component> {
-        let component = shipped_component(name, self.state.live.sandbox()).await?;
-        let Description { digest, version, summary, grants, headers, screens, .. } = component.description.as_ref().clone();
-        let users = self.filters.iter().filter(|(_, component, digest)| component == name && digest.is_none());
-        Some(Component {
-            digest,
-            name: name.to_owned(),
-            version,
-            summary,
-            grants,
-            headers,
-            screens,
-            unreadable: None,
-            shipped: true,
-            reference: name.to_owned(),
-            activated: true,
-            activated_at: None,
-            activated_by: None,
-            uploaded_at: None,
-            uploaded_by: None,
-            used_by: users.map(|(filter, ..)| filter.clone()).collect(),
-        })
-    }
-
-    /// `said` is what it says of itself, or why that cannot be read.
-    fn uploaded(&self, uploaded: &Uploaded, said: Result<Said, String>) -> Component {
-        let (said, unreadable) = said.map_or_else(|why| (Said::default(), Some(why)), |said| (said, None));
-        let Said { summary, grants, headers, screens } = said;
-        let users = self.filters.iter().filter(|(.., digest)| digest.as_ref() == Some(&uploaded.digest));
-        Component {
-            digest: uploaded.digest.clone(),
-            name: uploaded.name.clone(),
-            version: uploaded.version.clone(),
-            summary,
-            grants,
-            headers,
-            screens,
-            unreadable,
-            shipped: false,
-            reference: uploaded.shown(),
-            activated: uploaded.activated_at.is_some(),
-            activated_at: uploaded.activated_at.map(rfc3339),
-            activated_by: uploaded.activated_by.clone().filter(|by| !by.is_empty()),
-            uploaded_at: Some(rfc3339(uploaded.uploaded_at)),
-            uploaded_by: Some(uploaded.uploaded_by.clone()).filter(|by| !by.is_empty()),
-            used_by: users.map(|(filter, ..)| filter.clone()).collect(),
-        }
-    }
-
-    /// What an uploaded component is; none where it was deleted meanwhile.
-    async fn described(&self, uploaded: &Uploaded) -> Result<Option<Component>, Problem> {
-        let said = match components::description(&self.state.store, &uploaded.digest).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Description { summary, grants, headers, screens, .. })) => Ok(Said { summary, grants, headers, screens }),
-            Err(StoreError::Corrupt { reason, .. }) => Err(reason),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Some(self.uploaded(uploaded, said)))
-    }
-
-    /// By name, version or digest.
-    async fn find(&self, reference: &str) -> Result<Component, Problem> {
-        let catalogue = Catalogue::load(&self.state.store).await?;
-        let found = match catalogue.find(reference)? {
-            Found::Shipped(name) => self.shipped(name).await,
-            Found::Uploaded(uploaded) => self.described(uploaded).await?,
-        };
-        found.ok_or_else(|| Problem::not_found("component", reference))
-    }
+async fn shelf(state: &ApiState) -> Result<Shelf<'_>, Problem> {
+    Ok(Shelf::of(&state.store, &state.key, state.live.sandbox()).await?)
 }
 
 /// Lists the components: shipped ones first, then uploaded ones by name, the newest upload of a name first.
@@ -257,24 +211,19 @@ impl<'s> Shelf<'s> {
 async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<Component>>, Problem> {
     let limit = query.limit()?;
     let after: Option<Place> = query.after()?;
-    let shelf = Shelf::of(&state).await?;
+    let shelf = shelf(&state).await?;
     let mut rows = Vec::new();
     if !matches!(after, Some(Place::Uploaded(_))) {
-        let mut shipped: Vec<&str> = shipped::components().iter().map(|(name, _)| *name).collect();
-        shipped.sort_unstable();
-        let is_left = |name: &&str| !matches!(&after, Some(Place::Shipped(last)) if *name <= last.as_str());
-        let shipped: Vec<&str> = shipped.into_iter().filter(is_left).collect();
-        for name in shipped {
-            if let Some(component) = shelf.shipped(name).await {
-                rows.push(Ranked { component, place: Place::Shipped(name.to_owned()) });
-            }
+        let last = if let Some(Place::Shipped(last)) = &after { Some(last.as_str()) } else { None };
+        for shipped in shelf.shipped(last, usize::MAX).await {
+            let place = Place::Shipped(shipped.name.to_owned());
+            rows.push(Ranked { component: shipped.into(), place });
         }
     }
     let after = after.and_then(|place| if let Place::Uploaded(after) = place { Some(after) } else { None });
-    for Listed { uploaded, said } in components::list(&state.store, after.as_ref(), limit + 1).await? {
-        let component = shelf.uploaded(&uploaded, said);
-        let place = After { name: uploaded.name, uploaded_at: uploaded.uploaded_at, digest: uploaded.digest };
-        rows.push(Ranked { component, place: Place::Uploaded(place) });
+    for stored in shelf.uploaded(after.as_ref(), limit + 1).await? {
+        let Uploaded { name, uploaded_at, digest, .. } = stored.row.clone();
+        rows.push(Ranked { component: stored.into(), place: Place::Uploaded(After { name, uploaded_at, digest }) });
     }
     Ok(axum::Json(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component)))
 }
@@ -287,9 +236,9 @@ async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> 
 async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request) -> Result<Response, Problem> {
     body::expect_media_type(request.headers(), &[WASM])?;
     let bytes = read(request, &state).await?;
-    let catalogue::Upload { description, new, unsnapshotable } =
-        catalogue::upload(&state.store, &state.live.sandbox().asked_by(caller.asker()), bytes, &caller.actor()).await?;
-    let component = Shelf::of(&state).await?.find(&format!("sha256:{}", description.digest)).await?;
+    let sandbox = state.live.sandbox().asked_by(caller.asker());
+    let Upload { description, new, unsnapshotable } = components::upload(&state.store, &sandbox, bytes, &caller.actor()).await?;
+    let component = shelf(&state).await?.find(&format!("sha256:{}", description.digest)).await?.into();
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(UploadedComponent { component, new, unsnapshotable })).into_response())
 }
@@ -298,31 +247,20 @@ async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Call
 /// activated, else the newest upload.
 #[utoipa::path(get, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = Component)))]
 async fn show(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<Component>, Problem> {
-    Ok(axum::Json(Shelf::of(&state).await?.find(&name).await?))
+    Ok(axum::Json(shelf(&state).await?.find(&name).await?.into()))
 }
 
 /// The JSON Schema of the settings of a component's filters, as the component gives it.
 #[utoipa::path(get, path = "/components/{name}/schema", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = Object)))]
 async fn schema(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<serde_json::Value>, Problem> {
-    let catalogue = Catalogue::load(&state.store).await?;
-    let description = match catalogue.find(&name)? {
-        Found::Shipped(name) => shipped_component(name, state.live.sandbox()).await.map(|component| component.description.as_ref().clone()),
-        Found::Uploaded(uploaded) => components::description(&state.store, &uploaded.digest).await?,
-    };
-    let description = description.ok_or_else(|| Problem::not_found("component", &name))?;
-    Ok(axum::Json(description.settings_schema))
+    Ok(axum::Json(components::schema(&state.store, state.live.sandbox(), &name).await?))
 }
 
 /// Gives the bytes that were uploaded of a component, found as it is shown. Their SHA-256 is its digest.
 #[utoipa::path(get, path = "/components/{name}/download", tag = TAG, params(("name" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/wasm")))]
 async fn download(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let catalogue = Catalogue::load(&state.store).await?;
-    let bytes = match catalogue.find(&name)? {
-        Found::Shipped(name) => shipped::bytes(name).map(<[u8]>::to_vec),
-        Found::Uploaded(uploaded) => components::source(&state.store, &uploaded.digest).await?,
-    };
-    let bytes = bytes.ok_or_else(|| Problem::not_found("component", &name))?;
+    let bytes = components::download(&state.store, &name).await?;
     Ok(([(header::CONTENT_TYPE, WASM)], bytes).into_response())
 }
 
@@ -335,9 +273,9 @@ async fn activate(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<axum::Json<Activated>, Problem> {
-    let (uploaded, new) = catalogue::activate(&state.store, &name, &caller.actor()).await?;
-    let component = Shelf::of(&state).await?.described(&uploaded).await?.ok_or_else(|| Problem::not_found("component", &name))?;
-    Ok(axum::Json(Activated { component, new }))
+    let (uploaded, new) = components::activate(&state.store, &name, &caller.actor()).await?;
+    let component = shelf(&state).await?.described(&uploaded).await?.ok_or_else(|| Problem::not_found("component", &name))?;
+    Ok(axum::Json(Activated { component: component.into(), new }))
 }
 
 /// Deletes an uploaded component that no filter uses or would go back to. Whoever is no admin deletes only one that is not activated.
@@ -347,6 +285,6 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    catalogue::delete(&state.store, &name, caller.role == Role::Admin).await?;
+    components::delete(&state.store, &name, caller.role == Role::Admin).await?;
     Ok(no_content())
 }

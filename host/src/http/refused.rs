@@ -18,6 +18,7 @@ impl From<Refused> for Problem {
                 Self::new(Kind::Conflict, "The configuration is being changed by others all the time; nothing was saved. Try again.")
             }
             Refused::Mistakes(mistakes) => Self::invalid(mistakes.into_iter().map(mistake).collect()),
+            Refused::NotTaken(_) => Self::new(Kind::Invalid, told),
             Refused::NotGranted(breaches) => not_granted(breaches),
             Refused::NotAllowed(_) => Self::new(Kind::Forbidden, told),
             Refused::TooLarge(_) => Self::new(Kind::TooLarge, told),

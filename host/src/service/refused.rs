@@ -40,6 +40,9 @@ pub enum Refused {
     /// What was given has mistakes.
     #[error("{}", lines(.0))]
     Mistakes(Vec<Mistake>),
+    /// The file is no component that Postigo takes: a clause that says why.
+    #[error("The component is not taken: {0}")]
+    NotTaken(String),
     /// Only an admin gives filters these grants.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     NotGranted(Vec<Breach>),

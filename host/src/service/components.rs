@@ -1,0 +1,181 @@
+//! Components, what filters are made of: listed, shown, uploaded, let act, deleted.
+
+use super::Refused;
+use crate::catalogue::{self, ActivateError, Catalogue, Found, Unknown, Upload, UploadError};
+use crate::chain::{Asked, LazySandbox, shipped_component};
+use crate::secret_key::SecretKey;
+use crate::store::components::{self, After, Listed, Said, Uploaded};
+use crate::store::{Store, StoreError, configuration};
+use bytes::Bytes;
+use postigo_sandbox::{Description, Inspected, shipped};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A component.
+pub enum Component {
+    /// One that ships with Postigo.
+    Shipped(Shipped),
+    /// One that was uploaded.
+    Uploaded(Box<Stored<Description>>),
+}
+
+/// A component that ships with Postigo.
+pub struct Shipped {
+    /// Its name, by which filters name it.
+    pub name: &'static str,
+    /// What it says of itself.
+    pub description: Arc<Description>,
+    /// The filters that are made of it, valid or not.
+    pub used_by: Vec<String>,
+}
+
+/// A component that was uploaded. `S` is what is read of what it says of itself: all, or what a list has.
+pub struct Stored<S> {
+    /// Who uploaded and activated it, and what it is called.
+    pub row: Uploaded,
+    /// What it says of itself, or why that cannot be read, a clause.
+    pub said: Result<S, String>,
+    /// The filters that are made of it, valid or not.
+    pub used_by: Vec<String>,
+}
+
+/// The components that are there, and which filters are made of them.
+pub struct Shelf<'s> {
+    store: &'s Store,
+    sandbox: &'s Arc<LazySandbox>,
+    /// By filter: its component as it is shown, and its digest.
+    filters: Vec<(String, String, Option<String>)>,
+}
+
+impl<'s> Shelf<'s> {
+    /// As it is now.
+    pub async fn of(store: &'s Store, key: &SecretKey, sandbox: &'s Arc<LazySandbox>) -> Result<Self, Refused> {
+        let filters = configuration::load(store, key).await?.filters.into_values();
+        let filters = filters.map(|filter| (filter.name, filter.component, filter.digest)).collect();
+        Ok(Self { store, sandbox, filters })
+    }
+
+    /// The components that ship with Postigo by name, those after this one, at most so many.
+    pub async fn shipped(&self, after: Option<&str>, limit: usize) -> Vec<Shipped> {
+        let mut names: Vec<&'static str> = shipped::components().iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        let left = names.into_iter().filter(|name| after.is_none_or(|after| *name > after));
+        let mut found = Vec::new();
+        for name in left.take(limit) {
+            found.extend(self.one_shipped(name).await);
+        }
+        found
+    }
+
+    /// The uploaded components by name, the newest upload of a name first: those after this place, at most so many.
+    pub async fn uploaded(&self, after: Option<&After>, limit: u32) -> Result<Vec<Stored<Said>>, Refused> {
+        let listed = components::list(self.store, after, limit).await?.into_iter();
+        Ok(listed.map(|Listed { uploaded, said }| self.stored(uploaded, said)).collect())
+    }
+
+    /// Finds a component by its name, `name@version` or `sha256:` and its digest.
+    pub async fn find(&self, reference: &str) -> Result<Component, Refused> {
+        let catalogue = Catalogue::load(self.store).await?;
+        let found = match catalogue.find(reference)? {
+            Found::Shipped(name) => self.one_shipped(name).await.map(Component::Shipped),
+            Found::Uploaded(uploaded) => self.described(uploaded).await?.map(|found| Component::Uploaded(Box::new(found))),
+        };
+        found.ok_or_else(|| missing(reference))
+    }
+
+    /// What an uploaded component says of itself; none where it was deleted meanwhile.
+    pub async fn described(&self, uploaded: &Uploaded) -> Result<Option<Stored<Description>>, Refused> {
+        let said = match components::description(self.store, &uploaded.digest).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(description)) => Ok(description),
+            Err(StoreError::Corrupt { reason, .. }) => Err(reason),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(self.stored(uploaded.clone(), said)))
+    }
+
+    async fn one_shipped(&self, name: &'static str) -> Option<Shipped> {
+        let component = shipped_component(name, self.sandbox).await?;
+        let users = self.filters.iter().filter(|(_, component, digest)| component == name && digest.is_none());
+        Some(Shipped { name, description: component.description, used_by: users.map(|(filter, ..)| filter.clone()).collect() })
+    }
+
+    fn stored<S>(&self, row: Uploaded, said: Result<S, String>) -> Stored<S> {
+        let users = self.filters.iter().filter(|(.., digest)| digest.as_ref() == Some(&row.digest));
+        let used_by = users.map(|(filter, ..)| filter.clone()).collect();
+        Stored { row, said, used_by }
+    }
+}
+
+/// The JSON Schema of the settings of a component's filters, as the component gives it.
+pub async fn schema(store: &Store, sandbox: &Arc<LazySandbox>, reference: &str) -> Result<Value, Refused> {
+    let catalogue = Catalogue::load(store).await?;
+    let schema = match catalogue.find(reference)? {
+        Found::Shipped(name) => shipped_component(name, sandbox).await.map(|component| component.description.settings_schema.clone()),
+        Found::Uploaded(uploaded) => components::description(store, &uploaded.digest).await?.map(|description| description.settings_schema),
+    };
+    schema.ok_or_else(|| missing(reference))
+}
+
+/// The bytes that were uploaded of a component. Their SHA-256 is its digest.
+pub async fn download(store: &Store, reference: &str) -> Result<Vec<u8>, Refused> {
+    let catalogue = Catalogue::load(store).await?;
+    let bytes = match catalogue.find(reference)? {
+        Found::Shipped(name) => shipped::bytes(name).map(<[u8]>::to_vec),
+        Found::Uploaded(uploaded) => components::source(store, &uploaded.digest).await?,
+    };
+    bytes.ok_or_else(|| missing(reference))
+}
+
+/// Says what a component is, and stores nothing.
+pub async fn inspect(sandbox: &Asked, bytes: Bytes) -> Result<Inspected, Refused> {
+    Ok(catalogue::inspect(sandbox, bytes).await?)
+}
+
+/// Stores a component, not activated: nothing that is in force changes. `by` is who uploads it.
+pub async fn upload(store: &Store, sandbox: &Asked, bytes: Bytes, by: &str) -> Result<Upload, Refused> {
+    Ok(catalogue::upload(store, sandbox, bytes, by).await?)
+}
+
+/// Lets filters be made of an uploaded component; gives it, and whether it was not activated before. No filter changes.
+pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploaded, bool), Refused> {
+    Ok(catalogue::activate(store, reference, by).await?)
+}
+
+/// Deletes an uploaded component that no filter uses or would go back to. Who is no admin deletes only one that is not activated.
+pub async fn delete(store: &Store, reference: &str, is_admin: bool) -> Result<Uploaded, Refused> {
+    Ok(catalogue::delete(store, reference, is_admin).await?)
+}
+
+fn missing(reference: &str) -> Refused {
+    Refused::Missing { what: "component".to_owned(), name: reference.to_owned() }
+}
+
+impl From<Unknown> for Refused {
+    fn from(error: Unknown) -> Self {
+        match error {
+            Unknown::Missing(sentence) => Self::NotFound(sentence),
+            Unknown::Unsuitable(sentence) => Self::Conflict(sentence),
+        }
+    }
+}
+
+impl From<ActivateError> for Refused {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::Unknown(error) => error.into(),
+            error @ ActivateError::NotYours(_) => Self::NotAllowed(error.to_string()),
+            ActivateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadError> for Refused {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Refused(clause) => Self::NotTaken(clause),
+            error @ UploadError::Shipped(_) => Self::Conflict(error.to_string()),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}
