@@ -5,17 +5,13 @@ use super::configured::missing;
 use super::{Context, Failed};
 use crate::daemon::until_worked_off;
 use crate::inbound::{self, FetchReport, Intake, Rules};
+use crate::service::Refused;
+use crate::service::fetching::{self, Answer, Patience};
 use crate::spool::Spool;
-use crate::spool::leases;
-use crate::store::{Store, StoreError, fetch_requests};
 use postigo_model::configured::Account;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// So often is looked whether the daemon has answered.
-const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// `fetch`
 #[derive(Debug, clap::Args)]
@@ -44,33 +40,15 @@ impl Fetch {
 }
 
 async fn fetch(context: &Context, account: &Account) -> Result<Value, Failed> {
-    let store = context.store().await?;
-    if !account.valid.is_valid() {
-        return Err(Failed::because(format!("The account \"{}\" is not valid; nothing is fetched from it.", account.name)));
+    let asked = fetching::ask(context.store().await?, account, Patience::WhileHeld).await;
+    let answer = asked.map_err(|refused| match refused {
+        Refused::NotValid { name, .. } => Failed::because(format!("The account \"{name}\" is not valid; nothing is fetched from it.")),
+        other => other.into(),
+    })?;
+    match answer {
+        Answer::Ended(report) => Ok(report),
+        Answer::NobodyHolds | Answer::GoesOn => Box::pin(here(context, account)).await,
     }
-    match ask(store, &account.name).await? {
-        Some(answer) => Ok(answer),
-        None => Box::pin(here(context, account)).await,
-    }
-}
-
-/// Asks whoever holds the account, here or on another host; nothing where nobody does, or does any more.
-async fn ask(store: &Store, account: &str) -> Result<Option<Value>, StoreError> {
-    if leases::holder(store, account).await?.is_none() {
-        return Ok(None);
-    }
-    let request = fetch_requests::ask(store, account).await?;
-    let answer = loop {
-        if let Some(answer) = fetch_requests::answered(store, request).await? {
-            break Some(answer);
-        }
-        if leases::holder(store, account).await?.is_none() {
-            break None;
-        }
-        tokio::time::sleep(LOOKS_EVERY).await;
-    };
-    fetch_requests::forget(store, request).await?;
-    Ok(answer)
 }
 
 /// Fetches in this process, and works on what comes while more is fetched, until all of it is filed.

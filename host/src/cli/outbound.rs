@@ -3,10 +3,10 @@
 use super::output::{lines, word};
 use super::rows::{self, Ids};
 use super::{Context, Failed};
-use crate::outbound::{OutgoingDocument, OutgoingWithDeliveries};
+use crate::outbound::OutgoingDocument;
+use crate::service::{Refused, outgoing as queue};
 use crate::store::outgoing::{self, OutgoingFilter, OutgoingMail};
 use postigo_model::outgoing::OutgoingStatus;
-use postigo_model::timestamp::now;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -49,14 +49,12 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Retry(rows) => {
-                let store = context.store().await?;
-                store.write((rows.ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?;
+                queue::retry(context.store().await?, rows.ids.clone()).await?;
                 rows.tell(WHAT, "retried", context);
                 Ok(())
             }
             Self::Cancel(rows) => {
-                let store = context.store().await?;
-                store.write((rows.ids.clone(), now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?;
+                queue::cancel(context.store().await?, rows.ids.clone()).await?;
                 rows.tell(WHAT, "cancelled", context);
                 Ok(())
             }
@@ -87,16 +85,16 @@ impl List {
 
 async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
-    let mut connection = store.read().await?;
-    let missing = || Failed::because(format!("There is no outgoing mail {id}; `postigo outbound list` shows those that are not sent."));
-    let found = outgoing::show(&mut connection, id).await?.ok_or_else(missing)?;
+    let found = queue::show(store, id).await.map_err(|refused| {
+        told(refused, format!("There is no outgoing mail {id}; `postigo outbound list` shows those that are not sent."))
+    })?;
     if raw {
-        let composed = outgoing::raw(&mut connection, id).await?;
-        let bytes = composed.ok_or_else(|| Failed::because(format!("The outgoing mail {id} is not composed yet.")))?;
+        let composed = queue::raw(store, id).await;
+        let bytes = composed.map_err(|refused| told(refused, format!("The outgoing mail {id} is not composed yet.")))?;
         context.output().bytes(&bytes);
         return Ok(());
     }
-    let document = serde_json::to_value(OutgoingWithDeliveries::from(found))?;
+    let document = serde_json::to_value(found)?;
     context.output().document(&document, || {
         let mut head = document.clone();
         let deliveries = head.as_object_mut().and_then(|fields| fields.remove("deliveries"));
@@ -109,4 +107,12 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         text
     });
     Ok(())
+}
+
+/// What the service refuses; what is not there in the words of this command.
+fn told(refused: Refused, missing: String) -> Failed {
+    match refused {
+        Refused::Missing { .. } => Failed::because(missing),
+        other => other.into(),
+    }
 }

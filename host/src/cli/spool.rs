@@ -3,11 +3,11 @@
 use super::output::{lines, word};
 use super::rows::{self, Ids};
 use super::{Context, Failed, moment};
+use crate::service::{Refused, messages};
 use crate::spool::{MessageFilter, SpoolMessage};
 use crate::worker::is_daemon_running;
 use postigo_model::spool::SpoolStatus;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// What the rows are called: one, and several.
 const WHAT: [&str; 2] = ["Message", "messages"];
@@ -56,7 +56,7 @@ impl Command {
                 Ok(())
             }
             Self::Drop(rows) => {
-                context.spool().await?.drop(rows.ids.clone()).await?;
+                messages::drop(context.spool().await?, rows.ids.clone()).await?;
                 rows.tell(WHAT, "dropped", context);
                 Ok(())
             }
@@ -66,12 +66,7 @@ impl Command {
 
 /// Releases messages, and works on them here where no daemon will.
 async fn release(ids: &[i64], context: &Context) -> Result<(), Failed> {
-    let spool = context.spool().await?;
-    let mut accounts = BTreeSet::new();
-    for id in ids {
-        accounts.extend(spool.show(*id).await?.map(|message| message.account));
-    }
-    spool.release(ids.to_vec()).await?;
+    let accounts = messages::release(context.spool().await?, ids.to_vec()).await?;
     if !is_daemon_running(context.data()) {
         for account in accounts {
             super::fetch::work_off(context, &account).await?;
@@ -104,7 +99,10 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         context.output().bytes(&bytes);
         return Ok(());
     }
-    let message = spool.show(id).await?.ok_or_else(|| Failed::because(format!("There is no message {id} in the spool.")))?;
+    let message = messages::show(spool, id).await.map_err(|refused| match refused {
+        Refused::Missing { .. } => Failed::because(format!("There is no message {id} in the spool.")),
+        other => other.into(),
+    })?;
     let message = moment::written(serde_json::to_value(message)?);
     context.output().document(&message, || {
         let mut head = message.clone();

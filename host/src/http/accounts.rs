@@ -9,7 +9,9 @@ use super::probed::Probed;
 use super::problem::{Kind, Problem};
 use crate::inbound;
 use crate::oauth2::SignInState;
-use crate::store::{configuration, fetch_requests};
+use crate::service::Refused;
+use crate::service::fetching::{self, Answer, Patience};
+use crate::store::configuration;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -17,15 +19,12 @@ use postigo_model::configured::{Account, Protocol, Start};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// So long a client waits for the end of a fetch run.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often the database is asked whether it has ended.
-const ASKED: Duration = Duration::from_millis(250);
 
 handlers!(Account, AccountForm, tag = "accounts", all = "/accounts", one = "/accounts/{name}");
 
@@ -72,20 +71,17 @@ struct FetchForm {
 async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
     let configuration = configuration::load(&state.store, &state.key).await?;
     let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    if !account.valid.is_valid() {
-        return Err(Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched.")));
-    }
-    let request = fetch_requests::ask(&state.store, &name).await?;
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        if let Some(result) = fetch_requests::answered(&state.store, request).await? {
-            fetch_requests::forget(&state.store, request).await?;
-            return Ok(axum::Json(json!({ "account": name, "done": true, "result": result })).into_response());
+    let asked = fetching::ask(&state.store, account, Patience::AtMost(PATIENCE)).await;
+    let answer = asked.map_err(|refused| match refused {
+        Refused::NotValid { .. } => Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched.")),
+        other => other.into(),
+    })?;
+    Ok(match answer {
+        Answer::Ended(result) => axum::Json(json!({ "account": name, "done": true, "result": result })).into_response(),
+        Answer::GoesOn | Answer::NobodyHolds => {
+            (StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null }))).into_response()
         }
-        // Any host may answer, and the database is all that the hosts share.
-        tokio::time::sleep(ASKED).await;
-    }
-    Ok((StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null }))).into_response())
+    })
 }
 
 /// Where mail comes from.

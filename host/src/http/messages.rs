@@ -2,20 +2,18 @@
 
 use super::ApiState;
 use super::auth::Caller;
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
 use super::role::Role;
-use crate::store::configuration;
+use crate::service::Refused;
+use crate::service::messages::{self, Became, Submission};
 use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postigo_model::result::{MessageResult, Status};
-use postigo_model::spool::{Arrival, SourceKey};
-use postigo_model::timestamp::now;
+use postigo_model::result::MessageResult;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,8 +21,6 @@ use utoipa_axum::routes;
 const TAG: &str = "messages";
 /// So long a client waits for what becomes of its mail; then it is told where to look.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Another host may work on the account: the database is asked this often.
-const ASKED: Duration = Duration::from_millis(250);
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -59,65 +55,23 @@ async fn submit(
     RawMail(mail): RawMail,
 ) -> Result<Response, Problem> {
     let account = query.account.unwrap_or_else(|| "local".to_owned());
-    check(&state, &caller, &account, mail.len()).await?;
-    let arrival = Arrival {
-        account,
-        key: SourceKey::Digest,
-        source: format!("rest:{}", caller.token),
-        received_at: now(),
-        recipients: Vec::new(),
-        communication: None,
-        raw: mail,
-    };
-    let taken_in = state.spool.take_in(vec![arrival]).await?;
-    let taken_in = taken_in.first().ok_or_else(|| Problem::internal(&"the spool took a message in and did not say so"))?;
-    Ok(match wait(&state, taken_in.id()).await? {
-        Some(result) if state.spool.told_here(&[*taken_in]).await?.is_empty() => {
-            (StatusCode::OK, axum::Json(MessageResult { status: Status::Duplicate, ..result })).into_response()
-        }
-        Some(result) => (StatusCode::CREATED, axum::Json(result)).into_response(),
-        None => {
+    let source = format!("rest:{}", caller.token);
+    let submission = Submission { account, raw: mail, source, is_admin: caller.role == Role::Admin };
+    let taken_in = messages::submit(&state.spool, &state.key, submission).await.map_err(told)?;
+    Ok(match messages::wait(&state.spool, taken_in, PATIENCE).await? {
+        Became::Before(result) => (StatusCode::OK, axum::Json(result)).into_response(),
+        Became::Done(result) => (StatusCode::CREATED, axum::Json(result)).into_response(),
+        Became::OnItsWay => {
             let location = format!("{}/spool/{}", super::BASE, taken_in.id());
             (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(Accepted { id: taken_in.id() })).into_response()
         }
     })
 }
 
-async fn check(state: &ApiState, caller: &Caller, name: &str, size: usize) -> Result<(), Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let account = configuration.accounts.get(name);
-    let account = account.ok_or_else(|| Problem::bad_parameter("account", format!("There is no account \"{name}\".")))?;
-    if !account.valid.is_valid() {
-        return Err(Problem::bad_parameter("account", format!("The account \"{name}\" is not valid.")));
-    }
-    if account.trusted && caller.role != Role::Admin {
-        let sentence = format!("The account \"{name}\" is trusted; only an admin may hand mail in for it.");
-        return Err(Problem::new(Kind::Forbidden, sentence));
-    }
-    let most = configuration.settings.max_message_size;
-    if size as u64 > most {
-        return Err(Problem::new(Kind::TooLarge, format!("The mail has {size} bytes; the setting `max_message_size` allows {most}.")));
-    }
-    Ok(())
-}
-
-/// What became of a message, once it did.
-async fn wait(state: &ApiState, id: i64) -> Result<Option<MessageResult>, Problem> {
-    let mut changes = state.spool.changed();
-    let end = Instant::now() + PATIENCE;
-    loop {
-        changes.mark_unchanged();
-        if let Some(message) = state.spool.results(&[id]).await?.remove(&id) {
-            // A message that was dropped has no result; then it is what the spool says.
-            return Ok(message
-                .result
-                .or_else(|| Some(MessageResult { source: message.source, error: message.reason, ..MessageResult::default() })));
-        }
-        let now = Instant::now();
-        if now >= end {
-            return Ok(None);
-        }
-        // A change, or the time to ask again, whichever comes first.
-        let _ = tokio::time::timeout_at(end.min(now + ASKED), changes.changed()).await;
+/// The account is named by a parameter.
+fn told(refused: Refused) -> Problem {
+    match refused {
+        refused @ (Refused::Missing { .. } | Refused::NotValid { .. }) => Problem::bad_parameter("account", refused.to_string()),
+        refused => refused.into(),
     }
 }

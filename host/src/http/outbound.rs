@@ -6,11 +6,11 @@ use super::problem::Problem;
 use super::query::Query;
 use super::raw::raw_mail;
 use crate::outbound::{OutgoingDocument, OutgoingWithDeliveries};
+use crate::service::outgoing as queue;
 use crate::store::outgoing::{self, OutgoingFilter};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use postigo_model::outgoing::OutgoingStatus;
-use postigo_model::timestamp::now;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,36 +45,30 @@ async fn list(State(state): State<ApiState>, Query(query): Query<OutboundQuery>)
     Ok(axum::Json(Page::of(rows, limit, |mail| mail.id.to_string(), OutgoingDocument::from)))
 }
 
-async fn find(state: &ApiState, id: i64) -> Result<OutgoingWithDeliveries, Problem> {
-    let found = outgoing::show(&mut *state.store.read().await?, id).await?;
-    found.map(OutgoingWithDeliveries::from).ok_or_else(|| Problem::not_found("outgoing mail", &id.to_string()))
-}
-
 /// Shows an outgoing mail, with what became of it for each recipient.
 #[utoipa::path(get, path = "/outbound/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn show(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    find(&state, id).await.map(axum::Json)
+    Ok(axum::Json(queue::show(&state.store, id).await?))
 }
 
 /// Gives the bytes that are sent.
 #[utoipa::path(get, path = "/outbound/{id}/raw", tag = TAG, params(("id" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "message/rfc822")))]
 async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let raw = outgoing::raw(&mut *state.store.read().await?, id).await?;
-    let raw = raw.ok_or_else(|| Problem::not_found("composed outgoing mail", &id.to_string()))?;
+    let raw = queue::raw(&state.store, id).await?;
     Ok(raw_mail(&format!("outgoing-{id}.eml"), raw))
 }
 
 /// Has a mail tried at once that waits, was given up, is uncertain or was cancelled; for the recipients that it did not reach.
 #[utoipa::path(post, path = "/outbound/{id}/retry", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn retry(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    state.store.write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?;
-    find(&state, id).await.map(axum::Json)
+    queue::retry(&state.store, vec![id]).await?;
+    Ok(axum::Json(queue::show(&state.store, id).await?))
 }
 
 /// Ends a mail that is due or waits: it is not sent.
 #[utoipa::path(post, path = "/outbound/{id}/cancel", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn cancel(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    state.store.write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?;
-    find(&state, id).await.map(axum::Json)
+    queue::cancel(&state.store, vec![id]).await?;
+    Ok(axum::Json(queue::show(&state.store, id).await?))
 }

@@ -12,7 +12,7 @@ impl From<Refused> for Problem {
             Refused::Taken { what, name } => {
                 Self::new(Kind::Conflict, format!("There is a {what} \"{name}\" already; change it with PUT or PATCH."))
             }
-            Refused::Conflict(_) => Self::new(Kind::Conflict, told),
+            Refused::Conflict(_) | Refused::NotValid { .. } => Self::new(Kind::Conflict, told),
             Refused::Changed(_) => Self::new(Kind::PreconditionFailed, told),
             Refused::Overtaken(_) => {
                 Self::new(Kind::Conflict, "The configuration is being changed by others all the time; nothing was saved. Try again.")

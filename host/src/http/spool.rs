@@ -5,6 +5,7 @@ use super::page::{Page, PageQuery};
 use super::problem::{Problem, no_content};
 use super::query::Query;
 use super::raw::raw_mail;
+use crate::service::messages;
 use crate::spool::{MessageFilter, SpoolDocument};
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -51,8 +52,7 @@ async fn list(State(state): State<ApiState>, Query(query): Query<SpoolQuery>) ->
 }
 
 async fn find(state: &ApiState, id: i64) -> Result<SpoolDocument, Problem> {
-    let message = state.spool.show(id).await?.ok_or_else(|| Problem::not_found("message", &id.to_string()))?;
-    Ok(message.into())
+    Ok(messages::show(&state.spool, id).await?.into())
 }
 
 /// Shows a message, with what became of it.
@@ -72,13 +72,13 @@ async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Respo
 /// Sends a held, failed or ignored message the whole way again.
 #[utoipa::path(post, path = "/spool/{id}/release", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = SpoolDocument)))]
 async fn release(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<SpoolDocument>, Problem> {
-    state.spool.release(vec![id]).await?;
+    messages::release(&state.spool, vec![id]).await?;
     find(&state, id).await.map(axum::Json)
 }
 
 /// Drops a message with its bytes.
 #[utoipa::path(delete, path = "/spool/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 204)))]
 async fn drop_message(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    state.spool.drop(vec![id]).await?;
+    messages::drop(&state.spool, vec![id]).await?;
     Ok(no_content())
 }

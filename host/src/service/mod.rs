@@ -3,7 +3,10 @@
 pub mod components;
 pub mod configured;
 pub mod customer_users;
+pub mod fetching;
 pub mod filters;
+pub mod messages;
+pub mod outgoing;
 mod refused;
 pub mod settings;
 pub mod tickets;

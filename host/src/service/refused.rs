@@ -20,6 +20,14 @@ pub enum Refused {
     /// What was named is not there, and there is more to say of it: a sentence.
     #[error("{0}")]
     NotFound(String),
+    /// There is one of this name, and it is not in use.
+    #[error("The {what} \"{name}\" is not valid.")]
+    NotValid {
+        /// What it is.
+        what: String,
+        /// The name.
+        name: String,
+    },
     /// It contradicts what is there: a sentence.
     #[error("{0}")]
     Conflict(String),

@@ -1,0 +1,31 @@
+//! The outgoing queue: mails in it shown, tried at once, cancelled.
+
+use super::Refused;
+use crate::outbound::OutgoingWithDeliveries;
+use crate::store::{Store, outgoing};
+use postigo_model::timestamp::now;
+
+/// An outgoing mail, with what became of it for each recipient.
+pub async fn show(store: &Store, id: i64) -> Result<OutgoingWithDeliveries, Refused> {
+    let found = outgoing::show(&mut *store.read().await?, id).await?;
+    found.map(OutgoingWithDeliveries::from).ok_or_else(|| missing("outgoing mail", id))
+}
+
+/// The bytes that are sent.
+pub async fn raw(store: &Store, id: i64) -> Result<Vec<u8>, Refused> {
+    outgoing::raw(&mut *store.read().await?, id).await?.ok_or_else(|| missing("composed outgoing mail", id))
+}
+
+/// Has mails tried at once that wait, were given up, are uncertain or were cancelled; for the recipients that they did not reach.
+pub async fn retry(store: &Store, ids: Vec<i64>) -> Result<(), Refused> {
+    Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?)
+}
+
+/// Ends mails that are due or wait: they are not sent.
+pub async fn cancel(store: &Store, ids: Vec<i64>) -> Result<(), Refused> {
+    Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?)
+}
+
+fn missing(what: &str, id: i64) -> Refused {
+    Refused::Missing { what: what.to_owned(), name: id.to_string() }
+}
