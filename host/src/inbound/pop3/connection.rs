@@ -6,7 +6,6 @@ use super::error::Pop3Error;
 use super::text::Text;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
-use postigo_net::words;
 use std::collections::BTreeMap;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -76,7 +75,7 @@ impl Connection {
         if self.command(doing, "CAPA").await?.is_ok() {
             let mut found = BTreeMap::new();
             self.lines(doing, MOST_CAPABILITIES, |line| {
-                let line = words::short(&String::from_utf8_lossy(line));
+                let line = String::from_utf8_lossy(line);
                 let (name, value) = line.split_once(' ').unwrap_or((&line, ""));
                 found.insert(name.to_ascii_uppercase(), value.to_owned());
             })

@@ -73,7 +73,8 @@ impl Session<'_> {
                 Retrieved::Refused(text) => {
                     self.passed_over += 1;
                     self.intake.report.unreadable += 1;
-                    let sentence = format!("{message} cannot be fetched and stays on the server, which says: {text}");
+                    let title = message.title(self.connection.redactor());
+                    let sentence = format!("{title} cannot be fetched and stays on the server, which says: {text}");
                     self.intake.note(Priority::Error, KEY, sentence);
                 }
             }
@@ -89,7 +90,7 @@ impl Session<'_> {
             self.intake.report.fetched += 1;
             self.intake.report.bytes += raw.len() as u64;
             let uidl = if self.has_uidls { message.uidl.clone() } else { self.standing_for(&raw) };
-            arrivals.push(self.intake.arrival(SourceKey::Uidl(uidl.clone()), message.place(), raw));
+            arrivals.push(self.intake.arrival(SourceKey::Uidl(uidl.clone()), message.place(self.connection.redactor()), raw));
             messages.push((message, uidl));
         }
         (messages, arrivals)

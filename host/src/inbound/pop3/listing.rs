@@ -1,6 +1,7 @@
 //! What lies in a mailbox, and what is to be done with each message of it.
 
 use super::Memory;
+use postigo_net::redaction::Redactor;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,17 +22,15 @@ impl Listed {
         if self.uidl.is_empty() { self.size.to_string().into() } else { self.uidl.as_str().into() }
     }
 
-    /// Where it came from, for people: its unique-id, else its number.
-    pub fn place(&self) -> String {
-        if self.uidl.is_empty() { format!("#{}", self.number) } else { self.uidl.clone() }
+    /// Where it came from, for people: its unique-id, else its number. A server may repeat in a unique-id what it was told.
+    pub fn place(&self, redactor: &Redactor) -> String {
+        if self.uidl.is_empty() { format!("#{}", self.number) } else { redactor.redact(&self.uidl) }
     }
-}
 
-/// `Message 7 (unique-id 00000a0b)`
-impl std::fmt::Display for Listed {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Message {}", self.number)?;
-        if self.uidl.is_empty() { Ok(()) } else { write!(formatter, " (unique-id {})", self.uidl) }
+    /// The same as the beginning of a sentence: `Message 7 (unique-id 00000a0b)`.
+    pub fn title(&self, redactor: &Redactor) -> String {
+        let uidl = if self.uidl.is_empty() { String::new() } else { format!(" (unique-id {})", redactor.redact(&self.uidl)) };
+        format!("Message {}{uidl}", self.number)
     }
 }
 
@@ -181,5 +180,14 @@ mod tests {
         let count = |most, bytes| first(&listing.messages, most, bytes).len();
         assert_eq!((count(9, 30), count(9, 1), count(2, 999), count(9, 999)), (2, 1, 2, 3));
         assert!(first(&[], 9, 9).is_empty());
+    }
+
+    #[test]
+    fn a_unique_id_that_repeats_a_secret_is_not_shown() {
+        let redactor = Redactor::of([("password", "hunter2hunter2")]);
+        let message = Listed { number: 7, size: 1, uidl: "00hunter2hunter2".into() };
+        let shown = format!("{} {}", message.place(&redactor), message.title(&redactor));
+        assert!(!shown.contains("hunter2") && shown.contains("Message 7"), "{shown}");
+        assert_eq!(message.name(), "00hunter2hunter2", "what the program goes by stays as it is");
     }
 }

@@ -9,6 +9,9 @@ use postigo_net::credentials::Credentials;
 use postigo_net::{ConnectError, Stream};
 use std::time::Duration;
 
+/// So many characters of what a server can do are shown.
+const LONGEST_CAPABILITIES: usize = 2_000;
+
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
     pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
@@ -33,7 +36,11 @@ impl Connection {
         // They may differ before and after signing in (RFC 2449 section 5).
         connection.ask_capabilities().await?;
         let capabilities = connection.capabilities();
-        let capabilities = if capabilities.is_empty() { "none (no CAPA)".to_owned() } else { connection.redactor().redact(&capabilities) };
+        let capabilities = if capabilities.is_empty() {
+            "none (no CAPA)".to_owned()
+        } else {
+            connection.redactor().line(&capabilities, LONGEST_CAPABILITIES)
+        };
         connection.facts.push(("capabilities", capabilities));
         Ok(connection)
     }

@@ -16,7 +16,8 @@ impl Session<'_> {
         for message in messages {
             let greatest = self.intake.rules().greatest;
             let size = self.memory.size(&message.uidl, message.size);
-            let what = format!("{message} has {size} bytes; at most {greatest} are fetched (max_message_size).");
+            let title = message.title(self.connection.redactor());
+            let what = format!("{title} has {size} bytes; at most {greatest} are fetched (max_message_size).");
             match self.intake.rules().oversize {
                 Oversize::Leave => {
                     let priority = if self.memory.first_mention(message.name().into_owned()) { Priority::Warning } else { Priority::Debug };
