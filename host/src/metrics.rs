@@ -1,6 +1,6 @@
 //! What Postigo counts, for Prometheus: how filters do, what became of messages, what accounts fetched, what waits in the spool.
 //!
-//! Whoever does the work records it here; [`crate::api`] shows it at `/metrics`. Label values are names that an admin chose or words of
+//! Whoever does the work records it here; [`crate::http`] shows it at `/metrics`. Label values are names that an admin chose or words of
 //! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
 use crate::oauth2::Watched;

@@ -1,4 +1,4 @@
-//! The rows of API tokens. What a token is and who may do what stands in [`crate::api`].
+//! The rows of API tokens. What a token is and who may do what stands in [`crate::http`].
 
 use super::{Store, StoreError};
 use sqlx::any::AnyRow;
