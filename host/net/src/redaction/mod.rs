@@ -1,8 +1,8 @@
 //! What a server says, without the secrets that it was told: for logs, answers and errors alike.
 //!
 //! A server may repeat what it was told, as it was told or in a form of its own: quoted, escaped, as numbers, in base64, over several lines,
-//! and one of these within another. So a text is read as anybody may read it: [`readings`] decodes it in every way that its decoders know, over
-//! and over again, and [`wanted`] finds pieces of the secrets in each layer. What they come from is taken out of the text itself, and the rest
+//! and one of these within another. So a text is read as anybody may read it: `readings` decodes it in every way that its decoders know, over
+//! and over again, and `wanted` finds pieces of the secrets in each layer. What they come from is taken out of the text itself, and the rest
 //! of the words stays readable. It is for words alone: mail and listings, by which the program goes, are never changed.
 //!
 //! What no decoder knows is not found: a server that hides a secret from its reader, ciphered or packed, is beyond this.
