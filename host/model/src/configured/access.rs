@@ -139,7 +139,7 @@ impl Default for Tls {
     }
 }
 
-/// Sign-in by OAuth2; [`postigo::config::provider::Provider`] is what it comes to.
+/// Sign-in by OAuth2; `oauth2::Provider` is what it comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OAuth2 {
     /// A provider whose addresses are known (`microsoft`, `google`); empty: the addresses below.
