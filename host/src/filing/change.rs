@@ -5,12 +5,9 @@ use crate::store::outgoing::{self, Due};
 use crate::store::tickets::{articles, by_number, is_kept, merge_into, standing_for, update};
 use crate::store::{Store, StoreError, Work};
 use postigo_model::configured::Configuration;
-use postigo_model::ticket::{Ticket, TicketEdit};
+use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
-
-/// The state of a removed ticket.
-const REMOVED: &str = "removed";
 
 /// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is told so.
 #[derive(Debug, Clone)]

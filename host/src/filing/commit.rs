@@ -7,7 +7,7 @@ use super::reports;
 use crate::store::outgoing::{self, Due};
 use crate::store::spool::Finished;
 use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert_received, link};
-use crate::store::{StoreError, communications, spool};
+use crate::store::{StoreError, communications, json, spool};
 use postigo_mail::DeliveryReport;
 use postigo_model::communication::{Entry, Priority, Record};
 use postigo_model::configured::NumberGenerator;
@@ -98,7 +98,7 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
             claim: input.claim,
             status: spool_status,
             reason: String::new(),
-            result: json(result)?,
+            result: json("message", result)?,
         });
         let mut record = Record { spool_id: Some(input.spool_id), article_id: Some(filed.article_id), ..input.communication.clone() };
         record.entries.extend(held_back(input, filed.auto_response));
@@ -175,8 +175,4 @@ fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<
         plan.to.join(", ")
     );
     Some(Entry { at: input.now, priority: Priority::Info, key: "auto-response".to_owned(), value: told })
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what: "message", reason: error.to_string() })
 }

@@ -1,8 +1,8 @@
 //! The rows of the communication log.
 
-use super::StoreError;
 use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
+use super::{StoreError, json};
 use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
 use postigo_model::timestamp::now;
 use serde::Serialize;
@@ -31,8 +31,7 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[Record]) -> Res
 }
 
 fn row(record: &Record) -> Result<[Value; 14], StoreError> {
-    let entries =
-        serde_json::to_string(&record.entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
+    let entries = json("communication", &record.entries)?;
     Ok([
         (&record.id).into(),
         (&record.parent).into(),

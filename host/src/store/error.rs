@@ -66,6 +66,11 @@ pub enum StoreError {
     },
 }
 
+/// A value as a row has it, JSON.
+pub fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what, reason: error.to_string() })
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(source: sqlx::Error) -> Self {
         Self::Database { doing: "carry out a statement", source }

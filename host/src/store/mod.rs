@@ -36,6 +36,6 @@ mod writer;
 
 pub use connect::Location;
 pub use engine::Engine;
-pub use error::StoreError;
+pub use error::{StoreError, json};
 pub use handle::Store;
 pub use writer::Work;

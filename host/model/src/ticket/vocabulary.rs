@@ -1,5 +1,8 @@
 //! The names that exist everywhere: states with their types, priorities, locks, sender types (OTOBO's initial data).
 
+/// The state of a removed ticket.
+pub const REMOVED: &str = "removed";
+
 /// Every state with its type.
 const STATES: [(&str, StateType); 9] = [
     ("new", StateType::New),
@@ -9,7 +12,7 @@ const STATES: [(&str, StateType); 9] = [
     ("pending reminder", StateType::PendingReminder),
     ("pending auto close+", StateType::PendingAuto),
     ("pending auto close-", StateType::PendingAuto),
-    ("removed", StateType::Removed),
+    (REMOVED, StateType::Removed),
     ("merged", StateType::Merged),
 ];
 

@@ -2,7 +2,7 @@
 
 use super::rows::{MOST_TRIES, read_status};
 use crate::store::sql::{Sql, Value, pieces};
-use crate::store::{Engine, StoreError, communications};
+use crate::store::{Engine, StoreError, communications, json};
 use postigo_model::communication::Record;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
@@ -29,7 +29,7 @@ pub struct Ending {
 
 /// Ends a message that is not filed. [`StoreError::Fenced`] if the claim is no longer in force.
 pub async fn end(connection: &mut AnyConnection, ending: &Ending) -> Result<(), StoreError> {
-    let result = json(&ending.result)?;
+    let result = json("result", &ending.result)?;
     let reason = ending.reason.clone().unwrap_or_default();
     let finished = Finished { id: ending.id, claim: ending.claim, status: ending.status, reason, result };
     finish_all(connection, &[finished]).await?;
@@ -162,12 +162,8 @@ fn held(tried: &[AnyRow]) -> Result<Vec<HeldAfterTries>, StoreError> {
 /// Writes what became of a message that is held, beside its row, and its communication.
 pub async fn set_result(connection: &mut AnyConnection, id: i64, result: &MessageResult, told: &Record) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE spool SET result = ");
-    sql.bind(json(result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
+    sql.bind(json("result", result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
     communications::save(connection, told).await
-}
-
-fn json(result: &MessageResult) -> Result<String, StoreError> {
-    serde_json::to_string(result).map_err(|error| StoreError::Corrupt { what: "result", reason: error.to_string() })
 }
 
 /// After an orderly end: what is still claimed of this account waits again as before.

@@ -1,8 +1,8 @@
 //! Articles, and what the next mail asks of them.
 
-use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
+use crate::store::{StoreError, json};
 use postigo_mail::Address;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::InternalMail;
@@ -89,7 +89,7 @@ pub async fn add_article(
     article: &NewArticle,
     now: i64,
 ) -> Result<i64, StoreError> {
-    let detail = serde_json::to_string(article).map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+    let detail = json("article", article)?;
     let mut sql = Sql::new(
         "INSERT INTO article (ticket_id, spool_id, outgoing_id, created_at, sender_type, visible_for_customer, message_id, detail) VALUES ",
     );

@@ -3,12 +3,9 @@
 use super::{by_id, by_number};
 use crate::store::StoreError;
 use crate::store::sql::Sql;
-use postigo_model::ticket::{Ticket, TicketEdit};
+use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::{AnyConnection, Row};
-
-/// The state of a removed ticket.
-const REMOVED: &str = "removed";
 
 /// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of two that remove it at once one
 /// finds it removed.

@@ -1,8 +1,8 @@
 //! The rows of tickets and articles that mails become; a statement for many at once.
 
-use crate::store::StoreError;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
+use crate::store::{StoreError, json};
 use postigo_model::ticket::{NewArticle, Ticket};
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -87,7 +87,7 @@ fn ticket_row(number: &str, ticket: &Ticket, now: i64) -> Result<[Value; 17], St
         (&ticket.customer_number).into(),
         (&ticket.customer_user).into(),
         ticket.pending_until.into(),
-        json(&ticket.dynamic_fields)?.into(),
+        json("message", &ticket.dynamic_fields)?.into(),
         now.into(),
         now.into(),
     ])
@@ -106,7 +106,7 @@ pub async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now:
         .push(", responsible = ")
         .bind(&ticket.responsible);
     sql.push(", customer_number = ").bind(&ticket.customer_number).push(", customer_user = ").bind(&ticket.customer_user);
-    sql.push(", pending_until = ").bind(ticket.pending_until).push(", dynamic_fields = ").bind(json(&ticket.dynamic_fields)?);
+    sql.push(", pending_until = ").bind(ticket.pending_until).push(", dynamic_fields = ").bind(json("message", &ticket.dynamic_fields)?);
     sql.push(", changed_at = ").bind(now).push(" WHERE id = ").bind(ticket.id);
     if sql.execute(connection).await? == 0 {
         return Err(StoreError::NotFound(format!("Ticket {} is gone.", ticket.number)));
@@ -141,7 +141,7 @@ pub async fn insert_received(connection: &mut AnyConnection, articles: &[Receive
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
             (!article.vouches()).into(),
-            json(article)?.into(),
+            json("message", article)?.into(),
         ]);
     }
     let mut ids = HashMap::new();
@@ -154,8 +154,4 @@ pub async fn insert_received(connection: &mut AnyConnection, articles: &[Receive
         }
     }
     articles.iter().map(|new| ids.get(&new.spool_id).copied().ok_or(StoreError::Fenced)).collect()
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what: "message", reason: error.to_string() })
 }
