@@ -52,12 +52,12 @@ impl Outside {
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {
-                        outside.imports.push(import.map_err(broken)?.name.0.to_owned());
+                        outside.imports.push(import.map_err(broken)?.name.name.to_owned());
                     }
                 }
                 Payload::ComponentExportSection(section) if depth == 1 => {
                     for export in section {
-                        outside.exports.push(export.map_err(broken)?.name.0.to_owned());
+                        outside.exports.push(export.map_err(broken)?.name.name.to_owned());
                     }
                 }
                 _ => {}
