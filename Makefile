@@ -5,17 +5,27 @@ CARGO_PROFILE := release
 LISTEN ?= 127.0.0.1:8025
 POSTIGO_DATA ?= $(CURDIR)/postigo-data
 
+IN ?= --lib
+TEST ?=
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 POSTIGO := $(TARGET)/$(CARGO_PROFILE)/postigo
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench proof guests setup
+.PHONY: help run dev try build test check bench proof guests setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: build ## Build all, start the daemon with a sample configuration, file a few sample mails
 	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
+
+dev: setup-build guests ## The same while you work on it: our own crates are compiled unoptimised, in a fraction of the time
+	cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo
+	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
+
+try: setup-build guests ## Run some tests, unoptimised: make try TEST=filing::, make try TEST=pop3:: IN='--test end_to_end'
+	cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace $(IN) -- $(TEST)
 
 build: setup-build guests ## Build the guests and the binary
 	cargo build --$(CARGO_PROFILE) --workspace --bin postigo
