@@ -3,6 +3,7 @@
 use super::gate::{PATIENCE, until_or};
 use super::postgres::free_port;
 use super::speaker::Speaker;
+use postigo_skipped::skipped;
 use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -46,11 +47,11 @@ impl Postfix {
     /// If it is installed and does not start.
     pub fn start(options: Options) -> Option<Self> {
         if Command::new("postconf").arg("-h").arg("mail_version").output().is_err() {
-            println!("skipped: Postfix is not installed");
+            skipped("Postfix is not installed");
             return None;
         }
         if id(&["-u"]) != Some(0) {
-            println!("skipped: Postfix runs as root alone");
+            skipped("Postfix runs as root alone");
             return None;
         }
         let folder = tempfile::Builder::new().prefix("postigo-postfix-").tempdir().expect("a temporary folder");

@@ -1,5 +1,6 @@
 //! A PostgreSQL server of the machine's own packages, in a temporary folder, with a database for whoever asks.
 
+use postigo_skipped::skipped;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -24,7 +25,7 @@ impl Postgres {
     /// If it is installed and does not start.
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            println!("skipped: PostgreSQL is not installed (no initdb in /usr/lib/postgresql/*/bin or PATH)");
+            skipped("PostgreSQL is not installed (no initdb in /usr/lib/postgresql/*/bin or PATH)");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("postigo-postgres-").tempdir().expect("a temporary folder");

@@ -1,5 +1,6 @@
 //! A disk so small that it fills up: a tmpfs over a folder. Mounting needs root.
 
+use postigo_skipped::skipped;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,7 @@ impl SmallDisk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { folder: folder.to_owned() });
         }
-        println!("skipped: a tmpfs cannot be mounted here");
+        skipped("a tmpfs cannot be mounted here");
         None
     }
 

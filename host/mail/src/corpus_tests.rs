@@ -2,13 +2,14 @@
 
 use super::*;
 use postigo_model::configured::DynamicField;
+use postigo_skipped::without_data;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn collection() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/mail");
     if !folder.is_dir() {
-        println!("skipped: there are no mails in {}", folder.display());
+        without_data(&folder);
         return None;
     }
     Some(folder)

@@ -5,6 +5,7 @@ pub mod certificates;
 pub use certificates::Certificate;
 
 use super::postgres::free_port;
+use postigo_skipped::skipped;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -64,7 +65,7 @@ impl Dovecot {
     pub fn with(options: Options) -> Option<Self> {
         for program in ["dovecot", "openssl"] {
             if Command::new(program).arg("--version").output().is_err() {
-                println!("skipped: {program} is not installed");
+                skipped(format_args!("{program} is not installed"));
                 return None;
             }
         }

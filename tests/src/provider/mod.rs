@@ -7,6 +7,7 @@ mod server;
 use super::dovecot::{Options, certificates};
 use super::postgres::free_port;
 use grants::Grants;
+use postigo_skipped::skipped;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,7 +35,7 @@ impl Provider {
     /// If it does not start.
     pub fn start() -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
-            println!("skipped: openssl is not installed");
+            skipped("openssl is not installed");
             return None;
         }
         let folder = tempfile::Builder::new().prefix("postigo-provider-").tempdir().expect("a temporary folder");

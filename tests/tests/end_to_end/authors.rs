@@ -1,6 +1,7 @@
 //! What an author may do over REST keeps no admin from their work, and nobody's mail from being filed.
 
 use super::rest::{Rest, to_junk};
+use postigo_skipped::skipped;
 use postigo_tests::gate::{Gate, PATIENCE, binary, http_client, until};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -23,7 +24,7 @@ fn children(daemon: u32) -> usize {
 #[test]
 fn an_authors_slow_filters_leave_room_for_an_admins_change() {
     let Ok(hostile) = std::fs::read(guests().join("hostile.wasm")) else {
-        println!("skipped: the guests are not built (make guests)");
+        skipped("the guests are not built (make guests)");
         return;
     };
     let gate = Gate::new();
@@ -66,7 +67,7 @@ fn make_schema_hostile(gate: &Gate, schema: &str) {
 #[test]
 fn a_hostile_schema_that_is_in_the_database_already_is_refused_and_harms_nothing() {
     let Ok(hostile) = std::fs::read(guests().join("hostile.wasm")) else {
-        println!("skipped: the guests are not built (make guests)");
+        skipped("the guests are not built (make guests)");
         return;
     };
     let gate = Gate::new();

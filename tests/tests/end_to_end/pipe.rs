@@ -1,5 +1,6 @@
 //! `ingest -` as the pipe of a mail server: behind Postfix's pipe(8), in the manner of procmail, with a daemon and without.
 
+use postigo_skipped::skipped;
 use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::{mail, mails, subject};
 use postigo_tests::postfix::{Options, Postfix};
@@ -62,7 +63,11 @@ fn postfix_pipes_its_mail_with_a_daemon_and_without() {
     let gate = Gate::new();
     gate.configure(DESK);
     // pipe(8) runs nothing as root.
-    let (binary, Some(user)) = (reachable_binary(&gate, folder.path()), nobody()) else { return };
+    let Some(user) = nobody() else {
+        skipped("there is no user `nobody`");
+        return;
+    };
+    let binary = reachable_binary(&gate, folder.path());
     let service = format!(
         "postigo unix - n n - 4 pipe\n  user=nobody null_sender= argv={} --data {} --cache {} ingest --sender=${{sender}} --recipient=${{recipient}} -",
         binary.display(),

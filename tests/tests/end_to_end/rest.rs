@@ -1,5 +1,6 @@
 //! REST over a real socket: components, filters and mail, with the sandbox at work.
 
+use postigo_skipped::skipped;
 use postigo_tests::gate::{Daemon, Gate, http_client};
 use postigo_tests::postgres::Postgres;
 use reqwest::blocking::{Client, Response};
@@ -76,7 +77,7 @@ fn filter_from_beginning_to_end(gate: &Gate) {
     assert_eq!(rest.get("/whoami")["role"], "admin");
     assert!(rest.get("/tokens")["items"][0]["last_used_at"].is_string());
     if !rest.get("/components")["items"].as_array().unwrap().iter().any(|component| component["name"] == "match") {
-        println!("skipped: the shipped filters are not built (make guests)");
+        skipped("the shipped filters are not built (make guests)");
         return;
     }
     rest.json("POST", "/filters", &to_junk("10 Spam", "^spam"), 201);

@@ -10,6 +10,7 @@ use postigo_model::configured::{Account, Configuration, Endpoint, Protocol, Syst
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, TakenIn};
 use postigo_net::listen::{Acceptance, Descriptors, Figures, Most, Origin, Place, Places, Room};
+use postigo_skipped::skipped;
 use postigo_supervision as supervision;
 use postigo_supervision::Work;
 use std::net::IpAddr;
@@ -324,7 +325,7 @@ fn certificate(folder: &std::path::Path) -> Option<Tls> {
         "/CN=localhost",
     ]);
     let Ok(output) = command.args(["-keyout", &tls.key, "-out", &tls.certificate]).output() else {
-        println!("skipped: openssl is not installed");
+        skipped("openssl is not installed");
         return None;
     };
     assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));

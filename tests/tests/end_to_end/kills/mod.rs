@@ -4,6 +4,7 @@
 
 mod together;
 
+use postigo_skipped::skipped;
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::draw::Draw;
 use postigo_tests::gate::{Daemon, Gate, is_full, until};
@@ -158,7 +159,7 @@ fn two_daemons_share_the_work_and_take_over_from_one_another() {
 fn the_data_is_synced_before_the_server_is_told() {
     let Some(server) = Dovecot::start() else { return };
     if !Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        println!("skipped: strace is not installed, or may not trace");
+        skipped("strace is not installed, or may not trace");
         return;
     }
     let gate = Gate::new();

@@ -1,9 +1,10 @@
-//! From a customer's mail to his answer and back: Postfix, LMTP, ticket, automatic answer and agent's reply by SMTP, the customer's mailbox in
-//! Dovecot, his answer by a real mail library, the follow-up in the same ticket. And robots that answer whatever they get.
+//! From a customer's mail to their answer and back: Postfix, LMTP, ticket, automatic answer and agent's reply by SMTP, the customer's mailbox in
+//! Dovecot, their answer by a real mail library, the follow-up in the same ticket. And robots that answer whatever they get.
 
 mod not_ascii;
 mod robots;
 
+use postigo_skipped::skipped;
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use postigo_tests::postfix::{Options, Postfix};
@@ -127,9 +128,9 @@ fn customers_mail(user: &str, subject: &str, text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_customer_is_answered_and_his_answers_come_into_the_same_ticket() {
+fn a_customer_is_answered_and_their_answers_come_into_the_same_ticket() {
     if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not installed");
+        skipped("python3 is not installed");
         return;
     }
     let Some(town) = Town::start("") else { return };
@@ -150,10 +151,10 @@ fn a_customer_is_answered_and_his_answers_come_into_the_same_ticket() {
     assert_eq!(text(&heard, "In-Reply-To"), "<juergen.1@customer.example>", "{heard}");
     assert_eq!(heard["defects"], json!([]), "{heard}");
     assert!(text(&heard, "Auto-Submitted").starts_with("auto-"), "{heard}");
-    // His answer is answered automatically too; both are in the ticket.
+    // Their answer is answered automatically too; both are in the ticket.
     town.wait_for_mail("juergen", 2);
     town.ticket(4);
-    // An agent writes; the customer answers with another subject: the references alone say what he means.
+    // An agent writes; the customer answers with another subject: the references alone say what they mean.
     let sent = town.post(&format!("/tickets/{number}/articles"), &json!({ "kind": "reply", "body": "Is it plugged in? Größe?" }));
     assert!(sent.is_object(), "{sent}");
     town.wait_for_mail("juergen", 3);

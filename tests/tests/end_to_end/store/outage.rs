@@ -8,6 +8,7 @@ use postigo::spool::{Host, Spool};
 use postigo::store::{Location, Store, StoreError, communications};
 use postigo_model::communication::{Kind, Status};
 use postigo_model::spool::{SourceKey, TakenIn};
+use postigo_skipped::skipped;
 use sqlx::Connection;
 use std::process::Command;
 
@@ -38,7 +39,7 @@ impl SmallDisk {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path()).output();
         if !mounted.is_ok_and(|output| output.status.success()) {
-            println!("skipped: this user may not mount a small file system");
+            skipped("this user may not mount a small file system");
             return None;
         }
         Some(Self(folder))
