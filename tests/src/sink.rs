@@ -63,7 +63,7 @@ impl Sink {
         self.lock().unanswered
     }
 
-    /// What was taken, and its sender told so, unless he had left.
+    /// What was taken, and its sender told so, unless it had left.
     pub fn taken(&self) -> Vec<Taken> {
         self.lock().taken.clone()
     }

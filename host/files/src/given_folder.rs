@@ -16,7 +16,7 @@ pub struct GivenFolder {
 }
 
 impl GivenFolder {
-    /// A folder that somebody with a shell named himself: all links on the way to it were meant.
+    /// A folder that somebody with a shell named: all links on the way to it were meant.
     pub fn named(path: &Path) -> Self {
         Self { root: path.to_owned(), below: PathBuf::new() }
     }

@@ -28,7 +28,7 @@ pub struct DeliveryReport {
 /// What a report says of a recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reported {
-    /// The addresses that he is known by: as the sender wrote it (Original-Recipient), and where the mail went in the end (Final-Recipient). Each as it
+    /// The addresses that they are known by: as the sender wrote it (Original-Recipient), and where the mail went in the end (Final-Recipient). Each as it
     /// stands there, and decoded: servers write both, and `joe+42@example.com` may be an address or an encoded one.
     pub addresses: Vec<String>,
     /// What happened.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Limits of a filter; the defaults are design's.
+/// Limits of a filter; each has a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// The guest's own time in a call.

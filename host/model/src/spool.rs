@@ -60,7 +60,7 @@ impl std::fmt::Display for SpoolStatus {
     }
 }
 
-/// What makes a second fetch of the same message a no-op (design §2.1).
+/// What makes a second fetch of the same message a no-op.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKey {
     /// IMAP: identity of the mailbox (a new one whenever host, user or folder changes), UIDVALIDITY, UID.

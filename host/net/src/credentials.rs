@@ -9,7 +9,7 @@ pub enum Credentials {
     /// Nothing is configured: the client does not sign in.
     #[default]
     None,
-    /// A user and his password.
+    /// A user and their password.
     Password {
         /// Login.
         user: String,

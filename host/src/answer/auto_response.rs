@@ -85,7 +85,7 @@ impl Due {
         Ok(mail)
     }
 
-    /// Tells somebody that his mail was not taken in.
+    /// Tells senders that their mail was not taken in.
     fn refusal(&self, configuration: &Configuration, now: i64) -> Result<Mail, NotSent> {
         let name = if self.row.queue.is_empty() { &configuration.settings.default_queue } else { &self.row.queue };
         let sends = |name: &String| configuration.queues.get(name).filter(|queue| sender(configuration, queue).is_ok());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_customer_is_answered_in_his_language() {
+    fn the_customer_is_answered_in_their_language() {
         let configuration = configuration();
         let subject = |due: Due| due.compose(&configuration, 0).unwrap().article.subject;
         let german = "[Ticket#20261125000017] Wir haben Printer Bc [...]";

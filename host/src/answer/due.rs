@@ -185,7 +185,7 @@ fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
     feeds_loop(&mail).then(|| FEEDS_LOOP.to_owned())
 }
 
-/// The ticket's customer user gets a copy if he is not answered already (OTOBO does so), and if he may get answers at all.
+/// The ticket's customer user gets a copy if they are not answered already (OTOBO does so), and if they may get answers at all.
 fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
     let email = due.customer.as_ref().map(|customer| &customer.email).filter(|email| !email.is_empty())?;
     let answered = due.row.recipients.iter().any(|recipient| Mailbox::of(recipient) == Mailbox::of(email));

@@ -1,4 +1,4 @@
-//! Which of several texts a customer gets: the one in his language (RFC 4647 section 3.4, look-up).
+//! Which of several texts a customer gets: the one in their language (RFC 4647 section 3.4, look-up).
 
 /// The languages that a header names (`de-AT, en;q=0.5`), in their order; `*` and what is refused (`q=0`) are none.
 pub fn read(header: &str) -> impl Iterator<Item = String> {

@@ -49,7 +49,9 @@ fn every_command_of_the_documentation_is_taken() {
                 spans.for_each(|span| check(&page, &span.replace('\n', " "), false));
                 continue;
             }
-            for line in part.lines().skip(1).map(|line| line.trim_start().trim_start_matches("$ ")) {
+            // A line may go on after a backslash.
+            let whole = part.replace("\\\n", " ");
+            for line in whole.lines().skip(1).map(|line| line.trim_start().trim_start_matches("$ ")) {
                 let commands = line.split(" | ").filter(|command| command.starts_with("postigo ") && !command.contains(" unix "));
                 commands.for_each(|command| check(&page, command, true));
             }

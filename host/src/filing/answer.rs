@@ -65,7 +65,7 @@ fn is_allowed_by_filter(mail: &Mail) -> bool {
     mail.in_force("X-OTOBO-Loop").is_some_and(|header| matches!(header.by, SetBy::Filter(_))) && !feeds_loop(mail)
 }
 
-/// The answer to the last mail of a customer when his ticket is removed; none where the queue has none.
+/// The answer to the last mail of a customer when their ticket is removed; none where the queue has none.
 pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
     let (counted, too_many) = different(addresses_to_answer(last));
@@ -95,7 +95,7 @@ pub fn asks_for_others(mail: &Mail) -> bool {
 }
 
 /// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2). Where the address of its sender alone vouched for it, nobody but those
-/// in From: whoever forges a From would have the ticket's mail come to himself.
+/// in From: whoever forges a From would get the ticket's mail.
 pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
     let asked = addresses_asked_for(article);
     if article.vouched_by_address { senders_among(asked, Address::parse_all(&article.from)) } else { asked }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bounce_and_what_the_customer_was_not_shown_are_none_of_his_mails() {
+    fn a_bounce_and_what_the_customer_was_not_shown_are_none_of_their_mails() {
         let article = |from: &str, sender_type: &str, visible_for_customer| NewArticle {
             from: from.to_owned(),
             sender_type: sender_type.to_owned(),

@@ -122,7 +122,7 @@ impl Tokens {
             settings: subject.settings(),
             flow: Flow::Code.name().to_owned(),
             sealed: self.key.seal(&place(&id), authorization.verifier.reveal())?,
-            // Not the address: whoever has it can sign in with an account of his own.
+            // Not the address: whoever has it can sign in with an account of their own.
             shown: json!({ "expires_at": expires_at }).to_string(),
             lasts: CODE_LASTS,
             id: id.clone(),

@@ -246,7 +246,7 @@ fn a_stranger_who_names_a_number_is_marked_and_learns_nothing_until_an_agent_wri
     assert_eq!(
         (&invited["warnings"], &article(&invited)["unvouched"]),
         (&json!([]), &json!(false)),
-        "an agent vouches for whom he writes to"
+        "an agent vouches for whom they write to"
     );
     assert!(gate.run(&["ticket", "show", number]).contains("UNVOUCHED"));
 }

@@ -23,7 +23,7 @@ fn pages() -> Vec<PathBuf> {
 fn file(component: &str, example: &str) -> Option<String> {
     match example {
         manifest if manifest.contains("[package]") => None,
-        part if part.starts_with("oauth2 = ") => Some(format!("{ACCOUNT}{part}")),
+        part if part.starts_with("oauth2 = ") || part.starts_with("[account.oauth2]") => Some(format!("{ACCOUNT}{part}")),
         part if part.starts_with("[filter.settings]") => Some(format!("[[filter]]\nname = \"f\"\ncomponent = \"{component}\"\n{part}")),
         whole => Some(whole.to_owned()),
     }

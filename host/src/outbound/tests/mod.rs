@@ -133,7 +133,7 @@ async fn a_connection_that_breaks_leaves_doubt_only_after_the_whole_content() {
 }
 
 #[tokio::test]
-async fn each_recipient_has_an_answer_of_his_own() {
+async fn each_recipient_has_an_answer_of_its_own() {
     let acts = [("RCPT TO:<no@", Act::Say("550 5.1.1 unknown")), ("RCPT TO:<later@", Act::Say("451 4.7.1 greylisted"))];
     let (post, server) = (Post::new().await, Server::start(&acts).await);
     let id = post.queue(OutgoingKind::Reply, &["later@x.example", "no@x.example", "yes@x.example"], RAW).await;

@@ -1,7 +1,7 @@
 //! Who vouches for a mail being of a ticket: it refers to a mail of that ticket, or it is from people of that ticket.
 //!
-//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for his second. Nor does what the address of its sender alone
-//! vouched for: a From is easily forged, and the mail would bring the addresses of him who forged it. And nobody is of a ticket for having got an automatic
+//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for the second. Nor does what the address of its sender alone
+//! vouched for: a From is easily forged, and the mail would bring the addresses of whoever forged it. And nobody is of a ticket for having got an automatic
 //! answer, which goes to whoever wrote.
 
 use crate::store::indexed::indexed;

@@ -136,7 +136,7 @@ fn killed_at_random(around: &Around, gate: &Gate, seed: u64) {
     for life in 0..kills {
         around.deliver(life);
         let (daemon, said) = Daemon::spawn(gate.command().env("POSTIGO_LOG", TELL_ALL));
-        // Every second life an agent writes; what is not answered he writes again in a later life.
+        // Every second life an agent writes; what is not answered they write again in a later life.
         let wanted = (life + 1).div_ceil(2);
         let replied = std::thread::scope(|scope| {
             let (number, token) = (&number, &token);

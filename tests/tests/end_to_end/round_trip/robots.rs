@@ -27,7 +27,7 @@ impl Robot {
     }
 }
 
-/// Lets a customer write, and his robot answer whatever he gets, until nothing comes any more; how many mails he got.
+/// Lets a customer write, and their robot answer whatever it gets, until nothing comes any more; how many mails it got.
 fn let_loop(town: &Town, robot: &Robot) -> usize {
     let sender = format!("{}@customer.example", robot.user);
     town.postfix.send(&sender, &["support@example.org"], &customers_mail(robot.user, robot.user, "Hello."));
