@@ -1,6 +1,7 @@
 //! Instances that are configured ahead, each for one message: the way of components that cannot be snapshotted.
 
 use super::contract::{Failure, GroupMember, GroupSpec};
+use super::engine::Loader;
 use super::refusal::PrepareError;
 use super::room::{Held, Room, Spare};
 use super::snapshot::start_configured;
@@ -10,7 +11,6 @@ use postigo_model::guest::{FailureKind, Limits};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use wasmtime::Engine;
 
 /// Instances of one group that are kept ready at most.
 const READY: u64 = 8;
@@ -34,14 +34,14 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Starts to fill up, on the guest threads.
     pub(super) fn start(
-        engine: &Engine,
+        loader: &Loader,
         spec: &GroupSpec,
         memory: u64,
         (threads, room): (&Arc<Threads>, &Arc<Room>),
     ) -> Result<Arc<Self>, PrepareError> {
         let memory = memory.max(1 << 16);
         let ahead = Arc::new(Self {
-            template: Template::new(engine, &spec.component)?,
+            template: Template::new(loader, &spec.component)?,
             members: spec.members.clone(),
             grants: spec.grants.clone(),
             limits: spec.limits,

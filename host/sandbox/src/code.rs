@@ -61,19 +61,19 @@ mod tests {
     fn the_daemons_engines_run_what_a_child_compiled_and_compile_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = wat::parse_str("(component (core module (func (export \"f\") (result i32) i32.const 7)))").unwrap();
-        let daemon = Engines::start(folder.path()).unwrap();
+        let daemon = Engines::start(folder.path(), &[]).unwrap();
         let engines = || std::iter::once(&daemon.plain).chain(&daemon.fast);
-        assert!(engines().all(|engine| Component::new(engine, &bytes).is_err()), "nothing is compiled here");
-        let child = ChildEngine::start(folder.path(), Arc::new(Functions::read(&folder.path().join("functions")))).unwrap();
-        Component::new(&child.engine, &bytes).unwrap();
-        assert!(engines().all(|engine| Component::new(engine, &bytes).is_err()), "what was not offered is not found");
+        assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()), "nothing is compiled here");
+        let child = ChildEngine::start(folder.path(), &[], Arc::new(Functions::read(&folder.path().join("functions")))).unwrap();
+        Component::new(&child.loader.engine, &bytes).unwrap();
+        assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()), "what was not offered is not found");
         child.offer(&bytes).unwrap();
-        assert!(engines().all(|engine| Component::new(engine, &bytes).is_ok()));
+        assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_ok()));
         // The cache's own thread may still note in it what was used.
         while let Err(error) = std::fs::remove_dir_all(folder.path().join("code")) {
             assert_eq!(error.kind(), std::io::ErrorKind::DirectoryNotEmpty, "{error}");
         }
-        assert!(engines().all(|engine| Component::new(engine, &bytes).is_err()), "nor when the code is gone");
+        assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()), "nor when the code is gone");
         assert!(child.offer(&bytes).is_err());
     }
 }

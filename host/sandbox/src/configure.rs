@@ -1,10 +1,11 @@
 //! `describe` and `configure`: what a component is asked once, outside any message.
 
-use super::bindings::exports::postigo::filter::guest::{Description as Described, FilterSettings};
+use super::bindings::FilterSettings;
 use super::contract::{Failure, GroupMember, SettingsProblem};
 use super::guest_log::one_line;
 use super::refusal::PrepareError;
-use super::template::Instance;
+use super::template::{Instance, Template};
+use super::world::Described;
 use postigo_model::guest::FailureKind;
 
 /// Problems that are passed on.
@@ -13,20 +14,28 @@ const PROBLEMS: usize = 1000;
 const SENTENCE: usize = 4096;
 
 /// Asks a component what it is.
-pub(super) fn describe(instance: &mut Instance) -> Result<Described, Failure> {
+pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<Described, Failure> {
     instance.store.data_mut().begin(None);
-    let asked = instance.guest.postigo_filter_guest().call_describe(&mut instance.store);
+    let asked = template.plugin().describe(&mut instance.store, &instance.raw).and_then(|mut described| {
+        template.calls().describe(&mut instance.store, &instance.raw, &mut described)?;
+        Ok(described)
+    });
     asked.map_err(|error| instance.store.data().failure(&error))
 }
 
 /// Gives a component the settings of all filters of a group.
-pub(super) fn configure(instance: &mut Instance, members: &[GroupMember], grants: &[String]) -> Result<(), PrepareError> {
+pub(super) fn configure(
+    template: &Template,
+    instance: &mut Instance,
+    members: &[GroupMember],
+    grants: &[String],
+) -> Result<(), PrepareError> {
     let settings: Vec<_> = members
         .iter()
         .map(|member| FilterSettings { name: member.name.to_string(), settings: member.settings.to_string(), grants: grants.to_vec() })
         .collect();
     instance.store.data_mut().begin(None);
-    let configured = instance.guest.postigo_filter_guest().call_configure(&mut instance.store, &settings);
+    let configured = template.plugin().configure(&mut instance.store, &instance.raw, &settings);
     let problems = match configured {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(problems)) => problems,

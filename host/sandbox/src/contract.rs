@@ -5,9 +5,6 @@ use postigo_model::guest::{FailureKind, Limits};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The version of the contract that this host speaks.
-pub const HOST_VERSION: &str = "1.0.0";
-
 /// What a component says of itself (WIT `description`), with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[schema(as = ComponentDescription)]
@@ -50,26 +47,6 @@ pub struct Failure {
     pub message: String,
 }
 
-/// A header to be set, as the guest gave it, unchecked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Header name.
-    pub header: String,
-    /// Value.
-    pub value: String,
-}
-
-/// What a filter found, as the guest gave it, its size checked and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether it matched.
-    pub matched: bool,
-    /// Headers to be set.
-    pub changes: Vec<Change>,
-    /// Why.
-    pub reason: String,
-}
-
 /// A line that a guest logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -102,15 +79,6 @@ pub struct Called<T> {
     pub log: Vec<LogLine>,
     /// The result.
     pub result: Result<T, Failure>,
-}
-
-/// What `screen` gave.
-pub struct Screened {
-    /// Indices of the candidates in the group, checked to be in range.
-    pub candidates: Vec<u32>,
-    /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of them, where
-    /// the guest read the names or the generation.
-    pub read: Vec<String>,
 }
 
 /// A group as it is to be prepared: filters of one component with the same grants and limits.

@@ -1,14 +1,15 @@
 //! The engines: one that pools instances for messages, one that does not for everything else, and the tick of both.
 
-use super::bindings::Filter;
+use super::bindings;
 use super::code;
 use super::limits::TICK;
 use super::refusal::StartError;
 use super::sandbox::Sandbox;
+use super::world::{World, Worlds};
 use postigo_supervision::{Work, caught_here};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// Instances that may live at once: a message holds one of every group that it met. Slots are address space, no memory.
@@ -21,18 +22,35 @@ const KEEP_RESIDENT: usize = 2 << 20;
 /// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
 pub(super) const SLOT_MEMORY: u64 = 1 << 30;
 
+/// Where components are loaded: an engine, with the worlds that they may be of.
+#[derive(Clone)]
+pub(super) struct Loader {
+    pub(super) engine: Engine,
+    pub(super) worlds: Worlds,
+}
+
+impl Loader {
+    /// What a component of a world may import: the contract, and nothing else.
+    pub(super) fn linker(&self, world: &dyn World) -> wasmtime::Result<Linker<Sandbox>> {
+        let mut linker = Linker::new(&self.engine);
+        bindings::offer(&mut linker)?;
+        world.offer(&mut linker)?;
+        Ok(linker)
+    }
+}
+
 /// Both engines. Neither has a compiler: they find on disk what a child compiled, the same code for both, or nothing.
 pub(super) struct Engines {
     /// Instances as they come.
-    pub(super) plain: Engine,
+    pub(super) plain: Loader,
     /// Instances in slots that are made ahead; none where this machine has not the address space.
-    pub(super) fast: Option<Engine>,
+    pub(super) fast: Option<Loader>,
     _ticker: Ticker,
 }
 
 impl Engines {
     /// The daemon's engines, with compiled code in `cache`.
-    pub(super) fn start(cache: &Path) -> Result<Self, StartError> {
+    pub(super) fn start(cache: &Path, worlds: Worlds) -> Result<Self, StartError> {
         let config = loading(cache).map_err(|error| engine_error(&error))?;
         let plain = Engine::new(&config).map_err(|error| engine_error(&error))?;
         let mut pooled = config;
@@ -41,13 +59,14 @@ impl Engines {
             .inspect_err(|error| tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}"))
             .ok();
         let ticker = Ticker::start(std::iter::once(&plain).chain(&fast)).map_err(StartError::Threads)?;
-        Ok(Self { plain, fast, _ticker: ticker })
+        let loader = |engine| Loader { engine, worlds };
+        Ok(Self { plain: loader(plain), fast: fast.map(loader), _ticker: ticker })
     }
 }
 
 /// The one engine of a child process, which compiles.
 pub(super) struct ChildEngine {
-    pub(super) engine: Engine,
+    pub(super) loader: Loader,
     /// As the daemon's, to know what it looks for.
     loading: Engine,
     code: PathBuf,
@@ -56,26 +75,19 @@ pub(super) struct ChildEngine {
 
 impl ChildEngine {
     /// `functions` keeps functions that were compiled before.
-    pub(super) fn start(cache: &Path, functions: Arc<dyn CacheStore>) -> Result<Self, StartError> {
+    pub(super) fn start(cache: &Path, worlds: Worlds, functions: Arc<dyn CacheStore>) -> Result<Self, StartError> {
         let mut compiling = config(cache).map_err(|error| engine_error(&error))?;
         compiling.enable_incremental_compilation(functions).map_err(|error| engine_error(&error))?;
         let engine = Engine::new(&compiling).map_err(|error| engine_error(&error))?;
         let loading = loading(cache).and_then(|config| Engine::new(&config)).map_err(|error| engine_error(&error))?;
         let ticker = Ticker::start(std::iter::once(&engine)).map_err(StartError::Threads)?;
-        Ok(Self { engine, loading, code: code_folder(cache), _ticker: ticker })
+        Ok(Self { loader: Loader { engine, worlds }, loading, code: code_folder(cache), _ticker: ticker })
     }
 
     /// Lets the daemon find the code of a component that this engine compiled.
     pub(super) fn offer(&self, component: &[u8]) -> std::io::Result<()> {
-        code::offer(&self.code, &self.engine, &self.loading, component)
+        code::offer(&self.code, &self.loader.engine, &self.loading, component)
     }
-}
-
-/// What a guest may import: the contract, and nothing else.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Sandbox>> {
-    let mut linker = Linker::new(engine);
-    Filter::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
-    Ok(linker)
 }
 
 fn code_folder(cache: &Path) -> PathBuf {

@@ -10,6 +10,7 @@ use super::sandbox::Grants;
 use super::snapshot::Made;
 use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
+use super::world::Calls;
 use postigo_model::guest::Limits;
 use std::sync::{Arc, OnceLock};
 
@@ -64,9 +65,9 @@ impl Group {
         }))
     }
 
-    /// Whether the component screens.
-    pub fn screens(&self) -> bool {
-        self.template.screens()
+    /// What its world calls for a message.
+    pub(super) fn calls(&self) -> &dyn Calls {
+        self.template.calls()
     }
 
     /// What a message pays for it.

@@ -1,9 +1,10 @@
 //! What an upload is: made a component, checked against the contract, compiled and asked to describe itself.
 
-use super::bindings::exports::postigo::filter::guest::Description as Described;
 use super::component::{Outside, component_of};
 use super::configure::describe;
 use super::contract::{Description, Inspected};
+use super::engine::Loader;
+use super::fit::{names, world_of};
 use super::guest_log::one_line;
 use super::limits::{COMPILED_BYTES, DESCRIBE_MEMORY, DESCRIBE_TIME};
 use super::refusal::Refused;
@@ -12,9 +13,9 @@ use super::sandbox::Grants;
 use super::schema;
 use super::snapshot;
 use super::template::Template;
+use super::world::Described;
 use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
 use std::sync::Arc;
-use wasmtime::Engine;
 
 /// The grants that exist.
 const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
@@ -28,14 +29,14 @@ const HEADER: usize = 200;
 const SETTABLE: &str = "X-OTOBO-";
 
 /// Inspects uploaded bytes; `digest` is their SHA-256.
-pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Inspected, Refused> {
-    let component = component_of(bytes)?;
+pub(super) fn inspect(loader: &Loader, bytes: &[u8], digest: &str) -> Result<Inspected, Refused> {
+    let component = component_of(bytes, &names(loader.worlds))?;
     let outside = Outside::read(&component)?;
-    outside.check()?;
+    world_of(&outside, loader.worlds)?;
     // What is compiled here is what `prepare` needs later.
     let (template, unsnapshotable) = match snapshot::instrument(&component) {
-        Ok((_, instrumented)) => (Template::new(engine, &instrumented)?, None),
-        Err(because) => (Template::new(engine, &component)?, Some(because)),
+        Ok((_, instrumented)) => (Template::new(loader, &instrumented)?, None),
+        Err(because) => (Template::new(loader, &component)?, Some(because)),
     };
     let (compiled, most) = (template.compiled_bytes() >> 20, COMPILED_BYTES >> 20);
     if compiled > most {
@@ -44,13 +45,13 @@ pub(super) fn inspect(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Ins
     let held = Arc::new(Held::uncounted());
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
     let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
-    let described = describe(&mut instance).map_err(Refused::Describe)?;
-    let description = check(described, digest, template.screens()).map_err(Refused::Description)?;
+    let described = describe(&template, &mut instance).map_err(Refused::Describe)?;
+    let description = check(described, digest).map_err(Refused::Description)?;
     Ok(Inspected { description, component, unsnapshotable })
 }
 
-fn check(described: Described, digest: &str, screens: bool) -> Result<Description, String> {
-    let Described { name, version, summary, settings_schema, grants, headers } = described;
+fn check(described: Described, digest: &str) -> Result<Description, String> {
+    let Described { name, version, summary, settings_schema, grants, headers, screens } = described;
     if !is_component_name(&name) {
         return Err(format!(
             "the name {:?} is not 1 to {LONGEST_NAME} small letters a to z, digits, `.`, `_` and `-`, beginning with a letter or digit",
@@ -111,12 +112,13 @@ mod tests {
             settings_schema: r#"{"type":"object"}"#.into(),
             grants: vec!["body".into()],
             headers: vec!["X-OTOBO-Queue".into(), "X-OTOBO-DynamicField-*".into()],
+            screens: true,
         }
     }
 
     #[test]
     fn a_sound_description_is_taken_in_one_line() {
-        let taken = check(described(), "00", true).unwrap();
+        let taken = check(described(), "00").unwrap();
         assert_eq!((taken.summary.as_str(), taken.screens), ("Sets headers.", true));
     }
 
@@ -125,7 +127,7 @@ mod tests {
         let wrong = |change: fn(&mut Described)| {
             let mut it = described();
             change(&mut it);
-            check(it, "00", false).unwrap_err()
+            check(it, "00").unwrap_err()
         };
         assert!(wrong(|it| it.name = "a name".into()).contains("a name"));
         assert!(wrong(|it| it.name = "x".repeat(64)).contains("63"));
@@ -158,13 +160,13 @@ mod tests {
         for change in changes {
             let mut it = described();
             change(&mut it, long.clone());
-            let said = check(it, "00", false).unwrap_err();
+            let said = check(it, "00").unwrap_err();
             assert!(said.len() < 500 && !said.contains('\u{1b}'), "{} bytes", said.len());
         }
         let mut it = described();
         it.summary = long;
         it.grants = vec!["raw".into(); 100_000];
-        let taken = check(it, "00", false).unwrap();
+        let taken = check(it, "00").unwrap();
         assert!(taken.summary.len() <= SUMMARY && !taken.summary.contains('\u{1b}'));
         assert_eq!(taken.grants, ["raw"]);
     }

@@ -13,6 +13,7 @@ mod component;
 mod configure;
 mod contract;
 mod engine;
+mod fit;
 mod functions;
 mod group;
 mod guest_log;
@@ -33,14 +34,15 @@ mod stopped;
 mod template;
 mod threads;
 mod wasi;
+mod world;
+mod worlds;
 
 pub use child::Asker;
-pub use contract::{
-    Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, Inspected, LogLine, Screened, SettingsProblem, Verdict,
-};
+pub use contract::{Called, Cost, Description, Failure, GroupMember, GroupSpec, Inspected, LogLine, SettingsProblem};
 pub use group::Group;
 pub use refusal::{Lost, PrepareError, Refused, StartError};
 pub use session::Session;
+pub use worlds::filter::{Change, Screened, Verdict};
 
 use child::{Answer, Children, Fault, Request, Task};
 use engine::Engines;
@@ -54,6 +56,7 @@ use snapshot::Made;
 use std::path::PathBuf;
 use std::sync::Arc;
 use threads::Threads;
+use worlds::WORLDS;
 
 /// Bytes that all guests of a host may hold together, where nothing else is said.
 pub const GUEST_MEMORY: u64 = 1 << 30;
@@ -95,7 +98,7 @@ impl Runtime {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let threads = Threads::start(options.threads.unwrap_or(cores + 2)).map_err(StartError::Threads)?;
         Ok(Arc::new(Self {
-            engines: Arc::new(Engines::start(&cache)?),
+            engines: Arc::new(Engines::start(&cache, WORLDS)?),
             threads: Arc::new(threads),
             children: Children::new(options.program),
             kept,

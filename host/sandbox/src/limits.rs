@@ -23,8 +23,6 @@ pub(super) const HOST_CALLS: u32 = 100_000;
 pub(super) const HANDED_BYTES: u64 = 1 << 30;
 /// Bytes of a call's result.
 pub(super) const RESULT_BYTES: usize = 256 << 10;
-/// Headers that one verdict sets.
-pub(super) const CHANGES: usize = 1_000;
 /// How long a call waits for room in the host's memory.
 pub(super) const ROOM_PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's name. A list whose

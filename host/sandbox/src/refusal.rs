@@ -21,11 +21,15 @@ pub enum Refused {
     NotWasm(String),
     /// A core module that does not say which component it is.
     #[error(
-        "this core module carries no usable component type ({0}); build it with the crate postigo-filter or with wit-bindgen \
-         against the world postigo:filter/filter@{here}, or upload a component",
-        here = super::contract::HOST_VERSION
+        "this core module carries no usable component type ({reason}); build it with the crate postigo-filter or with wit-bindgen \
+         against the world {worlds}, or upload a component"
     )]
-    NoComponentType(String),
+    NoComponentType {
+        /// What is wrong with it.
+        reason: String,
+        /// The worlds that this host has.
+        worlds: String,
+    },
     /// It wants something that is not offered here.
     #[error("the component imports `{import}`: {reason}")]
     Import {
@@ -61,7 +65,7 @@ impl Refused {
         match self {
             Self::TooLarge { .. } => self,
             Self::NotWasm(text) => Self::NotWasm(short(text)),
-            Self::NoComponentType(text) => Self::NoComponentType(short(text)),
+            Self::NoComponentType { reason, worlds } => Self::NoComponentType { reason: short(reason), worlds },
             Self::Import { import, reason } => Self::Import { import: short(import), reason: short(reason) },
             Self::Export(text) => Self::Export(short(text)),
             Self::Description(text) => Self::Description(short(text)),
@@ -151,7 +155,7 @@ mod tests {
         let long = "\u{1b}[2Jname ".repeat(100_000);
         let refused = [
             Refused::NotWasm(long.clone()),
-            Refused::NoComponentType(long.clone()),
+            Refused::NoComponentType { reason: long.clone(), worlds: String::new() },
             Refused::Import { import: long.clone(), reason: long.clone() },
             Refused::Export(long.clone()),
             Refused::Compile(long),

@@ -1,10 +1,8 @@
 //! A session: the calls that one message makes into one group.
 
-use super::bindings::exports::postigo::filter::guest::Verdict as Raw;
-use super::contract::{Called, Change, Failure, LogLine, Screened, Verdict};
+use super::contract::{Called, Failure, LogLine};
 use super::group::Group;
-use super::guest_log::one_line;
-use super::limits::{CHANGES, LOG_LINE, RESULT_BYTES, ROOM_PATIENCE};
+use super::limits::ROOM_PATIENCE;
 use super::mail_handle::MailHandle;
 use super::room::Held;
 use super::template::{Instance, NotStarted};
@@ -47,31 +45,9 @@ impl Session {
         Self { group, full, instance: None, reserved: None, waited: false }
     }
 
-    /// Asks which filters might match the mail as it is now. Only where [`Group::screens`].
-    pub fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
-        let members = self.group.members();
-        let mut read = Vec::new();
-        self.call(mail, at_most, |instance, mail| {
-            let Some(screen) = &instance.screen else {
-                return Ok(Err(output("the component does not screen")));
-            };
-            instance.store.data_mut().note_reads();
-            let candidates = screen.call(&mut instance.store, (mail,));
-            read = instance.store.data_mut().reads();
-            Ok(checked_candidates(candidates?.0, members))
-        })
-        .with(|candidates| Screened { candidates, read })
-    }
-
-    /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is less.
-    pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
-        self.call(mail, at_most, |instance, mail| {
-            let guest = instance.guest.postigo_filter_guest();
-            Ok(match guest.call_evaluate(&mut instance.store, filter, mail)? {
-                Ok(verdict) => checked_verdict(verdict),
-                Err(message) => Err(instance.store.data().returned_error(&one_line(&message, LOG_LINE))),
-            })
-        })
+    /// The group whose filters are called.
+    pub(super) fn group(&self) -> &Group {
+        &self.group
     }
 
     /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as much as its limit
@@ -91,7 +67,9 @@ impl Session {
         Err(Failure { kind: FailureKind::Memory, message })
     }
 
-    fn call<T>(
+    /// Makes a call of the group's world, in an instance to which the mail is lent meanwhile. The guest runs for its limit, or for `at_most`
+    /// where that is less.
+    pub(super) fn call<T>(
         &mut self,
         mail: Box<Mail>,
         at_most: Option<Duration>,
@@ -168,37 +146,7 @@ impl Drop for Session {
 }
 
 impl<T> Called<T> {
-    fn with<U>(self, map: impl FnOnce(T) -> U) -> Called<U> {
+    pub(super) fn with<U>(self, map: impl FnOnce(T) -> U) -> Called<U> {
         Called { mail: self.mail, own: self.own, host: self.host, no_room: self.no_room, log: self.log, result: self.result.map(map) }
     }
-}
-
-fn output(message: impl Into<String>) -> Failure {
-    Failure { kind: FailureKind::Output, message: message.into() }
-}
-
-/// Candidates in ascending order, each once, all of them filters of the group.
-fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>, Failure> {
-    if candidates.len() > members as usize {
-        return Err(output(format!("the screen named {} filters of a group of {members}", candidates.len())));
-    }
-    if let Some(unknown) = candidates.iter().find(|candidate| **candidate >= members) {
-        return Err(output(format!("the screen named filter {unknown} of a group of {members}")));
-    }
-    candidates.sort_unstable();
-    candidates.dedup();
-    Ok(candidates)
-}
-
-fn checked_verdict(raw: Raw) -> Result<Verdict, Failure> {
-    if raw.changes.len() > CHANGES {
-        return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
-    }
-    let changes: usize = raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
-    let size = changes + raw.reason.len();
-    if size > RESULT_BYTES {
-        return Err(output(format!("the verdict has {size} bytes; at most {RESULT_BYTES} are taken")));
-    }
-    let changes = raw.changes.into_iter().map(|change| Change { header: change.header, value: change.value }).collect();
-    Ok(Verdict { matched: raw.matched, changes, reason: raw.reason })
 }

@@ -4,6 +4,8 @@
 use super::component::Outside;
 use super::configure::configure;
 use super::contract::GroupMember;
+use super::engine::Loader;
+use super::fit::world_of;
 use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
 use super::refusal::PrepareError;
 use super::room::Held;
@@ -14,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::Engine;
 use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
 
 /// How messages start from a configured group.
@@ -35,15 +36,15 @@ pub(super) fn instrument(component: &[u8]) -> Result<(ComponentContext<'_>, Vec<
 
 /// Configures a group and takes its snapshot. Without one (the bytes are empty) the reason stands in [`Made`].
 pub(super) fn make(
-    engine: &Engine,
+    loader: &Loader,
     component: &[u8],
     members: &[GroupMember],
     grants: &[String],
     limits: Limits,
 ) -> Result<(Made, Vec<u8>), PrepareError> {
-    Outside::read(component).and_then(|outside| outside.check()).map_err(PrepareError::Refused)?;
+    Outside::read(component).and_then(|outside| world_of(&outside, loader.worlds))?;
     let start = |bytes: &[u8], time| {
-        let template = Template::new(engine, bytes).map_err(PrepareError::Refused)?;
+        let template = Template::new(loader, bytes).map_err(PrepareError::Refused)?;
         start_in(time, &template, members, grants, limits, Arc::new(Held::uncounted()))
     };
     let because = match instrument(component) {
@@ -51,7 +52,7 @@ pub(super) fn make(
             let instance = start(&instrumented, CONFIGURE_TIME)?;
             let memory = instance.store.data().meter.used();
             match take(&context, instance).and_then(|bytes| {
-                Template::new(engine, &bytes).map_err(|refused| refused.to_string())?;
+                Template::new(loader, &bytes).map_err(|refused| refused.to_string())?;
                 Ok(bytes)
             }) {
                 Ok(bytes) => return Ok((Made { memory, unsnapshotable: None }, bytes)),
@@ -85,7 +86,7 @@ fn start_in(
 ) -> Result<Instance, PrepareError> {
     let store = template.store(Grants::of(grants), limits.memory, time, held);
     let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
-    configure(&mut instance, members, grants)?;
+    configure(template, &mut instance, members, grants)?;
     Ok(instance)
 }
 

@@ -1,36 +1,34 @@
 //! A component that is compiled for an engine, linked and checked, ready to be instantiated.
 
-use super::bindings::{Filter, FilterIndices};
 use super::component::Outside;
 use super::contract::Failure;
-use super::contract::HOST_VERSION;
-use super::engine;
-use super::mail_handle::MailHandle;
+use super::engine::Loader;
+use super::fit::{here, world_of};
 use super::refusal::Refused;
 use super::room::Held;
 use super::sandbox::{Grants, Sandbox};
 use super::wasi;
+use super::world::{Calls, Exports, Plugin};
 use postigo_model::guest::FailureKind;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource, TypedFunc};
+use wasmtime::component::{Component, InstancePre};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store};
-
-type Screen = TypedFunc<(Resource<MailHandle>,), (Vec<u32>,)>;
 
 /// Compiled and linked.
 pub(super) struct Template {
     engine: Engine,
     pre: InstancePre<Sandbox>,
-    guest: FilterIndices,
-    screen: Option<ComponentExportIndex>,
+    world: &'static str,
+    exports: Exports,
 }
 
 /// An instance, alone in its store.
 pub(super) struct Instance {
     pub(super) store: Store<Sandbox>,
-    pub(super) guest: Filter,
-    pub(super) screen: Option<Screen>,
+    /// What it is called for with a message, as the file of its world knows it.
+    pub(super) calls: Box<dyn Any + Send>,
     pub(super) raw: wasmtime::component::Instance,
     /// What it holds of the host's room: given back last, when its memory is.
     pub(super) held: Arc<Held>,
@@ -58,34 +56,26 @@ impl From<NotStarted> for Failure {
 
 impl Template {
     /// Finds the code on disk; an engine with a compiler, which a child has, compiles else. Blocks.
-    pub(super) fn new(engine: &Engine, component: &[u8]) -> Result<Self, Refused> {
+    pub(super) fn new(loader: &Loader, component: &[u8]) -> Result<Self, Refused> {
         let outside = Outside::read(component)?;
-        let compiled = Component::new(engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
-        Self::of_compiled(engine, &compiled, &outside)
-    }
-
-    fn of_compiled(engine: &Engine, compiled: &Component, outside: &Outside) -> Result<Self, Refused> {
+        let world = world_of(&outside, loader.worlds)?;
+        let compiled = Component::new(&loader.engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
         let link = || {
-            let mut linker = engine::linker(engine)?;
+            let mut linker = loader.linker(world)?;
             if outside.wants_wasi() {
-                wasi::offer_nothing(&mut linker, compiled, engine)?;
+                wasi::offer_nothing(&mut linker, &compiled, &loader.engine)?;
             }
-            linker.instantiate_pre(compiled)
+            linker.instantiate_pre(&compiled)
         };
         let pre = link().map_err(|error| {
             let said = format!("{error:#}");
             let named = outside.imports.iter().find(|name| said.contains(name.as_str())).cloned();
             let import = named.unwrap_or_else(|| outside.imports.join(", "));
-            Refused::Import { import, reason: format!("it does not fit what Postigo's contract {HOST_VERSION} offers: {said}") }
+            let reason = format!("it does not fit {}, which this Postigo has: {said}", here(&import, world));
+            Refused::Import { import, reason }
         })?;
-        let guest = FilterIndices::new(&pre).map_err(|error| {
-            Refused::Export(format!("the component's export `guest` does not fit postigo:filter@{HOST_VERSION}: {error:#}"))
-        })?;
-        let screen = outside.screening().and_then(|name| {
-            let interface = compiled.get_export_index(None, name)?;
-            compiled.get_export_index(Some(&interface), "screen")
-        });
-        Ok(Self { engine: engine.clone(), pre, guest, screen })
+        let exports = world.find(&compiled)?;
+        Ok(Self { engine: loader.engine.clone(), pre, world: world.name(), exports })
     }
 
     /// Bytes of what was compiled: code, and the first contents of memories.
@@ -94,9 +84,14 @@ impl Template {
         range.end.addr().saturating_sub(range.start.addr())
     }
 
-    /// Whether the component screens.
-    pub(super) fn screens(&self) -> bool {
-        self.screen.is_some()
+    /// What it is asked outside any message.
+    pub(super) fn plugin(&self) -> &dyn Plugin {
+        &*self.exports.plugin
+    }
+
+    /// What it is called for with a message.
+    pub(super) fn calls(&self) -> &dyn Calls {
+        &*self.exports.calls
     }
 
     /// A store for an instance of it, which holds this of the host's room. The time of its start runs from now.
@@ -106,15 +101,14 @@ impl Template {
 
     /// A fresh instance in a store.
     pub(super) fn instantiate(&self, mut store: Store<Sandbox>) -> Result<Instance, NotStarted> {
-        let made = self.pre.instantiate(&mut store).and_then(|raw| {
-            let guest = self.guest.load(&mut store, &raw)?;
-            let screen = self.screen.as_ref().map(|index| raw.get_typed_func(&mut store, index)).transpose()?;
-            Ok((raw, guest, screen))
-        });
-        match made {
-            Ok((raw, guest, screen)) => {
+        match self.pre.instantiate(&mut store) {
+            Ok(raw) => {
+                let calls = self.exports.calls.of_instance(&mut store, &raw).map_err(|error| {
+                    let message = format!("the guest's exports do not fit {}, which this Postigo has: {error:#}", self.world);
+                    NotStarted::Guest(Failure { kind: FailureKind::Output, message })
+                })?;
                 let held = Arc::clone(store.data().meter.held());
-                Ok(Instance { store, guest, screen, raw, held })
+                Ok(Instance { store, calls, raw, held })
             }
             Err(_) if store.data().meter.held().was_short() => Err(NotStarted::NoRoom),
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(NotStarted::PoolFull),

@@ -7,6 +7,7 @@ use crate::functions::Functions;
 use crate::kept::Kept;
 use crate::refusal::{PrepareError, Refused};
 use crate::template::Template;
+use crate::worlds::WORLDS;
 use crate::{inspect, schema, snapshot};
 use postigo_supervision as supervision;
 use postigo_supervision::Panic;
@@ -53,7 +54,7 @@ fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
 fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
     let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
         let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
-        let engine = ChildEngine::start(kept.folder(), functions.clone()).map_err(|error| error.to_string())?;
+        let engine = ChildEngine::start(kept.folder(), WORLDS, functions.clone()).map_err(|error| error.to_string())?;
         Ok((engine, functions))
     });
     let (engine, functions) = match started {
@@ -62,13 +63,13 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
     };
     let answered = match &request.task {
         Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
-        Task::Inspect => match inspect::inspect(&engine.engine, component, &request.digest) {
+        Task::Inspect => match inspect::inspect(&engine.loader, component, &request.digest) {
             Ok(found) => (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component),
             Err(refused) => (Answer::Refused(refused), Vec::new()),
         },
         Task::Compile => (compile(&engine, component), Vec::new()),
         Task::Prepare { members, grants, limits } => {
-            match snapshot::make(&engine.engine, component, &group_members(members), grants, *limits) {
+            match snapshot::make(&engine.loader, component, &group_members(members), grants, *limits) {
                 Ok((made, bytes)) => {
                     // Where that fails, the daemon asks for it by itself, and hears why.
                     engine.offer(if made.unsnapshotable.is_some() { component } else { &bytes }).ok();
@@ -84,7 +85,7 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
 }
 
 fn compile(engine: &ChildEngine, component: &[u8]) -> Answer {
-    match Template::new(&engine.engine, component).map(|_| engine.offer(component)) {
+    match Template::new(&engine.loader, component).map(|_| engine.offer(component)) {
         Ok(Ok(())) => Answer::Compiled,
         Ok(Err(error)) => Answer::Unable(format!("compiled code could not be kept: {error}")),
         Err(refused) => Answer::Refused(refused),

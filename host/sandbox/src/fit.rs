@@ -1,0 +1,202 @@
+//! Whether a component fits this host: which world it is of, and whether what it imports is there. Where not, a sentence names what is
+//! wanted, in which version, and what this host has.
+
+use super::bindings::OFFERED;
+use super::component::Outside;
+use super::refusal::Refused;
+use super::world::{World, Worlds};
+
+/// Interfaces whose names are kept for later versions of the contract.
+const RESERVED: [&str; 3] = ["assets", "http", "state"];
+
+/// The world that a component is of; refused where it is of none, or imports what this host does not have.
+pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn World, Refused> {
+    let told = worlds.iter().copied().find(|world| has(&outside.exports, telling(*world)));
+    let known = told.as_slice();
+    let offered = offered_by(if known.is_empty() { worlds } else { known });
+    for import in &outside.imports {
+        check_import(import, &offered).map_err(|reason| Refused::Import { import: import.clone(), reason })?;
+    }
+    let world = told.ok_or_else(|| Refused::Export(of_no_world(&outside.exports, worlds)))?;
+    match world.exports().iter().find(|wanted| !has(&outside.exports, wanted)) {
+        None => Ok(world),
+        Some(missing) => Err(Refused::Export(format!(
+            "the component exports {}, as one of the world {} does, but not {missing}, which it must as well",
+            telling(world),
+            world.name()
+        ))),
+    }
+}
+
+/// What this host has of an import, for sentences: the interface with its version here, or all there is for a component of the world.
+pub(super) fn here(import: &str, world: &dyn World) -> String {
+    let offered = offered_by(&[world]);
+    offered.iter().find(|here| fits(import, here)).map_or_else(|| listed(&offered), |here| (*here).to_owned())
+}
+
+/// The worlds to build against, for sentences.
+pub(super) fn names(worlds: Worlds) -> String {
+    listed(&worlds.iter().filter(|world| !world.is_old()).map(|world| world.name()).collect::<Vec<_>>())
+}
+
+/// The interface by whose export a component of a world is told.
+fn telling(world: &dyn World) -> &'static str {
+    world.exports().first().copied().unwrap_or_default()
+}
+
+fn has(exports: &[String], wanted: &str) -> bool {
+    exports.iter().any(|export| fits(export, wanted))
+}
+
+fn offered_by(worlds: &[&dyn World]) -> Vec<&'static str> {
+    let mut offered = OFFERED.to_vec();
+    for interface in worlds.iter().flat_map(|world| world.imports()) {
+        if !offered.contains(interface) {
+            offered.push(interface);
+        }
+    }
+    offered
+}
+
+fn check_import(import: &str, offered: &[&str]) -> Result<(), String> {
+    if import.starts_with("wasi:") || offered.iter().any(|here| fits(import, here)) {
+        return Ok(());
+    }
+    let Some(wanted) = Interface::read(import) else {
+        return Err(format!("this Postigo offers interfaces only, {}; build the component against these", listed(offered)));
+    };
+    let version = wanted.version.unwrap_or("no version");
+    let here: Vec<_> = offered.iter().filter(|here| Interface::read(here).is_some_and(|here| here.package == wanted.package)).collect();
+    if let Some(here) = here.iter().find(|here| Interface::read(here).is_some_and(|here| here.name == wanted.name)) {
+        return Err(format!(
+            "it wants version {version}; this Postigo has {here}, and runs every component of the same major version that needs no more"
+        ));
+    }
+    if wanted.package.starts_with("postigo:") && RESERVED.contains(&wanted.name) {
+        return Err(format!(
+            "the interface `{}` (wanted: {version}) is kept free, reserved for a later version of Postigo; this one has {}",
+            wanted.name,
+            listed(offered)
+        ));
+    }
+    if here.is_empty() {
+        return Err(format!(
+            "this Postigo has no package {}; it offers {} only, build the component against these",
+            wanted.package,
+            listed(offered)
+        ));
+    }
+    Err(format!(
+        "there is no interface `{}` (wanted: {version}) in this Postigo's {}; it has {}",
+        wanted.name,
+        wanted.package,
+        listed(offered)
+    ))
+}
+
+/// Why exports are of no world.
+fn of_no_world(exports: &[String], worlds: Worlds) -> String {
+    let wanted = || {
+        let told = worlds.iter().filter(|world| !world.is_old()).map(|world| format!("{} (world {})", telling(*world), world.name()));
+        told.collect::<Vec<_>>().join(" or ")
+    };
+    let other_version = exports.iter().find_map(|export| {
+        let exported = Interface::read(export)?;
+        let same = |here: &Interface<'_>| here.package == exported.package && here.name == exported.name;
+        let here = worlds.iter().map(|world| telling(*world)).find(|here| Interface::read(here).is_some_and(|here| same(&here)))?;
+        Some((export, exported.version.unwrap_or("none"), here))
+    });
+    match other_version {
+        Some((export, version, here)) => {
+            format!("the component exports {export}, version {version}; this Postigo has {here}: build it against {}", wanted())
+        }
+        None if exports.is_empty() => format!("the component exports nothing; Postigo knows one by its export {}", wanted()),
+        None => format!("the component exports {}; Postigo knows one by its export {}, which is not there", exports.join(", "), wanted()),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// An interface as imports and exports name it: `postigo:message/message@1.0.0`.
+struct Interface<'a> {
+    package: &'a str,
+    name: &'a str,
+    version: Option<&'a str>,
+}
+
+impl<'a> Interface<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (package, rest) = text.split_once('/')?;
+        let (name, version) = rest.split_once('@').map_or((rest, None), |(name, version)| (name, Some(version)));
+        Some(Self { package, name, version })
+    }
+}
+
+/// Whether an interface is, in a released version of the same major number, the one that this host has.
+fn fits(name: &str, here: &str) -> bool {
+    let (Some(found), Some(here)) = (Interface::read(name), Interface::read(here)) else { return false };
+    let major = |version: &str| {
+        let version = semver::Version::parse(version).ok()?;
+        (version.pre.is_empty() && version.build.is_empty()).then_some(version.major)
+    };
+    let versions = found.version.and_then(major).zip(here.version.and_then(major));
+    found.package == here.package && found.name == here.name && versions.is_some_and(|(found, here)| found == here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worlds::WORLDS;
+
+    fn refused(imports: &[&str], exports: &[&str]) -> String {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let outside = Outside { imports: owned(imports), exports: owned(exports) };
+        world_of(&outside, WORLDS).map(World::name).map_err(|error| error.to_string()).unwrap_err()
+    }
+
+    const GUEST: &str = "postigo:filter/guest@1.0.0";
+
+    #[test]
+    fn a_reserved_interface_is_named_with_both_versions() {
+        let said = refused(&["postigo:filter/http@1.3.0"], &[GUEST]);
+        for part in ["postigo:filter/http@1.3.0", "1.3.0", "reserved", "1.0.0"] {
+            assert!(said.contains(part), "{part} is missing in: {said}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_import_is_named() {
+        let said = refused(&["acme:database/query@0.1.0"], &[GUEST]);
+        assert!(said.contains("acme:database/query@0.1.0") && said.contains("postigo:filter/message@1.0.0"), "{said}");
+    }
+
+    #[test]
+    fn another_major_version_is_refused() {
+        let said = refused(&["postigo:filter/message@2.0.0"], &[GUEST]);
+        assert!(said.contains("2.0.0") && said.contains("1.0.0"), "{said}");
+        let said = refused(&[], &["postigo:filter/guest@2.1.0"]);
+        assert!(said.contains("2.1.0") && said.contains("1.0.0"), "{said}");
+    }
+
+    #[test]
+    fn a_component_that_is_no_filter_is_refused() {
+        assert!(refused(&[], &["wasi:cli/run@0.2.0"]).contains("wasi:cli/run@0.2.0"));
+        assert!(refused(&[], &[]).contains("exports nothing"));
+    }
+
+    #[test]
+    fn wasi_and_later_minor_versions_pass() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let outside = Outside {
+            imports: names(&["wasi:cli/environment@0.2.0", "postigo:filter/message@1.4.0", "postigo:filter/log@1.0.0"]),
+            exports: names(&[GUEST]),
+        };
+        assert_eq!(world_of(&outside, WORLDS).map(World::name), Ok("postigo:filter/filter@1.0.0"));
+        assert!(outside.wants_wasi());
+    }
+}

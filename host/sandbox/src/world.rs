@@ -1,0 +1,99 @@
+//! What the core knows of a world of the contract: how a component of it is told, what it may import, and what its exports are asked.
+//!
+//! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
+
+use super::bindings::{FilterSettings, Problem};
+use super::refusal::Refused;
+use super::sandbox::Sandbox;
+use std::any::Any;
+use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
+
+/// The worlds of a host. A component is of the first one whose exports it has.
+pub(super) type Worlds = &'static [&'static dyn World];
+
+/// A world of the contract in one version.
+pub(super) trait World: Send + Sync {
+    /// Its name, for sentences: `postigo:filter/filter@1.1.0`.
+    fn name(&self) -> &'static str;
+
+    /// The interfaces that its components must export, in the version that this host has; by the first a component of it is told.
+    fn exports(&self) -> &'static [&'static str];
+
+    /// The interfaces that its components may import besides the ones that all may, in the version that this host has.
+    fn imports(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether it is there for components that were built long ago, so that nobody is told to build against it.
+    fn is_old(&self) -> bool {
+        false
+    }
+
+    /// Offers [`World::imports`].
+    fn offer(&self, _linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+
+    /// Finds the exports of a component of it.
+    fn find(&self, component: &Component) -> Result<Exports, Refused>;
+}
+
+/// What a component exports, found once.
+pub(super) struct Exports {
+    /// What it is asked outside any message.
+    pub(super) plugin: Box<dyn Plugin>,
+    /// What it is called for with a message.
+    pub(super) calls: Box<dyn Calls>,
+}
+
+/// What every component is asked once, outside any message.
+pub(super) trait Plugin: Send + Sync {
+    /// What it says of itself.
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described>;
+
+    /// Gives it the settings of all filters of a group; its mistakes come back.
+    fn configure(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+        filters: &[FilterSettings],
+    ) -> wasmtime::Result<Result<(), Vec<Problem>>>;
+}
+
+/// What a world's components are called for with a message. The world's own file alone knows the calls.
+pub(super) trait Calls: Any + Send + Sync {
+    /// The calls of one instance, as the world's file knows them.
+    fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
+
+    /// Adds what a component says of itself to the world alone.
+    fn describe(&self, _store: &mut Store<Sandbox>, _instance: &Instance, _described: &mut Described) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a component says of itself, unchecked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Described {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) summary: String,
+    pub(super) settings_schema: String,
+    pub(super) grants: Vec<String>,
+    /// Headers that it may set; none where its world sets none.
+    pub(super) headers: Vec<String>,
+    /// Whether it says beforehand which filters can match.
+    pub(super) screens: bool,
+}
+
+/// The place of a function in an exported interface. An interface that is there in another version of the same major number will do.
+pub(super) fn function(component: &Component, interface: &str, name: &str) -> Result<ComponentExportIndex, Refused> {
+    let missing = |what: String| Refused::Export(format!("the component does not export {what}"));
+    let exported = component.get_export_index(None, interface).ok_or_else(|| missing(interface.to_owned()))?;
+    component.get_export_index(Some(&exported), name).ok_or_else(|| missing(format!("the function `{name}` of {interface}")))
+}
+
+/// The same where the interface is optional.
+pub(super) fn optional_function(component: &Component, interface: &str, name: &str) -> Result<Option<ComponentExportIndex>, Refused> {
+    component.get_export_index(None, interface).map(|_| function(component, interface, name)).transpose()
+}

@@ -1,0 +1,194 @@
+//! The world of filters: they judge a mail, and may say beforehand which of them can match.
+
+use crate::bindings::exports::postigo::filter::guest::{Description, Verdict as Judged};
+use crate::bindings::{FilterSettings, Problem};
+use crate::contract::{Called, Failure};
+use crate::group::Group;
+use crate::guest_log::one_line;
+use crate::limits::{LOG_LINE, RESULT_BYTES};
+use crate::mail_handle::MailHandle;
+use crate::refusal::Refused;
+use crate::sandbox::Sandbox;
+use crate::session::Session;
+use crate::world::{Calls, Described, Exports, Plugin, World, function, optional_function};
+use postigo_mail::Mail;
+use postigo_model::guest::FailureKind;
+use std::any::Any;
+use std::time::Duration;
+use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, Instance, Resource, TypedFunc};
+
+const GUEST: &str = "postigo:filter/guest@1.0.0";
+const SCREENING: &str = "postigo:filter/screening@1.0.0";
+/// Headers that one verdict sets.
+const CHANGES: usize = 1_000;
+
+/// A header to be set, as the guest gave it, unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Header name.
+    pub header: String,
+    /// Value.
+    pub value: String,
+}
+
+/// What a filter found, as the guest gave it, its size checked and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it matched.
+    pub matched: bool,
+    /// Headers to be set.
+    pub changes: Vec<Change>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What `screen` gave.
+pub struct Screened {
+    /// Indices of the candidates in the group, checked to be in range.
+    pub candidates: Vec<u32>,
+    /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of them, where
+    /// the guest read the names or the generation.
+    pub read: Vec<String>,
+}
+
+/// The world.
+pub(crate) struct Filter;
+
+impl World for Filter {
+    fn name(&self) -> &'static str {
+        "postigo:filter/filter@1.0.0"
+    }
+
+    fn exports(&self) -> &'static [&'static str] {
+        &[GUEST]
+    }
+
+    fn find(&self, component: &Component) -> Result<Exports, Refused> {
+        let guest = |name| function(component, GUEST, name);
+        let plugin = Guest { describe: guest("describe")?, configure: guest("configure")? };
+        let calls = Judging { evaluate: guest("evaluate")?, screen: optional_function(component, SCREENING, "screen")? };
+        Ok(Exports { plugin: Box::new(plugin), calls: Box::new(calls) })
+    }
+}
+
+struct Guest {
+    describe: ComponentExportIndex,
+    configure: ComponentExportIndex,
+}
+
+impl Plugin for Guest {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described> {
+        let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
+        let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;
+        Ok(Described { name, version, summary, settings_schema, grants, headers, screens: false })
+    }
+
+    fn configure(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+        filters: &[FilterSettings],
+    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
+        type Configure<'a> = TypedFunc<(&'a [FilterSettings],), (Result<(), Vec<Problem>>,)>;
+        let configure: Configure<'_> = instance.get_typed_func(&mut *store, self.configure)?;
+        Ok(configure.call(store, (filters,))?.0)
+    }
+}
+
+/// Where a component's calls are.
+struct Judging {
+    evaluate: ComponentExportIndex,
+    screen: Option<ComponentExportIndex>,
+}
+
+type Evaluate = TypedFunc<(u32, Resource<MailHandle>), (Result<Judged, String>,)>;
+type Screen = TypedFunc<(Resource<MailHandle>,), (Vec<u32>,)>;
+
+/// The calls of an instance.
+struct Judge {
+    evaluate: Evaluate,
+    screen: Option<Screen>,
+}
+
+impl Calls for Judging {
+    fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
+        let evaluate = instance.get_typed_func(&mut *store, self.evaluate)?;
+        let screen = self.screen.map(|index| instance.get_typed_func(&mut *store, index)).transpose()?;
+        Ok(Box::new(Judge { evaluate, screen }))
+    }
+
+    fn describe(&self, _: &mut Store<Sandbox>, _: &Instance, described: &mut Described) -> wasmtime::Result<()> {
+        described.screens = self.screen.is_some();
+        Ok(())
+    }
+}
+
+impl Group {
+    /// Whether the component screens.
+    pub fn screens(&self) -> bool {
+        let calls: &dyn Any = self.calls();
+        calls.downcast_ref::<Judging>().is_some_and(|calls| calls.screen.is_some())
+    }
+}
+
+impl Session {
+    /// Asks which filters might match the mail as it is now. Only where [`Group::screens`].
+    pub fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
+        let members = self.group().members();
+        let mut read = Vec::new();
+        self.call(mail, at_most, |instance, mail| {
+            let Some(screen) = instance.calls.downcast_ref::<Judge>().and_then(|judge| judge.screen) else {
+                return Ok(Err(output("the component does not screen")));
+            };
+            instance.store.data_mut().note_reads();
+            let candidates = screen.call(&mut instance.store, (mail,));
+            read = instance.store.data_mut().reads();
+            Ok(checked_candidates(candidates?.0, members))
+        })
+        .with(|candidates| Screened { candidates, read })
+    }
+
+    /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is less.
+    pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+        self.call(mail, at_most, |instance, mail| {
+            let Some(evaluate) = instance.calls.downcast_ref::<Judge>().map(|judge| judge.evaluate) else {
+                return Ok(Err(output("the component is no filter")));
+            };
+            Ok(match evaluate.call(&mut instance.store, (filter, mail))?.0 {
+                Ok(verdict) => checked_verdict(verdict),
+                Err(message) => Err(instance.store.data().returned_error(&one_line(&message, LOG_LINE))),
+            })
+        })
+    }
+}
+
+fn output(message: impl Into<String>) -> Failure {
+    Failure { kind: FailureKind::Output, message: message.into() }
+}
+
+/// Candidates in ascending order, each once, all of them filters of the group.
+fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>, Failure> {
+    if candidates.len() > members as usize {
+        return Err(output(format!("the screen named {} filters of a group of {members}", candidates.len())));
+    }
+    if let Some(unknown) = candidates.iter().find(|candidate| **candidate >= members) {
+        return Err(output(format!("the screen named filter {unknown} of a group of {members}")));
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    Ok(candidates)
+}
+
+fn checked_verdict(raw: Judged) -> Result<Verdict, Failure> {
+    if raw.changes.len() > CHANGES {
+        return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
+    }
+    let changes: usize = raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
+    let size = changes + raw.reason.len();
+    if size > RESULT_BYTES {
+        return Err(output(format!("the verdict has {size} bytes; at most {RESULT_BYTES} are taken")));
+    }
+    let changes = raw.changes.into_iter().map(|change| Change { header: change.header, value: change.value }).collect();
+    Ok(Verdict { matched: raw.matched, changes, reason: raw.reason })
+}
