@@ -12,18 +12,19 @@ pub mod bindings {
         wit_bindgen::generate!({
             path: "../wit",
             world: "filter",
+            generate_all,
             pub_export_macro: true,
             default_bindings_module: "postigo_filter::bindings::filter",
         });
     }
     pub mod screening {
         wit_bindgen::generate!({
-            inline: "package postigo:sdk; world screening-alone { export postigo:filter/screening@1.0.0; }",
+            inline: "package postigo:sdk; world screening-alone { export postigo:filter/screening@1.1.0; }",
             path: "../wit",
             world: "postigo:sdk/screening-alone",
             pub_export_macro: true,
             default_bindings_module: "postigo_filter::bindings::screening",
-            with: { "postigo:filter/message@1.0.0": crate::bindings::filter::postigo::filter::message },
+            with: { "postigo:message/message@1.0.0": crate::bindings::filter::postigo::message::message },
         });
     }
 }
@@ -74,38 +75,44 @@ macro_rules! export {
 /// Ties the exports to a group; only in a component, since elsewhere there is no host that lends mails.
 #[cfg(target_arch = "wasm32")]
 mod tied {
-    use super::bindings::filter::exports::postigo::filter::guest;
-    use super::bindings::filter::postigo::filter::message::Mail as HostMail;
+    use super::bindings::filter::exports::postigo::filter::filtering;
+    use super::bindings::filter::exports::postigo::plugin::setup;
+    use super::bindings::filter::postigo::message::message::Mail as HostMail;
     use super::bindings::screening::exports::postigo::filter::screening;
     use crate::{Exported, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening};
 
-    impl<E: Exported> guest::Guest for E {
-        fn describe() -> guest::Description {
+    impl<E: Exported> setup::Guest for E {
+        fn describe() -> setup::Description {
             let described = E::Group::describe();
-            guest::Description {
+            setup::Description {
                 name: described.name,
                 version: described.version,
                 summary: described.summary,
                 settings_schema: described.settings_schema,
                 grants: described.grants,
-                headers: described.headers,
             }
         }
 
-        fn configure(filters: Vec<guest::FilterSettings>) -> Result<(), Vec<guest::Problem>> {
+        fn configure(filters: Vec<setup::FilterSettings>) -> Result<(), Vec<setup::Problem>> {
             let given =
-                |one: guest::FilterSettings| FilterSettings { name: one.name, settings: one.settings, grants: Grants::new(one.grants) };
+                |one: setup::FilterSettings| FilterSettings { name: one.name, settings: one.settings, grants: Grants::new(one.grants) };
             let configured = E::Group::configure(filters.into_iter().map(given).collect()).and_then(keep::<E>);
             configured.map_err(|problems| problems.into_iter().map(told).collect())
         }
+    }
 
-        fn evaluate(filter: u32, mail: &HostMail) -> Result<guest::Verdict, String> {
+    impl<E: Exported> filtering::Guest for E {
+        fn settable_headers() -> Vec<String> {
+            E::Group::describe().headers
+        }
+
+        fn evaluate(filter: u32, mail: &HostMail) -> Result<filtering::Verdict, String> {
             let verdict = E::with(|group| match group.get() {
                 Some(group) => group.evaluate(filter as usize, &Mail::lent(mail)),
                 None => Err("The component was not configured.".to_owned()),
             })?;
-            let changes = verdict.changes.into_iter().map(|one| guest::Change { header: one.header, value: one.value });
-            Ok(guest::Verdict { matched: verdict.matched, changes: changes.collect(), reason: verdict.reason })
+            let changes = verdict.changes.into_iter().map(|one| filtering::Change { header: one.header, value: one.value });
+            Ok(filtering::Verdict { matched: verdict.matched, changes: changes.collect(), reason: verdict.reason })
         }
     }
 
@@ -115,8 +122,8 @@ mod tied {
         }
     }
 
-    fn told(GroupProblem { filter, problem: Problem { place, reason } }: GroupProblem) -> guest::Problem {
-        guest::Problem { filter: u32::try_from(filter).unwrap_or(u32::MAX), place, reason }
+    fn told(GroupProblem { filter, problem: Problem { place, reason } }: GroupProblem) -> setup::Problem {
+        setup::Problem { filter: u32::try_from(filter).unwrap_or(u32::MAX), place, reason }
     }
 
     /// Keeps a configured group for the mails to come.

@@ -6,6 +6,7 @@ mod runtime {
     pub mod by_hand;
     pub mod harness;
     pub mod hostile;
+    pub mod kept;
     pub mod normal;
     pub mod room;
     pub mod shipped;

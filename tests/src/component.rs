@@ -19,7 +19,7 @@ struct Memory {
     from: u32,
 }
 
-/// Where a guest's texts begin; its description lies at 0, its verdict at 64.
+/// Where a guest's texts begin; its description lies at 0, its list of headers at 40, its verdict at 64.
 const TEXTS: u32 = 128;
 
 impl Memory {
@@ -118,7 +118,7 @@ impl Component {
         let verdict = [0, 1, changes, count, 0, 0];
         let text = format!(
             r#"(module
-  (import "postigo:filter/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
+  (import "postigo:message/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
   (memory (export "memory") 2)
   (data (i32.const 0) "{description}")
   (data (i32.const 64) "{verdict}")
@@ -129,12 +129,13 @@ impl Component {
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
-  (func (export "postigo:filter/guest@1.0.0#describe") (result i32) (i32.const 0))
-  (func (export "postigo:filter/guest@1.0.0#configure") (param i32 i32) (result i32)
+  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) (i32.const 0))
+  (func (export "postigo:filter/filtering@1.1.0#settable-headers") (result i32) (i32.const 40))
+  (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32)
     {configure}
     ;; a result<_, list<problem>> that is ok: zeroes
     (i32.const 12288))
-  (func (export "postigo:filter/guest@1.0.0#evaluate") (param i32 i32) (result i32)
+  (func (export "postigo:filter/filtering@1.1.0#evaluate") (param i32 i32) (result i32)
     (call $drop (local.get 1))
     (i32.const 64)))"#,
             description = escaped(&bytes(&description.concat())),

@@ -1,19 +1,26 @@
 //! What all worlds share, generated from `wit/`: the mail and the log that the host offers, and what every component is asked.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
 
+use super::sandbox::Sandbox;
+use wasmtime::component::{HasSelf, Linker};
+
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "filter",
+    inline: "package postigo:host;
+        world shared {
+            import postigo:message/message@1.0.0;
+            import postigo:plugin/log@1.0.0;
+            export postigo:plugin/setup@1.0.0;
+        }",
+    world: "postigo:host/shared",
     imports: { default: trappable },
-    with: { "postigo:filter/message.mail": super::mail_handle::MailHandle },
+    with: { "postigo:message/message.mail": super::mail_handle::MailHandle },
 });
 
-pub(super) use exports::postigo::filter::guest::{FilterSettings, Problem};
-
 /// The interfaces that components of every world may import, in the version that this host has.
-pub(super) const OFFERED: [&str; 2] = ["postigo:filter/message@1.0.0", "postigo:filter/log@1.0.0"];
+pub(super) const OFFERED: [&str; 2] = ["postigo:message/message@1.0.0", "postigo:plugin/log@1.0.0"];
 
 /// Offers them.
-pub(super) fn offer(linker: &mut wasmtime::component::Linker<super::sandbox::Sandbox>) -> wasmtime::Result<()> {
-    Filter::add_to_linker::<_, wasmtime::component::HasSelf<_>>(linker, |sandbox| sandbox)
+pub(super) fn offer(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    Shared::add_to_linker::<_, HasSelf<_>>(linker, |sandbox| sandbox)
 }

@@ -1,6 +1,6 @@
 //! `describe` and `configure`: what a component is asked once, outside any message.
 
-use super::bindings::FilterSettings;
+use super::bindings::exports::postigo::plugin::setup::FilterSettings;
 use super::contract::{Failure, GroupMember, SettingsProblem};
 use super::guest_log::one_line;
 use super::refusal::PrepareError;

@@ -153,50 +153,104 @@ mod tests {
     use super::*;
     use crate::worlds::WORLDS;
 
-    fn refused(imports: &[&str], exports: &[&str]) -> String {
+    fn outside(imports: &[&str], exports: &[&str]) -> Outside {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        let outside = Outside { imports: owned(imports), exports: owned(exports) };
-        world_of(&outside, WORLDS).map(World::name).map_err(|error| error.to_string()).unwrap_err()
+        Outside { imports: owned(imports), exports: owned(exports) }
     }
 
-    const GUEST: &str = "postigo:filter/guest@1.0.0";
+    fn taken(imports: &[&str], exports: &[&str]) -> Result<&'static str, String> {
+        world_of(&outside(imports, exports), WORLDS).map(World::name).map_err(|refused| refused.to_string())
+    }
+
+    fn refused(imports: &[&str], exports: &[&str]) -> String {
+        taken(imports, exports).unwrap_err()
+    }
+
+    const FILTER: [&str; 2] = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.0.0"];
+    const OLD: &str = "postigo:filter/guest@1.0.0";
 
     #[test]
-    fn a_reserved_interface_is_named_with_both_versions() {
-        let said = refused(&["postigo:filter/http@1.3.0"], &[GUEST]);
-        for part in ["postigo:filter/http@1.3.0", "1.3.0", "reserved", "1.0.0"] {
-            assert!(said.contains(part), "{part} is missing in: {said}");
+    fn every_name_that_this_host_has_stands_in_the_contract_in_that_version() {
+        let mut wit = wit_parser::Resolve::default();
+        wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap();
+        let interfaces: Vec<_> = wit.interfaces.iter().filter_map(|(id, _)| wit.id_of(id)).collect();
+        let worlds: Vec<_> = wit.worlds.iter().map(|(_, world)| wit.id_of_name(world.package.unwrap(), &world.name)).collect();
+        let todays = || WORLDS.iter().filter(|world| !world.is_old());
+        assert!(todays().all(|world| worlds.contains(&world.name().to_owned())), "{worlds:?}");
+        for name in todays().flat_map(|world| world.exports().iter().chain(world.imports())).chain(&OFFERED) {
+            assert!(interfaces.contains(&(*name).to_owned()), "{name} is none of {interfaces:?}");
         }
     }
 
     #[test]
-    fn a_foreign_import_is_named() {
-        let said = refused(&["acme:database/query@0.1.0"], &[GUEST]);
-        assert!(said.contains("acme:database/query@0.1.0") && said.contains("postigo:filter/message@1.0.0"), "{said}");
+    fn a_world_is_told_by_its_exports() {
+        assert_eq!(taken(&OFFERED, &FILTER), Ok("postigo:filter/filter@1.1.0"));
+        assert_eq!(taken(&["postigo:filter/message@1.0.0"], &[OLD]), Ok("postigo:filter/filter@1.0.0"));
+        let half = refused(&[], &FILTER[..1]);
+        assert!(half.contains(FILTER[0]) && half.contains("not postigo:plugin/setup@1.0.0"), "{half}");
+    }
+
+    #[test]
+    fn a_reserved_interface_is_named_with_both_versions() {
+        for (import, exports) in [("postigo:plugin/http@1.3.0", &FILTER[..]), ("postigo:filter/http@1.3.0", &[OLD])] {
+            let said = refused(&[import], exports);
+            for part in [import, "1.3.0", "reserved", "1.0.0"] {
+                assert!(said.contains(part), "{part} is missing in: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_what_is() {
+        let foreign = refused(&["acme:database/query@0.1.0"], &FILTER);
+        assert!(foreign.contains("acme:database/query@0.1.0") && foreign.contains("no package acme:database"), "{foreign}");
+        assert!(foreign.contains("postigo:message/message@1.0.0 and postigo:plugin/log@1.0.0"), "{foreign}");
+        let unknown = refused(&["postigo:message/headers@1.4.0"], &FILTER);
+        for part in ["no interface `headers`", "1.4.0", "postigo:message/message@1.0.0"] {
+            assert!(unknown.contains(part), "{part} is missing in: {unknown}");
+        }
+        let of_the_old_package = refused(&["postigo:filter/message@1.0.0"], &FILTER);
+        assert!(of_the_old_package.contains("postigo:message/message@1.0.0"), "{of_the_old_package}");
+        let function = refused(&["query"], &FILTER);
+        assert!(function.contains("`query`") && function.contains("postigo:message/message@1.0.0"), "{function}");
     }
 
     #[test]
     fn another_major_version_is_refused() {
-        let said = refused(&["postigo:filter/message@2.0.0"], &[GUEST]);
-        assert!(said.contains("2.0.0") && said.contains("1.0.0"), "{said}");
-        let said = refused(&[], &["postigo:filter/guest@2.1.0"]);
-        assert!(said.contains("2.1.0") && said.contains("1.0.0"), "{said}");
+        let said = refused(&["postigo:message/message@2.0.0"], &FILTER);
+        assert!(said.contains("2.0.0") && said.contains("postigo:message/message@1.0.0"), "{said}");
+        let said = refused(&["postigo:filter/message@2.0.0"], &[OLD]);
+        assert!(said.contains("2.0.0") && said.contains("postigo:filter/message@1.0.0"), "{said}");
+        let said = refused(&[], &["postigo:filter/filtering@2.1.0", FILTER[1]]);
+        assert!(said.contains("2.1.0") && said.contains("postigo:filter/filtering@1.1.0"), "{said}");
+        let said = refused(&["postigo:message/message@1.0.0-rc1"], &FILTER);
+        assert!(said.contains("1.0.0-rc1") && said.contains("postigo:message/message@1.0.0,"), "{said}");
     }
 
     #[test]
     fn a_component_that_is_no_filter_is_refused() {
         assert!(refused(&[], &["wasi:cli/run@0.2.0"]).contains("wasi:cli/run@0.2.0"));
-        assert!(refused(&[], &[]).contains("exports nothing"));
+        let empty = refused(&[], &[]);
+        assert!(empty.contains("exports nothing") && empty.contains(FILTER[0]) && !empty.contains(OLD), "{empty}");
+    }
+
+    #[test]
+    fn the_page_for_vendors_shows_these_very_sentences() {
+        let page = include_str!("../../../docs/compatibility.md");
+        for import in ["postigo:message/message@2.0.0", "postigo:plugin/http@1.3.0", "acme:database/query@0.1.0"] {
+            let said = refused(&[import], &FILTER);
+            assert!(page.contains(&format!("\n{said}\n")), "{said}");
+        }
+        let half = refused(&[], &FILTER[..1]);
+        assert!(page.contains(&format!("\n{half}\n")), "{half}");
+        let here = |package: &str| page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]));
+        assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
     }
 
     #[test]
     fn wasi_and_later_minor_versions_pass() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        let outside = Outside {
-            imports: names(&["wasi:cli/environment@0.2.0", "postigo:filter/message@1.4.0", "postigo:filter/log@1.0.0"]),
-            exports: names(&[GUEST]),
-        };
-        assert_eq!(world_of(&outside, WORLDS).map(World::name), Ok("postigo:filter/filter@1.0.0"));
-        assert!(outside.wants_wasi());
+        let later = ["wasi:cli/environment@0.2.0", "postigo:message/message@1.4.0", "postigo:plugin/log@1.0.0"];
+        assert_eq!(taken(&later, &["postigo:filter/filtering@1.3.0", FILTER[1]]), Ok("postigo:filter/filter@1.1.0"));
+        assert!(outside(&later, &FILTER).wants_wasi());
     }
 }

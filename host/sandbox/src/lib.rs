@@ -23,6 +23,7 @@ mod limits;
 mod log_host;
 mod mail_handle;
 mod mail_host;
+mod plugin;
 mod refusal;
 mod room;
 mod sandbox;

@@ -1,6 +1,6 @@
-//! The log as guests write it: `interface log` of `wit/`.
+//! The log as guests write it: `log` of `postigo:plugin` in `wit/`.
 
-use super::bindings::postigo::filter::log::{Host, Level};
+use super::bindings::postigo::plugin::log::{Host, Level};
 use super::sandbox::Sandbox;
 
 impl Host for Sandbox {

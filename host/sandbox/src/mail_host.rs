@@ -1,6 +1,6 @@
-//! The mail as guests read it: `interface message` of `wit/`.
+//! The mail as guests read it: `postigo:message` of `wit/`.
 
-use super::bindings::postigo::filter::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
+use super::bindings::postigo::message::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
 use super::mail_handle::MailHandle;
 use super::sandbox::Sandbox;
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 //!
 //! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
 
-use super::bindings::{FilterSettings, Problem};
+use super::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
 use super::refusal::Refused;
 use super::sandbox::Sandbox;
 use std::any::Any;

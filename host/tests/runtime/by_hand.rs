@@ -30,13 +30,32 @@ struct ByHand {
 
 /// What the world of a guest may import besides: an interface of WASI.
 const WORLD: &str = "package by:hand;
-    world guest { include postigo:filter/filter@1.0.0; import wasi:cli/environment@0.2.0; }
+    world guest { include postigo:filter/filter@1.1.0; import wasi:cli/environment@0.2.0; }
     package wasi:cli@0.2.0 { interface environment { get-environment: func() -> list<tuple<string, string>>; } }";
 
-/// The contract as a later version of it may be.
-fn later_contract() -> String {
-    let now = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/postigo-filter.wit")).unwrap();
-    now.replace("@1.0.0", "@1.1.0").replace("generation: func() -> u64;", "generation: func() -> u64; later: func() -> u64;")
+/// The contract as a later version of it may be: a function more in `postigo:message`, and a later `postigo:filter`.
+fn later_contract() -> (wit_parser::Resolve, wit_parser::PackageId) {
+    let text = |file: &str| {
+        let now = std::fs::read_to_string(format!("{}/../wit/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        later(&now).replace("generation: func() -> u64;", "generation: func() -> u64; later: func() -> u64;")
+    };
+    let mut wit = wit_parser::Resolve::default();
+    for file in ["deps/postigo-message/message.wit", "deps/postigo-plugin/plugin.wit"] {
+        wit.push_str(file, &text(file)).unwrap();
+    }
+    let package = wit.push_str("filter.wit", &text("filter.wit")).unwrap();
+    (wit, package)
+}
+
+/// The names of that contract.
+fn later(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (package, now, then) in [("message", "1.0.0", "1.1.0"), ("filter", "1.1.0", "1.4.0")] {
+        for before in [format!("postigo:{package}@"), format!("{package}/{package}@"), format!("{package}/filtering@")] {
+            text = text.replace(&format!("{before}{now}"), &format!("{before}{then}"));
+        }
+    }
+    text
 }
 
 /// Bytes of a `result<verdict, string>`: ok, not matched, no changes, no reason.
@@ -52,14 +71,14 @@ impl ByHand {
         write!(
             text,
             r#"(module
-  (import "postigo:filter/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
+  (import "postigo:message/message@1.0.0" "[resource-drop]mail" (func $drop (param i32)))
   {imports}
   (memory (export "memory") {memory})
   {parts}
   (data (i32.const 0) "by-hand1.0.0A guest.")
   (data (i32.const 65536) {schema:?})
-  ;; the description: six pairs of pointer and length
-  (data (i32.const 100) "\00\00\00\00\07\00\00\00\07\00\00\00\05\00\00\00\0c\00\00\00\08\00\00\00\00\00\01\00{schema_length}\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00")
+  ;; the description: five pairs of pointer and length
+  (data (i32.const 100) "\00\00\00\00\07\00\00\00\07\00\00\00\05\00\00\00\0c\00\00\00\08\00\00\00\00\00\01\00{schema_length}\00\00\00\00\00\00\00\00")
   (data (i32.const 200) "{result}")
   (global $free (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -67,12 +86,14 @@ impl ByHand {
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
-  (func (export "postigo:filter/guest@1.0.0#describe") (result i32) (i32.const 100))
-  (func (export "postigo:filter/guest@1.0.0#configure") (param i32 i32) (result i32)
+  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) (i32.const 100))
+  ;; no headers: the list of grants, which is as empty
+  (func (export "postigo:filter/filtering@1.1.0#settable-headers") (result i32) (i32.const 132))
+  (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32)
     {configure}
     ;; a result<_, list<problem>> that is ok: zeroes
     (i32.const 300))
-  (func (export "postigo:filter/guest@1.0.0#evaluate") (param i32 i32) (result i32)
+  (func (export "postigo:filter/filtering@1.1.0#evaluate") (param i32 i32) (result i32)
     {evaluate}
     (call $drop (local.get 1))
     (i32.const 200)))"#,
@@ -86,14 +107,16 @@ impl ByHand {
     }
 
     fn module(&self) -> Vec<u8> {
-        let text = if self.later { self.text().replace("@1.0.0", "@1.1.0") } else { self.text() };
+        let text = if self.later { later(&self.text()) } else { self.text() };
         let mut bytes = wat::parse_str(text).unwrap();
-        let mut wit = wit_parser::Resolve::default();
-        let (package, world) = if self.later {
-            (wit.push_str("later.wit", &later_contract()).unwrap(), "filter")
+        let (wit, package, world) = if self.later {
+            let (wit, package) = later_contract();
+            (wit, package, "filter")
         } else {
+            let mut wit = wit_parser::Resolve::default();
             wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
-            (wit.push_str("guest.wit", WORLD).unwrap(), "guest")
+            let package = wit.push_str("guest.wit", WORLD).unwrap();
+            (wit, package, "guest")
         };
         let world = wit.select_world(&[package], Some(world)).unwrap();
         wit_component::embed_component_metadata(&mut bytes, &wit, world, wit_component::StringEncoding::UTF8).unwrap();
@@ -135,7 +158,7 @@ pub fn field_names() -> impl Iterator<Item = String> {
 /// A guest that reads all of [`field_names`].
 pub fn reads_fields(limits: Limits) -> Arc<Group> {
     let guest = ByHand {
-        imports: r#"(import "postigo:filter/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#.into(),
+        imports: r#"(import "postigo:message/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#.into(),
         parts: r#"(data (i32.const 600) "X-Blank-")"#.into(),
         evaluate: "(local $n i32)
             (loop $again
@@ -220,7 +243,7 @@ fn a_mail_that_is_kept_beyond_its_call_is_a_trap() {
     assert!(matches!(failure.kind, FailureKind::Trap | FailureKind::Output), "{failure}");
     // It uses a mail that nobody lent.
     let guest = ByHand {
-        imports: r#"(import "postigo:filter/message@1.0.0" "[method]mail.generation" (func $generation (param i32) (result i64)))"#.into(),
+        imports: r#"(import "postigo:message/message@1.0.0" "[method]mail.generation" (func $generation (param i32) (result i64)))"#.into(),
         evaluate: "(drop (call $generation (i32.const 77)))".into(),
         ..ByHand::default()
     };
@@ -381,10 +404,12 @@ fn imports_that_are_not_offered_are_named() {
         said.to_string()
     };
     for reserved in ["state", "http", "assets"] {
+        assert!(refused(&format!("postigo:plugin/{reserved}@1.1.0")).contains("reserved"));
         assert!(refused(&format!("postigo:filter/{reserved}@1.1.0")).contains("reserved"));
     }
-    assert!(refused("postigo:filter/message@2.0.0").contains("1.0.0"));
-    assert!(refused("acme:cloud/upload@0.3.0").contains("postigo:filter/message@1.0.0"));
+    assert!(refused("postigo:message/message@2.0.0").contains("this Postigo has postigo:message/message@1.0.0"));
+    assert!(refused("postigo:classifier/models@1.0.0").contains("no package postigo:classifier"));
+    assert!(refused("acme:cloud/upload@0.3.0").contains("postigo:message/message@1.0.0"));
 }
 
 #[test]
@@ -405,10 +430,11 @@ fn a_guest_of_a_later_contract_runs_or_hears_which_version_is_here() {
         Ok(group) => evaluate(&group, 0).map(|_| "ran".to_owned()).unwrap(),
         Err(error) => error.to_string(),
     };
-    let needs_no_more = says(&ByHand { later: true, ..ByHand::default() });
-    assert!(needs_no_more == "ran" || (needs_no_more.contains("1.1.0") && needs_no_more.contains("1.0.0")), "{needs_no_more}");
-    let imports = r#"(import "postigo:filter/message@1.0.0" "[method]mail.later" (func $later (param i32) (result i64)))"#;
+    assert_eq!(says(&ByHand { later: true, ..ByHand::default() }), "ran", "it needs no more than there is here");
+    let imports = r#"(import "postigo:message/message@1.0.0" "[method]mail.later" (func $later (param i32) (result i64)))"#;
     let evaluate = "(drop (call $later (local.get 1)))";
     let needs_more = says(&ByHand { later: true, imports: imports.into(), evaluate: evaluate.into(), ..ByHand::default() });
-    assert!(needs_more.contains("postigo:filter/message@1.1.0") && needs_more.contains("1.0.0"), "{needs_more}");
+    for part in ["imports `postigo:message/message@1.1.0`", "postigo:message/message@1.0.0, which this Postigo has", "later"] {
+        assert!(needs_more.contains(part), "{part} is missing in: {needs_more}");
+    }
 }

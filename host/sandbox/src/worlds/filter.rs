@@ -1,16 +1,16 @@
 //! The world of filters: they judge a mail, and may say beforehand which of them can match.
 
-use crate::bindings::exports::postigo::filter::guest::{Description, Verdict as Judged};
-use crate::bindings::{FilterSettings, Problem};
 use crate::contract::{Called, Failure};
 use crate::group::Group;
 use crate::guest_log::one_line;
 use crate::limits::{LOG_LINE, RESULT_BYTES};
 use crate::mail_handle::MailHandle;
+use crate::plugin::{SETUP, Setup};
 use crate::refusal::Refused;
 use crate::sandbox::Sandbox;
 use crate::session::Session;
-use crate::world::{Calls, Described, Exports, Plugin, World, function, optional_function};
+use crate::world::{Calls, Described, Exports, World, function, optional_function};
+use bindings::exports::postigo::filter::filtering::Verdict as Judged;
 use postigo_mail::Mail;
 use postigo_model::guest::FailureKind;
 use std::any::Any;
@@ -18,8 +18,19 @@ use std::time::Duration;
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Resource, TypedFunc};
 
-const GUEST: &str = "postigo:filter/guest@1.0.0";
-const SCREENING: &str = "postigo:filter/screening@1.0.0";
+const FILTERING: &str = "postigo:filter/filtering@1.1.0";
+const SCREENING: &str = "postigo:filter/screening@1.1.0";
+/// What filters export, generated from `wit/`; the mail is the one that all worlds share.
+#[allow(clippy::all, clippy::pedantic)]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "package postigo:host; world filtering { export postigo:filter/filtering@1.1.0; }",
+        world: "postigo:host/filtering",
+        with: { "postigo:message/message": crate::bindings::postigo::message::message },
+    });
+}
+
 /// Headers that one verdict sets.
 const CHANGES: usize = 1_000;
 
@@ -57,48 +68,25 @@ pub(crate) struct Filter;
 
 impl World for Filter {
     fn name(&self) -> &'static str {
-        "postigo:filter/filter@1.0.0"
+        "postigo:filter/filter@1.1.0"
     }
 
     fn exports(&self) -> &'static [&'static str] {
-        &[GUEST]
+        &[FILTERING, SETUP]
     }
 
     fn find(&self, component: &Component) -> Result<Exports, Refused> {
-        let guest = |name| function(component, GUEST, name);
-        let plugin = Guest { describe: guest("describe")?, configure: guest("configure")? };
-        let calls = Judging { evaluate: guest("evaluate")?, screen: optional_function(component, SCREENING, "screen")? };
-        Ok(Exports { plugin: Box::new(plugin), calls: Box::new(calls) })
-    }
-}
-
-struct Guest {
-    describe: ComponentExportIndex,
-    configure: ComponentExportIndex,
-}
-
-impl Plugin for Guest {
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described> {
-        let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
-        let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;
-        Ok(Described { name, version, summary, settings_schema, grants, headers, screens: false })
-    }
-
-    fn configure(
-        &self,
-        store: &mut Store<Sandbox>,
-        instance: &Instance,
-        filters: &[FilterSettings],
-    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
-        type Configure<'a> = TypedFunc<(&'a [FilterSettings],), (Result<(), Vec<Problem>>,)>;
-        let configure: Configure<'_> = instance.get_typed_func(&mut *store, self.configure)?;
-        Ok(configure.call(store, (filters,))?.0)
+        let mut calls = Judging::find(component, FILTERING, SCREENING)?;
+        calls.settable_headers = Some(function(component, FILTERING, "settable-headers")?);
+        Ok(Exports { plugin: Box::new(Setup::find(component)?), calls: Box::new(calls) })
     }
 }
 
 /// Where a component's calls are.
-struct Judging {
+pub(super) struct Judging {
     evaluate: ComponentExportIndex,
+    /// None in the version that named them in the description.
+    settable_headers: Option<ComponentExportIndex>,
     screen: Option<ComponentExportIndex>,
 }
 
@@ -111,6 +99,14 @@ struct Judge {
     screen: Option<Screen>,
 }
 
+impl Judging {
+    /// Finds them in these interfaces, of which `screening` is optional.
+    pub(super) fn find(component: &Component, filtering: &str, screening: &str) -> Result<Self, Refused> {
+        let screen = optional_function(component, screening, "screen")?;
+        Ok(Self { evaluate: function(component, filtering, "evaluate")?, settable_headers: None, screen })
+    }
+}
+
 impl Calls for Judging {
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
         let evaluate = instance.get_typed_func(&mut *store, self.evaluate)?;
@@ -118,7 +114,11 @@ impl Calls for Judging {
         Ok(Box::new(Judge { evaluate, screen }))
     }
 
-    fn describe(&self, _: &mut Store<Sandbox>, _: &Instance, described: &mut Described) -> wasmtime::Result<()> {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance, described: &mut Described) -> wasmtime::Result<()> {
+        if let Some(settable_headers) = self.settable_headers {
+            let settable_headers = instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, settable_headers)?;
+            (described.headers,) = settable_headers.call(store, ())?;
+        }
         described.screens = self.screen.is_some();
         Ok(())
     }

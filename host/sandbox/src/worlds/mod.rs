@@ -1,8 +1,11 @@
 //! The worlds of this host: what the contract's packages are put together to, a file each.
 
 pub(crate) mod filter;
+mod filter_1_0;
+#[cfg(test)]
+mod growth;
 
 use crate::world::Worlds;
 
 /// All of them, the newest first.
-pub(crate) const WORLDS: Worlds = &[&filter::Filter];
+pub(crate) const WORLDS: Worlds = &[&filter::Filter, &filter_1_0::Filter];

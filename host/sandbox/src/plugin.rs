@@ -1,0 +1,54 @@
+//! What every component is asked outside any message, by the package `postigo:plugin` as it is today.
+
+use super::bindings::exports::postigo::plugin::setup::{Description, FilterSettings, Problem};
+use super::refusal::Refused;
+use super::sandbox::Sandbox;
+use super::world::{Described, Plugin, function};
+use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
+
+/// The interface.
+pub(super) const SETUP: &str = "postigo:plugin/setup@1.0.0";
+
+/// Where a component's answers are.
+pub(super) struct Setup {
+    describe: ComponentExportIndex,
+    configure: ComponentExportIndex,
+}
+
+type Configure<'a> = TypedFunc<(&'a [FilterSettings],), (Result<(), Vec<Problem>>,)>;
+
+impl Setup {
+    /// Finds them.
+    pub(super) fn find(component: &Component) -> Result<Self, Refused> {
+        Self::find_in(component, SETUP)
+    }
+
+    /// Finds them in another interface that has the same functions.
+    pub(super) fn find_in(component: &Component, interface: &str) -> Result<Self, Refused> {
+        Ok(Self { describe: function(component, interface, "describe")?, configure: function(component, interface, "configure")? })
+    }
+
+    /// Where `describe` is.
+    pub(super) fn describe(&self) -> ComponentExportIndex {
+        self.describe
+    }
+}
+
+impl Plugin for Setup {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described> {
+        let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
+        let (Description { name, version, summary, settings_schema, grants },) = describe.call(store, ())?;
+        Ok(Described { name, version, summary, settings_schema, grants, ..Described::default() })
+    }
+
+    fn configure(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+        filters: &[FilterSettings],
+    ) -> wasmtime::Result<Result<(), Vec<Problem>>> {
+        let configure: Configure<'_> = instance.get_typed_func(&mut *store, self.configure)?;
+        Ok(configure.call(store, (filters,))?.0)
+    }
+}

@@ -1,0 +1,73 @@
+//! Components that were built for earlier versions of the contract run unchanged: each says what the same filter says that is built today.
+
+use super::harness::{LONG, built, runtime};
+use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_model::guest::Limits;
+use postigo_model::ticket::FollowedTicket;
+use postigo_sandbox::{Asker, Description, Group, GroupMember, GroupSpec, PrepareError, Session};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// The kept files, with the version that each was built for.
+const KEPT: [(&str, &[u8]); 1] = [("postigo:filter@1.0.0", include_bytes!("../../../tests/kept/postigo-filter-1.0.0.wasm"))];
+
+const MAIL: &str = "Received: from one by two\r\nReceived: from two by three\r\n\
+    From: Jane <jane@example.com>\r\nTo: =?UTF-8?Q?J=C3=B6rg?= <joerg@example.org>, support@example.org\r\nSubject: Invoice 42\r\n\
+    MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+    --b\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n\
+    --b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"a.pdf\"\r\n\r\n%PDF-1.7\r\n--b--\r\n";
+
+fn mail() -> Box<Mail> {
+    let message = Arc::new(Message::parse(MAIL.as_bytes().to_vec().into()));
+    let recipients = vec!["support@example.org".to_owned()];
+    let envelope = Envelope { account: "local".into(), trusted: true, received_at: 1_764_000_000_000, recipients };
+    let mut mail = Mail::receive(message, envelope, &Vocabulary::new(&[])).0;
+    mail.set_ticket(Some(FollowedTicket { number: "2026112400001".into(), queue: "Raw".into(), ..FollowedTicket::default() }));
+    Box::new(mail)
+}
+
+fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (Description, Result<Arc<Group>, PrepareError>) {
+    let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
+    let member = |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
+    let spec = GroupSpec {
+        component: inspected.component.into(),
+        digest: inspected.description.digest.clone(),
+        members: words.iter().map(member).collect(),
+        grants: grants.iter().map(ToString::to_string).collect(),
+        limits: Limits { time: LONG, memory: 16 << 20 },
+    };
+    (inspected.description, runtime().prepare(&spec, Asker::Host))
+}
+
+/// All that a component says of itself, of its settings and of mails.
+fn all_said(bytes: &[u8]) -> String {
+    let mut said = String::new();
+    for grants in [&["body", "attachments", "raw"][..], &[]] {
+        let (description, group) = prepared(bytes, &["Invoice", "Order"], grants);
+        let group = group.unwrap();
+        assert!(group.screens() && group.cost().snapshot, "{:?}", group.cost());
+        let screened = Session::open(&group).unwrap().screen(mail(), None).result.unwrap();
+        let description = Description { digest: String::new(), ..description };
+        writeln!(said, "{description:?}\n{:?} {:?}", screened.candidates, screened.read).unwrap();
+        let mut session = Session::open(&group).unwrap();
+        for filter in [0, 1, 7] {
+            let called = session.evaluate(filter, mail(), None);
+            writeln!(said, "{:?} {:?}", called.result, called.log).unwrap();
+        }
+    }
+    let (_, refused) = prepared(bytes, &["Invoice", ""], &[]);
+    said + &refused.map(|_| "prepared").unwrap_err().to_string()
+}
+
+#[test]
+fn a_component_of_every_earlier_version_says_what_one_of_today_says() {
+    let today = all_said(&built("reader"));
+    let told =
+        ["Jörg|joerg@example.org", "|2026112400001|", "<p>Hello</p>", "a.pdf|application/pdf|8|PDF-", "Recei", "There is no such filter."];
+    for part in told.into_iter().chain([r#""has ", settings at /word: The word is empty"#]) {
+        assert!(today.contains(part), "{part} is missing in: {today}");
+    }
+    for (version, bytes) in KEPT {
+        assert_eq!(all_said(bytes), today, "{version}");
+    }
+}
