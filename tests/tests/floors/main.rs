@@ -50,3 +50,24 @@ fn a_path_that_leads_up_or_round_is_found() {
     of_name(&mut sources, "postigo_mail").add("charset.rs", "#[cfg(test)]\nmod tests { use super::super::message::Message; }");
     assert_eq!(sources.rings(), Vec::<String>::new(), "tests may look anywhere");
 }
+
+/// What hands the list of worlds down to the sandbox's core.
+const ABOVE_THE_CORE: [&str; 2] = ["postigo_sandbox/lib.rs", "postigo_sandbox/child/work.rs"];
+
+/// The paths by which the sandbox's core names a world of the contract.
+fn worlds_named_by_the_core(sources: &Sources) -> Vec<String> {
+    let core = |file: &str| {
+        file.starts_with("postigo_sandbox/") && !file.starts_with("postigo_sandbox/worlds/") && !ABOVE_THE_CORE.contains(&file)
+    };
+    let named = sources.arrows().into_iter().filter(|arrow| core(&arrow.file) && arrow.path.contains("worlds::"));
+    named.map(|arrow| format!("{}: {}", arrow.file, arrow.path)).collect()
+}
+
+#[test]
+fn the_sandboxs_core_names_no_world() {
+    assert_eq!(worlds_named_by_the_core(&Sources::read()), Vec::<String>::new());
+    let mut sources = Sources::read();
+    of_name(&mut sources, "postigo_sandbox").add("session.rs", "use crate::worlds::filter::Verdict;");
+    let found = worlds_named_by_the_core(&sources);
+    assert!(matches!(&found[..], [only] if only.contains("session.rs") && only.contains("crate::worlds::filter")), "{found:?}");
+}
