@@ -1,8 +1,7 @@
 //! Mails that a hostile sender would write to make reading them dear: one kind for each reader and its worst input, of any size; and all that reading a mail
 //! means. The guest `worst-mails` has this file too, so that what reading costs can be counted instruction by instruction.
 
-use postigo_mail::{Envelope, Mail, Message, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered};
-use std::sync::Arc;
+use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered};
 
 /// Makes the mail of a kind that has about so many bytes.
 type Make = fn(usize) -> Vec<u8>;
@@ -253,9 +252,9 @@ fn report(unit: &[u8], size: usize) -> Vec<u8> {
 
 /// Reads all of a mail that filters, follow-up checks and filing ask for; gives a number that depends on it.
 pub fn read(raw: Vec<u8>) -> usize {
-    let message = Arc::new(Message::parse(raw.into()));
     let envelope = Envelope { trusted: true, ..Envelope::default() };
-    let (mail, dropped) = Mail::receive(message, envelope, &Vocabulary::new(&[]));
+    let (vetted, dropped) = OpenedMessage::as_it_came(Message::parse(raw.into())).vet(envelope, &Vocabulary::new(&[]));
+    let mail = vetted.compute();
     let mut seen = dropped.len() + usize::from(feeds_loop(&mail));
     for name in ["From", "To", "Cc", "Reply-To"] {
         // Each is asked for by several, dispatching, answering and filters among them.
@@ -269,13 +268,13 @@ pub fn read(raw: Vec<u8>) -> usize {
     for name in ["In-Reply-To", "References"] {
         seen += message_ids(mail.header(name).unwrap_or_default()).rev().take(100).count();
     }
-    seen += mail.message.message_id().map_or(0, |id| id.len());
-    seen += usize::from(mail.message.date().is_some());
-    seen += usize::from(why_unanswered(&mail.message).is_some());
+    seen += mail.message().message_id().map_or(0, |id| id.len());
+    seen += usize::from(mail.message().date().is_some());
+    seen += usize::from(why_unanswered(mail.message()).is_some());
     seen += mail.text().len() + mail.html().map_or(0, str::len);
-    seen += mail.message.files().len();
+    seen += mail.message().files().len();
     for index in 0..mail.attachments().len() {
         seen += mail.attachment_bytes(index).map_or(0, <[u8]>::len);
     }
-    seen + delivery_report(&mail.message).map_or(0, |report| report.recipients.len()) + mail.message.cuts().len()
+    seen + delivery_report(mail.message()).map_or(0, |report| report.recipients.len()) + mail.message().cuts().len()
 }

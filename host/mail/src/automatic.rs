@@ -1,7 +1,7 @@
 //! Mail that must not be answered automatically (RFC 3834 section 2), beyond what `X-OTOBO-Loop` stands for.
 
+use super::mail::Mail;
 use super::message::Message;
-use super::received::Mail;
 use super::vocabulary;
 
 /// Headers that lists add (RFC 2369, RFC 2919).

@@ -1,8 +1,9 @@
 //! A mail as filters and filing see it: the parsed message, what is known besides its bytes, and the `X-OTOBO-*` headers in force.
 //!
-//! [`Message`] is what was received and never changes; it is read lazily, and every answer is kept. [`Mail`] is that message on its way
-//! through the chain: trust has been applied, the host's own headers are set, filters change the rest. All of it is pure and total: no
-//! input is an error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
+//! A mail is read in stages, each with a type of its own, so that none can be left out or come too early: a [`Message`] is parsed and never changes (it is read
+//! lazily, and every answer is kept); an [`OpenedMessage`] has its protected parts opened; of a [`VettedMessage`] trust has said which of its own headers
+//! count; a [`Mail`] has the host's own headers, too, and goes through the chain, where filters change the rest. All of it is pure and total: no input is
+//! an error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
 
 mod address;
 mod authentication;
@@ -10,16 +11,20 @@ mod automatic;
 mod bounce;
 mod bounds;
 mod charset;
+mod computed;
 mod content;
 mod delivery_report;
 mod encoded_word;
 mod fields;
 mod html;
+mod in_force;
+mod mail;
 mod message_id;
+mod opened;
 mod parameters;
-mod received;
 mod structure;
 mod transfer;
+mod trust;
 mod vocabulary;
 
 mod message;
@@ -31,9 +36,12 @@ pub use content::Attachment;
 pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};
 pub use encoded_word::on_one_line;
 pub use html::to_text as html_to_text;
+pub use in_force::{InForce, SetBy};
+pub use mail::Mail;
 pub use message::Message;
 pub use message_id::message_ids;
-pub use received::{Dropped, Envelope, InForce, Mail, SetBy};
+pub use opened::OpenedMessage;
+pub use trust::{Dropped, Envelope, VettedMessage};
 pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl HostMail for Sandbox {
             let envelope = Envelope {
                 account: mail.envelope.account.clone(),
                 trusted: mail.envelope.trusted,
-                size: mail.message.raw().len() as u64,
+                size: mail.message().raw().len() as u64,
                 received_at: u64::try_from(mail.envelope.received_at).unwrap_or(0),
                 recipients: mail.envelope.recipients.clone(),
             };
@@ -133,7 +133,7 @@ impl HostMail for Sandbox {
             if !sandbox.grants().raw {
                 return Ok(Err(sandbox.denied_read("raw")));
             }
-            let range = range(sandbox.lent(&mail)?.message.raw(), offset, length).to_vec();
+            let range = range(sandbox.lent(&mail)?.message().raw(), offset, length).to_vec();
             sandbox.hand_over(range.len())?;
             Ok(Ok(range))
         })

@@ -12,7 +12,7 @@ use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
 use crate::worker::Setup;
 use futures_util::StreamExt as _;
-use postigo_mail::{Envelope, FEEDS_LOOP, Mail as Received, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_mail::{Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::Configuration;
 use postigo_model::mailbox::Mailbox;
@@ -181,7 +181,7 @@ fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
     if let Some(why) = why_unanswered(&message) {
         return Some(why.to_owned());
     }
-    let (mail, _) = Received::receive(Arc::new(message), Envelope::default(), &Vocabulary::default());
+    let mail = OpenedMessage::as_it_came(message).vet(Envelope::default(), &Vocabulary::default()).0.compute();
     feeds_loop(&mail).then(|| FEEDS_LOOP.to_owned())
 }
 

@@ -495,7 +495,7 @@ fn open(guests: &dyn Guests, mode: Mode) -> Result<Box<dyn Guest>, Failure> {
 /// What is kept of a mail for trials, where a guest of this time limit handled it in `own`. One that came near the limit could go over it another
 /// time: whoever sent it could have the filter suspended.
 fn handled(mail: &Mail, own: Duration, time: Duration) -> Option<Handled> {
-    let raw = mail.message.raw();
+    let raw = mail.message().raw();
     let fit = raw.len() <= LARGEST_HANDLED && own * 4 <= time;
     fit.then(|| Handled { raw: raw.clone(), envelope: mail.envelope.clone(), headers: mail.otobo_headers().cloned().collect() })
 }

@@ -1,7 +1,8 @@
 //! The chain's rules against a plain model, with filters that are a few lines of Rust instead of WebAssembly.
 
 use super::*;
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use bytes::Bytes;
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
 use postigo_model::result::Outcome;
@@ -180,7 +181,12 @@ const CHECKED: Mode = Mode::Live { check_screening: true, put_off_before: false 
 
 fn with_subject(subject: &str) -> Box<Mail> {
     let raw = format!("From: jane@customer.test\r\nSubject: {subject}\r\n\r\nHello\r\n");
-    Box::new(Mail::receive(Arc::new(Message::parse(raw.into())), Envelope::default(), &Vocabulary::new(&[])).0)
+    read(raw.into())
+}
+
+fn read(raw: Bytes) -> Box<Mail> {
+    let opened = OpenedMessage::as_it_came(Message::parse(raw));
+    Box::new(opened.vet(Envelope::default(), &Vocabulary::new(&[])).0.compute())
 }
 
 /// Runs a mail through the chain, and then the trials that it gave rise to.
@@ -191,7 +197,7 @@ fn live(plan: &Plan, mail: Box<Mail>, mode: Mode) -> ChainRun {
 }
 
 fn outcomes(plan: &Plan, mode: Mode) -> Vec<Outcome> {
-    live(plan, Box::default(), mode).steps.into_iter().map(|step| step.outcome).collect()
+    live(plan, read(Bytes::new()), mode).steps.into_iter().map(|step| step.outcome).collect()
 }
 
 /// Name, outcome and whether the chain ended there, of each filter.
@@ -265,7 +271,7 @@ proptest! {
         let configured: Vec<Filter> = filters.iter().map(|(filter, _)| filter.clone()).collect();
         let plan = build(&configured, &sandbox);
         for mode in [LIVE, CHECKED, Mode::Dry] {
-            let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
+            let ran = run(&plan, &Vocabulary::new(&[]), read(Bytes::new()), mode);
             let got: Vec<_> = ran.results(&plan).into_iter().map(|result| (result.name, result.outcome, result.stopped)).collect();
             prop_assert_eq!(&got, &expected);
             let held_by = ran.held_by.map(|position| plan.filters()[position].name.to_string());
@@ -310,7 +316,7 @@ fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
     let plan = build(&filters, &Fake::default());
     assert_eq!(outcomes(&plan, LIVE), [Outcome::NotMatched, Outcome::Matched]);
     for mode in [Mode::Dry, CHECKED] {
-        let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), mode);
+        let ran = run(&plan, &Vocabulary::new(&[]), read(Bytes::new()), mode);
         assert_eq!(ran.steps[0].outcome, Outcome::Failed);
         assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Output);
         assert_eq!(ran.mail.header("X-OTOBO-Queue"), None, "what would not have been seen has no effect");

@@ -6,7 +6,7 @@ use super::guests::{Guest, Guests, with_room};
 use super::planned::{Planned, PlannedGroup};
 use super::verdict::{self, Declared};
 use bytes::Bytes;
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_sandbox::Failure;
 use std::sync::Arc;
 use std::time::Instant;
@@ -109,7 +109,10 @@ impl Trial {
 
     /// The latest mail that was handled well, as it was then.
     fn mail(&self, vocabulary: &Vocabulary) -> Box<Mail> {
-        let receive = |raw, envelope| Box::new(Mail::receive(Arc::new(Message::parse(raw)), envelope, vocabulary).0);
+        let receive = |raw, envelope| {
+            let message = OpenedMessage::as_it_came(Message::parse(raw));
+            Box::new(message.vet(envelope, vocabulary).0.compute())
+        };
         let Some(handled) = self.breaker.handled() else {
             let envelope = Envelope { account: "local".into(), ..Envelope::default() };
             return receive(Bytes::from_static(PLAIN_MAIL.as_bytes()), envelope);

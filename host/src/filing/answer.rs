@@ -30,11 +30,11 @@ pub fn plan(
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
     let suppressed = if feeds_loop(mail) {
         Some(FEEDS_LOOP.to_owned())
-    } else if let Some(why) = why_unanswered(&mail.message).filter(|_| !is_allowed_by_filter(mail)) {
+    } else if let Some(why) = why_unanswered(mail.message()).filter(|_| !is_allowed_by_filter(mail)) {
         Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
-    } else if let Some(failed) = failed_authentication(&mail.message, &configuration.settings.authentication_results_from) {
+    } else if let Some(failed) = failed_authentication(mail.message(), &configuration.settings.authentication_results_from) {
         Some(failed)
     } else if too_many {
         Some(asks_for_too_many())

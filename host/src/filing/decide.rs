@@ -314,13 +314,13 @@ fn article(mail: &Mail) -> NewArticle {
         cc: addresses("Cc"),
         reply_to: addresses("Reply-To"),
         subject: text("Subject"),
-        message_id: mail.message.message_id().unwrap_or_default().into_owned(),
+        message_id: mail.message().message_id().unwrap_or_default().into_owned(),
         in_reply_to: text("In-Reply-To"),
         references: text("References"),
-        date: mail.message.date(),
+        date: mail.message().date(),
         body,
         body_truncated,
-        attachments: mail.message.files().iter().map(attachment).collect(),
+        attachments: mail.message().files().iter().map(attachment).collect(),
         ..NewArticle::default()
     }
 }

@@ -19,7 +19,7 @@ pub fn follow_up_search(mail: &Mail, configuration: &Configuration) -> FollowUpS
         return FollowUpSearch::default();
     }
     let senders = senders(mail, configuration);
-    let written_by = authenticated_sender(&mail.message, &settings.authentication_results_from);
+    let written_by = authenticated_sender(mail.message(), &settings.authentication_results_from);
     let authenticated = written_by.is_some_and(|sender| senders == [sender]);
     FollowUpSearch { candidates, senders, authenticated, references: references(mail), unvouched: settings.unvouched_numbers }
 }
@@ -54,7 +54,7 @@ pub(super) fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<Foll
             }
             // Comes last, whether it is named or not.
             FollowUpCheck::ExternalNumber => {}
-            FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message.raw()), WhyFollowUp::Raw)),
+            FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message().raw()), WhyFollowUp::Raw)),
         }
     }
     candidates.extend(external_number(mail, &settings.external_number_field));
@@ -66,7 +66,7 @@ fn senders(mail: &Mail, configuration: &Configuration) -> Vec<Mailbox> {
     let from = mail.addresses("From");
     let believed = from.len() <= MOST_SENDERS
         && !from.iter().any(|address| configuration.is_own(&address.address))
-        && failed_authentication(&mail.message, &configuration.settings.authentication_results_from).is_none();
+        && failed_authentication(mail.message(), &configuration.settings.authentication_results_from).is_none();
     if believed { from.iter().map(|address| Mailbox::of(&address.address)).collect() } else { Vec::new() }
 }
 

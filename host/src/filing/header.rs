@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
     /// The warnings so far, and what of the mail was not read.
     pub fn into_warnings(self) -> Vec<String> {
         let mut warnings = self.warnings;
-        warnings.extend(self.mail.message.cuts());
+        warnings.extend(self.mail.message().cuts());
         warnings
     }
 

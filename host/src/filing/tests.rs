@@ -3,7 +3,7 @@
 use super::follow_up::follow_up_candidates;
 use super::*;
 use crate::store::tickets::internal_mail;
-use postigo_mail::{Envelope, Mail, Message, SetBy, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, SetBy, Vocabulary};
 use postigo_model::configured::AutoResponseType;
 use postigo_model::configured::{
     Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue, Settings,
@@ -20,7 +20,6 @@ use postigo_model::ticket::LARGEST_BODY;
 use postigo_model::ticket::Ticket;
 use postigo_model::ticket::Vouched;
 use postigo_model::ticket::WhyFollowUp;
-use std::sync::Arc;
 
 const NOW: i64 = 1_795_000_000_000;
 
@@ -81,10 +80,14 @@ fn vocabulary() -> Vocabulary {
 }
 
 /// A mail of a trusted account: these header lines, and a body.
+fn read(message: Message, envelope: Envelope) -> Mail {
+    OpenedMessage::as_it_came(message).vet(envelope, &vocabulary()).0.compute()
+}
+
 fn mail(header: &str) -> Mail {
     let raw = format!("{header}\n\nGood day.\n");
     let envelope = Envelope { account: "inside".into(), trusted: true, received_at: NOW, recipients: Vec::new() };
-    Mail::receive(Arc::new(Message::parse(raw.into_bytes().into())), envelope, &vocabulary()).0
+    read(Message::parse(raw.into_bytes().into()), envelope)
 }
 
 fn decide_as(mail: &Mail, found: &Found) -> Filing {
@@ -142,7 +145,7 @@ fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
     {
         let raw = format!("Subject: x\n\n{text}");
         let message = Message::parse(raw.into_bytes().into());
-        let article = decide_as(&Mail::receive(Arc::new(message), Envelope::default(), &vocabulary()).0, &Found::default()).article;
+        let article = decide_as(&read(message, Envelope::default()), &Found::default()).article;
         assert!(text.starts_with(&article.body) && article.body.len() > LARGEST_BODY - 2 && article.body.len() <= LARGEST_BODY);
         assert_eq!(article.body_truncated, cut);
     }

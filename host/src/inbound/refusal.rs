@@ -5,11 +5,10 @@ use super::error::FetchError;
 use super::intake::{Intake, Rules};
 use crate::filing::gets_no_answers_by;
 use crate::store::outgoing::{self, Refusal, Told};
-use postigo_mail::{Envelope, Mail, Message, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::configured::Oversize;
 use postigo_model::timestamp::now;
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
 
 /// What becomes of a mail that is too large. Both have whether its sender is told and which mail it is: sentences for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +54,11 @@ fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
 
 /// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to ourselves.
 fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusal> {
-    let message = Arc::new(Message::parse(header.to_vec().into()));
-    let (mail, _) = Mail::receive(message, Envelope::default(), &Vocabulary::default());
+    let message = OpenedMessage::as_it_came(Message::parse(header.to_vec().into()));
+    let mail = message.vet(Envelope::default(), &Vocabulary::default()).0.compute();
     if feeds_loop(&mail)
-        || why_unanswered(&mail.message).is_some()
-        || failed_authentication(&mail.message, &rules.authentication_results_from).is_some()
+        || why_unanswered(mail.message()).is_some()
+        || failed_authentication(mail.message(), &rules.authentication_results_from).is_some()
     {
         return None;
     }

@@ -201,9 +201,8 @@ impl<'w> Run<'w> {
 
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
-        let setup = self.live.current();
-        let incoming = Incoming::of(&ready.claimed, &setup);
-        let running = async { evaluate::again(incoming, seen, setup, self.live.sandbox().as_ref()).await };
+        let (setup, opened) = (self.live.current(), ready.evaluated.run.mail.opened().clone());
+        let running = evaluate::again(&ready.claimed, opened, seen, setup, self.live.sandbox().as_ref());
         let evaluated = caught(Work::Message, &ready.claimed.account, running).await??;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })

@@ -1,11 +1,11 @@
-//! One message from its bytes to what the chain made of it: parsed, trusted or not, first follow-up check, chain.
+//! One message from its bytes to what the chain made of it: read, first follow-up check, chain.
 
 use super::Setup;
+use super::reading::{self, Reading};
 use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
-use crate::filing::follow_up_search;
 use crate::store::{Store, StoreError, tickets};
 use bytes::Bytes;
-use postigo_mail::{Dropped, Envelope, Mail, Message};
+use postigo_mail::{Dropped, Envelope, OpenedMessage};
 use postigo_model::spool::Claimed;
 use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::FollowedTicket;
@@ -45,14 +45,6 @@ pub enum EvaluateError {
     Panicked(#[from] Panic),
 }
 
-/// A mail before the chain.
-struct Received {
-    begun: i64,
-    mail: Mail,
-    dropped: Vec<Dropped>,
-    search: FollowUpSearch,
-}
-
 /// A message as the chain is to see it.
 pub struct Incoming {
     /// The received bytes.
@@ -66,9 +58,12 @@ pub struct Incoming {
 impl Incoming {
     /// A claimed message.
     pub fn of(claimed: &Claimed, setup: &Setup) -> Self {
-        let mode = Mode::Live { check_screening: claimed.id % CHECKED == 0, put_off_before: claimed.put_off };
-        Self { raw: claimed.raw.clone(), envelope: envelope(claimed, setup), mode }
+        Self { raw: claimed.raw.clone(), envelope: reading::envelope(claimed, setup), mode: live(claimed, claimed.put_off) }
     }
+}
+
+fn live(claimed: &Claimed, put_off_before: bool) -> Mode {
+    Mode::Live { check_screening: claimed.id % CHECKED == 0, put_off_before }
 }
 
 /// Takes a message through the chain, under the setup given.
@@ -77,34 +72,40 @@ pub async fn evaluate(incoming: Incoming, setup: Arc<Setup>, store: &Store, sand
     let in_force = Arc::clone(&setup);
     // Most mails follow up nothing, and go on to the chain on the same thread.
     let first = on_guest_thread(sandbox, move || {
-        let received = receive(raw, envelope, &in_force);
-        if received.search.candidates.is_empty() { Ok(through_chain(received, None, in_force, mode)) } else { Err(Box::new(received)) }
+        let begun = postigo_model::timestamp::now();
+        let reading = reading::read(reading::open(raw), envelope, &in_force);
+        if reading.search.candidates.is_empty() {
+            Ok(through_chain(begun, reading, None, in_force, mode))
+        } else {
+            Err((begun, Box::new(reading)))
+        }
     });
-    let received = match first.await? {
+    let (begun, reading) = match first.await? {
         Ok(evaluated) => return Ok(tried_afterwards(evaluated, sandbox)),
-        Err(received) => received,
+        Err(unevaluated) => unevaluated,
     };
-    let found = tickets::find_follow_up(&mut *store.read().await?, &received.search).await?;
+    let found = tickets::find_follow_up(&mut *store.read().await?, &reading.search).await?;
     let seen = found.follow_up.map(|found| found.ticket.followed());
-    let evaluated = on_guest_thread(sandbox, move || through_chain(*received, seen, setup, mode)).await?;
+    let evaluated = on_guest_thread(sandbox, move || through_chain(begun, *reading, seen, setup, mode)).await?;
     Ok(tried_afterwards(evaluated, sandbox))
 }
 
-/// Takes a message through the chain once more, with the ticket that it follows up by now.
+/// Takes a claimed message through the chain once more, as it was opened for the first run, with the ticket that it follows up by now.
 pub async fn again(
-    incoming: Incoming,
+    claimed: &Claimed,
+    opened: OpenedMessage,
     seen: Option<FollowedTicket>,
     setup: Arc<Setup>,
     sandbox: &dyn Sandbox,
 ) -> Result<Evaluated, EvaluateError> {
-    let Incoming { raw, envelope, mode } = incoming;
+    let envelope = reading::envelope(claimed, &setup);
     // Its turn has come: those behind it wait for it.
-    let mode = match mode {
-        Mode::Live { check_screening, .. } => Mode::Live { check_screening, put_off_before: true },
-        Mode::Dry => Mode::Dry,
-    };
-    let evaluated = on_guest_thread(sandbox, move || through_chain(receive(raw, envelope, &setup), seen, setup, mode)).await?;
-    Ok(tried_afterwards(evaluated, sandbox))
+    let mode = live(claimed, true);
+    let evaluated = on_guest_thread(sandbox, move || {
+        let begun = postigo_model::timestamp::now();
+        through_chain(begun, reading::read(opened, envelope, &setup), seen, setup, mode)
+    });
+    Ok(tried_afterwards(evaluated.await?, sandbox))
 }
 
 /// Begins the trials that the chain asked for. The message does not wait for them.
@@ -116,24 +117,8 @@ fn tried_afterwards(mut evaluated: Evaluated, sandbox: &dyn Sandbox) -> Evaluate
     evaluated
 }
 
-fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
-    Envelope {
-        account: claimed.account.clone(),
-        trusted: setup.configuration.accounts.get(&claimed.account).is_some_and(|account| account.trusted),
-        received_at: claimed.received_at,
-        recipients: claimed.recipients.clone(),
-    }
-}
-
-fn receive(raw: Bytes, envelope: Envelope, setup: &Setup) -> Received {
-    let begun = postigo_model::timestamp::now();
-    let (mail, dropped) = Mail::receive(Arc::new(Message::parse(raw)), envelope, &setup.vocabulary);
-    let search = follow_up_search(&mail, &setup.configuration);
-    Received { begun, mail, dropped, search }
-}
-
-fn through_chain(received: Received, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
-    let Received { begun, mut mail, dropped, search } = received;
+fn through_chain(begun: i64, reading: Reading, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
+    let Reading { mut mail, dropped, search } = reading;
     mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
     Evaluated { setup, run, dropped, search, seen, begun }

@@ -106,7 +106,7 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         result: report::with_filing(result, &filing),
         filing,
         communication: communication.finish(false),
-        report: delivery_report(&run.mail.message),
+        report: delivery_report(run.mail.message()),
         number_generator: setup.configuration.settings.number_generator,
         auto_responses_per_day: setup.configuration.settings.auto_responses_per_day,
         now: postigo_model::timestamp::now(),

@@ -11,6 +11,7 @@ mod evaluate;
 mod filing;
 mod live;
 mod lock;
+mod reading;
 mod report;
 mod room;
 

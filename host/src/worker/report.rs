@@ -122,7 +122,7 @@ pub fn result(source: &str, communication: Option<&Communication>, evaluated: &E
         communication: communication.map(|communication| communication.id().to_owned()),
         headers: mail.otobo_headers().map(|header| (header.name.clone(), shown(&header.values))).collect(),
         filters: evaluated.run.results(&evaluated.setup.plan),
-        warnings: mail.message.cuts(),
+        warnings: mail.message().cuts(),
         ..MessageResult::default()
     }
 }

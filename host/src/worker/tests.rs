@@ -211,6 +211,27 @@ async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_runs_of_a_chain_see_the_mail_that_was_opened_once() {
+    // Two messages that are there at one time do not lie in one place.
+    let seen: Arc<Mutex<Vec<(bool, usize)>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let desk = Desk::with(move |mail| {
+        if mail.header("Subject") == Some("2") {
+            noted.lock().unwrap().push((mail.ticket().is_some(), std::ptr::from_ref(mail.opened().message()) as usize));
+        }
+        unmatched()
+    })
+    .await;
+    let mails = [mail("1", ""), mail("2", "In-Reply-To: <1@x.test>\r\n")];
+    desk.take_in(&mails.each_ref().map(String::as_str)).await;
+    // The filter asks which ticket the second mail follows up, so that its chain runs again once the first one is a ticket.
+    assert_eq!(desk.work().await.iter().map(|done| done.result.follow_up).collect::<Vec<_>>(), [false, true]);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.iter().map(|(follows_up, _)| *follows_up).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(seen[0].1, seen[1].1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_breaks_its_thread_is_held_after_three_tries_and_the_others_are_filed() {
     let desk = Desk::with(|mail| {
         assert_ne!(mail.header("Subject"), Some("bad"), "a filter that brings its host down");
@@ -293,7 +314,7 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let gate = Arc::clone(&let_go);
     let mut desk = Desk::with(move |mail| {
-        if mail.message.raw().len() > MIB {
+        if mail.message().raw().len() > MIB {
             begins.send(mail.header("Subject").map(str::to_owned)).unwrap();
             let (open, changed) = &*gate;
             let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);

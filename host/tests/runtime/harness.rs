@@ -1,6 +1,6 @@
 //! A runtime with the built binary as its child, guests built from `tests/guests`, and mails.
 
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::guest::{FailureKind, Limits};
 use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions, Session};
 use std::path::PathBuf;
@@ -68,9 +68,9 @@ pub fn not_prepared(deeds: &[&str]) -> PrepareError {
 /// A mail with this subject.
 pub fn mail(subject: &str) -> Box<Mail> {
     let raw = format!("From: Jane <jane@example.com>\r\nTo: support@example.org\r\nSubject: {subject}\r\n\r\nHello.\r\n");
-    let message = Arc::new(Message::parse(raw.into_bytes().into()));
+    let message = OpenedMessage::as_it_came(Message::parse(raw.into_bytes().into()));
     let envelope = Envelope { account: "local".into(), received_at: 1_764_000_000_000, ..Envelope::default() };
-    Box::new(Mail::receive(message, envelope, &Vocabulary::new(&[])).0)
+    Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute())
 }
 
 /// Evaluates one deed with a mail of its own, in a session of its own.

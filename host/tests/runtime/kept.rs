@@ -1,7 +1,7 @@
 //! Components that were built for earlier versions of the contract run unchanged: each says what the same filter says that is built today.
 
 use super::harness::{LONG, built, runtime};
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::guest::Limits;
 use postigo_model::ticket::FollowedTicket;
 use postigo_sandbox::{Asker, Description, Group, GroupMember, GroupSpec, PrepareError, Session};
@@ -18,10 +18,10 @@ const MAIL: &str = "Received: from one by two\r\nReceived: from two by three\r\n
     --b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"a.pdf\"\r\n\r\n%PDF-1.7\r\n--b--\r\n";
 
 fn mail() -> Box<Mail> {
-    let message = Arc::new(Message::parse(MAIL.as_bytes().to_vec().into()));
+    let opened = OpenedMessage::as_it_came(Message::parse(MAIL.as_bytes().to_vec().into()));
     let recipients = vec!["support@example.org".to_owned()];
     let envelope = Envelope { account: "local".into(), trusted: true, received_at: 1_764_000_000_000, recipients };
-    let mut mail = Mail::receive(message, envelope, &Vocabulary::new(&[])).0;
+    let mut mail = opened.vet(envelope, &Vocabulary::new(&[])).0.compute();
     mail.set_ticket(Some(FollowedTicket { number: "2026112400001".into(), queue: "Raw".into(), ..FollowedTicket::default() }));
     Box::new(mail)
 }

@@ -61,7 +61,7 @@ fn what_is_granted_can_be_read() {
     with.grants = vec!["body".into(), "raw".into()];
     let group = runtime().prepare(&with, Asker::Host).unwrap();
     assert!(evaluate(&group, 0).unwrap().matched);
-    assert_eq!(evaluate(&group, 1).unwrap().reason, mail("Invoice 42").message.raw().len().to_string());
+    assert_eq!(evaluate(&group, 1).unwrap().reason, mail("Invoice 42").message().raw().len().to_string());
 }
 
 #[test]

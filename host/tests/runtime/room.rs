@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use postigo::chain::{self, Component, Components, LazySandbox, Mode, Plan};
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::Filter;
 use postigo_model::guest::{FailureKind, Limits};
 use postigo_model::result::Outcome;
@@ -118,9 +118,10 @@ fn what_the_host_does_for_a_guest_is_not_the_guests_time() {
     // Words that say nothing: long to be read, and little to be handed over. What was read once is kept, so each field is another one.
     let nothing = "=?utf-8?Q??= ".repeat(1_200);
     let fields: String = super::by_hand::field_names().map(|name| format!("{name}: {nothing}\r\n")).collect();
-    let message = Arc::new(Message::parse(format!("From: jane@example.com\r\n{fields}\r\nHello.\r\n").into_bytes().into()));
+    let message =
+        OpenedMessage::as_it_came(Message::parse(format!("From: jane@example.com\r\n{fields}\r\nHello.\r\n").into_bytes().into()));
     let envelope = Envelope { account: "local".into(), ..Envelope::default() };
-    let mail: Box<Mail> = Box::new(Mail::receive(message, envelope, &Vocabulary::new(&[])).0);
+    let mail: Box<Mail> = Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute());
     let limit = Duration::from_millis(15);
     let group = super::by_hand::reads_fields(Limits { time: limit, memory: 16 << 20 });
     let called = Session::open(&group).unwrap().evaluate(0, mail, None);

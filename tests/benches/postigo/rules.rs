@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use postigo::chain::{Component, Components, LazySandbox, shipped_component};
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::Filter;
 use postigo_sandbox::RuntimeOptions;
 use std::fmt::Write;
@@ -78,7 +78,7 @@ pub fn heavy_mail(rules: usize) -> Bytes {
 /// A mail as the chain receives it.
 pub fn receive(raw: &Bytes) -> Box<Mail> {
     let vocabulary = Vocabulary::new(&[]);
-    Box::new(Mail::receive(Arc::new(Message::parse(raw.clone())), Envelope::default(), &vocabulary).0)
+    Box::new(OpenedMessage::as_it_came(Message::parse(raw.clone())).vet(Envelope::default(), &vocabulary).0.compute())
 }
 
 /// The built binary, which the runtime needs for its children.

@@ -17,7 +17,7 @@ use crate::threads::Threads;
 use crate::world::{Calls, Exports, World, Worlds, function};
 use crate::{inspect, shipped, snapshot};
 use bindings::exports::postigo::classifier::classifying::Guess;
-use postigo_mail::{Envelope, Mail, Message, Vocabulary};
+use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::guest::Limits;
 use std::any::Any;
 use std::sync::Arc;
@@ -154,8 +154,8 @@ impl Host {
 
 fn mail() -> Box<Mail> {
     let raw = b"From: Jane <jane@example.com>\r\nTo: support@example.org\r\nSubject: Invoice 42\r\nAuto-Submitted: auto-replied\r\n\r\nHello.\r\n";
-    let message = Arc::new(Message::parse(raw.to_vec().into()));
-    Box::new(Mail::receive(message, Envelope { account: "local".into(), ..Envelope::default() }, &Vocabulary::new(&[])).0)
+    let opened = OpenedMessage::as_it_came(Message::parse(raw.to_vec().into()));
+    Box::new(opened.vet(Envelope { account: "local".into(), ..Envelope::default() }, &Vocabulary::new(&[])).0.compute())
 }
 
 /// A core module of the package's first version: it guesses the second label by half.
