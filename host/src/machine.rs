@@ -6,12 +6,9 @@
 use postigo_files::given_folder::GivenFolder;
 use postigo_model::configured::Breach;
 use postigo_model::configured::form::Kind as _;
-use postigo_model::configured::{Account, Configuration, Protocol, Transport, TransportKind};
+use postigo_model::configured::{Account, Configuration, Outlet, Source, Transport};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-
-/// The command of a `sendmail` transport that names none.
-const USUAL: &str = "/usr/sbin/sendmail";
 
 /// A name and a whole path, as an option gives them: `sendmail=/usr/sbin/sendmail`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,32 +49,29 @@ impl Machine {
 
     /// What a shell user may try without saying it: the command or folder that a transport names by its path, with the user's own rights.
     pub fn of_user(transport: &Transport) -> Self {
-        let path = if transport.host.is_empty() && transport.kind == TransportKind::Sendmail { USUAL } else { &transport.host };
-        let named = || format!("{}={path}", "tried").parse().into_iter().collect();
-        match transport.kind {
-            TransportKind::Sendmail => Self::new(named(), Vec::new()),
-            TransportKind::File => Self::new(Vec::new(), named()),
-            TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => Self::default(),
+        let named = |path: &str| format!("tried={path}").parse().into_iter().collect();
+        match transport.outlet() {
+            Outlet::Sendmail(path) => Self::new(named(path), Vec::new()),
+            Outlet::Folder(path) => Self::new(Vec::new(), named(path)),
+            Outlet::Smtp(_) => Self::default(),
         }
     }
 
-    /// The command of a `sendmail` transport: its `host` names one of the commands, or is the path of one. Else a sentence.
-    pub fn command(&self, transport: &Transport) -> Result<&Path, String> {
-        let host = if transport.host.is_empty() { USUAL } else { &transport.host };
-        let found = self.commands.get(host).or_else(|| self.commands.values().find(|path| path.as_path() == Path::new(host)));
-        found.map(PathBuf::as_path).ok_or_else(|| refused("command", host, &self.commands))
+    /// The command of a `sendmail` transport, by its name or its path. Else a sentence.
+    pub fn command(&self, named: &str) -> Result<&Path, String> {
+        let found = self.commands.get(named).or_else(|| self.commands.values().find(|path| path.as_path() == Path::new(named)));
+        found.map(PathBuf::as_path).ok_or_else(|| refused("command", named, &self.commands))
     }
 
-    /// The folder of a `file` transport: its `host` names one of the folders, or is the path of one or of a folder below it. Else a sentence.
-    pub fn folder(&self, transport: &Transport) -> Result<GivenFolder, String> {
-        let path = self.folders.get(&transport.host).map_or(Path::new(&transport.host), PathBuf::as_path);
-        self.given(path).ok_or_else(|| refused("folder", &transport.host, &self.folders))
+    /// The folder of a `file` transport, by its name, or by its path or that of a folder below it. Else a sentence.
+    pub fn folder(&self, named: &str) -> Result<GivenFolder, String> {
+        let path = self.folders.get(named).map_or(Path::new(named), PathBuf::as_path);
+        self.given(path).ok_or_else(|| refused("folder", named, &self.folders))
     }
 
-    /// The folder of a Maildir account. One that lies in none of the folders was configured by somebody with a shell
+    /// The folder of a Maildir account, by its path. One that lies in none of the folders was configured by somebody with a shell
     /// ([`check`](Self::check)): its path is taken as that of a folder that was given.
-    pub fn maildir(&self, account: &Account) -> GivenFolder {
-        let path = Path::new(&account.host);
+    pub fn maildir(&self, path: &Path) -> GivenFolder {
         self.given(path).unwrap_or_else(|| GivenFolder::named(path))
     }
 
@@ -90,10 +84,10 @@ impl Machine {
 
     /// Why this machine does not let a transport work, a sentence; none where it does.
     pub fn refuses(&self, transport: &Transport) -> Option<String> {
-        match transport.kind {
-            TransportKind::Sendmail => self.command(transport).err(),
-            TransportKind::File => self.folder(transport).err(),
-            TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => None,
+        match transport.outlet() {
+            Outlet::Sendmail(named) => self.command(named).err(),
+            Outlet::Folder(named) => self.folder(named).err(),
+            Outlet::Smtp(_) => None,
         }
     }
 
@@ -110,9 +104,9 @@ impl Machine {
             }
         }
         for (name, account) in &after.accounts {
-            let same =
-                before.accounts.get(name).is_some_and(|earlier| (earlier.protocol, &earlier.host) == (account.protocol, &account.host));
-            if account.protocol == Protocol::Maildir && !same && self.given(Path::new(&account.host)).is_none() {
+            let Source::Maildir(path) = account.source() else { continue };
+            let same = before.accounts.get(name).is_some_and(|earlier| earlier.source() == Source::Maildir(path));
+            if !same && self.given(path).is_none() {
                 // Its mails would be shown to whoever asked, and removed.
                 let sentence = refused("folder", &account.host, &self.folders);
                 breaches.push(Breach { kind: Account::KIND, name: name.clone(), place: "/host".to_owned(), sentence });
@@ -140,6 +134,7 @@ fn is_whole(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postigo_model::configured::{Protocol, TransportKind};
 
     fn machine() -> Machine {
         let named = |text: &str| vec![text.parse().unwrap()];
@@ -152,15 +147,15 @@ mod tests {
 
     #[test]
     fn a_transport_chooses_among_what_the_daemon_was_started_with() {
-        let command = |host: &str| machine().command(&transport(TransportKind::Sendmail, host)).map(Path::to_owned);
-        for host in ["", "mta", "/usr/sbin/sendmail", "/usr/sbin/./sendmail"] {
+        let command = |host: &str| machine().command(host).map(Path::to_owned);
+        for host in ["mta", "/usr/sbin/sendmail", "/usr/sbin/./sendmail"] {
             assert_eq!(command(host), Ok("/usr/sbin/sendmail".into()), "{host}");
         }
         for host in ["/bin/sh", "sent", "/usr/sbin/sendmail/../../../bin/sh", "/usr/sbin/sendmail -bs", "sh"] {
             let why = command(host).unwrap_err();
             assert!(why.contains("(mta)") && why.contains("--allow-command NAME=PATH"), "{why}");
         }
-        let folder = |host: &str| machine().folder(&transport(TransportKind::File, host)).map(|folder| folder.path());
+        let folder = |host: &str| machine().folder(host).map(|folder| folder.path());
         assert_eq!((folder("sent"), folder("/var/spool/sent/a")), (Ok("/var/spool/sent".into()), Ok("/var/spool/sent/a".into())));
         for host in ["/var/spool/sent/../cron", "/var/spool", "/var/spool/sent2", "mta", "./sent", ""] {
             assert!(folder(host).unwrap_err().contains("--allow-folder"), "{host}");
@@ -173,9 +168,9 @@ mod tests {
         let machine = Machine::new(Vec::new(), given.to_vec());
         let way = |root: &str, path: &str| GivenFolder::by_way_of(Path::new(root), Path::new(path)).unwrap();
         for (host, path) in [("inner", "/srv/in/ner"), ("/srv/in/ner/a", "/srv/in/ner/a"), ("outer", "/srv/in")] {
-            assert_eq!(machine.folder(&transport(TransportKind::File, host)), Ok(way("/srv/in", path)), "{host}");
+            assert_eq!(machine.folder(host), Ok(way("/srv/in", path)), "{host}");
         }
-        let maildir = |host: &str| machine.maildir(&Account { host: host.into(), ..Account::default() });
+        let maildir = |host: &str| machine.maildir(Path::new(host));
         assert_eq!(maildir("/srv/in2/box"), way("/srv/in2", "/srv/in2/box"));
         assert_eq!(maildir("/var/vmail/boss"), GivenFolder::named(Path::new("/var/vmail/boss")), "somebody with a shell named it");
     }

@@ -26,7 +26,7 @@ impl Fetch {
         let configuration = context.configuration().await?;
         let accounts: Vec<&Account> = match &self.account {
             Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?],
-            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && inbound::is_polled(account)).collect(),
+            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && account.source().is_polled()).collect(),
         };
         let reports: Vec<Value> = futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;
         let headings = ["ACCOUNT", "THERE", "FETCHED", "NEW", "KNOWN", "TOLD", "ERROR"];

@@ -6,7 +6,7 @@ use super::{Context, Failed};
 use crate::machine::{self, Machine};
 use crate::oauth2::Owner;
 use crate::outbound;
-use postigo_model::configured::{Transport, TransportKind};
+use postigo_model::configured::{Outlet, Transport};
 
 /// `transport …`
 #[derive(Debug, clap::Subcommand)]
@@ -56,12 +56,12 @@ impl Test {
         let Self { name, allow_command, allow_folder } = self;
         let configuration = context.configuration().await?;
         let transport = configuration.transports.get(&name).ok_or_else(|| Failed::because(missing::<Transport>(&name)))?;
-        let is_said = transport.kind.is_smtp() || !allow_command.is_empty() || !allow_folder.is_empty();
+        let is_said = transport.outlet().is_smtp() || !allow_command.is_empty() || !allow_folder.is_empty();
         let machine = if is_said { Machine::new(allow_command, allow_folder) } else { Machine::of_user(transport) };
         let mut facts = outbound::probe(transport, &context.tokens().await?, &machine).await?;
         if !is_said {
             // What the daemon was started with, it alone knows.
-            let what = if transport.kind == TransportKind::File { "folder" } else { "command" };
+            let what = if matches!(transport.outlet(), Outlet::Folder(_)) { "folder" } else { "command" };
             facts.push(("daemon", format!("it can use this if it was started with --allow-{what} NAME=PATH; REST tests it there")));
         }
         works(&Owner::Transport(name), facts, context);

@@ -2,13 +2,11 @@
 
 use crate::machine::is_name;
 use crate::oauth2::{Provider, Purpose};
-use postigo_model::configured::Breach;
 use postigo_model::configured::form::{Kind, below};
 use postigo_model::configured::{
-    Account, AfterFetch, AutoResponse, Configuration, Dispatch, Filter, OAuth2, Protocol, Queue, Start, SystemAddress, Template, Transport,
-    TransportKind, Validity,
+    Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, Filter, ListenerRecipients, ListenerSource, Network,
+    OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
 };
-use postigo_model::configured::{Endpoint, Network};
 
 /// Every rule that does not hold.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
@@ -85,7 +83,8 @@ impl Rules<'_> {
         if let Dispatch::Queue(queue) = &account.dispatch {
             self.queue_exists(Account::KIND, name, "dispatch", queue);
         }
-        if account.protocol == Protocol::Local && !account.host.is_empty() {
+        let source = account.source();
+        if source == Source::Local && !account.host.is_empty() {
             self.breach(
                 Account::KIND,
                 name,
@@ -93,15 +92,15 @@ impl Rules<'_> {
                 "must be imaps, imap+starttls, …: a local account fetches nothing from a host.".to_owned(),
             );
         }
-        if account.protocol.listens() {
-            self.listener(account);
+        if let Some(listener) = account.source().listener() {
+            self.listener(account, &listener);
         }
-        let fetches = account.protocol != Protocol::Local && !account.protocol.listens();
-        if fetches && account.host.is_empty() {
-            let what = if account.protocol == Protocol::Maildir { "the path of the Maildir" } else { "the server" };
+        let is_maildir = matches!(source, Source::Maildir(_));
+        if source.is_polled() && account.host.is_empty() {
+            let what = if is_maildir { "the path of the Maildir" } else { "the server" };
             self.breach(Account::KIND, name, "host", format!("must name {what}."));
         }
-        if fetches && account.protocol != Protocol::Maildir && account.user.is_empty() {
+        if source.server().is_some_and(|server| server.user.is_empty()) {
             self.breach(Account::KIND, name, "user", "must name the login.".to_owned());
         }
         for (key, text) in
@@ -112,29 +111,30 @@ impl Rules<'_> {
         if let AfterFetch::Move(folder) = &account.after_fetch {
             self.no_control(Account::KIND, name, "after_fetch", folder);
             let mut parts = std::path::Path::new(folder).components();
-            if account.protocol == Protocol::Maildir && !parts.all(|part| matches!(part, std::path::Component::Normal(_))) {
+            if is_maildir && !parts.all(|part| matches!(part, std::path::Component::Normal(_))) {
                 let sentence = "must name a Maildir below this one, without `/` at its beginning and without `..`.".to_owned();
                 self.breach(Account::KIND, name, "after_fetch", sentence);
             }
         }
-        let imap = matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls);
-        if account.start == Start::Now && !imap {
+        if account.start == Start::Now && !matches!(source, Source::Imap(_)) {
             let sentence = "\"now\" is for IMAP accounts: other sources do not tell old mail from new.".to_owned();
             self.breach(Account::KIND, name, "start", sentence);
         }
-        self.pop3(account);
+        if matches!(source, Source::Pop3(_)) {
+            self.pop3(account);
+        }
         if account.tls.client_certificate.is_empty() != account.tls.client_key.is_empty() {
             self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());
         }
-        self.oauth2(Account::KIND, name, account.oauth2.as_ref(), Purpose::of(account.protocol));
+        self.oauth2(Account::KIND, name, account.oauth2.as_ref(), Purpose::of(&source));
         if name == "local" && account.valid != Validity::Valid {
             self.breach(Account::KIND, name, "valid", "the account local is always there.".to_owned());
         }
     }
 
-    fn listener(&mut self, account: &Account) {
+    fn listener(&mut self, account: &Account, listener: &ListenerSource<'_>) {
         let name = &account.name;
-        for network in &account.networks {
+        for network in listener.networks {
             if let Err(why) = network.parse::<Network>() {
                 self.breach(Account::KIND, name, "networks", why);
             }
@@ -148,32 +148,25 @@ impl Rules<'_> {
             let sentence = format!("a Unix socket's path has {} bytes at most.", Endpoint::LONGEST_PATH);
             self.breach(Account::KIND, name, "host", sentence);
         }
-        if !account.user.is_empty() && account.user != "*" && !is_address(&account.user) {
+        if matches!(listener.recipients, ListenerRecipients::One(address) if !is_address(address)) {
             let sentence = "must be the e-mail address that it takes mail for, \"*\" for every address, or empty for the system addresses.";
             self.breach(Account::KIND, name, "user", sentence.to_owned());
         }
         if account.tls.certificate.is_empty() != account.tls.key.is_empty() {
             self.breach(Account::KIND, name, "tls", "certificate and key belong together.".to_owned());
         }
-        let endpoint = Endpoint::of(account);
-        let other = self.configuration.accounts.values().find(|other| {
-            other.name < *name && other.protocol.listens() && other.protocol != account.protocol && Endpoint::of(other) == endpoint
-        });
-        if let Some(other) = other {
-            let sentence = format!(
-                "the account \"{}\" listens on {endpoint} for {}; one of them needs another port.",
-                other.name,
-                other.protocol.name()
-            );
+        let earlier = self.configuration.accounts.values().filter(|other| other.name < *name);
+        let other = earlier
+            .filter_map(|other| Some((&other.name, other.source().listener()?)))
+            .find(|(_, other)| other.dialect != listener.dialect && other.endpoint == listener.endpoint);
+        if let Some((other, ListenerSource { dialect, endpoint, .. })) = other {
+            let sentence = format!("the account \"{other}\" listens on {endpoint} for {}; one of them needs another port.", dialect.name());
             self.breach(Account::KIND, name, "port", sentence);
         }
     }
 
     /// POP3 knows one mailbox without folders or flags (RFC 1939).
     fn pop3(&mut self, account: &Account) {
-        if !matches!(account.protocol, Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls) {
-            return;
-        }
         let wish = match account.after_fetch {
             AfterFetch::Delete | AfterFetch::Keep => None,
             AfterFetch::Seen => Some("marked as seen"),
@@ -224,11 +217,20 @@ impl Rules<'_> {
 
     fn transport(&mut self, transport: &Transport) {
         let name = &transport.name;
-        if transport.host.is_empty() && transport.kind != TransportKind::Sendmail {
-            let what = if transport.kind == TransportKind::File { "the folder that mails are written to" } else { "the server" };
+        let outlet = transport.outlet();
+        let missing = match outlet {
+            Outlet::Smtp(smtp) if smtp.server.host.is_empty() => Some("the server"),
+            Outlet::Folder("") => Some("the folder that mails are written to"),
+            Outlet::Smtp(_) | Outlet::Folder(_) | Outlet::Sendmail(_) => None,
+        };
+        if let Some(what) = missing {
             self.breach(Transport::KIND, name, "host", format!("must name {what}."));
         }
-        if !transport.kind.is_smtp() && !transport.host.is_empty() && !transport.host.starts_with('/') && !is_name(&transport.host) {
+        if let Outlet::Folder(named) | Outlet::Sendmail(named) = outlet
+            && !named.is_empty()
+            && !named.starts_with('/')
+            && !is_name(named)
+        {
             let sentence =
                 "must be a name that `serve` was given (--allow-command, --allow-folder), or a whole path, beginning with \"/\".";
             self.breach(Transport::KIND, name, "host", sentence.to_owned());
@@ -251,7 +253,7 @@ impl Rules<'_> {
                 self.breach(Transport::KIND, name, "for", format!("there is neither a system address nor a queue \"{sender}\"."));
             }
         }
-        let purpose = transport.kind.is_smtp().then_some(Purpose::Smtp);
+        let purpose = outlet.is_smtp().then_some(Purpose::Smtp);
         self.oauth2(Transport::KIND, name, transport.oauth2.as_ref(), purpose);
     }
 

@@ -126,7 +126,7 @@ fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<A
     let rules = Rules::of(configuration);
     let accounts = configuration.accounts.values();
     accounts
-        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && inbound::is_polled(account))
+        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && account.source().is_polled())
         .map(|account| {
             let interval = account.interval.or(Some(configuration.settings.poll_interval));
             (account.name.clone(), (Arc::new(Account { interval, ..account.clone() }), rules.clone()))

@@ -1,11 +1,11 @@
 //! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its own machine, whichever holds the account:
 //! what it takes in is durable in the database that they share.
 
-use crate::inbound::lmtp::{Bound, Dialect, Limits, Listener, Policy, SpoolSink};
+use crate::inbound::lmtp::{Bound, Limits, Listener, Policy, SpoolSink};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::worker::Setup;
-use postigo_model::configured::{Account, Configuration, Endpoint, Tls};
+use postigo_model::configured::{Configuration, Dialect, Endpoint, Tls};
 use postigo_net::listen::{Acceptance, Descriptors, Most, Places, Room};
 use postigo_supervision as supervision;
 use postigo_supervision::back_off;
@@ -109,11 +109,11 @@ fn adapt<C>(
 /// The endpoints of the valid accounts; of several at one, the first with a certificate gives it.
 fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, Wanted> {
     let mut wanted: BTreeMap<Endpoint, Wanted> = BTreeMap::new();
-    let listeners = configuration.accounts.values().filter(|account| account.valid.is_valid() && account.protocol.listens());
-    for account in listeners {
-        let this = of(account);
+    let valid = configuration.accounts.values().filter(|account| account.valid.is_valid());
+    for (account, listener) in valid.filter_map(|account| Some((account, account.source().listener()?))) {
+        let this = of(&account.tls, listener.dialect);
         wanted
-            .entry(Endpoint::of(account))
+            .entry(listener.endpoint)
             .and_modify(|there| {
                 if there.tls.certificate.is_empty() {
                     there.tls = this.tls.clone();
@@ -124,9 +124,9 @@ fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, Wanted> {
     wanted
 }
 
-fn of(account: &Account) -> Wanted {
-    let tls = Tls { certificate: account.tls.certificate.clone(), key: account.tls.key.clone(), ..Tls::default() };
-    Wanted { dialect: Dialect::of(account.protocol), tls }
+fn of(tls: &Tls, dialect: Dialect) -> Wanted {
+    let tls = Tls { certificate: tls.certificate.clone(), key: tls.key.clone(), ..Tls::default() };
+    Wanted { dialect, tls }
 }
 
 /// Listens at one endpoint; where that fails it is tried again.

@@ -24,8 +24,8 @@ const BATCH_BYTES: u64 = 4 << 20;
 const BEGINNING: u64 = 64 << 10;
 
 /// Takes in what is new in `new` and `cur`, then removes, moves or marks the files.
-pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
-    let folder = intake.machine().maildir(&intake.account);
+pub async fn fetch(intake: &mut Intake, path: &Path) -> Result<(), FetchError> {
+    let folder = intake.machine().maildir(path);
     let (maildir, listing) = blocking(move || {
         let maildir = Maildir::open(&folder)?;
         let listing = maildir.list()?;
@@ -34,7 +34,7 @@ pub async fn fetch(intake: &mut Intake) -> Result<(), FetchError> {
     .await?;
     intake.report.seen = (listing.messages.len() + listing.special.len()) as u64;
     intake.report.gone = listing.gone;
-    intake.note(Priority::Debug, KEY, format!("{} has {} messages.", intake.account.host, listing.messages.len()));
+    intake.note(Priority::Debug, KEY, format!("{} has {} messages.", path.display(), listing.messages.len()));
     for (path, what) in listing.special {
         intake.report.unreadable += 1;
         let sentence = format!("{} is {what}, not a regular file; it is left there, and nothing is read from it.", path.display());

@@ -23,7 +23,7 @@ use crate::machine::Machine;
 use crate::oauth2::Tokens;
 use crate::spool::{MessageFilter, Spool};
 use crate::store::{StoreError, mailboxes};
-use postigo_model::configured::{Account, Protocol};
+use postigo_model::configured::{Account, ImapFolder, Source};
 use postigo_model::spool::SpoolStatus;
 use postigo_supervision::{Work, caught};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Memory {
 pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
     let given_up = intake.given_up();
     let account = Arc::clone(&intake.account);
-    let fetched = caught(Work::Fetch, &account.name, fetch_by_protocol(&mut intake, memory));
+    let fetched = caught(Work::Fetch, &account.name, fetch_from_source(&mut intake, memory));
     let result = tokio::select! {
         fetched = fetched => fetched.unwrap_or_else(|panic| Err(FetchError::Panicked(panic))),
         // As after a crash: what is durable is known, and the server is told by the next fetch.
@@ -74,43 +74,33 @@ pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
     intake.end(result).await
 }
 
-async fn fetch_by_protocol(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
-    match intake.account.protocol {
-        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => imap::fetch(intake, &mut memory.imap).await,
-        Protocol::Maildir => maildir::fetch(intake).await,
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => pop3::fetch(intake, &mut memory.pop3).await,
-        Protocol::Local | Protocol::Lmtp | Protocol::Smtp => Ok(()),
+async fn fetch_from_source(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+    let account = Arc::clone(&intake.account);
+    match account.source() {
+        Source::Imap(source) => imap::fetch(intake, source, &mut memory.imap).await,
+        Source::Maildir(path) => maildir::fetch(intake, path).await,
+        Source::Pop3(server) => pop3::fetch(intake, server, &mut memory.pop3).await,
+        Source::Local | Source::Listener(_) => Ok(()),
     }
 }
 
 /// Connects and signs in, changing nothing at the source; what it said, key and value. `machine` has the folders that the daemon was given.
 pub async fn probe(account: &Account, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, FetchError> {
-    match account.protocol {
-        Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => {
-            Ok(imap::probe(account, &tokens.for_account_now(account).await?).await?)
+    match account.source() {
+        Source::Imap(source) => Ok(imap::probe(&account.name, source, &tokens.for_account_now(account).await?).await?),
+        Source::Pop3(server) => Ok(pop3::probe(server, &tokens.for_account_now(account).await?).await?),
+        Source::Maildir(path) => {
+            let listing = maildir_folder::Maildir::open(&machine.maildir(path))?.list()?;
+            Ok(vec![("folder", format!("{}: {} messages", path.display(), listing.messages.len()))])
         }
-        Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => {
-            Ok(pop3::probe(account, &tokens.for_account_now(account).await?).await?)
-        }
-        Protocol::Maildir => {
-            let listing = maildir_folder::Maildir::open(&machine.maildir(account))?.list()?;
-            Ok(vec![("folder", format!("{}: {} messages", account.host, listing.messages.len()))])
-        }
-        Protocol::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),
-        Protocol::Lmtp | Protocol::Smtp => Ok(lmtp::probe(account).await?),
+        Source::Local => Ok(vec![("local", "The account fetches nothing; there is nothing to connect to.".to_owned())]),
+        Source::Listener(listener) => Ok(lmtp::probe(listener.endpoint, &account.tls).await?),
     }
-}
-
-/// Whether an account is fetched from at intervals.
-pub fn is_polled(account: &Account) -> bool {
-    use Protocol::{Imap, ImapStartTls, Imaps, Maildir, Pop3, Pop3StartTls, Pop3s};
-    matches!(account.protocol, Imap | Imaps | ImapStartTls | Pop3 | Pop3s | Pop3StartTls | Maildir)
 }
 
 /// Whether held messages of an account go into a folder of its server.
 pub fn puts_aside(account: &Account) -> bool {
-    let imap = matches!(account.protocol, Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls);
-    imap && !account.failed_folder.is_empty()
+    matches!(account.source(), Source::Imap(ImapFolder { failed_folder: Some(_), .. }))
 }
 
 /// Whether a held message of an account is still to be put into its folder.

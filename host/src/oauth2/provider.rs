@@ -1,7 +1,7 @@
 //! What a table `oauth2` comes to: the provider's addresses, the flow, the scopes. Where something is missing or wrong, its key is named.
 
 use oauth2::url::Url;
-use postigo_model::configured::{OAuth2, Protocol};
+use postigo_model::configured::{OAuth2, Source};
 use std::time::Duration;
 
 /// Where providers send the browser back to when `redirect_url` is empty: the daemon, at its own default address.
@@ -50,12 +50,12 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// What an account of this protocol needs tokens for; nothing where it does not sign in.
-    pub fn of(protocol: Protocol) -> Option<Self> {
-        match protocol {
-            Protocol::Imap | Protocol::Imaps | Protocol::ImapStartTls => Some(Self::Imap),
-            Protocol::Pop3 | Protocol::Pop3s | Protocol::Pop3StartTls => Some(Self::Pop3),
-            _ => None,
+    /// What tokens are needed for to fetch from there; nothing where nothing is signed in to.
+    pub fn of(source: &Source<'_>) -> Option<Self> {
+        match source {
+            Source::Imap(_) => Some(Self::Imap),
+            Source::Pop3(_) => Some(Self::Pop3),
+            Source::Listener(_) | Source::Maildir(_) | Source::Local => None,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Subject {
     pub fn account(account: &Account) -> Result<Option<Self>, OAuth2Error> {
         let Some(oauth2) = &account.oauth2 else { return Ok(None) };
         let owner = Owner::Account(account.name.clone());
-        let (purpose, destination) = (Purpose::of(account.protocol).unwrap_or(Purpose::Imap), Destination::of_account(account));
+        let (purpose, destination) = (Purpose::of(&account.source()).unwrap_or(Purpose::Imap), Destination::of_account(account));
         Self::new(owner, &account.user, oauth2, purpose, &account.tls.ca, destination).map(Some)
     }
 

@@ -11,7 +11,7 @@ use crate::oauth2::Tokens;
 use crate::store::outgoing::{Claimed, Delivered, Outcome};
 use crate::store::{Store, StoreError, communications};
 use postigo_model::communication::{Kind, Priority, Record};
-use postigo_model::configured::{Retries, Transport, TransportKind};
+use postigo_model::configured::{Outlet, Retries, SmtpServer, Transport};
 use postigo_model::outgoing::MOST_UNCERTAIN;
 use postigo_model::outgoing::{DeliveryStatus, Failure};
 use postigo_model::ticket::NewArticle;
@@ -76,7 +76,7 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     let sending = send(&means, &transport, &claimed, &marker, &mut log);
     let sent = caught(Work::OutgoingMail, &transport.name, sending).await;
     // A file is written without a mark.
-    let may_be_out = marker.has_begun() || transport.kind == TransportKind::File;
+    let may_be_out = marker.has_begun() || matches!(transport.outlet(), Outlet::Folder(_));
     conclude(&retries, &claimed, sent, may_be_out, log)
 }
 
@@ -128,19 +128,19 @@ async fn send(
         return Ok(Replies::new());
     }
     let content = Parts::of(&means.store, claimed);
-    match transport.kind {
-        TransportKind::File => {
-            let folder = means.machine.folder(transport).map_err(not_given)?;
+    match transport.outlet() {
+        Outlet::Folder(named) => {
+            let folder = means.machine.folder(named).map_err(not_given)?;
             file::send(&folder, claimed.claim.id, &claimed.recipients, content).await
         }
-        TransportKind::Sendmail => {
-            let command = means.machine.command(transport).map_err(not_given)?;
+        Outlet::Sendmail(named) => {
+            let command = means.machine.command(named).map_err(not_given)?;
             marker.begin().await?;
             sendmail::send(command, transport.timeout, &claimed.sender, &claimed.recipients, content).await
         }
-        TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
+        Outlet::Smtp(smtp) => {
             let mut ended = Vec::new();
-            let sent = by_smtp(means, transport, claimed, marker, &mut ended, log).await;
+            let sent = by_smtp(means, transport, smtp, claimed, marker, &mut ended, log).await;
             save(&means.store, ended).await;
             sent
         }
@@ -156,6 +156,7 @@ fn not_given(sentence: String) -> Unsent {
 async fn by_smtp(
     means: &Means,
     transport: &Transport,
+    smtp: SmtpServer<'_>,
     claimed: &Claimed,
     marker: &Marker,
     ended: &mut Vec<Record>,
@@ -172,7 +173,7 @@ async fn by_smtp(
     loop {
         let mut session = match kept.take() {
             Some(session) => session,
-            None => match probe::connect(transport, &means.tokens).await {
+            None => match probe::connect(transport, smtp, &means.tokens).await {
                 Ok(session) => session,
                 Err((error, record)) => {
                     ended.extend(record.map(|record| *record));

@@ -4,7 +4,7 @@ use super::smtp::{Session, SmtpError};
 use super::{file, sendmail};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
-use postigo_model::configured::{Transport, TransportKind};
+use postigo_model::configured::{Outlet, SmtpServer, Transport};
 use std::sync::Arc;
 
 /// Why a transport does not work.
@@ -31,13 +31,13 @@ pub fn of_host(sentence: String) -> String {
 
 /// What the server says of itself, key and value; nothing is sent. `machine` has the commands and folders that may be used.
 pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, ProbeError> {
-    match transport.kind {
-        TransportKind::File => machine.folder(transport).and_then(|folder| file::probe(&folder)).map_err(ProbeError::local),
-        TransportKind::Sendmail => machine.command(transport).and_then(sendmail::probe).map_err(ProbeError::local),
-        TransportKind::Smtp | TransportKind::Smtps | TransportKind::SmtpStartTls => {
+    match transport.outlet() {
+        Outlet::Folder(named) => machine.folder(named).and_then(|folder| file::probe(&folder)).map_err(ProbeError::local),
+        Outlet::Sendmail(named) => machine.command(named).and_then(sendmail::probe).map_err(ProbeError::local),
+        Outlet::Smtp(smtp) => {
             // Somebody waits: the provider is asked whatever it said before.
             tokens.for_transport_now(transport).await.map_err(SmtpError::from)?;
-            let session = connect(transport, tokens).await.map_err(|(error, _)| error)?;
+            let session = connect(transport, smtp, tokens).await.map_err(|(error, _)| error)?;
             let facts = session.facts().to_vec();
             session.end().await;
             Ok(facts)
@@ -49,17 +49,17 @@ pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>, machine: &Machin
 pub type NoSession = (SmtpError, Option<Box<postigo_model::communication::Record>>);
 
 /// Connects and signs in. A token that the server refuses is asked for anew, once.
-pub async fn connect(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
-    match connect_once(transport, tokens).await {
+pub async fn connect(transport: &Transport, smtp: SmtpServer<'_>, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
+    match connect_once(transport, smtp, tokens).await {
         Err((SmtpError::SignIn { .. }, _)) if transport.oauth2.is_some() => {
             tokens.refused(&Owner::Transport(transport.name.clone())).await;
-            connect_once(transport, tokens).await
+            connect_once(transport, smtp, tokens).await
         }
         result => result,
     }
 }
 
-async fn connect_once(transport: &Transport, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
+async fn connect_once(transport: &Transport, smtp: SmtpServer<'_>, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
     let credentials = tokens.for_transport(transport).await.map_err(|error| (error.into(), None))?;
-    Session::open(transport, &credentials).await.map_err(|(error, record)| (error, Some(record)))
+    Session::open(transport, smtp, &credentials).await.map_err(|(error, record)| (error, Some(record)))
 }

@@ -39,7 +39,7 @@ pub enum Start {
     Now,
 }
 
-/// How an account is reached.
+/// How an account is reached, in one word of the configuration; [`Account::source`] takes it apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Protocol {
     /// IMAP without TLS.
@@ -76,22 +76,6 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Whether Postigo waits for others to bring the mail.
-    pub fn listens(self) -> bool {
-        matches!(self, Self::Lmtp | Self::Smtp)
-    }
-
-    /// The port of a server where none is configured; none where Postigo connects to none.
-    pub fn port(self) -> Option<u16> {
-        match self {
-            Self::Imap | Self::ImapStartTls => Some(143),
-            Self::Imaps => Some(993),
-            Self::Pop3 | Self::Pop3StartTls => Some(110),
-            Self::Pop3s => Some(995),
-            Self::Lmtp | Self::Smtp | Self::Maildir | Self::Local => None,
-        }
-    }
-
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -239,7 +223,7 @@ impl Default for Account {
     }
 }
 
-/// How a transport passes mail on.
+/// How a transport passes mail on, in one word of the configuration; [`Transport::outlet`] takes it apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum TransportKind {
     /// SMTP without TLS (OTOBO: `Kernel::System::Email::SMTP`).
@@ -269,21 +253,6 @@ impl TransportKind {
             Self::SmtpStartTls => "smtp+starttls",
             Self::Sendmail => "sendmail",
             Self::File => "file",
-        }
-    }
-
-    /// Whether it speaks SMTP.
-    pub fn is_smtp(self) -> bool {
-        matches!(self, Self::Smtp | Self::Smtps | Self::SmtpStartTls)
-    }
-
-    /// The port where none is configured: 25, 465, 587; 0 where there is none.
-    pub fn port(self) -> u16 {
-        match self {
-            Self::Smtp => 25,
-            Self::Smtps => 465,
-            Self::SmtpStartTls => 587,
-            Self::Sendmail | Self::File => 0,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The keys of accounts and transports that decide where their secrets go.
 
-use super::{Account, Destination, OAuth2, Tls, Transport};
+use super::{Account, Destination, OAuth2, Outlet, Tls, Transport};
 
 impl Destination {
     /// Where an account's password or access token goes.
     pub fn of_account(account: &Account) -> Self {
-        let port = account.port.or_else(|| account.protocol.port());
+        let port = account.source().server().map(|server| server.port).or(account.port);
         let keys = [
             ("protocol", account.protocol.name().to_owned()),
             ("host", host(&account.host)),
@@ -17,7 +17,7 @@ impl Destination {
 
     /// Where a transport's password or access token goes.
     pub fn of_transport(transport: &Transport) -> Self {
-        let port = Some(transport.port.unwrap_or(transport.kind.port()));
+        let port = if let Outlet::Smtp(smtp) = transport.outlet() { Some(smtp.server.port) } else { transport.port };
         let keys = [
             ("kind", transport.kind.name().to_owned()),
             ("host", host(&transport.host)),

@@ -1,8 +1,7 @@
 //! Where a listener's account waits for mail, and from where it takes some.
 
-use super::{Account, Protocol};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -18,16 +17,6 @@ pub enum Endpoint {
 impl Endpoint {
     /// The longest path of a Unix socket (`sun_path`), its end not counted.
     pub const LONGEST_PATH: usize = 107;
-
-    /// An account's: its host and port, by default 127.0.0.1 and 24 (LMTP) or 25 (SMTP).
-    pub fn of(account: &Account) -> Self {
-        if account.host.starts_with('/') {
-            return Self::Unix(PathBuf::from(&account.host));
-        }
-        let address = account.host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let usual = if account.protocol == Protocol::Smtp { 25 } else { 24 };
-        Self::Tcp(SocketAddr::new(address, account.port.unwrap_or(usual)))
-    }
 }
 
 impl fmt::Display for Endpoint {

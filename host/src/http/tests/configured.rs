@@ -3,7 +3,6 @@
 use super::harness::{Api, request};
 use crate::http::role::Role;
 use axum::http::{Method, header};
-use postigo_model::configured::{Transport, TransportKind};
 use serde_json::{Value, json};
 
 /// Sends with further headers.
@@ -164,7 +163,7 @@ async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     // Nor by a link that lies below what the daemon was given.
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(elsewhere.path().join("box/new")).unwrap();
-    let given = api.state.machine.folder(&Transport { kind: TransportKind::File, host: "given".into(), ..Transport::default() }).unwrap();
+    let given = api.state.machine.folder("given").unwrap();
     std::os::unix::fs::symlink(elsewhere.path(), given.path().join("away")).unwrap();
     let beyond = given.path().join("away/box").display().to_string();
     api.patch(Role::Admin, "/transports/way", &json!({ "host": beyond })).await.expect(200);

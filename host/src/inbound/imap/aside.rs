@@ -23,15 +23,13 @@ type Found = (Held, Option<Listed>);
 impl Run<'_> {
     /// Puts what is held into the failed folder: moved where it still lies in the folder, else its bytes, flagged.
     pub(super) async fn set_aside(&mut self) -> Result<(), FetchError> {
-        if self.account.failed_folder.is_empty() {
-            return Ok(());
-        }
+        let Some(failed_folder) = self.source.failed_folder else { return Ok(()) };
         let store = self.intake.spool().store().clone();
         let held = mailboxes::held(&mut *store.read().await?, &self.account.name, AT_ONCE).await?;
         if held.is_empty() {
             return Ok(());
         }
-        let place = folder::find_or_make(&mut self.connection, &self.account.failed_folder).await?;
+        let place = folder::find_or_make(&mut self.connection, failed_folder).await?;
         let found = self.where_they_are(held).await?;
         let there = self.already_aside(&found, &place).await?;
         for ((held, listed), there) in found.into_iter().zip(there) {

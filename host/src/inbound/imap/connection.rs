@@ -9,7 +9,7 @@ use super::place::Place;
 use super::sign_in;
 use async_imap::Session;
 use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
-use postigo_model::configured::Account;
+use postigo_model::configured::Server;
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
 use postigo_net::redaction::Redactor;
@@ -68,13 +68,13 @@ pub struct Selected {
 
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
-    pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, ImapError> {
-        let (session, facts) = unbroken(&account.name, "begin", sign_in::open(account, credentials)).await??;
+    pub async fn open(account: &str, server: Server<'_>, credentials: &Credentials) -> Result<Self, ImapError> {
+        let (session, facts) = unbroken(account, "begin", sign_in::open(server, credentials)).await??;
         let mut connection = Self {
-            account: account.name.clone(),
+            account: account.to_owned(),
             session,
             capabilities: BTreeSet::new(),
-            timeout: Duration::from_secs(account.timeout.max(1)),
+            timeout: server.timeout,
             exists: 0,
             news: false,
             idle: Idle::Not,

@@ -68,7 +68,7 @@ impl Run<'_> {
             self.intake.report.fetched += 1;
             self.intake.report.bytes += raw.len() as u64;
             uids.push(message.uid);
-            arrivals.push(self.intake.arrival(self.key(&message), format!("{}/{}", self.account.folder, message.uid), raw));
+            arrivals.push(self.intake.arrival(self.key(&message), format!("{}/{}", self.source.folder, message.uid), raw));
         }
         (uids, arrivals)
     }
@@ -204,7 +204,7 @@ impl Run<'_> {
     fn unreadable(&mut self, message: &Listed, text: &str) {
         self.intake.report.unreadable += 1;
         let sentence =
-            format!("Message {} of {} cannot be fetched and stays on the server, which says: {text}", message.uid, self.account.folder);
+            format!("Message {} of {} cannot be fetched and stays on the server, which says: {text}", message.uid, self.source.folder);
         self.intake.note(Priority::Error, KEY, sentence);
     }
 }

@@ -63,7 +63,7 @@ impl Run<'_> {
     }
 
     fn too_large(&self, message: &Listed) -> String {
-        let (uid, folder, size, greatest) = (message.uid, &self.account.folder, message.size, self.intake.rules().greatest);
+        let (uid, folder, size, greatest) = (message.uid, self.source.folder, message.size, self.intake.rules().greatest);
         format!("Message {uid} of {folder} has {size} bytes; at most {greatest} are fetched (max_message_size).")
     }
 

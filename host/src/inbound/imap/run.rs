@@ -10,10 +10,11 @@ use super::twins;
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
-use postigo_model::configured::{Account, Oversize};
+use postigo_model::configured::{Account, ImapFolder, Oversize, Server};
 use postigo_model::spool::SourceKey;
 use postigo_net::credentials::Credentials;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// So many messages are asked for at once.
@@ -24,11 +25,11 @@ const BATCH_BYTES: u64 = 2 << 20;
 pub(super) const KEY: &str = "transport.imap";
 
 /// Fetches what is new from the account's folder.
-pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Memory) -> Result<(), FetchError> {
     let account = intake.account.clone();
     let Kept { connection, selected, mailbox, after, communication, since } = match resume(intake, memory).await {
         Some(kept) => kept,
-        None => begin(intake, &account).await?,
+        None => begin(intake, source).await?,
     };
     memory.recall(mailbox, selected.uid_validity);
     let mut run = Run {
@@ -36,6 +37,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
         intake,
         memory,
         account: &account,
+        source,
         mailbox,
         selected,
         after,
@@ -46,7 +48,7 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
     };
     let done = run.through().await;
     let Run { connection, memory, selected, after, .. } = run;
-    if done.is_ok() && memory.lasting && account.idle && connection.has("IDLE") {
+    if done.is_ok() && memory.lasting && source.idle && connection.has("IDLE") {
         memory.kept = Some(Kept { connection, selected, mailbox, after, communication, since });
     } else {
         connection.close().await;
@@ -74,22 +76,23 @@ async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
     None
 }
 
-async fn begin(intake: &mut Intake, account: &Account) -> Result<Kept, FetchError> {
-    let mut connection = open(intake, account).await?;
+async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<Kept, FetchError> {
+    let mut connection = open(intake, source.server).await?;
     for (key, value) in std::mem::take(&mut connection.facts) {
         intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
     }
     intake.show_progress().await;
-    let selected = connection.select(&account.folder).await?;
-    let mailbox = intake.spool().mailbox(&account.name, &account.host, &account.user, &account.folder).await?;
+    let account = Arc::clone(&intake.account);
+    let selected = connection.select(source.folder).await?;
+    let mailbox = intake.spool().mailbox(&account.name, source.server.host, source.server.user, source.folder).await?;
     let after = After::choose(&mut connection, &account.after_fetch, intake).await?;
     let communication = intake.report.communication.clone().unwrap_or_default();
     Ok(Kept { connection, selected, mailbox, after, communication, since: Instant::now() })
 }
 
-async fn open(intake: &mut Intake, account: &Account) -> Result<Connection, FetchError> {
+async fn open(intake: &mut Intake, server: Server<'_>) -> Result<Connection, FetchError> {
     let credentials = intake.credentials().await?;
-    let error = match Connection::open(account, &credentials).await {
+    let error = match Connection::open(&intake.account.name, server, &credentials).await {
         Err(error @ ImapError::SignIn { .. }) => error,
         other => return Ok(other?),
     };
@@ -103,14 +106,14 @@ async fn open(intake: &mut Intake, account: &Account) -> Result<Connection, Fetc
     if fresh == credentials {
         return Err(error.into());
     }
-    Ok(Connection::open(account, &fresh).await?)
+    Ok(Connection::open(&intake.account.name, server, &fresh).await?)
 }
 
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
-pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, ImapError> {
-    let mut connection = Connection::open(account, credentials).await?;
+pub async fn probe(account: &str, source: ImapFolder<'_>, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, ImapError> {
+    let mut connection = Connection::open(account, source.server, credentials).await?;
     let mut facts = std::mem::take(&mut connection.facts);
-    let selected = connection.examine(&account.folder).await;
+    let selected = connection.examine(source.folder).await;
     let exists = connection.exists();
     connection.close().await;
     let selected = selected?;
@@ -124,6 +127,7 @@ pub(super) struct Run<'a> {
     pub intake: &'a mut Intake,
     pub memory: &'a mut Memory,
     pub account: &'a Account,
+    pub source: ImapFolder<'a>,
     pub mailbox: i64,
     pub selected: Selected,
     pub after: After,
@@ -159,7 +163,7 @@ impl Run<'_> {
         let seen = if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
         self.intake.report.seen = seen as u64;
         self.intake.report.earlier = (seen - listed.len()) as u64;
-        self.intake.report.left = progress.leave(&mut listed, self.account.start) as u64;
+        self.intake.report.left = progress.leave(&mut listed, self.source.start) as u64;
         for message in &mut listed {
             message.size = self.memory.learnt.size(&message.uid, message.size);
         }

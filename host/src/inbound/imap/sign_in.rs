@@ -3,46 +3,44 @@
 use super::error::ImapError;
 use async_imap::imap_proto::{Capability, Response, Status};
 use async_imap::{Authenticator, Client, Session};
-use postigo_model::configured::{Account, Protocol};
+use postigo_model::configured::{Server, TlsMode};
 use postigo_net::credentials::Credentials;
 use postigo_net::redaction::Redactor;
 use postigo_net::sasl::{Exchange, Mechanism};
 use postigo_net::words::said;
 use postigo_net::{ConnectError, Stream};
 use std::collections::BTreeSet;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 /// What the log tells of how a connection came about: key and value.
 pub type Facts = Vec<(&'static str, String)>;
 
 /// Connects, agrees on TLS where the protocol says so, and signs in.
-pub async fn open(account: &Account, credentials: &Credentials) -> Result<(Session<Stream>, Facts), ImapError> {
+pub async fn open(server: Server<'_>, credentials: &Credentials) -> Result<(Session<Stream>, Facts), ImapError> {
     let mut facts = Vec::new();
     let redactor = credentials.redactor();
-    let stream = reach(account, &redactor, &mut facts).await?;
+    let stream = reach(server, &redactor, &mut facts).await?;
     let mut client = Client::new(stream.read_ahead());
-    if account.protocol != Protocol::ImapStartTls {
+    if server.tls_mode != TlsMode::StartTls {
         facts.push(("greeting", greeting(&mut client, &redactor).await?));
     }
     let before = ask_capabilities(&mut client, &redactor).await?;
-    let session = authenticate(client, account, credentials, &before, &redactor).await?;
+    let session = authenticate(client, server, credentials, &before, &redactor).await?;
     Ok((session, facts))
 }
 
 /// Connects; for STARTTLS what is sent in clear ends here.
-async fn reach(account: &Account, redactor: &Redactor, facts: &mut Facts) -> Result<Stream, ImapError> {
-    let timeout = Duration::from_secs(account.timeout.max(1));
-    let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
-    let stream = Stream::connect(&account.host, port, timeout, redactor.clone()).await?;
-    facts.push(("server", format!("{}:{port}", account.host)));
-    match account.protocol {
-        Protocol::Imaps => {
-            let (stream, agreed) = stream.secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+async fn reach(server: Server<'_>, redactor: &Redactor, facts: &mut Facts) -> Result<Stream, ImapError> {
+    let stream = Stream::connect(server.host, server.port, server.timeout, redactor.clone()).await?;
+    facts.push(("server", format!("{}:{}", server.host, server.port)));
+    match server.tls_mode {
+        TlsMode::Clear => Ok(stream),
+        TlsMode::Implicit => {
+            let (stream, agreed) = stream.secure(server.host, server.tls).await.map_err(ConnectError::from)?;
             facts.push(("tls", agreed));
             Ok(stream)
         }
-        Protocol::ImapStartTls => {
+        TlsMode::StartTls => {
             let mut client = Client::new(stream);
             facts.push(("greeting", greeting(&mut client, redactor).await?));
             client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match error {
@@ -50,11 +48,10 @@ async fn reach(account: &Account, redactor: &Redactor, facts: &mut Facts) -> Res
                 other => ImapError::during("start TLS", other, redactor),
             })?;
             // Whatever came after the server's OK in clear lies in the client's buffer and is dropped with it.
-            let (stream, agreed) = client.into_inner().secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+            let (stream, agreed) = client.into_inner().secure(server.host, server.tls).await.map_err(ConnectError::from)?;
             facts.push(("tls", agreed));
             Ok(stream)
         }
-        _ => Ok(stream),
     }
 }
 
@@ -106,12 +103,12 @@ pub fn names(list: &[Capability<'_>]) -> BTreeSet<String> {
 /// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to be shown.
 async fn authenticate(
     client: Client<Stream>,
-    account: &Account,
+    server: Server<'_>,
     credentials: &Credentials,
     capabilities: &BTreeSet<String>,
     redactor: &Redactor,
 ) -> Result<Session<Stream>, ImapError> {
-    let refused = |text: String| ImapError::SignIn { user: account.user.clone(), text };
+    let refused = |text: String| ImapError::SignIn { user: server.user.to_owned(), text };
     let disabled = capabilities.contains("LOGINDISABLED");
     let mechanism = Mechanism::choose(credentials, |name| capabilities.contains(&format!("AUTH={name}")));
     let (user, secret) = match credentials {
@@ -127,8 +124,7 @@ async fn authenticate(
         client.login(user, secret).await
     } else {
         let mechanism = mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
-        let port = account.port.unwrap_or(if account.protocol == Protocol::Imaps { 993 } else { 143 });
-        let mut exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
+        let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port).map_err(|error| refused(error.to_string()))?;
         let result = client.authenticate(mechanism.name(), Answering(&mut exchange)).await;
         why = exchange.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
         result

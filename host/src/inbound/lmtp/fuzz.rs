@@ -1,7 +1,7 @@
 //! Sessions of clients that say anything: no panic, an end to every session, and no message said to be stored that is not.
 
-use super::Dialect;
 use super::tests::{FakeSpool, Mood, limits, talk_in_pieces};
+use postigo_model::configured::Dialect;
 use std::sync::Arc;
 
 /// What mutations begin with.

@@ -1,12 +1,12 @@
 //! Waits for clients at an endpoint, and gives each a session of its own.
 
-use super::Dialect;
 use super::bind::Bound;
 use super::reply::Reply;
 use super::session::{Client, Limits, Next, Session};
 use super::sink::Sink;
 use super::wire::Wire;
 use postigo_model::communication::Priority;
+use postigo_model::configured::Dialect;
 use postigo_model::configured::Tls;
 use postigo_net::listen::{Acceptance, Origin, Place, Places};
 use postigo_supervision::{Work, caught};

@@ -1,6 +1,5 @@
 //! The part of a session that takes a message: DATA and BDAT, and the answers, which come when it is durable.
 
-use super::Dialect;
 use super::data::{Body, Fault, drop_chunk};
 use super::reply::{Reply, displaced, too_slow};
 use super::session::{Next, Session};
@@ -10,6 +9,7 @@ use super::transaction::Transaction;
 use super::wire::{Wire, WireError};
 use crate::commlog;
 use crate::store::StoreError;
+use postigo_model::configured::Dialect;
 use postigo_model::spool::TakenIn;
 use std::time::Duration;
 use time::OffsetDateTime;

@@ -32,37 +32,3 @@ pub use probe::probe;
 pub use recipients::Policy;
 pub use session::Limits;
 pub use sink::{Sink, SpoolSink};
-
-use postigo_model::configured::Protocol;
-
-/// What is spoken: the commands are the same but for the greeting, the answers to a message differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// An answer for each recipient.
-    Lmtp,
-    /// One answer.
-    Smtp,
-}
-
-impl Dialect {
-    /// That of an account's protocol.
-    pub fn of(protocol: Protocol) -> Self {
-        if protocol == Protocol::Smtp { Self::Smtp } else { Self::Lmtp }
-    }
-
-    /// As accounts name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lmtp => Protocol::Lmtp.name(),
-            Self::Smtp => Protocol::Smtp.name(),
-        }
-    }
-
-    /// In the first line that a client reads.
-    fn greeting(self) -> &'static str {
-        match self {
-            Self::Lmtp => "LMTP",
-            Self::Smtp => "ESMTP",
-        }
-    }
-}

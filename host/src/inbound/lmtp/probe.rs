@@ -3,8 +3,7 @@
 use super::bind::Bound;
 use super::wire::Bytes;
 use super::{ListenError, tls};
-use postigo_model::configured::Account;
-use postigo_model::configured::Endpoint;
+use postigo_model::configured::{Endpoint, Tls};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -15,10 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A greeting has at most so many bytes.
 const LONGEST_GREETING: u64 = 1_024;
 
-/// Says how the account's endpoint greets, or that nobody listens there and the daemon could.
-pub async fn probe(account: &Account) -> Result<Vec<(&'static str, String)>, ListenError> {
-    let endpoint = Endpoint::of(account);
-    tls::acceptor(&account.tls).await?;
+/// Says how an endpoint greets, or that nobody listens there and the daemon could.
+pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, String)>, ListenError> {
+    tls::acceptor(tls).await?;
     let connected: io::Result<Box<dyn Bytes>> = match &endpoint {
         Endpoint::Tcp(address) => TcpStream::connect(address).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) }),
         Endpoint::Unix(path) => UnixStream::connect(path).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) }),

@@ -1,7 +1,7 @@
 //! Who is taken in at an endpoint, and for which account: the policy of the accounts that listen there.
 
 use super::reply::Reply;
-use postigo_model::configured::{Configuration, Endpoint, Network};
+use postigo_model::configured::{Configuration, Endpoint, ListenerRecipients, Network};
 use postigo_model::mailbox::Mailbox;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -40,19 +40,18 @@ enum Takes {
 impl Policy {
     /// The policy of an endpoint.
     pub fn of(configuration: &Configuration, endpoint: &Endpoint) -> Self {
-        let accounts = configuration.accounts.values();
-        let accounts: Vec<_> = accounts
-            .filter(|account| account.valid.is_valid() && account.protocol.listens() && Endpoint::of(account) == *endpoint)
-            .collect();
+        let accounts = configuration.accounts.values().filter(|account| account.valid.is_valid());
+        let listening = accounts.filter_map(|account| Some((account, account.source().listener()?)));
+        let accounts: Vec<_> = listening.filter(|(_, listener)| listener.endpoint == *endpoint).collect();
         let takers: Vec<Taker> = accounts
             .iter()
-            .map(|account| Taker {
+            .map(|(account, listener)| Taker {
                 account: account.name.clone(),
-                networks: account.networks.iter().filter_map(|network| network.parse().ok()).collect(),
-                takes: match account.user.as_str() {
-                    "*" => Takes::All,
-                    "" => Takes::SystemAddresses,
-                    address => Takes::One(Mailbox::of(address)),
+                networks: listener.networks.iter().filter_map(|network| network.parse().ok()).collect(),
+                takes: match listener.recipients {
+                    ListenerRecipients::Everybody => Takes::All,
+                    ListenerRecipients::SystemAddresses => Takes::SystemAddresses,
+                    ListenerRecipients::One(address) => Takes::One(Mailbox::of(address)),
                 },
             })
             .collect();
@@ -66,7 +65,7 @@ impl Policy {
             domains,
             greatest: configuration.settings.max_message_size,
             most_waiting: configuration.settings.spool_limit,
-            patience: Duration::from_secs(accounts.iter().map(|account| account.timeout).max().unwrap_or(60)),
+            patience: Duration::from_secs(accounts.iter().map(|(account, _)| account.timeout).max().unwrap_or(60)),
         }
     }
 

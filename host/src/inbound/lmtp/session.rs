@@ -4,11 +4,12 @@ use super::command::{self, Command, Greeting};
 use super::journal::Journal;
 use super::reply::{Reply, displaced, too_slow};
 use super::sink::Sink;
+use super::tls;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
 use super::wire::{Line, Wire, WireError};
-use super::{Dialect, tls};
 use postigo_model::communication::Priority;
+use postigo_model::configured::Dialect;
 use postigo_model::configured::Tls;
 use postigo_net::listen;
 use postigo_net::listen::{Place, Room, Served};
@@ -160,7 +161,7 @@ impl<S: Sink> Session<S> {
 
     async fn talk(&mut self, wire: &mut Wire) -> Result<Next, WireError> {
         if self.secure.is_none() {
-            wire.answer(&Reply::plain(220, format!("{} {} Postigo", host_name(), self.client.dialect.greeting())));
+            wire.answer(&Reply::plain(220, format!("{} {} Postigo", host_name(), in_greeting(self.client.dialect))));
         }
         loop {
             let line = match self.line(wire).await? {
@@ -374,4 +375,12 @@ impl<S: Sink> Session<S> {
 fn hides_commands(line: &[u8]) -> bool {
     let begins = |verb: &&[u8]| line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb));
     [b"BDAT".as_slice(), b"GET ", b"POST ", b"PUT ", b"CONNECT "].iter().any(begins)
+}
+
+/// What a listener says in its first line that it speaks.
+fn in_greeting(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Lmtp => "LMTP",
+        Dialect::Smtp => "ESMTP",
+    }
 }

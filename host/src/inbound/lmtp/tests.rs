@@ -3,10 +3,10 @@
 use super::session::{Client, Next, Session};
 use super::sink::Sink;
 use super::wire::Wire;
-use super::{Bound, Dialect, Limits, Listener, Policy};
+use super::{Bound, Limits, Listener, Policy};
 use crate::store::StoreError;
 use postigo_model::communication::{Record, Status};
-use postigo_model::configured::{Account, Configuration, Endpoint, Protocol, SystemAddress, Tls};
+use postigo_model::configured::{Account, Configuration, Dialect, Endpoint, Protocol, SystemAddress, Tls};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, TakenIn};
 use postigo_net::listen::{Acceptance, Descriptors, Figures, Most, Origin, Place, Places, Room};

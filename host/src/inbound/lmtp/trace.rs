@@ -1,6 +1,6 @@
 //! What a server writes before a mail that it takes (RFC 5321 section 4.4): the envelope's sender, and where the mail came from.
 
-use super::Dialect;
+use postigo_model::configured::Dialect;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::OnceLock;

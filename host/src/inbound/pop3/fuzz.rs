@@ -4,7 +4,7 @@ use super::Memory;
 use super::connection::{Connection, Most};
 use super::error::Pop3Error;
 use super::listing::{Listing, Plan};
-use postigo_model::configured::{Account, Protocol, Secret};
+use postigo_model::configured::{Account, Protocol, Secret, Server};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
 use std::collections::HashMap;
@@ -89,9 +89,9 @@ fn session(dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Everything that a run asks for, one after another, whatever the answers are.
-async fn converse(said: Vec<u8>, account: &Account, credentials: &Credentials) -> Result<usize, Pop3Error> {
+async fn converse(said: Vec<u8>, server: Server<'_>, credentials: &Credentials) -> Result<usize, Pop3Error> {
     let stream = Stream::over(tokio::io::join(Cursor::new(said), tokio::io::sink()));
-    let mut connection = Connection::over(stream, account, credentials).await?;
+    let mut connection = Connection::over(stream, server, credentials).await?;
     connection.count().await?;
     let sizes = connection.sizes().await?;
     let listing = Listing::new(sizes, connection.uidls().await?);
@@ -121,7 +121,7 @@ fn fuzzed_sessions_end_without_a_panic() {
     let mut whole = 0;
     for case in 0..cases {
         let said = session(&mut dice);
-        match runtime.block_on(converse(said, &account, &ways[case % ways.len()])) {
+        match runtime.block_on(converse(said, account.source().server().unwrap(), &ways[case % ways.len()])) {
             Ok(_) => whole += 1,
             Err(error) => assert!(!error.to_string().is_empty() && error.to_string().len() < 1_000, "{error}"),
         }

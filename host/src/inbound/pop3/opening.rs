@@ -4,35 +4,32 @@ use super::answer;
 use super::connection::Connection;
 use super::error::Pop3Error;
 use super::sign_in;
-use postigo_model::configured::{Account, Protocol};
+use postigo_model::configured::{Server, TlsMode};
 use postigo_net::credentials::Credentials;
 use postigo_net::{ConnectError, Stream};
-use std::time::Duration;
 
 /// So many characters of what a server can do are shown.
 const LONGEST_CAPABILITIES: usize = 2_000;
 
 impl Connection {
     /// Connects, agrees on TLS where the protocol says so, and signs in.
-    pub async fn open(account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
-        let port = port(account);
-        let timeout = Duration::from_secs(account.timeout.max(1));
-        let stream = Stream::connect(&account.host, port, timeout, credentials.redactor()).await?;
-        Self::over(stream, account, credentials).await
+    pub async fn open(server: Server<'_>, credentials: &Credentials) -> Result<Self, Pop3Error> {
+        let stream = Stream::connect(server.host, server.port, server.timeout, credentials.redactor()).await?;
+        Self::over(stream, server, credentials).await
     }
 
     /// Greets, agrees on TLS and signs in over a stream.
-    pub(super) async fn over(stream: Stream, account: &Account, credentials: &Credentials) -> Result<Self, Pop3Error> {
+    pub(super) async fn over(stream: Stream, server: Server<'_>, credentials: &Credentials) -> Result<Self, Pop3Error> {
         let mut facts = Vec::new();
-        let stream = if account.protocol == Protocol::Pop3s { secure(stream, account, &mut facts).await? } else { stream };
+        let stream = if server.tls_mode == TlsMode::Implicit { secure(stream, server, &mut facts).await? } else { stream };
         let mut connection = Self::new(stream, facts);
         let greeting = connection.expect("greet").await?;
         connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
         connection.ask_capabilities().await?;
-        if account.protocol == Protocol::Pop3StartTls {
-            connection = connection.start_tls(account).await?;
+        if server.tls_mode == TlsMode::StartTls {
+            connection = connection.start_tls(server).await?;
         }
-        sign_in::sign_in(&mut connection, account, port(account), credentials).await?;
+        sign_in::sign_in(&mut connection, server, credentials).await?;
         // They may differ before and after signing in (RFC 2449 section 5).
         connection.ask_capabilities().await?;
         let capabilities = connection.capabilities();
@@ -46,13 +43,13 @@ impl Connection {
     }
 
     /// Agrees on TLS in a connection in clear (STLS).
-    async fn start_tls(mut self, account: &Account) -> Result<Self, Pop3Error> {
+    async fn start_tls(mut self, server: Server<'_>) -> Result<Self, Pop3Error> {
         match self.command("start TLS", "STLS").await? {
             Ok(_) => {}
             Err(refusal) => return Err(Pop3Error::NoStartTls(refusal.text)),
         }
         let (stream, mut facts) = self.into_stream().ok_or(Pop3Error::ClearBeforeTls)?;
-        let stream = secure(stream, account, &mut facts).await?;
+        let stream = secure(stream, server, &mut facts).await?;
         let mut connection = Self::new(stream, facts);
         // What was said in clear does not count (RFC 2595 section 4).
         connection.ask_capabilities().await?;
@@ -60,12 +57,8 @@ impl Connection {
     }
 }
 
-fn port(account: &Account) -> u16 {
-    account.port.unwrap_or(if account.protocol == Protocol::Pop3s { 995 } else { 110 })
-}
-
-async fn secure(stream: Stream, account: &Account, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, Pop3Error> {
-    let (stream, agreed) = stream.secure(&account.host, &account.tls).await.map_err(ConnectError::from)?;
+async fn secure(stream: Stream, server: Server<'_>, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, Pop3Error> {
+    let (stream, agreed) = stream.secure(server.host, server.tls).await.map_err(ConnectError::from)?;
     facts.push(("tls", agreed));
     Ok(stream)
 }

@@ -7,17 +7,17 @@ use super::session::{KEY, Left, Session};
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
-use postigo_model::configured::Account;
+use postigo_model::configured::Server;
 use postigo_net::credentials::Credentials;
 
 /// Fetches what is new from the account's mailbox.
-pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory) -> Result<(), FetchError> {
     let account = intake.account.clone();
     let mut first = true;
     let mut lost = false;
     let mut before = None;
     loop {
-        let mut connection = match open(intake, &account).await {
+        let mut connection = match open(intake, server).await {
             // Some servers let nobody in again at once. The next run goes on.
             Err(FetchError::Pop3(error)) if !first && error.is_wait() => {
                 intake.note(Priority::Notice, KEY, format!("The rest is left for the next fetch. {error}"));
@@ -55,9 +55,9 @@ pub async fn fetch(intake: &mut Intake, memory: &mut Memory) -> Result<(), Fetch
     }
 }
 
-async fn open(intake: &Intake, account: &Account) -> Result<Connection, FetchError> {
+async fn open(intake: &Intake, server: Server<'_>) -> Result<Connection, FetchError> {
     let credentials = intake.credentials().await?;
-    match Connection::open(account, &credentials).await {
+    match Connection::open(server, &credentials).await {
         Err(error @ Pop3Error::SignIn { .. }) => {
             intake.refused(&credentials).await;
             Err(error.into())
@@ -67,8 +67,8 @@ async fn open(intake: &Intake, account: &Account) -> Result<Connection, FetchErr
 }
 
 /// Connects, signs in and counts the messages, changing nothing; what the server said, key and value.
-pub async fn probe(account: &Account, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, Pop3Error> {
-    let mut connection = Connection::open(account, credentials).await?;
+pub async fn probe(server: Server<'_>, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, Pop3Error> {
+    let mut connection = Connection::open(server, credentials).await?;
     let mut facts = std::mem::take(&mut connection.facts);
     let count = connection.count().await?;
     let uidls = if count == 0 {

@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::error::Pop3Error;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postigo_model::configured::{Account, Protocol};
+use postigo_model::configured::{Server, TlsMode};
 use postigo_net::credentials::Credentials;
 use postigo_net::sasl::{Exchange, Mechanism};
 
@@ -14,7 +14,7 @@ const MOST_CHALLENGES: usize = 8;
 const DOING: &str = "sign in";
 
 /// Signs in the simplest way that carries the credentials.
-pub async fn sign_in(connection: &mut Connection, account: &Account, port: u16, credentials: &Credentials) -> Result<(), Pop3Error> {
+pub async fn sign_in(connection: &mut Connection, server: Server<'_>, credentials: &Credentials) -> Result<(), Pop3Error> {
     let offered = connection.capability("SASL").unwrap_or_default().to_ascii_uppercase();
     let mechanism = Mechanism::choose(credentials, |name| offered.split(' ').any(|offer| offer == name));
     match credentials {
@@ -23,14 +23,14 @@ pub async fn sign_in(connection: &mut Connection, account: &Account, port: u16, 
                 Ok(_) => connection.command(DOING, &format!("PASS {}", password.reveal())).await?,
                 refused => refused,
             };
-            answer.map(drop).map_err(|refusal| Pop3Error::sign_in(&account.user, refusal))
+            answer.map(drop).map_err(|refusal| Pop3Error::sign_in(server.user, refusal))
         }
         Credentials::None | Credentials::Password { .. } | Credentials::Bearer { .. } => {
-            let clear = account.protocol == Protocol::Pop3 && connection.has("STLS");
-            let refused = |text: String| Pop3Error::SignIn { user: account.user.clone(), text };
+            let clear = server.tls_mode == TlsMode::Clear && connection.has("STLS");
+            let refused = |text: String| Pop3Error::SignIn { user: server.user.to_owned(), text };
             let mechanism = mechanism.map_err(|error| if clear { Pop3Error::SignInDisabled } else { refused(error.to_string()) })?;
-            let exchange = Exchange::new(mechanism, credentials, &account.host, port).map_err(|error| refused(error.to_string()))?;
-            authenticate(connection, account, exchange).await
+            let exchange = Exchange::new(mechanism, credentials, server.host, server.port).map_err(|error| refused(error.to_string()))?;
+            authenticate(connection, server, exchange).await
         }
     }
 }
@@ -42,7 +42,7 @@ fn by_user_and_pass(connection: &Connection, user: &str, password: &str) -> bool
     offered && plain(user) && plain(password) && !user.contains(' ')
 }
 
-async fn authenticate(connection: &mut Connection, account: &Account, mut exchange: Exchange<'_>) -> Result<(), Pop3Error> {
+async fn authenticate(connection: &mut Connection, server: Server<'_>, mut exchange: Exchange<'_>) -> Result<(), Pop3Error> {
     // The first answer on a line of its own: tokens are longer than the 255 bytes that a command may have (RFC 5034 section 4).
     connection.send(DOING, &format!("AUTH {}\r\n", exchange.mechanism().name())).await?;
     for _ in 0..MOST_CHALLENGES {
@@ -53,7 +53,7 @@ async fn authenticate(connection: &mut Connection, account: &Account, mut exchan
                     Some(reason) => format!("{} ({reason})", refusal.text),
                     None => refusal.text,
                 };
-                return Err(Pop3Error::sign_in(&account.user, Refusal { code: refusal.code, text }));
+                return Err(Pop3Error::sign_in(server.user, Refusal { code: refusal.code, text }));
             }
             Status::Challenge(challenge) => {
                 let challenge = STANDARD.decode(challenge).unwrap_or_default();

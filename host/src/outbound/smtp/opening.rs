@@ -9,7 +9,7 @@ use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use postigo_model::communication::{Priority, Record};
-use postigo_model::configured::{Transport, TransportKind};
+use postigo_model::configured::{Server, SmtpServer, TlsMode, Transport};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
 use std::time::Duration;
@@ -21,9 +21,9 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session {
     /// Connects and signs in. The error comes with the communication of the failed connection.
-    pub async fn open(transport: &Transport, credentials: &Credentials) -> Result<Self, (SmtpError, Box<Record>)> {
+    pub async fn open(transport: &Transport, smtp: SmtpServer<'_>, credentials: &Credentials) -> Result<Self, (SmtpError, Box<Record>)> {
         let mut log = Self::log(transport);
-        match open(transport, credentials, &mut log).await {
+        match open(smtp, credentials, &mut log).await {
             Ok(Opened { connection, offers, facts }) => Ok(Self::new(connection, offers, facts, log)),
             Err(error) => {
                 log.entry(Priority::Error, "outbound.smtp", error.to_string());
@@ -40,28 +40,28 @@ struct Opened {
     facts: Vec<(&'static str, String)>,
 }
 
-async fn open(transport: &Transport, credentials: &Credentials, log: &mut Communication) -> Result<Opened, SmtpError> {
+async fn open(smtp: SmtpServer<'_>, credentials: &Credentials, log: &mut Communication) -> Result<Opened, SmtpError> {
     let mut facts = Vec::new();
     let mut note = |key: &'static str, fact: String| {
         log.entry(Priority::Info, "outbound.smtp", format!("{key}: {fact}"));
         facts.push((key, fact));
     };
-    let (host, port) = (&transport.host, transport.port.unwrap_or(transport.kind.port()));
-    let hello = ClientId::Domain(hello(transport));
-    let mut connection = connect(transport, port, credentials).await?;
-    note("server", format!("{host}, port {port}"));
+    let (server, host) = (smtp.server, smtp.server.host);
+    let hello = ClientId::Domain(hello(smtp));
+    let mut connection = connect(server, credentials).await?;
+    note("server", format!("{host}, port {}", server.port));
     let mut secured = None;
-    if transport.kind == TransportKind::Smtps {
+    if server.tls_mode == TlsMode::Implicit {
         let agreed;
-        (connection, agreed) = connection.secure(host, &transport.tls).await?;
+        (connection, agreed) = connection.secure(host, server.tls).await?;
         secured = Some(agreed);
     }
-    let greeting = due(connection.answer().await, 220).map_err(|words| server(host, "greet", words))?;
+    let greeting = due(connection.answer().await, 220).map_err(|words| failed(host, "greet", words))?;
     note("greeting", greeting.words());
-    if transport.kind == TransportKind::SmtpStartTls {
+    if server.tls_mode == TlsMode::StartTls {
         start_tls(&mut connection, host, &hello).await?;
         let agreed;
-        (connection, agreed) = connection.secure(host, &transport.tls).await?;
+        (connection, agreed) = connection.secure(host, server.tls).await?;
         secured = Some(agreed);
     }
     note("tls", secured.clone().unwrap_or_else(|| "none".to_owned()));
@@ -69,21 +69,20 @@ async fn open(transport: &Transport, credentials: &Credentials, log: &mut Commun
     let offers = ehlo(&mut connection, host, &hello).await?;
     note("capabilities", connection.redactor().line(&offers.join(", "), LONGEST_OFFERS));
     if *credentials != Credentials::None {
-        if secured.is_none() && !transport.allow_insecure_auth && !is_this_machine(host) {
-            return Err(SmtpError::Clear(host.clone()));
+        if secured.is_none() && !smtp.allow_insecure_auth && !is_this_machine(host) {
+            return Err(SmtpError::Clear(host.to_owned()));
         }
-        let mechanism = sign_in::sign_in(&mut connection, &offers, transport, port, credentials).await?;
-        note("signed in", format!("{} by {mechanism}", transport.user));
+        let mechanism = sign_in::sign_in(&mut connection, &offers, server, credentials).await?;
+        note("signed in", format!("{} by {mechanism}", server.user));
     }
     Ok(Opened { connection, offers, facts })
 }
 
-async fn connect(transport: &Transport, port: u16, credentials: &Credentials) -> Result<Connection, SmtpError> {
-    let timeout = Duration::from_secs(transport.timeout.max(1));
-    let connecting = Stream::connect(&transport.host, port, timeout, credentials.redactor());
+async fn connect(server: Server<'_>, credentials: &Credentials) -> Result<Connection, SmtpError> {
+    let connecting = Stream::connect(server.host, server.port, server.timeout, credentials.redactor());
     match tokio::time::timeout(CONNECTS_WITHIN, connecting).await {
-        Ok(connected) => Ok(Connection::new(connected?, timeout)),
-        Err(_) => Err(server(&transport.host, "answer", format!("no connection within {} s", CONNECTS_WITHIN.as_secs()))),
+        Ok(connected) => Ok(Connection::new(connected?, server.timeout)),
+        Err(_) => Err(failed(server.host, "answer", format!("no connection within {} s", CONNECTS_WITHIN.as_secs()))),
     }
 }
 
@@ -92,13 +91,13 @@ async fn start_tls(connection: &mut Connection, host: &str, hello: &ClientId) ->
     if !ehlo(connection, host, hello).await?.iter().any(|offer| offer == "STARTTLS") {
         return Err(SmtpError::NoStartTls(host.to_owned()));
     }
-    due(connection.command(Starttls).await, 220).map(|_| ()).map_err(|words| server(host, "start TLS", words))
+    due(connection.command(Starttls).await, 220).map(|_| ()).map_err(|words| failed(host, "start TLS", words))
 }
 
 /// Introduces this client; gives what the server offers.
 async fn ehlo(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<Vec<String>, SmtpError> {
     let answered = connection.command(Ehlo::new(hello.clone())).await;
-    due(answered, 250).map(|response| offers(&response)).map_err(|words| server(host, "answer EHLO", words))
+    due(answered, 250).map(|response| offers(&response)).map_err(|words| failed(host, "answer EHLO", words))
 }
 
 /// The response, if it has the code that is due; else what came instead.
@@ -110,7 +109,7 @@ fn due(answered: Result<Response, Answer>, code: u16) -> Result<Response, String
     }
 }
 
-fn server(host: &str, doing: &'static str, words: String) -> SmtpError {
+fn failed(host: &str, doing: &'static str, words: String) -> SmtpError {
     SmtpError::Server { host: host.to_owned(), doing, words }
 }
 
@@ -120,9 +119,9 @@ fn offers(response: &Response) -> Vec<String> {
 }
 
 /// What this client calls itself: as configured, else this machine's name.
-fn hello(transport: &Transport) -> String {
-    if !transport.hello.is_empty() {
-        return transport.hello.clone();
+fn hello(smtp: SmtpServer<'_>) -> String {
+    if let Some(hello) = smtp.hello {
+        return hello.to_owned();
     }
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::error::{Answer, SmtpError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use postigo_model::configured::Transport;
+use postigo_model::configured::Server;
 use postigo_net::credentials::Credentials;
 use postigo_net::sasl::{Exchange, Mechanism};
 
@@ -15,15 +15,14 @@ const MOST_CHALLENGES: usize = 4;
 pub async fn sign_in(
     connection: &mut Connection,
     offers: &[String],
-    transport: &Transport,
-    port: u16,
+    server: Server<'_>,
     credentials: &Credentials,
 ) -> Result<&'static str, SmtpError> {
     let offered = |name: &str| {
         offers.iter().filter_map(|offer| offer.strip_prefix("AUTH")).any(|list| list.split([' ', '=']).any(|word| word == name))
     };
     let mechanism = Mechanism::choose(credentials, offered)?;
-    let mut exchange = Exchange::new(mechanism, credentials, &transport.host, port)?;
+    let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port)?;
     let first = if mechanism.speaks_first() { format!(" {}", BASE64.encode(exchange.respond(b""))) } else { String::new() };
     let mut answered = connection.command(format!("AUTH {}{first}\r\n", mechanism.name())).await;
     for _ in 0..MOST_CHALLENGES {
@@ -37,10 +36,10 @@ pub async fn sign_in(
         Ok(response) if response.code() == 235 => return Ok(mechanism.name()),
         Ok(response) => format!("it answers {} where 235 was due", response.code()),
         Err(Answer::Broken(words) | Answer::Later { words, .. }) => {
-            return Err(SmtpError::Server { host: transport.host.clone(), doing: "let this client sign in", words });
+            return Err(SmtpError::Server { host: server.host.to_owned(), doing: "let this client sign in", words });
         }
         Err(Answer::Refused(words)) => words,
     };
     let reason = exchange.refusal().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    Err(SmtpError::SignIn { host: transport.host.clone(), user: transport.user.clone(), words: format!("{words}{reason}") })
+    Err(SmtpError::SignIn { host: server.host.to_owned(), user: server.user.to_owned(), words: format!("{words}{reason}") })
 }
