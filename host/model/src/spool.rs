@@ -1,5 +1,6 @@
 //! A message on its way in: as a source hands it over, as the spool keeps it, and as a worker claims it.
 
+use crate::claim::Claim;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -114,13 +115,11 @@ pub enum TakenIn {
     Known(i64),
 }
 
-/// A message that this host works on.
+/// A message that this host works on. Its bytes are read apart: there may be no memory for those of all that were claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// Row id.
-    pub id: i64,
-    /// The claim's token: filing happens only while it is still the row's.
-    pub claim: i64,
+    /// The right to file it.
+    pub claim: Claim,
     /// Tries counted so far, this one included.
     pub tries: u32,
     /// Whether it was put off before, until there was time for it.
@@ -135,8 +134,8 @@ pub struct Claimed {
     pub received_at: i64,
     /// Envelope recipients, if the source told them.
     pub recipients: Vec<String>,
-    /// The bytes.
-    pub raw: Bytes,
+    /// Its bytes.
+    pub size: u64,
 }
 
 impl TakenIn {

@@ -120,7 +120,7 @@ impl Shares {
 
     /// Without the database nothing is renewed: after the time of a lease others may have what was held.
     fn forget_expired(&self) {
-        if self.renewed.elapsed() >= leases::LASTS {
+        if self.renewed.elapsed() >= leases::LEASE.lasts {
             self.set(BTreeSet::clear);
         }
     }

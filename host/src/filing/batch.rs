@@ -1,6 +1,7 @@
 //! Messages of one account on their way into one commit, in their order.
 
-use super::commit::{Filed, FilingInput, file_all};
+use super::commit::file_all;
+use super::message::{Filed, FilingInput};
 use crate::store::{StoreError, tickets};
 use postigo_model::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
 use sqlx::AnyConnection;

@@ -9,8 +9,10 @@ mod commit;
 pub mod correspondence;
 mod decide;
 mod dispatch;
+mod effect;
 mod follow_up;
 mod header;
+mod message;
 pub mod number;
 mod numbers;
 mod pending;
@@ -22,9 +24,10 @@ pub use answer::{
 };
 pub use batch::Batch;
 pub use change::{Change, edit};
-pub use commit::{Filed, FilingInput, file, file_all};
+pub use commit::{file, file_all};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, customer_query, decide, is_ignored};
 pub use follow_up::follow_up_search;
+pub use message::{Filed, FilingInput};
 pub use numbers::reserve_number;
 
 #[cfg(test)]

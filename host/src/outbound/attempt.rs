@@ -72,7 +72,7 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
         claimed.tries
     );
     log.entry(Priority::Info, "outbound", about);
-    let marker = Marker::new(means.store.clone(), claimed.is_marked().then(|| claimed.claim.clone()));
+    let marker = Marker::new(means.store.clone(), claimed.is_marked().then_some(claimed.claim));
     let sending = send(&means, &transport, &claimed, &marker, &mut log);
     let sent = caught(Work::OutgoingMail, &transport.name, sending).await;
     // A file is written without a mark.
@@ -218,7 +218,7 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
     let deliveries: Vec<_> = claimed.recipients.iter().map(given_up).collect();
     let note = note(claimed, &deliveries, true);
     Outcome {
-        claim: claimed.claim.clone(),
+        claim: claimed.claim,
         deliveries,
         next_try_at: None,
         uncertain: false,
@@ -233,7 +233,7 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
 /// Nothing was tried: the mail waits as it was.
 fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
     Outcome {
-        claim: claimed.claim.clone(),
+        claim: claimed.claim,
         deliveries: Vec::new(),
         next_try_at: Some(now() + wait),
         uncertain: false,
@@ -282,7 +282,7 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
     let failed = deliveries.iter().any(|delivered| delivered.status == DeliveryStatus::Failed);
     let note = note(claimed, &deliveries, next_try_at.is_none() || !may_double);
     let communication = Some(log.finish(failed));
-    Outcome { claim: claimed.claim.clone(), deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
+    Outcome { claim: claimed.claim, deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
 }
 
 fn delivered(recipient: &str, status: DeliveryStatus, words: &str) -> Delivered {
@@ -314,7 +314,7 @@ fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::outgoing::Claim;
+    use postigo_model::claim::Claim;
     use postigo_model::outgoing::OutgoingKind;
     use postigo_supervision::catch;
 
@@ -327,7 +327,7 @@ mod tests {
             (OutgoingKind::AutoResponse, true, true, false),
         ] {
             let claimed = Claimed {
-                claim: Claim { id: 1, token: "t".into() },
+                claim: Claim { id: 1, token: 1 },
                 kind,
                 ticket_id: 0,
                 sender: "desk@x.test".into(),

@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::spool::leases::Host;
+use crate::store::claims;
 use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Recovering};
 use crate::store::{Store, StoreError};
 use crate::worker::Setup;
@@ -31,7 +32,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So often are claims renewed, lapsed ones taken back, and idle connections closed.
-const KEEPS_EVERY: Duration = Duration::from_secs(10);
+const KEEPS_EVERY: Duration = claims::RENEWED;
 /// So many mails get their transport at once.
 const CHOSEN_AT_ONCE: u32 = 256;
 
@@ -59,7 +60,7 @@ struct Sender {
     health: BTreeMap<String, Health>,
     sending: JoinSet<Result<Tried, Panic>>,
     /// Transport and claim token of what is being sent.
-    claims: HashMap<Id, (String, String)>,
+    claims: HashMap<Id, (String, i64)>,
     warned: bool,
     kept: Option<Instant>,
 }
@@ -185,7 +186,7 @@ impl Sender {
             return;
         }
         self.kept = Some(Instant::now());
-        let tokens: Vec<String> = self.claims.values().map(|(_, token)| token.clone()).collect();
+        let tokens: Vec<i64> = self.claims.values().map(|(_, token)| *token).collect();
         let renewed = self
             .tools
             .store
@@ -220,7 +221,7 @@ impl Sender {
     fn begin(&mut self, claimed: Claimed) {
         let Some(transport) = self.transports.get(&claimed.transport) else { return };
         self.health.entry(claimed.transport.clone()).or_default().begin();
-        let names = (claimed.transport.clone(), claimed.claim.token.clone());
+        let names = (claimed.transport.clone(), claimed.claim.token);
         let (name, metrics) = (transport.name.clone(), Arc::clone(&self.tools.metrics));
         let trying = attempt_and_settle(self.means.clone(), transport.clone(), self.retries.clone(), claimed, metrics);
         let task = self.sending.spawn(async move { caught(Work::OutgoingMail, &name, trying).await });

@@ -2,8 +2,9 @@
 
 use super::attempt::{self, Means, Tried};
 use crate::metrics::Metrics;
-use crate::store::outgoing::{self, Claim, Claimed, Outcome};
+use crate::store::outgoing::{self, Claimed, Outcome};
 use crate::store::{Store, StoreError};
+use postigo_model::claim::Claim;
 use postigo_model::configured::{Retries, Transport};
 use postigo_model::outgoing::OutgoingStatus;
 use postigo_model::timestamp::now;
@@ -36,16 +37,16 @@ pub async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
         }
         Err(error) => {
             tracing::error!(id, %error, "what became of an outgoing mail could not be written; it is not sent again by itself");
-            park(store, &outcome.claim, &error).await;
+            park(store, outcome.claim, &error).await;
         }
     }
 }
 
 /// Ends a mail of which it cannot be written what became of it: were its claim to lapse, it would go out again.
-async fn park(store: &Store, claim: &Claim, why: &StoreError) {
+async fn park(store: &Store, claim: Claim, why: &StoreError) {
     let why = format!("What became of this mail could not be written; it may have arrived or not: {why}");
     let write = || {
-        let input = (claim.clone(), why.clone(), now());
+        let input = (claim, why.clone(), now());
         store.write(input, |(claim, why, now), connection| Box::pin(outgoing::park(connection, claim, why, *now)))
     };
     if let Err(error) = until_the_database_answers(claim.id, write).await {

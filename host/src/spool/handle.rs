@@ -3,51 +3,22 @@
 use super::key::{as_received, comparable, content_digest, digest, epoch, stored_key, uidl_prefix};
 use super::telling::tell_held;
 use super::{Known, Lease, MessageFilter, SpoolMessage};
-use crate::store::leases;
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
-use crate::store::spool::{self as rows, ClaimedRow, Ending, NewRow, PutOff, RawPlace};
+use crate::store::spool::{self as rows, Ending, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
+use crate::store::{claims, leases};
+use bytes::Bytes;
+use postigo_model::claim::Claim;
+use postigo_model::communication::Record;
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::spool::{Arrival, Claimed, SourceKey, SpoolStatus, TakenIn};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// So many bytes of a row are read at once.
 const PIECE: usize = 8 << 20;
-
-/// Messages of an account that are claimed, in their order, their bytes not read yet.
-#[derive(Debug, Default)]
-pub struct Unread {
-    account: String,
-    claim: i64,
-    rows: VecDeque<ClaimedRow>,
-}
-
-impl Unread {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// The row id of each.
-    pub fn ids(&self) -> impl Iterator<Item = i64> {
-        self.rows.iter().map(|row| row.id)
-    }
-
-    /// The bytes of each.
-    pub fn sizes(&self) -> impl Iterator<Item = u64> {
-        self.rows.iter().map(|row| u64::try_from(row.size).unwrap_or(0))
-    }
-
-    /// Takes the first so many out.
-    #[must_use]
-    pub fn take_first(&mut self, count: usize) -> Self {
-        let rows = self.rows.drain(..count.min(self.rows.len())).collect();
-        Self { account: self.account.clone(), claim: self.claim, rows }
-    }
-}
 
 /// The spool. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -199,68 +170,37 @@ impl Spool {
         rows::accounts_with_work(&mut *self.store.read().await?, postigo_model::timestamp::now()).await
     }
 
-    /// Claims the oldest waiting messages of the lease's account, in their order, with their bytes. Nothing where the lease is lost.
+    /// Claims the oldest waiting messages of the lease's account, in their order. Nothing where the lease is lost.
     pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-        let claimed = self.claim_unread(lease, limit).await?;
-        self.read(claimed).await
-    }
-
-    /// The same, their bytes not read yet: whoever has not the memory for all of them [`reads`](Self::read) some after others.
-    pub async fn claim_unread(&self, lease: &Lease, limit: u32) -> Result<Unread, StoreError> {
-        let claim = rows::Claim {
+        let claiming = rows::Claiming {
             engine: self.store.engine(),
             account: lease.account.clone(),
             run: lease.host.run.clone(),
-            token: token()?,
+            token: claims::token()?,
             limit: limit.into(),
             now: postigo_model::timestamp::now(),
         };
-        let token = claim.token;
-        let rows = self.store.write(claim, |claim, connection| Box::pin(rows::claim(connection, claim))).await?;
-        Ok(Unread { account: lease.account.clone(), claim: token, rows: rows.into() })
+        self.store.write(claiming, |claiming, connection| Box::pin(rows::claim(connection, claiming))).await
     }
 
-    /// The messages with their bytes. One whose bytes cannot be read is left out: it waits, then is held.
-    pub async fn read(&self, unread: Unread) -> Result<Vec<Claimed>, StoreError> {
-        if unread.rows.is_empty() {
+    /// Claimed messages with their bytes. One whose bytes cannot be read is left out, and must not keep the others: it waits, then is held.
+    pub async fn read(&self, claimed: Vec<Claimed>) -> Result<Vec<(Claimed, Bytes)>, StoreError> {
+        if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<i64> = unread.rows.iter().map(|row| row.id).collect();
-        let places = rows::raw_places(&mut *self.store.read().await?, &ids).await?;
-        self.with_bytes(&unread.account, unread.claim, unread.rows.into(), places).await
-    }
-
-    async fn with_bytes(
-        &self,
-        account: &str,
-        claim: i64,
-        claimed: Vec<ClaimedRow>,
-        mut places: HashMap<i64, RawPlace>,
-    ) -> Result<Vec<Claimed>, StoreError> {
+        let ids: Vec<i64> = claimed.iter().map(|message| message.claim.id).collect();
+        let mut places = rows::raw_places(&mut *self.store.read().await?, &ids).await?;
         let mut messages = Vec::with_capacity(claimed.len());
-        for row in claimed {
-            let raw = match self.bytes(row.id, places.remove(&row.id).unwrap_or(RawPlace::Gone)).await {
-                Ok(raw) => raw,
-                // One message without its bytes must not keep the others: it waits, then is held.
+        for message in claimed {
+            let id = message.claim.id;
+            match self.bytes(id, places.remove(&id).unwrap_or(RawPlace::Gone)).await {
+                Ok(raw) => messages.push((message, raw.into())),
                 Err(error) => {
-                    tracing::error!(message = row.id, %error, "a message's bytes cannot be read");
+                    tracing::error!(message = id, %error, "a message's bytes cannot be read");
                     let later = postigo_model::timestamp::now() + 60_000;
-                    self.try_again(row.id, claim, later, error.to_string()).await?;
-                    continue;
+                    self.try_again(message.claim, later, error.to_string()).await?;
                 }
-            };
-            messages.push(Claimed {
-                id: row.id,
-                claim,
-                tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
-                put_off: row.put_off > 0,
-                source: row.source,
-                account: account.to_owned(),
-                communication: row.communication,
-                received_at: row.received_at,
-                recipients: serde_json::from_str(&row.recipients).unwrap_or_default(),
-                raw: raw.into(),
-            });
+            }
         }
         Ok(messages)
     }
@@ -301,8 +241,9 @@ impl Spool {
     }
 
     /// Ends a claimed message that is not filed: ignored, held or failed. [`StoreError::Fenced`] if the claim is lost.
-    pub async fn end(&self, ending: Ending) -> Result<(), StoreError> {
-        self.store.write(ending, |ending, connection| Box::pin(rows::end(connection, ending))).await?;
+    pub async fn end(&self, ending: Ending, communication: Record) -> Result<(), StoreError> {
+        let input = (ending, communication);
+        self.store.write(input, |(ending, communication), connection| Box::pin(rows::end(connection, ending, communication))).await?;
         self.tell_change();
         Ok(())
     }
@@ -324,12 +265,12 @@ impl Spool {
     }
 
     /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason; it is held if its tries are used up. Says which.
-    pub async fn try_again(&self, id: i64, claim: i64, not_before: i64, reason: String) -> Result<SpoolStatus, StoreError> {
+    pub async fn try_again(&self, claim: Claim, not_before: i64, reason: String) -> Result<SpoolStatus, StoreError> {
         let status = self
             .store
-            .write((id, claim, not_before, reason), |(id, claim, not_before, reason), connection| {
+            .write((claim, not_before, reason), |(claim, not_before, reason), connection| {
                 Box::pin(async move {
-                    let held = rows::try_again(connection, (*id, *claim), *not_before, reason).await?;
+                    let held = rows::try_again(connection, *claim, *not_before, reason).await?;
                     let status = if held.is_some() { SpoolStatus::Held } else { SpoolStatus::Waiting };
                     tell_held(connection, held.into_iter().collect()).await?;
                     Ok(status)
@@ -340,9 +281,15 @@ impl Spool {
         Ok(status)
     }
 
-    /// Puts a claimed message off until there is time for it; its tries are not counted. [`StoreError::Fenced`] if the claim is lost.
-    pub async fn put_off(&self, put_off: PutOff) -> Result<(), StoreError> {
-        self.store.write(put_off, |put_off, connection| Box::pin(rows::put_off(connection, put_off))).await?;
+    /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch); its tries are not counted.
+    /// [`StoreError::Fenced`] if the claim is lost.
+    pub async fn put_off(&self, claim: Claim, not_before: i64, reason: String, communication: Record) -> Result<(), StoreError> {
+        let input = (claim, not_before, reason, communication);
+        self.store
+            .write(input, |(claim, not_before, reason, communication), connection| {
+                Box::pin(rows::put_off(connection, *claim, *not_before, reason, communication))
+            })
+            .await?;
         self.tell_change();
         Ok(())
     }
@@ -412,9 +359,4 @@ impl Spool {
     pub async fn depths(&self) -> Result<BTreeMap<SpoolStatus, i64>, StoreError> {
         rows::depths(&mut *self.store.read().await?).await
     }
-}
-
-/// A claim's token: never 0, no two claims have the same.
-fn token() -> Result<i64, StoreError> {
-    Ok(i64::try_from(crate::store::counters::random()? >> 1).unwrap_or(i64::MAX) | 1)
 }

@@ -1,8 +1,9 @@
 //! Leases: one host works on an account's messages at a time. What becomes of the messages of a host that is gone is told here.
 
 use super::telling::tell_held;
+pub use crate::store::claims::{LEASE, RENEWED};
 use crate::store::leases::take;
-pub use crate::store::leases::{Host, LASTS, Lease, RENEWED, holder, in_force, is_held, release, renew};
+pub use crate::store::leases::{Host, Lease, holder, in_force, is_held, release, renew};
 use crate::store::{Engine, Store, StoreError};
 
 /// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of this host. What a former holder had

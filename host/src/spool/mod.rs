@@ -8,7 +8,7 @@ mod key;
 pub mod leases;
 mod telling;
 
-pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, PutOff, SpoolMessage};
+pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
 pub use document::SpoolDocument;
-pub use handle::{Spool, Unread};
+pub use handle::Spool;
 pub use leases::{Host, Lease};

@@ -1,15 +1,10 @@
 //! Leases: one host works on an account at a time, by the database's clock.
 
+use super::claims::LEASE;
 use super::spool::{self, HeldAfterTries};
 use super::sql::Sql;
 use super::{Engine, Store, StoreError, communications};
 use sqlx::{AnyConnection, Row};
-use std::time::Duration;
-
-/// So long does a lease last without being renewed.
-pub const LASTS: Duration = Duration::from_secs(30);
-/// So often is it renewed.
-pub const RENEWED: Duration = Duration::from_secs(10);
 
 /// Who works: a data folder, which one process at a time holds (by its lock file), and the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +32,14 @@ pub struct Lease {
 }
 
 struct Asked {
-    clock: &'static str,
+    engine: Engine,
     host: Host,
     accounts: Vec<String>,
 }
 
 impl Asked {
     fn new(store: &Store, host: &Host, accounts: &[String]) -> Self {
-        Self { clock: store.engine().clock(), host: host.clone(), accounts: accounts.to_vec() }
+        Self { engine: store.engine(), host: host.clone(), accounts: accounts.to_vec() }
     }
 }
 
@@ -61,9 +56,9 @@ pub async fn take(
     let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
     let mut sql = Sql::new("INSERT INTO lease (account, host, run, expires_at) VALUES (");
     sql.bind(account).push(", ").bind(&host.id).push(", ").bind(&host.run);
-    sql.push(", ").push(engine.clock()).push(" + ").bind(milliseconds(LASTS));
-    sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, expires_at = excluded.expires_at");
-    sql.push(" WHERE lease.host = excluded.host OR lease.expires_at <= ").push(engine.clock());
+    LEASE.from_now(sql.push(", "), engine);
+    sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, expires_at = excluded.expires_at WHERE ");
+    LEASE.free_for(&mut sql, engine, ("lease.host", &host.id));
     if sql.execute(connection).await? == 0 {
         return Ok(None);
     }
@@ -80,8 +75,8 @@ pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError
     store
         .write(Asked::new(store, host, &[]), |asked, connection| {
             Box::pin(async move {
-                let mut sql = Sql::new(format!("UPDATE lease SET expires_at = {} + ", asked.clock));
-                sql.bind(milliseconds(LASTS)).push(" WHERE run = ").bind(&asked.host.run).push(" RETURNING account");
+                let mut sql = Sql::new("UPDATE lease SET expires_at = ");
+                LEASE.from_now(&mut sql, asked.engine).push(" WHERE run = ").bind(&asked.host.run).push(" RETURNING account");
                 sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
             })
         })
@@ -116,18 +111,14 @@ pub async fn is_held(connection: &mut AnyConnection, lease: &Lease) -> Result<bo
 /// The id of the host that holds the lease of an account now, if any does.
 pub async fn holder(store: &Store, account: &str) -> Result<Option<String>, StoreError> {
     let mut sql = Sql::new("SELECT host FROM lease WHERE account = ");
-    sql.bind(account).push(" AND expires_at > ").push(store.engine().clock());
+    LEASE.running(sql.bind(account).push(" AND "), store.engine());
     let row = sql.optional(&mut *store.read().await?).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// The leases in force: account and id of the host that holds it.
 pub async fn in_force(store: &Store) -> Result<Vec<(String, String)>, StoreError> {
-    let mut sql = Sql::new("SELECT account, host FROM lease WHERE expires_at > ");
-    let rows = sql.push(store.engine().clock()).all(&mut *store.read().await?).await?;
+    let mut sql = Sql::new("SELECT account, host FROM lease WHERE ");
+    let rows = LEASE.running(&mut sql, store.engine()).all(&mut *store.read().await?).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod broken_tasks;
+pub mod claims;
 pub mod communications;
 pub mod components;
 pub mod configuration;

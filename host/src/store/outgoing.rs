@@ -8,7 +8,7 @@ mod queue;
 mod refusals;
 
 pub use claims::{
-    Claim, Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign,
+    Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign,
     unassigned,
 };
 pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};

@@ -1,8 +1,11 @@
 //! The rows of the spool. What they mean is said in [`crate::spool`].
 
+use super::claims::LEASE;
 use super::sql::{Sql, Value, pieces};
 use super::{Engine, StoreError};
-use postigo_model::spool::{SpoolStatus, TakenIn};
+use postigo_model::claim::Claim;
+use postigo_model::spool::{Claimed, SpoolStatus, TakenIn};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
@@ -16,8 +19,8 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    Ending, FORGOTTEN_AT_ONCE, Finished, HeldAfterTries, PutOff, after_unclean_end, end, finish_all, forget_raw, put_off, release, remove,
-    set_result, try_again, unclaim,
+    Ending, FORGOTTEN_AT_ONCE, HeldAfterTries, after_unclean_end, end, end_all, forget_raw, put_off, release, remove, set_result,
+    try_again, unclaim,
 };
 pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
 pub use rows::{Known, MOST_TRIES, NewRow, RawPlace};
@@ -218,30 +221,9 @@ pub async fn retire(connection: &mut AnyConnection, keys: &[String]) -> Result<u
     Ok(retired)
 }
 
-/// A row as it was claimed; its bytes are read after the commit.
-#[derive(Debug, Clone)]
-pub struct ClaimedRow {
-    /// Row id.
-    pub id: i64,
-    /// Tries, this one included.
-    pub tries: i64,
-    /// How often it was put off.
-    pub put_off: i64,
-    /// IMAP's or another key, as stored.
-    pub source: String,
-    /// The connection's communication.
-    pub communication: Option<String>,
-    /// Milliseconds since the epoch.
-    pub received_at: i64,
-    /// JSON array.
-    pub recipients: String,
-    /// Bytes.
-    pub size: i64,
-}
-
 /// What a claim asks for.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub struct Claiming {
     /// Which database is below.
     pub engine: Engine,
     /// Account name.
@@ -257,7 +239,7 @@ pub struct Claim {
 }
 
 /// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended uncleanly comes alone.
-pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<ClaimedRow>, StoreError> {
+pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<Vec<Claimed>, StoreError> {
     if claim.engine == Engine::Postgres && !lease_locked(connection, claim).await? {
         return Ok(Vec::new());
     }
@@ -279,23 +261,29 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claim) -> Result<Vec<
         None => oldest(&mut sql, claim),
     };
     sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ").bind(&claim.run).push(" AND account = ").bind(&claim.account);
-    sql.push(" AND expires_at > ").push(claim.engine.clock()).push(")");
+    LEASE.running(sql.push(" AND "), claim.engine).push(")");
     sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off");
     let mut rows = Vec::new();
     for row in sql.all(connection).await? {
-        rows.push(ClaimedRow {
-            id: row.try_get(0)?,
-            tries: row.try_get(1)?,
-            source: row.try_get(2)?,
-            communication: row.try_get(3)?,
-            received_at: row.try_get(4)?,
-            recipients: row.try_get(5)?,
-            size: row.try_get(6)?,
-            put_off: row.try_get(7)?,
-        });
+        rows.push(read_claimed(&row, claim)?);
     }
-    rows.sort_unstable_by_key(|row| row.id);
+    rows.sort_unstable_by_key(|claimed| claimed.claim.id);
     Ok(rows)
+}
+
+/// Reads id, tries, source, communication, time of reception, recipients, size and how often it was put off.
+fn read_claimed(row: &AnyRow, asked: &Claiming) -> Result<Claimed, StoreError> {
+    Ok(Claimed {
+        claim: Claim { id: row.try_get(0)?, token: asked.token },
+        tries: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX),
+        source: row.try_get(2)?,
+        communication: row.try_get(3)?,
+        received_at: row.try_get(4)?,
+        recipients: serde_json::from_str(row.try_get(5)?).unwrap_or_default(),
+        size: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
+        put_off: row.try_get::<i64, _>(7)? > 0,
+        account: asked.account.clone(),
+    })
 }
 
 /// The accounts under a lease that messages wait for. However many wait, each account costs one look.
@@ -306,15 +294,15 @@ pub async fn accounts_with_work(connection: &mut AnyConnection, now: i64) -> Res
 }
 
 /// Holds the lease's row until the commit: whoever takes the lease over waits for it, and then sees what was claimed.
-async fn lease_locked(connection: &mut AnyConnection, claim: &Claim) -> Result<bool, StoreError> {
+async fn lease_locked(connection: &mut AnyConnection, claim: &Claiming) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM lease WHERE account = ");
     sql.bind(&claim.account).push(" AND run = ").bind(&claim.run);
-    sql.push(" AND expires_at > ").push(claim.engine.clock()).push(" FOR SHARE");
+    LEASE.running(sql.push(" AND "), claim.engine).push(" FOR SHARE");
     Ok(sql.optional(connection).await?.is_some())
 }
 
 /// The oldest waiting messages, as many as the batch holds.
-fn oldest<'s>(sql: &'s mut Sql, claim: &Claim) -> &'s mut Sql {
+fn oldest<'s>(sql: &'s mut Sql, claim: &Claiming) -> &'s mut Sql {
     sql.push("id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS before FROM (SELECT id, size FROM spool WHERE status IN ('waiting', 'claimed') AND status = 'waiting' AND account = ");
     sql.bind(&claim.account).push(" AND not_before <= ").bind(claim.now).push(" ORDER BY id LIMIT ").bind(claim.limit);
     sql.push(") oldest) sized WHERE before < ").bind(LARGEST_BATCH).push(")")

@@ -1,14 +1,15 @@
 //! An account's messages: evaluated side by side, filed in the order of their arrival.
 
-use super::evaluate::{self, EvaluateError, Incoming};
+use super::evaluate::{self, EvaluateError};
 use super::filing::{self, Filed, Ready};
 use super::live::Live;
-use super::report;
 use super::room::{Room, Share};
+use super::{reading, report};
 use crate::chain::PutOff;
-use crate::spool;
-use crate::spool::{Lease, Spool, Unread};
+use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
+use bytes::Bytes;
+use postigo_model::claim::Claim;
 use postigo_model::communication::Priority;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::{Claimed, SpoolStatus};
@@ -42,15 +43,11 @@ pub struct Done {
 struct InFlight {
     claimed: Arc<Claimed>,
     /// The memory that it takes is its own until it is filed.
-    work: JoinHandle<(Result<Ready, EvaluateError>, Option<Share>)>,
+    work: JoinHandle<Evaluation>,
 }
 
-/// What came of evaluating a message.
-struct Attempt {
-    claimed: Arc<Claimed>,
-    outcome: Result<Ready, EvaluateError>,
-    share: Option<Share>,
-}
+/// What came of evaluating a message, and the memory that it still takes.
+type Evaluation = (Result<Ready, EvaluateError>, Option<Share>);
 
 /// A run over an account's messages.
 pub struct Run<'w> {
@@ -61,14 +58,14 @@ pub struct Run<'w> {
     lease: &'w Lease,
     stop: &'w CancellationToken,
     /// Claimed, and waiting for memory.
-    unread: Unread,
+    unread: VecDeque<Claimed>,
     in_flight: VecDeque<InFlight>,
     filed: u64,
 }
 
 impl<'w> Run<'w> {
     pub fn new(spool: &'w Spool, live: &'w Live, room: &'w Arc<Room>, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
-        Self { spool, live, room, lease, stop, unread: Unread::default(), in_flight: VecDeque::new(), filed: 0 }
+        Self { spool, live, room, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
     }
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of messages that ended.
@@ -83,7 +80,7 @@ impl<'w> Run<'w> {
                 done(one);
             }
             if self.unread.is_empty() {
-                self.unread = claimed?;
+                self.unread = claimed?.into();
             }
             if self.unread.is_empty() && was_empty && self.in_flight.is_empty() {
                 return Ok(self.filed);
@@ -96,55 +93,54 @@ impl<'w> Run<'w> {
     async fn begin(&mut self) -> Result<(), StoreError> {
         let room = self.room;
         let mut shares: Vec<Share> = Vec::new();
-        for size in self.unread.sizes() {
-            match room.try_hold(size) {
+        for Claimed { size, .. } in &self.unread {
+            match room.try_hold(*size) {
                 Some(share) => shares.push(share),
                 // Other accounts' messages have it. Whoever has some under way itself sees to those first.
-                None if shares.is_empty() && self.in_flight.is_empty() => shares.push(room.hold(size).await),
+                None if shares.is_empty() && self.in_flight.is_empty() => shares.push(room.hold(*size).await),
                 None => break,
             }
         }
-        let unread = self.unread.take_first(shares.len());
-        let ids: Vec<i64> = unread.ids().collect();
-        let mut shares: HashMap<i64, Share> = ids.into_iter().zip(shares).collect();
-        for claimed in self.spool.read(unread).await? {
-            let share = shares.remove(&claimed.id);
-            self.start(Arc::new(claimed), share);
+        let next: Vec<Claimed> = self.unread.drain(..shares.len()).collect();
+        let mut shares: HashMap<Claim, Share> = next.iter().map(|claimed| claimed.claim).zip(shares).collect();
+        for (claimed, raw) in self.spool.read(next).await? {
+            let share = shares.remove(&claimed.claim);
+            self.start(Arc::new(claimed), raw, share);
         }
         Ok(())
     }
 
     /// Waits for the oldest message under way, and takes those behind it that are ready as well.
-    async fn next_ready(&mut self) -> Vec<Attempt> {
+    async fn next_ready(&mut self) -> Vec<(Arc<Claimed>, Evaluation)> {
         let mut ready = Vec::new();
         while ready.len() < BATCH
             && let Some(front) = self.in_flight.front()
             && (ready.is_empty() || front.work.is_finished())
             && let Some(InFlight { claimed, work }) = self.in_flight.pop_front()
         {
-            let (outcome, share) = work.await.unwrap_or((Err(EvaluateError::Lost), None));
-            ready.push(Attempt { claimed, outcome, share });
+            ready.push((claimed, work.await.unwrap_or((Err(EvaluateError::Lost), None))));
         }
         ready
     }
 
     /// Claims what the window has room for.
-    async fn claim(&self) -> Result<Unread, StoreError> {
+    async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
         let room = WINDOW - self.in_flight.len().min(WINDOW);
         if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
-            return Ok(Unread::default());
+            return Ok(Vec::new());
         }
-        self.spool.claim_unread(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
+        self.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
     }
 
-    fn start(&mut self, claimed: Arc<Claimed>, share: Option<Share>) {
+    fn start(&mut self, claimed: Arc<Claimed>, raw: Bytes, share: Option<Share>) {
         let (setup, store) = (self.live.current(), self.spool.store().clone());
         let sandbox = Arc::clone(self.live.sandbox());
         let message = Arc::clone(&claimed);
         let work = tokio::spawn(async move {
             let account = message.account.clone();
             let evaluating = async {
-                let evaluated = evaluate::evaluate(Incoming::of(&message, &setup), setup, &store, sandbox.as_ref()).await?;
+                let (envelope, mode) = (reading::envelope(&message, &setup), evaluate::live(&message));
+                let evaluated = evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?;
                 Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
             };
             let outcome = caught(Work::Message, &account, evaluating).await.unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)));
@@ -154,11 +150,11 @@ impl<'w> Run<'w> {
     }
 
     /// Ends messages in their order; gives what became of them. Those that must be tried again, or are another host's by now, are left out.
-    async fn file(&self, attempts: Vec<Attempt>) -> Result<Vec<Done>, StoreError> {
+    async fn file(&self, attempts: Vec<(Arc<Claimed>, Evaluation)>) -> Result<Vec<Done>, StoreError> {
         let mut ended = Vec::new();
         let mut batch = VecDeque::new();
         let mut shares = Vec::with_capacity(attempts.len());
-        for Attempt { claimed, outcome, share } in attempts {
+        for (claimed, (outcome, share)) in attempts {
             shares.push(share);
             match outcome {
                 Ok(ready) => match &ready.evaluated.run.put_off {
@@ -178,7 +174,7 @@ impl<'w> Run<'w> {
                     let ready: Vec<Arc<Ready>> = batch.drain(..filed.len().min(next.len())).collect();
                     for (ready, filed) in ready.into_iter().zip(filed) {
                         match filed {
-                            Filed::Ended(result) => ended.push(Done { id: ready.claimed.id, result: *result }),
+                            Filed::Ended(result) => ended.push(Done { id: ready.claimed.claim.id, result: *result }),
                             Filed::Again(seen) => match self.run_again(&ready, seen).await {
                                 Ok(ready) => batch.push_front(Arc::new(ready)),
                                 Err(error) => ended.extend(self.try_again(&ready.claimed, error.to_string()).await?),
@@ -212,7 +208,7 @@ impl<'w> Run<'w> {
     async fn give_up(&self, claimed: &Claimed, error: StoreError) -> Result<Option<Done>, StoreError> {
         match error {
             StoreError::Fenced => {
-                tracing::warn!(message = claimed.id, "a message was taken over by another host before it was filed here");
+                tracing::warn!(message = claimed.claim.id, "a message was taken over by another host before it was filed here");
                 Ok(None)
             }
             error if error.is_temporary() => Err(error),
@@ -223,33 +219,29 @@ impl<'w> Run<'w> {
     /// A message waits for its turn, out of the order of arrival as one that is tried again. Not a try of it is used up.
     async fn put_off(&self, ready: &Ready, put_off: &PutOff) -> Result<(), StoreError> {
         let claimed = &ready.claimed;
-        tracing::warn!(message = claimed.id, source = claimed.source, seconds = put_off.pause.as_secs(), "{}", put_off.reason);
+        tracing::warn!(message = claimed.claim.id, source = claimed.source, seconds = put_off.pause.as_secs(), "{}", put_off.reason);
         let mut communication = report::communication(claimed, &ready.evaluated);
         let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
         communication.entry(Priority::Warning, "worker", words);
-        let row = spool::PutOff {
-            id: claimed.id,
-            claim: claimed.claim,
-            not_before: postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2),
-            reason: put_off.reason.clone(),
-            communication: communication.finish(false),
-        };
-        match self.patiently(|| self.spool.put_off(row.clone())).await {
+        let not_before = postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2);
+        let communication = communication.finish(false);
+        let put_off = || self.spool.put_off(claimed.claim, not_before, put_off.reason.clone(), communication.clone());
+        match self.patiently(put_off).await {
             Err(StoreError::Fenced) => Ok(()),
             outcome => outcome,
         }
     }
 
     async fn try_again(&self, claimed: &Claimed, reason: String) -> Result<Option<Done>, StoreError> {
-        tracing::error!(message = claimed.id, source = claimed.source, reason, "a message could not be worked on");
+        tracing::error!(message = claimed.claim.id, source = claimed.source, reason, "a message could not be worked on");
         let pause = NEXT_TRY * claimed.tries * claimed.tries;
         let not_before = postigo_model::timestamp::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let spool = self.spool;
-        match self.patiently(|| spool.try_again(claimed.id, claimed.claim, not_before, reason.clone())).await {
+        let (spool, id) = (self.spool, claimed.claim.id);
+        match self.patiently(|| spool.try_again(claimed.claim, not_before, reason.clone())).await {
             Ok(SpoolStatus::Held) => {
-                let stored = spool.results(&[claimed.id]).await?.remove(&claimed.id).and_then(|message| message.result);
+                let stored = spool.results(&[id]).await?.remove(&id).and_then(|message| message.result);
                 let result = stored.unwrap_or_else(|| MessageResult::held(&claimed.source, reason));
-                Ok(Some(Done { id: claimed.id, result }))
+                Ok(Some(Done { id, result }))
             }
             Ok(_) | Err(StoreError::Fenced) => Ok(None),
             Err(error) => Err(error),

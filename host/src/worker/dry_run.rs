@@ -1,6 +1,6 @@
 //! Dry runs: a message's whole way up to the decision, with every filter called, and nothing kept of it.
 
-use super::evaluate::{self, EvaluateError, Evaluated, Incoming};
+use super::evaluate::{self, EvaluateError, Evaluated};
 use super::{Live, Setup, filing, report};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{Asked, Gathered, Mode, Plan};
@@ -64,8 +64,7 @@ pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<
     let account = setup.configuration.accounts.get(&dry_run.account);
     let trusted = dry_run.trusted.unwrap_or_else(|| account.is_some_and(|account| account.trusted));
     let envelope = Envelope { account: dry_run.account, trusted, received_at: postigo_model::timestamp::now(), recipients: Vec::new() };
-    let incoming = Incoming { raw: dry_run.raw, envelope, mode: Mode::Dry };
-    let evaluated = evaluate::evaluate(incoming, setup, live.store(), live.sandbox().as_ref()).await?;
+    let evaluated = evaluate::evaluate(dry_run.raw, envelope, Mode::Dry, setup, live.store(), live.sandbox().as_ref()).await?;
     let result = report::result(&dry_run.source, None, &evaluated);
     let mut result = decided(result, &evaluated, live.store()).await?;
     for (filter, planned) in result.filters.iter_mut().zip(evaluated.setup.plan.filters()) {

@@ -45,30 +45,20 @@ pub enum EvaluateError {
     Panicked(#[from] Panic),
 }
 
-/// A message as the chain is to see it.
-pub struct Incoming {
-    /// The received bytes.
-    pub raw: Bytes,
-    /// What is known besides them.
-    pub envelope: Envelope,
-    /// How the chain is run.
-    pub mode: Mode,
-}
-
-impl Incoming {
-    /// A claimed message.
-    pub fn of(claimed: &Claimed, setup: &Setup) -> Self {
-        Self { raw: claimed.raw.clone(), envelope: reading::envelope(claimed, setup), mode: live(claimed, claimed.put_off) }
-    }
-}
-
-fn live(claimed: &Claimed, put_off_before: bool) -> Mode {
-    Mode::Live { check_screening: claimed.id % CHECKED == 0, put_off_before }
+/// How the chain of a claimed message is run.
+pub fn live(claimed: &Claimed) -> Mode {
+    Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: claimed.put_off }
 }
 
 /// Takes a message through the chain, under the setup given.
-pub async fn evaluate(incoming: Incoming, setup: Arc<Setup>, store: &Store, sandbox: &dyn Sandbox) -> Result<Evaluated, EvaluateError> {
-    let Incoming { raw, envelope, mode } = incoming;
+pub async fn evaluate(
+    raw: Bytes,
+    envelope: Envelope,
+    mode: Mode,
+    setup: Arc<Setup>,
+    store: &Store,
+    sandbox: &dyn Sandbox,
+) -> Result<Evaluated, EvaluateError> {
     let in_force = Arc::clone(&setup);
     // Most mails follow up nothing, and go on to the chain on the same thread.
     let first = on_guest_thread(sandbox, move || {
@@ -100,7 +90,7 @@ pub async fn again(
 ) -> Result<Evaluated, EvaluateError> {
     let envelope = reading::envelope(claimed, &setup);
     // Its turn has come: those behind it wait for it.
-    let mode = live(claimed, true);
+    let mode = Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: true };
     let evaluated = on_guest_thread(sandbox, move || {
         let begun = postigo_model::timestamp::now();
         through_chain(begun, reading::read(opened, envelope, &setup), seen, setup, mode)

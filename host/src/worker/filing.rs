@@ -41,14 +41,6 @@ pub enum Filed {
     Again(Option<FollowedTicket>),
 }
 
-/// What a message needs next.
-enum Step {
-    /// Nothing more.
-    Done(Filed),
-    /// To be written with those gathered before it.
-    Gathered,
-}
-
 /// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run again.
 pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>, StoreError> {
     store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
@@ -60,19 +52,22 @@ async fn file_in_order(connection: &mut AnyConnection, messages: &[Arc<Ready>]) 
     let mut steps = Vec::with_capacity(messages.len());
     for message in messages {
         steps.push(file_one(connection, &mut batch, &customers, message).await?);
-        if matches!(steps.last(), Some(Step::Done(Filed::Again(_)))) {
+        if matches!(steps.last(), Some(Some(Filed::Again(_)))) {
             break;
         }
     }
     let mut written = batch.finish(connection).await?.into_iter();
-    let filed = |step| match step {
-        Step::Done(filed) => Some(filed),
-        Step::Gathered => written.next().map(|filed| Filed::Ended(Box::new(filed.result))),
-    };
+    let filed = |step: Option<Filed>| step.or_else(|| written.next().map(|filed| Filed::Ended(Box::new(filed.result))));
     Ok(steps.into_iter().map_while(filed).collect())
 }
 
-async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: &Customers, message: &Ready) -> Result<Step, StoreError> {
+/// Decides what a message becomes; none: it is gathered, and written with those that were gathered before it.
+async fn file_one(
+    connection: &mut AnyConnection,
+    batch: &mut Batch,
+    customers: &Customers,
+    message: &Ready,
+) -> Result<Option<Filed>, StoreError> {
     let Evaluated { setup, run, search, seen, .. } = &message.evaluated;
     let mut communication = report::communication(&message.claimed, &message.evaluated);
     let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
@@ -81,13 +76,13 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         report::not_read(&mut communication, &result);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
         let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
-        return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Step::Done);
+        return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Some);
     }
     if filing::is_ignored(&run.mail) {
         report::not_read(&mut communication, &result);
         communication.entry(Priority::Info, "worker", "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.");
         let result = MessageResult { status: Status::Ignored, ..result };
-        return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Step::Done);
+        return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Some);
     }
     let second = follow_up_search(&run.mail, &setup.configuration);
     let found = batch.find_follow_up(connection, &second).await?;
@@ -95,13 +90,12 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         let by_first_check = if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
         let now = by_first_check.follow_up.map(|found| found.ticket.followed());
         if now != *seen {
-            return Ok(Step::Done(Filed::Again(now)));
+            return Ok(Some(Filed::Again(now)));
         }
     }
     let filing = decide(connection, customers, &message.evaluated, found).await?;
     report::filing(&mut communication, &filing);
     batch.push(FilingInput {
-        spool_id: message.claimed.id,
         claim: message.claimed.claim,
         result: report::with_filing(result, &filing),
         filing,
@@ -111,7 +105,7 @@ async fn file_one(connection: &mut AnyConnection, batch: &mut Batch, customers: 
         auto_responses_per_day: setup.configuration.settings.auto_responses_per_day,
         now: postigo_model::timestamp::now(),
     });
-    Ok(Step::Gathered)
+    Ok(None)
 }
 
 /// What a message becomes, from what the store knows now.
@@ -174,7 +168,7 @@ async fn end(
     communication: Communication,
 ) -> Result<Filed, StoreError> {
     let communication = communication.finish(status == SpoolStatus::Held);
-    let ending = Ending { id: message.claimed.id, claim: message.claimed.claim, status, reason, result, communication };
-    spool::end(connection, &ending).await?;
-    Ok(Filed::Ended(Box::new(ending.result)))
+    let ending = Ending::new(message.claimed.claim, status, reason, &result)?;
+    spool::end(connection, &ending, &communication).await?;
+    Ok(Filed::Ended(Box::new(result)))
 }

@@ -23,7 +23,7 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
     let mut communication = Communication::start(Kind::Message, &claimed.account, transport)
         .brought_by(claimed.communication.clone())
         .begun(evaluated.begun)
-        .about(claimed.id);
+        .about(claimed.claim.id);
     let mail = &evaluated.run.mail;
     for header in ["From", "To", "Subject", "Message-ID"] {
         if let Some(value) = mail.header(header) {
@@ -31,11 +31,7 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
         }
     }
     let subject = mail.header("Subject").unwrap_or_default();
-    communication.entry(
-        Priority::Info,
-        "worker",
-        format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.raw.len()),
-    );
+    communication.entry(Priority::Info, "worker", format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.size));
     if claimed.tries > 1 {
         communication.entry(Priority::Notice, "worker", format!("This is try number {}.", claimed.tries));
     }

@@ -36,7 +36,7 @@ impl Api {
     /// Files a mail as a new ticket in the queue Raw.
     pub async fn file(&self, subject: &str) -> Filed {
         let claimed = self.claim(subject).await;
-        let mut communication = Communication::start(Kind::Message, "local", "rest").about(claimed.id);
+        let mut communication = Communication::start(Kind::Message, "local", "rest").about(claimed.claim.id);
         communication.entry(Priority::Debug, "chain", "No filter matched.");
         communication.entry(Priority::Warning, "filing", "The header X-OTOBO-Queue names no queue.");
         communication.searchable(subject);
@@ -59,7 +59,6 @@ impl Api {
             ..NewArticle::default()
         };
         let input = FilingInput {
-            spool_id: claimed.id,
             claim: claimed.claim,
             filing: Filing {
                 kind: FilingKind::NewTicket { linked_to: None },
@@ -82,15 +81,11 @@ impl Api {
     /// Leaves a mail in the spool, held; gives its id.
     pub async fn hold(&self, subject: &str) -> i64 {
         let claimed = self.claim(subject).await;
-        let ending = Ending {
-            id: claimed.id,
-            claim: claimed.claim,
-            status: SpoolStatus::Held,
-            reason: Some("The filter \"10 Invoices\" failed.".into()),
-            result: MessageResult { status: Status::Held, ..MessageResult::default() },
-            communication: Communication::start(Kind::Message, "local", "rest").finish(true),
-        };
-        self.state.spool.end(ending).await.unwrap();
-        claimed.id
+        let result = MessageResult { status: Status::Held, ..MessageResult::default() };
+        let reason = "The filter \"10 Invoices\" failed.".to_owned();
+        let ending = Ending::new(claimed.claim, SpoolStatus::Held, Some(reason), &result).unwrap();
+        let communication = Communication::start(Kind::Message, "local", "rest").finish(true);
+        self.state.spool.end(ending, communication).await.unwrap();
+        claimed.claim.id
     }
 }

@@ -5,11 +5,12 @@ use super::session::Session;
 use crate::outbound::address;
 use crate::outbound::content::{Lines, Parts};
 use crate::outbound::reply::{Replies, Reply, all};
-use crate::store::outgoing::{self, Claim};
+use crate::store::outgoing;
 use crate::store::{Store, StoreError};
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
+use postigo_model::claim::Claim;
 use postigo_model::communication::Priority;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
@@ -64,7 +65,7 @@ impl Marker {
     /// Notes it. On an error nothing may go out.
     pub async fn begin(&self) -> Result<(), StoreError> {
         self.begun.store(true, Ordering::Relaxed);
-        match self.claim.clone() {
+        match self.claim {
             Some(claim) => self.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await,
             None => Ok(()),
         }

@@ -320,8 +320,8 @@ async fn no_two_processes_get_the_same_mail_and_a_dead_ones_is_taken_up() {
     assert_eq!(claimed.len(), 3);
     assert!(post.claim(Vec::new()).await.is_empty());
     let mark = |claim| post.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim)));
-    let claim = claimed.iter().find(|claimed| claimed.claim.id == begun).unwrap().claim.clone();
-    mark(claim.clone()).await.unwrap();
+    let claim = claimed.iter().find(|claimed| claimed.claim.id == begun).unwrap().claim;
+    mark(claim).await.unwrap();
     assert_eq!(post.recover(None, 0).await, 0, "their claims are in force");
     assert_eq!(post.recover(Some("here"), 0).await, 3);
     let statuses =

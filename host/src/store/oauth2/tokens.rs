@@ -1,6 +1,7 @@
 //! The rows of tokens. Whoever renews a token holds the row's claim: one at a time, over all hosts.
 
 use super::Key;
+use crate::store::claims::Term;
 use crate::store::sql::{Sql, Value};
 use crate::store::{Store, StoreError};
 use sqlx::Row;
@@ -144,19 +145,18 @@ fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
 /// Takes the right to renew an owner's token, for as long as `lasts`; false where somebody else has it. A row for other settings is
 /// begun anew: its tokens are not for these.
 pub async fn claim(store: &Store, key: &Key, settings: &str, claim: &str, lasts: Duration) -> Result<bool, StoreError> {
-    let clock = store.engine().clock();
-    let input = (key.clone(), settings.to_owned(), claim.to_owned(), milliseconds(lasts), clock);
+    let term = Term { until: "oauth2_token.claimed_until", lasts };
+    let input = (key.clone(), settings.to_owned(), claim.to_owned(), term, store.engine());
     store
-        .write(input, |(key, settings, claim, lasts, clock), connection| {
+        .write(input, |(key, settings, claim, term, engine), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("DELETE FROM oauth2_token");
-                of(&mut sql, key).push(" AND settings <> ").bind(settings).push(" AND claimed_until <= ").push(clock);
-                sql.execute(connection).await?;
+                term.over(of(&mut sql, key).push(" AND settings <> ").bind(settings).push(" AND "), *engine).execute(connection).await?;
                 let mut sql = Sql::new("INSERT INTO oauth2_token (owner_kind, owner, settings, claim, claimed_until) VALUES (");
                 sql.bind(&key.kind).push(", ").bind(&key.name).push(", ").bind(settings).push(", ").bind(claim).push(", ");
-                sql.push(clock).push(" + ").bind(*lasts);
+                term.from_now(&mut sql, *engine);
                 sql.push(") ON CONFLICT (owner_kind, owner) DO UPDATE SET claim = excluded.claim, claimed_until = excluded.claimed_until");
-                sql.push(" WHERE oauth2_token.claimed_until <= ").push(clock);
+                term.over(sql.push(" WHERE "), *engine);
                 sql.push(" AND oauth2_token.settings = excluded.settings");
                 Ok(sql.execute(connection).await? == 1)
             })

@@ -1,25 +1,18 @@
 //! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
 
 use super::{Delivered, read_word};
+use crate::store::claims::{self, Term, but_for_locked, fence, fenced};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications};
+use postigo_model::claim::Claim;
 use postigo_model::communication::Record;
 use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
-/// So long does a claim last without being renewed.
-const LASTS: Duration = Duration::from_mins(1);
-
-/// The right to send a mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The mail's row id.
-    pub id: i64,
-    /// Of this claim alone.
-    pub token: String,
-}
+/// The term of a claim: longer than a lease's, since what goes out twice is worse than what waits.
+const TERM: Term = Term { until: "outgoing.claimed_until", lasts: Duration::from_mins(1) };
 
 /// A mail that is to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,17 +116,14 @@ async fn waiting(connection: &mut AnyConnection, asked: &Claiming, wanted: &ForT
     let clock = asked.engine.clock();
     let mut sql = Sql::new("SELECT id FROM outgoing WHERE status = 'waiting' AND transport = ");
     sql.bind(&wanted.name).push(" AND next_try_at <= ").push(clock).push(" ORDER BY next_try_at, id LIMIT ").bind(wanted.limit);
-    if asked.engine == Engine::Postgres {
-        sql.push(" FOR UPDATE SKIP LOCKED");
-    }
-    sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    but_for_locked(&mut sql, asked.engine).all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) -> Result<Claimed, StoreError> {
-    let claim = Claim { id, token: uuid::Uuid::now_v7().to_string() };
+    let claim = Claim { id, token: claims::token()? };
     let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
-    sql.bind(&claim.token).push(", claimed_by = ").bind(&asked.host);
-    sql.push(", claimed_until = ").push(asked.engine.clock()).push(" + ").bind(lasts()).push(" WHERE id = ").bind(id);
+    sql.bind(claim.token.to_string()).push(", claimed_by = ").bind(&asked.host).push(", claimed_until = ");
+    TERM.from_now(&mut sql, asked.engine).push(" WHERE id = ").bind(id);
     sql.push(" RETURNING kind, ticket_id, sender, message_id, size, transport, tries, queued_at, uncertain_tries, eight_bits");
     let row = sql.one(connection).await?;
     let (kind, uncertain_tries): (OutgoingKind, i64) = (read_word(&row, 0)?, row.try_get(8)?);
@@ -165,15 +155,12 @@ fn open(kind: OutgoingKind, uncertain_tries: i64) -> &'static [DeliveryStatus] {
     }
 }
 
-fn lasts() -> i64 {
-    i64::try_from(LASTS.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// Renews claims; those that others have taken over meanwhile are not touched.
-pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[String]) -> Result<(), StoreError> {
+pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[i64]) -> Result<(), StoreError> {
     for piece in pieces(tokens) {
-        let mut sql = Sql::new(format!("UPDATE outgoing SET claimed_until = {} + ", engine.clock()));
-        sql.bind(lasts()).push(" WHERE status = 'sending' AND claim IN ").list(piece).execute(connection).await?;
+        let mut sql = Sql::new("UPDATE outgoing SET claimed_until = ");
+        TERM.from_now(&mut sql, engine).push(" WHERE status = 'sending' AND claim IN ").list(piece.iter().map(i64::to_string));
+        sql.execute(connection).await?;
     }
     Ok(())
 }
@@ -181,12 +168,11 @@ pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[Str
 /// Notes that the content of a mail is about to go out. [`StoreError::Fenced`] if the claim is no longer in force: then nothing may go out.
 pub async fn begin_data(connection: &mut AnyConnection, claim: &Claim) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE outgoing SET data_begun = 1");
-    in_force(&mut sql, claim);
-    if sql.execute(connection).await? == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+    fenced(in_force(&mut sql, claim).execute(connection).await?, 1)
 }
 
-fn in_force(sql: &mut Sql, claim: &Claim) {
-    sql.push(" WHERE status = 'sending' AND id = ").bind(claim.id).push(" AND claim = ").bind(&claim.token);
+fn in_force<'s>(sql: &'s mut Sql, claim: &Claim) -> &'s mut Sql {
+    fence(sql, "sending", claim.id, claim.token.to_string())
 }
 
 /// What a try came to.
@@ -226,10 +212,7 @@ pub async fn settle(connection: &mut AnyConnection, outcome: &Outcome) -> Result
     sql.push(", next_try_at = ").bind(outcome.next_try_at.unwrap_or_default());
     sql.push(", uncertain_tries = uncertain_tries + ").bind(outcome.uncertain);
     sql.push(", tries = tries - ").bind(!outcome.counts);
-    in_force(&mut sql, &outcome.claim);
-    if sql.execute(connection).await? == 0 {
-        return Err(StoreError::Fenced);
-    }
+    fenced(in_force(&mut sql, &outcome.claim).execute(connection).await?, 1)?;
     if let Some((ticket_id, note)) = &outcome.note {
         super::add_note(connection, outcome.claim.id, *ticket_id, note, outcome.now).await?;
     }
@@ -269,15 +252,12 @@ pub struct Recovering {
 /// whose content had ends as uncertain; an agent's is sent again after the pause, until its answer was lost too often.
 pub async fn recover(connection: &mut AnyConnection, asked: &Recovering) -> Result<u64, StoreError> {
     let mut sql = Sql::new("SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'");
-    sql.push(" AND (claimed_until <= ").push(asked.engine.clock());
-    if let Some(host) = &asked.host {
-        sql.push(" OR claimed_by = ").bind(host);
-    }
-    sql.push(")");
-    if asked.engine == Engine::Postgres {
-        sql.push(" FOR UPDATE SKIP LOCKED");
-    }
-    let rows = sql.all(connection).await?;
+    sql.push(" AND ");
+    match &asked.host {
+        Some(host) => TERM.free_for(&mut sql, asked.engine, ("outgoing.claimed_by", host)),
+        None => TERM.over(&mut sql, asked.engine),
+    };
+    let rows = but_for_locked(&mut sql, asked.engine).all(connection).await?;
     let mut recovered = 0;
     for row in &rows {
         let (id, kind, begun, tries): (i64, OutgoingKind, i64, i64) =
@@ -339,8 +319,7 @@ async fn doubt(connection: &mut AnyConnection, id: i64, status: OutgoingStatus, 
 /// Ends a claimed mail as uncertain, for the recipients that it was to reach; does nothing if the claim is no longer in force.
 pub async fn park(connection: &mut AnyConnection, claim: &Claim, why: &str, now: i64) -> Result<(), StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM outgoing");
-    in_force(&mut sql, claim);
-    match sql.optional(connection).await? {
+    match in_force(&mut sql, claim).optional(connection).await? {
         Some(_) => doubt(connection, claim.id, OutgoingStatus::Uncertain, why, now).await,
         None => Ok(()),
     }

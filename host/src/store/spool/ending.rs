@@ -1,8 +1,10 @@
 //! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
 
 use super::rows::{MOST_TRIES, read_status};
+use crate::store::claims::{fence, fenced};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications, json};
+use postigo_model::claim::Claim;
 use postigo_model::communication::Record;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
@@ -10,107 +12,83 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
-/// The end of a message that is not filed.
-#[derive(Debug, Clone)]
-pub struct Ending {
-    /// Row id.
-    pub id: i64,
-    /// The claim's token.
-    pub claim: i64,
-    /// [`SpoolStatus::Ignored`], [`SpoolStatus::Held`] or [`SpoolStatus::Failed`].
-    pub status: SpoolStatus,
-    /// Why, a sentence.
-    pub reason: Option<String>,
-    /// What its source is told.
-    pub result: MessageResult,
-    /// Its communication.
-    pub communication: Record,
-}
-
-/// Ends a message that is not filed. [`StoreError::Fenced`] if the claim is no longer in force.
-pub async fn end(connection: &mut AnyConnection, ending: &Ending) -> Result<(), StoreError> {
-    let result = json("result", &ending.result)?;
-    let reason = ending.reason.clone().unwrap_or_default();
-    let finished = Finished { id: ending.id, claim: ending.claim, status: ending.status, reason, result };
-    finish_all(connection, &[finished]).await?;
-    let record = Record { spool_id: Some(ending.id), ..ending.communication.clone() };
-    communications::save(connection, &record).await
-}
-
 /// The end of a claimed message, as its row says it.
 #[derive(Debug, Clone)]
-pub struct Finished {
-    /// Row id.
-    pub id: i64,
-    /// The claim's token.
-    pub claim: i64,
+pub struct Ending {
+    /// The right to end it.
+    pub claim: Claim,
     /// Where it stands now.
     pub status: SpoolStatus,
     /// Why, a sentence; empty: no reason is needed.
     pub reason: String,
     /// What its source is told, JSON.
-    pub result: String,
+    result: String,
+}
+
+impl Ending {
+    /// With what the message's source is told.
+    pub fn new(claim: Claim, status: SpoolStatus, reason: Option<String>, result: &MessageResult) -> Result<Self, StoreError> {
+        Ok(Self { claim, status, reason: reason.unwrap_or_default(), result: json("result", result)? })
+    }
+}
+
+/// Ends a message that is not filed, but ignored, held or failed, with its communication. [`StoreError::Fenced`] if the claim is no longer in force.
+pub async fn end(connection: &mut AnyConnection, ending: &Ending, communication: &Record) -> Result<(), StoreError> {
+    end_all(connection, std::slice::from_ref(ending)).await?;
+    let record = Record { spool_id: Some(ending.claim.id), ..communication.clone() };
+    communications::save(connection, &record).await
 }
 
 /// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then the transaction must be rolled back.
-pub async fn finish_all(connection: &mut AnyConnection, finished: &[Finished]) -> Result<(), StoreError> {
+pub async fn end_all(connection: &mut AnyConnection, endings: &[Ending]) -> Result<(), StoreError> {
     let now = postigo_model::timestamp::now();
-    for piece in pieces(finished) {
+    for piece in pieces(endings) {
         let rows = piece.iter().map(|end| -> [Value; 5] {
-            [end.id.into(), end.claim.into(), end.status.name().into(), (&end.reason).into(), (&end.result).into()]
+            [end.claim.id.into(), end.claim.token.into(), end.status.name().into(), (&end.reason).into(), (&end.result).into()]
         });
         let mut sql = Sql::new(
             "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = ended.column5, ended_at = ",
         );
         sql.bind(now).push(" FROM (VALUES ").tuples(rows).push(") AS ended");
         sql.push(" WHERE spool.id = ended.column1 AND spool.claim = ended.column2 AND spool.status = 'claimed'");
-        if sql.execute(connection).await? != piece.len() as u64 {
-            return Err(StoreError::Fenced);
-        }
+        fenced(sql.execute(connection).await?, piece.len())?;
     }
     Ok(())
+}
+
+fn in_force(sql: &mut Sql, claim: Claim) -> &mut Sql {
+    fence(sql, "claimed", claim.id, claim.token)
 }
 
 /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; gives it
 /// if it is held. That is to be told in the same transaction.
 pub async fn try_again(
     connection: &mut AnyConnection,
-    (id, claim): (i64, i64),
+    claim: Claim,
     not_before: i64,
     reason: &str,
 ) -> Result<Option<HeldAfterTries>, StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
     sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ").bind(not_before);
-    sql.push(", reason = ").bind(reason).push(" WHERE id = ").bind(id).push(" AND status = 'claimed' AND claim = ").bind(claim);
-    let tried = sql.push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
+    sql.push(", reason = ").bind(reason);
+    let tried = in_force(&mut sql, claim).push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
     Ok(held(&[tried])?.pop())
 }
 
-/// A message that waits until there is time for it.
-#[derive(Debug, Clone)]
-pub struct PutOff {
-    /// Row id.
-    pub id: i64,
-    /// The claim's token.
-    pub claim: i64,
-    /// Milliseconds since the epoch.
-    pub not_before: i64,
-    /// Why, a sentence.
-    pub reason: String,
-    /// What was done so far.
-    pub communication: Record,
-}
-
-/// Puts a claimed message off; the try is not counted. [`StoreError::Fenced`] if the claim is no longer in force.
-pub async fn put_off(connection: &mut AnyConnection, put_off: &PutOff) -> Result<(), StoreError> {
+/// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch), with the reason and the communication of what was done so
+/// far; the try is not counted. [`StoreError::Fenced`] if the claim is no longer in force.
+pub async fn put_off(
+    connection: &mut AnyConnection,
+    claim: Claim,
+    not_before: i64,
+    reason: &str,
+    communication: &Record,
+) -> Result<(), StoreError> {
     let mut sql =
         Sql::new("UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ");
-    sql.bind(put_off.not_before).push(", reason = ").bind(&put_off.reason);
-    sql.push(" WHERE status = 'claimed' AND id = ").bind(put_off.id).push(" AND claim = ").bind(put_off.claim);
-    if sql.execute(connection).await? != 1 {
-        return Err(StoreError::Fenced);
-    }
-    let record = Record { spool_id: Some(put_off.id), ..put_off.communication.clone() };
+    sql.bind(not_before).push(", reason = ").bind(reason);
+    fenced(in_force(&mut sql, claim).execute(connection).await?, 1)?;
+    let record = Record { spool_id: Some(claim.id), ..communication.clone() };
     communications::save(connection, &record).await
 }
 

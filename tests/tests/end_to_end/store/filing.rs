@@ -11,6 +11,7 @@ use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
 use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, TicketFilter};
 use postigo_mail::{DeliveryReport, Reported};
+use postigo_model::claim::Claim;
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
@@ -65,12 +66,11 @@ pub fn new_ticket(claimed: &Claimed) -> FilingInput {
     let article = NewArticle {
         sender_type: "customer".into(),
         visible_for_customer: true,
-        message_id: format!("<{}@example.org>", claimed.id),
+        message_id: format!("<{}@example.org>", claimed.claim.id),
         body: "A NUL \0 in it".into(),
         ..NewArticle::default()
     };
     FilingInput {
-        spool_id: claimed.id,
         claim: claimed.claim,
         filing: Filing {
             kind: FilingKind::NewTicket { linked_to: None },
@@ -100,7 +100,7 @@ async fn a_message_is_filed_whole_or_not_at_all() {
 
         let twice = database.file(new_ticket(&claimed[0])).await.unwrap_err();
         assert!(matches!(twice, StoreError::Fenced), "{twice}");
-        let late = FilingInput { claim: claimed[1].claim + 1, ..new_ticket(&claimed[1]) };
+        let late = FilingInput { claim: Claim { token: claimed[1].claim.token + 1, ..claimed[1].claim }, ..new_ticket(&claimed[1]) };
         assert!(matches!(database.file(late).await.unwrap_err(), StoreError::Fenced));
 
         let mut connection = database.store().read().await.unwrap();
@@ -110,7 +110,7 @@ async fn a_message_is_filed_whole_or_not_at_all() {
         let articles = tickets::articles(&mut connection, filed.ticket_id).await.unwrap();
         assert_eq!((articles.len(), articles[0].id, articles[0].content.body.as_str()), (1, filed.article_id, "A NUL \0 in it"));
         assert_eq!(database.spool.raw(articles[0].spool_id).await.unwrap(), mail("main-0").as_bytes());
-        let message = database.spool.show(claimed[0].id).await.unwrap().unwrap();
+        let message = database.spool.show(claimed[0].claim.id).await.unwrap().unwrap();
         assert_eq!((message.status, message.result), (SpoolStatus::Filed, Some(filed.result)));
     }
 }
@@ -124,7 +124,7 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         let by_id = |id: i64| FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{id}@example.org>"));
         let by_number = |number: &str| FollowUpCandidate::Number(WhyFollowUp::Subject, number.into());
         let external = |value: &str| FollowUpCandidate::ExternalNumber { field: "Contract".into(), value: value.into() };
-        assert_eq!(database.find(by_id(claimed[0].id)).await, Some((first.number.clone(), WhyFollowUp::References)));
+        assert_eq!(database.find(by_id(claimed[0].claim.id)).await, Some((first.number.clone(), WhyFollowUp::References)));
         assert_eq!(database.find(by_id(4_711)).await, None);
         assert_eq!(database.find(by_number(&second.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
         assert_eq!(database.find(by_number("1")).await, None);
@@ -148,7 +148,7 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         let merged = filing::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
-        assert_eq!(database.find(by_id(claimed[0].id)).await, Some((second.number.clone(), WhyFollowUp::References)));
+        assert_eq!(database.find(by_id(claimed[0].claim.id)).await, Some((second.number.clone(), WhyFollowUp::References)));
         let back = filing::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
         assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
 
@@ -214,21 +214,16 @@ async fn automatic_answers_have_a_daily_limit() {
 async fn what_is_not_filed_ends_behind_the_same_fence() {
     for database in Databases::start().each().await {
         let claimed = database.claimed("main", 1).await.remove(0);
-        let ending = Ending {
-            id: claimed.id,
-            claim: claimed.claim,
-            status: SpoolStatus::Ignored,
-            reason: Some("X-OTOBO-Ignore".into()),
-            result: MessageResult { status: Status::Ignored, ..MessageResult::default() },
-            communication: new_ticket(&claimed).communication,
-        };
-        database.spool.end(ending.clone()).await.unwrap();
-        assert!(matches!(database.spool.end(ending).await.unwrap_err(), StoreError::Fenced));
+        let result = MessageResult { status: Status::Ignored, ..MessageResult::default() };
+        let ending = Ending::new(claimed.claim, SpoolStatus::Ignored, Some("X-OTOBO-Ignore".into()), &result).unwrap();
+        let communication = new_ticket(&claimed).communication;
+        database.spool.end(ending.clone(), communication.clone()).await.unwrap();
+        assert!(matches!(database.spool.end(ending, communication).await.unwrap_err(), StoreError::Fenced));
         assert!(matches!(database.file(new_ticket(&claimed)).await.unwrap_err(), StoreError::Fenced));
-        let results = database.spool.results(&[claimed.id]).await.unwrap();
-        assert_eq!(results[&claimed.id].result.as_ref().map(|result| result.status), Some(Status::Ignored));
-        database.spool.release(vec![claimed.id]).await.unwrap();
-        assert!(database.spool.results(&[claimed.id]).await.unwrap().is_empty());
+        let results = database.spool.results(&[claimed.claim.id]).await.unwrap();
+        assert_eq!(results[&claimed.claim.id].result.as_ref().map(|result| result.status), Some(Status::Ignored));
+        database.spool.release(vec![claimed.claim.id]).await.unwrap();
+        assert!(database.spool.results(&[claimed.claim.id]).await.unwrap().is_empty());
     }
 }
 
@@ -244,7 +239,7 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
                     batch.push(new_ticket(&claimed[0]));
                     batch.push(new_ticket(&claimed[1]));
                     // The third and the fourth answer the first.
-                    let answered = FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{}@example.org>", claimed[0].id));
+                    let answered = FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{}@example.org>", claimed[0].claim.id));
                     for (claimed, title) in claimed.iter().skip(2).zip(["once", "twice"]) {
                         let FoundTicket { ticket, why, .. } =
                             batch.find_follow_up(connection, &search(answered.clone())).await?.follow_up.unwrap();
@@ -265,11 +260,14 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
         let ticket = tickets::by_number(&mut connection, numbers[0]).await.unwrap().unwrap();
         assert_eq!(ticket.title, "Broken\u{fffd} lamp once twice");
         let articles = tickets::articles(&mut connection, ticket.id).await.unwrap();
-        assert_eq!(articles.iter().map(|article| article.spool_id).collect::<Vec<_>>(), [claimed[0].id, claimed[2].id, claimed[3].id]);
+        assert_eq!(
+            articles.iter().map(|article| article.spool_id).collect::<Vec<_>>(),
+            [claimed[0].claim.id, claimed[2].claim.id, claimed[3].claim.id]
+        );
 
         // One lost claim, and nothing of the batch is filed.
         let claimed = database.claimed("other", 2).await;
-        let lost = (new_ticket(&claimed[0]), FilingInput { claim: 1, ..new_ticket(&claimed[1]) });
+        let lost = (new_ticket(&claimed[0]), FilingInput { claim: Claim { token: 1, ..claimed[1].claim }, ..new_ticket(&claimed[1]) });
         let fenced = database
             .store()
             .write(lost, |(first, second), connection| {
@@ -283,7 +281,7 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
             .await
             .unwrap_err();
         assert!(matches!(fenced, StoreError::Fenced), "{fenced}");
-        assert_eq!(database.spool.show(claimed[0].id).await.unwrap().unwrap().status, SpoolStatus::Claimed);
+        assert_eq!(database.spool.show(claimed[0].claim.id).await.unwrap().unwrap().status, SpoolStatus::Claimed);
         database.file(new_ticket(&claimed[0])).await.unwrap();
     }
 }
@@ -427,7 +425,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         first.filing.article.cc = "\"Bob\"@X.test., carol+a@x.test".into();
         first.filing.ticket.customer_user = Some("customer@x.test".into());
         let first = database.file(first).await.unwrap();
-        let id = |place: usize| format!("<{}@example.org>", claimed[place].id);
+        let id = |place: usize| format!("<{}@example.org>", claimed[place].claim.id);
         let by = |from: &str, references: &[String]| FollowUpSearch {
             candidates: vec![FollowUpCandidate::Number(WhyFollowUp::Subject, first.number.clone())],
             senders: from.split(' ').filter(|from| !from.is_empty()).map(Mailbox::of).collect(),

@@ -205,22 +205,22 @@ async fn claims_follow_the_lease_and_the_order_of_arrival() {
         assert_eq!(leases::holder(spool.store(), "main").await.unwrap().as_deref(), Some("here"));
 
         let claimed = spool.claim(&lease, 3).await.unwrap();
-        assert_eq!(claimed.iter().map(|message| message.id).collect::<Vec<_>>(), ids[..3]);
-        assert_eq!(&claimed[1].raw[..], mail("1").as_bytes());
+        assert_eq!(claimed.iter().map(|message| message.claim.id).collect::<Vec<_>>(), ids[..3]);
+        assert_eq!(&spool.read(claimed).await.unwrap()[1].1[..], mail("1").as_bytes());
         let foreign = leases::acquire(spool.store(), &there, &["other".into()]).await.unwrap().remove(0);
         let stolen = postigo::spool::Lease { account: "main".into(), ..foreign };
         assert!(spool.claim(&stolen, 3).await.unwrap().is_empty(), "without the lease nothing is claimed");
 
         // Taking the lease again in the same process leaves its claims alone.
         leases::acquire(spool.store(), &here, &["main".into()]).await.unwrap();
-        assert_eq!(spool.claim(&lease, 10).await.unwrap().iter().map(|message| message.id).collect::<Vec<_>>(), ids[3..]);
+        assert_eq!(spool.claim(&lease, 10).await.unwrap().iter().map(|message| message.claim.id).collect::<Vec<_>>(), ids[3..]);
 
         // An orderly end counts no try.
         leases::release(spool.store(), &here, &[]).await.unwrap();
         let lease = leases::acquire(spool.store(), &there, &["main".into()]).await.unwrap().remove(0);
         let claimed = spool.claim(&lease, 10).await.unwrap();
         assert_eq!(
-            claimed.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(),
+            claimed.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(),
             ids.iter().map(|id| (*id, 1)).collect::<Vec<_>>()
         );
     }
@@ -237,9 +237,9 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
 
         let second = lease(Host::new("here")).await;
         let alone = spool.claim(&second, 10).await.unwrap();
-        assert_eq!(alone.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(), [(taken[0].id(), 2)]);
+        assert_eq!(alone.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(), [(taken[0].id(), 2)]);
         assert!(spool.claim(&second, 10).await.unwrap().is_empty(), "nothing runs beside it");
-        spool.try_again(alone[0].id, alone[0].claim, 0, "The host was busy.".into()).await.unwrap();
+        spool.try_again(alone[0].claim, 0, "The host was busy.".into()).await.unwrap();
         spool.claim(&second, 10).await.unwrap();
 
         let third = lease(Host::new("here")).await;
@@ -256,9 +256,9 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
             .unwrap();
         assert_eq!((shown.communication.spool_id, shown.communication.entries.len()), (Some(held.id), 1), "the log says so");
         drop(connection);
-        assert_eq!(spool.claim(&third, 10).await.unwrap()[0].id, taken[1].id());
+        assert_eq!(spool.claim(&third, 10).await.unwrap()[0].claim.id, taken[1].id());
         // A late host's claim is no longer in force.
-        let late = spool.try_again(alone[0].id, alone[0].claim, 0, String::new()).await.unwrap_err();
+        let late = spool.try_again(alone[0].claim, 0, String::new()).await.unwrap_err();
         assert!(matches!(late, StoreError::Fenced), "{late}");
 
         let aside = MessageFilter { status: vec![SpoolStatus::Held], limit: 10, ..MessageFilter::default() };

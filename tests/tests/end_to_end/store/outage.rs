@@ -91,7 +91,7 @@ async fn a_host_that_comes_back_late_files_nothing() {
         database.expire_leases().await;
         let lease = leases::acquire(database.store(), &there, &["main".into()]).await.unwrap().remove(0);
         let taken_over = database.spool.claim(&lease, 10).await.unwrap();
-        assert_eq!(taken_over.iter().map(|message| (message.id, message.tries)).collect::<Vec<_>>(), [(claimed[0].id, 2)]);
+        assert_eq!(taken_over.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(), [(claimed[0].claim.id, 2)]);
 
         let late = database.file(new_ticket(&claimed[0])).await.unwrap_err();
         assert!(matches!(late, StoreError::Fenced), "{late}");

@@ -1,0 +1,44 @@
+//! A message of which is decided what it becomes, and what was made of it.
+
+use postigo_mail::DeliveryReport;
+use postigo_model::claim::Claim;
+use postigo_model::communication::Record;
+use postigo_model::configured::NumberGenerator;
+use postigo_model::result::MessageResult;
+use postigo_model::ticket::{AutoResponseStatus, Filing};
+
+/// A message that is to be filed.
+#[derive(Debug, Clone)]
+pub struct FilingInput {
+    /// The right to file it: if it is no longer in force, nothing is filed.
+    pub claim: Claim,
+    /// What it becomes.
+    pub filing: Filing,
+    /// What its source is told; status, numbers and the automatic answer are filled in here.
+    pub result: MessageResult,
+    /// Its communication, finished; the rows' ids are filled in here.
+    pub communication: Record,
+    /// What the message reports of a mail that we sent, if it is a delivery report.
+    pub report: Option<DeliveryReport>,
+    /// How the number of a new ticket is made.
+    pub number_generator: NumberGenerator,
+    /// Automatic answers that an address gets within a day.
+    pub auto_responses_per_day: u32,
+    /// Milliseconds since the epoch.
+    pub now: i64,
+}
+
+/// What was filed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filed {
+    /// The ticket's row id.
+    pub ticket_id: i64,
+    /// The ticket's number, without the hook.
+    pub number: String,
+    /// The article's row id.
+    pub article_id: i64,
+    /// Whether an automatic answer goes out; none where the queue has none.
+    pub auto_response: Option<AutoResponseStatus>,
+    /// What the source is told.
+    pub result: MessageResult,
+}
