@@ -4,13 +4,18 @@
 mod acceptance;
 mod descriptors;
 mod figures;
+mod origin;
+mod pace;
 mod places;
 mod room;
 mod seldom;
+mod taken;
 
 pub use acceptance::Acceptance;
 pub use descriptors::Descriptors;
 pub use figures::{Figures, Refusal};
-pub use places::{Bringing, Most, Origin, Place, Places, Served, network};
+pub use origin::{Origin, network};
+pub use pace::Bringing;
+pub use places::{Most, Place, Places, Served};
 pub use room::{Held, Room, Share};
 pub use seldom::Seldom;
