@@ -25,6 +25,8 @@ dev: setup-build guests ## The same while you work on it: our own crates are com
 	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
 
 try: setup-build guests ## Run some tests, unoptimised: make try TEST=filing::, make try TEST=pop3:: IN='--test end_to_end'
+	@# End-to-end tests run the binary; only a crate's own integration tests have cargo build it.
+	$(if $(findstring end_to_end,$(IN)),cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo)
 	cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace $(IN) -- $(TEST)
 
 build: setup-build guests ## Build the guests and the binary
