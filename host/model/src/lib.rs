@@ -9,6 +9,7 @@ pub mod hexadecimal;
 pub mod mailbox;
 pub mod outgoing;
 pub mod result;
+pub mod role;
 pub mod spool;
 pub mod ticket;
 pub mod timestamp;

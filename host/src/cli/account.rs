@@ -1,6 +1,6 @@
 //! `account`: where mail comes from.
 
-use super::configured::{Column, List, Named, missing, works};
+use super::configured::{Common, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
 use crate::inbound;
@@ -11,10 +11,8 @@ use postigo_model::configured::Account;
 /// `account …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List the accounts
-    List(List),
-    /// Show one with all its keys, and how its sign-in stands
-    Show(Named),
+    #[command(flatten)]
+    Common(Common),
     /// Sign in by OAuth2: a browser, or a code to type at another device
     SignIn(SignIn),
     /// Forget its OAuth2 tokens
@@ -26,25 +24,13 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         match self {
-            Self::List(list) => list.run::<Account>(&COLUMNS, context).await,
-            Self::Show(account) => account.show::<Account>(context).await,
+            Self::Common(command) => command.run::<Account>(context).await,
             Self::SignIn(sign_in) => sign_in.run(context, Owner::Account).await,
             Self::SignOut(sign_out) => sign_out.run(context, Owner::Account).await,
             Self::Test(account) => test(account.name, context).await,
         }
     }
 }
-
-const COLUMNS: [Column; 8] = [
-    ("ACCOUNT", "name"),
-    ("PROTOCOL", "protocol"),
-    ("HOST", "host"),
-    ("USER", "user"),
-    ("FOLDER", "folder"),
-    ("TRUSTED", "trusted"),
-    ("DISPATCH", "dispatch"),
-    ("VALID", "valid"),
-];
 
 async fn test(name: String, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;

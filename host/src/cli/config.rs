@@ -1,7 +1,7 @@
 //! `config`: the configuration file.
 
 use super::{Context, Failed};
-use crate::config::{Applied, ApplyError, Difference, apply, export};
+use crate::config::{Applied, ApplyError, Difference, apply, as_markdown, export, key_rows};
 use crate::store::customers;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -31,6 +31,14 @@ pub enum Command {
     },
     /// Print the configuration as a file, without its secrets
     Export,
+    /// Print every key that a file may have: what it is for, its values, its default
+    Keys {
+        /// Only those of this table: settings, queue, …
+        table: Option<String>,
+        /// As the tables of docs/configuration.md
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 impl Command {
@@ -39,6 +47,7 @@ impl Command {
             Self::Check { file, prune } => run(&file, prune, true, context).await,
             Self::Apply { file, prune } => run(&file, prune, false, context).await,
             Self::Export => print(context).await,
+            Self::Keys { table, markdown } => print_keys(table.as_deref(), markdown, context),
         }
     }
 }
@@ -76,6 +85,35 @@ fn name(difference: &Difference) -> String {
         "" => difference.kind.to_owned(),
         name => format!("{} {name:?}", difference.kind.replace('_', " ")),
     }
+}
+
+fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<(), Failed> {
+    let (rows, others): (Vec<_>, Vec<_>) = key_rows().into_iter().partition(|row| table.is_none_or(|table| row.kind == table));
+    if let Some(table) = table.filter(|_| rows.is_empty()) {
+        let mut tables: Vec<&str> = others.iter().map(|row| row.kind).collect();
+        tables.dedup();
+        return Err(Failed::because(format!("There is no table {table}; the tables are {}.", tables.join(", "))));
+    }
+    if markdown {
+        context.output().text(&as_markdown(&rows));
+        return Ok(());
+    }
+    let documents = rows.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+    if context.json() {
+        context.output().list(&[], &documents, |_| Vec::new());
+        return Ok(());
+    }
+    let mut text = String::new();
+    for row in &rows {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}.{}\n    {}\n    {}", row.kind, row.key, row.help, row.values.replace('`', ""));
+        let default = row.default_text();
+        if !default.is_empty() {
+            let _ = writeln!(text, "    {}{default}", if row.required { "" } else { "default: " });
+        }
+    }
+    context.output().text(&text);
+    Ok(())
 }
 
 async fn print(context: &Context) -> Result<(), Failed> {

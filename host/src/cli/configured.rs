@@ -1,14 +1,16 @@
 //! What all configured things (queues, accounts, templates, …) have in common on the command line: they are listed, shown, set key by
 //! key and deleted, read and written by the same code as the configuration file and REST ([`postigo_model::configured::form`]).
 
+use super::key_values::{Changes, KeyValue};
 use super::output::{lines, printable, word};
 use super::{Context, Failed, sign_in};
 use crate::oauth2::Owner;
 use crate::service::Refused;
 use crate::service::configured::{self, Object, SIGN_IN};
-use postigo_model::configured::Configuration;
-use postigo_model::configured::form;
-use postigo_model::configured::form::Kind;
+use crate::service::customer_users;
+use postigo_model::configured::form::{self, Kind, LoadedKind};
+use postigo_model::configured::keys::keys;
+use postigo_model::configured::{Configuration, CustomerUser};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -17,7 +19,10 @@ use std::fmt::Write as _;
 pub struct List {
     /// At most so many
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    pub limit: Option<usize>,
+    /// Only those with this text somewhere in them, case ignored
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
 }
 
 /// A thing that is there.
@@ -27,87 +32,49 @@ pub struct Named {
     pub name: String,
 }
 
-/// The keys that `set` takes for a kind of thing.
-pub trait Keys: clap::Args {
-    /// The kind.
-    type Thing: Kind;
-    /// What `list` shows.
-    const COLUMNS: &'static [Column];
-
-    /// What was given.
-    fn change(self) -> Result<Change, Failed>;
-}
-
-/// `template …`, `auto-response …`
-#[derive(Debug, clap::Subcommand)]
-pub enum Command<K: Keys> {
-    /// List them
-    List(List),
-    /// Show one with all its keys
-    Show(Named),
-    /// Change one, or make a new one
-    Set(Set<K>),
-    /// Delete one
-    Delete(Named),
-}
-
 /// `set`
 #[derive(Debug, clap::Args)]
-pub struct Set<K: Keys> {
+pub struct Set {
     #[command(flatten)]
-    thing: Named,
-    #[command(flatten)]
-    keys: K,
+    pub thing: Named,
+    /// A key of the configuration file and its value; `KEY=` sets the default
+    #[arg(value_name = "KEY=VALUE")]
+    pub keys: Vec<KeyValue>,
 }
 
-impl<K: Keys> Command<K> {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+/// The commands that every kind has.
+#[derive(Debug, clap::Subcommand)]
+pub enum Common {
+    /// List them
+    List(List),
+    /// Show one with all its keys but its secrets
+    Show(Named),
+    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, body='{ file = "text.txt" }', password='{ env = "VARIABLE" }'
+    Set(Set),
+}
+
+impl Common {
+    /// Carries it out for a kind.
+    pub async fn run<K: LoadedKind>(self, context: &Context) -> Result<(), Failed> {
         match self {
-            Self::List(list) => list.run::<K::Thing>(K::COLUMNS, context).await,
-            Self::Show(thing) => thing.show::<K::Thing>(context).await,
-            Self::Set(Set { thing, keys }) => thing.set::<K::Thing>(keys.change()?, context).await,
-            Self::Delete(thing) => thing.delete::<K::Thing>(context).await,
+            Self::List(list) => list.run::<K>(context).await,
+            Self::Show(thing) => thing.show::<K>(context).await,
+            Self::Set(set) => set.run::<K>(context).await,
         }
     }
 }
-
-/// What `set` changes; what is none stays as it was, and of a new thing has its default.
-#[derive(Debug, Default)]
-pub struct Change(Map<String, Value>);
-
-impl Change {
-    /// Sets a key, where there is a value for it.
-    #[must_use]
-    pub fn key(mut self, key: &str, value: Option<impl Into<Value>>) -> Self {
-        if let Some(value) = value {
-            self.0.insert(key.to_owned(), value.into());
-        }
-        self
-    }
-}
-
-/// Reads the value of `--valid`.
-pub fn validity(text: &str) -> Result<Value, String> {
-    match text {
-        "true" => Ok(Value::Bool(true)),
-        "false" => Ok(Value::Bool(false)),
-        "temporarily-invalid" => Ok(text.into()),
-        _ => Err("it is true, false or temporarily-invalid".to_owned()),
-    }
-}
-
-/// A column of a list: its heading and the key.
-pub type Column = (&'static str, &'static str);
 
 impl List {
     /// Lists the things of a kind in byte order of their names; a last column tells how sign-ins by OAuth2 stand.
-    pub async fn run<K: Kind>(&self, columns: &[Column], context: &Context) -> Result<(), Failed> {
+    async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
         let mut things = Vec::new();
-        for (name, object) in configured::list::<K>(&configuration, None).take(self.limit.unwrap_or(usize::MAX)) {
+        let found = configured::list::<K>(&configuration, self.search.as_deref());
+        for (name, object) in found.take(self.limit.unwrap_or(usize::MAX)) {
             things.push(with_sign_in::<K>(&configuration, &name, object, context).await?);
         }
         let signs_in = Owner::of_kind(K::KIND, "").is_some();
+        let columns = K::ABOUT.columns;
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).chain(signs_in.then_some("OAUTH2")).collect();
         context.output().list(&headings, &things, |thing| {
             let words = columns.iter().map(|(_, key)| word(thing, key));
@@ -115,11 +82,22 @@ impl List {
         });
         Ok(())
     }
+
+    /// Lists customer users in the order of their logins.
+    pub async fn customers(&self, context: &Context) -> Result<(), Failed> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let found = customer_users::search(context.store().await?, self.search.as_deref(), limit).await?;
+        let things: Vec<Value> = found.into_iter().map(Value::Object).collect();
+        let columns = CustomerUser::ABOUT.columns;
+        let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
+        context.output().list(&headings, &things, |thing| columns.iter().map(|(_, key)| word(thing, key)).collect());
+        Ok(())
+    }
 }
 
 impl Named {
     /// Shows a thing with all its keys but its secrets.
-    pub async fn show<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
+    async fn show<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
         let thing: &K = configured::find(&configuration, &self.name).map_err(told::<K>)?;
         print(&with_sign_in::<K>(&configuration, &self.name, form::write(thing), context).await?, context);
@@ -127,26 +105,65 @@ impl Named {
     }
 
     /// Changes a thing, or makes it where there is none of this name; what is there afterwards is printed.
-    pub async fn set<K: Kind>(&self, change_to: Change, context: &Context) -> Result<(), Failed> {
-        let Change(mut fields) = change_to;
-        fields.insert(K::NAME.to_owned(), Value::String(self.name.clone()));
-        let saved = configured::set::<K>(context.editor().await?, &self.name, &Value::Object(fields)).await?;
+    pub async fn set<K: LoadedKind>(&self, changes: &Changes, context: &Context) -> Result<(), Failed> {
+        let give = |there: &K| changes.onto(&form::write(there), K::NAME, &self.name);
+        let saved = configured::set::<K>(context.editor().await?, &self.name, give).await?;
         print(&Value::Object(saved.object::<K>(&self.name)), context);
         Ok(())
     }
 
     /// Deletes a thing.
-    pub async fn delete<K: Kind>(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn delete<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+        configured::delete::<K>(context.editor().await?, &self.name, |_| Ok(())).await.map_err(told::<K>)?;
+        self.tell_deleted::<K>(context);
+        Ok(())
+    }
+
+    fn tell_deleted<K: Kind>(&self, context: &Context) {
         let Self { name } = self;
-        configured::delete::<K>(context.editor().await?, name, |_| Ok(())).await.map_err(told::<K>)?;
         let said = || format!("The {} {name:?} is deleted.\n", configured::what::<K>());
         context.output().document(&json!({ "name": name, "deleted": true }), said);
+    }
+
+    /// Shows a customer user.
+    pub async fn show_customer(&self, context: &Context) -> Result<(), Failed> {
+        let shown = customer_users::show(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
+        print(&Value::Object(form::write(&shown)), context);
+        Ok(())
+    }
+
+    /// Deletes a customer user.
+    pub async fn delete_customer(&self, context: &Context) -> Result<(), Failed> {
+        customer_users::delete(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
+        self.tell_deleted::<CustomerUser>(context);
+        Ok(())
+    }
+}
+
+impl Set {
+    /// Changes a thing, or makes it.
+    pub async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+        self.thing.set::<K>(&Changes::read(&keys::<K>(), &self.keys), context).await
+    }
+
+    /// Changes a customer user, or makes one.
+    pub async fn customer(&self, context: &Context) -> Result<(), Failed> {
+        let changes = Changes::read(&keys::<CustomerUser>(), &self.keys);
+        let login = &self.thing.name;
+        let give = |there: &CustomerUser| changes.onto(&form::write(there), CustomerUser::NAME, login);
+        let saved = customer_users::set(context.store().await?, context.key(), login, give).await?;
+        print(&Value::Object(form::write(&saved)), context);
         Ok(())
     }
 }
 
 /// A thing as it is shown: with how its sign-in stands, where it signs in by OAuth2.
-async fn with_sign_in<K: Kind>(configuration: &Configuration, name: &str, mut object: Object, context: &Context) -> Result<Value, Failed> {
+async fn with_sign_in<K: LoadedKind>(
+    configuration: &Configuration,
+    name: &str,
+    mut object: Object,
+    context: &Context,
+) -> Result<Value, Failed> {
     if let Some(state) = configured::sign_in::<K>(configuration, name, &object, &*context.tokens().await?).await? {
         object.insert(SIGN_IN.to_owned(), serde_json::to_value(state)?);
     }
@@ -163,7 +180,7 @@ pub fn told<K: Kind>(refused: Refused) -> Failed {
 
 /// That there is no thing of this name, and how to find those that there are.
 pub fn missing<K: Kind>(name: &str) -> String {
-    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", configured::what::<K>(), K::KIND.replace('_', "-"))
+    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", configured::what::<K>(), K::ABOUT.command)
 }
 
 /// Tells that the server of an account or transport could be signed in to, and what it said of itself.

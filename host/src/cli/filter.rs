@@ -1,16 +1,16 @@
 //! `filter`: the chain's filters and their components.
 
-use super::configured::{Named, missing, told};
+use super::configured::{List, Named, Set, missing, told};
 use super::output::{lines, printable, word};
 use super::{Context, Failed, component, dry_run, upgrade};
-use crate::service::filters;
+use crate::service::{configured, filters};
 use crate::store::{filter_components, spool};
 use postigo_model::configured::form::write;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::result::Outcome;
 use postigo_model::timestamp::rfc3339;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// So many messages are looked at to say what a filter did lately.
@@ -22,16 +22,11 @@ const HISTORY: i64 = 20;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the filters in the order in which they run, with how many of the last 500 messages each matched
-    List {
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<usize>,
-    },
+    List(List),
     /// Show a filter
-    Show {
-        /// Its name
-        name: String,
-    },
+    Show(Named),
+    /// Change keys of a filter, or make a new one: component=match, settings.when='[ … ]', limits.time=100ms
+    Set(Set),
     /// Let a filter run
     Enable {
         /// Its name
@@ -66,8 +61,9 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         match self {
-            Self::List { limit } => list(limit.unwrap_or(usize::MAX), context).await,
-            Self::Show { name } => show(&name, context).await,
+            Self::List(wish) => list(&wish, context).await,
+            Self::Show(Named { name }) => show(&name, context).await,
+            Self::Set(set) => set.run::<Filter>(context).await,
             Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
             Self::Upload { file } => component::upload(&file, context).await,
@@ -80,10 +76,12 @@ impl Command {
     }
 }
 
-async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
+async fn list(wish: &List, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let matches = latest_matches(context).await?;
-    let filters = configuration.filters.values().take(limit).zip(1..);
+    let found: HashSet<String> = configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
+    let filters = configuration.filters.values().zip(1..).filter(|(filter, _)| found.contains(&filter.name));
+    let filters = filters.take(wish.limit.unwrap_or(usize::MAX));
     let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place, &matches)).collect();
     context.output().list(
         &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],

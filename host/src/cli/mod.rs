@@ -3,16 +3,19 @@
 mod account;
 mod article;
 mod attending;
-mod auto_response;
 mod component;
 mod config;
 mod configured;
 mod context;
+mod customer;
 mod dry_run;
 mod failed;
 mod fetch;
 mod filter;
+mod former_options;
 mod ingest;
+mod key_values;
+mod kinds;
 mod log;
 mod logging;
 mod moment;
@@ -21,12 +24,10 @@ mod output;
 mod pipe;
 mod place;
 mod printable;
-mod queue;
 mod rows;
 mod serve;
 mod sign_in;
 mod spool;
-mod template;
 mod ticket;
 mod token;
 mod transport;
@@ -37,7 +38,7 @@ pub use context::Context;
 pub use failed::Failed;
 pub use output::{Output, Table};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use place::Place;
 use postigo_supervision as supervision;
 use std::process::ExitCode;
@@ -71,9 +72,6 @@ enum Command {
     /// Tickets
     #[command(subcommand)]
     Ticket(ticket::Command),
-    /// Queues
-    #[command(subcommand)]
-    Queue(queue::Command),
     /// Articles
     #[command(subcommand)]
     Article(article::Command),
@@ -95,18 +93,18 @@ enum Command {
     /// Ways out for mail
     #[command(subcommand)]
     Transport(transport::Command),
-    /// Texts that agents write from
-    #[command(subcommand)]
-    Template(configured::Command<template::Keys>),
-    /// Automatic answers of queues
-    #[command(subcommand)]
-    AutoResponse(configured::Command<auto_response::Keys>),
+    /// Customer users, who write to the helpdesk
+    #[command(subcommand, visible_alias = "customer-user")]
+    Customer(customer::Command),
     /// Outgoing mails that are due, wait or could not be sent
     #[command(subcommand)]
     Outbound(outbound::Command),
     /// Tokens for the REST API
     #[command(subcommand)]
     Token(token::Command),
+    /// The kinds of configured things that have no commands of their own.
+    #[command(flatten)]
+    Kind(kinds::OfKind),
 }
 
 /// When a command has ended, threads that still read or write files have so long to end.
@@ -114,7 +112,8 @@ const BLOCKED_THREADS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let parsed = kinds::with_keys(Arguments::command()).try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),
     };
@@ -160,7 +159,6 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
         Command::Fetch(fetch) => fetch.run(context).await,
         Command::Spool(command) => command.run(context).await,
         Command::Ticket(command) => command.run(context).await,
-        Command::Queue(command) => command.run(context).await,
         Command::Article(command) => command.run(context).await,
         Command::Filter(command) => command.run(context).await,
         Command::Component(command) => command.run(context).await,
@@ -168,10 +166,10 @@ async fn run(context: &Context, command: Command) -> Result<(), Failed> {
         Command::Log(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,
         Command::Transport(command) => command.run(context).await,
-        Command::Template(command) => command.run(context).await,
-        Command::AutoResponse(command) => command.run(context).await,
+        Command::Customer(command) => command.run(context).await,
         Command::Outbound(command) => command.run(context).await,
         Command::Token(command) => command.run(context).await,
+        Command::Kind(command) => command.run(context).await,
     }
 }
 
@@ -181,10 +179,10 @@ mod guide;
 #[cfg(test)]
 mod tests {
     use super::Arguments;
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_tree_of_commands_is_consistent() {
-        Arguments::command().debug_assert();
+        super::kinds::with_keys(Arguments::command()).debug_assert();
     }
 }

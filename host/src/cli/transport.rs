@@ -1,6 +1,6 @@
 //! `transport`: ways out for mail.
 
-use super::configured::{Column, List, Named, missing, works};
+use super::configured::{Common, Named, missing, works};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
 use crate::machine::{self, Machine};
@@ -11,10 +11,10 @@ use postigo_model::configured::{Outlet, Transport};
 /// `transport …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List the transports
-    List(List),
-    /// Show one with all its keys, and how its sign-in stands
-    Show(Named),
+    #[command(flatten)]
+    Common(Common),
+    /// Delete one
+    Delete(Named),
     /// Sign in by OAuth2: a browser, or a code to type at another device
     SignIn(SignIn),
     /// Forget its OAuth2 tokens
@@ -26,17 +26,14 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         match self {
-            Self::List(list) => list.run::<Transport>(&COLUMNS, context).await,
-            Self::Show(transport) => transport.show::<Transport>(context).await,
+            Self::Common(command) => command.run::<Transport>(context).await,
+            Self::Delete(transport) => transport.delete::<Transport>(context).await,
             Self::SignIn(sign_in) => sign_in.run(context, Owner::Transport).await,
             Self::SignOut(sign_out) => sign_out.run(context, Owner::Transport).await,
             Self::Test(test) => test.run(context).await,
         }
     }
 }
-
-const COLUMNS: [Column; 7] =
-    [("TRANSPORT", "name"), ("KIND", "kind"), ("HOST", "host"), ("PORT", "port"), ("USER", "user"), ("FOR", "for"), ("VALID", "valid")];
 
 /// `transport test`
 #[derive(Debug, clap::Args)]

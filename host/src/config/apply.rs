@@ -8,9 +8,8 @@ use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
 use postigo_files::regular_file::read_at_most;
-use postigo_model::configured::Breach;
-use postigo_model::configured::form::Kind;
-use postigo_model::configured::{Account, Configuration, CustomerUser, Transport};
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use postigo_sandbox::Asker;
 use serde::Serialize;
 use serde_json::Value;
@@ -126,11 +125,12 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them for the right key.
 fn still_lost(after: &Configuration, lost: &[LostSecret]) -> Vec<Breach> {
-    let missing = lost.iter().filter(|lost| match lost.kind {
-        Account::KIND => is_missing::<Account>(after, lost),
-        _ => is_missing::<Transport>(after, lost),
-    });
-    missing
+    lost.iter()
+        .filter(|lost| {
+            let mut search = Search { after, lost, is_missing: false };
+            visit_kinds(&mut search);
+            search.is_missing
+        })
         .map(|lost| Breach {
             kind: lost.kind,
             name: lost.name.clone(),
@@ -140,9 +140,24 @@ fn still_lost(after: &Configuration, lost: &[LostSecret]) -> Vec<Breach> {
         .collect()
 }
 
-fn is_missing<K: Kind>(after: &Configuration, lost: &LostSecret) -> bool {
-    let thing = K::all(after).get(&lost.name).cloned();
-    thing.is_some_and(|mut thing| thing.secrets().iter().any(|(field, secret)| *field == lost.field && secret.is_none()))
+/// Looks whether a thing still lacks a secret.
+struct Search<'s> {
+    after: &'s Configuration,
+    lost: &'s LostSecret,
+    is_missing: bool,
+}
+
+impl KindVisitor for Search<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        if K::KIND == self.lost.kind {
+            let thing = K::all(self.after).get(&self.lost.name).cloned();
+            let lacks = |mut thing: K| thing.secrets().iter().any(|(field, secret)| *field == self.lost.field && secret.is_none());
+            self.is_missing = thing.is_some_and(lacks);
+        }
+    }
+
+    /// They have no secrets.
+    fn looked_up<K: Kind>(&mut self) {}
 }
 
 /// What differs, and the customer users that are to be saved.
@@ -155,7 +170,7 @@ async fn compare(before: &Configuration, draft: &Draft, store: &Store) -> Result
         let earlier = stored.iter().find(|stored| stored.login == customer.login);
         if earlier != Some(customer) {
             let how = if earlier.is_none() { How::Created } else { How::Changed };
-            found.push(Difference { how, kind: "customer_user", name: customer.login.clone() });
+            found.push(Difference { how, kind: CustomerUser::KIND, name: customer.login.clone() });
             changed.push(customer.clone());
         }
     }

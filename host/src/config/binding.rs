@@ -1,18 +1,32 @@
 //! A stored secret goes where it was given for: a change that would send it elsewhere asks for it again.
 
-use postigo_model::configured::Breach;
-use postigo_model::configured::Configuration;
-use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::{Breach, Configuration, KindVisitor, visit_kinds};
 
 /// Every stored secret that a configuration would send elsewhere than where it was given for.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    configuration.accounts.values().for_each(|account| check_one(account, &mut breaches));
-    configuration.transports.values().for_each(|transport| check_one(transport, &mut breaches));
-    breaches
+    let mut bound = Bound { configuration, breaches: Vec::new() };
+    visit_kinds(&mut bound);
+    bound.breaches
 }
 
-fn check_one<K: Kind>(thing: &K, breaches: &mut Vec<Breach>) {
+struct Bound<'c> {
+    configuration: &'c Configuration,
+    breaches: Vec<Breach>,
+}
+
+impl KindVisitor for Bound<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        for thing in K::all(self.configuration).values() {
+            check_one(thing, &mut self.breaches);
+        }
+    }
+
+    /// They have no secrets.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
+fn check_one<K: LoadedKind>(thing: &K, breaches: &mut Vec<Breach>) {
     for (field, secret) in thing.clone().secrets() {
         let Some(stored) = secret.as_ref().and_then(|secret| secret.given_for()) else { continue };
         let differing = stored.unlike(&thing.destination(field));

@@ -1,7 +1,7 @@
 //! What differs between two configurations, for people.
 
-use postigo_model::configured::form::Kind;
-use postigo_model::configured::{Account, AutoResponse, Configuration, DynamicField, Filter, Queue, SystemAddress, Template, Transport};
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::{Configuration, KindVisitor, visit_kinds};
 use serde::Serialize;
 
 /// A thing that differs.
@@ -33,26 +33,31 @@ pub fn differences(before: &Configuration, after: &Configuration) -> Vec<Differe
     if before.settings != after.settings {
         found.push(Difference { how: How::Changed, kind: "settings", name: String::new() });
     }
-    kind::<Queue>(before, after, &mut found);
-    kind::<SystemAddress>(before, after, &mut found);
-    kind::<Account>(before, after, &mut found);
-    kind::<DynamicField>(before, after, &mut found);
-    kind::<AutoResponse>(before, after, &mut found);
-    kind::<Template>(before, after, &mut found);
-    kind::<Transport>(before, after, &mut found);
-    kind::<Filter>(before, after, &mut found);
-    found
+    let mut differing = Differing { before, after, found };
+    visit_kinds(&mut differing);
+    differing.found
 }
 
-fn kind<K: Kind>(before: &Configuration, after: &Configuration, found: &mut Vec<Difference>) {
-    let (before, after) = (K::all(before), K::all(after));
-    let difference = |how, name: &String| Difference { how, kind: K::KIND, name: name.clone() };
-    for (name, thing) in after {
-        match before.get(name) {
-            None => found.push(difference(How::Created, name)),
-            Some(earlier) if earlier != thing => found.push(difference(How::Changed, name)),
-            Some(_) => {}
+struct Differing<'c> {
+    before: &'c Configuration,
+    after: &'c Configuration,
+    found: Vec<Difference>,
+}
+
+impl KindVisitor for Differing<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        let (before, after) = (K::all(self.before), K::all(self.after));
+        let difference = |how, name: &String| Difference { how, kind: K::KIND, name: name.clone() };
+        for (name, thing) in after {
+            match before.get(name) {
+                None => self.found.push(difference(How::Created, name)),
+                Some(earlier) if earlier != thing => self.found.push(difference(How::Changed, name)),
+                Some(_) => {}
+            }
         }
+        self.found.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| difference(How::Removed, name)));
     }
-    found.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| difference(How::Removed, name)));
+
+    /// They are saved one by one.
+    fn looked_up<K: Kind>(&mut self) {}
 }

@@ -1,26 +1,12 @@
 //! What the configuration will be once a file is applied to it.
 
-use postigo_model::configured::Breach;
-use postigo_model::configured::form::{Kind, Problem, TakeSecret, below, read, read_fields};
-use postigo_model::configured::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Template, Transport, Validity,
-};
+use postigo_model::configured::form::{Kind, LoadedKind, Problem, TakeSecret, below, read, read_fields};
+use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
-/// The tables that a file may have.
-const TABLES: &[&str] = &[
-    "settings",
-    Queue::KIND,
-    SystemAddress::KIND,
-    Account::KIND,
-    DynamicField::KIND,
-    "customer_user",
-    AutoResponse::KIND,
-    Template::KIND,
-    Transport::KIND,
-    Filter::KIND,
-];
+/// The table of the general settings.
+const SETTINGS: &str = "settings";
 
 /// A configuration that was changed but not saved.
 #[derive(Debug)]
@@ -40,37 +26,19 @@ impl Draft {
     /// stay), of `[settings]` only the keys that it names, and everything else stays.
     pub fn of(document: &Map<String, Value>, start: &Configuration, secrets: &TakeSecret<'_>) -> Self {
         let mut draft = Self { configuration: start.clone(), customers: BTreeMap::new(), places: HashMap::new(), problems: Vec::new() };
-        for key in document.keys().filter(|key| !TABLES.contains(&key.as_str())) {
-            draft.problem(below("", key), format!("there is no table `{key}`; the tables are {}.", TABLES.join(", ")));
-        }
         draft.settings(document, secrets);
-        draft.kind::<Queue>(document, secrets);
-        draft.kind::<SystemAddress>(document, secrets);
-        draft.kind::<Account>(document, secrets);
-        draft.kind::<DynamicField>(document, secrets);
-        draft.customers(document, secrets);
-        draft.kind::<AutoResponse>(document, secrets);
-        draft.kind::<Template>(document, secrets);
-        draft.kind::<Transport>(document, secrets);
-        draft.kind::<Filter>(document, secrets);
+        let mut reading = Reading { draft, document, secrets, tables: vec![SETTINGS] };
+        visit_kinds(&mut reading);
+        let Reading { mut draft, tables, .. } = reading;
+        for key in document.keys().filter(|key| !tables.contains(&key.as_str())) {
+            draft.problem(below("", key), format!("there is no table `{key}`; the tables are {}.", tables.join(", ")));
+        }
         draft
     }
 
     /// Removes the filters, and makes invalid the addresses and accounts, that the document did not name. The account `local` stays.
     pub fn prune(&mut self) {
-        let places = &self.places;
-        let named = |kind: &'static str, name: &str| places.contains_key(&(kind, name.to_owned()));
-        self.configuration.filters.retain(|name, _| named(Filter::KIND, name));
-        for (name, address) in &mut self.configuration.system_addresses {
-            if !named(SystemAddress::KIND, name) && address.valid.is_valid() {
-                address.valid = Validity::Invalid;
-            }
-        }
-        for (name, account) in &mut self.configuration.accounts {
-            if !named(Account::KIND, name) && name != "local" && account.valid.is_valid() {
-                account.valid = Validity::Invalid;
-            }
-        }
+        visit_kinds(&mut Pruning { configuration: &mut self.configuration, named: &self.places });
     }
 
     /// Adds broken rules to the problems, at the places where the document names the things. A thing that it does not name is named in
@@ -85,18 +53,17 @@ impl Draft {
     }
 
     fn settings(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
-        match document.get("settings") {
+        match document.get(SETTINGS) {
             None => {}
             Some(Value::Object(fields)) => {
-                let settings = &mut self.configuration.settings;
-                self.problems.extend(read_fields(fields, "/settings", secrets, |reader| settings.describe(reader)));
-                self.places.insert(("settings", String::new()), "/settings".to_owned());
+                self.problems.extend(read_fields(&mut self.configuration.settings, fields, "/settings", secrets));
+                self.places.insert((SETTINGS, String::new()), "/settings".to_owned());
             }
             Some(_) => self.problem("/settings".to_owned(), "must be a table: [settings].".to_owned()),
         }
     }
 
-    fn kind<K: Kind>(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
+    fn kind<K: LoadedKind>(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
         for (pointer, object) in self.tables(document, K::KIND) {
             let (mut thing, problems) = read(K::default(), object, &pointer, secrets);
             self.problems.extend(problems);
@@ -109,14 +76,10 @@ impl Draft {
     }
 
     fn customers(&mut self, document: &Map<String, Value>, secrets: &TakeSecret<'_>) {
-        for (pointer, object) in self.tables(document, "customer_user") {
-            let Value::Object(fields) = object else {
-                self.problem(pointer, "a customer user must be a table.".to_owned());
-                continue;
-            };
-            let mut customer = CustomerUser::default();
-            self.problems.extend(read_fields(fields, &pointer, secrets, |reader| customer.describe(reader)));
-            if self.is_new("customer_user", "login", &customer.login, &pointer) {
+        for (pointer, object) in self.tables(document, CustomerUser::KIND) {
+            let (customer, problems) = read(CustomerUser::default(), object, &pointer, secrets);
+            self.problems.extend(problems);
+            if self.is_new(CustomerUser::KIND, CustomerUser::NAME, &customer.login, &pointer) {
                 self.customers.insert(customer.login.clone(), customer);
             }
         }
@@ -151,8 +114,45 @@ impl Draft {
     }
 }
 
+/// Reads a document's tables, kind by kind.
+struct Reading<'r> {
+    draft: Draft,
+    document: &'r Map<String, Value>,
+    secrets: &'r TakeSecret<'r>,
+    /// The tables that a document may have.
+    tables: Vec<&'static str>,
+}
+
+impl KindVisitor for Reading<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        self.tables.push(K::KIND);
+        self.draft.kind::<K>(self.document, self.secrets);
+    }
+
+    fn looked_up<K: Kind>(&mut self) {
+        self.tables.push(K::KIND);
+        self.draft.customers(self.document, self.secrets);
+    }
+}
+
+/// Prunes the things that are not named, kind by kind.
+struct Pruning<'p> {
+    configuration: &'p mut Configuration,
+    named: &'p HashMap<(&'static str, String), String>,
+}
+
+impl KindVisitor for Pruning<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        let named = self.named;
+        K::all_mut(self.configuration).retain(|name, thing| named.contains_key(&(K::KIND, name.clone())) || thing.prune());
+    }
+
+    /// Files never take them away.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
 /// Secrets that were left out stay what they were.
-pub fn keep_secrets<K: Kind>(thing: &mut K, earlier: Option<&K>) {
+pub fn keep_secrets<K: LoadedKind>(thing: &mut K, earlier: Option<&K>) {
     let Some(mut earlier) = earlier.cloned() else { return };
     let kept = earlier.secrets();
     for (key, secret) in thing.secrets() {

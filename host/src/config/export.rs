@@ -1,9 +1,7 @@
 //! The configuration as a file that `config apply` takes.
 
-use postigo_model::configured::form::{Kind, write, write_fields};
-use postigo_model::configured::{
-    Account, AutoResponse, Configuration, CustomerUser, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport,
-};
+use postigo_model::configured::form::{Kind, LoadedKind, write};
+use postigo_model::configured::{Configuration, CustomerUser, KindVisitor, Settings, visit_kinds};
 use serde_json::{Map, Value};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table};
 
@@ -14,49 +12,50 @@ const WIDE: usize = 100;
 pub fn export(configuration: &Configuration, customers: &[CustomerUser]) -> String {
     let mut document = DocumentMut::new();
     document.decor_mut().set_prefix("# Postigo's configuration. Secrets are not in it: they stay what they are when it is applied.\n\n");
-    let mut settings = configuration.settings.clone();
-    let defaults = write_fields(|writer| Settings::default().describe(writer));
-    let fields = without(write_fields(|writer| settings.describe(writer)), &defaults);
+    let fields = without(write(&configuration.settings), &write(&Settings::default()));
     if !fields.is_empty() {
         document.insert("settings", Item::Table(table(fields)));
     }
-    kind::<Queue>(&mut document, configuration);
-    kind::<SystemAddress>(&mut document, configuration);
-    kind::<Account>(&mut document, configuration);
-    kind::<DynamicField>(&mut document, configuration);
-    customer_users(&mut document, customers);
-    kind::<AutoResponse>(&mut document, configuration);
-    kind::<Template>(&mut document, configuration);
-    kind::<Transport>(&mut document, configuration);
-    kind::<Filter>(&mut document, configuration);
-    document.to_string()
+    let mut export = Export { document, configuration, customers };
+    visit_kinds(&mut export);
+    export.document.to_string()
 }
 
-fn kind<K: Kind>(document: &mut DocumentMut, configuration: &Configuration) {
-    let defaults = write(&K::default());
-    let mut tables = ArrayOfTables::new();
-    for thing in K::all(configuration).values() {
-        let mut table = table(without(write(thing), &defaults));
-        let mut thing = thing.clone();
-        for (key, _) in thing.secrets().iter().filter(|(_, secret)| secret.is_some()) {
-            note_secret(&mut table, key);
+struct Export<'e> {
+    document: DocumentMut,
+    configuration: &'e Configuration,
+    customers: &'e [CustomerUser],
+}
+
+impl KindVisitor for Export<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        let tables = K::all(self.configuration).values().map(|thing| {
+            let mut table = table_of(thing);
+            let mut thing = thing.clone();
+            for (key, _) in thing.secrets().iter().filter(|(_, secret)| secret.is_some()) {
+                note_secret(&mut table, key);
+            }
+            table
+        });
+        self.add(K::KIND, tables.collect());
+    }
+
+    fn looked_up<K: Kind>(&mut self) {
+        self.add(CustomerUser::KIND, self.customers.iter().map(table_of).collect());
+    }
+}
+
+impl Export<'_> {
+    fn add(&mut self, kind: &'static str, tables: ArrayOfTables) {
+        if !tables.is_empty() {
+            self.document.insert(kind, Item::ArrayOfTables(tables));
         }
-        tables.push(table);
-    }
-    if !tables.is_empty() {
-        document.insert(K::KIND, Item::ArrayOfTables(tables));
     }
 }
 
-fn customer_users(document: &mut DocumentMut, customers: &[CustomerUser]) {
-    let mut tables = ArrayOfTables::new();
-    for customer in customers {
-        let defaults = write_fields(|writer| CustomerUser::default().describe(writer));
-        tables.push(table(without(write_fields(|writer| customer.clone().describe(writer)), &defaults)));
-    }
-    if !tables.is_empty() {
-        document.insert("customer_user", Item::ArrayOfTables(tables));
-    }
+/// A thing's keys but those that have their defaults.
+fn table_of<K: Kind>(thing: &K) -> Table {
+    table(without(write(thing), &write(&K::default())))
 }
 
 /// `# password = { env = "…" }` above the table's second key.

@@ -1,58 +1,12 @@
 //! The guide to the configuration names every key that there is.
 
-use postigo_model::configured::Account;
-use postigo_model::configured::AutoResponse;
-use postigo_model::configured::CustomerUser;
-use postigo_model::configured::DynamicField;
-use postigo_model::configured::Filter;
-use postigo_model::configured::Queue;
-use postigo_model::configured::Secret;
-use postigo_model::configured::Settings;
-use postigo_model::configured::SystemAddress;
-use postigo_model::configured::Template;
-use postigo_model::configured::Transport;
-use postigo_model::configured::form::{Codec, Form, Kind};
+use super::{as_markdown, key_rows};
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::keys::{Content, Key, keys};
+use postigo_model::configured::{KindVisitor, Settings, visit_kinds};
 
 /// The guide, whose only block of TOML is an example of everything.
 const GUIDE: &str = include_str!("../../../docs/configuration.md");
-
-/// Lists the keys that are described to it, those of tables inside a thing after a dot.
-#[derive(Default)]
-struct Keys {
-    table: String,
-    keys: Vec<String>,
-}
-
-impl Keys {
-    fn add(&mut self, key: &str) {
-        self.keys.push(format!("{}{key}", self.table));
-    }
-}
-
-impl Form for Keys {
-    fn field<T>(&mut self, key: &'static str, _value: &mut T, _codec: &Codec<T>) {
-        self.add(key);
-    }
-
-    fn name(&mut self, key: &'static str, _value: &mut String) {
-        self.add(key);
-    }
-
-    fn secret(&mut self, key: &'static str, _value: &mut Option<Secret>) {
-        self.add(key);
-    }
-
-    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self)) {
-        let outside = self.table.clone();
-        self.table = format!("{outside}{key}.");
-        describe(self);
-        self.table = outside;
-    }
-
-    fn has_table(&mut self, _key: &'static str, _present: bool) -> bool {
-        true
-    }
-}
 
 /// The keys that the example has in `[settings]` or the first table of a kind.
 fn shown(kind: &str) -> toml::Table {
@@ -64,10 +18,17 @@ fn shown(kind: &str) -> toml::Table {
     }
 }
 
+/// The paths of keys, those of tables inside a thing after a dot.
+fn paths(keys: &[Key], table: &str) -> Vec<String> {
+    let path = |key: &Key| match &key.content {
+        Content::Table { keys, .. } => paths(keys, &format!("{table}{}.", key.name)),
+        _ => vec![format!("{table}{}", key.name)],
+    };
+    keys.iter().flat_map(path).collect()
+}
+
 /// Which of a kind's keys the guide does not name.
-fn missing(kind: &str, describe: impl FnOnce(&mut Keys)) -> Vec<String> {
-    let mut keys = Keys::default();
-    describe(&mut keys);
+fn missing(kind: &str, keys: &[Key]) -> Vec<String> {
     let example = shown(kind);
     let has = |path: &str| {
         let found = path.split('.').try_fold(&example, |table, key| Some(table.get(key)?.as_table().unwrap_or(table)));
@@ -75,26 +36,44 @@ fn missing(kind: &str, describe: impl FnOnce(&mut Keys)) -> Vec<String> {
         let told = || path.rsplit_once('.').is_some_and(|(_, key)| GUIDE.contains(&format!("`{key}`")));
         found.is_some() || told()
     };
-    keys.keys.into_iter().filter(|path| !has(path)).map(|path| format!("{kind}: {path}")).collect()
+    paths(keys, "").into_iter().filter(|path| !has(path)).map(|path| format!("{kind}: {path}")).collect()
 }
 
-fn missing_of<K: Kind>() -> Vec<String> {
-    missing(K::KIND, |keys| K::default().describe(keys))
+struct Missing(Vec<String>);
+
+impl KindVisitor for Missing {
+    fn loaded<K: LoadedKind>(&mut self) {
+        self.looked_up::<K>();
+    }
+
+    fn looked_up<K: Kind>(&mut self) {
+        self.0.extend(missing(K::KIND, &keys::<K>()));
+    }
 }
 
 #[test]
 fn every_key_is_in_the_guide() {
-    let missing = [
-        missing("settings", |keys| Settings::default().describe(keys)),
-        missing_of::<Queue>(),
-        missing_of::<SystemAddress>(),
-        missing_of::<Account>(),
-        missing_of::<DynamicField>(),
-        missing("customer_user", |keys| CustomerUser::default().describe(keys)),
-        missing_of::<AutoResponse>(),
-        missing_of::<Template>(),
-        missing_of::<Transport>(),
-        missing_of::<Filter>(),
-    ];
-    assert_eq!(missing.concat(), Vec::<String>::new());
+    let mut found = Missing(missing("settings", &keys::<Settings>()));
+    visit_kinds(&mut found);
+    assert_eq!(found.0, Vec::<String>::new());
+}
+
+/// What stands before and after the tables of keys on the page.
+const MARKS: [&str; 2] = ["<!-- keys -->\n", "<!-- end of keys -->"];
+
+#[test]
+fn the_tables_of_keys_are_those_of_the_code() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(MARKS[0]).expect("the page has the mark");
+    let (_, after) = rest.split_once(MARKS[1]).expect("the page has the other mark");
+    let wanted = format!("{before}{}{}\n{}{after}", MARKS[0], as_markdown(&key_rows()), MARKS[1]);
+    if std::env::var_os("POSTIGO_BLESS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    }
+    let page = std::fs::read_to_string(path).unwrap();
+    assert!(
+        page == wanted,
+        "docs/configuration.md has other keys than `postigo config keys --markdown`: write it anew with POSTIGO_BLESS=1"
+    );
 }

@@ -1,8 +1,8 @@
-//! Secrets that are named instead of written down: `{ env = "…" }`, `{ file = "…" }`.
+//! Secrets and texts that are named instead of written down: `{ env = "…" }`, `{ file = "…" }`.
 
 use postigo_files::regular_file::read_at_most;
 use postigo_model::configured::Secret;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -14,20 +14,31 @@ pub fn given_or_named(value: &Value, folder: &Path) -> Result<Secret, String> {
         Value::Object(reference) => reference,
         _ => return Err(EXPECTED.to_owned()),
     };
+    let text = named(reference, folder, LARGEST_SECRET).unwrap_or_else(|| Err(EXPECTED.to_owned()))?;
+    Ok(Secret::new(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text))))
+}
+
+/// The text that a table names, of at most so many bytes where it is a file's (`-`: standard input); none where the table names none. The error
+/// is a sentence without what was read.
+pub fn named(reference: &Map<String, Value>, folder: &Path, most: u64) -> Option<Result<String, String>> {
     let mut entries = reference.iter();
-    match (entries.next(), entries.next()) {
-        (Some((kind, Value::String(name))), None) if kind == "env" => {
-            std::env::var(name).map(Secret::new).map_err(|_| format!("the environment variable {name} is not set, or not in UTF-8."))
-        }
-        (Some((kind, Value::String(name))), None) if kind == "file" => {
-            let path = folder.join(name);
-            let bytes = File::open(&path).and_then(|file| read_at_most(file, LARGEST_SECRET));
-            let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8")));
-            let text = text.map_err(|error| format!("the file {} cannot be read: {error}.", path.display()))?;
-            Ok(Secret::new(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text))))
-        }
-        _ => Err(EXPECTED.to_owned()),
+    let (Some((kind, Value::String(name))), None) = (entries.next(), entries.next()) else { return None };
+    match kind.as_str() {
+        "env" => Some(std::env::var(name).map_err(|_| format!("the environment variable {name} is not set, or not in UTF-8."))),
+        "file" => Some(file(name, folder, most)),
+        _ => None,
     }
+}
+
+fn file(name: &str, folder: &Path, most: u64) -> Result<String, String> {
+    let (what, bytes) = if name == "-" {
+        ("standard input".to_owned(), read_at_most(io::stdin().lock(), most))
+    } else {
+        let path = folder.join(name);
+        (format!("the file {}", path.display()), File::open(&path).and_then(|file| read_at_most(file, most)))
+    };
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is no text in UTF-8")));
+    text.map_err(|error| format!("{what} cannot be read: {error}."))
 }
 
 /// A secret's file has at most so many bytes.

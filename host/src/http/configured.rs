@@ -8,46 +8,30 @@
 
 use super::ApiState;
 use super::auth::Caller;
-use super::page::{Page, PageQuery};
+use super::page::{ListQuery, Page, PageQuery};
 use super::problem::{Mistake, Problem, no_content};
 use super::role::Role;
 use crate::config::Place;
-use crate::oauth2::SignInState;
+use crate::oauth2::{Owner, SignInState};
 use crate::service::Refused;
 use crate::service::configured::{self as service, Editor, Object, SIGN_IN, Saved};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postigo_model::configured::form;
-use postigo_model::configured::form::Kind;
-use postigo_model::configured::{Account, Configuration, Transport};
+use postigo_model::configured::Configuration;
+use postigo_model::configured::form::{self, LoadedKind};
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::mailbox::Mailbox;
 use postigo_supervision::{Work, caught};
-use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::time::Duration;
-use utoipa::IntoParams;
 
 /// So long a save waits until this host's chain runs what was saved; then it answers 202.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The query parameters of a list of configured things.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// Only things with this text somewhere in them, case ignored.
-    pub search: Option<String>,
-    /// Rows of the page, 1 to 500; 50 if left out.
-    pub limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
-}
-
 /// A page of the things of a kind, in byte order of their names.
-pub async fn list<K: Kind>(state: &ApiState, query: ListQuery) -> Result<Page<Value>, Problem> {
+pub async fn list<K: LoadedKind>(state: &ApiState, query: ListQuery) -> Result<Page<Value>, Problem> {
     let configuration = service::load(&state.store, &state.key).await?;
     let found = service::list::<K>(&configuration, query.search.as_deref()).map(|(name, object)| (name, Value::Object(object)));
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
@@ -61,7 +45,7 @@ pub async fn list<K: Kind>(state: &ApiState, query: ListQuery) -> Result<Page<Va
 }
 
 /// One thing of a kind, as an answer.
-pub async fn show<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+pub async fn show<K: LoadedKind>(state: &ApiState, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
     let configuration = service::load(&state.store, &state.key).await?;
     let mut object = form::write(service::find::<K>(&configuration, name)?);
     // Tells what is configured; how a sign-in stands is shown beside it.
@@ -74,7 +58,12 @@ pub async fn show<K: Kind>(state: &ApiState, headers: &HeaderMap, name: &str) ->
 }
 
 /// Adds to an account or transport that is shown how its sign-in stands, where it signs in by OAuth2.
-async fn attach_sign_in<K: Kind>(state: &ApiState, configuration: &Configuration, name: &str, object: &mut Object) -> Result<(), Problem> {
+async fn attach_sign_in<K: LoadedKind>(
+    state: &ApiState,
+    configuration: &Configuration,
+    name: &str,
+    object: &mut Object,
+) -> Result<(), Problem> {
     if let Some(sign_in) = service::sign_in::<K>(configuration, name, object, &state.tokens).await? {
         // Codes to type are for those who may sign in.
         let sign_in = SignInState { under_way: None, ..sign_in };
@@ -83,20 +72,20 @@ async fn attach_sign_in<K: Kind>(state: &ApiState, configuration: &Configuration
     Ok(())
 }
 
-/// Adds a thing; there must be none of its name. `path` is where its kind is found.
-pub async fn create<K: Kind>(state: &ApiState, caller: &Caller, path: &str, body: Value) -> Result<Response, Problem> {
+/// Adds a thing; there must be none of its name.
+pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Value) -> Result<Response, Problem> {
     let actor = caller.actor();
     let saved = service::create::<K>(editor(state, caller, &actor), &without_sign_in::<K>(body)).await?;
     let name = &saved.value;
     let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
-    if let Ok(location) = HeaderValue::from_str(&format!("{}{path}/{}", super::BASE, percent_encode(name))) {
+    if let Ok(location) = HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, percent_encode(name))) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
 }
 
 /// Puts a whole thing in the place of this name: what the body leaves out has its default, secrets that it leaves out stay.
-pub async fn replace<K: Kind>(
+pub async fn replace<K: LoadedKind>(
     state: &ApiState,
     caller: &Caller,
     headers: &HeaderMap,
@@ -111,7 +100,13 @@ pub async fn replace<K: Kind>(
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are replaced.
-pub async fn change<K: Kind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str, body: Value) -> Result<Response, Problem> {
+pub async fn change<K: LoadedKind>(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    name: &str,
+    body: Value,
+) -> Result<Response, Problem> {
     let body = without_sign_in::<K>(named::<K>(name, body)?);
     let actor = caller.actor();
     let saved = service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier)).await?;
@@ -119,7 +114,7 @@ pub async fn change<K: Kind>(state: &ApiState, caller: &Caller, headers: &Header
 }
 
 /// Removes a thing.
-pub async fn delete<K: Kind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+pub async fn delete<K: LoadedKind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
     let actor = caller.actor();
     let saved = service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
     is_live(state, saved.configuration.version).await;
@@ -150,7 +145,7 @@ pub async fn is_live(state: &ApiState, version: i64) -> bool {
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
-fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
+fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
     let same =
@@ -163,8 +158,8 @@ fn named<K: Kind>(name: &str, body: Value) -> Result<Value, Problem> {
 }
 
 /// The body without how a sign-in stands: what was read can be written.
-fn without_sign_in<K: Kind>(mut body: Value) -> Value {
-    if let Some(fields) = body.as_object_mut().filter(|_| matches!(K::KIND, Account::KIND | Transport::KIND)) {
+fn without_sign_in<K: LoadedKind>(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut().filter(|_| Owner::of_kind(K::KIND, "").is_some()) {
         fields.remove(SIGN_IN);
     }
     body
@@ -187,7 +182,7 @@ fn names_tag(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
 }
 
 /// Holds a change to its `If-Match` and `If-None-Match: *`.
-fn check_match<K: Kind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), Refused> {
+fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), Refused> {
     let tag = earlier.map(|thing| etag(&form::write(thing))).unwrap_or_default();
     let fresh = !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));
     let absent = !headers.contains_key(header::IF_NONE_MATCH) || earlier.is_none() || !names_tag(headers, &header::IF_NONE_MATCH, &tag);

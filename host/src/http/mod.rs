@@ -1,6 +1,7 @@
 //! The REST API `/api/v1`, and what operations look at.
 //!
-//! One file per noun has its routes, its JSON shapes and their OpenAPI descriptions. What is common stands beside them: `auth` (tokens),
+//! One file per noun has its routes, its JSON shapes and their OpenAPI descriptions; what is configured has the same ones for every kind (`kinds`,
+//! `openapi`), made of its keys. What is common stands beside them: `auth` (tokens),
 //! `role` (who may do what), `problem` (every error), `body` and `page`. Handlers hold no rules of their own: they call what the command
 //! line calls, so that both give the same results and the same errors.
 
@@ -9,7 +10,6 @@ mod articles;
 mod asked;
 mod auth;
 mod authority;
-mod auto_responses;
 mod body;
 mod chain;
 mod communications;
@@ -18,12 +18,10 @@ mod configured;
 mod correspondence;
 mod customer_users;
 mod dry_runs;
-mod dynamic_fields;
 mod filters;
-mod forms;
 mod front;
-mod handlers;
 mod health;
+mod kinds;
 mod messages;
 mod openapi;
 mod outbound;
@@ -32,7 +30,6 @@ mod page;
 mod probed;
 mod problem;
 mod query;
-mod queues;
 mod raw;
 mod refused;
 mod role;
@@ -41,8 +38,6 @@ mod settings;
 mod sign_in;
 mod spool;
 mod state;
-mod system_addresses;
-mod templates;
 mod tickets;
 mod tokens;
 mod transports;
@@ -87,6 +82,7 @@ pub async fn serve(listener: TcpListener, mut state: ApiState, doors: Doors, sto
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
     let document = axum::Json(openapi::complete(&document));
+    let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()));
     // The last is asked first: who it is, then for their body, then for what they want.
     let nouns = nouns
         .layer(DefaultBodyLimit::disable())
@@ -111,23 +107,17 @@ fn nouns() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .merge(accounts::routes())
         .merge(articles::routes())
-        .merge(auto_responses::routes())
         .merge(chain::routes())
         .merge(communications::routes())
         .merge(components::routes())
         .merge(correspondence::routes())
-        .merge(customer_users::routes())
         .merge(dry_runs::routes())
-        .merge(dynamic_fields::routes())
         .merge(filters::routes())
         .merge(messages::routes())
         .merge(outbound::routes())
-        .merge(queues::routes())
         .merge(settings::routes())
         .merge(sign_in::routes())
         .merge(spool::routes())
-        .merge(system_addresses::routes())
-        .merge(templates::routes())
         .merge(tickets::routes())
         .merge(tokens::routes())
         .merge(transports::routes())

@@ -29,6 +29,19 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
+/// The query parameters of a list of configured things.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Only things with this text somewhere in them, case ignored.
+    pub search: Option<String>,
+    /// Rows of the page, 1 to 500; 50 if left out.
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Page<T> {

@@ -1,59 +1,15 @@
-//! Who may do what: the one table of route × role, which the server enforces, the tests walk and `docs/api-roles.md` prints.
+//! Who may do what: the one table of route × role, which the server enforces, the tests walk and `docs/api-roles.md` prints. Kinds of configured
+//! things say for themselves who may change them.
 //!
 //! A route that is not in the table is not served, whatever handler it may have.
 
 use axum::http::Method;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::{About, KindVisitor, visit_kinds};
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Reads everything but tokens.
-    Reader,
-    /// Reads, works on tickets and customer users, submits mail.
-    Agent,
-    /// Reads, makes dry runs, uploads components that wait for an admin to activate them, and writes filters of activated and shipped ones,
-    /// without grants that only an admin gives ([`crate::config::widened`]).
-    Author,
-    /// Everything.
-    Admin,
-}
-
-impl Role {
-    /// All roles, in the order of the table's columns.
-    pub const ALL: [Self; 4] = [Self::Reader, Self::Agent, Self::Author, Self::Admin];
-
-    /// The role's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Agent => "agent",
-            Self::Author => "author",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// A name that is no role's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("There is no role \"{0}\"; the roles are admin, author, agent and reader.")]
-pub struct UnknownRole(String);
-
-impl std::str::FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(name: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| UnknownRole(name.to_owned()))
-    }
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
+pub use postigo_model::role::{Role, UnknownRole};
 
 /// A row of the table.
 #[derive(Debug, Clone)]
@@ -61,68 +17,57 @@ pub struct Rule {
     /// `GET` stands for `HEAD` as well.
     pub method: Method,
     /// The route as the router and OpenAPI write it, below `/api/v1`.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// The roles that may.
     pub roles: &'static [Role],
 }
 
 const ANY: &[Role] = &Role::ALL;
-const AGENTS: &[Role] = &[Role::Agent, Role::Admin];
-const AUTHORS: &[Role] = &[Role::Author, Role::Admin];
-const ADMINS: &[Role] = &[Role::Admin];
+const AGENTS: &[Role] = Role::AGENTS;
+const AUTHORS: &[Role] = Role::AUTHORS;
+const ADMINS: &[Role] = Role::ADMINS;
 
 const fn rule(method: Method, path: &'static str, roles: &'static [Role]) -> Rule {
-    Rule { method, path, roles }
+    Rule { method, path: Cow::Borrowed(path), roles }
 }
 
-/// The table.
-pub const RULES: &[Rule] = &[
-    rule(Method::GET, "/queues", ANY),
-    rule(Method::POST, "/queues", ADMINS),
-    rule(Method::GET, "/queues/{name}", ANY),
-    rule(Method::PUT, "/queues/{name}", ADMINS),
-    rule(Method::PATCH, "/queues/{name}", ADMINS),
-    rule(Method::GET, "/system-addresses", ANY),
-    rule(Method::POST, "/system-addresses", ADMINS),
-    rule(Method::GET, "/system-addresses/{name}", ANY),
-    rule(Method::PUT, "/system-addresses/{name}", ADMINS),
-    rule(Method::PATCH, "/system-addresses/{name}", ADMINS),
-    rule(Method::GET, "/accounts", ANY),
-    rule(Method::POST, "/accounts", ADMINS),
-    rule(Method::GET, "/accounts/{name}", ANY),
-    rule(Method::PUT, "/accounts/{name}", ADMINS),
-    rule(Method::PATCH, "/accounts/{name}", ADMINS),
-    rule(Method::GET, "/dynamic-fields", ANY),
-    rule(Method::POST, "/dynamic-fields", ADMINS),
-    rule(Method::GET, "/dynamic-fields/{name}", ANY),
-    rule(Method::PUT, "/dynamic-fields/{name}", ADMINS),
-    rule(Method::PATCH, "/dynamic-fields/{name}", ADMINS),
-    rule(Method::DELETE, "/dynamic-fields/{name}", ADMINS),
-    rule(Method::GET, "/auto-responses", ANY),
-    rule(Method::POST, "/auto-responses", ADMINS),
-    rule(Method::GET, "/auto-responses/{name}", ANY),
-    rule(Method::PUT, "/auto-responses/{name}", ADMINS),
-    rule(Method::PATCH, "/auto-responses/{name}", ADMINS),
-    rule(Method::DELETE, "/auto-responses/{name}", ADMINS),
-    rule(Method::GET, "/templates", ANY),
-    rule(Method::POST, "/templates", ADMINS),
-    rule(Method::GET, "/templates/{name}", ANY),
-    rule(Method::PUT, "/templates/{name}", ADMINS),
-    rule(Method::PATCH, "/templates/{name}", ADMINS),
-    rule(Method::DELETE, "/templates/{name}", ADMINS),
-    rule(Method::GET, "/transports", ANY),
-    rule(Method::POST, "/transports", ADMINS),
-    rule(Method::GET, "/transports/{name}", ANY),
-    rule(Method::PUT, "/transports/{name}", ADMINS),
-    rule(Method::PATCH, "/transports/{name}", ADMINS),
-    rule(Method::DELETE, "/transports/{name}", ADMINS),
+/// The table: what all kinds have, and what else there is.
+pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let mut rules = RulesOfKinds(Vec::new());
+    visit_kinds(&mut rules);
+    rules.0.into_iter().chain(OTHER_RULES.iter().cloned()).collect()
+});
+
+struct RulesOfKinds(Vec<Rule>);
+
+impl KindVisitor for RulesOfKinds {
+    fn loaded<K: LoadedKind>(&mut self) {
+        self.add(&K::ABOUT, "name");
+    }
+
+    fn looked_up<K: Kind>(&mut self) {
+        self.add(&K::ABOUT, K::NAME);
+    }
+}
+
+impl RulesOfKinds {
+    fn add(&mut self, about: &About, parameter: &str) {
+        let one = format!("{}/{{{parameter}}}", about.path);
+        self.0.push(rule(Method::GET, about.path, ANY));
+        self.0.push(rule(Method::POST, about.path, about.editors));
+        let mut add = |method, roles| self.0.push(Rule { method, path: Cow::Owned(one.clone()), roles });
+        add(Method::GET, ANY);
+        add(Method::PUT, about.editors);
+        add(Method::PATCH, about.editors);
+        if about.is_deletable {
+            add(Method::DELETE, about.editors);
+        }
+    }
+}
+
+/// What there is beside them.
+const OTHER_RULES: &[Rule] = &[
     rule(Method::POST, "/transports/{name}/test", ADMINS),
-    rule(Method::GET, "/filters", ANY),
-    rule(Method::POST, "/filters", AUTHORS),
-    rule(Method::GET, "/filters/{name}", ANY),
-    rule(Method::PUT, "/filters/{name}", AUTHORS),
-    rule(Method::PATCH, "/filters/{name}", AUTHORS),
-    rule(Method::DELETE, "/filters/{name}", AUTHORS),
     rule(Method::POST, "/filters/{name}/enable", AUTHORS),
     rule(Method::POST, "/filters/{name}/disable", AUTHORS),
     rule(Method::POST, "/filters/{name}/test", AUTHORS),
@@ -150,12 +95,6 @@ pub const RULES: &[Rule] = &[
     rule(Method::DELETE, "/transports/{name}/sign-in", ADMINS),
     rule(Method::GET, "/settings", ANY),
     rule(Method::PATCH, "/settings", ADMINS),
-    rule(Method::GET, "/customer-users", ANY),
-    rule(Method::POST, "/customer-users", AGENTS),
-    rule(Method::GET, "/customer-users/{login}", ANY),
-    rule(Method::PUT, "/customer-users/{login}", AGENTS),
-    rule(Method::PATCH, "/customer-users/{login}", AGENTS),
-    rule(Method::DELETE, "/customer-users/{login}", AGENTS),
     rule(Method::GET, "/tickets", ANY),
     rule(Method::POST, "/tickets", AGENTS),
     rule(Method::GET, "/tickets/{number}", ANY),

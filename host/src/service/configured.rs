@@ -9,8 +9,7 @@ use crate::machine::Machine;
 use crate::oauth2::{Owner, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, StoreError, configuration};
-use postigo_model::configured::form::Kind;
-use postigo_model::configured::form::{self, Problem};
+use postigo_model::configured::form::{self, Kind, LoadedKind, Problem};
 use postigo_model::configured::{Breach, Configuration};
 use postigo_model::mailbox::Mailbox;
 use serde_json::{Map, Value};
@@ -45,7 +44,7 @@ pub struct Saved<T> {
 
 impl<T> Saved<T> {
     /// A thing as it was saved.
-    pub fn object<K: Kind>(&self, name: &str) -> Object {
+    pub fn object<K: LoadedKind>(&self, name: &str) -> Object {
         find::<K>(&self.configuration, name).map(form::write).unwrap_or_default()
     }
 }
@@ -56,7 +55,7 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Refus
 }
 
 /// The things of a kind in byte order of their names; those with a text somewhere in them, case ignored, where one is searched.
-pub fn list<'c, K: Kind + 'c>(
+pub fn list<'c, K: LoadedKind + 'c>(
     configuration: &'c Configuration,
     search: Option<&str>,
 ) -> impl Iterator<Item = (String, Object)> + use<'c, K> {
@@ -66,7 +65,7 @@ pub fn list<'c, K: Kind + 'c>(
 }
 
 /// Whether a value has a text in it, at any depth; the text is in lower case.
-fn mentions(value: &Value, text: &str) -> bool {
+pub(super) fn mentions(value: &Value, text: &str) -> bool {
     match value {
         Value::String(string) => string.to_lowercase().contains(text),
         Value::Array(items) => items.iter().any(|item| mentions(item, text)),
@@ -76,14 +75,14 @@ fn mentions(value: &Value, text: &str) -> bool {
 }
 
 /// Finds a thing by name; a system address in any of its spellings.
-pub fn find<'c, K: Kind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Refused> {
+pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Refused> {
     let things = K::all(configuration);
     let found = if K::NAME == "address" { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
     found.ok_or_else(|| Refused::Missing { what: what::<K>(), name: name.to_owned() })
 }
 
 /// How the sign-in of an account or transport stands that is shown as `object`; none where it does not sign in by OAuth2.
-pub async fn sign_in<K: Kind>(
+pub async fn sign_in<K: LoadedKind>(
     configuration: &Configuration,
     name: &str,
     object: &Object,
@@ -97,7 +96,7 @@ pub async fn sign_in<K: Kind>(
 }
 
 /// Adds a thing; there must be none of its name. Gives the name.
-pub async fn create<K: Kind>(editor: Editor<'_>, fields: &Value) -> Result<Saved<String>, Refused> {
+pub async fn create<K: LoadedKind>(editor: Editor<'_>, fields: &Value) -> Result<Saved<String>, Refused> {
     change(editor, |configuration| {
         let thing: K = read(K::default(), fields)?;
         if K::all(configuration).contains_key(&thing.name()) {
@@ -110,7 +109,7 @@ pub async fn create<K: Kind>(editor: Editor<'_>, fields: &Value) -> Result<Saved
 
 /// Puts a whole thing in the place of this name, or adds it: what `fields` leave out has its default, secrets that they leave out stay.
 /// Gives whether there was none before. `expect` refuses where what is there is not what whoever asks takes it for.
-pub async fn replace<K: Kind>(
+pub async fn replace<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     fields: &Value,
@@ -128,7 +127,7 @@ pub async fn replace<K: Kind>(
 }
 
 /// Changes the keys of a thing that `fields` name; tables inside it likewise, but for a filter's `settings`, which are replaced.
-pub async fn alter<K: Kind>(
+pub async fn alter<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     fields: &Value,
@@ -144,11 +143,25 @@ pub async fn alter<K: Kind>(
     .await
 }
 
-/// Changes the keys of a thing that `fields` name, or makes it where there is none of this name; they name it.
-pub async fn set<K: Kind>(editor: Editor<'_>, name: &str, fields: &Value) -> Result<Saved<()>, Refused> {
+/// Keys with their values, as somebody gave them, and what is wrong with those that cannot be read.
+pub struct Given {
+    /// The keys that can be read.
+    pub fields: Object,
+    /// What is wrong with the others.
+    pub problems: Vec<Problem>,
+}
+
+/// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there is, or a new thing as it is
+/// by default; it names the thing.
+pub async fn set<K: LoadedKind>(editor: Editor<'_>, name: &str, give: impl Fn(&K) -> Given) -> Result<Saved<()>, Refused> {
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name).ok().cloned().unwrap_or_default();
-        let thing = read_as(name, earlier, fields)?;
+        let Given { fields, mut problems } = give(&earlier);
+        let (thing, more) = form::read(earlier, &Value::Object(fields), "", &form::in_clear);
+        problems.extend(more);
+        if !problems.is_empty() {
+            return Err(unreadable(K::KIND, name, problems));
+        }
         put(configuration, thing);
         Ok(())
     })
@@ -156,7 +169,7 @@ pub async fn set<K: Kind>(editor: Editor<'_>, name: &str, fields: &Value) -> Res
 }
 
 /// Removes a thing.
-pub async fn delete<K: Kind>(
+pub async fn delete<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     expect: impl Fn(Option<&K>) -> Result<(), Refused>,
@@ -209,14 +222,10 @@ pub fn what<K: Kind>() -> String {
     K::KIND.replace('_', " ")
 }
 
-fn read<K: Kind>(start: K, fields: &Value) -> Result<K, Refused> {
+fn read<K: LoadedKind>(start: K, fields: &Value) -> Result<K, Refused> {
     let name = start.name();
-    read_as(&name, start, fields)
-}
-
-fn read_as<K: Kind>(name: &str, start: K, fields: &Value) -> Result<K, Refused> {
     let (thing, problems) = form::read(start, fields, "", &form::in_clear);
-    if problems.is_empty() { Ok(thing) } else { Err(unreadable(K::KIND, name, problems)) }
+    if problems.is_empty() { Ok(thing) } else { Err(unreadable(K::KIND, &name, problems)) }
 }
 
 /// What the form found wrong with a thing that was given.
@@ -225,7 +234,7 @@ pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<Problem>)
     Refused::Mistakes(problems.into_iter().map(given).collect())
 }
 
-fn put<K: Kind>(configuration: &mut Configuration, thing: K) -> String {
+fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
     let name = thing.name();
     K::all_mut(configuration).insert(name.clone(), thing);
     name

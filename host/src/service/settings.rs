@@ -6,14 +6,13 @@ use postigo_model::configured::{Configuration, form};
 
 /// The settings as they are shown.
 pub fn show(configuration: &Configuration) -> Object {
-    form::write_fields(|writer| configuration.settings.clone().describe(writer))
+    form::write(&configuration.settings)
 }
 
 /// Changes the settings that `fields` name; what they leave out stays.
 pub async fn alter(editor: Editor<'_>, fields: &Object) -> Result<Saved<()>, Refused> {
     configured::change(editor, |configuration| {
-        let settings = &mut configuration.settings;
-        let problems = form::read_fields(fields, "", &form::in_clear, |reader| settings.describe(reader));
+        let problems = form::read_fields(&mut configuration.settings, fields, "", &form::in_clear);
         if problems.is_empty() { Ok(()) } else { Err(configured::unreadable("settings", "", problems)) }
     })
     .await

@@ -4,15 +4,15 @@ use super::filter_components::{self, Made, Move};
 use super::{Store, StoreError};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
-use postigo_model::configured::form::{Kind, in_clear, read, read_fields, write, write_fields};
-use postigo_model::configured::{
-    Account, AutoResponse, Configuration, CustomerUser, Destination, DynamicField, Filter, Queue, Secret, Settings, SystemAddress,
-    Template, Transport,
-};
+use postigo_model::configured::form::{Kind, LoadedKind, in_clear, read, read_fields, write};
+use postigo_model::configured::{Configuration, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds};
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
+
+/// The kind of the row that has the general settings.
+const SETTINGS: &str = "settings";
 
 /// The version of the configuration; grows with every change.
 pub async fn version(store: &Store) -> Result<i64, StoreError> {
@@ -72,17 +72,12 @@ pub async fn save(
     let mut change =
         Change { expected: before.version, customers, actor: actor.to_owned(), at: postigo_model::timestamp::now(), ..Change::default() };
     if before.settings != after.settings {
-        let mut settings = after.settings.clone();
-        change.put("settings", String::new(), write_fields(|writer| settings.describe(writer)), Map::new());
+        change.put(SETTINGS, String::new(), write(&after.settings), Map::new());
     }
-    change.kind::<Queue>(before, after, key)?;
-    change.kind::<SystemAddress>(before, after, key)?;
-    change.kind::<Account>(before, after, key)?;
-    change.kind::<DynamicField>(before, after, key)?;
-    change.kind::<AutoResponse>(before, after, key)?;
-    change.kind::<Template>(before, after, key)?;
-    change.kind::<Transport>(before, after, key)?;
-    change.kind::<Filter>(before, after, key)?;
+    let mut writing = Writing { change, before, after, key, result: Ok(()) };
+    visit_kinds(&mut writing);
+    let Writing { mut change, result, .. } = writing;
+    result?;
     change.components(before, after);
     if change.put.is_empty() && change.remove.is_empty() && change.customers.is_empty() {
         return Ok(before.version);
@@ -130,36 +125,31 @@ impl Stored {
     }
 
     fn load_into(&self, configuration: &mut Configuration, key: &SecretKey, lost: &mut Vec<LostSecret>) -> Result<(), StoreError> {
-        match self.kind.as_str() {
-            "settings" => self.load_settings(&mut configuration.settings),
-            Queue::KIND => self.load_thing::<Queue>(configuration, key, lost).map(drop),
-            SystemAddress::KIND => self.load_thing::<SystemAddress>(configuration, key, lost).map(drop),
-            Account::KIND => self.load_thing::<Account>(configuration, key, lost).map(drop),
-            DynamicField::KIND => self.load_thing::<DynamicField>(configuration, key, lost).map(drop),
-            AutoResponse::KIND => self.load_thing::<AutoResponse>(configuration, key, lost).map(drop),
-            Template::KIND => self.load_thing::<Template>(configuration, key, lost).map(drop),
-            Transport::KIND => self.load_thing::<Transport>(configuration, key, lost).map(drop),
-            Filter::KIND => {
-                let name = self.load_thing::<Filter>(configuration, key, lost)?;
-                if let Some(filter) = configuration.filters.get_mut(&name) {
-                    filter.digest = Some(self.digest.clone()).filter(|digest| !digest.is_empty());
-                }
-                Ok(())
-            }
-            _ => Err(self.corrupt("its kind is not known to this version")),
+        if self.kind == SETTINGS {
+            return self.load_settings(&mut configuration.settings);
         }
+        let mut loading = Loading { stored: self, configuration, key, lost, result: None };
+        visit_kinds(&mut loading);
+        let loaded = loading.result.unwrap_or_else(|| Err(self.corrupt("its kind is not known to this version")));
+        let name = loaded?;
+        if self.kind == Filter::KIND
+            && let Some(filter) = configuration.filters.get_mut(&name)
+        {
+            filter.digest = Some(self.digest.clone()).filter(|digest| !digest.is_empty());
+        }
+        Ok(())
     }
 
     fn load_settings(&self, settings: &mut Settings) -> Result<(), StoreError> {
         let fields = self.body.as_object().ok_or_else(|| self.corrupt("it is no JSON object"))?;
-        match read_fields(fields, "settings", &in_clear, |reader| settings.describe(reader)).first() {
+        match read_fields(settings, fields, SETTINGS, &in_clear).first() {
             None => Ok(()),
             Some(problem) => Err(self.corrupt(&format!("{}: {}", problem.pointer, problem.sentence))),
         }
     }
 
     /// Loads a thing and gives its name.
-    fn load_thing<K: Kind>(
+    fn load_thing<K: LoadedKind>(
         &self,
         configuration: &mut Configuration,
         key: &SecretKey,
@@ -187,9 +177,48 @@ impl Stored {
     }
 }
 
+/// Loads a row as a thing of its kind.
+struct Loading<'l> {
+    stored: &'l Stored,
+    configuration: &'l mut Configuration,
+    key: &'l SecretKey,
+    lost: &'l mut Vec<LostSecret>,
+    /// The thing's name; none as long as its kind was not found.
+    result: Option<Result<String, StoreError>>,
+}
+
+impl KindVisitor for Loading<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        if self.stored.kind == K::KIND {
+            self.result = Some(self.stored.load_thing::<K>(self.configuration, self.key, self.lost));
+        }
+    }
+
+    /// They have a table of their own.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
+/// Binds the secrets of a row of any kind.
+struct Binding<'b> {
+    stored: &'b Stored,
+    key: &'b SecretKey,
+    bound: Option<Map<String, Value>>,
+}
+
+impl KindVisitor for Binding<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        if self.stored.kind == K::KIND {
+            self.bound = self.stored.bound::<K>(self.key);
+        }
+    }
+
+    /// They have no secrets.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
 impl Stored {
     /// Its secrets, all of them bound; none where they are already, or one does not open, which is told where it is needed.
-    fn bound<K: Kind>(&self, key: &SecretKey) -> Option<Map<String, Value>> {
+    fn bound<K: LoadedKind>(&self, key: &SecretKey) -> Option<Map<String, Value>> {
         let secrets = self.secrets.as_object()?;
         if secrets.values().filter_map(Value::as_str).all(SecretKey::is_bound) {
             return None;
@@ -215,6 +244,26 @@ struct Change {
     moves: Vec<Move>,
     actor: String,
     at: i64,
+}
+
+/// Notes what differs, kind by kind.
+struct Writing<'w> {
+    change: Change,
+    before: &'w Configuration,
+    after: &'w Configuration,
+    key: &'w SecretKey,
+    result: Result<(), StoreError>,
+}
+
+impl KindVisitor for Writing<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        if self.result.is_ok() {
+            self.result = self.change.kind::<K>(self.before, self.after, self.key);
+        }
+    }
+
+    /// They have a table of their own.
+    fn looked_up<K: Kind>(&mut self) {}
 }
 
 /// A row that is written.
@@ -245,7 +294,7 @@ impl Change {
         }
     }
 
-    fn kind<K: Kind>(&mut self, before: &Configuration, after: &Configuration, key: &SecretKey) -> Result<(), StoreError> {
+    fn kind<K: LoadedKind>(&mut self, before: &Configuration, after: &Configuration, key: &SecretKey) -> Result<(), StoreError> {
         let (before, after): (&BTreeMap<String, K>, &BTreeMap<String, K>) = (K::all(before), K::all(after));
         for (name, thing) in after.iter().filter(|(name, thing)| before.get(*name) != Some(*thing)) {
             let mut sealed = Map::new();
@@ -329,12 +378,9 @@ pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreErr
     for row in rows {
         let stored = Stored::read(&row, [0, 1, 2, 3], None)?;
         let earlier: String = row.try_get(3)?;
-        let bound = match stored.kind.as_str() {
-            Account::KIND => stored.bound::<Account>(key),
-            Transport::KIND => stored.bound::<Transport>(key),
-            _ => None,
-        };
-        if let Some(bound) = bound {
+        let mut binding = Binding { stored: &stored, key, bound: None };
+        visit_kinds(&mut binding);
+        if let Some(bound) = binding.bound {
             let input = (stored.kind, stored.name, earlier, Value::Object(bound).to_string());
             store.write(input, |input, connection| Box::pin(replace_secrets(connection, input))).await?;
         }
@@ -363,6 +409,7 @@ fn corrupt(kind: &str, name: &str, reason: &dyn std::fmt::Display) -> StoreError
 mod tests {
     use super::*;
     use crate::store::fresh_store::fresh;
+    use postigo_model::configured::Account;
     use serde_json::json;
 
     #[tokio::test]

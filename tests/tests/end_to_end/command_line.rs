@@ -280,3 +280,85 @@ fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
     let (status, said) = failure(&gate, &["template", "delete", "Hours"]);
     assert!(status == 1 && said.contains("There is no template \"Hours\"; `postigo template list` shows"), "{said}");
 }
+
+#[test]
+fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
+    let gate = Gate::new();
+    let first = |words: &[&str]| gate.json(words).remove(0);
+    let queue = first(&["queue", "set", "Support", "follow_up=new-ticket", "comment=second, third"]);
+    assert_eq!((&queue["follow_up"], &queue["comment"], &queue["valid"]), (&json!("new-ticket"), &json!("second, third"), &json!(true)));
+    first(&["address", "set", "support@desk.test", "queue=Support", "display_name=Desk"]);
+    let queue = first(&["queue", "set", "Support", "address=Support@Desk.test", "valid=temporarily-invalid", "comment="]);
+    assert_eq!(
+        (&queue["follow_up"], &queue["valid"], &queue["comment"]),
+        (&json!("new-ticket"), &json!("temporarily-invalid"), &json!(""))
+    );
+    assert_eq!(names(&gate.json(&["queue", "list", "--search", "DESK.test"])), ["Support"]);
+    assert_eq!(gate.json(&["address", "list", "--limit", "1"])[0]["address"], json!("support@desk.test"));
+    let (status, said) = failure(&gate, &["queue", "delete", "Support"]);
+    assert!(status == 1 && said.contains("postigo queue set \"Support\" valid=false"), "{said}");
+
+    let secret = file(&gate, "password", "pa55 w0rd\n");
+    let password = format!("password={{ file = {secret:?} }}");
+    let words =
+        ["account", "set", "main", "protocol=imaps", "host=mail.desk.test", "user=support", &password, "tls.verify=false", "port=994"];
+    let account = first(&[&words[..], &["networks=::1,10.0.0.0/8", "oauth2.provider=google", "oauth2.client_id=x"]].concat());
+    assert_eq!((&account["tls"]["verify"], &account["port"], &account["networks"][1]), (&json!(false), &json!(994), &json!("10.0.0.0/8")));
+    assert!(!account.to_string().contains("pa55"), "{account}");
+    let account = first(&["account", "set", "main", "oauth2=", "interval=5m"]);
+    assert_eq!((&account["oauth2"], &account["tls"]["verify"], &account["interval"]), (&Value::Null, &json!(false), &json!("5m")));
+    let (status, said) = failure(&gate, &["account", "set", "main", "host=elsewhere.test"]);
+    assert!(status == 1 && said.contains("key password: must be given again"), "the secret went in: {said}");
+    let (status, said) =
+        failure(&gate, &["account", "set", "main", "port=many", "tls.verify=maybe", "colour=red", "networks=[", "interval=5"]);
+    for told in
+        ["key port: must be a port", "key tls.verify: must be true or false", "there is no key `colour` here; the keys are name, protocol"]
+    {
+        assert!(status == 1 && said.contains(told), "{told} is missing in {said}");
+    }
+    assert!(said.lines().count() == 5 && said.contains("key networks: ") && said.contains("key interval: must be a duration"), "{said}");
+    assert_eq!(failure(&gate, &["account", "set", "main", "port"]).0, 2);
+    assert_eq!(gate.json(&["account", "show", "main"])[0], account, "what is wrong changes nothing");
+
+    first(&["transport", "set", "relay", "kind=smtp", "host=localhost", "for=Support,support@desk.test"]);
+    assert_eq!(gate.json(&["transport", "show", "relay"])[0]["for"], json!(["Support", "support@desk.test"]));
+    assert_eq!(first(&["field", "set", "Contract"])["multiple"], json!(false), "a new thing has its defaults");
+    let filter = ["filter", "set", "10 Invoices", "component=match", "settings.when=[ { header = \"Subject\", matches = \"invoice\" } ]"];
+    let filter = first(&[&filter[..], &["settings.set=[{\"header\": \"X-OTOBO-Queue\", \"value\": \"Misc\"}]"]].concat());
+    assert_eq!(filter["settings"]["when"][0]["matches"], json!("invoice"));
+    let filter = first(&["filter", "set", "10 Invoices", "limits.time=100ms", "grants=body"]);
+    assert_eq!((&filter["limits"]["time"], &filter["settings"]["set"][0]["value"]), (&json!("100ms"), &json!("Misc")));
+
+    let customer = first(&["customer", "set", "jane", "email=jane@customer.test", "first_name=Jane"]);
+    assert_eq!((&customer["first_name"], &customer["language"]), (&json!("Jane"), &json!("")));
+    assert_eq!(first(&["customer", "set", "jane", "last_name=Roe"])["first_name"], json!("Jane"));
+    assert_eq!(gate.json(&["customer", "list", "--search", "roe"]).len(), 1);
+    assert!(gate.json(&["customer", "list", "--search", "doe"]).is_empty());
+    let (status, said) = failure(&gate, &["customer", "set", "joe", "colour=red"]);
+    assert!(status == 1 && said.contains("`email` is missing") && said.contains("no key `colour`"), "{said}");
+
+    let text = format!("body={{ file = {:?} }}", file(&gate, "receipt.txt", "Thank\nyou.\n"));
+    assert_eq!(first(&["response", "set", "Receipt", "queue=Support", "subject=Thanks", &text])["body"], json!("Thank\nyou.\n"));
+    assert_eq!(gate.json(&["auto-response", "show", "Receipt"]), gate.json(&["response", "show", "Receipt"]));
+    for (kind, name) in
+        [("response", "Receipt"), ("field", "Contract"), ("transport", "relay"), ("filter", "10 Invoices"), ("customer", "jane")]
+    {
+        gate.run(&[kind, "delete", name]);
+        let (status, said) = failure(&gate, &[kind, "show", name]);
+        assert!(status == 1 && said.contains(&format!("`postigo {kind} list`")), "{said}");
+    }
+    // What was set is what a file would have.
+    assert!(gate.run(&["config", "export"]).contains("[[queue]]\nname = \"Support\"\nfollow_up = \"new-ticket\""));
+}
+
+#[test]
+fn every_key_is_told_of() {
+    let gate = Gate::new();
+    let queue = gate.json(&["config", "keys", "queue"]);
+    let key = queue.iter().find(|key| key["key"] == "follow_up").unwrap();
+    assert_eq!((&key["default"], &key["values"]), (&json!("possible"), &json!("`possible`, `reject`, `new-ticket`")));
+    assert!(gate.run(&["config", "keys"]).contains("account.tls.verify\n    Whether the server's certificate is checked.\n"));
+    assert!(gate.run(&["queue", "set", "--help"]).contains("follow_up_lock\n"));
+    let (status, said) = failure(&gate, &["config", "keys", "queues"]);
+    assert!(status == 1 && said.contains("the tables are settings, queue, system_address"), "{said}");
+}

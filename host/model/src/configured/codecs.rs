@@ -5,13 +5,22 @@ use super::units::{format_duration, format_size, parse_duration, parse_size};
 use super::{AfterFetch, Dispatch, Validity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
+use utoipa::ToSchema;
+
+/// A duration in whole seconds, at least one.
+const WHOLE_SECONDS: &str = "^([1-9][0-9]{0,10} ?[smhd]|[1-9][0-9]{0,7}000 ?ms)$";
+/// The same, or none at all.
+const WHOLE_SECONDS_OR_NONE: &str = "^(0|[0-9]{1,11} ?[smhd]|[1-9][0-9]{0,7}000 ?ms)$";
+/// A size, at least a byte.
+const BYTES: &str = "^([1-9][0-9]{0,9} ?([KMG]iB|[kMG]B)|[1-9][0-9]{0,18}( ?B)?)$";
 
 /// Any string.
 pub const TEXT: Codec<String> = Codec {
     read: |value| value.as_str().map(str::to_owned).ok_or_else(|| "a string".to_owned()),
     write: |text| Value::String(text.clone()),
+    schema: || json!({ "type": "string" }),
 };
 
 /// A string; empty or left out: none.
@@ -22,11 +31,15 @@ pub const OPTIONAL_TEXT: Codec<Option<String>> = Codec {
         _ => Err("a string".to_owned()),
     },
     write: |text| text.clone().map_or(Value::Null, Value::String),
+    schema: || json!({ "type": ["string", "null"] }),
 };
 
 /// `true` or `false`.
-pub const FLAG: Codec<bool> =
-    Codec { read: |value| value.as_bool().ok_or_else(|| "true or false".to_owned()), write: |flag| Value::Bool(*flag) };
+pub const FLAG: Codec<bool> = Codec {
+    read: |value| value.as_bool().ok_or_else(|| "true or false".to_owned()),
+    write: |flag| Value::Bool(*flag),
+    schema: || json!({ "type": "boolean" }),
+};
 
 /// A list of strings.
 pub const TEXTS: Codec<Vec<String>> = Codec {
@@ -35,12 +48,14 @@ pub const TEXTS: Codec<Vec<String>> = Codec {
         texts.ok_or_else(|| "a list of strings".to_owned())
     },
     write: |texts| Value::from(texts.clone()),
+    schema: || json!({ "type": "array", "items": { "type": "string" } }),
 };
 
 /// A list of strings, or left out.
 pub const OPTIONAL_TEXTS: Codec<Option<Vec<String>>> = Codec {
     read: |value| if value.is_null() { Ok(None) } else { (TEXTS.read)(value).map(Some) },
     write: |texts| texts.as_ref().map_or(Value::Null, TEXTS.write),
+    schema: || json!({ "type": ["array", "null"], "items": { "type": "string" } }),
 };
 
 /// A list of names that must differ.
@@ -55,6 +70,7 @@ pub const NAMES: Codec<Vec<String>> = Codec {
         }
     },
     write: TEXTS.write,
+    schema: || json!({ "type": "array", "items": { "type": "string", "pattern": "\\S" }, "uniqueItems": true }),
 };
 
 /// A port; left out: the protocol's own.
@@ -67,12 +83,14 @@ pub const PORT: Codec<Option<u16>> = Codec {
         },
     },
     write: |port| port.map_or(Value::Null, Value::from),
+    schema: || json!({ "type": ["integer", "null"], "minimum": 1, "maximum": u16::MAX }),
 };
 
 /// A number from 0 on.
 pub const COUNT: Codec<u32> = Codec {
     read: |value| value.as_u64().and_then(|count| u32::try_from(count).ok()).ok_or_else(|| "a number from 0 on".to_owned()),
     write: |count| Value::from(*count),
+    schema: || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
 };
 
 /// Seconds, at least one, written as a duration.
@@ -82,21 +100,28 @@ pub const INTERVAL: Codec<u64> = Codec {
         seconds => Ok(seconds),
     },
     write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))),
+    schema: || json!({ "type": "string", "pattern": WHOLE_SECONDS, "examples": ["10m"] }),
 };
 
 /// The same, or left out.
 pub const OPTIONAL_INTERVAL: Codec<Option<u64>> = Codec {
     read: |value| if value.is_null() { Ok(None) } else { (INTERVAL.read)(value).map(Some) },
     write: |seconds| seconds.as_ref().map_or(Value::Null, INTERVAL.write),
+    schema: || json!({ "type": ["string", "null"], "pattern": WHOLE_SECONDS, "examples": ["10m"] }),
 };
 
 /// Seconds, written as a duration; 0 is allowed.
-pub const AGE: Codec<u64> = Codec { read: seconds, write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))) };
+pub const AGE: Codec<u64> = Codec {
+    read: seconds,
+    write: |seconds| Value::String(format_duration(Duration::from_secs(*seconds))),
+    schema: || json!({ "type": "string", "pattern": WHOLE_SECONDS_OR_NONE, "examples": ["7d", "0"] }),
+};
 
 /// The same, or left out.
 pub const OPTIONAL_AGE: Codec<Option<u64>> = Codec {
     read: |value| if value.is_null() { Ok(None) } else { (AGE.read)(value).map(Some) },
     write: |seconds| seconds.as_ref().map_or(Value::Null, AGE.write),
+    schema: || json!({ "type": ["string", "null"], "pattern": WHOLE_SECONDS_OR_NONE, "examples": ["7d", "0"] }),
 };
 
 /// A duration from one millisecond to a minute.
@@ -106,6 +131,7 @@ pub const CALL_TIME: Codec<Duration> = Codec {
         _ => Err("a duration from \"1ms\" to \"60s\"".to_owned()),
     },
     write: |time| Value::String(format_duration(*time)),
+    schema: || json!({ "type": "string", "pattern": "^(([1-9][0-9]{0,3}|[1-5][0-9]{4}|60000) ?ms|([1-9]|[1-5][0-9]|60) ?s|1 ?m)$", "examples": ["250ms"] }),
 };
 
 /// Memory of an instance, in bytes.
@@ -115,6 +141,7 @@ pub const MEMORY: Codec<u64> = Codec {
         _ => Err("a size from \"64 KiB\" to \"1 GiB\"".to_owned()),
     },
     write: |bytes| Value::String(format_size(*bytes)),
+    schema: || json!({ "type": "string", "pattern": BYTES, "examples": ["32 MiB"] }),
 };
 
 /// Bytes, at least one.
@@ -124,6 +151,7 @@ pub const SIZE: Codec<u64> = Codec {
         bytes => Ok(bytes),
     },
     write: |bytes| Value::String(format_size(*bytes)),
+    schema: || json!({ "type": "string", "pattern": BYTES, "examples": ["32 MiB"] }),
 };
 
 /// `true`, `false` or `"temporarily-invalid"`.
@@ -139,6 +167,18 @@ pub const VALIDITY: Codec<Validity> = Codec {
         Validity::Invalid => Value::Bool(false),
         Validity::TemporarilyInvalid => Value::from("temporarily-invalid"),
     },
+    schema: || {
+        json!({
+            "title": "Validity",
+            "description": "`true`: in use; `false`: not in use; `\"temporarily-invalid\"`: not in use for now.",
+            "oneOf": [{ "type": "boolean" }, {
+                "title": "TemporarilyInvalid",
+                "description": "The word that stands beside `true` and `false` in `valid`.",
+                "type": "string",
+                "enum": ["temporarily-invalid"]
+            }]
+        })
+    },
 };
 
 /// `to` or `queue:NAME`.
@@ -152,6 +192,7 @@ pub const DISPATCH: Codec<Dispatch> = Codec {
         Dispatch::To => Value::from("to"),
         Dispatch::Queue(queue) => Value::String(format!("queue:{queue}")),
     },
+    schema: || json!({ "type": "string", "pattern": "^(to|queue:.+)$", "examples": ["to", "queue:NAME"] }),
 };
 
 /// `delete`, `seen`, `move:FOLDER` or `keep`.
@@ -169,19 +210,40 @@ pub const AFTER_FETCH: Codec<AfterFetch> = Codec {
         AfterFetch::Keep => Value::from("keep"),
         AfterFetch::Move(folder) => Value::String(format!("move:{folder}")),
     },
+    schema: || json!({ "type": "string", "pattern": "^(delete|seen|move:.+|keep)$", "examples": ["delete", "seen", "move:FOLDER", "keep"] }),
 };
 
 /// A JSON object, kept as it is.
-pub const OBJECT: Codec<Value> =
-    Codec { read: |value| if value.is_object() { Ok(value.clone()) } else { Err("a table".to_owned()) }, write: Clone::clone };
+pub const OBJECT: Codec<Value> = Codec {
+    read: |value| if value.is_object() { Ok(value.clone()) } else { Err("a table".to_owned()) },
+    write: Clone::clone,
+    schema: || json!({ "type": "object" }),
+};
+
+/// What a filter may read beside headers; null: as its component has it.
+pub const GRANTS: Codec<Option<Vec<String>>> = Codec {
+    schema: || {
+        let grant = json!({
+            "title": "Grant",
+            "description": "What a filter may read beside headers: text and HTML, attachments, the received bytes.",
+            "type": "string",
+            "enum": ["body", "attachments", "raw"]
+        });
+        json!({ "type": ["array", "null"], "items": grant })
+    },
+    ..OPTIONAL_TEXTS
+};
+
+/// How many connections there may be.
+pub const CONNECTIONS: Codec<u32> = Codec { schema: || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }), ..COUNT };
 
 /// One of the words of an enumeration; serde's own list of them is the error.
-pub const fn word<T: Serialize + DeserializeOwned>() -> Codec<T> {
-    Codec { read: read_word, write: write_word }
+pub const fn word<T: Serialize + DeserializeOwned + ToSchema>() -> Codec<T> {
+    Codec { read: read_word, write: write_word, schema: word_schema::<T> }
 }
 
 /// A list of the words of an enumeration, sorted, each once.
-pub const fn words<T: Serialize + DeserializeOwned + Ord>() -> Codec<Vec<T>> {
+pub const fn words<T: Serialize + DeserializeOwned + Ord + ToSchema>() -> Codec<Vec<T>> {
     Codec {
         read: |value| {
             let items = value.as_array().ok_or_else(|| "a list of strings".to_owned())?;
@@ -191,6 +253,7 @@ pub const fn words<T: Serialize + DeserializeOwned + Ord>() -> Codec<Vec<T>> {
             Ok(words)
         },
         write: |words| words.iter().map(write_word).collect(),
+        schema: || json!({ "type": "array", "items": word_schema::<T>() }),
     }
 }
 
@@ -205,6 +268,13 @@ fn read_word<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
 
 fn write_word<T: Serialize>(word: &T) -> Value {
     serde_json::to_value(word).unwrap_or_default()
+}
+
+/// The words of an enumeration, under its name.
+fn word_schema<T: ToSchema>() -> Value {
+    let mut schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    schema["title"] = Value::String(T::name().into_owned());
+    schema
 }
 
 fn seconds(value: &Value) -> Result<u64, String> {

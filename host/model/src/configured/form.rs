@@ -1,10 +1,10 @@
 //! The one form in which configured things are read and written: the tables of the configuration file, the objects of REST and the
 //! rows of the database all have the same keys and values.
 //!
-//! Each kind describes its keys once ([`Kind::describe`]); a [`Reader`] fills it from an object and names every mistake with its place,
-//! a [`Writer`] makes the object.
+//! Each kind describes its keys once ([`Described::describe`]): their names, what they are for, and how their values are written. A [`Reader`] fills
+//! a thing from an object and names every mistake with its place, a [`Writer`] makes the object, [`super::keys`] tells of the keys themselves.
 
-use super::{Configuration, Destination, Secret};
+use super::{About, Configuration, Destination, Secret};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -23,21 +23,32 @@ pub struct Codec<T> {
     pub read: fn(&Value) -> Result<T, String>,
     /// The value's form.
     pub write: fn(&T) -> Value,
+    /// What is read and written, as JSON Schema; a shape that several keys have is named by its `title`. Bounds that a schema cannot say are
+    /// held by `read` alone.
+    pub schema: fn() -> Value,
+}
+
+/// What has keys.
+pub trait Described: Clone + Default {
+    /// Lists its keys to a form.
+    fn describe<F: Form>(&mut self, form: &mut F);
 }
 
 /// A kind of configured thing.
-pub trait Kind: Clone + Default + PartialEq {
+pub trait Kind: Described + PartialEq + Send + Sync + 'static {
     /// The key of its tables in the file: `queue`.
     const KIND: &'static str;
     /// The key that names it: `name`.
     const NAME: &'static str = "name";
+    /// What it is called, and what may be done with its things.
+    const ABOUT: About;
 
-    /// What it is known by; the key of its map in the configuration.
+    /// What it is known by.
     fn name(&self) -> String;
+}
 
-    /// Lists its keys to a reader or writer.
-    fn describe<F: Form>(&mut self, form: &mut F);
-
+/// A kind whose things the [`Configuration`] holds in memory, all of them.
+pub trait LoadedKind: Kind {
     /// Its secrets, by key.
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
         Vec::new()
@@ -48,29 +59,49 @@ pub trait Kind: Clone + Default + PartialEq {
         Destination::default()
     }
 
-    /// All of its kind.
+    /// What pruning does to a thing that a file does not name: whether it stays, changed or not.
+    fn prune(&mut self) -> bool {
+        true
+    }
+
+    /// All of its kind, by [`Kind::name`].
     fn all(configuration: &Configuration) -> &BTreeMap<String, Self>;
 
     /// All of its kind, to be changed.
     fn all_mut(configuration: &mut Configuration) -> &mut BTreeMap<String, Self>;
 }
 
-/// What a kind lists its keys to.
+/// What a kind lists its keys to. `help` says in a sentence what a key is for.
 pub trait Form {
     /// A key that may be left out.
-    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>);
+    fn field<T>(&mut self, key: &'static str, help: &'static str, value: &mut T, codec: &Codec<T>);
 
     /// A key that must be there: a name, not empty, without control characters, at most 200 characters long.
-    fn name(&mut self, key: &'static str, value: &mut String);
+    fn name(&mut self, key: &'static str, help: &'static str, value: &mut String);
 
     /// A secret: read, never written.
-    fn secret(&mut self, key: &'static str, value: &mut Option<Secret>);
+    fn secret(&mut self, key: &'static str, help: &'static str, value: &mut Option<Secret>);
 
     /// A table inside.
-    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self));
+    fn table(&mut self, key: &'static str, table: Table, describe: impl FnOnce(&mut Self));
 
-    /// A table inside that may be missing: whether it is to be described. `present` says whether the thing has it.
-    fn has_table(&mut self, key: &'static str, present: bool) -> bool;
+    /// A table inside that may be missing.
+    fn optional_table<T: Default>(
+        &mut self,
+        key: &'static str,
+        table: Table,
+        value: &mut Option<T>,
+        describe: impl FnOnce(&mut Self, &mut T),
+    );
+}
+
+/// What a table inside a thing is.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// The name of its schema in the OpenAPI document: `Limits`.
+    pub schema: &'static str,
+    /// What it is for, a sentence.
+    pub help: &'static str,
 }
 
 /// How a secret is taken from a value: the secret, or what is wrong with the value, which never says what the secret is.
@@ -100,35 +131,23 @@ pub struct Writer {
 /// that a default gives a whole thing and an existing one a change.
 pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &TakeSecret<'_>) -> (K, Vec<Problem>) {
     let problems = match object {
-        Value::Object(fields) => read_fields(fields, pointer, secrets, |reader| thing.describe(reader)),
+        Value::Object(fields) => read_fields(&mut thing, fields, pointer, secrets),
         _ => vec![Problem { pointer: pointer.to_owned(), sentence: format!("a {} must be a table.", K::KIND.replace('_', " ")) }],
     };
     (thing, problems)
 }
 
-/// Reads the fields of an object by a description.
-pub fn read_fields<'a>(
-    fields: &'a Map<String, Value>,
-    pointer: &str,
-    secrets: &'a TakeSecret<'a>,
-    describe: impl FnOnce(&mut Reader<'a>),
-) -> Vec<Problem> {
+/// Reads the fields of an object into `thing`, as [`read`] does.
+pub fn read_fields<D: Described>(thing: &mut D, fields: &Map<String, Value>, pointer: &str, secrets: &TakeSecret<'_>) -> Vec<Problem> {
     let mut reader = Reader { fields, pointer: pointer.to_owned(), known: Vec::new(), secrets, problems: Vec::new() };
-    describe(&mut reader);
+    thing.describe(&mut reader);
     reader.finish()
 }
 
 /// The object of a thing, without its secrets.
-pub fn write<K: Kind>(thing: &K) -> Map<String, Value> {
+pub fn write<D: Described>(thing: &D) -> Map<String, Value> {
     let mut writer = Writer::default();
     thing.clone().describe(&mut writer);
-    writer.fields
-}
-
-/// Writes fields by a description.
-pub fn write_fields(describe: impl FnOnce(&mut Writer)) -> Map<String, Value> {
-    let mut writer = Writer::default();
-    describe(&mut writer);
     writer.fields
 }
 
@@ -158,7 +177,7 @@ impl Reader<'_> {
 }
 
 impl Form for Reader<'_> {
-    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>) {
+    fn field<T>(&mut self, key: &'static str, _help: &'static str, value: &mut T, codec: &Codec<T>) {
         match self.take(key).map(codec.read) {
             None => {}
             Some(Ok(read)) => *value = read,
@@ -166,7 +185,7 @@ impl Form for Reader<'_> {
         }
     }
 
-    fn name(&mut self, key: &'static str, value: &mut String) {
+    fn name(&mut self, key: &'static str, _help: &'static str, value: &mut String) {
         match self.take(key) {
             None if value.is_empty() => {
                 self.problems.push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
@@ -177,7 +196,7 @@ impl Form for Reader<'_> {
         }
     }
 
-    fn secret(&mut self, key: &'static str, value: &mut Option<Secret>) {
+    fn secret(&mut self, key: &'static str, _help: &'static str, value: &mut Option<Secret>) {
         let secrets = self.secrets;
         match self.take(key).map(secrets) {
             None => {}
@@ -186,7 +205,7 @@ impl Form for Reader<'_> {
         }
     }
 
-    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self)) {
+    fn table(&mut self, key: &'static str, _table: Table, describe: impl FnOnce(&mut Self)) {
         let pointer = below(&self.pointer, key);
         self.known.push(key);
         match self.fields.get(key) {
@@ -200,31 +219,55 @@ impl Form for Reader<'_> {
         }
     }
 
-    fn has_table(&mut self, key: &'static str, _present: bool) -> bool {
-        self.known.push(key);
-        self.fields.contains_key(key)
+    /// What is null is taken away.
+    fn optional_table<T: Default>(
+        &mut self,
+        key: &'static str,
+        table: Table,
+        value: &mut Option<T>,
+        describe: impl FnOnce(&mut Self, &mut T),
+    ) {
+        match self.fields.get(key) {
+            None => self.known.push(key),
+            Some(Value::Null) => {
+                self.known.push(key);
+                *value = None;
+            }
+            Some(_) => {
+                let inner = value.get_or_insert_default();
+                self.table(key, table, |reader| describe(reader, inner));
+            }
+        }
     }
 }
 
 impl Form for Writer {
-    fn field<T>(&mut self, key: &'static str, value: &mut T, codec: &Codec<T>) {
+    fn field<T>(&mut self, key: &'static str, _help: &'static str, value: &mut T, codec: &Codec<T>) {
         self.fields.insert(key.to_owned(), (codec.write)(value));
     }
 
-    fn name(&mut self, key: &'static str, value: &mut String) {
+    fn name(&mut self, key: &'static str, _help: &'static str, value: &mut String) {
         self.fields.insert(key.to_owned(), Value::String(value.clone()));
     }
 
-    fn secret(&mut self, _key: &'static str, _value: &mut Option<Secret>) {}
+    fn secret(&mut self, _key: &'static str, _help: &'static str, _value: &mut Option<Secret>) {}
 
-    fn table(&mut self, key: &'static str, describe: impl FnOnce(&mut Self)) {
+    fn table(&mut self, key: &'static str, _table: Table, describe: impl FnOnce(&mut Self)) {
         let mut writer = Self::default();
         describe(&mut writer);
         self.fields.insert(key.to_owned(), Value::Object(writer.fields));
     }
 
-    fn has_table(&mut self, _key: &'static str, present: bool) -> bool {
-        present
+    fn optional_table<T: Default>(
+        &mut self,
+        key: &'static str,
+        table: Table,
+        value: &mut Option<T>,
+        describe: impl FnOnce(&mut Self, &mut T),
+    ) {
+        if let Some(inner) = value {
+            self.table(key, table, |writer| describe(writer, inner));
+        }
     }
 }
 

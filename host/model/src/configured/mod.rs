@@ -1,5 +1,6 @@
 //! What admins configure: the things, and the one form in which the configuration file, the REST API and the database have them.
 
+mod about;
 mod access;
 mod breach;
 pub mod codecs;
@@ -7,6 +8,8 @@ mod configuration;
 mod decisive_keys;
 mod destination;
 pub mod form;
+mod forms;
+pub mod keys;
 mod kinds;
 mod listener;
 mod outlet;
@@ -16,10 +19,12 @@ mod source;
 mod things;
 pub mod units;
 
+pub use about::{About, Column};
 pub use access::*;
 pub use breach::Breach;
 pub use configuration::*;
 pub use destination::Destination;
+pub use kinds::{KindVisitor, visit_kinds};
 pub use listener::{Endpoint, Network};
 pub use outlet::{Outlet, SmtpServer};
 pub use secret::Secret;

@@ -1,0 +1,59 @@
+//! The keys of postmaster filters.
+
+use super::kept_in;
+use crate::configured::codecs::{CALL_TIME, FLAG, GRANTS, MEMORY, OBJECT, TEXT, VALIDITY, word};
+use crate::configured::form::{Described, Form, Kind, LoadedKind, Table};
+use crate::configured::{About, Configuration, Filter};
+use crate::role::Role;
+use std::collections::BTreeMap;
+
+const LIMITS: Table = Table { schema: "Limits", help: "What a call may take." };
+
+impl Described for Filter {
+    fn describe<F: Form>(&mut self, form: &mut F) {
+        form.name("name", "Its name, unique; filters run in the byte order of their names.", &mut self.name);
+        let help = "A shipped component by its name; an uploaded one as `name@version` or `sha256:DIGEST`; a name alone means the newest \
+                    version that is activated, or the one that the filter has already.";
+        form.name("component", help, &mut self.component);
+        form.field("stop_after_match", "Whether a match ends the chain.", &mut self.stop_after_match, &FLAG);
+        form.field("on_failure", "What a failure does.", &mut self.on_failure, &word());
+        form.field("valid", "Whether it is in use.", &mut self.valid, &VALIDITY);
+        form.field("comment", "For admins.", &mut self.comment, &TEXT);
+        let help = "What it may read beside headers; null, or left out: a shipped component has what it asks for, an uploaded one nothing.";
+        form.field("grants", help, &mut self.grants, &GRANTS);
+        let limits = &mut self.limits;
+        form.table("limits", LIMITS, |form| {
+            let help = "The filter's own time in a call, without what the host does for it, from `1ms` to `60s`.";
+            form.field("time", help, &mut limits.time, &CALL_TIME);
+            form.field("memory", "Memory of an instance, from `64 KiB` to `1 GiB`.", &mut limits.memory, &MEMORY);
+        });
+        form.field("settings", "What the component's schema says.", &mut self.settings, &OBJECT);
+    }
+}
+
+impl Kind for Filter {
+    const KIND: &'static str = "filter";
+    const ABOUT: About = About {
+        heading: "Filters, which run over every mail in the byte order of their names",
+        sentence: "A postmaster filter.",
+        schema: "Filter",
+        path: "/filters",
+        command: "filter",
+        other_command: None,
+        is_deletable: true,
+        editors: Role::AUTHORS,
+        columns: &[("FILTER", "name"), ("COMPONENT", "component"), ("VALID", "valid"), ("COMMENT", "comment")],
+    };
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl LoadedKind for Filter {
+    kept_in!(filters);
+
+    fn prune(&mut self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,28 @@
+//! `customer`: who writes to the helpdesk. They are looked up in the database, not in the configuration.
+
+use super::configured::{List, Named, Set};
+use super::{Context, Failed};
+
+/// `customer …`
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List them
+    List(List),
+    /// Show one with all its keys
+    Show(Named),
+    /// Change keys of one, or make a new one: email=jane@example.com, first_name=Jane
+    Set(Set),
+    /// Delete one; tickets keep the login
+    Delete(Named),
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        match self {
+            Self::List(list) => list.customers(context).await,
+            Self::Show(customer) => customer.show_customer(context).await,
+            Self::Set(set) => set.customer(context).await,
+            Self::Delete(customer) => customer.delete_customer(context).await,
+        }
+    }
+}

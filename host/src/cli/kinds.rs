@@ -1,0 +1,209 @@
+//! `queue …`, `response …`: the commands of a kind of configured things, the same for every kind that has no further ones.
+
+use super::configured::{Common, Named};
+use super::former_options::FormerOptions;
+use super::key_values::Changes;
+use super::{Context, Failed};
+use crate::service::configured;
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args as _, FromArgMatches, Subcommand};
+use futures_util::future::LocalBoxFuture;
+use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::keys::{Content, Key, keys};
+use postigo_model::configured::{Account, AutoResponse, Filter, KindVisitor, Template, Transport, visit_kinds};
+use std::fmt::Write as _;
+
+/// The kinds that have further commands, and so a file of their own.
+const EXTENDED: [&str; 3] = [Account::ABOUT.command, Transport::ABOUT.command, Filter::ABOUT.command];
+/// The kinds whose `set` takes options, too.
+const OPTIONED: [&str; 2] = [Template::ABOUT.command, AutoResponse::ABOUT.command];
+
+/// A command of a kind.
+#[derive(Debug)]
+pub struct OfKind {
+    /// The kind's own word.
+    kind: String,
+    action: Action,
+    options: FormerOptions,
+}
+
+/// What a kind's commands are.
+#[derive(Debug, Subcommand)]
+enum Action {
+    #[command(flatten)]
+    Common(Common),
+    /// Delete one
+    Delete(Named),
+}
+
+impl OfKind {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+        let Self { kind, action, options } = self;
+        let mut run = Run { kind, asked: Some((action, options)), context, begun: None };
+        visit_kinds(&mut run);
+        match run.begun {
+            Some(begun) => begun.await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Finds the kind of a command, and begins it.
+struct Run<'c> {
+    kind: String,
+    asked: Option<(Action, FormerOptions)>,
+    context: &'c Context,
+    begun: Option<LocalBoxFuture<'c, Result<(), Failed>>>,
+}
+
+impl KindVisitor for Run<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        if K::ABOUT.command == self.kind
+            && let Some((action, options)) = self.asked.take()
+        {
+            self.begun = Some(Box::pin(run::<K>(action, options, self.context)));
+        }
+    }
+
+    /// They have a command of their own.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
+async fn run<K: LoadedKind>(action: Action, options: FormerOptions, context: &Context) -> Result<(), Failed> {
+    match action {
+        Action::Common(Common::Set(set)) => {
+            let keys = keys::<K>();
+            let changes = options.add_to(Changes::read(&keys, &set.keys), &keys)?;
+            set.thing.set::<K>(&changes, context).await
+        }
+        Action::Common(command) => command.run::<K>(context).await,
+        Action::Delete(Named { name }) if !K::ABOUT.is_deletable => {
+            let (what, command) = (configured::what::<K>(), K::ABOUT.command);
+            let instead = format!("a {what} is never deleted, only made invalid: postigo {command} set {name:?} valid=false");
+            Err(Failed::because(format!("Nothing was deleted: {instead}")))
+        }
+        Action::Delete(thing) => thing.delete::<K>(context).await,
+    }
+}
+
+impl Subcommand for OfKind {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        let mut adding = Adding(command);
+        visit_kinds(&mut adding);
+        adding.0
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        let mut found = Known { name, is_known: false };
+        visit_kinds(&mut found);
+        found.is_known
+    }
+}
+
+impl FromArgMatches for OfKind {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "a command is missing\n");
+        let (kind, matches) = matches.subcommand().ok_or_else(missing)?;
+        let action = Action::from_arg_matches(matches)?;
+        let mut options = FormerOptions::default();
+        if let (Action::Common(Common::Set(set)), Some(("set", matches))) = (&action, matches.subcommand())
+            && OPTIONED.contains(&kind)
+        {
+            options = FormerOptions::from_arg_matches(matches)?;
+            if set.keys.is_empty() && options.is_empty() {
+                return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, "there is nothing to set: write KEY=VALUE\n"));
+            }
+        }
+        Ok(Self { kind: kind.to_owned(), action, options })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Adds the commands of the kinds that have no file of their own.
+struct Adding(clap::Command);
+
+impl KindVisitor for Adding {
+    fn loaded<K: LoadedKind>(&mut self) {
+        let about = K::ABOUT;
+        if EXTENDED.contains(&about.command) {
+            return;
+        }
+        let mut command = clap::Command::new(about.command).about(about.heading).subcommand_required(true).arg_required_else_help(true);
+        if let Some(other) = about.other_command {
+            command = command.visible_alias(other);
+        }
+        command = Action::augment_subcommands(command);
+        if !about.is_deletable {
+            command = command.mut_subcommand("delete", |delete| delete.hide(true));
+        }
+        if OPTIONED.contains(&about.command) {
+            command = command.mut_subcommand("set", FormerOptions::augment_args);
+        }
+        self.0 = std::mem::take(&mut self.0).subcommand(command);
+    }
+
+    /// They have a command of their own.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
+struct Known<'n> {
+    name: &'n str,
+    is_known: bool,
+}
+
+impl KindVisitor for Known<'_> {
+    fn loaded<K: LoadedKind>(&mut self) {
+        self.is_known |= K::ABOUT.command == self.name && !EXTENDED.contains(&self.name);
+    }
+
+    /// They have a command of their own.
+    fn looked_up<K: Kind>(&mut self) {}
+}
+
+/// The same command, with the keys of each kind in the help of its `set`.
+pub fn with_keys(command: clap::Command) -> clap::Command {
+    let mut telling = Telling(command);
+    visit_kinds(&mut telling);
+    telling.0
+}
+
+struct Telling(clap::Command);
+
+impl KindVisitor for Telling {
+    fn loaded<K: LoadedKind>(&mut self) {
+        self.looked_up::<K>();
+    }
+
+    fn looked_up<K: Kind>(&mut self) {
+        let mut text = format!("{HOW}\n\nKeys:\n");
+        tell(&mut text, "", &keys::<K>());
+        let command = std::mem::take(&mut self.0);
+        self.0 = command.mut_subcommand(K::ABOUT.command, |kind| kind.mut_subcommand("set", |set| set.after_help(text)));
+    }
+}
+
+/// How values are written.
+const HOW: &str = "Values are written as in the configuration file, without quotes: 10m, 32 MiB, true, a text. KEY= sets the default.\n\
+                   Lists: a,b or '[\"a\", \"b\"]', or the key several times. Tables: tls.verify=false or tls='{ verify = false }'.\n\
+                   A text or secret may be named: '{ file = \"PATH\" }' (- is standard input) or '{ env = \"VARIABLE\" }'; so no history of \
+                   a shell keeps it.";
+
+fn tell(text: &mut String, table: &str, keys: &[Key]) {
+    for Key { name, help, content } in keys {
+        match content {
+            Content::Table { keys, .. } => tell(text, &format!("{table}{name}."), keys),
+            _ => {
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "  {table}{name}\n          {help}");
+            }
+        }
+    }
+}
