@@ -5,7 +5,7 @@ use super::contract::{Failure, GroupMember, SettingsProblem};
 use super::guest_log::one_line;
 use super::refusal::PrepareError;
 use super::template::{Instance, Template};
-use super::world::Described;
+use super::world::SelfDescription;
 use postigo_model::guest::FailureKind;
 
 /// Problems that are passed on.
@@ -14,7 +14,7 @@ const PROBLEMS: usize = 1000;
 const SENTENCE: usize = 4096;
 
 /// Asks a component what it is.
-pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<Described, Failure> {
+pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<SelfDescription, Failure> {
     instance.store.data_mut().begin(None);
     let asked = template.plugin().describe(&mut instance.store, &instance.raw).and_then(|mut described| {
         template.calls().describe(&mut instance.store, &instance.raw, &mut described)?;

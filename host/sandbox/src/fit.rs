@@ -237,12 +237,13 @@ mod tests {
     #[test]
     fn the_page_for_vendors_shows_these_very_sentences() {
         let page = include_str!("../../../docs/compatibility.md");
+        let in_one_line = page.split_whitespace().collect::<Vec<_>>().join(" ");
         for import in ["postigo:message/message@2.0.0", "postigo:plugin/http@1.3.0", "acme:database/query@0.1.0"] {
             let said = refused(&[import], &FILTER);
-            assert!(page.contains(&format!("\n{said}\n")), "{said}");
+            assert!(in_one_line.contains(&said), "{said}");
         }
         let half = refused(&[], &FILTER[..1]);
-        assert!(page.contains(&format!("\n{half}\n")), "{half}");
+        assert!(in_one_line.contains(&half), "{half}");
         let here = |package: &str| page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]));
         assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
     }

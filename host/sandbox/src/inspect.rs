@@ -13,7 +13,7 @@ use super::sandbox::Grants;
 use super::schema;
 use super::snapshot;
 use super::template::Template;
-use super::world::Described;
+use super::world::SelfDescription;
 use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ pub(super) fn inspect(loader: &Loader, bytes: &[u8], digest: &str) -> Result<Ins
     Ok(Inspected { description, component, unsnapshotable })
 }
 
-fn check(described: Described, digest: &str) -> Result<Description, String> {
-    let Described { name, version, summary, settings_schema, grants, headers, screens } = described;
+fn check(described: SelfDescription, digest: &str) -> Result<Description, String> {
+    let SelfDescription { name, version, summary, settings_schema, grants, headers, screens } = described;
     if !is_component_name(&name) {
         return Err(format!(
             "the name {:?} is not 1 to {LONGEST_NAME} small letters a to z, digits, `.`, `_` and `-`, beginning with a letter or digit",
@@ -104,8 +104,8 @@ fn may_be_declared(header: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn described() -> Described {
-        Described {
+    fn described() -> SelfDescription {
+        SelfDescription {
             name: "match".into(),
             version: "1.0.0".into(),
             summary: "Sets\nheaders.".into(),
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_a_description_bites() {
-        let wrong = |change: fn(&mut Described)| {
+        let wrong = |change: fn(&mut SelfDescription)| {
             let mut it = described();
             change(&mut it);
             check(it, "00").unwrap_err()
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_refusal_is_short_whatever_was_said() {
         let long = "\u{1b}[2Jx".repeat(100_000);
-        let changes: [fn(&mut Described, String); 5] = [
+        let changes: [fn(&mut SelfDescription, String); 5] = [
             |it, long| it.name = long,
             |it, long| it.version = long,
             |it, long| it.grants.push(long),

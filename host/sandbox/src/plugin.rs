@@ -3,7 +3,7 @@
 use super::bindings::exports::postigo::plugin::setup::{Description, FilterSettings, Problem};
 use super::refusal::Refused;
 use super::sandbox::Sandbox;
-use super::world::{Described, Plugin, function};
+use super::world::{Plugin, SelfDescription, function};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
 
@@ -36,10 +36,10 @@ impl Setup {
 }
 
 impl Plugin for Setup {
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described> {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
         let (Description { name, version, summary, settings_schema, grants },) = describe.call(store, ())?;
-        Ok(Described { name, version, summary, settings_schema, grants, ..Described::default() })
+        Ok(SelfDescription { name, version, summary, settings_schema, grants, ..SelfDescription::default() })
     }
 
     fn configure(

@@ -50,7 +50,7 @@ pub(super) struct Exports {
 /// What every component is asked once, outside any message.
 pub(super) trait Plugin: Send + Sync {
     /// What it says of itself.
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described>;
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription>;
 
     /// Gives it the settings of all filters of a group; its mistakes come back.
     fn configure(
@@ -67,14 +67,14 @@ pub(super) trait Calls: Any + Send + Sync {
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
 
     /// Adds what a component says of itself to the world alone.
-    fn describe(&self, _store: &mut Store<Sandbox>, _instance: &Instance, _described: &mut Described) -> wasmtime::Result<()> {
+    fn describe(&self, _store: &mut Store<Sandbox>, _instance: &Instance, _described: &mut SelfDescription) -> wasmtime::Result<()> {
         Ok(())
     }
 }
 
 /// What a component says of itself, unchecked.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Described {
+pub(super) struct SelfDescription {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) summary: String,

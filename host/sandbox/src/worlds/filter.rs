@@ -9,8 +9,8 @@ use crate::plugin::{SETUP, Setup};
 use crate::refusal::Refused;
 use crate::sandbox::Sandbox;
 use crate::session::Session;
-use crate::world::{Calls, Described, Exports, World, function, optional_function};
-use bindings::exports::postigo::filter::filtering::Verdict as Judged;
+use crate::world::{Calls, Exports, SelfDescription, World, function, optional_function};
+use bindings::exports::postigo::filter::filtering::Verdict as GuestVerdict;
 use postigo_mail::Mail;
 use postigo_model::guest::FailureKind;
 use std::any::Any;
@@ -76,30 +76,30 @@ impl World for Filter {
     }
 
     fn find(&self, component: &Component) -> Result<Exports, Refused> {
-        let mut calls = Judging::find(component, FILTERING, SCREENING)?;
+        let mut calls = FilterExports::find(component, FILTERING, SCREENING)?;
         calls.settable_headers = Some(function(component, FILTERING, "settable-headers")?);
         Ok(Exports { plugin: Box::new(Setup::find(component)?), calls: Box::new(calls) })
     }
 }
 
 /// Where a component's calls are.
-pub(super) struct Judging {
+pub(super) struct FilterExports {
     evaluate: ComponentExportIndex,
     /// None in the version that named them in the description.
     settable_headers: Option<ComponentExportIndex>,
     screen: Option<ComponentExportIndex>,
 }
 
-type Evaluate = TypedFunc<(u32, Resource<MailHandle>), (Result<Judged, String>,)>;
+type Evaluate = TypedFunc<(u32, Resource<MailHandle>), (Result<GuestVerdict, String>,)>;
 type Screen = TypedFunc<(Resource<MailHandle>,), (Vec<u32>,)>;
 
 /// The calls of an instance.
-struct Judge {
+struct FilterCalls {
     evaluate: Evaluate,
     screen: Option<Screen>,
 }
 
-impl Judging {
+impl FilterExports {
     /// Finds them in these interfaces, of which `screening` is optional.
     pub(super) fn find(component: &Component, filtering: &str, screening: &str) -> Result<Self, Refused> {
         let screen = optional_function(component, screening, "screen")?;
@@ -107,14 +107,14 @@ impl Judging {
     }
 }
 
-impl Calls for Judging {
+impl Calls for FilterExports {
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
         let evaluate = instance.get_typed_func(&mut *store, self.evaluate)?;
         let screen = self.screen.map(|index| instance.get_typed_func(&mut *store, index)).transpose()?;
-        Ok(Box::new(Judge { evaluate, screen }))
+        Ok(Box::new(FilterCalls { evaluate, screen }))
     }
 
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance, described: &mut Described) -> wasmtime::Result<()> {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance, described: &mut SelfDescription) -> wasmtime::Result<()> {
         if let Some(settable_headers) = self.settable_headers {
             let settable_headers = instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, settable_headers)?;
             (described.headers,) = settable_headers.call(store, ())?;
@@ -128,7 +128,7 @@ impl Group {
     /// Whether the component screens.
     pub fn screens(&self) -> bool {
         let calls: &dyn Any = self.calls();
-        calls.downcast_ref::<Judging>().is_some_and(|calls| calls.screen.is_some())
+        calls.downcast_ref::<FilterExports>().is_some_and(|calls| calls.screen.is_some())
     }
 }
 
@@ -138,7 +138,7 @@ impl Session {
         let members = self.group().members();
         let mut read = Vec::new();
         self.call(mail, at_most, |instance, mail| {
-            let Some(screen) = instance.calls.downcast_ref::<Judge>().and_then(|judge| judge.screen) else {
+            let Some(screen) = instance.calls.downcast_ref::<FilterCalls>().and_then(|calls| calls.screen) else {
                 return Ok(Err(output("the component does not screen")));
             };
             instance.store.data_mut().note_reads();
@@ -152,7 +152,7 @@ impl Session {
     /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is less.
     pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
         self.call(mail, at_most, |instance, mail| {
-            let Some(evaluate) = instance.calls.downcast_ref::<Judge>().map(|judge| judge.evaluate) else {
+            let Some(evaluate) = instance.calls.downcast_ref::<FilterCalls>().map(|calls| calls.evaluate) else {
                 return Ok(Err(output("the component is no filter")));
             };
             Ok(match evaluate.call(&mut instance.store, (filter, mail))?.0 {
@@ -180,7 +180,7 @@ fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>
     Ok(candidates)
 }
 
-fn checked_verdict(raw: Judged) -> Result<Verdict, Failure> {
+fn checked_verdict(raw: GuestVerdict) -> Result<Verdict, Failure> {
     if raw.changes.len() > CHANGES {
         return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
     }

@@ -3,7 +3,7 @@
 //! What differs is where things stand: mail and log came from the package of filters, and the headers that a filter may set stood in
 //! its description. All other records are today's. It goes with version 2.0.
 
-use super::filter::Judging;
+use super::filter::FilterExports;
 use crate::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
 use crate::bindings::postigo::message::message::HostMail as _;
 use crate::bindings::postigo::plugin::log::{Host as _, Level};
@@ -11,7 +11,7 @@ use crate::mail_handle::MailHandle;
 use crate::plugin::Setup;
 use crate::refusal::Refused;
 use crate::sandbox::Sandbox;
-use crate::world::{Described, Exports, Plugin, World};
+use crate::world::{Exports, Plugin, SelfDescription, World};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentType, Instance, Lift, Linker, Resource, ResourceType};
 
@@ -47,7 +47,7 @@ impl World for Filter {
 
     fn find(&self, component: &Component) -> Result<Exports, Refused> {
         let plugin = Guest(Setup::find_in(component, GUEST)?);
-        let calls = Judging::find(component, GUEST, SCREENING)?;
+        let calls = FilterExports::find(component, GUEST, SCREENING)?;
         Ok(Exports { plugin: Box::new(plugin), calls: Box::new(calls) })
     }
 }
@@ -91,10 +91,10 @@ struct Description {
 }
 
 impl Plugin for Guest {
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Described> {
+    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.0.describe())?;
         let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;
-        Ok(Described { name, version, summary, settings_schema, grants, headers, ..Described::default() })
+        Ok(SelfDescription { name, version, summary, settings_schema, grants, headers, ..SelfDescription::default() })
     }
 
     fn configure(
