@@ -48,7 +48,6 @@ pub use worlds::filter::{Change, Screened, Verdict};
 use child::{Answer, Children, Fault, Request, Task};
 use engine::Engines;
 use kept::Kept;
-use limits::COMPONENT_BYTES;
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
 use room::Room;
@@ -108,12 +107,8 @@ impl Runtime {
     }
 
     /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
-    /// Blocks for seconds at worst; call it where that is allowed.
+    /// How large an upload may be is the caller's to say, before. Blocks for seconds at worst; call it where that is allowed.
     pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
-        let size = bytes.len() as u64;
-        if size > COMPONENT_BYTES {
-            return Err(Refused::TooLarge { size, limit: COMPONENT_BYTES });
-        }
         let request = self.request(hexadecimal(&Sha256::digest(bytes)), Task::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
             Ok((Answer::Inspected { description, unsnapshotable }, component)) => Inspected { description, component, unsnapshotable },

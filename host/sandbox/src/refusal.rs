@@ -8,14 +8,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refused {
-    /// More bytes than a component may have.
-    #[error("the component has {size} bytes; at most {limit} are taken")]
-    TooLarge {
-        /// Its size in bytes.
-        size: u64,
-        /// The limit in bytes.
-        limit: u64,
-    },
     /// Not WebAssembly, or not valid.
     #[error("this is not a valid WebAssembly module or component: {0}")]
     NotWasm(String),
@@ -63,7 +55,6 @@ impl Refused {
     pub(super) fn shortened(self) -> Self {
         let short = |text: String| one_line(&text, SAID);
         match self {
-            Self::TooLarge { .. } => self,
             Self::NotWasm(text) => Self::NotWasm(short(text)),
             Self::NoComponentType { reason, worlds } => Self::NoComponentType { reason: short(reason), worlds },
             Self::Import { import, reason } => Self::Import { import: short(import), reason: short(reason) },

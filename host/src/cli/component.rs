@@ -11,6 +11,8 @@ use bytes::Bytes;
 use postigo_model::timestamp::rfc3339;
 use postigo_sandbox::{Asker, Description};
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// `component …`
@@ -152,21 +154,37 @@ async fn show(reference: &str, context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Bytes, Failed> {
-    std::fs::read(file).map(Bytes::from).map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))
+/// Reads a component, unless it is larger than it may be.
+async fn read(file: &Path, context: &Context) -> Result<Bytes, Failed> {
+    let most = components::largest(context.store().await?, context.key()).await?;
+    let read = || {
+        let mut bytes = Vec::new();
+        let opened = File::open(file)?;
+        let size = opened.metadata()?.len();
+        if size <= most {
+            // What is no plain file says its size by being read.
+            opened.take(most + 1).read_to_end(&mut bytes)?;
+        }
+        Ok((size.max(bytes.len() as u64), bytes))
+    };
+    let (size, bytes) =
+        read().map_err(|error: std::io::Error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
+    components::check_size(size, most).map_err(|error| of_file(file, error))?;
+    Ok(bytes.into())
 }
 
 /// What is wrong with a file is told with its name.
 fn of_file(file: &Path, refused: Refused) -> Failed {
     match refused {
-        Refused::NotTaken(reason) => Failed::because(format!("{} is not taken: {reason}", file.display())),
+        Refused::NotTaken(reason) | Refused::TooLarge(reason) => Failed::because(format!("{} is not taken: {reason}", file.display())),
         other => other.into(),
     }
 }
 
 async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
-    let inspected =
-        components::inspect(&context.sandbox()?.asked_by(Asker::Host), read(file)?).await.map_err(|error| of_file(file, error))?;
+    let inspected = components::inspect(&context.sandbox()?.asked_by(Asker::Host), read(file, context).await?)
+        .await
+        .map_err(|error| of_file(file, error))?;
     let mut document = json!(inspected.description);
     document["snapshot"] = inspected.unsnapshotable.is_none().into();
     context.output().document(&document, || {
@@ -178,7 +196,8 @@ async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
 /// Uploads a component.
 pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
-    let uploaded = components::upload(store, &context.sandbox()?.asked_by(Asker::Host), read(file)?, ACTOR)
+    let bytes = read(file, context).await?;
+    let uploaded = components::upload(store, context.key(), &context.sandbox()?.asked_by(Asker::Host), bytes, ACTOR)
         .await
         .map_err(|error| of_file(file, error))?;
     let catalogue = Catalogue::load(store).await?;

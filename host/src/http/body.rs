@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
+use postigo_model::configured::Settings;
 use postigo_net::listen::{Held, Share};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,15 +31,12 @@ const MAX_JSON: usize = 1 << 20;
 const MAX_WITH_FILES: usize = MOST_BYTES / 3 * 4 + (2 << 20);
 /// The largest mail; no setting lets a larger one in over REST, for it lies in memory.
 const MAX_MAIL: usize = 128 << 20;
-/// The largest component.
-const MAX_COMPONENT: usize = 10 << 20;
 
 /// The routes whose bodies may have another size than [`MAX_JSON`], as [`super::role::RULES`] writes them, and how many bytes.
 const LIMITS: &[(Method, &str, usize)] = &[
     (Method::POST, "/messages", MAX_MAIL),
     (Method::POST, "/chain/test", MAX_MAIL),
     (Method::POST, "/filters/{name}/test", MAX_MAIL),
-    (Method::POST, "/components", MAX_COMPONENT),
     (Method::POST, "/tickets", MAX_WITH_FILES),
     (Method::POST, "/tickets/{number}/articles", MAX_WITH_FILES),
     (Method::POST, "/articles/{id}/forward", MAX_WITH_FILES),
@@ -50,15 +48,32 @@ const PACE: Pace = Pace { silence: Duration::from_secs(30), grace: Duration::fro
 /// Where there is no room, a client is told to come again after so many seconds.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
 
+/// The route whose bodies are as large as a setting says.
+const COMPONENTS: (Method, &str) = (Method::POST, "/components");
+
+/// How large a body may be, and what its sender is told where it is larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limit {
+    bytes: usize,
+    /// The setting that it is, where it is one.
+    setting: Option<&'static str>,
+}
+
 /// The most bytes of a route's body.
-fn limit(method: &Method, path: &str) -> usize {
-    LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes)
+fn limit(method: &Method, path: &str, settings: &Settings) -> Limit {
+    if (method, path) == (&COMPONENTS.0, COMPONENTS.1) {
+        let bytes = usize::try_from(settings.max_component_size).unwrap_or(usize::MAX);
+        return Limit { bytes, setting: Some("max_component_size") };
+    }
+    let bytes = LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes);
+    Limit { bytes, setting: None }
 }
 
 /// Reads a request's body and hands the request on with it. Comes after [`super::auth::authorize`].
 pub async fn take(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let most = limit(request.method(), path.strip_prefix(super::BASE).unwrap_or(&path));
+    let route = path.strip_prefix(super::BASE).unwrap_or(&path);
+    let most = limit(request.method(), route, &state.live.current().configuration.settings);
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
         return next.run(Request::from_parts(parts, body)).await;
@@ -88,11 +103,12 @@ fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Shar
 
 /// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises (Content-Length) is set aside
 /// before the first byte is read, what it does not promise as it comes.
-async fn collect(mut body: Body, most: usize, mut share: Share, pace: Pace) -> Result<Bytes, NotTaken> {
+async fn collect(mut body: Body, limit: Limit, mut share: Share, pace: Pace) -> Result<Bytes, NotTaken> {
     let begun = Instant::now();
+    let most = limit.bytes;
     let promised = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
     if promised > most {
-        return Err(NotTaken::TooLarge);
+        return Err(NotTaken::TooLarge(limit));
     }
     if !share.hold(promised as u64) {
         return Err(NotTaken::NoRoom);
@@ -105,7 +121,7 @@ async fn collect(mut body: Body, most: usize, mut share: Share, pace: Pace) -> R
         let Ok(piece) = frame.map_err(|error| NotTaken::Broken(error.to_string()))?.into_data() else { continue };
         let needed = bytes.len() + piece.len();
         if needed > most {
-            return Err(NotTaken::TooLarge);
+            return Err(NotTaken::TooLarge(limit));
         }
         if needed > bytes.capacity() {
             // Half as much again, so that what is there is not copied for every piece.
@@ -122,7 +138,7 @@ async fn collect(mut body: Body, most: usize, mut share: Share, pace: Pace) -> R
 /// Why a body was not taken.
 #[derive(Debug, PartialEq, Eq)]
 enum NotTaken {
-    TooLarge,
+    TooLarge(Limit),
     TooManyValues,
     NoRoom,
     TooSlow,
@@ -132,7 +148,12 @@ enum NotTaken {
 impl axum::response::IntoResponse for NotTaken {
     fn into_response(self) -> Response {
         let (kind, detail) = match self {
-            Self::TooLarge => (Kind::TooLarge, "The body is larger than this route takes.".to_owned()),
+            Self::TooLarge(Limit { bytes, setting: Some(setting) }) => {
+                (Kind::TooLarge, format!("The body is larger than the setting `{setting}` allows: {bytes} bytes."))
+            }
+            Self::TooLarge(Limit { bytes, setting: None }) => {
+                (Kind::TooLarge, format!("The body is larger than this route takes: {bytes} bytes."))
+            }
             Self::TooManyValues => {
                 (Kind::TooLarge, format!("The body has more than {MOST_VALUES} texts, numbers, lists and tables. Nothing was done."))
             }
@@ -238,38 +259,45 @@ mod tests {
         Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, Infallible>(Bytes::from(vec![b'x'; each])))))
     }
 
+    fn of(bytes: usize) -> Limit {
+        Limit { bytes, setting: None }
+    }
+
     #[test]
     fn each_limit_is_one_of_a_route() {
         for (method, path, bytes) in LIMITS {
             assert!(role::find(method, path).is_some(), "{method} {path} is no route");
-            assert!(*bytes > MAX_JSON && limit(method, path) == *bytes);
+            assert!(*bytes > MAX_JSON && limit(method, path, &Settings::default()) == of(*bytes));
         }
-        assert_eq!(limit(&Method::PUT, "/settings"), MAX_JSON);
+        assert_eq!(limit(&Method::PUT, "/settings", &Settings::default()), of(MAX_JSON));
+        let settings = Settings { max_component_size: 64 << 20, ..Settings::default() };
+        assert!(role::find(&COMPONENTS.0, COMPONENTS.1).is_some());
+        assert_eq!(limit(&COMPONENTS.0, COMPONENTS.1, &settings), Limit { bytes: 64 << 20, setting: Some("max_component_size") });
     }
 
     #[tokio::test]
     async fn bodies_share_room_promised_or_not_and_give_it_back() {
         let room = Arc::new(Room::of(8 << 20));
         let one = || room.share("1");
-        let first = collect(Body::from(vec![b'x'; 3 << 20]), 4 << 20, one(), PACE).await.unwrap();
-        assert_eq!(collect(Body::from(vec![b'x'; 2 << 20]), 4 << 20, one(), PACE).await, Err(NotTaken::NoRoom));
-        assert_eq!(collect(pieces(32, 64 << 10), 4 << 20, one(), PACE).await, Err(NotTaken::NoRoom), "in chunks it is the same");
-        assert_eq!(collect(Body::from("small"), 4 << 20, one(), PACE).await.unwrap(), "small");
-        let other = collect(pieces(16, 64 << 10), 4 << 20, room.share("2"), PACE).await.unwrap();
+        let first = collect(Body::from(vec![b'x'; 3 << 20]), of(4 << 20), one(), PACE).await.unwrap();
+        assert_eq!(collect(Body::from(vec![b'x'; 2 << 20]), of(4 << 20), one(), PACE).await, Err(NotTaken::NoRoom));
+        assert_eq!(collect(pieces(32, 64 << 10), of(4 << 20), one(), PACE).await, Err(NotTaken::NoRoom), "in chunks it is the same");
+        assert_eq!(collect(Body::from("small"), of(4 << 20), one(), PACE).await.unwrap(), "small");
+        let other = collect(pieces(16, 64 << 10), of(4 << 20), room.share("2"), PACE).await.unwrap();
         assert_eq!(other.len(), 1 << 20, "another token has a part of its own");
         drop(first);
-        assert!(collect(Body::from(vec![b'x'; 2 << 20]), 4 << 20, one(), PACE).await.is_ok());
+        assert!(collect(Body::from(vec![b'x'; 2 << 20]), of(4 << 20), one(), PACE).await.is_ok());
     }
 
     #[test]
     fn what_is_read_from_json_shares_the_room_too() {
         let room = Arc::new(Room::of(16 << 20));
-        let of = |media_type: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        let headers = |media_type: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
         let tables = format!("[{}0]", "{\"\":0},".repeat(5_000));
-        let read = || set_aside(&of("application/json; charset=utf-8"), tables.as_bytes(), room.share("1"));
+        let read = || set_aside(&headers("application/json; charset=utf-8"), tables.as_bytes(), room.share("1"));
         let first = read().unwrap();
         assert_eq!(read().err(), Some(NotTaken::NoRoom), "35 KB of text, 5 MB of values");
-        assert!(set_aside(&of("message/rfc822"), tables.as_bytes(), room.share("1")).is_ok(), "nothing is made of a mail here");
+        assert!(set_aside(&headers("message/rfc822"), tables.as_bytes(), room.share("1")).is_ok(), "nothing is made of a mail here");
         drop(first);
         assert!(read().is_ok());
     }
@@ -280,7 +308,7 @@ mod tests {
         let mut body = br#"{"attachments":[{"content":""#.to_vec();
         body.resize(MAX_WITH_FILES - 4, b'x');
         body.extend(br#""}]}"#.get(..4).unwrap());
-        let bytes = collect(Body::from(body), MAX_WITH_FILES, room.share("1"), PACE).await.unwrap();
+        let bytes = collect(Body::from(body), of(MAX_WITH_FILES), room.share("1"), PACE).await.unwrap();
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(JSON))]);
         assert!(set_aside(&headers, &bytes, room.share("1")).is_ok());
     }
@@ -288,7 +316,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_too_large_is_not_read() {
         let room = Arc::new(Room::default());
-        assert_eq!(collect(Body::from(vec![b'x'; 101]), 100, room.share("1"), PACE).await, Err(NotTaken::TooLarge));
+        assert_eq!(collect(Body::from(vec![b'x'; 101]), of(100), room.share("1"), PACE).await, Err(NotTaken::TooLarge(of(100))));
         let read = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&read);
         let pieces = stream::repeat_with(move || {
@@ -296,7 +324,7 @@ mod tests {
             Ok::<_, Infallible>(Bytes::from(vec![b'x'; 60]))
         });
         let body = Body::from_stream(pieces);
-        assert_eq!(collect(body, 100, room.share("1"), PACE).await, Err(NotTaken::TooLarge));
+        assert_eq!(collect(body, of(100), room.share("1"), PACE).await, Err(NotTaken::TooLarge(of(100))));
         assert_eq!(read.load(Ordering::Relaxed), 2, "nothing is read after that");
     }
 
@@ -312,7 +340,7 @@ mod tests {
         let short = Duration::from_millis(200);
         let pace = Pace { silence: short, grace: short * 2, bytes_a_second: 1 << 20 };
         for every in [short / 20, short * 1_000] {
-            assert_eq!(collect(dripping(every), MAX_MAIL, room.share("1"), pace).await, Err(NotTaken::TooSlow), "{every:?}");
+            assert_eq!(collect(dripping(every), of(MAX_MAIL), room.share("1"), pace).await, Err(NotTaken::TooSlow), "{every:?}");
         }
     }
 }

@@ -228,8 +228,9 @@ async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> 
     Ok(axum::Json(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component)))
 }
 
-/// Uploads a component: a core module that carries its component type, or a component, at most 10 MiB. It is compiled and asked what it
-/// is in a process of its own before anything is stored. Nothing that is in force changes: an admin activates it.
+/// Uploads a component: a core module that carries its component type, or a component, as large as the setting `max_component_size` allows.
+/// It is compiled and asked what it is in a process of its own before anything is stored. Nothing that is in force changes: an admin
+/// activates it.
 #[utoipa::path(post, path = "/components", tag = TAG,
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 200, body = UploadedComponent, description = "It was there before"), (status = 201, body = UploadedComponent)))]
@@ -237,7 +238,8 @@ async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Call
     body::expect_media_type(request.headers(), &[WASM])?;
     let bytes = read(request, &state).await?;
     let sandbox = state.live.sandbox().asked_by(caller.asker());
-    let Upload { description, new, unsnapshotable } = components::upload(&state.store, &sandbox, bytes, &caller.actor()).await?;
+    let Upload { description, new, unsnapshotable } =
+        components::upload(&state.store, &state.key, &sandbox, bytes, &caller.actor()).await?;
     let component = shelf(&state).await?.find(&format!("sha256:{}", description.digest)).await?.into();
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(UploadedComponent { component, new, unsnapshotable })).into_response())

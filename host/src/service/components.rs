@@ -127,13 +127,28 @@ pub async fn download(store: &Store, reference: &str) -> Result<Vec<u8>, Refused
     bytes.ok_or_else(|| missing(reference))
 }
 
+/// Refuses a component of more bytes than `most`, which is the setting `max_component_size`. Whoever knows the size before the bytes asks
+/// before reading them.
+pub fn check_size(size: u64, most: u64) -> Result<(), Refused> {
+    if size <= most {
+        return Ok(());
+    }
+    Err(Refused::TooLarge(format!("The component has {size} bytes; the setting `max_component_size` allows {most}.")))
+}
+
+/// The setting `max_component_size`, in bytes.
+pub async fn largest(store: &Store, key: &SecretKey) -> Result<u64, Refused> {
+    Ok(configuration::load(store, key).await?.settings.max_component_size)
+}
+
 /// Says what a component is, and stores nothing.
 pub async fn inspect(sandbox: &Asked, bytes: Bytes) -> Result<Inspected, Refused> {
     Ok(catalogue::inspect(sandbox, bytes).await?)
 }
 
 /// Stores a component, not activated: nothing that is in force changes. `by` is who uploads it.
-pub async fn upload(store: &Store, sandbox: &Asked, bytes: Bytes, by: &str) -> Result<Upload, Refused> {
+pub async fn upload(store: &Store, key: &SecretKey, sandbox: &Asked, bytes: Bytes, by: &str) -> Result<Upload, Refused> {
+    check_size(bytes.len() as u64, largest(store, key).await?)?;
     Ok(catalogue::upload(store, sandbox, bytes, by).await?)
 }
 

@@ -125,7 +125,6 @@ fn what_is_no_filter_is_refused() {
     let refused = |bytes: &[u8]| runtime().inspect(bytes, Asker::Host).map(|_| "taken").unwrap_err();
     assert!(matches!(refused(b""), Refused::NotWasm(_)));
     assert!(matches!(refused(b"MZ\x90\0 an .exe"), Refused::NotWasm(_)));
-    assert!(matches!(refused(&vec![0; (10 << 20) + 1]), Refused::TooLarge { limit: 10_485_760, .. }));
     assert!(matches!(refused(&wat::parse_str("(component)").unwrap()), Refused::Export(_)));
     let truncated = built("hostile");
     let said = refused(&truncated[..truncated.len() / 2]);

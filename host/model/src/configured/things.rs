@@ -126,6 +126,8 @@ pub struct Settings {
     pub oversize: Oversize,
     /// So many messages may wait in the spool; beyond, listeners take no more for now. 0: no limit.
     pub spool_limit: u32,
+    /// Bytes of an uploaded component.
+    pub max_component_size: u64,
     /// A dynamic field; empty: off.
     pub external_number_field: String,
     /// Seconds that a communication is kept, by outcome (`successful`, `failed`).
@@ -195,6 +197,7 @@ impl Default for Settings {
             max_message_size: 32 << 20,
             oversize: Oversize::default(),
             spool_limit: 0,
+            max_component_size: 32 << 20,
             external_number_field: String::new(),
             log_retention: [("successful".to_owned(), 7 * 86_400), ("failed".to_owned(), 30 * 86_400)].into(),
             raw_retention: 0,

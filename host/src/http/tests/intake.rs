@@ -122,7 +122,20 @@ async fn an_empty_chain_and_the_components_are_shown() {
     api.delete(Role::Author, "/components/no-such-thing").await.problem(404);
     let wrong = api.send(Role::Author, Method::POST, "/components", "application/octet-stream", "x").await;
     wrong.problem(415);
-    let large = api.send(Role::Author, Method::POST, "/components", "application/wasm", vec![0; (10 << 20) + 1]).await;
+    let large = api.send(Role::Author, Method::POST, "/components", "application/wasm", vec![0; (32 << 20) + 1]).await;
     large.problem(413);
     assert_eq!(large.header(header::CACHE_CONTROL), "no-store");
+}
+
+#[tokio::test]
+async fn a_component_is_as_large_as_the_setting_allows() {
+    let api = Api::start().await;
+    let upload = |bytes: usize| api.send(Role::Author, Method::POST, "/components", "application/wasm", vec![0; bytes]);
+    api.patch(Role::Admin, "/settings", &json!({ "max_component_size": "64 KiB" })).await.expect(200);
+    let large = upload((64 << 10) + 1).await;
+    large.problem(413);
+    let said = large.json()["detail"].to_string();
+    assert!(said.contains("`max_component_size`") && said.contains("65536"), "{said}");
+    upload(64 << 10).await.problem(422);
+    api.patch(Role::Admin, "/settings", &json!({ "max_component_size": "1 GiB" })).await.problem(422);
 }
