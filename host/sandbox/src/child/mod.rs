@@ -20,6 +20,9 @@ use std::path::PathBuf;
 /// The first argument that makes the binary such a child.
 pub const ARGUMENT: &str = "runtime-child";
 
+/// Seconds of processor time to compile a MiB of a component, beside what any may take.
+const COMPILING: u64 = 6;
+
 /// What a child is to do. The component's bytes follow.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Request {
@@ -79,13 +82,15 @@ impl Task {
         }
     }
 
-    /// Seconds of processor time that it may take.
-    pub(super) fn processor_seconds(&self) -> u64 {
+    /// Seconds of processor time that it may take with a component, or a snapshot, of so many bytes.
+    pub(super) fn processor_seconds(&self, bytes: usize) -> u64 {
+        // An interpreter compiles for a second and a half a MiB; what takes much longer than its bytes explain is a bomb.
+        let compiling = 40 + COMPILING * (bytes as u64 >> 20);
         match self {
             Self::Check { .. } => 10,
-            Self::Inspect | Self::Compile => 40,
+            Self::Inspect | Self::Compile => compiling,
             // Thirty of them are for `configure`.
-            Self::Prepare { .. } => 70,
+            Self::Prepare { .. } => compiling + 30,
         }
     }
 }

@@ -8,8 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Wall time over the processor time that a task may take, where the machine is busy.
-const PATIENCE: u32 = 2;
+/// Wall time over the processor time that a task may take. The system ends a child that has used up the latter; this is for one that waits
+/// for ever. A child is nice: where others keep the processors busy it may get a small part of one, and is not to be blamed for that.
+const PATIENCE: u32 = 10;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Children {
     /// Has a task done. Blocks, also until there is a place for the asker.
     pub(crate) fn run(&self, asker: Asker, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
         let _place = self.places.take(asker);
-        let seconds = request.task.processor_seconds();
+        let seconds = request.task.processor_seconds(component.len());
         let mut child = Command::new(&self.program)
             .arg(ARGUMENT)
             .stdin(Stdio::piped())

@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
         limit(Resource::Data, request.task.memory())?;
-        limit(Resource::Cpu, request.task.processor_seconds())?;
+        limit(Resource::Cpu, request.task.processor_seconds(component.len()))?;
         let (answer, bytes) =
             supervision::catch(|| answer(&request, &component)).unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
         let answer = match answer {
