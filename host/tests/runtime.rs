@@ -10,4 +10,5 @@ mod runtime {
     pub mod normal;
     pub mod room;
     pub mod shipped;
+    pub mod wasi;
 }

@@ -10,6 +10,8 @@ use postigo_model::guest::FailureKind;
 
 /// Problems that are passed on.
 const PROBLEMS: usize = 1000;
+/// Bytes of what a guest wrote before it failed that are repeated.
+const LAST_WORDS: usize = 600;
 /// Bytes of a problem's place or reason.
 const SENTENCE: usize = 4096;
 
@@ -20,7 +22,8 @@ pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<S
         template.calls().describe(&mut instance.store, &instance.raw, &mut described)?;
         Ok(described)
     });
-    asked.map_err(|error| instance.store.data().failure(&error))
+    let wrote = last_words(instance);
+    asked.map_err(|error| instance.store.data().failure(&error).with_last_words(&wrote))
 }
 
 /// Gives a component the settings of all filters of a group.
@@ -36,10 +39,12 @@ pub(super) fn configure(
         .collect();
     instance.store.data_mut().begin(None);
     let configured = template.plugin().configure(&mut instance.store, &instance.raw, &settings);
+    // What it wrote is nobody's log: no message is there yet.
+    let wrote = last_words(instance);
     let problems = match configured {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(problems)) => problems,
-        Err(error) => return Err(PrepareError::Failed(instance.store.data().failure(&error))),
+        Err(error) => return Err(PrepareError::Failed(instance.store.data().failure(&error).with_last_words(&wrote))),
     };
     let named = problems.into_iter().take(PROBLEMS).map(|problem| {
         let member = members.get(problem.filter as usize)?;
@@ -51,6 +56,19 @@ pub(super) fn configure(
         Some(_) => Err(output("the component refused the settings without naming a problem")),
         None => Err(output("the component named a problem of a filter that does not exist")),
     }
+}
+
+/// The last of what the guest logged or wrote, in one line: where a call failed, the language's own words for it.
+fn last_words(instance: &mut Instance) -> String {
+    let lines: Vec<String> = instance.store.data_mut().take_log().into_iter().map(|line| one_line(line.text.trim(), LAST_WORDS)).collect();
+    let mut room = LAST_WORDS;
+    let kept = lines.iter().rev().take_while(|line| {
+        let fits = line.len() <= room;
+        room = room.saturating_sub(line.len());
+        fits
+    });
+    let kept = kept.count();
+    lines.get(lines.len() - kept..).unwrap_or_default().join(" / ")
 }
 
 fn output(message: &str) -> PrepareError {

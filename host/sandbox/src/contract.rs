@@ -47,6 +47,17 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// With what the guest wrote last, where it wrote something.
+    #[must_use]
+    pub(super) fn with_last_words(mut self, wrote: &str) -> Self {
+        if !wrote.is_empty() {
+            self.message = format!("{}; it wrote: {wrote}", self.message);
+        }
+        self
+    }
+}
+
 /// A line that a guest logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {

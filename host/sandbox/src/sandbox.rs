@@ -7,6 +7,7 @@ use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter, TICK};
 use super::mail_handle::MailHandle;
 use super::room::Held;
 use super::stopped::Stopped;
+use super::wasi::Wasi;
 use postigo_mail::{Mail, canonical_lower_case};
 use postigo_model::guest::FailureKind;
 use std::collections::BTreeSet;
@@ -50,6 +51,7 @@ pub(super) struct Sandbox {
     handed: u64,
     denied: Option<&'static str>,
     pub(super) log: GuestLog,
+    pub(super) wasi: Wasi,
     read: Option<BTreeSet<String>>,
 }
 
@@ -67,6 +69,7 @@ impl Sandbox {
             handed: 0,
             denied: None,
             log: GuestLog::default(),
+            wasi: Wasi::default(),
             read: None,
         };
         let mut store = Store::new(engine, sandbox);
@@ -134,7 +137,9 @@ impl Sandbox {
 
     /// The guest's log lines of this call.
     pub(super) fn take_log(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.log).finish()
+        let Self { wasi, log, .. } = self;
+        wasi.end_lines(|priority, line| log.write(priority, line));
+        std::mem::take(log).finish()
     }
 
     pub(super) fn grants(&self) -> Grants {

@@ -51,10 +51,10 @@ pub(super) fn make(
         Ok((context, instrumented)) => {
             let instance = start(&instrumented, CONFIGURE_TIME)?;
             let memory = instance.store.data().meter.used();
-            match take(&context, instance).and_then(|bytes| {
-                Template::new(loader, &bytes).map_err(|refused| refused.to_string())?;
-                Ok(bytes)
-            }) {
+            let handles = instance.store.data().wasi.handles();
+            let taken = if handles > 0 { Err(kept_handles(handles)) } else { take(&context, instance) };
+            let usable = taken.and_then(|bytes| Template::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string()));
+            match usable {
                 Ok(bytes) => return Ok((Made { memory, unsnapshotable: None }, bytes)),
                 Err(because) => because,
             }
@@ -88,6 +88,14 @@ fn start_in(
     let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
     configure(template, &mut instance, members, grants)?;
     Ok(instance)
+}
+
+/// A handle is more than a number in memory: in an instance of the snapshot it would stand for nothing, and end the first call that uses it.
+fn kept_handles(handles: u32) -> String {
+    format!(
+        "after `configure` it still has {handles} handles of WASI, such as a stream that it printed to, which a snapshot cannot keep; drop \
+         them, or print only while a mail is looked at"
+    )
 }
 
 fn take(context: &ComponentContext<'_>, instance: Instance) -> Result<Vec<u8>, String> {

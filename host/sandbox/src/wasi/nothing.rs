@@ -1,0 +1,93 @@
+//! The answer of a world in which there is nothing, by the type of what is asked for: an empty list, none, zero, or the error that
+//! says best that it is not to be had.
+
+use super::Nothing;
+use super::output::Stream;
+use crate::sandbox::Sandbox;
+use crate::stopped::Stopped;
+use postigo_model::guest::FailureKind;
+use wasmtime::StoreContextMut;
+use wasmtime::component::types::Type;
+use wasmtime::component::{LinkerInstance, Resource, ResourceAny, Val};
+
+/// The errors of WASI that say that there is nothing, the best one first. Where an interface has none of them, its first error is taken.
+const REFUSALS: [&str; 7] = ["not-supported", "unsupported", "access-denied", "access", "closed", "HTTP-request-denied", "no-such-store"];
+
+/// Offers a function that answers by its type.
+pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, item: &str) -> wasmtime::Result<()> {
+    let name = item.to_owned();
+    offered.func_new(item, move |mut store, ty, arguments, results| {
+        store.data_mut().host_call(|_| Ok(()))?;
+        for (result, ty) in results.iter_mut().zip(ty.results()) {
+            *result = nothing(&ty, &mut store, &name)?;
+        }
+        arguments.iter().try_for_each(|argument| drop_handles(argument, &mut store))
+    })
+}
+
+fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
+    Ok(match ty {
+        Type::Bool => Val::Bool(false),
+        Type::S8 => Val::S8(0),
+        Type::U8 => Val::U8(0),
+        Type::S16 => Val::S16(0),
+        Type::U16 => Val::U16(0),
+        Type::S32 => Val::S32(0),
+        Type::U32 => Val::U32(0),
+        Type::S64 => Val::S64(0),
+        Type::U64 => Val::U64(0),
+        Type::Float32 => Val::Float32(0.0),
+        Type::Float64 => Val::Float64(0.0),
+        Type::Char => Val::Char('\0'),
+        Type::String => Val::String(String::new()),
+        Type::List(_) => Val::List(Vec::new()),
+        Type::Option(_) => Val::Option(None),
+        Type::Flags(_) => Val::Flags(Vec::new()),
+        Type::Own(_) => {
+            let handle = Resource::<Nothing>::new_own(store.data_mut().wasi.give(Stream::None));
+            Val::Resource(ResourceAny::try_from_resource(handle, &mut *store)?)
+        }
+        Type::Result(result) => Val::Result(Err(result.err().map(|error| refusal(&error, store, item)).transpose()?.map(Box::new))),
+        Type::Record(record) => {
+            let fields = record.fields().map(|field| Ok((field.name.to_owned(), nothing(&field.ty, store, item)?)));
+            Val::Record(fields.collect::<wasmtime::Result<_>>()?)
+        }
+        Type::Tuple(tuple) => Val::Tuple(tuple.types().map(|ty| nothing(&ty, store, item)).collect::<wasmtime::Result<_>>()?),
+        Type::Enum(_) | Type::Variant(_) => refusal(ty, store, item)?,
+        Type::Map(_) | Type::FixedLengthList(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext => {
+            return Err(Stopped::error(FailureKind::Denied, format!("the guest called {item} of WASI, which has no answer here")));
+        }
+    })
+}
+
+/// Of several things that may be said, the one that says best that there is nothing.
+fn refusal(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
+    let best = |names: &[&str]| REFUSALS.iter().find_map(|refusal| names.iter().position(|name| name == refusal)).unwrap_or(0);
+    match ty {
+        Type::Enum(cases) => {
+            let names: Vec<&str> = cases.names().collect();
+            Ok(Val::Enum(names.get(best(&names)).map(ToString::to_string).unwrap_or_default()))
+        }
+        Type::Variant(variant) => {
+            let names: Vec<&str> = variant.cases().map(|case| case.name).collect();
+            let Some(case) = variant.cases().nth(best(&names)) else { return Ok(Val::Variant(String::new(), None)) };
+            let value = case.ty.map(|ty| nothing(&ty, store, item)).transpose()?;
+            Ok(Val::Variant(case.name.to_owned(), value.map(Box::new)))
+        }
+        other => nothing(other, store, item),
+    }
+}
+
+/// Gives back the handles among the arguments: those that the guest gave away, and those that it lent.
+fn drop_handles(argument: &Val, store: &mut StoreContextMut<'_, Sandbox>) -> wasmtime::Result<()> {
+    match argument {
+        Val::Resource(handle) => handle.resource_drop(&mut *store),
+        Val::List(items) | Val::Tuple(items) | Val::FixedLengthList(items) => items.iter().try_for_each(|item| drop_handles(item, store)),
+        Val::Record(fields) => fields.iter().try_for_each(|(_, field)| drop_handles(field, store)),
+        Val::Variant(_, Some(value)) | Val::Option(Some(value)) | Val::Result(Ok(Some(value)) | Err(Some(value))) => {
+            drop_handles(value, store)
+        }
+        Val::Map(entries) => entries.iter().try_for_each(|(key, value)| drop_handles(key, store).and_then(|()| drop_handles(value, store))),
+        _ => Ok(()),
+    }
+}
