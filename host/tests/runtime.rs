@@ -7,6 +7,7 @@ mod runtime {
     pub mod harness;
     pub mod hostile;
     pub mod kept;
+    pub mod languages;
     pub mod normal;
     pub mod room;
     pub mod shipped;

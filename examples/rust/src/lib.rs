@@ -1,0 +1,41 @@
+//! Raises the priority of mails whose subject says that they are urgent.
+
+use postigo_filter::{Description, Filter, Grants, Mail, Problem, Verdict};
+
+struct Urgent;
+
+impl Filter for Urgent {
+    type Settings = serde::de::IgnoredAny;
+
+    fn describe() -> Description {
+        Description::new("urgent-rust", "1.0.0", "Raises the priority of mails that say they are urgent.").sets("X-OTOBO-Priority")
+    }
+
+    fn new(_: Self::Settings, _: &Grants) -> Result<Self, Vec<Problem>> {
+        Ok(Self)
+    }
+
+    fn evaluate(&self, mail: &Mail<'_>) -> Result<Verdict, String> {
+        let subject = mail.header("Subject").unwrap_or_default();
+        if !subject.to_lowercase().contains("urgent") {
+            return Ok(Verdict::not_matched());
+        }
+        Ok(Verdict::matched().set("X-OTOBO-Priority", "5 very high"))
+    }
+}
+
+postigo_filter::export!(Urgent);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postigo_filter::testing::{self, run};
+
+    #[test]
+    fn urgent_mails_get_the_highest_priority() {
+        let verdict = run::<Urgent>("{}", &testing::Mail::new().with("Subject", "URGENT: help")).unwrap();
+        assert_eq!(verdict.changes[0].value, "5 very high");
+        assert!(!run::<Urgent>("{}", &testing::Mail::new().with("Subject", "Hello")).unwrap().matched);
+        assert!(!run::<Urgent>("{}", &testing::Mail::new()).unwrap().matched);
+    }
+}
