@@ -62,7 +62,7 @@ struct Limit {
 /// The most bytes of a route's body.
 fn limit(method: &Method, path: &str, settings: &Settings) -> Limit {
     if (method, path) == (&COMPONENTS.0, COMPONENTS.1) {
-        let bytes = usize::try_from(settings.max_component_size).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(settings.max_component_size).unwrap_or(usize::MAX).min(MAX_MAIL);
         return Limit { bytes, setting: Some("max_component_size") };
     }
     let bytes = LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes);

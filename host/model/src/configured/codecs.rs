@@ -154,16 +154,6 @@ pub const SIZE: Codec<u64> = Codec {
     schema: || json!({ "type": "string", "pattern": BYTES, "examples": ["32 MiB"] }),
 };
 
-/// Bytes of a component, which lies in memory whole, here and in the process that compiles it.
-pub const COMPONENT_SIZE: Codec<u64> = Codec {
-    read: |value| match size(value)? {
-        bytes if (64 << 10..=128 << 20).contains(&bytes) => Ok(bytes),
-        _ => Err("a size from \"64 KiB\" to \"128 MiB\"".to_owned()),
-    },
-    write: SIZE.write,
-    schema: || json!({ "type": "string", "pattern": BYTES, "examples": ["32 MiB"] }),
-};
-
 /// `true`, `false` or `"temporarily-invalid"`.
 pub const VALIDITY: Codec<Validity> = Codec {
     read: |value| match value {
