@@ -1,6 +1,7 @@
 //! A communication while it runs.
 
 use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
 
 /// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
@@ -21,12 +22,12 @@ pub struct Communication {
 }
 
 impl Communication {
-    /// Starts one, now. `account` and `transport` are the account's name and protocol (or `ingest`, `rest`), or a transport's name and kind.
-    pub fn start(kind: Kind, account: &str, transport: &str) -> Self {
+    /// Starts one, now. `account` and `protocol` are the account's name and protocol (or `ingest`, `rest`), or a transport's name and kind.
+    pub fn start(kind: Kind, account: &str, protocol: &str) -> Self {
         let record = Record {
             id: uuid::Uuid::now_v7().to_string(),
             account: account.to_owned(),
-            transport: transport.to_owned(),
+            protocol: protocol.to_owned(),
             kind,
             started_at: now(),
             ..Record::default()
@@ -76,7 +77,7 @@ impl Communication {
     pub fn entry(&mut self, priority: Priority, key: &str, value: impl Into<String>) {
         self.record.priority = self.record.priority.max(priority);
         let mut value: String = value.into();
-        truncate(&mut value, LONGEST_VALUE);
+        value.truncate(beginning(&value, LONGEST_VALUE).len());
         if self.record.entries.len() >= MOST_ENTRIES || self.bytes + value.len() > MOST_BYTES {
             self.dropped += 1;
             return;
@@ -88,9 +89,7 @@ impl Communication {
     /// Adds text that a search finds.
     pub fn searchable(&mut self, text: &str) {
         if !text.is_empty() && self.record.search.len() < LONGEST_SEARCH {
-            let mut text = text.to_lowercase();
-            truncate(&mut text, LONGEST_SEARCH - self.record.search.len());
-            self.record.search.push_str(&text);
+            self.record.search.push_str(beginning(&text.to_lowercase(), LONGEST_SEARCH - self.record.search.len()));
             self.record.search.push('\n');
         }
     }
@@ -116,13 +115,6 @@ impl Communication {
             _ => Status::Successful,
         };
         record
-    }
-}
-
-fn truncate(text: &mut String, longest: usize) {
-    if text.len() > longest {
-        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
     }
 }
 
