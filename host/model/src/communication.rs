@@ -72,7 +72,7 @@ pub struct Entry {
 }
 
 /// A communication as it is stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// UUID, version 7: rises with time.
     pub id: String,
@@ -80,8 +80,8 @@ pub struct Record {
     pub parent: Option<String>,
     /// Account name; of outgoing mail the transport's.
     pub account: String,
-    /// The account's protocol, or `ingest`, `rest`; the transport's kind.
-    pub transport: String,
+    /// The account's protocol, or `ingest`, `rest`; of outgoing mail the transport's kind. Shown and stored as `transport`, the peer's word for it.
+    pub protocol: String,
     /// Which way the mail goes.
     pub direction: Direction,
     /// Connection or message.
@@ -99,7 +99,6 @@ pub struct Record {
     /// The article that the message became.
     pub article_id: Option<i64>,
     /// In small letters, what a search looks through: addresses, subject, Message-ID.
-    #[serde(skip)]
     pub search: String,
     /// In their order.
     pub entries: Vec<Entry>,

@@ -5,7 +5,6 @@ use super::sql::{Sql, Value, contains_pattern, pieces};
 use super::{StoreError, json};
 use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
 use postigo_model::timestamp::now;
-use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +35,7 @@ fn row(record: &Record) -> Result<[Value; 14], StoreError> {
         (&record.id).into(),
         (&record.parent).into(),
         (&record.account).into(),
-        (&record.transport).into(),
+        (&record.protocol).into(),
         record.direction.name().into(),
         record.kind.name().into(),
         record.status.name().into(),
@@ -132,7 +131,7 @@ fn read(row: &AnyRow) -> Result<Record, StoreError> {
         id: row.try_get(0)?,
         parent: row.try_get(1)?,
         account: row.try_get(2)?,
-        transport: row.try_get(3)?,
+        protocol: row.try_get(3)?,
         kind: Kind::from_str(row.try_get(4)?).map_err(corrupt)?,
         status: Status::from_str(row.try_get(5)?).map_err(corrupt)?,
         started_at: row.try_get(6)?,
@@ -193,10 +192,9 @@ fn first_id(at: i64) -> String {
 }
 
 /// A communication with its entries, and with those of the other side: a message's connection, a connection's messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The one that was asked for.
-    #[serde(flatten)]
     pub communication: Record,
     /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their order.
     pub related: Vec<Record>,
@@ -221,7 +219,7 @@ pub async fn show(connection: &mut AnyConnection, id: &str, priority: Priority) 
 }
 
 /// The peer's four figures.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overview {
     /// By account, how its last connection (else message) ended, and how many failed.
     pub accounts: BTreeMap<String, AccountStatus>,
@@ -238,7 +236,7 @@ pub struct Overview {
 }
 
 /// How an account or transport does.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountStatus {
     /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
     pub status: Status,
