@@ -1,8 +1,8 @@
 //! Addresses that mail goes to or comes from, checked before anything is composed.
 
-use super::fitting::on_one_line;
 use lettre::message::Mailbox;
 use postigo_mail::Address;
+use postigo_model::text::on_one_line;
 
 /// RFC 5321 section 4.5.3.1: octets of a local part, and of a path.
 const LONGEST_LOCAL_PART: usize = 64;

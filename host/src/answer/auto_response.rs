@@ -11,7 +11,7 @@ use crate::store::outgoing::DueRow;
 use postigo_mail::Message;
 use postigo_model::configured::{AutoResponse, AutoResponseType, Configuration, CustomerUser, Queue};
 use postigo_model::outgoing::OutgoingKind;
-use postigo_model::ticket::{NewArticle, Ticket};
+use postigo_model::ticket::{NewArticle, SenderType, Ticket};
 use postigo_supervision::Panic;
 
 /// What an automatic answer is made from.
@@ -80,7 +80,7 @@ impl Due {
             ..self.draft(configuration, queue, now)?
         };
         let mut mail = compose(draft)?;
-        mail.article.sender_type = "system".into();
+        mail.article.sender_type = SenderType::System;
         mail.article.visible_for_customer = true;
         Ok(mail)
     }
@@ -212,7 +212,7 @@ mod tests {
         let mail = due(&[]).compose(&configuration(), 0).unwrap();
         assert_eq!(mail.article.subject, "[Ticket#20261125000017] We have it");
         assert_eq!(mail.article.body, "Jane Roe\n\n> <OTOBO_TICKET_TicketNumber>\n");
-        assert_eq!((mail.article.from.as_str(), mail.article.sender_type.as_str()), ("Desk <help@desk.test>", "system"));
+        assert_eq!((mail.article.from.as_str(), mail.article.sender_type), ("Desk <help@desk.test>", SenderType::System));
         assert_eq!((mail.article.in_reply_to.as_str(), mail.article.references.as_str()), ("<m@x.test>", "<a@x.test> <m@x.test>"));
         assert_eq!((mail.outgoing.sender.as_str(), mail.outgoing.recipients.len()), ("", 2));
         assert!(String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("\r\nAuto-Submitted: auto-replied\r\n"));

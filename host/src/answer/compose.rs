@@ -4,12 +4,12 @@
 //! put together again. Lines end with CRLF and are at most 998 bytes long (RFC 5322 section 2.1.1).
 
 use super::addressee::Addressee;
-use super::fitting::on_one_line;
 use crate::store::outgoing;
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, MultiPart, SinglePart};
 use postigo_mail::{message_ids, render_addresses};
 use postigo_model::mailbox::Mailbox;
+use postigo_model::text::on_one_line;
 use postigo_model::ticket::{ArticleAttachment, NewArticle, beginning_of};
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -4,7 +4,6 @@ use super::addressee::Addressee;
 use super::body::is_empty;
 use super::compose::Mail;
 use super::facts::Facts;
-use super::fitting::on_one_line;
 use super::letter::{Letter, Recipients, by_agent};
 use super::quoting::quoted;
 use super::sender;
@@ -20,8 +19,9 @@ use postigo_mail::Address;
 use postigo_model::configured::{Configuration, CustomerUser, Queue, Template, TemplateType};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
+use postigo_model::text::on_one_line;
 use postigo_model::ticket::TicketEdit;
-use postigo_model::ticket::{NewArticle, Ticket};
+use postigo_model::ticket::{NewArticle, SenderType, Ticket};
 use postigo_model::timestamp::now;
 use std::collections::HashSet;
 
@@ -154,9 +154,9 @@ impl Desk {
     fn answered_by(&self, open: &Open, answered: Option<&Article>) -> Vec<Addressee> {
         let Some(article) = answered else { return Vec::new() };
         let content = &article.content;
-        let addresses = match content.sender_type.as_str() {
-            "agent" | "system" => Address::parse_all(&content.to),
-            _ => addresses_asked_for(content),
+        let addresses = match content.sender_type {
+            SenderType::Agent | SenderType::System => Address::parse_all(&content.to),
+            SenderType::Customer => addresses_asked_for(content),
         };
         let known = (!article.brings_people()).then(|| open.people());
         let is_known = |address: &Address| known.as_ref().is_none_or(|known| known.contains(&Mailbox::of(&address.address)));

@@ -239,6 +239,7 @@ mod tests {
     use crate::store::{Location, Store};
     use crate::trapped_log::trap;
     use postigo_model::ticket::NewArticle;
+    use postigo_model::ticket::SenderType;
     use postigo_supervision as supervision;
 
     /// An answer whose copy's address gets two a day.
@@ -251,7 +252,7 @@ mod tests {
                 raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
                 ..Composed::default()
             },
-            article: NewArticle { sender_type: "system".into(), ..NewArticle::default() },
+            article: NewArticle { sender_type: SenderType::System, ..NewArticle::default() },
         };
         Answer { mail: mail(&["jane@x.test", "copy@x.test"]), copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))) }
     }

@@ -1,4 +1,4 @@
-//! Texts made to fit where they stand: on one line of a header, within HTML.
+//! Texts made to fit where they stand: within HTML.
 
 /// A text as it stands in HTML.
 pub fn escape(text: &str) -> String {
@@ -15,10 +15,4 @@ pub fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// A text that can stand in a header: every run of control characters and blanks is one blank.
-pub fn on_one_line(text: &str) -> String {
-    let blanks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
-    text.split(blanks).map(str::trim).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -10,6 +10,7 @@ use super::subject::{Relation, numbered};
 use super::writing::{Mistakes, Writing};
 use postigo_model::configured::{Configuration, Queue, Template};
 use postigo_model::ticket::NewArticle;
+use postigo_model::ticket::SenderType;
 
 /// Whom a mail goes to.
 #[derive(Debug, Clone)]
@@ -99,6 +100,6 @@ impl Letter<'_> {
 
 /// Marks an article as an agent's.
 pub fn by_agent(article: &mut NewArticle, visible: bool) {
-    article.sender_type = "agent".into();
+    article.sender_type = SenderType::Agent;
     article.visible_for_customer = visible;
 }

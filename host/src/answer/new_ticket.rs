@@ -3,7 +3,6 @@
 use super::body::is_empty;
 use super::desk::{Desk, no_number};
 use super::facts::Facts;
-use super::fitting::on_one_line;
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
 use super::writing::{DeskError, Mistakes, Sent, Writing};
@@ -13,6 +12,7 @@ use crate::store::{customers, tickets};
 use postigo_model::configured::{CustomerUser, TemplateType};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
+use postigo_model::text::on_one_line;
 use postigo_model::ticket::{PRIORITIES, Ticket, cut_title};
 use postigo_model::timestamp::now;
 use serde::Serialize;

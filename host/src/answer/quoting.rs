@@ -1,6 +1,6 @@
 //! An earlier mail as it stands in a new one: its text, quoted below an answer, or passed on.
 
-use super::fitting::on_one_line;
+use postigo_model::text::on_one_line;
 use postigo_model::ticket::NewArticle;
 use postigo_model::timestamp::rfc3339;
 use std::borrow::Cow;

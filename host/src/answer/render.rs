@@ -3,8 +3,8 @@
 //! A template is read once, from left to right: what a value brings in is never read as a tag again.
 
 use super::facts::Facts;
-use super::fitting::on_one_line;
 use super::tags::read;
+use postigo_model::text::on_one_line;
 
 /// What stands for a tag that has no value, as in OTOBO.
 const NOTHING: &str = "-";

@@ -1,8 +1,8 @@
 //! Subjects with the ticket's number, once, at their left (OTOBO: `TicketSubjectFormat` Left).
 
-use super::fitting::on_one_line;
 use crate::filing::{number, subject};
 use postigo_model::configured::Settings;
+use postigo_model::text::on_one_line;
 
 /// So many characters of a subject go out.
 const LONGEST: usize = 300;

@@ -7,6 +7,7 @@ use super::planned::{Planned, PlannedGroup};
 use super::verdict::{self, Declared};
 use bytes::Bytes;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
+use postigo_model::configured::Account;
 use postigo_sandbox::Failure;
 use std::sync::Arc;
 use std::time::Instant;
@@ -114,7 +115,7 @@ impl Trial {
             Box::new(message.vet(envelope, vocabulary).0.compute())
         };
         let Some(handled) = self.breaker.handled() else {
-            let envelope = Envelope { account: "local".into(), ..Envelope::default() };
+            let envelope = Envelope { account: Account::LOCAL.into(), ..Envelope::default() };
             return receive(Bytes::from_static(PLAIN_MAIL.as_bytes()), envelope);
         };
         let mut mail = receive(handled.raw.clone(), handled.envelope.clone());

@@ -127,7 +127,7 @@ impl Rules<'_> {
             self.breach(Account::KIND, name, "tls", "client_certificate and client_key belong together.".to_owned());
         }
         self.oauth2(Account::KIND, name, account.oauth2.as_ref(), Purpose::of(&source));
-        if name == "local" && account.valid != Validity::Valid {
+        if name == Account::LOCAL && account.valid != Validity::Valid {
             self.breach(Account::KIND, name, "valid", "the account local is always there.".to_owned());
         }
     }

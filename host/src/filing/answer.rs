@@ -5,7 +5,7 @@ use postigo_model::configured::{AutoResponseType, Configuration};
 use postigo_model::mailbox::{Mailbox, Person};
 use postigo_model::ticket::StateType;
 use postigo_model::ticket::Vouched;
-use postigo_model::ticket::{AutoResponsePlan, NewArticle, Ticket};
+use postigo_model::ticket::{AutoResponsePlan, NewArticle, SenderType, Ticket};
 use std::collections::HashSet;
 
 /// A mail that names more addresses to answer to gets no automatic answer: it would have us write to strangers.
@@ -82,7 +82,7 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
 /// shown, and no mail for which nobody vouched.
 pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
     let is_answered = |address: &Address| !is_refused(&address.address, configuration);
-    article.sender_type == "customer"
+    article.sender_type == SenderType::Customer
         && article.visible_for_customer
         && !article.unvouched
         && addresses_to_answer(article).iter().any(is_answered)
@@ -192,18 +192,18 @@ mod tests {
 
     #[test]
     fn a_bounce_and_what_the_customer_was_not_shown_are_none_of_their_mails() {
-        let article = |from: &str, sender_type: &str, visible_for_customer| NewArticle {
+        let article = |from: &str, sender_type: SenderType, visible_for_customer| NewArticle {
             from: from.to_owned(),
-            sender_type: sender_type.to_owned(),
+            sender_type,
             visible_for_customer,
             ..NewArticle::default()
         };
         for (article, expected) in [
-            (article("Jane <jane@x.test>", "customer", true), true),
-            (article("Mail Delivery System <MAILER-DAEMON@mx.x.test>", "customer", true), false),
-            (article("supplier@y.test", "customer", false), false),
-            (article("kim@desk.test", "agent", true), false),
-            (article("", "customer", true), false),
+            (article("Jane <jane@x.test>", SenderType::Customer, true), true),
+            (article("Mail Delivery System <MAILER-DAEMON@mx.x.test>", SenderType::Customer, true), false),
+            (article("supplier@y.test", SenderType::Customer, false), false),
+            (article("kim@desk.test", SenderType::Agent, true), false),
+            (article("", SenderType::Customer, true), false),
         ] {
             assert_eq!(is_of_customer(&article, &Configuration::default()), expected, "{}", article.from);
         }

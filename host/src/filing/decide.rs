@@ -8,7 +8,7 @@ use postigo_mail::{Mail, render_addresses};
 use postigo_model::configured::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, beginning_of};
-use postigo_model::ticket::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, StateType, cut_title};
+use postigo_model::ticket::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, SenderType, StateType, cut_title};
 use postigo_model::ticket::{Found, FoundTicket, InternalMail, Vouched};
 
 /// What a decision is made from, besides the mail itself.
@@ -197,7 +197,7 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
     let mut reader = Reader::new(mail, true);
     let mut article = article(mail);
     article.sender_type = reader.sender_type();
-    article.visible_for_customer = reader.visible_for_customer() && !answers_internal_mail(mail, circumstances, old, &article.sender_type);
+    article.visible_for_customer = reader.visible_for_customer() && !answers_internal_mail(mail, circumstances, old, article.sender_type);
     let (dynamic_fields, article_fields) = reader.dynamic_fields(configuration);
     article.dynamic_fields = article_fields;
 
@@ -276,8 +276,8 @@ fn follow_up_state(reader: &mut Reader<'_>, old: &Ticket) -> Option<String> {
 
 /// Whether a customer's mail answers one that customers don't see: its sender or Reply-To got it, or it refers to it (OTOBO:
 /// `FollowUpArticleVisibilityCheck`). The ticket's own customer is not meant.
-fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket: &Ticket, sender_type: &str) -> bool {
-    if sender_type != "customer" || circumstances.internal_mails.is_empty() {
+fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket: &Ticket, sender_type: SenderType) -> bool {
+    if sender_type != SenderType::Customer || circumstances.internal_mails.is_empty() {
         return false;
     }
     let sender = sender(mail).unwrap_or_default();

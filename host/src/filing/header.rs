@@ -3,7 +3,7 @@
 use super::pending;
 use postigo_mail::{Mail, dynamic_field_of};
 use postigo_model::configured::Configuration;
-use postigo_model::ticket::SENDER_TYPES;
+use postigo_model::ticket::SenderType;
 use std::collections::BTreeMap;
 
 /// Reads the headers of an occasion.
@@ -66,9 +66,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Who wrote the article.
-    pub fn sender_type(&mut self) -> String {
-        let known = self.known("SenderType", "sender type", |value| SENDER_TYPES.contains(&value), "\"customer\" is used instead");
-        known.unwrap_or_else(|| "customer".to_owned())
+    pub fn sender_type(&mut self) -> SenderType {
+        let known = self.known("SenderType", "sender type", |value| SenderType::named(value).is_some(), "\"customer\" is used instead");
+        known.as_deref().and_then(SenderType::named).unwrap_or_default()
     }
 
     /// Whether customers see the article.

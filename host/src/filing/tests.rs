@@ -17,6 +17,7 @@ use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::Found;
 use postigo_model::ticket::FoundTicket;
 use postigo_model::ticket::LARGEST_BODY;
+use postigo_model::ticket::SenderType;
 use postigo_model::ticket::Ticket;
 use postigo_model::ticket::Vouched;
 use postigo_model::ticket::WhyFollowUp;
@@ -214,7 +215,7 @@ fn what_a_header_names_takes_effect() {
     assert_eq!(ticket.pending_until, Some(NOW + 3_600_000));
     let fields: Vec<_> = ticket.dynamic_fields.iter().map(|(name, values)| (name.as_str(), values.join("+"))).collect();
     assert_eq!(fields, [("Contract", "c 1".to_owned()), ("Product", "a+b".to_owned()), ("TicketFreeKey3", "rack".to_owned())]);
-    assert_eq!((filing.article.sender_type.as_str(), filing.article.visible_for_customer), ("agent", false));
+    assert_eq!((filing.article.sender_type, filing.article.visible_for_customer), (SenderType::Agent, false));
     assert_eq!(filing.article.subject, "plain");
     assert_eq!(filing.warnings, [""; 0]);
 }
@@ -228,7 +229,7 @@ fn unknown_values_give_the_default_and_a_warning() {
     let ticket = filing.ticket;
     assert_eq!([&ticket.state, &ticket.priority, &ticket.r#type, &ticket.lock], ["new", "3 normal", "Unclassified", "unlock"]);
     assert_eq!([ticket.service, ticket.sla, ticket.owner, ticket.responsible], [None, None, None, None]);
-    assert_eq!((filing.article.sender_type.as_str(), filing.article.visible_for_customer), ("customer", true));
+    assert_eq!((filing.article.sender_type, filing.article.visible_for_customer), (SenderType::Customer, true));
     for line in header.lines() {
         let (name, value) = line.split_once(": ").unwrap();
         assert!(filing.warnings.iter().any(|warning| warning.contains(name) && warning.contains(value)), "{line}: {:?}", filing.warnings);
@@ -288,7 +289,7 @@ fn a_follow_up_changes_what_its_own_headers_say() {
     );
     assert_eq!((changed.pending_until, changed.owner.as_deref()), (Some(NOW - 3_600_000), Some("anna")));
     assert_eq!(changed.dynamic_fields.get("Contract"), Some(&vec!["0".to_owned()]));
-    assert_eq!(filing.article.sender_type, "system");
+    assert_eq!(filing.article.sender_type, SenderType::System);
     assert_eq!(filing.queue_by, "follow-up");
     assert_eq!(filing.warnings.len(), 1, "{:?}", filing.warnings);
 }
@@ -336,7 +337,7 @@ fn the_queues_option_is_asked_for_closed_tickets() {
     let old = ticket("Press", "closed successful");
     let filing = follow_up("X-OTOBO-FollowUp-Priority: 5 very high\nX-OTOBO-SenderType: agent", &old);
     assert_eq!(filing.ticket, old);
-    assert_eq!(filing.article.sender_type, "agent");
+    assert_eq!(filing.article.sender_type, SenderType::Agent);
     let bounce = decide_as(&mail("Subject: x"), &found(&old, WhyFollowUp::Bounce));
     assert_eq!(bounce.kind, FilingKind::FollowUp(WhyFollowUp::Bounce));
 }

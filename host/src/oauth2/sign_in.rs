@@ -4,7 +4,7 @@ use super::grant::{self, DeviceCode, Granted, ProviderError, cleaned};
 use super::provider::Flow;
 use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::store::configuration;
-use crate::store::oauth2::{self as rows, NewSignIn, SignInRow};
+use crate::store::oauth2::{self as rows, NewSignIn, SignInRow, SignInStatus};
 use oauth2::url::{Url, form_urlencoded};
 use postigo_model::communication::Priority;
 use postigo_model::configured::{Configuration, Secret};
@@ -231,11 +231,11 @@ impl Tokens {
     pub async fn outcome(&self, id: &str) -> Result<Outcome, OAuth2Error> {
         Ok(match rows::find_sign_in(&self.store, id).await? {
             None => Outcome::Failed("Another sign-in was begun in its place.".to_owned()),
-            Some(row) => match (row.status.as_str(), row.error_code) {
-                ("waiting", _) => Outcome::Waiting,
-                ("done", _) => Outcome::Done,
-                ("expired", _) => Outcome::Failed("Nobody answered in time. Begin it again.".to_owned()),
-                (_, code) => {
+            Some(row) => match (row.status, row.error_code) {
+                (SignInStatus::Waiting, _) => Outcome::Waiting,
+                (SignInStatus::Done, _) => Outcome::Done,
+                (SignInStatus::Expired, _) => Outcome::Failed("Nobody answered in time. Begin it again.".to_owned()),
+                (SignInStatus::Failed, code) => {
                     let (code, text) = (code.unwrap_or_default(), row.error_text.unwrap_or_default());
                     Outcome::Failed(OAuth2Error::Denied { owner: Owner::of(&row.key), code, text }.to_string())
                 }

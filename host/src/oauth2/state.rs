@@ -3,7 +3,7 @@
 use super::provider::Flow;
 use super::tokens::row_of;
 use super::{OAuth2Error, Subject, Tokens};
-use crate::store::oauth2::{self as rows, ErrorRow, SignInRow, TokenRow};
+use crate::store::oauth2::{self as rows, ErrorRow, SignInRow, SignInStatus, TokenRow};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl Tokens {
     /// How a subject's sign-in stands.
     pub async fn state(&self, subject: &Subject) -> Result<SignInState, OAuth2Error> {
         let row = row_of(&self.store, subject).await?;
-        let latest = rows::latest(&self.store, &subject.owner.key()).await?.filter(|latest| latest.status != "done");
+        let latest = rows::latest(&self.store, &subject.owner.key()).await?.filter(|latest| latest.status != SignInStatus::Done);
         Ok(state(subject, row.as_ref(), latest))
     }
 }
@@ -158,7 +158,7 @@ fn under_way(row: SignInRow) -> UnderWay {
         verification_uri: text("verification_uri"),
         user_code: text("user_code"),
         flow: row.flow,
-        status: row.status,
+        status: row.status.name().to_owned(),
         expires_at: rfc3339(row.expires_at),
         error_code: row.error_code,
         error_text: row.error_text,

@@ -8,10 +8,9 @@ use postigo_model::communication::{Kind, Priority};
 use postigo_model::result::{MessageResult, Outcome};
 use postigo_model::spool::Claimed;
 use postigo_model::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
+use postigo_model::timestamp::rfc3339;
 use serde_json::Value;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// Screenings that take less are not told.
 const WORTH_TELLING: Duration = Duration::from_millis(1);
@@ -19,8 +18,8 @@ const WORTH_TELLING: Duration = Duration::from_millis(1);
 /// Starts the communication of a message, with what was done to it before it is filed.
 pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication {
     let account = evaluated.setup.configuration.accounts.get(&claimed.account);
-    let transport = account.map_or("local", |account| account.protocol.name());
-    let mut communication = Communication::start(Kind::Message, &claimed.account, transport)
+    let protocol = account.map_or("local", |account| account.protocol.name());
+    let mut communication = Communication::start(Kind::Message, &claimed.account, protocol)
         .brought_by(claimed.communication.clone())
         .begun(evaluated.begun)
         .about(claimed.claim.id);
@@ -183,18 +182,13 @@ pub fn with_filing(result: MessageResult, filing: &Filing) -> MessageResult {
         customer_number: ticket.customer_number,
         customer_user: ticket.customer_user,
         title: Some(ticket.title),
-        sender_type: Some(filing.article.sender_type.clone()),
+        sender_type: Some(filing.article.sender_type.name().to_owned()),
         visible_for_customer: Some(filing.article.visible_for_customer),
-        pending_until: ticket.pending_until.and_then(rfc3339),
+        pending_until: ticket.pending_until.map(rfc3339),
         dynamic_fields: ticket.dynamic_fields,
         warnings: filing.warnings.clone(),
         ..result
     }
-}
-
-fn rfc3339(milliseconds: i64) -> Option<String> {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()?;
-    time.replace_millisecond(0).ok()?.format(&Rfc3339).ok()
 }
 
 fn name(why: WhyFollowUp) -> String {

@@ -196,6 +196,11 @@ pub struct Account {
     pub comment: String,
 }
 
+impl Account {
+    /// The account that exists from the start, for mail that nothing else brings.
+    pub const LOCAL: &str = "local";
+}
+
 impl Default for Account {
     fn default() -> Self {
         Self {

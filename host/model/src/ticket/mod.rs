@@ -7,10 +7,11 @@ mod vocabulary;
 
 pub use edit::TicketEdit;
 pub use search::{FollowUpSearch, Found, FoundTicket, Vouched};
-pub use vocabulary::{DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SENDER_TYPES, StateType, cut_title, states};
+pub use vocabulary::{DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SenderType, StateType, cut_title, states};
 
 use crate::configured::AutoResponseType;
 use crate::mailbox::Mailbox;
+use crate::text::beginning;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -100,7 +101,7 @@ pub const LARGEST_BODY: usize = 2 << 20;
 
 /// What an article has of a text: as much as fits ([`LARGEST_BODY`]), and whether there is more.
 pub fn beginning_of(text: &str) -> (String, bool) {
-    let beginning = text.get(..text.floor_char_boundary(LARGEST_BODY)).unwrap_or(text);
+    let beginning = beginning(text, LARGEST_BODY);
     (beginning.to_owned(), beginning.len() < text.len())
 }
 
@@ -109,7 +110,7 @@ pub fn beginning_of(text: &str) -> (String, bool) {
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that is said of an article")]
 pub struct NewArticle {
     /// `agent`, `system`, `customer`.
-    pub sender_type: String,
+    pub sender_type: SenderType,
     /// Whether the customer sees it.
     pub visible_for_customer: bool,
     /// Decoded From.

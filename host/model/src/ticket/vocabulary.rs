@@ -1,5 +1,7 @@
 //! The names that exist everywhere: states with their types, priorities, locks, sender types (OTOBO's initial data).
 
+use serde::{Deserialize, Serialize};
+
 /// The state of a removed ticket.
 pub const REMOVED: &str = "removed";
 
@@ -22,10 +24,39 @@ pub const PRIORITIES: [&str; 5] = ["1 very low", "2 low", "3 normal", "4 high", 
 pub const DEFAULT_PRIORITY: &str = "3 normal";
 /// The locks.
 pub const LOCKS: [&str; 3] = ["unlock", "lock", "tmp_lock"];
-/// Who may have written an article.
-pub const SENDER_TYPES: [&str; 3] = ["agent", "system", "customer"];
 /// A title has at most so many characters.
 pub const LONGEST_TITLE: usize = 191;
+
+/// Who wrote an article.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SenderType {
+    /// Somebody of the helpdesk.
+    Agent,
+    /// Postigo itself, or another program.
+    System,
+    /// Somebody who writes to the helpdesk.
+    #[default]
+    Customer,
+}
+
+impl SenderType {
+    const ALL: [Self; 3] = [Self::Agent, Self::System, Self::Customer];
+
+    /// Its name, as stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::System => "system",
+            Self::Customer => "customer",
+        }
+    }
+
+    /// The one of this name. Names are compared exactly.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+}
 
 /// What kind of state a state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -47,12 +47,44 @@ pub struct SignInRow {
     pub shown: String,
     /// Its end.
     pub expires_at: i64,
-    /// `waiting`, `done`, `failed`; `expired` where it waited for too long.
-    pub status: String,
+    /// How it stands.
+    pub status: SignInStatus,
     /// The provider's code.
     pub error_code: Option<String>,
     /// Its words.
     pub error_text: Option<String>,
+}
+
+/// How a sign-in stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInStatus {
+    /// The person has not answered yet.
+    Waiting,
+    /// It waited for too long.
+    Expired,
+    /// Signed in.
+    Done,
+    /// The provider refused it.
+    Failed,
+}
+
+impl SignInStatus {
+    const ALL: [Self; 4] = [Self::Waiting, Self::Expired, Self::Done, Self::Failed];
+
+    /// Its name, as stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Expired => "expired",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn named(name: &str) -> Result<Self, StoreError> {
+        let unknown = || StoreError::Corrupt { what: "sign-in", reason: format!("\"{name}\" is no status of one") };
+        Self::ALL.into_iter().find(|known| known.name() == name).ok_or_else(unknown)
+    }
 }
 
 const COLUMNS: &str = "id, owner_kind, owner, settings, flow, sealed, shown, expires_at, error_code, error_text";
@@ -75,7 +107,7 @@ pub async fn begin(store: &Store, new: NewSignIn) -> Result<(), StoreError> {
                     (&new.flow).into(),
                     (&new.sealed).into(),
                     (&new.shown).into(),
-                    "waiting".into(),
+                    SignInStatus::Waiting.name().into(),
                 ];
                 for value in values {
                     sql.bind(value).push(", ");
@@ -108,7 +140,8 @@ pub async fn finish(store: &Store, id: &str, error: Option<(String, String)>) ->
             Box::pin(async move {
                 let (code, text) = error.clone().unzip();
                 let mut sql = Sql::new("UPDATE oauth2_sign_in SET sealed = '', status = ");
-                sql.bind(if error.is_some() { "failed" } else { "done" }).push(", error_code = ").bind(code);
+                let status = if error.is_some() { SignInStatus::Failed } else { SignInStatus::Done };
+                sql.bind(status.name()).push(", error_code = ").bind(code);
                 sql.push(", error_text = ").bind(text).push(" WHERE id = ").bind(id).execute(connection).await?;
                 Ok(())
             })
@@ -148,6 +181,6 @@ fn read(row: &AnyRow) -> Result<SignInRow, StoreError> {
         expires_at: row.try_get(7)?,
         error_code: row.try_get(8)?,
         error_text: row.try_get(9)?,
-        status: row.try_get(10)?,
+        status: SignInStatus::named(row.try_get(10)?)?,
     })
 }

@@ -7,6 +7,7 @@ use postigo_mail::Address;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::InternalMail;
 use postigo_model::ticket::NewArticle;
+use postigo_model::ticket::SenderType;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -33,7 +34,7 @@ impl Article {
     /// Whether those whom it names are people of its ticket for that: an agent's article, and a received one that vouches. Automatic answers and notes of
     /// ours go to whoever wrote, and say nothing of them.
     pub fn brings_people(&self) -> bool {
-        self.content.vouches() && (self.spool_id != 0 || self.content.sender_type != "system")
+        self.content.vouches() && (self.spool_id != 0 || self.content.sender_type != SenderType::System)
     }
 }
 
@@ -98,7 +99,7 @@ pub async fn add_article(
         0_i64.into(),
         outgoing_id.into(),
         now.into(),
-        (&article.sender_type).into(),
+        article.sender_type.name().into(),
         article.visible_for_customer.into(),
         indexed(&article.message_id).into(),
         detail.into(),

@@ -58,14 +58,8 @@ pub async fn insert_numbered(connection: &mut AnyConnection, tickets: &[Numbered
 
 /// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number is taken.
 pub async fn insert_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64) -> Result<Option<i64>, StoreError> {
-    let mut sql = Sql::new(INSERT_TICKETS);
-    let row = sql
-        .tuple(ticket_row(&ticket.number, ticket, now)?)
-        .push(" ON CONFLICT (number) DO NOTHING RETURNING id")
-        .optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let id = row.try_get(0)?;
+    let one = [NumberedTicket { number: &ticket.number, ticket, now }];
+    let Some(id) = insert_numbered(connection, &one).await?.remove(&ticket.number) else { return Ok(None) };
     let fields: Vec<[Value; 3]> = field_rows(id, &ticket.dynamic_fields).collect();
     insert(connection, "INSERT INTO ticket_field (ticket_id, field, value) VALUES ", &fields).await?;
     Ok(Some(id))
@@ -137,7 +131,7 @@ pub async fn insert_received(connection: &mut AnyConnection, articles: &[Receive
             (*ticket_id).into(),
             (*spool_id).into(),
             (*now).into(),
-            (&article.sender_type).into(),
+            article.sender_type.name().into(),
             article.visible_for_customer.into(),
             indexed(&article.message_id).into(),
             (!article.vouches()).into(),

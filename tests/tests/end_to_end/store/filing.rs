@@ -19,7 +19,9 @@ use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind};
 use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Claimed, SourceKey, SpoolStatus};
 use postigo_model::ticket::Vouched::{ByAddress, ByNobody, ByProof};
-use postigo_model::ticket::{AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, Ticket, WhyFollowUp};
+use postigo_model::ticket::{
+    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, SenderType, Ticket, WhyFollowUp,
+};
 use postigo_model::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
 use std::collections::HashSet;
 
@@ -64,7 +66,7 @@ pub fn new_ticket(claimed: &Claimed) -> FilingInput {
         ..Ticket::default()
     };
     let article = NewArticle {
-        sender_type: "customer".into(),
+        sender_type: SenderType::Customer,
         visible_for_customer: true,
         message_id: format!("<{}@example.org>", claimed.claim.id),
         body: "A NUL \0 in it".into(),
@@ -452,7 +454,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         add(2, "jane@x.test", ByAddress).await;
         // And an automatic answer went to whoever that was.
         let automatic = NewArticle {
-            sender_type: "system".into(),
+            sender_type: SenderType::System,
             to: "answered@e.test".into(),
             message_id: "<automatic@desk.test>".into(),
             ..NewArticle::default()
