@@ -130,9 +130,9 @@ fn no_mail_takes_more_memory_than_the_worker_reckons_with() {
     );
 }
 
-/// A JSON text that repeats `unit`, of at least so many bytes.
+/// A JSON text that repeats `unit`, of so many bytes at most: about as many.
 fn repeated(begin: &str, unit: &str, end: &str, bytes: usize) -> Vec<u8> {
-    format!("{begin}{}{end}", unit.repeat(bytes / unit.len() + 1)).into_bytes()
+    format!("{begin}{}{end}", unit.repeat((bytes - begin.len() - end.len()) / unit.len())).into_bytes()
 }
 
 #[test]

@@ -95,11 +95,6 @@ pub fn kept(value: &[u8], most: usize) -> usize {
     (most.saturating_sub(3)..=most).rev().find(|end| !is_inside(*end)).unwrap_or(most)
 }
 
-/// The beginning of a text that has at most so many bytes, whole characters.
-pub fn beginning(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,12 @@
 //! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the architecture page).
 
-use super::bounds::{self, Cuts};
+use super::bounds::Cuts;
 use super::html;
 use super::message_id::message_ids;
 use super::structure::{Disposition, Part, Place};
 use super::transfer::TransferEncoding;
 use super::{charset, fields};
+use postigo_model::text::beginning;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -244,7 +245,7 @@ fn shown_inline<'p>(raw: &[u8], parts: &'p [Part]) -> HashSet<&'p str> {
             }
             // What it names ends where the attribute does; what is as long as this is no id.
             let rest = html.get(position..).unwrap_or_default();
-            let named = bounds::beginning(rest, LONGEST_ID);
+            let named = beginning(rest, LONGEST_ID);
             let ends = |end: char| matches!(end, '"' | '\'' | '>' | '<' | ')') || end.is_whitespace();
             let length = named.find(ends).unwrap_or(named.len());
             let id = named.get(..length).unwrap_or_default().replace("%40", "@").replace("&amp;", "&");

@@ -8,6 +8,7 @@ use super::structure::Part;
 use super::{encoded_word, fields, structure};
 use bytes::Bytes;
 use mail_parser::DateTime;
+use postigo_model::text::beginning;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -175,7 +176,7 @@ impl Message {
 
     /// The Date header as milliseconds since the epoch; none where it can't be read.
     pub fn date(&self) -> Option<i64> {
-        let mut date = DateTime::parse_rfc822(bounds::beginning(self.header("Date")?, LONGEST_DATE))?;
+        let mut date = DateTime::parse_rfc822(beginning(self.header("Date")?, LONGEST_DATE))?;
         date.year = match date.year {
             short @ 0..50 => short + 2_000, // RFC 5322 section 4.3
             short @ 50..1_000 => short + 1_900,

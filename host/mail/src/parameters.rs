@@ -1,8 +1,9 @@
 //! Values with parameters (RFC 2045 section 5.1): Content-Type and Content-Disposition, with what goes on over several parameters or is in another charset
 //! (RFC 2231), and with what mail programs write instead: encoded words, no quotes, no semicolon. Each byte is looked at once.
 
-use super::bounds::{self, LABEL_BYTES, PARAMETER_BYTES, PIECES};
+use super::bounds::{LABEL_BYTES, PARAMETER_BYTES, PIECES};
 use super::{charset, encoded_word, transfer};
+use postigo_model::text::beginning;
 
 /// A value and those of its parameters that somebody asks for.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl<'a> Parametrized<'a> {
             Some(charset) => charset::decode(bytes, Some(&charset).filter(|charset| !charset.is_empty()).map(String::as_str)),
             None => encoded_word::decode(&bytes, None),
         };
-        Some(bounds::beginning(&text, PARAMETER_BYTES).to_owned())
+        Some(beginning(&text, PARAMETER_BYTES).to_owned())
     }
 
     /// The bytes of a parameter as they stand there, without the charset's name.

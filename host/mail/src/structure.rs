@@ -6,6 +6,7 @@ use super::fields::{self, Header, Line};
 use super::parameters::Parametrized;
 use super::transfer::TransferEncoding;
 use super::{charset, encoded_word};
+use postigo_model::text::beginning;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -256,7 +257,7 @@ impl Walk<'_> {
                 }
                 b"id" => {
                     let id = charset::decode(value, None);
-                    bounds::beginning(id.trim_matches(['<', '>', ' ']), PARAMETER_BYTES).clone_into(&mut part.content_id);
+                    beginning(id.trim_matches(['<', '>', ' ']), PARAMETER_BYTES).clone_into(&mut part.content_id);
                 }
                 _ => {}
             }

@@ -11,5 +11,6 @@ pub mod outgoing;
 pub mod result;
 pub mod role;
 pub mod spool;
+pub mod text;
 pub mod ticket;
 pub mod timestamp;

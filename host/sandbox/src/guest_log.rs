@@ -2,6 +2,7 @@
 
 use super::contract::LogLine;
 use super::limits::{LOG_CALL, LOG_LINE};
+use postigo_model::text::{beginning, on_one_line};
 
 /// Lines so far, and what was cut.
 #[derive(Debug, Default)]
@@ -15,13 +16,13 @@ pub(super) struct GuestLog {
 impl GuestLog {
     /// Adds a line, or as much of it as there is room for.
     pub(super) fn write(&mut self, priority: &'static str, line: &str) {
-        let mut kept = cut(line, LOG_LINE);
+        let mut kept = beginning(line, LOG_LINE);
         let left = LOG_CALL.saturating_sub(self.bytes);
         if left == 0 {
             self.dropped_lines += 1;
             return;
         }
-        kept = cut(kept, left);
+        kept = beginning(kept, left);
         if kept.len() < line.len() {
             self.cut_lines += 1;
         }
@@ -43,14 +44,9 @@ impl GuestLog {
     }
 }
 
-/// The longest beginning of at most `limit` bytes that ends between characters.
-pub(super) fn cut(text: &str, limit: usize) -> &str {
-    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
-}
-
 /// A guest's words in one line of at most `limit` bytes, without control characters.
 pub(super) fn one_line(text: &str, limit: usize) -> String {
-    cut(text, limit).replace(char::is_control, " ")
+    on_one_line(beginning(text, limit))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::verdict::Declared;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
+use postigo_model::text::beginning;
 use postigo_sandbox::{Failure, SettingsProblem};
 use std::sync::Arc;
 
@@ -82,8 +83,8 @@ impl Broken {
         // Each message's result says so, and a component may name a thousand problems of some kilobytes.
         let said: Vec<String> = problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
         let said = said.join("; ");
-        let (short, more) = (said.floor_char_boundary(LONGEST), problems.len().saturating_sub(TOLD));
-        let mut message = format!("Its settings do not suit the component: {}", said.get(..short).unwrap_or_default());
+        let more = problems.len().saturating_sub(TOLD);
+        let mut message = format!("Its settings do not suit the component: {}", beginning(&said, LONGEST));
         if more > 0 {
             message = format!("{message}; and {more} more");
         }

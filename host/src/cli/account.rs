@@ -1,11 +1,10 @@
 //! `account`: where mail comes from.
 
-use super::configured::{Common, Named, missing, works};
+use super::configured::{Common, Named, tell_probed, told};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
-use crate::inbound;
-use crate::machine::Machine;
 use crate::oauth2::Owner;
+use crate::service::probing;
 use postigo_model::configured::Account;
 
 /// `account …`
@@ -34,9 +33,6 @@ impl Command {
 
 async fn test(name: String, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
-    let account = configuration.accounts.get(&name).ok_or_else(|| Failed::because(missing::<Account>(&name)))?;
-    // The user's own path, as the configuration has it: what the daemon was given, it alone knows.
-    let facts = inbound::probe(account, &context.tokens().await?, &Machine::default()).await?;
-    works(&Owner::Account(name), facts, context);
-    Ok(())
+    let probed = probing::account(&configuration, &name, &context.tokens().await?, None).await.map_err(told::<Account>)?;
+    tell_probed(&Owner::Account(name), probed, context)
 }

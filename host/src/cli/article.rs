@@ -2,9 +2,8 @@
 
 use super::output::lines;
 use super::{Context, Failed, writing};
-use crate::answer::{self, ForwardAs};
-use crate::service::tickets::ArticleDocument;
-use crate::store::{outgoing, tickets};
+use crate::answer::ForwardAs;
+use crate::service::{Refused, tickets};
 
 /// `article …`
 #[derive(Debug, clap::Subcommand)]
@@ -53,16 +52,16 @@ impl Command {
 }
 
 async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
-    let article = tickets::article(&mut *context.store().await?.read().await?, id).await?;
-    let article = article.ok_or_else(|| Failed::because(format!("There is no article {id}.")))?;
+    let told = |refused| match refused {
+        Refused::Missing { .. } => Failed::because(format!("There is no article {id}.")),
+        other => other.into(),
+    };
     if raw {
-        let bytes = answer::raw(context.spool().await?, &article).await?;
-        let bytes = bytes.ok_or_else(|| Failed::because(format!("Article {id} is a note: it was never a mail.")))?;
+        let bytes = tickets::article_raw(context.spool().await?, id).await.map_err(told)?;
         context.output().bytes(&bytes);
         return Ok(());
     }
-    let deliveries = outgoing::deliveries(&mut *context.store().await?.read().await?, article.outgoing_id).await?;
-    let article = ArticleDocument::new(article, deliveries);
+    let article = tickets::article(context.store().await?, id).await.map_err(told)?;
     let document = serde_json::to_value(&article)?;
     context.output().document(&document, || {
         let mut head = document.clone();

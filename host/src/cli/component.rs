@@ -5,10 +5,9 @@ use super::output::{lines, word};
 use super::{Context, Failed};
 use crate::catalogue::Catalogue;
 use crate::service::Refused;
-use crate::service::components::{self, Component, Shelf, Shipped, Stored};
+use crate::service::components::{self, Component, ComponentDocument, Shelf};
 use crate::store::components::{Uploaded, description};
 use bytes::Bytes;
-use postigo_model::timestamp::rfc3339;
 use postigo_sandbox::{Asker, Description};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -77,46 +76,12 @@ async fn shelf(context: &Context) -> Result<Shelf<'_>, Failed> {
     Ok(Shelf::of(context.store().await?, context.key(), context.sandbox()?).await?)
 }
 
-/// What is shown of a shipped component.
-fn shipped(component: Shipped) -> Value {
-    let mut document = json!(component.description.as_ref());
-    document["shipped"] = true.into();
-    document["reference"] = component.name.into();
-    document["activated"] = true.into();
-    document["used_by"] = component.used_by.into();
-    document
-}
-
-/// What is shown of an uploaded component.
-fn uploaded(component: Stored<Description>) -> Value {
-    let Stored { row, said, used_by } = component;
-    let mut document = said.map_or_else(|why| unreadable(&row, &why), |description| json!(description));
-    add(&mut document, &row, used_by);
-    document
-}
-
-/// What is shown of a component of which more cannot be read.
-fn unreadable(uploaded: &Uploaded, why: &str) -> Value {
-    json!({ "digest": uploaded.digest, "name": uploaded.name, "version": uploaded.version, "unreadable": why,
-        "summary": format!("Cannot be read: {why}.") })
-}
-
-/// Adds what is known of an uploaded component beside what it says of itself.
-fn add(document: &mut Value, uploaded: &Uploaded, used_by: Vec<String>) {
-    document["shipped"] = false.into();
-    document["reference"] = uploaded.shown().into();
-    document["activated"] = uploaded.activated_at.is_some().into();
-    document["activated_at"] = uploaded.activated_at.map(rfc3339).into();
-    document["activated_by"] = uploaded.activated_by.clone().into();
-    document["uploaded_at"] = rfc3339(uploaded.uploaded_at).into();
-    document["uploaded_by"] = uploaded.uploaded_by.clone().into();
-    document["used_by"] = used_by.into();
-}
-
-/// A schema may be large: `component show` has it.
-fn without_schema(mut document: Value) -> Value {
-    if let Some(fields) = document.as_object_mut() {
-        fields.remove("settings_schema");
+/// A component with the schema of its filters' settings, as far as that can be read.
+fn with_schema(component: Component) -> Value {
+    let schema = component.settings_schema().cloned();
+    let mut document = json!(ComponentDocument::from(component));
+    if let Some(schema) = schema {
+        document["settings_schema"] = schema;
     }
     document
 }
@@ -124,32 +89,27 @@ fn without_schema(mut document: Value) -> Value {
 /// Lists the components, at most `limit`.
 pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
     let shelf = shelf(context).await?;
-    let mut found: Vec<Value> = shelf.shipped(None, limit).await.into_iter().map(|component| without_schema(shipped(component))).collect();
+    let mut found: Vec<Value> =
+        shelf.shipped(None, limit).await.into_iter().map(|shipped| json!(ComponentDocument::from(shipped))).collect();
     let limit = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
-    for Stored { row, said, used_by } in shelf.uploaded(None, limit).await? {
-        let mut document = match said {
-            Ok(said) => json!({ "digest": row.digest, "name": row.name, "version": row.version, "summary": said.summary,
-                "grants": said.grants, "headers": said.headers, "screens": said.screens }),
-            Err(why) => unreadable(&row, &why),
-        };
-        add(&mut document, &row, used_by);
-        found.push(document);
-    }
+    found.extend(shelf.uploaded(None, limit).await?.into_iter().map(|stored| json!(ComponentDocument::from(stored))));
     context.output().list(
         &["COMPONENT", "VERSION", "SHIPPED", "ACTIVATED", "GRANTS", "USED BY", "DIGEST", "SUMMARY"],
         &found,
         |component| {
-            ["name", "version", "shipped", "activated", "grants", "used_by", "digest", "summary"].map(|key| word(component, key)).to_vec()
+            let known = ["name", "version", "shipped", "activated", "grants", "used_by", "digest"].map(|key| word(component, key));
+            let summary = match component["unreadable"].as_str() {
+                Some(why) => format!("Cannot be read: {why}."),
+                None => word(component, "summary"),
+            };
+            known.into_iter().chain([summary]).collect()
         },
     );
     Ok(())
 }
 
 async fn show(reference: &str, context: &Context) -> Result<(), Failed> {
-    let document = match shelf(context).await?.find(reference).await? {
-        Component::Shipped(found) => shipped(found),
-        Component::Uploaded(found) => uploaded(*found),
-    };
+    let document = with_schema(shelf(context).await?.find(reference).await?);
     context.output().document(&document, || lines(&document));
     Ok(())
 }
@@ -204,8 +164,10 @@ pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let stored = catalogue.by_digest(&uploaded.description.digest);
     let activated = stored.is_some_and(|component| component.activated_at.is_some());
     let shown = stored.map_or_else(|| uploaded.description.name.clone(), Uploaded::shown);
+    let mut said = json!(uploaded.description);
+    said.as_object_mut().and_then(|fields| fields.remove("settings_schema"));
     let document = json!({
-        "component": without_schema(json!(uploaded.description)),
+        "component": said,
         "reference": shown,
         "new": uploaded.new,
         "activated": activated,
@@ -235,7 +197,8 @@ fn declared(description: &Description) -> String {
 async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
     let (activated, new) = components::activate(store, reference, ACTOR).await?;
-    let document = shelf(context).await?.described(&activated).await?.map(uploaded).unwrap_or_default();
+    let described = shelf(context).await?.described(&activated).await?;
+    let document = described.map(|found| with_schema(Component::Uploaded(Box::new(found)))).unwrap_or_default();
     let description = description(store, &activated.digest).await?;
     context.output().document(&json!({ "component": document, "new": new }), || {
         let shown = activated.shown();

@@ -1,14 +1,11 @@
 //! `config`: the configuration file.
 
 use super::{Context, Failed};
-use crate::config::{Applied, ApplyError, Difference, apply, as_markdown, export, key_rows};
-use crate::store::customers;
+use crate::config::{Difference, as_markdown, key_rows};
+use crate::service::configuration_file::{self, Applied, Exported};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-
-/// Customer users are exported in pages of so many.
-const PAGE: i64 = 1_000;
 
 /// `config …`
 #[derive(Debug, clap::Subcommand)]
@@ -53,10 +50,7 @@ impl Command {
 }
 
 async fn run(file: &Path, prune: bool, check: bool, context: &Context) -> Result<(), Failed> {
-    let applied = apply(file, prune, check, context.place().await?).await.map_err(|error| match error {
-        ApplyError::Mistakes(lines) => Failed::lines(lines),
-        other => other.into(),
-    })?;
+    let applied = configuration_file::apply(file, prune, check, context.place().await?).await?;
     let document = serde_json::to_value(&applied)?;
     context.output().document(&document, || tell(&applied, check));
     Ok(())
@@ -117,24 +111,12 @@ fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<
 }
 
 async fn print(context: &Context) -> Result<(), Failed> {
-    let configuration = context.configuration().await?;
-    let store = context.store().await?;
-    let mut users = Vec::new();
-    loop {
-        let after = users.last().map(|user: &postigo_model::configured::CustomerUser| user.login.clone()).unwrap_or_default();
-        let page = customers::list(store, &after, PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        users.extend(page);
-    }
-    let text = export(&configuration, &users);
+    let Exported { version, toml } = configuration_file::export(context.store().await?, context.key()).await?;
     if context.json() {
-        let document: Value = json!({ "version": configuration.version, "toml": text });
-        context.output().document(&document, String::new);
+        context.output().document(&json!({ "version": version, "toml": toml }), String::new);
     } else {
         // As it is: what is written here is read again.
-        context.output().bytes(text.as_bytes());
+        context.output().bytes(toml.as_bytes());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::oauth2::Owner;
 use crate::service::Refused;
 use crate::service::configured::{self, Object, SIGN_IN};
 use crate::service::customer_users;
+use crate::service::probing::Probed;
 use postigo_model::configured::form::{self, Kind, LoadedKind};
 use postigo_model::configured::keys::keys;
 use postigo_model::configured::{Configuration, CustomerUser};
@@ -183,8 +184,12 @@ pub fn missing<K: Kind>(name: &str) -> String {
     format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", configured::what::<K>(), K::ABOUT.command)
 }
 
-/// Tells that the server of an account or transport could be signed in to, and what it said of itself.
-pub fn works(owner: &Owner, facts: Vec<(&'static str, String)>, context: &Context) {
+/// Tells whether the server of an account or transport could be signed in to, and what it said of itself.
+pub fn tell_probed(owner: &Owner, probed: Probed, context: &Context) -> Result<(), Failed> {
+    let Probed { facts, error } = probed;
+    if let Some(sentence) = error {
+        return Err(Failed::because(sentence));
+    }
     let mut document = Map::from_iter([(owner.kind().to_owned(), json!(owner.name()))]);
     let mut text = format!("The {} {} works.\n", owner.kind(), owner.name());
     for (key, value) in facts {
@@ -192,6 +197,7 @@ pub fn works(owner: &Owner, facts: Vec<(&'static str, String)>, context: &Contex
         document.insert(key.to_owned(), Value::from(value));
     }
     context.output().document(&Value::Object(document), || text);
+    Ok(())
 }
 
 /// A thing for people: its short keys a line each, then its texts as they are.

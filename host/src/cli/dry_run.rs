@@ -1,15 +1,17 @@
 //! `filter test` and `chain test`: dry runs without any side effect.
 
+use super::configured::told;
 use super::output::printable;
 use super::{Context, Failed};
 use crate::inbound::files::{self, Found};
-use crate::worker::{DryRun, Setup, Tried, dry_run, with_filter};
+use crate::service::dry_runs::Trial;
+use crate::worker::{DryRun, Tried};
+use postigo_model::configured::{Account, Filter};
 use postigo_model::result::{FilterResult, Outcome};
 use postigo_sandbox::Asker;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 /// `filter test`
 #[derive(Debug, clap::Args)]
@@ -26,7 +28,7 @@ pub struct FilterTest {
     #[arg(long)]
     trusted: bool,
     /// As if this account had brought them
-    #[arg(long, value_name = "NAME", default_value = "local")]
+    #[arg(long, value_name = "NAME", default_value = Account::LOCAL)]
     account: String,
 }
 
@@ -42,7 +44,7 @@ pub enum ChainCommand {
         #[arg(long)]
         trusted: bool,
         /// As if this account had brought them
-        #[arg(long, value_name = "NAME", default_value = "local")]
+        #[arg(long, value_name = "NAME", default_value = Account::LOCAL)]
         account: String,
     },
 }
@@ -50,17 +52,17 @@ pub enum ChainCommand {
 impl FilterTest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let sandbox = context.sandbox()?.asked_by(Asker::Host);
-        let setup = with_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await?;
-        let test = Test { context, account: self.account, trusted: self.trusted, filter: Some(self.name) };
-        test.run(&self.mails, &setup).await
+        let trial = Trial::of_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await;
+        let test = Test { context, account: self.account, trusted: self.trusted, trial: trial.map_err(told::<Filter>)? };
+        test.run(&self.mails).await
     }
 }
 
 impl ChainCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let Self::Test { mails, trusted, account } = self;
-        let setup = context.live().await?.current();
-        Test { context, account, trusted, filter: None }.run(&mails, &setup).await
+        let trial = Trial::of_chain(context.live().await?);
+        Test { context, account, trusted, trial }.run(&mails).await
     }
 }
 
@@ -69,23 +71,17 @@ struct Test<'c> {
     context: &'c Context,
     account: String,
     trusted: bool,
-    /// Print this one alone.
-    filter: Option<String>,
+    trial: Trial<'c>,
 }
 
 impl Test<'_> {
-    async fn run(&self, mails: &[String], setup: &Arc<Setup>) -> Result<(), Failed> {
-        if !setup.configuration.accounts.contains_key(&self.account) {
-            return Err(Failed::because(format!(
-                "There is no account \"{}\"; `postigo account list` shows those that exist.",
-                self.account
-            )));
-        }
+    async fn run(&self, mails: &[String]) -> Result<(), Failed> {
+        self.trial.check_account(&self.account).map_err(told::<Account>)?;
         let mut unread = Vec::new();
         for path in mails {
             for found in read(path) {
                 match found {
-                    Ok(found) => self.one(found, setup).await?,
+                    Ok(found) => self.one(found).await?,
                     Err(error) => unread.push(error),
                 }
             }
@@ -93,16 +89,11 @@ impl Test<'_> {
         if unread.is_empty() { Ok(()) } else { Err(Failed::lines(unread)) }
     }
 
-    async fn one(&self, found: Found, setup: &Arc<Setup>) -> Result<(), Failed> {
-        let input =
-            DryRun { source: found.source, raw: found.raw.into(), account: self.account.clone(), trusted: self.trusted.then_some(true) };
-        let mut tried = dry_run(input, Arc::clone(setup), self.context.live().await?).await?;
-        let ended_at = tried.result.filters.iter().find(|filter| filter.stopped).map(|filter| filter.name.clone());
-        if let Some(name) = &self.filter {
-            tried.result.filters.retain(|filter| filter.name == *name);
-            tried.log.retain(|line| line.filter == *name);
-        }
-        self.context.output().document(&serde_json::json!(tried), || text(&tried, ended_at.as_deref()));
+    async fn one(&self, found: Found) -> Result<(), Failed> {
+        let trusted = self.trusted.then_some(true);
+        let mail = DryRun { source: found.source, raw: found.raw.into(), account: self.account.clone(), trusted };
+        let tried = self.trial.run(mail).await?;
+        self.context.output().document(&serde_json::json!(tried), || text(&tried));
         Ok(())
     }
 }
@@ -121,11 +112,11 @@ fn read(path: &str) -> Box<dyn Iterator<Item = Result<Found, String>>> {
     }
 }
 
-fn text(tried: &Tried, ended_at: Option<&str>) -> String {
+fn text(tried: &Tried) -> String {
     let result = &tried.result;
     let mut text = format!("{}\n", printable(&result.source));
     for filter in &result.filters {
-        filter_lines(&mut text, filter, ended_at);
+        filter_lines(&mut text, filter, tried.ended_by.as_deref());
     }
     for line in &tried.log {
         let _ = writeln!(text, "  log: {} [{}] {}", printable(&line.filter), line.priority, printable(&line.text));
@@ -143,13 +134,13 @@ fn text(tried: &Tried, ended_at: Option<&str>) -> String {
     text
 }
 
-fn filter_lines(text: &mut String, filter: &FilterResult, ended_at: Option<&str>) {
+fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>) {
     let outcome = serde_json::json!(filter.outcome);
     let component = filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
     let _ = write!(text, "  {}{component}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
     match filter.outcome {
         Outcome::NotRun => {
-            let _ = writeln!(text, ", the chain ended at {}", printable(ended_at.unwrap_or_default()));
+            let _ = writeln!(text, ", the chain ended at {}", printable(ended_by.unwrap_or_default()));
         }
         _ => {
             let _ = writeln!(text, ", {} µs{}", filter.micros, if filter.stopped { ", the chain ends here" } else { "" });

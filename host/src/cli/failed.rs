@@ -1,6 +1,7 @@
 //! How a command ends when it could not do what was asked.
 
 use super::printable;
+use crate::service::{Mistake, Refused};
 use std::process::ExitCode;
 
 /// A command's failure: sentences for standard error, and the exit status.
@@ -36,6 +37,17 @@ impl Failed {
         }
         ExitCode::from(self.status)
     }
+}
+
+/// What the service refuses; each mistake in what was given with the option that gave it, which `option` knows by the key.
+pub fn of_options(refused: Refused, option: impl Fn(&str) -> String) -> Failed {
+    let Refused::Mistakes(mistakes) = refused else { return refused.into() };
+    let line = |mistake: Mistake| {
+        // `/to/0` is the first that `--to` gives.
+        let key = mistake.breach.place.split('/').nth(1).unwrap_or_default();
+        format!("--{}: {}", option(key), mistake.breach.sentence)
+    };
+    Failed::lines(mistakes.into_iter().map(line).collect())
 }
 
 impl<E: std::error::Error> From<E> for Failed {

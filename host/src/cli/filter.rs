@@ -4,7 +4,7 @@ use super::configured::{List, Named, Set, missing, told};
 use super::output::{lines, printable, word};
 use super::{Context, Failed, component, dry_run, upgrade};
 use crate::service::{configured, filters};
-use crate::store::{filter_components, spool};
+use crate::store::spool;
 use postigo_model::configured::form::write;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::result::Outcome;
@@ -15,8 +15,6 @@ use std::path::PathBuf;
 
 /// So many messages are looked at to say what a filter did lately.
 const LATEST: i64 = 500;
-/// So many changes of a filter's component are shown.
-const HISTORY: i64 = 20;
 
 /// `filter …`
 #[derive(Debug, clap::Subcommand)]
@@ -125,29 +123,20 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
     let (filter, place) = found.ok_or_else(|| Failed::because(missing::<Filter>(name)))?;
     let filter = document(filter, place, &latest_matches(context).await?);
-    let past = filter_components::of(context.store().await?, name, HISTORY).await?;
-    let ran = past.iter().map(|past| {
-        let since = if past.since > 0 { rfc3339(past.since) } else { "before that".to_owned() };
-        let by = if past.actor.is_empty() { String::new() } else { format!(", by {}", printable(&past.actor)) };
-        format!("  {since}: {}{by}\n", past.made.component)
+    let history = filters::history(context.store().await?, context.key(), name).await?;
+    let ran = history.iter().map(|ran| {
+        let since = ran.since.as_deref().unwrap_or("before that");
+        let by = if ran.actor.is_empty() { String::new() } else { format!(", by {}", printable(&ran.actor)) };
+        format!("  {since}: {}{by}\n", ran.component)
     });
     let text: String = ran.collect();
-    context.output().document(&with_history(&filter, &past), || {
+    let mut document = filter.clone();
+    document["history"] = json!(history);
+    context.output().document(&document, || {
         let shown = lines(&filter);
         if text.is_empty() { shown } else { format!("{shown}\nWhat it ran, the latest first:\n{text}") }
     });
     Ok(())
-}
-
-/// The filter with what it ran.
-fn with_history(filter: &Value, past: &[filter_components::Past]) -> Value {
-    let ran = past.iter().map(|past| {
-        let since = (past.since > 0).then(|| rfc3339(past.since));
-        json!({ "component": past.made.component, "digest": past.made.digest, "since": since, "actor": past.actor })
-    });
-    let mut filter = filter.clone();
-    filter["history"] = ran.collect();
-    filter
 }
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {

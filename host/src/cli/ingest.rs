@@ -4,10 +4,13 @@ mod intake;
 mod results;
 
 use super::attending::attend_while;
+use super::configured::told;
 use super::pipe::TRY_LATER;
 use super::{Context, Failed};
+use crate::service::messages;
 use crate::worker::Done;
 use intake::{Envelope, Intake};
+use postigo_model::configured::Account;
 use results::Results;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -20,7 +23,7 @@ const PIPE_WAITS: Duration = Duration::from_secs(30);
 #[derive(Debug, clap::Args)]
 pub struct Ingest {
     /// The account that the messages count as fetched by
-    #[arg(long, value_name = "NAME", default_value = "local")]
+    #[arg(long, value_name = "NAME", default_value = Account::LOCAL)]
     account: String,
     /// A recipient of the envelope, as the mail server names it; may be given several times
     #[arg(long = "recipient", value_name = "ADDR")]
@@ -42,10 +45,8 @@ impl Ingest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let as_pipe = self.is_pipe();
         let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
-        if !context.configuration().await.map_err(not_stored)?.accounts.contains_key(&self.account) {
-            let sentence = format!("There is no account \"{}\"; `postigo account list` shows those that exist.", self.account);
-            return Err(not_stored(Failed::because(sentence)));
-        }
+        let configuration = context.configuration().await.map_err(not_stored)?;
+        messages::taking_mail(&configuration, &self.account).map_err(|refused| not_stored(told::<Account>(refused)))?;
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
         let (ended, mut endings) = mpsc::unbounded_channel();

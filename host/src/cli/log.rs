@@ -2,8 +2,10 @@
 
 use super::output::{lines, printable, word};
 use super::{Context, Failed, Table, moment, rows};
-use crate::store::communications::{self, LogFilter, LogSort};
-use postigo_model::communication::{Direction, Priority, Record, Status};
+use crate::service::Refused;
+use crate::service::communications::{self, CommunicationSummary};
+use crate::store::communications::{LogFilter, LogSort};
+use postigo_model::communication::{Direction, Priority, Status};
 use serde_json::Value;
 
 /// `log …`
@@ -85,17 +87,12 @@ impl List {
             sort: self.sort,
             ..LogFilter::default()
         };
-        let mut connection = context.store().await?.read().await?;
-        let found = rows::read(self.limit, async |limit, found: &[Record]| {
+        let store = context.store().await?;
+        let found = rows::read(self.limit, async |limit, found: &[CommunicationSummary]| {
             (filter.limit, filter.offset) = (limit, found.len() as i64);
-            Ok(communications::list(&mut connection, &filter).await?)
+            Ok(communications::list(store, filter.clone()).await?)
         });
-        let written = |record| {
-            let mut record = moment::written(serde_json::to_value(record)?);
-            record.as_object_mut().and_then(|fields| fields.remove("entries"));
-            Ok(record)
-        };
-        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
+        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
         context.output().list(
             &["COMMUNICATION", "STARTED", "KIND", "DIRECTION", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"],
             &found,
@@ -111,8 +108,7 @@ impl List {
 
 async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), Failed> {
     let (since, until) = (time("since", since.as_deref())?, time("until", until.as_deref())?);
-    let overview = communications::overview(&mut *context.store().await?.read().await?, since, until).await?;
-    let document = moment::written(serde_json::to_value(overview)?);
+    let document = serde_json::to_value(communications::overview(context.store().await?, since, until).await?)?;
     context.output().document(&document, || {
         let (accounts, transports) = (places("ACCOUNT", &document["accounts"]), places("TRANSPORT", &document["transports"]));
         let mut statuses = Table::new(&["STATUS", "COMMUNICATIONS"]);
@@ -154,9 +150,11 @@ fn places(heading: &'static str, all: &Value) -> Table {
 }
 
 async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Failed> {
-    let shown = communications::show(&mut *context.store().await?.read().await?, id, priority).await?;
-    let shown = shown.ok_or_else(|| Failed::because(format!("There is no communication {id:?} in the log.")))?;
-    let document = moment::written(serde_json::to_value(shown)?);
+    let shown = communications::show(context.store().await?, id, priority).await.map_err(|refused| match refused {
+        Refused::Missing { .. } => Failed::because(format!("There is no communication {id:?} in the log.")),
+        other => other.into(),
+    })?;
+    let document = serde_json::to_value(shown)?;
     context.output().document(&document, || {
         let mut text = communication(&document);
         for related in document.get("related").and_then(Value::as_array).into_iter().flatten() {

@@ -3,9 +3,9 @@
 use super::output::{lines, word};
 use super::rows::{self, Ids};
 use super::{Context, Failed};
-use crate::outbound::OutgoingDocument;
-use crate::service::{Refused, outgoing as queue};
-use crate::store::outgoing::{self, OutgoingFilter, OutgoingMail};
+use crate::service::Refused;
+use crate::service::outgoing::{self, OutgoingDocument};
+use crate::store::outgoing::OutgoingFilter;
 use postigo_model::outgoing::OutgoingStatus;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -49,12 +49,12 @@ impl Command {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Retry(rows) => {
-                queue::retry(context.store().await?, rows.ids.clone()).await?;
+                outgoing::retry(context.store().await?, rows.ids.clone()).await?;
                 rows.tell(WHAT, "retried", context);
                 Ok(())
             }
             Self::Cancel(rows) => {
-                queue::cancel(context.store().await?, rows.ids.clone()).await?;
+                outgoing::cancel(context.store().await?, rows.ids.clone()).await?;
                 rows.tell(WHAT, "cancelled", context);
                 Ok(())
             }
@@ -65,14 +65,12 @@ impl Command {
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let store = context.store().await?;
-        let mut connection = store.read().await?;
         let mut filter = OutgoingFilter { status: self.status, after: None, limit: 0 };
-        let found = rows::read(self.limit, async |limit, found: &[OutgoingMail]| {
+        let found = rows::read(self.limit, async |limit, found: &[OutgoingDocument]| {
             (filter.limit, filter.after) = (limit, found.last().map(|mail| mail.id));
-            Ok(outgoing::list(&mut connection, &filter).await?)
+            Ok(outgoing::list(store, filter.clone()).await?)
         });
-        let written = |mail| Ok(serde_json::to_value(OutgoingDocument::from(mail))?);
-        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
+        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
         let headings = ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
         context.output().list(&headings, &found, |mail| {
             ["id", "status", "kind", "ticket_number", "sender", "recipients", "transport", "tries", "next_try_at", "error"]
@@ -85,11 +83,11 @@ impl List {
 
 async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
     let store = context.store().await?;
-    let found = queue::show(store, id).await.map_err(|refused| {
+    let found = outgoing::show(store, id).await.map_err(|refused| {
         told(refused, format!("There is no outgoing mail {id}; `postigo outbound list` shows those that are not sent."))
     })?;
     if raw {
-        let composed = queue::raw(store, id).await;
+        let composed = outgoing::raw(store, id).await;
         let bytes = composed.map_err(|refused| told(refused, format!("The outgoing mail {id} is not composed yet.")))?;
         context.output().bytes(&bytes);
         return Ok(());

@@ -2,10 +2,11 @@
 
 use super::output::lines;
 use super::{Context, Failed};
-use crate::oauth2::Flow;
-use crate::oauth2::{Begun, DeviceWait, Outcome, Owner, Subject};
+use crate::oauth2::{Begun, DeviceWait, Flow, Outcome, Owner, Tokens};
+use crate::service::sign_in::SignIns;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -41,12 +42,13 @@ impl SignIn {
             return show(context, &owner).await;
         }
         let flow = self.flow.as_deref().and_then(Flow::named);
-        let (configuration, tokens) = (context.configuration().await?, context.tokens().await?);
-        let (begun, wait) = tokens.begin_sign_in(&configuration, &owner, flow, BY).await?;
+        let tokens = context.tokens().await?;
+        let sign_ins = sign_ins(context, &tokens).await?;
+        let (begun, wait) = sign_ins.begin(&owner, flow, BY).await?;
         context.output().document(&serde_json::to_value(&begun)?, || guide(&owner, &begun));
         match wait {
             Some(wait) => by_device(wait).await?,
-            None => by_browser(context, begun.id()).await?,
+            None => by_browser(sign_ins, begun.id()).await?,
         }
         context.output().document(&json!({ "signed_in": true }), || {
             format!("The {owner} is signed in. `postigo {} test {}` tries it.\n", owner.kind(), owner.name())
@@ -58,7 +60,7 @@ impl SignIn {
 impl SignOut {
     pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), Failed> {
         let owner = owner(self.name);
-        let forgotten = context.tokens().await?.sign_out(&owner, BY).await?;
+        let forgotten = sign_ins(context, &context.tokens().await?).await?.end(&owner, BY).await?;
         context.output().document(&json!({ "forgotten": forgotten }), || {
             if forgotten { format!("The tokens of the {owner} are forgotten.\n") } else { format!("The {owner} was not signed in.\n") }
         });
@@ -84,10 +86,12 @@ pub(super) fn word(shown: &Value) -> String {
     }
 }
 
+async fn sign_ins<'c>(context: &'c Context, tokens: &'c Arc<Tokens>) -> Result<SignIns<'c>, Failed> {
+    Ok(SignIns { store: context.store().await?, key: context.key(), tokens })
+}
+
 async fn show(context: &Context, owner: &Owner) -> Result<(), Failed> {
-    let configuration = context.configuration().await?;
-    let subject = Subject::find(&configuration, owner, None)?;
-    let state = serde_json::to_value(context.tokens().await?.state(&subject).await?)?;
+    let state = serde_json::to_value(sign_ins(context, &context.tokens().await?).await?.show(owner).await?)?;
     context.output().document(&state, || lines(&state));
     Ok(())
 }
@@ -110,8 +114,7 @@ async fn by_device(wait: DeviceWait) -> Result<(), Failed> {
 }
 
 /// Waits for the address that the browser was sent to: pasted here, or come to the daemon.
-async fn by_browser(context: &Context, id: &str) -> Result<(), Failed> {
-    let tokens = context.tokens().await?;
+async fn by_browser(sign_ins: SignIns<'_>, id: &str) -> Result<(), Failed> {
     let mut pasted = Some(read_line());
     loop {
         let line = async {
@@ -124,11 +127,11 @@ async fn by_browser(context: &Context, id: &str) -> Result<(), Failed> {
             line = line => {
                 pasted = None;
                 if let Some(answer) = line {
-                    tokens.finish_sign_in(&answer).await?;
+                    sign_ins.finish(&answer).await?;
                     return Ok(());
                 }
             }
-            () = tokio::time::sleep(LOOKED_EVERY) => match tokens.outcome(id).await? {
+            () = tokio::time::sleep(LOOKED_EVERY) => match sign_ins.outcome(id).await? {
                 Outcome::Waiting => {}
                 Outcome::Done => return Ok(()),
                 Outcome::Failed(sentence) => return Err(Failed::because(sentence)),

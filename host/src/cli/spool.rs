@@ -2,9 +2,10 @@
 
 use super::output::{lines, word};
 use super::rows::{self, Ids};
-use super::{Context, Failed, moment};
-use crate::service::{Refused, messages};
-use crate::spool::{MessageFilter, SpoolMessage};
+use super::{Context, Failed};
+use crate::service::Refused;
+use crate::service::messages::{self, SpoolDocument};
+use crate::spool::MessageFilter;
 use crate::worker::is_daemon_running;
 use postigo_model::spool::SpoolStatus;
 use serde_json::Value;
@@ -79,12 +80,11 @@ impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let spool = context.spool().await?;
         let mut filter = MessageFilter { status: self.status, account: self.account, ..MessageFilter::default() };
-        let found = rows::read(self.limit, async |limit, found: &[SpoolMessage]| {
+        let found = rows::read(self.limit, async |limit, found: &[SpoolDocument]| {
             (filter.limit, filter.after) = (limit, found.last().map(|message| message.id));
-            Ok(spool.list(&filter).await?)
+            Ok(messages::list(spool, filter.clone()).await?)
         });
-        let written = |message| Ok(moment::written(serde_json::to_value(message)?));
-        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
+        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
         context.output().list(&["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"], &found, |message| {
             ["id", "status", "account", "source", "received_at", "size", "tries", "reason"].map(|key| word(message, key)).to_vec()
         });
@@ -94,16 +94,16 @@ impl List {
 
 async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
     let spool = context.spool().await?;
+    let told = |refused| match refused {
+        Refused::Missing { .. } => Failed::because(format!("There is no message {id} in the spool.")),
+        other => other.into(),
+    };
     if raw {
-        let bytes = spool.raw(id).await?;
+        let bytes = messages::raw(spool, id).await.map_err(told)?;
         context.output().bytes(&bytes);
         return Ok(());
     }
-    let message = messages::show(spool, id).await.map_err(|refused| match refused {
-        Refused::Missing { .. } => Failed::because(format!("There is no message {id} in the spool.")),
-        other => other.into(),
-    })?;
-    let message = moment::written(serde_json::to_value(message)?);
+    let message = serde_json::to_value(messages::show(spool, id).await.map_err(told)?)?;
     context.output().document(&message, || {
         let mut head = message.clone();
         let result = head.as_object_mut().and_then(|fields| fields.remove("result")).filter(Value::is_object);

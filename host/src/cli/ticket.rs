@@ -1,13 +1,12 @@
 //! `ticket`: what was filed.
 
+use super::failed::of_options;
 use super::output::{lines, word};
 use super::{Context, Failed, Table, rows, writing};
 use crate::answer::{Opening, WritingKind};
-use crate::filing::{self, Change};
-use crate::service::tickets::{TicketDocument, TicketWithArticles};
-use crate::store::outgoing;
-use crate::store::tickets::{self, TicketFilter};
-use postigo_model::ticket::Ticket;
+use crate::service::Refused;
+use crate::service::tickets::{self, TicketDocument};
+use crate::store::tickets::TicketFilter;
 use postigo_model::ticket::TicketEdit;
 use serde_json::Value;
 
@@ -133,13 +132,12 @@ impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let mut filter =
             TicketFilter { queue: self.queue, state: self.state, owner: self.owner, search: self.search, ..TicketFilter::default() };
-        let mut connection = context.store().await?.read().await?;
-        let found = rows::read(self.limit, async |limit, found: &[Ticket]| {
-            (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.id));
-            Ok(tickets::list(&mut connection, &filter).await?)
+        let store = context.store().await?;
+        let found = rows::read(self.limit, async |limit, found: &[TicketDocument]| {
+            (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.ticket_id));
+            Ok(tickets::list(store, filter.clone()).await?)
         });
-        let written = |ticket| Ok(serde_json::to_value(TicketDocument::from(ticket))?);
-        let found: Vec<Value> = found.await?.into_iter().map(written).collect::<Result<_, Failed>>()?;
+        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
         context.output().list(&["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"], &found, |ticket| {
             ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"].map(|key| word(ticket, key)).to_vec()
         });
@@ -148,12 +146,11 @@ impl List {
 }
 
 async fn show(number: &str, context: &Context) -> Result<(), Failed> {
-    let mut connection = context.store().await?.read().await?;
-    let ticket = tickets::by_number(&mut connection, number).await?;
-    let ticket = ticket.ok_or_else(|| Failed::because(format!("There is no ticket {number}; give its number without the hook.")))?;
-    let articles = tickets::article_heads(&mut connection, ticket.id).await?;
-    let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
-    let document = serde_json::to_value(TicketWithArticles::new(ticket, articles, deliveries))?;
+    let found = tickets::show(context.store().await?, number).await.map_err(|refused| match refused {
+        Refused::Missing { .. } => Failed::because(format!("There is no ticket {number}; give its number without the hook.")),
+        other => other.into(),
+    })?;
+    let document = serde_json::to_value(found)?;
     context.output().document(&document, || {
         let mut ticket = document.clone();
         let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
@@ -174,13 +171,8 @@ impl Update {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let Edit { state, queue, owner, lock, merge_into } = self.edit;
         let edit = TicketEdit { state, queue, owner, lock, merge_into };
-        let configuration = context.configuration().await?;
-        let mistakes = edit.check(&configuration);
-        if !mistakes.is_empty() {
-            return Err(Failed::lines(mistakes.into_iter().map(|(option, sentence)| format!("--{option}: {sentence}")).collect()));
-        }
-        let ticket = filing::edit(context.store().await?, self.number, Change { edit, configuration }).await?;
-        let document = serde_json::to_value(TicketDocument::from(ticket))?;
+        let edited = tickets::edit(context.store().await?, context.key(), self.number, edit).await;
+        let document = serde_json::to_value(edited.map_err(|refused| of_options(refused, str::to_owned))?)?;
         context.output().document(&document, || lines(&document));
         Ok(())
     }

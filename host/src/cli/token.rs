@@ -1,8 +1,9 @@
 //! `token`: tokens for the REST API.
 
+use super::failed::of_options;
 use super::{Context, Failed};
-use crate::http::{self, Role};
-use serde_json::json;
+use crate::service::tokens;
+use postigo_model::role::Role;
 
 /// `token …`
 #[derive(Debug, clap::Subcommand)]
@@ -21,8 +22,9 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let Self::Create { role, name } = self;
-        let (id, token) = http::create_token(context.store().await?, &name, role).await?;
-        context.output().document(&json!({ "id": id, "name": name, "role": role, "token": token }), || format!("{token}\n"));
+        let created = tokens::create(context.store().await?, name, role).await;
+        let created = created.map_err(|refused| of_options(refused, str::to_owned))?;
+        context.output().document(&serde_json::to_value(&created)?, || format!("{}\n", created.token));
         Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! `transport`: ways out for mail.
 
-use super::configured::{Common, Named, missing, works};
+use super::configured::{Common, Named, tell_probed, told};
 use super::sign_in::{SignIn, SignOut};
 use super::{Context, Failed};
 use crate::machine::{self, Machine};
 use crate::oauth2::Owner;
-use crate::outbound;
-use postigo_model::configured::{Outlet, Transport};
+use crate::service::probing;
+use postigo_model::configured::Transport;
 
 /// `transport …`
 #[derive(Debug, clap::Subcommand)]
@@ -52,16 +52,9 @@ impl Test {
     async fn run(self, context: &Context) -> Result<(), Failed> {
         let Self { name, allow_command, allow_folder } = self;
         let configuration = context.configuration().await?;
-        let transport = configuration.transports.get(&name).ok_or_else(|| Failed::because(missing::<Transport>(&name)))?;
-        let is_said = transport.outlet().is_smtp() || !allow_command.is_empty() || !allow_folder.is_empty();
-        let machine = if is_said { Machine::new(allow_command, allow_folder) } else { Machine::of_user(transport) };
-        let mut facts = outbound::probe(transport, &context.tokens().await?, &machine).await?;
-        if !is_said {
-            // What the daemon was started with, it alone knows.
-            let what = if matches!(transport.outlet(), Outlet::Folder(_)) { "folder" } else { "command" };
-            facts.push(("daemon", format!("it can use this if it was started with --allow-{what} NAME=PATH; REST tests it there")));
-        }
-        works(&Owner::Transport(name), facts, context);
-        Ok(())
+        let is_said = !allow_command.is_empty() || !allow_folder.is_empty();
+        let machine = is_said.then(|| Machine::new(allow_command, allow_folder));
+        let probed = probing::transport(&configuration, &name, &context.tokens().await?, machine.as_ref()).await;
+        tell_probed(&Owner::Transport(name), probed.map_err(told::<Transport>)?, context)
     }
 }

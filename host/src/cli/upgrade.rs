@@ -2,7 +2,8 @@
 
 use super::output::printable;
 use super::{Context, Failed};
-use crate::config::{self, UpgradeError, Way, Wish};
+use crate::service::Refused;
+use crate::service::upgrades::{self, Way, Wish};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -50,10 +51,10 @@ impl Rollback {
 }
 
 async fn run(wish: Wish<'_>, context: &Context) -> Result<(), Failed> {
-    let (upgrade, failed) = match config::upgrade(context.place().await?, wish).await {
+    let (upgrade, failed) = match upgrades::upgrade(context.place().await?, wish).await {
         Ok(upgrade) => (upgrade, None),
-        Err(UpgradeError::Failing(upgrade)) => {
-            let sentence = UpgradeError::Failing(upgrade.clone()).to_string();
+        Err(Refused::NotUpgraded(upgrade)) => {
+            let sentence = upgrade.refusal();
             (*upgrade, Some(sentence))
         }
         Err(error) => return Err(error.into()),
@@ -66,7 +67,7 @@ async fn run(wish: Wish<'_>, context: &Context) -> Result<(), Failed> {
     }
 }
 
-fn text(upgrade: &config::Upgrade, check: bool) -> String {
+fn text(upgrade: &upgrades::Upgrade, check: bool) -> String {
     if upgrade.from == upgrade.to {
         return format!("{} is in force and stays so.\n", upgrade.from);
     }

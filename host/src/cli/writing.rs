@@ -1,9 +1,10 @@
 //! `ticket new|reply|mail|note`, `article forward|bounce`: what agents write, on the command line.
 
 use super::output::lines;
-use super::{Context, Failed};
-use crate::answer::{Desk, DeskError, File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
+use super::{Context, Failed, failed::of_options};
+use crate::answer::{File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
 use crate::filing::correspondence::{Once, Receipt};
+use crate::service::{Refused, correspondence};
 use postigo_files::regular_file::read_at_most;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -117,36 +118,32 @@ impl ToTicket {
     pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), Failed> {
         let Self { number, article, quote, mail } = self;
         let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing { article_id: article, quote, ..writing })?;
-        show(desk(context).await?.write(&number, kind, writing).await, context)
+        show(correspondence::write(context.spool().await?, context.key(), &number, kind, writing).await, context)
     }
 }
 
 /// Opens a ticket by a mail.
 pub async fn open(opening: Opening, mail: Mail, context: &Context) -> Result<(), Failed> {
     let writing = mail.writing(&format!("ticket new {}", serde_json::to_string(&opening)?), |writing| writing)?;
-    show(desk(context).await?.open_ticket(opening, writing).await, context)
+    show(correspondence::open(context.spool().await?, context.key(), opening, writing).await, context)
 }
 
 /// Passes an article on.
 pub async fn forward(id: i64, how: ForwardAs, mail: Mail, context: &Context) -> Result<(), Failed> {
     let writing = mail.writing(&format!("article forward {id} {how:?}"), |writing| writing)?;
-    show(desk(context).await?.forward(id, writing, how).await, context)
+    show(correspondence::forward(context.spool().await?, context.key(), id, how, writing).await, context)
 }
 
 /// Sends an article's mail on unchanged.
 pub async fn bounce(id: i64, to: Vec<String>, named: Named, context: &Context) -> Result<(), Failed> {
     let writing = Writing { to: Some(to), ..Writing::default() };
     let writing = Writing { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
-    show(desk(context).await?.resend(id, writing).await, context)
+    show(correspondence::bounce(context.spool().await?, context.key(), id, writing).await, context)
 }
 
-async fn desk(context: &Context) -> Result<Desk, Failed> {
-    Ok(Desk { spool: context.spool().await?.clone(), configuration: context.configuration().await? })
-}
-
-/// The option that gives a key of a mail (`to/0`).
+/// The option that gives a key of a mail.
 fn option(key: &str) -> String {
-    match key.split('/').next().unwrap_or_default() {
+    match key {
         "attachments" => "attach".to_owned(),
         "article_id" => "article".to_owned(),
         "as" => "as-message".to_owned(),
@@ -155,15 +152,8 @@ fn option(key: &str) -> String {
     }
 }
 
-fn show(sent: Result<Receipt, DeskError>, context: &Context) -> Result<(), Failed> {
-    let receipt = match sent {
-        Ok(receipt) => receipt,
-        Err(DeskError::Mistakes(mistakes)) => {
-            return Err(Failed::lines(mistakes.into_iter().map(|(key, sentence)| format!("--{}: {sentence}", option(&key))).collect()));
-        }
-        Err(DeskError::Store(error)) => return Err(error.into()),
-        Err(error) => return Err(Failed::because(error.to_string())),
-    };
+fn show(sent: Result<Receipt, Refused>, context: &Context) -> Result<(), Failed> {
+    let receipt = sent.map_err(|refused| of_options(refused, option))?;
     let document = serde_json::to_value(&receipt)?;
     context.output().document(&document, || lines(&document));
     Ok(())

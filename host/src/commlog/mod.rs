@@ -5,8 +5,6 @@
 //! shown with the other.
 
 mod builder;
-mod document;
 
 pub use builder::Communication;
-pub use document::{AccountOverview, CommunicationDocument, CommunicationObject, CommunicationSummary, EntryDocument, OverviewDocument};
 pub use postigo_model::timestamp::now;

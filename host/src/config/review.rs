@@ -64,12 +64,7 @@ async fn settle_components(before: &Configuration, after: &mut Configuration, st
 
 /// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`; what their
 /// components mean is settled.
-pub(super) async fn judge(
-    before: &Configuration,
-    after: &Configuration,
-    store: &Store,
-    sandbox: &Asked,
-) -> Result<Vec<Breach>, StoreError> {
+pub async fn judge(before: &Configuration, after: &Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
     let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();

@@ -3,10 +3,8 @@
 use super::ApiState;
 use super::probed::Probed;
 use super::problem::{Kind, Problem};
-use crate::inbound;
-use crate::service::Refused;
 use crate::service::fetching::{self, Answer, Patience};
-use crate::store::configuration;
+use crate::service::{Refused, configured, probing};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -38,9 +36,8 @@ struct AccountTest {
 /// Connects to the account's server and signs in; mailbox and messages stay as they are.
 #[utoipa::path(post, path = "/accounts/{name}/test", tag = "accounts", params(("name" = String, Path)), responses((status = 200, body = AccountTest)))]
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    let probed = inbound::probe(account, &state.tokens, &state.machine).await.into();
+    let configuration = configured::load(&state.store, &state.key).await?;
+    let probed = probing::account(&configuration, &name, &state.tokens, Some(&state.machine)).await?.into();
     Ok(axum::Json(AccountTest { account: name, probed }))
 }
 
@@ -62,9 +59,8 @@ struct FetchForm {
 #[utoipa::path(post, path = "/accounts/{name}/fetch", tag = "accounts", params(("name" = String, Path)),
     responses((status = 200, body = FetchForm), (status = 202, body = FetchForm, description = "It goes on")))]
 async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let account = configuration.accounts.get(&name).ok_or_else(|| Problem::not_found("account", &name))?;
-    let asked = fetching::ask(&state.store, account, Patience::AtMost(PATIENCE)).await;
+    let configuration = configured::load(&state.store, &state.key).await?;
+    let asked = fetching::ask(&state.store, configured::find(&configuration, &name)?, Patience::AtMost(PATIENCE)).await;
     let answer = asked.map_err(|refused| match refused {
         Refused::NotValid { .. } => Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched.")),
         other => other.into(),

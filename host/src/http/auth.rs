@@ -3,24 +3,14 @@
 use super::ApiState;
 use super::problem::{Kind, Problem};
 use super::role::{self, Role};
-use crate::store::access::{self, NewToken};
-use crate::store::{Store, StoreError};
+use crate::service::tokens::{self, Bearer};
+use crate::store::Store;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use postigo_model::hexadecimal::hexadecimal;
-use postigo_model::timestamp::now;
 use postigo_sandbox::Asker;
-use sha2::{Digest, Sha256};
-use std::str::FromStr;
 
-/// What every token begins with, so that people and secret scanners know one when they see it.
-const PREFIX: &str = "postigo_";
-/// Random bytes of a token.
-const TOKEN_BYTES: usize = 32;
 /// Longer ones are no tokens of ours and are not even hashed.
 const LONGEST_TOKEN: usize = 128;
 
@@ -50,46 +40,13 @@ impl Caller {
     }
 }
 
-/// A token that could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenError {
-    /// The operating system gave no random bytes.
-    #[error("No token was made, since the operating system gave no random bytes: {0}")]
-    Random(getrandom::Error),
-    /// The database refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Makes a token, stores its digest and gives its row id and the token itself, which is never shown again.
-pub async fn create_token(store: &Store, name: &str, role: Role) -> Result<(i64, String), TokenError> {
-    let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes).map_err(TokenError::Random)?;
-    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
-    let new = NewToken { name: name.to_owned(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
-    Ok((access::insert_token(store, new).await?, token))
-}
-
-/// SHA-256 without salt or stretching: those slow down the guessing of passwords, and nobody guesses 256 random bits. What is gained is
-/// that a token is found by its digest, at the cost of one hash a request.
-fn digest(token: &str) -> String {
-    hexadecimal(&Sha256::digest(token.as_bytes()))
-}
-
 /// Finds out who asks.
 pub async fn identify(store: &Store, headers: &HeaderMap) -> Result<Caller, Problem> {
     let token = bearer(headers)?;
-    let row = access::find_token(store, &digest(token)).await?;
-    let row = row
-        .ok_or_else(|| Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo."))?;
-    let role = Role::from_str(&row.role).map_err(|error| Problem::internal(&error))?;
-    if access::is_use_noteworthy(&row, now()) {
-        // Not worth failing a request for.
-        if let Err(error) = access::note_token_use(store, row.id, now()).await {
-            tracing::warn!(%error, token = row.id, "the last use of a token could not be noted");
-        }
-    }
-    Ok(Caller { token: row.id, name: row.name, role })
+    let found = tokens::recognize(store, token).await?;
+    let unknown = || Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo.");
+    let Bearer { token, name, role } = found.ok_or_else(unknown)?;
+    Ok(Caller { token, name, role })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
@@ -146,10 +103,5 @@ mod tests {
         for wrong in ["", "Bearer", "Bearer ", "Basic cG9zdGlnbzp4", &format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1))] {
             assert_eq!(with(wrong), None, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn the_digest_is_plain_sha_256() {
-        assert_eq!(digest("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

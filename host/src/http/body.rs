@@ -7,7 +7,7 @@ use super::ApiState;
 use super::auth::Caller;
 use super::paced::Pace;
 use super::problem::{Kind, Mistake, Problem};
-use super::values::{self, MOST_VALUES};
+use super::values::{self, MAX_JSON, MOST_VALUES};
 use crate::answer::MOST_BYTES;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Extension, FromRequest, MatchedPath, Request, State};
@@ -25,8 +25,6 @@ use tokio::time::Instant;
 
 /// The media type of bodies that are read into values.
 const JSON: &str = "application/json";
-/// The largest JSON body, in bytes, but for those with files.
-const MAX_JSON: usize = 1 << 20;
 /// The largest JSON body with files, which travel in base64.
 const MAX_WITH_FILES: usize = MOST_BYTES / 3 * 4 + (2 << 20);
 /// The largest mail; no setting lets a larger one in over REST, for it lies in memory.
@@ -89,11 +87,7 @@ pub async fn take(State(state): State<ApiState>, Extension(caller): Extension<Ca
 /// Room for what reading a body makes of it, if it is JSON.
 fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Share, NotTaken> {
     if expect_media_type(headers, &[JSON]).is_ok() {
-        let mut read = values::reckoned(bytes).ok_or(NotTaken::TooManyValues)?;
-        if bytes.len() > MAX_JSON {
-            // Nearly all of it is files. Their texts are set aside once, with the body: twice, the largest that is taken would have room nowhere.
-            read = read.saturating_sub(bytes.len() as u64);
-        }
+        let read = values::reckoned(bytes).ok_or(NotTaken::TooManyValues)?;
         if !share.hold(read) {
             return Err(NotTaken::NoRoom);
         }

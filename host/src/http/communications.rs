@@ -4,8 +4,8 @@ use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
 use super::query::Query;
-use crate::commlog::{CommunicationDocument, CommunicationSummary, OverviewDocument};
-use crate::store::communications::{self, LogFilter, LogSort};
+use crate::service::communications::{self, CommunicationDocument, CommunicationSummary, OverviewDocument};
+use crate::store::communications::{LogFilter, LogSort};
 use axum::extract::{Path, State};
 use postigo_model::communication::{Direction, Priority, Status};
 use postigo_model::timestamp;
@@ -92,17 +92,17 @@ async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> R
         offset: offset.max(0),
         limit: i64::from(limit) + 1,
     };
-    let rows = communications::list(&mut *state.store.read().await?, &filter).await?;
+    let rows = communications::list(&state.store, filter).await?;
     // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
     let rows = rows.into_iter().zip(offset + 1..);
-    Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| CommunicationSummary::from(row))))
+    Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| row)))
 }
 
 /// The four figures: account status, communication status, what is active, mean processing time.
 #[utoipa::path(get, path = "/communications/overview", tag = TAG, params(SpanQuery), responses((status = 200, body = OverviewDocument)))]
 async fn overview(State(state): State<ApiState>, Query(query): Query<SpanQuery>) -> Result<axum::Json<OverviewDocument>, Problem> {
     let (since, until) = (time("since", query.since)?, time("until", query.until)?);
-    Ok(axum::Json(communications::overview(&mut *state.store.read().await?, since, until).await?.into()))
+    Ok(axum::Json(communications::overview(&state.store, since, until).await?))
 }
 
 /// Shows a communication with its entries, and the connection or the messages that belong to it.
@@ -113,6 +113,5 @@ async fn show(
     Path(id): Path<String>,
     Query(query): Query<DetailQuery>,
 ) -> Result<axum::Json<CommunicationDocument>, Problem> {
-    let shown = communications::show(&mut *state.store.read().await?, &id, query.priority.unwrap_or_default()).await?;
-    Ok(axum::Json(shown.ok_or_else(|| Problem::not_found("communication", &id))?.into()))
+    Ok(axum::Json(communications::show(&state.store, &id, query.priority.unwrap_or_default()).await?))
 }

@@ -8,13 +8,11 @@ use super::problem::{Problem, no_content};
 use super::query::Query;
 use super::role::Role;
 use crate::catalogue::Upload;
-use crate::service::components::{self, Shelf, Stored};
-use crate::store::components::{After, Said, Uploaded};
+use crate::service::components::{self, ComponentDocument, Shelf};
+use crate::store::components::{After, Uploaded};
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postigo_model::timestamp::rfc3339;
-use postigo_sandbox::Description;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,54 +32,11 @@ pub fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(schema))
 }
 
-/// A component, without its settings schema.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Component {
-    /// SHA-256 of the uploaded bytes, hexadecimal.
-    digest: String,
-    /// Its name.
-    name: String,
-    /// Its version.
-    version: String,
-    /// One sentence.
-    summary: String,
-    /// The grants it wants.
-    grants: Vec<String>,
-    /// The headers it may set; a trailing `*` stands for any ending.
-    headers: Vec<String>,
-    /// Whether it exports `screening`.
-    screens: bool,
-    /// Why what is stored of it cannot be read, so that nothing is told above of what it says of itself, and filters of it fail; null where it
-    /// can. Uploading the same file again mends it.
-    #[schema(required)]
-    unreadable: Option<String>,
-    /// Whether it ships with Postigo; a shipped one is what its name means.
-    shipped: bool,
-    /// How a filter names it: a shipped one's name, `name@version`, or `sha256:` and its digest where another has the same version.
-    reference: String,
-    /// Whether valid filters may be made of it: it ships with Postigo, or an admin activated it.
-    activated: bool,
-    /// RFC 3339, UTC; null where it is not activated, and for a shipped one.
-    #[schema(required)]
-    activated_at: Option<String>,
-    /// Who activated it; null where nobody did.
-    #[schema(required)]
-    activated_by: Option<String>,
-    /// RFC 3339, UTC; null for a shipped one.
-    #[schema(required)]
-    uploaded_at: Option<String>,
-    /// Who uploaded it; null for a shipped one, and where it was not noted.
-    #[schema(required)]
-    uploaded_by: Option<String>,
-    /// The filters that are made of it, valid or not.
-    used_by: Vec<String>,
-}
-
 /// A component that was uploaded.
 #[derive(Debug, Serialize, ToSchema)]
 struct UploadedComponent {
     /// The component.
-    component: Component,
+    component: ComponentDocument,
     /// Whether it was not there before.
     new: bool,
     /// Why it cannot be snapshotted, so that each message costs more; null where it can.
@@ -93,79 +48,14 @@ struct UploadedComponent {
 #[derive(Debug, Serialize, ToSchema)]
 struct Activated {
     /// The component.
-    component: Component,
+    component: ComponentDocument,
     /// Whether it was not activated before.
     new: bool,
 }
 
-impl From<components::Shipped> for Component {
-    fn from(components::Shipped { name, description, used_by }: components::Shipped) -> Self {
-        let Description { digest, version, summary, grants, headers, screens, .. } = description.as_ref().clone();
-        Self {
-            digest,
-            name: name.to_owned(),
-            version,
-            summary,
-            grants,
-            headers,
-            screens,
-            unreadable: None,
-            shipped: true,
-            reference: name.to_owned(),
-            activated: true,
-            activated_at: None,
-            activated_by: None,
-            uploaded_at: None,
-            uploaded_by: None,
-            used_by,
-        }
-    }
-}
-
-impl From<Stored<Said>> for Component {
-    fn from(Stored { row, said, used_by }: Stored<Said>) -> Self {
-        let (said, unreadable) = said.map_or_else(|why| (Said::default(), Some(why)), |said| (said, None));
-        let Said { summary, grants, headers, screens } = said;
-        Self {
-            summary,
-            grants,
-            headers,
-            screens,
-            unreadable,
-            shipped: false,
-            reference: row.shown(),
-            activated: row.activated_at.is_some(),
-            activated_at: row.activated_at.map(rfc3339),
-            activated_by: row.activated_by.filter(|by| !by.is_empty()),
-            uploaded_at: Some(rfc3339(row.uploaded_at)),
-            uploaded_by: Some(row.uploaded_by).filter(|by| !by.is_empty()),
-            digest: row.digest,
-            name: row.name,
-            version: row.version,
-            used_by,
-        }
-    }
-}
-
-impl From<Stored<Description>> for Component {
-    fn from(Stored { row, said, used_by }: Stored<Description>) -> Self {
-        let said = said.map(|Description { summary, grants, headers, screens, .. }| Said { summary, grants, headers, screens });
-        Stored { row, said, used_by }.into()
-    }
-}
-
-impl From<components::Component> for Component {
-    fn from(component: components::Component) -> Self {
-        match component {
-            components::Component::Shipped(shipped) => shipped.into(),
-            components::Component::Uploaded(uploaded) => (*uploaded).into(),
-        }
-    }
-}
-
 /// A row of the list, with its place in the order.
 struct Ranked {
-    component: Component,
+    component: ComponentDocument,
     place: Place,
 }
 
@@ -207,8 +97,8 @@ async fn shelf(state: &ApiState) -> Result<Shelf<'_>, Problem> {
 }
 
 /// Lists the components: shipped ones first, then uploaded ones by name, the newest upload of a name first.
-#[utoipa::path(get, path = "/components", tag = TAG, params(PageQuery), responses((status = 200, body = Page<Component>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<Component>>, Problem> {
+#[utoipa::path(get, path = "/components", tag = TAG, params(PageQuery), responses((status = 200, body = Page<ComponentDocument>)))]
+async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<ComponentDocument>>, Problem> {
     let limit = query.limit()?;
     let after: Option<Place> = query.after()?;
     let shelf = shelf(&state).await?;
@@ -247,8 +137,8 @@ async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Call
 
 /// Shows a component by its name, `name@version` or `sha256:` and its digest. A name means the shipped one, else the newest version that is
 /// activated, else the newest upload.
-#[utoipa::path(get, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = Component)))]
-async fn show(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<Component>, Problem> {
+#[utoipa::path(get, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = ComponentDocument)))]
+async fn show(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<ComponentDocument>, Problem> {
     Ok(axum::Json(shelf(&state).await?.find(&name).await?.into()))
 }
 

@@ -17,18 +17,13 @@ use crate::service::Refused;
 use crate::service::configured::{self as service, Editor, Object, SIGN_IN, Saved};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postigo_model::configured::Configuration;
 use postigo_model::configured::form::{self, LoadedKind};
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::mailbox::Mailbox;
-use postigo_supervision::{Work, caught};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::time::Duration;
-
-/// So long a save waits until this host's chain runs what was saved; then it answers 202.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A page of the things of a kind, in byte order of their names.
 pub async fn list<K: LoadedKind>(state: &ApiState, query: ListQuery) -> Result<Page<Value>, Problem> {
@@ -78,7 +73,7 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     let saved = service::create::<K>(editor(state, caller, &actor), &without_sign_in::<K>(body)).await?;
     let name = &saved.value;
     let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
-    if let Ok(location) = HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, percent_encode(name))) {
+    if let Ok(location) = HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT))) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
@@ -117,7 +112,7 @@ pub async fn change<K: LoadedKind>(
 pub async fn delete<K: LoadedKind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
     let actor = caller.actor();
     let saved = service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
-    is_live(state, saved.configuration.version).await;
+    service::is_in_force(&state.live, saved.configuration.version).await;
     Ok(no_content())
 }
 
@@ -129,19 +124,7 @@ pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Edito
 
 /// Answers with what was saved as soon as this host works by it, else with 202.
 pub async fn answer_saved<T>(state: &ApiState, saved: &Saved<T>, object: Object, status: StatusCode) -> Response {
-    answer(if is_live(state, saved.configuration.version).await { status } else { StatusCode::ACCEPTED }, object)
-}
-
-/// Has this host take up the version, and waits for it as long as a client may wait.
-pub async fn is_live(state: &ApiState, version: i64) -> bool {
-    let live = state.live.clone();
-    tokio::spawn(async move {
-        // A panic is told; the daemon's own look takes the change up.
-        if let Ok(Err(error)) = caught(Work::Preparation, "", live.refresh()).await {
-            tracing::error!(%error, "a changed configuration could not be taken up");
-        }
-    });
-    state.live.wait_for(version, PATIENCE).await
+    answer(if service::is_in_force(&state.live, saved.configuration.version).await { status } else { StatusCode::ACCEPTED }, object)
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
@@ -193,16 +176,5 @@ fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Resul
     Err(Refused::Changed(format!("The {what} is not what If-Match or If-None-Match asks for; read it again.")))
 }
 
-/// Encodes a name as one segment of a path (RFC 3986 section 2.1).
-fn percent_encode(name: &str) -> String {
-    name.bytes().fold(String::new(), |mut encoded, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => {
-                // Writing to a string does not fail.
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-        encoded
-    })
-}
+/// What stands as it is in a segment of a path: the unreserved characters (RFC 3986 section 2.3).
+const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -2,10 +2,10 @@
 
 use super::ApiState;
 use super::asked::Asked;
-use super::problem::{Kind, Mistake, Problem};
-use crate::answer::{Desk, DeskError, File, ForwardAs, Opening, Writing, WritingKind};
+use super::problem::{Mistake, Problem};
+use crate::answer::{File, ForwardAs, Opening, Writing, WritingKind};
 use crate::filing::correspondence::{Once, Receipt};
-use crate::store::configuration;
+use crate::service::correspondence;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -174,29 +174,6 @@ impl Correspondence {
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
-        match error {
-            DeskError::Mistakes(mistakes) => {
-                Self::invalid(mistakes.into_iter().map(|(key, sentence)| Mistake::at(format!("/{key}"), sentence)).collect())
-            }
-            DeskError::NotFound(sentence) => Self::new(Kind::NotFound, sentence),
-            DeskError::Conflict(sentence) => Self::new(Kind::Conflict, sentence),
-            error @ DeskError::OtherRequest => {
-                let detail = error.to_string();
-                Self { errors: vec![Mistake::in_parameter("Idempotency-Key", detail.clone())], ..Self::new(Kind::Invalid, detail) }
-            }
-            error @ DeskError::Compose(_) => Self::internal(&error),
-            DeskError::Store(error) => error.into(),
-        }
-    }
-}
-
-/// The desk, with the configuration as it is now.
-async fn desk(state: &ApiState) -> Result<Desk, Problem> {
-    Ok(Desk { spool: state.spool.clone(), configuration: configuration::load(&state.store, &state.key).await? })
-}
-
 type Written = Result<(StatusCode, axum::Json<Receipt>), Problem>;
 
 fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
@@ -211,7 +188,7 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
 async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked: Asked) -> Written {
     let (input, mail, once): (ArticleInput, Correspondence, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
     let writing = Writing { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
-    Ok(created(desk(&state).await?.write(&number, input.kind, writing).await?))
+    Ok(created(correspondence::write(&state.spool, &state.key, &number, input.kind, writing).await?))
 }
 
 /// Opens a ticket by a mail to somebody; `Idempotency-Key` as for articles.
@@ -223,7 +200,7 @@ async fn open(State(state): State<ApiState>, asked: Asked) -> Written {
     let (input, mail, once): (TicketInput, Correspondence, _) = asked.read(own, MAIL)?;
     let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
     let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
-    Ok(created(desk(&state).await?.open_ticket(opening, mail.writing(once)?).await?))
+    Ok(created(correspondence::open(&state.spool, &state.key, opening, mail.writing(once)?).await?))
 }
 
 /// Passes an article on to somebody else; `Idempotency-Key` as for articles.
@@ -232,7 +209,7 @@ async fn open(State(state): State<ApiState>, asked: Asked) -> Written {
     request_body = ForwardInput, responses((status = 201, body = Receipt)))]
 async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
     let (input, mail, once): (ForwardInput, Correspondence, _) = asked.read(&["as"], MAIL)?;
-    Ok(created(desk(&state).await?.forward(id, mail.writing(once)?, input.r#as).await?))
+    Ok(created(correspondence::forward(&state.spool, &state.key, id, input.r#as, mail.writing(once)?).await?))
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
@@ -241,5 +218,6 @@ async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Aske
     request_body = BounceInput, responses((status = 201, body = Receipt)))]
 async fn bounce(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
     let (input, _, once): (BounceInput, Correspondence, _) = asked.read(&["to"], &[])?;
-    Ok(created(desk(&state).await?.resend(id, Writing { to: Some(input.to), once, ..Writing::default() }).await?))
+    let writing = Writing { to: Some(input.to), once, ..Writing::default() };
+    Ok(created(correspondence::bounce(&state.spool, &state.key, id, writing).await?))
 }

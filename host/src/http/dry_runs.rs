@@ -2,15 +2,16 @@
 
 use super::ApiState;
 use super::auth::Caller;
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
-use crate::worker::{DryRun, NoFilter, Setup, Tried, dry_run, with_filter};
+use crate::service::dry_runs::Trial;
+use crate::worker::{DryRun, Tried};
 use axum::extract::{Extension, Path, State};
 use bytes::Bytes;
+use postigo_model::configured::Account;
 use postigo_supervision::{Work, caught};
 use serde::Deserialize;
-use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,17 +33,6 @@ struct TestQuery {
     trusted: Option<bool>,
 }
 
-impl From<NoFilter> for Problem {
-    fn from(error: NoFilter) -> Self {
-        match error {
-            NoFilter::Missing(name) => Self::not_found("filter", &name),
-            NoFilter::Component(sentence) => Self::bad_parameter("component", sentence),
-            error @ NoFilter::Broken(_) => Self::new(Kind::Invalid, error.to_string()),
-            NoFilter::Store(error) => error.into(),
-        }
-    }
-}
-
 /// One filter that is to be tried, and with which component where that is not its own.
 struct One {
     filter: String,
@@ -50,28 +40,22 @@ struct One {
 }
 
 /// Tries a mail in the caller's turn. Where they do not wait for it, it takes their turn all the same.
-async fn try_out(state: ApiState, caller: Caller, one: Option<One>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
+async fn try_out(state: ApiState, caller: Caller, one: Option<One>, query: TestQuery, mail: Bytes) -> Result<axum::Json<Tried>, Problem> {
     let sandbox = state.live.sandbox().asked_by(caller.asker());
     let turn = sandbox.turn().await;
     let trying = async move {
         let _turn = turn;
-        let setup = match one {
-            Some(one) => with_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?,
-            None => state.live.current(),
+        let trial = match one {
+            Some(one) => Trial::of_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?,
+            None => Trial::of_chain(&state.live),
         };
-        try_with(&state, setup, query, mail).await
+        let account = query.account.unwrap_or_else(|| Account::LOCAL.to_owned());
+        trial.check_account(&account).map_err(|refused| Problem::bad_parameter("account", refused.to_string()))?;
+        let mail = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
+        trial.run(mail).await.map_err(Problem::from)
     };
     let tried = tokio::spawn(caught(Work::Preparation, "", trying)).await;
-    tried.map_err(|error| Problem::internal(&error))?.map_err(|panic| Problem::internal(&panic))?
-}
-
-async fn try_with(state: &ApiState, setup: Arc<Setup>, query: TestQuery, mail: Bytes) -> Result<Tried, Problem> {
-    let account = query.account.unwrap_or_else(|| "local".to_owned());
-    if !setup.configuration.accounts.contains_key(&account) {
-        return Err(Problem::bad_parameter("account", format!("There is no account \"{account}\".")));
-    }
-    let input = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
-    dry_run(input, setup, &state.live).await.map_err(|error| Problem::internal(&error))
+    tried.map_err(|error| Problem::internal(&error))?.map_err(|panic| Problem::internal(&panic))?.map(axum::Json)
 }
 
 /// The same, of one filter.
@@ -96,7 +80,7 @@ async fn test_chain(
     Query(query): Query<TestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    Ok(axum::Json(try_out(state, caller, None, query, mail).await?))
+    try_out(state, caller, None, query, mail).await
 }
 
 /// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
@@ -109,10 +93,6 @@ async fn test_filter(
     Query(query): Query<FilterTestQuery>,
     RawMail(mail): RawMail,
 ) -> Result<axum::Json<Tried>, Problem> {
-    let one = One { filter: name.clone(), component: query.component };
-    let query = TestQuery { account: query.account, trusted: query.trusted };
-    let mut tried = try_out(state, caller, Some(one), query, mail).await?;
-    tried.result.filters.retain(|filter| filter.name == name);
-    tried.log.retain(|line| line.filter == name);
-    Ok(axum::Json(tried))
+    let one = One { filter: name, component: query.component };
+    try_out(state, caller, Some(one), TestQuery { account: query.account, trusted: query.trusted }, mail).await
 }

@@ -11,6 +11,7 @@ use crate::service::messages::{self, Became, Submission};
 use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use postigo_model::configured::Account;
 use postigo_model::result::MessageResult;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -54,7 +55,7 @@ async fn submit(
     Query(query): Query<SubmitQuery>,
     RawMail(mail): RawMail,
 ) -> Result<Response, Problem> {
-    let account = query.account.unwrap_or_else(|| "local".to_owned());
+    let account = query.account.unwrap_or_else(|| Account::LOCAL.to_owned());
     let source = format!("rest:{}", caller.token);
     let submission = Submission { account, raw: mail, source, is_admin: caller.role == Role::Admin };
     let taken_in = messages::submit(&state.spool, &state.key, submission).await.map_err(told)?;

@@ -47,10 +47,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use auth::{TokenError, create_token};
 pub use front::keep_serving;
 pub use openapi::BASE;
-pub use role::{Role, UnknownRole};
 pub use serving::Doors;
 pub use state::ApiState;
 pub use values::reckoned;

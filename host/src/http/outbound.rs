@@ -5,9 +5,8 @@ use super::page::{Page, PageQuery};
 use super::problem::Problem;
 use super::query::Query;
 use super::raw::raw_mail;
-use crate::outbound::{OutgoingDocument, OutgoingWithDeliveries};
-use crate::service::outgoing as queue;
-use crate::store::outgoing::{self, OutgoingFilter};
+use crate::service::outgoing::{self, OutgoingDocument, OutgoingWithDeliveries};
+use crate::store::outgoing::OutgoingFilter;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use postigo_model::outgoing::OutgoingStatus;
@@ -38,37 +37,40 @@ struct OutboundQuery {
 /// Lists outgoing mails in the order in which they were decided.
 #[utoipa::path(get, path = "/outbound", tag = TAG, params(OutboundQuery), responses((status = 200, body = Page<OutgoingDocument>)))]
 async fn list(State(state): State<ApiState>, Query(query): Query<OutboundQuery>) -> Result<axum::Json<Page<OutgoingDocument>>, Problem> {
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    let limit = page.limit()?;
-    let filter = OutgoingFilter { status: query.status.into_iter().collect(), after: page.after()?, limit: i64::from(limit) + 1 };
-    let rows = outgoing::list(&mut *state.store.read().await?, &filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |mail| mail.id.to_string(), OutgoingDocument::from)))
+    let OutboundQuery { status, limit, cursor } = query;
+    let status = status.into_iter().collect();
+    let page = PageQuery { limit, cursor };
+    let page = page.read(
+        |mail: &OutgoingDocument| mail.id.to_string(),
+        |after, limit| outgoing::list(&state.store, OutgoingFilter { status, after, limit }),
+    );
+    page.await.map(axum::Json)
 }
 
 /// Shows an outgoing mail, with what became of it for each recipient.
 #[utoipa::path(get, path = "/outbound/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn show(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    Ok(axum::Json(queue::show(&state.store, id).await?))
+    Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }
 
 /// Gives the bytes that are sent.
 #[utoipa::path(get, path = "/outbound/{id}/raw", tag = TAG, params(("id" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "message/rfc822")))]
 async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    let raw = queue::raw(&state.store, id).await?;
+    let raw = outgoing::raw(&state.store, id).await?;
     Ok(raw_mail(&format!("outgoing-{id}.eml"), raw))
 }
 
 /// Has a mail tried at once that waits, was given up, is uncertain or was cancelled; for the recipients that it did not reach.
 #[utoipa::path(post, path = "/outbound/{id}/retry", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn retry(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    queue::retry(&state.store, vec![id]).await?;
-    Ok(axum::Json(queue::show(&state.store, id).await?))
+    outgoing::retry(&state.store, vec![id]).await?;
+    Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }
 
 /// Ends a mail that is due or waits: it is not sent.
 #[utoipa::path(post, path = "/outbound/{id}/cancel", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn cancel(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
-    queue::cancel(&state.store, vec![id]).await?;
-    Ok(axum::Json(queue::show(&state.store, id).await?))
+    outgoing::cancel(&state.store, vec![id]).await?;
+    Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }

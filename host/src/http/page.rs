@@ -6,6 +6,7 @@
 //! A page ends at so many rows or so many bytes, whatever comes first: what strangers wrote into rows makes no answer larger.
 
 use super::problem::Problem;
+use crate::service::Refused;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,20 @@ impl PageQuery {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         text.parse().map(Some).map_err(|_| wrong())
+    }
+}
+
+impl PageQuery {
+    /// The page of a list that is read from where it lies: `read` gives the rows after a place, at most so many, and `key` is the place of a row.
+    pub async fn read<K, T, F>(&self, key: impl Fn(&T) -> String, read: impl FnOnce(Option<K>, i64) -> F) -> Result<Page<T>, Problem>
+    where
+        K: std::str::FromStr,
+        T: Serialize,
+        F: Future<Output = Result<Vec<T>, Refused>>,
+    {
+        let limit = self.limit()?;
+        let rows = read(self.after()?, i64::from(limit) + 1).await?;
+        Ok(Page::of(rows, limit, key, |row| row))
     }
 }
 

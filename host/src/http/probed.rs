@@ -1,5 +1,6 @@
 //! What came of connecting to the server of an account or transport.
 
+use crate::service::probing;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -16,9 +17,8 @@ pub struct Probed {
     error: Option<String>,
 }
 
-impl<E: std::error::Error> From<Result<Vec<(&'static str, String)>, E>> for Probed {
-    fn from(probed: Result<Vec<(&'static str, String)>, E>) -> Self {
-        let error = probed.as_ref().err().map(ToString::to_string);
-        Self { works: error.is_none(), facts: probed.unwrap_or_default().into_iter().collect(), error }
+impl From<probing::Probed> for Probed {
+    fn from(probing::Probed { facts, error }: probing::Probed) -> Self {
+        Self { works: error.is_none(), facts: facts.into_iter().collect(), error }
     }
 }

@@ -18,7 +18,13 @@ impl From<Refused> for Problem {
                 Self::new(Kind::Conflict, "The configuration is being changed by others all the time; nothing was saved. Try again.")
             }
             Refused::Mistakes(mistakes) => Self::invalid(mistakes.into_iter().map(mistake).collect()),
-            Refused::NotTaken(_) => Self::new(Kind::Invalid, told),
+            Refused::NotTaken(_) | Refused::CannotRun(_) | Refused::Unreadable { .. } => Self::new(Kind::Invalid, told),
+            Refused::Argument { name, sentence } => Self::bad_parameter(name, sentence),
+            Refused::NotUpgraded(upgrade) => Self::invalid(upgrade.problems().into_iter().map(|line| Mistake::at("", line)).collect()),
+            Refused::FileMistakes(lines) => Self::invalid(lines.into_iter().map(|line| Mistake::at("", line)).collect()),
+            Refused::OtherRequest(_) => {
+                Self { errors: vec![Mistake::in_parameter("Idempotency-Key", told.clone())], ..Self::new(Kind::Invalid, told) }
+            }
             Refused::NotGranted(breaches) => not_granted(breaches),
             Refused::NotAllowed(_) => Self::new(Kind::Forbidden, told),
             Refused::TooLarge(_) => Self::new(Kind::TooLarge, told),

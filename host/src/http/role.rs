@@ -9,7 +9,7 @@ use postigo_model::configured::{About, KindVisitor, visit_kinds};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-pub use postigo_model::role::{Role, UnknownRole};
+pub use postigo_model::role::Role;
 
 /// A row of the table.
 #[derive(Debug, Clone)]

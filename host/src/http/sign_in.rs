@@ -5,10 +5,9 @@ use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
 use super::problem::{Problem, no_content};
-use crate::oauth2::Flow;
-use crate::oauth2::{Begun, OAuth2Error, Owner, SignInState, Subject};
+use crate::oauth2::{Begun, Flow, Owner, SignInState};
 use crate::service::Refused;
-use crate::store::configuration;
+use crate::service::sign_in::SignIns;
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::Response;
@@ -122,10 +121,17 @@ async fn end_transport(
     end(&state, &caller, &Owner::Transport(name)).await
 }
 
+fn sign_ins(state: &ApiState) -> SignIns<'_> {
+    SignIns { store: &state.store, key: &state.key, tokens: &state.tokens }
+}
+
+/// The caller, for the log.
+fn by(caller: &Caller) -> String {
+    format!("The token \"{}\"", caller.name)
+}
+
 async fn begin(state: &ApiState, caller: &Caller, owner: Owner, new: &NewSignIn) -> Result<axum::Json<Begun>, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let by = format!("The token \"{}\"", caller.name);
-    let (begun, wait) = state.tokens.begin_sign_in(&configuration, &owner, new.flow.map(Flow::from), &by).await?;
+    let (begun, wait) = sign_ins(state).begin(&owner, new.flow.map(Flow::from), &by(caller)).await?;
     if let Some(wait) = wait {
         // Told in the log and by the state.
         tokio::spawn(async move { caught(Work::SignIn, owner.name(), wait.run()).await });
@@ -134,34 +140,22 @@ async fn begin(state: &ApiState, caller: &Caller, owner: Owner, new: &NewSignIn)
 }
 
 async fn show(state: &ApiState, owner: &Owner) -> Result<axum::Json<SignInState>, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let subject = Subject::find(&configuration, owner, None)?;
-    Ok(axum::Json(state.tokens.state(&subject).await?))
+    Ok(axum::Json(sign_ins(state).show(owner).await?))
 }
 
 async fn end(state: &ApiState, caller: &Caller, owner: &Owner) -> Result<Response, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) = Subject::find(&configuration, owner, None) {
-        return Err(error.into());
-    }
-    state.tokens.sign_out(owner, &format!("The token \"{}\"", caller.name)).await?;
+    sign_ins(state).end(owner, &by(caller)).await?;
     Ok(no_content())
 }
 
 /// A page for the person who signed in: plain words, whatever came of it.
 async fn finish(State(state): State<ApiState>, RawQuery(query): RawQuery) -> String {
-    match state.tokens.finish_sign_in(&query.unwrap_or_default()).await {
+    match sign_ins(&state).finish(&query.unwrap_or_default()).await {
         Ok(owner) => format!("The {owner} is signed in. You can close this page.\n"),
-        Err(error @ (OAuth2Error::Store(_) | OAuth2Error::Secret(_))) => {
+        Err(error @ (Refused::Store(_) | Refused::Failed(_))) => {
             tracing::error!(%error, "a sign-in could not be finished");
             "The sign-in failed. Postigo's log says why.\n".to_owned()
         }
         Err(error) => format!("The sign-in failed. {error}\n"),
-    }
-}
-
-impl From<OAuth2Error> for Problem {
-    fn from(error: OAuth2Error) -> Self {
-        Refused::from(error).into()
     }
 }

@@ -5,8 +5,8 @@ use super::page::{Page, PageQuery};
 use super::problem::{Problem, no_content};
 use super::query::Query;
 use super::raw::raw_mail;
-use crate::service::messages;
-use crate::spool::{MessageFilter, SpoolDocument};
+use crate::service::messages::{self, SpoolDocument};
+use crate::spool::MessageFilter;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use postigo_model::spool::SpoolStatus;
@@ -39,41 +39,34 @@ struct SpoolQuery {
 /// Lists messages in the order of their arrival.
 #[utoipa::path(get, path = "/spool", tag = TAG, params(SpoolQuery), responses((status = 200, body = Page<SpoolDocument>)))]
 async fn list(State(state): State<ApiState>, Query(query): Query<SpoolQuery>) -> Result<axum::Json<Page<SpoolDocument>>, Problem> {
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    let limit = page.limit()?;
-    let filter = MessageFilter {
-        status: query.status.into_iter().collect(),
-        account: query.account,
-        after: page.after()?,
-        limit: i64::from(limit) + 1,
-    };
-    let rows = state.spool.list(&filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |message| message.id.to_string(), SpoolDocument::from)))
-}
-
-async fn find(state: &ApiState, id: i64) -> Result<SpoolDocument, Problem> {
-    Ok(messages::show(&state.spool, id).await?.into())
+    let SpoolQuery { status, account, limit, cursor } = query;
+    let status = status.into_iter().collect();
+    let page = PageQuery { limit, cursor };
+    let page = page.read(
+        |message: &SpoolDocument| message.id.to_string(),
+        |after, limit| messages::list(&state.spool, MessageFilter { status, account, after, limit }),
+    );
+    page.await.map(axum::Json)
 }
 
 /// Shows a message, with what became of it.
 #[utoipa::path(get, path = "/spool/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = SpoolDocument)))]
 async fn show(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<SpoolDocument>, Problem> {
-    find(&state, id).await.map(axum::Json)
+    Ok(axum::Json(messages::show(&state.spool, id).await?))
 }
 
 /// Gives the received bytes, unchanged.
 #[utoipa::path(get, path = "/spool/{id}/raw", tag = TAG, params(("id" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "message/rfc822")))]
 async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Response, Problem> {
-    find(&state, id).await?;
-    Ok(raw_mail(&format!("message-{id}.eml"), state.spool.raw(id).await?))
+    Ok(raw_mail(&format!("message-{id}.eml"), messages::raw(&state.spool, id).await?))
 }
 
 /// Sends a held, failed or ignored message the whole way again.
 #[utoipa::path(post, path = "/spool/{id}/release", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = SpoolDocument)))]
 async fn release(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<SpoolDocument>, Problem> {
     messages::release(&state.spool, vec![id]).await?;
-    find(&state, id).await.map(axum::Json)
+    Ok(axum::Json(messages::show(&state.spool, id).await?))
 }
 
 /// Drops a message with its bytes.

@@ -3,12 +3,10 @@
 use super::ApiState;
 use super::body::Json;
 use super::page::{Page, PageQuery};
-use super::problem::{Mistake, Problem};
+use super::problem::Problem;
 use super::query::Query;
-use crate::filing::{self, Change};
-use crate::service::tickets::{TicketDocument, TicketWithArticles};
-use crate::store::tickets::{self, TicketFilter};
-use crate::store::{configuration, outgoing};
+use crate::service::tickets::{self, TicketDocument, TicketWithArticles};
+use crate::store::tickets::TicketFilter;
 use axum::extract::{Path, State};
 use postigo_model::ticket::TicketEdit;
 use serde::{Deserialize, Deserializer};
@@ -81,30 +79,21 @@ impl From<TicketChange> for TicketEdit {
 /// Lists tickets, newest first.
 #[utoipa::path(get, path = "/tickets", tag = TAG, params(TicketQuery), responses((status = 200, body = Page<TicketDocument>)))]
 async fn list(State(state): State<ApiState>, Query(query): Query<TicketQuery>) -> Result<axum::Json<Page<TicketDocument>>, Problem> {
-    let page = PageQuery { limit: query.limit, cursor: query.cursor };
-    let limit = page.limit()?;
-    let filter = TicketFilter {
-        queue: query.queue,
-        state: query.state,
-        owner: query.owner,
-        lock: query.lock,
-        customer_user: query.customer_user,
-        search: query.search,
-        before: page.after()?,
-        limit: i64::from(limit) + 1,
-    };
-    let rows = tickets::list(&mut *state.store.read().await?, &filter).await?;
-    Ok(axum::Json(Page::of(rows, limit, |ticket| ticket.id.to_string(), TicketDocument::from)))
+    let TicketQuery { queue, state: of_state, owner, lock, customer_user, search, limit, cursor } = query;
+    let page = PageQuery { limit, cursor };
+    let page = page.read(
+        |ticket: &TicketDocument| ticket.ticket_id.to_string(),
+        |before, limit| {
+            tickets::list(&state.store, TicketFilter { queue, state: of_state, owner, lock, customer_user, search, before, limit })
+        },
+    );
+    page.await.map(axum::Json)
 }
 
 /// Shows a ticket with its articles.
 #[utoipa::path(get, path = "/tickets/{number}", tag = TAG, params(("number" = String, Path)), responses((status = 200, body = TicketWithArticles)))]
 async fn show(State(state): State<ApiState>, Path(number): Path<String>) -> Result<axum::Json<TicketWithArticles>, Problem> {
-    let mut connection = state.store.read().await?;
-    let ticket = tickets::by_number(&mut connection, &number).await?.ok_or_else(|| Problem::not_found("ticket", &number))?;
-    let articles = tickets::article_heads(&mut connection, ticket.id).await?;
-    let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
-    Ok(axum::Json(TicketWithArticles::new(ticket, articles, deliveries)))
+    Ok(axum::Json(tickets::show(&state.store, &number).await?))
 }
 
 /// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
@@ -115,12 +104,5 @@ async fn change(
     Path(number): Path<String>,
     Json(change): Json<TicketChange>,
 ) -> Result<axum::Json<TicketDocument>, Problem> {
-    let edit = TicketEdit::from(change);
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let mistakes = edit.check(&configuration);
-    if !mistakes.is_empty() {
-        let mistakes = mistakes.into_iter().map(|(field, sentence)| Mistake::at(format!("/{field}"), sentence));
-        return Err(Problem::invalid(mistakes.collect()));
-    }
-    Ok(axum::Json(filing::edit(&state.store, number, Change { edit, configuration }).await?.into()))
+    Ok(axum::Json(tickets::edit(&state.store, &state.key, number, change.into()).await?))
 }

@@ -3,8 +3,7 @@
 use super::ApiState;
 use super::probed::Probed;
 use super::problem::Problem;
-use crate::outbound;
-use crate::store::configuration;
+use crate::service::{configured, probing};
 use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,8 +28,7 @@ struct TransportTest {
 /// Connects to the transport's server and signs in; nothing is sent.
 #[utoipa::path(post, path = "/transports/{name}/test", tag = "transports", params(("name" = String, Path)), responses((status = 200, body = TransportTest)))]
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<TransportTest>, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    let transport = configuration.transports.get(&name).ok_or_else(|| Problem::not_found("transport", &name))?;
-    let probed = outbound::probe(transport, &state.tokens, &state.machine).await.into();
+    let configuration = configured::load(&state.store, &state.key).await?;
+    let probed = probing::transport(&configuration, &name, &state.tokens, Some(&state.machine)).await?.into();
     Ok(axum::Json(TransportTest { transport: name, probed }))
 }

@@ -3,23 +3,21 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
-use super::configured::is_live;
-use super::problem::{Kind, Mistake, Problem};
+use super::configured;
+use super::problem::Problem;
 use super::query::Query;
-use crate::config::{Place, Upgrade, UpgradeError, Way, Wish, upgrade};
-use crate::store::{configuration, filter_components};
+use crate::service::configured::is_in_force;
+use crate::service::filters::{self, Ran};
+use crate::service::upgrades::{Upgrade, Way, Wish, upgrade};
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use postigo_model::timestamp::rfc3339;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const TAG: &str = "filters";
-/// So many changes of a filter's component are shown.
-const LATEST: i64 = 100;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
@@ -67,37 +65,10 @@ struct History {
     items: Vec<Ran>,
 }
 
-/// A component that a filter ran for a time.
-#[derive(Debug, Serialize, ToSchema)]
-struct Ran {
-    /// As it was shown.
-    component: String,
-    /// SHA-256 of its bytes, hexadecimal; null for one that ships with Postigo.
-    #[schema(required)]
-    digest: Option<String>,
-    /// RFC 3339, UTC; null where it was not noted.
-    #[schema(required)]
-    since: Option<String>,
-    /// Who made it so; empty where it was not noted.
-    actor: String,
-}
-
-impl From<UpgradeError> for Problem {
-    fn from(error: UpgradeError) -> Self {
-        match error {
-            UpgradeError::Missing(sentence) => Self::new(Kind::NotFound, sentence),
-            UpgradeError::Unsuitable(sentence) => Self::new(Kind::Conflict, sentence),
-            UpgradeError::Failing(upgrade) => Self::invalid(upgrade.problems().into_iter().map(|line| Mistake::at("", line)).collect()),
-            UpgradeError::Store(error) => error.into(),
-        }
-    }
-}
-
 async fn carry(state: &ApiState, caller: &Caller, wish: Wish<'_>) -> Result<Response, Problem> {
     let actor = caller.actor();
-    let place = Place { store: &state.store, key: &state.key, sandbox: state.live.sandbox(), asker: caller.asker(), actor: &actor };
-    let upgrade = upgrade(place, wish).await?;
-    let live = !upgrade.changed || is_live(state, upgrade.version).await;
+    let upgrade = upgrade(configured::editor(state, caller, &actor).place, wish).await?;
+    let live = !upgrade.changed || is_in_force(&state.live, upgrade.version).await;
     Ok((if live { StatusCode::OK } else { StatusCode::ACCEPTED }, axum::Json(upgrade)).into_response())
 }
 
@@ -142,15 +113,5 @@ async fn rollback(
 /// Shows which components a filter ran, since when, and who made it so.
 #[utoipa::path(get, path = "/filters/{name}/history", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = History)))]
 async fn history(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<History>, Problem> {
-    let configuration = configuration::load(&state.store, &state.key).await?;
-    if !configuration.filters.contains_key(&name) {
-        return Err(Problem::not_found("filter", &name));
-    }
-    let items = filter_components::of(&state.store, &name, LATEST).await?.into_iter().map(|past| Ran {
-        component: past.made.component,
-        digest: past.made.digest,
-        since: (past.since > 0).then(|| rfc3339(past.since)),
-        actor: past.actor,
-    });
-    Ok(axum::Json(History { items: items.collect() }))
+    Ok(axum::Json(History { items: filters::history(&state.store, &state.key, &name).await? }))
 }

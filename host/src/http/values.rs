@@ -7,19 +7,23 @@ use crate::config;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
+/// The largest JSON body, in bytes, but for those with files.
+pub const MAX_JSON: usize = 1 << 20;
 /// So many texts, numbers, lists and tables a body may have: as many as the settings of a filter, and some beside them.
 pub const MOST_VALUES: usize = config::MOST_VALUES + 1_000;
 /// So many bytes a value takes at most, beside those of its text.
 const EACH: u64 = 512;
 
 /// How many bytes reading a body takes and what was read keeps, beside the body itself; none where it has too many values. What is no JSON is
-/// reckoned with as far as it is, for no more of it is read.
+/// reckoned with as far as it is, for no more of it is read. A larger body than any other may be is nearly all files: their texts are reckoned with once, with
+/// the body, for twice, the largest that is taken would have room nowhere.
 pub fn reckoned(body: &[u8]) -> Option<u64> {
     let mut seen = 0;
     let read = Counter(&mut seen).deserialize(&mut serde_json::Deserializer::from_slice(body));
     // Whatever else is wrong with it is told with its place when it is read.
     drop(read);
-    (seen <= MOST_VALUES).then_some(body.len() as u64 + EACH * seen as u64)
+    let texts = if body.len() > MAX_JSON { 0 } else { body.len() };
+    (seen <= MOST_VALUES).then_some(texts as u64 + EACH * seen as u64)
 }
 
 /// Counts a value and all in it, and stops where there are too many.

@@ -8,7 +8,6 @@ mod address;
 mod attempt;
 mod choose;
 mod content;
-mod document;
 mod file;
 mod health;
 mod pool;
@@ -22,7 +21,6 @@ mod smtp;
 #[cfg(test)]
 mod tests;
 
-pub use document::{DeliveryDocument, OutgoingDocument, OutgoingWithDeliveries};
 pub use probe::{ProbeError, probe};
 pub use reply::Reply;
 pub use run::{Tools, run};

@@ -1,5 +1,9 @@
 //! Components, what filters are made of: listed, shown, uploaded, let act, deleted.
 
+mod document;
+
+pub use document::ComponentDocument;
+
 use super::Refused;
 use crate::catalogue::{self, ActivateError, Catalogue, Found, Unknown, Upload, UploadError};
 use crate::chain::{Asked, LazySandbox, shipped_component};
@@ -17,6 +21,16 @@ pub enum Component {
     Shipped(Shipped),
     /// One that was uploaded.
     Uploaded(Box<Stored<Description>>),
+}
+
+impl Component {
+    /// The JSON Schema of its filters' settings; none where what is stored of it cannot be read.
+    pub fn settings_schema(&self) -> Option<&Value> {
+        match self {
+            Self::Shipped(shipped) => Some(&shipped.description.settings_schema),
+            Self::Uploaded(stored) => stored.said.as_ref().ok().map(|description| &description.settings_schema),
+        }
+    }
 }
 
 /// A component that ships with Postigo.

@@ -3,19 +3,21 @@
 //! A change is made on the configuration as it is, checked with the whole of it as a file's is, and saved; where somebody else's was saved
 //! meanwhile, it is made anew on top of that.
 
+use super::saving::Tries;
 use super::{Mistake, Refused};
 use crate::config::{self, differences, keep_secrets, review, widened};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
-use crate::store::{Store, StoreError, configuration};
+use crate::store::{Store, configuration};
+use crate::worker::Live;
 use postigo_model::configured::form::{self, Kind, LoadedKind, Problem};
 use postigo_model::configured::{Breach, Configuration};
 use postigo_model::mailbox::Mailbox;
+use postigo_supervision::{Work, caught};
 use serde_json::{Map, Value};
-
-/// A change that somebody else's overtakes is made anew so many times.
-const TRIES: usize = 5;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The key under which it is shown how a sign-in by OAuth2 stands.
 pub const SIGN_IN: &str = "sign_in";
@@ -188,9 +190,8 @@ pub async fn delete<K: LoadedKind>(
 /// several times, each on what others saved meanwhile; where it refuses, nothing is saved.
 pub async fn change<T>(editor: Editor<'_>, edit: impl Fn(&mut Configuration) -> Result<T, Refused>) -> Result<Saved<T>, Refused> {
     let Editor { place, machine, gives_grants } = editor;
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
-        tries += 1;
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
         let value = edit(&mut after)?;
@@ -205,16 +206,26 @@ pub async fn change<T>(editor: Editor<'_>, edit: impl Fn(&mut Configuration) -> 
                 return Err(Refused::NotGranted(widened));
             }
         }
-        match configuration::save(place.store, place.key, &before, &after, Vec::new(), place.actor).await {
-            // Somebody else's change came first; this one is made on top of it.
-            Err(StoreError::Conflict(_)) if tries < TRIES => {}
-            Err(StoreError::Conflict(sentence)) => return Err(Refused::Overtaken(sentence)),
-            saved => {
-                after.version = saved?;
-                return Ok(Saved { value, configuration: after });
-            }
+        if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
+            after.version = version;
+            return Ok(Saved { value, configuration: after });
         }
     }
+}
+
+/// So long a save waits until this host works by what was saved.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Has this host work by a version that was saved, or a later one; gives whether it does already, or will soon.
+pub async fn is_in_force(live: &Arc<Live>, version: i64) -> bool {
+    let taking_up = Arc::clone(live);
+    tokio::spawn(async move {
+        // A panic is told; the daemon's own look takes the change up.
+        if let Ok(Err(error)) = caught(Work::Preparation, "", taking_up.refresh()).await {
+            tracing::error!(%error, "a changed configuration could not be taken up");
+        }
+    });
+    live.wait_for(version, IN_FORCE_WITHIN).await
 }
 
 /// What a kind is called: `system address`.

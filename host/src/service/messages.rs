@@ -1,10 +1,14 @@
 //! Mail that is handed in, and messages in the spool: submitted, waited for, shown, sent the whole way again, dropped.
 
-use super::Refused;
+mod document;
+
+pub use document::SpoolDocument;
+
+use super::{Refused, configured};
 use crate::secret_key::SecretKey;
-use crate::spool::{Spool, SpoolMessage};
-use crate::store::configuration;
+use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
+use postigo_model::configured::{Account, Configuration};
 use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use postigo_model::timestamp::now;
@@ -48,14 +52,8 @@ pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> R
 
 async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Result<(), Refused> {
     let Submission { account: name, raw, is_admin, .. } = submission;
-    let configuration = configuration::load(spool.store(), key).await?;
-    let what = || "account".to_owned();
-    let Some(account) = configuration.accounts.get(name) else {
-        return Err(Refused::Missing { what: what(), name: name.clone() });
-    };
-    if !account.valid.is_valid() {
-        return Err(Refused::NotValid { what: what(), name: name.clone() });
-    }
+    let configuration = configured::load(spool.store(), key).await?;
+    let account = taking_mail(&configuration, name)?;
     if account.trusted && !is_admin {
         return Err(Refused::NotAllowed(format!("The account \"{name}\" is trusted; only an admin may hand mail in for it.")));
     }
@@ -66,11 +64,20 @@ async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Resul
     Ok(())
 }
 
+/// The account of this name, which mail may be handed in for.
+pub fn taking_mail<'c>(configuration: &'c Configuration, name: &str) -> Result<&'c Account, Refused> {
+    let account: &Account = configured::find(configuration, name)?;
+    if account.valid.is_valid() {
+        return Ok(account);
+    }
+    Err(Refused::NotValid { what: "account".to_owned(), name: name.to_owned() })
+}
+
 /// What became of a mail that was handed in, waited for so long at most.
 pub async fn wait(spool: &Spool, taken_in: TakenIn, patience: Duration) -> Result<Became, Refused> {
     let Some(result) = result(spool, taken_in.id(), patience).await? else { return Ok(Became::OnItsWay) };
     if spool.told_here(&[taken_in]).await?.is_empty() {
-        return Ok(Became::Before(MessageResult { status: Status::Duplicate, ..result }));
+        return Ok(Became::Before(duplicate(taken_in.id(), result)));
     }
     Ok(Became::Done(result))
 }
@@ -81,9 +88,7 @@ async fn result(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Mes
     loop {
         changes.mark_unchanged();
         if let Some(message) = spool.results(&[id]).await?.remove(&id) {
-            // A message that was dropped has no result; then it is what the spool says.
-            let told = || MessageResult { source: message.source, error: message.reason, ..MessageResult::default() };
-            return Ok(Some(message.result.unwrap_or_else(told)));
+            return Ok(Some(result_of(message)));
         }
         let now = Instant::now();
         if now >= end {
@@ -94,9 +99,38 @@ async fn result(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Mes
     }
 }
 
+/// What became of a message that is no longer on its way, in the spool's words where there is no result: it was dropped.
+pub fn result_of(message: SpoolMessage) -> MessageResult {
+    let SpoolMessage { source, reason, result, .. } = message;
+    result.unwrap_or_else(|| MessageResult::held(&source, reason.unwrap_or_else(|| "It was dropped.".to_owned())))
+}
+
+/// The result of a mail that was here before, as the message of this id: what that became.
+pub fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
+    let mut warnings = Vec::new();
+    if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
+        let status = serde_json::json!(earlier.status);
+        warnings
+            .push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
+    }
+    MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
+}
+
+/// Messages in the order of their arrival.
+pub async fn list(spool: &Spool, filter: MessageFilter) -> Result<Vec<SpoolDocument>, Refused> {
+    Ok(spool.list(&filter).await?.into_iter().map(SpoolDocument::from).collect())
+}
+
 /// A message of the spool, with what became of it.
-pub async fn show(spool: &Spool, id: i64) -> Result<SpoolMessage, Refused> {
-    spool.show(id).await?.ok_or_else(|| Refused::Missing { what: "message".to_owned(), name: id.to_string() })
+pub async fn show(spool: &Spool, id: i64) -> Result<SpoolDocument, Refused> {
+    let found = spool.show(id).await?.map(SpoolDocument::from);
+    found.ok_or_else(|| Refused::Missing { what: "message".to_owned(), name: id.to_string() })
+}
+
+/// The received bytes of a message, unchanged.
+pub async fn raw(spool: &Spool, id: i64) -> Result<Vec<u8>, Refused> {
+    show(spool, id).await?;
+    Ok(spool.raw(id).await?)
 }
 
 /// Sends held, failed or ignored messages the whole way again; gives the accounts that have something to do by that.

@@ -1,14 +1,23 @@
 //! What one may do with the gate, one function a use case, and what is shown of it: command line and REST only translate.
 
+pub mod communications;
 pub mod components;
+pub mod configuration_file;
 pub mod configured;
+pub mod correspondence;
 pub mod customer_users;
+pub mod dry_runs;
 pub mod fetching;
 pub mod filters;
 pub mod messages;
 pub mod outgoing;
+pub mod probing;
 mod refused;
+mod saving;
 pub mod settings;
+pub mod sign_in;
 pub mod tickets;
+pub mod tokens;
+pub mod upgrades;
 
 pub use refused::{Mistake, Refused};

@@ -1,9 +1,19 @@
-//! The outgoing queue: mails in it shown, tried at once, cancelled.
+//! The outgoing queue: mails in it listed, shown, tried at once, cancelled.
+
+mod document;
+
+pub use document::{OutgoingDocument, OutgoingWithDeliveries};
 
 use super::Refused;
-use crate::outbound::OutgoingWithDeliveries;
-use crate::store::{Store, outgoing};
+use crate::store::Store;
+use crate::store::outgoing::{self, OutgoingFilter};
 use postigo_model::timestamp::now;
+
+/// Outgoing mails in the order in which they were decided.
+pub async fn list(store: &Store, filter: OutgoingFilter) -> Result<Vec<OutgoingDocument>, Refused> {
+    let found = outgoing::list(&mut *store.read().await?, &filter).await?;
+    Ok(found.into_iter().map(OutgoingDocument::from).collect())
+}
 
 /// An outgoing mail, with what became of it for each recipient.
 pub async fn show(store: &Store, id: i64) -> Result<OutgoingWithDeliveries, Refused> {

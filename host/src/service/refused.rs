@@ -2,6 +2,7 @@
 //!
 //! What of it is told, and in which words beyond the sentence, is the business of whoever asked: a status code, an exit status, an advice.
 
+use super::upgrades::Upgrade;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use postigo_model::configured::Breach;
@@ -51,6 +52,34 @@ pub enum Refused {
     /// The file is no component that Postigo takes: a clause that says why.
     #[error("The component is not taken: {0}")]
     NotTaken(String),
+    /// Filters cannot run with the version that they were to be upgraded to.
+    #[error("{}", .0.refusal())]
+    NotUpgraded(Box<Upgrade>),
+    /// A file cannot be read.
+    #[error("The file {path} cannot be read: {reason}.")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A configuration file has mistakes, `FILE:LINE: key KEY (THING): SENTENCE` each, in the order of the lines.
+    #[error("{}", .0.join("\n"))]
+    FileMistakes(Vec<String>),
+    /// The name of the request was given to another one before: a sentence.
+    #[error("{0}")]
+    OtherRequest(String),
+    /// A filter cannot run with what was asked for: a sentence.
+    #[error("{0}")]
+    CannotRun(String),
+    /// Something that was given beside what is asked does not fit: a sentence.
+    #[error("{sentence}")]
+    Argument {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        sentence: String,
+    },
     /// Only an admin gives filters these grants.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     NotGranted(Vec<Breach>),

@@ -1,246 +1,60 @@
-//! Tickets and articles as the command line and REST show them: the names of a message's result, times as RFC 3339.
+//! Tickets and articles: listed, shown, changed.
 
-use crate::store::outgoing::Delivery;
-use crate::store::tickets::Article;
-use postigo_model::outgoing::{DeliveryStatus, Failure};
-use postigo_model::ticket::{ArticleAttachment, Ticket};
-use postigo_model::timestamp::rfc3339;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use utoipa::ToSchema;
+mod document;
 
-/// A ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Ticket)]
-pub struct TicketDocument {
-    /// Row id.
-    pub ticket_id: i64,
-    /// Number, without the hook.
-    pub ticket_number: String,
-    /// Title.
-    pub title: String,
-    /// Queue.
-    pub queue: String,
-    /// State.
-    pub state: String,
-    /// Priority.
-    pub priority: String,
-    /// Type.
-    pub r#type: String,
-    /// Service.
-    #[schema(required)]
-    pub service: Option<String>,
-    /// Service level agreement.
-    #[schema(required)]
-    pub sla: Option<String>,
-    /// `unlock`, `lock`, `tmp_lock`.
-    pub lock: String,
-    /// Login.
-    #[schema(required)]
-    pub owner: Option<String>,
-    /// Login.
-    #[schema(required)]
-    pub responsible: Option<String>,
-    /// Customer's number.
-    #[schema(required)]
-    pub customer_number: Option<String>,
-    /// Customer user's login or address.
-    #[schema(required)]
-    pub customer_user: Option<String>,
-    /// RFC 3339, UTC; null unless the state is a pending one.
-    #[schema(required)]
-    pub pending_until: Option<String>,
-    /// Values by field name.
-    pub dynamic_fields: BTreeMap<String, Vec<String>>,
-    /// RFC 3339, UTC.
-    pub created_at: String,
-    /// RFC 3339, UTC.
-    pub changed_at: String,
-    /// The number of the ticket that stands for this one.
-    #[schema(required)]
-    pub merged_into: Option<String>,
+pub use document::{ArticleDocument, TicketDocument, TicketWithArticles};
+
+use super::{Mistake, Refused, configured};
+use crate::answer;
+use crate::filing::{self, Change};
+use crate::secret_key::SecretKey;
+use crate::spool::Spool;
+use crate::store::tickets::{self, Article, TicketFilter};
+use crate::store::{Store, outgoing};
+use postigo_model::ticket::TicketEdit;
+
+/// Tickets, the newest first.
+pub async fn list(store: &Store, filter: TicketFilter) -> Result<Vec<TicketDocument>, Refused> {
+    let found = tickets::list(&mut *store.read().await?, &filter).await?;
+    Ok(found.into_iter().map(TicketDocument::from).collect())
 }
 
-impl From<Ticket> for TicketDocument {
-    fn from(ticket: Ticket) -> Self {
-        Self {
-            ticket_id: ticket.id,
-            ticket_number: ticket.number,
-            title: ticket.title,
-            queue: ticket.queue,
-            state: ticket.state,
-            priority: ticket.priority,
-            r#type: ticket.r#type,
-            service: ticket.service,
-            sla: ticket.sla,
-            lock: ticket.lock,
-            owner: ticket.owner,
-            responsible: ticket.responsible,
-            customer_number: ticket.customer_number,
-            customer_user: ticket.customer_user,
-            pending_until: ticket.pending_until.map(rfc3339),
-            dynamic_fields: ticket.dynamic_fields,
-            created_at: rfc3339(ticket.created_at),
-            changed_at: rfc3339(ticket.changed_at),
-            merged_into: ticket.merged_into,
-        }
+/// A ticket with its articles.
+pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, Refused> {
+    let mut connection = store.read().await?;
+    let missing = || Refused::Missing { what: "ticket".to_owned(), name: number.to_owned() };
+    let ticket = tickets::by_number(&mut connection, number).await?.ok_or_else(missing)?;
+    let articles = tickets::article_heads(&mut connection, ticket.id).await?;
+    let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
+    Ok(TicketWithArticles::new(ticket, articles, deliveries))
+}
+
+/// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
+pub async fn edit(store: &Store, key: &SecretKey, number: String, edit: TicketEdit) -> Result<TicketDocument, Refused> {
+    let configuration = configured::load(store, key).await?;
+    let mistakes = edit.check(&configuration);
+    if !mistakes.is_empty() {
+        let given = |(field, sentence): (&str, String)| Mistake::given("ticket", &number, format!("/{field}"), sentence);
+        return Err(Refused::Mistakes(mistakes.into_iter().map(given).collect()));
     }
-}
-
-/// A ticket with its articles, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TicketWithArticles {
-    /// The ticket.
-    #[serde(flatten)]
-    pub ticket: TicketDocument,
-    /// Its articles.
-    pub articles: Vec<ArticleSummary>,
-}
-
-impl TicketWithArticles {
-    /// Puts both together.
-    pub fn new(ticket: Ticket, articles: Vec<Article>, mut deliveries: BTreeMap<i64, Vec<Delivery>>) -> Self {
-        let summary = |article: Article| {
-            let deliveries = deliveries.remove(&article.id).unwrap_or_default();
-            ArticleDocument::new(article, deliveries).summary
-        };
-        Self { ticket: ticket.into(), articles: articles.into_iter().map(summary).collect() }
-    }
-}
-
-/// An article without its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ArticleSummary {
-    /// Row id.
-    pub id: i64,
-    /// Decoded From.
-    pub from: String,
-    /// Decoded To.
-    pub to: String,
-    /// Decoded Cc.
-    pub cc: String,
-    /// Decoded subject.
-    pub subject: String,
-    /// The Date header, RFC 3339, UTC; null where it cannot be read.
-    #[schema(required)]
-    pub date: Option<String>,
-    /// `agent`, `system`, `customer`.
-    pub sender_type: String,
-    /// Whether the customer sees it.
-    pub visible_for_customer: bool,
-    /// Whether the mail named the ticket by its number and nobody vouched for that. No reply goes to its addresses unless they are named.
-    pub unvouched: bool,
-    /// Whether the mail named the ticket by its number and its sender's address alone, which can be forged, vouched for that. No reply goes to an address
-    /// that only such a mail brought unless it is named.
-    pub vouched_by_address: bool,
-    /// Message-ID with its angle brackets; empty where there is none.
-    pub message_id: String,
-    /// Attachments.
-    pub attachments: Vec<ArticleAttachment>,
-    /// When it was filed, RFC 3339, UTC.
-    pub created_at: String,
-    /// What became of a mail that we sent; null of one that was received, and of a note.
-    #[schema(required)]
-    pub delivery: Option<DeliveryDocument>,
-}
-
-/// What became of a mail that we sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ArticleDelivery)]
-pub struct DeliveryDocument {
-    /// Its row id in the outgoing queue.
-    pub outgoing_id: i64,
-    /// The worst of its recipients' statuses.
-    pub status: DeliveryStatus,
-    /// Its recipients.
-    pub recipients: Vec<RecipientDocument>,
-}
-
-/// What became of a mail for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ArticleRecipient)]
-pub struct RecipientDocument {
-    /// Bare address.
-    pub address: String,
-    /// How far it has come.
-    pub status: DeliveryStatus,
-    /// Whether a failure is for good; null where nothing failed.
-    #[schema(required)]
-    pub failure: Option<Failure>,
-    /// The words of the server or of the delivery report; empty where there are none.
-    pub detail: String,
-    /// RFC 3339, UTC.
-    pub changed_at: String,
-}
-
-impl DeliveryDocument {
-    fn new(outgoing_id: i64, deliveries: Vec<Delivery>) -> Option<Self> {
-        const WORST_FIRST: [DeliveryStatus; 5] =
-            [DeliveryStatus::Failed, DeliveryStatus::Uncertain, DeliveryStatus::Delayed, DeliveryStatus::Waiting, DeliveryStatus::Sent];
-        let has = |status: &DeliveryStatus| deliveries.iter().any(|delivery| delivery.status == *status);
-        let status = WORST_FIRST.into_iter().find(has).unwrap_or(DeliveryStatus::Delivered);
-        let recipient = |delivery: Delivery| RecipientDocument {
-            address: delivery.recipient,
-            status: delivery.status,
-            failure: delivery.failure,
-            detail: delivery.detail,
-            changed_at: rfc3339(delivery.changed_at),
-        };
-        (outgoing_id != 0).then(|| Self { outgoing_id, status, recipients: deliveries.into_iter().map(recipient).collect() })
-    }
+    Ok(filing::edit(store, number, Change { edit, configuration }).await?.into())
 }
 
 /// An article.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Article)]
-pub struct ArticleDocument {
-    /// What a list of articles shows.
-    #[serde(flatten)]
-    pub summary: ArticleSummary,
-    /// Row id of its ticket.
-    pub ticket_id: i64,
-    /// Decoded Reply-To.
-    pub reply_to: String,
-    /// In-Reply-To.
-    pub in_reply_to: String,
-    /// References.
-    pub references: String,
-    /// The text, its first 2 MiB.
-    pub body: String,
-    /// Whether the mail's text is longer than `body`; the raw message has all of it.
-    pub body_truncated: bool,
-    /// Free fields and other dynamic fields of the article.
-    pub dynamic_fields: BTreeMap<String, Vec<String>>,
+pub async fn article(store: &Store, id: i64) -> Result<ArticleDocument, Refused> {
+    let article = find_article(store, id).await?;
+    let deliveries = outgoing::deliveries(&mut *store.read().await?, article.outgoing_id).await?;
+    Ok(ArticleDocument::new(article, deliveries))
 }
 
-impl ArticleDocument {
-    /// An article; `deliveries` are those of one that we sent.
-    pub fn new(article: Article, deliveries: Vec<Delivery>) -> Self {
-        let content = article.content;
-        Self {
-            summary: ArticleSummary {
-                id: article.id,
-                from: content.from,
-                to: content.to,
-                cc: content.cc,
-                subject: content.subject,
-                date: content.date.map(rfc3339),
-                sender_type: content.sender_type,
-                visible_for_customer: content.visible_for_customer,
-                unvouched: content.unvouched,
-                vouched_by_address: content.vouched_by_address,
-                message_id: content.message_id,
-                attachments: content.attachments,
-                created_at: rfc3339(article.created_at),
-                delivery: DeliveryDocument::new(article.outgoing_id, deliveries),
-            },
-            ticket_id: article.ticket_id,
-            reply_to: content.reply_to,
-            in_reply_to: content.in_reply_to,
-            references: content.references,
-            body: content.body,
-            body_truncated: content.body_truncated,
-            dynamic_fields: content.dynamic_fields,
-        }
-    }
+/// The bytes of an article's mail as they were received or sent, unchanged. A note has none.
+pub async fn article_raw(spool: &Spool, id: i64) -> Result<Vec<u8>, Refused> {
+    let article = find_article(spool.store(), id).await?;
+    let raw = answer::raw(spool, &article).await?;
+    raw.ok_or_else(|| Refused::NotFound(format!("Article {id} is a note: it was never a mail.")))
+}
+
+async fn find_article(store: &Store, id: i64) -> Result<Article, Refused> {
+    let found = tickets::article(&mut *store.read().await?, id).await?;
+    found.ok_or_else(|| Refused::Missing { what: "article".to_owned(), name: id.to_string() })
 }

@@ -2,13 +2,11 @@
 //!
 //! Its rows also remember what was taken in before, so that a second fetch of the same message does nothing.
 
-mod document;
 mod handle;
 mod key;
 pub mod leases;
 mod telling;
 
 pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
-pub use document::SpoolDocument;
 pub use handle::Spool;
 pub use leases::{Host, Lease};

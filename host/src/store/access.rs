@@ -1,4 +1,4 @@
-//! The rows of API tokens. What a token is and who may do what stands in [`crate::http`].
+//! The rows of API tokens. What a token is, and who may do what, is said above.
 
 use super::{Store, StoreError};
 use sqlx::any::AnyRow;

@@ -3,11 +3,10 @@
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
 use postigo_supervision::Broken;
-use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 
 /// A task that is broken, for the overview.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenTask {
     /// Id of the data folder whose daemon it is a task of.
     pub host: String,

@@ -3,6 +3,7 @@
 use super::error::is_temporary;
 use super::{Engine, StoreError, respelling};
 use oauth2::url::form_urlencoded;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use postigo_files::data_folder;
 use postigo_net::redaction::Redactor;
 use sqlx::AnyPool;
@@ -74,7 +75,7 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             let place = std::path::absolute(folder.join("postigo.db")).unwrap_or_else(|_| folder.join("postigo.db"));
             let failed = |reason: String| StoreError::Open { place: place.display().to_string(), reason };
             make_file(folder, &place).map_err(|error| (failed(error.to_string()), false))?;
-            let url = format!("sqlite://{}?mode=rwc", percent_encoded(&place));
+            let url = format!("sqlite://{}?mode=rwc", percent_encode(place.as_os_str().as_encoded_bytes(), IN_PATH));
             let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), is_temporary(&error)))?;
             migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
             respelling::carry_out(&writer).await.map_err(|error| (failed(error.to_string()), error.is_temporary()))?;
@@ -112,19 +113,8 @@ fn make_file(folder: &Path, database: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn percent_encoded(path: &Path) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
-            text.push(char::from(*byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
-}
+/// What stands as it is in a path of a URL.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-');
 
 fn sqlite(connections: u32) -> AnyPoolOptions {
     const PRAGMAS: [&str; 6] = [

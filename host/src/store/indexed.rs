@@ -1,6 +1,8 @@
 //! Texts of any length in indexed columns. PostgreSQL refuses a row whose index entry has more than 2,704 bytes; what strangers write into
 //! a header must not keep their mail from being filed.
 
+use postigo_model::hexadecimal::hexadecimal;
+use postigo_model::text::beginning;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
@@ -15,8 +17,7 @@ pub fn indexed(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }
-    let beginning = text.get(..text.floor_char_boundary(READABLE)).unwrap_or_default();
-    Cow::Owned(format!("{beginning}… sha256:{}", postigo_model::hexadecimal::hexadecimal(&Sha256::digest(text))))
+    Cow::Owned(format!("{}… sha256:{}", beginning(text, READABLE), hexadecimal(&Sha256::digest(text))))
 }
 
 #[cfg(test)]

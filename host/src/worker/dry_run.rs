@@ -39,6 +39,9 @@ pub struct Tried {
     pub notes: Vec<String>,
     /// What the filters logged.
     pub log: Vec<Logged>,
+    /// The filter that ended the chain.
+    #[serde(skip)]
+    pub ended_by: Option<String>,
 }
 
 /// A line that a filter logged.
@@ -70,7 +73,8 @@ pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<
     for (filter, planned) in result.filters.iter_mut().zip(evaluated.setup.plan.filters()) {
         filter.component = Some(planned.component.to_string());
     }
-    Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated) })
+    let ended_by = result.filters.iter().find(|filter| filter.stopped).map(|filter| filter.name.clone());
+    Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated), ended_by })
 }
 
 /// Why one filter cannot be tried.

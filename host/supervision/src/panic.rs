@@ -1,12 +1,13 @@
 //! A panic as a value: caught where it happens, with what may be told of it.
 
+use postigo_model::text::{beginning, on_one_line};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 use std::task::Poll;
 
-/// So many characters of a message are told.
+/// So many bytes of a message are told.
 const LONGEST: usize = 200;
 
 /// Messages of the standard library that hold numbers alone besides their own words.
@@ -117,7 +118,7 @@ fn harmless(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect()
+    beginning(&on_one_line(text), LONGEST).to_owned()
 }
 
 /// A source file without the folders of the machine that compiled it: `imap-proto-0.16.6/src/parser/core.rs`.

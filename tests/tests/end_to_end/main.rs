@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a step that fails ends its test")]
 
+mod alike;
 mod answers;
 mod authors;
 mod collection;

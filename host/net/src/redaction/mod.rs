@@ -19,6 +19,7 @@ mod readings;
 mod tests;
 mod wanted;
 
+use postigo_model::text::beginning;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Redactor {
 
     /// The text without the secrets.
     pub fn redact(&self, text: &str) -> String {
-        let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let text = beginning(text, LONGEST);
         if self.secrets.is_empty() || text.is_empty() {
             return text.to_owned();
         }

@@ -9,7 +9,6 @@ use super::layer::{Decoded, LEAST, Layer, Letter, Place};
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -228,7 +227,8 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
     }
     // In base64 that a server changed the case of, which nobody can decode. HTTP's Basic has the secret of a client with percent signs
     // (RFC 6749 section 2.3.1).
-    for text in [clear, &percent_encoded(clear)] {
+    let in_a_form: String = form_urlencoded::byte_serialize(clear.as_bytes()).collect();
+    for text in [clear, &in_a_form] {
         for encoded in in_any_base64(text.as_bytes()) {
             add(compared(Layer::of(&encoded).letters()), Among::Ascii, true);
         }
@@ -244,22 +244,6 @@ fn in_any_base64(secret: &[u8]) -> [String; 3] {
         // Each letter has six bits: those that begin and end within the secret are its own.
         encoded.get((before.len() * 8).div_ceil(6)..bytes.len() * 8 / 6).unwrap_or_default().to_owned()
     })
-}
-
-/// As in a form's body.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b' ' => encoded.push('+'),
-            byte if byte.is_ascii_alphanumeric() || b"-._*".contains(&byte) => encoded.push(char::from(byte)),
-            byte => {
-                // Writing to a string does not fail.
-                let _ = write!(encoded, "%{byte:02X}");
-            }
-        }
-    }
-    encoded
 }
 
 /// Places in the text, those in base64 with the rest of their words; in the order in which they begin. Each letter is looked at once.

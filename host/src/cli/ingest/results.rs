@@ -2,7 +2,8 @@
 
 use super::intake::Stored;
 use crate::cli::{Failed, Output};
-use crate::spool::{Spool, SpoolMessage};
+use crate::service::messages;
+use crate::spool::Spool;
 use crate::store::StoreError;
 use crate::worker::Done;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,7 +70,7 @@ impl<'s> Results<'s> {
         let unknown = self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
         let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
         let ended = self.spool.results(&ids).await?;
-        self.known.extend(ended.into_iter().map(|(id, message)| (id, result(message))));
+        self.known.extend(ended.into_iter().map(|(id, message)| (id, messages::result_of(message))));
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl<'s> Results<'s> {
             if !matches!(taken_in, TakenIn::Known(_)) && told_here.remove(&id) {
                 told.push(id);
             } else {
-                result = duplicate(id, result);
+                result = messages::duplicate(id, result);
             }
             self.failed += u64::from(result.status == Status::Failed);
             self.progress.inc(1);
@@ -99,23 +100,6 @@ impl<'s> Results<'s> {
         }
         Ok(())
     }
-}
-
-/// What became of a message, in the spool's words where there is no result.
-fn result(message: SpoolMessage) -> MessageResult {
-    let reason = message.reason;
-    message.result.unwrap_or_else(|| MessageResult::held(&message.source, reason.unwrap_or_else(|| "It was dropped.".to_owned())))
-}
-
-/// The result of a message that was here before: what the earlier one became.
-fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
-    let mut warnings = Vec::new();
-    if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
-        let status = serde_json::json!(earlier.status);
-        warnings
-            .push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
-    }
-    MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
 }
 
 fn sentence(result: &MessageResult) -> String {

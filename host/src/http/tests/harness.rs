@@ -2,11 +2,12 @@
 
 use crate::chain::LazySandbox;
 use crate::http::role::Role;
-use crate::http::{ApiState, BASE, create_token, router};
+use crate::http::{ApiState, BASE, router};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
+use crate::service::tokens;
 use crate::spool::Spool;
 use crate::store::{Location, Store};
 use crate::worker::Live;
@@ -66,9 +67,9 @@ impl Api {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let mut tokens = HashMap::new();
+        let mut by_role = HashMap::new();
         for role in Role::ALL {
-            tokens.insert(role, create_token(&store, role.name(), role).await.unwrap().1);
+            by_role.insert(role, tokens::create(&store, role.name().to_owned(), role).await.unwrap().token);
         }
         let spool = Spool::open(store, folder.path()).unwrap();
         let key = SecretKey::at(folder.path().join("key"));
@@ -77,7 +78,7 @@ impl Api {
         let signed_in = Tokens::new(spool.store().clone(), key.clone());
         let machine = Arc::new(Machine::new(Vec::new(), vec![format!("given={}", folder.path().display()).parse().unwrap()]));
         let state = ApiState { loopback: true, ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine) };
-        let mut api = Self { router: router(state.clone()), state, tokens, document: Value::Null, _folder: folder };
+        let mut api = Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api
     }

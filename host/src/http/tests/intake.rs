@@ -7,7 +7,7 @@ use crate::spool::Host;
 use crate::spool::leases;
 use crate::worker::Worker;
 use axum::http::{Method, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 impl Api {
@@ -38,6 +38,7 @@ async fn a_mail_becomes_a_ticket_once() {
     assert_eq!((&first["status"], &first["title"], &first["queue"]), (&json!("filed"), &json!("Printer"), &json!("Raw")));
     let again = api.submit(Role::Agent, "", mail("Printer")).await.expect(200);
     assert_eq!((&again["status"], &again["ticket_number"]), (&json!("duplicate"), &first["ticket_number"]));
+    assert_eq!((&again["auto_response"], &again["warnings"]), (&Value::Null, &json!([])));
     let raw = api.get(Role::Reader, &format!("/articles/{}/raw", first["article_id"])).await;
     assert_eq!(raw.body, mail("Printer").into_bytes());
     let log = api.get(Role::Reader, &format!("/communications/{}", first["communication"].as_str().unwrap())).await.expect(200);
@@ -54,6 +55,21 @@ async fn only_an_admin_speaks_for_a_trusted_account() {
     assert_eq!(api.submit(Role::Admin, "?account=boss", with_header("b")).await.expect(201)["queue"], "Junk");
     assert_eq!(api.submit(Role::Agent, "", with_header("c")).await.expect(201)["queue"], "Raw");
     assert_eq!(api.get(Role::Agent, "/tickets").await.json()["items"].as_array().unwrap().len(), 2, "the refused one was not stored");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_here_before_and_not_filed_is_told_of_with_where_it_is() {
+    let api = Api::start().await;
+    api.post(Role::Admin, "/accounts", &json!({ "name": "boss", "protocol": "local", "trusted": true })).await.expect(201);
+    let _work = api.work(&["boss"]).await;
+    let ignored = || format!("X-OTOBO-Ignore: yes\r\n{}", mail("Advertisement"));
+    assert_eq!(api.submit(Role::Admin, "?account=boss", ignored()).await.expect(201)["status"], "ignored");
+    let again = api.submit(Role::Admin, "?account=boss", ignored()).await.expect(200);
+    let told = json!(["This message was here before and is ignored: see message 1 of the spool."]);
+    assert_eq!((&again["status"], &again["warnings"]), (&json!("duplicate"), &told));
+    api.delete(Role::Admin, "/spool/1").await.expect(204);
+    let again = api.submit(Role::Admin, "?account=boss", ignored()).await.expect(200);
+    assert_eq!((&again["status"], &again["ticket_number"]), (&json!("duplicate"), &Value::Null), "what was dropped was not filed");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::NumberGenerator;
 use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Arrival, Claimed, SourceKey, SpoolStatus};
-use postigo_model::ticket::{Filing, FilingKind, NewArticle, Ticket};
+use postigo_model::ticket::{Filing, FilingKind, NewArticle, SenderType, Ticket};
 
 /// A mail with this subject.
 pub fn mail(subject: &str) -> String {
@@ -50,7 +50,7 @@ impl Api {
             ..Ticket::default()
         };
         let article = NewArticle {
-            sender_type: "customer".into(),
+            sender_type: SenderType::Customer,
             visible_for_customer: true,
             from: "jane@example.com".into(),
             subject: subject.into(),

@@ -5,13 +5,12 @@ use crate::store::StoreError;
 use crate::store::sql::{Sql, pieces};
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
-use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message of the spool, as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SpoolMessage {
     /// Row id.
     pub id: i64,

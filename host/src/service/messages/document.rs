@@ -1,6 +1,6 @@
 //! Messages of the spool as the command line and REST show them.
 
-use super::SpoolMessage;
+use crate::spool::SpoolMessage;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
 use postigo_model::timestamp::rfc3339;

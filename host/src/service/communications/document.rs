@@ -135,7 +135,7 @@ impl From<Record> for CommunicationSummary {
             id: record.id,
             parent: record.parent,
             account: record.account,
-            transport: record.transport,
+            transport: record.protocol,
             direction: record.direction,
             kind: record.kind,
             status: record.status,

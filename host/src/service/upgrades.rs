@@ -3,19 +3,21 @@
 //! What changes is shown, and every filter is configured with the other version before anything is saved. Grants stay what they are:
 //! a version that asks for more has it once an admin names it.
 
-use super::apply::{Place, TRIES};
-use super::review::judge;
+mod document;
+
+pub use document::Upgrade;
+
+use super::saving::Tries;
+use super::{Refused, configured};
 use crate::catalogue::{Catalogue, Found};
 use crate::chain::{Component, Components, Gathered, grants};
+use crate::config::{Place, judge};
 use crate::store::filter_components::{self, Made};
-use crate::store::{StoreError, configuration};
-use postigo_model::configured::Breach;
+use document::{Declared, Differs, Mistaken, SchemaDiffers, Upgraded};
 use postigo_model::configured::form::Kind;
-use postigo_model::configured::{Configuration, Filter};
-use serde::Serialize;
+use postigo_model::configured::{Breach, Configuration, Filter};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use utoipa::ToSchema;
 
 /// Which way filters move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,129 +41,15 @@ pub struct Wish<'w> {
     pub check: bool,
 }
 
-/// What changes, or would.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = FilterUpgrade)]
-pub struct Upgrade {
-    /// The component that the filters have, as it is shown.
-    pub from: String,
-    /// The component that they are to have.
-    pub to: String,
-    /// Whether an admin activated that, or it ships with Postigo; else it can be checked only.
-    pub activated: bool,
-    /// Headers that a filter may set by the one and not by the other.
-    pub headers: Differs,
-    /// Grants that the components ask for.
-    pub grants: Declared,
-    /// Settings.
-    pub schema: SchemaDiffers,
-    /// The filters, each tried with its settings as they are.
-    pub filters: Vec<Upgraded>,
-    /// Whether it is done: the filters have `to`. False where it was only checked, and where they had it before.
-    pub changed: bool,
-    /// The version of the configuration that has it.
-    pub version: i64,
-}
-
-/// What is in one of two lists alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Differs {
-    /// Only in the later.
-    pub added: Vec<String>,
-    /// Only in the earlier.
-    pub removed: Vec<String>,
-}
-
-/// What is declared before and after.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = DeclaredGrants)]
-pub struct Declared {
-    /// Before.
-    pub before: Vec<String>,
-    /// After.
-    pub after: Vec<String>,
-}
-
-/// How two schemas of settings differ, by the keys that they describe: `when.header`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SchemaDiffers {
-    /// Keys that appear.
-    pub added: Vec<String>,
-    /// Keys that vanish.
-    pub removed: Vec<String>,
-    /// Keys that must be there and needed not.
-    pub required: Vec<String>,
-    /// Keys of which something else is said.
-    pub changed: Vec<String>,
-}
-
-/// A filter that moves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = UpgradedFilter)]
-pub struct Upgraded {
-    /// Its name.
-    pub name: String,
-    /// What it is granted with the other version.
-    pub granted: Vec<String>,
-    /// What that asks for and the filter is not granted.
-    pub not_granted: Vec<String>,
-    /// Why it cannot run with it; empty where it can.
-    pub problems: Vec<Mistaken>,
-}
-
-/// Why a filter cannot run with a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = UpgradeProblem)]
-pub struct Mistaken {
-    /// Where in the filter, a JSON Pointer: `/settings/word`.
-    pub place: String,
-    /// A sentence.
-    pub reason: String,
-}
-
-/// Why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum UpgradeError {
-    /// There is no such filter, component or version.
-    #[error("{0}")]
-    Missing(String),
-    /// It cannot be done to this.
-    #[error("{0}")]
-    Unsuitable(String),
-    /// Filters cannot run with the version.
-    #[error("{}", told(.0))]
-    Failing(Box<Upgrade>),
-    /// The database could not do its part.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Upgrade {
-    /// A line for every reason why a filter cannot run with the version.
-    pub fn problems(&self) -> Vec<String> {
-        let line = |filter: &Upgraded, problem: &Mistaken| {
-            let sentence = problem.reason.clone();
-            Breach { kind: Filter::KIND, name: filter.name.clone(), place: problem.place.clone(), sentence }.to_string()
-        };
-        self.filters.iter().flat_map(|filter| filter.problems.iter().map(move |problem| line(filter, problem))).collect()
-    }
-}
-
-fn told(upgrade: &Upgrade) -> String {
-    let filters = upgrade.filters.iter().filter(|filter| !filter.problems.is_empty()).count();
-    format!("{}\nNothing was changed: {filters} of the filters cannot run {}.", upgrade.problems().join("\n"), upgrade.to)
-}
-
 /// Moves filters, or checks what that would do. All of them or none.
-pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, UpgradeError> {
-    let mut tries = 0;
+pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, Refused> {
+    let mut tries = Tries::default();
     loop {
-        tries += 1;
-        let before = configuration::load(place.store, place.key).await?;
+        let before = configured::load(place.store, place.key).await?;
         let catalogue = Catalogue::load(place.store).await?;
         let moved = Moved::of(&before, &catalogue, wish, place).await?;
         if !wish.check && !moved.activated {
-            return Err(UpgradeError::Unsuitable(format!(
+            return Err(Refused::Conflict(format!(
                 "The component {to} is uploaded and not activated: `postigo component activate {to}` lets it act. Nothing was changed.",
                 to = moved.to.component
             )));
@@ -173,15 +61,12 @@ pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, Upgrad
             return Ok(upgrade);
         }
         if upgrade.filters.iter().any(|filter| !filter.problems.is_empty()) {
-            return Err(UpgradeError::Failing(Box::new(upgrade)));
+            return Err(Refused::NotUpgraded(Box::new(upgrade)));
         }
-        match configuration::save(place.store, place.key, &before, &after, Vec::new(), place.actor).await {
-            Err(StoreError::Conflict(_)) if tries < TRIES => {}
-            saved => {
-                upgrade.version = saved?;
-                upgrade.changed = true;
-                return Ok(upgrade);
-            }
+        if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
+            upgrade.version = version;
+            upgrade.changed = true;
+            return Ok(upgrade);
         }
     }
 }
@@ -199,7 +84,7 @@ fn made(filter: &Filter) -> Made {
 }
 
 impl Moved {
-    async fn of(before: &Configuration, catalogue: &Catalogue, wish: Wish<'_>, place: Place<'_>) -> Result<Self, UpgradeError> {
+    async fn of(before: &Configuration, catalogue: &Catalogue, wish: Wish<'_>, place: Place<'_>) -> Result<Self, Refused> {
         let filter = one(before, catalogue, wish.name)?;
         let from = made(filter);
         let to = match wish.way {
@@ -243,7 +128,7 @@ impl Moved {
         after: &Configuration,
         breaches: Vec<Breach>,
         place: Place<'_>,
-    ) -> Result<Upgrade, UpgradeError> {
+    ) -> Result<Upgrade, Refused> {
         let moved = |configuration: &Configuration| -> Vec<Filter> {
             configuration.filters.values().filter(|filter| self.filters.contains(&filter.name)).cloned().collect()
         };
@@ -294,7 +179,7 @@ impl Said {
 }
 
 /// The filter that is named; or one of those that use the component that is named, where they all have one version.
-fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) -> Result<&'c Filter, UpgradeError> {
+fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) -> Result<&'c Filter, Refused> {
     if let Some(filter) = configuration.filters.get(name) {
         return Ok(filter);
     }
@@ -304,21 +189,21 @@ fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) 
     };
     let users: Vec<&Filter> = configuration.filters.values().filter(uses).collect();
     match users.as_slice() {
-        [] => Err(UpgradeError::Missing(format!(
+        [] => Err(Refused::NotFound(format!(
             "There is no filter \"{name}\", and no uploaded component of this name that a filter uses; `postigo filter list` shows those that exist."
         ))),
         [first, others @ ..] if others.iter().all(|other| other.digest == first.digest) => Ok(first),
         several => {
             let names: Vec<String> = several.iter().map(|filter| format!("\"{}\" ({})", filter.name, filter.component)).collect();
-            Err(UpgradeError::Unsuitable(format!("Filters use several versions of {name}: name one of {}.", names.join(", "))))
+            Err(Refused::Conflict(format!("Filters use several versions of {name}: name one of {}.", names.join(", "))))
         }
     }
 }
 
 /// The version that a filter is upgraded to.
-fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Result<Made, UpgradeError> {
+fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Result<Made, Refused> {
     let Some(digest) = &filter.digest else {
-        return Err(UpgradeError::Unsuitable(format!(
+        return Err(Refused::Conflict(format!(
             "The component {} of the filter \"{}\" ships with Postigo and is upgraded with it.",
             filter.component, filter.name
         )));
@@ -330,19 +215,19 @@ fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Resul
     let found = match version {
         Some(version) => catalogue.by_version(&name, version).ok_or_else(|| {
             let versions: Vec<&str> = catalogue.of_name(&name).map(|component| component.version.as_str()).collect();
-            UpgradeError::Missing(format!("There is no component {name}@{version}; uploaded are {}.", versions.join(", ")))
+            Refused::NotFound(format!("There is no component {name}@{version}; uploaded are {}.", versions.join(", ")))
         })?,
         None => catalogue.newest_activated(&name).ok_or_else(|| {
-            UpgradeError::Unsuitable(format!("No version of the component {name} is activated; `postigo component activate` lets one act."))
+            Refused::Conflict(format!("No version of the component {name} is activated; `postigo component activate` lets one act."))
         })?,
     };
     Ok(Made { component: found.shown(), digest: Some(found.digest.clone()) })
 }
 
 /// What a filter goes back to.
-async fn earlier(filter: &Filter, catalogue: &Catalogue, place: Place<'_>) -> Result<Made, UpgradeError> {
+async fn earlier(filter: &Filter, catalogue: &Catalogue, place: Place<'_>) -> Result<Made, Refused> {
     let Some(made) = filter_components::before(place.store, &filter.name).await? else {
-        return Err(UpgradeError::Unsuitable(format!(
+        return Err(Refused::Conflict(format!(
             "The filter \"{}\" had no other component before {}: there is nothing to go back to.",
             filter.name, filter.component
         )));
@@ -352,7 +237,7 @@ async fn earlier(filter: &Filter, catalogue: &Catalogue, place: Place<'_>) -> Re
         None => catalogue.is_shipped(&made.component),
     };
     if !is_there {
-        return Err(UpgradeError::Missing(format!(
+        return Err(Refused::NotFound(format!(
             "The component {} that the filter \"{}\" had is not there any more.",
             made.component, filter.name
         )));

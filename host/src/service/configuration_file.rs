@@ -1,45 +1,17 @@
-//! `config apply`: a file becomes the configuration, all of it or nothing.
+//! The configuration as a file: it becomes the configuration, all of it or nothing; and the configuration is written as one.
 
-use super::reference::given_or_named;
-use super::review::review;
-use super::{Difference, Draft, File, How, differences};
-use crate::chain::{Asked, LazySandbox};
+use super::saving::Tries;
+use super::{Refused, configured};
+use crate::config::{self, Difference, Draft, File, How, Place, differences, given_or_named, review};
 use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
 use postigo_files::regular_file::read_at_most;
 use postigo_model::configured::form::{Kind, LoadedKind};
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
-use postigo_sandbox::Asker;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
-
-/// A change that somebody else's overtakes is made anew so many times.
-pub const TRIES: usize = 5;
-
-/// Where a configuration is kept, and the sandbox that filters' settings are tried in.
-#[derive(Clone, Copy)]
-pub struct Place<'p> {
-    /// The store.
-    pub store: &'p Store,
-    /// The key that seals the secrets.
-    pub key: &'p SecretKey,
-    /// The sandbox.
-    pub sandbox: &'p Arc<LazySandbox>,
-    /// On whose behalf the sandbox works.
-    pub asker: Asker,
-    /// Who makes the change.
-    pub actor: &'p str,
-}
-
-impl Place<'_> {
-    /// The sandbox for whoever makes the change.
-    pub fn asked(self) -> Asked {
-        self.sandbox.asked_by(self.asker)
-    }
-}
 
 /// What a file changed, or would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -56,25 +28,6 @@ pub struct Applied {
     pub unchanged: usize,
 }
 
-/// Why a file was not applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// It cannot be read.
-    #[error("The file {path} cannot be read: {reason}.")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// Its mistakes, `FILE:LINE: key KEY (THING): SENTENCE` each, in the order of the lines.
-    #[error("{}", .0.join("\n"))]
-    Mistakes(Vec<String>),
-    /// The database could not do its part.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// A configuration file has at most so many bytes: 64 MiB.
 const LARGEST_FILE: u64 = 64 << 20;
 
@@ -87,16 +40,15 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Applies a file, or, to `check` it, does everything but save.
-pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> Result<Applied, ApplyError> {
-    let unreadable = |reason: String| ApplyError::Read { path: path.display().to_string(), reason };
+pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> Result<Applied, Refused> {
+    let unreadable = |reason: String| Refused::Unreadable { path: path.display().to_string(), reason };
     let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
     let file = File::parse(&text);
     let folder = path.parent().unwrap_or(Path::new("."));
     let secrets = |value: &Value| given_or_named(value, folder);
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
-        tries += 1;
         let (before, lost) = configuration::load_what_opens(place.store, place.key).await?;
         let mut draft = Draft::of(&file.root, &before, &secrets);
         if prune {
@@ -107,20 +59,43 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
         draft.add(breaches);
         let mistakes = file.tell(&path.display().to_string(), &draft.problems);
         if !mistakes.is_empty() {
-            return Err(ApplyError::Mistakes(mistakes));
+            return Err(Refused::FileMistakes(mistakes));
         }
         let (customers, mut applied) = compare(&before, &draft, place.store).await?;
         if check {
             return Ok(applied);
         }
-        match configuration::save(place.store, place.key, &before, &draft.configuration, customers, place.actor).await {
-            Err(StoreError::Conflict(_)) if tries < TRIES => {}
-            saved => {
-                applied.version = saved?;
-                return Ok(applied);
-            }
+        if let Some(version) = tries.save(place, &before, &draft.configuration, customers).await? {
+            applied.version = version;
+            return Ok(applied);
         }
     }
+}
+
+/// The configuration written as a file.
+pub struct Exported {
+    /// The version of the configuration.
+    pub version: i64,
+    /// TOML, without secrets.
+    pub toml: String,
+}
+
+/// Customer users are read in pages of so many.
+const PAGE: i64 = 1_000;
+
+/// Writes the configuration as a file that [`apply`] takes, without its secrets.
+pub async fn export(store: &Store, key: &SecretKey) -> Result<Exported, Refused> {
+    let configuration = configured::load(store, key).await?;
+    let mut users: Vec<CustomerUser> = Vec::new();
+    loop {
+        let after = users.last().map(|user| user.login.clone()).unwrap_or_default();
+        let page = customers::list(store, &after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        users.extend(page);
+    }
+    Ok(Exported { version: configuration.version, toml: config::export(&configuration, &users) })
 }
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them for the right key.

@@ -1,0 +1,49 @@
+//! What agents write: replies, other mails and notes, tickets that are opened by a mail, articles passed on and sent on.
+
+use super::{Mistake, Refused, configured};
+use crate::answer::{Desk, DeskError, ForwardAs, Opening, Writing, WritingKind};
+use crate::filing::correspondence::Receipt;
+use crate::secret_key::SecretKey;
+use crate::spool::Spool;
+
+/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, when this returns; it goes out from the address of the ticket's
+/// queue, never another.
+pub async fn write(spool: &Spool, key: &SecretKey, number: &str, kind: WritingKind, writing: Writing) -> Result<Receipt, Refused> {
+    Ok(desk(spool, key).await?.write(number, kind, writing).await?)
+}
+
+/// Opens a ticket by a mail to somebody.
+pub async fn open(spool: &Spool, key: &SecretKey, opening: Opening, writing: Writing) -> Result<Receipt, Refused> {
+    Ok(desk(spool, key).await?.open_ticket(opening, writing).await?)
+}
+
+/// Passes an article on to somebody else.
+pub async fn forward(spool: &Spool, key: &SecretKey, article: i64, how: ForwardAs, writing: Writing) -> Result<Receipt, Refused> {
+    Ok(desk(spool, key).await?.forward(article, writing, how).await?)
+}
+
+/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
+pub async fn bounce(spool: &Spool, key: &SecretKey, article: i64, writing: Writing) -> Result<Receipt, Refused> {
+    Ok(desk(spool, key).await?.resend(article, writing).await?)
+}
+
+/// The desk, with the configuration as it is now.
+async fn desk(spool: &Spool, key: &SecretKey) -> Result<Desk, Refused> {
+    Ok(Desk { spool: spool.clone(), configuration: configured::load(spool.store(), key).await? })
+}
+
+impl From<DeskError> for Refused {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Mistakes(mistakes) => {
+                let given = |(key, sentence)| Mistake::given("mail", "", format!("/{key}"), sentence);
+                Self::Mistakes(mistakes.into_iter().map(given).collect())
+            }
+            DeskError::NotFound(sentence) => Self::NotFound(sentence),
+            DeskError::Conflict(sentence) => Self::Conflict(sentence),
+            error @ DeskError::OtherRequest => Self::OtherRequest(error.to_string()),
+            error @ DeskError::Compose(_) => Self::Failed(error.to_string()),
+            DeskError::Store(error) => error.into(),
+        }
+    }
+}

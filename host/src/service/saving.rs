@@ -1,0 +1,32 @@
+//! Saving a changed configuration where others change it at the same time.
+
+use super::Refused;
+use crate::config::Place;
+use crate::store::{StoreError, configuration};
+use postigo_model::configured::{Configuration, CustomerUser};
+
+/// A change that somebody else's overtakes is made anew so many times.
+const TRIES: usize = 5;
+
+/// How often a change was tried to be saved.
+#[derive(Debug, Default)]
+pub struct Tries(usize);
+
+impl Tries {
+    /// Saves what was made of `before`, with customer users that are saved along; gives the new version. None: somebody else's change was saved meanwhile,
+    /// and this one is to be made anew on top of it.
+    pub async fn save(
+        &mut self,
+        place: Place<'_>,
+        before: &Configuration,
+        after: &Configuration,
+        customers: Vec<CustomerUser>,
+    ) -> Result<Option<i64>, Refused> {
+        self.0 += 1;
+        match configuration::save(place.store, place.key, before, after, customers, place.actor).await {
+            Err(StoreError::Conflict(_)) if self.0 < TRIES => Ok(None),
+            Err(StoreError::Conflict(sentence)) => Err(Refused::Overtaken(sentence)),
+            saved => Ok(Some(saved?)),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Sign-ins by OAuth2, of accounts and transports: begun, looked at, finished, ended. No token and no secret is in anything that is given.
+
+use super::{Refused, configured};
+use crate::oauth2::{Begun, DeviceWait, Flow, OAuth2Error, Outcome, Owner, SignInState, Subject, Tokens};
+use crate::secret_key::SecretKey;
+use crate::store::Store;
+use std::sync::Arc;
+
+/// Where sign-ins are kept.
+#[derive(Clone, Copy)]
+pub struct SignIns<'s> {
+    /// The database.
+    pub store: &'s Store,
+    /// The key that secrets are sealed with.
+    pub key: &'s SecretKey,
+    /// The tokens.
+    pub tokens: &'s Arc<Tokens>,
+}
+
+impl SignIns<'_> {
+    /// Begins an owner's sign-in, by this flow or else the configured one: what is given says where a person goes on with it. One that was begun before
+    /// no longer counts. A device code is to be waited for. `by` says who asked, for the log.
+    pub async fn begin(self, owner: &Owner, flow: Option<Flow>, by: &str) -> Result<(Begun, Option<DeviceWait>), Refused> {
+        let configuration = configured::load(self.store, self.key).await?;
+        Ok(self.tokens.begin_sign_in(&configuration, owner, flow, by).await?)
+    }
+
+    /// How an owner's sign-in stands.
+    pub async fn show(self, owner: &Owner) -> Result<SignInState, Refused> {
+        let configuration = configured::load(self.store, self.key).await?;
+        let subject = Subject::find(&configuration, owner, None)?;
+        Ok(self.tokens.state(&subject).await?)
+    }
+
+    /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not matter.
+    pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, Refused> {
+        let configuration = configured::load(self.store, self.key).await?;
+        if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) = Subject::find(&configuration, owner, None) {
+            return Err(error.into());
+        }
+        Ok(self.tokens.sign_out(owner, by).await?)
+    }
+
+    /// Finishes a sign-in with what the provider had the browser say: the address that it was sent back to, or what that asks. Gives whose it was.
+    pub async fn finish(self, answer: &str) -> Result<Owner, Refused> {
+        Ok(self.tokens.finish_sign_in(answer).await?)
+    }
+
+    /// How a sign-in that was begun has gone on; `id` is that of [`Begun`].
+    pub async fn outcome(self, id: &str) -> Result<Outcome, Refused> {
+        Ok(self.tokens.outcome(id).await?)
+    }
+}

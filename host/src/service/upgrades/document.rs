@@ -1,0 +1,103 @@
+//! What an upgrade of filters changes, or would, as the command line and REST show it.
+
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{Breach, Filter};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What changes, or would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FilterUpgrade)]
+pub struct Upgrade {
+    /// The component that the filters have, as it is shown.
+    pub from: String,
+    /// The component that they are to have.
+    pub to: String,
+    /// Whether an admin activated that, or it ships with Postigo; else it can be checked only.
+    pub activated: bool,
+    /// Headers that a filter may set by the one and not by the other.
+    pub headers: Differs,
+    /// Grants that the components ask for.
+    pub grants: Declared,
+    /// Settings.
+    pub schema: SchemaDiffers,
+    /// The filters, each tried with its settings as they are.
+    pub filters: Vec<Upgraded>,
+    /// Whether it is done: the filters have `to`. False where it was only checked, and where they had it before.
+    pub changed: bool,
+    /// The version of the configuration that has it.
+    pub version: i64,
+}
+
+/// What is in one of two lists alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Differs {
+    /// Only in the later.
+    pub added: Vec<String>,
+    /// Only in the earlier.
+    pub removed: Vec<String>,
+}
+
+/// What is declared before and after.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DeclaredGrants)]
+pub struct Declared {
+    /// Before.
+    pub before: Vec<String>,
+    /// After.
+    pub after: Vec<String>,
+}
+
+/// How two schemas of settings differ, by the keys that they describe: `when.header`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SchemaDiffers {
+    /// Keys that appear.
+    pub added: Vec<String>,
+    /// Keys that vanish.
+    pub removed: Vec<String>,
+    /// Keys that must be there and needed not.
+    pub required: Vec<String>,
+    /// Keys of which something else is said.
+    pub changed: Vec<String>,
+}
+
+/// A filter that moves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UpgradedFilter)]
+pub struct Upgraded {
+    /// Its name.
+    pub name: String,
+    /// What it is granted with the other version.
+    pub granted: Vec<String>,
+    /// What that asks for and the filter is not granted.
+    pub not_granted: Vec<String>,
+    /// Why it cannot run with it; empty where it can.
+    pub problems: Vec<Mistaken>,
+}
+
+/// Why a filter cannot run with a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UpgradeProblem)]
+pub struct Mistaken {
+    /// Where in the filter, a JSON Pointer: `/settings/word`.
+    pub place: String,
+    /// A sentence.
+    pub reason: String,
+}
+
+impl Upgrade {
+    /// A line for every reason why a filter cannot run with the version.
+    pub fn problems(&self) -> Vec<String> {
+        let line = |filter: &Upgraded, problem: &Mistaken| {
+            let sentence = problem.reason.clone();
+            Breach { kind: Filter::KIND, name: filter.name.clone(), place: problem.place.clone(), sentence }.to_string()
+        };
+        self.filters.iter().flat_map(|filter| filter.problems.iter().map(move |problem| line(filter, problem))).collect()
+    }
+
+    /// That nothing was changed, and why: a line for every reason, and a sentence.
+    pub fn refusal(&self) -> String {
+        let filters = self.filters.iter().filter(|filter| !filter.problems.is_empty()).count();
+        format!("{}\nNothing was changed: {filters} of the filters cannot run {}.", self.problems().join("\n"), self.to)
+    }
+}
