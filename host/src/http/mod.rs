@@ -54,6 +54,7 @@ pub use state::ApiState;
 pub use values::reckoned;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -79,7 +80,8 @@ pub async fn serve(listener: TcpListener, mut state: ApiState, doors: Doors, sto
 /// All routes.
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
-    let document = axum::Json(openapi::complete(&document));
+    // As text: read into values it takes many times as much memory, and each answer would copy them.
+    let document = Bytes::from(openapi::complete(&document).to_string());
     let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()));
     // The last is asked first: who it is, then for their body, then for what they want.
     let nouns = nouns
@@ -88,7 +90,7 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), body::take))
         .route_layer(from_fn_with_state(state.clone(), auth::authorize));
     let open = Router::new()
-        .route(&format!("{BASE}/openapi.json"), get(|| async { document }))
+        .route(&format!("{BASE}/openapi.json"), get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }))
         .merge(health::routes())
         .merge(sign_in::callback())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
