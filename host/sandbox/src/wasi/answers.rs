@@ -1,7 +1,7 @@
 //! The functions of WASI whose answer does not follow from its type: output, waiting, chance, and the end.
 
-use super::Nothing;
 use super::output::Stream;
+use super::state::Nothing;
 use crate::limits::LIFTED_BYTES;
 use crate::sandbox::Sandbox;
 use crate::stopped::Stopped;

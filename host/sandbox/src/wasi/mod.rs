@@ -12,12 +12,10 @@ mod state;
 pub(super) use state::Wasi;
 
 use super::sandbox::Sandbox;
+use state::Nothing;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
-
-/// The host's type behind every handle of WASI. A guest's handles know their own types; here there is but a number.
-struct Nothing;
 
 /// Offers the WASI interfaces that a component imports.
 pub(super) fn offer_nothing(linker: &mut Linker<Sandbox>, component: &Component, engine: &Engine) -> wasmtime::Result<()> {

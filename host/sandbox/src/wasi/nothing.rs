@@ -1,8 +1,8 @@
 //! The answer of a world in which there is nothing, by the type of what is asked for: an empty list, none, zero, or the error that
 //! says best that it is not to be had.
 
-use super::Nothing;
 use super::output::Stream;
+use super::state::Nothing;
 use crate::sandbox::Sandbox;
 use crate::stopped::Stopped;
 use postigo_model::guest::FailureKind;

@@ -2,6 +2,9 @@
 
 use super::output::{Line, Stream};
 
+/// The host's type behind every handle of WASI. A guest's handles know their own types; here there is but a number.
+pub(super) struct Nothing;
+
 /// The empty world of one guest. Every guest's begins the same.
 #[derive(Debug, Default)]
 pub(crate) struct Wasi {
