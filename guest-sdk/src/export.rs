@@ -94,8 +94,11 @@ mod tied {
         }
 
         fn configure(filters: Vec<setup::FilterSettings>) -> Result<(), Vec<setup::Problem>> {
-            let given =
-                |one: setup::FilterSettings| FilterSettings { name: one.name, settings: one.settings, grants: Grants::new(one.grants) };
+            let given = |one: setup::FilterSettings| FilterSettings {
+                name: one.name,
+                settings: one.settings,
+                grants: Grants::new(one.grants),
+            };
             let configured = E::Group::configure(filters.into_iter().map(given).collect()).and_then(keep::<E>);
             configured.map_err(|problems| problems.into_iter().map(told).collect())
         }
@@ -111,7 +114,8 @@ mod tied {
                 Some(group) => group.evaluate(filter as usize, &Mail::lent(mail)),
                 None => Err("The component was not configured.".to_owned()),
             })?;
-            let changes = verdict.changes.into_iter().map(|one| filtering::Change { header: one.header, value: one.value });
+            let changes =
+                verdict.changes.into_iter().map(|one| filtering::Change { header: one.header, value: one.value });
             Ok(filtering::Verdict { matched: verdict.matched, changes: changes.collect(), reason: verdict.reason })
         }
     }

@@ -48,8 +48,9 @@ impl FilterSettings {
     /// The first thing that does not fit, with its place.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let json = &mut serde_json::Deserializer::from_str(&self.settings);
-        serde_path_to_error::deserialize(json)
-            .map_err(|error| Problem::new(pointer(error.path()), format!("These settings do not fit: {}.", error.inner())))
+        serde_path_to_error::deserialize(json).map_err(|error| {
+            Problem::new(pointer(error.path()), format!("These settings do not fit: {}.", error.inner()))
+        })
     }
 }
 
@@ -84,7 +85,8 @@ impl<F: Filter> Group for Each<F> {
     }
 
     fn evaluate(&self, filter: usize, mail: &Mail<'_>) -> Result<Verdict, String> {
-        let one = self.0.get(filter).ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.0.len()))?;
+        let one =
+            self.0.get(filter).ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.0.len()))?;
         one.evaluate(mail)
     }
 }

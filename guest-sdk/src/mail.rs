@@ -168,7 +168,10 @@ impl<'a> Mail<'a> {
     /// Denied without the grant `attachments`.
     pub fn attachments(&self) -> Result<Vec<Attachment>, Refusal> {
         let attachments = self.0.attachments()?;
-        Ok(attachments.into_iter().map(|one| Attachment { name: one.name, media_type: one.media_type, size: one.size }).collect())
+        Ok(attachments
+            .into_iter()
+            .map(|one| Attachment { name: one.name, media_type: one.media_type, size: one.size })
+            .collect())
     }
 
     /// At most `length` decoded bytes of an attachment from `offset`; fewer at its end.

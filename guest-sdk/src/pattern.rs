@@ -68,7 +68,9 @@ impl<'a> Parsed<'a> {
         let config = Config::new().nfa_size_limit(Some(PROGRAM_LIMIT));
         let program = Compiler::new().configure(config).build_from_hir(&self.tree);
         let program = program.map_err(|error| match error.size_limit() {
-            Some(_) => format!("The pattern `{pattern}` is too large: repeat less ({{n}} of a class as \\w is what grows most)."),
+            Some(_) => format!(
+                "The pattern `{pattern}` is too large: repeat less ({{n}} of a class as \\w is what grows most)."
+            ),
             None => format!("The pattern `{pattern}` does not compile: {error}."),
         })?;
         // Where Unicode's word borders meet other than ASCII, or the cache is of no use, the automaton gives up and the program is run.
@@ -169,7 +171,9 @@ fn explain(pattern: &str, error: &Error) -> String {
             "look-around ((?=…), (?!…), (?<=…), (?<!…)) cannot be matched in linear time; make what must \
              or must not be there a condition of its own"
         }
-        ErrorKind::UnsupportedBackreference => "back-references (\\1) cannot be matched in linear time; write out what may be repeated",
+        ErrorKind::UnsupportedBackreference => {
+            "back-references (\\1) cannot be matched in linear time; write out what may be repeated"
+        }
         ErrorKind::FlagUnrecognized | ErrorKind::GroupNameUnexpectedEof => {
             "this kind of group is not known; atomic groups (?>…), conditions (?(…)…), branch reset (?|…), recursion (?R) and \
              comments (?#…) of Perl must be written as plain groups (?:…)"

@@ -15,7 +15,9 @@
 //! assert!(verdict.matched);
 //! ```
 
-use crate::{Address, Attachment, Description, Each, Envelope, Filter, FilterSettings, Grants, Group, Refusal, Ticket, Verdict};
+use crate::{
+    Address, Attachment, Description, Each, Envelope, Filter, FilterSettings, Grants, Group, Refusal, Ticket, Verdict,
+};
 use crate::{Problem, Screening, log::Level};
 use std::cell::RefCell;
 
@@ -62,7 +64,8 @@ impl Mail {
     /// Adds an attachment.
     #[must_use]
     pub fn with_attachment(mut self, name: &str, media_type: &str, bytes: &[u8]) -> Self {
-        let attachment = Attachment { name: name.to_owned(), media_type: media_type.to_owned(), size: bytes.len() as u64 };
+        let attachment =
+            Attachment { name: name.to_owned(), media_type: media_type.to_owned(), size: bytes.len() as u64 };
         self.attachments.push((attachment, bytes.to_owned()));
         self
     }
@@ -144,7 +147,8 @@ impl Mail {
     }
 
     pub(crate) fn attachments(&self) -> Result<Vec<Attachment>, Refusal> {
-        self.granted("attachments").map(|()| self.attachments.iter().map(|(attachment, _)| attachment.clone()).collect())
+        self.granted("attachments")
+            .map(|()| self.attachments.iter().map(|(attachment, _)| attachment.clone()).collect())
     }
 
     pub(crate) fn attachment_bytes(&self, index: u32, offset: u64, length: u32) -> Result<Vec<u8>, Refusal> {
@@ -184,7 +188,11 @@ fn address(written: &str) -> Option<Address> {
         Some((name, rest)) => (name.trim().trim_matches('"'), rest.split('>').next().unwrap_or_default().trim()),
         None => ("", written),
     };
-    if address.is_empty() { None } else { Some(Address { display_name: display_name.to_owned(), address: address.to_owned() }) }
+    if address.is_empty() {
+        None
+    } else {
+        Some(Address { display_name: display_name.to_owned(), address: address.to_owned() })
+    }
 }
 
 /// Filters of one component, configured as Postigo configures them.
@@ -216,7 +224,8 @@ pub fn configure_granted<G: Group>(settings: &[&str], grants: &[&str]) -> Result
         grants: grants.clone(),
     });
     let group = G::configure(filters.collect());
-    let group = group.map_err(|problems| problems.into_iter().map(|one| (one.filter, one.problem)).collect::<Vec<_>>())?;
+    let group =
+        group.map_err(|problems| problems.into_iter().map(|one| (one.filter, one.problem)).collect::<Vec<_>>())?;
     Ok(Configured { group, description: G::describe(), grants })
 }
 
@@ -227,7 +236,8 @@ pub fn configure_granted<G: Group>(settings: &[&str], grants: &[&str]) -> Result
 pub fn run<F: Filter>(settings: &str, mail: &Mail) -> Result<Verdict, String> {
     let configured = configure::<Each<F>>(&[settings]);
     let configured = configured.map_err(|problems| {
-        let told: Vec<String> = problems.iter().map(|(_, problem)| format!("{}: {}", problem.place, problem.reason)).collect();
+        let told: Vec<String> =
+            problems.iter().map(|(_, problem)| format!("{}: {}", problem.place, problem.reason)).collect();
         told.join("\n")
     })?;
     configured.evaluate(0, mail)

@@ -18,7 +18,10 @@ impl Filter for Word {
     type Settings = Settings;
 
     fn describe() -> Description {
-        Description::new("word", "1.0.0", "Matches a word.").wants("body").sets("X-OTOBO-Queue").sets("X-OTOBO-DynamicField-*")
+        Description::new("word", "1.0.0", "Matches a word.")
+            .wants("body")
+            .sets("X-OTOBO-Queue")
+            .sets("X-OTOBO-DynamicField-*")
     }
 
     fn new(settings: Settings, grants: &Grants) -> Result<Self, Vec<Problem>> {
@@ -26,7 +29,8 @@ impl Filter for Word {
             return Err(vec![Problem::new("", "The body is needed.")]);
         }
         let empty = (0..).zip(&settings.words).filter(|(_, word)| word.is_empty());
-        let problems: Vec<_> = empty.map(|(at, _): (usize, _)| Problem::new(format!("/words/{at}"), "It is empty.")).collect();
+        let problems: Vec<_> =
+            empty.map(|(at, _): (usize, _)| Problem::new(format!("/words/{at}"), "It is empty.")).collect();
         if problems.is_empty() { Ok(Self(settings)) } else { Err(problems) }
     }
 
@@ -47,7 +51,8 @@ impl Screen for Word {
 
 #[test]
 fn every_mistake_of_every_filter_is_told_with_its_place() {
-    let settings = [r#"{"words": ["", "a", ""]}"#, r#"{"words": ["a"]}"#, r#"{"words": ["a", 7]}"#, r#"{"words": [], "word": 1}"#];
+    let settings =
+        [r#"{"words": ["", "a", ""]}"#, r#"{"words": ["a"]}"#, r#"{"words": ["a", 7]}"#, r#"{"words": [], "word": 1}"#];
     let problems = configure::<Each<Word>>(&settings).err().unwrap();
     let places: Vec<_> = problems.iter().map(|(filter, problem)| (*filter, problem.place.as_str())).collect();
     assert_eq!(places, [(0, "/words/0"), (0, "/words/2"), (2, "/words/1"), (3, "/word")]);

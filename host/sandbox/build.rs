@@ -9,7 +9,8 @@ const SHIPPED: [&str; 3] = ["auto-reply-guard", "match", "ticket-number"];
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../..");
     // A relative CARGO_TARGET_DIR is meant from the workspace, as .ci/build-guests takes it.
-    let target = workspace.join(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from));
+    let target =
+        workspace.join(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from));
     let guests = target.join("guests");
     println!("cargo::rerun-if-env-changed=CARGO_TARGET_DIR");
     println!("cargo::rerun-if-changed=build.rs");
@@ -31,7 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // The folder is watched until the files are there. It must exist: a watched path that doesn't makes every build a new one.
         std::fs::create_dir_all(&guests)?;
         println!("cargo::rerun-if-changed={}", guests.display());
-        println!("cargo::warning=shipped filters are missing from {}: run `make guests` to build them", guests.display());
+        println!(
+            "cargo::warning=shipped filters are missing from {}: run `make guests` to build them",
+            guests.display()
+        );
     }
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("shipped.rs"), list)?;
     Ok(())

@@ -21,7 +21,8 @@ impl std::str::FromStr for Named {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, path) = text.split_once('=').ok_or_else(|| "write NAME=PATH, such as sendmail=/usr/sbin/sendmail".to_owned())?;
+        let (name, path) =
+            text.split_once('=').ok_or_else(|| "write NAME=PATH, such as sendmail=/usr/sbin/sendmail".to_owned())?;
         if !is_name(name) {
             return Err(format!("{name:?} is no name: it has letters, digits, \".\", \"-\" and \"_\""));
         }
@@ -59,7 +60,8 @@ impl Machine {
 
     /// The command of a `sendmail` transport, by its name or its path. Else a sentence.
     pub fn command(&self, named: &str) -> Result<&Path, String> {
-        let found = self.commands.get(named).or_else(|| self.commands.values().find(|path| path.as_path() == Path::new(named)));
+        let found =
+            self.commands.get(named).or_else(|| self.commands.values().find(|path| path.as_path() == Path::new(named)));
         found.map(PathBuf::as_path).ok_or_else(|| refused("command", named, &self.commands))
     }
 
@@ -95,12 +97,16 @@ impl Machine {
     pub fn check(&self, before: &Configuration, after: &Configuration) -> Vec<Breach> {
         let mut breaches = Vec::new();
         for (name, transport) in &after.transports {
-            let same = before
-                .transports
-                .get(name)
-                .is_some_and(|earlier| (earlier.kind, &earlier.host, earlier.valid) == (transport.kind, &transport.host, transport.valid));
+            let same = before.transports.get(name).is_some_and(|earlier| {
+                (earlier.kind, &earlier.host, earlier.valid) == (transport.kind, &transport.host, transport.valid)
+            });
             if let Some(sentence) = self.refuses(transport).filter(|_| !same && transport.valid.is_valid()) {
-                breaches.push(Breach { kind: Transport::KIND, name: name.clone(), place: "/host".to_owned(), sentence });
+                breaches.push(Breach {
+                    kind: Transport::KIND,
+                    name: name.clone(),
+                    place: "/host".to_owned(),
+                    sentence,
+                });
             }
         }
         for (name, account) in &after.accounts {
@@ -119,7 +125,9 @@ impl Machine {
 fn refused(what: &str, host: &str, given: &BTreeMap<String, PathBuf>) -> String {
     let given: Vec<&str> = given.keys().map(String::as_str).collect();
     let given = if given.is_empty() { "none".to_owned() } else { given.join(", ") };
-    format!("must name a {what} that the daemon was started with ({given}), and {host:?} is none: postigo serve --allow-{what} NAME=PATH.")
+    format!(
+        "must name a {what} that the daemon was started with ({given}), and {host:?} is none: postigo serve --allow-{what} NAME=PATH."
+    )
 }
 
 /// Whether a text can name a command or folder.
@@ -156,7 +164,10 @@ mod tests {
             assert!(why.contains("(mta)") && why.contains("--allow-command NAME=PATH"), "{why}");
         }
         let folder = |host: &str| machine().folder(host).map(|folder| folder.path());
-        assert_eq!((folder("sent"), folder("/var/spool/sent/a")), (Ok("/var/spool/sent".into()), Ok("/var/spool/sent/a".into())));
+        assert_eq!(
+            (folder("sent"), folder("/var/spool/sent/a")),
+            (Ok("/var/spool/sent".into()), Ok("/var/spool/sent/a".into()))
+        );
         for host in ["/var/spool/sent/../cron", "/var/spool", "/var/spool/sent2", "mta", "./sent", ""] {
             assert!(folder(host).unwrap_err().contains("--allow-folder"), "{host}");
         }
@@ -172,7 +183,11 @@ mod tests {
         }
         let maildir = |host: &str| machine.maildir(Path::new(host));
         assert_eq!(maildir("/srv/in2/box"), way("/srv/in2", "/srv/in2/box"));
-        assert_eq!(maildir("/var/vmail/boss"), GivenFolder::named(Path::new("/var/vmail/boss")), "somebody with a shell named it");
+        assert_eq!(
+            maildir("/var/vmail/boss"),
+            GivenFolder::named(Path::new("/var/vmail/boss")),
+            "somebody with a shell named it"
+        );
     }
 
     #[test]
@@ -182,7 +197,12 @@ mod tests {
         assert!(machine().check(&before, &before).is_empty());
         let mut after = before.clone();
         after.transports.insert("t".into(), transport(TransportKind::Sendmail, "/bin/sh"));
-        let maildir = Account { name: "m".into(), protocol: Protocol::Maildir, host: "/var/vmail/boss".into(), ..Account::default() };
+        let maildir = Account {
+            name: "m".into(),
+            protocol: Protocol::Maildir,
+            host: "/var/vmail/boss".into(),
+            ..Account::default()
+        };
         after.accounts.insert("m".into(), maildir.clone());
         let places: Vec<(String, String)> =
             machine().check(&before, &after).into_iter().map(|breach| (breach.name, breach.place)).collect();

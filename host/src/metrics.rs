@@ -144,7 +144,11 @@ impl Metrics {
         registry.register("filter_suspended", "1 while the filter is suspended, else 0", self.filter_suspended.clone());
         registry.register("messages", "Messages worked on, by what became of them", self.messages.clone());
         registry.register("fetches", "Fetch runs of an account, by outcome", self.fetches.clone());
-        registry.register("fetched_messages", "Messages that an account's fetches made durable", self.fetched_messages.clone());
+        registry.register(
+            "fetched_messages",
+            "Messages that an account's fetches made durable",
+            self.fetched_messages.clone(),
+        );
         registry.register(
             "received_messages",
             "Messages that clients brought to a listener's account, by the answer: stored, known, refused, deferred",
@@ -164,7 +168,11 @@ impl Metrics {
         );
         registry.register("spool_messages", "Messages in the spool, by status", self.spool.clone());
         registry.register("outgoing_messages", "Outgoing mails that are not sent, by status", self.outgoing.clone());
-        registry.register("outgoing_tries", "Tries to send a mail, by what the mail's status was afterwards", self.outgoing_tries.clone());
+        registry.register(
+            "outgoing_tries",
+            "Tries to send a mail, by what the mail's status was afterwards",
+            self.outgoing_tries.clone(),
+        );
         registry.register_with_unit(
             "outgoing_oldest",
             "Age of the oldest mail that waits to be sent",
@@ -208,7 +216,9 @@ impl Metrics {
             let took = Duration::from_micros(result.micros).as_secs_f64();
             self.filter_seconds.get_or_create(&FilterLabel { filter: filter.clone() }).observe(took);
         }
-        self.filter_outcomes.get_or_create(&OutcomeLabels { filter: filter.clone(), outcome: outcome_name(result.outcome) }).inc();
+        self.filter_outcomes
+            .get_or_create(&OutcomeLabels { filter: filter.clone(), outcome: outcome_name(result.outcome) })
+            .inc();
         if let Some(error) = result.error.as_ref().filter(|_| result.outcome == Outcome::Failed) {
             self.filter_failures.get_or_create(&FailureLabels { filter, kind: failure_name(error.kind) }).inc();
         }
@@ -279,12 +289,16 @@ impl Collector for Tasks {
         let mut counter = |name: &str, help: &str, count: fn(&Counts) -> u64| -> std::fmt::Result {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (work, counts) in &counts {
-                metric.encode_family(&[("task", work.name())])?.encode_counter::<NoLabelSet, u64, u64>(&count(counts), None)?;
+                metric
+                    .encode_family(&[("task", work.name())])?
+                    .encode_counter::<NoLabelSet, u64, u64>(&count(counts), None)?;
             }
             Ok(())
         };
         counter("task_panics", "Panics of the daemon's tasks, by kind of task", |counts| counts.panics)?;
-        counter("task_ends", "Tasks of the daemon that ended though they were to go on, by kind of task", |counts| counts.ends)?;
+        counter("task_ends", "Tasks of the daemon that ended though they were to go on, by kind of task", |counts| {
+            counts.ends
+        })?;
         let mut broken: BTreeMap<&'static str, u64> = counts.iter().map(|(work, _)| (work.name(), 0)).collect();
         for task in supervision::broken() {
             *broken.entry(task.work.name()).or_default() += 1;
@@ -343,7 +357,15 @@ mod tests {
     fn message(filter: &str, outcome: Outcome) -> MessageResult {
         let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };
         let error = (outcome == Outcome::Failed).then_some(error);
-        let filter = FilterResult { name: filter.into(), outcome, stopped: false, changes: Vec::new(), micros: 14, error, component: None };
+        let filter = FilterResult {
+            name: filter.into(),
+            outcome,
+            stopped: false,
+            changes: Vec::new(),
+            micros: 14,
+            error,
+            component: None,
+        };
         MessageResult { status: Status::Filed, filters: vec![filter], ..MessageResult::default() }
     }
 
@@ -374,7 +396,10 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
         }
-        assert!(!text.contains("postigo_filter_duration_seconds_count{filter=\"20 Never\"}"), "a filter that did not run has no time");
+        assert!(
+            !text.contains("postigo_filter_duration_seconds_count{filter=\"20 Never\"}"),
+            "a filter that did not run has no time"
+        );
         assert!(!text.contains("5 Gone"));
     }
 

@@ -99,9 +99,11 @@ impl SecretKey {
     fn seal_with(&self, place: &str, aad: &[u8], clear: &str) -> Result<String, SecretError> {
         let cipher = self.cipher()?;
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
-        let sealed =
-            cipher.encrypt(XNonce::from_slice(&nonce), Payload { msg: clear.as_bytes(), aad }).map_err(|_| self.does_not_open(place))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
+        let sealed = cipher
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: clear.as_bytes(), aad })
+            .map_err(|_| self.does_not_open(place))?;
         Ok(STANDARD.encode([&nonce[..], &sealed].concat()))
     }
 
@@ -109,7 +111,9 @@ impl SecretKey {
         let cipher = self.cipher()?;
         let bytes = STANDARD.decode(sealed).map_err(|_| self.does_not_open(place))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| self.does_not_open(place))?;
-        let clear = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad }).map_err(|_| self.does_not_open(place))?;
+        let clear = cipher
+            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad })
+            .map_err(|_| self.does_not_open(place))?;
         String::from_utf8(clear).map_err(|_| self.does_not_open(place))
     }
 
@@ -133,9 +137,14 @@ impl SecretKey {
         };
         let mode = file.metadata().map_err(|error| self.unusable(format!("{error}.")))?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(self.unusable(format!("others may read it (mode {:03o}); run: chmod 600 {}", mode & 0o777, self.path.display())));
+            return Err(self.unusable(format!(
+                "others may read it (mode {:03o}); run: chmod 600 {}",
+                mode & 0o777,
+                self.path.display()
+            )));
         }
-        let text = regular_file::read_at_most(file, LARGEST_FILE).map_err(|error| self.unusable(format!("{error}.")))?;
+        let text =
+            regular_file::read_at_most(file, LARGEST_FILE).map_err(|error| self.unusable(format!("{error}.")))?;
         let key = STANDARD.decode(text.trim_ascii()).ok().and_then(|key| key.try_into().ok());
         key.map(Some).ok_or_else(|| self.unusable(format!("it does not hold {KEY} bytes in base64.")))
     }
@@ -143,7 +152,8 @@ impl SecretKey {
     /// Writes a new key beside its place and links it there, so that two programs that start at once end up with one key.
     fn make(&self) -> Result<[u8; KEY], SecretError> {
         let mut key = [0; KEY];
-        getrandom::fill(&mut key).map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
+        getrandom::fill(&mut key)
+            .map_err(|error| self.unusable(format!("the system gives no random bytes ({error}).")))?;
         let draft = self.path.with_extension(format!("new-{}", std::process::id()));
         let written = self.write(&draft, &key);
         let linked = written.and_then(|()| std::fs::hard_link(&draft, &self.path));
@@ -204,7 +214,9 @@ mod tests {
         let key = SecretKey::at(folder.path().join("key"));
         let sealed = key.seal_for("account main", "a.example", "clear").unwrap();
         assert_eq!(key.open_for("account main", "a.example", &sealed).unwrap(), "clear");
-        for (place, destination) in [("account main", "b.example"), ("account other", "a.example"), ("account main\0a", ".example")] {
+        for (place, destination) in
+            [("account main", "b.example"), ("account other", "a.example"), ("account main\0a", ".example")]
+        {
             let error = key.open_for(place, destination, &sealed).unwrap_err().to_string();
             assert!(error.contains("changed in the database by hand"), "{error}");
         }

@@ -104,7 +104,8 @@ impl Component {
     pub fn bytes(&self) -> Vec<u8> {
         let mut memory = Memory { bytes: Vec::new(), from: TEXTS };
         let headers: Vec<String> = self.sets.iter().map(|(header, _)| header.clone()).collect();
-        let changes: Vec<String> = self.sets.iter().flat_map(|(header, value)| [header.clone(), value.clone()]).collect();
+        let changes: Vec<String> =
+            self.sets.iter().flat_map(|(header, value)| [header.clone(), value.clone()]).collect();
         let description = [
             memory.text(&self.name),
             memory.text(&self.version),
@@ -147,7 +148,8 @@ impl Component {
         let mut wit = wit_parser::Resolve::default();
         let (package, _) = wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).expect("the contract is read");
         let world = wit.select_world(&[package], Some("filter")).expect("the contract has the world filter");
-        wit_component::embed_component_metadata(&mut module, &wit, world, wit_component::StringEncoding::UTF8).expect("it fits the world");
+        wit_component::embed_component_metadata(&mut module, &wit, world, wit_component::StringEncoding::UTF8)
+            .expect("it fits the world");
         module
     }
 }

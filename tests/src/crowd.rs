@@ -87,7 +87,10 @@ impl Crowd {
                 .filter_map(|communication| moment(communication["started_at"].as_str()?))
                 .collect();
             begun.sort_unstable();
-            let late = begun.windows(2).skip(1).map(|pair| Duration::try_from(pair[1] - pair[0] - self.interval).unwrap_or_default());
+            let late = begun
+                .windows(2)
+                .skip(1)
+                .map(|pair| Duration::try_from(pair[1] - pair[0] - self.interval).unwrap_or_default());
             all.extend(late);
         }
         all.sort_unstable();

@@ -54,7 +54,8 @@ impl Flood {
     /// # Panics
     /// If there can be no threads.
     pub fn start(port: u16, speech: Speech, idle: usize, dripping: usize) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
         let counts = Arc::new(Counts::default());
         for number in 0..idle + dripping {
             let counts = Arc::clone(&counts);

@@ -33,7 +33,11 @@ impl Gate {
     /// # Panics
     /// If there is no temporary folder.
     pub fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("postigo-data-").tempdir().expect("a temporary folder"), database: None, key: None }
+        Self {
+            folder: tempfile::Builder::new().prefix("postigo-data-").tempdir().expect("a temporary folder"),
+            database: None,
+            key: None,
+        }
     }
 
     /// A fresh folder with the state in this database; hosts that share one share the first one's key.
@@ -122,7 +126,10 @@ impl Gate {
     pub fn serve_within(&self, files: usize, log: &str, options: &[&str]) -> Daemon {
         let own = self.command();
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(own.get_program()).args(own.get_args());
+        command
+            .args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")])
+            .arg(own.get_program())
+            .args(own.get_args());
         for (name, value) in own.get_envs() {
             if let Some(value) = value {
                 command.env(name, value);
@@ -134,14 +141,18 @@ impl Gate {
     /// How many tickets there are, by title.
     pub fn titles(&self) -> Vec<String> {
         let tickets = self.json(&["ticket", "list", "--limit", "100000"]);
-        let mut titles: Vec<String> = tickets.iter().map(|ticket| ticket["title"].as_str().unwrap_or_default().to_owned()).collect();
+        let mut titles: Vec<String> =
+            tickets.iter().map(|ticket| ticket["title"].as_str().unwrap_or_default().to_owned()).collect();
         titles.sort();
         titles
     }
 
     /// How many messages wait or are worked on.
     pub fn on_their_way(&self) -> usize {
-        ["waiting", "claimed"].iter().map(|status| self.json(&["spool", "list", "--status", status, "--limit", "100000"]).len()).sum()
+        ["waiting", "claimed"]
+            .iter()
+            .map(|status| self.json(&["spool", "list", "--status", status, "--limit", "100000"]).len())
+            .sum()
     }
 }
 
@@ -209,7 +220,9 @@ impl Daemon {
                 Ok(line) if line.contains(what) => return line,
                 Ok(line) => seen.push(line),
                 Err(RecvTimeoutError::Timeout) => panic!("the daemon never said {what:?}, but: {}", seen.join("\n")),
-                Err(RecvTimeoutError::Disconnected) => panic!("the daemon ended before it said {what:?}: {}", seen.join("\n")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the daemon ended before it said {what:?}: {}", seen.join("\n"))
+                }
             }
         }
     }
@@ -246,7 +259,8 @@ impl Daemon {
     /// # Panics
     /// If there is no `kill`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status().expect("kill runs");
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status().expect("kill runs");
         assert!(status.success());
     }
 
@@ -257,7 +271,11 @@ impl Daemon {
     pub fn stop(mut self) {
         self.signal("TERM");
         let status = self.child.wait().expect("a child");
-        assert!(status.success(), "the daemon ended with {status}: {}", self.lines.try_iter().collect::<Vec<_>>().join("\n"));
+        assert!(
+            status.success(),
+            "the daemon ended with {status}: {}",
+            self.lines.try_iter().collect::<Vec<_>>().join("\n")
+        );
     }
 }
 

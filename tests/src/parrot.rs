@@ -107,7 +107,8 @@ pub fn generous_provider(token: &'static str) -> u16 {
                 let _ = answer(
                     &mut stream,
                     "200 OK",
-                    &serde_json::json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }).to_string(),
+                    &serde_json::json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 })
+                        .to_string(),
                 );
             }
         }
@@ -139,7 +140,9 @@ fn converse(way: Way, form: Form, mut stream: TcpStream, said: &Mutex<Vec<String
             Form::Garbled => write!(stream, "535-you said {}\r\nnonsense\r\n", repeated.join("\r\n535-"))?,
             _ => write!(stream, "535-5.7.8 you said\r\n535-{}\r\n535 so\r\n", repeated.join("\r\n535-"))?,
         },
-        Way::Http if form == Form::Garbled => answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?,
+        Way::Http if form == Form::Garbled => {
+            answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?
+        }
         Way::Http => {
             let said = format!("you said {}", repeated.join("\r\n"));
             let document = serde_json::json!({ "error": "invalid_client", "error_description": said });
@@ -171,7 +174,11 @@ fn sign_in(way: Way, stream: &mut TcpStream, earlier: &str) -> std::io::Result<V
                         return Ok(told);
                     }
                     _ => {
-                        let offer = if let Way::Imap(mechanism) = way { format!("LOGINDISABLED AUTH={mechanism}") } else { String::new() };
+                        let offer = if let Way::Imap(mechanism) = way {
+                            format!("LOGINDISABLED AUTH={mechanism}")
+                        } else {
+                            String::new()
+                        };
                         write!(stream, "* CAPABILITY IMAP4rev1 {offer}\r\n{tag} OK done\r\n")?;
                     }
                 }
@@ -200,7 +207,11 @@ fn sign_in(way: Way, stream: &mut TcpStream, earlier: &str) -> std::io::Result<V
                         return Ok(told);
                     }
                     _ => {
-                        let offer = if let Way::Pop3(mechanism) = way { format!("SASL {mechanism}") } else { "USER".to_owned() };
+                        let offer = if let Way::Pop3(mechanism) = way {
+                            format!("SASL {mechanism}")
+                        } else {
+                            "USER".to_owned()
+                        };
                         write!(stream, "+OK\r\n{offer}\r\n.\r\n")?;
                     }
                 }
@@ -260,7 +271,10 @@ fn request(stream: &TcpStream) -> std::io::Result<Vec<String>> {
 
 fn answer(stream: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
     let length = body.len();
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 /// What was told, in pieces that go on lines of their own where the protocol has several.
@@ -289,8 +303,12 @@ fn repeat(form: Form, told: &[String]) -> Vec<String> {
         Form::Hexadecimal => {
             vec![bytes(&word, "", |byte| format!("\\x{byte:02x}")), bytes(&word, ":", |byte| format!("{byte:02X}"))]
         }
-        Form::Numbers => vec![bytes(&word, " ", |byte| format!("{byte:o}")), bytes(&word, ", ", |byte| byte.to_string())],
-        Form::Percent => vec![bytes(&word, "", |byte| format!("%{byte:02x}")), bytes(&word, "", |byte| format!("&#{byte};"))],
+        Form::Numbers => {
+            vec![bytes(&word, " ", |byte| format!("{byte:o}")), bytes(&word, ", ", |byte| byte.to_string())]
+        }
+        Form::Percent => {
+            vec![bytes(&word, "", |byte| format!("%{byte:02x}")), bytes(&word, "", |byte| format!("&#{byte};"))]
+        }
         Form::Nested => vec![STANDARD.encode(word)],
     }
 }

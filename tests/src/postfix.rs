@@ -84,7 +84,8 @@ impl Postfix {
                 folder.display()
             );
             write("etc/deliver", deliver);
-            std::fs::set_permissions(self.path("etc/deliver"), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+            std::fs::set_permissions(self.path("etc/deliver"), std::fs::Permissions::from_mode(0o755))
+                .expect("the folder is ours");
         }
         let started = self.command("postfix").arg("start").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(started.is_ok_and(|status| status.success()), "Postfix did not start: {}", self.log());
@@ -112,7 +113,8 @@ impl Postfix {
         let (mut client, greeting) = Speaker::connect(self.smtp);
         heard(&greeting, '2');
         heard(&client.say("EHLO client.example.com"), '2');
-        let utf8 = if sender.is_ascii() && recipients.iter().all(|address| address.is_ascii()) { "" } else { " SMTPUTF8" };
+        let utf8 =
+            if sender.is_ascii() && recipients.iter().all(|address| address.is_ascii()) { "" } else { " SMTPUTF8" };
         for mail in mails {
             heard(&client.say(&format!("MAIL FROM:<{sender}> BODY=8BITMIME{utf8}")), '2');
             for recipient in recipients {
@@ -175,7 +177,8 @@ impl Postfix {
 
     fn main(&self) -> String {
         let here = self.folder.path().display();
-        let domains: Vec<&str> = self.options.transports.iter().map(|(place, _)| place.rsplit('@').next().unwrap_or(place)).collect();
+        let domains: Vec<&str> =
+            self.options.transports.iter().map(|(place, _)| place.rsplit('@').next().unwrap_or(place)).collect();
         let domains = domains.join(" ");
         let mut text = format!(
             "compatibility_level = 3.6\nqueue_directory = {here}/queue\ndata_directory = {here}/data\nmaillog_file = {here}/log\n\
@@ -189,7 +192,10 @@ impl Postfix {
         );
         if let Some((certificate, key)) = &self.options.tls {
             let (certificate, key) = (certificate.display(), key.display());
-            let _ = writeln!(text, "smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}");
+            let _ = writeln!(
+                text,
+                "smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}"
+            );
         }
         if let Some(path) = &self.options.sasl {
             let _ = writeln!(text, "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {path}");
@@ -223,8 +229,11 @@ impl Postfix {
         );
         if let Some((_, _, user, _)) = &self.options.mailboxes {
             let user = name(*user);
-            let _ =
-                writeln!(text, "mailbox unix - n n - - pipe\n  user={user} argv={}/etc/deliver ${{user}}", self.folder.path().display());
+            let _ = writeln!(
+                text,
+                "mailbox unix - n n - - pipe\n  user={user} argv={}/etc/deliver ${{user}}",
+                self.folder.path().display()
+            );
         }
         for service in &self.options.services {
             text.push_str(service);

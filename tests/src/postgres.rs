@@ -62,7 +62,11 @@ impl Postgres {
         command.arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]);
         // The server outlives pg_ctl and would keep a pipe open.
         let status = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status();
-        assert!(status.is_ok_and(|status| status.success()), "PostgreSQL did not start; its log is in {}", self.folder.path().display());
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "PostgreSQL did not start; its log is in {}",
+            self.folder.path().display()
+        );
     }
 
     /// Ends the server as a crash would.
@@ -111,7 +115,8 @@ fn succeeded(output: &std::io::Result<Output>) {
 
 /// The folder with `initdb`: Debian's newest version, else from PATH.
 fn programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let versions =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let mut folders: Vec<PathBuf> = versions.filter(|folder| folder.join("initdb").exists()).collect();
     folders.sort();
     folders.pop().or_else(|| {

@@ -203,7 +203,9 @@ impl Shared {
         passed.lines += (said.split(|byte| *byte == b'\n').count() - 1) as u64;
         let armed = armed?;
         let split = match armed.place {
-            Place::Byte(place) => usize::try_from(place.checked_sub(before.bytes)?).ok().filter(|split| *split <= said.len())?,
+            Place::Byte(place) => {
+                usize::try_from(place.checked_sub(before.bytes)?).ok().filter(|split| *split <= said.len())?
+            }
             Place::Line(place) => {
                 let ends = said.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
                 match place.checked_sub(before.lines)? {
@@ -247,7 +249,8 @@ impl Connection {
 
     /// Passes on what one side says until it has said all, or something breaks.
     fn pass_on(&self, side: Side) {
-        let (mut from, to) = if side == Side::Client { (&self.client, &self.server) } else { (&self.server, &self.client) };
+        let (mut from, to) =
+            if side == Side::Client { (&self.client, &self.server) } else { (&self.server, &self.client) };
         let mut buffer = vec![0; 64 << 10];
         // Nothing of this side passes any more.
         let mut ended = false;
@@ -313,7 +316,9 @@ mod tests {
                     let _ = stream.write_all(b"hello\n");
                     let mut lines = BufReader::new(stream.try_clone().expect("a socket"));
                     let mut line = Vec::new();
-                    while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) && stream.write_all(&line).is_ok() {
+                    while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0)
+                        && stream.write_all(&line).is_ok()
+                    {
                         line.clear();
                     }
                 });
@@ -360,7 +365,11 @@ mod tests {
         }
         proxy.disturb(Disturbance { side: Side::Client, place: Place::Line(1), harm: Harm::HalfClose });
         assert_eq!(talk(&proxy), "hello\none\n", "the server hears the end and can still answer");
-        proxy.disturb(Disturbance { side: Side::Client, place: Place::Byte(5), harm: Harm::Delay(Duration::from_millis(100)) });
+        proxy.disturb(Disturbance {
+            side: Side::Client,
+            place: Place::Byte(5),
+            harm: Harm::Delay(Duration::from_millis(100)),
+        });
         let begun = Instant::now();
         assert_eq!(talk(&proxy), "hello\none\ntwo\n");
         assert!(begun.elapsed() >= Duration::from_millis(100));

@@ -94,8 +94,12 @@ fn converse(stream: &TcpStream, state: &(Mutex<State>, Condvar)) -> Option<()> {
         match command.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => say("250-sink.example.net\r\n250-SIZE 0\r\n250-SMTPUTF8\r\n250 8BITMIME")?,
             "RCPT" => {
-                recipients
-                    .extend(command.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map(|(address, _)| address.to_owned()));
+                recipients.extend(
+                    command
+                        .split_once('<')
+                        .and_then(|(_, rest)| rest.split_once('>'))
+                        .map(|(address, _)| address.to_owned()),
+                );
                 say("250 2.1.5 fine")?;
             }
             "DATA" => {

@@ -27,7 +27,8 @@ impl SmallDisk {
     /// # Panics
     /// If the folder cannot be written.
     pub fn fill(&self) {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.filler()).expect("a file in the folder");
+        let mut file =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.filler()).expect("a file in the folder");
         for length in [64 << 10, 1 << 10, 1] {
             let block = vec![0_u8; length];
             while file.write_all(&block).is_ok() {}

@@ -1,7 +1,9 @@
 //! Mails that a hostile sender would write to make reading them dear: one kind for each reader and its worst input, of any size; and all that reading a mail
 //! means. The guest `worst-mails` has this file too, so that what reading costs can be counted instruction by instruction.
 
-use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered};
+use postigo_mail::{
+    Envelope, Message, OpenedMessage, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered,
+};
 
 /// Makes the mail of a kind that has about so many bytes.
 type Make = fn(usize) -> Vec<u8>;
@@ -64,7 +66,9 @@ pub const KINDS: &[(&str, Make)] = &[
     ("routes", |size| field("To", b"<@a:b@c>,", size)),
     ("an address without end", |size| field("From", b"a@", size)),
     // Parameters.
-    ("names in pieces", |size| numbered_after("Content-Disposition: attachment", size, |number| format!("; filename*{number}*=x"))),
+    ("names in pieces", |size| {
+        numbered_after("Content-Disposition: attachment", size, |number| format!("; filename*{number}*=x"))
+    }),
     ("names in pieces, last piece first", |size| {
         numbered_after("Content-Disposition: attachment", size, |number| format!("; filename*{}=x", 9_999_999 - number))
     }),
@@ -85,21 +89,32 @@ pub const KINDS: &[(&str, Make)] = &[
     ("parts without a header", |size| parts("", size)),
     ("parts with a long header", |size| parts(&format!("{}\n", "Content-ID: <x>\n".repeat(3_000)), size)),
     ("parts that are files", |size| parts("Content-Disposition: attachment; filename=x\n\nx\n", size)),
-    ("parts that are texts in another charset", |size| parts("Content-Type: text/plain; charset=windows-1252\n\n\x7f\n", size)),
+    ("parts that are texts in another charset", |size| {
+        parts("Content-Type: text/plain; charset=windows-1252\n\n\x7f\n", size)
+    }),
     ("parts that are mails", |size| parts("Content-Type: message/rfc822\n\nSubject: x\n\nx\n", size)),
-    ("parts in parts", |size| numbered(size, "", |number| format!("Content-Type: multipart/mixed; boundary={number}\n\n--{number}\n"))),
+    ("parts in parts", |size| {
+        numbered(size, "", |number| format!("Content-Type: multipart/mixed; boundary={number}\n\n--{number}\n"))
+    }),
     ("parts in parts of one boundary", |size| filled(b"", b"Content-Type: multipart/mixed; boundary=b\n\n--b\n", size)),
     ("boundaries that begin others", |size| {
-        let open = |length: usize| format!("Content-Type: multipart/mixed; boundary={0}\n\n--{0}\n", "b".repeat(length));
+        let open =
+            |length: usize| format!("Content-Type: multipart/mixed; boundary={0}\n\n--{0}\n", "b".repeat(length));
         let opened: String = (1..90).map(open).collect();
         filled(opened.as_bytes(), format!("\n--{}x", "b".repeat(90)).as_bytes(), size)
     }),
     ("a boundary without end", |size| {
         let boundary = "b".repeat(size / 4);
-        filled(format!("Content-Type: multipart/mixed; boundary={boundary}\n\n").as_bytes(), format!("--{boundary}\n").as_bytes(), size)
+        filled(
+            format!("Content-Type: multipart/mixed; boundary={boundary}\n\n").as_bytes(),
+            format!("--{boundary}\n").as_bytes(),
+            size,
+        )
     }),
     ("lines that may be boundaries", |size| filled(MIXED.as_bytes(), b"--\n", size)),
-    ("lines that are nearly boundaries", |size| filled(MIXED.as_bytes(), format!("--b{}x\n", " ".repeat(900)).as_bytes(), size)),
+    ("lines that are nearly boundaries", |size| {
+        filled(MIXED.as_bytes(), format!("--b{}x\n", " ".repeat(900)).as_bytes(), size)
+    }),
     // What parts hold.
     ("base64", |size| body("Content-Transfer-Encoding: base64\n", b"QUJDRA\n", size)),
     ("base64 that ends again and again", |size| body("Content-Transfer-Encoding: base64\n", b"QQ==", size)),
@@ -230,7 +245,11 @@ fn field(name: &str, unit: &[u8], size: usize) -> Vec<u8> {
 }
 
 fn body(header: &str, unit: &[u8], size: usize) -> Vec<u8> {
-    let begin = if header.contains("\n\n") || header.ends_with('+') { header.replace("\n+", "\n\n+") } else { format!("{header}\n") };
+    let begin = if header.contains("\n\n") || header.ends_with('+') {
+        header.replace("\n+", "\n\n+")
+    } else {
+        format!("{header}\n")
+    };
     let begin = if begin == "\n" { "Subject: x\n\n".to_owned() } else { begin };
     filled(begin.as_bytes(), unit, size)
 }

@@ -29,15 +29,23 @@ fn sizes() -> Vec<usize> {
 }
 
 /// Calls `check` with each kind that is meant and each size, on all cores; what it complains of fails the test.
-fn every_kind(sizes: &[usize], is_meant: impl Fn(&str) -> bool, check: impl Fn(usize, usize) -> Result<String, String> + Sync) {
+fn every_kind(
+    sizes: &[usize],
+    is_meant: impl Fn(&str) -> bool,
+    check: impl Fn(usize, usize) -> Result<String, String> + Sync,
+) {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let kinds: Vec<usize> = (0..KINDS.len()).filter(|kind| is_meant(KINDS[*kind].0)).collect();
     let work = || {
-        while let Some(place) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|place| *place < kinds.len() * sizes.len()) {
+        while let Some(place) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).filter(|place| *place < kinds.len() * sizes.len())
+        {
             let (kind, size) = (kinds[place / sizes.len()], sizes[place % sizes.len()]);
             match check(kind, size) {
                 Ok(figures) => println!("{:<55} {:>5} KiB: {figures}", KINDS[kind].0, size >> 10),
-                Err(complaint) => wrong.lock().unwrap().push(format!("{}, {} KiB: {complaint}", KINDS[kind].0, size >> 10)),
+                Err(complaint) => {
+                    wrong.lock().unwrap().push(format!("{}, {} KiB: {complaint}", KINDS[kind].0, size >> 10))
+                }
             }
         }
     };
@@ -59,8 +67,10 @@ struct Counted {
 impl Counted {
     fn readers() -> Self {
         let engine = Engine::new(Config::new().consume_fuel(true)).unwrap();
-        let guests = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Into::into);
-        let module = Module::from_file(&engine, guests.join("guests/worst-mails.wasm")).expect("the guests are built (make guests)");
+        let guests = std::env::var("CARGO_TARGET_DIR")
+            .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), Into::into);
+        let module = Module::from_file(&engine, guests.join("guests/worst-mails.wasm"))
+            .expect("the guests are built (make guests)");
         Self { engine, module }
     }
 
@@ -123,8 +133,9 @@ fn no_mail_takes_more_memory_than_the_worker_reckons_with() {
                 counted.bytes_total as f64 / bytes as f64,
                 counted.count_total as f64 / bytes as f64
             );
-            let proportionate =
-                peak <= memory_of(bytes) && counted.bytes_total <= ALLOCATED * memory_of(bytes) && counted.count_total <= memory_of(bytes);
+            let proportionate = peak <= memory_of(bytes)
+                && counted.bytes_total <= ALLOCATED * memory_of(bytes)
+                && counted.count_total <= memory_of(bytes);
             if proportionate { Ok(figures) } else { Err(figures) }
         },
     );

@@ -8,7 +8,8 @@ impl Filter for Urgent {
     type Settings = serde::de::IgnoredAny;
 
     fn describe() -> Description {
-        Description::new("urgent-rust", "1.0.0", "Raises the priority of mails that say they are urgent.").sets("X-OTOBO-Priority")
+        Description::new("urgent-rust", "1.0.0", "Raises the priority of mails that say they are urgent.")
+            .sets("X-OTOBO-Priority")
     }
 
     fn new(_: Self::Settings, _: &Grants) -> Result<Self, Vec<Problem>> {

@@ -65,7 +65,10 @@ impl Settings {
         }
         for (at, phrase) in self.phrases.iter().enumerate() {
             if phrase.trim().is_empty() {
-                problems.push(Problem::new(format!("/phrases/{at}"), "An empty phrase would take every mail for an automatic reply."));
+                problems.push(Problem::new(
+                    format!("/phrases/{at}"),
+                    "An empty phrase would take every mail for an automatic reply.",
+                ));
             }
         }
         problems

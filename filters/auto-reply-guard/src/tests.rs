@@ -14,14 +14,22 @@ fn kind(mail: &Mail) -> String {
 }
 
 fn with(headers: &[(&str, &str)]) -> Mail {
-    headers.iter().fold(Mail::new().with("From", "Jane <jane@example.com>"), |mail, (name, value)| mail.with(name, value))
+    headers
+        .iter()
+        .fold(Mail::new().with("From", "Jane <jane@example.com>"), |mail, (name, value)| mail.with(name, value))
 }
 
 #[test]
 fn people_are_let_through() {
-    assert_eq!(guard(&with(&[("Subject", "My out of office notice does not work"), ("Auto-Submitted", "no")])), Verdict::not_matched());
+    assert_eq!(
+        guard(&with(&[("Subject", "My out of office notice does not work"), ("Auto-Submitted", "no")])),
+        Verdict::not_matched()
+    );
     assert_eq!(guard(&with(&[("Subject", "Undeliverable: my parcel")])), Verdict::not_matched());
-    assert_eq!(guard(&with(&[("Subject", "Autoreplying is broken"), ("X-Autoreply", "no"), ("List-Id", "")])), Verdict::not_matched());
+    assert_eq!(
+        guard(&with(&[("Subject", "Autoreplying is broken"), ("X-Autoreply", "no"), ("List-Id", "")])),
+        Verdict::not_matched()
+    );
 }
 
 #[test]
@@ -42,7 +50,8 @@ fn automatic_replies_are_recognised_in_many_languages() {
 #[test]
 fn an_automatic_reply_opens_no_ticket_and_is_not_answered() {
     let verdict = guard(&with(&[("Auto-Submitted", "Auto-Replied (vacation)")]));
-    let changes: Vec<_> = verdict.changes.iter().map(|change| (change.header.as_str(), change.value.as_str())).collect();
+    let changes: Vec<_> =
+        verdict.changes.iter().map(|change| (change.header.as_str(), change.value.as_str())).collect();
     assert_eq!(changes, [("X-OTOBO-Loop", "yes"), ("X-OTOBO-FollowUp-State-Keep", "1")]);
 }
 
@@ -70,7 +79,8 @@ fn reports_are_told_apart_by_their_action() {
 
 #[test]
 fn a_report_that_cannot_be_read_is_a_bounce() {
-    let mail = Mail::new().with("Content-Type", "multipart/report; report-type=delivery-status").with_text("Action: delayed");
+    let mail =
+        Mail::new().with("Content-Type", "multipart/report; report-type=delivery-status").with_text("Action: delayed");
     let guard = postigo_filter::testing::configure_granted::<Each<AutoReplyGuard>>(&["{}"], &[]).unwrap();
     assert!(guard.evaluate(0, &mail).unwrap().reason.starts_with("bounce"));
 }
@@ -83,7 +93,9 @@ fn bounces_without_report_come_from_mail_servers() {
         ("\"post\\master\"@mx.test", "bounce"),
         ("\"a@postmaster\"@mx.test", ""),
     ] {
-        let mail = Mail::new().with("From", &format!("Mail Delivery System <{daemon}>")).with("Subject", "Mail delivery failed: x");
+        let mail = Mail::new()
+            .with("From", &format!("Mail Delivery System <{daemon}>"))
+            .with("Subject", "Mail delivery failed: x");
         assert_eq!(kind(&mail), expected, "{daemon}");
     }
     assert_eq!(kind(&with(&[("X-Failed-Recipients", "a@b.test")])), "bounce");
@@ -92,8 +104,7 @@ fn bounces_without_report_come_from_mail_servers() {
 
 #[test]
 fn settings_choose_the_headers() {
-    let settings =
-        r#"{"automatic_reply": [{"header": "X-OTOBO-Queue", "value": "Junk"}], "mailing_list": [], "phrases": ["Je suis loin"]}"#;
+    let settings = r#"{"automatic_reply": [{"header": "X-OTOBO-Queue", "value": "Junk"}], "mailing_list": [], "phrases": ["Je suis loin"]}"#;
     let verdict = run::<AutoReplyGuard>(settings, &with(&[("Subject", "JE SUIS LOIN!")])).unwrap();
     assert_eq!(verdict.changes[0].value, "Junk");
     assert_eq!(run::<AutoReplyGuard>(settings, &with(&[("List-Id", "x")])).unwrap(), Verdict::not_matched());

@@ -62,7 +62,9 @@ impl Condition {
         let is_body = when.header.eq_ignore_ascii_case("Body");
         let name = when.header.to_ascii_lowercase();
         let (source, parsed) = match when.matches.strip_prefix(ADDRESS_PREFIX) {
-            Some(_) if is_body => (Source::Body, Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned())),
+            Some(_) if is_body => {
+                (Source::Body, Err("EMAILADDRESS: matches addresses of a header; the body has none.".to_owned()))
+            }
             Some(pattern) => (Source::Addresses(name), Parsed::whole(pattern, Case::Ignored)),
             None if is_body => (Source::Body, Parsed::anywhere(&when.matches, Case::Ignored)),
             None => (Source::Header(name), Parsed::anywhere(&when.matches, Case::Ignored)),
@@ -101,7 +103,9 @@ impl Condition {
         let cache = &mut *cache.borrow_mut();
         let matched = match &self.source {
             Source::Header(name) => self.search(&mail.header(name).unwrap_or_default(), cache, captured),
-            Source::Addresses(name) => mail.addresses(name).iter().any(|one| self.search(&one.address, cache, captured)),
+            Source::Addresses(name) => {
+                mail.addresses(name).iter().any(|one| self.search(&one.address, cache, captured))
+            }
             Source::Body => {
                 let text = mail.text().map_err(|refusal| format!("A condition reads the Body. {refusal}"))?;
                 self.search(&text, cache, captured)
@@ -120,7 +124,9 @@ impl Condition {
 
     /// Whether a value has one of the literals; nearly all that do not match end here, before anything is written to memory.
     fn has_literals(&self, value: &str) -> bool {
-        let Some(literals) = self.literals.as_ref().filter(|literals| literals.len() <= FEW_LITERALS && value.len() <= SHORT_VALUE) else {
+        let Some(literals) =
+            self.literals.as_ref().filter(|literals| literals.len() <= FEW_LITERALS && value.len() <= SHORT_VALUE)
+        else {
             return true;
         };
         let mut folded = Vec::with_capacity(value.len());
@@ -147,7 +153,8 @@ impl Condition {
 
     /// A cache that is filled with what usual values and matches need, so that it lies in the memory that every mail starts from.
     pub fn warm_cache(&self) -> Cache {
-        const USUAL: &str = "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";
+        const USUAL: &str =
+            "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";
         let mut cache = self.pattern.cache();
         let matching = &self.witness;
         let in_capitals = matching.to_uppercase();

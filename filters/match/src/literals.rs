@@ -69,7 +69,8 @@ fn stronger(one: Literals, other: Literals) -> Literals {
 fn beginnings(hir: &Hir) -> Option<Literals> {
     let sequence = Extractor::new().extract(hir);
     let literals: Literals = sequence.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
-    let usable = !literals.is_empty() && literals.len() <= MOST_LITERALS && literals.iter().all(|literal| !literal.is_empty());
+    let usable =
+        !literals.is_empty() && literals.len() <= MOST_LITERALS && literals.iter().all(|literal| !literal.is_empty());
     usable.then_some(literals)
 }
 
@@ -82,7 +83,9 @@ fn folded(hir: &Hir) -> Hir {
             Err(_) => any_text(),
         },
         HirKind::Class(class) => folded_class(class),
-        HirKind::Repetition(repetition) => Hir::repetition(Repetition { sub: Box::new(folded(&repetition.sub)), ..repetition.clone() }),
+        HirKind::Repetition(repetition) => {
+            Hir::repetition(Repetition { sub: Box::new(folded(&repetition.sub)), ..repetition.clone() })
+        }
         HirKind::Capture(Capture { sub, .. }) => folded(sub),
         HirKind::Concat(parts) => Hir::concat(parts.iter().map(folded).collect()),
         HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(folded).collect()),
@@ -92,7 +95,9 @@ fn folded(hir: &Hir) -> Hir {
 fn folded_class(class: &Class) -> Hir {
     let ranges: Vec<(char, char)> = match class {
         Class::Unicode(class) => class.iter().map(|range| (range.start(), range.end())).collect(),
-        Class::Bytes(class) if class.is_ascii() => class.iter().map(|range| (char::from(range.start()), char::from(range.end()))).collect(),
+        Class::Bytes(class) if class.is_ascii() => {
+            class.iter().map(|range| (char::from(range.start()), char::from(range.end()))).collect()
+        }
         Class::Bytes(_) => return any_text(),
     };
     let size: usize = ranges.iter().map(|(start, end)| *end as usize - *start as usize + 1).sum();

@@ -29,7 +29,8 @@ impl Rule {
                 Err(problem) => problems.push(problem),
             }
         }
-        let changes: Vec<_> = settings.set.iter().map(|set| (set.header.clone(), Template::parse(&set.value))).collect();
+        let changes: Vec<_> =
+            settings.set.iter().map(|set| (set.header.clone(), Template::parse(&set.value))).collect();
         // Where a pattern does not compile its names aren't known: then only that is told.
         if problems.is_empty() {
             problems = unknown_names(&conditions, &changes);
@@ -58,7 +59,8 @@ impl Rule {
             }
         }
         let changes = self.changes.iter();
-        Ok(changes.fold(Verdict::matched(), |verdict, (header, template)| verdict.set(header, template.fill(&captured))))
+        Ok(changes
+            .fold(Verdict::matched(), |verdict, (header, template)| verdict.set(header, template.fill(&captured))))
     }
 }
 
@@ -67,7 +69,8 @@ fn unknown_names(conditions: &[Condition], changes: &[(String, Template)]) -> Ve
     for (at, (_, template)) in changes.iter().enumerate() {
         for name in template.names() {
             if !conditions.iter().any(|condition| condition.names().any(|known| known == name)) {
-                let reason = format!("No condition captures `{name}`: name a group of one that is not negated, (?<{name}>…).");
+                let reason =
+                    format!("No condition captures `{name}`: name a group of one that is not negated, (?<{name}>…).");
                 problems.push(Problem::new(format!("/set/{at}/value"), reason));
             }
         }

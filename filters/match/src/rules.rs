@@ -43,7 +43,8 @@ impl Group for Rules {
 
     fn evaluate(&self, filter: usize, mail: &Mail<'_>) -> Result<Verdict, String> {
         let rule = self.filters.get(filter).zip(self.starts.get(filter));
-        let (rule, start) = rule.ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.filters.len()))?;
+        let (rule, start) =
+            rule.ok_or_else(|| format!("There is no filter {filter} in a group of {}.", self.filters.len()))?;
         rule.evaluate(mail, self.caches.get(*start..).unwrap_or_default())
     }
 }

@@ -61,8 +61,14 @@ impl Screen {
                 },
             }
         }
-        let watched: Result<Vec<_>, _> = sources.into_iter().map(|(source, needs)| Watched::new(source, needs)).collect();
-        Ok(Self { rules: rules.len(), always, watched: watched?, folded: RefCell::new(Vec::with_capacity(USUAL_VALUE)) })
+        let watched: Result<Vec<_>, _> =
+            sources.into_iter().map(|(source, needs)| Watched::new(source, needs)).collect();
+        Ok(Self {
+            rules: rules.len(),
+            always,
+            watched: watched?,
+            folded: RefCell::new(Vec::with_capacity(USUAL_VALUE)),
+        })
     }
 
     /// The indices of the filters that might match, ascending.
@@ -95,7 +101,9 @@ impl Watched {
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(literals)
-            .map_err(|error| Problem::new("", format!("The literals of all filters together are too many: {error}.")))?;
+            .map_err(|error| {
+                Problem::new("", format!("The literals of all filters together are too many: {error}."))
+            })?;
         Ok(Self { source, literals, owners, present })
     }
 
@@ -115,7 +123,10 @@ impl Watched {
         mark(marks, &self.present);
         fold_into(&value, folded);
         for found in self.literals.find_overlapping_iter(folded.as_slice()) {
-            mark(marks, self.owners.get(found.pattern().as_usize()..).and_then(|rest| rest.get(..1)).unwrap_or_default());
+            mark(
+                marks,
+                self.owners.get(found.pattern().as_usize()..).and_then(|rest| rest.get(..1)).unwrap_or_default(),
+            );
         }
     }
 

@@ -98,21 +98,30 @@ const SCHEMA: &str = r#"{
 
 /// What the component says of itself.
 pub fn description() -> Description {
-    Description::new("match", env!("CARGO_PKG_VERSION"), "Matches headers by regular expressions and sets X-OTOBO headers.")
-        .settings_schema(SCHEMA)
-        .wants("body")
-        .sets("X-OTOBO-*")
+    Description::new(
+        "match",
+        env!("CARGO_PKG_VERSION"),
+        "Matches headers by regular expressions and sets X-OTOBO headers.",
+    )
+    .settings_schema(SCHEMA)
+    .wants("body")
+    .sets("X-OTOBO-*")
 }
 
 /// The mistake in a name of a header to be matched, if there is one.
 pub fn check_matched(header: &str) -> Option<String> {
     let is_name = !header.is_empty() && header.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b':');
-    if is_name { None } else { Some(format!("`{header}` is not the name of a header: write it without colon and blanks.")) }
+    if is_name {
+        None
+    } else {
+        Some(format!("`{header}` is not the name of a header: write it without colon and blanks."))
+    }
 }
 
 /// The mistake in a header to be set, if there is one.
 pub fn check_set(at: usize, set: &Set) -> Option<Problem> {
-    let is_ours = set.header.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("X-OTOBO-")) && set.header.len() > 8;
+    let is_ours =
+        set.header.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("X-OTOBO-")) && set.header.len() > 8;
     let reason = if check_matched(&set.header).is_some() || !is_ours {
         format!("`{}` cannot be set: a filter sets X-OTOBO headers only.", set.header)
     } else if COMPUTED.iter().any(|computed| computed.eq_ignore_ascii_case(&set.header)) {

@@ -88,7 +88,9 @@ impl Template {
 /// Reads `[** \name **]` at the start: the name and what follows. Blanks inside are optional.
 fn named(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix("[**")?.trim_start_matches(' ').strip_prefix('\\')?;
-    let end = inside.find(|character: char| !(character.is_alphanumeric() || "_.[]".contains(character))).unwrap_or(inside.len());
+    let end = inside
+        .find(|character: char| !(character.is_alphanumeric() || "_.[]".contains(character)))
+        .unwrap_or(inside.len());
     let (name, after) = inside.split_at_checked(end)?;
     let after = after.trim_start_matches(' ').strip_prefix("**]")?;
     if name.is_empty() { None } else { Some((name, after)) }

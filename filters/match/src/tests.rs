@@ -8,8 +8,10 @@ use serde_json::json;
 
 /// One filter with these conditions (header, pattern, negated) that sets the title to `value`.
 fn settings(when: &[(&str, &str, bool)], value: &str) -> String {
-    let when: Vec<_> =
-        when.iter().map(|(header, matches, negate)| json!({"header": header, "matches": matches, "negate": negate})).collect();
+    let when: Vec<_> = when
+        .iter()
+        .map(|(header, matches, negate)| json!({"header": header, "matches": matches, "negate": negate}))
+        .collect();
     json!({"when": when, "set": [{"header": "X-OTOBO-Title", "value": value}]}).to_string()
 }
 
@@ -95,7 +97,10 @@ fn captures_fill_the_places_of_a_value() {
     let mail = subject("Room 0 floor 3, host web17").with("X-Site", "Lyon");
     let room = ("Subject", "room (\\d+) floor (\\d+)", false);
     assert_eq!(title(&[room], "<[***]> [***]", &mail).as_deref(), Some("<0> [***]"));
-    assert_eq!(title(&[room, ("X-Site", "(.*)", false), ("X-Site", "l", false)], "[***]", &mail).as_deref(), Some("Lyon"));
+    assert_eq!(
+        title(&[room, ("X-Site", "(.*)", false), ("X-Site", "l", false)], "[***]", &mail).as_deref(),
+        Some("Lyon")
+    );
     assert_eq!(title(&[room, ("Subject", "(urgent)", true)], "[***]", &mail).as_deref(), Some("0"));
     let named = [("Subject", "host (?<host>\\w+)", false), ("X-Site", "(?<site>.+)", false)];
     assert_eq!(title(&named, "[**\\site**]/[** \\host **]/[**\\site**]", &mail).as_deref(), Some("Lyon/web17/Lyon"));
@@ -163,7 +168,8 @@ fn a_name_that_nothing_captures_is_a_mistake() {
 
 #[test]
 fn most_filters_are_screened_out() {
-    let settings: Vec<String> = (0..100).map(|number| settings(&[("Subject", &format!("offer {number:03}\\b"), false)], "")).collect();
+    let settings: Vec<String> =
+        (0..100).map(|number| settings(&[("Subject", &format!("offer {number:03}\\b"), false)], "")).collect();
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let rules: Configured<Rules> = configure(&settings).unwrap();
     assert_eq!(rules.screen(&subject("Re: OFFER 042 of today")), [42]);
@@ -202,17 +208,20 @@ const PIECES: [&str; 28] = [
 ];
 /// Characters that values are made of: those of the pieces and what folds to them.
 const CHARACTERS: [&str; 26] = [
-    "k", "K", "\u{212a}", "s", "S", "ſ", "é", "É", "E", "a", "b", "A", "B", "ab", "straße", "STRAẞE", "x", "X", "1", " ", "@", "\n", "σ",
-    "Σ", "ς", "İ",
+    "k", "K", "\u{212a}", "s", "S", "ſ", "é", "É", "E", "a", "b", "A", "B", "ab", "straße", "STRAẞE", "x", "X", "1",
+    " ", "@", "\n", "σ", "Σ", "ς", "İ",
 ];
 
 fn pattern() -> impl Strategy<Value = String> {
     let joined = prop::collection::vec(prop::sample::select(&PIECES[..]), 0..5).prop_map(|pieces| pieces.concat());
-    (joined, any::<bool>()).prop_map(|(joined, address)| if address { format!("EMAILADDRESS:{joined}") } else { joined })
+    (joined, any::<bool>())
+        .prop_map(|(joined, address)| if address { format!("EMAILADDRESS:{joined}") } else { joined })
 }
 
 fn value() -> impl Strategy<Value = Option<String>> {
-    prop::option::of(prop::collection::vec(prop::sample::select(&CHARACTERS[..]), 0..6).prop_map(|pieces| pieces.concat()))
+    prop::option::of(
+        prop::collection::vec(prop::sample::select(&CHARACTERS[..]), 0..6).prop_map(|pieces| pieces.concat()),
+    )
 }
 
 fn filter() -> impl Strategy<Value = String> {

@@ -24,10 +24,14 @@ impl Source {
         let from = Searched::new(&settings.from, Case::Ignored).map_err(|reason| told("from", reason)).ok();
         let number = Searched::new(&settings.number, Case::Kept).map_err(|reason| told("number", reason)).ok();
         if number.as_ref().is_some_and(|number| number.pattern.groups().all_group_len() < 2) {
-            told("number", format!("The pattern `{}` has no group: put the number itself in parentheses.", settings.number));
+            told(
+                "number",
+                format!("The pattern `{}` has no group: put the number itself in parentheses.", settings.number),
+            );
         }
-        let is_name =
-            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
         if !is_name(&settings.field) {
             told("field", format!("`{}` is not the name of a dynamic field: letters and digits only.", settings.field));
         }

@@ -25,7 +25,8 @@ fn number(body: bool, mail: &Mail) -> Option<String> {
 #[test]
 fn a_number_is_kept_for_new_tickets_and_follow_ups() {
     let verdict = run::<TicketNumber>(&settings(false), &mail("Re: Incident-1F is open")).unwrap();
-    let changes: Vec<_> = verdict.changes.iter().map(|change| (change.header.as_str(), change.value.as_str())).collect();
+    let changes: Vec<_> =
+        verdict.changes.iter().map(|change| (change.header.as_str(), change.value.as_str())).collect();
     let expected = [
         ("X-OTOBO-DynamicField-PartnerNumber", "1F"),
         ("X-OTOBO-FollowUp-DynamicField-PartnerNumber", "1F"),
@@ -68,7 +69,10 @@ fn every_mistake_is_told_with_its_place() {
     ]});
     let problems = configure::<Each<TicketNumber>>(&[&settings.to_string()]).unwrap_err();
     let places: Vec<_> = problems.iter().map(|(_, problem)| problem.place.as_str()).collect();
-    assert_eq!(places, ["/sources/0/from", "/sources/0/number", "/sources/1/number", "/sources/1/field", "/sources/1/subject"]);
+    assert_eq!(
+        places,
+        ["/sources/0/from", "/sources/0/number", "/sources/1/number", "/sources/1/field", "/sources/1/subject"]
+    );
     assert!(problems[2].1.reason.contains("look-around"), "{}", problems[2].1.reason);
 }
 

@@ -49,8 +49,13 @@ pub fn close(path: &Path) {
         return;
     }
     match std::fs::set_permissions(path, Permissions::from_mode(mode & !ANYBODY_ELSE)) {
-        Ok(()) => tracing::info!("{} could be read by everybody (mode {mode:03o}); now its owner alone may", path.display()),
-        Err(error) => tracing::warn!("{} can be read by everybody (mode {mode:03o}), and that cannot be changed: {error}", path.display()),
+        Ok(()) => {
+            tracing::info!("{} could be read by everybody (mode {mode:03o}); now its owner alone may", path.display())
+        }
+        Err(error) => tracing::warn!(
+            "{} can be read by everybody (mode {mode:03o}), and that cannot be changed: {error}",
+            path.display()
+        ),
     }
 }
 

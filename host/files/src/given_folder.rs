@@ -82,7 +82,10 @@ mod tests {
                 assert_eq!(names_it, path != "a/away", "what was to be opened is named by whoever asked: {error}");
             }
         }
-        let there: Vec<_> = std::fs::read_dir(place.path().join("elsewhere")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let there: Vec<_> = std::fs::read_dir(place.path().join("elsewhere"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(there, ["b"], "nothing was made on the other side");
         GivenFolder::named(&place.path().join("given/a/away/b")).open().unwrap();
     }

@@ -76,7 +76,8 @@ impl Folder {
         };
         let whole = named.join(below);
         let is_whole = |stopped: &Stopped| stopped.at == whole;
-        root.walk(named.to_owned(), below, missing).map_err(|stopped| if is_whole(&stopped) { stopped.error } else { stopped.named() })
+        root.walk(named.to_owned(), below, missing)
+            .map_err(|stopped| if is_whole(&stopped) { stopped.error } else { stopped.named() })
     }
 
     /// Opens a folder of this one. A link there is refused: it may lead anywhere.

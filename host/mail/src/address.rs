@@ -25,7 +25,13 @@ impl Address {
 /// Adds the addresses of an unfolded header value to `addresses`, at most `room`; entries without `@` are none. Bytes above 127 are in `fallback`, the body's
 /// charset. Of a value that is not `whole`, its end having been cut, the last entry is no address, nor is what an open quote or comment leaves behind. Says
 /// whether there was room for all.
-pub fn parse_into(addresses: &mut Vec<Address>, room: usize, value: &[u8], fallback: Option<&str>, whole: bool) -> bool {
+pub fn parse_into(
+    addresses: &mut Vec<Address>,
+    room: usize,
+    value: &[u8],
+    fallback: Option<&str>,
+    whole: bool,
+) -> bool {
     let most = addresses.len() + room;
     let mut entry = Entry::default();
     for token in Tokens::new(value, whole) {
@@ -339,14 +345,16 @@ mod tests {
             ("a@x B <b@x.test>", &[("a@x B", "b@x.test")]),
             ("Bob <b@x.test> (work) <c@x.test>", &[("Bob", "b@x.test")]),
         ] {
-            let expected: Vec<_> = expected.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect();
+            let expected: Vec<_> =
+                expected.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect();
             assert_eq!(pairs(value), expected, "{value}");
         }
     }
 
     #[test]
     fn rendered_addresses_are_read_back() {
-        let addresses = parse(b"\"Roe, Jane\" <jane@x.test>, =?utf-8?Q?=22B=5C?= <b@x.test>, c@x.test, D <d@x.test>", None);
+        let addresses =
+            parse(b"\"Roe, Jane\" <jane@x.test>, =?utf-8?Q?=22B=5C?= <b@x.test>, c@x.test, D <d@x.test>", None);
         assert_eq!(addresses.len(), 4);
         assert_eq!(parse(render_addresses(&addresses).as_bytes(), None), addresses);
     }

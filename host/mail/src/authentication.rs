@@ -17,7 +17,8 @@ const MOST_FIELDS: usize = 20;
 pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<String> {
     let (host, results) = findings(message, trusted);
     let from = message.addresses("From").last().map(|from| Mailbox::of(&from.address));
-    failure(&results, from.as_ref().and_then(Mailbox::domain)).map(|failure| format!("{host} says {failure} (Authentication-Results)"))
+    failure(&results, from.as_ref().and_then(Mailbox::domain))
+        .map(|failure| format!("{host} says {failure} (Authentication-Results)"))
 }
 
 /// The one sender of a mail of whom a trusted host says that the mail is from their domain: by `dmarc=pass` of it, or by `dkim=pass` of it or of one
@@ -29,12 +30,13 @@ pub fn authenticated_sender(message: &Message, trusted: &[String]) -> Option<Mai
     let [from] = message.addresses("From") else { return None };
     let from = Mailbox::of(&from.address);
     let domain = from.domain().filter(|domain| !domain.is_empty() && fields == 1)?;
-    let believed =
-        results.iter().filter(|found| found.result == "pass").any(|found| match (found.method.as_str(), found.domain.as_deref()) {
+    let believed = results.iter().filter(|found| found.result == "pass").any(|found| {
+        match (found.method.as_str(), found.domain.as_deref()) {
             ("dmarc", of) => of.is_none_or(|of| of == domain),
             ("dkim", Some(of)) => is_below(domain, of),
             _ => false,
-        });
+        }
+    });
     (believed && failure(&results, Some(domain)).is_none()).then_some(from)
 }
 
@@ -66,12 +68,14 @@ fn findings(message: &Message, trusted: &[String]) -> (String, Vec<Finding>) {
 }
 
 fn failure(results: &[Finding], from: Option<&str>) -> Option<&'static str> {
-    let says = |method: &str, result: &str| results.iter().any(|found| found.method == method && found.result == result);
+    let says =
+        |method: &str, result: &str| results.iter().any(|found| found.method == method && found.result == result);
     if says("dmarc", "fail") {
         return Some("dmarc=fail");
     }
     let signed = || results.iter().any(|found| found.method == "dkim" && found.result == "pass" && found.is_of(from));
-    (!says("dmarc", "pass") && says("spf", "fail") && !signed()).then_some("spf=fail, without a dkim=pass of its domain")
+    (!says("dmarc", "pass") && says("spf", "fail") && !signed())
+        .then_some("spf=fail, without a dkim=pass of its domain")
 }
 
 /// What one method found: `dkim=pass header.d=example.org`.
@@ -195,12 +199,22 @@ mod tests {
             ("To: jane@mail.x.example", "dmarc=pass", false),
         ] {
             let told = |host: &str, trusted: &[String]| {
-                let message = Message::parse(format!("Authentication-Results: {host}; {results}\n{from}\n\n").into_bytes().into());
+                let message = Message::parse(
+                    format!("Authentication-Results: {host}; {results}\n{from}\n\n").into_bytes().into(),
+                );
                 authenticated_sender(&message, trusted)
             };
             let trusted = ["mx.desk.example".to_owned()];
-            assert_eq!(told("mx.desk.example", &trusted), believed.then(|| Mailbox::of("jane@mail.x.example")), "{from} {results}");
-            assert_eq!((told("mx.e.example", &trusted), told("mx.desk.example", &[])), (None, None), "{from} {results}");
+            assert_eq!(
+                told("mx.desk.example", &trusted),
+                believed.then(|| Mailbox::of("jane@mail.x.example")),
+                "{from} {results}"
+            );
+            assert_eq!(
+                (told("mx.e.example", &trusted), told("mx.desk.example", &[])),
+                (None, None),
+                "{from} {results}"
+            );
         }
     }
 

@@ -30,16 +30,24 @@ pub fn why_unanswered(message: &Message) -> Option<&'static str> {
     if LIST_HEADERS.iter().any(|name| says(name).is_some()) {
         return Some("a mailing list passed it on (List-…)");
     }
-    if says("Precedence").is_some_and(|value| ["bulk", "junk", "list"].iter().any(|word| first_word(value).eq_ignore_ascii_case(word))) {
+    if says("Precedence")
+        .is_some_and(|value| ["bulk", "junk", "list"].iter().any(|word| first_word(value).eq_ignore_ascii_case(word)))
+    {
         return Some("it was sent in bulk (Precedence)");
     }
     if says("Content-Type").is_some_and(|value| first_word(value).eq_ignore_ascii_case("multipart/report")) {
         return Some("it is a report, of a delivery or of having been read (RFC 6522)");
     }
     let suppressed = says("X-Auto-Response-Suppress").is_some_and(|value| {
-        value.split(',').any(|word| ["all", "autoreply", "oof"].iter().any(|suppressed| word.trim().eq_ignore_ascii_case(suppressed)))
+        value.split(',').any(|word| {
+            ["all", "autoreply", "oof"].iter().any(|suppressed| word.trim().eq_ignore_ascii_case(suppressed))
+        })
     });
-    if suppressed || ROBOT_HEADERS.iter().any(|name| says(name).is_some_and(|value| !first_word(value).eq_ignore_ascii_case("no"))) {
+    if suppressed
+        || ROBOT_HEADERS
+            .iter()
+            .any(|name| says(name).is_some_and(|value| !first_word(value).eq_ignore_ascii_case("no")))
+    {
         return Some("it asks for no automatic answer");
     }
     None

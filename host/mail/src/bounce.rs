@@ -18,26 +18,39 @@ pub struct Bounce {
 /// The delivery report that a message is: it has a delivery status that tells a failure or a delay, and the original or its header.
 pub fn detect(message: &Message) -> Option<Bounce> {
     let (parts, raw) = message.parts();
-    let status =
-        parts.iter().find(|part| matches!(part.media_type.as_str(), "message/delivery-status" | "message/global-delivery-status"))?;
+    let status = parts.iter().find(|part| {
+        matches!(part.media_type.as_str(), "message/delivery-status" | "message/global-delivery-status")
+    })?;
     if !tells_failure(&decode_text(raw, status)) {
         return None;
     }
     let is_original = |media_type: &str| {
         matches!(
             media_type,
-            "message/rfc822" | "text/rfc822-headers" | "message/rfc822-headers" | "message/global" | "message/global-headers"
+            "message/rfc822"
+                | "text/rfc822-headers"
+                | "message/rfc822-headers"
+                | "message/global"
+                | "message/global-headers"
         )
     };
-    let original = parts.iter().filter(|part| is_original(&part.media_type)).find_map(|part| content::attached_message_id(raw, part))?;
+    let original = parts
+        .iter()
+        .filter(|part| is_original(&part.media_type))
+        .find_map(|part| content::attached_message_id(raw, part))?;
     Some(Bounce { original, error: message.text().trim().chars().take(LONGEST_ERROR).collect() })
 }
 
 /// Whether a delivery status is about a mail that did not arrive: of its actions one is neither `delivered` nor `relayed` nor `expanded`,
 /// or it has none.
 fn tells_failure(status: &str) -> bool {
-    let mut actions = status.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
-    let arrived = |value: &str| ["delivered", "relayed", "expanded"].iter().any(|action| value.trim().eq_ignore_ascii_case(action));
+    let mut actions = status
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("action"));
+    let arrived = |value: &str| {
+        ["delivered", "relayed", "expanded"].iter().any(|action| value.trim().eq_ignore_ascii_case(action))
+    };
     match actions.next() {
         None => true,
         Some((_, first)) => !arrived(first) || actions.any(|(_, action)| !arrived(action)),

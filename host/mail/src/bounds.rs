@@ -51,7 +51,12 @@ impl Cuts {
     /// Of a header so many fields are left out; `of` names it.
     pub fn fields(&mut self, of: impl Display, left: usize) {
         if left > 0 {
-            self.tell(|| format!("{of} has more than {FIELDS} fields or {} MiB: its last {left} fields are not read.", HEADER_BYTES >> 20));
+            self.tell(|| {
+                format!(
+                    "{of} has more than {FIELDS} fields or {} MiB: its last {left} fields are not read.",
+                    HEADER_BYTES >> 20
+                )
+            });
         }
     }
 

@@ -42,7 +42,9 @@ fn clean_label(label: &str) -> &str {
 /// Whether bytes below 128 may mean something else than ASCII in it.
 fn is_stateful(label: &str) -> bool {
     let lower = label.to_ascii_lowercase();
-    ["iso-2022", "csiso2022", "utf-7", "utf7", "utf-16", "utf16", "unicode", "hz-"].iter().any(|start| lower.starts_with(start))
+    ["iso-2022", "csiso2022", "utf-7", "utf7", "utf-16", "utf16", "unicode", "hz-"]
+        .iter()
+        .any(|start| lower.starts_with(start))
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ impl Content {
         let attached: Vec<usize> = parts
             .iter()
             .enumerate()
-            .filter(|(index, part)| body.binary_search(index).is_err() && is_file(part) && !shown.contains(part.content_id.as_str()))
+            .filter(|(index, part)| {
+                body.binary_search(index).is_err() && is_file(part) && !shown.contains(part.content_id.as_str())
+            })
             .map(|(index, _)| index)
             .collect();
         let files = parts
@@ -216,7 +218,9 @@ fn body_parts(parts: &[Part]) -> Vec<usize> {
         return if is_text(part) { vec![0] } else { Vec::new() };
     }
     let Some(first) = parts.iter().position(|part| is_text(part) && !is_file(part)) else { return Vec::new() };
-    let same_branch = |part: &Part| part.alternative.is_none() || part.alternative == parts.get(first).and_then(|first| first.alternative);
+    let same_branch = |part: &Part| {
+        part.alternative.is_none() || part.alternative == parts.get(first).and_then(|first| first.alternative)
+    };
     let follows = |part: &Part| {
         let plain_or_html = matches!(part.media_type.as_str(), "text/plain" | "text/html");
         let shown = part.disposition != Some(Disposition::Attachment) && part.file_name.is_empty();
@@ -240,7 +244,11 @@ fn shown_inline<'p>(raw: &[u8], parts: &'p [Part]) -> HashSet<&'p str> {
         while let Some(colon) = html.get(position..).and_then(|rest| rest.find(':')) {
             let scheme = position + colon;
             position = scheme + 1;
-            if !html.as_bytes().get(scheme.saturating_sub(3)..scheme).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"cid")) {
+            if !html
+                .as_bytes()
+                .get(scheme.saturating_sub(3)..scheme)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"cid"))
+            {
                 continue;
             }
             // What it names ends where the attribute does; what is as long as this is no id.
@@ -260,8 +268,10 @@ fn shown_inline<'p>(raw: &[u8], parts: &'p [Part]) -> HashSet<&'p str> {
 pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let message = part.encoding.decode(raw.get(part.range.clone())?);
     let header = fields::split(&message, 0);
-    let field =
-        header.fields.iter().find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
+    let field = header
+        .fields
+        .iter()
+        .find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
     let value = charset::decode(fields::unfold(message.get(field.value.clone())?), None);
     message_ids(&value).next().map(str::to_owned)
 }
@@ -276,7 +286,10 @@ mod tests {
 
     fn multipart(kind: &str, parts: &[&str]) -> String {
         let delimiter = format!("--{kind}\n");
-        format!("Content-Type: multipart/{kind}; boundary={kind}\n\n{delimiter}{}\n--{kind}--\n", parts.join(&format!("\n{delimiter}")))
+        format!(
+            "Content-Type: multipart/{kind}; boundary={kind}\n\n{delimiter}{}\n--{kind}--\n",
+            parts.join(&format!("\n{delimiter}"))
+        )
     }
 
     const PLAIN: &str = "Content-Type: text/plain\n\nplain";
@@ -284,7 +297,8 @@ mod tests {
     const FOOTER: &str = "Content-Disposition: inline\n\nfooter";
     const FILE: &str = "Content-Disposition: attachment; filename=a.txt\n\nsecret";
     const NAMED: &str = "Content-Type: text/plain; name=b.txt\n\nsecret";
-    const PDF: &str = "Content-Type: application/pdf\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nJVBERi0=";
+    const PDF: &str =
+        "Content-Type: application/pdf\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nJVBERi0=";
     const SILENT: &str = "Content-Type: application/pdf; name=c.pdf\n\nx";
     const IMAGE: &str = "Content-Type: image/png\nContent-Disposition: inline; filename=l.png\nContent-ID: <l@x>\n\nx";
     const SHOWING: &str = "Content-Type: text/html\n\n<img src='cid:l@x'>see";
@@ -330,7 +344,10 @@ mod tests {
 
     #[test]
     fn an_article_lists_files_that_never_said_they_were_attachments() {
-        let message = message(&multipart("mixed", &[&multipart("alternative", &[PLAIN, SHOWING]), IMAGE, NAMED, SILENT, PDF, ATTACHED]));
+        let message = message(&multipart(
+            "mixed",
+            &[&multipart("alternative", &[PLAIN, SHOWING]), IMAGE, NAMED, SILENT, PDF, ATTACHED],
+        ));
         let names: Vec<_> = message.files().iter().map(|file| file.name.clone() + " " + &file.media_type).collect();
         assert_eq!(names, ["b.txt text/plain", "c.pdf application/pdf", " application/pdf", " message/rfc822"]);
     }
@@ -338,8 +355,11 @@ mod tests {
     #[test]
     fn attachments_are_decoded() {
         let message = message(&multipart("mixed", &[PLAIN, FILE, PDF]));
-        let described: Vec<_> =
-            message.attachments().iter().map(|found| (found.name.as_str(), found.media_type.as_str(), found.size)).collect();
+        let described: Vec<_> = message
+            .attachments()
+            .iter()
+            .map(|found| (found.name.as_str(), found.media_type.as_str(), found.size))
+            .collect();
         assert_eq!(described, [("a.txt", "text/plain", 6), ("", "application/pdf", 5)]);
         assert_eq!(message.attachment_bytes(0), Some(&b"secret"[..]));
         assert_eq!(message.attachment_bytes(1), Some(&b"%PDF-"[..]));

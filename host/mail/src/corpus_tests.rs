@@ -45,13 +45,19 @@ fn read_whole(raw: &[u8], vocabulary: &Vocabulary) -> Mail {
 fn every_fixture_is_read() {
     let Some(folder) = collection() else { return };
     let vocabulary = Vocabulary::new(&[DynamicField::default()]);
-    let fixtures: Vec<_> =
-        files(&folder.join("mime-fixtures")).into_iter().filter(|path| path.extension().is_some_and(|end| end == "eml")).collect();
+    let fixtures: Vec<_> = files(&folder.join("mime-fixtures"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+        .collect();
     assert!(fixtures.len() > 100, "{}", fixtures.len());
     for path in fixtures {
         let raw = std::fs::read(&path).unwrap();
         let mail = read_whole(&raw, &vocabulary);
-        assert!(!mail.text().is_empty() || mail.message().header_names().next().is_some(), "{}: nothing was read", path.display());
+        assert!(
+            !mail.text().is_empty() || mail.message().header_names().next().is_some(),
+            "{}: nothing was read",
+            path.display()
+        );
     }
 }
 
@@ -60,8 +66,12 @@ fn every_mail_of_the_corpus_is_read() {
     let Some(folder) = collection() else { return };
     let vocabulary = Vocabulary::new(&[]);
     let unpacked = tempfile::tempdir().unwrap();
-    let unpack =
-        std::process::Command::new("tar").arg("-xzf").arg(folder.join("spamassassin.tar.gz")).arg("-C").arg(unpacked.path()).status();
+    let unpack = std::process::Command::new("tar")
+        .arg("-xzf")
+        .arg(folder.join("spamassassin.tar.gz"))
+        .arg("-C")
+        .arg(unpacked.path())
+        .status();
     assert!(unpack.unwrap().success());
     let mails = files(unpacked.path());
     assert!(mails.len() > 1_000, "{}", mails.len());

@@ -61,7 +61,9 @@ impl Reported {
 /// The delivery report that a message is, if it names the mail that it is about and at least one recipient.
 pub fn read(message: &Message) -> Option<DeliveryReport> {
     let (parts, raw) = message.parts();
-    let status = parts.iter().find(|part| matches!(part.media_type.as_str(), "message/delivery-status" | "message/global-delivery-status"));
+    let status = parts
+        .iter()
+        .find(|part| matches!(part.media_type.as_str(), "message/delivery-status" | "message/global-delivery-status"));
     let recipients = match status {
         Some(part) => by_status(raw, part),
         None => by_habit(message)?,
@@ -79,9 +81,16 @@ fn original(message: &Message, parts: &[Part], raw: &[u8]) -> Option<String> {
         return Some(id);
     }
     // Before MIME the mail, or its header, stood in the text.
-    let in_text = message.text().lines().filter(|line| line.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("message-id:")));
-    let referred =
-        || ["In-Reply-To", "References"].iter().filter_map(|name| message.header(name)).find_map(|ids| message_ids(ids).next_back());
+    let in_text = message
+        .text()
+        .lines()
+        .filter(|line| line.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("message-id:")));
+    let referred = || {
+        ["In-Reply-To", "References"]
+            .iter()
+            .filter_map(|name| message.header(name))
+            .find_map(|ids| message_ids(ids).next_back())
+    };
     in_text.into_iter().find_map(|line| message_ids(line).next()).or_else(referred).map(str::to_owned)
 }
 
@@ -102,8 +111,9 @@ fn by_status(raw: &[u8], part: &Part) -> Vec<Reported> {
 
 fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
     let value = |name: &str| {
-        let field =
-            group.iter().find(|field| bytes.get(field.name.clone()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())))?;
+        let field = group.iter().find(|field| {
+            bytes.get(field.name.clone()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
+        })?;
         let value = charset::decode(fields::unfold(bytes.get(field.value.clone())?), None);
         Some(encoded_word::on_one_line(value))
     };
@@ -122,10 +132,17 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
         "delivered" | "relayed" | "expanded" => Action::Delivered,
         _ => Action::Failed,
     };
-    let status = value("Status").unwrap_or_default().split_whitespace().next().unwrap_or_default().chars().take(20).collect();
+    let status =
+        value("Status").unwrap_or_default().split_whitespace().next().unwrap_or_default().chars().take(20).collect();
     // The type (`smtp;`) says nothing to people.
     let diagnostic = value("Diagnostic-Code").unwrap_or_default();
-    let detail = diagnostic.split_once(';').map_or(diagnostic.as_str(), |(_, words)| words).trim().chars().take(LONGEST_DETAIL).collect();
+    let detail = diagnostic
+        .split_once(';')
+        .map_or(diagnostic.as_str(), |(_, words)| words)
+        .trim()
+        .chars()
+        .take(LONGEST_DETAIL)
+        .collect();
     Some(Reported { addresses, action, status, detail })
 }
 
@@ -141,7 +158,9 @@ fn typed_addresses(value: &str) -> Vec<String> {
         "rfc822" => vec![address.to_owned(), without_xtext(address)],
         _ => vec![address.to_owned()],
     };
-    let is_address = |address: &String| address.contains('@') && address.len() <= LONGEST_ADDRESS && !address.chars().any(char::is_control);
+    let is_address = |address: &String| {
+        address.contains('@') && address.len() <= LONGEST_ADDRESS && !address.chars().any(char::is_control)
+    };
     spellings.into_iter().filter(is_address).collect()
 }
 
@@ -151,7 +170,9 @@ fn without_xtext(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('+') {
         plain.push_str(before);
-        let code = after.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte)));
+        let code = after
+            .get(..2)
+            .filter(|code| code.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte)));
         if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(u8::is_ascii_graphic) {
             plain.push(char::from(byte));
             rest = after.get(2..).unwrap_or_default();
@@ -188,8 +209,14 @@ fn without_unicode_escapes(text: &str) -> String {
 fn by_habit(message: &Message) -> Option<Vec<Reported>> {
     if let Some(failed) = message.header("X-Failed-Recipients") {
         let detail = first_words(message.text(), "SMTP error");
-        let reported = |address: &str| Reported { addresses: vec![address.to_owned()], detail: detail.clone(), ..Reported::default() };
-        return Some(failed.split([',', ' ']).filter(|word| word.contains('@')).take(MOST_RECIPIENTS).map(reported).collect());
+        let reported = |address: &str| Reported {
+            addresses: vec![address.to_owned()],
+            detail: detail.clone(),
+            ..Reported::default()
+        };
+        return Some(
+            failed.split([',', ' ']).filter(|word| word.contains('@')).take(MOST_RECIPIENTS).map(reported).collect(),
+        );
     }
     qmail(message.text())
 }
@@ -206,9 +233,21 @@ fn qmail(text: &str) -> Option<Vec<Reported>> {
     let mut recipients: Vec<Reported> = Vec::new();
     for paragraph in text.split("\n\n").skip(1).take_while(|paragraph| !paragraph.trim_start().starts_with("---")) {
         let mut lines = paragraph.trim().lines();
-        let Some(address) = lines.next().and_then(|first| first.trim().strip_prefix('<')?.strip_suffix(">:")) else { continue };
-        let detail: String = lines.take(LONGEST_DETAIL).map(str::trim).collect::<Vec<_>>().join(" ").chars().take(LONGEST_DETAIL).collect();
-        let status = detail.split_once("(#").and_then(|(_, code)| code.split_once(')')).map(|(code, _)| code.chars().take(20).collect());
+        let Some(address) = lines.next().and_then(|first| first.trim().strip_prefix('<')?.strip_suffix(">:")) else {
+            continue;
+        };
+        let detail: String = lines
+            .take(LONGEST_DETAIL)
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(LONGEST_DETAIL)
+            .collect();
+        let status = detail
+            .split_once("(#")
+            .and_then(|(_, code)| code.split_once(')'))
+            .map(|(code, _)| code.chars().take(20).collect());
         if address.contains('@') && recipients.len() < MOST_RECIPIENTS {
             recipients.push(Reported {
                 addresses: vec![address.to_owned()],

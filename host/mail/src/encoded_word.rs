@@ -21,7 +21,9 @@ pub fn decode(value: &[u8], fallback: Option<&str>) -> String {
             text.push_str(&charset::decode(between, fallback));
         }
         match &mut pending {
-            Some((charset, bytes)) if charset.eq_ignore_ascii_case(&word.charset) => bytes.extend_from_slice(&word.bytes),
+            Some((charset, bytes)) if charset.eq_ignore_ascii_case(&word.charset) => {
+                bytes.extend_from_slice(&word.bytes)
+            }
             _ => {
                 flush(&mut pending, &mut text);
                 pending = Some((word.charset, word.bytes));
@@ -71,7 +73,9 @@ impl Word {
     fn at(value: &[u8], start: usize, closed: &mut bool) -> Option<Self> {
         let head = value.get(start + 2..)?;
         let charset_length = head.iter().take(64).position(|byte| *byte == b'?')?;
-        let charset = std::str::from_utf8(head.get(..charset_length)?).ok().filter(|label| !label.contains(char::is_whitespace))?;
+        let charset = std::str::from_utf8(head.get(..charset_length)?)
+            .ok()
+            .filter(|label| !label.contains(char::is_whitespace))?;
         let encoding = *head.get(charset_length + 1)?;
         if charset.is_empty() || head.get(charset_length + 2) != Some(&b'?') || !*closed {
             return None;

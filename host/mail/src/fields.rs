@@ -138,7 +138,9 @@ fn field_name(raw: &[u8], line: &Line) -> Option<(Range<usize>, usize)> {
     if content.starts_with(b"--") {
         return None; // a boundary: the header of a part has ended without its blank line
     }
-    let colon = content.iter().position(|byte| *byte == b':' || !(b'!'..=b'~').contains(byte) && *byte != b' ' && *byte != b'\t')?;
+    let colon = content
+        .iter()
+        .position(|byte| *byte == b':' || !(b'!'..=b'~').contains(byte) && *byte != b' ' && *byte != b'\t')?;
     let name = content.get(..colon)?.trim_ascii_end();
     let proper = content.get(colon) == Some(&b':') && !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     proper.then_some((line.start..line.start + name.len(), line.start + colon))
@@ -167,7 +169,10 @@ mod tests {
         let Header { fields, body, .. } = split(raw, 0);
         let text = |range: &Range<usize>| String::from_utf8_lossy(&raw[range.clone()]).into_owned();
         let value = |range: &Range<usize>| String::from_utf8(unfold(&raw[range.clone()])).unwrap();
-        (fields.iter().map(|field| (text(&field.name), value(&field.value))).collect(), String::from_utf8_lossy(&raw[body..]).into_owned())
+        (
+            fields.iter().map(|field| (text(&field.name), value(&field.value))).collect(),
+            String::from_utf8_lossy(&raw[body..]).into_owned(),
+        )
     }
 
     fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -205,7 +210,10 @@ mod tests {
         let (found, body) = fields(b"A: 1\nDear all,\nhow are you?\n");
         assert_eq!(found, owned(&[("A", "1")]));
         assert_eq!(body, "Dear all,\nhow are you?\n");
-        assert_eq!(fields(b"Only a body, no header at all.\nNote: this\n").1, "Only a body, no header at all.\nNote: this\n");
+        assert_eq!(
+            fields(b"Only a body, no header at all.\nNote: this\n").1,
+            "Only a body, no header at all.\nNote: this\n"
+        );
         assert_eq!(fields(b"A: 1\n--x\nB: 2\n\n").1, "--x\nB: 2\n\n");
     }
 

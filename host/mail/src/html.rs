@@ -159,8 +159,8 @@ impl<'a> Element<'a> {
                 Self::Hidden(inner.get(..length).unwrap_or_default())
             }
             b"br" => Self::Break,
-            b"p" | b"div" | b"li" | b"tr" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"table" | b"blockquote"
-            | b"pre" | b"hr" | b"body" => Self::Block,
+            b"p" | b"div" | b"li" | b"tr" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol"
+            | b"table" | b"blockquote" | b"pre" | b"hr" | b"body" => Self::Block,
             b"td" | b"th" => Self::Cell,
             _ => Self::Other,
         })
@@ -170,14 +170,21 @@ impl<'a> Element<'a> {
 /// Where the next `<` is. A row of them is the worst case of a search, and is none here.
 fn opening(bytes: &[u8], position: usize) -> Option<usize> {
     let rest = bytes.get(position..)?;
-    if rest.first() == Some(&b'<') { Some(position) } else { memchr::memchr(b'<', rest).map(|offset| position + offset) }
+    if rest.first() == Some(&b'<') {
+        Some(position)
+    } else {
+        memchr::memchr(b'<', rest).map(|offset| position + offset)
+    }
 }
 
 /// How long the blank beyond ASCII is that a text begins with, in UTF-8; 0 where it begins with none.
 fn wide_blank_length(text: &[u8]) -> usize {
     match text {
         [0xC2, 0x85 | 0xA0, ..] => 2,
-        [0xE1, 0x9A, 0x80, ..] | [0xE2, 0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF, ..] | [0xE2, 0x81, 0x9F, ..] | [0xE3, 0x80, 0x80, ..] => 3,
+        [0xE1, 0x9A, 0x80, ..]
+        | [0xE2, 0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF, ..]
+        | [0xE2, 0x81, 0x9F, ..]
+        | [0xE3, 0x80, 0x80, ..] => 3,
         _ => 0,
     }
 }
@@ -298,7 +305,9 @@ mod tests {
 
     #[test]
     fn every_blank_is_one_and_nothing_else_is() {
-        for character in (1..=char::MAX as u32).filter_map(char::from_u32).filter(|character| !"<&".contains(*character)) {
+        for character in
+            (1..=char::MAX as u32).filter_map(char::from_u32).filter(|character| !"<&".contains(*character))
+        {
             let expected = if character.is_whitespace() { "a b".to_owned() } else { format!("a{character}b") };
             assert_eq!(to_text(&format!("a{character}b")), expected, "{character:?}");
         }

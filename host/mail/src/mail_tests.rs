@@ -5,12 +5,16 @@ use postigo_model::configured::DynamicField;
 use proptest::prelude::*;
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary::new(&[DynamicField { name: "Contract".into(), multiple: false }, DynamicField { name: "Product".into(), multiple: true }])
+    Vocabulary::new(&[
+        DynamicField { name: "Contract".into(), multiple: false },
+        DynamicField { name: "Product".into(), multiple: true },
+    ])
 }
 
 fn receive(raw: &str, trusted: bool) -> (Mail, Vec<Dropped>) {
     let message = Message::parse(raw.to_owned().into());
-    let (vetted, dropped) = OpenedMessage::as_it_came(message).vet(Envelope { trusted, ..Envelope::default() }, &vocabulary());
+    let (vetted, dropped) =
+        OpenedMessage::as_it_came(message).vet(Envelope { trusted, ..Envelope::default() }, &vocabulary());
     (vetted.compute(), dropped)
 }
 
@@ -52,9 +56,16 @@ fn nothing_of_the_vocabulary_gets_in_from_an_untrusted_account() {
     let (mail, dropped) = receive(raw, false);
     let names: Vec<_> = dropped.iter().map(|header| header.name.as_str()).collect();
     assert_eq!(names, ["X-OTOBO-Queue", "X-OTOBO-Priority", "X-OTOBO-State", "x-otrs-lock", "X-OTOBO", "X-Otobo-Loop"]);
-    for name in
-        ["X-OTOBO-Queue", "X-OTRS-Queue", "x-otobo-priority", "X-OTOBO-State", "X-OTRS-Lock", "X-OTOBO-Loop", "X-OTOBO", "X-OTOBO-Type"]
-    {
+    for name in [
+        "X-OTOBO-Queue",
+        "X-OTRS-Queue",
+        "x-otobo-priority",
+        "X-OTOBO-State",
+        "X-OTRS-Lock",
+        "X-OTOBO-Loop",
+        "X-OTOBO",
+        "X-OTOBO-Type",
+    ] {
         assert_eq!(mail.header(name), None, "{name}");
         assert!(mail.headers(name).is_empty() && mail.addresses(name).is_empty(), "{name}");
         assert!(!mail.header_names().contains(&name), "{name}");
@@ -68,8 +79,11 @@ fn a_trusted_mail_sets_what_is_listed_in_canonical_spelling() {
                X-OTOBO-DynamicField-Product: Desk\nX-OTOBO-DynamicField-Product: Lamp\nX-OTOBO-DynamicField-Contract: a\n\
                X-OTOBO-DynamicField-Contract: b\n\n";
     let (mail, dropped) = receive(raw, true);
-    let set: Vec<_> =
-        mail.otobo_headers().filter(|header| header.by == SetBy::Mail).map(|header| (header.name.as_str(), header.value())).collect();
+    let set: Vec<_> = mail
+        .otobo_headers()
+        .filter(|header| header.by == SetBy::Mail)
+        .map(|header| (header.name.as_str(), header.value()))
+        .collect();
     assert_eq!(
         set,
         [
@@ -96,7 +110,8 @@ fn a_flood_of_dropped_headers_is_counted() {
 fn what_is_reserved_is_dropped_however_many_fields_there_are() {
     for count in [1, 19_999, 20_000, 50_000] {
         let many = "X-Filler: x\n".repeat(count);
-        let mail = untrusted(&format!("{many}X-OTOBO-Queue: Junk\nX-OTRS-Queue: Junk\nX-OTOBO-Priority: 5 very high\n\n"));
+        let mail =
+            untrusted(&format!("{many}X-OTOBO-Queue: Junk\nX-OTRS-Queue: Junk\nX-OTOBO-Priority: 5 very high\n\n"));
         for name in ["X-OTOBO-Queue", "X-OTRS-Queue", "X-OTOBO-Priority"] {
             assert_eq!((mail.header(name), mail.headers(name).len()), (None, 0), "{name} after {count} fields");
         }
@@ -106,7 +121,8 @@ fn what_is_reserved_is_dropped_however_many_fields_there_are() {
 
 #[test]
 fn computed_headers_are_the_hosts() {
-    let raw = "X-OTOBO-AttachmentCount: 99\nX-OTOBO-AttachmentExists: yes\nX-OTRS-Bounce: 1\nX-OTOBO-BodyDecrypted: 1\n\n";
+    let raw =
+        "X-OTOBO-AttachmentCount: 99\nX-OTOBO-AttachmentExists: yes\nX-OTRS-Bounce: 1\nX-OTOBO-BodyDecrypted: 1\n\n";
     let (mail, dropped) = receive(raw, true);
     assert_eq!(mail.header("X-OTOBO-AttachmentCount"), Some("0"));
     assert_eq!(mail.header("X-OTOBO-AttachmentExists"), Some("no"));
@@ -117,9 +133,14 @@ fn computed_headers_are_the_hosts() {
 
 #[test]
 fn loops_are_told_by_any_value_of_certain_headers() {
-    for header in
-        ["Mailing-List: devs", "Precedence: bulk", "X-Loop: no", "X-No-Loop: x", "Auto-Submitted: auto-replied", "auto-submitted: AUTO-X"]
-    {
+    for header in [
+        "Mailing-List: devs",
+        "Precedence: bulk",
+        "X-Loop: no",
+        "X-No-Loop: x",
+        "Auto-Submitted: auto-replied",
+        "auto-submitted: AUTO-X",
+    ] {
         assert_eq!(untrusted(&format!("{header}\n\n")).header("X-OTOBO-Loop"), Some("yes"), "{header}");
     }
     for header in ["Subject: x", "Auto-Submitted: no", "Precedence:", "X-OTOBO-Loop: yes"] {

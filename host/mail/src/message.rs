@@ -69,7 +69,12 @@ impl Message {
             let index = *by_lower_case.entry(name.to_ascii_lowercase().into_boxed_str()).or_insert(headers.len());
             match headers.get_mut(index) {
                 Some(header) => header.occurrences.push(place),
-                None => headers.push(Header { name, occurrences: vec![place], values: OnceLock::new(), addresses: OnceLock::new() }),
+                None => headers.push(Header {
+                    name,
+                    occurrences: vec![place],
+                    values: OnceLock::new(),
+                    addresses: OnceLock::new(),
+                }),
             }
         }
         Self { raw, lines, headers, by_lower_case, header, content: OnceLock::new() }
@@ -121,7 +126,9 @@ impl Message {
         for header in &self.headers {
             if header.addresses.get().is_some_and(|addresses| addresses.more) {
                 let name = bounds::shortened(&header.name);
-                cuts.tell(|| format!("{name} names more than {} addresses: the others are not read.", bounds::ADDRESSES));
+                cuts.tell(|| {
+                    format!("{name} names more than {} addresses: the others are not read.", bounds::ADDRESSES)
+                });
             }
         }
         if let Some(content) = self.content.get() {
@@ -198,8 +205,11 @@ impl Message {
     }
 
     fn find(&self, name: &str) -> Option<&Header> {
-        let lower =
-            if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+        let lower = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        };
         self.headers.get(*self.by_lower_case.get(lower.as_ref())?)
     }
 
@@ -231,7 +241,8 @@ impl Message {
                 let value = self.unfold(field);
                 let room = bounds::ADDRESSES - addresses.found.len().min(bounds::ADDRESSES);
                 let fallback = self.fallback_charset(&value);
-                addresses.more |= !address::parse_into(&mut addresses.found, room, &value, fallback, field.whole.is_none());
+                addresses.more |=
+                    !address::parse_into(&mut addresses.found, room, &value, fallback, field.whole.is_none());
             }
             addresses
         })
@@ -305,10 +316,14 @@ mod tests {
 
     #[test]
     fn what_anybody_means_is_read_whole() {
-        let recipients: Vec<_> =
-            (0..5_000).map(|number| format!("\"Recipient, Number {number}\" <recipient.{number}@department.example.com>")).collect();
-        let references = (0..5_000).map(|number| format!("\n <{number}.20261124.one.of.many@mail.example.com>")).collect::<String>();
-        let signatures = (0..50).map(|number| format!("ARC-Seal: i={number}; {}\n", "b=abcdefgh\n ".repeat(200))).collect::<String>();
+        let recipients: Vec<_> = (0..5_000)
+            .map(|number| format!("\"Recipient, Number {number}\" <recipient.{number}@department.example.com>"))
+            .collect();
+        let references =
+            (0..5_000).map(|number| format!("\n <{number}.20261124.one.of.many@mail.example.com>")).collect::<String>();
+        let signatures = (0..50)
+            .map(|number| format!("ARC-Seal: i={number}; {}\n", "b=abcdefgh\n ".repeat(200)))
+            .collect::<String>();
         let read = message(&format!("To: {}\nReferences: {references}\n{signatures}\n", recipients.join(",\n ")));
         assert_eq!(read.addresses("To").len(), 5_000);
         assert!(references.len() > 200_000);
@@ -325,7 +340,11 @@ mod tests {
         assert_eq!(read.cuts(), ["The header has more than 20000 fields or 4 MiB: its last 7 fields are not read."]);
 
         let long = message(&format!("Subject: {}\nX-Tail: end\n\n", "word ".repeat(300_000)));
-        assert_eq!(long.header("Subject").map(str::len), Some(bounds::FIELD_BYTES - 2), "up to the last blank, and trimmed");
+        assert_eq!(
+            long.header("Subject").map(str::len),
+            Some(bounds::FIELD_BYTES - 2),
+            "up to the last blank, and trimmed"
+        );
         assert_eq!(long.header("X-Tail"), Some("end"));
         assert_eq!(long.cuts(), ["Subject has 1500001 bytes: its first 1048575 are read."]);
 
@@ -352,9 +371,12 @@ mod tests {
         }
         // The bound lies within the last address, its name or its angle brackets.
         let filler = |bytes: usize| format!("good@x.test,({})", "x".repeat(bytes));
-        for last in
-            ["jane@x.test.evil.test", "Jane Roe <jane@x.test.evil.test>", "\"jane@x.test, Roe\" <a@b.test>", "jane@x.test (a@b.test"]
-        {
+        for last in [
+            "jane@x.test.evil.test",
+            "Jane Roe <jane@x.test.evil.test>",
+            "\"jane@x.test, Roe\" <a@b.test>",
+            "jane@x.test (a@b.test",
+        ] {
             for inside in 0..last.len() {
                 let value = format!("{},{last}", filler(bounds::FIELD_BYTES - inside - 20));
                 let read = message(&format!("From:{value}{}\n\n", "y".repeat(40)));

@@ -44,7 +44,8 @@ impl<'a> Parametrized<'a> {
                 continue;
             }
             let (name, section) = split_once(&name, b'*');
-            let Some(name) = names.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.trim_ascii())) else {
+            let Some(name) = names.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.trim_ascii()))
+            else {
                 rest.text();
                 continue;
             };
@@ -65,7 +66,9 @@ impl<'a> Parametrized<'a> {
     pub fn text(&self, name: &str) -> Option<String> {
         let (charset, bytes) = self.bytes(name)?;
         let text = match charset {
-            Some(charset) => charset::decode(bytes, Some(&charset).filter(|charset| !charset.is_empty()).map(String::as_str)),
+            Some(charset) => {
+                charset::decode(bytes, Some(&charset).filter(|charset| !charset.is_empty()).map(String::as_str))
+            }
             None => encoded_word::decode(&bytes, None),
         };
         Some(beginning(&text, PARAMETER_BYTES).to_owned())
@@ -217,7 +220,11 @@ mod tests {
             ("attachment; filename*=utf-8'de'Gr%C3%BC%C3%9Fe", "filename", Some("Grüße")),
             ("attachment; filename*=iso-8859-1''Gr%FC%DFe", "filename", Some("Grüße")),
             ("attachment; filename*0*=utf-8''Gr%C3; filename*1*=%BC%C3%9Fe", "filename", Some("Grüße")),
-            ("attachment; filename*1=\" two\"; filename*0=\"one\"; filename*10=ten; filename*2=three", "filename", Some("one twothreeten")),
+            (
+                "attachment; filename*1=\" two\"; filename*0=\"one\"; filename*10=ten; filename*2=three",
+                "filename",
+                Some("one twothreeten"),
+            ),
             ("attachment; filename*0*=utf-8''a%20; filename*1=\"%20b\"", "filename", Some("a %20b")),
             ("attachment; filename=\"=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\"", "filename", Some("Grüße")),
             ("attachment; filename=plain; filename*=utf-8''other", "filename", Some("plain")),
@@ -242,7 +249,10 @@ mod tests {
         assert!(read.cut);
         assert_eq!(read.text("filename").map(|name| name.len()), Some(PIECES));
         let long = format!("attachment; filename={}", "ä".repeat(PARAMETER_BYTES));
-        assert_eq!(Parametrized::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()), Some(PARAMETER_BYTES));
+        assert_eq!(
+            Parametrized::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()),
+            Some(PARAMETER_BYTES)
+        );
     }
 
     proptest! {

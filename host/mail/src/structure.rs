@@ -130,7 +130,11 @@ impl Walk<'_> {
         });
         let hidden = self.depth_of.insert(boundary.clone(), depth);
         let place = match media_type {
-            "multipart/alternative" | "multipart/related" | "multipart/report" | "multipart/digest" | "multipart/encrypted" => Place::Other,
+            "multipart/alternative"
+            | "multipart/related"
+            | "multipart/report"
+            | "multipart/digest"
+            | "multipart/encrypted" => Place::Other,
             _ => Place::Mixed,
         };
         let default_type = if media_type == "multipart/digest" { "message/rfc822" } else { "text/plain" };
@@ -153,7 +157,9 @@ impl Walk<'_> {
         let finder = memchr::memmem::Finder::new(b"\n--");
         while position < self.raw.len() && !self.stack.is_empty() {
             if self.leaves.len() + 1 >= PARTS && self.current.is_some() {
-                self.cuts.tell(|| format!("The mail has {PARTS} parts or more: the last one that is read has all that follows."));
+                self.cuts.tell(|| {
+                    format!("The mail has {PARTS} parts or more: the last one that is read has all that follows.")
+                });
                 break;
             }
             let rest = self.raw.get(position..).unwrap_or_default();
@@ -172,7 +178,11 @@ impl Walk<'_> {
         }
         self.finish(self.raw.len(), None);
         if self.too_deep > 0 {
-            self.cuts.tell(|| format!("The mail's parts lie more than {DEPTH} deep in one another: those that do are not taken apart."));
+            self.cuts.tell(|| {
+                format!(
+                    "The mail's parts lie more than {DEPTH} deep in one another: those that do are not taken apart."
+                )
+            });
         }
     }
 
@@ -235,7 +245,11 @@ impl Walk<'_> {
             let value = fields::unfold(self.raw.get(field.value.clone()).unwrap_or_default());
             let kind = field_name.get(8..).unwrap_or_default().to_ascii_lowercase();
             if let Some(whole) = field.whole.filter(|_| !self.stack.is_empty()) {
-                self.cuts.value(&format!("{} of a part", String::from_utf8_lossy(field_name)), whole, field.value.len());
+                self.cuts.value(
+                    &format!("{} of a part", String::from_utf8_lossy(field_name)),
+                    whole,
+                    field.value.len(),
+                );
             }
             match kind.as_slice() {
                 b"type" if !typed => {
@@ -272,7 +286,12 @@ impl Walk<'_> {
     /// Tells that a field has more pieces of parameters than are read.
     fn pieces(&mut self, name: &str, cut: bool) {
         if cut {
-            self.cuts.tell(|| format!("{name} has more than {} parameters or pieces of them: the others are not read.", bounds::PIECES));
+            self.cuts.tell(|| {
+                format!(
+                    "{name} has more than {} parameters or pieces of them: the others are not read.",
+                    bounds::PIECES
+                )
+            });
         }
     }
 }
@@ -314,7 +333,10 @@ mod tests {
             b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\nContent-Type: multipart/alternative; boundary=b1\r\n\r\n\
             --b1\r\n\r\nplain --b\r\n--b2\r\n--b1\r\nContent-Type: text/html\r\n\r\n<p>\r\n--b1--\r\nepilogue\r\n--b  \r\n\
             Content-Type: application/pdf; name=\"a.pdf\"\r\nContent-Disposition: attachment\r\n\r\n\r\n--b--\r\nepilogue";
-        assert_eq!(contents(raw), owned(&[("text/plain", "plain --b\r\n--b2"), ("text/html", "<p>"), ("application/pdf", "")]));
+        assert_eq!(
+            contents(raw),
+            owned(&[("text/plain", "plain --b\r\n--b2"), ("text/html", "<p>"), ("application/pdf", "")])
+        );
         let places: Vec<_> = parts(raw).iter().map(|part| (part.place, part.alternative)).collect();
         assert_eq!(places, [(Place::Other, Some((1, 1))), (Place::Other, Some((1, 2))), (Place::Mixed, None)]);
         assert_eq!(parts(raw)[2].file_name, "a.pdf");
@@ -346,15 +368,21 @@ mod tests {
     fn an_attached_message_is_one_leaf() {
         let raw =
             b"Content-Type: multipart/digest; boundary=x\n\n--x\n\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y--\n--x--\n";
-        assert_eq!(contents(raw), owned(&[("message/rfc822", "Content-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y--")]));
+        assert_eq!(
+            contents(raw),
+            owned(&[("message/rfc822", "Content-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y--")])
+        );
     }
 
     #[test]
     fn what_lies_too_deep_is_not_taken_apart() {
         let open = |level| format!("Content-Type: multipart/mixed; boundary=\"b{level}\"\n\n--b{level}\n");
         let close = |level| format!("--b{level}\n\n--b{level}--\n");
-        let lines: Vec<String> =
-            (0..2 * DEPTH).map(open).chain(["\ndeep inside\n".to_owned()]).chain((0..2 * DEPTH).rev().map(close)).collect();
+        let lines: Vec<String> = (0..2 * DEPTH)
+            .map(open)
+            .chain(["\ndeep inside\n".to_owned()])
+            .chain((0..2 * DEPTH).rev().map(close))
+            .collect();
         let raw = lines.concat();
         let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!(parts.len(), 1 + DEPTH, "one that holds the rest, and the second of each multipart that was opened");
@@ -369,7 +397,10 @@ mod tests {
         let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!(parts.len(), PARTS);
         assert_eq!(parts[PARTS - 1].range.end, raw.len());
-        assert_eq!(cuts.into_sentences(), ["The mail has 2000 parts or more: the last one that is read has all that follows."]);
+        assert_eq!(
+            cuts.into_sentences(),
+            ["The mail has 2000 parts or more: the last one that is read has all that follows."]
+        );
         let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n{}--x--\n", "--x\n\none\n".repeat(PARTS - 1));
         let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!((parts.len(), cuts), (PARTS - 1, Cuts::default()));

@@ -17,7 +17,8 @@ pub enum TransferEncoding {
 impl TransferEncoding {
     /// By the value of Content-Transfer-Encoding.
     pub fn by_name(value: &str) -> Self {
-        let name = value.split(|character: char| character == ';' || character.is_whitespace()).find(|word| !word.is_empty());
+        let name =
+            value.split(|character: char| character == ';' || character.is_whitespace()).find(|word| !word.is_empty());
         match name {
             Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
             Some(name) if name.eq_ignore_ascii_case("quoted-printable") => Self::QuotedPrintable,
@@ -145,9 +146,13 @@ mod tests {
 
     #[test]
     fn base64_passes_over_what_is_none() {
-        for (encoded, decoded) in
-            [(&b"JVBERi0="[..], &b"%PDF-"[..]), (b"JVBE\r\nRi0", b"%PDF-"), (b"JVBE!Ri0=!", b"%PDF-"), (b"YQ==Yg==", b"ab"), (b"%%%", b"")]
-        {
+        for (encoded, decoded) in [
+            (&b"JVBERi0="[..], &b"%PDF-"[..]),
+            (b"JVBE\r\nRi0", b"%PDF-"),
+            (b"JVBE!Ri0=!", b"%PDF-"),
+            (b"YQ==Yg==", b"ab"),
+            (b"%%%", b""),
+        ] {
             assert_eq!(TransferEncoding::Base64.decode(encoded), decoded);
         }
     }

@@ -49,7 +49,11 @@ impl OpenedMessage {
                 dropped.push(Dropped { name: shortened(name), reason: "the account is not trusted" });
             } else if let Some(settable) = vocabulary.read(name) {
                 let values = message.headers(name);
-                let values = if settable.multiple { values.into_iter().map(str::to_owned).collect() } else { vec![values.join(" ")] };
+                let values = if settable.multiple {
+                    values.into_iter().map(str::to_owned).collect()
+                } else {
+                    vec![values.join(" ")]
+                };
                 if name.eq_ignore_ascii_case(&settable.name) {
                     in_force.set(&settable.name, values, &SetBy::Mail);
                 } else {
@@ -63,7 +67,8 @@ impl OpenedMessage {
         }
         for (alias, name, values) in aliases {
             if in_force.get(&name).is_some() {
-                dropped.push(Dropped { name: shortened(alias), reason: "the X-OTOBO-* header of the same meaning wins" });
+                dropped
+                    .push(Dropped { name: shortened(alias), reason: "the X-OTOBO-* header of the same meaning wins" });
             } else {
                 in_force.set(&name, values, &SetBy::Mail);
             }

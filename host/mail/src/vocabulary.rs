@@ -25,7 +25,8 @@ pub const BODY_DECRYPTED: &str = "X-OTOBO-BodyDecrypted";
 /// `yes` where an automatic answer would feed a loop.
 pub const LOOP: &str = "X-OTOBO-Loop";
 
-const COMPUTED: [&str; 6] = [ATTACHMENT_EXISTS, ATTACHMENT_COUNT, BOUNCE, BOUNCE_ORIGINAL, BOUNCE_ERROR, BODY_DECRYPTED];
+const COMPUTED: [&str; 6] =
+    [ATTACHMENT_EXISTS, ATTACHMENT_COUNT, BOUNCE, BOUNCE_ORIGINAL, BOUNCE_ERROR, BODY_DECRYPTED];
 
 /// Headers without a twin for follow-ups.
 const SINGLE: [&str; 5] = ["CustomerNo", "CustomerUser", "Ignore", "Loop", "FollowUp-State-Keep"];
@@ -97,7 +98,8 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// The vocabulary with these dynamic fields.
     pub fn new(dynamic_fields: &[DynamicField]) -> Self {
-        let multiple = |name: &str| dynamic_fields.iter().any(|field| field.multiple && field.name.eq_ignore_ascii_case(name));
+        let multiple =
+            |name: &str| dynamic_fields.iter().any(|field| field.multiple && field.name.eq_ignore_ascii_case(name));
         let mut vocabulary = Self::default();
         for name in SINGLE.into_iter().chain(TWIN) {
             vocabulary.add(name, false);
@@ -158,7 +160,11 @@ pub fn canonical_lower_case(name: &str) -> Cow<'_, str> {
     if let Some(suffix) = name.get(ALIAS.len()..).filter(|_| begins_with(name, ALIAS)) {
         return Cow::Owned(format!("x-otobo-{}", suffix.to_ascii_lowercase()));
     }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 /// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it is the article's.
@@ -168,7 +174,10 @@ pub fn dynamic_field_of(suffix: &str) -> Option<(String, bool)> {
     }
     FREE_FIELDS.into_iter().find_map(|(header, field, count)| {
         let digits = suffix.strip_prefix(header)?;
-        let number = digits.parse::<u32>().ok().filter(|number| (1..=count).contains(number) && *digits == number.to_string())?;
+        let number = digits
+            .parse::<u32>()
+            .ok()
+            .filter(|number| (1..=count).contains(number) && *digits == number.to_string())?;
         Some((format!("{field}{number}"), header.starts_with("Article")))
     })
 }

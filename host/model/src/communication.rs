@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// How much an entry matters, in rising order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// For those who look closely.
@@ -135,6 +137,13 @@ macro_rules! names {
 }
 
 names!(Priority, "priority", Debug = "debug", Info = "info", Notice = "notice", Warning = "warning", Error = "error");
-names!(Status, "communication status", Processing = "processing", Successful = "successful", Warning = "warning", Failed = "failed");
+names!(
+    Status,
+    "communication status",
+    Processing = "processing",
+    Successful = "successful",
+    Warning = "warning",
+    Failed = "failed"
+);
 names!(Direction, "direction", Incoming = "incoming", Outgoing = "outgoing");
 names!(Kind, "kind of communication", Connection = "connection", Message = "message");

@@ -39,7 +39,11 @@ impl FromStr for ComponentReference {
 
     fn from_str(text: &str) -> Result<Self, NoDigest> {
         if let Some(digits) = text.strip_prefix(DIGEST) {
-            return if is_digest(digits) { Ok(Self::Digest(digits.to_ascii_lowercase())) } else { Err(NoDigest(text.to_owned())) };
+            return if is_digest(digits) {
+                Ok(Self::Digest(digits.to_ascii_lowercase()))
+            } else {
+                Err(NoDigest(text.to_owned()))
+            };
         }
         Ok(match text.split_once('@') {
             Some((name, version)) => Self::Version { name: name.to_owned(), version: version.to_owned() },
@@ -67,7 +71,9 @@ fn is_digest(text: &str) -> bool {
 /// Whether an uploaded component may have this name: 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit.
 pub fn is_component_name(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    name.bytes().next().is_some_and(letter) && name.len() <= LONGEST_NAME && name.bytes().all(|byte| letter(byte) || b"._-".contains(&byte))
+    name.bytes().next().is_some_and(letter)
+        && name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| letter(byte) || b"._-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -80,7 +86,10 @@ mod tests {
     fn names_versions_and_digests_differ_in_syntax() {
         let read = |text: &str| text.parse::<ComponentReference>();
         assert_eq!(read("urgent"), Ok(ComponentReference::Name("urgent".into())));
-        assert_eq!(read("urgent@1.0.0-rc.1+b"), Ok(ComponentReference::Version { name: "urgent".into(), version: "1.0.0-rc.1+b".into() }));
+        assert_eq!(
+            read("urgent@1.0.0-rc.1+b"),
+            Ok(ComponentReference::Version { name: "urgent".into(), version: "1.0.0-rc.1+b".into() })
+        );
         let digest = Ok(ComponentReference::Digest(DIGITS_OF_ONE.into()));
         for written in [format!("sha256:{DIGITS_OF_ONE}"), DIGITS_OF_ONE.into(), DIGITS_OF_ONE.to_uppercase()] {
             assert_eq!(read(&written), digest, "{written}");
@@ -103,7 +112,19 @@ mod tests {
             assert_eq!(name.parse(), Ok(ComponentReference::Name(name.into())));
         }
         // Another case, letters that only look like ours, a version or digest in the name, and what shells and paths take for theirs.
-        let look_alikes = ["", "Match", "mаtch", "match@1.0.0", "sha256:ab", DIGITS_OF_ONE, "-match", ".match", "a b", "a/b", "a\u{202e}b"];
+        let look_alikes = [
+            "",
+            "Match",
+            "mаtch",
+            "match@1.0.0",
+            "sha256:ab",
+            DIGITS_OF_ONE,
+            "-match",
+            ".match",
+            "a b",
+            "a/b",
+            "a\u{202e}b",
+        ];
         for name in look_alikes {
             assert!(!is_component_name(name), "{name}");
         }

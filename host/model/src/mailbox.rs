@@ -17,7 +17,8 @@ pub struct Mailbox(String);
 impl Mailbox {
     /// The mailbox of an address, in or without angle brackets. What has no `@`, such as `postmaster`, is a local part alone.
     pub fn of(address: &str) -> Self {
-        let address = address.trim_matches(|character: char| matches!(character, '<' | '>') || character.is_whitespace());
+        let address =
+            address.trim_matches(|character: char| matches!(character, '<' | '>') || character.is_whitespace());
         Self(match address.rsplit_once('@') {
             Some((local, domain)) => format!("{}@{}", readable_local(local), readable_domain(domain)),
             None => readable_local(address),
@@ -43,7 +44,9 @@ impl Mailbox {
     /// is no detail.
     pub fn without_detail(&self) -> Option<Self> {
         let (user, _) = self.local_part().split_once('+')?;
-        (!user.is_empty()).then(|| Self(format!("{user}@{}", self.domain().unwrap_or_default()))).filter(|_| self.domain().is_some())
+        (!user.is_empty())
+            .then(|| Self(format!("{user}@{}", self.domain().unwrap_or_default())))
+            .filter(|_| self.domain().is_some())
     }
 }
 

@@ -28,8 +28,16 @@ pub enum SpoolStatus {
 
 impl SpoolStatus {
     /// Every status.
-    pub const ALL: [Self; 8] =
-        [Self::Waiting, Self::Claimed, Self::Filed, Self::Rejected, Self::Ignored, Self::Held, Self::Failed, Self::Dropped];
+    pub const ALL: [Self; 8] = [
+        Self::Waiting,
+        Self::Claimed,
+        Self::Filed,
+        Self::Rejected,
+        Self::Ignored,
+        Self::Held,
+        Self::Failed,
+        Self::Dropped,
+    ];
 
     /// Its name, as stored and shown.
     pub fn name(self) -> &'static str {
@@ -51,7 +59,9 @@ impl std::str::FromStr for SpoolStatus {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|status| status.name() == name);
-        found.ok_or_else(|| format!("\"{name}\" is no status of a message; there are: {}.", Self::ALL.map(Self::name).join(", ")))
+        found.ok_or_else(|| {
+            format!("\"{name}\" is no status of a message; there are: {}.", Self::ALL.map(Self::name).join(", "))
+        })
     }
 }
 

@@ -9,7 +9,8 @@ use std::path::Path;
 /// All certificates of a file, at least one. Else why not.
 pub fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let bytes = read(path)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|error| told(&error))?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>().map_err(|error| told(&error))?;
     if found.is_empty() { Err("it holds no certificate in PEM form".to_owned()) } else { Ok(found) }
 }
 

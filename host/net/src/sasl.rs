@@ -23,7 +23,9 @@ pub enum Mechanism {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
     /// They would end early or become another field.
-    #[error("User, password or token holds a control character, which signing in cannot carry. Correct the account's user and password.")]
+    #[error(
+        "User, password or token holds a control character, which signing in cannot carry. Correct the account's user and password."
+    )]
     ControlCharacter,
     /// A mechanism for tokens and a password, or the other way round.
     #[error("The server offers no way to sign in that fits: {0} is needed, and it does not offer it.")]
@@ -69,7 +71,12 @@ pub struct Exchange<'c> {
 
 impl<'c> Exchange<'c> {
     /// Begins; `host` and `port` are the server's as they are configured (OAUTHBEARER says them).
-    pub fn new(mechanism: Mechanism, credentials: &'c Credentials, host: &'c str, port: u16) -> Result<Self, SaslError> {
+    pub fn new(
+        mechanism: Mechanism,
+        credentials: &'c Credentials,
+        host: &'c str,
+        port: u16,
+    ) -> Result<Self, SaslError> {
         let (user, secret) = parts(credentials);
         if user.chars().chain(secret.chars()).any(|letter| matches!(letter, '\0' | '\u{1}' | '\r' | '\n')) {
             return Err(SaslError::ControlCharacter);
@@ -93,7 +100,8 @@ impl<'c> Exchange<'c> {
             (Mechanism::XOAuth2, 1) => format!("user={user}\u{1}auth=Bearer {secret}\u{1}\u{1}").into_bytes(),
             (Mechanism::OAuthBearer, 1) => {
                 let user = user.replace('=', "=3D").replace(',', "=2C");
-                format!("n,a={user},\u{1}host={}\u{1}port={}\u{1}auth=Bearer {secret}\u{1}\u{1}", self.host, self.port).into_bytes()
+                format!("n,a={user},\u{1}host={}\u{1}port={}\u{1}auth=Bearer {secret}\u{1}\u{1}", self.host, self.port)
+                    .into_bytes()
             }
             // A second challenge carries why the token is refused; the server then waits for an answer that says nothing.
             (Mechanism::XOAuth2 | Mechanism::OAuthBearer, _) => {
@@ -145,7 +153,8 @@ mod tests {
     fn tokens_are_said_as_the_standard_and_as_google_want_them() {
         let credentials = bearer();
         let mut standard = Exchange::new(Mechanism::OAuthBearer, &credentials, "server.example.com", 143).unwrap();
-        let expected = "n,a=a=2Cb=3Dc@example.org,\u{1}host=server.example.com\u{1}port=143\u{1}auth=Bearer vF9dft4qmT\u{1}\u{1}";
+        let expected =
+            "n,a=a=2Cb=3Dc@example.org,\u{1}host=server.example.com\u{1}port=143\u{1}auth=Bearer vF9dft4qmT\u{1}\u{1}";
         assert_eq!(String::from_utf8(standard.respond(b"")).unwrap(), expected);
         let mut older = Exchange::new(Mechanism::XOAuth2, &credentials, "server.example.com", 143).unwrap();
         assert_eq!(older.respond(b""), b"user=a,b=c@example.org\x01auth=Bearer vF9dft4qmT\x01\x01");
@@ -168,7 +177,12 @@ mod tests {
     fn passwords_go_by_plain_or_login() {
         let credentials = Credentials::Password { user: "ü".into(), password: Secret::new("p w") };
         assert_eq!(Mechanism::choose(&credentials, |name| name == "LOGIN" || name == "XOAUTH2"), Ok(Mechanism::Login));
-        assert!(Mechanism::choose(&credentials, |name| name == "XOAUTH2").unwrap_err().to_string().contains("PLAIN or LOGIN"));
+        assert!(
+            Mechanism::choose(&credentials, |name| name == "XOAUTH2")
+                .unwrap_err()
+                .to_string()
+                .contains("PLAIN or LOGIN")
+        );
         let mut plain = Exchange::new(Mechanism::Plain, &credentials, "h", 1).unwrap();
         assert_eq!(plain.respond(b""), "\0ü\0p w".as_bytes());
         let mut login = Exchange::new(Mechanism::Login, &credentials, "h", 1).unwrap();

@@ -105,7 +105,11 @@ impl fmt::Debug for Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.bytes).poll_read(context, buffer))?;
         if let (Some(mend), Some(new)) = (&mut self.mend, buffer.filled_mut().get_mut(before..)) {
@@ -218,7 +222,12 @@ struct Patience(Option<(Duration, Pin<Box<Sleep>>)>);
 
 impl Patience {
     /// Passes a result on, or looks at the clock while there is none.
-    fn watch<T>(&mut self, result: Poll<io::Result<T>>, timeout: Duration, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn watch<T>(
+        &mut self,
+        result: Poll<io::Result<T>>,
+        timeout: Duration,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.0 = None;
             return result;
@@ -227,7 +236,8 @@ impl Patience {
             // That wait was given up, and another began since.
             self.0 = None;
         }
-        let (_, end) = self.0.get_or_insert_with(|| (timeout, Box::pin(tokio::time::sleep_until(Instant::now() + timeout))));
+        let (_, end) =
+            self.0.get_or_insert_with(|| (timeout, Box::pin(tokio::time::sleep_until(Instant::now() + timeout))));
         ready!(end.as_mut().poll(context));
         self.0 = None;
         Poll::Ready(Err(silent(timeout)))
@@ -239,7 +249,11 @@ fn silent(timeout: Duration) -> io::Error {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_read(context, buffer);
         this.reading.watch(result, this.timeout.get(), context)
@@ -281,7 +295,8 @@ mod tests {
             }
             peer
         });
-        let mut stream = Stream::connect("127.0.0.1", port, Duration::from_millis(150), Redactor::default()).await.unwrap();
+        let mut stream =
+            Stream::connect("127.0.0.1", port, Duration::from_millis(150), Redactor::default()).await.unwrap();
         let mut four = [0; 4];
         stream.read_exact(&mut four).await.unwrap();
         let held = server.await.unwrap();

@@ -73,12 +73,11 @@ pub async fn agree<S: AsyncRead + AsyncWrite + Unpin>(
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
     let settings = settings.clone();
     // Reads files.
-    let config = blocking(Work::Files, "", move || shared_config(&settings)).await.map_err(|error| TlsError::File {
-        key: "tls.ca",
-        path: String::new(),
-        reason: error.to_string(),
-    })??;
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason, redactor))?;
+    let config = blocking(Work::Files, "", move || shared_config(&settings))
+        .await
+        .map_err(|error| TlsError::File { key: "tls.ca", path: String::new(), reason: error.to_string() })??;
+    let stream =
+        TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason, redactor))?;
     let agreed = agreed(stream.get_ref().1);
     Ok((stream, agreed))
 }
@@ -97,8 +96,12 @@ fn explain(host: &str, reason: io::Error, redactor: &Redactor) -> TlsError {
     match error {
         Some(Error::InvalidCertificate(why)) => {
             let advice = match why {
-                Bad::Expired | Bad::ExpiredContext { .. } => "Its administrator must renew it; if this machine's clock is wrong, set it.",
-                Bad::NotValidYet | Bad::NotValidYetContext { .. } => "It begins later; if this machine's clock is wrong, set it.",
+                Bad::Expired | Bad::ExpiredContext { .. } => {
+                    "Its administrator must renew it; if this machine's clock is wrong, set it."
+                }
+                Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                    "It begins later; if this machine's clock is wrong, set it."
+                }
                 Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
                     "Correct the account's host to a name that the certificate is for."
                 }
@@ -144,8 +147,11 @@ pub fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let chain = certificates("tls.client_certificate", &settings.client_certificate)?;
     // A key in the same file as its certificate need not be named twice.
     let key_path = if settings.client_key.is_empty() { &settings.client_certificate } else { &settings.client_key };
-    let failed =
-        |reason: &dyn std::fmt::Display| TlsError::File { key: "tls.client_key", path: key_path.clone(), reason: reason.to_string() };
+    let failed = |reason: &dyn std::fmt::Display| TlsError::File {
+        key: "tls.client_key",
+        path: key_path.clone(),
+        reason: reason.to_string(),
+    };
     let key = pem::private_key(key_path).map_err(|reason| failed(&reason))?;
     builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))
 }
@@ -166,7 +172,11 @@ fn authorities(own: &str) -> Result<RootCertStore, TlsError> {
         .clone();
     if !own.is_empty() {
         for certificate in certificates("tls.ca", own)? {
-            store.add(certificate).map_err(|error| TlsError::File { key: "tls.ca", path: own.to_owned(), reason: error.to_string() })?;
+            store.add(certificate).map_err(|error| TlsError::File {
+                key: "tls.ca",
+                path: own.to_owned(),
+                reason: error.to_string(),
+            })?;
         }
     }
     Ok(store)

@@ -68,7 +68,9 @@ impl Ahead {
                 instance
             }
             (Some(instance), None) => instance,
-            (None, reserved) => self.make(reserved.or_else(|| self.room.take(self.memory)).ok_or(NotStarted::NoRoom)?)?,
+            (None, reserved) => {
+                self.make(reserved.or_else(|| self.room.take(self.memory)).ok_or(NotStarted::NoRoom)?)?
+            }
         };
         instance.store.data_mut().set_time(self.limits.time);
         Ok(instance)

@@ -149,6 +149,9 @@ mod tests {
         clock.began = earlier(now, 60_000);
         clock.leave(clock.began);
         let over = clock.check_wall(now).unwrap_err();
-        assert!(matches!(over, Over::Wall { limit, own } if limit == wall_limit(Duration::from_millis(250)) && own < limit), "{over:?}");
+        assert!(
+            matches!(over, Over::Wall { limit, own } if limit == wall_limit(Duration::from_millis(250)) && own < limit),
+            "{over:?}"
+        );
     }
 }

@@ -23,7 +23,8 @@ pub(super) fn offer(folder: &Path, compiling: &Engine, loading: &Engine, compone
         if version.join(&made).exists() {
             // What stands there may be of another processor; a rename takes its place at once.
             let beside = version.join(format!("{wanted}.{}.new", std::process::id()));
-            return fs::hard_link(version.join(&made), &beside).and_then(|()| fs::rename(&beside, version.join(&wanted)));
+            return fs::hard_link(version.join(&made), &beside)
+                .and_then(|()| fs::rename(&beside, version.join(&wanted)));
         }
     }
     Err(io::Error::new(io::ErrorKind::NotFound, "what was compiled is not on disk"))
@@ -64,9 +65,13 @@ mod tests {
         let daemon = Engines::start(folder.path(), &[]).unwrap();
         let engines = || std::iter::once(&daemon.plain).chain(&daemon.fast);
         assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()), "nothing is compiled here");
-        let child = ChildEngine::start(folder.path(), &[], Arc::new(Functions::read(&folder.path().join("functions")))).unwrap();
+        let child = ChildEngine::start(folder.path(), &[], Arc::new(Functions::read(&folder.path().join("functions"))))
+            .unwrap();
         Component::new(&child.loader.engine, &bytes).unwrap();
-        assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()), "what was not offered is not found");
+        assert!(
+            engines().all(|loader| Component::new(&loader.engine, &bytes).is_err()),
+            "what was not offered is not found"
+        );
         child.offer(&bytes).unwrap();
         assert!(engines().all(|loader| Component::new(&loader.engine, &bytes).is_ok()));
         // The cache's own thread may still note in it what was used.

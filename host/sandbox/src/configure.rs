@@ -35,7 +35,11 @@ pub(super) fn configure(
 ) -> Result<(), PrepareError> {
     let settings: Vec<_> = members
         .iter()
-        .map(|member| FilterSettings { name: member.name.to_string(), settings: member.settings.to_string(), grants: grants.to_vec() })
+        .map(|member| FilterSettings {
+            name: member.name.to_string(),
+            settings: member.settings.to_string(),
+            grants: grants.to_vec(),
+        })
         .collect();
     instance.store.data_mut().begin(None);
     let configured = template.plugin().configure(&mut instance.store, &instance.raw, &settings);
@@ -60,7 +64,8 @@ pub(super) fn configure(
 
 /// The last of what the guest logged or wrote, in one line: where a call failed, the language's own words for it.
 fn last_words(instance: &mut Instance) -> String {
-    let lines: Vec<String> = instance.store.data_mut().take_log().into_iter().map(|line| one_line(line.text.trim(), LAST_WORDS)).collect();
+    let lines: Vec<String> =
+        instance.store.data_mut().take_log().into_iter().map(|line| one_line(line.text.trim(), LAST_WORDS)).collect();
     let mut room = LAST_WORDS;
     let kept = lines.iter().rev().take_while(|line| {
         let fits = line.len() <= room;

@@ -56,7 +56,9 @@ impl Engines {
         let mut pooled = config;
         pooled.allocation_strategy(pool());
         let fast = Engine::new(&pooled)
-            .inspect_err(|error| tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}"))
+            .inspect_err(|error| {
+                tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}")
+            })
             .ok();
         let ticker = Ticker::start(std::iter::once(&plain).chain(&fast)).map_err(StartError::Threads)?;
         let loader = |engine| Loader { engine, worlds };
@@ -138,7 +140,8 @@ impl Ticker {
         let engines: Vec<_> = engines.map(Engine::weak).collect();
         let (stop, stopped) = mpsc::channel::<()>();
         std::thread::Builder::new().name("guest-tick".into()).spawn(move || {
-            let tick = || engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
+            let tick =
+                || engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
             while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
                 // Without it no guest would meet its limit of time.
                 let _ = caught_here(Work::GuestThreads, "", tick);

@@ -63,10 +63,16 @@ fn check_import(import: &str, offered: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     let Some(wanted) = Interface::read(import) else {
-        return Err(format!("this Postigo offers interfaces only, {}; build the component against these", listed(offered)));
+        return Err(format!(
+            "this Postigo offers interfaces only, {}; build the component against these",
+            listed(offered)
+        ));
     };
     let version = wanted.version.unwrap_or("no version");
-    let here: Vec<_> = offered.iter().filter(|here| Interface::read(here).is_some_and(|here| here.package == wanted.package)).collect();
+    let here: Vec<_> = offered
+        .iter()
+        .filter(|here| Interface::read(here).is_some_and(|here| here.package == wanted.package))
+        .collect();
     if let Some(here) = here.iter().find(|here| Interface::read(here).is_some_and(|here| here.name == wanted.name)) {
         return Err(format!(
             "it wants version {version}; this Postigo has {here}, and runs every component of the same major version that needs no more"
@@ -97,21 +103,36 @@ fn check_import(import: &str, offered: &[&str]) -> Result<(), String> {
 /// Why exports are of no world.
 fn of_no_world(exports: &[String], worlds: Worlds) -> String {
     let wanted = || {
-        let told = worlds.iter().filter(|world| !world.is_old()).map(|world| format!("{} (world {})", telling(*world), world.name()));
+        let told = worlds
+            .iter()
+            .filter(|world| !world.is_old())
+            .map(|world| format!("{} (world {})", telling(*world), world.name()));
         told.collect::<Vec<_>>().join(" or ")
     };
     let other_version = exports.iter().find_map(|export| {
         let exported = Interface::read(export)?;
         let same = |here: &Interface<'_>| here.package == exported.package && here.name == exported.name;
-        let here = worlds.iter().map(|world| telling(*world)).find(|here| Interface::read(here).is_some_and(|here| same(&here)))?;
+        let here = worlds
+            .iter()
+            .map(|world| telling(*world))
+            .find(|here| Interface::read(here).is_some_and(|here| same(&here)))?;
         Some((export, exported.version.unwrap_or("none"), here))
     });
     match other_version {
         Some((export, version, here)) => {
-            format!("the component exports {export}, version {version}; this Postigo has {here}: build it against {}", wanted())
+            format!(
+                "the component exports {export}, version {version}; this Postigo has {here}: build it against {}",
+                wanted()
+            )
         }
-        None if exports.is_empty() => format!("the component exports nothing; Postigo knows one by its export {}", wanted()),
-        None => format!("the component exports {}; Postigo knows one by its export {}, which is not there", exports.join(", "), wanted()),
+        None if exports.is_empty() => {
+            format!("the component exports nothing; Postigo knows one by its export {}", wanted())
+        }
+        None => format!(
+            "the component exports {}; Postigo knows one by its export {}, which is not there",
+            exports.join(", "),
+            wanted()
+        ),
     }
 }
 
@@ -174,7 +195,8 @@ mod tests {
         let mut wit = wit_parser::Resolve::default();
         wit.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit")).unwrap();
         let interfaces: Vec<_> = wit.interfaces.iter().filter_map(|(id, _)| wit.id_of(id)).collect();
-        let worlds: Vec<_> = wit.worlds.iter().map(|(_, world)| wit.id_of_name(world.package.unwrap(), &world.name)).collect();
+        let worlds: Vec<_> =
+            wit.worlds.iter().map(|(_, world)| wit.id_of_name(world.package.unwrap(), &world.name)).collect();
         let todays = || WORLDS.iter().filter(|world| !world.is_old());
         assert!(todays().all(|world| worlds.contains(&world.name().to_owned())), "{worlds:?}");
         for name in todays().flat_map(|world| world.exports().iter().chain(world.imports())).chain(&OFFERED) {
@@ -203,7 +225,10 @@ mod tests {
     #[test]
     fn what_is_not_there_is_named_with_what_is() {
         let foreign = refused(&["acme:database/query@0.1.0"], &FILTER);
-        assert!(foreign.contains("acme:database/query@0.1.0") && foreign.contains("no package acme:database"), "{foreign}");
+        assert!(
+            foreign.contains("acme:database/query@0.1.0") && foreign.contains("no package acme:database"),
+            "{foreign}"
+        );
         assert!(foreign.contains("postigo:message/message@1.0.0 and postigo:plugin/log@1.0.0"), "{foreign}");
         let unknown = refused(&["postigo:message/headers@1.4.0"], &FILTER);
         for part in ["no interface `headers`", "1.4.0", "postigo:message/message@1.0.0"] {
@@ -244,7 +269,9 @@ mod tests {
         }
         let half = refused(&[], &FILTER[..1]);
         assert!(in_one_line.contains(&half), "{half}");
-        let here = |package: &str| page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]));
+        let here = |package: &str| {
+            page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]))
+        };
         assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
     }
 

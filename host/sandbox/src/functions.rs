@@ -49,7 +49,12 @@ impl Functions {
 
 impl CacheStore for Functions {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).functions.get(key).map(|value| Cow::Owned(value.clone()))
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .functions
+            .get(key)
+            .map(|value| Cow::Owned(value.clone()))
     }
 
     fn insert(&self, key: &[u8], value: Vec<u8>) -> bool {

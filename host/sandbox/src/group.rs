@@ -111,7 +111,9 @@ impl Group {
     /// The snapshot on the engine without a pool, loaded when it is first wanted.
     fn outside_the_pool(&self) -> Option<&Template> {
         match &self.source {
-            Source::Snapshot { engines, kept, key } if self.cost.pooled => self.full.get_or_init(|| plain(engines, kept, key)).as_ref(),
+            Source::Snapshot { engines, kept, key } if self.cost.pooled => {
+                self.full.get_or_init(|| plain(engines, kept, key)).as_ref()
+            }
             _ => None,
         }
     }
@@ -120,7 +122,9 @@ impl Group {
 /// The snapshot on the engine without a pool; none where it, or its code, is not kept any more.
 fn plain(engines: &Engines, kept: &Kept, key: &str) -> Option<Template> {
     let (_, snapshot) = kept.snapshot(key)?;
-    Template::new(&engines.plain, &snapshot).inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}")).ok()
+    Template::new(&engines.plain, &snapshot)
+        .inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}"))
+        .ok()
 }
 
 /// The snapshot on the pooling engine where it fits a slot there, else on the plain one, with the reason.

@@ -65,10 +65,13 @@ fn check(described: SelfDescription, digest: &str) -> Result<Description, String
     if let Some(unknown) = grants.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
         return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), GRANTS.join(", ")));
     }
-    let grants: Vec<String> = GRANTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known)).map(str::to_owned).collect();
+    let grants: Vec<String> =
+        GRANTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known)).map(str::to_owned).collect();
     if headers.len() > HEADERS {
         let declared = headers.len();
-        return Err(format!("it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"));
+        return Err(format!(
+            "it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"
+        ));
     }
     if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
         let wrong = shown(wrong);
@@ -97,7 +100,10 @@ fn may_be_declared(header: &str) -> bool {
     let name = header.strip_suffix('*').unwrap_or(header);
     let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
-    begins && header.len() <= HEADER && name.bytes().all(token) && (name.len() > SETTABLE.len() || header.ends_with('*'))
+    begins
+        && header.len() <= HEADER
+        && name.bytes().all(token)
+        && (name.len() > SETTABLE.len() || header.ends_with('*'))
 }
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ pub(super) fn read_checked(path: &Path) -> Option<Vec<u8>> {
 /// Writes a file whole or not at all, with its digest at its end.
 pub(super) fn write_checked(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let temporary = path.with_extension(format!("{}-{}.new", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let temporary =
+        path.with_extension(format!("{}-{}.new", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.write_all(&Sha256::digest(bytes))

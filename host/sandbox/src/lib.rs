@@ -111,7 +111,9 @@ impl Runtime {
     pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
         let request = self.request(hexadecimal(&Sha256::digest(bytes)), Task::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
-            Ok((Answer::Inspected { description, unsnapshotable }, component)) => Inspected { description, component, unsnapshotable },
+            Ok((Answer::Inspected { description, unsnapshotable }, component)) => {
+                Inspected { description, component, unsnapshotable }
+            }
             Ok((Answer::Refused(refused), _)) => return Err(refused),
             Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(Refused::Unavailable(reason)),
             Ok(_) => return Err(Refused::Unavailable("the child process answered something else".into())),
@@ -136,9 +138,9 @@ impl Runtime {
             Ok((Answer::Refused(refused), _)) => Err(refused),
             Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
             Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => {
-                Err(Refused::Description(format!("the settings schema could not be applied to these settings: {reason}")))
-            }
+            Err(Fault::Guest(reason)) => Err(Refused::Description(format!(
+                "the settings schema could not be applied to these settings: {reason}"
+            ))),
         }
     }
 
@@ -196,7 +198,9 @@ impl Runtime {
         let made = match self.children.run(asker, &request, &spec.component) {
             Ok((Answer::Made(made), snapshot)) => (made, snapshot),
             Ok((Answer::NotMade(error), _)) => return Err(error),
-            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(PrepareError::Unavailable(reason)),
+            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => {
+                return Err(PrepareError::Unavailable(reason));
+            }
             Ok(_) => return Err(PrepareError::Unavailable("the child process answered something else".into())),
             Err(Fault::Guest(reason)) => return Err(PrepareError::Refused(Refused::Compile(reason))),
         };

@@ -90,7 +90,10 @@ impl Meter {
             return Ok(false);
         };
         if !self.held.cover(used) {
-            let message = format!("the guest wanted {} MiB, and there was no room for it beside the host's other guests", used >> 20);
+            let message = format!(
+                "the guest wanted {} MiB, and there was no room for it beside the host's other guests",
+                used >> 20
+            );
             return Err(Stopped::error(FailureKind::Memory, message));
         }
         self.used = used;

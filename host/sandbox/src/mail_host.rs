@@ -46,8 +46,12 @@ impl HostMail for Sandbox {
         self.host_call(|sandbox| {
             sandbox.note(&name);
             let addresses = sandbox.lent(&mail)?.addresses(&name);
-            sandbox.hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
-            Ok(addresses.into_iter().map(|found| Address { display_name: found.display_name, address: found.address }).collect())
+            sandbox
+                .hand_over(addresses.iter().map(|found| found.display_name.len() + found.address.len() + ITEM).sum())?;
+            Ok(addresses
+                .into_iter()
+                .map(|found| Address { display_name: found.display_name, address: found.address })
+                .collect())
         })
     }
 

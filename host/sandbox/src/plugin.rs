@@ -26,7 +26,10 @@ impl Setup {
 
     /// Finds them in another interface that has the same functions.
     pub(super) fn find_in(component: &Component, interface: &str) -> Result<Self, Refused> {
-        Ok(Self { describe: function(component, interface, "describe")?, configure: function(component, interface, "configure")? })
+        Ok(Self {
+            describe: function(component, interface, "describe")?,
+            configure: function(component, interface, "configure")?,
+        })
     }
 
     /// Where `describe` is.

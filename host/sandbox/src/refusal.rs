@@ -113,7 +113,9 @@ impl PrepareError {
     /// The same in one short line each; what the component says of settings is short already.
     pub(super) fn shortened(self) -> Self {
         match self {
-            Self::Failed(Failure { kind, message }) => Self::Failed(Failure { kind, message: one_line(&message, SAID) }),
+            Self::Failed(Failure { kind, message }) => {
+                Self::Failed(Failure { kind, message: one_line(&message, SAID) })
+            }
             Self::Refused(refused) => Self::Refused(refused.shortened()),
             Self::Problems(_) | Self::Unavailable(_) => self,
         }

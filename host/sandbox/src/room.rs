@@ -75,7 +75,8 @@ impl Room {
             ticket
         };
         // Nothing is kept ready anew from now on.
-        let spares: Vec<_> = self.spares.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+        let spares: Vec<_> =
+            self.spares.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
         for spare in spares {
             spare.give_up();
         }

@@ -57,7 +57,13 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// A store whose guest may have `memory` bytes and run for `time` in every call, and which holds this of the host's room.
-    pub(super) fn store(engine: &wasmtime::Engine, grants: Grants, memory: u64, time: Duration, held: Arc<Held>) -> Store<Self> {
+    pub(super) fn store(
+        engine: &wasmtime::Engine,
+        grants: Grants,
+        memory: u64,
+        time: Duration,
+        held: Arc<Held>,
+    ) -> Store<Self> {
         let sandbox = Self {
             meter: Meter::new(memory, held),
             grants,
@@ -178,7 +184,10 @@ impl Sandbox {
     fn count(&mut self, now: Instant) -> wasmtime::Result<()> {
         self.host_calls += 1;
         if self.host_calls > HOST_CALLS {
-            return Err(Stopped::error(FailureKind::HostCalls, format!("the guest made more than {HOST_CALLS} host calls in one call")));
+            return Err(Stopped::error(
+                FailureKind::HostCalls,
+                format!("the guest made more than {HOST_CALLS} host calls in one call"),
+            ));
         }
         self.clock.check_wall(now).map_err(too_long)
     }
@@ -207,25 +216,38 @@ impl Sandbox {
             return Failure { kind: *kind, message: message.clone() };
         }
         let trap = error.downcast_ref::<wasmtime::Trap>();
-        let place = error.downcast_ref::<wasmtime::WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
+        let place =
+            error.downcast_ref::<wasmtime::WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
         let place = place.map_or_else(String::new, |name| format!(" in {}", one_line(name, 200)));
         if let Some(what) = self.denied {
-            return Failure { kind: FailureKind::Denied, message: format!("{what} is not granted; the guest then failed{place}") };
+            return Failure {
+                kind: FailureKind::Denied,
+                message: format!("{what} is not granted; the guest then failed{place}"),
+            };
         }
         if self.meter.refused() {
-            let message = format!("the guest wanted more memory than its limit allows ({} KiB in use){place}", self.meter.used() >> 10);
+            let message = format!(
+                "the guest wanted more memory than its limit allows ({} KiB in use){place}",
+                self.meter.used() >> 10
+            );
             return Failure { kind: FailureKind::Memory, message };
         }
         match trap {
             Some(trap) => Failure { kind: FailureKind::Trap, message: format!("{trap}{place}") },
-            None => Failure { kind: FailureKind::Output, message: format!("the guest broke the contract: {}", error.root_cause()) },
+            None => Failure {
+                kind: FailureKind::Output,
+                message: format!("the guest broke the contract: {}", error.root_cause()),
+            },
         }
     }
 
     /// What an error that the guest returned is called.
     pub(super) fn returned_error(&self, message: &str) -> Failure {
         match self.denied {
-            Some(what) => Failure { kind: FailureKind::Denied, message: format!("{what} is not granted; the guest said: {message}") },
+            Some(what) => Failure {
+                kind: FailureKind::Denied,
+                message: format!("{what} is not granted; the guest said: {message}"),
+            },
             None => Failure { kind: FailureKind::Trap, message: format!("the guest said: {message}") },
         }
     }

@@ -63,7 +63,9 @@ impl Session {
             return Ok(());
         }
         let (bytes, seconds) = (bytes >> 20, ROOM_PATIENCE.as_secs());
-        let message = format!("the host's other guests left no room for {bytes} MiB within {seconds} s; see `serve --guest-memory`");
+        let message = format!(
+            "the host's other guests left no room for {bytes} MiB within {seconds} s; see `serve --guest-memory`"
+        );
         Err(Failure { kind: FailureKind::Memory, message })
     }
 
@@ -79,7 +81,14 @@ impl Session {
             Ok(instance) => self.call_in(instance, mail, at_most, call),
             Err(not_started) => {
                 let no_room = matches!(not_started, NotStarted::NoRoom);
-                Came { mail, own: Duration::ZERO, host: Duration::ZERO, no_room, log: Vec::new(), result: Err(not_started.into()) }
+                Came {
+                    mail,
+                    own: Duration::ZERO,
+                    host: Duration::ZERO,
+                    no_room,
+                    log: Vec::new(),
+                    result: Err(not_started.into()),
+                }
             }
         };
         if no_room && self.waited {
@@ -107,8 +116,9 @@ impl Session {
     /// What it is called that a guest has all the room there is, and wants more.
     fn larger_than_all(&self) -> Failure {
         let total = self.group.room().total() >> 20;
-        let message =
-            format!("the guest wanted more than the {total} MiB that all guests of this host may have; see `serve --guest-memory`");
+        let message = format!(
+            "the guest wanted more than the {total} MiB that all guests of this host may have; see `serve --guest-memory`"
+        );
         Failure { kind: FailureKind::Memory, message }
     }
 
@@ -147,6 +157,13 @@ impl Drop for Session {
 
 impl<T> Called<T> {
     pub(super) fn with<U>(self, map: impl FnOnce(T) -> U) -> Called<U> {
-        Called { mail: self.mail, own: self.own, host: self.host, no_room: self.no_room, log: self.log, result: self.result.map(map) }
+        Called {
+            mail: self.mail,
+            own: self.own,
+            host: self.host,
+            no_room: self.no_room,
+            log: self.log,
+            result: self.result.map(map),
+        }
     }
 }

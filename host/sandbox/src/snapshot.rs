@@ -53,7 +53,8 @@ pub(super) fn make(
             let memory = instance.store.data().meter.used();
             let handles = instance.store.data().wasi.handles();
             let taken = if handles > 0 { Err(kept_handles(handles)) } else { take(&context, instance) };
-            let usable = taken.and_then(|bytes| Template::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string()));
+            let usable = taken
+                .and_then(|bytes| Template::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string()));
             match usable {
                 Ok(bytes) => return Ok((Made { memory, unsnapshotable: None }, bytes)),
                 Err(because) => because,

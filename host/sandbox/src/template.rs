@@ -48,8 +48,12 @@ impl From<NotStarted> for Failure {
     fn from(not_started: NotStarted) -> Self {
         match not_started {
             NotStarted::Guest(failure) => failure,
-            NotStarted::PoolFull => Self { kind: FailureKind::Memory, message: "too many guests live at once on this host".into() },
-            NotStarted::NoRoom => Self { kind: FailureKind::Memory, message: "the host's other guests left no room for this one".into() },
+            NotStarted::PoolFull => {
+                Self { kind: FailureKind::Memory, message: "too many guests live at once on this host".into() }
+            }
+            NotStarted::NoRoom => {
+                Self { kind: FailureKind::Memory, message: "the host's other guests left no room for this one".into() }
+            }
         }
     }
 }
@@ -59,7 +63,8 @@ impl Template {
     pub(super) fn new(loader: &Loader, component: &[u8]) -> Result<Self, Refused> {
         let outside = Outside::read(component)?;
         let world = world_of(&outside, loader.worlds)?;
-        let compiled = Component::new(&loader.engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
+        let compiled =
+            Component::new(&loader.engine, component).map_err(|error| Refused::Compile(format!("{error:#}")))?;
         let link = || {
             let mut linker = loader.linker(world)?;
             if outside.wants_wasi() {
@@ -104,7 +109,8 @@ impl Template {
         match self.pre.instantiate(&mut store) {
             Ok(raw) => {
                 let calls = self.exports.calls.of_instance(&mut store, &raw).map_err(|error| {
-                    let message = format!("the guest's exports do not fit {}, which this Postigo has: {error:#}", self.world);
+                    let message =
+                        format!("the guest's exports do not fit {}, which this Postigo has: {error:#}", self.world);
                     NotStarted::Guest(Failure { kind: FailureKind::Output, message })
                 })?;
                 let held = Arc::clone(store.data().meter.held());
@@ -116,7 +122,10 @@ impl Template {
                 let mut failure = store.data().failure(&error);
                 // What ends an instantiation besides the guest's own code is a want of memories, tables or instances.
                 if failure.kind == FailureKind::Output {
-                    failure = Failure { kind: FailureKind::Memory, message: format!("the guest could not be started: {error:#}") };
+                    failure = Failure {
+                        kind: FailureKind::Memory,
+                        message: format!("the guest could not be started: {error:#}"),
+                    };
                 }
                 Err(NotStarted::Guest(failure))
             }

@@ -42,7 +42,12 @@ impl Threads {
     /// Starts the usual number of threads.
     pub(super) fn start(usual: usize) -> std::io::Result<Self> {
         let queue = Queue { jobs: VecDeque::new(), threads: 0, idle: 0, ended: false };
-        let shared = Arc::new(Shared { queue: Mutex::new(queue), work: Condvar::new(), stuck: Condvar::new(), most: usual + EXTRA });
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            work: Condvar::new(),
+            stuck: Condvar::new(),
+            most: usual + EXTRA,
+        });
         let threads = Self { shared };
         for _ in 0..usual.max(1) {
             threads.shared.add_thread(true)?;

@@ -67,7 +67,12 @@ pub(super) trait Calls: Any + Send + Sync {
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
 
     /// Adds what a component says of itself to the world alone.
-    fn describe(&self, _store: &mut Store<Sandbox>, _instance: &Instance, _described: &mut SelfDescription) -> wasmtime::Result<()> {
+    fn describe(
+        &self,
+        _store: &mut Store<Sandbox>,
+        _instance: &Instance,
+        _described: &mut SelfDescription,
+    ) -> wasmtime::Result<()> {
         Ok(())
     }
 }
@@ -90,10 +95,16 @@ pub(super) struct SelfDescription {
 pub(super) fn function(component: &Component, interface: &str, name: &str) -> Result<ComponentExportIndex, Refused> {
     let missing = |what: String| Refused::Export(format!("the component does not export {what}"));
     let exported = component.get_export_index(None, interface).ok_or_else(|| missing(interface.to_owned()))?;
-    component.get_export_index(Some(&exported), name).ok_or_else(|| missing(format!("the function `{name}` of {interface}")))
+    component
+        .get_export_index(Some(&exported), name)
+        .ok_or_else(|| missing(format!("the function `{name}` of {interface}")))
 }
 
 /// The same where the interface is optional.
-pub(super) fn optional_function(component: &Component, interface: &str, name: &str) -> Result<Option<ComponentExportIndex>, Refused> {
+pub(super) fn optional_function(
+    component: &Component,
+    interface: &str,
+    name: &str,
+) -> Result<Option<ComponentExportIndex>, Refused> {
     component.get_export_index(None, interface).map(|_| function(component, interface, name)).transpose()
 }

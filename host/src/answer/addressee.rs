@@ -51,7 +51,8 @@ impl Addressee {
         if local.len() > LONGEST_LOCAL_PART || wire.len() > LONGEST_ADDRESS {
             return Err(wrong("it is too long"));
         }
-        let checked = lettre::Address::new(local, &ascii).map_err(|_| wrong("it is not of the form local-part@domain"))?;
+        let checked =
+            lettre::Address::new(local, &ascii).map_err(|_| wrong("it is not of the form local-part@domain"))?;
         let name: String = on_one_line(&address.display_name).chars().take(LONGEST_NAME).collect();
         let mailbox = Mailbox::new((!name.is_empty()).then_some(name), checked);
         Ok(Self { shown: address, wire, mailbox })

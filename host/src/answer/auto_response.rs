@@ -67,10 +67,19 @@ impl Due {
         let ticket = self.ticket.as_ref().ok_or_else(|| obsolete("The ticket of the answer is gone."))?;
         let answered = self.answered.as_ref().ok_or_else(|| obsolete("The article that it would answer is gone."))?;
         let response = self.response(configuration).ok_or_else(|| {
-            NotSent::Obsolete(format!("The automatic answer \"{}\" is no longer configured for its queue.", self.row.response))
+            NotSent::Obsolete(format!(
+                "The automatic answer \"{}\" is no longer configured for its queue.",
+                self.row.response
+            ))
         })?;
-        let queue = configuration.queues.get(&response.queue).ok_or_else(|| obsolete("The queue of the answer is gone."))?;
-        let facts = Facts { ticket: Some(ticket), mail: Some(answered), customer: self.customer.as_ref(), ..Facts::new(configuration) };
+        let queue =
+            configuration.queues.get(&response.queue).ok_or_else(|| obsolete("The queue of the answer is gone."))?;
+        let facts = Facts {
+            ticket: Some(ticket),
+            mail: Some(answered),
+            customer: self.customer.as_ref(),
+            ..Facts::new(configuration)
+        };
         let subject = render(&response.subject, &facts, Form::Line);
         let draft = Draft {
             subject: numbered(&subject, &ticket.number, Relation::New, &configuration.settings),
@@ -89,20 +98,25 @@ impl Due {
     fn refusal(&self, configuration: &Configuration, now: i64) -> Result<Mail, NotSent> {
         let name = if self.row.queue.is_empty() { &configuration.settings.default_queue } else { &self.row.queue };
         let sends = |name: &String| configuration.queues.get(name).filter(|queue| sender(configuration, queue).is_ok());
-        let queue = sends(name)
-            .or_else(|| sends(&configuration.settings.default_queue))
-            .ok_or_else(|| NotSent::Obsolete(format!("The queue \"{name}\" has no valid system address to send from.")))?;
+        let queue = sends(name).or_else(|| sends(&configuration.settings.default_queue)).ok_or_else(|| {
+            NotSent::Obsolete(format!("The queue \"{name}\" has no valid system address to send from."))
+        })?;
         let subject = "Your mail was not accepted".to_owned();
-        let draft = Draft { subject, text: with_line_end(self.row.response.clone()), ..self.draft(configuration, queue, now)? };
+        let draft =
+            Draft { subject, text: with_line_end(self.row.response.clone()), ..self.draft(configuration, queue, now)? };
         Ok(compose(draft)?)
     }
 
     fn draft(&self, configuration: &Configuration, queue: &Queue, now: i64) -> Result<Draft, NotSent> {
         let from = sender(configuration, queue).map_err(NotSent::Obsolete)?;
         // An address that cannot be written to is left out; the answer goes to the others.
-        let to: Vec<Addressee> = self.row.recipients.iter().filter_map(|address| Addressee::parse(address).ok()).collect();
+        let to: Vec<Addressee> =
+            self.row.recipients.iter().filter_map(|address| Addressee::parse(address).ok()).collect();
         if to.is_empty() {
-            return Err(NotSent::Obsolete(format!("There is no address that it could go to: {}.", self.row.recipients.join(", "))));
+            return Err(NotSent::Obsolete(format!(
+                "There is no address that it could go to: {}.",
+                self.row.recipients.join(", ")
+            )));
         }
         Ok(Draft {
             from,
@@ -125,8 +139,12 @@ impl Due {
     fn response<'c>(&self, configuration: &'c Configuration) -> Option<&'c AutoResponse> {
         let named = configuration.auto_responses.get(&self.row.response)?;
         let occasion: AutoResponseType = named.occasion;
-        let all = configuration.auto_responses.values().filter(|other| other.queue == named.queue && other.occasion == occasion);
-        let wanted = self.customer.iter().map(|customer| customer.language.as_str()).filter(|language| !language.is_empty());
+        let all = configuration
+            .auto_responses
+            .values()
+            .filter(|other| other.queue == named.queue && other.occasion == occasion);
+        let wanted =
+            self.customer.iter().map(|customer| customer.language.as_str()).filter(|language| !language.is_empty());
         let wanted: Vec<&str> = wanted.chain(self.languages.iter().map(String::as_str)).collect();
         language::choose(all, |answer| &answer.language, &wanted).or(Some(named))
     }
@@ -160,7 +178,9 @@ mod tests {
             ..SystemAddress::default()
         };
         configuration.system_addresses.insert("help@desk.test".into(), address);
-        for (name, language, subject) in [("Receipt", "", "We have it"), ("Eingang", "de", "Wir haben <OTOBO_CUSTOMER_SUBJECT[10]>")] {
+        for (name, language, subject) in
+            [("Receipt", "", "We have it"), ("Eingang", "de", "Wir haben <OTOBO_CUSTOMER_SUBJECT[10]>")]
+        {
             let answer = AutoResponse {
                 name: name.into(),
                 queue: "Raw".into(),
@@ -212,10 +232,18 @@ mod tests {
         let mail = due(&[]).compose(&configuration(), 0).unwrap();
         assert_eq!(mail.article.subject, "[Ticket#20261125000017] We have it");
         assert_eq!(mail.article.body, "Jane Roe\n\n> <OTOBO_TICKET_TicketNumber>\n");
-        assert_eq!((mail.article.from.as_str(), mail.article.sender_type), ("Desk <help@desk.test>", SenderType::System));
-        assert_eq!((mail.article.in_reply_to.as_str(), mail.article.references.as_str()), ("<m@x.test>", "<a@x.test> <m@x.test>"));
+        assert_eq!(
+            (mail.article.from.as_str(), mail.article.sender_type),
+            ("Desk <help@desk.test>", SenderType::System)
+        );
+        assert_eq!(
+            (mail.article.in_reply_to.as_str(), mail.article.references.as_str()),
+            ("<m@x.test>", "<a@x.test> <m@x.test>")
+        );
         assert_eq!((mail.outgoing.sender.as_str(), mail.outgoing.recipients.len()), ("", 2));
-        assert!(String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("\r\nAuto-Submitted: auto-replied\r\n"));
+        assert!(
+            String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("\r\nAuto-Submitted: auto-replied\r\n")
+        );
     }
 
     #[test]
@@ -242,7 +270,12 @@ mod tests {
     #[test]
     fn a_refusal_comes_from_its_queue_or_the_default_one() {
         let refused = |queue: &str| {
-            let row = DueRow { kind: OutgoingKind::Refusal, response: "Too large.".into(), queue: queue.into(), ..due(&[]).row };
+            let row = DueRow {
+                kind: OutgoingKind::Refusal,
+                response: "Too large.".into(),
+                queue: queue.into(),
+                ..due(&[]).row
+            };
             Due { row, ticket: None, answered: None, copy: None, ..due(&[]) }.compose(&configuration(), 0).unwrap()
         };
         for queue in ["", "Raw", "Gone"] {

@@ -40,7 +40,8 @@ impl Around<'_> {
             _ => writing.body.replace("\r\n", "\n").replace('\r', "\n").trim_end().to_owned(),
         };
         let pieces = [&salutation, &template, &written, &below.to_owned(), &signature];
-        let plain = pieces.into_iter().filter(|piece| !piece.is_empty()).cloned().collect::<Vec<_>>().join("\n\n") + "\n";
+        let plain =
+            pieces.into_iter().filter(|piece| !piece.is_empty()).cloned().collect::<Vec<_>>().join("\n\n") + "\n";
         let html = writing.html.as_ref().map(|html| {
             let before = [&salutation, &template].map(|text| paragraph(text)).concat();
             around(html, &before, &[paragraph(below), paragraph(&signature)].concat())
@@ -91,11 +92,16 @@ mod tests {
     #[test]
     fn salutation_and_signature_stand_around_what_was_written() {
         let configuration = Configuration::default();
-        let queue = Queue { salutation: "Dear <OTOBO_CUSTOMER_REALNAME>,".into(), signature: "-- \nDesk & Co".into(), ..Queue::default() };
+        let queue = Queue {
+            salutation: "Dear <OTOBO_CUSTOMER_REALNAME>,".into(),
+            signature: "-- \nDesk & Co".into(),
+            ..Queue::default()
+        };
         let mail = NewArticle { from: "\"<b>Jane</b>\" <jane@x.test>".into(), ..NewArticle::default() };
         let facts = Facts { mail: Some(&mail), ..Facts::new(&configuration) };
         let around = Around { queue: &queue, facts: &facts, template: None };
-        let plain = around.text(&Writing { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..Writing::default() }, Some("> old"));
+        let plain = around
+            .text(&Writing { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..Writing::default() }, Some("> old"));
         assert_eq!(plain.plain, "Dear <b>Jane</b>,\n\nDone <OTOBO_TICKET_Title>.\n\n> old\n\n-- \nDesk & Co\n");
         assert_eq!(plain.html, None);
         let html = "<html><BODY class=a><p>Done &amp; gone</p></BODY></html>".to_owned();

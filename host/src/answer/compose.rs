@@ -88,7 +88,8 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
     let first = recipients.first().ok_or(ComposeError::NoRecipient)?;
     let message_id = new_message_id(draft.from.domain());
     let references = references(&draft.references, &draft.in_reply_to);
-    let in_reply_to = message_ids(&draft.in_reply_to).next().filter(|id| is_repeatable(id)).unwrap_or_default().to_owned();
+    let in_reply_to =
+        message_ids(&draft.in_reply_to).next().filter(|id| is_repeatable(id)).unwrap_or_default().to_owned();
     let subject = on_one_line(&draft.subject);
 
     // The envelope is the queue's business; lettre wants one all the same.
@@ -138,7 +139,14 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
         Content::Multi(part) => builder.multipart(part)?,
     };
     Ok(Mail {
-        outgoing: outgoing::Composed { sender, queue, recipients, message_id, raw: vec![message.formatted().into()], not_before: 0 },
+        outgoing: outgoing::Composed {
+            sender,
+            queue,
+            recipients,
+            message_id,
+            raw: vec![message.formatted().into()],
+            not_before: 0,
+        },
         article,
     })
 }
@@ -177,7 +185,8 @@ fn is_repeatable(id: &str) -> bool {
 
 /// The References of an answer (RFC 5322 section 3.6.4): those before, then what is answered.
 fn references(before: &str, answered: &str) -> String {
-    let mut ids: Vec<&str> = message_ids(before).chain(message_ids(answered).next()).filter(|id| is_repeatable(id)).collect();
+    let mut ids: Vec<&str> =
+        message_ids(before).chain(message_ids(answered).next()).filter(|id| is_repeatable(id)).collect();
     let mut seen = std::collections::HashSet::new();
     // What is named twice counts where it is named last.
     ids.reverse();
@@ -226,7 +235,9 @@ fn media_type(file: &File) -> (String, bool) {
     let given = file.media_type.trim().to_ascii_lowercase();
     match given.as_str() {
         "message/rfc822" if is_plain_message(&file.content) => (given, true),
-        other if other.starts_with("message/") || other.starts_with("multipart/") => ("application/octet-stream".to_owned(), false),
+        other if other.starts_with("message/") || other.starts_with("multipart/") => {
+            ("application/octet-stream".to_owned(), false)
+        }
         other if ContentType::parse(other).is_ok() => (given, false),
         _ => ("application/octet-stream".to_owned(), false),
     }

@@ -29,7 +29,10 @@ fn raw(draft: Draft) -> Vec<u8> {
 fn header_names(raw: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(raw).into_owned();
     let head = text.split("\r\n\r\n").next().unwrap().to_owned();
-    head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).map(|line| line.split(':').next().unwrap().to_owned()).collect()
+    head.split("\r\n")
+        .filter(|line| !line.starts_with([' ', '\t']))
+        .map(|line| line.split(':').next().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -38,7 +41,11 @@ fn what_goes_in_is_read_back() {
         cc: vec![Addressee::parse("c@x.test").unwrap()],
         bcc: vec![Addressee::parse("hidden@x.test").unwrap(), Addressee::parse("JANE@x.test").unwrap()],
         html: Some("<p>Grüße</p>".into()),
-        files: vec![File { name: "Übersicht.pdf".into(), media_type: "application/pdf".into(), content: b"%PDF\r\n\0\xff".to_vec() }],
+        files: vec![File {
+            name: "Übersicht.pdf".into(),
+            media_type: "application/pdf".into(),
+            content: b"%PDF\r\n\0\xff".to_vec(),
+        }],
         ..draft()
     })
     .unwrap();
@@ -82,11 +89,16 @@ fn an_international_domain_goes_out_in_ascii() {
 
 #[test]
 fn a_message_goes_along_as_one_if_its_bytes_allow() {
-    let message = |content: &[u8]| File { name: "original.eml".into(), media_type: "message/rfc822".into(), content: content.to_vec() };
+    let message = |content: &[u8]| File {
+        name: "original.eml".into(),
+        media_type: "message/rfc822".into(),
+        content: content.to_vec(),
+    };
     let proper = raw(Draft { files: vec![message(b"Subject: inner\n\nhello\n")], ..draft() });
     let read = MessageParser::default().parse(&proper).unwrap();
     assert_eq!(read.attachments().next().unwrap().message().unwrap().subject(), Some("inner"));
-    let odd = raw(Draft { files: vec![message(&[b"Subject: x\n\n".as_slice(), &[b'x'; 2_000], b"\0"].concat())], ..draft() });
+    let odd =
+        raw(Draft { files: vec![message(&[b"Subject: x\n\n".as_slice(), &[b'x'; 2_000], b"\0"].concat())], ..draft() });
     let read = MessageParser::default().parse(&odd).unwrap();
     assert_eq!(read.attachments().next().unwrap().contents().len(), 2_013);
 }

@@ -46,8 +46,19 @@ pub(super) struct Open {
 
 impl Open {
     /// What tags stand for in what is written about this mail.
-    pub fn facts<'f>(&'f self, mail: Option<&'f NewArticle>, writing: &'f Writing, configuration: &'f Configuration) -> Facts<'f> {
-        Facts { configuration, ticket: Some(&self.ticket), mail, customer: self.customer.as_ref(), agent: writing.agent.as_deref() }
+    pub fn facts<'f>(
+        &'f self,
+        mail: Option<&'f NewArticle>,
+        writing: &'f Writing,
+        configuration: &'f Configuration,
+    ) -> Facts<'f> {
+        Facts {
+            configuration,
+            ticket: Some(&self.ticket),
+            mail,
+            customer: self.customer.as_ref(),
+            agent: writing.agent.as_deref(),
+        }
     }
 
     /// Everybody whom the ticket's mails name, but for those that bring nobody, and its customer.
@@ -136,7 +147,10 @@ impl Desk {
             references: content.map(|content| content.references.clone()).unwrap_or_default(),
         };
         // Who answers a new ticket has opened it.
-        let state = writing.state.clone().or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
+        let state = writing
+            .state
+            .clone()
+            .or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
         let mail = letter.compose(&writing, files, now)?;
         Ok(Written {
             target: Target::Existing(ticket.id),
@@ -159,7 +173,8 @@ impl Desk {
             SenderType::Customer => addresses_asked_for(content),
         };
         let known = (!article.brings_people()).then(|| open.people());
-        let is_known = |address: &Address| known.as_ref().is_none_or(|known| known.contains(&Mailbox::of(&address.address)));
+        let is_known =
+            |address: &Address| known.as_ref().is_none_or(|known| known.contains(&Mailbox::of(&address.address)));
         let others = |addresses: Vec<Address>| -> Vec<Addressee> {
             let others = addresses.into_iter().filter(|address| !self.configuration.is_own(&address.address));
             others.filter_map(|address| Addressee::new(address).ok()).collect()
@@ -186,7 +201,9 @@ impl Desk {
         let ticket = tickets::by_number(&mut connection, number).await?;
         let ticket = ticket.ok_or_else(|| DeskError::NotFound(format!("There is no ticket \"{number}\".")))?;
         if let Some(target) = &ticket.merged_into {
-            return Err(DeskError::Conflict(format!("Ticket {number} was merged into {target}; write to that one. Nothing was sent.")));
+            return Err(DeskError::Conflict(format!(
+                "Ticket {number} was merged into {target}; write to that one. Nothing was sent."
+            )));
         }
         let articles = tickets::articles(&mut connection, ticket.id).await?;
         let customer = match &ticket.customer_user {
@@ -210,13 +227,22 @@ impl Desk {
     /// A queue and what it sends from.
     pub(super) fn sender(&self, queue: &str) -> Result<(&Queue, Addressee), DeskError> {
         let queue = self.configuration.queues.get(queue);
-        let queue = queue.ok_or_else(|| DeskError::Conflict("The ticket's queue is not there any more. Nothing was sent.".to_owned()))?;
-        let from = sender(&self.configuration, queue).map_err(|reason| DeskError::Conflict(format!("{reason} Nothing was sent.")))?;
+        let queue = queue.ok_or_else(|| {
+            DeskError::Conflict("The ticket's queue is not there any more. Nothing was sent.".to_owned())
+        })?;
+        let from = sender(&self.configuration, queue)
+            .map_err(|reason| DeskError::Conflict(format!("{reason} Nothing was sent.")))?;
         Ok((queue, from))
     }
 
     /// The template that a request names, if it is one for this purpose and queue.
-    pub(super) fn template(&self, mistakes: &mut Mistakes, writing: &Writing, purpose: TemplateType, queue: &str) -> Option<&Template> {
+    pub(super) fn template(
+        &self,
+        mistakes: &mut Mistakes,
+        writing: &Writing,
+        purpose: TemplateType,
+        queue: &str,
+    ) -> Option<&Template> {
         let name = writing.template.as_ref()?;
         let fits = |template: &&Template| {
             template.valid.is_valid()
@@ -225,7 +251,10 @@ impl Desk {
         };
         let found = self.configuration.templates.get(name).filter(fits);
         if found.is_none() {
-            mistakes.add("template", format!("There is no valid template \"{name}\" of this type for the queue \"{queue}\"."));
+            mistakes.add(
+                "template",
+                format!("There is no valid template \"{name}\" of this type for the queue \"{queue}\"."),
+            );
         }
         found
     }
@@ -281,7 +310,15 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
     };
     by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
     let target = Target::Existing(open.ticket.id);
-    Ok(Written { target, article, mail: None, about: 0, change: into_state(writing.state, configuration), once: writing.once, now })
+    Ok(Written {
+        target,
+        article,
+        mail: None,
+        about: 0,
+        change: into_state(writing.state, configuration),
+        once: writing.once,
+        now,
+    })
 }
 
 /// What the store answered, as agents get it.
@@ -295,7 +332,9 @@ fn receipt(outcome: Outcome) -> Sent {
 
 /// That no number is free.
 pub(super) fn no_number() -> DeskError {
-    DeskError::Conflict("No free ticket number was found: choose another number generator. Nothing was sent.".to_owned())
+    DeskError::Conflict(
+        "No free ticket number was found: choose another number generator. Nothing was sent.".to_owned(),
+    )
 }
 
 /// An agent's mail about an article, which changes nothing else of its ticket.

@@ -12,7 +12,9 @@ use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
 use crate::worker::Setup;
 use futures_util::StreamExt as _;
-use postigo_mail::{Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_mail::{
+    Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
+};
 use postigo_model::communication::{Kind, Priority};
 use postigo_model::configured::Configuration;
 use postigo_model::mailbox::Mailbox;
@@ -69,7 +71,8 @@ pub async fn run(spool: Spool, setup: impl Fn() -> Arc<Setup>, composed: impl Fn
 pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result<usize, StoreError> {
     let rows = outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await?;
     let count = rows.len();
-    let ended = futures_util::stream::iter(rows).map(|row| end_one(spool, configuration, row)).buffer_unordered(SIDE_BY_SIDE);
+    let ended =
+        futures_util::stream::iter(rows).map(|row| end_one(spool, configuration, row)).buffer_unordered(SIDE_BY_SIDE);
     // One that cannot be ended keeps none of the others waiting.
     let ended: Vec<Result<(), StoreError>> = ended.collect().await;
     ended.into_iter().collect::<Result<(), _>>()?;
@@ -100,8 +103,9 @@ async fn compose_one(spool: &Spool, configuration: &Configuration, row: DueRow) 
         Ok(answer) => {
             let per_hour = configuration.settings.auto_responses_per_hour;
             let work = (due.row.clone(), answer, per_hour);
-            let written =
-                spool.store().write(work, |(row, answer, per_hour), connection| Box::pin(write(connection, row, answer, *per_hour)));
+            let written = spool
+                .store()
+                .write(work, |(row, answer, per_hour), connection| Box::pin(write(connection, row, answer, *per_hour)));
             if written.await? { Ok(()) } else { give_up(spool, due.row, &NotSent::TooMany(per_hour)).await }
         }
         Err(reason) => give_up(spool, due.row, &reason).await,
@@ -131,7 +135,11 @@ fn compose(due: &Due, configuration: &Configuration) -> Result<Answer, NotSent> 
     let copy = match &due.copy {
         Some(address) => {
             let without = Due { copy: None, ..due.clone() };
-            Some((address.clone(), configuration.settings.auto_responses_per_day, without.compose(configuration, now())?))
+            Some((
+                address.clone(),
+                configuration.settings.auto_responses_per_day,
+                without.compose(configuration, now())?,
+            ))
         }
         None => None,
     };
@@ -140,7 +148,8 @@ fn compose(due: &Due, configuration: &Configuration) -> Result<Answer, NotSent> 
 
 /// Reads what an answer is made from.
 async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<Due, StoreError> {
-    let mut due = Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None, unanswered: None };
+    let mut due =
+        Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None, unanswered: None };
     if due.row.kind == OutgoingKind::Refusal {
         return Ok(due);
     }
@@ -164,7 +173,10 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
                 Err(error) if error.is_temporary() => return Err(error),
                 // The bytes may be gone by their retention; the article says enough.
                 Err(_) if is_looked_at => {}
-                Err(_) => due.unanswered = Some("its bytes are gone, so that nobody knows whether a robot wrote it".to_owned()),
+                Err(_) => {
+                    due.unanswered =
+                        Some("its bytes are gone, so that nobody knows whether a robot wrote it".to_owned())
+                }
             }
         }
         due.answered = Some(article.content);
@@ -194,7 +206,12 @@ fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
 
 /// Counts the answer against the hour's limit and the copy against its person's daily one, and writes the answer; says whether the hour had room for it. What
 /// another host has written meanwhile counts nothing here: all is rolled back.
-async fn write(connection: &mut AnyConnection, row: &DueRow, answer: &Answer, per_hour: u32) -> Result<bool, StoreError> {
+async fn write(
+    connection: &mut AnyConnection,
+    row: &DueRow,
+    answer: &Answer,
+    per_hour: u32,
+) -> Result<bool, StoreError> {
     let at = now();
     // A refusal was counted when it was decided: the mail that it tells of is removed then.
     if row.kind != OutgoingKind::Refusal && !outgoing::count_in_hour(connection, per_hour, at).await? {
@@ -254,7 +271,10 @@ mod tests {
             },
             article: NewArticle { sender_type: SenderType::System, ..NewArticle::default() },
         };
-        Answer { mail: mail(&["jane@x.test", "copy@x.test"]), copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))) }
+        Answer {
+            mail: mail(&["jane@x.test", "copy@x.test"]),
+            copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))),
+        }
     }
 
     #[test]
@@ -323,7 +343,10 @@ mod tests {
             assert_eq!(told.iter().filter(|mail| mail.contains(reason)).count(), times, "{reason}: {told:?}");
         }
         let broken = supervision::broken();
-        assert!(broken.iter().any(|task| task.work == Work::Answer && task.of == "Raw" && task.again_at.is_none()), "{broken:?}");
+        assert!(
+            broken.iter().any(|task| task.work == Work::Answer && task.of == "Raw" && task.again_at.is_none()),
+            "{broken:?}"
+        );
     }
 
     #[tokio::test]
@@ -336,8 +359,9 @@ mod tests {
                  VALUES ('auto-response', 'due', 7, 1, 'reply', 'Receipt', '[]', 0, 0)";
             store.execute(insert).await;
             let row = outgoing::due(&mut store.read().await.unwrap(), 10).await.unwrap().remove(0);
-            let compose =
-                |row: DueRow| store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer, 0)));
+            let compose = |row: DueRow| {
+                store.write((row, answer()), |(row, answer), connection| Box::pin(write(connection, row, answer, 0)))
+            };
             compose(row.clone()).await.unwrap();
             for _ in 0..3 {
                 let late = compose(row.clone()).await.unwrap_err();

@@ -87,7 +87,9 @@ impl<'a> Facts<'a> {
         field.starts_with("dynamicfield_").then_some(())?;
         let name = written.get(prefix..)?;
         let fields = &self.ticket?.dynamic_fields;
-        let known = |name: &str| fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, values)| values.join(", "));
+        let known = |name: &str| {
+            fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, values)| values.join(", "))
+        };
         // OTOBO writes `_Value` for the value as it is shown; here both are the same.
         known(name).or_else(|| known(name.get(..name.len().checked_sub("_Value".len())?)?))
     }
@@ -103,7 +105,11 @@ impl<'a> Facts<'a> {
             "messageid" | "message-id" => Some(mail.message_id.clone()),
             "date" => time(mail.date?),
             "subject" => {
-                let subject = cleaned(&mail.subject, self.ticket.map(|ticket| ticket.number.as_str()), &self.configuration.settings);
+                let subject = cleaned(
+                    &mail.subject,
+                    self.ticket.map(|ticket| ticket.number.as_str()),
+                    &self.configuration.settings,
+                );
                 Some(cut(&subject, length.unwrap_or(SUBJECT_LENGTH)))
             }
             "body" => Some(match length {
@@ -217,8 +223,14 @@ mod tests {
             body: "one\ntwo\nthree\n".into(),
             ..NewArticle::default()
         };
-        let customer = CustomerUser { login: "jane".into(), first_name: "Jane".into(), last_name: "Roe".into(), ..CustomerUser::default() };
-        let facts = Facts { ticket: Some(&ticket), mail: Some(&mail), agent: Some("bob"), ..Facts::new(&configuration) };
+        let customer = CustomerUser {
+            login: "jane".into(),
+            first_name: "Jane".into(),
+            last_name: "Roe".into(),
+            ..CustomerUser::default()
+        };
+        let facts =
+            Facts { ticket: Some(&ticket), mail: Some(&mail), agent: Some("bob"), ..Facts::new(&configuration) };
         let known = Facts { customer: Some(&customer), ..facts };
         for (template, without, with) in [
             ("<OTOBO_TICKET_State> <OTOBO_TICKET_StateType>", "closed successful closed", "closed successful closed"),

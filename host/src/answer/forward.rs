@@ -53,13 +53,20 @@ impl Desk {
             }
             (ForwardAs::Text, None) => below = Some(forwarded(content, &content.body)),
             (ForwardAs::Message, Some(content)) => {
-                writing.files.push(File { name: "forwarded.eml".to_owned(), media_type: "message/rfc822".to_owned(), content });
+                writing.files.push(File {
+                    name: "forwarded.eml".to_owned(),
+                    media_type: "message/rfc822".to_owned(),
+                    content,
+                });
             }
             (ForwardAs::Message, None) => mistakes.add("as", "A note was never a mail; forward its text."),
         }
         mistakes.limits(recipients.count(), &writing);
         if below.as_ref().is_some_and(|text| text.len() > MOST_BYTES) {
-            mistakes.add("as", format!("The article's text has more than {} MiB; forward it as a message.", MOST_BYTES >> 20));
+            mistakes.add(
+                "as",
+                format!("The article's text has more than {} MiB; forward it as a message.", MOST_BYTES >> 20),
+            );
         }
         mistakes.circumstances(&writing, &self.configuration);
         mistakes.tell()?;

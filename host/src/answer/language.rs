@@ -6,15 +6,21 @@ pub fn read(header: &str) -> impl Iterator<Item = String> {
         let mut parts = range.split(';').map(str::trim);
         let tag = parts.next()?;
         let refused = parts.any(|parameter| parameter.replace(' ', "").trim_end_matches(['0', '.']) == "q=");
-        let known = !tag.is_empty() && tag.len() <= 35 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let known =
+            !tag.is_empty() && tag.len() <= 35 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         (known && !refused).then(|| tag.to_ascii_lowercase())
     })
 }
 
 /// The first of the wanted languages that a text is in; else the first text without a language.
-pub fn choose<'t, T>(texts: impl Iterator<Item = &'t T>, language: impl Fn(&T) -> &str, wanted: &[&str]) -> Option<&'t T> {
+pub fn choose<'t, T>(
+    texts: impl Iterator<Item = &'t T>,
+    language: impl Fn(&T) -> &str,
+    wanted: &[&str],
+) -> Option<&'t T> {
     let texts: Vec<&T> = texts.collect();
-    let in_language = |tag: &str| texts.iter().find(|text| !language(text).is_empty() && language(text).eq_ignore_ascii_case(tag));
+    let in_language =
+        |tag: &str| texts.iter().find(|text| !language(text).is_empty() && language(text).eq_ignore_ascii_case(tag));
     for wanted in wanted {
         // `de-CH-1996`, then `de-CH`, then `de`; then `de-AT`, which is better than another language.
         let mut tag = *wanted;
@@ -27,8 +33,12 @@ pub fn choose<'t, T>(texts: impl Iterator<Item = &'t T>, language: impl Fn(&T) -
                 None => break,
             }
         }
-        let related =
-            |text: &&&T| language(text).split('-').next().is_some_and(|primary| !primary.is_empty() && primary.eq_ignore_ascii_case(tag));
+        let related = |text: &&&T| {
+            language(text)
+                .split('-')
+                .next()
+                .is_some_and(|primary| !primary.is_empty() && primary.eq_ignore_ascii_case(tag))
+        };
         if let Some(found) = texts.iter().find(related) {
             return Some(found);
         }

@@ -27,7 +27,11 @@ impl Recipients {
     /// Those that were written down.
     pub fn read(mistakes: &mut Mistakes, writing: &Writing, configuration: &Configuration) -> Self {
         let mut read = |key, texts| mistakes.addressees(key, texts, configuration);
-        Self { to: read("to", writing.to.as_deref().unwrap_or_default()), cc: read("cc", &writing.cc), bcc: read("bcc", &writing.bcc) }
+        Self {
+            to: read("to", writing.to.as_deref().unwrap_or_default()),
+            cc: read("cc", &writing.cc),
+            bcc: read("bcc", &writing.bcc),
+        }
     }
 
     /// How many they are.

@@ -37,7 +37,8 @@ use postigo_model::configured::{Configuration, Queue};
 /// What a queue sends from: its own valid system address with its display name, never another.
 fn sender(configuration: &Configuration, queue: &Queue) -> Result<Addressee, String> {
     let address = configuration.sender_of(queue).filter(|address| address.valid.is_valid());
-    let address = address.ok_or_else(|| format!("The queue \"{}\" has no valid system address to send from.", queue.name))?;
+    let address =
+        address.ok_or_else(|| format!("The queue \"{}\" has no valid system address to send from.", queue.name))?;
     Addressee::new(Address { display_name: address.display_name.clone(), address: address.address.clone() })
         .map_err(|reason| format!("The queue \"{}\" cannot send: {reason}", queue.name))
 }

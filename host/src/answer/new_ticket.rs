@@ -120,7 +120,10 @@ impl Desk {
             mistakes.add("queue", format!("There is no valid queue \"{}\".", opening.queue));
         }
         if let Some(priority) = opening.priority.as_ref().filter(|priority| !PRIORITIES.contains(&priority.as_str())) {
-            mistakes.add("priority", format!("There is no priority \"{priority}\"; the priorities are {}.", PRIORITIES.join(", ")));
+            mistakes.add(
+                "priority",
+                format!("There is no priority \"{priority}\"; the priorities are {}.", PRIORITIES.join(", ")),
+            );
         }
         if let Some(name) = opening.r#type.as_ref().filter(|name| !settings.types.contains(name)) {
             mistakes.add("type", format!("There is no type \"{name}\"; the types are {}.", settings.types.join(", ")));
@@ -138,10 +141,18 @@ impl Desk {
         })
     }
 
-    fn new_ticket(&self, opening: &Opening, writing: &Writing, customer: Option<&CustomerUser>, first: &str, now: i64) -> Ticket {
+    fn new_ticket(
+        &self,
+        opening: &Opening,
+        writing: &Writing,
+        customer: Option<&CustomerUser>,
+        first: &str,
+        now: i64,
+    ) -> Ticket {
         let settings = &self.configuration.settings;
         let default_user = || customer.map_or_else(|| first.to_owned(), |customer| customer.login.clone());
-        let known_number = || customer.map(|customer| customer.customer_number.clone()).filter(|number| !number.is_empty());
+        let known_number =
+            || customer.map(|customer| customer.customer_number.clone()).filter(|number| !number.is_empty());
         Ticket {
             queue: opening.queue.clone(),
             state: writing.state.clone().unwrap_or_else(|| "open".to_owned()),
@@ -149,7 +160,8 @@ impl Desk {
             r#type: opening.r#type.clone().or_else(|| settings.types.first().cloned()).unwrap_or_default(),
             lock: "unlock".to_owned(),
             owner: opening.owner.clone(),
-            customer_user: Some(opening.customer_user.clone().unwrap_or_else(default_user)).filter(|user| !user.is_empty()),
+            customer_user: Some(opening.customer_user.clone().unwrap_or_else(default_user))
+                .filter(|user| !user.is_empty()),
             customer_number: opening.customer_number.clone().or_else(known_number),
             created_at: now,
             changed_at: now,

@@ -27,8 +27,13 @@ pub fn quoted(article: &NewArticle) -> String {
 pub fn forwarded(article: &NewArticle, text: &str) -> String {
     let mut head = String::new();
     let date = article.date.map(rfc3339).unwrap_or_default();
-    for (name, value) in [("From", &article.from), ("To", &article.to), ("Cc", &article.cc), ("Date", &date), ("Subject", &article.subject)]
-    {
+    for (name, value) in [
+        ("From", &article.from),
+        ("To", &article.to),
+        ("Cc", &article.cc),
+        ("Date", &date),
+        ("Subject", &article.subject),
+    ] {
         if !value.is_empty() {
             head.push_str(name);
             head.push_str(": ");

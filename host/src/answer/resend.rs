@@ -33,8 +33,9 @@ impl Desk {
         mistakes.tell()?;
         let (queue, from) = self.sender(&open.ticket.queue)?;
         let raw = raw(&self.spool, &article).await?;
-        let raw =
-            raw.ok_or_else(|| DeskError::Conflict(format!("Article {id} is a note: there is no mail to send on. Nothing was sent.")))?;
+        let raw = raw.ok_or_else(|| {
+            DeskError::Conflict(format!("Article {id} is a note: there is no mail to send on. Nothing was sent."))
+        })?;
 
         let shown: Vec<_> = to.iter().map(|addressee| addressee.shown.clone()).collect();
         let mut sent = NewArticle {

@@ -17,13 +17,17 @@ pub struct Tag<'t> {
 /// The tag that a text begins with, and its length.
 pub fn read(text: &str) -> Option<(Tag<'_>, usize)> {
     let inner = text.strip_prefix('<')?;
-    let end = inner.bytes().take(LONGEST_TAG).position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.:[]".contains(&byte)))?;
+    let end = inner
+        .bytes()
+        .take(LONGEST_TAG)
+        .position(|byte| !(byte.is_ascii_alphanumeric() || b"_-.:[]".contains(&byte)))?;
     let (content, after) = inner.split_at_checked(end)?;
     if !after.starts_with('>') {
         return None;
     }
-    let beginning =
-        BEGINNINGS.iter().find(|beginning| content.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning)))?;
+    let beginning = BEGINNINGS
+        .iter()
+        .find(|beginning| content.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning)))?;
     let content = content.get(beginning.len()..)?;
     let (name, length) = match content.split_once('[') {
         Some((name, argument)) => (name, Some(argument.strip_suffix(']')?.parse().ok()?)),

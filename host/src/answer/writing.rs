@@ -107,10 +107,15 @@ impl Mistakes {
         for (place, text) in texts.iter().enumerate().take(MOST_RECIPIENTS + 1) {
             match Addressee::parse(text) {
                 Ok(addressee) if configuration.is_own(&addressee.shown.address) => {
-                    self.add(format!("{key}/{place}"), format!("\"{}\" is the helpdesk's own address.", addressee.shown.address));
+                    self.add(
+                        format!("{key}/{place}"),
+                        format!("\"{}\" is the helpdesk's own address.", addressee.shown.address),
+                    );
                 }
                 Ok(addressee) => read.push(addressee),
-                Err(expected) if expected.starts_with("must") => self.add(format!("{key}/{place}"), format!("It {expected}")),
+                Err(expected) if expected.starts_with("must") => {
+                    self.add(format!("{key}/{place}"), format!("It {expected}"))
+                }
                 Err(sentence) => self.add(format!("{key}/{place}"), sentence),
             }
         }

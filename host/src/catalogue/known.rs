@@ -111,7 +111,10 @@ impl Catalogue {
             [] => self.newest_activated(&name).or_else(|| self.of_name(&name).next()).ok_or_else(|| missing(text)),
             several => {
                 let shown: Vec<String> = several.iter().map(|component| component.shown()).collect();
-                Err(Unknown::Unsuitable(format!("There are several components {name}: say which of {}.", shown.join(", "))))
+                Err(Unknown::Unsuitable(format!(
+                    "There are several components {name}: say which of {}.",
+                    shown.join(", ")
+                )))
             }
         }
     }

@@ -81,7 +81,11 @@ fn missing(reference: &ComponentReference, catalogue: &Catalogue) -> String {
         }
         ComponentReference::Version { name, .. } => {
             let versions: Vec<&str> = catalogue.of_name(name).map(|component| component.version.as_str()).collect();
-            if versions.is_empty() { "none of this name was uploaded.".to_owned() } else { format!("there are {}.", versions.join(", ")) }
+            if versions.is_empty() {
+                "none of this name was uploaded.".to_owned()
+            } else {
+                format!("there are {}.", versions.join(", "))
+            }
         }
         _ => "nothing with this digest was uploaded.".to_owned(),
     };
@@ -107,7 +111,8 @@ mod tests {
     }
 
     fn catalogue(components: &[(&str, &str, bool)]) -> Catalogue {
-        let uploaded = components.iter().map(|(version, digest, activated)| uploaded(version, digest, *activated)).collect();
+        let uploaded =
+            components.iter().map(|(version, digest, activated)| uploaded(version, digest, *activated)).collect();
         Catalogue::of(vec!["match"], uploaded)
     }
 

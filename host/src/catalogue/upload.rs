@@ -27,7 +27,9 @@ pub enum UploadError {
     #[error("The component is not taken: {0}")]
     Refused(String),
     /// Its name is one of the binary's own.
-    #[error("The component is not taken: {0} ships with Postigo, and the name means that one. Give this one another name.")]
+    #[error(
+        "The component is not taken: {0} ships with Postigo, and the name means that one. Give this one another name."
+    )]
     Shipped(String),
     /// Its version is another's, or the database failed.
     #[error(transparent)]

@@ -93,7 +93,9 @@ impl Breaker {
     pub fn admit(&self, now: Instant) -> Admission {
         match &self.lock().open {
             None => Admission::Call,
-            Some(open) => Admission::Suspended { last: open.last.clone(), next_trial: open.until.saturating_duration_since(now) },
+            Some(open) => {
+                Admission::Suspended { last: open.last.clone(), next_trial: open.until.saturating_duration_since(now) }
+            }
         }
     }
 
@@ -254,7 +256,13 @@ mod tests {
         let breaker = Breaker::default();
         let now = Instant::now();
         let mail = |raw: &'static str| {
-            move || Some(Handled { raw: Bytes::from_static(raw.as_bytes()), envelope: Envelope::default(), headers: Vec::new() })
+            move || {
+                Some(Handled {
+                    raw: Bytes::from_static(raw.as_bytes()),
+                    envelope: Envelope::default(),
+                    headers: Vec::new(),
+                })
+            }
         };
         let kept = |breaker: &Breaker| breaker.handled().map(|handled| handled.raw.clone());
         breaker.succeeded(Duration::ZERO, now, || None);

@@ -46,7 +46,9 @@ pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
     let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
     let grants = grants(filter, component);
     let digest = &component.description.digest;
-    let same = |group: &&mut Wanted| group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits;
+    let same = |group: &&mut Wanted| {
+        group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits
+    };
     match wanted.iter_mut().find(same) {
         Some(group) => group.key.members.push(member),
         None => wanted.push(Wanted {
@@ -81,7 +83,8 @@ pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbo
         }
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(move || caught_here(Work::Preparation, "", work))).collect();
+        let others: Vec<_> =
+            (1..threads).map(|_| scope.spawn(move || caught_here(Work::Preparation, "", work))).collect();
         work();
         if others.into_iter().any(|other| !matches!(other.join(), Ok(Ok(())))) {
             // It has told why. A plan without its group would let mail pass unfiltered.
@@ -132,7 +135,10 @@ fn split(group: &Wanted, mut members: Vec<GroupMember>, known: &[Prepared], sand
     }
     let may_pass = matches!(error, PrepareError::Unavailable(_));
     let broken = Broken { may_pass, ..Broken::by_failure(failure(error)) };
-    members.into_iter().map(|member| Prepared { key: group.key.with(vec![member]), outcome: Err(broken.clone()) }).collect()
+    members
+        .into_iter()
+        .map(|member| Prepared { key: group.key.with(vec![member]), outcome: Err(broken.clone()) })
+        .collect()
 }
 
 /// Whether fewer filters could fare better: not where the component itself is refused, or the host cannot do its part.
@@ -152,17 +158,24 @@ fn take_mistaken(group: &Wanted, members: &mut Vec<GroupMember>, error: &Prepare
     let PrepareError::Problems(problems) = error else { return Vec::new() };
     let mut mistaken = Vec::new();
     members.retain(|member| {
-        let own: Vec<SettingsProblem> = problems.iter().filter(|problem| *problem.filter == *member.name).cloned().collect();
+        let own: Vec<SettingsProblem> =
+            problems.iter().filter(|problem| *problem.filter == *member.name).cloned().collect();
         let good = own.is_empty();
         if !good {
-            mistaken.push(Prepared { key: group.key.with(vec![member.clone()]), outcome: Err(Broken::by_settings(own)) });
+            mistaken
+                .push(Prepared { key: group.key.with(vec![member.clone()]), outcome: Err(Broken::by_settings(own)) });
         }
         good
     });
     mistaken
 }
 
-fn attempt(group: &Wanted, members: Vec<GroupMember>, known: &[Prepared], sandbox: &dyn Sandbox) -> Result<Prepared, PrepareError> {
+fn attempt(
+    group: &Wanted,
+    members: Vec<GroupMember>,
+    known: &[Prepared],
+    sandbox: &dyn Sandbox,
+) -> Result<Prepared, PrepareError> {
     let key = group.key.with(members);
     if let Some(prepared) = find(&key, known).filter(|prepared| prepared.outcome.is_ok()) {
         return Ok(prepared.clone());

@@ -42,7 +42,8 @@ pub fn check_settings<'f>(
     components: &dyn Components,
     sandbox: &dyn Sandbox,
 ) -> Vec<SettingsProblem> {
-    let (valid, mut others): (Vec<Filter>, Vec<Filter>) = filters.into_iter().cloned().partition(|filter| filter.valid == Validity::Valid);
+    let (valid, mut others): (Vec<Filter>, Vec<Filter>) =
+        filters.into_iter().cloned().partition(|filter| filter.valid == Validity::Valid);
     for filter in &mut others {
         filter.valid = Validity::Valid;
     }

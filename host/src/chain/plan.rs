@@ -92,7 +92,8 @@ impl Plan {
     ) -> Self {
         let mut valid: Vec<&Filter> = filters.into_iter().filter(|filter| filter.valid == Validity::Valid).collect();
         valid.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
-        let mut plan = Self { share: previous.map(|previous| Arc::clone(&previous.share)).unwrap_or_default(), ..Self::default() };
+        let mut plan =
+            Self { share: previous.map(|previous| Arc::clone(&previous.share)).unwrap_or_default(), ..Self::default() };
         let mut declared: HashMap<String, Arc<Declared>> = HashMap::new();
         let mut wanted: Vec<Wanted> = Vec::new();
         for filter in valid {

@@ -81,7 +81,8 @@ impl Broken {
     /// Broken by mistakes in its settings.
     pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
         // Each message's result says so, and a component may name a thousand problems of some kilobytes.
-        let said: Vec<String> = problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
+        let said: Vec<String> =
+            problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
         let said = said.join("; ");
         let more = problems.len().saturating_sub(TOLD);
         let mut message = format!("Its settings do not suit the component: {}", beginning(&said, LONGEST));
@@ -94,7 +95,11 @@ impl Broken {
     /// What an admin has to mend, one entry at least.
     pub fn to_problems(&self, filter: &str) -> Vec<SettingsProblem> {
         if self.problems.is_empty() {
-            vec![SettingsProblem { filter: filter.to_owned(), place: String::new(), reason: self.failure.message.clone() }]
+            vec![SettingsProblem {
+                filter: filter.to_owned(),
+                place: String::new(),
+                reason: self.failure.message.clone(),
+            }]
         } else {
             self.problems.clone()
         }

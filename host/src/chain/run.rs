@@ -248,7 +248,8 @@ impl<'p> Pass<'p> {
             Place::Broken(broken) => return (mail, Step::failed(broken.failure.clone())),
         };
         if self.worked >= BUDGET {
-            let message = format!("The chain's {} s for one message were used up before this filter.", BUDGET.as_secs());
+            let message =
+                format!("The chain's {} s for one message were used up before this filter.", BUDGET.as_secs());
             return (mail, Step::failed(Failure { kind: FailureKind::Timeout, message }));
         }
         let (mail, candidate) = self.is_candidate(group, index, mail);
@@ -298,7 +299,8 @@ impl<'p> Pass<'p> {
         if !planned.guests.screens() {
             return (mail, true);
         }
-        let mail = if matches!(state.candidates, Candidates::Unknown) { self.screen(planned, group, mail) } else { mail };
+        let mail =
+            if matches!(state.candidates, Candidates::Unknown) { self.screen(planned, group, mail) } else { mail };
         let candidate = self.groups.get(group).is_none_or(|state| state.candidates.hold(index));
         (mail, candidate)
     }
@@ -329,7 +331,10 @@ impl<'p> Pass<'p> {
                 (called.mail, candidates, called.own + called.host)
             }
             Err((mail, failure)) => {
-                self.notes.push(format!("A screening could not be made, so that all its filters are called: {}", failure.message));
+                self.notes.push(format!(
+                    "A screening could not be made, so that all its filters are called: {}",
+                    failure.message
+                ));
                 self.set_candidates(group, Candidates::All);
                 return mail;
             }
@@ -407,7 +412,9 @@ impl<'p> Pass<'p> {
             Err((mail, failure)) => return (mail, Judged::by_the_host(failure)),
         };
         let time = self.time(filter);
-        if let Some(long) = at_most.filter(|most| *most < time && called.own >= *most && timed_out(called.result.as_ref().err())) {
+        if let Some(long) =
+            at_most.filter(|most| *most < time && called.own >= *most && timed_out(called.result.as_ref().err()))
+        {
             self.put_off(filter, long, time);
         }
         let worked = called.own + called.host;
@@ -418,7 +425,10 @@ impl<'p> Pass<'p> {
             Ok((Step { changes: verdict::shown(&accepted), reason: verdict.reason, ..Step::of(outcome) }, accepted))
         });
         let (step, accepted) = judged.unwrap_or_else(|failure| (Step::failed(failure), Vec::new()));
-        (called.mail, Judged { step: Step { own: called.own, log: called.log, ..step }, accepted, worked, counts: true })
+        (
+            called.mail,
+            Judged { step: Step { own: called.own, log: called.log, ..step }, accepted, worked, counts: true },
+        )
     }
 
     /// The message waits until the share has room for the whole of the call that was cut short.
@@ -497,7 +507,11 @@ fn open(guests: &dyn Guests, mode: Mode) -> Result<Box<dyn Guest>, Failure> {
 fn handled(mail: &Mail, own: Duration, time: Duration) -> Option<Handled> {
     let raw = mail.message().raw();
     let fit = raw.len() <= LARGEST_HANDLED && own * 4 <= time;
-    fit.then(|| Handled { raw: raw.clone(), envelope: mail.envelope.clone(), headers: mail.otobo_headers().cloned().collect() })
+    fit.then(|| Handled {
+        raw: raw.clone(),
+        envelope: mail.envelope.clone(),
+        headers: mail.otobo_headers().cloned().collect(),
+    })
 }
 
 fn timed_out(failure: Option<&Failure>) -> bool {

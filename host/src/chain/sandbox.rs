@@ -2,7 +2,9 @@
 
 use super::guests::{Guest, Guests, Job, Sandbox};
 use postigo_mail::Mail;
-use postigo_sandbox::{Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict};
+use postigo_sandbox::{
+    Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict,
+};
 use postigo_supervision::{Work, caught_here};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -38,7 +40,8 @@ impl LazySandbox {
 
     /// The runtime, started if it was not; the error is a sentence.
     pub fn runtime(&self) -> Result<&Arc<Runtime>, &str> {
-        let started = self.runtime.get_or_init(|| Runtime::start(self.options.clone()).map_err(|error| error.to_string()));
+        let started =
+            self.runtime.get_or_init(|| Runtime::start(self.options.clone()).map_err(|error| error.to_string()));
         started.as_ref().map_err(String::as_str)
     }
 

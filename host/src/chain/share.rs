@@ -23,7 +23,8 @@ pub struct Share {
 
 impl Default for Share {
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, |processors| u32::try_from(processors.get()).unwrap_or(1));
+        let processors =
+            std::thread::available_parallelism().map_or(1, |processors| u32::try_from(processors.get()).unwrap_or(1));
         Self::of(processors, Instant::now())
     }
 }

@@ -6,7 +6,9 @@ use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
 use postigo_model::result::Outcome;
-use postigo_sandbox::{Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, PrepareError, Screened, Verdict};
+use postigo_sandbox::{
+    Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, PrepareError, Screened, Verdict,
+};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,7 +76,11 @@ impl Sandbox for Fake {
         let rules: Vec<Rule> = spec.members.iter().map(rule).collect();
         let mistaken = spec.members.iter().zip(&rules).filter(|(_, rule)| rule.mistaken);
         let problems: Vec<SettingsProblem> = mistaken
-            .map(|(member, _)| SettingsProblem { filter: member.name.to_string(), place: "/when".into(), reason: "is wrong".into() })
+            .map(|(member, _)| SettingsProblem {
+                filter: member.name.to_string(),
+                place: "/when".into(),
+                reason: "is wrong".into(),
+            })
             .collect();
         if !problems.is_empty() {
             return Err(PrepareError::Problems(problems));
@@ -119,10 +125,22 @@ impl Guests for FakeGroup {
 impl Guest for FakeGroup {
     fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> Called<Screened> {
         self.screened.fetch_add(1, Ordering::Relaxed);
-        let candidates =
-            (0..).zip(&self.rules).filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses).map(|(index, _)| index).collect();
-        let read = self.rules.iter().filter_map(|rule| rule.when.as_ref()).map(|(header, _)| header.to_ascii_lowercase()).collect();
-        let result = if self.rules.iter().any(|rule| rule.screen_fails) { Err(timeout()) } else { Ok(Screened { candidates, read }) };
+        let candidates = (0..)
+            .zip(&self.rules)
+            .filter(|(_, rule)| rule.matches(&mail) && !rule.screen_misses)
+            .map(|(index, _)| index)
+            .collect();
+        let read = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.when.as_ref())
+            .map(|(header, _)| header.to_ascii_lowercase())
+            .collect();
+        let result = if self.rules.iter().any(|rule| rule.screen_fails) {
+            Err(timeout())
+        } else {
+            Ok(Screened { candidates, read })
+        };
         called(mail, Duration::ZERO, result)
     }
 
@@ -132,10 +150,14 @@ impl Guest for FakeGroup {
         if rule.loops_on.as_deref().is_some_and(|subject| mail.header("Subject") == Some(subject)) {
             return called(mail, at_most.unwrap_or(LIMIT), Err(timeout()));
         }
-        let changes = rule.set.iter().map(|(header, value)| Change { header: header.clone(), value: value.clone() }).collect();
+        let changes =
+            rule.set.iter().map(|(header, value)| Change { header: header.clone(), value: value.clone() }).collect();
         let lacks = rule.needs.as_ref().is_some_and(|(header, value)| mail.header(header) != Some(value));
-        let result =
-            if rule.fails || lacks { Err(timeout()) } else { Ok(Verdict { matched: rule.matches(&mail), changes, reason: String::new() }) };
+        let result = if rule.fails || lacks {
+            Err(timeout())
+        } else {
+            Ok(Verdict { matched: rule.matches(&mail), changes, reason: String::new() })
+        };
         called(mail, Duration::from_micros(10), result)
     }
 
@@ -160,12 +182,21 @@ impl Components for AnyComponent {
             headers: vec!["X-OTOBO-*".into()],
             screens: true,
         };
-        (name != "missing").then(|| Component { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
+        (name != "missing").then(|| Component {
+            description: Arc::new(description),
+            bytes: Arc::new([]),
+            shipped: true,
+        })
     }
 }
 
 fn filter(name: &str, rule: &Rule) -> Filter {
-    Filter { name: name.into(), component: "fake".into(), settings: serde_json::to_value(rule).unwrap(), ..Filter::default() }
+    Filter {
+        name: name.into(),
+        component: "fake".into(),
+        settings: serde_json::to_value(rule).unwrap(),
+        ..Filter::default()
+    }
 }
 
 fn sets(header: &str, value: &str) -> Rule {
@@ -205,7 +236,8 @@ type Outcomes = Vec<(String, Outcome, bool)>;
 
 /// What the chain should do, said as plainly as can be: outcomes, headers, and who holds the mail.
 fn model(filters: &[(Filter, Rule)]) -> (Outcomes, BTreeMap<String, String>, Option<String>) {
-    let mut filters: Vec<&(Filter, Rule)> = filters.iter().filter(|(filter, _)| filter.valid == Validity::Valid).collect();
+    let mut filters: Vec<&(Filter, Rule)> =
+        filters.iter().filter(|(filter, _)| filter.valid == Validity::Valid).collect();
     filters.sort_by(|(left, _), (right, _)| left.name.bytes().cmp(right.name.bytes()));
     let mut headers = BTreeMap::new();
     let mut outcomes = Vec::new();
@@ -240,21 +272,28 @@ fn model(filters: &[(Filter, Rule)]) -> (Outcomes, BTreeMap<String, String>, Opt
 }
 
 fn header() -> impl Strategy<Value = (String, String)> {
-    (prop_oneof![Just("X-OTOBO-Queue"), Just("X-OTOBO-State"), Just("X-OTOBO-Title")], prop_oneof![Just("a"), Just("b")])
+    (
+        prop_oneof![Just("X-OTOBO-Queue"), Just("X-OTOBO-State"), Just("X-OTOBO-Title")],
+        prop_oneof![Just("a"), Just("b")],
+    )
         .prop_map(|(header, value)| (header.to_owned(), value.to_owned()))
 }
 
 fn any_filter() -> impl Strategy<Value = (Filter, Rule)> {
-    let rule = (proptest::option::weighted(0.6, header()), proptest::collection::vec(header(), 0..3), proptest::bool::weighted(0.1));
+    let rule = (
+        proptest::option::weighted(0.6, header()),
+        proptest::collection::vec(header(), 0..3),
+        proptest::bool::weighted(0.1),
+    );
     let policy = prop_oneof![Just(FailurePolicy::Skip), Just(FailurePolicy::Hold), Just(FailurePolicy::Stop)];
     let valid = prop_oneof![4 => Just(Validity::Valid), 1 => Just(Validity::Invalid)];
-    ("[0-9A-Za-zé ]{1,3}", rule, policy, valid, proptest::bool::weighted(0.1), prop_oneof![Just("one"), Just("two")]).prop_map(
-        |(name, (when, set, fails), on_failure, valid, stop_after_match, component)| {
+    ("[0-9A-Za-zé ]{1,3}", rule, policy, valid, proptest::bool::weighted(0.1), prop_oneof![Just("one"), Just("two")])
+        .prop_map(|(name, (when, set, fails), on_failure, valid, stop_after_match, component)| {
             let rule = Rule { when, set, fails, ..Rule::default() };
-            let filter = Filter { on_failure, valid, stop_after_match, component: component.into(), ..filter(&name, &rule) };
+            let filter =
+                Filter { on_failure, valid, stop_after_match, component: component.into(), ..filter(&name, &rule) };
             (filter, rule)
-        },
-    )
+        })
 }
 
 proptest! {
@@ -312,7 +351,8 @@ fn screening_is_asked_again_only_when_a_header_that_it_read_changes() {
 
 #[test]
 fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
-    let filters = [filter("1", &Rule { screen_misses: true, ..sets("X-OTOBO-Queue", "Junk") }), filter("2", &Rule::default())];
+    let filters =
+        [filter("1", &Rule { screen_misses: true, ..sets("X-OTOBO-Queue", "Junk") }), filter("2", &Rule::default())];
     let plan = build(&filters, &Fake::default());
     assert_eq!(outcomes(&plan, LIVE), [Outcome::NotMatched, Outcome::Matched]);
     for mode in [Mode::Dry, CHECKED] {
@@ -357,7 +397,11 @@ fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
     for _ in 0..FAILURES_IN_A_ROW {
         assert_eq!(outcomes(&plan, LIVE), [Outcome::Failed, Outcome::NotRun]);
     }
-    assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize + 1, "it was tried on a plain mail besides");
+    assert_eq!(
+        sandbox.evaluated.load(Ordering::Relaxed),
+        FAILURES_IN_A_ROW as usize + 1,
+        "it was tried on a plain mail besides"
+    );
     let calls = sandbox.evaluated.load(Ordering::Relaxed);
     let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
     assert_eq!(ran.steps[0].outcome, Outcome::Suspended);
@@ -393,10 +437,18 @@ fn mails_that_a_filter_fails_on_switch_it_off_for_nobody() {
                     Some(_) => put_off += 1,
                     None => failed += 1,
                 }
-                assert_eq!(held, policy == FailurePolicy::Hold && ran.put_off.is_none(), "each failing mail alone gets the policy");
+                assert_eq!(
+                    held,
+                    policy == FailurePolicy::Hold && ran.put_off.is_none(),
+                    "each failing mail alone gets the policy"
+                );
             } else {
                 let ran = live(&plan, with_subject("good"), LIVE);
-                assert_eq!((ran.steps[0].outcome, ran.steps[1].outcome), (Outcome::Matched, Outcome::Matched), "{policy:?}, mail {number}");
+                assert_eq!(
+                    (ran.steps[0].outcome, ran.steps[1].outcome),
+                    (Outcome::Matched, Outcome::Matched),
+                    "{policy:?}, mail {number}"
+                );
                 assert_eq!((ran.held_by, ran.put_off), (None, None), "a mail that the filter handles never waits");
             }
             assert_eq!(plan.filters()[0].breaker.suspended_by(), None, "{policy:?}, mail {number}");
@@ -410,7 +462,8 @@ fn a_mail_that_was_put_off_is_judged_to_its_end_in_its_turn() {
     let plan = looping(FailurePolicy::Hold);
     assert!(live(&plan, with_subject("bad"), LIVE).put_off.is_none(), "the first failures are free");
     plan.share().spend(Duration::from_mins(1), Instant::now());
-    let pauses: Vec<Duration> = (0..3).map(|_| live(&plan, with_subject("bad"), LIVE).put_off.expect("the share is spent").pause).collect();
+    let pauses: Vec<Duration> =
+        (0..3).map(|_| live(&plan, with_subject("bad"), LIVE).put_off.expect("the share is spent").pause).collect();
     assert!(pauses.is_sorted() && pauses[0] < pauses[2], "each has its own turn: {pauses:?}");
     let ran = live(&plan, with_subject("bad"), Mode::Live { check_screening: false, put_off_before: true });
     assert_eq!((ran.steps[0].outcome, ran.held_by), (Outcome::Failed, Some(0)));
@@ -428,7 +481,8 @@ fn a_filter_that_no_mail_made_fail_is_not_hurried() {
 #[test]
 fn a_filter_is_tried_on_a_mail_that_it_handled_as_it_was_then() {
     // The second filter works on mails that the first one has put into a queue, and fails on all others.
-    let picky = Rule { needs: Some(("X-OTOBO-Queue".into(), "Junk".into())), loops_on: Some("bad".into()), ..Rule::default() };
+    let picky =
+        Rule { needs: Some(("X-OTOBO-Queue".into(), "Junk".into())), loops_on: Some("bad".into()), ..Rule::default() };
     let plan = build(&[filter("1", &sets("X-OTOBO-Queue", "Junk")), filter("2", &picky)], &Fake::default());
     let breaker = &plan.filters()[1].breaker;
     live(&plan, with_subject(&"long ".repeat(20_000)), LIVE);

@@ -63,7 +63,13 @@ impl Trial {
     /// Of a group's screening, as its breaker asked for.
     pub(super) fn of_screening(group: &PlannedGroup) -> Self {
         let name = format!("the screening of component {}", group.component);
-        Self { name, guests: Arc::clone(&group.guests), breaker: Arc::clone(&group.screening), of: Of::Screening, ended: false }
+        Self {
+            name,
+            guests: Arc::clone(&group.guests),
+            breaker: Arc::clone(&group.screening),
+            of: Of::Screening,
+            ended: false,
+        }
     }
 
     /// Tries it and tells the breaker and the log. Blocks for as long as the guest runs.
@@ -102,7 +108,8 @@ impl Trial {
                 Some(judged)
             }
             Of::Screening => {
-                let called = with_room(guest.as_mut(), mail, |guest: &mut dyn Guest, mail| guest.screen(mail, None)).ok()?;
+                let called =
+                    with_room(guest.as_mut(), mail, |guest: &mut dyn Guest, mail| guest.screen(mail, None)).ok()?;
                 Some(called.result.map(drop))
             }
         }

@@ -44,7 +44,9 @@ impl Declared {
         let header = header.to_ascii_lowercase();
         // The last beginning that sorts before the header is the only one that it can have.
         let before = self.beginnings.partition_point(|beginning| *beginning <= header).checked_sub(1);
-        let begins = before.and_then(|place| self.beginnings.get(place)).is_some_and(|beginning| header.starts_with(beginning.as_str()));
+        let begins = before
+            .and_then(|place| self.beginnings.get(place))
+            .is_some_and(|beginning| header.starts_with(beginning.as_str()));
         begins || self.names.contains(&header)
     }
 }
@@ -55,8 +57,9 @@ pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary)
     let mut accepted: Vec<Accepted> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for change in changes {
-        let settable =
-            vocabulary.may_set(&change.header).map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
+        let settable = vocabulary
+            .may_set(&change.header)
+            .map_err(|why| output(format!("The filter set a header that it must not: {why}.")))?;
         if !declared.has(&settable.name) {
             return Err(output(format!("The filter set {}, which its component does not declare.", settable.name)));
         }
@@ -100,7 +103,8 @@ mod tests {
     }
 
     fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, Failure> {
-        let changes = changes.iter().map(|(header, value)| Change { header: (*header).into(), value: (*value).into() }).collect();
+        let changes =
+            changes.iter().map(|(header, value)| Change { header: (*header).into(), value: (*value).into() }).collect();
         let declared: Vec<String> = declared.iter().map(|name| (*name).to_owned()).collect();
         let accepted = check(changes, &Declared::of(&declared), &vocabulary())?;
         Ok(accepted.into_iter().map(|accepted| (accepted.header, accepted.values)).collect())
@@ -129,7 +133,9 @@ mod tests {
 
     #[test]
     fn undeclared_computed_and_foreign_headers_fail_as_output() {
-        for header in ["X-OTOBO-AttachmentCount", "X-OTOBO-BodyDecrypted", "Subject", "", "X-OTOBO-Queue\r\nBcc", "X-OTOBO-"] {
+        for header in
+            ["X-OTOBO-AttachmentCount", "X-OTOBO-BodyDecrypted", "Subject", "", "X-OTOBO-Queue\r\nBcc", "X-OTOBO-"]
+        {
             let failure = checked(&[("X-OTOBO-Queue", "Junk"), (header, "1")], &["X-OTOBO-*", "Subject"]).unwrap_err();
             assert_eq!(failure.kind, FailureKind::Output, "{header}");
         }

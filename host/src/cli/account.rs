@@ -33,6 +33,7 @@ impl Command {
 
 async fn test(name: String, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
-    let probed = probing::account(&configuration, &name, &context.tokens().await?, None).await.map_err(told::<Account>)?;
+    let probed =
+        probing::account(&configuration, &name, &context.tokens().await?, None).await.map_err(told::<Account>)?;
     tell_probed(&Owner::Account(name), probed, context)
 }

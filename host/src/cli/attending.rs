@@ -12,7 +12,11 @@ pub async fn attend_while<T>(
     mut done: impl FnMut(Done) + Send,
     others: impl AsyncFnOnce(CancellationToken) -> T,
 ) -> Result<(Result<(), Failed>, T), Failed> {
-    let attendant = Attendant { data: context.data().to_owned(), spool: context.spool().await?.clone(), account: account.to_owned() };
+    let attendant = Attendant {
+        data: context.data().to_owned(),
+        spool: context.spool().await?.clone(),
+        account: account.to_owned(),
+    };
     let live = || async { context.live().await.cloned() };
     let (finished, broken) = (CancellationToken::new(), CancellationToken::new());
     let attending = async {

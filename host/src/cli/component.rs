@@ -97,7 +97,8 @@ pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
         &["COMPONENT", "VERSION", "SHIPPED", "ACTIVATED", "GRANTS", "USED BY", "DIGEST", "SUMMARY"],
         &found,
         |component| {
-            let known = ["name", "version", "shipped", "activated", "grants", "used_by", "digest"].map(|key| word(component, key));
+            let known = ["name", "version", "shipped", "activated", "grants", "used_by", "digest"]
+                .map(|key| word(component, key));
             let summary = match component["unreadable"].as_str() {
                 Some(why) => format!("Cannot be read: {why}."),
                 None => word(component, "summary"),
@@ -127,8 +128,9 @@ async fn read(file: &Path, context: &Context) -> Result<Bytes, Failed> {
         }
         Ok((size.max(bytes.len() as u64), bytes))
     };
-    let (size, bytes) =
-        read().map_err(|error: std::io::Error| Failed::because(format!("The file {} cannot be read: {error}.", file.display())))?;
+    let (size, bytes) = read().map_err(|error: std::io::Error| {
+        Failed::because(format!("The file {} cannot be read: {error}.", file.display()))
+    })?;
     components::check_size(size, most).map_err(|error| of_file(file, error))?;
     Ok(bytes.into())
 }
@@ -136,7 +138,9 @@ async fn read(file: &Path, context: &Context) -> Result<Bytes, Failed> {
 /// What is wrong with a file is told with its name.
 fn of_file(file: &Path, refused: Refused) -> Failed {
     match refused {
-        Refused::NotTaken(reason) | Refused::TooLarge(reason) => Failed::because(format!("{} is not taken: {reason}", file.display())),
+        Refused::NotTaken(reason) | Refused::TooLarge(reason) => {
+            Failed::because(format!("{} is not taken: {reason}", file.display()))
+        }
         other => other.into(),
     }
 }
@@ -148,7 +152,11 @@ async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
     let mut document = json!(inspected.description);
     document["snapshot"] = inspected.unsnapshotable.is_none().into();
     context.output().document(&document, || {
-        lines(&document) + &inspected.unsnapshotable.map(|reason| format!("It cannot be snapshotted: {reason}\n")).unwrap_or_default()
+        lines(&document)
+            + &inspected
+                .unsnapshotable
+                .map(|reason| format!("It cannot be snapshotted: {reason}\n"))
+                .unwrap_or_default()
     });
     Ok(())
 }
@@ -205,7 +213,8 @@ async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
         let said = if new { "is activated" } else { "was activated before" };
         let mut text = format!("The component {shown} {said}: sha256:{}\n", activated.digest);
         text += &description.as_ref().map(declared).unwrap_or_default();
-        text += "No filter changes by that: new ones that name it are made of it, others by `postigo filter upgrade`.\n";
+        text +=
+            "No filter changes by that: new ones that name it are made of it, others by `postigo filter upgrade`.\n";
         text
     });
     Ok(())

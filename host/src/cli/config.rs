@@ -58,7 +58,9 @@ async fn run(file: &Path, prune: bool, check: bool, context: &Context) -> Result
 
 fn tell(applied: &Applied, check: bool) -> String {
     let mut text = String::new();
-    for (what, differences) in [("created", &applied.created), ("changed", &applied.changed), ("removed", &applied.removed)] {
+    for (what, differences) in
+        [("created", &applied.created), ("changed", &applied.changed), ("removed", &applied.removed)]
+    {
         for difference in differences {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{what}  {}", name(difference));
@@ -67,7 +69,10 @@ fn tell(applied: &Applied, check: bool) -> String {
     let counts = [applied.created.len(), applied.changed.len(), applied.removed.len(), applied.unchanged];
     let [created, changed, removed, unchanged] = counts;
     let _ = match (check, created + changed + removed) {
-        (true, _) => writeln!(text, "No mistakes. It would create {created}, change {changed}, remove {removed}; {unchanged} unchanged."),
+        (true, _) => writeln!(
+            text,
+            "No mistakes. It would create {created}, change {changed}, remove {removed}; {unchanged} unchanged."
+        ),
         (false, 0) => writeln!(text, "Nothing to change; {unchanged} unchanged."),
         (false, _) => writeln!(text, "{created} created, {changed} changed, {removed} removed, {unchanged} unchanged."),
     };
@@ -82,7 +87,8 @@ fn name(difference: &Difference) -> String {
 }
 
 fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<(), Failed> {
-    let (rows, others): (Vec<_>, Vec<_>) = key_rows().into_iter().partition(|row| table.is_none_or(|table| row.kind == table));
+    let (rows, others): (Vec<_>, Vec<_>) =
+        key_rows().into_iter().partition(|row| table.is_none_or(|table| row.kind == table));
     if let Some(table) = table.filter(|_| rows.is_empty()) {
         let mut tables: Vec<&str> = others.iter().map(|row| row.kind).collect();
         tables.dedup();

@@ -76,7 +76,8 @@ impl List {
         }
         let signs_in = Owner::of_kind(K::KIND, "").is_some();
         let columns = K::ABOUT.columns;
-        let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).chain(signs_in.then_some("OAUTH2")).collect();
+        let headings: Vec<&str> =
+            columns.iter().map(|(heading, _)| *heading).chain(signs_in.then_some("OAUTH2")).collect();
         context.output().list(&headings, &things, |thing| {
             let words = columns.iter().map(|(_, key)| word(thing, key));
             words.chain(signs_in.then(|| sign_in::word(thing))).collect()
@@ -181,7 +182,11 @@ pub fn told<K: Kind>(refused: Refused) -> Failed {
 
 /// That there is no thing of this name, and how to find those that there are.
 pub fn missing<K: Kind>(name: &str) -> String {
-    format!("There is no {} \"{name}\"; `postigo {} list` shows those that exist.", configured::what::<K>(), K::ABOUT.command)
+    format!(
+        "There is no {} \"{name}\"; `postigo {} list` shows those that exist.",
+        configured::what::<K>(),
+        K::ABOUT.command
+    )
 }
 
 /// Tells whether the server of an account or transport could be signed in to, and what it said of itself.

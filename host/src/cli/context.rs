@@ -118,7 +118,13 @@ impl Context {
 
     /// What a change of the configuration needs.
     pub async fn place(&self) -> Result<config::Place<'_>, Failed> {
-        Ok(config::Place { store: self.store().await?, key: &self.key, sandbox: self.sandbox()?, asker: Asker::Host, actor: ACTOR })
+        Ok(config::Place {
+            store: self.store().await?,
+            key: &self.key,
+            sandbox: self.sandbox()?,
+            asker: Asker::Host,
+            actor: ACTOR,
+        })
     }
 
     /// Whoever runs the command, as one who changes the configuration.
@@ -134,7 +140,9 @@ impl Context {
     /// What is configured, with its chain prepared.
     pub async fn live(&self) -> Result<&Arc<Live>, Failed> {
         let start = || async {
-            Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?)).await.map_err(Failed::from)
+            Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?))
+                .await
+                .map_err(Failed::from)
         };
         self.live.get_or_try_init(start).await
     }
@@ -142,5 +150,6 @@ impl Context {
 
 /// Makes the data folder where it is missing.
 fn make_folder(folder: &Path) -> Result<(), Failed> {
-    data_folder::make(folder).map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
+    data_folder::make(folder)
+        .map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
 }

@@ -53,7 +53,8 @@ impl FilterTest {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let sandbox = context.sandbox()?.asked_by(Asker::Host);
         let trial = Trial::of_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await;
-        let test = Test { context, account: self.account, trusted: self.trusted, trial: trial.map_err(told::<Filter>)? };
+        let test =
+            Test { context, account: self.account, trusted: self.trusted, trial: trial.map_err(told::<Filter>)? };
         test.run(&self.mails).await
     }
 }
@@ -125,7 +126,8 @@ fn text(tried: &Tried) -> String {
         let _ = writeln!(text, "  note: {}", printable(note));
     }
     let status = serde_json::json!(result.status);
-    let follow_up = result.ticket_number.as_deref().map(|number| format!(", follow-up of {number}")).unwrap_or_default();
+    let follow_up =
+        result.ticket_number.as_deref().map(|number| format!(", follow-up of {number}")).unwrap_or_default();
     let queue = match (&result.queue, &result.queue_by) {
         (Some(queue), Some(by)) => format!(", queue {queue} ({by})"),
         _ => String::new(),
@@ -136,14 +138,16 @@ fn text(tried: &Tried) -> String {
 
 fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>) {
     let outcome = serde_json::json!(filter.outcome);
-    let component = filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
+    let component =
+        filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
     let _ = write!(text, "  {}{component}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
     match filter.outcome {
         Outcome::NotRun => {
             let _ = writeln!(text, ", the chain ended at {}", printable(ended_by.unwrap_or_default()));
         }
         _ => {
-            let _ = writeln!(text, ", {} µs{}", filter.micros, if filter.stopped { ", the chain ends here" } else { "" });
+            let _ =
+                writeln!(text, ", {} µs{}", filter.micros, if filter.stopped { ", the chain ends here" } else { "" });
         }
     }
     for change in &filter.changes {

@@ -25,16 +25,27 @@ impl Fetch {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
         let configuration = context.configuration().await?;
         let accounts: Vec<&Account> = match &self.account {
-            Some(name) => vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?],
-            None => configuration.accounts.values().filter(|account| account.valid.is_valid() && account.source().is_polled()).collect(),
+            Some(name) => {
+                vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?]
+            }
+            None => configuration
+                .accounts
+                .values()
+                .filter(|account| account.valid.is_valid() && account.source().is_polled())
+                .collect(),
         };
-        let reports: Vec<Value> = futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;
+        let reports: Vec<Value> =
+            futures_util::future::try_join_all(accounts.into_iter().map(|account| fetch(context, account))).await?;
         let headings = ["ACCOUNT", "THERE", "FETCHED", "NEW", "KNOWN", "TOLD", "ERROR"];
         context.output().list(&headings, &reports, |report| {
-            ["account", "seen", "fetched", "new", "known", "told", "error"].map(|key| super::output::word(report, key)).to_vec()
+            ["account", "seen", "fetched", "new", "known", "told", "error"]
+                .map(|key| super::output::word(report, key))
+                .to_vec()
         });
-        let failed: Vec<String> =
-            reports.iter().filter_map(|report| Some(format!("{}: {}", report["account"].as_str()?, report["error"].as_str()?))).collect();
+        let failed: Vec<String> = reports
+            .iter()
+            .filter_map(|report| Some(format!("{}: {}", report["account"].as_str()?, report["error"].as_str()?)))
+            .collect();
         if failed.is_empty() { Ok(()) } else { Err(Failed::lines(failed)) }
     }
 }
@@ -42,7 +53,9 @@ impl Fetch {
 async fn fetch(context: &Context, account: &Account) -> Result<Value, Failed> {
     let asked = fetching::ask(context.store().await?, account, Patience::WhileHeld).await;
     let answer = asked.map_err(|refused| match refused {
-        Refused::NotValid { name, .. } => Failed::because(format!("The account \"{name}\" is not valid; nothing is fetched from it.")),
+        Refused::NotValid { name, .. } => {
+            Failed::because(format!("The account \"{name}\" is not valid; nothing is fetched from it."))
+        }
         other => other.into(),
     })?;
     match answer {
@@ -56,7 +69,13 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
     let spool: &Spool = context.spool().await?;
     let rules = Rules::of(&context.configuration().await?);
     // A Maildir is the user's own path, as the configuration has it: what a daemon was given, it alone knows.
-    let intake = Intake::begin(Arc::new(account.clone()), rules, spool.clone(), context.tokens().await?, CancellationToken::new());
+    let intake = Intake::begin(
+        Arc::new(account.clone()),
+        rules,
+        spool.clone(),
+        context.tokens().await?,
+        CancellationToken::new(),
+    );
     let mut memory = inbound::Memory::default();
     let mut fetching = std::pin::pin!(inbound::fetch(intake, &mut memory));
     // Until something comes, other accounts may be worked on.

@@ -77,7 +77,8 @@ impl Command {
 async fn list(wish: &List, context: &Context) -> Result<(), Failed> {
     let configuration = context.configuration().await?;
     let matches = latest_matches(context).await?;
-    let found: HashSet<String> = configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
+    let found: HashSet<String> =
+        configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
     let filters = configuration.filters.values().zip(1..).filter(|(filter, _)| found.contains(&filter.name));
     let filters = filters.take(wish.limit.unwrap_or(usize::MAX));
     let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place, &matches)).collect();
@@ -85,7 +86,17 @@ async fn list(wish: &List, context: &Context) -> Result<(), Failed> {
         &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],
         &filters,
         |filter| {
-            let keys = ["order", "name", "component", "stop_after_match", "on_failure", "valid", "matched", "last_match", "comment"];
+            let keys = [
+                "order",
+                "name",
+                "component",
+                "stop_after_match",
+                "on_failure",
+                "valid",
+                "matched",
+                "last_match",
+                "comment",
+            ];
             keys.map(|key| word(filter, key)).to_vec()
         },
     );
@@ -142,6 +153,8 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
     filters::set_validity(context.editor().await?, name, valid).await.map_err(told::<Filter>)?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
-    context.output().document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
+    context
+        .output()
+        .document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
     Ok(())
 }

@@ -37,9 +37,11 @@ impl FormerOptions {
     /// Adds what is given to the changes of a kind that has these keys.
     pub fn add_to(self, changes: Changes, keys: &[Key]) -> Result<Changes, Failed> {
         let has = |name: &str| keys.iter().any(|key| key.name == name);
-        let queues = has("queues").then(|| (self.all_queues || !self.queue.is_empty()).then(|| self.queue.clone())).flatten();
+        let queues =
+            has("queues").then(|| (self.all_queues || !self.queue.is_empty()).then(|| self.queue.clone())).flatten();
         let queue = self.queue.into_iter().next_back().filter(|_| !has("queues"));
-        let valid = self.valid.map(|valid| valid.parse().map_or(serde_json::Value::String(valid), serde_json::Value::Bool));
+        let valid =
+            self.valid.map(|valid| valid.parse().map_or(serde_json::Value::String(valid), serde_json::Value::Bool));
         Ok(changes
             .key("type", self.r#type)
             .key("queues", queues)

@@ -30,7 +30,9 @@ fn words(line: &str) -> Vec<String> {
 fn every_command_of_the_documentation_is_taken() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let pages = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md")).chain([root.join("README.md")]);
+    let pages = pages
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .chain([root.join("README.md")]);
     let (mut seen, mut wrong) = (0, Vec::new());
     let mut check = |page: &Path, command: &str, is_whole: bool| {
         seen += 1;
@@ -52,7 +54,8 @@ fn every_command_of_the_documentation_is_taken() {
             // A line may go on after a backslash.
             let whole = part.replace("\\\n", " ");
             for line in whole.lines().skip(1).map(|line| line.trim_start().trim_start_matches("$ ")) {
-                let commands = line.split(" | ").filter(|command| command.starts_with("postigo ") && !command.contains(" unix "));
+                let commands =
+                    line.split(" | ").filter(|command| command.starts_with("postigo ") && !command.contains(" unix "));
                 commands.for_each(|command| check(&page, command, true));
             }
         }

@@ -65,7 +65,8 @@ impl Ingest {
             };
             tokio::join!(intake.run(self.paths.clone()), printing)
         };
-        let (attended, (taken_in, printed)) = attend_while(context, &self.account, tell, bring).await.map_err(not_stored)?;
+        let (attended, (taken_in, printed)) =
+            attend_while(context, &self.account, tell, bring).await.map_err(not_stored)?;
         taken_in.map_err(|error| error.failed(as_pipe))?;
         let worked = attended.and(printed);
         // What is stored is ours: a mail server that was told otherwise would bounce it, or bring it again.

@@ -27,7 +27,9 @@ impl FromStr for KeyValue {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((key, value)) = text.split_once('=').filter(|(key, _)| key.split('.').all(|step| !step.trim().is_empty())) else {
+        let Some((key, value)) =
+            text.split_once('=').filter(|(key, _)| key.split('.').all(|step| !step.trim().is_empty()))
+        else {
             return Err("write KEY=VALUE, as in comment=\"for the summer\" or tls.verify=false".to_owned());
         };
         Ok(Self { path: key.split('.').map(|step| step.trim().to_owned()).collect(), value: value.to_owned() })
@@ -89,7 +91,8 @@ impl Changes {
         let (mut fields, mut problems) = (Object::new(), self.problems.clone());
         for (path, value) in &self.values {
             if !set(&mut fields, there, path, value) {
-                let sentence = format!("stands beside {} as a whole; give one of them.", path.first().map_or("", String::as_str));
+                let sentence =
+                    format!("stands beside {} as a whole; give one of them.", path.first().map_or("", String::as_str));
                 let pointer = path.iter().fold(String::new(), |pointer, step| below(&pointer, step));
                 problems.push(Problem { pointer, sentence });
             }
@@ -157,7 +160,8 @@ fn find<'k>(keys: &'k [Key], path: &[String]) -> Found<'k> {
 /// Whether values of a JSON type fit a schema.
 fn allows(schema: &Value, of: &str) -> bool {
     let is = |value: &Value| value.as_str() == Some(of);
-    let own = schema.get("type").is_some_and(|types| is(types) || types.as_array().is_some_and(|types| types.iter().any(is)));
+    let own =
+        schema.get("type").is_some_and(|types| is(types) || types.as_array().is_some_and(|types| types.iter().any(is)));
     own || schema.get("oneOf").and_then(Value::as_array).is_some_and(|parts| parts.iter().any(|part| allows(part, of)))
 }
 
@@ -170,7 +174,11 @@ fn read(key: &Key, text: &str) -> Result<Value, String> {
             _ if text.is_empty() && *is_optional => Ok(Value::Null),
             _ if text.is_empty() => Ok(Value::Object(defaults(keys))),
             Some(Value::Object(fields)) => with_secrets(keys, fields),
-            _ => Err(format!("must be a table, as in {0}='{{ … }}', or be set key by key, as in {0}.{1}=…", key.name, first(keys))),
+            _ => Err(format!(
+                "must be a table, as in {0}='{{ … }}', or be set key by key, as in {0}.{1}=…",
+                key.name,
+                first(keys)
+            )),
         },
         Content::Value { schema, .. } if text.is_empty() && allows(schema, "null") => Ok(Value::Null),
         Content::Value { default, .. } if text.is_empty() => Ok(default.clone()),
@@ -242,7 +250,8 @@ fn secret(value: &Value, text: &str) -> Result<Value, String> {
 fn with_secrets(keys: &[Key], mut fields: Map<String, Value>) -> Result<Value, String> {
     for key in keys.iter().filter(|key| key.content == Content::Secret) {
         if let Some(value) = fields.get_mut(key.name) {
-            let secret = given_or_named(value, Path::new(".")).map_err(|sentence| format!("has a mistake at {}: {sentence}", key.name))?;
+            let secret = given_or_named(value, Path::new("."))
+                .map_err(|sentence| format!("has a mistake at {}: {sentence}", key.name))?;
             *value = Value::from(secret.reveal());
         }
     }
@@ -282,7 +291,11 @@ mod tests {
     }
 
     fn told(keys: &[Key], words: &[&str]) -> Vec<String> {
-        given(keys, words).problems.into_iter().map(|problem| format!("{} {}", problem.pointer, problem.sentence)).collect()
+        given(keys, words)
+            .problems
+            .into_iter()
+            .map(|problem| format!("{} {}", problem.pointer, problem.sentence))
+            .collect()
     }
 
     #[test]
@@ -335,12 +348,21 @@ mod tests {
         std::fs::write(file.path(), "two\nlines\n").unwrap();
         let reference = format!("{{ file = {:?} }}", file.path());
         let (template, account) = (keys::<Template>(), keys::<Account>());
-        assert_eq!(fields(&template, &[&format!("body={reference}")]), json!({ "body": "two\nlines\n" }), "a text is taken whole");
-        assert_eq!(fields(&account, &[&format!("password={reference}")]), json!({ "password": "two\nlines" }), "as in the file");
+        assert_eq!(
+            fields(&template, &[&format!("body={reference}")]),
+            json!({ "body": "two\nlines\n" }),
+            "a text is taken whole"
+        );
+        assert_eq!(
+            fields(&account, &[&format!("password={reference}")]),
+            json!({ "password": "two\nlines" }),
+            "as in the file"
+        );
         let words = format!("oauth2={{ client_secret = {reference} }}");
         assert_eq!(fields(&account, &[&words]), json!({ "oauth2": { "client_secret": "two\nlines" } }));
         assert_eq!(fields(&account, &["password=12"]), json!({ "password": "12" }));
-        for wrong in ["{ file = \"/nowhere/at all\" }", "{ env = \"POSTIGO_IS_NOT_SET\" }", "{ env = HOME }", "{hidden"] {
+        for wrong in ["{ file = \"/nowhere/at all\" }", "{ env = \"POSTIGO_IS_NOT_SET\" }", "{ env = HOME }", "{hidden"]
+        {
             let told = told(&account, &[&format!("password={wrong}")]);
             assert!(told.len() == 1 && told[0].starts_with("/password ") && !told[0].contains("hidden"), "{told:?}");
         }
@@ -350,9 +372,14 @@ mod tests {
     fn settings_of_a_filter_are_set_one_by_one_and_the_others_stay() {
         let keys = keys::<Filter>();
         let words = ["settings.text=hello", "settings.number=5", "settings.list=[1, 2]", "settings.deep.more=\"5\""];
-        let expected = json!({ "kept": 1, "deep": { "kept": 2, "more": "5" }, "text": "hello", "number": 5, "list": [1, 2] });
+        let expected =
+            json!({ "kept": 1, "deep": { "kept": 2, "more": "5" }, "text": "hello", "number": 5, "list": [1, 2] });
         assert_eq!(fields(&keys, &words)["settings"], expected);
-        assert_eq!(fields(&keys, &["settings={ a = 1 }"])["settings"], json!({ "a": 1 }), "as a whole they are replaced");
+        assert_eq!(
+            fields(&keys, &["settings={ a = 1 }"])["settings"],
+            json!({ "a": 1 }),
+            "as a whole they are replaced"
+        );
         assert_eq!(fields(&keys, &["grants=body,raw"]), json!({ "grants": ["body", "raw"] }));
         assert_eq!(fields(&keys, &["grants="]), json!({ "grants": null }));
     }

@@ -79,7 +79,8 @@ async fn run<K: LoadedKind>(action: Action, options: FormerOptions, context: &Co
         Action::Common(command) => command.run::<K>(context).await,
         Action::Delete(Named { name }) if !K::ABOUT.is_deletable => {
             let (what, command) = (configured::what::<K>(), K::ABOUT.command);
-            let instead = format!("a {what} is never deleted, only made invalid: postigo {command} set {name:?} valid=false");
+            let instead =
+                format!("a {what} is never deleted, only made invalid: postigo {command} set {name:?} valid=false");
             Err(Failed::because(format!("Nothing was deleted: {instead}")))
         }
         Action::Delete(thing) => thing.delete::<K>(context).await,
@@ -115,7 +116,10 @@ impl FromArgMatches for OfKind {
         {
             options = FormerOptions::from_arg_matches(matches)?;
             if set.keys.is_empty() && options.is_empty() {
-                return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, "there is nothing to set: write KEY=VALUE\n"));
+                return Err(clap::Error::raw(
+                    ErrorKind::MissingRequiredArgument,
+                    "there is nothing to set: write KEY=VALUE\n",
+                ));
             }
         }
         Ok(Self { kind: kind.to_owned(), action, options })
@@ -136,7 +140,10 @@ impl KindVisitor for Adding {
         if EXTENDED.contains(&about.command) {
             return;
         }
-        let mut command = clap::Command::new(about.command).about(about.heading).subcommand_required(true).arg_required_else_help(true);
+        let mut command = clap::Command::new(about.command)
+            .about(about.heading)
+            .subcommand_required(true)
+            .arg_required_else_help(true);
         if let Some(other) = about.other_command {
             command = command.visible_alias(other);
         }
@@ -186,7 +193,8 @@ impl KindVisitor for Telling {
         let mut text = format!("{HOW}\n\nKeys:\n");
         tell(&mut text, "", &keys::<K>());
         let command = std::mem::take(&mut self.0);
-        self.0 = command.mut_subcommand(K::ABOUT.command, |kind| kind.mut_subcommand("set", |set| set.after_help(text)));
+        self.0 =
+            command.mut_subcommand(K::ABOUT.command, |kind| kind.mut_subcommand("set", |set| set.after_help(text)));
     }
 }
 

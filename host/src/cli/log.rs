@@ -110,12 +110,16 @@ async fn overview(since: Option<String>, until: Option<String>, context: &Contex
     let (since, until) = (time("since", since.as_deref())?, time("until", until.as_deref())?);
     let document = serde_json::to_value(communications::overview(context.store().await?, since, until).await?)?;
     context.output().document(&document, || {
-        let (accounts, transports) = (places("ACCOUNT", &document["accounts"]), places("TRANSPORT", &document["transports"]));
+        let (accounts, transports) =
+            (places("ACCOUNT", &document["accounts"]), places("TRANSPORT", &document["transports"]));
         let mut statuses = Table::new(&["STATUS", "COMMUNICATIONS"]);
         for (status, count) in document.get("statuses").and_then(Value::as_object).into_iter().flatten() {
             statuses.row(vec![status.clone(), count.to_string()]);
         }
-        let mean = document.get("mean_milliseconds").and_then(Value::as_f64).map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1} ms"));
+        let mean = document
+            .get("mean_milliseconds")
+            .and_then(Value::as_f64)
+            .map_or_else(|| "-".to_owned(), |mean| format!("{mean:.1} ms"));
         let broken = broken_tasks(&document["broken_tasks"]);
         format!(
             "{broken}{accounts}\n{transports}\n{statuses}\nactive                {}\nmean processing time  {mean}\n",

@@ -20,7 +20,10 @@ fn is_for_the_log(metadata: &Metadata<'_>) -> bool {
 pub fn start(daemon: bool) {
     let usual = if daemon { "info,sqlx=warn" } else { "warn" };
     let filter = EnvFilter::try_from_env("POSTIGO_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let lines = tracing_subscriber::fmt().with_writer(|| LogWriter(std::io::stderr())).with_env_filter(filter).with_target(false);
+    let lines = tracing_subscriber::fmt()
+        .with_writer(|| LogWriter(std::io::stderr()))
+        .with_env_filter(filter)
+        .with_target(false);
     let words = filter_fn(is_for_the_log);
     // Only the first start counts; a second one, in tests, changes nothing.
     let _ = if daemon {

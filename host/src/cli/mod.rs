@@ -112,7 +112,9 @@ const BLOCKED_THREADS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the command line of this process. Exit status: 0 done, 1 a problem that standard error names, 2 wrong usage.
 pub fn main() -> ExitCode {
-    let parsed = kinds::with_keys(Arguments::command()).try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = kinds::with_keys(Arguments::command())
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),
@@ -131,7 +133,9 @@ pub fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failed)) => failed.tell(),
         Err(panic) => {
-            let status = Failed::because(format!("Postigo panicked: {panic}. This is a fault of Postigo: please report it.")).tell();
+            let status =
+                Failed::because(format!("Postigo panicked: {panic}. This is a fault of Postigo: please report it."))
+                    .tell();
             // The status of a panic would make a mail server bounce the mail.
             if as_pipe { ExitCode::from(pipe::TRY_LATER) } else { status }
         }

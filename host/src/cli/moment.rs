@@ -7,10 +7,13 @@ use postigo_model::timestamp::parse;
 
 /// Reads `2026-11-24T12:00:00Z`, a date `2026-11-24` (its beginning in UTC), or how long ago (`24h`), as milliseconds since the epoch.
 pub fn read(option: &str, text: &str) -> Result<i64, Failed> {
-    let ago = || parse_duration(text).and_then(|ago| i64::try_from(ago.as_millis()).ok()).map(|ago| now().saturating_sub(ago));
+    let ago = || {
+        parse_duration(text).and_then(|ago| i64::try_from(ago.as_millis()).ok()).map(|ago| now().saturating_sub(ago))
+    };
     parse(text).or_else(|| parse(&format!("{text}T00:00:00Z"))).or_else(ago).ok_or_else(|| {
-        let sentence =
-            format!("--{option}: \"{text}\" is no time such as 2026-11-24T12:00:00Z or 2026-11-24, and no duration such as 24h.");
+        let sentence = format!(
+            "--{option}: \"{text}\" is no time such as 2026-11-24T12:00:00Z or 2026-11-24, and no duration such as 24h."
+        );
         Failed::because(sentence).with_status(2)
     })
 }

@@ -71,11 +71,23 @@ impl List {
             Ok(outgoing::list(store, filter.clone()).await?)
         });
         let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
-        let headings = ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
+        let headings =
+            ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
         context.output().list(&headings, &found, |mail| {
-            ["id", "status", "kind", "ticket_number", "sender", "recipients", "transport", "tries", "next_try_at", "error"]
-                .map(|key| word(mail, key))
-                .to_vec()
+            [
+                "id",
+                "status",
+                "kind",
+                "ticket_number",
+                "sender",
+                "recipients",
+                "transport",
+                "tries",
+                "next_try_at",
+                "error",
+            ]
+            .map(|key| word(mail, key))
+            .to_vec()
         });
         Ok(())
     }
@@ -88,7 +100,8 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
     })?;
     if raw {
         let composed = outgoing::raw(store, id).await;
-        let bytes = composed.map_err(|refused| told(refused, format!("The outgoing mail {id} is not composed yet.")))?;
+        let bytes =
+            composed.map_err(|refused| told(refused, format!("The outgoing mail {id} is not composed yet.")))?;
         context.output().bytes(&bytes);
         return Ok(());
     }
@@ -98,7 +111,8 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
         let deliveries = head.as_object_mut().and_then(|fields| fields.remove("deliveries"));
         let mut text = lines(&head);
         for delivery in deliveries.as_ref().and_then(Value::as_array).into_iter().flatten() {
-            let [recipient, status, failure, detail] = ["recipient", "status", "failure", "detail"].map(|key| word(delivery, key));
+            let [recipient, status, failure, detail] =
+                ["recipient", "status", "failure", "detail"].map(|key| word(delivery, key));
             let failure = if failure.is_empty() { String::new() } else { format!(" ({failure})") };
             let _ = writeln!(text, "  {recipient}: {status}{failure} {detail}");
         }

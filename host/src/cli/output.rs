@@ -103,19 +103,28 @@ pub fn word(object: &Value, key: &str) -> String {
     match object.get(key) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(other) => other.to_string(),
     }
 }
 
 /// An object for people: a line for every field that is not empty, the names in a column.
 pub fn lines(object: &Value) -> String {
-    let fields = object.as_object().into_iter().flatten().map(|(key, _)| (key, word(object, key))).filter(|(_, value)| !value.is_empty());
+    let fields = object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| (key, word(object, key)))
+        .filter(|(_, value)| !value.is_empty());
     let fields: Vec<_> = fields.collect();
     let width = fields.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
-    fields.into_iter().fold(String::new(), |text, (key, value)| text + &format!("{key:<width$}  {}\n", printable(&value)))
+    fields
+        .into_iter()
+        .fold(String::new(), |text, (key, value)| text + &format!("{key:<width$}  {}\n", printable(&value)))
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ impl<W: io::Write> io::Write for LogWriter<W> {
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains(obeyed) => self.0.write_all(bytes)?,
             Ok(text) => {
-                let shown: String = text.chars().map(|character| if obeyed(character) { '?' } else { character }).collect();
+                let shown: String =
+                    text.chars().map(|character| if obeyed(character) { '?' } else { character }).collect();
                 self.0.write_all(shown.as_bytes())?;
             }
             Err(_) => self.0.write_all(bytes)?,

@@ -7,7 +7,10 @@ use serde_json::json;
 const PAGE: usize = 1_000;
 
 /// Reads a list to its end, at most `limit` rows of it. `page` is told how many rows are wanted, and which are there already.
-pub async fn read<T>(limit: Option<usize>, mut page: impl AsyncFnMut(i64, &[T]) -> Result<Vec<T>, Failed>) -> Result<Vec<T>, Failed> {
+pub async fn read<T>(
+    limit: Option<usize>,
+    mut page: impl AsyncFnMut(i64, &[T]) -> Result<Vec<T>, Failed>,
+) -> Result<Vec<T>, Failed> {
     let mut found: Vec<T> = Vec::new();
     loop {
         let wanted = limit.unwrap_or(usize::MAX).saturating_sub(found.len()).min(PAGE);

@@ -48,7 +48,9 @@ pub struct Serve {
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).filter(|bytes| *bytes >= LEAST_GUEST_MEMORY).ok_or_else(|| "a size of 64 MiB or more, such as \"1 GiB\"".to_owned())
+    parse_size(text)
+        .filter(|bytes| *bytes >= LEAST_GUEST_MEMORY)
+        .ok_or_else(|| "a size of 64 MiB or more, such as \"1 GiB\"".to_owned())
 }
 
 impl Serve {
@@ -65,7 +67,10 @@ impl Serve {
             listen: self.listen,
             machine: Machine::new(self.allow_command, self.allow_folder),
             clients: Clients {
-                most: Most { connections: self.connections as usize, per_address: self.connections_per_address as usize },
+                most: Most {
+                    connections: self.connections as usize,
+                    per_address: self.connections_per_address as usize,
+                },
                 head: Duration::from_secs(self.head_timeout.into()),
                 command: Duration::from_secs(self.command_timeout.into()),
                 hosts: self.host,

@@ -62,7 +62,11 @@ impl SignOut {
         let owner = owner(self.name);
         let forgotten = sign_ins(context, &context.tokens().await?).await?.end(&owner, BY).await?;
         context.output().document(&json!({ "forgotten": forgotten }), || {
-            if forgotten { format!("The tokens of the {owner} are forgotten.\n") } else { format!("The {owner} was not signed in.\n") }
+            if forgotten {
+                format!("The tokens of the {owner} are forgotten.\n")
+            } else {
+                format!("The {owner} was not signed in.\n")
+            }
         });
         Ok(())
     }

@@ -85,9 +85,15 @@ impl List {
             Ok(messages::list(spool, filter.clone()).await?)
         });
         let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
-        context.output().list(&["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"], &found, |message| {
-            ["id", "status", "account", "source", "received_at", "size", "tries", "reason"].map(|key| word(message, key)).to_vec()
-        });
+        context.output().list(
+            &["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"],
+            &found,
+            |message| {
+                ["id", "status", "account", "source", "received_at", "size", "tries", "reason"]
+                    .map(|key| word(message, key))
+                    .to_vec()
+            },
+        );
         Ok(())
     }
 }

@@ -130,24 +130,37 @@ impl New {
 
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failed> {
-        let mut filter =
-            TicketFilter { queue: self.queue, state: self.state, owner: self.owner, search: self.search, ..TicketFilter::default() };
+        let mut filter = TicketFilter {
+            queue: self.queue,
+            state: self.state,
+            owner: self.owner,
+            search: self.search,
+            ..TicketFilter::default()
+        };
         let store = context.store().await?;
         let found = rows::read(self.limit, async |limit, found: &[TicketDocument]| {
             (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.ticket_id));
             Ok(tickets::list(store, filter.clone()).await?)
         });
         let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
-        context.output().list(&["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"], &found, |ticket| {
-            ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"].map(|key| word(ticket, key)).to_vec()
-        });
+        context.output().list(
+            &["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"],
+            &found,
+            |ticket| {
+                ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"]
+                    .map(|key| word(ticket, key))
+                    .to_vec()
+            },
+        );
         Ok(())
     }
 }
 
 async fn show(number: &str, context: &Context) -> Result<(), Failed> {
     let found = tickets::show(context.store().await?, number).await.map_err(|refused| match refused {
-        Refused::Missing { .. } => Failed::because(format!("There is no ticket {number}; give its number without the hook.")),
+        Refused::Missing { .. } => {
+            Failed::because(format!("There is no ticket {number}; give its number without the hook."))
+        }
         other => other.into(),
     })?;
     let document = serde_json::to_value(found)?;

@@ -40,7 +40,11 @@ struct How {
 
 impl Upgrade {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        run(Wish { name: &self.name, way: Way::To(self.to.as_deref()), only: self.how.only, check: self.how.check }, context).await
+        run(
+            Wish { name: &self.name, way: Way::To(self.to.as_deref()), only: self.how.only, check: self.how.check },
+            context,
+        )
+        .await
     }
 }
 
@@ -89,8 +93,16 @@ fn text(upgrade: &upgrades::Upgrade, check: bool) -> String {
     line("settings that mean something else", &upgrade.schema.changed);
     for filter in &upgrade.filters {
         let state = if filter.problems.is_empty() { "can run it" } else { "cannot run it" };
-        let granted = if filter.granted.is_empty() { "no grants".to_owned() } else { format!("granted {}", filter.granted.join(", ")) };
-        let lacks = if filter.not_granted.is_empty() { String::new() } else { format!(", not granted {}", filter.not_granted.join(", ")) };
+        let granted = if filter.granted.is_empty() {
+            "no grants".to_owned()
+        } else {
+            format!("granted {}", filter.granted.join(", "))
+        };
+        let lacks = if filter.not_granted.is_empty() {
+            String::new()
+        } else {
+            format!(", not granted {}", filter.not_granted.join(", "))
+        };
         let _ = writeln!(text, "  filter {}: {state}; {granted}{lacks}", printable(&filter.name));
     }
     if !upgrade.activated {

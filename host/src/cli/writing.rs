@@ -117,7 +117,11 @@ impl ToTicket {
     /// Writes a reply, another mail or a note.
     pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), Failed> {
         let Self { number, article, quote, mail } = self;
-        let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing { article_id: article, quote, ..writing })?;
+        let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing {
+            article_id: article,
+            quote,
+            ..writing
+        })?;
         show(correspondence::write(context.spool().await?, context.key(), &number, kind, writing).await, context)
     }
 }

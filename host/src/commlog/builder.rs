@@ -98,7 +98,8 @@ impl Communication {
     pub fn so_far(&self) -> Record {
         let mut record = self.record.clone();
         if self.dropped > 0 {
-            let value = format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
+            let value =
+                format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
             record.entries.push(Entry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
         }
         record

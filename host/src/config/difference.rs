@@ -55,7 +55,8 @@ impl KindVisitor for Differing<'_> {
                 Some(_) => {}
             }
         }
-        self.found.extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| difference(How::Removed, name)));
+        self.found
+            .extend(before.keys().filter(|name| !after.contains_key(*name)).map(|name| difference(How::Removed, name)));
     }
 
     /// They are saved one by one.

@@ -25,7 +25,12 @@ impl Draft {
     /// Applies a document: what it names becomes what it says (keys that it leaves out have their defaults, secrets that it leaves out
     /// stay), of `[settings]` only the keys that it names, and everything else stays.
     pub fn of(document: &Map<String, Value>, start: &Configuration, secrets: &TakeSecret<'_>) -> Self {
-        let mut draft = Self { configuration: start.clone(), customers: BTreeMap::new(), places: HashMap::new(), problems: Vec::new() };
+        let mut draft = Self {
+            configuration: start.clone(),
+            customers: BTreeMap::new(),
+            places: HashMap::new(),
+            problems: Vec::new(),
+        };
         draft.settings(document, secrets);
         let mut reading = Reading { draft, document, secrets, tables: vec![SETTINGS] };
         visit_kinds(&mut reading);
@@ -46,7 +51,9 @@ impl Draft {
     pub fn add(&mut self, breaches: Vec<Breach>) {
         for breach in breaches {
             match self.places.get(&(breach.kind, breach.name.clone())) {
-                Some(pointer) => self.problems.push(Problem { pointer: format!("{pointer}{}", breach.place), sentence: breach.sentence }),
+                Some(pointer) => self
+                    .problems
+                    .push(Problem { pointer: format!("{pointer}{}", breach.place), sentence: breach.sentence }),
                 None => self.problem(String::new(), breach.to_string()),
             }
         }
@@ -89,7 +96,9 @@ impl Draft {
     fn tables<'d>(&mut self, document: &'d Map<String, Value>, kind: &'static str) -> Vec<(String, &'d Value)> {
         match document.get(kind) {
             None => Vec::new(),
-            Some(Value::Array(items)) => items.iter().enumerate().map(|(index, item)| (format!("/{kind}/{index}"), item)).collect(),
+            Some(Value::Array(items)) => {
+                items.iter().enumerate().map(|(index, item)| (format!("/{kind}/{index}"), item)).collect()
+            }
             Some(_) => {
                 self.problem(below("", kind), format!("there may be several: write [[{kind}]]."));
                 Vec::new()
@@ -144,7 +153,8 @@ struct Pruning<'p> {
 impl KindVisitor for Pruning<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         let named = self.named;
-        K::all_mut(self.configuration).retain(|name, thing| named.contains_key(&(K::KIND, name.clone())) || thing.prune());
+        K::all_mut(self.configuration)
+            .retain(|name, thing| named.contains_key(&(K::KIND, name.clone())) || thing.prune());
     }
 
     /// Files never take them away.

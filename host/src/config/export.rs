@@ -11,7 +11,9 @@ const WIDE: usize = 100;
 /// The file. What has its default is left out, and so are secrets: a comment says how to give them.
 pub fn export(configuration: &Configuration, customers: &[CustomerUser]) -> String {
     let mut document = DocumentMut::new();
-    document.decor_mut().set_prefix("# Postigo's configuration. Secrets are not in it: they stay what they are when it is applied.\n\n");
+    document.decor_mut().set_prefix(
+        "# Postigo's configuration. Secrets are not in it: they stay what they are when it is applied.\n\n",
+    );
     let fields = without(write(&configuration.settings), &write(&Settings::default()));
     if !fields.is_empty() {
         document.insert("settings", Item::Table(table(fields)));
@@ -60,7 +62,9 @@ fn table_of<K: Kind>(thing: &K) -> Table {
 
 /// `# password = { env = "…" }` above the table's second key.
 fn note_secret(table: &mut Table, key: &str) {
-    let note = format!("# {key} is set and not shown; to change it: {key} = {{ env = \"VARIABLE\" }}, {{ file = \"PATH\" }} or a string\n");
+    let note = format!(
+        "# {key} is set and not shown; to change it: {key} = {{ env = \"VARIABLE\" }}, {{ file = \"PATH\" }} or a string\n"
+    );
     let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or("\n").to_owned();
     table.decor_mut().set_prefix(format!("{prefix}{note}"));
 }
@@ -76,7 +80,9 @@ fn without(fields: Map<String, Value>, defaults: &Map<String, Value>) -> Map<Str
             (Value::Object(inner), None) if key == "oauth2" => {
                 Some((key, Value::Object(inner.into_iter().filter(|(_, value)| !is_empty(value)).collect())))
             }
-            (Value::Object(inner), Some(Value::Object(defaults))) => Some((key, Value::Object(without(inner, defaults)))),
+            (Value::Object(inner), Some(Value::Object(defaults))) => {
+                Some((key, Value::Object(without(inner, defaults))))
+            }
             (value, _) => Some((key, value)),
         })
         .collect()

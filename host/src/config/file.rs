@@ -56,7 +56,8 @@ impl File {
 
     /// `key settings.when[0].matches (filter "10 Invoices"): `
     fn place(&self, pointer: &str) -> String {
-        let steps: Vec<String> = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+        let steps: Vec<String> =
+            pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
         let (thing, keys) = match steps.as_slice() {
             [kind, index, keys @ ..] if index.parse::<usize>().is_ok() => (self.thing(kind, index), keys),
             keys => (None, keys),
@@ -113,10 +114,14 @@ impl Reading {
     fn value(&mut self, value: &Spanned<DeValue<'_>>, pointer: &str) -> Value {
         match value.get_ref() {
             DeValue::String(text) => Value::String(text.to_string()),
-            DeValue::Integer(number) => {
-                self.number(&number.to_string(), i64::from_str_radix(number.as_str(), number.radix()).ok().map(Number::from), value)
+            DeValue::Integer(number) => self.number(
+                &number.to_string(),
+                i64::from_str_radix(number.as_str(), number.radix()).ok().map(Number::from),
+                value,
+            ),
+            DeValue::Float(number) => {
+                self.number(&number.to_string(), number.as_str().parse().ok().and_then(Number::from_f64), value)
             }
-            DeValue::Float(number) => self.number(&number.to_string(), number.as_str().parse().ok().and_then(Number::from_f64), value),
             DeValue::Boolean(flag) => Value::Bool(*flag),
             DeValue::Datetime(time) => Value::String(time.to_string()),
             DeValue::Array(items) => {

@@ -15,7 +15,8 @@ pub async fn widened(
     store: &Store,
     sandbox: &Arc<LazySandbox>,
 ) -> Result<Vec<Breach>, StoreError> {
-    let changed: Vec<Filter> = after.filters.values().filter(|filter| before.filters.get(&filter.name) != Some(*filter)).cloned().collect();
+    let changed: Vec<Filter> =
+        after.filters.values().filter(|filter| before.filters.get(&filter.name) != Some(*filter)).cloned().collect();
     let gathered = Gathered::of(&changed, store, sandbox).await?;
     let earlier = |filter: &Filter| before.filters.get(&filter.name).filter(|before| is_made_alike(before, filter));
     let mut breaches = Vec::new();
@@ -31,7 +32,12 @@ pub async fn widened(
                 more.join(", "),
                 filter.component
             );
-            breaches.push(Breach { kind: Filter::KIND, name: filter.name.clone(), place: "/grants".to_owned(), sentence });
+            breaches.push(Breach {
+                kind: Filter::KIND,
+                name: filter.name.clone(),
+                place: "/grants".to_owned(),
+                sentence,
+            });
         }
     }
     Ok(breaches)

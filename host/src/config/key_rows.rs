@@ -87,7 +87,9 @@ fn values(schema: &Value) -> String {
         ("array", _) if schema["items"]["enum"].is_array() => format!("a list of {}", values(&schema["items"])),
         ("array", _) => "a list of texts".to_owned(),
         ("object", _) => "a table".to_owned(),
-        (_, Some(examples)) if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("[0-9]")) => format!("as in {examples}"),
+        (_, Some(examples)) if schema["pattern"].as_str().is_some_and(|pattern| pattern.contains("[0-9]")) => {
+            format!("as in {examples}")
+        }
         (_, Some(examples)) => examples,
         _ => "a text".to_owned(),
     }
@@ -123,7 +125,10 @@ pub fn as_markdown(rows: &[KeyRow]) -> String {
             kind = row.kind;
             let table = if kind == "settings" { format!("[{kind}]") } else { format!("[[{kind}]]") };
             // Writing to a string does not fail.
-            let _ = write!(page, "\n### `{table}`\n\n| key | what it is for | values | default |\n| --- | --- | --- | --- |\n");
+            let _ = write!(
+                page,
+                "\n### `{table}`\n\n| key | what it is for | values | default |\n| --- | --- | --- | --- |\n"
+            );
         }
         let default = row.default_text();
         let default = if default.is_empty() || row.required { default } else { format!("`{default}`") };

@@ -24,7 +24,9 @@ pub fn named(reference: &Map<String, Value>, folder: &Path, most: u64) -> Option
     let mut entries = reference.iter();
     let (Some((kind, Value::String(name))), None) = (entries.next(), entries.next()) else { return None };
     match kind.as_str() {
-        "env" => Some(std::env::var(name).map_err(|_| format!("the environment variable {name} is not set, or not in UTF-8."))),
+        "env" => Some(
+            std::env::var(name).map_err(|_| format!("the environment variable {name} is not set, or not in UTF-8.")),
+        ),
         "file" => Some(file(name, folder, most)),
         _ => None,
     }

@@ -33,17 +33,27 @@ const FEW: usize = 1_000;
 ///
 /// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared here is what
 /// the chain finds prepared when the change is saved.
-pub async fn review(before: &Configuration, after: &mut Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
+pub async fn review(
+    before: &Configuration,
+    after: &mut Configuration,
+    store: &Store,
+    sandbox: &Asked,
+) -> Result<Vec<Breach>, StoreError> {
     let unsettled = settle_components(before, after, store).await?;
     let judged = judge(before, after, store, sandbox).await?;
     // What is not settled cannot be found either: once is enough.
     let is_told = |breach: &Breach| unsettled.iter().any(|told| told.name == breach.name && told.kind == breach.kind);
-    let judged: Vec<Breach> = judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
+    let judged: Vec<Breach> =
+        judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
     Ok(unsettled.into_iter().chain(judged).collect())
 }
 
 /// Settles the components of the filters that are new or name another one; a valid one must be activated.
-async fn settle_components(before: &Configuration, after: &mut Configuration, store: &Store) -> Result<Vec<Breach>, StoreError> {
+async fn settle_components(
+    before: &Configuration,
+    after: &mut Configuration,
+    store: &Store,
+) -> Result<Vec<Breach>, StoreError> {
     let is_otherwise = |filter: &&Filter| is_made_or_used_otherwise(before.filters.get(&filter.name), filter);
     let changed: Vec<String> = after.filters.values().filter(is_otherwise).map(|filter| filter.name.clone()).collect();
     if changed.is_empty() {
@@ -64,7 +74,12 @@ async fn settle_components(before: &Configuration, after: &mut Configuration, st
 
 /// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`; what their
 /// components mean is settled.
-pub async fn judge(before: &Configuration, after: &Configuration, store: &Store, sandbox: &Asked) -> Result<Vec<Breach>, StoreError> {
+pub async fn judge(
+    before: &Configuration,
+    after: &Configuration,
+    store: &Store,
+    sandbox: &Asked,
+) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
     let changed: BTreeSet<&str> = changed.map(|filter| filter.name.as_str()).collect();
@@ -78,13 +93,18 @@ pub async fn judge(before: &Configuration, after: &Configuration, store: &Store,
     }
     let made = |filter: &Filter| (filter.component.clone(), filter.digest.clone());
     let components: BTreeSet<_> = changed.iter().filter_map(|name| after.filters.get(*name)).map(made).collect();
-    let filters: Vec<Filter> = after.filters.values().filter(|filter| components.contains(&made(filter))).cloned().collect();
+    let filters: Vec<Filter> =
+        after.filters.values().filter(|filter| components.contains(&made(filter))).cloned().collect();
     let gathered = Gathered::of(&filters, store, sandbox.sandbox()).await?;
-    let (missing, present): (Vec<Filter>, Vec<Filter>) = filters.into_iter().partition(|filter| gathered.find(filter).is_none());
+    let (missing, present): (Vec<Filter>, Vec<Filter>) =
+        filters.into_iter().partition(|filter| gathered.find(filter).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
         let sentence = match gathered.unreadable(filter) {
             Some(reason) => format!("the component \"{}\" is stored and cannot be read: {reason}.", filter.component),
-            None => format!("there is no component \"{}\": none of this name ships with Postigo or was uploaded.", filter.component),
+            None => format!(
+                "there is no component \"{}\": none of this name ships with Postigo or was uploaded.",
+                filter.component
+            ),
         };
         breaches.push(breach(&filter.name, "/component", "", sentence));
     }
@@ -96,7 +116,9 @@ pub async fn judge(before: &Configuration, after: &Configuration, store: &Store,
 /// Whether a filter is new, comes into use, or names another component; or the same one in a form that is not settled yet.
 fn is_made_or_used_otherwise(before: Option<&Filter>, after: &Filter) -> bool {
     before.is_none_or(|before| {
-        before.component != after.component || before.digest != after.digest || (after.valid.is_valid() && !before.valid.is_valid())
+        before.component != after.component
+            || before.digest != after.digest
+            || (after.valid.is_valid() && !before.valid.is_valid())
     })
 }
 
@@ -114,7 +136,8 @@ fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
 
 /// Settings go into every place where filters are prepared, and into every list of filters.
 fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach> {
-    let weighed: Vec<(&Filter, Weight)> = after.filters.values().map(|filter| (filter, Weight::of(&filter.settings))).collect();
+    let weighed: Vec<(&Filter, Weight)> =
+        after.filters.values().map(|filter| (filter, Weight::of(&filter.settings))).collect();
     let all: usize = weighed.iter().map(|(_, weight)| weight.size).sum();
     let all_values: usize = weighed.iter().map(|(_, weight)| weight.values).sum();
     let sentence = |filter: &Filter, Weight { size, values }: Weight| {
@@ -137,7 +160,9 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
         }
     };
     let changed = weighed.into_iter().filter(|(filter, _)| changed.contains(filter.name.as_str()));
-    let told = |(filter, weight): (&Filter, Weight)| sentence(filter, weight).map(|told| breach(&filter.name, "/settings", "", told));
+    let told = |(filter, weight): (&Filter, Weight)| {
+        sentence(filter, weight).map(|told| breach(&filter.name, "/settings", "", told))
+    };
     changed.filter_map(told).collect()
 }
 
@@ -186,7 +211,8 @@ async fn try_settings(
     let work = move || {
         let _turn = turn;
         // Nobody else's filters: what these take to be checked is the fault of none of them.
-        let mut breaches = by_schema(filters.iter().filter(|filter| changed.contains(&filter.name)), &components, &sandbox);
+        let mut breaches =
+            by_schema(filters.iter().filter(|filter| changed.contains(&filter.name)), &components, &sandbox);
         let fitting = filters.iter().filter(|filter| !breaches.iter().any(|breach| breach.name == filter.name));
         let problems = check_settings(fitting, &components, &sandbox);
         breaches.extend(problems.into_iter().filter(|problem| changed.contains(&problem.filter)).map(in_settings));
@@ -203,7 +229,8 @@ fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathere
     let mut breaches = Vec::new();
     for filters in by_component.into_values() {
         let Some(component) = filters.first().and_then(|filter| components.find(filter)) else { continue };
-        let member = |filter: &&Filter| GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
+        let member =
+            |filter: &&Filter| GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
         let members: Vec<GroupMember> = filters.iter().map(member).collect();
         let runtime = sandbox.sandbox().runtime().map_err(|reason| Refused::Unavailable(reason.to_owned()));
         let checked = runtime.and_then(|runtime| {
@@ -212,7 +239,8 @@ fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathere
         });
         match checked {
             Ok(problems) => breaches.extend(problems.into_iter().map(in_settings)),
-            Err(refused) => breaches.extend(members.iter().map(|member| breach(&member.name, "/component", "", format!("{refused}.")))),
+            Err(refused) => breaches
+                .extend(members.iter().map(|member| breach(&member.name, "/component", "", format!("{refused}.")))),
         }
     }
     breaches

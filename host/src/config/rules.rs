@@ -4,8 +4,8 @@ use crate::machine::is_name;
 use crate::oauth2::{Provider, Purpose};
 use postigo_model::configured::form::{Kind, below};
 use postigo_model::configured::{
-    Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, Filter, ListenerRecipients, ListenerSource, Network,
-    OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
+    Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, Filter, ListenerRecipients,
+    ListenerSource, Network, OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
 };
 
 /// Every rule that does not hold.
@@ -60,11 +60,15 @@ impl Rules<'_> {
     fn queue(&mut self, queue: &Queue) {
         let Some(address) = &queue.address else { return };
         match self.configuration.system_address(address) {
-            None => self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\".")),
+            None => {
+                self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\"."))
+            }
             Some(found) if !found.valid.is_valid() => {
                 // Told at the address: that is what was made invalid. Queues that are not in use count as well, as in the peer.
-                let sentence =
-                    format!("it cannot be invalid: the queue \"{}\" sends from it; give the queue another address first.", queue.name);
+                let sentence = format!(
+                    "it cannot be invalid: the queue \"{}\" sends from it; give the queue another address first.",
+                    queue.name
+                );
                 self.breach(SystemAddress::KIND, &found.name(), "valid", sentence);
             }
             Some(_) => {}
@@ -73,7 +77,12 @@ impl Rules<'_> {
 
     fn system_address(&mut self, address: &SystemAddress) {
         if !is_address(&address.address) {
-            self.breach(SystemAddress::KIND, &address.name(), "address", "must be an e-mail address: local-part@domain.".to_owned());
+            self.breach(
+                SystemAddress::KIND,
+                &address.name(),
+                "address",
+                "must be an e-mail address: local-part@domain.".to_owned(),
+            );
         }
         self.queue_exists(SystemAddress::KIND, &address.name(), "queue", &address.queue);
     }
@@ -103,16 +112,20 @@ impl Rules<'_> {
         if source.server().is_some_and(|server| server.user.is_empty()) {
             self.breach(Account::KIND, name, "user", "must name the login.".to_owned());
         }
-        for (key, text) in
-            [("host", &account.host), ("user", &account.user), ("folder", &account.folder), ("failed_folder", &account.failed_folder)]
-        {
+        for (key, text) in [
+            ("host", &account.host),
+            ("user", &account.user),
+            ("folder", &account.folder),
+            ("failed_folder", &account.failed_folder),
+        ] {
             self.no_control(Account::KIND, name, key, text);
         }
         if let AfterFetch::Move(folder) = &account.after_fetch {
             self.no_control(Account::KIND, name, "after_fetch", folder);
             let mut parts = std::path::Path::new(folder).components();
             if is_maildir && !parts.all(|part| matches!(part, std::path::Component::Normal(_))) {
-                let sentence = "must name a Maildir below this one, without `/` at its beginning and without `..`.".to_owned();
+                let sentence =
+                    "must name a Maildir below this one, without `/` at its beginning and without `..`.".to_owned();
                 self.breach(Account::KIND, name, "after_fetch", sentence);
             }
         }
@@ -141,7 +154,8 @@ impl Rules<'_> {
         }
         let host = &account.host;
         if !host.is_empty() && !host.starts_with('/') && host.parse::<std::net::IpAddr>().is_err() {
-            let sentence = format!("must be an address of this machine, or the path of a Unix socket; \"{host}\" is neither.");
+            let sentence =
+                format!("must be an address of this machine, or the path of a Unix socket; \"{host}\" is neither.");
             self.breach(Account::KIND, name, "host", sentence);
         }
         if host.len() > Endpoint::LONGEST_PATH {
@@ -160,7 +174,10 @@ impl Rules<'_> {
             .filter_map(|other| Some((&other.name, other.source().listener()?)))
             .find(|(_, other)| other.dialect != listener.dialect && other.endpoint == listener.endpoint);
         if let Some((other, ListenerSource { dialect, endpoint, .. })) = other {
-            let sentence = format!("the account \"{other}\" listens on {endpoint} for {}; one of them needs another port.", dialect.name());
+            let sentence = format!(
+                "the account \"{other}\" listens on {endpoint} for {}; one of them needs another port.",
+                dialect.name()
+            );
             self.breach(Account::KIND, name, "port", sentence);
         }
     }
@@ -231,12 +248,16 @@ impl Rules<'_> {
             && !named.starts_with('/')
             && !is_name(named)
         {
-            let sentence =
-                "must be a name that `serve` was given (--allow-command, --allow-folder), or a whole path, beginning with \"/\".";
+            let sentence = "must be a name that `serve` was given (--allow-command, --allow-folder), or a whole path, beginning with \"/\".";
             self.breach(Transport::KIND, name, "host", sentence.to_owned());
         }
         if transport.connections == 0 {
-            self.breach(Transport::KIND, name, "connections", "must be at least 1; to send nothing, set valid to false.".to_owned());
+            self.breach(
+                Transport::KIND,
+                name,
+                "connections",
+                "must be at least 1; to send nothing, set valid to false.".to_owned(),
+            );
         }
         for (key, text) in [("host", &transport.host), ("user", &transport.user)] {
             self.no_control(Transport::KIND, name, key, text);
@@ -250,7 +271,12 @@ impl Rules<'_> {
         }
         for sender in &transport.senders {
             if self.configuration.system_address(sender).is_none() && !self.configuration.queues.contains_key(sender) {
-                self.breach(Transport::KIND, name, "for", format!("there is neither a system address nor a queue \"{sender}\"."));
+                self.breach(
+                    Transport::KIND,
+                    name,
+                    "for",
+                    format!("there is neither a system address nor a queue \"{sender}\"."),
+                );
             }
         }
         let purpose = outlet.is_smtp().then_some(Purpose::Smtp);
@@ -261,7 +287,9 @@ impl Rules<'_> {
         let mut seen: Vec<&str> = Vec::new();
         for grant in filter.grants.iter().flatten() {
             let sentence = match grant.as_str() {
-                "body" | "attachments" | "raw" if seen.contains(&grant.as_str()) => Some(format!("\"{grant}\" is there twice.")),
+                "body" | "attachments" | "raw" if seen.contains(&grant.as_str()) => {
+                    Some(format!("\"{grant}\" is there twice."))
+                }
                 "body" | "attachments" | "raw" => None,
                 "state" => Some("the grant \"state\" is reserved; this version does not offer it.".to_owned()),
                 other if other.starts_with("http:") => {
@@ -297,7 +325,8 @@ impl Rules<'_> {
 
 /// Whether a text is empty or has the form of a language tag (RFC 5646).
 fn is_language(text: &str) -> bool {
-    let subtag = |subtag: &str| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let subtag =
+        |subtag: &str| (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
     text.is_empty() || text.len() <= 35 && text.split('-').all(subtag)
 }
 
@@ -305,5 +334,7 @@ fn is_language(text: &str) -> bool {
 fn is_address(text: &str) -> bool {
     let parts = text.rsplit_once('@');
     parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-        && !text.chars().any(|character| character.is_control() || character.is_whitespace() || "<>,;()\"".contains(character))
+        && !text
+            .chars()
+            .any(|character| character.is_control() || character.is_whitespace() || "<>,;()\"".contains(character))
 }

@@ -178,17 +178,25 @@ fn addresses_are_one_whatever_their_case() {
     let told = mistakes(
         "[[system_address]]\naddress = \"a@b.test\"\nqueue = \"Raw\"\n[[system_address]]\naddress = \"A@B.test\"\nqueue = \"Raw\"\n",
     );
-    assert_eq!(told, ["a.toml:5: key address (system address \"A@B.test\"): the system address \"a@b.test\" is there twice."]);
+    assert_eq!(
+        told,
+        ["a.toml:5: key address (system address \"A@B.test\"): the system address \"a@b.test\" is there twice."]
+    );
 }
 
 #[test]
 fn the_last_address_that_an_answer_is_sent_from_cannot_be_made_invalid() {
     let answer = "[[auto_response]]\nname = \"Receipt\"\nqueue = \"Raw\"\n";
-    let address = |name: &str, valid: bool| format!("[[system_address]]\naddress = \"{name}@b.test\"\nqueue = \"Raw\"\nvalid = {valid}\n");
+    let address = |name: &str, valid: bool| {
+        format!("[[system_address]]\naddress = \"{name}@b.test\"\nqueue = \"Raw\"\nvalid = {valid}\n")
+    };
     assert_eq!(mistakes(answer), [""; 0], "where there is no address at all nothing is taken away");
     assert_eq!(mistakes(&[answer, &address("a", false), &address("c", true)].concat()), [""; 0]);
     let told = mistakes(&[answer, &address("a", false)].concat());
-    assert!(told.len() == 1 && told[0].contains("system address \"a@b.test\"") && told[0].contains("\"Receipt\""), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains("system address \"a@b.test\"") && told[0].contains("\"Receipt\""),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -216,7 +224,9 @@ fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
     pruned.add(breaches);
     let told = file.tell("a.toml", &pruned.problems);
     assert!(
-        told.len() == 1 && told[0].contains("system address \"support@example.org\"") && told[0].contains("queue \"Support\""),
+        told.len() == 1
+            && told[0].contains("system address \"support@example.org\"")
+            && told[0].contains("queue \"Support\""),
         "{told:?}"
     );
 }

@@ -66,7 +66,12 @@ struct Tasks {
 }
 
 /// Fetches until `stop`, then ends every fetch at its next good place.
-pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::Receiver<Held>, stop: CancellationToken) {
+pub async fn run(
+    tools: Tools,
+    setup: impl Fn() -> Arc<Setup>,
+    mut held: watch::Receiver<Held>,
+    stop: CancellationToken,
+) {
     let supervised = Supervised::new(Work::Fetches, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut tasks = Tasks::default();
     while !stop.is_cancelled() {
@@ -95,8 +100,9 @@ pub async fn run(tools: Tools, setup: impl Fn() -> Arc<Setup>, mut held: watch::
 impl Tasks {
     /// Ends what is wanted no more, or otherwise; begins what is missing.
     fn adapt(&mut self, tools: &Tools, wanted: BTreeMap<String, (Arc<Account>, Rules)>) {
-        let stays =
-            |name: &str, task: &Task| wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules);
+        let stays = |name: &str, task: &Task| {
+            wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules)
+        };
         for (name, task) in self.running.extract_if(.., |name, task| !stays(name, task)) {
             task.stop.cancel();
             self.ending.insert(name, task.ended);
@@ -171,12 +177,18 @@ async fn pass_requests(tools: &Tools, tasks: &BTreeMap<String, Task>, held: &Hel
     };
     for request in taken {
         let Some(task) = tasks.get(&request.account) else {
-            let report = not_fetched(&request.account, "The account is not valid, or nothing is fetched for its protocol.");
+            let report =
+                not_fetched(&request.account, "The account is not valid, or nothing is fetched for its protocol.");
             answer(tools, &request, &report).await;
             continue;
         };
         if let Err(refused) = task.requests.send(request) {
-            answer(tools, &refused.0, &not_fetched(&task.account.name, "The account was changed meanwhile; ask again.")).await;
+            answer(
+                tools,
+                &refused.0,
+                &not_fetched(&task.account.name, "The account was changed meanwhile; ask again."),
+            )
+            .await;
         }
     }
 }
@@ -223,8 +235,13 @@ impl Polling {
     /// Fetches once and tells what came of it.
     async fn fetch(&mut self) {
         let tools = &self.tools;
-        let intake =
-            Intake::begin(Arc::clone(&self.account), self.rules.clone(), tools.spool.clone(), Arc::clone(&tools.tokens), self.stop.clone());
+        let intake = Intake::begin(
+            Arc::clone(&self.account),
+            self.rules.clone(),
+            tools.spool.clone(),
+            Arc::clone(&tools.tokens),
+            self.stop.clone(),
+        );
         let report = inbound::fetch(intake.on(Arc::clone(&tools.machine)), &mut self.memory).await;
         tools.metrics.fetched(&self.account.name, report.fetched, report.error.is_some());
         self.failures = tell(&report, self.failures);
@@ -240,7 +257,11 @@ impl Polling {
     async fn wait(&mut self) {
         let interval = Duration::from_secs(self.account.interval.unwrap_or(600).max(1));
         let failures = self.failures;
-        let pause = if failures == 0 { interval } else { back_off::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval)) };
+        let pause = if failures == 0 {
+            interval
+        } else {
+            back_off::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval))
+        };
         supervision::goes_on(Work::Fetch, &self.account.name, pause);
         let mut waits_well = true;
         tokio::select! {
@@ -259,7 +280,12 @@ impl Polling {
         self.asked.close();
         let unanswered = self.request.take().into_iter().chain(std::iter::from_fn(|| self.asked.try_recv().ok()));
         for request in unanswered {
-            answer(&self.tools, &request, &not_fetched(&self.account.name, "The account was changed meanwhile; ask again.")).await;
+            answer(
+                &self.tools,
+                &request,
+                &not_fetched(&self.account.name, "The account was changed meanwhile; ask again."),
+            )
+            .await;
         }
         // Nobody misses what is wanted no more.
         supervision::well(Work::Fetch, &self.account.name);
@@ -363,7 +389,8 @@ mod tests {
         let panics = async |_: &mut inbound::Memory| panic!("on purpose");
         tokio::join!(news(&mut memory, panics, &account, &stop, &mut waits_well), stopping);
         assert!(!waits_well, "it has not shown that it waits well");
-        let broken = supervision::broken().into_iter().find(|broken| broken.work == Work::Idle && broken.of == "waits").unwrap();
+        let broken =
+            supervision::broken().into_iter().find(|broken| broken.work == Work::Idle && broken.of == "waits").unwrap();
         assert!(broken.why.contains("on purpose") && broken.again_at.is_some(), "{broken:?}");
         let waits = async |_: &mut inbound::Memory| ();
         waits_well = true;

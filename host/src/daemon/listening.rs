@@ -64,7 +64,8 @@ where
     let mut tasks: BTreeMap<Endpoint, Task> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
     while !stop.is_cancelled() {
-        let looked = async { adapt(&tools, wanted(&(tools.configured)().configuration), &mut tasks, &mut ending, &stop) };
+        let looked =
+            async { adapt(&tools, wanted(&(tools.configured)().configuration), &mut tasks, &mut ending, &stop) };
         if supervised.round(looked).await.is_err() {
             continue;
         }
@@ -97,9 +98,11 @@ fn adapt<C>(
     for (endpoint, wanted) in wanted {
         tasks.entry(endpoint.clone()).or_insert_with(|| {
             let stop = stop.child_token();
-            let supervised = Supervised::new(Work::Listener, endpoint.to_string(), stop.clone()).resting_at_most(LONGEST_PAUSE);
+            let supervised =
+                Supervised::new(Work::Listener, endpoint.to_string(), stop.clone()).resting_at_most(LONGEST_PAUSE);
             let (tools, one) = (tools.clone(), (wanted.clone(), stop.clone()));
-            let listening = supervised.keep(move || listen(tools.clone(), endpoint.clone(), one.0.clone(), one.1.clone()));
+            let listening =
+                supervised.keep(move || listen(tools.clone(), endpoint.clone(), one.0.clone(), one.1.clone()));
             Task { wanted, stop, ended: tokio::spawn(listening) }
         });
     }

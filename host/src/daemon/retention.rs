@@ -24,16 +24,22 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         forget_sent(spool.store(), before).await?;
     }
     let names_before = now().saturating_sub(NAMES_KEPT);
-    spool.store().write(names_before, |before, connection| Box::pin(idempotency::forget_before(connection, *before))).await?;
+    spool
+        .store()
+        .write(names_before, |before, connection| Box::pin(idempotency::forget_before(connection, *before)))
+        .await?;
     spool.store().write(now(), |now, connection| Box::pin(outgoing::forget_counts(connection, *now))).await?;
     let broken_before = now().saturating_sub(BROKEN_KEPT);
-    spool.store().write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before))).await?;
+    spool
+        .store()
+        .write(broken_before, |before, connection| Box::pin(broken_tasks::forget(connection, *before)))
+        .await?;
     let mut purged = 0;
     loop {
         let times = (before("successful"), before("failed"));
-        let work = spool
-            .store()
-            .write(times, |(successful, failed), connection| Box::pin(communications::purge(connection, *successful, *failed)));
+        let work = spool.store().write(times, |(successful, failed), connection| {
+            Box::pin(communications::purge(connection, *successful, *failed))
+        });
         let count = work.await?;
         purged += count;
         if count < communications::PURGED_AT_ONCE {
@@ -45,7 +51,8 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
 /// Removes the bytes of mails that were sent before this time.
 async fn forget_sent(store: &Store, before: i64) -> Result<(), StoreError> {
     loop {
-        let count = store.write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before))).await?;
+        let count =
+            store.write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before))).await?;
         if count < outgoing::FORGOTTEN_AT_ONCE {
             return Ok(());
         }
@@ -86,7 +93,10 @@ mod tests {
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
         let may_have_one_more = async |days: i64| {
             let at = now() - days * 86_400_000;
-            store.write(at, |at, connection| Box::pin(outgoing::count_one(connection, "jane@x.test", 1, *at))).await.unwrap()
+            store
+                .write(at, |at, connection| Box::pin(outgoing::count_one(connection, "jane@x.test", 1, *at)))
+                .await
+                .unwrap()
         };
         assert!(may_have_one_more(0).await && may_have_one_more(3).await);
         assert!(!may_have_one_more(0).await && !may_have_one_more(3).await);
@@ -134,7 +144,8 @@ mod tests {
         purge(&spool, &Settings { raw_retention: 100 * 365 * 86_400, ..Settings::default() }).await.unwrap();
         assert_eq!(kept().await, OutgoingStatus::ALL, "none is so old");
         purge(&spool, &Settings { raw_retention: 60, ..Settings::default() }).await.unwrap();
-        let others: Vec<OutgoingStatus> = OutgoingStatus::ALL.iter().copied().filter(|status| *status != OutgoingStatus::Sent).collect();
+        let others: Vec<OutgoingStatus> =
+            OutgoingStatus::ALL.iter().copied().filter(|status| *status != OutgoingStatus::Sent).collect();
         assert_eq!(kept().await, others);
     }
 }

@@ -128,7 +128,9 @@ impl Daemon {
         F: Future<Output = ()> + Send + 'static,
     {
         let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let listener = TcpListener::bind(self.listen).await.map_err(|reason| ServeError::Listen { address: self.listen, reason })?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(|reason| ServeError::Listen { address: self.listen, reason })?;
         let address = listener.local_addr()?;
         let host = self.lock.host().clone();
         let store = self.spool.store().clone();
@@ -186,7 +188,12 @@ impl Daemon {
         let live = Arc::clone(&self.live);
         let woken = Arc::new(Notify::new());
         let wake = Arc::clone(&woken);
-        let answering = tokio::spawn(answer::run(self.spool.clone(), move || live.current(), move || wake.notify_one(), all_ends.clone()));
+        let answering = tokio::spawn(answer::run(
+            self.spool.clone(),
+            move || live.current(),
+            move || wake.notify_one(),
+            all_ends.clone(),
+        ));
         let (spool, live) = (self.spool.clone(), Arc::clone(&self.live));
         let remove = move || {
             let (spool, setup) = (spool.clone(), live.current());
@@ -230,10 +237,14 @@ impl Daemon {
             tracing::warn!("a server or a client is silent; what it has not brought to its end is brought again");
         }
         all_ends.cancel();
-        let ended = async { tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving, telling) };
+        let ended = async {
+            tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving, telling)
+        };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();
         if tokio::time::timeout(Tokens::RENEWED_WITHIN, tokens.settled()).await.is_err() {
-            tracing::error!("renewed tokens could not be written in time; an account or transport may have to be signed in again");
+            tracing::error!(
+                "renewed tokens could not be written in time; an account or transport may have to be signed in again"
+            );
         }
         if !in_time {
             // The leases stay until they lapse: something may still be working under them.
@@ -246,7 +257,10 @@ impl Daemon {
 }
 
 /// Takes up what commands and other hosts changed in the configuration, by `look`, which has suspended filters tried again besides.
-pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: impl Fn() -> F, stop: CancellationToken) {
+pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(
+    look: impl Fn() -> F,
+    stop: CancellationToken,
+) {
     let supervised = Supervised::new(Work::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
     let failures = AtomicU32::new(0);
     let round = || async {
@@ -268,11 +282,18 @@ pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(look: 
 }
 
 /// Removes what is older than the settings keep, by `remove`.
-pub(super) async fn purge<F: Future<Output = Result<u64, StoreError>>>(remove: impl Fn() -> F, stop: CancellationToken) {
+pub(super) async fn purge<F: Future<Output = Result<u64, StoreError>>>(
+    remove: impl Fn() -> F,
+    stop: CancellationToken,
+) {
     let round = || async {
         match remove().await {
-            Ok(removed) => tracing::debug!(communications = removed, "old entries of the communication log were removed"),
-            Err(error) => tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour"),
+            Ok(removed) => {
+                tracing::debug!(communications = removed, "old entries of the communication log were removed")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour")
+            }
         }
         PURGED_EVERY
     };

@@ -86,9 +86,13 @@ impl Shares {
             let asked = Instant::now();
             let kept: BTreeSet<String> = leases::renew(&self.store, &self.host).await?.into_iter().collect();
             self.renewed = asked;
-            let lost: Vec<String> = self.held.borrow().iter().filter(|account| !kept.contains(*account)).cloned().collect();
+            let lost: Vec<String> =
+                self.held.borrow().iter().filter(|account| !kept.contains(*account)).cloned().collect();
             if !lost.is_empty() {
-                tracing::warn!(accounts = lost.join(", "), "accounts were taken over by another daemon: this one was away for too long");
+                tracing::warn!(
+                    accounts = lost.join(", "),
+                    "accounts were taken over by another daemon: this one was away for too long"
+                );
             }
             self.set(|held| held.retain(|account| kept.contains(account)));
         }
@@ -101,8 +105,11 @@ impl Shares {
         match step(&self.host.id, accounts, &held, &in_force) {
             Step::Take(free) if free.is_empty() => {}
             Step::Take(free) => {
-                let taken: Vec<String> =
-                    leases::acquire(&self.store, &self.host, &free).await?.into_iter().map(|lease| lease.account).collect();
+                let taken: Vec<String> = leases::acquire(&self.store, &self.host, &free)
+                    .await?
+                    .into_iter()
+                    .map(|lease| lease.account)
+                    .collect();
                 if !taken.is_empty() {
                     tracing::info!(accounts = taken.join(", "), "took accounts");
                 }
@@ -139,13 +146,17 @@ impl Shares {
 }
 
 fn step(me: &str, accounts: &[String], held: &BTreeSet<String>, in_force: &[(String, String)]) -> Step {
-    let others: BTreeSet<&str> =
-        in_force.iter().filter(|(name, host)| name.starts_with(PRESENCE) && host != me).map(|(_, host)| host.as_str()).collect();
+    let others: BTreeSet<&str> = in_force
+        .iter()
+        .filter(|(name, host)| name.starts_with(PRESENCE) && host != me)
+        .map(|(_, host)| host.as_str())
+        .collect();
     let share = accounts.len().div_ceil(others.len() + 1);
     if held.len() > share {
         return Step::GiveBack(held.iter().skip(share).cloned().collect());
     }
-    let elsewhere: BTreeSet<&str> = in_force.iter().filter(|(_, host)| host != me).map(|(name, _)| name.as_str()).collect();
+    let elsewhere: BTreeSet<&str> =
+        in_force.iter().filter(|(_, host)| host != me).map(|(name, _)| name.as_str()).collect();
     let free = accounts.iter().filter(|name| !held.contains(*name) && !elsewhere.contains(name.as_str()));
     Step::Take(free.take(share - held.len()).cloned().collect())
 }
@@ -171,8 +182,12 @@ mod tests {
     #[test]
     fn beside_another_it_keeps_half_and_takes_what_is_free() {
         let accounts = names(&["a", "b", "c", "d", "e"]);
-        let there = in_force(&[("\u{1}daemon/you", "you"), ("a", "me"), ("b", "me"), ("c", "me"), ("d", "me"), ("e", "me")]);
-        assert_eq!(step("me", &accounts, &accounts.iter().cloned().collect(), &there), Step::GiveBack(names(&["d", "e"])));
+        let there =
+            in_force(&[("\u{1}daemon/you", "you"), ("a", "me"), ("b", "me"), ("c", "me"), ("d", "me"), ("e", "me")]);
+        assert_eq!(
+            step("me", &accounts, &accounts.iter().cloned().collect(), &there),
+            Step::GiveBack(names(&["d", "e"]))
+        );
         let there = in_force(&[("\u{1}daemon/me", "me"), ("a", "me"), ("b", "me"), ("c", "me")]);
         assert_eq!(step("you", &accounts, &BTreeSet::new(), &there), Step::Take(names(&["d", "e"])));
     }
@@ -180,6 +195,9 @@ mod tests {
     #[test]
     fn of_one_that_is_gone_it_takes_over_all() {
         let accounts = names(&["a", "b", "c"]);
-        assert_eq!(step("me", &accounts, &names(&["a"]).into_iter().collect(), &in_force(&[("a", "me")])), Step::Take(names(&["b", "c"])));
+        assert_eq!(
+            step("me", &accounts, &names(&["a"]).into_iter().collect(), &in_force(&[("a", "me")])),
+            Step::Take(names(&["b", "c"]))
+        );
     }
 }

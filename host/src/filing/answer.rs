@@ -34,7 +34,9 @@ pub fn plan(
         Some(why.to_owned())
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
-    } else if let Some(failed) = failed_authentication(mail.message(), &configuration.settings.authentication_results_from) {
+    } else if let Some(failed) =
+        failed_authentication(mail.message(), &configuration.settings.authentication_results_from)
+    {
         Some(failed)
     } else if too_many {
         Some(asks_for_too_many())
@@ -55,7 +57,8 @@ fn asks_for_too_many() -> String {
 /// The addresses, one of each person; no more than the most, and whether there are more.
 fn different(addresses: Vec<Address>) -> (Vec<String>, bool) {
     let mut seen = HashSet::new();
-    let mut different = addresses.into_iter().map(|address| address.address).filter(|address| seen.insert(Person::of(address)));
+    let mut different =
+        addresses.into_iter().map(|address| address.address).filter(|address| seen.insert(Person::of(address)));
     let kept = different.by_ref().take(MOST_ADDRESSES).collect();
     (kept, different.next().is_some())
 }
@@ -182,7 +185,12 @@ mod tests {
             ("jane@x.test", "nobody", "", "jane@x.test"),
         ] {
             for (vouched_by_address, expected) in [(false, by_proof), (true, by_address)] {
-                let article = NewArticle { from: from.into(), reply_to: reply_to.into(), vouched_by_address, ..NewArticle::default() };
+                let article = NewArticle {
+                    from: from.into(),
+                    reply_to: reply_to.into(),
+                    vouched_by_address,
+                    ..NewArticle::default()
+                };
                 let told: Vec<Mailbox> = addresses_to_answer(&article).iter().map(mailbox).collect();
                 let expected: Vec<Mailbox> = Address::parse_all(expected).iter().map(mailbox).collect();
                 assert_eq!(told, expected, "{from}, {reply_to}, {vouched_by_address}");

@@ -16,7 +16,11 @@ pub struct Batch {
 
 impl Batch {
     /// [`tickets::find_to_follow_up`], with what was gathered counted as filed.
-    pub async fn find_follow_up(&mut self, connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
+    pub async fn find_follow_up(
+        &mut self,
+        connection: &mut AnyConnection,
+        search: &FollowUpSearch,
+    ) -> Result<Found, StoreError> {
         if search.candidates.iter().any(|candidate| self.may_answer(candidate)) {
             self.write(connection).await?;
         }

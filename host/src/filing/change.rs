@@ -20,14 +20,20 @@ pub struct Change {
 
 /// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards.
 pub async fn edit(store: &Store, number: String, change: Change) -> Result<Ticket, StoreError> {
-    let work: Work<(String, Change), Ticket> = |(number, change), connection| Box::pin(carry_out(connection, number, change));
+    let work: Work<(String, Change), Ticket> =
+        |(number, change), connection| Box::pin(carry_out(connection, number, change));
     store.write((number, change), work).await
 }
 
 /// [`edit`] within a transaction.
-pub(super) async fn carry_out(connection: &mut AnyConnection, number: &str, change: &Change) -> Result<Ticket, StoreError> {
+pub(super) async fn carry_out(
+    connection: &mut AnyConnection,
+    number: &str,
+    change: &Change,
+) -> Result<Ticket, StoreError> {
     let Change { edit, configuration } = change;
-    let removes = edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && is_kept(connection, number).await?;
+    let removes =
+        edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && is_kept(connection, number).await?;
     let ticket = update(connection, number, edit).await?.ok_or_else(|| missing(number))?;
     if removes {
         tell_removal(connection, &ticket, configuration).await?;
@@ -39,12 +45,22 @@ pub(super) async fn carry_out(connection: &mut AnyConnection, number: &str, chan
 }
 
 /// The automatic answer to the customer's last mail, of the kind `remove`, where the queue has one.
-async fn tell_removal(connection: &mut AnyConnection, ticket: &Ticket, configuration: &Configuration) -> Result<(), StoreError> {
+async fn tell_removal(
+    connection: &mut AnyConnection,
+    ticket: &Ticket,
+    configuration: &Configuration,
+) -> Result<(), StoreError> {
     let articles = articles(connection, ticket.id).await?;
-    let Some(last) = articles.iter().rev().find(|article| is_of_customer(&article.content, configuration)) else { return Ok(()) };
+    let Some(last) = articles.iter().rev().find(|article| is_of_customer(&article.content, configuration)) else {
+        return Ok(());
+    };
     if let Some(plan) = plan_removal(configuration, ticket, &last.content) {
         let per_day = configuration.settings.auto_responses_per_day;
-        outgoing::answer_all(connection, &[Due { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }]).await?;
+        outgoing::answer_all(
+            connection,
+            &[Due { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -58,11 +74,15 @@ async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Resu
     let ticket = by_number(connection, number).await?.ok_or_else(|| missing(number))?;
     let named = by_number(connection, into).await?.ok_or_else(|| missing(into))?;
     if let Some(target) = &ticket.merged_into {
-        return Err(StoreError::Conflict(format!("Ticket {number} was merged into {target} before. Nothing was changed.")));
+        return Err(StoreError::Conflict(format!(
+            "Ticket {number} was merged into {target} before. Nothing was changed."
+        )));
     }
     let target = standing_for(connection, named, "").await?;
     if target.id == ticket.id {
-        return Err(StoreError::Conflict(format!("Ticket {number} cannot be merged into itself. Nothing was changed.")));
+        return Err(StoreError::Conflict(format!(
+            "Ticket {number} cannot be merged into itself. Nothing was changed."
+        )));
     }
     merge_into(connection, ticket.id, target.id).await?.ok_or_else(|| missing(number))
 }

@@ -32,7 +32,11 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
         };
         filed.result.status = status;
         endings.push(Ending::new(input.claim, spool_status, None, &filed.result)?);
-        let mut record = Record { spool_id: Some(input.claim.id), article_id: Some(filed.article_id), ..input.communication.clone() };
+        let mut record = Record {
+            spool_id: Some(input.claim.id),
+            article_id: Some(filed.article_id),
+            ..input.communication.clone()
+        };
         record.entries.extend(held_back(input, filed.auto_response));
         if let Some(report) = &input.report {
             reports::mark(connection, report, &mut record, input.now).await?;

@@ -56,7 +56,10 @@ pub struct Once {
 impl Once {
     /// Names a request; `asked` gives the parts of what it asks for to a digest. The error says what the name must be: `It must …`.
     pub fn new(scope: String, name: &str, asked: impl FnOnce(&mut Asked)) -> Result<Self, String> {
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        if name.is_empty()
+            || name.len() > LONGEST_NAME
+            || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        {
             return Err(format!("It must have 1 to {LONGEST_NAME} visible ASCII characters."));
         }
         let mut parts = Asked(Sha256::new());
@@ -135,7 +138,8 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
     }
     let (ticket_id, ticket_number) = match &written.target {
         Target::Existing(id) => {
-            let merged = || StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into());
+            let merged =
+                || StoreError::Conflict("The ticket was merged into another one meanwhile. Nothing was sent.".into());
             (*id, tickets::touch(connection, *id, written.now).await?.ok_or_else(merged)?)
         }
         Target::New(ticket) => {
@@ -150,12 +154,20 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
     };
     let outgoing_id = match &written.mail {
         Some((kind, composed)) => {
-            let new = NewOutgoing { kind: *kind, ticket_id, article_id: written.about, composed: composed.clone(), now: written.now };
+            let new = NewOutgoing {
+                kind: *kind,
+                ticket_id,
+                article_id: written.about,
+                composed: composed.clone(),
+                now: written.now,
+            };
             Some(outgoing::queue(connection, &new).await?)
         }
         None => None,
     };
-    let article_id = tickets::add_article(connection, ticket_id, outgoing_id.unwrap_or_default(), &written.article, written.now).await?;
+    let article_id =
+        tickets::add_article(connection, ticket_id, outgoing_id.unwrap_or_default(), &written.article, written.now)
+            .await?;
     if let Some(change) = &written.change {
         carry_out_change(connection, &ticket_number, change).await?;
     }

@@ -64,7 +64,11 @@ pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
     let Found { follow_up: Some(found), .. } = circumstances.found else {
         return match circumstances.found.passed_over.first() {
             // To say that the ticket is there, or is closed, would tell a stranger of it.
-            Some(found) => passed_over(new_ticket(mail, circumstances, Some((&found.ticket, AutoResponseType::Reply))), mail, found),
+            Some(found) => passed_over(
+                new_ticket(mail, circumstances, Some((&found.ticket, AutoResponseType::Reply))),
+                mail,
+                found,
+            ),
             None => new_ticket(mail, circumstances, None),
         };
     };
@@ -118,8 +122,13 @@ fn passed_over(mut filing: Filing, mail: &Mail, found: &FoundTicket) -> Filing {
 }
 
 fn nobody_vouches(mail: &Mail, number: &str, why: WhyFollowUp, consequence: &str) -> String {
-    let from: String =
-        mail.addresses("From").pop().map_or_else(|| "nobody".to_owned(), |from| from.address).chars().take(LONGEST_SHOWN).collect();
+    let from: String = mail
+        .addresses("From")
+        .pop()
+        .map_or_else(|| "nobody".to_owned(), |from| from.address)
+        .chars()
+        .take(LONGEST_SHOWN)
+        .collect();
     let name = serde_json::to_value(why).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
     format!(
         "ticket {number}, found by {name}: nobody vouches for this mail from {from}, which neither refers to a mail of the ticket nor is from its people; {consequence}"
@@ -127,7 +136,11 @@ fn nobody_vouches(mail: &Mail, number: &str, why: WhyFollowUp, consequence: &str
 }
 
 /// A new ticket; `instead_of` is the one that the mail would have followed up, and what is answered to that.
-fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option<(&Ticket, AutoResponseType)>) -> Filing {
+fn new_ticket(
+    mail: &Mail,
+    circumstances: &Circumstances<'_>,
+    instead_of: Option<(&Ticket, AutoResponseType)>,
+) -> Filing {
     let configuration = circumstances.configuration;
     let settings = &configuration.settings;
     let mut reader = Reader::new(mail, false);
@@ -138,7 +151,9 @@ fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option
     }
     let default_type = settings.types.first().map_or("Unclassified", String::as_str).to_owned();
     let agent = |login: &str| settings.agents.iter().any(|known| known == login);
-    let state = reader.known("State", "state", |name| StateType::of(name).is_some(), "\"new\" is used instead").unwrap_or("new".into());
+    let state = reader
+        .known("State", "state", |name| StateType::of(name).is_some(), "\"new\" is used instead")
+        .unwrap_or("new".into());
     let pending_until = reader.pending_until(circumstances.now).filter(|_| is_pending(&state));
     let (customer_user, customer_number) = customer(mail, circumstances.customers, &reader);
     let (dynamic_fields, article_fields) = reader.dynamic_fields(configuration);
@@ -153,11 +168,23 @@ fn new_ticket(mail: &Mail, circumstances: &Circumstances<'_>, instead_of: Option
             .known("Priority", "priority", |name| PRIORITIES.contains(&name), "\"3 normal\" is used instead")
             .unwrap_or(DEFAULT_PRIORITY.into()),
         r#type: reader
-            .known("Type", "type", |name| settings.types.iter().any(|known| known == name), &format!("{default_type:?} is used instead"))
+            .known(
+                "Type",
+                "type",
+                |name| settings.types.iter().any(|known| known == name),
+                &format!("{default_type:?} is used instead"),
+            )
             .unwrap_or(default_type),
-        service: reader.known("Service", "service", |name| settings.services.iter().any(|known| known == name), "none is set"),
+        service: reader.known(
+            "Service",
+            "service",
+            |name| settings.services.iter().any(|known| known == name),
+            "none is set",
+        ),
         sla: reader.known("SLA", "SLA", |name| settings.slas.iter().any(|known| known == name), "none is set"),
-        lock: reader.known("Lock", "lock", |name| LOCKS.contains(&name), "\"unlock\" is used instead").unwrap_or("unlock".into()),
+        lock: reader
+            .known("Lock", "lock", |name| LOCKS.contains(&name), "\"unlock\" is used instead")
+            .unwrap_or("unlock".into()),
         owner: reader.known("Owner", "agent", agent, "nobody owns the ticket"),
         responsible: reader.known("Responsible", "agent", agent, "nobody is responsible"),
         customer_number,
@@ -184,7 +211,8 @@ fn customer(mail: &Mail, customers: &CustomerLookup, reader: &Reader<'_>) -> (Op
     let filled = |number: &str| (!number.is_empty()).then(|| number.to_owned());
     let named = reader.value("CustomerUser");
     let found = if named.is_some() { &customers.by_login } else { &customers.by_sender };
-    let user = named.map(str::to_owned).or_else(|| found.as_ref().map(|user| user.login.clone())).or_else(|| sender(mail));
+    let user =
+        named.map(str::to_owned).or_else(|| found.as_ref().map(|user| user.login.clone())).or_else(|| sender(mail));
     let number = reader.value("CustomerNo").map(str::to_owned).or_else(|| filled(&found.as_ref()?.customer_number));
     (user, number)
 }
@@ -197,7 +225,8 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
     let mut reader = Reader::new(mail, true);
     let mut article = article(mail);
     article.sender_type = reader.sender_type();
-    article.visible_for_customer = reader.visible_for_customer() && !answers_internal_mail(mail, circumstances, old, article.sender_type);
+    article.visible_for_customer =
+        reader.visible_for_customer() && !answers_internal_mail(mail, circumstances, old, article.sender_type);
     let (dynamic_fields, article_fields) = reader.dynamic_fields(configuration);
     article.dynamic_fields = article_fields;
 
@@ -215,14 +244,18 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
     }
     replace(&mut ticket.queue, reader.known("Queue", "queue", |name| configuration.queues.contains_key(name), stays));
     replace(&mut ticket.priority, reader.known("Priority", "priority", |name| PRIORITIES.contains(&name), stays));
-    replace(&mut ticket.r#type, reader.known("Type", "type", |name| settings.types.iter().any(|known| known == name), stays));
+    replace(
+        &mut ticket.r#type,
+        reader.known("Type", "type", |name| settings.types.iter().any(|known| known == name), stays),
+    );
     let service = reader.known("Service", "service", |name| settings.services.iter().any(|known| known == name), stays);
     ticket.service = service.or(ticket.service);
     let sla = reader.known("SLA", "SLA", |name| settings.slas.iter().any(|known| known == name), stays);
     ticket.sla = sla.or(ticket.sla);
     replace(&mut ticket.title, reader.value("Title").map(cut_title));
     replace(&mut ticket.state, follow_up_state(&mut reader, old));
-    ticket.pending_until = reader.pending_until(circumstances.now).or(ticket.pending_until).filter(|_| is_pending(&ticket.state));
+    ticket.pending_until =
+        reader.pending_until(circumstances.now).or(ticket.pending_until).filter(|_| is_pending(&ticket.state));
     Filing {
         kind: FilingKind::FollowUp(*why),
         auto_response: answer::plan(configuration, mail, &ticket, AutoResponseType::FollowUp, *vouched),
@@ -276,7 +309,12 @@ fn follow_up_state(reader: &mut Reader<'_>, old: &Ticket) -> Option<String> {
 
 /// Whether a customer's mail answers one that customers don't see: its sender or Reply-To got it, or it refers to it (OTOBO:
 /// `FollowUpArticleVisibilityCheck`). The ticket's own customer is not meant.
-fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket: &Ticket, sender_type: SenderType) -> bool {
+fn answers_internal_mail(
+    mail: &Mail,
+    circumstances: &Circumstances<'_>,
+    ticket: &Ticket,
+    sender_type: SenderType,
+) -> bool {
     if sender_type != SenderType::Customer || circumstances.internal_mails.is_empty() {
         return false;
     }
@@ -286,13 +324,14 @@ fn answers_internal_mail(mail: &Mail, circumstances: &Circumstances<'_>, ticket:
     if !sender.is_empty() && Mailbox::of(&sender) == Mailbox::of(customer) || same_user {
         return false;
     }
-    let mut writers: Vec<Mailbox> = mail.addresses("Reply-To").iter().map(|address| Mailbox::of(&address.address)).collect();
+    let mut writers: Vec<Mailbox> =
+        mail.addresses("Reply-To").iter().map(|address| Mailbox::of(&address.address)).collect();
     writers.push(Mailbox::of(&sender));
     let referred = references(mail);
-    circumstances
-        .internal_mails
-        .iter()
-        .any(|internal| internal.recipients.iter().any(|recipient| writers.contains(recipient)) || referred.contains(&internal.message_id))
+    circumstances.internal_mails.iter().any(|internal| {
+        internal.recipients.iter().any(|recipient| writers.contains(recipient))
+            || referred.contains(&internal.message_id)
+    })
 }
 
 /// The article that a mail becomes, but for what headers say of it.

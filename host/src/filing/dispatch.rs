@@ -19,7 +19,12 @@ pub struct Dispatched {
 /// The queue of a new ticket. An `X-OTOBO-Queue` that names a queue wins; else the account's, else the first system address, else the
 /// default.
 pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<'_>) -> Dispatched {
-    let named = reader.known("Queue", "queue", |name| configuration.queues.contains_key(name), "dispatched as if it were not there");
+    let named = reader.known(
+        "Queue",
+        "queue",
+        |name| configuration.queues.contains_key(name),
+        "dispatched as if it were not there",
+    );
     if let Some(queue) = named {
         let by = match mail.in_force("X-OTOBO-Queue").map(|header| &header.by) {
             Some(SetBy::Filter(name)) => format!("filter:{name}"),
@@ -27,7 +32,9 @@ pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<
         };
         return Dispatched { queue, by };
     }
-    if let Some(Dispatch::Queue(queue)) = configuration.accounts.get(&mail.envelope.account).map(|account| &account.dispatch) {
+    if let Some(Dispatch::Queue(queue)) =
+        configuration.accounts.get(&mail.envelope.account).map(|account| &account.dispatch)
+    {
         if configuration.queues.contains_key(queue) {
             return Dispatched { queue: queue.clone(), by: "account".to_owned() };
         }
@@ -54,7 +61,8 @@ fn first_system_address<'a>(configuration: &'a Configuration, mail: &Mail) -> Op
         find(&mailbox).or_else(|| find(&mailbox.without_detail()?))
     };
     RECIPIENTS.iter().find_map(|header| {
-        let envelope = (*header == "Envelope-To").then(|| mail.envelope.recipients.iter().find_map(delivered)).flatten();
+        let envelope =
+            (*header == "Envelope-To").then(|| mail.envelope.recipients.iter().find_map(delivered)).flatten();
         envelope.or_else(|| mail.addresses(header).iter().find_map(|recipient| find(&Mailbox::of(&recipient.address))))
     })
 }

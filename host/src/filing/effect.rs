@@ -41,8 +41,9 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
 /// Makes or changes the ticket of each message; gives row id and number of each.
 async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
     let new = inputs.iter().filter(|input| matches!(input.filing.kind, FilingKind::NewTicket { .. }));
-    let new: Vec<Unnumbered<'_>> =
-        new.map(|input| Unnumbered { generator: input.number_generator, ticket: &input.filing.ticket, now: input.now }).collect();
+    let new: Vec<Unnumbered<'_>> = new
+        .map(|input| Unnumbered { generator: input.number_generator, ticket: &input.filing.ticket, now: input.now })
+        .collect();
     let mut made = numbers::insert(connection, &new).await?.into_iter();
     let mut tickets = Vec::with_capacity(inputs.len());
     let mut links = Vec::new();

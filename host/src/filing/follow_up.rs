@@ -21,7 +21,13 @@ pub fn follow_up_search(mail: &Mail, configuration: &Configuration) -> FollowUpS
     let senders = senders(mail, configuration);
     let written_by = authenticated_sender(mail.message(), &settings.authentication_results_from);
     let authenticated = written_by.is_some_and(|sender| senders == [sender]);
-    FollowUpSearch { candidates, senders, authenticated, references: references(mail), unvouched: settings.unvouched_numbers }
+    FollowUpSearch {
+        candidates,
+        senders,
+        authenticated,
+        references: references(mail),
+        unvouched: settings.unvouched_numbers,
+    }
 }
 
 /// What to look for, in order.
@@ -36,25 +42,34 @@ pub(super) fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<Foll
         FollowUpCheck::Raw,
     ];
     for check in order.into_iter().filter(|check| settings.follow_up_checks.contains(check)) {
-        let number_in = |text: &str, why| number::find(text, settings).map(|number| FollowUpCandidate::Number(why, number));
+        let number_in =
+            |text: &str, why| number::find(text, settings).map(|number| FollowUpCandidate::Number(why, number));
         match check {
             FollowUpCheck::Bounce => {
                 let original = mail.header("X-OTOBO-Bounce-OriginalMessageID");
                 candidates.extend(original.map(|id| FollowUpCandidate::MessageId(WhyFollowUp::Bounce, id.to_owned())));
             }
-            FollowUpCheck::Subject => candidates.extend(number_in(mail.header("Subject").unwrap_or_default(), WhyFollowUp::Subject)),
+            FollowUpCheck::Subject => {
+                candidates.extend(number_in(mail.header("Subject").unwrap_or_default(), WhyFollowUp::Subject))
+            }
             FollowUpCheck::References => {
-                candidates.extend(references(mail).into_iter().map(|id| FollowUpCandidate::MessageId(WhyFollowUp::References, id)));
+                candidates.extend(
+                    references(mail).into_iter().map(|id| FollowUpCandidate::MessageId(WhyFollowUp::References, id)),
+                );
             }
             FollowUpCheck::Body => candidates.extend(number_in(mail.text(), WhyFollowUp::Body)),
             FollowUpCheck::Attachment => {
                 let attached = mail.attachments().iter().enumerate().filter(|(_, attachment)| !attachment.inline);
                 let contents = attached.filter_map(|(index, _)| mail.attachment_bytes(index));
-                candidates.extend(contents.filter_map(|bytes| number_in(&String::from_utf8_lossy(bytes), WhyFollowUp::Attachment)));
+                candidates.extend(
+                    contents.filter_map(|bytes| number_in(&String::from_utf8_lossy(bytes), WhyFollowUp::Attachment)),
+                );
             }
             // Comes last, whether it is named or not.
             FollowUpCheck::ExternalNumber => {}
-            FollowUpCheck::Raw => candidates.extend(number_in(&String::from_utf8_lossy(mail.message().raw()), WhyFollowUp::Raw)),
+            FollowUpCheck::Raw => {
+                candidates.extend(number_in(&String::from_utf8_lossy(mail.message().raw()), WhyFollowUp::Raw))
+            }
         }
     }
     candidates.extend(external_number(mail, &settings.external_number_field));

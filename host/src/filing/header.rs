@@ -44,7 +44,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A header's value if it names something that exists; else a warning that says what happens instead.
-    pub fn known(&mut self, suffix: &str, what: &str, exists: impl FnOnce(&str) -> bool, instead: &str) -> Option<String> {
+    pub fn known(
+        &mut self,
+        suffix: &str,
+        what: &str,
+        exists: impl FnOnce(&str) -> bool,
+        instead: &str,
+    ) -> Option<String> {
         let value = self.value(suffix)?;
         if exists(value) {
             return Some(value.to_owned());
@@ -60,20 +66,29 @@ impl<'a> Reader<'a> {
         let until = pending::until(value, now);
         if until.is_none() {
             let name = self.name("State-PendingTime");
-            self.warn(format!("{name}: {:?} is no time such as \"+2d\" or \"2026-11-24 08:30\"; none is set", shortened(value)));
+            self.warn(format!(
+                "{name}: {:?} is no time such as \"+2d\" or \"2026-11-24 08:30\"; none is set",
+                shortened(value)
+            ));
         }
         until
     }
 
     /// Who wrote the article.
     pub fn sender_type(&mut self) -> SenderType {
-        let known = self.known("SenderType", "sender type", |value| SenderType::named(value).is_some(), "\"customer\" is used instead");
+        let known = self.known(
+            "SenderType",
+            "sender type",
+            |value| SenderType::named(value).is_some(),
+            "\"customer\" is used instead",
+        );
         known.as_deref().and_then(SenderType::named).unwrap_or_default()
     }
 
     /// Whether customers see the article.
     pub fn visible_for_customer(&mut self) -> bool {
-        let known = self.known("IsVisibleForCustomer", "visibility", |value| matches!(value, "0" | "1"), "customers see it");
+        let known =
+            self.known("IsVisibleForCustomer", "visibility", |value| matches!(value, "0" | "1"), "customers see it");
         known.as_deref() != Some("0")
     }
 
@@ -92,9 +107,12 @@ impl<'a> Reader<'a> {
             if values.is_empty() {
                 continue;
             }
-            let Some(field) = configuration.dynamic_fields.values().find(|field| field.name.eq_ignore_ascii_case(&wanted)) else {
+            let Some(field) =
+                configuration.dynamic_fields.values().find(|field| field.name.eq_ignore_ascii_case(&wanted))
+            else {
                 let value = shortened(header.value());
-                self.warnings.push(format!("{}: there is no dynamic field {wanted:?}; {value:?} is not kept", header.name));
+                self.warnings
+                    .push(format!("{}: there is no dynamic field {wanted:?}; {value:?} is not kept", header.name));
                 continue;
             };
             if of_article { &mut article } else { &mut ticket }.insert(field.name.clone(), values);

@@ -36,8 +36,12 @@ fn day(date: Date) -> String {
 
 /// The digits weighted 1, 2, 1, 2 … from the left, summed; what is missing to the next ten, 1 where nothing is.
 fn check_digit(number: &str) -> u32 {
-    let sum: u32 =
-        number.chars().filter_map(|digit| digit.to_digit(10)).zip([1, 2].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    let sum: u32 = number
+        .chars()
+        .filter_map(|digit| digit.to_digit(10))
+        .zip([1, 2].into_iter().cycle())
+        .map(|(digit, weight)| digit * weight)
+        .sum();
     match 10 - sum % 10 {
         10 => 1,
         digit => digit,
@@ -96,7 +100,8 @@ fn without(text: &str, spelling: &str) -> String {
             continue;
         }
         kept.push_str(text.get(from..start).unwrap_or_default());
-        let blank = text.get(end..).is_some_and(|after| after.starts_with(' ')) && (kept.is_empty() || kept.ends_with(' '));
+        let blank =
+            text.get(end..).is_some_and(|after| after.starts_with(' ')) && (kept.is_empty() || kept.ends_with(' '));
         from = if blank { end + 1 } else { end };
     }
     kept.push_str(text.get(from..).unwrap_or_default());
@@ -114,7 +119,9 @@ fn fold<'a>(text: &'a str, hook: &'a str, divider: &'a str) -> (Cow<'a, str>, Co
 /// What follows each occurrence of the hook.
 fn after<'a>(text: &'a str, hook: &'a str) -> impl Iterator<Item = &'a str> {
     let starts: Box<dyn Iterator<Item = usize>> = match hook.bytes().next() {
-        Some(first) => Box::new(memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text.as_bytes())),
+        Some(first) => {
+            Box::new(memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text.as_bytes()))
+        }
         None => Box::new(0..text.len()),
     };
     starts.filter_map(move |start| strip(text.get(start..)?, hook))
@@ -177,7 +184,8 @@ mod tests {
 
     #[test]
     fn hook_and_divider_are_settings() {
-        let settings = Settings { ticket_hook: "Заявка#".into(), ticket_hook_divider: " ".into(), ..Settings::default() };
+        let settings =
+            Settings { ticket_hook: "Заявка#".into(), ticket_hook_divider: " ".into(), ..Settings::default() };
         assert_eq!(find("ответ: заявка# 2026112400001", &settings).as_deref(), Some("2026112400001"));
         assert_eq!(find("заявка#2026112400001", &settings), None);
         let settings = Settings { ticket_hook: String::new(), ..Settings::default() };

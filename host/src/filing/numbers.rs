@@ -12,7 +12,12 @@ use time::OffsetDateTime;
 const MOST_TRIES: usize = 1_000;
 
 /// The next `count` ticket numbers by this generator. `now` is milliseconds since the epoch; days are UTC.
-async fn take(connection: &mut AnyConnection, generator: NumberGenerator, now: i64, count: usize) -> Result<Vec<String>, StoreError> {
+async fn take(
+    connection: &mut AnyConnection,
+    generator: NumberGenerator,
+    now: i64,
+    count: usize,
+) -> Result<Vec<String>, StoreError> {
     let date = OffsetDateTime::from_unix_timestamp(now.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
     let count = u64::try_from(count).unwrap_or(u64::MAX);
     let sources: Vec<u64> = match number::counter(generator, date) {
@@ -27,7 +32,9 @@ async fn take(connection: &mut AnyConnection, generator: NumberGenerator, now: i
 
 /// A ticket number that nobody else gets. One that is not used leaves a gap.
 pub async fn reserve_number(store: &Store, generator: NumberGenerator, now: i64) -> Result<String, StoreError> {
-    let taken = store.write((generator, now), |(generator, now), connection| Box::pin(take(connection, *generator, *now, 1))).await?;
+    let taken = store
+        .write((generator, now), |(generator, now), connection| Box::pin(take(connection, *generator, *now, 1)))
+        .await?;
     taken.into_iter().next().ok_or(StoreError::Stopped)
 }
 
@@ -42,7 +49,10 @@ pub(super) struct Unnumbered<'t> {
 }
 
 /// Inserts tickets under the next free numbers; gives row id and number of each.
-pub(super) async fn insert(connection: &mut AnyConnection, tickets: &[Unnumbered<'_>]) -> Result<Vec<(i64, String)>, StoreError> {
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    tickets: &[Unnumbered<'_>],
+) -> Result<Vec<(i64, String)>, StoreError> {
     let mut made: Vec<Option<(i64, String)>> = vec![None; tickets.len()];
     // A number can be taken already where another generator was in use before, or by chance: then the next one is tried.
     for _ in 0..MOST_TRIES {

@@ -40,7 +40,9 @@ fn absolute(value: &str) -> Option<OffsetDateTime> {
     }
     let (date, time) = value.split_once(' ').unwrap_or((value, "00:00"));
     let [year, month, day] = numbers(date, '-')?[..] else { return None };
-    let date = Date::from_calendar_date(year, Month::try_from(u8::try_from(month).ok()?).ok()?, u8::try_from(day).ok()?).ok()?;
+    let date =
+        Date::from_calendar_date(year, Month::try_from(u8::try_from(month).ok()?).ok()?, u8::try_from(day).ok()?)
+            .ok()?;
     let time = numbers(time.trim(), ':')?;
     let [hour, minute] = time.get(..2)? else { return None };
     let second = match time.get(2..)? {
@@ -48,17 +50,20 @@ fn absolute(value: &str) -> Option<OffsetDateTime> {
         [second] => *second,
         _ => return None,
     };
-    let time = Time::from_hms(u8::try_from(*hour).ok()?, u8::try_from(*minute).ok()?, u8::try_from(second).ok()?).ok()?;
+    let time =
+        Time::from_hms(u8::try_from(*hour).ok()?, u8::try_from(*minute).ok()?, u8::try_from(second).ok()?).ok()?;
     Some(date.with_time(time).assume_utc())
 }
 
 fn numbers(text: &str, separator: char) -> Option<Vec<i32>> {
     text.split(separator)
-        .map(
-            |part| {
-                if !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit()) { part.parse().ok() } else { None }
-            },
-        )
+        .map(|part| {
+            if !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit()) {
+                part.parse().ok()
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
@@ -71,9 +76,16 @@ mod tests {
 
     #[test]
     fn relative_times_count_from_now() {
-        for (value, seconds) in
-            [("+2d", 172_800), ("+ 36 h", 129_600), ("7200", 7_200), (" -1h ", -3_600), ("5m", 300), ("- 10", -10), ("0", 0), ("3 s", 3)]
-        {
+        for (value, seconds) in [
+            ("+2d", 172_800),
+            ("+ 36 h", 129_600),
+            ("7200", 7_200),
+            (" -1h ", -3_600),
+            ("5m", 300),
+            ("- 10", -10),
+            ("0", 0),
+            ("3 s", 3),
+        ] {
             assert_eq!(until(value, NOW), Some(NOW + seconds * 1_000), "{value}");
         }
     }

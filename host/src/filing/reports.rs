@@ -14,14 +14,24 @@ use sqlx::AnyConnection;
 use std::collections::HashSet;
 
 /// Marks the recipients that a report is about; what it did is added to the report's communication.
-pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, record: &mut Record, now: i64) -> Result<(), StoreError> {
+pub async fn mark(
+    connection: &mut AnyConnection,
+    report: &DeliveryReport,
+    record: &mut Record,
+    now: i64,
+) -> Result<(), StoreError> {
     let mut sent = Vec::new();
     for mail in outgoing::find_sent(connection, &report.original).await? {
         let deliveries = outgoing::deliveries(connection, mail.id).await?;
         sent.push((mail, deliveries));
     }
     if sent.is_empty() {
-        add(record, now, Priority::Info, format!("A delivery report about {}, which is no mail that was sent from here.", report.original));
+        add(
+            record,
+            now,
+            Priority::Info,
+            format!("A delivery report about {}, which is no mail that was sent from here.", report.original),
+        );
         return Ok(());
     }
     let mut lost: Vec<(&SentMail, String)> = Vec::new();
@@ -29,19 +39,26 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
     for reported in &report.recipients {
         let Some((mail, delivery)) = meant(&sent, reported) else {
             let named = reported.addresses.join(", ");
-            let words = format!("The report names {named}, to whom {} was not sent; nothing is marked.", report.original);
+            let words =
+                format!("The report names {named}, to whom {} was not sent; nothing is marked.", report.original);
             add(record, now, Priority::Notice, words);
             continue;
         };
         if is_open(mail, delivery) {
             // No server has taken it for this recipient, so none can know: what is still to be sent goes out whatever a report says.
-            let words = format!("The report is about {}, to whom outgoing mail {} is still to be sent.", delivery.recipient, mail.id);
+            let words = format!(
+                "The report is about {}, to whom outgoing mail {} is still to be sent.",
+                delivery.recipient, mail.id
+            );
             add(record, now, Priority::Notice, words);
             continue;
         }
         if delivery.status == DeliveryStatus::Failed {
             // The server's own word, or a report's: no later one takes it back.
-            let words = format!("The report is about {}, to whom outgoing mail {} has failed already.", delivery.recipient, mail.id);
+            let words = format!(
+                "The report is about {}, to whom outgoing mail {} has failed already.",
+                delivery.recipient, mail.id
+            );
             add(record, now, Priority::Notice, words);
             continue;
         }
@@ -56,7 +73,12 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
             let is_failed = delivered.status == DeliveryStatus::Failed;
             let priority = if is_failed { Priority::Warning } else { Priority::Info };
             let Delivered { recipient, status, detail, .. } = delivered;
-            add(record, now, priority, format!("Outgoing mail {} to {recipient}: {}. {detail}", mail.id, status.name()));
+            add(
+                record,
+                now,
+                priority,
+                format!("Outgoing mail {} to {recipient}: {}. {detail}", mail.id, status.name()),
+            );
             if is_failed {
                 lost.push((mail, format!("{recipient}: {detail}")));
             }
@@ -77,7 +99,9 @@ pub async fn mark(connection: &mut AnyConnection, report: &DeliveryReport, recor
 fn meant<'s>(sent: &'s [(SentMail, Vec<Delivery>)], reported: &Reported) -> Option<(&'s SentMail, &'s Delivery)> {
     reported.addresses.iter().find_map(|address| {
         let is_named = |delivery: &&Delivery| Mailbox::of(&delivery.recipient) == Mailbox::of(address);
-        let to_it = |(mail, deliveries): &'s (SentMail, Vec<Delivery>)| deliveries.iter().find(is_named).map(|delivery| (mail, delivery));
+        let to_it = |(mail, deliveries): &'s (SentMail, Vec<Delivery>)| {
+            deliveries.iter().find(is_named).map(|delivery| (mail, delivery))
+        };
         let found: Vec<_> = sent.iter().filter_map(to_it).collect();
         found.iter().find(|(mail, delivery)| !is_open(mail, delivery)).or(found.first()).copied()
     })
@@ -145,8 +169,10 @@ mod tests {
 
     /// What a mail's delivery is after a report of these actions, and the number of notes in its ticket.
     async fn report(store: &Store, id: i64, actions: &[ReportedAction]) -> (DeliveryStatus, usize) {
-        let reported = |action: &ReportedAction| Reported { addresses: vec![A.into()], action: *action, ..Reported::default() };
-        let report = DeliveryReport { original: "<1@desk.example>".into(), recipients: actions.iter().map(reported).collect() };
+        let reported =
+            |action: &ReportedAction| Reported { addresses: vec![A.into()], action: *action, ..Reported::default() };
+        let report =
+            DeliveryReport { original: "<1@desk.example>".into(), recipients: actions.iter().map(reported).collect() };
         let record = Communication::start(Kind::Message, "m", "imap").finish(false);
         let work = store.write((report, record), |(report, record), connection| {
             Box::pin(async move { mark(connection, report, &mut record.clone(), 1).await })
@@ -173,14 +199,22 @@ mod tests {
         store.execute("UPDATE delivery SET status = 'uncertain'").await;
         for open in ["UPDATE outgoing SET status = 'waiting'", "UPDATE outgoing SET status = 'sending'"] {
             store.execute(open).await;
-            assert_eq!(report(&store, id, &[Failed]).await, (DeliveryStatus::Uncertain, 0), "it goes out again: {open}");
+            assert_eq!(
+                report(&store, id, &[Failed]).await,
+                (DeliveryStatus::Uncertain, 0),
+                "it goes out again: {open}"
+            );
         }
         store.execute("UPDATE outgoing SET status = 'failed'").await;
         store.execute("UPDATE delivery SET status = 'failed'").await;
         assert_eq!(report(&store, id, &[Delivered]).await, (DeliveryStatus::Failed, 0), "the server had refused it");
         store.execute("UPDATE outgoing SET status = 'sent'").await;
         store.execute("UPDATE delivery SET status = 'sent'").await;
-        assert_eq!(report(&store, id, &[Delivered, Failed]).await, (DeliveryStatus::Delivered, 0), "a report says one thing");
+        assert_eq!(
+            report(&store, id, &[Delivered, Failed]).await,
+            (DeliveryStatus::Delivered, 0),
+            "a report says one thing"
+        );
         for actions in [[Failed, Delivered], [Delivered, Failed], [Failed, Failed]] {
             assert_eq!(report(&store, id, &actions).await, (DeliveryStatus::Failed, 1));
         }

@@ -6,8 +6,8 @@ use crate::store::tickets::internal_mail;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, SetBy, Vocabulary};
 use postigo_model::configured::AutoResponseType;
 use postigo_model::configured::{
-    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue, Settings,
-    SystemAddress, UnvouchedNumbers, Validity,
+    Account, AutoResponse, Configuration, CustomerUser, Dispatch, DynamicField, FollowUpCheck, FollowUpOption, Queue,
+    Settings, SystemAddress, UnvouchedNumbers, Validity,
 };
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::Filing;
@@ -25,15 +25,24 @@ use postigo_model::ticket::WhyFollowUp;
 const NOW: i64 = 1_795_000_000_000;
 
 fn configuration() -> Configuration {
-    let queue = |name: &str, follow_up, follow_up_lock| Queue { name: name.into(), follow_up, follow_up_lock, ..Queue::default() };
+    let queue = |name: &str, follow_up, follow_up_lock| Queue {
+        name: name.into(),
+        follow_up,
+        follow_up_lock,
+        ..Queue::default()
+    };
     let queues = [
         queue("Raw", FollowUpOption::Possible, false),
         queue("Sales", FollowUpOption::Possible, true),
         queue("Press", FollowUpOption::Reject, false),
         queue("Desk", FollowUpOption::NewTicket, false),
     ];
-    let address =
-        |address: &str, queue: &str, valid| SystemAddress { address: address.into(), queue: queue.into(), valid, ..Default::default() };
+    let address = |address: &str, queue: &str, valid| SystemAddress {
+        address: address.into(),
+        queue: queue.into(),
+        valid,
+        ..Default::default()
+    };
     let addresses = [
         address("Sales@desk.test", "Sales", Validity::Valid),
         address("press@desk.test", "Press", Validity::Valid),
@@ -68,9 +77,14 @@ fn configuration() -> Configuration {
         queues: queues.map(|queue| (queue.name.clone(), queue)).into(),
         system_addresses: addresses.map(|address| (Mailbox::of(&address.address).into(), address)).into(),
         accounts: [(fixed.name.clone(), fixed)].into(),
-        dynamic_fields: [field("Contract", false), field("Product", true), field("TicketFreeKey3", false), field("Other", false)]
-            .map(|field| (field.name.clone(), field))
-            .into(),
+        dynamic_fields: [
+            field("Contract", false),
+            field("Product", true),
+            field("TicketFreeKey3", false),
+            field("Other", false),
+        ]
+        .map(|field| (field.name.clone(), field))
+        .into(),
         auto_responses: answers.map(|answer| (answer.name.clone(), answer)).into(),
         ..Configuration::default()
     }
@@ -93,12 +107,18 @@ fn mail(header: &str) -> Mail {
 
 fn decide_as(mail: &Mail, found: &Found) -> Filing {
     let (configuration, customers) = (configuration(), CustomerLookup::default());
-    decide(mail, &Circumstances { configuration: &configuration, found, customers: &customers, internal_mails: &[], now: NOW })
+    decide(
+        mail,
+        &Circumstances { configuration: &configuration, found, customers: &customers, internal_mails: &[], now: NOW },
+    )
 }
 
 /// A ticket that somebody vouches for.
 fn found(ticket: &Ticket, why: WhyFollowUp) -> Found {
-    Found { follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: Vouched::ByProof }), passed_over: Vec::new() }
+    Found {
+        follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: Vouched::ByProof }),
+        passed_over: Vec::new(),
+    }
 }
 
 fn new_ticket(header: &str) -> Filing {
@@ -132,8 +152,10 @@ fn a_mail_that_is_not_read_whole_is_filed_with_what_fits_and_a_warning() {
     for filing in [new_ticket(&header), follow_up(&header, &ticket("Raw", "open")), follow_up(&header, &closed)] {
         assert!(filing.article.subject.starts_with("word word"));
         assert!(filing.article.to.ends_with(", a9999@x.test"), "no address is cut");
-        let expected =
-            ["Subject has 1500001 bytes: its first 1048575 are read.", "To names more than 10000 addresses: the others are not read."];
+        let expected = [
+            "Subject has 1500001 bytes: its first 1048575 are read.",
+            "To names more than 10000 addresses: the others are not read.",
+        ];
         assert_eq!(filing.warnings, expected, "{:?}", filing.kind);
     }
     assert_eq!(new_ticket("Subject: x").warnings, [""; 0]);
@@ -141,13 +163,19 @@ fn a_mail_that_is_not_read_whole_is_filed_with_what_fits_and_a_warning() {
 
 #[test]
 fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
-    for (text, cut) in
-        [("a".repeat(LARGEST_BODY), false), ("ä".repeat(LARGEST_BODY / 2) + "b", true), ("a".to_owned() + &"ä".repeat(LARGEST_BODY), true)]
-    {
+    for (text, cut) in [
+        ("a".repeat(LARGEST_BODY), false),
+        ("ä".repeat(LARGEST_BODY / 2) + "b", true),
+        ("a".to_owned() + &"ä".repeat(LARGEST_BODY), true),
+    ] {
         let raw = format!("Subject: x\n\n{text}");
         let message = Message::parse(raw.into_bytes().into());
         let article = decide_as(&read(message, Envelope::default()), &Found::default()).article;
-        assert!(text.starts_with(&article.body) && article.body.len() > LARGEST_BODY - 2 && article.body.len() <= LARGEST_BODY);
+        assert!(
+            text.starts_with(&article.body)
+                && article.body.len() > LARGEST_BODY - 2
+                && article.body.len() <= LARGEST_BODY
+        );
         assert_eq!(article.body_truncated, cut);
     }
 }
@@ -192,7 +220,11 @@ fn a_header_that_names_a_queue_wins_over_account_and_address() {
     mail.set("X-OTOBO-Queue", vec!["Quarks".into()], &SetBy::Filter("a".into()));
     let filing = decide_as(&mail, &Found::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Press", "account"));
-    assert!(filing.warnings.iter().any(|warning| warning.contains("X-OTOBO-Queue") && warning.contains("Quarks")), "{:?}", filing.warnings);
+    assert!(
+        filing.warnings.iter().any(|warning| warning.contains("X-OTOBO-Queue") && warning.contains("Quarks")),
+        "{:?}",
+        filing.warnings
+    );
 }
 
 #[test]
@@ -214,7 +246,10 @@ fn what_a_header_names_takes_effect() {
     );
     assert_eq!(ticket.pending_until, Some(NOW + 3_600_000));
     let fields: Vec<_> = ticket.dynamic_fields.iter().map(|(name, values)| (name.as_str(), values.join("+"))).collect();
-    assert_eq!(fields, [("Contract", "c 1".to_owned()), ("Product", "a+b".to_owned()), ("TicketFreeKey3", "rack".to_owned())]);
+    assert_eq!(
+        fields,
+        [("Contract", "c 1".to_owned()), ("Product", "a+b".to_owned()), ("TicketFreeKey3", "rack".to_owned())]
+    );
     assert_eq!((filing.article.sender_type, filing.article.visible_for_customer), (SenderType::Agent, false));
     assert_eq!(filing.article.subject, "plain");
     assert_eq!(filing.warnings, [""; 0]);
@@ -227,12 +262,19 @@ fn unknown_values_give_the_default_and_a_warning() {
                   X-OTOBO-IsVisibleForCustomer: maybe\nX-OTOBO-State-PendingTime: soon\nX-OTOBO-TicketKey4: lost";
     let filing = new_ticket(header);
     let ticket = filing.ticket;
-    assert_eq!([&ticket.state, &ticket.priority, &ticket.r#type, &ticket.lock], ["new", "3 normal", "Unclassified", "unlock"]);
+    assert_eq!(
+        [&ticket.state, &ticket.priority, &ticket.r#type, &ticket.lock],
+        ["new", "3 normal", "Unclassified", "unlock"]
+    );
     assert_eq!([ticket.service, ticket.sla, ticket.owner, ticket.responsible], [None, None, None, None]);
     assert_eq!((filing.article.sender_type, filing.article.visible_for_customer), (SenderType::Customer, true));
     for line in header.lines() {
         let (name, value) = line.split_once(": ").unwrap();
-        assert!(filing.warnings.iter().any(|warning| warning.contains(name) && warning.contains(value)), "{line}: {:?}", filing.warnings);
+        assert!(
+            filing.warnings.iter().any(|warning| warning.contains(name) && warning.contains(value)),
+            "{line}: {:?}",
+            filing.warnings
+        );
     }
 }
 
@@ -250,8 +292,9 @@ fn titles_are_cut() {
 
 #[test]
 fn customers_come_from_headers_or_the_sender() {
-    let user =
-        |login: &str, number: &str| Some(CustomerUser { login: login.into(), customer_number: number.into(), ..CustomerUser::default() });
+    let user = |login: &str, number: &str| {
+        Some(CustomerUser { login: login.into(), customer_number: number.into(), ..CustomerUser::default() })
+    };
     let customers = CustomerLookup { by_sender: user("jane", "C-1"), by_login: user("mike", "C-2") };
     for (header, customers, customer_user, number) in [
         ("From: a@x.test, Jane <jane@x.test>", &CustomerLookup::default(), Some("jane@x.test"), None),
@@ -263,12 +306,24 @@ fn customers_come_from_headers_or_the_sender() {
         ("From: jane@x.test\nX-OTOBO-CustomerUser: who", &CustomerLookup::default(), Some("who"), None),
     ] {
         let configuration = configuration();
-        let circumstances =
-            Circumstances { configuration: &configuration, found: &Found::default(), customers, internal_mails: &[], now: NOW };
+        let circumstances = Circumstances {
+            configuration: &configuration,
+            found: &Found::default(),
+            customers,
+            internal_mails: &[],
+            now: NOW,
+        };
         let filing = decide(&mail(header), &circumstances);
-        assert_eq!((filing.ticket.customer_user.as_deref(), filing.ticket.customer_number.as_deref()), (customer_user, number), "{header}");
+        assert_eq!(
+            (filing.ticket.customer_user.as_deref(), filing.ticket.customer_number.as_deref()),
+            (customer_user, number),
+            "{header}"
+        );
     }
-    assert_eq!(customer_query(&mail("From: a@x.test, b@x.test\nX-OTOBO-CustomerUser: mike")).login.as_deref(), Some("mike"));
+    assert_eq!(
+        customer_query(&mail("From: a@x.test, b@x.test\nX-OTOBO-CustomerUser: mike")).login.as_deref(),
+        Some("mike")
+    );
 }
 
 #[test]
@@ -300,7 +355,11 @@ fn a_follow_up_opens_the_ticket_unless_it_is_new_or_kept() {
         ("closed successful", "Subject: x", "open"),
         ("new", "Subject: x", "new"),
         ("merged", "Subject: x", "open"),
-        ("closed successful", "X-OTOBO-FollowUp-State-Keep: as it is\nX-OTOBO-FollowUp-State: new", "closed successful"),
+        (
+            "closed successful",
+            "X-OTOBO-FollowUp-State-Keep: as it is\nX-OTOBO-FollowUp-State: new",
+            "closed successful",
+        ),
         ("closed successful", "X-OTOBO-FollowUp-State-Keep: 0", "open"),
         ("closed successful", "X-OTOBO-FollowUp-State: asleep", "closed successful"),
     ] {
@@ -329,7 +388,9 @@ fn the_lock_after_a_follow_up_depends_on_owner_queue_and_state() {
 
 #[test]
 fn the_queues_option_is_asked_for_closed_tickets() {
-    let rejected = |state| matches!(follow_up("Subject: x", &ticket("Press", state)).kind, FilingKind::Rejected(WhyFollowUp::Subject));
+    let rejected = |state| {
+        matches!(follow_up("Subject: x", &ticket("Press", state)).kind, FilingKind::Rejected(WhyFollowUp::Subject))
+    };
     assert_eq!(
         ["closed unsuccessful", "removed", "open", "merged", "pending auto close+"].map(rejected),
         [true, true, false, false, false]
@@ -345,7 +406,8 @@ fn the_queues_option_is_asked_for_closed_tickets() {
 #[test]
 fn a_follow_up_may_become_a_new_ticket() {
     let old = ticket("Desk", "closed successful");
-    let filing = follow_up("From: jane@x.test\nSubject: AW: Re: [Ticket#2026112400001] Old matter\nTo: sales@desk.test", &old);
+    let filing =
+        follow_up("From: jane@x.test\nSubject: AW: Re: [Ticket#2026112400001] Old matter\nTo: sales@desk.test", &old);
     assert_eq!(filing.kind, FilingKind::NewTicket { linked_to: Some(7) });
     assert_eq!((filing.ticket.title.as_str(), filing.article.subject.as_str()), ("Old matter", "Old matter"));
     assert_eq!((filing.ticket.id, filing.ticket.number.as_str(), filing.ticket.state.as_str()), (0, "", "new"));
@@ -420,9 +482,16 @@ fn answers_are_those_of_the_tickets_queue_and_occasion() {
 
 #[test]
 fn mails_are_ignored_by_yes_or_true_anywhere() {
-    for (value, ignored) in
-        [("yes", true), ("YES", true), ("TrueType", true), ("no, yes", true), ("1", false), ("y", false), ("on", false), ("", false)]
-    {
+    for (value, ignored) in [
+        ("yes", true),
+        ("YES", true),
+        ("TrueType", true),
+        ("no, yes", true),
+        ("1", false),
+        ("y", false),
+        ("on", false),
+        ("", false),
+    ] {
         assert_eq!(is_ignored(&mail(&format!("X-OTOBO-Ignore: {value}"))), ignored, "{value}");
     }
 }
@@ -446,7 +515,9 @@ fn follow_up_checks_run_in_their_order() {
 fn further_follow_up_checks_are_settings() {
     let part = "Content-Disposition: attachment; filename=a.txt\n\nTicket#2026112400003\n";
     let inline = "Content-Disposition: inline; filename=b.txt\n\nTicket#2026112400004\n";
-    let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n--x\n\nTicket#2026112400002\n--x\n{inline}--x\n{part}--x--");
+    let raw = format!(
+        "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nTicket#2026112400002\n--x\n{inline}--x\n{part}--x--"
+    );
     let mail = mail(&raw);
     let mut settings = Settings::default();
     assert_eq!(follow_up_candidates(&mail, &settings), []);
@@ -473,7 +544,9 @@ fn a_delivery_report_is_asked_first() {
 
 #[test]
 fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
-    let senders = |header: &str| follow_up_search(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration()).senders;
+    let senders = |header: &str| {
+        follow_up_search(&mail(&format!("Subject: [Ticket#2026112400001]\n{header}")), &configuration()).senders
+    };
     assert_eq!(senders("From: \"A\"@x.test, b@X.test."), [Mailbox::of("a@x.test"), Mailbox::of("b@x.test")]);
     let many = (0..11).map(|number| format!("a{number}@x.test")).collect::<Vec<_>>().join(", ");
     for nobody in [
@@ -493,12 +566,18 @@ fn who_vouches_is_everybody_in_from_unless_it_is_ourselves_or_forged() {
     assert!(authenticated("Authentication-Results: mx.desk.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
     assert!(!authenticated("Authentication-Results: mx.e.test; dmarc=pass header.from=x.test\nFrom: jane@x.test"));
     assert!(!authenticated("From: jane@x.test"));
-    assert_eq!(follow_up_search(&mail("From: jane@x.test"), &configuration()), FollowUpSearch::default(), "there is nothing to vouch for");
+    assert_eq!(
+        follow_up_search(&mail("From: jane@x.test"), &configuration()),
+        FollowUpSearch::default(),
+        "there is nothing to vouch for"
+    );
 }
 
 /// What becomes of a stranger's mail that names this ticket.
 fn strangers(setting: UnvouchedNumbers, ticket: &Ticket) -> Filing {
-    let mail = mail("From: evil@e.test\nSubject: Re: [Ticket#2026112400001] Old matter\nX-OTOBO-FollowUp-IsVisibleForCustomer: 1");
+    let mail = mail(
+        "From: evil@e.test\nSubject: Re: [Ticket#2026112400001] Old matter\nX-OTOBO-FollowUp-IsVisibleForCustomer: 1",
+    );
     let mut configuration = configuration();
     configuration.settings.unvouched_numbers = setting;
     let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: Vouched::ByNobody };
@@ -507,7 +586,16 @@ fn strangers(setting: UnvouchedNumbers, ticket: &Ticket) -> Filing {
         _ => Found { follow_up: Some(one), passed_over: Vec::new() },
     };
     let customers = CustomerLookup::default();
-    decide(&mail, &Circumstances { configuration: &configuration, found: &found, customers: &customers, internal_mails: &[], now: NOW })
+    decide(
+        &mail,
+        &Circumstances {
+            configuration: &configuration,
+            found: &found,
+            customers: &customers,
+            internal_mails: &[],
+            now: NOW,
+        },
+    )
 }
 
 #[test]
@@ -519,9 +607,15 @@ fn a_follow_up_that_nobody_vouches_for_is_marked_and_told_nothing() {
         (UnvouchedNumbers::Internal, "Press", false, FilingKind::Rejected(WhyFollowUp::Subject)),
     ] {
         let filing = strangers(setting, &ticket(queue, "closed successful"));
-        assert_eq!((&filing.kind, filing.article.unvouched, filing.article.visible_for_customer), (&kind, true, visible));
+        assert_eq!(
+            (&filing.kind, filing.article.unvouched, filing.article.visible_for_customer),
+            (&kind, true, visible)
+        );
         let warnings = filing.warnings.join("\n");
-        assert!(warnings.contains("ticket 2026112400001, found by subject: nobody vouches for this mail from evil@e.test"), "{warnings}");
+        assert!(
+            warnings.contains("ticket 2026112400001, found by subject: nobody vouches for this mail from evil@e.test"),
+            "{warnings}"
+        );
         let plan = filing.auto_response.unwrap();
         assert_eq!(plan.suppressed.as_deref(), Some("nobody vouches for the ticket being its sender's"));
     }
@@ -530,7 +624,8 @@ fn a_follow_up_that_nobody_vouches_for_is_marked_and_told_nothing() {
 #[test]
 fn a_follow_up_that_an_address_alone_vouches_for_is_answered_to_that_address() {
     let decided = |vouched, queue: &str, state: &str, reply_to: &str| {
-        let mail = mail(&format!("From: jane@x.test\nReply-To: {reply_to}\nSubject: Re: [Ticket#2026112400001] Old matter"));
+        let mail =
+            mail(&format!("From: jane@x.test\nReply-To: {reply_to}\nSubject: Re: [Ticket#2026112400001] Old matter"));
         let found = FoundTicket { ticket: ticket(queue, state), why: WhyFollowUp::Subject, vouched };
         let filing = decide_as(&mail, &Found { follow_up: Some(found), passed_over: Vec::new() });
         let plan = filing.auto_response.unwrap();
@@ -540,25 +635,42 @@ fn a_follow_up_that_an_address_alone_vouches_for_is_answered_to_that_address() {
     for (vouched, by_address) in [(Vouched::ByProof, false), (Vouched::ByAddress, true)] {
         for (queue, state, name) in [("Raw", "open", "more"), ("Press", "closed successful", "no")] {
             let to = if by_address { "jane@x.test" } else { "evil@e.test" };
-            assert_eq!(decided(vouched, queue, state, "evil@e.test"), (by_address, name.to_owned(), to.to_owned()), "{vouched:?}");
+            assert_eq!(
+                decided(vouched, queue, state, "evil@e.test"),
+                (by_address, name.to_owned(), to.to_owned()),
+                "{vouched:?}"
+            );
         }
         // A new ticket is its sender's own; that there was another, and that it is closed, is told to nobody else.
         let name = if by_address { "receipt" } else { "again" };
         let to = "evil@e.test".to_owned();
-        assert_eq!(decided(vouched, "Desk", "closed successful", "evil@e.test"), (false, name.to_owned(), to), "{vouched:?}");
+        assert_eq!(
+            decided(vouched, "Desk", "closed successful", "evil@e.test"),
+            (false, name.to_owned(), to),
+            "{vouched:?}"
+        );
         let to = "Jane@X.test".to_owned();
-        assert_eq!(decided(vouched, "Desk", "closed successful", "Jane@X.test"), (false, "again".to_owned(), to), "{vouched:?}");
+        assert_eq!(
+            decided(vouched, "Desk", "closed successful", "Jane@X.test"),
+            (false, "again".to_owned(), to),
+            "{vouched:?}"
+        );
     }
 }
 
 #[test]
 fn a_number_that_nobody_vouches_for_can_make_a_new_ticket_that_tells_nothing_of_the_old_one() {
     let (open, closed) = (ticket("Raw", "open"), ticket("Desk", "closed successful"));
-    for (setting, old, warned) in [(UnvouchedNumbers::NewTicket, &open, true), (UnvouchedNumbers::Mark, &closed, false)] {
+    for (setting, old, warned) in [(UnvouchedNumbers::NewTicket, &open, true), (UnvouchedNumbers::Mark, &closed, false)]
+    {
         let filing = strangers(setting, old);
         assert_eq!(filing.kind, FilingKind::NewTicket { linked_to: Some(7) });
         assert_eq!((filing.article.subject.as_str(), filing.article.unvouched), ("Old matter", false));
-        assert_eq!(filing.auto_response.map(|plan| plan.name).as_deref(), Some("receipt"), "it is no other answer than to any mail");
+        assert_eq!(
+            filing.auto_response.map(|plan| plan.name).as_deref(),
+            Some("receipt"),
+            "it is no other answer than to any mail"
+        );
         assert_eq!(filing.warnings.iter().any(|warning| warning.ends_with("it became a new ticket")), warned);
     }
 }

@@ -62,13 +62,16 @@ async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Resul
     let configuration = configured::load(&state.store, &state.key).await?;
     let asked = fetching::ask(&state.store, configured::find(&configuration, &name)?, Patience::AtMost(PATIENCE)).await;
     let answer = asked.map_err(|refused| match refused {
-        Refused::NotValid { .. } => Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched.")),
+        Refused::NotValid { .. } => {
+            Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched."))
+        }
         other => other.into(),
     })?;
     Ok(match answer {
         Answer::Ended(result) => axum::Json(json!({ "account": name, "done": true, "result": result })).into_response(),
         Answer::GoesOn | Answer::NobodyHolds => {
-            (StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null }))).into_response()
+            (StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null })))
+                .into_response()
         }
     })
 }

@@ -25,7 +25,9 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let caller = Extension::<Caller>::from_request_parts(&mut parts, state).await.map_err(|error| Problem::internal(&error))?;
+        let caller = Extension::<Caller>::from_request_parts(&mut parts, state)
+            .await
+            .map_err(|error| Problem::internal(&error))?;
         let (route, name) = (parts.uri.path().to_owned(), parts.headers.get(IDEMPOTENCY_KEY).cloned());
         let Json(body) = Json::<Value>::from_request(Request::from_parts(parts, body), state).await?;
         let Some(name) = name else { return Ok(Self { body, once: None }) };
@@ -40,18 +42,24 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
 
 impl Asked {
     /// The body in a shape with the keys `own`, and the mail in it with the keys `mail`, each read alone: so that mistakes keep their places.
-    pub fn read<T: DeserializeOwned, M: DeserializeOwned>(self, own: &[&str], mail: &[&str]) -> Result<(T, M, Option<Once>), Problem> {
+    pub fn read<T: DeserializeOwned, M: DeserializeOwned>(
+        self,
+        own: &[&str],
+        mail: &[&str],
+    ) -> Result<(T, M, Option<Once>), Problem> {
         let Value::Object(fields) = self.body else {
             return Err(Problem::invalid(vec![Mistake::at("", "It must be an object.")]));
         };
         let known = || own.iter().chain(mail);
         let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
-        let mistakes: Vec<Mistake> =
-            unknown.map(|key| Mistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>()))).collect();
+        let mistakes: Vec<Mistake> = unknown
+            .map(|key| Mistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>())))
+            .collect();
         if !mistakes.is_empty() {
             return Err(Problem::invalid(mistakes));
         }
-        let (mail, own): (Map<String, Value>, Map<String, Value>) = fields.into_iter().partition(|(key, _)| mail.contains(&key.as_str()));
+        let (mail, own): (Map<String, Value>, Map<String, Value>) =
+            fields.into_iter().partition(|(key, _)| mail.contains(&key.as_str()));
         Ok((read_as(Value::Object(own))?, read_as(Value::Object(mail))?, self.once))
     }
 }

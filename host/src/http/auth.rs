@@ -44,13 +44,20 @@ impl Caller {
 pub async fn identify(store: &Store, headers: &HeaderMap) -> Result<Caller, Problem> {
     let token = bearer(headers)?;
     let found = tokens::recognize(store, token).await?;
-    let unknown = || Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo.");
+    let unknown = || {
+        Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo.")
+    };
     let Bearer { token, name, role } = found.ok_or_else(unknown)?;
     Ok(Caller { token, name, role })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let missing = || Problem::new(Kind::Unauthenticated, "Send a token as \"Authorization: Bearer …\"; `postigo token create` makes one.");
+    let missing = || {
+        Problem::new(
+            Kind::Unauthenticated,
+            "Send a token as \"Authorization: Bearer …\"; `postigo token create` makes one.",
+        )
+    };
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
     let (scheme, token) = value.split_once(' ').ok_or_else(missing)?;
     let token = token.trim();
@@ -73,7 +80,11 @@ pub async fn authorize(State(state): State<ApiState>, mut request: Request, next
     };
     if !rule.roles.contains(&caller.role) {
         let may = rule.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
-        return Problem::new(Kind::Forbidden, format!("A token of role {} may not do this; it takes: {may}.", caller.role)).into_response();
+        return Problem::new(
+            Kind::Forbidden,
+            format!("A token of role {} may not do this; it takes: {may}.", caller.role),
+        )
+        .into_response();
     }
     request.extensions_mut().insert(caller);
     next.run(request).await
@@ -100,7 +111,9 @@ mod tests {
         };
         assert_eq!(with("Bearer postigo_abc"), Some("postigo_abc".to_owned()));
         assert_eq!(with("bearer postigo_abc"), Some("postigo_abc".to_owned()));
-        for wrong in ["", "Bearer", "Bearer ", "Basic cG9zdGlnbzp4", &format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1))] {
+        for wrong in
+            ["", "Bearer", "Bearer ", "Basic cG9zdGlnbzp4", &format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1))]
+        {
             assert_eq!(with(wrong), None, "{wrong:?}");
         }
     }

@@ -44,7 +44,11 @@ fn named(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<Stri
     let wrong = |what: &str| Problem::new(Kind::BadRequest, format!("{what} (RFC 9112, section 3.2)."));
     let without_login = |authority: &Authority| {
         // RFC 9110, section 4.2.4: a login before the host is for deceiving people.
-        if authority.as_str().contains('@') { Err(wrong("The host has a login before it")) } else { Ok(Some(host(authority))) }
+        if authority.as_str().contains('@') {
+            Err(wrong("The host has a login before it"))
+        } else {
+            Ok(Some(host(authority)))
+        }
     };
     if let Some(authority) = uri.authority() {
         return without_login(authority);
@@ -77,8 +81,9 @@ fn is_this_machine(name: &str) -> bool {
 fn is_sent_back_to(configuration: &Configuration, name: &str) -> bool {
     let accounts = configuration.accounts.values().filter_map(|account| account.oauth2.as_ref());
     let transports = configuration.transports.values().filter_map(|transport| transport.oauth2.as_ref());
-    let is_it =
-        |oauth2: &OAuth2| oauth2.redirect_url.parse::<Uri>().is_ok_and(|url| url.authority().is_some_and(|found| host(found) == name));
+    let is_it = |oauth2: &OAuth2| {
+        oauth2.redirect_url.parse::<Uri>().is_ok_and(|url| url.authority().is_some_and(|found| host(found) == name))
+    };
     accounts.chain(transports).any(is_it)
 }
 
@@ -99,7 +104,11 @@ mod tests {
         let some = |name: &str| Ok(Some(name.to_owned()));
         assert_eq!(of("/", &["LocalHost:8025"], Version::HTTP_11), some("localhost"));
         assert_eq!(of("/", &["evil.example."], Version::HTTP_11), some("evil.example"));
-        assert_eq!(of("http://evil.example/", &["localhost"], Version::HTTP_11), some("evil.example"), "the target goes before the header");
+        assert_eq!(
+            of("http://evil.example/", &["localhost"], Version::HTTP_11),
+            some("evil.example"),
+            "the target goes before the header"
+        );
         assert_eq!(of("/", &["[::1]:80"], Version::HTTP_11), some("[::1]"));
         assert_eq!(of("/", &[], Version::HTTP_10), Ok(None));
         for hosts in [&[][..], &["localhost", "localhost"], &["a b"], &["localhost/x"], &["evil@localhost"]] {
@@ -112,8 +121,16 @@ mod tests {
         for name in ["localhost", "postigo.localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"] {
             assert!(is_this_machine(name), "{name}");
         }
-        for name in ["evil.example", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example", "10.0.0.1", "[::2]", "0.0.0.0", ""]
-        {
+        for name in [
+            "evil.example",
+            "localhost.evil.example",
+            "notlocalhost",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "0.0.0.0",
+            "",
+        ] {
             assert!(!is_this_machine(name), "{name}");
         }
     }

@@ -63,12 +63,18 @@ fn limit(method: &Method, path: &str, settings: &Settings) -> Limit {
         let bytes = usize::try_from(settings.max_component_size).unwrap_or(usize::MAX).min(MAX_MAIL);
         return Limit { bytes, setting: Some("max_component_size") };
     }
-    let bytes = LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes);
+    let bytes =
+        LIMITS.iter().find(|(of, route, _)| of == method && *route == path).map_or(MAX_JSON, |(_, _, bytes)| *bytes);
     Limit { bytes, setting: None }
 }
 
 /// Reads a request's body and hands the request on with it. Comes after [`super::auth::authorize`].
-pub async fn take(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+pub async fn take(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let route = path.strip_prefix(super::BASE).unwrap_or(&path);
     let most = limit(request.method(), route, &state.live.current().configuration.settings);
@@ -110,7 +116,9 @@ async fn collect(mut body: Body, limit: Limit, mut share: Share, pace: Pace) -> 
     let mut bytes = Vec::with_capacity(promised);
     loop {
         let due = begun + pace.due(bytes.len() as u64);
-        let frame = tokio::time::timeout_at(due.min(Instant::now() + pace.silence), body.frame()).await.map_err(|_| NotTaken::TooSlow)?;
+        let frame = tokio::time::timeout_at(due.min(Instant::now() + pace.silence), body.frame())
+            .await
+            .map_err(|_| NotTaken::TooSlow)?;
         let Some(frame) = frame else { return Ok(Bytes::from_owner(Held::new(bytes, share))) };
         let Ok(piece) = frame.map_err(|error| NotTaken::Broken(error.to_string()))?.into_data() else { continue };
         let needed = bytes.len() + piece.len();
@@ -148,10 +156,14 @@ impl axum::response::IntoResponse for NotTaken {
             Self::TooLarge(Limit { bytes, setting: None }) => {
                 (Kind::TooLarge, format!("The body is larger than this route takes: {bytes} bytes."))
             }
-            Self::TooManyValues => {
-                (Kind::TooLarge, format!("The body has more than {MOST_VALUES} texts, numbers, lists and tables. Nothing was done."))
-            }
-            Self::NoRoom => (Kind::Unavailable, "Other bodies take all the room that there is for this token's now; try again.".to_owned()),
+            Self::TooManyValues => (
+                Kind::TooLarge,
+                format!("The body has more than {MOST_VALUES} texts, numbers, lists and tables. Nothing was done."),
+            ),
+            Self::NoRoom => (
+                Kind::Unavailable,
+                "Other bodies take all the room that there is for this token's now; try again.".to_owned(),
+            ),
             Self::TooSlow => (Kind::Timeout, "The body came too slowly. Nothing was done.".to_owned()),
             Self::Broken(why) => (Kind::BadRequest, format!("The body did not arrive: {why}.")),
         };
@@ -223,7 +235,10 @@ pub fn escape(key: &str) -> String {
 pub async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     let arrived = Bytes::from_request(request, state).await;
     arrived.map_err(|rejection| {
-        Problem::new(Kind::BadRequest, format!("The body did not arrive: {}.", rejection.body_text().trim_end_matches('.')))
+        Problem::new(
+            Kind::BadRequest,
+            format!("The body did not arrive: {}.", rejection.body_text().trim_end_matches('.')),
+        )
     })
 }
 
@@ -266,7 +281,10 @@ mod tests {
         assert_eq!(limit(&Method::PUT, "/settings", &Settings::default()), of(MAX_JSON));
         let settings = Settings { max_component_size: 64 << 20, ..Settings::default() };
         assert!(role::find(&COMPONENTS.0, COMPONENTS.1).is_some());
-        assert_eq!(limit(&COMPONENTS.0, COMPONENTS.1, &settings), Limit { bytes: 64 << 20, setting: Some("max_component_size") });
+        assert_eq!(
+            limit(&COMPONENTS.0, COMPONENTS.1, &settings),
+            Limit { bytes: 64 << 20, setting: Some("max_component_size") }
+        );
     }
 
     #[tokio::test]
@@ -275,7 +293,11 @@ mod tests {
         let one = || room.share("1");
         let first = collect(Body::from(vec![b'x'; 3 << 20]), of(4 << 20), one(), PACE).await.unwrap();
         assert_eq!(collect(Body::from(vec![b'x'; 2 << 20]), of(4 << 20), one(), PACE).await, Err(NotTaken::NoRoom));
-        assert_eq!(collect(pieces(32, 64 << 10), of(4 << 20), one(), PACE).await, Err(NotTaken::NoRoom), "in chunks it is the same");
+        assert_eq!(
+            collect(pieces(32, 64 << 10), of(4 << 20), one(), PACE).await,
+            Err(NotTaken::NoRoom),
+            "in chunks it is the same"
+        );
         assert_eq!(collect(Body::from("small"), of(4 << 20), one(), PACE).await.unwrap(), "small");
         let other = collect(pieces(16, 64 << 10), of(4 << 20), room.share("2"), PACE).await.unwrap();
         assert_eq!(other.len(), 1 << 20, "another token has a part of its own");
@@ -286,12 +308,17 @@ mod tests {
     #[test]
     fn what_is_read_from_json_shares_the_room_too() {
         let room = Arc::new(Room::of(16 << 20));
-        let headers = |media_type: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        let headers = |media_type: &'static str| {
+            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))])
+        };
         let tables = format!("[{}0]", "{\"\":0},".repeat(5_000));
         let read = || set_aside(&headers("application/json; charset=utf-8"), tables.as_bytes(), room.share("1"));
         let first = read().unwrap();
         assert_eq!(read().err(), Some(NotTaken::NoRoom), "35 KB of text, 5 MB of values");
-        assert!(set_aside(&headers("message/rfc822"), tables.as_bytes(), room.share("1")).is_ok(), "nothing is made of a mail here");
+        assert!(
+            set_aside(&headers("message/rfc822"), tables.as_bytes(), room.share("1")).is_ok(),
+            "nothing is made of a mail here"
+        );
         drop(first);
         assert!(read().is_ok());
     }
@@ -310,7 +337,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_too_large_is_not_read() {
         let room = Arc::new(Room::default());
-        assert_eq!(collect(Body::from(vec![b'x'; 101]), of(100), room.share("1"), PACE).await, Err(NotTaken::TooLarge(of(100))));
+        assert_eq!(
+            collect(Body::from(vec![b'x'; 101]), of(100), room.share("1"), PACE).await,
+            Err(NotTaken::TooLarge(of(100)))
+        );
         let read = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&read);
         let pieces = stream::repeat_with(move || {
@@ -334,7 +364,11 @@ mod tests {
         let short = Duration::from_millis(200);
         let pace = Pace { silence: short, grace: short * 2, bytes_a_second: 1 << 20 };
         for every in [short / 20, short * 1_000] {
-            assert_eq!(collect(dripping(every), of(MAX_MAIL), room.share("1"), pace).await, Err(NotTaken::TooSlow), "{every:?}");
+            assert_eq!(
+                collect(dripping(every), of(MAX_MAIL), room.share("1"), pace).await,
+                Err(NotTaken::TooSlow),
+                "{every:?}"
+            );
         }
     }
 }

@@ -69,13 +69,17 @@ struct DetailQuery {
 
 fn time(parameter: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    let wrong = format!("\"{text}\" is not a time such as 2026-11-24T12:00:00Z (the \"+\" of an offset is written %2B).");
+    let wrong =
+        format!("\"{text}\" is not a time such as 2026-11-24T12:00:00Z (the \"+\" of an offset is written %2B).");
     timestamp::parse(&text).map(Some).ok_or_else(|| Problem::bad_parameter(parameter, wrong))
 }
 
 /// Lists communications.
 #[utoipa::path(get, path = "/communications", tag = TAG, params(LogQuery), responses((status = 200, body = Page<CommunicationSummary>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> Result<axum::Json<Page<CommunicationSummary>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<LogQuery>,
+) -> Result<axum::Json<Page<CommunicationSummary>>, Problem> {
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     let limit = page.limit()?;
     let sort = query.sort.as_deref().unwrap_or("newest").parse::<LogSort>();
@@ -100,7 +104,10 @@ async fn list(State(state): State<ApiState>, Query(query): Query<LogQuery>) -> R
 
 /// The four figures: account status, communication status, what is active, mean processing time.
 #[utoipa::path(get, path = "/communications/overview", tag = TAG, params(SpanQuery), responses((status = 200, body = OverviewDocument)))]
-async fn overview(State(state): State<ApiState>, Query(query): Query<SpanQuery>) -> Result<axum::Json<OverviewDocument>, Problem> {
+async fn overview(
+    State(state): State<ApiState>,
+    Query(query): Query<SpanQuery>,
+) -> Result<axum::Json<OverviewDocument>, Problem> {
     let (since, until) = (time("since", query.since)?, time("until", query.until)?);
     Ok(axum::Json(communications::overview(&state.store, since, until).await?))
 }

@@ -71,7 +71,9 @@ impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shipped(name) => write!(formatter, "shipped {name}"),
-            Self::Uploaded(After { name, uploaded_at, digest }) => write!(formatter, "uploaded {uploaded_at} {digest} {name}"),
+            Self::Uploaded(After { name, uploaded_at, digest }) => {
+                write!(formatter, "uploaded {uploaded_at} {digest} {name}")
+            }
         }
     }
 }
@@ -98,7 +100,10 @@ async fn shelf(state: &ApiState) -> Result<Shelf<'_>, Problem> {
 
 /// Lists the components: shipped ones first, then uploaded ones by name, the newest upload of a name first.
 #[utoipa::path(get, path = "/components", tag = TAG, params(PageQuery), responses((status = 200, body = Page<ComponentDocument>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<ComponentDocument>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<PageQuery>,
+) -> Result<axum::Json<Page<ComponentDocument>>, Problem> {
     let limit = query.limit()?;
     let after: Option<Place> = query.after()?;
     let shelf = shelf(&state).await?;
@@ -124,7 +129,11 @@ async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> 
 #[utoipa::path(post, path = "/components", tag = TAG,
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 200, body = UploadedComponent, description = "It was there before"), (status = 201, body = UploadedComponent)))]
-async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Caller>, request: Request) -> Result<Response, Problem> {
+async fn upload(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
     body::expect_media_type(request.headers(), &[WASM])?;
     let bytes = read(request, &state).await?;
     let sandbox = state.live.sandbox().asked_by(caller.asker());
@@ -138,13 +147,19 @@ async fn upload(State(state): State<ApiState>, Extension(caller): Extension<Call
 /// Shows a component by its name, `name@version` or `sha256:` and its digest. A name means the shipped one, else the newest version that is
 /// activated, else the newest upload.
 #[utoipa::path(get, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = ComponentDocument)))]
-async fn show(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<ComponentDocument>, Problem> {
+async fn show(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<ComponentDocument>, Problem> {
     Ok(axum::Json(shelf(&state).await?.find(&name).await?.into()))
 }
 
 /// The JSON Schema of the settings of a component's filters, as the component gives it.
 #[utoipa::path(get, path = "/components/{name}/schema", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = Object)))]
-async fn schema(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<serde_json::Value>, Problem> {
+async fn schema(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<serde_json::Value>, Problem> {
     Ok(axum::Json(components::schema(&state.store, state.live.sandbox(), &name).await?))
 }
 
@@ -166,7 +181,8 @@ async fn activate(
     Path(name): Path<String>,
 ) -> Result<axum::Json<Activated>, Problem> {
     let (uploaded, new) = components::activate(&state.store, &name, &caller.actor()).await?;
-    let component = shelf(&state).await?.described(&uploaded).await?.ok_or_else(|| Problem::not_found("component", &name))?;
+    let component =
+        shelf(&state).await?.described(&uploaded).await?.ok_or_else(|| Problem::not_found("component", &name))?;
     Ok(axum::Json(Activated { component: component.into(), new }))
 }
 

@@ -28,7 +28,8 @@ use sha2::{Digest, Sha256};
 /// A page of the things of a kind, in byte order of their names.
 pub async fn list<K: LoadedKind>(state: &ApiState, query: ListQuery) -> Result<Page<Value>, Problem> {
     let configuration = service::load(&state.store, &state.key).await?;
-    let found = service::list::<K>(&configuration, query.search.as_deref()).map(|(name, object)| (name, Value::Object(object)));
+    let found =
+        service::list::<K>(&configuration, query.search.as_deref()).map(|(name, object)| (name, Value::Object(object)));
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     let mut page = Page::cut(found, &page, |(name, _)| name.clone())?;
     for (name, object) in &mut page.items {
@@ -73,7 +74,9 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     let saved = service::create::<K>(editor(state, caller, &actor), &without_sign_in::<K>(body)).await?;
     let name = &saved.value;
     let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
-    if let Ok(location) = HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT))) {
+    if let Ok(location) =
+        HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT)))
+    {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
@@ -89,7 +92,9 @@ pub async fn replace<K: LoadedKind>(
 ) -> Result<Response, Problem> {
     let body = without_sign_in::<K>(named::<K>(name, body)?);
     let actor = caller.actor();
-    let saved = service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier)).await?;
+    let saved =
+        service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
+            .await?;
     let status = if saved.value { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer_saved(state, &saved, saved.object::<K>(name), status).await)
 }
@@ -104,35 +109,52 @@ pub async fn change<K: LoadedKind>(
 ) -> Result<Response, Problem> {
     let body = without_sign_in::<K>(named::<K>(name, body)?);
     let actor = caller.actor();
-    let saved = service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier)).await?;
+    let saved =
+        service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
+            .await?;
     Ok(answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await)
 }
 
 /// Removes a thing.
-pub async fn delete<K: LoadedKind>(state: &ApiState, caller: &Caller, headers: &HeaderMap, name: &str) -> Result<Response, Problem> {
+pub async fn delete<K: LoadedKind>(
+    state: &ApiState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    name: &str,
+) -> Result<Response, Problem> {
     let actor = caller.actor();
-    let saved = service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
+    let saved =
+        service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
     service::is_in_force(&state.live, saved.configuration.version).await;
     Ok(no_content())
 }
 
 /// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places in the sandbox.
 pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Editor<'e> {
-    let place = Place { store: &state.store, key: &state.key, sandbox: state.live.sandbox(), asker: caller.asker(), actor };
+    let place =
+        Place { store: &state.store, key: &state.key, sandbox: state.live.sandbox(), asker: caller.asker(), actor };
     Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin }
 }
 
 /// Answers with what was saved as soon as this host works by it, else with 202.
 pub async fn answer_saved<T>(state: &ApiState, saved: &Saved<T>, object: Object, status: StatusCode) -> Response {
-    answer(if service::is_in_force(&state.live, saved.configuration.version).await { status } else { StatusCode::ACCEPTED }, object)
+    answer(
+        if service::is_in_force(&state.live, saved.configuration.version).await {
+            status
+        } else {
+            StatusCode::ACCEPTED
+        },
+        object,
+    )
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
 fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
-    let same =
-        given.as_str().is_some_and(|given| if K::NAME == "address" { Mailbox::of(given) == Mailbox::of(name) } else { given == name });
+    let same = given.as_str().is_some_and(|given| {
+        if K::NAME == "address" { Mailbox::of(given) == Mailbox::of(name) } else { given == name }
+    });
     if !same {
         let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", service::what::<K>());
         return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));
@@ -161,14 +183,20 @@ fn etag(object: &Object) -> String {
 /// Whether a header of entity tags (RFC 9110 section 13.1) names this one, or any.
 fn names_tag(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|named| named == "*" || named.trim_start_matches("W/") == tag)
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|named| named == "*" || named.trim_start_matches("W/") == tag)
 }
 
 /// Holds a change to its `If-Match` and `If-None-Match: *`.
 fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), Refused> {
     let tag = earlier.map(|thing| etag(&form::write(thing))).unwrap_or_default();
-    let fresh = !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));
-    let absent = !headers.contains_key(header::IF_NONE_MATCH) || earlier.is_none() || !names_tag(headers, &header::IF_NONE_MATCH, &tag);
+    let fresh =
+        !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));
+    let absent = !headers.contains_key(header::IF_NONE_MATCH)
+        || earlier.is_none()
+        || !names_tag(headers, &header::IF_NONE_MATCH, &tag);
     if fresh && absent {
         return Ok(());
     }

@@ -138,7 +138,19 @@ struct BounceInput {
 }
 
 /// The keys of [`Correspondence`].
-const MAIL: &[&str] = &["to", "cc", "bcc", "subject", "body", "html", "attachments", "template", "agent", "state", "visible_for_customer"];
+const MAIL: &[&str] = &[
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "body",
+    "html",
+    "attachments",
+    "template",
+    "agent",
+    "state",
+    "visible_for_customer",
+];
 
 impl Correspondence {
     fn writing(self, once: Option<Once>) -> Result<Writing, Problem> {
@@ -148,8 +160,10 @@ impl Correspondence {
             match STANDARD.decode(attachment.content.as_bytes()) {
                 Ok(content) => files.push(File { name: attachment.name, media_type: attachment.media_type, content }),
                 Err(error) => {
-                    mistakes
-                        .push(Mistake::at(format!("/attachments/{place}/content"), format!("It must be base64 with padding: {error}.")));
+                    mistakes.push(Mistake::at(
+                        format!("/attachments/{place}/content"),
+                        format!("It must be base64 with padding: {error}."),
+                    ));
                 }
             }
         }

@@ -24,7 +24,10 @@ pub fn routes() -> Router<ApiState> {
 }
 
 /// Lists customer users by login.
-async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<axum::Json<Page<Object>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<PageQuery>,
+) -> Result<axum::Json<Page<Object>>, Problem> {
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
     let rows = customer_users::list(&state.store, &after, i64::from(limit) + 1).await?;
@@ -64,13 +67,21 @@ async fn show(State(state): State<ApiState>, Path(login): Path<String>) -> Resul
 }
 
 /// Puts a whole customer user in the place of this login, or adds it.
-async fn replace(State(state): State<ApiState>, Path(login): Path<String>, Json(body): Json<Value>) -> Result<Response, Problem> {
+async fn replace(
+    State(state): State<ApiState>,
+    Path(login): Path<String>,
+    Json(body): Json<Value>,
+) -> Result<Response, Problem> {
     let (customer, new) = customer_users::replace(&state.store, &state.key, &login, &named(&login, body)?).await?;
     Ok(answer(if new { StatusCode::CREATED } else { StatusCode::OK }, &customer))
 }
 
 /// Changes the keys that the body names; what it leaves out stays.
-async fn change(State(state): State<ApiState>, Path(login): Path<String>, Json(body): Json<Value>) -> Result<Response, Problem> {
+async fn change(
+    State(state): State<ApiState>,
+    Path(login): Path<String>,
+    Json(body): Json<Value>,
+) -> Result<Response, Problem> {
     let earlier = customer_users::show(&state.store, &login).await?;
     let customer = customer_users::alter(&state.store, &state.key, earlier, &named(&login, body)?).await?;
     Ok(answer(StatusCode::OK, &customer))

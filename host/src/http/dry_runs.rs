@@ -40,7 +40,13 @@ struct One {
 }
 
 /// Tries a mail in the caller's turn. Where they do not wait for it, it takes their turn all the same.
-async fn try_out(state: ApiState, caller: Caller, one: Option<One>, query: TestQuery, mail: Bytes) -> Result<axum::Json<Tried>, Problem> {
+async fn try_out(
+    state: ApiState,
+    caller: Caller,
+    one: Option<One>,
+    query: TestQuery,
+    mail: Bytes,
+) -> Result<axum::Json<Tried>, Problem> {
     let sandbox = state.live.sandbox().asked_by(caller.asker());
     let turn = sandbox.turn().await;
     let trying = async move {

@@ -17,7 +17,8 @@ pub async fn keep_serving(front: Front) {
     let figures = metrics.listeners().clone();
     let places = Places::of("rest", clients.most, &descriptors, figures.clone());
     let head = clients.head;
-    let doors = move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
+    let doors =
+        move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
     let state = ApiState::new(spool, key, tokens, live, metrics, machine).named(clients.hosts);
     let mut bound = Some(listener);
     let supervised = Supervised::new(Work::Rest, "", ends.clone()).resting_at_most(LONGEST_PAUSE);

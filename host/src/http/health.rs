@@ -39,8 +39,7 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     if database {
         unreadable.extend(state.tokens.unreadable().await);
     }
-    let checks =
-        json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()), "rows": word(unreadable.is_empty()) });
+    let checks = json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()), "rows": word(unreadable.is_empty()) });
     let degraded = !broken.is_empty() || !unreadable.is_empty();
     let mut report = json!({ "ready": ready, "degraded": degraded, "checks": checks });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -95,7 +94,9 @@ async fn show_metrics(State(state): State<ApiState>, headers: HeaderMap) -> Resu
     let plan = &setup.plan;
     let memory = plan.filters().iter().filter_map(|filter| Some((&*filter.name, plan.cost(filter)?.memory)));
     state.metrics.filter_memory(memory);
-    state.metrics.filters_suspended(plan.filters().iter().map(|filter| (&*filter.name, filter.breaker.suspended_by().is_some())));
+    state.metrics.filters_suspended(
+        plan.filters().iter().map(|filter| (&*filter.name, filter.breaker.suspended_by().is_some())),
+    );
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], state.metrics.encode()).into_response())
 }
 
@@ -108,7 +109,12 @@ async fn may_see_figures(state: &ApiState, headers: &HeaderMap) -> Result<(), Pr
 
 /// Counts what is in the spool, into the metrics too.
 async fn spool_counts(state: &ApiState) -> Option<Value> {
-    let depths = state.spool.depths().await.inspect_err(|error| tracing::warn!(%error, "the spool could not be counted")).ok()?;
+    let depths = state
+        .spool
+        .depths()
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "the spool could not be counted"))
+        .ok()?;
     for (status, messages) in &depths {
         state.metrics.spool_depth(status.name(), u64::try_from(*messages).unwrap_or_default());
     }
@@ -124,20 +130,32 @@ async fn spool_counts(state: &ApiState) -> Option<Value> {
 /// Counts the outgoing mails that are not sent, into the metrics too.
 async fn outgoing_counts(state: &ApiState) -> Option<Value> {
     let counted = async { outgoing::depths(&mut *state.store.read().await?, now()).await }.await;
-    let (depths, oldest) =
-        counted.inspect_err(|error: &StoreError| tracing::warn!(%error, "the outgoing queue could not be counted")).ok()?;
+    let (depths, oldest) = counted
+        .inspect_err(|error: &StoreError| tracing::warn!(%error, "the outgoing queue could not be counted"))
+        .ok()?;
     let count = |mails: &i64| u64::try_from(*mails).unwrap_or_default();
-    state.metrics.outgoing_queue(depths.iter().map(|(status, mails)| (status.name(), count(mails))), count(&(oldest / 1_000)));
-    Some(depths.into_iter().map(|(status, mails)| (status.name().to_owned(), Value::from(mails))).collect::<serde_json::Map<_, _>>().into())
+    state
+        .metrics
+        .outgoing_queue(depths.iter().map(|(status, mails)| (status.name(), count(mails))), count(&(oldest / 1_000)));
+    Some(
+        depths
+            .into_iter()
+            .map(|(status, mails)| (status.name().to_owned(), Value::from(mails)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    )
 }
 
 /// What an admin should know of sending, in sentences.
 fn about_transports(state: &ApiState) -> Vec<String> {
     let setup = state.live.current();
-    let valid: Vec<_> = setup.configuration.transports.values().filter(|transport| transport.valid.is_valid()).collect();
+    let valid: Vec<_> =
+        setup.configuration.transports.values().filter(|transport| transport.valid.is_valid()).collect();
     if valid.is_empty() {
         return vec!["There is no valid transport: outgoing mail waits.".to_owned()];
     }
-    let refused = |transport: &&Transport| Some(format!("The transport {:?}: host {}", transport.name, state.machine.refuses(transport)?));
+    let refused = |transport: &&Transport| {
+        Some(format!("The transport {:?}: host {}", transport.name, state.machine.refuses(transport)?))
+    };
     valid.iter().filter_map(refused).collect()
 }

@@ -42,7 +42,10 @@ impl KindVisitor for Routes {
     }
 }
 
-async fn list<K: LoadedKind>(State(state): State<ApiState>, Query(query): Query<ListQuery>) -> Result<Shown<Page<Value>>, Problem> {
+async fn list<K: LoadedKind>(
+    State(state): State<ApiState>,
+    Query(query): Query<ListQuery>,
+) -> Result<Shown<Page<Value>>, Problem> {
     configured::list::<K>(&state, query).await.map(Shown)
 }
 
@@ -54,7 +57,11 @@ async fn create<K: LoadedKind>(
     configured::create::<K>(&state, &caller, body).await
 }
 
-async fn show<K: LoadedKind>(State(state): State<ApiState>, headers: HeaderMap, Path(name): Path<String>) -> Result<Response, Problem> {
+async fn show<K: LoadedKind>(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     configured::show::<K>(&state, &headers, &name).await
 }
 

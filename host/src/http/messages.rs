@@ -64,7 +64,8 @@ async fn submit(
         Became::Done(result) => (StatusCode::CREATED, axum::Json(result)).into_response(),
         Became::OnItsWay => {
             let location = format!("{}/spool/{}", super::BASE, taken_in.id());
-            (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(Accepted { id: taken_in.id() })).into_response()
+            (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(Accepted { id: taken_in.id() }))
+                .into_response()
         }
     })
 }
@@ -72,7 +73,9 @@ async fn submit(
 /// The account is named by a parameter.
 fn told(refused: Refused) -> Problem {
     match refused {
-        refused @ (Refused::Missing { .. } | Refused::NotValid { .. }) => Problem::bad_parameter("account", refused.to_string()),
+        refused @ (Refused::Missing { .. } | Refused::NotValid { .. }) => {
+            Problem::bad_parameter("account", refused.to_string())
+        }
         refused => refused.into(),
     }
 }

@@ -71,7 +71,12 @@ use utoipa_axum::router::OpenApiRouter;
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Serves the API until `stop`, then finishes the requests under way.
-pub async fn serve(listener: TcpListener, mut state: ApiState, doors: Doors, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    mut state: ApiState,
+    doors: Doors,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     state.loopback = listener.local_addr()?.ip().is_loopback();
     serving::serve(listener, router(state), doors, stop).await;
     Ok(())
@@ -90,7 +95,10 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), body::take))
         .route_layer(from_fn_with_state(state.clone(), auth::authorize));
     let open = Router::new()
-        .route(&format!("{BASE}/openapi.json"), get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }))
+        .route(
+            &format!("{BASE}/openapi.json"),
+            get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }),
+        )
         .merge(health::routes())
         .merge(sign_in::callback())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
@@ -129,7 +137,10 @@ async fn harden(request: axum::extract::Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox")),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"),
+        ),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     let mut response = next.run(request).await;

@@ -18,7 +18,12 @@ const TAG: &str = "outbound";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(raw)).routes(routes!(retry)).routes(routes!(cancel))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(raw))
+        .routes(routes!(retry))
+        .routes(routes!(cancel))
 }
 
 /// Which mails a list has.
@@ -36,7 +41,10 @@ struct OutboundQuery {
 
 /// Lists outgoing mails in the order in which they were decided.
 #[utoipa::path(get, path = "/outbound", tag = TAG, params(OutboundQuery), responses((status = 200, body = Page<OutgoingDocument>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<OutboundQuery>) -> Result<axum::Json<Page<OutgoingDocument>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<OutboundQuery>,
+) -> Result<axum::Json<Page<OutgoingDocument>>, Problem> {
     let OutboundQuery { status, limit, cursor } = query;
     let status = status.into_iter().collect();
     let page = PageQuery { limit, cursor };
@@ -49,7 +57,10 @@ async fn list(State(state): State<ApiState>, Query(query): Query<OutboundQuery>)
 
 /// Shows an outgoing mail, with what became of it for each recipient.
 #[utoipa::path(get, path = "/outbound/{id}", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
-async fn show(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
+async fn show(
+    State(state): State<ApiState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
     Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }
 
@@ -63,14 +74,20 @@ async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Respo
 
 /// Has a mail tried at once that waits, was given up, is uncertain or was cancelled; for the recipients that it did not reach.
 #[utoipa::path(post, path = "/outbound/{id}/retry", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
-async fn retry(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
+async fn retry(
+    State(state): State<ApiState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
     outgoing::retry(&state.store, vec![id]).await?;
     Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }
 
 /// Ends a mail that is due or waits: it is not sent.
 #[utoipa::path(post, path = "/outbound/{id}/cancel", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
-async fn cancel(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
+async fn cancel(
+    State(state): State<ApiState>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<OutgoingWithDeliveries>, Problem> {
     outgoing::cancel(&state.store, vec![id]).await?;
     Ok(axum::Json(outgoing::show(&state.store, id).await?))
 }

@@ -36,7 +36,8 @@ impl Pace {
 }
 
 /// How slowly an answer may be taken.
-pub const ANSWERS: Pace = Pace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 1_024 };
+pub const ANSWERS: Pace =
+    Pace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 1_024 };
 
 /// A stream whose writes keep to a [`Pace`].
 #[derive(Debug)]
@@ -126,7 +127,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         self.wrote(written, context)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.wrote(written, context)
     }

@@ -58,14 +58,17 @@ impl PageQuery {
         match self.limit {
             None => Ok(DEFAULT_LIMIT),
             Some(limit @ 1..=MAX_LIMIT) => Ok(limit),
-            Some(limit) => Err(Problem::bad_parameter("limit", format!("The limit must be 1 to {MAX_LIMIT}, not {limit}."))),
+            Some(limit) => {
+                Err(Problem::bad_parameter("limit", format!("The limit must be 1 to {MAX_LIMIT}, not {limit}.")))
+            }
         }
     }
 
     /// Where the page before ended, as its [`Page`] wrote it.
     pub fn after<K: std::str::FromStr>(&self) -> Result<Option<K>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
-        let wrong = || Problem::bad_parameter("cursor", "The cursor is not one that this list gave; begin again without one.");
+        let wrong =
+            || Problem::bad_parameter("cursor", "The cursor is not one that this list gave; begin again without one.");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         text.parse().map(Some).map_err(|_| wrong())
@@ -74,7 +77,11 @@ impl PageQuery {
 
 impl PageQuery {
     /// The page of a list that is read from where it lies: `read` gives the rows after a place, at most so many, and `key` is the place of a row.
-    pub async fn read<K, T, F>(&self, key: impl Fn(&T) -> String, read: impl FnOnce(Option<K>, i64) -> F) -> Result<Page<T>, Problem>
+    pub async fn read<K, T, F>(
+        &self,
+        key: impl Fn(&T) -> String,
+        read: impl FnOnce(Option<K>, i64) -> F,
+    ) -> Result<Page<T>, Problem>
     where
         K: std::str::FromStr,
         T: Serialize,
@@ -94,7 +101,12 @@ pub fn cursor(key: &dyn std::fmt::Display) -> String {
 impl<T: Serialize> Page<T> {
     /// Makes a page of rows, one more than the limit where there are more: that tells whether there is a next page. `key` is where the
     /// page after this row begins, `show` the row as it is answered.
-    pub fn of<R>(rows: impl IntoIterator<Item = R>, limit: u32, key: impl Fn(&R) -> String, show: impl Fn(R) -> T) -> Self {
+    pub fn of<R>(
+        rows: impl IntoIterator<Item = R>,
+        limit: u32,
+        key: impl Fn(&R) -> String,
+        show: impl Fn(R) -> T,
+    ) -> Self {
         let (mut items, mut bytes, mut last) = (Vec::new(), 0, None);
         for row in rows {
             let place = key(&row);
@@ -155,15 +167,18 @@ mod tests {
         let first = Page::cut(rows.iter().copied(), &query(Some(2), None), |row| (*row).to_owned()).unwrap();
         assert_eq!(first.items, ["a", "b"]);
         rows.retain(|row| *row != "b");
-        let second = Page::cut(rows.iter().copied(), &query(Some(2), first.next_cursor), |row| (*row).to_owned()).unwrap();
+        let second =
+            Page::cut(rows.iter().copied(), &query(Some(2), first.next_cursor), |row| (*row).to_owned()).unwrap();
         assert_eq!(second.items, ["c", "d"]);
-        let third = Page::cut(rows.iter().copied(), &query(Some(2), second.next_cursor), |row| (*row).to_owned()).unwrap();
+        let third =
+            Page::cut(rows.iter().copied(), &query(Some(2), second.next_cursor), |row| (*row).to_owned()).unwrap();
         assert_eq!((third.items, third.next_cursor), (vec!["e"], None));
     }
 
     #[test]
     fn a_page_of_large_rows_ends_early_and_the_next_one_goes_on() {
-        let rows = || (0..10).map(|row| format!("{row}{}", "x".repeat(if row == 4 { 2 * MAX_BYTES } else { MAX_BYTES / 3 })));
+        let rows =
+            || (0..10).map(|row| format!("{row}{}", "x".repeat(if row == 4 { 2 * MAX_BYTES } else { MAX_BYTES / 3 })));
         let (mut query, mut pages) = (query(Some(500), None), Vec::new());
         loop {
             let page = Page::cut(rows(), &query, |row| row[..1].to_owned()).unwrap();

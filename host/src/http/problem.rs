@@ -56,13 +56,21 @@ impl Kind {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The token's role may not do this"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here")
+            }
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout", "The request took too long"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The request contradicts what is there"),
-            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It has changed since it was read"),
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "precondition-failed", "It has changed since it was read")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
-            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The media type is not supported"),
-            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "The request is not for this listener"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The media type is not supported")
+            }
+            Self::Misdirected => {
+                (StatusCode::MISDIRECTED_REQUEST, "misdirected", "The request is not for this listener")
+            }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request has mistakes"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Postigo failed"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available now"),
@@ -188,7 +196,10 @@ impl From<StoreError> for Problem {
             }
             StoreError::Secret(SecretError::Sealed { ref place, .. }) => {
                 tracing::error!(%error, "a request failed");
-                Self::new(Kind::Internal, format!("The secret of {place} cannot be opened. Postigo's log says what to do."))
+                Self::new(
+                    Kind::Internal,
+                    format!("The secret of {place} cannot be opened. Postigo's log says what to do."),
+                )
             }
             error => Self::internal(&error),
         }
@@ -201,7 +212,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postigo\""));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postigo\""));
         }
         response
     }
@@ -246,9 +259,13 @@ pub async fn no_panics(request: axum::extract::Request, next: axum::middleware::
 fn default_detail(status: StatusCode, place: &str) -> String {
     match status {
         StatusCode::NOT_FOUND => format!("There is nothing at {place}. GET /api/v1/openapi.json lists every route."),
-        StatusCode::METHOD_NOT_ALLOWED => format!("{place} is not offered; the Allow header names the methods that are."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            format!("{place} is not offered; the Allow header names the methods that are.")
+        }
         StatusCode::PAYLOAD_TOO_LARGE => "The body is larger than this route takes.".to_owned(),
-        StatusCode::REQUEST_TIMEOUT => "The request was not answered in time. What it asked for may or may not have been done.".to_owned(),
+        StatusCode::REQUEST_TIMEOUT => {
+            "The request was not answered in time. What it asked for may or may not have been done.".to_owned()
+        }
         _ => "The request could not be carried out.".to_owned(),
     }
 }

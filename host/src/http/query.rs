@@ -18,7 +18,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
             Err(rejection) => {
                 let text = rejection.body_text();
                 let reason = text.split_once("query string: ").map_or(text.as_str(), |(_, reason)| reason);
-                Err(Problem::bad_parameter(parameter(reason), format!("The query is wrong: {}.", reason.trim_end_matches('.'))))
+                Err(Problem::bad_parameter(
+                    parameter(reason),
+                    format!("The query is wrong: {}.", reason.trim_end_matches('.')),
+                ))
             }
         }
     }
@@ -27,8 +30,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 /// The parameter that a reason is about: ``unknown field `colour`, …`` or `limit: invalid digit …`.
 fn parameter(reason: &str) -> &str {
     let quoted = reason.split('`').nth(1);
-    let led =
-        reason.split_once(": ").map(|(name, _)| name).filter(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'));
+    let led = reason
+        .split_once(": ")
+        .map(|(name, _)| name)
+        .filter(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'));
     led.or(quoted).unwrap_or_default()
 }
 

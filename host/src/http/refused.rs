@@ -14,17 +14,23 @@ impl From<Refused> for Problem {
             }
             Refused::Conflict(_) | Refused::NotValid { .. } => Self::new(Kind::Conflict, told),
             Refused::Changed(_) => Self::new(Kind::PreconditionFailed, told),
-            Refused::Overtaken(_) => {
-                Self::new(Kind::Conflict, "The configuration is being changed by others all the time; nothing was saved. Try again.")
-            }
+            Refused::Overtaken(_) => Self::new(
+                Kind::Conflict,
+                "The configuration is being changed by others all the time; nothing was saved. Try again.",
+            ),
             Refused::Mistakes(mistakes) => Self::invalid(mistakes.into_iter().map(mistake).collect()),
             Refused::NotTaken(_) | Refused::CannotRun(_) | Refused::Unreadable { .. } => Self::new(Kind::Invalid, told),
             Refused::Argument { name, sentence } => Self::bad_parameter(name, sentence),
-            Refused::NotUpgraded(upgrade) => Self::invalid(upgrade.problems().into_iter().map(|line| Mistake::at("", line)).collect()),
-            Refused::FileMistakes(lines) => Self::invalid(lines.into_iter().map(|line| Mistake::at("", line)).collect()),
-            Refused::OtherRequest(_) => {
-                Self { errors: vec![Mistake::in_parameter("Idempotency-Key", told.clone())], ..Self::new(Kind::Invalid, told) }
+            Refused::NotUpgraded(upgrade) => {
+                Self::invalid(upgrade.problems().into_iter().map(|line| Mistake::at("", line)).collect())
             }
+            Refused::FileMistakes(lines) => {
+                Self::invalid(lines.into_iter().map(|line| Mistake::at("", line)).collect())
+            }
+            Refused::OtherRequest(_) => Self {
+                errors: vec![Mistake::in_parameter("Idempotency-Key", told.clone())],
+                ..Self::new(Kind::Invalid, told)
+            },
             Refused::NotGranted(breaches) => not_granted(breaches),
             Refused::NotAllowed(_) => Self::new(Kind::Forbidden, told),
             Refused::TooLarge(_) => Self::new(Kind::TooLarge, told),
@@ -37,7 +43,8 @@ impl From<Refused> for Problem {
 
 /// What the caller's role may not give.
 fn not_granted(breaches: Vec<Breach>) -> Problem {
-    let errors: Vec<Mistake> = breaches.into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect();
+    let errors: Vec<Mistake> =
+        breaches.into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect();
     let detail = errors.first().map(|mistake| mistake.detail.clone()).unwrap_or_default();
     Problem { errors, ..Problem::new(Kind::Forbidden, detail) }
 }

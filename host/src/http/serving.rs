@@ -70,7 +70,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
         };
         doors.acceptance.succeeded();
         // A client whose admission or connection panics loses it: those who are served know nothing of it.
-        let Ok(admitted) = caught(Work::Request, "", doors.places.admit(Origin::of(Some(peer.ip()), false))).await else { continue };
+        let Ok(admitted) = caught(Work::Request, "", doors.places.admit(Origin::of(Some(peer.ip()), false))).await
+        else {
+            continue;
+        };
         match admitted {
             Ok(place) => {
                 let conversation = converse(stream, router.clone(), Arc::new(place), doors.head, stop.clone());
@@ -110,7 +113,9 @@ async fn converse(stream: TcpStream, router: Router, place: Arc<Place>, head: Du
     let state = Arc::new(State::default());
     let stream = Paced::new(stream, ANSWERS, Arc::clone(&place), Arc::clone(&state));
     let (serving, told) = (Arc::clone(&place), Arc::clone(&state));
-    let service = service_fn(move |request: Request<Incoming>| answer(request, router.clone(), Arc::clone(&serving), Arc::clone(&told)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        answer(request, router.clone(), Arc::clone(&serving), Arc::clone(&told))
+    });
     let connection = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
@@ -138,7 +143,12 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, router: Router, place: Arc<Place>, state: Arc<State>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    router: Router,
+    place: Arc<Place>,
+    state: Arc<State>,
+) -> Result<Response<Body>, Infallible> {
     let Some(served) = place.serve() else {
         // It had to leave before this came.
         let problem = Problem::new(Kind::Unavailable, TURNED_AWAY);
@@ -160,7 +170,10 @@ impl HttpBody for Answer {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

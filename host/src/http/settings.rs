@@ -31,7 +31,11 @@ async fn show(State(state): State<ApiState>) -> Result<Response, Problem> {
 /// Changes the settings that the body names; what it leaves out stays.
 #[utoipa::path(patch, path = "/settings", tag = TAG, request_body = ref("#/components/schemas/SettingsChange"),
     responses((status = 200, body = ref("#/components/schemas/Settings")), (status = 202, body = ref("#/components/schemas/Settings"), description = "Saved, not in force yet")))]
-async fn change(State(state): State<ApiState>, Extension(caller): Extension<Caller>, Json(body): Json<Value>) -> Result<Response, Problem> {
+async fn change(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Json(body): Json<Value>,
+) -> Result<Response, Problem> {
     let Value::Object(fields) = body else {
         return Err(Problem::invalid(vec![Mistake::at("", "It must be an object of settings.")]));
     };

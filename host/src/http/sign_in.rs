@@ -78,7 +78,10 @@ async fn begin_account(
 /// Shows how an account's sign-in stands.
 #[utoipa::path(get, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)),
     responses((status = 200, body = SignInState)))]
-async fn show_account(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<SignInState>, Problem> {
+async fn show_account(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<SignInState>, Problem> {
     show(&state, &Owner::Account(name)).await
 }
 
@@ -107,7 +110,10 @@ async fn begin_transport(
 /// Shows how a transport's sign-in stands.
 #[utoipa::path(get, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)),
     responses((status = 200, body = SignInState)))]
-async fn show_transport(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<SignInState>, Problem> {
+async fn show_transport(
+    State(state): State<ApiState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<SignInState>, Problem> {
     show(&state, &Owner::Transport(name)).await
 }
 

@@ -18,7 +18,11 @@ const TAG: &str = "spool";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, drop_message)).routes(routes!(raw)).routes(routes!(release))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show, drop_message))
+        .routes(routes!(raw))
+        .routes(routes!(release))
 }
 
 /// Which messages a list has.
@@ -38,7 +42,10 @@ struct SpoolQuery {
 
 /// Lists messages in the order of their arrival.
 #[utoipa::path(get, path = "/spool", tag = TAG, params(SpoolQuery), responses((status = 200, body = Page<SpoolDocument>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<SpoolQuery>) -> Result<axum::Json<Page<SpoolDocument>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<SpoolQuery>,
+) -> Result<axum::Json<Page<SpoolDocument>>, Problem> {
     let SpoolQuery { status, account, limit, cursor } = query;
     let status = status.into_iter().collect();
     let page = PageQuery { limit, cursor };

@@ -31,9 +31,27 @@ pub struct ApiState {
 impl ApiState {
     /// Over this spool and its database, with the key that secrets are sealed with, what this host works by, and what of this machine
     /// may be configured over it.
-    pub fn new(spool: Spool, key: SecretKey, tokens: Arc<Tokens>, live: Arc<Live>, metrics: Arc<Metrics>, machine: Arc<Machine>) -> Self {
+    pub fn new(
+        spool: Spool,
+        key: SecretKey,
+        tokens: Arc<Tokens>,
+        live: Arc<Live>,
+        metrics: Arc<Metrics>,
+        machine: Arc<Machine>,
+    ) -> Self {
         let store = spool.store().clone();
-        Self { store, spool, key, tokens, live, metrics, machine, room: Arc::default(), loopback: false, names: Arc::default() }
+        Self {
+            store,
+            spool,
+            key,
+            tokens,
+            live,
+            metrics,
+            machine,
+            room: Arc::default(),
+            loopback: false,
+            names: Arc::default(),
+        }
     }
 
     /// With names that proxies on this machine pass on.

@@ -72,19 +72,31 @@ fn nobody_if_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 
 impl From<TicketChange> for TicketEdit {
     fn from(change: TicketChange) -> Self {
-        Self { state: change.state, queue: change.queue, owner: change.owner, lock: change.lock, merge_into: change.merge_into }
+        Self {
+            state: change.state,
+            queue: change.queue,
+            owner: change.owner,
+            lock: change.lock,
+            merge_into: change.merge_into,
+        }
     }
 }
 
 /// Lists tickets, newest first.
 #[utoipa::path(get, path = "/tickets", tag = TAG, params(TicketQuery), responses((status = 200, body = Page<TicketDocument>)))]
-async fn list(State(state): State<ApiState>, Query(query): Query<TicketQuery>) -> Result<axum::Json<Page<TicketDocument>>, Problem> {
+async fn list(
+    State(state): State<ApiState>,
+    Query(query): Query<TicketQuery>,
+) -> Result<axum::Json<Page<TicketDocument>>, Problem> {
     let TicketQuery { queue, state: of_state, owner, lock, customer_user, search, limit, cursor } = query;
     let page = PageQuery { limit, cursor };
     let page = page.read(
         |ticket: &TicketDocument| ticket.ticket_id.to_string(),
         |before, limit| {
-            tickets::list(&state.store, TicketFilter { queue, state: of_state, owner, lock, customer_user, search, before, limit })
+            tickets::list(
+                &state.store,
+                TicketFilter { queue, state: of_state, owner, lock, customer_user, search, before, limit },
+            )
         },
     );
     page.await.map(axum::Json)
@@ -92,7 +104,10 @@ async fn list(State(state): State<ApiState>, Query(query): Query<TicketQuery>) -
 
 /// Shows a ticket with its articles.
 #[utoipa::path(get, path = "/tickets/{number}", tag = TAG, params(("number" = String, Path)), responses((status = 200, body = TicketWithArticles)))]
-async fn show(State(state): State<ApiState>, Path(number): Path<String>) -> Result<axum::Json<TicketWithArticles>, Problem> {
+async fn show(
+    State(state): State<ApiState>,
+    Path(number): Path<String>,
+) -> Result<axum::Json<TicketWithArticles>, Problem> {
     Ok(axum::Json(tickets::show(&state.store, &number).await?))
 }
 

@@ -95,7 +95,8 @@ async fn carry_out(
     Path(name): Path<String>,
     Json(body): Json<UpgradeBody>,
 ) -> Result<Response, Problem> {
-    carry(&state, &caller, Wish { name: &name, way: Way::To(body.to.as_deref()), only: body.only, check: body.check }).await
+    carry(&state, &caller, Wish { name: &name, way: Way::To(body.to.as_deref()), only: body.only, check: body.check })
+        .await
 }
 
 /// Goes back to what the filter, and those that came along with it, had before the latest change of their component.

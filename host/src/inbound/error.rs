@@ -39,10 +39,14 @@ pub enum FetchError {
         reason: io::Error,
     },
     /// The code that fetches broke.
-    #[error("The fetch panicked: {0}. What is stored is known and not filed again. This is a fault of Postigo: please report it.")]
+    #[error(
+        "The fetch panicked: {0}. What is stored is known and not filed again. This is a fault of Postigo: please report it."
+    )]
     Panicked(#[from] Panic),
     /// The fetch was to end, and came to no good place in time.
-    #[error("The fetch was to end and did not in time, so it was broken off. What is stored is known; the next fetch goes on.")]
+    #[error(
+        "The fetch was to end and did not in time, so it was broken off. What is stored is known; the next fetch goes on."
+    )]
     BrokenOff,
     /// Nothing can be stored; the source was told nothing.
     #[error("Messages could not be stored, so the source was told nothing: {0}")]

@@ -19,7 +19,12 @@ pub struct Experience<K> {
 
 impl<K> Default for Experience<K> {
     fn default() -> Self {
-        Self { suspects: Suspects::default(), larger: HashMap::new(), compared: HashMap::new(), mentioned: HashSet::new() }
+        Self {
+            suspects: Suspects::default(),
+            larger: HashMap::new(),
+            compared: HashMap::new(),
+            mentioned: HashSet::new(),
+        }
     }
 }
 

@@ -40,7 +40,11 @@ pub fn read(path: &Path) -> Result<Messages, ReadError> {
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         let maildir = Maildir::open(&GivenFolder::named(path))?;
         let listing = maildir.list()?;
-        return Ok(Messages(Kind::Maildir { maildir, messages: listing.messages.into(), special: listing.special.into() }));
+        return Ok(Messages(Kind::Maildir {
+            maildir,
+            messages: listing.messages.into(),
+            special: listing.special.into(),
+        }));
     }
     let mut file = BufReader::with_capacity(1 << 16, open_named(path).map_err(failed)?);
     let start = file.fill_buf().map_err(failed)?;
@@ -66,7 +70,8 @@ impl Iterator for Messages {
             }
             Kind::Maildir { maildir, messages, special } => {
                 if let Some((path, what)) = special.pop_front() {
-                    let reason = io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file"));
+                    let reason =
+                        io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file"));
                     return Some(Err(ReadError::Io { path, reason }));
                 }
                 let message = messages.pop_front()?;
@@ -132,17 +137,22 @@ mod tests {
         let file = folder.path().join("box.mbox");
         std::fs::write(&file, "From a@x Fri Aug  9 15:11:47 2002\nSubject: a\n\nb\n\nFrom a@x Fri Aug  9 15:11:48 2002\nSubject: c\n\nd\n")
             .unwrap();
-        let expected =
-            [("box.mbox#1".to_owned(), "Subject: a\n\nb\n".to_owned()), ("box.mbox#2".to_owned(), "Subject: c\n\nd\n".to_owned())];
+        let expected = [
+            ("box.mbox#1".to_owned(), "Subject: a\n\nb\n".to_owned()),
+            ("box.mbox#2".to_owned(), "Subject: c\n\nd\n".to_owned()),
+        ];
         assert_eq!(all(&file), expected);
     }
 
     #[test]
     fn a_maildir_gives_new_and_cur_by_age() {
         let folder = tempfile::tempdir().unwrap();
-        for (file, text) in
-            [("cur/1700000002.b.host:2,S", "2"), ("new/1700000001.a.host", "1"), ("new/900000000.z.host", "0"), ("new/.hidden", "x")]
-        {
+        for (file, text) in [
+            ("cur/1700000002.b.host:2,S", "2"),
+            ("new/1700000001.a.host", "1"),
+            ("new/900000000.z.host", "0"),
+            ("new/.hidden", "x"),
+        ] {
             let file = folder.path().join(file);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();

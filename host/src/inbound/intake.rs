@@ -120,12 +120,22 @@ pub struct Intake {
 
 impl Intake {
     /// Begins a fetch; `stop` ends it between two batches.
-    pub fn begin(account: Arc<Account>, mut rules: Rules, spool: Spool, tokens: Arc<Tokens>, stop: CancellationToken) -> Self {
+    pub fn begin(
+        account: Arc<Account>,
+        mut rules: Rules,
+        spool: Spool,
+        tokens: Arc<Tokens>,
+        stop: CancellationToken,
+    ) -> Self {
         if let Dispatch::Queue(queue) = &account.dispatch {
             rules.queue.clone_from(queue);
         }
         let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
-        let report = FetchReport { account: account.name.clone(), communication: Some(log.id().to_owned()), ..FetchReport::default() };
+        let report = FetchReport {
+            account: account.name.clone(),
+            communication: Some(log.id().to_owned()),
+            ..FetchReport::default()
+        };
         let started = Instant::now();
         Self { account, report, tokens, rules, spool, machine: Arc::default(), stop, log, started, logged: started }
     }
@@ -244,7 +254,11 @@ impl Intake {
 
     /// A log that cannot be written must not stop mail that can.
     async fn save(&self, record: postigo_model::communication::Record) {
-        let saved = self.spool.store().write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
+        let saved = self
+            .spool
+            .store()
+            .write(record, |record, connection| Box::pin(communications::save(connection, record)))
+            .await;
         if let Err(error) = saved {
             tracing::warn!(account = self.account.name, %error, "the communication log could not be written");
         }

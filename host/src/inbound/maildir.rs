@@ -37,7 +37,8 @@ pub async fn fetch(intake: &mut Intake, path: &Path) -> Result<(), FetchError> {
     intake.note(Priority::Debug, KEY, format!("{} has {} messages.", path.display(), listing.messages.len()));
     for (path, what) in listing.special {
         intake.report.unreadable += 1;
-        let sentence = format!("{} is {what}, not a regular file; it is left there, and nothing is read from it.", path.display());
+        let sentence =
+            format!("{} is {what}, not a regular file; it is left there, and nothing is read from it.", path.display());
         intake.note(Priority::Warning, KEY, sentence);
     }
     let (fits, too_large): (Vec<MessageFile>, Vec<MessageFile>) =
@@ -53,8 +54,10 @@ pub async fn fetch(intake: &mut Intake, path: &Path) -> Result<(), FetchError> {
     // A name alone proves nothing: what is to be removed is read again, and compared by its bytes.
     let is_done = |mail: &MessageFile, known: &Known| is_left(mail) && u64::try_from(known.size) == Ok(mail.size);
     let all = fits.into_iter().zip(known);
-    let mut new: Vec<MessageFile> =
-        all.filter(|(mail, known)| !known.as_ref().is_some_and(|known| is_done(mail, known))).map(|(mail, _)| mail).collect();
+    let mut new: Vec<MessageFile> = all
+        .filter(|(mail, known)| !known.as_ref().is_some_and(|known| is_done(mail, known)))
+        .map(|(mail, _)| mail)
+        .collect();
     while !new.is_empty() && !intake.is_stopped() {
         let mut sum = 0;
         let fitting = new.iter().take(BATCH).take_while(|mail| {
@@ -71,7 +74,8 @@ pub async fn fetch(intake: &mut Intake, path: &Path) -> Result<(), FetchError> {
 
 async fn take_in(intake: &mut Intake, maildir: &Arc<Maildir>, batch: Vec<MessageFile>) -> Result<(), FetchError> {
     let (reader, most) = (Arc::clone(maildir), intake.rules().greatest);
-    let read = blocking(move || Ok(batch.into_iter().map(|mail| (reader.read(&mail, most), mail)).collect::<Vec<_>>())).await?;
+    let read = blocking(move || Ok(batch.into_iter().map(|mail| (reader.read(&mail, most), mail)).collect::<Vec<_>>()))
+        .await?;
     let (mut mails, mut arrivals) = (Vec::new(), Vec::new());
     for (raw, mail) in read {
         match raw {
@@ -85,7 +89,11 @@ async fn take_in(intake: &mut Intake, maildir: &Arc<Maildir>, batch: Vec<Message
             Err(error) if error.kind() == io::ErrorKind::NotFound => intake.report.gone += 1,
             Err(error) => {
                 intake.report.unreadable += 1;
-                intake.note(Priority::Error, KEY, format!("{} cannot be read and is left: {error}.", maildir.path_of(&mail).display()));
+                intake.note(
+                    Priority::Error,
+                    KEY,
+                    format!("{} cannot be read and is left: {error}.", maildir.path_of(&mail).display()),
+                );
             }
         }
     }
@@ -105,7 +113,8 @@ async fn tell(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<MessageFil
     }
     let maildir = Arc::clone(maildir);
     intake.report.told +=
-        blocking(move || mails.iter().try_fold(0, |told, mail| Ok(told + u64::from(tell_one(&maildir, mail, &wish)?)))).await?;
+        blocking(move || mails.iter().try_fold(0, |told, mail| Ok(told + u64::from(tell_one(&maildir, mail, &wish)?))))
+            .await?;
     Ok(())
 }
 
@@ -142,11 +151,17 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
         }
         let (reader, asked) = (Arc::clone(maildir), mail.clone());
         let Some(start) = blocking(move || Ok(reader.beginning(&asked, BEGINNING).ok())).await? else {
-            intake.note(Priority::Error, KEY, format!("{what} It cannot be read, so that nobody can be told; it is left there."));
+            intake.note(
+                Priority::Error,
+                KEY,
+                format!("{what} It cannot be read, so that nobody can be told; it is left there."),
+            );
             continue;
         };
         match intake.turn_away(&start, mail.size).await? {
-            TurnedAway::ToBeRemoved(about) => intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}")),
+            TurnedAway::ToBeRemoved(about) => {
+                intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"))
+            }
             TurnedAway::Stays(about) => {
                 intake.note(Priority::Warning, KEY, format!("{what} It is left there. {about}"));
                 continue;
@@ -159,7 +174,9 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
 }
 
 /// Files are read and renamed off the threads that serve connections.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, FetchError> + Send + 'static) -> Result<T, FetchError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
+) -> Result<T, FetchError> {
     supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(FetchError::Panicked(panic)))
 }
 
@@ -183,13 +200,19 @@ mod tests {
         let store = Store::open(&Location::Folder(data.path().to_owned())).await.unwrap();
         let tokens = Tokens::new(store.clone(), SecretKey::at("key"));
         let host = maildir.display().to_string();
-        let account =
-            Account { name: "box".into(), protocol: Protocol::Maildir, host, after_fetch: AfterFetch::Delete, ..Account::default() };
+        let account = Account {
+            name: "box".into(),
+            protocol: Protocol::Maildir,
+            host,
+            after_fetch: AfterFetch::Delete,
+            ..Account::default()
+        };
         let machine = Machine::new(Vec::new(), vec![format!("given={}", given.display()).parse().unwrap()]);
         let probed = probe(&account, &tokens, &machine).await.map(drop).map_err(|error| error.to_string());
         let rules = Rules { greatest: 1 << 20, ..Rules::default() };
         let spool = Spool::open(store, data.path()).unwrap();
-        let intake = Intake::begin(Arc::new(account), rules, spool, tokens, CancellationToken::new()).on(Arc::new(machine));
+        let intake =
+            Intake::begin(Arc::new(account), rules, spool, tokens, CancellationToken::new()).on(Arc::new(machine));
         (probed, fetch(intake, &mut Memory::default()).await)
     }
 

@@ -65,7 +65,8 @@ impl Maildir {
     pub fn list(&self) -> Result<Listing, ReadError> {
         let mut listing = Listing::default();
         for (part, folder) in &self.parts {
-            let failed = |reason: rustix::io::Errno| ReadError::Io { path: self.path.join(part), reason: reason.into() };
+            let failed =
+                |reason: rustix::io::Errno| ReadError::Io { path: self.path.join(part), reason: reason.into() };
             for entry in Dir::read_from(folder).map_err(failed)? {
                 let name = OsString::from_vec(entry.map_err(failed)?.file_name().to_bytes().to_vec());
                 if name.as_bytes().starts_with(b".") {
@@ -207,7 +208,8 @@ mod tests {
         let mut listing = Maildir::open(&GivenFolder::named(folder.path())).unwrap().list().unwrap();
         assert_eq!(listing.messages.iter().map(MessageFile::unique_name).collect::<Vec<_>>(), ["1.a.host"]);
         listing.special.sort();
-        let said: Vec<_> = listing.special.iter().map(|(path, what)| (path.file_name().unwrap().to_str().unwrap(), *what)).collect();
+        let said: Vec<_> =
+            listing.special.iter().map(|(path, what)| (path.file_name().unwrap().to_str().unwrap(), *what)).collect();
         assert_eq!(said, [("2.link.host", "a link"), ("3.zero.host", "a link"), ("4.pipe.host", "a named pipe")]);
     }
 

@@ -85,7 +85,11 @@ async fn fetch_from_source(intake: &mut Intake, memory: &mut Memory) -> Result<(
 }
 
 /// Connects and signs in, changing nothing at the source; what it said, key and value. `machine` has the folders that the daemon was given.
-pub async fn probe(account: &Account, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, FetchError> {
+pub async fn probe(
+    account: &Account,
+    tokens: &Arc<Tokens>,
+    machine: &Machine,
+) -> Result<Vec<(&'static str, String)>, FetchError> {
     match account.source() {
         Source::Imap(source) => Ok(imap::probe(&account.name, source, &tokens.for_account_now(account).await?).await?),
         Source::Pop3(server) => Ok(pop3::probe(server, &tokens.for_account_now(account).await?).await?),
@@ -110,5 +114,10 @@ pub async fn is_to_be_put_aside(spool: &Spool, account: &Account) -> Result<bool
 
 /// The messages of an account that wait or are worked on; one is enough to know.
 pub fn on_their_way(account: &str) -> MessageFilter {
-    MessageFilter { status: vec![SpoolStatus::Waiting, SpoolStatus::Claimed], account: Some(account.to_owned()), after: None, limit: 1 }
+    MessageFilter {
+        status: vec![SpoolStatus::Waiting, SpoolStatus::Claimed],
+        account: Some(account.to_owned()),
+        after: None,
+        limit: 1,
+    }
 }

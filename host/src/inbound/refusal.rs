@@ -28,17 +28,25 @@ impl Intake {
         }
         let digest = digest(&self.account.name, header, size);
         let Some(refusal) = of(header, size, self.rules(), digest) else {
-            return Ok(TurnedAway::ToBeRemoved(format!("Its sender is not told: it gets no automatic answers, or there is none. {mail}")));
+            return Ok(TurnedAway::ToBeRemoved(format!(
+                "Its sender is not told: it gets no automatic answers, or there is none. {mail}"
+            )));
         };
         let to = refusal.to.clone();
-        let told = self.spool().store().write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal))).await?;
+        let told = self
+            .spool()
+            .store()
+            .write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal)))
+            .await?;
         Ok(match told {
             Told::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
             Told::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
             Told::NotThisHour => TurnedAway::Stays(format!(
                 "All automatic answers of this hour have gone out (auto_responses_per_hour); {to} is told later. {mail}"
             )),
-            Told::NotToday => TurnedAway::Stays(format!("{to} has had all automatic answers of this day and is told on another. {mail}")),
+            Told::NotToday => TurnedAway::Stays(format!(
+                "{to} has had all automatic answers of this day and is told on another. {mail}"
+            )),
         })
     }
 }
@@ -92,7 +100,9 @@ fn describe(header: &[u8]) -> String {
     let wanted = ["from", "subject", "message-id", "date"];
     let lines: Vec<&str> = text
         .lines()
-        .filter(|line| line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str())))
+        .filter(|line| {
+            line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name.trim().to_ascii_lowercase().as_str()))
+        })
         .collect();
     postigo_net::words::short(&lines.join("; "))
 }

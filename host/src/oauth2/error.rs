@@ -67,13 +67,17 @@ pub enum OAuth2Error {
         advice: &'static str,
     },
     /// The flow has no sign-in.
-    #[error("The {0} signs in as the program itself (client-credentials): there is nobody to sign in. `account test` tries it.")]
+    #[error(
+        "The {0} signs in as the program itself (client-credentials): there is nobody to sign in. `account test` tries it."
+    )]
     NobodySignsIn(Owner),
     /// Another renewal does not end.
     #[error("The token of the {0} is being renewed elsewhere, for too long already. It is tried again.")]
     Busy(Owner),
     /// The code that talks with the provider broke.
-    #[error("Getting a token for the {owner} panicked: {panic}. It is tried again. This is a fault of Postigo: please report it.")]
+    #[error(
+        "Getting a token for the {owner} panicked: {panic}. It is tried again. This is a fault of Postigo: please report it."
+    )]
     Panicked {
         /// Whose.
         owner: Owner,
@@ -101,6 +105,11 @@ fn advice(owner: &Owner, error: &ErrorRow) -> String {
     if error.is_final {
         format!("Sign in again: postigo {} sign-in {}", owner.kind(), owner.name())
     } else {
-        format!("It is asked again at {}; at once by `postigo {} test {}`.", rfc3339(error.next_try_at), owner.kind(), owner.name())
+        format!(
+            "It is asked again at {}; at once by `postigo {} test {}`.",
+            rfc3339(error.next_try_at),
+            owner.kind(),
+            owner.name()
+        )
     }
 }

@@ -5,9 +5,9 @@ use super::subject::Subject;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
 use oauth2::url::Url;
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl, DeviceCodeErrorResponse,
-    EndpointNotSet, EndpointSet, ErrorResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
-    StandardDeviceAuthorizationResponse, TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
+    DeviceCodeErrorResponse, EndpointNotSet, EndpointSet, ErrorResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse, TokenResponse, TokenUrl,
 };
 use postigo_model::configured::Secret;
 use postigo_net::redaction::Redactor;
@@ -80,7 +80,9 @@ fn unusable(key: &str) -> ProviderError {
 }
 
 async fn http(subject: &Subject) -> Result<Http, ProviderError> {
-    Http::new(&subject.ca, &subject.provider.token_url).await.map_err(|error| ProviderError::http(&error, &secrets(subject, None)))
+    Http::new(&subject.ca, &subject.provider.token_url)
+        .await
+        .map_err(|error| ProviderError::http(&error, &secrets(subject, None)))
 }
 
 fn scopes(subject: &Subject) -> Vec<Scope> {
@@ -88,7 +90,11 @@ fn scopes(subject: &Subject) -> Vec<Scope> {
 }
 
 /// A new access token by a refresh token (RFC 6749 section 6); `still` is the one that the provider gave before, where it has not ended.
-pub async fn refresh(subject: &Subject, refresh_token: &Secret, still: Option<&Secret>) -> Result<Granted, ProviderError> {
+pub async fn refresh(
+    subject: &Subject,
+    refresh_token: &Secret,
+    still: Option<&Secret>,
+) -> Result<Granted, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     let token = RefreshToken::new(refresh_token.reveal().to_owned());
     let answer = client.exchange_refresh_token(&token).request_async(&http).await;
@@ -116,7 +122,10 @@ pub fn authorization(subject: &Subject) -> Result<Authorization, ProviderError> 
     let redirect_url = RedirectUrl::new(subject.provider.redirect_url.clone()).map_err(|_| unusable("redirect_url"))?;
     let client = client(subject)?.set_auth_uri(authorize_url);
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let mut request = client.authorize_url(|| CsrfToken::new_random_len(32)).add_scopes(scopes(subject)).set_pkce_challenge(challenge);
+    let mut request = client
+        .authorize_url(|| CsrfToken::new_random_len(32))
+        .add_scopes(scopes(subject))
+        .set_pkce_challenge(challenge);
     for (name, value) in subject.provider.parameters {
         request = request.add_extra_param(*name, *value);
     }
@@ -145,9 +154,11 @@ pub type DeviceCode = StandardDeviceAuthorizationResponse;
 
 /// Asks for a device code.
 pub async fn device_code(subject: &Subject) -> Result<DeviceCode, ProviderError> {
-    let device_url = DeviceAuthorizationUrl::new(subject.provider.device_url.clone()).map_err(|_| unusable("device_url"))?;
+    let device_url =
+        DeviceAuthorizationUrl::new(subject.provider.device_url.clone()).map_err(|_| unusable("device_url"))?;
     let (client, http) = (client(subject)?.set_device_authorization_url(device_url), http(subject).await?);
-    let asked: Result<DeviceCode, _> = client.exchange_device_code().add_scopes(scopes(subject)).request_async(&http).await;
+    let asked: Result<DeviceCode, _> =
+        client.exchange_device_code().add_scopes(scopes(subject)).request_async(&http).await;
     let code = asked.map_err(|error| refused(error, &secrets(subject, None)))?;
     let shown = Url::parse(code.verification_uri().as_str());
     if shown.is_ok_and(|url| matches!(url.scheme(), "https" | "http")) {
@@ -186,7 +197,10 @@ fn granted<E: ErrorCode>(
     }
     Ok(Granted {
         access_token: Secret::new(answer.access_token().secret().clone()),
-        refresh_token: answer.refresh_token().filter(|token| !token.secret().is_empty()).map(|token| Secret::new(token.secret().clone())),
+        refresh_token: answer
+            .refresh_token()
+            .filter(|token| !token.secret().is_empty())
+            .map(|token| Secret::new(token.secret().clone())),
         lasts: answer.expires_in().filter(|lasts| !lasts.is_zero()).unwrap_or(UNTOLD).min(LONGEST),
     })
 }

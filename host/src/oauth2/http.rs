@@ -42,7 +42,8 @@ impl Http {
         // A client certificate, or no check at all, is for the mail server alone.
         let settings = Tls { ca: ca.to_owned(), ..Tls::default() };
         // Reads files.
-        let config = blocking(Work::Files, "", move || tls::client_config(&settings)).await.map_err(|error| failed(&error))?;
+        let config =
+            blocking(Work::Files, "", move || tls::client_config(&settings)).await.map_err(|error| failed(&error))?;
         let mut builder = reqwest::Client::builder()
             .use_preconfigured_tls(config.map_err(|error| failed(&error))?)
             .redirect(reqwest::redirect::Policy::none())

@@ -116,7 +116,8 @@ impl Provider {
         }
         let flow = flow.or(preset.flow).or_else(|| implied(oauth2));
         if flow.is_none() && oauth2.flow.is_empty() {
-            mistakes.add("flow", "is missing: code (with authorize_url), device (with device_url), or client-credentials.");
+            mistakes
+                .add("flow", "is missing: code (with authorize_url), device (with device_url), or client-credentials.");
         }
         let or_preset = |own: &String, known: String| if own.is_empty() { known } else { own.clone() };
         let provider = Self {
@@ -128,7 +129,11 @@ impl Provider {
             scopes: if oauth2.scopes.is_empty() { preset.scopes } else { oauth2.scopes.clone() },
             parameters: preset.parameters,
             secret_in_body: !oauth2.provider.is_empty(),
-            refresh_token_age: oauth2.refresh_token_age.map(Duration::from_secs).or(preset.age).filter(|age| !age.is_zero()),
+            refresh_token_age: oauth2
+                .refresh_token_age
+                .map(Duration::from_secs)
+                .or(preset.age)
+                .filter(|age| !age.is_zero()),
         };
         mistakes.provider(&provider, oauth2, flow);
         if mistakes.0.is_empty() { Ok(provider) } else { Err(mistakes.0) }
@@ -175,7 +180,9 @@ impl Mistakes {
             }
             "google" => {
                 match flow {
-                    Some(Flow::Device) => self.add("flow", "must be code: Google gives no access to mail by device codes."),
+                    Some(Flow::Device) => {
+                        self.add("flow", "must be code: Google gives no access to mail by device codes.")
+                    }
                     Some(Flow::ClientCredentials) => {
                         self.add("flow", "must be code: Google gives no access to mail by client-credentials.");
                     }
@@ -186,7 +193,9 @@ impl Mistakes {
             other => {
                 self.add(
                     "provider",
-                    format!("must be microsoft or google, or left out for any other with its addresses, not \"{other}\"."),
+                    format!(
+                        "must be microsoft or google, or left out for any other with its addresses, not \"{other}\"."
+                    ),
                 );
                 Preset::default()
             }
@@ -299,11 +308,16 @@ mod tests {
 
     #[test]
     fn microsoft_and_google_are_known() {
-        let microsoft = Provider::of(&OAuth2 { tenant: "example.org".into(), ..named("microsoft") }, Purpose::Pop3).unwrap();
+        let microsoft =
+            Provider::of(&OAuth2 { tenant: "example.org".into(), ..named("microsoft") }, Purpose::Pop3).unwrap();
         assert_eq!(microsoft.token_url, "https://login.microsoftonline.com/example.org/oauth2/v2.0/token");
         assert_eq!(microsoft.scopes, ["https://outlook.office365.com/POP.AccessAsUser.All", "offline_access"]);
-        let app =
-            OAuth2 { tenant: "t".into(), flow: "client-credentials".into(), client_secret: Some(Secret::new("s")), ..named("microsoft") };
+        let app = OAuth2 {
+            tenant: "t".into(),
+            flow: "client-credentials".into(),
+            client_secret: Some(Secret::new("s")),
+            ..named("microsoft")
+        };
         assert_eq!(Provider::of(&app, Purpose::Imap).unwrap().scopes, ["https://outlook.office365.com/.default"]);
         let google = Provider::of(&named("google"), Purpose::Smtp).unwrap();
         assert_eq!(google.scopes, ["https://mail.google.com/"]);
@@ -312,14 +326,16 @@ mod tests {
 
     #[test]
     fn own_addresses_come_before_known_ones() {
-        let own = OAuth2 { token_url: "https://login.microsoftonline.us/t/oauth2/v2.0/token".into(), ..named("microsoft") };
+        let own =
+            OAuth2 { token_url: "https://login.microsoftonline.us/t/oauth2/v2.0/token".into(), ..named("microsoft") };
         assert_eq!(Provider::of(&own, Purpose::Imap).unwrap().token_url, own.token_url);
     }
 
     #[test]
     fn what_is_missing_is_named_by_its_key() {
         assert_eq!(wrong(&OAuth2::default()), ["flow", "client_id", "token_url", "scopes"]);
-        let custom = OAuth2 { token_url: "https://id.example.org/token".into(), scopes: vec!["mail".into()], ..named("") };
+        let custom =
+            OAuth2 { token_url: "https://id.example.org/token".into(), scopes: vec!["mail".into()], ..named("") };
         assert_eq!(wrong(&custom), ["flow"]);
         assert_eq!(wrong(&OAuth2 { flow: "code".into(), ..custom.clone() }), ["authorize_url"]);
         assert_eq!(wrong(&OAuth2 { flow: "device".into(), ..custom.clone() }), ["device_url"]);
@@ -334,10 +350,17 @@ mod tests {
     #[test]
     fn addresses_are_https_but_for_the_machine_itself() {
         let at = |token_url: &str| OAuth2 { token_url: token_url.into(), ..named("google") };
-        for good in ["https://id.example.org/token", "http://localhost:1/t", "http://127.0.0.1:99/t", "http://[::1]:9/"] {
+        for good in ["https://id.example.org/token", "http://localhost:1/t", "http://127.0.0.1:99/t", "http://[::1]:9/"]
+        {
             assert!(wrong(&at(good)).is_empty(), "{good}");
         }
-        for bad in ["http://id.example.org/", "ftp://localhost/", "token", "https://u:p@id.example.org/", "https://id.example.org/#a"] {
+        for bad in [
+            "http://id.example.org/",
+            "ftp://localhost/",
+            "token",
+            "https://u:p@id.example.org/",
+            "https://id.example.org/#a",
+        ] {
             assert_eq!(wrong(&at(bad)), ["token_url"], "{bad}");
         }
         assert_eq!(wrong(&OAuth2 { tenant: "../evil".into(), ..named("microsoft") }), ["tenant"]);

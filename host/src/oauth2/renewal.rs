@@ -31,7 +31,12 @@ impl Tokens {
     }
 
     /// Renews under a claim; nothing where it was lost meanwhile, to a sign-in or another host.
-    pub(super) async fn renew(self: &Arc<Self>, subject: &Subject, claim: String, now: bool) -> Result<Option<Secret>, OAuth2Error> {
+    pub(super) async fn renew(
+        self: &Arc<Self>,
+        subject: &Subject,
+        claim: String,
+        now: bool,
+    ) -> Result<Option<Secret>, OAuth2Error> {
         let (tokens, owned) = (Arc::clone(self), subject.clone());
         let task = self.renewals.spawn(async move {
             let (owner, renewing) = (owned.owner.clone(), tokens.renew_claimed(&owned, &claim, now));
@@ -118,7 +123,12 @@ impl Tokens {
         let before = before.and_then(|row| row.error);
         let tries = before.as_ref().map_or(0, |before| before.tries);
         let is_final = subject.flow() != Flow::ClientCredentials && error.needs_person();
-        let refusal = Refusal { pause: until_asked_again(tries, error.is_temporary), is_final, code: error.code, text: error.text };
+        let refusal = Refusal {
+            pause: until_asked_again(tries, error.is_temporary),
+            is_final,
+            code: error.code,
+            text: error.text,
+        };
         locked(&self.refused_secrets).insert(owner.clone(), subject.client_secret.clone());
         rows::failed(&self.store, &owner.key(), claim, refusal.clone()).await?;
         let stored = rows::find(&self.store, &owner.key()).await?.and_then(|row| row.error);

@@ -176,7 +176,11 @@ impl Tokens {
                 // The provider has been told the client's secret before, and speaks through the browser.
                 let redactor = self.client_secret_of(&owner).await?;
                 let text = cleaned(named("error_description").unwrap_or_default(), &redactor);
-                Err(OAuth2Error::Denied { owner: owner.clone(), code: cleaned(error.unwrap_or_default(), &redactor), text })
+                Err(OAuth2Error::Denied {
+                    owner: owner.clone(),
+                    code: cleaned(error.unwrap_or_default(), &redactor),
+                    text,
+                })
             }
         };
         self.end(&row.id, &owner, finished).await?;
@@ -296,7 +300,9 @@ mod tests {
     #[test]
     fn an_address_and_its_query_say_the_same() {
         let expected = [("code".to_owned(), "a b".to_owned()), ("state".to_owned(), "x".to_owned())];
-        for answer in [" http://localhost:8025/oauth2/callback?code=a+b&state=x\n", "?code=a%20b&state=x", "code=a+b&state=x"] {
+        for answer in
+            [" http://localhost:8025/oauth2/callback?code=a+b&state=x\n", "?code=a%20b&state=x", "code=a+b&state=x"]
+        {
             assert_eq!(parameters(answer), expected, "{answer}");
         }
         assert!(parameters("nonsense").iter().all(|(key, _)| key != "state"));

@@ -92,7 +92,8 @@ impl Tokens {
     /// How a subject's sign-in stands.
     pub async fn state(&self, subject: &Subject) -> Result<SignInState, OAuth2Error> {
         let row = row_of(&self.store, subject).await?;
-        let latest = rows::latest(&self.store, &subject.owner.key()).await?.filter(|latest| latest.status != SignInStatus::Done);
+        let latest =
+            rows::latest(&self.store, &subject.owner.key()).await?.filter(|latest| latest.status != SignInStatus::Done);
         Ok(state(subject, row.as_ref(), latest))
     }
 }

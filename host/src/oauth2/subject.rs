@@ -26,7 +26,8 @@ impl Subject {
     pub fn account(account: &Account) -> Result<Option<Self>, OAuth2Error> {
         let Some(oauth2) = &account.oauth2 else { return Ok(None) };
         let owner = Owner::Account(account.name.clone());
-        let (purpose, destination) = (Purpose::of(&account.source()).unwrap_or(Purpose::Imap), Destination::of_account(account));
+        let (purpose, destination) =
+            (Purpose::of(&account.source()).unwrap_or(Purpose::Imap), Destination::of_account(account));
         Self::new(owner, &account.user, oauth2, purpose, &account.tls.ca, destination).map(Some)
     }
 
@@ -60,7 +61,14 @@ impl Subject {
         found.ok_or_else(|| OAuth2Error::NotConfigured(owner.clone()))
     }
 
-    fn new(owner: Owner, user: &str, oauth2: &OAuth2, purpose: Purpose, ca: &str, destination: Destination) -> Result<Self, OAuth2Error> {
+    fn new(
+        owner: Owner,
+        user: &str,
+        oauth2: &OAuth2,
+        purpose: Purpose,
+        ca: &str,
+        destination: Destination,
+    ) -> Result<Self, OAuth2Error> {
         match Provider::of(oauth2, purpose) {
             Ok(provider) => Ok(Self {
                 owner,
@@ -72,8 +80,10 @@ impl Subject {
                 destination,
             }),
             Err(mistakes) => {
-                let (key, sentence) =
-                    mistakes.into_iter().next().map_or(("flow", "is not complete.".to_owned()), |mistake| (mistake.key, mistake.sentence));
+                let (key, sentence) = mistakes
+                    .into_iter()
+                    .next()
+                    .map_or(("flow", "is not complete.".to_owned()), |mistake| (mistake.key, mistake.sentence));
                 Err(OAuth2Error::Settings { owner, key, sentence })
             }
         }

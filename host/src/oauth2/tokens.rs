@@ -53,7 +53,13 @@ pub(super) enum Next {
 impl Tokens {
     /// Tokens that are kept in `store`, sealed by `key`.
     pub fn new(store: Store, key: SecretKey) -> Arc<Self> {
-        Arc::new(Self { store, key, gates: Mutex::default(), refused_secrets: Mutex::default(), renewals: TaskTracker::new() })
+        Arc::new(Self {
+            store,
+            key,
+            gates: Mutex::default(),
+            refused_secrets: Mutex::default(),
+            renewals: TaskTracker::new(),
+        })
     }
 
     /// What an account signs in with.
@@ -145,7 +151,9 @@ impl Tokens {
         let pauses = !now && row.error.as_ref().is_some_and(|error| error.is_final || row.now < error.next_try_at);
         Ok(match (still, &row.error) {
             (Some(token), _) if !is_due || pauses => Next::Use(token),
-            (None, Some(error)) if pauses => Next::Fail(OAuth2Error::Refused { owner: owner.clone(), error: error.clone() }),
+            (None, Some(error)) if pauses => {
+                Next::Fail(OAuth2Error::Refused { owner: owner.clone(), error: error.clone() })
+            }
             (still, _) => Next::Renew { refresh_token, still },
         })
     }
@@ -157,7 +165,8 @@ impl Tokens {
         log.searchable(owner.name());
         log.entry(priority, key, format!("For the {owner}: {sentence}"));
         let record = log.finish(priority == Priority::Error);
-        let saved = self.store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
+        let saved =
+            self.store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
         if let Err(error) = saved {
             tracing::warn!(%owner, %error, "the communication log could not be written");
         }
@@ -169,7 +178,8 @@ impl Tokens {
 
     pub(super) fn seal(&self, subject: &Subject, granted: &Granted) -> Result<NewTokens, OAuth2Error> {
         let settings = subject.settings();
-        let seal = |what: &str, token: &Secret| self.key.seal_for(&place(&subject.owner, what), &settings, token.reveal());
+        let seal =
+            |what: &str, token: &Secret| self.key.seal_for(&place(&subject.owner, what), &settings, token.reveal());
         let lasts = granted.lasts;
         Ok(NewTokens {
             access_token: seal("access", &granted.access_token)?,
@@ -198,7 +208,8 @@ impl Tokens {
     pub async fn bind(&self, configuration: &Configuration) -> Result<(), OAuth2Error> {
         let subjects = subjects(configuration);
         for row in self.readable_rows().await? {
-            let subject = subjects.get(&Owner::of(&row.key)).filter(|subject| row.settings == subject.former_settings());
+            let subject =
+                subjects.get(&Owner::of(&row.key)).filter(|subject| row.settings == subject.former_settings());
             let Some(subject) = subject else { continue };
             let bind = |what: &str, sealed: &Option<String>| -> Result<Option<String>, SecretError> {
                 let Some(sealed) = sealed else { return Ok(None) };
@@ -206,7 +217,9 @@ impl Tokens {
                 self.key.seal_for(&place, &subject.settings(), &self.key.open(&place, sealed)?).map(Some)
             };
             match (bind("access", &row.access_token), bind("refresh", &row.refresh_token)) {
-                (Ok(access), Ok(refresh)) => rows::bind(&self.store, &row, &subject.settings(), access, refresh).await?,
+                (Ok(access), Ok(refresh)) => {
+                    rows::bind(&self.store, &row, &subject.settings(), access, refresh).await?
+                }
                 (Err(error), _) | (_, Err(error)) => {
                     tracing::warn!(owner = %subject.owner, %error, "its tokens do not open; sign in again");
                 }

@@ -33,7 +33,8 @@ impl Tokens {
     /// What of the rows cannot be read, sentences: their owners cannot be signed in, all others can.
     pub async fn unreadable(&self) -> Vec<String> {
         let rows = rows::all(&self.store).await;
-        let (_, others) = rows.inspect_err(|error| tracing::warn!(%error, "the tokens could not be looked at")).unwrap_or_default();
+        let (_, others) =
+            rows.inspect_err(|error| tracing::warn!(%error, "the tokens could not be looked at")).unwrap_or_default();
         others.iter().map(ToString::to_string).collect()
     }
 

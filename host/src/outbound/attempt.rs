@@ -198,7 +198,8 @@ pub async fn save(store: &Store, records: Vec<Record>) {
     if records.is_empty() {
         return;
     }
-    let saved = store.write(records, |records, connection| Box::pin(communications::save_all(connection, records))).await;
+    let saved =
+        store.write(records, |records, connection| Box::pin(communications::save_all(connection, records))).await;
     if let Err(error) = saved {
         tracing::warn!(%error, "the communication log could not be written");
     }
@@ -251,7 +252,8 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
     let now = now();
     let automatic = claimed.kind.is_automatic();
     let may_double = !automatic && claimed.uncertain_tries + 1 < MOST_UNCERTAIN;
-    let tried_again = |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && may_double);
+    let tried_again =
+        |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && may_double);
     let open = replies.iter().any(|(_, reply)| tried_again(reply));
     let next_try_at = if open { schedule::next(retries, claimed.tries, claimed.queued_at, now) } else { None };
     let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
@@ -262,7 +264,9 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
             Reply::Accepted(_) => delivered(recipient, DeliveryStatus::Sent, words),
             Reply::Later(_) if next_try_at.is_some() => delivered(recipient, DeliveryStatus::Delayed, words),
             Reply::Later(_) => given_up(claimed, recipient, words),
-            Reply::Refused(_) => Delivered { failure: Some(Failure::Hard), ..delivered(recipient, DeliveryStatus::Failed, words) },
+            Reply::Refused(_) => {
+                Delivered { failure: Some(Failure::Hard), ..delivered(recipient, DeliveryStatus::Failed, words) }
+            }
             Reply::Unknown(_) => delivered(recipient, DeliveryStatus::Uncertain, words),
         };
         let priority = match delivered.status {
@@ -275,7 +279,11 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
         deliveries.push(delivered);
     }
     if let Some(at) = next_try_at {
-        log.entry(Priority::Notice, "outbound", format!("The next try is at {}.", postigo_model::timestamp::rfc3339(at)));
+        log.entry(
+            Priority::Notice,
+            "outbound",
+            format!("The next try is at {}.", postigo_model::timestamp::rfc3339(at)),
+        );
     }
     let wrong = deliveries.iter().find(|delivered| delivered.status != DeliveryStatus::Sent);
     let error = wrong.map(|delivered| format!("{}: {}", delivered.recipient, delivered.detail)).unwrap_or_default();
@@ -301,7 +309,9 @@ fn given_up(claimed: &Claimed, recipient: &str, words: &str) -> Delivered {
 fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i64, NewArticle)> {
     let lost = deliveries.iter().filter_map(|delivered| match delivered.status {
         DeliveryStatus::Failed => Some(format!("{}: {}", delivered.recipient, delivered.detail)),
-        DeliveryStatus::Uncertain if is_last => Some(format!("{}: {} (it may have arrived)", delivered.recipient, delivered.detail)),
+        DeliveryStatus::Uncertain if is_last => {
+            Some(format!("{}: {} (it may have arrived)", delivered.recipient, delivered.detail))
+        }
         _ => None,
     });
     let lost: Vec<String> = lost.collect();
@@ -344,11 +354,18 @@ mod tests {
             let log = Communication::start(Kind::Message, "relay", "smtp");
             let Tried { outcome, transport } = conclude(&Retries::default(), &claimed, Err(panic), may_be_out, log);
             let case = format!("{kind} {may_be_out}");
-            assert_eq!((outcome.uncertain, outcome.next_try_at.is_some(), outcome.counts), (uncertain, again, true), "{case}");
+            assert_eq!(
+                (outcome.uncertain, outcome.next_try_at.is_some(), outcome.counts),
+                (uncertain, again, true),
+                "{case}"
+            );
             assert!(outcome.error.contains("on purpose"), "{case}: {}", outcome.error);
             assert_eq!(transport, Transported::Unknown, "{case}: the server is not to blame");
             let entries = outcome.communication.unwrap().entries;
-            assert!(entries.iter().any(|entry| entry.priority == Priority::Error && entry.value.contains("on purpose")), "{case}");
+            assert!(
+                entries.iter().any(|entry| entry.priority == Priority::Error && entry.value.contains("on purpose")),
+                "{case}"
+            );
         }
     }
 }

@@ -18,7 +18,12 @@ pub struct Parts {
 impl Parts {
     /// All of a mail that is to be sent.
     pub fn of(store: &Store, claimed: &Claimed) -> Self {
-        Self { store: store.clone(), id: claimed.claim.id, next: 0, left: usize::try_from(claimed.size).unwrap_or_default() }
+        Self {
+            store: store.clone(),
+            id: claimed.claim.id,
+            next: 0,
+            left: usize::try_from(claimed.size).unwrap_or_default(),
+        }
     }
 
     /// The next part, 1 MiB at most; nothing after the last. A mail of which bytes are missing is an error: nothing of it may be taken for the whole.
@@ -46,8 +51,15 @@ impl Parts {
         use crate::store::outgoing::{Composed, NewOutgoing};
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&crate::store::Location::Folder(folder.path().to_owned())).await.unwrap();
-        let composed = Composed { recipients: vec!["b@x.example".into()], raw: vec![raw.to_vec().into()], ..Composed::default() };
-        let new = NewOutgoing { kind: postigo_model::outgoing::OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 0 };
+        let composed =
+            Composed { recipients: vec!["b@x.example".into()], raw: vec![raw.to_vec().into()], ..Composed::default() };
+        let new = NewOutgoing {
+            kind: postigo_model::outgoing::OutgoingKind::Reply,
+            ticket_id: 0,
+            article_id: 0,
+            composed,
+            now: 0,
+        };
         let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
         (folder, Self { store, id, next: 0, left: raw.len() })
     }
@@ -140,7 +152,11 @@ mod tests {
         ] {
             for size in 1..=given.len().max(1) {
                 assert_eq!(through(Lines::of_smtp(), given.as_bytes(), size), smtp.as_bytes(), "{given:?} by {size}");
-                assert_eq!(through(Lines::of_command(), given.as_bytes(), size), command.as_bytes(), "{given:?} by {size}");
+                assert_eq!(
+                    through(Lines::of_command(), given.as_bytes(), size),
+                    command.as_bytes(),
+                    "{given:?} by {size}"
+                );
             }
         }
     }

@@ -76,12 +76,20 @@ mod tests {
             };
             for why in [sent, probe(&place).unwrap_err()] {
                 let link = format!("{}: it is a link, not a folder.", given.path().join("away").display());
-                let itself = format!("{} cannot be written to: it is a link, not a folder.", given.path().join("away").display());
+                let itself = format!(
+                    "{} cannot be written to: it is a link, not a folder.",
+                    given.path().join("away").display()
+                );
                 assert!(why.ends_with(&link) || why.ends_with(&itself), "{why}");
             }
         }
-        let names = |path: &std::path::Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
-        assert_eq!((names(elsewhere.path()), names(&elsewhere.path().join("there"))), (vec!["there".into()], Vec::new()));
+        let names = |path: &std::path::Path| {
+            std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(elsewhere.path()), names(&elsewhere.path().join("there"))),
+            (vec!["there".into()], Vec::new())
+        );
 
         let place = GivenFolder::by_way_of(given.path(), &given.path().join("new/deeper")).unwrap();
         let (_queue, parts) = Parts::queued(b"Subject: x\r\n\r\n").await;

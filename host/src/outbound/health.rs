@@ -49,7 +49,11 @@ impl Health {
                 self.failures = self.failures.saturating_add(1);
                 self.paused_until = Some(Instant::now() + back_off::after_failures(self.failures, PAUSES.0, PAUSES.1));
                 if self.failures == 1 {
-                    tracing::warn!(transport = name, why, "a transport cannot be used; its mails wait, and it is tried again and again");
+                    tracing::warn!(
+                        transport = name,
+                        why,
+                        "a transport cannot be used; its mails wait, and it is tried again and again"
+                    );
                 }
             }
             Transported::Works => {

@@ -30,9 +30,15 @@ pub fn of_host(sentence: String) -> String {
 }
 
 /// What the server says of itself, key and value; nothing is sent. `machine` has the commands and folders that may be used.
-pub async fn probe(transport: &Transport, tokens: &Arc<Tokens>, machine: &Machine) -> Result<Vec<(&'static str, String)>, ProbeError> {
+pub async fn probe(
+    transport: &Transport,
+    tokens: &Arc<Tokens>,
+    machine: &Machine,
+) -> Result<Vec<(&'static str, String)>, ProbeError> {
     match transport.outlet() {
-        Outlet::Folder(named) => machine.folder(named).and_then(|folder| file::probe(&folder)).map_err(ProbeError::local),
+        Outlet::Folder(named) => {
+            machine.folder(named).and_then(|folder| file::probe(&folder)).map_err(ProbeError::local)
+        }
         Outlet::Sendmail(named) => machine.command(named).and_then(sendmail::probe).map_err(ProbeError::local),
         Outlet::Smtp(smtp) => {
             // Somebody waits: the provider is asked whatever it said before.

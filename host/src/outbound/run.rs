@@ -128,16 +128,23 @@ impl Sender {
         }
         let chosen: Vec<(i64, String)> = open
             .into_iter()
-            .filter_map(|(id, sender, queue)| choose(configuration, &sender, &queue).map(|transport| (id, transport.name.clone())))
+            .filter_map(|(id, sender, queue)| {
+                choose(configuration, &sender, &queue).map(|transport| (id, transport.name.clone()))
+            })
             .collect();
         let names: Vec<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         let engine = self.tools.store.engine();
-        if chosen.is_empty() && (names.is_empty() || !outgoing::is_any_waiting(&mut connection, engine, &names).await?) {
+        if chosen.is_empty() && (names.is_empty() || !outgoing::is_any_waiting(&mut connection, engine, &names).await?)
+        {
             return Ok(false);
         }
         drop(connection);
         let claiming = Claiming { engine, host: self.tools.host.id.clone(), chosen, transports: wanted };
-        let claimed = self.tools.store.write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming))).await?;
+        let claimed = self
+            .tools
+            .store
+            .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
+            .await?;
         let found = !claimed.is_empty();
         for claimed in claimed {
             self.begin(claimed);
@@ -148,7 +155,8 @@ impl Sender {
     /// Takes up a changed configuration: the waiting mails get their transports anew.
     async fn take_up(&mut self, configuration: &Configuration) -> Result<(), StoreError> {
         let valid = configuration.transports.iter().filter(|(_, transport)| transport.valid.is_valid());
-        let transports: BTreeMap<String, Transport> = valid.map(|(name, transport)| (name.clone(), transport.clone())).collect();
+        let transports: BTreeMap<String, Transport> =
+            valid.map(|(name, transport)| (name.clone(), transport.clone())).collect();
         if transports == self.transports && self.kept.is_some() {
             return Ok(());
         }
@@ -171,9 +179,17 @@ impl Sender {
 
     async fn recover(&self, own: bool) -> Result<(), StoreError> {
         let host = own.then(|| self.tools.host.id.clone());
-        let recovering = Recovering { engine: self.tools.store.engine(), host, pause: schedule::pause_after(&self.retries, 1), now: now() };
-        let recovered =
-            self.tools.store.write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering))).await?;
+        let recovering = Recovering {
+            engine: self.tools.store.engine(),
+            host,
+            pause: schedule::pause_after(&self.retries, 1),
+            now: now(),
+        };
+        let recovered = self
+            .tools
+            .store
+            .write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering)))
+            .await?;
         if recovered > 0 {
             tracing::warn!(mails = recovered, "a process ended while it sent mails; they are taken up again");
         }
@@ -205,7 +221,8 @@ impl Sender {
     /// How many mails each transport can take.
     fn wanted(&self) -> Vec<ForTransport> {
         let free = |(name, transport): (&String, &Transport)| {
-            let limit = self.health.get(name).map_or(transport.connections, |health| health.free(transport.connections));
+            let limit =
+                self.health.get(name).map_or(transport.connections, |health| health.free(transport.connections));
             (limit > 0).then(|| ForTransport { name: name.clone(), limit })
         };
         self.transports.iter().filter_map(free).collect()

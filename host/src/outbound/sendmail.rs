@@ -16,11 +16,23 @@ const LONGEST_WORDS: u64 = 1_000;
 const VARIABLES: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
 /// Hands the mail over to the command at `path`, which ends within `timeout` seconds. On an error nothing was sent.
-pub async fn send(path: &Path, timeout: u64, sender: &str, recipients: &[String], parts: Parts) -> Result<Replies, Unsent> {
-    let (fit, unfit): (Vec<&String>, Vec<&String>) = recipients.iter().partition(|recipient| !recipient.chars().any(char::is_control));
+pub async fn send(
+    path: &Path,
+    timeout: u64,
+    sender: &str,
+    recipients: &[String],
+    parts: Parts,
+) -> Result<Replies, Unsent> {
+    let (fit, unfit): (Vec<&String>, Vec<&String>) =
+        recipients.iter().partition(|recipient| !recipient.chars().any(char::is_control));
     let mut replies: Replies = unfit
         .into_iter()
-        .map(|recipient| (recipient.clone(), Reply::Refused("The address holds a control character; mail cannot be sent to it.".into())))
+        .map(|recipient| {
+            (
+                recipient.clone(),
+                Reply::Refused("The address holds a control character; mail cannot be sent to it.".into()),
+            )
+        })
         .collect();
     if fit.is_empty() || sender.chars().any(char::is_control) {
         return Ok(if fit.is_empty() {
@@ -35,10 +47,14 @@ pub async fn send(path: &Path, timeout: u64, sender: &str, recipients: &[String]
     command.args(["-i", "-f", if sender.is_empty() { "<>" } else { sender }, "--"]).args(&fit);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn();
-    let child = child.map_err(|error| Unsent::Unreachable(format!("The command {} could not be started: {error}.", path.display())))?;
+    let child = child.map_err(|error| {
+        Unsent::Unreachable(format!("The command {} could not be started: {error}.", path.display()))
+    })?;
     let reply = match tokio::time::timeout(Duration::from_secs(timeout), hand_over(child, parts)).await {
         Ok(reply) => reply?,
-        Err(_) => Reply::Unknown(format!("The command {} did not end within {timeout} s; it was killed.", path.display())),
+        Err(_) => {
+            Reply::Unknown(format!("The command {} did not end within {timeout} s; it was killed.", path.display()))
+        }
     };
     replies.extend(fit.into_iter().map(|recipient| (recipient.clone(), reply.clone())));
     Ok(replies)
@@ -60,7 +76,8 @@ async fn hand_over(mut started: Child, parts: Parts) -> Result<Reply, StoreError
         Ok(child.wait().await)
     };
     let ((), status) = tokio::try_join!(write(&mut stdin, parts), ends)?;
-    let words: String = String::from_utf8_lossy(&words).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let words: String =
+        String::from_utf8_lossy(&words).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     Ok(match status {
         Ok(status) => meaning(status.code(), words.trim()),
         Err(error) => Reply::Unknown(format!("What became of the command is not known: {error}.")),
@@ -85,7 +102,9 @@ async fn write(input: &mut Option<ChildStdin>, mut parts: Parts) -> Result<(), S
 
 /// What an exit status means (sysexits.h): success, for now, for good.
 fn meaning(code: Option<i32>, words: &str) -> Reply {
-    let said = |code: i32| if words.is_empty() { format!("exit status {code}") } else { format!("exit status {code}: {words}") };
+    let said = |code: i32| {
+        if words.is_empty() { format!("exit status {code}") } else { format!("exit status {code}: {words}") }
+    };
     match code {
         Some(0) => Reply::Accepted("The command took it.".into()),
         // EX_USAGE, EX_DATAERR, EX_NOUSER, EX_NOHOST, EX_UNAVAILABLE, EX_PROTOCOL, EX_NOPERM.
@@ -98,7 +117,8 @@ fn meaning(code: Option<i32>, words: &str) -> Reply {
 /// What there is to say of the command.
 pub fn probe(path: &Path) -> Result<Vec<(&'static str, String)>, String> {
     use std::os::unix::fs::PermissionsExt as _;
-    let found = std::fs::metadata(path).map_err(|error| format!("The command {} cannot be used: {error}.", path.display()))?;
+    let found =
+        std::fs::metadata(path).map_err(|error| format!("The command {} cannot be used: {error}.", path.display()))?;
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
         return Err(format!("{} is no command that can be run.", path.display()));
     }
@@ -123,17 +143,34 @@ mod tests {
         hand_over_within(10, path, sender, recipients, raw).await
     }
 
-    async fn hand_over_within(timeout: u64, path: &Path, sender: &str, recipients: &[&str], raw: &[u8]) -> Result<Replies, Unsent> {
+    async fn hand_over_within(
+        timeout: u64,
+        path: &Path,
+        sender: &str,
+        recipients: &[&str],
+        raw: &[u8],
+    ) -> Result<Replies, Unsent> {
         let (_folder, parts) = Parts::queued(raw).await;
-        send(path, timeout, sender, &recipients.iter().map(|recipient| (*recipient).to_owned()).collect::<Vec<_>>(), parts).await
+        send(
+            path,
+            timeout,
+            sender,
+            &recipients.iter().map(|recipient| (*recipient).to_owned()).collect::<Vec<_>>(),
+            parts,
+        )
+        .await
     }
 
     #[tokio::test]
     async fn the_command_gets_envelope_and_bytes() {
         let (folder, path) = command("printf '%s\\n' \"$@\" > arguments; cat > bytes");
-        let replies = hand_over(&path, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
+        let replies =
+            hand_over(&path, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
         assert!(replies.iter().all(|(_, reply)| matches!(reply, Reply::Accepted(_))), "{replies:?}");
-        assert_eq!(std::fs::read_to_string(folder.path().join("arguments")).unwrap(), "-i\n-f\n<>\n--\n-oQ/tmp@x.example\nb@x.example\n");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("arguments")).unwrap(),
+            "-i\n-f\n<>\n--\n-oQ/tmp@x.example\nb@x.example\n"
+        );
         assert_eq!(std::fs::read(folder.path().join("bytes")).unwrap(), b"Subject: x\n\n.\ny\n");
     }
 
@@ -162,7 +199,10 @@ mod tests {
         let missing = Path::new("/nowhere/sendmail");
         let unsent = hand_over(missing, "a@x.example", &["b@x.example"], b"x").await.unwrap_err();
         assert!(matches!(&unsent, Unsent::Unreachable(why) if why.contains("/nowhere/sendmail")), "{unsent:?}");
-        assert_eq!(probe(missing).unwrap_err(), "The command /nowhere/sendmail cannot be used: No such file or directory (os error 2).");
+        assert_eq!(
+            probe(missing).unwrap_err(),
+            "The command /nowhere/sendmail cannot be used: No such file or directory (os error 2)."
+        );
     }
 
     #[tokio::test]
@@ -176,7 +216,8 @@ mod tests {
     async fn a_mail_that_cannot_be_read_whole_is_not_taken_for_whole() {
         let (folder, path) = command("cat > bytes && touch whole");
         let (_store, parts) = Parts::queued(&vec![b'x'; 3_000_000]).await;
-        let unsent = send(&path, 10, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
+        let unsent =
+            send(&path, 10, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
         assert!(matches!(unsent, Unsent::Store(_)), "{unsent:?}");
         assert!(!folder.path().join("whole").exists());
     }

@@ -16,7 +16,13 @@ use std::time::Duration;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Tries, and writes what came of it.
-pub async fn attempt_and_settle(means: Means, transport: Transport, retries: Retries, claimed: Claimed, metrics: Arc<Metrics>) -> Tried {
+pub async fn attempt_and_settle(
+    means: Means,
+    transport: Transport,
+    retries: Retries,
+    claimed: Claimed,
+    metrics: Arc<Metrics>,
+) -> Tried {
     let store = means.store.clone();
     let tried = attempt::attempt(means, transport, retries, claimed).await;
     settle(&store, &tried.outcome, &metrics).await;
@@ -55,7 +61,10 @@ async fn park(store: &Store, claim: Claim, why: &StoreError) {
 }
 
 /// Writes again and again while the database is away.
-async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>>(id: i64, write: impl Fn() -> F) -> Result<T, StoreError> {
+async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>>(
+    id: i64,
+    write: impl Fn() -> F,
+) -> Result<T, StoreError> {
     let mut failures = 0;
     loop {
         match write().await {

@@ -92,7 +92,9 @@ impl<'s> Shelf<'s> {
         let catalogue = Catalogue::load(self.store).await?;
         let found = match catalogue.find(reference)? {
             Found::Shipped(name) => self.one_shipped(name).await.map(Component::Shipped),
-            Found::Uploaded(uploaded) => self.described(uploaded).await?.map(|found| Component::Uploaded(Box::new(found))),
+            Found::Uploaded(uploaded) => {
+                self.described(uploaded).await?.map(|found| Component::Uploaded(Box::new(found)))
+            }
         };
         found.ok_or_else(|| missing(reference))
     }
@@ -111,7 +113,11 @@ impl<'s> Shelf<'s> {
     async fn one_shipped(&self, name: &'static str) -> Option<Shipped> {
         let component = shipped_component(name, self.sandbox).await?;
         let users = self.filters.iter().filter(|(_, component, digest)| component == name && digest.is_none());
-        Some(Shipped { name, description: component.description, used_by: users.map(|(filter, ..)| filter.clone()).collect() })
+        Some(Shipped {
+            name,
+            description: component.description,
+            used_by: users.map(|(filter, ..)| filter.clone()).collect(),
+        })
     }
 
     fn stored<S>(&self, row: Uploaded, said: Result<S, String>) -> Stored<S> {
@@ -125,8 +131,12 @@ impl<'s> Shelf<'s> {
 pub async fn schema(store: &Store, sandbox: &Arc<LazySandbox>, reference: &str) -> Result<Value, Refused> {
     let catalogue = Catalogue::load(store).await?;
     let schema = match catalogue.find(reference)? {
-        Found::Shipped(name) => shipped_component(name, sandbox).await.map(|component| component.description.settings_schema.clone()),
-        Found::Uploaded(uploaded) => components::description(store, &uploaded.digest).await?.map(|description| description.settings_schema),
+        Found::Shipped(name) => {
+            shipped_component(name, sandbox).await.map(|component| component.description.settings_schema.clone())
+        }
+        Found::Uploaded(uploaded) => {
+            components::description(store, &uploaded.digest).await?.map(|description| description.settings_schema)
+        }
     };
     schema.ok_or_else(|| missing(reference))
 }
@@ -161,7 +171,13 @@ pub async fn inspect(sandbox: &Asked, bytes: Bytes) -> Result<Inspected, Refused
 }
 
 /// Stores a component, not activated: nothing that is in force changes. `by` is who uploads it.
-pub async fn upload(store: &Store, key: &SecretKey, sandbox: &Asked, bytes: Bytes, by: &str) -> Result<Upload, Refused> {
+pub async fn upload(
+    store: &Store,
+    key: &SecretKey,
+    sandbox: &Asked,
+    bytes: Bytes,
+    by: &str,
+) -> Result<Upload, Refused> {
     check_size(bytes.len() as u64, largest(store, key).await?)?;
     Ok(catalogue::upload(store, sandbox, bytes, by).await?)
 }

@@ -126,7 +126,9 @@ impl KindVisitor for Search<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         if K::KIND == self.lost.kind {
             let thing = K::all(self.after).get(&self.lost.name).cloned();
-            let lacks = |mut thing: K| thing.secrets().iter().any(|(field, secret)| *field == self.lost.field && secret.is_none());
+            let lacks = |mut thing: K| {
+                thing.secrets().iter().any(|(field, secret)| *field == self.lost.field && secret.is_none())
+            };
             self.is_missing = thing.is_some_and(lacks);
         }
     }
@@ -136,7 +138,11 @@ impl KindVisitor for Search<'_> {
 }
 
 /// What differs, and the customer users that are to be saved.
-async fn compare(before: &Configuration, draft: &Draft, store: &Store) -> Result<(Vec<CustomerUser>, Applied), StoreError> {
+async fn compare(
+    before: &Configuration,
+    draft: &Draft,
+    store: &Store,
+) -> Result<(Vec<CustomerUser>, Applied), StoreError> {
     let mut applied = Applied { version: before.version, ..Applied::default() };
     let mut found = differences(before, &draft.configuration);
     let stored = customers::by_logins(store, draft.customers.keys().map(String::as_str)).await?;
@@ -149,7 +155,8 @@ async fn compare(before: &Configuration, draft: &Draft, store: &Store) -> Result
             changed.push(customer.clone());
         }
     }
-    let differs = |kind: &str, name: &str| found.iter().any(|difference| difference.kind == kind && difference.name == name);
+    let differs =
+        |kind: &str, name: &str| found.iter().any(|difference| difference.kind == kind && difference.name == name);
     applied.unchanged = draft.places.keys().filter(|(kind, name)| !differs(kind, name)).count();
     for difference in found {
         match difference.how {

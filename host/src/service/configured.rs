@@ -63,7 +63,9 @@ pub fn list<'c, K: LoadedKind + 'c>(
 ) -> impl Iterator<Item = (String, Object)> + use<'c, K> {
     let search = search.map(str::to_lowercase);
     let things = K::all(configuration).iter().map(|(name, thing)| (name.clone(), form::write(thing)));
-    things.filter(move |(_, object)| search.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text))))
+    things.filter(move |(_, object)| {
+        search.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text)))
+    })
 }
 
 /// Whether a value has a text in it, at any depth; the text is in lower case.
@@ -90,7 +92,8 @@ pub async fn sign_in<K: LoadedKind>(
     object: &Object,
     tokens: &Tokens,
 ) -> Result<Option<SignInState>, Refused> {
-    let Some(owner) = Owner::of_kind(K::KIND, name).filter(|_| object.get("oauth2").is_some_and(Value::is_object)) else {
+    let Some(owner) = Owner::of_kind(K::KIND, name).filter(|_| object.get("oauth2").is_some_and(Value::is_object))
+    else {
         return Ok(None);
     };
     let Ok(subject) = Subject::find(configuration, &owner, None) else { return Ok(None) };
@@ -155,7 +158,11 @@ pub struct Given {
 
 /// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there is, or a new thing as it is
 /// by default; it names the thing.
-pub async fn set<K: LoadedKind>(editor: Editor<'_>, name: &str, give: impl Fn(&K) -> Given) -> Result<Saved<()>, Refused> {
+pub async fn set<K: LoadedKind>(
+    editor: Editor<'_>,
+    name: &str,
+    give: impl Fn(&K) -> Given,
+) -> Result<Saved<()>, Refused> {
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name).ok().cloned().unwrap_or_default();
         let Given { fields, mut problems } = give(&earlier);
@@ -188,7 +195,10 @@ pub async fn delete<K: LoadedKind>(
 
 /// Makes a change of the configuration, checks the whole of it as `config apply` does, and saves it; gives what `edit` gave. `edit` may run
 /// several times, each on what others saved meanwhile; where it refuses, nothing is saved.
-pub async fn change<T>(editor: Editor<'_>, edit: impl Fn(&mut Configuration) -> Result<T, Refused>) -> Result<Saved<T>, Refused> {
+pub async fn change<T>(
+    editor: Editor<'_>,
+    edit: impl Fn(&mut Configuration) -> Result<T, Refused>,
+) -> Result<Saved<T>, Refused> {
     let Editor { place, machine, gives_grants } = editor;
     let mut tries = Tries::default();
     loop {
@@ -254,6 +264,7 @@ fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
 /// A breach of a thing that is changed has its place in what was given.
 fn mistakes(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
     let changed = differences(before, after);
-    let is_changed = |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);
+    let is_changed =
+        |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);
     breaches.into_iter().map(|breach| Mistake { is_given: is_changed(&breach), breach }).collect()
 }

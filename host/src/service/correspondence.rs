@@ -8,7 +8,13 @@ use crate::spool::Spool;
 
 /// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, when this returns; it goes out from the address of the ticket's
 /// queue, never another.
-pub async fn write(spool: &Spool, key: &SecretKey, number: &str, kind: WritingKind, writing: Writing) -> Result<Receipt, Refused> {
+pub async fn write(
+    spool: &Spool,
+    key: &SecretKey,
+    number: &str,
+    kind: WritingKind,
+    writing: Writing,
+) -> Result<Receipt, Refused> {
     Ok(desk(spool, key).await?.write(number, kind, writing).await?)
 }
 
@@ -18,7 +24,13 @@ pub async fn open(spool: &Spool, key: &SecretKey, opening: Opening, writing: Wri
 }
 
 /// Passes an article on to somebody else.
-pub async fn forward(spool: &Spool, key: &SecretKey, article: i64, how: ForwardAs, writing: Writing) -> Result<Receipt, Refused> {
+pub async fn forward(
+    spool: &Spool,
+    key: &SecretKey,
+    article: i64,
+    how: ForwardAs,
+    writing: Writing,
+) -> Result<Receipt, Refused> {
     Ok(desk(spool, key).await?.forward(article, writing, how).await?)
 }
 

@@ -27,7 +27,10 @@ pub async fn search(store: &Store, text: Option<&str>, limit: usize) -> Result<V
         let Some(last) = page.last() else { return Ok(found) };
         after.clone_from(&last.login);
         let objects = page.iter().map(form::write);
-        found.extend(objects.filter(|object| text.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text)))));
+        found.extend(
+            objects
+                .filter(|object| text.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text)))),
+        );
         if found.len() >= limit {
             found.truncate(limit);
             return Ok(found);
@@ -50,23 +53,42 @@ pub async fn create(store: &Store, key: &SecretKey, fields: &Object) -> Result<C
 }
 
 /// Puts a whole customer user in the place of this login, or adds it; gives whether there was none before, too.
-pub async fn replace(store: &Store, key: &SecretKey, login: &str, fields: &Object) -> Result<(CustomerUser, bool), Refused> {
+pub async fn replace(
+    store: &Store,
+    key: &SecretKey,
+    login: &str,
+    fields: &Object,
+) -> Result<(CustomerUser, bool), Refused> {
     let customer = read(CustomerUser::default(), fields)?;
     let new = find(store, login).await?.is_none();
     Ok((save(store, key, customer).await?, new))
 }
 
 /// Changes the keys of a customer user that `fields` name; what they leave out stays.
-pub async fn alter(store: &Store, key: &SecretKey, customer: CustomerUser, fields: &Object) -> Result<CustomerUser, Refused> {
+pub async fn alter(
+    store: &Store,
+    key: &SecretKey,
+    customer: CustomerUser,
+    fields: &Object,
+) -> Result<CustomerUser, Refused> {
     save(store, key, read(customer, fields)?).await
 }
 
 /// Changes the keys of a customer user that are given, or makes one where there is none of this login; gives what there is afterwards.
-pub async fn set(store: &Store, key: &SecretKey, login: &str, give: impl FnOnce(&CustomerUser) -> Given) -> Result<CustomerUser, Refused> {
+pub async fn set(
+    store: &Store,
+    key: &SecretKey,
+    login: &str,
+    give: impl FnOnce(&CustomerUser) -> Given,
+) -> Result<CustomerUser, Refused> {
     let mut customer = find(store, login).await?.unwrap_or_default();
     let Given { fields, mut problems } = give(&customer);
     problems.extend(form::read_fields(&mut customer, &fields, "", &form::in_clear));
-    if problems.is_empty() { save(store, key, customer).await } else { Err(unreadable(CustomerUser::KIND, login, problems)) }
+    if problems.is_empty() {
+        save(store, key, customer).await
+    } else {
+        Err(unreadable(CustomerUser::KIND, login, problems))
+    }
 }
 
 /// Deletes a customer user; tickets keep its login.

@@ -21,7 +21,12 @@ impl<'l> Trial<'l> {
 
     /// One filter, on or off, in its place in the chain; made of another component where one is named, activated or not. It is prepared in the places of
     /// whoever asks.
-    pub async fn of_filter(live: &'l Live, name: &str, component: Option<&str>, sandbox: &Asked) -> Result<Self, Refused> {
+    pub async fn of_filter(
+        live: &'l Live,
+        name: &str,
+        component: Option<&str>,
+        sandbox: &Asked,
+    ) -> Result<Self, Refused> {
         let setup = worker::with_filter(live, name, component, sandbox).await?;
         Ok(Self { live, setup, filter: Some(name.to_owned()) })
     }

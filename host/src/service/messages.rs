@@ -45,9 +45,20 @@ pub enum Became {
 pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> Result<TakenIn, Refused> {
     check(spool, key, &submission).await?;
     let Submission { account, raw, source, .. } = submission;
-    let arrival = Arrival { account, key: SourceKey::Digest, source, received_at: now(), recipients: Vec::new(), communication: None, raw };
+    let arrival = Arrival {
+        account,
+        key: SourceKey::Digest,
+        source,
+        received_at: now(),
+        recipients: Vec::new(),
+        communication: None,
+        raw,
+    };
     let taken_in = spool.take_in(vec![arrival]).await?;
-    taken_in.first().copied().ok_or_else(|| Refused::Failed("the spool took a message in and did not say so".to_owned()))
+    taken_in
+        .first()
+        .copied()
+        .ok_or_else(|| Refused::Failed("the spool took a message in and did not say so".to_owned()))
 }
 
 async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Result<(), Refused> {
@@ -55,11 +66,15 @@ async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Resul
     let configuration = configured::load(spool.store(), key).await?;
     let account = taking_mail(&configuration, name)?;
     if account.trusted && !is_admin {
-        return Err(Refused::NotAllowed(format!("The account \"{name}\" is trusted; only an admin may hand mail in for it.")));
+        return Err(Refused::NotAllowed(format!(
+            "The account \"{name}\" is trusted; only an admin may hand mail in for it."
+        )));
     }
     let (size, most) = (raw.len(), configuration.settings.max_message_size);
     if size as u64 > most {
-        return Err(Refused::TooLarge(format!("The mail has {size} bytes; the setting `max_message_size` allows {most}.")));
+        return Err(Refused::TooLarge(format!(
+            "The mail has {size} bytes; the setting `max_message_size` allows {most}."
+        )));
     }
     Ok(())
 }
@@ -110,8 +125,10 @@ pub fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
     let mut warnings = Vec::new();
     if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
         let status = serde_json::json!(earlier.status);
-        warnings
-            .push(format!("This message was here before and is {}: see message {id} of the spool.", status.as_str().unwrap_or_default()));
+        warnings.push(format!(
+            "This message was here before and is {}: see message {id} of the spool.",
+            status.as_str().unwrap_or_default()
+        ));
     }
     MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
 }

@@ -112,7 +112,10 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake in what was given.
     pub fn given(kind: &'static str, name: &str, place: impl Into<String>, clause: impl Into<String>) -> Self {
-        Self { breach: Breach { kind, name: name.to_owned(), place: place.into(), sentence: clause.into() }, is_given: true }
+        Self {
+            breach: Breach { kind, name: name.to_owned(), place: place.into(), sentence: clause.into() },
+            is_given: true,
+        }
     }
 }
 
@@ -126,7 +129,9 @@ impl From<OAuth2Error> for Refused {
             OAuth2Error::Store(error) => error.into(),
             OAuth2Error::Secret(_) | OAuth2Error::Panicked { .. } => Self::Failed(error.to_string()),
             OAuth2Error::Unknown(_) => Self::NotFound(error.to_string()),
-            OAuth2Error::Denied { .. } | OAuth2Error::Refused { .. } | OAuth2Error::Busy(_) => Self::TryLater(error.to_string()),
+            OAuth2Error::Denied { .. } | OAuth2Error::Refused { .. } | OAuth2Error::Busy(_) => {
+                Self::TryLater(error.to_string())
+            }
             _ => Self::Conflict(error.to_string()),
         }
     }

@@ -20,7 +20,12 @@ pub struct SignIns<'s> {
 impl SignIns<'_> {
     /// Begins an owner's sign-in, by this flow or else the configured one: what is given says where a person goes on with it. One that was begun before
     /// no longer counts. A device code is to be waited for. `by` says who asked, for the log.
-    pub async fn begin(self, owner: &Owner, flow: Option<Flow>, by: &str) -> Result<(Begun, Option<DeviceWait>), Refused> {
+    pub async fn begin(
+        self,
+        owner: &Owner,
+        flow: Option<Flow>,
+        by: &str,
+    ) -> Result<(Begun, Option<DeviceWait>), Refused> {
         let configuration = configured::load(self.store, self.key).await?;
         Ok(self.tokens.begin_sign_in(&configuration, owner, flow, by).await?)
     }
@@ -35,7 +40,9 @@ impl SignIns<'_> {
     /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not matter.
     pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, Refused> {
         let configuration = configured::load(self.store, self.key).await?;
-        if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) = Subject::find(&configuration, owner, None) {
+        if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) =
+            Subject::find(&configuration, owner, None)
+        {
             return Err(error.into());
         }
         Ok(self.tokens.sign_out(owner, by).await?)

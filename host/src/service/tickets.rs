@@ -34,7 +34,8 @@ pub async fn edit(store: &Store, key: &SecretKey, number: String, edit: TicketEd
     let configuration = configured::load(store, key).await?;
     let mistakes = edit.check(&configuration);
     if !mistakes.is_empty() {
-        let given = |(field, sentence): (&str, String)| Mistake::given("ticket", &number, format!("/{field}"), sentence);
+        let given =
+            |(field, sentence): (&str, String)| Mistake::given("ticket", &number, format!("/{field}"), sentence);
         return Err(Refused::Mistakes(mistakes.into_iter().map(given).collect()));
     }
     Ok(filing::edit(store, number, Change { edit, configuration }).await?.into())

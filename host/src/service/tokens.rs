@@ -78,8 +78,9 @@ pub async fn create(store: &Store, name: String, role: Role) -> Result<CreatedTo
         return Err(Refused::Mistakes(vec![Mistake::given("token", &name, "/name", clause)]));
     }
     let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Refused::Failed(format!("No token was made, since the operating system gave no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Refused::Failed(format!("No token was made, since the operating system gave no random bytes: {error}"))
+    })?;
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
     let new = NewToken { name: name.clone(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
     Ok(CreatedToken { id: access::insert_token(store, new).await?, name, role, token })
@@ -101,7 +102,8 @@ pub async fn delete(store: &Store, id: i64) -> Result<(), Refused> {
 /// Finds out whose token this is, and notes that it was used; none where it is not one of this Postigo's.
 pub async fn recognize(store: &Store, token: &str) -> Result<Option<Bearer>, Refused> {
     let Some(row) = access::find_token(store, &digest(token)).await? else { return Ok(None) };
-    let role = row.role.parse::<Role>().map_err(|error| StoreError::Corrupt { what: "token", reason: error.to_string() })?;
+    let role =
+        row.role.parse::<Role>().map_err(|error| StoreError::Corrupt { what: "token", reason: error.to_string() })?;
     if access::is_use_noteworthy(&row, now()) {
         // Not worth failing a request for.
         if let Err(error) = access::note_token_use(store, row.id, now()).await {

@@ -84,7 +84,12 @@ fn made(filter: &Filter) -> Made {
 }
 
 impl Moved {
-    async fn of(before: &Configuration, catalogue: &Catalogue, wish: Wish<'_>, place: Place<'_>) -> Result<Self, Refused> {
+    async fn of(
+        before: &Configuration,
+        catalogue: &Catalogue,
+        wish: Wish<'_>,
+        place: Place<'_>,
+    ) -> Result<Self, Refused> {
         let filter = one(before, catalogue, wish.name)?;
         let from = made(filter);
         let to = match wish.way {
@@ -144,7 +149,9 @@ impl Moved {
                 let granted = later.as_ref().map(|component| grants(filter, component)).unwrap_or_default();
                 let not_granted = says.grants.iter().filter(|grant| !granted.contains(grant)).cloned().collect();
                 let own = breaches.iter().filter(|breach| breach.kind == Filter::KIND && breach.name == filter.name);
-                let problems = own.map(|breach| Mistaken { place: breach.place.clone(), reason: breach.sentence.clone() }).collect();
+                let problems = own
+                    .map(|breach| Mistaken { place: breach.place.clone(), reason: breach.sentence.clone() })
+                    .collect();
                 Upgraded { name: filter.name.clone(), granted, not_granted, problems }
             })
             .collect();
@@ -174,7 +181,11 @@ impl Said {
     fn of(component: Option<&Component>) -> Self {
         let Some(component) = component else { return Self::default() };
         let description = component.description.as_ref();
-        Self { headers: description.headers.clone(), grants: description.grants.clone(), schema: description.settings_schema.clone() }
+        Self {
+            headers: description.headers.clone(),
+            grants: description.grants.clone(),
+            schema: description.settings_schema.clone(),
+        }
     }
 }
 
@@ -185,7 +196,8 @@ fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) 
     }
     let uses = |filter: &&Filter| {
         let component = filter.digest.as_deref().and_then(|digest| catalogue.by_digest(digest));
-        component.is_some_and(|component| component.name == name || catalogue.find(name) == Ok(Found::Uploaded(component)))
+        component
+            .is_some_and(|component| component.name == name || catalogue.find(name) == Ok(Found::Uploaded(component)))
     };
     let users: Vec<&Filter> = configuration.filters.values().filter(uses).collect();
     match users.as_slice() {
@@ -194,7 +206,8 @@ fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) 
         ))),
         [first, others @ ..] if others.iter().all(|other| other.digest == first.digest) => Ok(first),
         several => {
-            let names: Vec<String> = several.iter().map(|filter| format!("\"{}\" ({})", filter.name, filter.component)).collect();
+            let names: Vec<String> =
+                several.iter().map(|filter| format!("\"{}\" ({})", filter.name, filter.component)).collect();
             Err(Refused::Conflict(format!("Filters use several versions of {name}: name one of {}.", names.join(", "))))
         }
     }
@@ -218,7 +231,9 @@ fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Resul
             Refused::NotFound(format!("There is no component {name}@{version}; uploaded are {}.", versions.join(", ")))
         })?,
         None => catalogue.newest_activated(&name).ok_or_else(|| {
-            Refused::Conflict(format!("No version of the component {name} is activated; `postigo component activate` lets one act."))
+            Refused::Conflict(format!(
+                "No version of the component {name} is activated; `postigo component activate` lets one act."
+            ))
         })?,
     };
     Ok(Made { component: found.shown(), digest: Some(found.digest.clone()) })

@@ -53,7 +53,9 @@ impl Spool {
     pub async fn mailbox(&self, account: &str, host: &str, user: &str, folder: &str) -> Result<i64, StoreError> {
         let input = [account, host, user, folder].map(str::to_owned);
         self.store
-            .write(input, |[account, host, user, folder], connection| Box::pin(rows::mailbox(connection, account, host, user, folder)))
+            .write(input, |[account, host, user, folder], connection| {
+                Box::pin(rows::mailbox(connection, account, host, user, folder))
+            })
             .await
     }
 
@@ -70,7 +72,9 @@ impl Spool {
     pub async fn uidls(&self, account: &str) -> Result<HashMap<String, u64>, StoreError> {
         let prefix = uidl_prefix(account);
         let stored = rows::uidls(&mut *self.store.read().await?, account).await?;
-        let uidls = stored.into_iter().filter_map(|(key, size)| Some((key.strip_prefix(&prefix)?.to_owned(), u64::try_from(size).ok()?)));
+        let uidls = stored
+            .into_iter()
+            .filter_map(|(key, size)| Some((key.strip_prefix(&prefix)?.to_owned(), u64::try_from(size).ok()?)));
         Ok(uidls.collect())
     }
 
@@ -209,7 +213,9 @@ impl Spool {
         match place {
             RawPlace::Row(raw) => Ok(raw),
             RawPlace::Object(name) => self.objects.get(&name).await,
-            RawPlace::Gone => Err(StoreError::NotFound(format!("The received bytes of message {id} are not kept any more."))),
+            RawPlace::Gone => {
+                Err(StoreError::NotFound(format!("The received bytes of message {id} are not kept any more.")))
+            }
         }
     }
 
@@ -243,7 +249,9 @@ impl Spool {
     /// Ends a claimed message that is not filed: ignored, held or failed. [`StoreError::Fenced`] if the claim is lost.
     pub async fn end(&self, ending: Ending, communication: Record) -> Result<(), StoreError> {
         let input = (ending, communication);
-        self.store.write(input, |(ending, communication), connection| Box::pin(rows::end(connection, ending, communication))).await?;
+        self.store
+            .write(input, |(ending, communication), connection| Box::pin(rows::end(connection, ending, communication)))
+            .await?;
         self.tell_change();
         Ok(())
     }
@@ -254,7 +262,11 @@ impl Spool {
             .store
             .write(lease.clone(), |lease, connection| {
                 Box::pin(async move {
-                    if leases::is_held(connection, lease).await? { rows::unclaim(connection, &lease.account).await } else { Ok(0) }
+                    if leases::is_held(connection, lease).await? {
+                        rows::unclaim(connection, &lease.account).await
+                    } else {
+                        Ok(0)
+                    }
                 })
             })
             .await?;
@@ -283,7 +295,13 @@ impl Spool {
 
     /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch); its tries are not counted.
     /// [`StoreError::Fenced`] if the claim is lost.
-    pub async fn put_off(&self, claim: Claim, not_before: i64, reason: String, communication: Record) -> Result<(), StoreError> {
+    pub async fn put_off(
+        &self,
+        claim: Claim,
+        not_before: i64,
+        reason: String,
+        communication: Record,
+    ) -> Result<(), StoreError> {
         let input = (claim, not_before, reason, communication);
         self.store
             .write(input, |(claim, not_before, reason, communication), connection| {
@@ -344,7 +362,8 @@ impl Spool {
     pub async fn forget_raw(&self, before: i64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         loop {
-            let (count, objects) = self.store.write(before, |before, connection| Box::pin(rows::forget_raw(connection, *before))).await?;
+            let (count, objects) =
+                self.store.write(before, |before, connection| Box::pin(rows::forget_raw(connection, *before))).await?;
             for name in objects {
                 self.objects.delete(&name).await?;
             }

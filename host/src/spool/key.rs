@@ -68,7 +68,8 @@ pub fn comparable(raw: &[u8]) -> bool {
             return false;
         }
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default().trim_ascii_end();
-        let named = name.len() < line.len() && (name.eq_ignore_ascii_case(b"Message-ID") || name.eq_ignore_ascii_case(b"Received"));
+        let named = name.len() < line.len()
+            && (name.eq_ignore_ascii_case(b"Message-ID") || name.eq_ignore_ascii_case(b"Received"));
         if named {
             return true;
         }
@@ -119,7 +120,10 @@ mod tests {
             communication: None,
             raw: format!("{own}{received}").into_bytes().into(),
         };
-        let (first, again) = (arrival("Received: at 10\r\n", "Subject: x\r\n\r\n"), arrival("Received: at 11\r\n", "Subject: x\r\n\r\n"));
+        let (first, again) = (
+            arrival("Received: at 10\r\n", "Subject: x\r\n\r\n"),
+            arrival("Received: at 11\r\n", "Subject: x\r\n\r\n"),
+        );
         assert_eq!(digest(&first), digest(&again));
         assert!(!comparable(as_received(&first)), "its only Received header is our own");
         assert_ne!(digest(&first), digest(&arrival("Received: at 10\r\n", "Subject: y\r\n\r\n")));

@@ -10,9 +10,14 @@ use sqlx::AnyConnection;
 /// Tells of each, in the transaction that holds it.
 pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterTries>) -> Result<(), StoreError> {
     for held in held {
-        let mut communication = Communication::start(Kind::Message, &held.account, "spool").brought_by(held.brought_by).about(held.id);
+        let mut communication =
+            Communication::start(Kind::Message, &held.account, "spool").brought_by(held.brought_by).about(held.id);
         communication.searchable(&held.source);
-        communication.entry(Priority::Error, "spool", format!("The message is held after {MOST_TRIES} tries: {}", held.reason));
+        communication.entry(
+            Priority::Error,
+            "spool",
+            format!("The message is held after {MOST_TRIES} tries: {}", held.reason),
+        );
         let id = communication.id().to_owned();
         let result = MessageResult { communication: Some(id), ..MessageResult::held(&held.source, held.reason) };
         set_result(connection, held.id, &result, &communication.finish(true)).await?;

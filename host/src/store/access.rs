@@ -51,13 +51,14 @@ pub async fn insert_token(store: &Store, new: NewToken) -> Result<i64, StoreErro
 }
 
 async fn insert(new: &NewToken, connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query("INSERT INTO access_token (name, digest, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id")
-        .bind(&new.name)
-        .bind(&new.digest)
-        .bind(&new.role)
-        .bind(new.created_at)
-        .fetch_one(connection)
-        .await?;
+    let row =
+        sqlx::query("INSERT INTO access_token (name, digest, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id")
+            .bind(&new.name)
+            .bind(&new.digest)
+            .bind(&new.role)
+            .bind(new.created_at)
+            .fetch_one(connection)
+            .await?;
     Ok(row.try_get("id")?)
 }
 
@@ -75,11 +76,13 @@ pub async fn find_token(store: &Store, digest: &str) -> Result<Option<TokenRow>,
 /// Tokens by row id, those after `after`, at most `limit`.
 pub async fn list_tokens(store: &Store, after: i64, limit: i64) -> Result<Vec<TokenRow>, StoreError> {
     let mut connection = store.read().await?;
-    let rows = sqlx::query("SELECT id, name, role, created_at, last_used_at FROM access_token WHERE id > $1 ORDER BY id LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&mut *connection)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT id, name, role, created_at, last_used_at FROM access_token WHERE id > $1 ORDER BY id LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
     Ok(rows.iter().map(token).collect::<Result<_, _>>()?)
 }
 
@@ -112,7 +115,11 @@ pub async fn note_token_use(store: &Store, id: i64, now: i64) -> Result<(), Stor
     store
         .write((id, now), |(id, now), connection| {
             Box::pin(async move {
-                sqlx::query("UPDATE access_token SET last_used_at = $2 WHERE id = $1").bind(*id).bind(*now).execute(connection).await?;
+                sqlx::query("UPDATE access_token SET last_used_at = $2 WHERE id = $1")
+                    .bind(*id)
+                    .bind(*now)
+                    .execute(connection)
+                    .await?;
                 Ok(())
             })
         })

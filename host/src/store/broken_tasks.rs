@@ -34,7 +34,8 @@ pub async fn replace(store: &Store, host: &str, broken: Vec<Broken>) -> Result<(
             Box::pin(async move {
                 Sql::new("DELETE FROM broken_task WHERE host = ").bind(host).execute(connection).await?;
                 for piece in pieces(broken) {
-                    let mut sql = Sql::new("INSERT INTO broken_task (host, task, subject, why, times, at, again_at) VALUES ");
+                    let mut sql =
+                        Sql::new("INSERT INTO broken_task (host, task, subject, why, times, at, again_at) VALUES ");
                     sql.tuples(piece.iter().map(|task| {
                         [
                             host.into(),
@@ -66,7 +67,9 @@ pub async fn forget(connection: &mut AnyConnection, before: i64) -> Result<u64, 
 
 /// The broken tasks of all hosts, those that broke last first.
 pub async fn all(connection: &mut AnyConnection) -> Result<Vec<BrokenTask>, StoreError> {
-    let mut sql = Sql::new("SELECT host, task, subject, why, times, at, again_at FROM broken_task ORDER BY at DESC, host, task, subject");
+    let mut sql = Sql::new(
+        "SELECT host, task, subject, why, times, at, again_at FROM broken_task ORDER BY at DESC, host, task, subject",
+    );
     let read = |row: &sqlx::any::AnyRow| {
         Ok(BrokenTask {
             host: row.try_get(0)?,

@@ -112,11 +112,14 @@ impl FromStr for LogSort {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(sort, _, _)| *sort);
-        found.ok_or_else(|| format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, _)| name).join(", ")))
+        found.ok_or_else(|| {
+            format!("\"{name}\" is no order; there are: {}.", Self::ALL.map(|(_, name, _)| name).join(", "))
+        })
     }
 }
 
-const COLUMNS: &str = "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction";
+const COLUMNS: &str =
+    "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction";
 
 fn read(row: &AnyRow) -> Result<Record, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
@@ -146,8 +149,8 @@ fn read(row: &AnyRow) -> Result<Record, StoreError> {
 
 fn read_whole(row: &AnyRow) -> Result<Record, StoreError> {
     let entries: &str = row.try_get(12)?;
-    let entries =
-        serde_json::from_str(entries).map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
+    let entries = serde_json::from_str(entries)
+        .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
     Ok(Record { entries, ..read(row)? })
 }
 
@@ -169,7 +172,11 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     }
     if let Some(text) = &filter.search {
         let pattern = contains_pattern(&text.to_lowercase());
-        sql.push(" AND (search LIKE ").bind(&pattern).push(" ESCAPE '\\' OR LOWER(account) LIKE ").bind(&pattern).push(" ESCAPE '\\')");
+        sql.push(" AND (search LIKE ")
+            .bind(&pattern)
+            .push(" ESCAPE '\\' OR LOWER(account) LIKE ")
+            .bind(&pattern)
+            .push(" ESCAPE '\\')");
     }
     sql.push(" ORDER BY ").push(filter.sort.order());
     sql.push(" LIMIT ").bind(filter.limit).push(" OFFSET ").bind(filter.offset);
@@ -249,7 +256,11 @@ pub struct AccountStatus {
 }
 
 /// The figures of communications started in this span of time (milliseconds since the epoch).
-pub async fn overview(connection: &mut AnyConnection, since: Option<i64>, until: Option<i64>) -> Result<Overview, StoreError> {
+pub async fn overview(
+    connection: &mut AnyConnection,
+    since: Option<i64>,
+    until: Option<i64>,
+) -> Result<Overview, StoreError> {
     let mut overview = Overview { broken_tasks: broken_tasks::all(connection).await?, ..Overview::default() };
     let mut sql = Sql::new(
         "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
@@ -300,7 +311,9 @@ fn started(id: &str) -> i64 {
 
 /// After a host's unclean end: its communications of this account are over too.
 pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
-    let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing' AND account = "));
+    let mut sql = Sql::new(format!(
+        "SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing' AND account = "
+    ));
     let rows = sql.bind(account).all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -320,11 +333,17 @@ pub const PURGED_AT_ONCE: u64 = 5_000;
 
 /// Removes communications that started before these times: the successful (warnings among them), and the failed and unfinished ones. Gives their number; if that
 /// is [`PURGED_AT_ONCE`], there are more.
-pub async fn purge(connection: &mut AnyConnection, successful_before: i64, failed_before: i64) -> Result<u64, StoreError> {
+pub async fn purge(
+    connection: &mut AnyConnection,
+    successful_before: i64,
+    failed_before: i64,
+) -> Result<u64, StoreError> {
     let mut sql = Sql::new(
         "DELETE FROM communication WHERE id IN (SELECT id FROM communication WHERE (status IN ('successful', 'warning') AND id < ",
     );
-    sql.bind(first_id(successful_before)).push(") OR (status IN ('failed', 'processing') AND id < ").bind(first_id(failed_before));
+    sql.bind(first_id(successful_before))
+        .push(") OR (status IN ('failed', 'processing') AND id < ")
+        .bind(first_id(failed_before));
     sql.push(") ORDER BY id LIMIT ").bind(PURGED_AT_ONCE).push(")").execute(connection).await
 }
 

@@ -143,7 +143,8 @@ fn read(row: &AnyRow) -> Result<Uploaded, sqlx::Error> {
 
 /// Uploaded components by name, the newest upload of a name first, from the one behind `after` on, `limit` at most.
 pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Vec<Listed>, StoreError> {
-    let mut sql = Sql::new("SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by, ");
+    let mut sql =
+        Sql::new("SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by, ");
     sql.push(&format!("CASE WHEN length(description) <= {LISTED} THEN description END FROM component"));
     if let Some(after) = after {
         sql.push(" WHERE name > ").bind(&after.name).push(" OR (name = ").bind(&after.name);
@@ -187,7 +188,10 @@ pub async fn description(store: &Store, digest: &str) -> Result<Option<Descripti
     let (text, schema) = (text(0)?, text(1)?);
     let is_inside = row.try_get::<i64, _>(2)? != 0;
     let (Some(text), true) = (text, schema.is_some() || is_inside) else {
-        tracing::warn!(component = digest, "an uploaded component says more of itself than Postigo takes; upload another version of it");
+        tracing::warn!(
+            component = digest,
+            "an uploaded component says more of itself than Postigo takes; upload another version of it"
+        );
         return Ok(None);
     };
     let corrupt = |error: serde_json::Error| corrupt(digest, &error);
@@ -199,7 +203,10 @@ pub async fn description(store: &Store, digest: &str) -> Result<Option<Descripti
 }
 
 fn corrupt(digest: &str, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Corrupt { what: "component", reason: format!("sha256:{digest}: {error}. Uploading the same file again mends it") }
+    StoreError::Corrupt {
+        what: "component",
+        reason: format!("sha256:{digest}: {error}. Uploading the same file again mends it"),
+    }
 }
 
 /// The bytes that were uploaded, of which the digest is; of a core module that was uploaded before these were kept, the component. None where
@@ -211,7 +218,10 @@ pub async fn source(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, Stor
 
 /// The component of a digest, as it is run; none where no such digest is stored.
 pub async fn bytes(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = sqlx::query("SELECT bytes FROM component WHERE digest = $1").bind(digest).fetch_optional(&mut *store.read().await?).await?;
+    let row = sqlx::query("SELECT bytes FROM component WHERE digest = $1")
+        .bind(digest)
+        .fetch_optional(&mut *store.read().await?)
+        .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -237,7 +247,12 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
         let NewComponent { description, bytes, source, by, at } = new;
         lock(connection).await?;
         let there = sqlx::query("SELECT digest FROM component WHERE digest = $1 OR (name = $2 AND version = $3)");
-        let there = there.bind(&description.digest).bind(&description.name).bind(&description.version).fetch_all(&mut *connection).await?;
+        let there = there
+            .bind(&description.digest)
+            .bind(&description.name)
+            .bind(&description.version)
+            .fetch_all(&mut *connection)
+            .await?;
         let there = there.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         let mut said = serde_json::to_value(description).map_err(|error| corrupt(&description.digest, &error))?;
         let schema = said.as_object_mut().and_then(|said| said.remove("settings_schema")).unwrap_or_default();
@@ -252,7 +267,8 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
                  Nothing was uploaded."
             )));
         }
-        if let Some(other) = meant_before(connection, description).await?.filter(|digest| *digest != description.digest) {
+        if let Some(other) = meant_before(connection, description).await?.filter(|digest| *digest != description.digest)
+        {
             return Err(StoreError::Conflict(format!(
                 "{title} was another component, sha256:{other}, which was deleted. A version means the same bytes for good: give this one \
                  another version. Nothing was uploaded."
@@ -290,7 +306,8 @@ async fn meant_before(connection: &mut AnyConnection, description: &Description)
 async fn mend(connection: &mut AnyConnection, digest: &str, said: &str, schema: &str) -> Result<(), StoreError> {
     let update = "UPDATE component SET description = $2, settings_schema = $3 \
                   WHERE digest = $1 AND (description <> $2 OR settings_schema IS NULL OR settings_schema <> $3)";
-    let mended = sqlx::query(update).bind(digest).bind(said).bind(schema).execute(&mut *connection).await?.rows_affected();
+    let mended =
+        sqlx::query(update).bind(digest).bind(said).bind(schema).execute(&mut *connection).await?.rows_affected();
     if mended > 0 {
         // Filters may wait for it, on every host.
         touch(connection).await?;
@@ -315,34 +332,54 @@ async fn make_sure_of_room(connection: &mut AnyConnection, size: usize) -> Resul
     Err(StoreError::Conflict(sentence))
 }
 
-fn set_activated<'c>(input: &'c (String, String, i64), connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
+fn set_activated<'c>(
+    input: &'c (String, String, i64),
+    connection: &'c mut AnyConnection,
+) -> BoxFuture<'c, Result<bool, StoreError>> {
     Box::pin(async move {
         let (digest, by, at) = input;
         lock(connection).await?;
-        let done = sqlx::query("UPDATE component SET activated_at = $2, activated_by = $3 WHERE digest = $1 AND activated_at IS NULL");
+        let done = sqlx::query(
+            "UPDATE component SET activated_at = $2, activated_by = $3 WHERE digest = $1 AND activated_at IS NULL",
+        );
         if done.bind(digest).bind(*at).bind(by).execute(&mut *connection).await?.rows_affected() > 0 {
             return Ok(true);
         }
-        let there = sqlx::query("SELECT digest FROM component WHERE digest = $1").bind(digest).fetch_optional(connection).await?;
-        there.map(|_| false).ok_or_else(|| StoreError::NotFound(format!("There is no uploaded component sha256:{digest}.")))
+        let there = sqlx::query("SELECT digest FROM component WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(connection)
+            .await?;
+        there
+            .map(|_| false)
+            .ok_or_else(|| StoreError::NotFound(format!("There is no uploaded component sha256:{digest}.")))
     })
 }
 
-fn remove<'c>(input: &'c (String, bool), connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<Deleted, StoreError>> {
+fn remove<'c>(
+    input: &'c (String, bool),
+    connection: &'c mut AnyConnection,
+) -> BoxFuture<'c, Result<Deleted, StoreError>> {
     Box::pin(async move {
         let (digest, even_activated) = input;
         // Whoever made a filter of it meanwhile comes second, and finds that the configuration has changed.
         touch(&mut *connection).await?;
-        let row = sqlx::query("SELECT activated_at FROM component WHERE digest = $1").bind(digest).fetch_optional(&mut *connection).await?;
+        let row = sqlx::query("SELECT activated_at FROM component WHERE digest = $1")
+            .bind(digest)
+            .fetch_optional(&mut *connection)
+            .await?;
         let Some(row) = row else { return Ok(Deleted::Missing) };
         if row.try_get::<Option<i64>, _>(0)?.is_some() && !even_activated {
             return Ok(Deleted::Activated);
         }
-        let rows = sqlx::query("SELECT name FROM configured WHERE kind = 'filter' AND digest = $1 ORDER BY name").bind(digest);
+        let rows =
+            sqlx::query("SELECT name FROM configured WHERE kind = 'filter' AND digest = $1 ORDER BY name").bind(digest);
         let users = rows.fetch_all(&mut *connection).await?;
         let users = users.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         if !users.is_empty() {
-            return Err(StoreError::Conflict(format!("Filters use this component: {}. Nothing was deleted.", quoted(&users))));
+            return Err(StoreError::Conflict(format!(
+                "Filters use this component: {}. Nothing was deleted.",
+                quoted(&users)
+            )));
         }
         let users = filter_components::who_would_go_back_to(connection, digest).await?;
         if !users.is_empty() {
@@ -388,7 +425,13 @@ mod tests {
             headers: Vec::new(),
             screens: false,
         };
-        NewComponent { description, bytes: b"component".to_vec(), source: Some(b"module".to_vec()), by: "a test".into(), at: 1 }
+        NewComponent {
+            description,
+            bytes: b"component".to_vec(),
+            source: Some(b"module".to_vec()),
+            by: "a test".into(),
+            at: 1,
+        }
     }
 
     #[tokio::test]
@@ -399,7 +442,12 @@ mod tests {
             assert!(upload(&store, new(&format!("{round}.0.0"), &digest)).await.unwrap());
             let before = configuration::load(&store, &key).await.unwrap();
             let mut after = before.clone();
-            let filter = Filter { name: digest.clone(), component: "urgent".into(), digest: Some(digest.clone()), ..Filter::default() };
+            let filter = Filter {
+                name: digest.clone(),
+                component: "urgent".into(),
+                digest: Some(digest.clone()),
+                ..Filter::default()
+            };
             after.filters.insert(digest.clone(), filter);
             let save = configuration::save(&store, &key, &before, &after, Vec::new(), "a test");
             // In turns, who is first in the queue differs.
@@ -468,16 +516,28 @@ mod tests {
         (store, folder)
     }
 
-    async fn upload_component(store: &Store, description: Description, bytes: Vec<u8>, at: i64) -> Result<bool, StoreError> {
+    async fn upload_component(
+        store: &Store,
+        description: Description,
+        bytes: Vec<u8>,
+        at: i64,
+    ) -> Result<bool, StoreError> {
         upload(store, NewComponent { description, bytes, source: None, by: "a test".into(), at }).await
     }
 
     /// Stores what earlier versions stored: the schema inside the description.
     async fn store_as_before(store: &Store, name: &str, description: &serde_json::Value) {
         let digest = format!("digest of {name}");
-        let mut sql = Sql::new("INSERT INTO component (digest, name, version, description, bytes, uploaded_at) VALUES ");
-        let row: [crate::store::sql::Value; 6] =
-            [digest.into(), name.into(), "1.0.0".into(), description.to_string().into(), vec![0_u8].into(), 7_i64.into()];
+        let mut sql =
+            Sql::new("INSERT INTO component (digest, name, version, description, bytes, uploaded_at) VALUES ");
+        let row: [crate::store::sql::Value; 6] = [
+            digest.into(),
+            name.into(),
+            "1.0.0".into(),
+            description.to_string().into(),
+            vec![0_u8].into(),
+            7_i64.into(),
+        ];
         sql.tuple(row).execute(&mut store.read().await.unwrap()).await.unwrap();
     }
 
@@ -485,15 +545,20 @@ mod tests {
     async fn a_list_goes_on_where_its_last_page_ended() {
         let (store, _folder) = store().await;
         for number in 0..5 {
-            upload_component(&store, described(["b", "a"][number % 2], number), vec![0], number as i64 / 3).await.unwrap();
+            upload_component(&store, described(["b", "a"][number % 2], number), vec![0], number as i64 / 3)
+                .await
+                .unwrap();
         }
         let (mut versions, mut after) = (Vec::new(), None);
         while let [row] = list(&store, after.as_ref(), 1).await.unwrap().as_slice() {
             versions.push(format!("{} {}", row.uploaded.name, row.uploaded.version));
             let said = row.said.as_ref().unwrap();
             assert_eq!((said.headers.len(), said.screens), (1, true));
-            after =
-                Some(After { name: row.uploaded.name.clone(), uploaded_at: row.uploaded.uploaded_at, digest: row.uploaded.digest.clone() });
+            after = Some(After {
+                name: row.uploaded.name.clone(),
+                uploaded_at: row.uploaded.uploaded_at,
+                digest: row.uploaded.digest.clone(),
+            });
         }
         assert_eq!(versions, ["a 1.0.3", "a 1.0.1", "b 1.0.4", "b 1.0.0", "b 1.0.2"], "the newest of a name first");
     }
@@ -537,7 +602,10 @@ mod tests {
         }
         let full = upload_component(&store, described("a", 9_999), vec![0], 1).await;
         assert!(matches!(&full, Err(StoreError::Conflict(sentence)) if sentence.contains("500")), "{full:?}");
-        assert!(!upload_component(&store, described("a", 1), vec![0], 1).await.unwrap(), "one that is there may come again");
+        assert!(
+            !upload_component(&store, described("a", 1), vec![0], 1).await.unwrap(),
+            "one that is there may come again"
+        );
         assert_eq!(delete(&store, &described("a", 1).digest, false).await.unwrap(), Deleted::Done);
         assert!(upload_component(&store, described("a", 9_999), vec![0], 1).await.unwrap());
     }

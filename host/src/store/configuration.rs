@@ -5,7 +5,9 @@ use super::{Store, StoreError};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
 use postigo_model::configured::form::{Kind, LoadedKind, in_clear, read, read_fields, write};
-use postigo_model::configured::{Configuration, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds};
+use postigo_model::configured::{
+    Configuration, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds,
+};
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -16,7 +18,8 @@ const SETTINGS: &str = "settings";
 
 /// The version of the configuration; grows with every change.
 pub async fn version(store: &Store) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(&mut *store.read().await?).await?;
+    let row =
+        sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(&mut *store.read().await?).await?;
     Ok(row.try_get(0)?)
 }
 
@@ -33,9 +36,11 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
 /// when a key is lost.
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
-    let rows = sqlx::query("SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest, name FROM configured")
-        .fetch_all(&mut *store.read().await?)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest, name FROM configured",
+    )
+    .fetch_all(&mut *store.read().await?)
+    .await?;
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
@@ -69,8 +74,13 @@ pub async fn save(
     customers: Vec<CustomerUser>,
     actor: &str,
 ) -> Result<i64, StoreError> {
-    let mut change =
-        Change { expected: before.version, customers, actor: actor.to_owned(), at: postigo_model::timestamp::now(), ..Change::default() };
+    let mut change = Change {
+        expected: before.version,
+        customers,
+        actor: actor.to_owned(),
+        at: postigo_model::timestamp::now(),
+        ..Change::default()
+    };
     if before.settings != after.settings {
         change.put(SETTINGS, String::new(), write(&after.settings), Map::new());
     }
@@ -87,7 +97,9 @@ pub async fn save(
 
 /// Counts a change of something that the configuration depends on, so that every host reads it anew.
 pub async fn touch(connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 RETURNING version").fetch_one(connection).await?;
+    let row = sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 RETURNING version")
+        .fetch_one(connection)
+        .await?;
     Ok(row.try_get(0)?)
 }
 
@@ -114,7 +126,8 @@ impl Stored {
         let of = |column: usize| row.try_get::<String, _>(column);
         let (kind, name) = (of(kind)?, of(name)?);
         let text = |column: usize| of(column).map_err(|error| corrupt(&kind, &name, &error));
-        let parsed = |column: usize| serde_json::from_str(&text(column)?).map_err(|error| corrupt(&kind, &name, &error));
+        let parsed =
+            |column: usize| serde_json::from_str(&text(column)?).map_err(|error| corrupt(&kind, &name, &error));
         let (body, secrets) = (parsed(body)?, parsed(secrets)?);
         let digest = digest.map(text).transpose()?.unwrap_or_default();
         Ok(Self { kind, name, body, secrets, digest })
@@ -124,7 +137,12 @@ impl Stored {
         corrupt(&self.kind, &self.name, &reason)
     }
 
-    fn load_into(&self, configuration: &mut Configuration, key: &SecretKey, lost: &mut Vec<LostSecret>) -> Result<(), StoreError> {
+    fn load_into(
+        &self,
+        configuration: &mut Configuration,
+        key: &SecretKey,
+        lost: &mut Vec<LostSecret>,
+    ) -> Result<(), StoreError> {
         if self.kind == SETTINGS {
             return self.load_settings(&mut configuration.settings);
         }
@@ -167,7 +185,9 @@ impl Stored {
                 let destination = stored.destination(field);
                 match open(key, &secret_place::<K>(&name, field), &destination, sealed) {
                     Ok(clear) => *secret = Some(Secret::stored(clear, destination)),
-                    Err(error @ SecretError::Sealed { .. }) => lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error }),
+                    Err(error @ SecretError::Sealed { .. }) => {
+                        lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error })
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -294,13 +314,22 @@ impl Change {
         }
     }
 
-    fn kind<K: LoadedKind>(&mut self, before: &Configuration, after: &Configuration, key: &SecretKey) -> Result<(), StoreError> {
+    fn kind<K: LoadedKind>(
+        &mut self,
+        before: &Configuration,
+        after: &Configuration,
+        key: &SecretKey,
+    ) -> Result<(), StoreError> {
         let (before, after): (&BTreeMap<String, K>, &BTreeMap<String, K>) = (K::all(before), K::all(after));
         for (name, thing) in after.iter().filter(|(name, thing)| before.get(*name) != Some(*thing)) {
             let mut sealed = Map::new();
             for (field, secret) in thing.clone().secrets() {
                 if let Some(secret) = secret {
-                    let text = key.seal_for(&secret_place::<K>(name, field), &thing.destination(field).text(), secret.reveal())?;
+                    let text = key.seal_for(
+                        &secret_place::<K>(name, field),
+                        &thing.destination(field).text(),
+                        secret.reveal(),
+                    )?;
                     sealed.insert(field.to_owned(), Value::String(text));
                 }
             }
@@ -313,17 +342,23 @@ impl Change {
 
 fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<i64, StoreError>> {
     Box::pin(async move {
-        let version: Option<i64> =
-            sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version")
-                .bind(change.expected)
-                .fetch_optional(&mut *connection)
-                .await?
-                .map(|row| row.try_get(0))
-                .transpose()?;
-        let version = version
-            .ok_or_else(|| StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into()))?;
+        let version: Option<i64> = sqlx::query(
+            "UPDATE config_version SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version",
+        )
+        .bind(change.expected)
+        .fetch_optional(&mut *connection)
+        .await?
+        .map(|row| row.try_get(0))
+        .transpose()?;
+        let version = version.ok_or_else(|| {
+            StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into())
+        })?;
         for (kind, name) in &change.remove {
-            sqlx::query("DELETE FROM configured WHERE kind = $1 AND name = $2").bind(*kind).bind(name).execute(&mut *connection).await?;
+            sqlx::query("DELETE FROM configured WHERE kind = $1 AND name = $2")
+                .bind(*kind)
+                .bind(name)
+                .execute(&mut *connection)
+                .await?;
             if *kind == Filter::KIND {
                 filter_components::forget(connection, name).await?;
             }
@@ -373,8 +408,9 @@ fn open(key: &SecretKey, place: &str, destination: &Destination, sealed: &str) -
 
 /// Seals the secrets that an earlier version sealed for their place alone anew, each for where it goes now.
 pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreError> {
-    let rows =
-        sqlx::query("SELECT kind, name, body, secrets FROM configured WHERE secrets <> '{}'").fetch_all(&mut *store.read().await?).await?;
+    let rows = sqlx::query("SELECT kind, name, body, secrets FROM configured WHERE secrets <> '{}'")
+        .fetch_all(&mut *store.read().await?)
+        .await?;
     for row in rows {
         let stored = Stored::read(&row, [0, 1, 2, 3], None)?;
         let earlier: String = row.try_get(3)?;
@@ -389,7 +425,10 @@ pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreErr
 }
 
 /// Of kind and name: the secrets as they were, and as they are to be. What somebody has changed meanwhile stays.
-async fn replace_secrets(connection: &mut AnyConnection, input: &(String, String, String, String)) -> Result<(), StoreError> {
+async fn replace_secrets(
+    connection: &mut AnyConnection,
+    input: &(String, String, String, String),
+) -> Result<(), StoreError> {
     let (kind, name, earlier, bound) = input;
     let update = sqlx::query("UPDATE configured SET secrets = $1 WHERE kind = $2 AND name = $3 AND secrets = $4");
     update.bind(bound).bind(kind).bind(name).bind(earlier).execute(connection).await?;
@@ -428,7 +467,12 @@ mod tests {
         let (folder, store, key) = fresh().await;
         let before = load(&store, &key).await.unwrap();
         let mut after = before.clone();
-        let account = Account { name: "main".into(), host: "h".into(), password: Some(Secret::new("pa55word")), ..Account::default() };
+        let account = Account {
+            name: "main".into(),
+            host: "h".into(),
+            password: Some(Secret::new("pa55word")),
+            ..Account::default()
+        };
         after.accounts.insert("main".into(), account);
         after.queues.remove("Misc");
         after.settings.types.push("Incident".into());
@@ -436,7 +480,11 @@ mod tests {
         assert_eq!(version, before.version + 1);
         after.version = version;
         assert_eq!(load(&store, &key).await.unwrap(), after);
-        assert_eq!(save(&store, &key, &after, &after, Vec::new(), "a test").await.unwrap(), version, "nothing differs, nothing is counted");
+        assert_eq!(
+            save(&store, &key, &after, &after, Vec::new(), "a test").await.unwrap(),
+            version,
+            "nothing differs, nothing is counted"
+        );
         for entry in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
             assert!(!bytes.windows(8).any(|window| window == b"pa55word"));
@@ -458,15 +506,21 @@ mod tests {
     async fn with_password(store: &Store, key: &SecretKey) -> String {
         let before = load(store, key).await.unwrap();
         let mut after = before.clone();
-        let account =
-            Account { name: "main".into(), host: "a.example".into(), password: Some(Secret::new("pa55word")), ..Account::default() };
+        let account = Account {
+            name: "main".into(),
+            host: "a.example".into(),
+            password: Some(Secret::new("pa55word")),
+            ..Account::default()
+        };
         after.accounts.insert("main".into(), account);
         save(store, key, &before, &after, Vec::new(), "a test").await.unwrap();
         secrets(store).await
     }
 
     async fn secrets(store: &Store) -> String {
-        let row = sqlx::query("SELECT secrets FROM configured WHERE name = 'main'").fetch_one(&mut *store.read().await.unwrap()).await;
+        let row = sqlx::query("SELECT secrets FROM configured WHERE name = 'main'")
+            .fetch_one(&mut *store.read().await.unwrap())
+            .await;
         row.unwrap().try_get(0).unwrap()
     }
 
@@ -486,9 +540,17 @@ mod tests {
     async fn a_row_that_is_led_elsewhere_by_hand_does_not_open() {
         let (_folder, store, key) = fresh().await;
         with_password(&store, &key).await;
-        execute(&store, "UPDATE configured SET body = REPLACE(body, 'a.example', $1) WHERE name = 'main'", "b.example".into()).await;
+        execute(
+            &store,
+            "UPDATE configured SET body = REPLACE(body, 'a.example', $1) WHERE name = 'main'",
+            "b.example".into(),
+        )
+        .await;
         let error = load(&store, &key).await.unwrap_err().to_string();
-        assert!(error.contains("account \"main\", password") && error.contains("changed in the database by hand"), "{error}");
+        assert!(
+            error.contains("account \"main\", password") && error.contains("changed in the database by hand"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -512,7 +574,10 @@ mod tests {
         let (folder, store, key) = fresh().await;
         let before = load(&store, &key).await.unwrap();
         let mut after = before.clone();
-        after.accounts.insert("main".into(), Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() });
+        after.accounts.insert(
+            "main".into(),
+            Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() },
+        );
         save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
         let error = load(&store, &SecretKey::at(folder.path().join("other"))).await.unwrap_err().to_string();
         assert!(error.contains("account \"main\", password"), "{error}");

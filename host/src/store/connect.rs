@@ -76,7 +76,8 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
             let failed = |reason: String| StoreError::Open { place: place.display().to_string(), reason };
             make_file(folder, &place).map_err(|error| (failed(error.to_string()), false))?;
             let url = format!("sqlite://{}?mode=rwc", percent_encode(place.as_os_str().as_encoded_bytes(), IN_PATH));
-            let writer = sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), is_temporary(&error)))?;
+            let writer =
+                sqlite(1).connect(&url).await.map_err(|error| (failed(error.to_string()), is_temporary(&error)))?;
             migrate(&writer, Engine::Sqlite).await.map_err(|error| (failed(error.to_string()), raced(&error)))?;
             respelling::carry_out(&writer).await.map_err(|error| (failed(error.to_string()), error.is_temporary()))?;
             let readers = sqlite(8).connect_lazy(&url).map_err(|error| (failed(error.to_string()), false))?;
@@ -84,7 +85,8 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
         }
         Location::Postgres(url) => {
             let redactor = redactor(url);
-            let failed = |reason: String| StoreError::Open { place: without_password(url), reason: redactor.redact(&reason) };
+            let failed =
+                |reason: String| StoreError::Open { place: without_password(url), reason: redactor.redact(&reason) };
             let options = AnyPoolOptions::new().max_connections(24).acquire_timeout(Duration::from_secs(10));
             let options = options.after_connect(|connection, _| {
                 Box::pin(async move {
@@ -126,7 +128,10 @@ fn sqlite(connections: u32) -> AnyPoolOptions {
         "PRAGMA wal_autocheckpoint = 4096",
         "PRAGMA cache_size = -16384",
     ];
-    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
+    let options = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false);
     options.after_connect(|connection, _| {
         Box::pin(async move {
             for pragma in PRAGMAS {
@@ -184,9 +189,14 @@ fn redactor(url: &str) -> Redactor {
     let (before, parameters) = url.split_once('?').unwrap_or((url, ""));
     let login = before.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
     let own = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
-    let decoded = own
-        .and_then(|own| form_urlencoded::parse(format!("={}", own.replace('+', "%2B")).as_bytes()).map(|(_, own)| own.into_owned()).next());
-    let named = form_urlencoded::parse(parameters.as_bytes()).filter(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
+    let decoded = own.and_then(|own| {
+        form_urlencoded::parse(format!("={}", own.replace('+', "%2B")).as_bytes())
+            .map(|(_, own)| own.into_owned())
+            .next()
+    });
+    let named = form_urlencoded::parse(parameters.as_bytes())
+        .filter(|(name, _)| name == "password")
+        .map(|(_, value)| value.into_owned());
     Redactor::of(own.map(str::to_owned).into_iter().chain(decoded).chain(named).map(|clear| ("password", clear)))
 }
 
@@ -203,7 +213,10 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_secrets() {
-        assert_eq!(without_password("postgres://jo:p@ss/wd@db.example.org/mail?password=x"), "postgres://jo@db.example.org/mail");
+        assert_eq!(
+            without_password("postgres://jo:p@ss/wd@db.example.org/mail?password=x"),
+            "postgres://jo@db.example.org/mail"
+        );
         assert_eq!(without_password("postgres://db.example.org/mail"), "postgres://db.example.org/mail");
         assert_eq!(without_password("p@ss"), "the database");
     }

@@ -16,6 +16,7 @@ pub async fn advance(connection: &mut AnyConnection, scope: &str, count: u64) ->
 /// A random number.
 pub fn random() -> Result<u64, StoreError> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| StoreError::Conflict(format!("The system gives no random numbers: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StoreError::Conflict(format!("The system gives no random numbers: {error}")))?;
     Ok(u64::from_le_bytes(bytes))
 }

@@ -29,7 +29,10 @@ pub async fn by_login(connection: &mut AnyConnection, login: &str) -> Result<Opt
 }
 
 /// The customer users of these mailboxes; of several the first by login.
-pub async fn with_emails(connection: &mut AnyConnection, emails: Vec<Mailbox>) -> Result<HashMap<Mailbox, CustomerUser>, StoreError> {
+pub async fn with_emails(
+    connection: &mut AnyConnection,
+    emails: Vec<Mailbox>,
+) -> Result<HashMap<Mailbox, CustomerUser>, StoreError> {
     let emails = emails.into_iter().map(String::from).collect();
     let mut found = HashMap::new();
     for user in find(connection, "email_folded", emails).await? {
@@ -39,12 +42,19 @@ pub async fn with_emails(connection: &mut AnyConnection, emails: Vec<Mailbox>) -
 }
 
 /// The customer users with these logins, by login.
-pub async fn with_logins(connection: &mut AnyConnection, logins: Vec<String>) -> Result<HashMap<String, CustomerUser>, StoreError> {
+pub async fn with_logins(
+    connection: &mut AnyConnection,
+    logins: Vec<String>,
+) -> Result<HashMap<String, CustomerUser>, StoreError> {
     let found = find(connection, "login", logins).await?;
     Ok(found.into_iter().map(|user| (user.login.clone(), user)).collect())
 }
 
-async fn find(connection: &mut AnyConnection, column: &'static str, mut values: Vec<String>) -> Result<Vec<CustomerUser>, StoreError> {
+async fn find(
+    connection: &mut AnyConnection,
+    column: &'static str,
+    mut values: Vec<String>,
+) -> Result<Vec<CustomerUser>, StoreError> {
     values.sort_unstable();
     values.dedup();
     let mut found = Vec::new();
@@ -77,7 +87,8 @@ pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<Customer
 pub async fn delete(store: &Store, login: &str) -> Result<bool, StoreError> {
     fn work<'c>(login: &'c String, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<bool, StoreError>> {
         Box::pin(async move {
-            let done = sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
+            let done =
+                sqlx::query("DELETE FROM customer_user WHERE login = $1").bind(login).execute(connection).await?;
             Ok(done.rows_affected() > 0)
         })
     }

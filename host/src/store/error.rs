@@ -43,7 +43,9 @@ pub enum StoreError {
     #[error("The database is shutting down. Nothing was changed.")]
     Stopped,
     /// The code of a write broke; its transaction was rolled back.
-    #[error("Writing to the database panicked: {0}. Nothing was changed. This is a fault of Postigo: please report it.")]
+    #[error(
+        "Writing to the database panicked: {0}. Nothing was changed. This is a fault of Postigo: please report it."
+    )]
     Panicked(#[from] Panic),
     /// A rule that only the database can check: a name that exists already, a state that does not allow it.
     #[error("{0}")]
@@ -111,13 +113,18 @@ impl StoreError {
 }
 
 /// An error and what caused it, down to the first cause.
-fn causes<'e>(error: &'e (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| error.source())
 }
 
 /// SQLSTATE `disk_full`; SQLite's result code `SQLITE_FULL`.
 fn is_full(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100" || code == "13")
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "53100" || code == "13")
 }
 
 /// Whether the same may work later.
@@ -138,7 +145,8 @@ fn is_temporary_code(code: &str) -> bool {
     if code.len() == 5 {
         // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; a standby that takes no writes,
         // and a transaction that took too long: this machine was busy or asleep.
-        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || ["25006", "25P03", "25P04"].contains(&code);
+        return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            || ["25006", "25P03", "25P04"].contains(&code);
     }
     // SQLite's primary result codes: perm, busy, locked, nomem, readonly, ioerr, full, cantopen.
     let primary = code.parse::<u32>().unwrap_or_default() & 0xff;

@@ -37,7 +37,10 @@ pub async fn take(store: &Store, host: &str, accounts: &[String]) -> Result<Vec<
         .write((host.to_owned(), accounts.to_vec()), |(host, accounts), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE fetch_request SET taken_by = ");
-                sql.bind(host).push(" WHERE taken_by IS NULL AND account IN ").list(accounts).push(" RETURNING id, account");
+                sql.bind(host)
+                    .push(" WHERE taken_by IS NULL AND account IN ")
+                    .list(accounts)
+                    .push(" RETURNING id, account");
                 let rows = sql.all(connection).await?;
                 rows.iter().map(|row| Ok(FetchRequest { id: row.try_get(0)?, account: row.try_get(1)? })).collect()
             })
@@ -64,8 +67,9 @@ pub async fn answered(store: &Store, id: i64) -> Result<Option<serde_json::Value
     let row = sql.bind(id).optional(&mut *store.read().await?).await?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("There is no fetch request {id} any more.")))?;
     let text: Option<String> = row.try_get(0)?;
-    let read =
-        |text: String| serde_json::from_str(&text).map_err(|error| StoreError::Corrupt { what: "answer", reason: error.to_string() });
+    let read = |text: String| {
+        serde_json::from_str(&text).map_err(|error| StoreError::Corrupt { what: "answer", reason: error.to_string() })
+    };
     text.map(read).transpose()
 }
 

@@ -55,7 +55,9 @@ fn made(row: &AnyRow, first: usize) -> Result<Made, sqlx::Error> {
 
 /// What a filter has been made of, the latest first, at most `limit`.
 pub async fn of(store: &Store, filter: &str, limit: i64) -> Result<Vec<Past>, StoreError> {
-    let rows = sqlx::query("SELECT component, digest, since, actor FROM filter_component WHERE filter = $1 ORDER BY id DESC LIMIT $2");
+    let rows = sqlx::query(
+        "SELECT component, digest, since, actor FROM filter_component WHERE filter = $1 ORDER BY id DESC LIMIT $2",
+    );
     let rows = rows.bind(filter).bind(limit).fetch_all(&mut *store.read().await?).await?;
     let read = |row: &AnyRow| Ok(Past { made: made(row, 0)?, since: row.try_get(2)?, actor: row.try_get(3)? });
     Ok(rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?)
@@ -69,7 +71,10 @@ pub async fn before(store: &Store, filter: &str) -> Result<Option<Made>, StoreEr
 }
 
 /// The filters whose rollback goes to this component.
-pub(super) async fn who_would_go_back_to(connection: &mut AnyConnection, digest: &str) -> Result<Vec<String>, StoreError> {
+pub(super) async fn who_would_go_back_to(
+    connection: &mut AnyConnection,
+    digest: &str,
+) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query(
         "SELECT latest.filter FROM filter_component latest JOIN filter_component earlier ON earlier.id = latest.previous \
          WHERE earlier.digest = $1 AND latest.id = (SELECT MAX(id) FROM filter_component every WHERE every.filter = latest.filter) \
@@ -80,7 +85,12 @@ pub(super) async fn who_would_go_back_to(connection: &mut AnyConnection, digest:
 }
 
 /// Notes a filter's change. One to what it was before the last change is a rollback: what was before that is before it again.
-pub(super) async fn note(connection: &mut AnyConnection, moved: &Move, actor: &str, now: i64) -> Result<(), StoreError> {
+pub(super) async fn note(
+    connection: &mut AnyConnection,
+    moved: &Move,
+    actor: &str,
+    now: i64,
+) -> Result<(), StoreError> {
     let mut current = latest(connection, &moved.filter).await?;
     if let (None, Some(made)) = (&current, &moved.before) {
         // It is from before changes were noted.
@@ -106,7 +116,9 @@ pub(super) async fn forget(connection: &mut AnyConnection, filter: &str) -> Resu
 }
 
 async fn latest(connection: &mut AnyConnection, filter: &str) -> Result<Option<Noted>, StoreError> {
-    let row = sqlx::query("SELECT id, previous, component, digest FROM filter_component WHERE filter = $1 ORDER BY id DESC LIMIT 1");
+    let row = sqlx::query(
+        "SELECT id, previous, component, digest FROM filter_component WHERE filter = $1 ORDER BY id DESC LIMIT 1",
+    );
     let row = row.bind(filter).fetch_optional(connection).await?;
     Ok(row.as_ref().map(noted).transpose()?)
 }
@@ -124,8 +136,7 @@ async fn insert(
     made: &Made,
     (previous, since, actor): (Option<i64>, i64, &str),
 ) -> Result<i64, StoreError> {
-    let insert =
-        "INSERT INTO filter_component (filter, component, digest, previous, since, actor) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    let insert = "INSERT INTO filter_component (filter, component, digest, previous, since, actor) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     let row = sqlx::query(insert)
         .bind(filter)
         .bind(&made.component)

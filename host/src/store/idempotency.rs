@@ -21,14 +21,25 @@ pub async fn find(connection: &mut AnyConnection, scope: &str, name: &str) -> Re
 }
 
 /// Takes the name for a request; says whether it was free. A request of the same name that runs now is waited for.
-pub async fn take(connection: &mut AnyConnection, scope: &str, name: &str, digest: &str, now: i64) -> Result<bool, StoreError> {
+pub async fn take(
+    connection: &mut AnyConnection,
+    scope: &str,
+    name: &str,
+    digest: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
     let mut sql = Sql::new("INSERT INTO idempotency (scope, name, digest, answer, created_at) VALUES ");
     sql.tuple([scope.into(), name.into(), digest.into(), "".into(), now.into()]);
     Ok(sql.push(" ON CONFLICT (scope, name) DO NOTHING").execute(connection).await? == 1)
 }
 
 /// Keeps what the request was answered, JSON.
-pub async fn set_answer(connection: &mut AnyConnection, scope: &str, name: &str, answer: &str) -> Result<(), StoreError> {
+pub async fn set_answer(
+    connection: &mut AnyConnection,
+    scope: &str,
+    name: &str,
+    answer: &str,
+) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE idempotency SET answer = ");
     sql.bind(answer).push(" WHERE scope = ").bind(scope).push(" AND name = ").bind(name).execute(connection).await?;
     Ok(())

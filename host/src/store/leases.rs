@@ -76,7 +76,11 @@ pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError
         .write(Asked::new(store, host, &[]), |asked, connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE lease SET expires_at = ");
-                LEASE.from_now(&mut sql, asked.engine).push(" WHERE run = ").bind(&asked.host.run).push(" RETURNING account");
+                LEASE
+                    .from_now(&mut sql, asked.engine)
+                    .push(" WHERE run = ")
+                    .bind(&asked.host.run)
+                    .push(" RETURNING account");
                 sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
             })
         })

@@ -39,9 +39,17 @@ pub struct Held {
 }
 
 /// What is remembered of a folder under this UIDVALIDITY.
-pub async fn state(connection: &mut AnyConnection, mailbox: i64, uid_validity: u32) -> Result<Option<MailboxState>, StoreError> {
-    let mut sql = Sql::new("SELECT first_uid, left_before, settled, settled_for, listed_at FROM mailbox_state WHERE mailbox = ");
-    let Some(row) = sql.bind(mailbox).push(" AND uid_validity = ").bind(uid_validity).optional(connection).await? else { return Ok(None) };
+pub async fn state(
+    connection: &mut AnyConnection,
+    mailbox: i64,
+    uid_validity: u32,
+) -> Result<Option<MailboxState>, StoreError> {
+    let mut sql =
+        Sql::new("SELECT first_uid, left_before, settled, settled_for, listed_at FROM mailbox_state WHERE mailbox = ");
+    let Some(row) = sql.bind(mailbox).push(" AND uid_validity = ").bind(uid_validity).optional(connection).await?
+    else {
+        return Ok(None);
+    };
     let uid = |value: i64| u32::try_from(value).unwrap_or(0);
     Ok(Some(MailboxState {
         uid_validity,
@@ -70,8 +78,9 @@ pub async fn remember(connection: &mut AnyConnection, mailbox: i64, state: &Mail
         (&state.settled_for).into(),
         state.listed_at.into(),
     ];
-    let mut sql =
-        Sql::new("INSERT INTO mailbox_state (mailbox, uid_validity, first_uid, left_before, settled, settled_for, listed_at) VALUES ");
+    let mut sql = Sql::new(
+        "INSERT INTO mailbox_state (mailbox, uid_validity, first_uid, left_before, settled, settled_for, listed_at) VALUES ",
+    );
     sql.tuple(row).push(
         " ON CONFLICT (mailbox, uid_validity) DO UPDATE SET first_uid = excluded.first_uid, left_before = excluded.left_before, settled = excluded.settled, settled_for = excluded.settled_for, listed_at = excluded.listed_at",
     );
@@ -101,9 +110,11 @@ pub async fn held(connection: &mut AnyConnection, account: &str, limit: i64) -> 
 
 /// Notes that a held message is about to be put aside, or (`done`) was.
 pub async fn set_aside(connection: &mut AnyConnection, id: i64, done: bool) -> Result<(), StoreError> {
-    let row: [Value; 3] = [id.into(), (if done { "done" } else { "begun" }).into(), postigo_model::timestamp::now().into()];
+    let row: [Value; 3] =
+        [id.into(), (if done { "done" } else { "begun" }).into(), postigo_model::timestamp::now().into()];
     let mut sql = Sql::new("INSERT INTO set_aside (spool_id, status, changed_at) VALUES ");
-    sql.tuple(row).push(" ON CONFLICT (spool_id) DO UPDATE SET status = excluded.status, changed_at = excluded.changed_at");
+    sql.tuple(row)
+        .push(" ON CONFLICT (spool_id) DO UPDATE SET status = excluded.status, changed_at = excluded.changed_at");
     sql.execute(connection).await?;
     Ok(())
 }
@@ -117,8 +128,14 @@ mod tests {
     async fn a_folder_is_remembered_for_each_uidvalidity_and_what_was_left_for_all() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let first =
-            MailboxState { uid_validity: u32::MAX, first_uid: 5, left_before: 77, settled: 9, settled_for: "x".into(), listed_at: 3 };
+        let first = MailboxState {
+            uid_validity: u32::MAX,
+            first_uid: 5,
+            left_before: 77,
+            settled: 9,
+            settled_for: "x".into(),
+            listed_at: 3,
+        };
         let later = MailboxState { settled: 11, ..first.clone() };
         let renumbered = MailboxState { uid_validity: 2, left_before: 0, ..first.clone() };
         for state in [first, later.clone(), renumbered] {

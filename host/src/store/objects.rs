@@ -24,7 +24,8 @@ impl Objects {
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         let folder = data.join("objects");
         let place = folder.display().to_string();
-        let failed = |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
+        let failed =
+            |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
         data_folder::make_private(&folder).map_err(|error| failed(&error))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| failed(&error))?.with_fsync(true);
         Ok(Self { store: Arc::new(store), place })
@@ -33,7 +34,10 @@ impl Objects {
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
     pub async fn put(&self, digest: &str, bytes: Bytes) -> Result<String, StoreError> {
         let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
-        self.store.put(&Name::from(name.as_str()), bytes.into()).await.map_err(|source| self.failed("be written to", source))?;
+        self.store
+            .put(&Name::from(name.as_str()), bytes.into())
+            .await
+            .map_err(|source| self.failed("be written to", source))?;
         Ok(name)
     }
 

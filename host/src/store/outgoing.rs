@@ -8,8 +8,8 @@ mod queue;
 mod refusals;
 
 pub use claims::{
-    Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew, settle, unassign,
-    unassigned,
+    Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew,
+    settle, unassign, unassigned,
 };
 pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
 pub use due::{Due, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};
@@ -29,5 +29,6 @@ fn read_word<T: FromStr<Err = String>>(row: &AnyRow, column: usize) -> Result<T,
 
 fn read_addresses(row: &AnyRow, column: usize) -> Result<Vec<String>, StoreError> {
     let addresses: &str = row.try_get(column)?;
-    serde_json::from_str(addresses).map_err(|error| StoreError::Corrupt { what: "list of recipients", reason: error.to_string() })
+    serde_json::from_str(addresses)
+        .map_err(|error| StoreError::Corrupt { what: "list of recipients", reason: error.to_string() })
 }

@@ -9,7 +9,8 @@ use sqlx::{AnyConnection, Row};
 
 /// Pins the filters that wait for it. Those whose component is not there keep what they say, and cannot run, as before.
 pub async fn pin_filters(store: &Store) -> Result<(), StoreError> {
-    let waiting = sqlx::query("SELECT name FROM filter_to_pin LIMIT 1").fetch_optional(&mut *store.read().await?).await?;
+    let waiting =
+        sqlx::query("SELECT name FROM filter_to_pin LIMIT 1").fetch_optional(&mut *store.read().await?).await?;
     match waiting {
         Some(_) => store.write(postigo_model::timestamp::now(), pin).await,
         None => Ok(()),
@@ -25,15 +26,19 @@ fn pin<'c>(now: &'c i64, connection: &'c mut AnyConnection) -> BoxFuture<'c, Res
         );
         for row in rows.fetch_all(&mut *connection).await? {
             let (name, body): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let mut body: Value = serde_json::from_str(&body)
-                .map_err(|error| StoreError::Corrupt { what: "configuration row", reason: format!("filter {name:?}, {error}") })?;
+            let mut body: Value = serde_json::from_str(&body).map_err(|error| StoreError::Corrupt {
+                what: "configuration row",
+                reason: format!("filter {name:?}, {error}"),
+            })?;
             let written = body.get("component").and_then(Value::as_str).unwrap_or_default().to_owned();
             let Some((digest, shown)) = meant(connection, &written).await? else { continue };
             body["component"] = Value::String(shown);
-            let pinned = sqlx::query("UPDATE configured SET body = $2, digest = $3 WHERE kind = 'filter' AND name = $1");
+            let pinned =
+                sqlx::query("UPDATE configured SET body = $2, digest = $3 WHERE kind = 'filter' AND name = $1");
             pinned.bind(name).bind(body.to_string()).bind(&digest).execute(&mut *connection).await?;
-            let activated =
-                sqlx::query("UPDATE component SET activated_at = $2, activated_by = '' WHERE digest = $1 AND activated_at IS NULL");
+            let activated = sqlx::query(
+                "UPDATE component SET activated_at = $2, activated_by = '' WHERE digest = $1 AND activated_at IS NULL",
+            );
             activated.bind(digest).bind(*now).execute(&mut *connection).await?;
         }
         sqlx::query("DELETE FROM filter_to_pin").execute(connection).await?;
@@ -96,10 +101,18 @@ mod tests {
             let active = uploaded.into_iter().filter(|component| component.activated_at.is_some());
             active.map(|component| component.digest).collect::<Vec<_>>()
         };
-        assert_eq!(active(store.clone()).await, ["d2", "d1"], "in use, so active; what nothing uses waits for an admin");
+        assert_eq!(
+            active(store.clone()).await,
+            ["d2", "d1"],
+            "in use, so active; what nothing uses waits for an admin"
+        );
 
         store.execute("INSERT INTO component (digest, name, version, title, description, bytes, uploaded_at) VALUES ('d4', 'urgent', '2.0.0', 'urgent@2.0.0', '{}', '', 4)").await;
         let store = Store::open(&location).await.unwrap();
-        assert_eq!(configuration::load(&store, &key).await.unwrap().filters["a"].digest.as_deref(), Some("d2"), "only once");
+        assert_eq!(
+            configuration::load(&store, &key).await.unwrap().filters["a"].digest.as_deref(),
+            Some("d2"),
+            "only once"
+        );
     }
 }

@@ -64,7 +64,9 @@ async fn counts(connection: &mut AnyConnection) -> Result<(), StoreError> {
 }
 
 async fn system_addresses(connection: &mut AnyConnection) -> Result<(), StoreError> {
-    for row in Sql::new("SELECT name FROM configured WHERE kind = 'system_address' ORDER BY name").all(connection).await? {
+    for row in
+        Sql::new("SELECT name FROM configured WHERE kind = 'system_address' ORDER BY name").all(connection).await?
+    {
         let name: &str = row.try_get(0)?;
         let mailbox = Mailbox::of(name);
         if mailbox.as_str() == name {
@@ -73,7 +75,9 @@ async fn system_addresses(connection: &mut AnyConnection) -> Result<(), StoreErr
         let mut sql = Sql::new("UPDATE configured SET name = ");
         sql.bind(mailbox.as_str()).push(" WHERE kind = 'system_address' AND name = ").bind(name);
         // What was there in two spellings is there once.
-        sql.push(" AND NOT EXISTS (SELECT 1 FROM configured other WHERE other.kind = 'system_address' AND other.name = ");
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM configured other WHERE other.kind = 'system_address' AND other.name = ",
+        );
         if sql.bind(mailbox.as_str()).push(")").execute(connection).await? == 0 {
             let mut sql = Sql::new("DELETE FROM configured WHERE kind = 'system_address' AND name = ");
             sql.bind(name).execute(connection).await?;
@@ -109,8 +113,10 @@ mod tests {
             let mut connection = again.read().await.unwrap();
             let mailboxes = vec![Mailbox::of("jane@x.example"), Mailbox::of("joe@x.example")];
             assert_eq!(customers::with_emails(&mut connection, mailboxes).await.unwrap().len(), 2);
-            let names =
-                Sql::new("SELECT name FROM configured WHERE name LIKE '%@%' ORDER BY kind, name").all(&mut connection).await.unwrap();
+            let names = Sql::new("SELECT name FROM configured WHERE name LIKE '%@%' ORDER BY kind, name")
+                .all(&mut connection)
+                .await
+                .unwrap();
             let names: Vec<String> = names.iter().map(|row| row.get(0)).collect();
             assert_eq!(names, ["c@x.example.", "a@x.example", "b@x.example"]);
         }

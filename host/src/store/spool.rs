@@ -19,10 +19,12 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    Ending, FORGOTTEN_AT_ONCE, HeldAfterTries, after_unclean_end, end, end_all, forget_raw, put_off, release, remove, set_result,
-    try_again, unclaim,
+    Ending, FORGOTTEN_AT_ONCE, HeldAfterTries, after_unclean_end, end, end_all, forget_raw, put_off, release, remove,
+    set_result, try_again, unclaim,
 };
-pub use query::{MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show};
+pub use query::{
+    MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show,
+};
 pub use rows::{Known, MOST_TRIES, NewRow, RawPlace};
 
 /// The epoch of messages whose key is a UIDL.
@@ -63,12 +65,19 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
                 Some(known) if same_message(known, &rows[index]) => taken[index] = Some(known.taken_in()),
                 // A POP3 server has one message of a UIDL: the other one is gone from there.
                 Some(_) if rows[index].epoch == UIDL_EPOCH => superseded.push(keys[index].clone()),
-                _ => keys[index] = format!("{}/{}", rows[index].key, postigo_model::hexadecimal::hexadecimal(&rows[index].digest)),
+                _ => {
+                    keys[index] =
+                        format!("{}/{}", rows[index].key, postigo_model::hexadecimal::hexadecimal(&rows[index].digest))
+                }
             }
         }
         retire(connection, &superseded).await?;
     }
-    let unplaced = || StoreError::Conflict("A message could not be stored: its key was taken while it was looked up. Try again.".into());
+    let unplaced = || {
+        StoreError::Conflict(
+            "A message could not be stored: its key was taken while it was looked up. Try again.".into(),
+        )
+    };
     let taken: Vec<TakenIn> = taken.into_iter().map(|taken| taken.ok_or_else(unplaced)).collect::<Result<_, _>>()?;
     together::remember(connection, rows, &taken).await?;
     answering::note_adopted(connection, &taken).await?;
@@ -89,7 +98,8 @@ async fn same_elsewhere(
     let (mut taken, mut retired) = (vec![None; rows.len()], HashMap::new());
     let comparable: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].comparable).collect();
     for piece in pieces(&comparable) {
-        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, epoch, source_key FROM spool WHERE digest IN ");
+        let mut sql =
+            Sql::new("SELECT id, status, size, internal_date, digest, epoch, source_key FROM spool WHERE digest IN ");
         sql.list(piece.iter().map(|index| rows[*index].digest.clone())).push(" ORDER BY id");
         for found in sql.all(connection).await? {
             let (digest, epoch): (Vec<u8>, String) = (found.try_get(4)?, found.try_get(5)?);
@@ -110,12 +120,20 @@ async fn same_elsewhere(
 }
 
 /// Gives messages whose UIDL was retired the one that their bytes came under now, so that they need not be compared each time.
-async fn known_again(connection: &mut AnyConnection, rows: &[NewRow], retired: &HashMap<usize, i64>) -> Result<(), StoreError> {
+async fn known_again(
+    connection: &mut AnyConnection,
+    rows: &[NewRow],
+    retired: &HashMap<usize, i64>,
+) -> Result<(), StoreError> {
     for (index, id) in retired {
         let Some(row) = rows.get(*index).filter(|row| row.epoch == UIDL_EPOCH) else { continue };
         let mut sql = Sql::new("UPDATE spool SET epoch = 'uidl', source_key = ");
         sql.bind(&row.key).push(" WHERE source_key IS NULL AND id = ").bind(*id);
-        sql.push(" AND NOT EXISTS (SELECT 1 FROM spool WHERE source_key = ").bind(&row.key).push(")").execute(connection).await?;
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM spool WHERE source_key = ")
+            .bind(&row.key)
+            .push(")")
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }
@@ -161,7 +179,11 @@ async fn insert_rows(
     Ok(inserted)
 }
 
-async fn insert_raw(connection: &mut AnyConnection, rows: &[NewRow], taken: &[Option<TakenIn>]) -> Result<(), StoreError> {
+async fn insert_raw(
+    connection: &mut AnyConnection,
+    rows: &[NewRow],
+    taken: &[Option<TakenIn>],
+) -> Result<(), StoreError> {
     let new: Vec<(i64, &Vec<u8>)> = rows
         .iter()
         .zip(taken)
@@ -186,7 +208,8 @@ pub async fn known<'k>(
     let keys: Vec<&str> = keys.into_iter().collect();
     let mut known = HashMap::new();
     for piece in pieces(&keys) {
-        let mut sql = Sql::new("SELECT id, status, size, internal_date, digest, source_key FROM spool WHERE source_key IN ");
+        let mut sql =
+            Sql::new("SELECT id, status, size, internal_date, digest, source_key FROM spool WHERE source_key IN ");
         for row in sql.list(piece.iter().copied()).all(connection).await? {
             known.insert(row.try_get(5)?, read_known(&row)?);
         }
@@ -195,10 +218,19 @@ pub async fn known<'k>(
 }
 
 /// The identity of a mailbox, made on first sight.
-pub async fn mailbox(connection: &mut AnyConnection, account: &str, host: &str, user: &str, folder: &str) -> Result<i64, StoreError> {
+pub async fn mailbox(
+    connection: &mut AnyConnection,
+    account: &str,
+    host: &str,
+    user: &str,
+    folder: &str,
+) -> Result<i64, StoreError> {
     let identity: [Value; 4] = [account.into(), host.to_lowercase().into(), user.into(), folder.into()];
     let mut sql = Sql::new("INSERT INTO mailbox (account, host, user_name, folder) VALUES ");
-    sql.tuple(identity.clone()).push(" ON CONFLICT (account, host, user_name, folder) DO NOTHING").execute(connection).await?;
+    sql.tuple(identity.clone())
+        .push(" ON CONFLICT (account, host, user_name, folder) DO NOTHING")
+        .execute(connection)
+        .await?;
     let mut sql = Sql::new("SELECT id FROM mailbox WHERE (account, host, user_name, folder) = ");
     Ok(sql.tuple(identity).one(connection).await?.try_get(0)?)
 }
@@ -206,7 +238,8 @@ pub async fn mailbox(connection: &mut AnyConnection, account: &str, host: &str, 
 /// The stored keys of an account's UIDLs that are not retired, and the messages' sizes.
 pub async fn uidls(connection: &mut AnyConnection, account: &str) -> Result<Vec<(String, i64)>, StoreError> {
     // As the index spool_uidl says it, so that it is used.
-    let mut sql = Sql::new("SELECT source_key, size FROM spool WHERE epoch = 'uidl' AND source_key IS NOT NULL AND account = ");
+    let mut sql =
+        Sql::new("SELECT source_key, size FROM spool WHERE epoch = 'uidl' AND source_key IS NOT NULL AND account = ");
     let rows = sql.bind(account).all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
@@ -247,8 +280,10 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<V
     sql.bind(claim.now).push(
         " THEN id END), COUNT(CASE WHEN status = 'claimed' THEN 1 END), COUNT(CASE WHEN suspect = 1 AND status = 'claimed' THEN 1 END)",
     );
-    sql.push(" FROM spool WHERE status IN ('waiting', 'claimed') AND (suspect = 1 OR status = 'claimed') AND account = ")
-        .bind(&claim.account);
+    sql.push(
+        " FROM spool WHERE status IN ('waiting', 'claimed') AND (suspect = 1 OR status = 'claimed') AND account = ",
+    )
+    .bind(&claim.account);
     let row = sql.one(connection).await?;
     let (suspect, claimed, alone): (Option<i64>, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if alone > 0 || (suspect.is_some() && claimed > 0) {
@@ -260,7 +295,10 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<V
         Some(id) => sql.push("id = ").bind(id),
         None => oldest(&mut sql, claim),
     };
-    sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ").bind(&claim.run).push(" AND account = ").bind(&claim.account);
+    sql.push(" AND EXISTS (SELECT 1 FROM lease WHERE run = ")
+        .bind(&claim.run)
+        .push(" AND account = ")
+        .bind(&claim.account);
     LEASE.running(sql.push(" AND "), claim.engine).push(")");
     sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off");
     let mut rows = Vec::new();
@@ -288,7 +326,8 @@ fn read_claimed(row: &AnyRow, asked: &Claiming) -> Result<Claimed, StoreError> {
 
 /// The accounts under a lease that messages wait for. However many wait, each account costs one look.
 pub async fn accounts_with_work(connection: &mut AnyConnection, now: i64) -> Result<Vec<String>, StoreError> {
-    let mut sql = Sql::new("SELECT account FROM lease WHERE EXISTS (SELECT 1 FROM spool WHERE spool.account = lease.account");
+    let mut sql =
+        Sql::new("SELECT account FROM lease WHERE EXISTS (SELECT 1 FROM spool WHERE spool.account = lease.account");
     sql.push(" AND status IN ('waiting', 'claimed') AND status = 'waiting' AND not_before <= ").bind(now).push(")");
     sql.all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

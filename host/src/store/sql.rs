@@ -153,7 +153,10 @@ impl Sql {
         self
     }
 
-    fn query(&mut self, connection: &AnyConnection) -> Result<sqlx::query::Query<'static, sqlx::Any, AnyArguments>, StoreError> {
+    fn query(
+        &mut self,
+        connection: &AnyConnection,
+    ) -> Result<sqlx::query::Query<'static, sqlx::Any, AnyArguments>, StoreError> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
         }

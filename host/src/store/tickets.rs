@@ -7,13 +7,17 @@ mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
 pub use change::{is_kept, merge_into, touch, update};
-pub use rows::{NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket, link};
+pub use rows::{
+    NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket, link,
+};
 
 use super::indexed::indexed;
 use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
 use postigo_model::configured::UnvouchedNumbers;
-use postigo_model::ticket::{FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, Vouched, WhyFollowUp, states};
+use postigo_model::ticket::{
+    FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, Vouched, WhyFollowUp, states,
+};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::borrow::Cow;
@@ -21,7 +25,9 @@ use std::collections::{HashMap, HashSet};
 
 /// The states in which an external number finds a ticket.
 fn open_states() -> impl Iterator<Item = &'static str> {
-    states().filter(|state| StateType::of(state).is_some_and(|state_type| !state_type.is_done() && state_type != StateType::Merged))
+    states().filter(|state| {
+        StateType::of(state).is_some_and(|state_type| !state_type.is_done() && state_type != StateType::Merged)
+    })
 }
 
 const COLUMNS: &str = "ticket.id, ticket.number, ticket.title, ticket.queue, ticket.state, ticket.priority, ticket.type, ticket.service, ticket.sla, \
@@ -51,7 +57,8 @@ fn read(row: &AnyRow) -> Result<Ticket, StoreError> {
         customer_number: row.try_get(12)?,
         customer_user: row.try_get(13)?,
         pending_until: row.try_get(14)?,
-        dynamic_fields: serde_json::from_str(fields).map_err(|error| StoreError::Corrupt { what: "ticket", reason: error.to_string() })?,
+        dynamic_fields: serde_json::from_str(fields)
+            .map_err(|error| StoreError::Corrupt { what: "ticket", reason: error.to_string() })?,
         created_at: row.try_get(16)?,
         changed_at: row.try_get(17)?,
         merged_into: row.try_get(18)?,
@@ -69,7 +76,11 @@ pub async fn by_id(connection: &mut AnyConnection, id: i64) -> Result<Option<Tic
 }
 
 /// The ticket that stands for this one: itself, or what it was merged into.
-pub async fn standing_for(connection: &mut AnyConnection, mut ticket: Ticket, lock: &'static str) -> Result<Ticket, StoreError> {
+pub async fn standing_for(
+    connection: &mut AnyConnection,
+    mut ticket: Ticket,
+    lock: &'static str,
+) -> Result<Ticket, StoreError> {
     // Merging never makes a ring; the bound is for rows from elsewhere.
     for _ in 0..32 {
         let Some(target) = &ticket.merged_into else { break };
@@ -97,7 +108,12 @@ pub async fn find_to_follow_up(connection: &mut AnyConnection, search: &FollowUp
     find(connection, search, lock, true).await
 }
 
-async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'static str, keep: bool) -> Result<Found, StoreError> {
+async fn find(
+    connection: &mut AnyConnection,
+    search: &FollowUpSearch,
+    lock: &'static str,
+    keep: bool,
+) -> Result<Found, StoreError> {
     let unknown = unknown_ids(connection, &search.candidates).await?;
     let mut found = Found::default();
     for candidate in &search.candidates {
@@ -105,7 +121,8 @@ async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'s
         let why = match candidate {
             FollowUpCandidate::MessageId(_, id) if unknown.contains(id.as_str()) => continue,
             FollowUpCandidate::MessageId(why, id) => {
-                sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ").bind(indexed(id));
+                sql.push("ticket.id = (SELECT ticket_id FROM article WHERE message_id <> '' AND message_id = ")
+                    .bind(indexed(id));
                 sql.push(" ORDER BY id DESC LIMIT 1)");
                 *why
             }
@@ -115,7 +132,10 @@ async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'s
             }
             FollowUpCandidate::ExternalNumber { field, value } => {
                 sql.push("ticket.id = (SELECT MAX(ticket_field.ticket_id) FROM ticket_field JOIN ticket open_ticket ON open_ticket.id = ticket_field.ticket_id");
-                sql.push(" WHERE ticket_field.field = ").bind(field).push(" AND ticket_field.value = ").bind(indexed(value));
+                sql.push(" WHERE ticket_field.field = ")
+                    .bind(field)
+                    .push(" AND ticket_field.value = ")
+                    .bind(indexed(value));
                 sql.push(" AND open_ticket.state IN ").list(open_states()).push(")");
                 WhyFollowUp::ExternalNumber
             }
@@ -134,7 +154,10 @@ async fn find(connection: &mut AnyConnection, search: &FollowUpSearch, lock: &'s
 }
 
 /// The Message-IDs among the candidates that no article has. One statement for all of them, since most mails refer to many and none is here.
-async fn unknown_ids<'c>(connection: &mut AnyConnection, candidates: &'c [FollowUpCandidate]) -> Result<HashSet<&'c str>, StoreError> {
+async fn unknown_ids<'c>(
+    connection: &mut AnyConnection,
+    candidates: &'c [FollowUpCandidate],
+) -> Result<HashSet<&'c str>, StoreError> {
     let mut ids: HashSet<&str> = candidates
         .iter()
         .filter_map(|candidate| match candidate {

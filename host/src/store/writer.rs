@@ -35,7 +35,9 @@ impl<I: Send + Sync, T: Send> Job for Write<I, T> {
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
             let working = async { (self.work)(&self.input, connection).await };
-            let result = caught(supervision::Work::Write, "", working).await.unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
+            let result = caught(supervision::Work::Write, "", working)
+                .await
+                .unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
             let done = result.is_ok();
             self.result = Some(result);
             done
@@ -77,7 +79,9 @@ where
 async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let failed = caught(supervision::Work::Writer, "", commit(&pool, &mut group)).await.unwrap_or_else(|panic| Err(broke(&panic)));
+        let failed = caught(supervision::Work::Writer, "", commit(&pool, &mut group))
+            .await
+            .unwrap_or_else(|panic| Err(broke(&panic)));
         let failed = failed.err().map(Arc::new);
         if let Some(error) = &failed {
             tracing::warn!(%error, writes = group.len(), "a commit failed; its writes were not done");
@@ -165,7 +169,10 @@ async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result
 
 /// Serialization failure, deadlock (SQLSTATE 40001, 40P01).
 fn must_repeat(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "40001" || code == "40P01")
 }
 
 #[cfg(test)]
@@ -176,7 +183,9 @@ mod tests {
     use sqlx::Row as _;
 
     fn row(id: i64) -> Sql {
-        Sql::new(format!("INSERT INTO broken_task (host, task, subject, why, times, at) VALUES ('{id}', 't', '', '', 1, {id})"))
+        Sql::new(format!(
+            "INSERT INTO broken_task (host, task, subject, why, times, at) VALUES ('{id}', 't', '', '', 1, {id})"
+        ))
     }
 
     #[tokio::test]

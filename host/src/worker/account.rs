@@ -64,7 +64,13 @@ pub struct Run<'w> {
 }
 
 impl<'w> Run<'w> {
-    pub fn new(spool: &'w Spool, live: &'w Live, room: &'w Arc<Room>, lease: &'w Lease, stop: &'w CancellationToken) -> Self {
+    pub fn new(
+        spool: &'w Spool,
+        live: &'w Live,
+        room: &'w Arc<Room>,
+        lease: &'w Lease,
+        stop: &'w CancellationToken,
+    ) -> Self {
         Self { spool, live, room, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
     }
 
@@ -143,7 +149,9 @@ impl<'w> Run<'w> {
                 let evaluated = evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?;
                 Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
             };
-            let outcome = caught(Work::Message, &account, evaluating).await.unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)));
+            let outcome = caught(Work::Message, &account, evaluating)
+                .await
+                .unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)));
             (outcome, share)
         });
         self.in_flight.push_back(InFlight { claimed, work });
@@ -208,7 +216,10 @@ impl<'w> Run<'w> {
     async fn give_up(&self, claimed: &Claimed, error: StoreError) -> Result<Option<Done>, StoreError> {
         match error {
             StoreError::Fenced => {
-                tracing::warn!(message = claimed.claim.id, "a message was taken over by another host before it was filed here");
+                tracing::warn!(
+                    message = claimed.claim.id,
+                    "a message was taken over by another host before it was filed here"
+                );
                 Ok(None)
             }
             error if error.is_temporary() => Err(error),
@@ -219,11 +230,18 @@ impl<'w> Run<'w> {
     /// A message waits for its turn, out of the order of arrival as one that is tried again. Not a try of it is used up.
     async fn put_off(&self, ready: &Ready, put_off: &PutOff) -> Result<(), StoreError> {
         let claimed = &ready.claimed;
-        tracing::warn!(message = claimed.claim.id, source = claimed.source, seconds = put_off.pause.as_secs(), "{}", put_off.reason);
+        tracing::warn!(
+            message = claimed.claim.id,
+            source = claimed.source,
+            seconds = put_off.pause.as_secs(),
+            "{}",
+            put_off.reason
+        );
         let mut communication = report::communication(claimed, &ready.evaluated);
         let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
         communication.entry(Priority::Warning, "worker", words);
-        let not_before = postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2);
+        let not_before =
+            postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2);
         let communication = communication.finish(false);
         let put_off = || self.spool.put_off(claimed.claim, not_before, put_off.reason.clone(), communication.clone());
         match self.patiently(put_off).await {
@@ -233,7 +251,12 @@ impl<'w> Run<'w> {
     }
 
     async fn try_again(&self, claimed: &Claimed, reason: String) -> Result<Option<Done>, StoreError> {
-        tracing::error!(message = claimed.claim.id, source = claimed.source, reason, "a message could not be worked on");
+        tracing::error!(
+            message = claimed.claim.id,
+            source = claimed.source,
+            reason,
+            "a message could not be worked on"
+        );
         let pause = NEXT_TRY * claimed.tries * claimed.tries;
         let not_before = postigo_model::timestamp::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
         let (spool, id) = (self.spool, claimed.claim.id);
@@ -249,7 +272,10 @@ impl<'w> Run<'w> {
     }
 
     /// Repeats what a database that does not answer kept from being done, with pauses; not when told to stop.
-    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
+    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        work: impl Fn() -> F,
+    ) -> Result<T, StoreError> {
         let (mut pause, longest) = PAUSES;
         loop {
             match work().await {

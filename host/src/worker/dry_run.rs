@@ -66,8 +66,14 @@ impl Tried {
 pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<Tried, EvaluateError> {
     let account = setup.configuration.accounts.get(&dry_run.account);
     let trusted = dry_run.trusted.unwrap_or_else(|| account.is_some_and(|account| account.trusted));
-    let envelope = Envelope { account: dry_run.account, trusted, received_at: postigo_model::timestamp::now(), recipients: Vec::new() };
-    let evaluated = evaluate::evaluate(dry_run.raw, envelope, Mode::Dry, setup, live.store(), live.sandbox().as_ref()).await?;
+    let envelope = Envelope {
+        account: dry_run.account,
+        trusted,
+        received_at: postigo_model::timestamp::now(),
+        recipients: Vec::new(),
+    };
+    let evaluated =
+        evaluate::evaluate(dry_run.raw, envelope, Mode::Dry, setup, live.store(), live.sandbox().as_ref()).await?;
     let result = report::result(&dry_run.source, None, &evaluated);
     let mut result = decided(result, &evaluated, live.store()).await?;
     for (filter, planned) in result.filters.iter_mut().zip(evaluated.setup.plan.filters()) {
@@ -96,7 +102,12 @@ pub enum NoFilter {
 
 /// The setup in which a filter runs even though it is off, in its place in the chain; with another component where one is named, activated
 /// or not. It is prepared in the asker's places.
-pub async fn with_filter(live: &Live, name: &str, component: Option<&str>, sandbox: &Asked) -> Result<Arc<Setup>, NoFilter> {
+pub async fn with_filter(
+    live: &Live,
+    name: &str,
+    component: Option<&str>,
+    sandbox: &Asked,
+) -> Result<Arc<Setup>, NoFilter> {
     let setup = live.current();
     let filter = setup.configuration.filters.get(name).ok_or_else(|| NoFilter::Missing(name.to_owned()))?;
     if filter.valid == Validity::Valid && component.is_none() {
@@ -106,7 +117,8 @@ pub async fn with_filter(live: &Live, name: &str, component: Option<&str>, sandb
     if let Some(component) = component {
         component.clone_into(&mut on.component);
         let catalogue = Catalogue::load(live.store()).await?;
-        settle(None, &mut on, &catalogue).map_err(|sentence| NoFilter::Component(format!("The filter is not tried: {sentence}")))?;
+        settle(None, &mut on, &catalogue)
+            .map_err(|sentence| NoFilter::Component(format!("The filter is not tried: {sentence}")))?;
     }
     let others = setup.configuration.valid_filters().filter(|other| other.name != name).cloned();
     let filters: Vec<Filter> = others.chain([on]).collect();
@@ -116,10 +128,14 @@ pub async fn with_filter(live: &Live, name: &str, component: Option<&str>, sandb
         let plan = Plan::build(&filters, &components, &sandbox, Some(&setup.plan));
         Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
-    let built =
-        built.await.map_err(|panic| NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}.")))?;
+    let built = built.await.map_err(|panic| {
+        NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}."))
+    })?;
     if let Some((_, broken)) = built.plan.broken().find(|(planned, _)| component.is_some() && &*planned.name == name) {
-        return Err(NoFilter::Broken(format!("The filter \"{name}\" cannot run this component: {}", broken.failure.message)));
+        return Err(NoFilter::Broken(format!(
+            "The filter \"{name}\" cannot run this component: {}",
+            broken.failure.message
+        )));
     }
     Ok(Arc::new(built))
 }
@@ -154,7 +170,11 @@ fn log(evaluated: &Evaluated) -> Vec<Logged> {
     let filters = evaluated.setup.plan.filters().iter().zip(&evaluated.run.steps);
     filters
         .flat_map(|(filter, step)| {
-            step.log.iter().map(|line| Logged { filter: filter.name.to_string(), priority: line.priority, text: line.text.clone() })
+            step.log.iter().map(|line| Logged {
+                filter: filter.name.to_string(),
+                priority: line.priority,
+                text: line.text.clone(),
+            })
         })
         .collect()
 }

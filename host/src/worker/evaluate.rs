@@ -107,14 +107,23 @@ fn tried_afterwards(mut evaluated: Evaluated, sandbox: &dyn Sandbox) -> Evaluate
     evaluated
 }
 
-fn through_chain(begun: i64, reading: Reading, seen: Option<FollowedTicket>, setup: Arc<Setup>, mode: Mode) -> Evaluated {
+fn through_chain(
+    begun: i64,
+    reading: Reading,
+    seen: Option<FollowedTicket>,
+    setup: Arc<Setup>,
+    mode: Mode,
+) -> Evaluated {
     let Reading { mut mail, dropped, search } = reading;
     mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
     Evaluated { setup, run, dropped, search, seen, begun }
 }
 
-async fn on_guest_thread<T: Send + 'static>(sandbox: &dyn Sandbox, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EvaluateError> {
+async fn on_guest_thread<T: Send + 'static>(
+    sandbox: &dyn Sandbox,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EvaluateError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let job: Job = Box::new(move || {
         // Whoever asked may be gone; then nobody wants the answer.

@@ -80,14 +80,19 @@ async fn file_one(
     }
     if filing::is_ignored(&run.mail) {
         report::not_read(&mut communication, &result);
-        communication.entry(Priority::Info, "worker", "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.");
+        communication.entry(
+            Priority::Info,
+            "worker",
+            "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.",
+        );
         let result = MessageResult { status: Status::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Some);
     }
     let second = follow_up_search(&run.mail, &setup.configuration);
     let found = batch.find_follow_up(connection, &second).await?;
     if message.may_run_again && run.mail.ticket_was_read() {
-        let by_first_check = if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
+        let by_first_check =
+            if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
         let now = by_first_check.follow_up.map(|found| found.ticket.followed());
         if now != *seen {
             return Ok(Some(Filed::Again(now)));
@@ -138,7 +143,10 @@ pub struct Customers {
 
 impl Customers {
     /// Asks the store for them.
-    pub async fn of(connection: &mut AnyConnection, messages: impl Iterator<Item = &Evaluated>) -> Result<Self, StoreError> {
+    pub async fn of(
+        connection: &mut AnyConnection,
+        messages: impl Iterator<Item = &Evaluated>,
+    ) -> Result<Self, StoreError> {
         let (mut logins, mut senders) = (Vec::new(), Vec::new());
         for evaluated in messages {
             let CustomerQuery { login, sender } = filing::customer_query(&evaluated.run.mail);
@@ -155,7 +163,10 @@ impl Customers {
     fn lookup(&self, query: &CustomerQuery, follows_up: bool) -> CustomerLookup {
         let by_login = query.login.as_ref().and_then(|login| self.by_login.get(login)).cloned();
         let sender = query.sender.as_ref().filter(|_| query.login.is_none() || follows_up);
-        CustomerLookup { by_sender: sender.and_then(|sender| self.by_sender.get(&Mailbox::of(sender))).cloned(), by_login }
+        CustomerLookup {
+            by_sender: sender.and_then(|sender| self.by_sender.get(&Mailbox::of(sender))).cloned(),
+            by_login,
+        }
     }
 }
 

@@ -75,8 +75,16 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Loads what is configured and prepares its chain.
     pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {
-        let current = watch::Sender::new(Arc::new(Setup::new(Configuration::default(), Plan::default(), Vocabulary::default())));
-        let live = Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()), refused: watch::Sender::default() });
+        let current =
+            watch::Sender::new(Arc::new(Setup::new(Configuration::default(), Plan::default(), Vocabulary::default())));
+        let live = Arc::new(Self {
+            store,
+            key,
+            sandbox,
+            current,
+            refreshing: Mutex::new(()),
+            refused: watch::Sender::default(),
+        });
         live.refresh().await?;
         Ok(live)
     }
@@ -129,7 +137,10 @@ impl Live {
     pub fn unreadable(&self) -> Vec<String> {
         let setup = self.current();
         let refused = self.refused.borrow().as_ref().map(|why| {
-            format!("What is configured now cannot be taken up, and version {} stays in force: {why}", setup.configuration.version)
+            format!(
+                "What is configured now cannot be taken up, and version {} stays in force: {why}",
+                setup.configuration.version
+            )
         });
         refused.into_iter().chain(setup.about_components()).collect()
     }
@@ -164,7 +175,9 @@ impl Live {
                 self.current.send_replace(Arc::new(setup));
                 Ok(version)
             }
-            Err(panic) => Err(StoreError::Conflict(format!("The chain could not be prepared, its preparation panicked: {panic}."))),
+            Err(panic) => Err(StoreError::Conflict(format!(
+                "The chain could not be prepared, its preparation panicked: {panic}."
+            ))),
         }
     }
 

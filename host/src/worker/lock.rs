@@ -83,11 +83,13 @@ impl WorkLock {
 
 /// Whether a daemon works on this data folder now.
 pub fn is_daemon_running(data: &Path) -> bool {
-    held_by_daemon(data) && File::open(data.join(FILE)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    held_by_daemon(data)
+        && File::open(data.join(FILE)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn held_by_daemon(data: &Path) -> bool {
-    std::fs::read_to_string(data.join(FILE)).is_ok_and(|text| text.lines().nth(1).is_some_and(|line| line.starts_with("daemon ")))
+    std::fs::read_to_string(data.join(FILE))
+        .is_ok_and(|text| text.lines().nth(1).is_some_and(|line| line.starts_with("daemon ")))
 }
 
 /// The first line of the file: made once, kept for ever. The second tells, for people, who works.

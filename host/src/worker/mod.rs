@@ -64,7 +64,12 @@ impl Worker {
 
     /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the database is away when it is
     /// asked for messages, say. May be called again then; what was under way is begun anew.
-    pub async fn run(&self, lease: &Lease, stop: &CancellationToken, done: &mut (dyn FnMut(Done) + Send)) -> Result<(), StoreError> {
+    pub async fn run(
+        &self,
+        lease: &Lease,
+        stop: &CancellationToken,
+        done: &mut (dyn FnMut(Done) + Send),
+    ) -> Result<(), StoreError> {
         let call = self.calls.of(&lease.account);
         self.spool.give_back(lease).await?;
         while !stop.is_cancelled() {

@@ -30,7 +30,11 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
         }
     }
     let subject = mail.header("Subject").unwrap_or_default();
-    communication.entry(Priority::Info, "worker", format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.size));
+    communication.entry(
+        Priority::Info,
+        "worker",
+        format!("Message from {}, {} bytes, subject: {subject}", claimed.source, claimed.size),
+    );
     if claimed.tries > 1 {
         communication.entry(Priority::Notice, "worker", format!("This is try number {}.", claimed.tries));
     }
@@ -38,7 +42,11 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
         communication.entry(Priority::Notice, "mail", self::dropped(dropped));
     }
     if let Some(ticket) = &evaluated.seen {
-        communication.entry(Priority::Debug, "follow-up", format!("Before the filters, it follows up ticket {}.", ticket.number));
+        communication.entry(
+            Priority::Debug,
+            "follow-up",
+            format!("Before the filters, it follows up ticket {}.", ticket.number),
+        );
     }
     chain(&mut communication, &evaluated.setup.plan, evaluated);
     communication
@@ -79,8 +87,13 @@ fn told(step: &Step, component: &str) -> (Priority, String) {
     let stopped = if step.stopped { " The chain ends here." } else { "" };
     match step.outcome {
         Outcome::Matched => {
-            let changes: Vec<String> = step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
-            let changes = if changes.is_empty() { "It sets nothing.".to_owned() } else { format!("It sets {}.", changes.join("; ")) };
+            let changes: Vec<String> =
+                step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
+            let changes = if changes.is_empty() {
+                "It sets nothing.".to_owned()
+            } else {
+                format!("It sets {}.", changes.join("; "))
+            };
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
             (Priority::Info, format!("Matched{reason} in {time} by {component}. {changes}{stopped}"))
         }
@@ -137,7 +150,9 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
     }
     if filing.article.body_truncated {
         let most = LARGEST_BODY >> 20;
-        let words = format!("The mail's text is longer than {most} MiB: the article has its beginning, the received message all of it.");
+        let words = format!(
+            "The mail's text is longer than {most} MiB: the article has its beginning, the received message all of it."
+        );
         communication.entry(Priority::Notice, "ticket", words);
     }
     let queue = &filing.ticket.queue;
@@ -147,7 +162,9 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
             format!("New ticket in queue {queue} instead of a follow-up; it is linked to that ticket.")
         }
         FilingKind::FollowUp(why) => format!("Follow-up of ticket {}, found by {}.", filing.ticket.number, name(*why)),
-        FilingKind::Rejected(why) => format!("Kept with ticket {}, found by {}, which stays closed.", filing.ticket.number, name(*why)),
+        FilingKind::Rejected(why) => {
+            format!("Kept with ticket {}, found by {}, which stays closed.", filing.ticket.number, name(*why))
+        }
     };
     communication.entry(Priority::Info, "ticket", decided);
     if let Some(plan) = &filing.auto_response {

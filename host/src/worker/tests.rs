@@ -9,7 +9,9 @@ use postigo_model::configured::Filter;
 use postigo_model::guest::FailureKind;
 use postigo_model::result::{Outcome, Status};
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
-use postigo_sandbox::{Called, Change, Cost, Description, Failure, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict};
+use postigo_sandbox::{
+    Called, Change, Cost, Description, Failure, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict,
+};
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -100,7 +102,11 @@ fn unmatched() -> Verdict {
 }
 
 fn sets(header: &str, value: &str) -> Verdict {
-    Verdict { matched: true, changes: vec![Change { header: header.into(), value: value.into() }], reason: String::new() }
+    Verdict {
+        matched: true,
+        changes: vec![Change { header: header.into(), value: value.into() }],
+        reason: String::new(),
+    }
 }
 
 /// A helpdesk with one filter and the account `local`.
@@ -156,7 +162,9 @@ impl Desk {
 }
 
 fn mail(id: &str, more: &str) -> String {
-    format!("From: jane@customer.test\r\nTo: desk@desk.test\r\nSubject: {id}\r\nMessage-ID: <{id}@x.test>\r\n{more}\r\nHello\r\n")
+    format!(
+        "From: jane@customer.test\r\nTo: desk@desk.test\r\nSubject: {id}\r\nMessage-ID: <{id}@x.test>\r\n{more}\r\nHello\r\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -193,13 +201,19 @@ async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up
     })
     .await;
     // All in one batch: the chains of the answers begin before the first mail is a ticket.
-    let mails = [mail("1", ""), mail("2", "In-Reply-To: <1@x.test>\r\n"), mail("3", "References: <1@x.test> <2@x.test>\r\n")];
+    let mails =
+        [mail("1", ""), mail("2", "In-Reply-To: <1@x.test>\r\n"), mail("3", "References: <1@x.test> <2@x.test>\r\n")];
     desk.take_in(&mails.each_ref().map(String::as_str)).await;
     let ended = desk.work().await;
     let shown: Vec<_> = ended
         .iter()
         .map(|done| {
-            (done.result.ticket_id.unwrap(), done.result.follow_up, done.result.title.clone().unwrap(), done.result.filters[0].outcome)
+            (
+                done.result.ticket_id.unwrap(),
+                done.result.follow_up,
+                done.result.title.clone().unwrap(),
+                done.result.filters[0].outcome,
+            )
         })
         .collect();
     let expected = [
@@ -255,7 +269,11 @@ async fn a_message_that_breaks_its_thread_is_held_after_three_tries_and_the_othe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ignored_mail_is_no_ticket_and_stays_in_the_history() {
-    let desk = Desk::with(|mail| if mail.header("Subject") == Some("spam") { sets("X-OTOBO-Ignore", "yes") } else { unmatched() }).await;
+    let desk =
+        Desk::with(
+            |mail| if mail.header("Subject") == Some("spam") { sets("X-OTOBO-Ignore", "yes") } else { unmatched() },
+        )
+        .await;
     let ids = desk.take_in(&[mail("spam", ""), mail("ham", "")].each_ref().map(String::as_str)).await;
     let ended = desk.work().await;
     assert_eq!(ended.iter().map(|done| done.result.status).collect::<Vec<_>>(), [Status::Ignored, Status::Filed]);
@@ -331,7 +349,8 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     let others = [mail("small", ""), mail("of some size", "") + &"x".repeat(MIB / 4)];
     desk.take_in_of("large", &large.each_ref().map(String::as_str)).await;
     desk.take_in(&others.each_ref().map(String::as_str)).await;
-    let lease = leases::acquire(desk.spool.store(), &Host::new("here"), &["large".to_owned()]).await.unwrap().pop().unwrap();
+    let lease =
+        leases::acquire(desk.spool.store(), &Host::new("here"), &["large".to_owned()]).await.unwrap().pop().unwrap();
 
     let (stop, mut ended) = (CancellationToken::new(), Vec::new());
     let work_on_large = async {
@@ -355,13 +374,24 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
 async fn mails_that_a_filter_loops_on_wait_for_their_turn_and_the_others_go_on() {
     let desk = Desk::with(|_| unmatched()).await;
     let mails: Vec<String> = (0..60)
-        .map(|number| if number < 50 { mail(&format!("bad{number}"), "X-Loop-Here: yes\r\n") } else { mail(&format!("good{number}"), "") })
+        .map(|number| {
+            if number < 50 {
+                mail(&format!("bad{number}"), "X-Loop-Here: yes\r\n")
+            } else {
+                mail(&format!("good{number}"), "")
+            }
+        })
         .collect();
     let mails: Vec<&str> = mails.iter().map(String::as_str).collect();
     let ids = desk.take_in(&mails).await;
-    let mut ended: HashMap<i64, Outcome> = desk.work().await.into_iter().map(|done| (done.id, done.result.filters[0].outcome)).collect();
+    let mut ended: HashMap<i64, Outcome> =
+        desk.work().await.into_iter().map(|done| (done.id, done.result.filters[0].outcome)).collect();
     for good in &ids[50..] {
-        assert_eq!(ended.get(good), Some(&Outcome::NotMatched), "those that the filter handles are filed behind the others");
+        assert_eq!(
+            ended.get(good),
+            Some(&Outcome::NotMatched),
+            "those that the filter handles are filed behind the others"
+        );
     }
     let waiting: Vec<i64> = ids[..50].iter().filter(|id| !ended.contains_key(*id)).copied().collect();
     assert!(waiting.len() > 20 && waiting.len() < 46, "{} wait", waiting.len());

@@ -11,7 +11,8 @@ use std::task::Poll;
 const LONGEST: usize = 200;
 
 /// Messages of the standard library that hold numbers alone besides their own words.
-const ONLY_NUMBERS: [&str; 4] = ["index out of bounds: the len is ", "range start index ", "range end index ", "slice index starts at "];
+const ONLY_NUMBERS: [&str; 4] =
+    ["index out of bounds: the len is ", "range start index ", "range end index ", "slice index starts at "];
 
 /// Beginnings of messages of the standard library; what follows them is a value.
 const BEGINNINGS: [&str; 5] = [
@@ -114,7 +115,10 @@ fn harmless(text: &str) -> String {
         return one_line(text);
     }
     let beginning = BEGINNINGS.iter().find(|beginning| text.starts_with(*beginning));
-    beginning.map_or_else(|| "a message that may quote what it is about".to_owned(), |beginning| format!("{}…", beginning.trim_end()))
+    beginning.map_or_else(
+        || "a message that may quote what it is about".to_owned(),
+        |beginning| format!("{}…", beginning.trim_end()),
+    )
 }
 
 fn one_line(text: &str) -> String {
@@ -123,7 +127,8 @@ fn one_line(text: &str) -> String {
 
 /// A source file without the folders of the machine that compiled it: `imap-proto-0.16.6/src/parser/core.rs`.
 fn crate_path(file: &str) -> String {
-    let file = file.rsplit_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map_or(file, |(_, path)| path);
+    let file =
+        file.rsplit_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')).map_or(file, |(_, path)| path);
     if file.starts_with('/') {
         let parts: Vec<&str> = file.rsplit('/').take(3).collect();
         return parts.into_iter().rev().collect::<Vec<_>>().join("/");
@@ -150,12 +155,21 @@ mod tests {
         assert_eq!(place(text(|| panic!("on\npurpose"))), "on purpose");
         assert_eq!(place(text(|| panic!("not {secret}"))), "a message that may quote what it is about");
         assert_eq!(place(text(|| assert_eq!(secret, "other"))), "assertion `left == right` failed…");
-        assert_eq!(place(text(|| assert_eq!(secret.parse::<u8>().unwrap(), 0))), "called `Result::unwrap()` on an `Err` value…");
-        assert_eq!(place(text(|| assert_eq!(secret.parse::<u8>().expect(secret), 0))), "a message that may quote what it is about");
+        assert_eq!(
+            place(text(|| assert_eq!(secret.parse::<u8>().unwrap(), 0))),
+            "called `Result::unwrap()` on an `Err` value…"
+        );
+        assert_eq!(
+            place(text(|| assert_eq!(secret.parse::<u8>().expect(secret), 0))),
+            "a message that may quote what it is about"
+        );
         assert!(!text(|| assert!(secret[usize::from(b'9')..].is_empty())).contains(secret));
         let numbers = [1, 2, 3];
         let index = secret.len();
-        assert_eq!(place(text(|| assert_eq!(numbers[index], 1))), "index out of bounds: the len is 3 but the index is 6");
+        assert_eq!(
+            place(text(|| assert_eq!(numbers[index], 1))),
+            "index out of bounds: the len is 3 but the index is 6"
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 /// A component with these parts that calls itself a filter.
 fn component(parts: &str) -> Vec<u8> {
-    let exports =
-        ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.0.0"].map(|name| format!("(export {name:?} (instance $guest))"));
+    let exports = ["postigo:filter/filtering@1.1.0", "postigo:plugin/setup@1.0.0"]
+        .map(|name| format!("(export {name:?} (instance $guest))"));
     let text = format!("(component {parts} (instance $guest) {})", exports.concat());
     wat::parse_str(text).unwrap()
 }
@@ -32,7 +32,8 @@ fn ended_by_a_limit(bytes: &[u8]) {
 fn exponential(first: &str, levels: usize, instances: usize) -> String {
     let mut text = format!("(component $c0 {first})");
     for level in 1..=levels {
-        write!(text, "(component $c{level} {})", format!("(instance (instantiate $c{}))", level - 1).repeat(instances)).unwrap();
+        write!(text, "(component $c{level} {})", format!("(instance (instantiate $c{}))", level - 1).repeat(instances))
+            .unwrap();
     }
     write!(text, "(instance (instantiate $c{levels}))").unwrap();
     text

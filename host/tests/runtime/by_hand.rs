@@ -92,7 +92,8 @@ fn later_contract() -> (wit_parser::Resolve, wit_parser::PackageId) {
 fn later(text: &str) -> String {
     let mut text = text.to_owned();
     for (package, now, then) in [("message", "1.0.0", "1.1.0"), ("filter", "1.1.0", "1.4.0")] {
-        for before in [format!("postigo:{package}@"), format!("{package}/{package}@"), format!("{package}/filtering@")] {
+        for before in [format!("postigo:{package}@"), format!("{package}/{package}@"), format!("{package}/filtering@")]
+        {
             text = text.replace(&format!("{before}{now}"), &format!("{before}{then}"));
         }
     }
@@ -107,7 +108,8 @@ impl ByHand {
         let memory = if self.memory.is_empty() { "2" } else { &self.memory };
         let result = if self.result.is_empty() { NOT_MATCHED } else { &self.result };
         let schema = if self.schema.is_empty() { "{}" } else { &self.schema };
-        let schema_length: String = (schema.len() as u32).to_le_bytes().iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let schema_length: String =
+            (schema.len() as u32).to_le_bytes().iter().map(|byte| format!("\\{byte:02x}")).collect();
         let mut text = String::new();
         write!(
             text,
@@ -193,13 +195,16 @@ impl ByHand {
 
 /// The fields that [`reads_fields`] reads: their last two letters are the two halves of a number below 256.
 pub fn field_names() -> impl Iterator<Item = String> {
-    (b'a'..=b'p').flat_map(|high| (b'a'..=b'p').map(move |low| format!("X-Blank-{}{}", char::from(high), char::from(low))))
+    (b'a'..=b'p')
+        .flat_map(|high| (b'a'..=b'p').map(move |low| format!("X-Blank-{}{}", char::from(high), char::from(low))))
 }
 
 /// A guest that reads all of [`field_names`].
 pub fn reads_fields(limits: Limits) -> Arc<Group> {
     let guest = ByHand {
-        imports: r#"(import "postigo:message/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#.into(),
+        imports:
+            r#"(import "postigo:message/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#
+                .into(),
         parts: r#"(data (i32.const 600) "X-Blank-")"#.into(),
         evaluate: "(local $n i32)
             (loop $again
@@ -230,11 +235,14 @@ fn nonsense_in_a_result_is_bad_output() {
     // A bool that is neither: by the canonical ABI that is true.
     assert!(in_result(r"\00\00\00\00\09").evaluate().unwrap().matched);
     // A reason of a gigabyte.
-    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\40").fails_as(FailureKind::Output);
+    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\40")
+        .fails_as(FailureKind::Output);
     // Changes by the hundred million.
-    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\0f\00\00\00\00\00\00\00\00").fails_as(FailureKind::Output);
+    in_result(r"\00\00\00\00\00\00\00\00\00\00\00\00\ff\ff\ff\0f\00\00\00\00\00\00\00\00")
+        .fails_as(FailureKind::Output);
     // Changes that lie outside the memory.
-    in_result(r"\00\00\00\00\00\00\00\00\f0\ff\ff\ff\01\00\00\00\00\00\00\00\00\00\00\00").fails_as(FailureKind::Output);
+    in_result(r"\00\00\00\00\00\00\00\00\f0\ff\ff\ff\01\00\00\00\00\00\00\00\00\00\00\00")
+        .fails_as(FailureKind::Output);
     // A reason that is not UTF-8.
     let not_utf8 = r"\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\e0\00\00\00\02\00\00\00\ff\fe";
     assert!(in_result(not_utf8).fails_as(FailureKind::Output).contains("utf-8"));
@@ -261,7 +269,8 @@ fn many_changes_that_share_a_long_string_are_bad_output() {
 #[test]
 fn a_verdict_sets_a_thousand_headers_at_most() {
     // Changes of zeroes: empty names and values.
-    let changes = |count: &str| in_result(&format!(r"\00\00\00\00\00\00\00\00\70\11\01\00{count}\00\00\00\00\00\00\00\00"));
+    let changes =
+        |count: &str| in_result(&format!(r"\00\00\00\00\00\00\00\00\70\11\01\00{count}\00\00\00\00\00\00\00\00"));
     assert_eq!(changes(r"\e8\03\00\00").evaluate().unwrap().changes.len(), 1000);
     assert!(changes(r"\e9\03\00\00").fails_as(FailureKind::Output).contains("1001 headers; at most 1000"));
 }
@@ -319,7 +328,8 @@ fn started(guest: &ByHand, memory: u64) -> Result<(), FailureKind> {
 fn tables_are_memory_too() {
     let grown = ByHand {
         parts: "(table $t 1 funcref)".into(),
-        evaluate: "(if (i32.eq (table.grow $t (ref.null func) (i32.const 5000000)) (i32.const -1)) (then unreachable))".into(),
+        evaluate: "(if (i32.eq (table.grow $t (ref.null func) (i32.const 5000000)) (i32.const -1)) (then unreachable))"
+            .into(),
         ..ByHand::default()
     };
     // Growing a table cannot be snapshotted, so this one also goes the way of instances made ahead.
@@ -385,7 +395,9 @@ fn a_compile_bomb_ends_in_the_child() {
     let (loops, locals) = (2000, 20_000);
     let mut body = format!("(local {})", "i64 ".repeat(locals));
     (0..loops).for_each(|_| body.push_str("(loop "));
-    (1..=locals).for_each(|local| write!(body, "(local.set {local} (i64.add (local.get {local}) (i64.const {local})))").unwrap());
+    (1..=locals).for_each(|local| {
+        write!(body, "(local.set {local} (i64.add (local.get {local}) (i64.const {local})))").unwrap()
+    });
     (0..loops).for_each(|label| write!(body, "(br_if {label} (local.get 0))").unwrap());
     (0..loops).for_each(|_| body.push(')'));
     let guest = ByHand { parts: format!("(func $bomb (param i32) {body})"), ..ByHand::default() };
@@ -407,7 +419,9 @@ fn a_settings_schema_is_bounded_at_upload() {
     let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
     assert!(refused(json(r##"{"allOf":[{"$ref":"#"}]}"##.into())).contains("again and again"));
     let levels: Vec<String> = (0..28)
-        .map(|level| format!(r##""n{level}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##, level + 1))
+        .map(|level| {
+            format!(r##""n{level}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##, level + 1)
+        })
         .collect();
     let doubling = format!(r##"{{"$ref":"#/$defs/n0","$defs":{{{},"n28":true}}}}"##, levels.join(","));
     assert!(refused(json(doubling)).contains("written out"));
@@ -460,10 +474,14 @@ fn a_guest_of_a_later_contract_runs_or_hears_which_version_is_here() {
         Err(error) => error.to_string(),
     };
     assert_eq!(says(&ByHand { later: true, ..ByHand::default() }), "ran", "it needs no more than there is here");
-    let imports = r#"(import "postigo:message/message@1.0.0" "[method]mail.later" (func $later (param i32) (result i64)))"#;
+    let imports =
+        r#"(import "postigo:message/message@1.0.0" "[method]mail.later" (func $later (param i32) (result i64)))"#;
     let evaluate = "(drop (call $later (local.get 1)))";
-    let needs_more = says(&ByHand { later: true, imports: imports.into(), evaluate: evaluate.into(), ..ByHand::default() });
-    for part in ["imports `postigo:message/message@1.1.0`", "postigo:message/message@1.0.0, which this Postigo has", "later"] {
+    let needs_more =
+        says(&ByHand { later: true, imports: imports.into(), evaluate: evaluate.into(), ..ByHand::default() });
+    for part in
+        ["imports `postigo:message/message@1.1.0`", "postigo:message/message@1.0.0, which this Postigo has", "later"]
+    {
         assert!(needs_more.contains(part), "{part} is missing in: {needs_more}");
     }
 }

@@ -2,14 +2,17 @@
 
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::guest::{FailureKind, Limits};
-use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions, Session};
+use postigo_sandbox::{
+    Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions, Session,
+};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The workspace's folder of built things.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from)
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from)
 }
 
 /// The bytes of a guest that `make guests` built.
@@ -49,10 +52,16 @@ pub fn spec(deeds: &[&str]) -> GroupSpec {
         members: deeds
             .iter()
             .enumerate()
-            .map(|(index, deed)| GroupMember { name: format!("{index} {deed}").into(), settings: serde_json::json!({ "do": deed }) })
+            .map(|(index, deed)| GroupMember {
+                name: format!("{index} {deed}").into(),
+                settings: serde_json::json!({ "do": deed }),
+            })
             .collect(),
         grants: Vec::new(),
-        limits: Limits { time: if deeds.iter().any(|deed| deed.contains("loop")) { SHORT } else { LONG }, memory: 16 << 20 },
+        limits: Limits {
+            time: if deeds.iter().any(|deed| deed.contains("loop")) { SHORT } else { LONG },
+            memory: 16 << 20,
+        },
     }
 }
 
@@ -67,7 +76,8 @@ pub fn not_prepared(deeds: &[&str]) -> PrepareError {
 
 /// A mail with this subject.
 pub fn mail(subject: &str) -> Box<Mail> {
-    let raw = format!("From: Jane <jane@example.com>\r\nTo: support@example.org\r\nSubject: {subject}\r\n\r\nHello.\r\n");
+    let raw =
+        format!("From: Jane <jane@example.com>\r\nTo: support@example.org\r\nSubject: {subject}\r\n\r\nHello.\r\n");
     let message = OpenedMessage::as_it_came(Message::parse(raw.into_bytes().into()));
     let envelope = Envelope { account: "local".into(), received_at: 1_764_000_000_000, ..Envelope::default() };
     Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute())

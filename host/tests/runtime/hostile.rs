@@ -57,9 +57,11 @@ fn a_flood_of_log_lines_is_cut_and_said_and_no_failure() {
 
 #[test]
 fn a_screen_that_misbehaves_fails_and_its_filters_can_still_be_called() {
-    for (deed, kind) in
-        [("loop-in-screen", FailureKind::Timeout), ("panic-in-screen", FailureKind::Trap), ("unknown-candidate", FailureKind::Output)]
-    {
+    for (deed, kind) in [
+        ("loop-in-screen", FailureKind::Timeout),
+        ("panic-in-screen", FailureKind::Trap),
+        ("unknown-candidate", FailureKind::Output),
+    ] {
         let group = group(&[deed, "behave"]);
         let mut session = Session::open(&group).unwrap();
         let screened = session.screen(mail("Invoice 42"), None);

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// The kept files, with the version that each was built for.
-const KEPT: [(&str, &[u8]); 1] = [("postigo:filter@1.0.0", include_bytes!("../../../tests/kept/postigo-filter-1.0.0.wasm"))];
+const KEPT: [(&str, &[u8]); 1] =
+    [("postigo:filter@1.0.0", include_bytes!("../../../tests/kept/postigo-filter-1.0.0.wasm"))];
 
 const MAIL: &str = "Received: from one by two\r\nReceived: from two by three\r\n\
     From: Jane <jane@example.com>\r\nTo: =?UTF-8?Q?J=C3=B6rg?= <joerg@example.org>, support@example.org\r\nSubject: Invoice 42\r\n\
@@ -22,13 +23,18 @@ fn mail() -> Box<Mail> {
     let recipients = vec!["support@example.org".to_owned()];
     let envelope = Envelope { account: "local".into(), trusted: true, received_at: 1_764_000_000_000, recipients };
     let mut mail = opened.vet(envelope, &Vocabulary::new(&[])).0.compute();
-    mail.set_ticket(Some(FollowedTicket { number: "2026112400001".into(), queue: "Raw".into(), ..FollowedTicket::default() }));
+    mail.set_ticket(Some(FollowedTicket {
+        number: "2026112400001".into(),
+        queue: "Raw".into(),
+        ..FollowedTicket::default()
+    }));
     Box::new(mail)
 }
 
 fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (Description, Result<Arc<Group>, PrepareError>) {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
-    let member = |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
+    let member =
+        |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
     let spec = GroupSpec {
         component: inspected.component.into(),
         digest: inspected.description.digest.clone(),
@@ -62,8 +68,14 @@ fn all_said(bytes: &[u8]) -> String {
 #[test]
 fn a_component_of_every_earlier_version_says_what_one_of_today_says() {
     let today = all_said(&built("reader"));
-    let told =
-        ["Jörg|joerg@example.org", "|2026112400001|", "<p>Hello</p>", "a.pdf|application/pdf|8|PDF-", "Recei", "There is no such filter."];
+    let told = [
+        "Jörg|joerg@example.org",
+        "|2026112400001|",
+        "<p>Hello</p>",
+        "a.pdf|application/pdf|8|PDF-",
+        "Recei",
+        "There is no such filter.",
+    ];
     for part in told.into_iter().chain([r#""has ", settings at /word: The word is empty"#]) {
         assert!(today.contains(part), "{part} is missing in: {today}");
     }

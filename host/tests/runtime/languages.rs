@@ -24,13 +24,15 @@ fn component(language: &str) -> Vec<u8> {
         return built("rust");
     }
     let path = target().join("examples").join(language).with_extension("wasm");
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `.ci/build-examples {language}`", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `.ci/build-examples {language}`", path.display()))
 }
 
 /// What a language's filter took to upload, and its group as it is to be prepared.
 fn uploaded(runtime: &Runtime, language: &str) -> (GroupSpec, Duration) {
     let began = Instant::now();
-    let inspected = runtime.inspect(&component(language), Asker::Host).unwrap_or_else(|refused| panic!("{language}: {refused}"));
+    let inspected =
+        runtime.inspect(&component(language), Asker::Host).unwrap_or_else(|refused| panic!("{language}: {refused}"));
     let took = began.elapsed();
     assert_eq!(inspected.description.name, format!("urgent-{language}"));
     assert_eq!(inspected.description.headers, ["X-OTOBO-Priority"]);
@@ -40,7 +42,8 @@ fn uploaded(runtime: &Runtime, language: &str) -> (GroupSpec, Duration) {
 }
 
 fn without_subject() -> Box<Mail> {
-    let message = OpenedMessage::as_it_came(Message::parse(b"From: Jane <jane@example.com>\r\n\r\nurgent\r\n".to_vec().into()));
+    let message =
+        OpenedMessage::as_it_came(Message::parse(b"From: Jane <jane@example.com>\r\n\r\nurgent\r\n".to_vec().into()));
     let envelope = Envelope { account: "local".into(), ..Envelope::default() };
     Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute())
 }
@@ -61,15 +64,25 @@ fn the_same_filter_gives_the_same_verdicts_in_every_language() {
         let (spec, _) = uploaded(&runtime(), language);
         let group = runtime().prepare(&spec, Asker::Host).unwrap_or_else(|error| panic!("{language}: {error}"));
         let mut session = Session::open(&group).unwrap();
-        let mut verdict = |filter, mail| evaluated(&mut session, filter, mail).result.unwrap_or_else(|error| panic!("{language}: {error}"));
-        for (subject, urgent) in
-            [("Urgent", true), ("Re: this is URGENT!", true), ("\u{c4}rger, uRgEnT", true), ("Hello", false), ("urgen t", false)]
-        {
+        let mut verdict = |filter, mail| {
+            evaluated(&mut session, filter, mail).result.unwrap_or_else(|error| panic!("{language}: {error}"))
+        };
+        for (subject, urgent) in [
+            ("Urgent", true),
+            ("Re: this is URGENT!", true),
+            ("\u{c4}rger, uRgEnT", true),
+            ("Hello", false),
+            ("urgen t", false),
+        ] {
             for filter in [0, 1] {
                 let Verdict { matched, changes, reason } = verdict(filter, mail(subject));
                 let changes: Vec<_> = changes.into_iter().map(|change| (change.header, change.value)).collect();
                 let wanted = urgent.then(|| ("X-OTOBO-Priority".to_owned(), "5 very high".to_owned()));
-                assert_eq!((matched, changes, reason), (urgent, Vec::from_iter(wanted), String::new()), "{language}: {subject}");
+                assert_eq!(
+                    (matched, changes, reason),
+                    (urgent, Vec::from_iter(wanted), String::new()),
+                    "{language}: {subject}"
+                );
             }
         }
         assert!(!verdict(0, without_subject()).matched, "{language}");

@@ -66,7 +66,9 @@ fn what_is_granted_can_be_read() {
 
 #[test]
 fn a_problem_in_the_settings_names_filter_and_place() {
-    let PrepareError::Problems(problems) = not_prepared(&["behave", "problem-in-configure"]) else { panic!("no problems") };
+    let PrepareError::Problems(problems) = not_prepared(&["behave", "problem-in-configure"]) else {
+        panic!("no problems")
+    };
     assert_eq!(problems[0].filter, "1 problem-in-configure");
     assert_eq!(problems[0].place, "/do");
     assert!(problems[0].reason.contains("on demand"));
@@ -103,9 +105,18 @@ fn code_that_was_deleted_is_compiled_by_a_child_again_and_never_here() {
     std::fs::remove_dir_all(folder.path().join("code")).unwrap();
     let childless = postigo_sandbox::RuntimeOptions::new(folder.path().to_owned(), "/nonexistent/postigo".into());
     let childless = postigo_sandbox::Runtime::start(childless).unwrap();
-    assert!(matches!(childless.prepare(&spec, Asker::Host), Err(PrepareError::Unavailable(_))), "nothing but a child compiles");
-    assert!(evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "the running one has a child do it");
-    assert!(evaluate(&childless.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched, "and then the code is there for all");
+    assert!(
+        matches!(childless.prepare(&spec, Asker::Host), Err(PrepareError::Unavailable(_))),
+        "nothing but a child compiles"
+    );
+    assert!(
+        evaluate(&first.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched,
+        "the running one has a child do it"
+    );
+    assert!(
+        evaluate(&childless.prepare(&spec, Asker::Host).unwrap(), 0).unwrap().matched,
+        "and then the code is there for all"
+    );
 }
 
 /// Cuts every file below a folder to half its length.

@@ -81,7 +81,8 @@ impl Components for Hostile {
 #[test]
 fn messages_that_need_more_together_than_there_is_all_come_through() {
     let inspected = hostile();
-    let component = Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: false };
+    let component =
+        Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: false };
     let filter = |number: u64| Filter {
         name: number.to_string(),
         component: "hostile".into(),
@@ -108,7 +109,10 @@ fn messages_that_need_more_together_than_there_is_all_come_through() {
             })
             .collect();
         for run in runs {
-            assert_eq!(run.await.unwrap(), [(Outcome::Matched, None), (Outcome::Matched, None), (Outcome::Matched, None)]);
+            assert_eq!(
+                run.await.unwrap(),
+                [(Outcome::Matched, None), (Outcome::Matched, None), (Outcome::Matched, None)]
+            );
         }
     });
 }
@@ -118,8 +122,9 @@ fn what_the_host_does_for_a_guest_is_not_the_guests_time() {
     // Words that say nothing: long to be read, and little to be handed over. What was read once is kept, so each field is another one.
     let nothing = "=?utf-8?Q??= ".repeat(1_200);
     let fields: String = super::by_hand::field_names().map(|name| format!("{name}: {nothing}\r\n")).collect();
-    let message =
-        OpenedMessage::as_it_came(Message::parse(format!("From: jane@example.com\r\n{fields}\r\nHello.\r\n").into_bytes().into()));
+    let message = OpenedMessage::as_it_came(Message::parse(
+        format!("From: jane@example.com\r\n{fields}\r\nHello.\r\n").into_bytes().into(),
+    ));
     let envelope = Envelope { account: "local".into(), ..Envelope::default() };
     let mail: Box<Mail> = Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute());
     let limit = Duration::from_millis(15);

@@ -12,7 +12,10 @@ fn group(name: &str, settings: &[Value]) -> Arc<Group> {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
     assert_eq!(inspected.description.name, name);
     assert_eq!(inspected.unsnapshotable, None);
-    let members = settings.iter().enumerate().map(|(index, one)| GroupMember { name: format!("{index}").into(), settings: one.clone() });
+    let members = settings
+        .iter()
+        .enumerate()
+        .map(|(index, one)| GroupMember { name: format!("{index}").into(), settings: one.clone() });
     let spec = GroupSpec {
         component: inspected.component.into(),
         digest: inspected.description.digest,
@@ -49,7 +52,8 @@ fn the_classic_filter_screens_and_captures() {
 #[test]
 fn the_guard_says_why() {
     let group = group("auto-reply-guard", &[json!({})]);
-    let verdict = Session::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
+    let verdict =
+        Session::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
     assert!(verdict.matched);
     assert!(verdict.reason.starts_with("automatic reply"), "{}", verdict.reason);
 }

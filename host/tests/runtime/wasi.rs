@@ -47,7 +47,8 @@ fn expect(address: u32, number: u32) -> String {
 fn there_are_no_variables_arguments_folders_input_or_network() {
     let asked = [
         // Lists: pointer, length.
-        "(call $environment (i32.const 500)) (call $arguments (i32.const 508)) (call $folders (i32.const 516))".to_owned(),
+        "(call $environment (i32.const 500)) (call $arguments (i32.const 508)) (call $folders (i32.const 516))"
+            .to_owned(),
         expect(504, 0) + &expect(512, 0) + &expect(520, 0),
         // Reading is an error, and the stream is closed (the second case).
         "(call $read (call $stdin) (i64.const 100) (i32.const 524))".to_owned(),
@@ -69,7 +70,9 @@ fn clocks_stand_still_and_who_sleeps_goes_on_at_once() {
         expect(504, 0) + &expect(508, 0) + &expect(512, 0),
         format!("{century} (call $block (local.get $pollable))"),
         // Both of two are ready.
-        format!("(i32.store (i32.const 520) (local.get $pollable)) {century} (i32.store (i32.const 524) (local.get $pollable))"),
+        format!(
+            "(i32.store (i32.const 520) (local.get $pollable)) {century} (i32.store (i32.const 524) (local.get $pollable))"
+        ),
         "(call $poll (i32.const 520) (i32.const 2) (i32.const 532))".to_owned(),
         "(if (i64.ne (call $now) (i64.const 0)) (then unreachable))".to_owned(),
     ];
@@ -108,20 +111,22 @@ fn print(to: &str, address: u32, length: u32) -> String {
 fn what_is_printed_is_logged_by_lines_and_cut_like_log_lines() {
     let text = r#"(data (i32.const 600) "one\ntwo and no end")"#;
     let printed = print("$stdout", 600, 18) + &print("$stderr", 600, 4);
-    let guest_with = |parts: &str, printed: &str| ByHand { parts: parts.into(), ..guest(&format!("(local $handle i32) {printed}")) };
+    let guest_with =
+        |parts: &str, printed: &str| ByHand { parts: parts.into(), ..guest(&format!("(local $handle i32) {printed}")) };
     let lines = logged(&guest_with(text, &printed));
     let shown: Vec<_> = lines.iter().map(|line| (line.priority, line.text.as_str())).collect();
     assert_eq!(shown, [("info", "one"), ("notice", "one"), ("info", "two and no end")]);
     // A hundred thousand bytes without an end of line are one line of a KiB, and two thousand long lines end at the limit of a call.
-    let flood = "(memory.fill (i32.const 70000) (i32.const 120) (i32.const 50000))".to_owned() + &print("$stdout", 70_000, 50_000);
+    let flood = "(memory.fill (i32.const 70000) (i32.const 120) (i32.const 50000))".to_owned()
+        + &print("$stdout", 70_000, 50_000);
     let lines = logged(&guest_with("", &flood));
     assert_eq!(lines.iter().map(|line| line.text.len()).max(), Some(1 << 10));
     assert!(lines.last().unwrap().text.contains("1 lines were cut"), "{lines:?}");
     let many = format!(
         "(local $handle i32) (local $left i32) (local.set $left (i32.const 2000)) (loop $again {}
          (local.set $left (i32.sub (local.get $left) (i32.const 1))) (br_if $again (local.get $left)))",
-        "(memory.fill (i32.const 70000) (i32.const 120) (i32.const 1000)) (i32.store8 (i32.const 71000) (i32.const 10))".to_owned()
-            + &print("$stdout", 70_000, 1_001)
+        "(memory.fill (i32.const 70000) (i32.const 120) (i32.const 1000)) (i32.store8 (i32.const 71000) (i32.const 10))"
+            .to_owned() + &print("$stdout", 70_000, 1_001)
     );
     let lines = logged(&guest(&many));
     assert!(lines.iter().map(|line| line.text.len()).sum::<usize>() < 66 << 10);

@@ -37,7 +37,12 @@ pub fn run() {
     daemon.stop();
     let lateness = crowd.lateness(&gate);
     let at = |percent: usize| percentile(&lateness, percent).as_millis();
-    line("lateness of the healthy ones, 99 of 100 below", &format!("{} ms", at(99)), "≤ 2 s", &format!("half below {} ms", at(50)));
+    line(
+        "lateness of the healthy ones, 99 of 100 below",
+        &format!("{} ms", at(99)),
+        "≤ 2 s",
+        &format!("half below {} ms", at(50)),
+    );
     line("fetches of the healthy ones", &lateness.len().to_string(), "–", "");
     line("resident memory after a minute more", &format!("{after:.0} MB"), "flat", &format!("before {before:.0} MB"));
 }

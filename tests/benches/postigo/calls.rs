@@ -17,7 +17,9 @@ pub fn run() {
     let regex = regex::RegexBuilder::new(r"pump (\d+)").case_insensitive(true).build().unwrap();
     let never = serde_json::json!({ "when": [], "set": [] });
     let rule = super::rules::settings(0, 1);
-    for (what, aim, settings) in [("an empty filter", "≤ 15 µs", never), ("a filter of one rule that matches", "≤ 25 µs", rule)] {
+    for (what, aim, settings) in
+        [("an empty filter", "≤ 15 µs", never), ("a filter of one rule that matches", "≤ 25 µs", rule)]
+    {
         let member = GroupMember { name: "bench".into(), settings };
         let spec = GroupSpec {
             component: Arc::clone(&component.bytes),
@@ -33,7 +35,12 @@ pub fn run() {
         let native = median(20, 5_000, || {
             black_box(regex.captures(black_box(mail.header("Subject").unwrap_or_default())));
         });
-        line(what, &micros(fresh), aim, &format!("a used instance {}, the same regex natively {}", micros(used), micros(native)));
+        line(
+            what,
+            &micros(fresh),
+            aim,
+            &format!("a used instance {}, the same regex natively {}", micros(used), micros(native)),
+        );
     }
 }
 

@@ -27,13 +27,23 @@ pub fn run() {
         sandbox.execute(Box::new(move || sender.send(measure(&measured, count)).unwrap()));
         let (usual, after_heavy) = receiver.recv().unwrap();
         let native = native(count);
-        line(&format!("{count} filters"), &micros(usual), aim, &format!("the rules one by one natively {}", micros(native)));
+        line(
+            &format!("{count} filters"),
+            &micros(usual),
+            aim,
+            &format!("the rules one by one natively {}", micros(native)),
+        );
         line(&format!("{count} filters, after heavy messages"), &micros(after_heavy), "≤ 150 µs", "");
     }
 }
 
 fn filter(number: usize, count: usize) -> Filter {
-    Filter { name: format!("{number:04}"), component: "match".into(), settings: settings(number, count), ..Filter::default() }
+    Filter {
+        name: format!("{number:04}"),
+        component: "match".into(),
+        settings: settings(number, count),
+        ..Filter::default()
+    }
 }
 
 fn measure(plan: &Plan, count: usize) -> (Duration, Duration) {

@@ -24,7 +24,8 @@ pub fn run() {
         }
         let (bare_took, ()) = once(|| bare(port, "bare", MESSAGES));
         let gate = Gate::new();
-        let account = format!("[[account]]\nname = \"bench\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {port}\n");
+        let account =
+            format!("[[account]]\nname = \"bench\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {port}\n");
         gate.configure(&format!("{account}user = \"gate\"\npassword = \"{PASSWORD}\"\n"));
         let (took, reports) = once(|| gate.json(&["fetch", "--account", "bench"]));
         assert_eq!(gate.titles().len(), MESSAGES);
@@ -32,8 +33,14 @@ pub fn run() {
         let rate = |took: std::time::Duration| MESSAGES as f64 / took.as_secs_f64();
         let baseline = format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(took) / rate(bare_took));
         let fetching = reports[0]["milliseconds"].as_u64().map(std::time::Duration::from_millis).expect("a time");
-        let durable = format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(fetching) / rate(bare_took));
-        line("fetched, durable and deleted; filing goes on beside it", &format!("{:.0}/s", rate(fetching)), "≥ 0.7 of it", &durable);
+        let durable =
+            format!("the bare client {:.0}/s, ratio {:.2}", rate(bare_took), rate(fetching) / rate(bare_took));
+        line(
+            "fetched, durable and deleted; filing goes on beside it",
+            &format!("{:.0}/s", rate(fetching)),
+            "≥ 0.7 of it",
+            &durable,
+        );
         line("all of it filed as well", &format!("{:.0}/s", rate(took)), "≥ 0.7 of it", &baseline);
     }
 }
@@ -46,8 +53,10 @@ struct Bare {
 
 impl Bare {
     fn connect(port: u16) -> Self {
-        let mut bare =
-            Self { reader: BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()), file: tempfile::tempfile().unwrap() };
+        let mut bare = Self {
+            reader: BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()),
+            file: tempfile::tempfile().unwrap(),
+        };
         bare.read_until(|_| true);
         bare
     }

@@ -44,8 +44,13 @@ fn on(name: &str, speech: Speech) {
     until("all have come", PATIENCE, || flood.came() >= IDLE + DRIPPING);
     let with = times(&mut turn);
     let (open, came) = (flood.open(), flood.came());
-    let of =
-        |percent: usize| format!("p{percent} without them {:.1?}, with {:.1?}", percentile(&without, percent), percentile(&with, percent));
+    let of = |percent: usize| {
+        format!(
+            "p{percent} without them {:.1?}, with {:.1?}",
+            percentile(&without, percent),
+            percentile(&with, percent)
+        )
+    };
     let served = format!("{} and {} clients served; {}", without.len(), with.len(), of(50));
     let ratio = percentile(&with, 99).as_secs_f64() / percentile(&without, 99).as_secs_f64();
     line(

@@ -62,7 +62,9 @@ fn large(what: &str, mail: Vec<u8>) {
 fn listening() -> (Gate, u16) {
     let (gate, port) = (Gate::new(), free_port());
     let settings = "[settings]\nmax_message_size = \"200 MiB\"\n";
-    gate.configure(&format!("{settings}[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nport = {port}\nuser = \"*\"\n"));
+    gate.configure(&format!(
+        "{settings}[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nport = {port}\nuser = \"*\"\n"
+    ));
     (gate, port)
 }
 

@@ -3,7 +3,13 @@
 //! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
 //! sending, accounts, daemon, reading, flood.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot work ends")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot work ends"
+)]
 
 mod accounts;
 mod calls;

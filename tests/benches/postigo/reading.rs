@@ -20,6 +20,11 @@ pub fn run() {
         });
         let ratio = took.as_secs_f64() / copying.as_secs_f64();
         let memory = 1.0 + counted.bytes_max as f64 / length;
-        line(kind, &format!("{ratio:.0} × copying"), "–", &format!("{} ms, {memory:.1} times its bytes in memory", took.as_millis()));
+        line(
+            kind,
+            &format!("{ratio:.0} × copying"),
+            "–",
+            &format!("{} ms, {memory:.1} times its bytes in memory", took.as_millis()),
+        );
     }
 }

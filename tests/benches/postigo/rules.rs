@@ -51,7 +51,8 @@ pub fn configuration(count: usize) -> String {
 
 /// Mails of the usual kinds; the rule that matches is the last one.
 pub fn mails() -> Vec<Bytes> {
-    let bodies = ["The pump has stopped again.\r\n".repeat(20), "<p>See below.</p>\r\n".repeat(60), "Hello,\r\n".repeat(5)];
+    let bodies =
+        ["The pump has stopped again.\r\n".repeat(20), "<p>See below.</p>\r\n".repeat(60), "Hello,\r\n".repeat(5)];
     (0..8)
         .map(|number| {
             format!(

@@ -30,9 +30,13 @@ pub fn run() {
         LARGEST_COMPOSED - (1 << 20),
         |article| (format!("/articles/{article}/forward"), json!({ "as": "message", "to": ["other@example.net"] })),
     );
-    resident("100 MB of files passed on", &Gate::new(), mail_with_large_file(0, LARGEST_COMPOSED / 3 * 4), LARGEST_COMPOSED, |article| {
-        (format!("/articles/{article}/forward"), json!({ "to": ["other@example.net"] }))
-    });
+    resident(
+        "100 MB of files passed on",
+        &Gate::new(),
+        mail_with_large_file(0, LARGEST_COMPOSED / 3 * 4),
+        LARGEST_COMPOSED,
+        |article| (format!("/articles/{article}/forward"), json!({ "to": ["other@example.net"] })),
+    );
     resident("71 MiB of files written", &Gate::new(), large_mail(0, 1_000), LARGEST_COMPOSED, |article| {
         let file = json!({ "name": "plan.bin", "content": STANDARD.encode(vec![b'x'; LARGEST_COMPOSED]) });
         (format!("/articles/{article}/forward"), json!({ "to": ["other@example.net"], "attachments": [file] }))

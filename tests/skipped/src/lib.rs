@@ -29,7 +29,11 @@ fn write_down(word: &str, reason: &dyn Display) {
     let Some(list) = std::env::var_os(LIST) else { return };
     let line = format!("{word}\t{}\t{reason}\n", test());
     // Written at once: tests of many processes add to it.
-    let written = std::fs::OpenOptions::new().create(true).append(true).open(&list).and_then(|mut file| file.write_all(line.as_bytes()));
+    let written = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&list)
+        .and_then(|mut file| file.write_all(line.as_bytes()));
     assert!(written.is_ok(), "{LIST} names {}, which cannot be written: {written:?}", Path::new(&list).display());
 }
 

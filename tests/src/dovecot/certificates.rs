@@ -54,7 +54,8 @@ pub fn make(folder: &Path, certificate: Certificate) {
     let (server, settings) = (path("server.pem"), path("ca.conf"));
     let authority = ["req", "-x509", "-keyout", &ca_key, "-out", &ca, "-subj", "/CN=Test authority", "-days", "30"];
     let asked = ["req", "-keyout", &key, "-out", &request, "-subj", "/CN=localhost"];
-    let signed = ["ca", "-batch", "-notext", "-config", &settings, "-cert", &ca, "-keyfile", &ca_key, "-extensions", "server"];
+    let signed =
+        ["ca", "-batch", "-notext", "-config", &settings, "-cert", &ca, "-keyfile", &ca_key, "-extensions", "server"];
     openssl(&[authority.as_slice(), &curve].concat());
     openssl(&[asked.as_slice(), &curve].concat());
     openssl(&[signed.as_slice(), &certificate.validity(), &["-in", &request, "-out", &server]].concat());

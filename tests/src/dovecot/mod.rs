@@ -154,7 +154,9 @@ impl Dovecot {
     /// The names of a folder's message files.
     pub fn messages(&self, user: &str, folder: &str) -> Vec<String> {
         let maildir = self.path("mail").join(user).join(subfolder(folder));
-        let files = ["new", "cur"].into_iter().flat_map(|part| std::fs::read_dir(maildir.join(part)).into_iter().flatten().flatten());
+        let files = ["new", "cur"]
+            .into_iter()
+            .flat_map(|part| std::fs::read_dir(maildir.join(part)).into_iter().flatten().flatten());
         let mut names: Vec<String> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
@@ -220,7 +222,8 @@ impl Dovecot {
              service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n  inet_listener imaps {{\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
              service pop3-login {{\n  inet_listener pop3 {{\n    port = {pop3}\n  }}\n  inet_listener pop3s {{\n    port = {pop3s}\n    ssl = yes\n  }}\n}}\n"
         );
-        let settings: BTreeMap<&str, &str> = self.options.capabilities.map(|list| ("imap_capability", list)).into_iter().collect();
+        let settings: BTreeMap<&str, &str> =
+            self.options.capabilities.map(|list| ("imap_capability", list)).into_iter().collect();
         for (key, value) in settings {
             let _ = writeln!(text, "protocol imap {{\n  {key} = {value}\n}}");
         }
@@ -233,7 +236,10 @@ impl Dovecot {
         if !is_root() {
             let name = output("id", &["-un"]);
             let group = output("id", &["-gn"]);
-            let _ = writeln!(text, "default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}");
+            let _ = writeln!(
+                text,
+                "default_internal_user = {name}\ndefault_internal_group = {group}\ndefault_login_user = {name}"
+            );
             for service in ["anvil", "imap-login", "pop3-login"] {
                 let _ = writeln!(text, "service {service} {{\n  chroot =\n}}");
             }

@@ -93,7 +93,8 @@ impl Grants {
         assert_eq!(asked("scope"), "mail offline_access");
         let code = self.fresh("code");
         let redirect_url = asked("redirect_uri");
-        let given = Code { challenge: asked("code_challenge"), redirect_url: redirect_url.clone(), user: user.to_owned() };
+        let given =
+            Code { challenge: asked("code_challenge"), redirect_url: redirect_url.clone(), user: user.to_owned() };
         self.codes.insert(code.clone(), given);
         let mut back = Url::parse(&redirect_url).expect("an address");
         back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked("state"));
@@ -115,7 +116,10 @@ impl Grants {
         let user_code = format!("WDJB-{:04}", self.given);
         self.devices.insert(code.clone(), Device { user_code: user_code.clone(), user: None });
         let uri = "https://localhost/activate";
-        (200, json!({ "device_code": code, "user_code": user_code, "verification_uri": uri, "expires_in": 60, "interval": 1 }))
+        (
+            200,
+            json!({ "device_code": code, "user_code": user_code, "verification_uri": uri, "expires_in": 60, "interval": 1 }),
+        )
     }
 
     /// The token endpoint.
@@ -131,7 +135,10 @@ impl Grants {
             "authorization_code" => self.by_code(given("code"), given("code_verifier"), given("redirect_uri")),
             "device_code" => self.by_device(given("device_code")),
             // Used up: each refresh gives another.
-            "refresh_token" => self.refresh.remove(given("refresh_token")).ok_or(("invalid_grant", "The refresh token was used before.")),
+            "refresh_token" => self
+                .refresh
+                .remove(given("refresh_token"))
+                .ok_or(("invalid_grant", "The refresh token was used before.")),
             "client_credentials" => Ok(NOBODY.to_owned()),
             _ => Err(("unsupported_grant_type", "")),
         };
@@ -159,7 +166,12 @@ impl Grants {
         (200, answer)
     }
 
-    fn by_code(&mut self, code: &str, verifier: &str, redirect_url: &str) -> Result<String, (&'static str, &'static str)> {
+    fn by_code(
+        &mut self,
+        code: &str,
+        verifier: &str,
+        redirect_url: &str,
+    ) -> Result<String, (&'static str, &'static str)> {
         let code = self.codes.remove(code).ok_or(("invalid_grant", "The code is not known."))?;
         if URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) != code.challenge {
             return Err(("invalid_grant", "The verifier does not fit the challenge."));
@@ -193,7 +205,8 @@ impl Grants {
     /// The introspection endpoint (RFC 7662), where mail servers ask.
     pub fn introspect(&mut self, asked: &Parameters) -> Answer {
         self.count("introspect");
-        let token = asked.get("token").and_then(|token| self.access.get(token)).filter(|(_, end)| Instant::now() < *end);
+        let token =
+            asked.get("token").and_then(|token| self.access.get(token)).filter(|(_, end)| Instant::now() < *end);
         match token {
             Some((user, _)) => (200, json!({ "active": true, "username": user, "client_id": CLIENT })),
             None => (200, json!({ "active": false })),

@@ -43,7 +43,8 @@ impl Provider {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         certificates::make(folder.path(), certificates::Certificate::Good);
         let (port, grants) = (free_port(), Arc::<Mutex<Grants>>::default());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         runtime.block_on(server::start(port, folder.path(), Arc::clone(&grants)));
         Some(Self { folder, port, grants, _runtime: runtime })
     }
@@ -60,7 +61,8 @@ impl Provider {
     pub fn authorities(&self, others: &[PathBuf]) -> PathBuf {
         let file = self.folder.path().join("authorities.pem");
         let read = |path: &PathBuf| std::fs::read_to_string(path).expect("a certificate");
-        std::fs::write(&file, others.iter().chain([&self.ca()]).map(read).collect::<String>()).expect("the folder is ours");
+        std::fs::write(&file, others.iter().chain([&self.ca()]).map(read).collect::<String>())
+            .expect("the folder is ours");
         file
     }
 

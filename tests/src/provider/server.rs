@@ -21,11 +21,17 @@ type Shared = Arc<Mutex<Grants>>;
 
 /// Listens, and serves for as long as the runtime lives.
 pub async fn start(port: u16, folder: &Path, grants: Shared) {
-    let listener = Tls { listener: TcpListener::bind(("127.0.0.1", port)).await.expect("a free port"), acceptor: acceptor(folder) };
+    let listener = Tls {
+        listener: TcpListener::bind(("127.0.0.1", port)).await.expect("a free port"),
+        acceptor: acceptor(folder),
+    };
     let routes = Router::new()
         .route("/token", post(|state, headers, body| answer(state, headers, body, Grants::token)))
         .route("/device", post(|state, headers, body| answer(state, headers, body, Grants::device)))
-        .route("/introspect", post(|state, headers, body| answer(state, headers, body, |grants, asked, _| grants.introspect(asked))))
+        .route(
+            "/introspect",
+            post(|state, headers, body| answer(state, headers, body, |grants, asked, _| grants.introspect(asked))),
+        )
         .with_state(grants);
     tokio::spawn(async move { axum::serve(listener, routes).await });
 }

@@ -23,7 +23,9 @@ fn what_was_filed_logged_and_sent_is_shown_alike() {
     std::fs::write(&path, mails::mail(1)).unwrap();
     let filed = gate.json(&["ingest", path.to_str().unwrap()]).remove(0);
     let (number, communication) = (filed["ticket_number"].as_str().unwrap(), filed["communication"].as_str().unwrap());
-    let sent = gate.json(&["ticket", "mail", number, "--to", "jane@example.com", "--body-file", path.to_str().unwrap()]).remove(0);
+    let sent = gate
+        .json(&["ticket", "mail", number, "--to", "jane@example.com", "--body-file", path.to_str().unwrap()])
+        .remove(0);
     let outgoing = sent["outgoing_id"].to_string();
     let daemon = gate.serve("warn");
     let rest = Rest::new(&gate, &daemon, "admin");

@@ -34,7 +34,10 @@ fn ingest(gate: &Gate, mail: &str) -> Value {
 fn sent(out: &Path, text: &str) -> Vec<String> {
     let files = std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path());
     let mails = files.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
-    mails.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).filter(|mail| mail.contains(text)).collect()
+    mails
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
+        .filter(|mail| mail.contains(text))
+        .collect()
 }
 
 fn await_sent(out: &Path, text: &str) -> String {
@@ -51,8 +54,13 @@ fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
     assert_eq!(result["auto_response"], "queued");
     let number = result["ticket_number"].as_str().unwrap();
     let answer = await_sent(out.path(), "We have it");
-    for line in ["From: Desk <help@desk.test>", "To: jane@x.test", "In-Reply-To: <one@x.test>", "Auto-Submitted: auto-replied", "Dear Jane"]
-    {
+    for line in [
+        "From: Desk <help@desk.test>",
+        "To: jane@x.test",
+        "In-Reply-To: <one@x.test>",
+        "Auto-Submitted: auto-replied",
+        "Dear Jane",
+    ] {
         assert!(answer.lines().any(|found| found == line || found.ends_with(line)), "{line:?} is not in {answer}");
     }
     assert!(answer.contains(&format!("Subject: [Ticket#{number}] We have it")), "{answer}");
@@ -64,8 +72,13 @@ fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
     assert_eq!(raw, answer, "the article's bytes are those that went out");
 
     for robot in ["Auto-Submitted: auto-replied", "List-Id: <l.x.test>", "Return-Path: <>", "Precedence: bulk"] {
-        let result =
-            ingest(&gate, &format!("{robot}\nFrom: robot@x.test\nMessage-ID: <{}@x.test>\nSubject: away\n\nI am away.\n", robot.len()));
+        let result = ingest(
+            &gate,
+            &format!(
+                "{robot}\nFrom: robot@x.test\nMessage-ID: <{}@x.test>\nSubject: away\n\nI am away.\n",
+                robot.len()
+            ),
+        );
         assert_eq!(result["auto_response"], "suppressed", "{robot}");
     }
     gate.run(&["ticket", "update", number, "--state", "removed"]);
@@ -80,14 +93,19 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());
     let daemon = serve(&gate, out.path());
-    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let result =
+        ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
     let number = result["ticket_number"].as_str().unwrap();
     let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().unwrap().to_owned();
     let url = format!("{}/api/v1/tickets/{number}/articles", daemon.url);
     let body = json!({ "body": "Mended.", "cc": ["bob@x.test"] }).to_string();
     let client = http_client(PATIENCE);
     let ask = || {
-        let request = client.post(&url).bearer_auth(&token).header("content-type", "application/json").header("idempotency-key", "k");
+        let request = client
+            .post(&url)
+            .bearer_auth(&token)
+            .header("content-type", "application/json")
+            .header("idempotency-key", "k");
         let answer = request.body(body.clone()).send().unwrap();
         assert_eq!(answer.status().as_u16(), 201);
         serde_json::from_str::<Value>(&answer.text().unwrap()).unwrap()
@@ -95,9 +113,15 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     let receipt = ask();
     assert_eq!(ask(), receipt, "asked again it is not sent again");
     let mail = await_sent(out.path(), "Mended.");
-    assert!(mail.contains(&format!("Subject: Re: [Ticket#{number}] Printer")) && mail.contains("References: <one@x.test>"), "{mail}");
-    let recipients = || gate.json(&["article", "show", &receipt["article_id"].to_string()])[0]["delivery"]["recipients"].clone();
-    until("both recipients are sent to", PATIENCE, || recipients()[0]["status"] == "sent" && recipients()[1]["status"] == "sent");
+    assert!(
+        mail.contains(&format!("Subject: Re: [Ticket#{number}] Printer")) && mail.contains("References: <one@x.test>"),
+        "{mail}"
+    );
+    let recipients =
+        || gate.json(&["article", "show", &receipt["article_id"].to_string()])[0]["delivery"]["recipients"].clone();
+    until("both recipients are sent to", PATIENCE, || {
+        recipients()[0]["status"] == "sent" && recipients()[1]["status"] == "sent"
+    });
 
     let id = receipt["message_id"].as_str().unwrap();
     let report = format!(
@@ -111,10 +135,18 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
     let after = recipients();
     assert_eq!((&after[0]["address"], &after[0]["status"]), (&json!("bob@x.test"), &json!("failed")));
     assert_eq!(after[0]["detail"], "Permanent failure (5.1.1): 550 no such user");
-    assert_eq!((&after[1]["address"], &after[1]["status"], after.as_array().unwrap().len()), (&json!("jane@x.test"), &json!("sent"), 2));
+    assert_eq!(
+        (&after[1]["address"], &after[1]["status"], after.as_array().unwrap().len()),
+        (&json!("jane@x.test"), &json!("sent"), 2)
+    );
     assert_eq!((&after[0]["failure"], &after[1]["failure"]), (&json!("hard"), &Value::Null));
     let ticket = gate.json(&["ticket", "show", number]).remove(0);
-    let note = ticket["articles"].as_array().unwrap().iter().find(|article| article["subject"] == "A mail could not be delivered").unwrap();
+    let note = ticket["articles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|article| article["subject"] == "A mail could not be delivered")
+        .unwrap();
     assert_eq!(note["visible_for_customer"], false);
     assert_eq!(sent(out.path(), "Mended.").len(), 1);
     drop(daemon);
@@ -124,7 +156,8 @@ fn an_agent_replies_and_a_delivery_report_marks_the_recipient() {
 fn the_command_line_writes_without_a_daemon_and_the_daemon_sends() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());
-    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let result =
+        ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
     let (number, article) = (result["ticket_number"].as_str().unwrap(), result["article_id"].to_string());
     let body = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(body.path(), "By hand.\n").unwrap();
@@ -150,7 +183,19 @@ fn a_ticket_is_opened_from_the_command_line_with_a_template_and_asked_again_it_i
     let text = gate.folder().join("offer.txt");
     std::fs::write(&text, "An offer of <OTOBO_QUEUE>.\n").unwrap();
     let text = text.display().to_string();
-    gate.json(&["template", "set", "Offer", "--type", "create", "--queue", "Raw", "--subject", "Our offer", "--body-file", &text]);
+    gate.json(&[
+        "template",
+        "set",
+        "Offer",
+        "--type",
+        "create",
+        "--queue",
+        "Raw",
+        "--subject",
+        "Our offer",
+        "--body-file",
+        &text,
+    ]);
     let new = ["ticket", "new", "--queue", "Raw", "--template", "Offer", "--idempotency-key", "offer 1"];
     let asked = |to: &'static str| [&new[..], &["--to", to]].concat();
     let receipt = gate.json(&asked("Jane Roe <jane@x.test>"));
@@ -158,7 +203,8 @@ fn a_ticket_is_opened_from_the_command_line_with_a_template_and_asked_again_it_i
     let other = gate.try_run(asked("bob@x.test"));
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(other.status.code() == Some(1) && said.contains("was used before for another request"), "{said}");
-    let mistaken = gate.try_run(["ticket", "new", "--queue", "Nowhere", "--to", "nobody", "--body-file", &text, "--subject", " "]);
+    let mistaken =
+        gate.try_run(["ticket", "new", "--queue", "Nowhere", "--to", "nobody", "--body-file", &text, "--subject", " "]);
     let said = String::from_utf8_lossy(&mistaken.stderr).into_owned();
     for option in ["--queue: There is no valid queue \"Nowhere\"", "--to: ", "--subject: "] {
         assert!(mistaken.status.code() == Some(1) && said.contains(option), "{option} is not in {said}");
@@ -166,7 +212,10 @@ fn a_ticket_is_opened_from_the_command_line_with_a_template_and_asked_again_it_i
     let daemon = serve(&gate, out.path());
     let mail = await_sent(out.path(), "An offer of Raw.");
     let number = receipt[0]["ticket_number"].as_str().unwrap();
-    assert!(mail.contains(&format!("Subject: [Ticket#{number}] Our offer")) && mail.contains("<jane@x.test>"), "{mail}");
+    assert!(
+        mail.contains(&format!("Subject: [Ticket#{number}] Our offer")) && mail.contains("<jane@x.test>"),
+        "{mail}"
+    );
     let ticket = gate.json(&["ticket", "show", number]).remove(0);
     assert_eq!(
         (&ticket["title"], &ticket["customer_user"], &ticket["state"]),
@@ -184,7 +233,17 @@ fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
     let number = result["ticket_number"].as_str().unwrap();
     let body = gate.folder().join("body.txt");
     std::fs::write(&body, "We do no printers.\n").unwrap();
-    let reply = ["ticket", "reply", number, "--body-file", body.to_str().unwrap(), "--state", "removed", "--idempotency-key", "bye"];
+    let reply = [
+        "ticket",
+        "reply",
+        number,
+        "--body-file",
+        body.to_str().unwrap(),
+        "--state",
+        "removed",
+        "--idempotency-key",
+        "bye",
+    ];
     let receipt = gate.json(&reply);
     assert_eq!(gate.json(&reply), receipt);
     let daemon = serve(&gate, out.path());
@@ -195,9 +254,27 @@ fn a_reply_that_removes_its_ticket_tells_the_customer_so_once() {
     gate.run(&["ticket", "update", number, "--state", "removed"]);
     // What becomes part of another ticket is not gone.
     let other = ingest(&gate, "From: jane@x.test\nMessage-ID: <two@x.test>\nSubject: Scanner\n\nhello\n");
-    gate.run(&["ticket", "update", other["ticket_number"].as_str().unwrap(), "--state", "removed", "--merge-into", number]);
+    gate.run(&[
+        "ticket",
+        "update",
+        other["ticket_number"].as_str().unwrap(),
+        "--state",
+        "removed",
+        "--merge-into",
+        number,
+    ]);
     let (article, body) = (result["article_id"].to_string(), body.to_str().unwrap());
-    gate.json(&["article", "forward", &article, "--to", "expert@x.test", "--body-file", body, "--state", "closed successful"]);
+    gate.json(&[
+        "article",
+        "forward",
+        &article,
+        "--to",
+        "expert@x.test",
+        "--body-file",
+        body,
+        "--state",
+        "closed successful",
+    ]);
     await_sent(out.path(), "To: expert@x.test");
     assert_eq!(gate.json(&["ticket", "show", number])[0]["state"], "closed successful");
     assert_eq!(sent(out.path(), "] Removed").len(), 1);
@@ -216,15 +293,25 @@ fn a_stranger_who_names_a_number_is_marked_and_learns_nothing_until_an_agent_wri
     gate.configure(
         "[[auto_response]]\nname = \"More\"\ntype = \"follow-up\"\nqueue = \"Raw\"\nsubject = \"Added\"\nbody = \"<OTOBO_TICKET_Title>\"\n",
     );
-    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let result =
+        ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
     let number = result["ticket_number"].as_str().unwrap();
     let article = |result: &Value| gate.json(&["article", "show", &result["article_id"].to_string()]).remove(0);
     let own = ingest(&gate, &naming(number, "\"Jane\"@X.test", "two@x.test", ""));
-    assert_eq!((&own["warnings"], &own["auto_response"], &article(&own)["unvouched"]), (&json!([]), &json!("queued"), &json!(false)));
+    assert_eq!(
+        (&own["warnings"], &own["auto_response"], &article(&own)["unvouched"]),
+        (&json!([]), &json!("queued"), &json!(false))
+    );
     let mut last = Value::Null;
-    for (id, headers) in [("first@e.test", ""), ("second@e.test", "References: <first@e.test>\nReply-To: evil@e.test, jane@x.test\n")] {
+    for (id, headers) in
+        [("first@e.test", ""), ("second@e.test", "References: <first@e.test>\nReply-To: evil@e.test, jane@x.test\n")]
+    {
         let strange = ingest(&gate, &naming(number, "evil@e.test", id, headers));
-        assert_eq!((&strange["ticket_number"], &strange["auto_response"]), (&json!(number), &json!("suppressed")), "{strange}");
+        assert_eq!(
+            (&strange["ticket_number"], &strange["auto_response"]),
+            (&json!(number), &json!("suppressed")),
+            "{strange}"
+        );
         let warnings = strange["warnings"].to_string();
         assert!(warnings.contains("nobody vouches for this mail from evil@e.test"), "{warnings}");
         assert_eq!(article(&strange)["unvouched"], true);
@@ -235,12 +322,16 @@ fn a_stranger_who_names_a_number_is_marked_and_learns_nothing_until_an_agent_wri
     let text = text.display().to_string();
     let reply = gate.json(&["ticket", "reply", number, "--body-file", &text]).remove(0);
     assert_eq!(article(&reply)["to"], "\"Jane\"@X.test", "whoever wrote last is a stranger");
-    let to_him = gate.json(&["ticket", "reply", number, "--body-file", &text, "--article", &last.to_string()]).remove(0);
+    let to_him =
+        gate.json(&["ticket", "reply", number, "--body-file", &text, "--article", &last.to_string()]).remove(0);
     assert_eq!(article(&to_him)["to"], "jane@x.test", "only who is of the ticket is answered unnamed");
     let first = (last.as_i64().unwrap() - 1).to_string();
     let refused = gate.try_run(["ticket", "reply", number, "--body-file", &text, "--article", &first]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && said.contains("those of a mail that nobody vouches for: name one"), "{said}");
+    assert!(
+        refused.status.code() == Some(1) && said.contains("those of a mail that nobody vouches for: name one"),
+        "{said}"
+    );
     gate.json(&["ticket", "reply", number, "--body-file", &text, "--to", "evil@e.test"]);
     let invited = ingest(&gate, &naming(number, "evil@e.test", "third@e.test", ""));
     assert_eq!(
@@ -259,7 +350,10 @@ fn who_writes_in_a_customers_name_gets_no_reply_no_answer_and_vouches_for_nobody
         "[settings]\nauthentication_results_from = [\"mx.desk.test\"]\n\n\
          [[auto_response]]\nname = \"More\"\ntype = \"follow-up\"\nqueue = \"Raw\"\nsubject = \"Added\"\nbody = \"<OTOBO_TICKET_Title>\"\n",
     );
-    let result = ingest(&gate, "From: jane@x.test\nReply-To: jane.roe@y.test\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
+    let result = ingest(
+        &gate,
+        "From: jane@x.test\nReply-To: jane.roe@y.test\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n",
+    );
     let number = result["ticket_number"].as_str().unwrap();
     let article = |result: &Value| gate.json(&["article", "show", &result["article_id"].to_string()]).remove(0);
     let marks = |result: &Value| {
@@ -278,7 +372,10 @@ fn who_writes_in_a_customers_name_gets_no_reply_no_answer_and_vouches_for_nobody
     };
 
     let forged = write("jane@x.test", "forged@e.test", "Reply-To: evil@e.test\nCc: friend@e.test\n");
-    assert_eq!((&forged["warnings"], &forged["auto_response"], marks(&forged)), (&json!([]), &json!("queued"), by_address));
+    assert_eq!(
+        (&forged["warnings"], &forged["auto_response"], marks(&forged)),
+        (&json!([]), &json!("queued"), by_address)
+    );
     assert_eq!(reply(&[]), "jane@x.test");
     for (from, headers) in [
         ("evil@e.test", ""),
@@ -314,23 +411,37 @@ fn who_writes_in_a_customers_name_gets_no_reply_no_answer_and_vouches_for_nobody
 fn a_setting_says_what_becomes_of_numbers_that_nobody_vouches_for() {
     let out = tempfile::tempdir().unwrap();
     let gate = gate(out.path());
-    let result = ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
+    let result =
+        ingest(&gate, "From: jane@x.test\nMessage-ID: <one@x.test>\nPrecedence: bulk\nSubject: Printer\n\nhello\n");
     let number = result["ticket_number"].as_str().unwrap();
-    for (setting, follows, visible, unvouched, warned) in
-        [("accept", true, true, false, false), ("internal", true, false, true, true), ("new-ticket", false, true, false, true)]
-    {
+    for (setting, follows, visible, unvouched, warned) in [
+        ("accept", true, true, false, false),
+        ("internal", true, false, true, true),
+        ("new-ticket", false, true, false, true),
+    ] {
         gate.configure(&format!("[settings]\nunvouched_numbers = \"{setting}\"\nnumber_generator = \"unguessable\"\n"));
         let strange = ingest(&gate, &naming(number, &format!("{setting}@e.test"), &format!("{setting}@e.test"), ""));
-        assert_eq!((strange["ticket_number"] == number, &strange["follow_up"]), (follows, &json!(follows)), "{strange}");
+        assert_eq!(
+            (strange["ticket_number"] == number, &strange["follow_up"]),
+            (follows, &json!(follows)),
+            "{strange}"
+        );
         assert_eq!(strange["warnings"] != json!([]), warned, "{strange}");
         let article = gate.json(&["article", "show", &strange["article_id"].to_string()]).remove(0);
-        assert_eq!((&article["visible_for_customer"], &article["unvouched"]), (&json!(visible), &json!(unvouched)), "{setting}");
+        assert_eq!(
+            (&article["visible_for_customer"], &article["unvouched"]),
+            (&json!(visible), &json!(unvouched)),
+            "{setting}"
+        );
         if !follows {
             let own = strange["ticket_number"].as_str().unwrap();
             assert_eq!(own.len(), 24, "date and sixteen digits: {own}");
             assert_eq!((&article["subject"], &strange["auto_response"]), (&json!("Printer"), &json!("queued")));
             // The subject's number counts for nothing, what the mail refers to does.
-            let again = ingest(&gate, &naming(number, "new-ticket@e.test", "again@e.test", "References: <new-ticket@e.test>\n"));
+            let again = ingest(
+                &gate,
+                &naming(number, "new-ticket@e.test", "again@e.test", "References: <new-ticket@e.test>\n"),
+            );
             assert_eq!((&again["ticket_number"], &again["why_follow_up"]), (&json!(own), &json!("references")));
         }
     }
@@ -345,8 +456,14 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
         let result = ingest(&gate, &format!("From: {from}\nMessage-ID: <{id}@x.test>\nSubject: Printer\n\nhello\n"));
         result["auto_response"].as_str().unwrap().to_owned()
     };
-    let spellings =
-        ["victim@x.test", "\"victim\"@x.test", "\"vic\\tim\"@x.test", "victim@X.test.", "victim+1@x.test", "\"Victim+2\"@x.test"];
+    let spellings = [
+        "victim@x.test",
+        "\"victim\"@x.test",
+        "\"vic\\tim\"@x.test",
+        "victim@X.test.",
+        "victim+1@x.test",
+        "\"Victim+2\"@x.test",
+    ];
     let outcomes: Vec<String> = spellings.iter().enumerate().map(|(id, from)| write(from, id)).collect();
     assert_eq!(outcomes, ["queued", "queued", "suppressed", "suppressed", "suppressed", "suppressed"]);
     let log = gate.json(&["log", "list", "--search", "vic"]);

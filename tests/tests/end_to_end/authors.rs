@@ -60,7 +60,11 @@ fn make_schema_hostile(gate: &Gate, schema: &str) {
     tokio.block_on(async {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-        sqlx::query("UPDATE component SET settings_schema = $1").bind(schema.to_owned()).execute(&mut connection).await.unwrap();
+        sqlx::query("UPDATE component SET settings_schema = $1")
+            .bind(schema.to_owned())
+            .execute(&mut connection)
+            .await
+            .unwrap();
     });
 }
 
@@ -78,18 +82,22 @@ fn a_hostile_schema_that_is_in_the_database_already_is_refused_and_harms_nothing
     let filter = |name: &str| json!({ "name": name, "component": "hostile", "settings": { "do": "behave" } });
     author.json("POST", "/filters", &filter("10 before"), 201);
     let levels: Vec<String> = (0..28)
-        .map(|level| format!(r##""n{level}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##, level + 1))
+        .map(|level| {
+            format!(r##""n{level}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##, level + 1)
+        })
         .collect();
-    for schema in
-        [r##"{"allOf":[{"$ref":"#"}]}"##.to_owned(), format!(r##"{{"$ref":"#/$defs/n0","$defs":{{{},"n28":true}}}}"##, levels.join(","))]
-    {
+    for schema in [
+        r##"{"allOf":[{"$ref":"#"}]}"##.to_owned(),
+        format!(r##"{{"$ref":"#/$defs/n0","$defs":{{{},"n28":true}}}}"##, levels.join(",")),
+    ] {
         make_schema_hostile(&gate, &schema);
         let refused = author.json("POST", "/filters", &filter("20 after"), 422);
         assert!(refused["errors"][0]["detail"].as_str().unwrap().contains("settings schema"), "{refused:#}");
         assert_eq!(author.get("/components")["items"].as_array().unwrap().last().unwrap()["name"], "hostile");
         assert!(author.get("/components/hostile/schema").is_object());
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        writeln!(file, "[[filter]]\nname = \"20 after\"\ncomponent = \"hostile\"\nsettings = {{ do = \"behave\" }}").unwrap();
+        writeln!(file, "[[filter]]\nname = \"20 after\"\ncomponent = \"hostile\"\nsettings = {{ do = \"behave\" }}")
+            .unwrap();
         let checked = gate.try_run(["config", "check", &file.path().display().to_string()]);
         let said = String::from_utf8_lossy(&checked.stderr).into_owned();
         assert!(!checked.status.success() && said.contains("settings schema"), "{said}");

@@ -50,7 +50,8 @@ fn file(gate: &Gate, name: &str, text: &str) -> String {
 
 fn ingest(gate: &Gate, mail: &[u8]) -> Value {
     let mut command = gate.command();
-    let mut child = command.args(["ingest", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.args(["ingest", "--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(mail).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -73,13 +74,20 @@ fn applied_once_and_taken_back(gate: &Gate, other: &Gate) {
     assert_eq!(first["created"].as_array().unwrap().len(), 5, "{first}");
     assert_eq!(first["changed"], json!([{"kind": "settings", "name": ""}]));
     let second = &gate.json(&["config", "apply", &path])[0];
-    assert_eq!((&second["created"], &second["changed"], &second["version"]), (&json!([]), &json!([]), &first["version"]));
+    assert_eq!(
+        (&second["created"], &second["changed"], &second["version"]),
+        (&json!([]), &json!([]), &first["version"])
+    );
 
     let export = gate.run(&["config", "export"]);
     assert!(!export.contains("pa55"), "{export}");
     let path = file(gate, "export.toml", &export);
     let again = &gate.json(&["config", "apply", "--prune", &path])[0];
-    assert_eq!((&again["created"], &again["changed"], &again["removed"]), (&json!([]), &json!([]), &json!([])), "{export}");
+    assert_eq!(
+        (&again["created"], &again["changed"], &again["removed"]),
+        (&json!([]), &json!([]), &json!([])),
+        "{export}"
+    );
 
     other.run(&["config", "apply", &path]);
     assert_eq!(
@@ -103,15 +111,22 @@ fn a_file_is_applied_once_and_an_export_is_taken_back_on_postgresql() {
 #[test]
 fn mistakes_are_named_with_their_places_and_nothing_is_changed() {
     let gate = Gate::new();
-    let text = CONFIGURATION.replace("\"invoice\"", "\"invoice (\"").replace("queue = \"Support\"\n", "queue = \"Sales\"\n");
+    let text =
+        CONFIGURATION.replace("\"invoice\"", "\"invoice (\"").replace("queue = \"Support\"\n", "queue = \"Sales\"\n");
     let path = file(&gate, "bad.toml", &text);
     for command in ["apply", "check"] {
         let (status, said) = failure(&gate, &["config", command, &path]);
         assert_eq!(status, 1);
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines.len(), 2, "{said}");
-        assert!(lines[0].starts_with(&format!("{path}:11: key queue (system address \"support@desk.test\"): ")), "{said}");
-        assert!(lines[1].starts_with(&format!("{path}:30: key settings.when[0].matches (filter \"10 Invoices\"): ")), "{said}");
+        assert!(
+            lines[0].starts_with(&format!("{path}:11: key queue (system address \"support@desk.test\"): ")),
+            "{said}"
+        );
+        assert!(
+            lines[1].starts_with(&format!("{path}:30: key settings.when[0].matches (filter \"10 Invoices\"): ")),
+            "{said}"
+        );
     }
     assert_eq!(names(&gate.json(&["queue", "list"])), ["Junk", "Misc", "Postmaster", "Raw"]);
     assert_eq!(failure(&gate, &["config", "apply", "missing.toml"]).0, 1);
@@ -150,7 +165,10 @@ fn filters_are_listed_disabled_enabled_and_deleted() {
     gate.configure(&CONFIGURATION[CONFIGURATION.find("[[filter]]").unwrap()..].replace("10 Invoices", "9 Later"));
     let listed = gate.json(&["filter", "list"]);
     assert_eq!(names(&listed), ["10 Invoices", "9 Later"], "byte order");
-    assert_eq!((&listed[0]["order"], &listed[0]["stop_after_match"], &listed[0]["valid"]), (&json!(1), &json!(true), &json!(true)));
+    assert_eq!(
+        (&listed[0]["order"], &listed[0]["stop_after_match"], &listed[0]["valid"]),
+        (&json!(1), &json!(true), &json!(true))
+    );
     gate.run(&["filter", "disable", "9 Later"]);
     assert_eq!(gate.json(&["filter", "show", "9 Later"])[0]["valid"], json!(false));
     gate.run(&["filter", "enable", "9 Later"]);
@@ -168,7 +186,8 @@ fn pruning_spares_what_the_file_names_and_an_address_in_use() {
     let (status, said) = failure(&gate, &["config", "apply", "--prune", &file(&gate, "empty.toml", "")]);
     assert!(status == 1 && said.contains("the queue \"Support\" sends from it"), "{said}");
     assert_eq!(names(&gate.json(&["filter", "list"])), ["10 Invoices"], "nothing was changed");
-    let pruned = &gate.json(&["config", "apply", "--prune", &file(&gate, "queue.toml", "[[queue]]\nname = \"Support\"\n")])[0];
+    let pruned =
+        &gate.json(&["config", "apply", "--prune", &file(&gate, "queue.toml", "[[queue]]\nname = \"Support\"\n")])[0];
     assert_eq!(names(pruned["removed"].as_array().unwrap()), ["10 Invoices"]);
     assert_eq!(names(pruned["changed"].as_array().unwrap()), ["Support", "support@desk.test", "main"]);
 }
@@ -186,11 +205,16 @@ fn what_was_filed_is_shown_and_changed() {
     let ticket = &gate.json(&["ticket", "show", number])[0];
     assert_eq!(ticket["queue"], "Support");
     let article = &ticket["articles"][0];
-    assert_eq!((&article["from"], &article["message_id"]), (&json!("Jane <jane@customer.test>"), &json!("<1@customer.test>")));
+    assert_eq!(
+        (&article["from"], &article["message_id"]),
+        (&json!("Jane <jane@customer.test>"), &json!("<1@customer.test>"))
+    );
     let raw = gate.try_run(["article", "show", &article["id"].to_string(), "--raw"]).stdout;
     assert_eq!(raw, MAIL, "the received bytes, unchanged");
 
-    let changed = &gate.json(&["ticket", "update", number, "--queue", "Junk", "--owner", "anna", "--lock", "lock", "--state", "open"])[0];
+    let changed = &gate
+        .json(&["ticket", "update", number, "--queue", "Junk", "--owner", "anna", "--lock", "lock", "--state", "open"])
+        [0];
     assert_eq!(
         (&changed["queue"], &changed["owner"], &changed["lock"], &changed["state"]),
         (&json!("Junk"), &json!("anna"), &json!("lock"), &json!("open"))
@@ -227,14 +251,18 @@ fn components_are_uploaded_once_and_refused_with_the_reason() {
 #[test]
 fn a_held_message_is_released_and_filed_without_a_daemon() {
     let gate = Gate::new();
-    let rule = "when = [ { header = \"Body\", matches = \"x\" } ]\nset = [ { header = \"X-OTOBO-Queue\", value = \"Misc\" } ]";
+    let rule =
+        "when = [ { header = \"Body\", matches = \"x\" } ]\nset = [ { header = \"X-OTOBO-Queue\", value = \"Misc\" } ]";
     gate.configure(&format!(
         "[[filter]]\nname = \"nosy\"\ncomponent = \"match\"\ngrants = []\non_failure = \"hold\"\n[filter.settings]\n{rule}\n"
     ));
     let path = gate.folder().join("mail.eml");
     std::fs::write(&path, postigo_tests::mails::mail(1)).unwrap();
     let held = gate.json(&["ingest", path.to_str().unwrap()]);
-    assert_eq!((held[0]["status"].as_str(), held[0]["filters"][0]["error"]["kind"].as_str()), (Some("held"), Some("denied")));
+    assert_eq!(
+        (held[0]["status"].as_str(), held[0]["filters"][0]["error"]["kind"].as_str()),
+        (Some("held"), Some("denied"))
+    );
     assert!(gate.titles().is_empty());
     gate.run(&["filter", "disable", "nosy"]);
     let waiting = gate.json(&["spool", "list", "--status", "held"]);
@@ -251,16 +279,24 @@ fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
     assert!(status == 1 && said.contains("auto response \"Receipt\"") && said.contains("`queue` is missing"), "{said}");
     let set = ["auto-response", "set", "Receipt", "--queue", "Support", "--subject", "Thanks", "--body-file", &text];
     let answer = &gate.json(&set)[0];
-    assert_eq!((&answer["type"], &answer["body"]), (&json!("reply"), &json!("Dear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n")));
+    assert_eq!(
+        (&answer["type"], &answer["body"]),
+        (&json!("reply"), &json!("Dear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n"))
+    );
     let answer = &gate.json(&["auto-response", "set", "Receipt", "--type", "follow-up", "--language", "de"])[0];
-    assert_eq!((&answer["type"], &answer["language"], &answer["subject"]), (&json!("follow-up"), &json!("de"), &json!("Thanks")));
+    assert_eq!(
+        (&answer["type"], &answer["language"], &answer["subject"]),
+        (&json!("follow-up"), &json!("de"), &json!("Thanks"))
+    );
     let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--queue", "Nowhere"]);
     assert!(status == 1 && said.contains("there is no queue \"Nowhere\""), "{said}");
     let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--type", "sometimes"]);
     assert!(status == 1 && said.contains("key type"), "{said}");
     assert_eq!(failure(&gate, &["auto-response", "set", "Receipt"]).0, 2, "nothing to set");
     assert_eq!(gate.json(&["auto-response", "show", "Receipt"])[0], *answer, "what is wrong changes nothing");
-    assert!(gate.run(&["auto-response", "show", "Receipt"]).ends_with("\nDear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n"));
+    assert!(
+        gate.run(&["auto-response", "show", "Receipt"]).ends_with("\nDear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n")
+    );
 
     let mut command = gate.command();
     let set = ["template", "set", "Hours", "--queue", "Support", "--queue", "Misc", "--body-file", "-", "--json"];
@@ -269,9 +305,15 @@ fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
     let template: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!((&template["queues"], &template["body"]), (&json!(["Support", "Misc"]), &json!("Nine to fünf.")));
     let template = &gate.json(&["template", "set", "Hours", "--all-queues", "--valid", "false"])[0];
-    assert_eq!((&template["queues"], &template["valid"], &template["body"]), (&json!([]), &json!(false), &json!("Nine to fünf.")));
+    assert_eq!(
+        (&template["queues"], &template["valid"], &template["body"]),
+        (&json!([]), &json!(false), &json!("Nine to fünf."))
+    );
     std::fs::write(gate.folder().join("latin1.txt"), b"F\xfcnf").unwrap();
-    let (status, said) = failure(&gate, &["template", "set", "Hours", "--body-file", gate.folder().join("latin1.txt").to_str().unwrap()]);
+    let (status, said) = failure(
+        &gate,
+        &["template", "set", "Hours", "--body-file", gate.folder().join("latin1.txt").to_str().unwrap()],
+    );
     assert!(status == 1 && said.contains("no text in UTF-8"), "{said}");
     assert_eq!(names(&gate.json(&["template", "list"])), ["Hours"]);
     gate.run(&["template", "delete", "Hours"]);
@@ -286,9 +328,13 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     let gate = Gate::new();
     let first = |words: &[&str]| gate.json(words).remove(0);
     let queue = first(&["queue", "set", "Support", "follow_up=new-ticket", "comment=second, third"]);
-    assert_eq!((&queue["follow_up"], &queue["comment"], &queue["valid"]), (&json!("new-ticket"), &json!("second, third"), &json!(true)));
+    assert_eq!(
+        (&queue["follow_up"], &queue["comment"], &queue["valid"]),
+        (&json!("new-ticket"), &json!("second, third"), &json!(true))
+    );
     first(&["address", "set", "support@desk.test", "queue=Support", "display_name=Desk"]);
-    let queue = first(&["queue", "set", "Support", "address=Support@Desk.test", "valid=temporarily-invalid", "comment="]);
+    let queue =
+        first(&["queue", "set", "Support", "address=Support@Desk.test", "valid=temporarily-invalid", "comment="]);
     assert_eq!(
         (&queue["follow_up"], &queue["valid"], &queue["comment"]),
         (&json!("new-ticket"), &json!("temporarily-invalid"), &json!(""))
@@ -300,31 +346,63 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
 
     let secret = file(&gate, "password", "pa55 w0rd\n");
     let password = format!("password={{ file = {secret:?} }}");
-    let words =
-        ["account", "set", "main", "protocol=imaps", "host=mail.desk.test", "user=support", &password, "tls.verify=false", "port=994"];
-    let account = first(&[&words[..], &["networks=::1,10.0.0.0/8", "oauth2.provider=google", "oauth2.client_id=x"]].concat());
-    assert_eq!((&account["tls"]["verify"], &account["port"], &account["networks"][1]), (&json!(false), &json!(994), &json!("10.0.0.0/8")));
+    let words = [
+        "account",
+        "set",
+        "main",
+        "protocol=imaps",
+        "host=mail.desk.test",
+        "user=support",
+        &password,
+        "tls.verify=false",
+        "port=994",
+    ];
+    let account =
+        first(&[&words[..], &["networks=::1,10.0.0.0/8", "oauth2.provider=google", "oauth2.client_id=x"]].concat());
+    assert_eq!(
+        (&account["tls"]["verify"], &account["port"], &account["networks"][1]),
+        (&json!(false), &json!(994), &json!("10.0.0.0/8"))
+    );
     assert!(!account.to_string().contains("pa55"), "{account}");
     let account = first(&["account", "set", "main", "oauth2=", "interval=5m"]);
-    assert_eq!((&account["oauth2"], &account["tls"]["verify"], &account["interval"]), (&Value::Null, &json!(false), &json!("5m")));
+    assert_eq!(
+        (&account["oauth2"], &account["tls"]["verify"], &account["interval"]),
+        (&Value::Null, &json!(false), &json!("5m"))
+    );
     let (status, said) = failure(&gate, &["account", "set", "main", "host=elsewhere.test"]);
     assert!(status == 1 && said.contains("key password: must be given again"), "the secret went in: {said}");
-    let (status, said) =
-        failure(&gate, &["account", "set", "main", "port=many", "tls.verify=maybe", "colour=red", "networks=[", "interval=5"]);
-    for told in
-        ["key port: must be a port", "key tls.verify: must be true or false", "there is no key `colour` here; the keys are name, protocol"]
-    {
+    let (status, said) = failure(
+        &gate,
+        &["account", "set", "main", "port=many", "tls.verify=maybe", "colour=red", "networks=[", "interval=5"],
+    );
+    for told in [
+        "key port: must be a port",
+        "key tls.verify: must be true or false",
+        "there is no key `colour` here; the keys are name, protocol",
+    ] {
         assert!(status == 1 && said.contains(told), "{told} is missing in {said}");
     }
-    assert!(said.lines().count() == 5 && said.contains("key networks: ") && said.contains("key interval: must be a duration"), "{said}");
+    assert!(
+        said.lines().count() == 5
+            && said.contains("key networks: ")
+            && said.contains("key interval: must be a duration"),
+        "{said}"
+    );
     assert_eq!(failure(&gate, &["account", "set", "main", "port"]).0, 2);
     assert_eq!(gate.json(&["account", "show", "main"])[0], account, "what is wrong changes nothing");
 
     first(&["transport", "set", "relay", "kind=smtp", "host=localhost", "for=Support,support@desk.test"]);
     assert_eq!(gate.json(&["transport", "show", "relay"])[0]["for"], json!(["Support", "support@desk.test"]));
     assert_eq!(first(&["field", "set", "Contract"])["multiple"], json!(false), "a new thing has its defaults");
-    let filter = ["filter", "set", "10 Invoices", "component=match", "settings.when=[ { header = \"Subject\", matches = \"invoice\" } ]"];
-    let filter = first(&[&filter[..], &["settings.set=[{\"header\": \"X-OTOBO-Queue\", \"value\": \"Misc\"}]"]].concat());
+    let filter = [
+        "filter",
+        "set",
+        "10 Invoices",
+        "component=match",
+        "settings.when=[ { header = \"Subject\", matches = \"invoice\" } ]",
+    ];
+    let filter =
+        first(&[&filter[..], &["settings.set=[{\"header\": \"X-OTOBO-Queue\", \"value\": \"Misc\"}]"]].concat());
     assert_eq!(filter["settings"]["when"][0]["matches"], json!("invoice"));
     let filter = first(&["filter", "set", "10 Invoices", "limits.time=100ms", "grants=body"]);
     assert_eq!((&filter["limits"]["time"], &filter["settings"]["set"][0]["value"]), (&json!("100ms"), &json!("Misc")));
@@ -338,11 +416,18 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     assert!(status == 1 && said.contains("`email` is missing") && said.contains("no key `colour`"), "{said}");
 
     let text = format!("body={{ file = {:?} }}", file(&gate, "receipt.txt", "Thank\nyou.\n"));
-    assert_eq!(first(&["response", "set", "Receipt", "queue=Support", "subject=Thanks", &text])["body"], json!("Thank\nyou.\n"));
+    assert_eq!(
+        first(&["response", "set", "Receipt", "queue=Support", "subject=Thanks", &text])["body"],
+        json!("Thank\nyou.\n")
+    );
     assert_eq!(gate.json(&["auto-response", "show", "Receipt"]), gate.json(&["response", "show", "Receipt"]));
-    for (kind, name) in
-        [("response", "Receipt"), ("field", "Contract"), ("transport", "relay"), ("filter", "10 Invoices"), ("customer", "jane")]
-    {
+    for (kind, name) in [
+        ("response", "Receipt"),
+        ("field", "Contract"),
+        ("transport", "relay"),
+        ("filter", "10 Invoices"),
+        ("customer", "jane"),
+    ] {
         gate.run(&[kind, "delete", name]);
         let (status, said) = failure(&gate, &[kind, "show", name]);
         assert!(status == 1 && said.contains(&format!("`postigo {kind} list`")), "{said}");
@@ -357,7 +442,10 @@ fn every_key_is_told_of() {
     let queue = gate.json(&["config", "keys", "queue"]);
     let key = queue.iter().find(|key| key["key"] == "follow_up").unwrap();
     assert_eq!((&key["default"], &key["values"]), (&json!("possible"), &json!("`possible`, `reject`, `new-ticket`")));
-    assert!(gate.run(&["config", "keys"]).contains("account.tls.verify\n    Whether the server's certificate is checked.\n"));
+    assert!(
+        gate.run(&["config", "keys"])
+            .contains("account.tls.verify\n    Whether the server's certificate is checked.\n")
+    );
     assert!(gate.run(&["queue", "set", "--help"]).contains("follow_up_lock\n"));
     let (status, said) = failure(&gate, &["config", "keys", "queues"]);
     assert!(status == 1 && said.contains("the tables are settings, queue, system_address"), "{said}");

@@ -110,7 +110,8 @@ fn an_author_uploads_and_tests_and_an_admin_lets_act() {
     let mut off = filter("10", &reference);
     off["valid"] = json!(false);
     author.json("POST", "/filters", &off, 201);
-    let tried = |query: &str| author.send("POST", &format!("/filters/10/test{query}"), "message/rfc822", "Subject: x\r\n\r\n");
+    let tried =
+        |query: &str| author.send("POST", &format!("/filters/10/test{query}"), "message/rfc822", "Subject: x\r\n\r\n");
     let found = expect(tried(""), 200);
     assert_eq!(
         (&found["filters"][0]["outcome"], &found["filters"][0]["component"]),
@@ -130,10 +131,21 @@ fn an_author_uploads_and_tests_and_an_admin_lets_act() {
     // A later version is tried in the place of the one that runs.
     upload(&author, &dropping("2.0.0"));
     let found = expect(tried("?component=urgent@2.0.0"), 200);
-    assert_eq!((&found["status"], &found["filters"][0]["component"]), (&json!("ignored"), &json!("urgent@2.0.0")), "{found}");
+    assert_eq!(
+        (&found["status"], &found["filters"][0]["component"]),
+        (&json!("ignored"), &json!("urgent@2.0.0")),
+        "{found}"
+    );
     assert_eq!(expect(tried("?component=urgent@3.0.0"), 400)["errors"][0]["parameter"], "component");
     assert_eq!(author.get("/filters/10/upgrade?to=2.0.0")["headers"]["added"], json!(["X-OTOBO-Ignore"]));
-    let said = gate.run(&["filter", "test", "10", "--component", "urgent@2.0.0", &write(&gate, "m.eml", b"Subject: x\r\n\r\n")]);
+    let said = gate.run(&[
+        "filter",
+        "test",
+        "10",
+        "--component",
+        "urgent@2.0.0",
+        &write(&gate, "m.eml", b"Subject: x\r\n\r\n"),
+    ]);
     assert!(said.contains("10 (urgent@2.0.0): matched") && said.contains("would be ignored"), "{said}");
     assert_eq!(admin.submit("after the trials")["status"], "filed");
     // Of what an admin activated, an author takes nothing away.
@@ -190,8 +202,17 @@ fn a_version_means_the_same_bytes_for_good() {
 
         // Nor is another one taken for it, or for one that ships with Postigo.
         let digest = admin.get("/components/urgent@1.0.0")["digest"].as_str().unwrap().to_owned();
-        let look_alikes =
-            [digest.as_str(), &format!("sha256:{digest}"), "Urgent", "urgеnt", "urgent@1.0.0", "urgent ", "../urgent", "URGENT", ""];
+        let look_alikes = [
+            digest.as_str(),
+            &format!("sha256:{digest}"),
+            "Urgent",
+            "urgеnt",
+            "urgent@1.0.0",
+            "urgent ",
+            "../urgent",
+            "URGENT",
+            "",
+        ];
         for name in look_alikes {
             let told = expect(post(&Component::new(name, "1.0.0")), 422);
             assert!(told["detail"].as_str().unwrap().contains("name"), "{name}: {told}");
@@ -212,7 +233,10 @@ fn a_version_means_the_same_bytes_for_good() {
             for _ in 0..2 {
                 admin.json("DELETE", &format!("/components/{reference}"), &Value::Null, 204);
                 let told = expect(post(&dropping(version)), 409)["detail"].as_str().unwrap().to_owned();
-                assert!(told.contains(&reference) && told.contains("deleted") && told.contains("another version"), "{told}");
+                assert!(
+                    told.contains(&reference) && told.contains("deleted") && told.contains("another version"),
+                    "{told}"
+                );
                 assert_eq!(upload(&author, &urgent(version)), reference, "the same bytes come back, not activated");
             }
         }
@@ -237,7 +261,11 @@ fn the_same_file_keeps_the_digest_and_an_export_names_the_version() {
         assert_eq!(gate.json(&["filter", "upload", &later])[0]["activated"], json!(false));
         gate.run(&["component", "activate", "urgent"]);
         let applied = &gate.json(&["config", "apply", &path])[0];
-        assert_eq!((&applied["changed"], &applied["created"]), (&json!([]), &json!([])), "the same file changes nothing");
+        assert_eq!(
+            (&applied["changed"], &applied["created"]),
+            (&json!([]), &json!([])),
+            "the same file changes nothing"
+        );
         let export = gate.run(&["config", "export"]);
         assert!(export.contains("component = \"urgent@1.0.0\""), "{export}");
 
@@ -261,14 +289,22 @@ fn the_same_file_keeps_the_digest_and_an_export_names_the_version() {
 }
 
 const SCHEMA: &str = r#"{"type":"object","properties":{"word":{"type":"string"},"old":{"type":"boolean"}}}"#;
-const LATER_SCHEMA: &str = r#"{"type":"object","required":["word"],"properties":{"word":{"type":"string"},"limit":{"type":"integer"}}}"#;
+const LATER_SCHEMA: &str =
+    r#"{"type":"object","required":["word"],"properties":{"word":{"type":"string"},"limit":{"type":"integer"}}}"#;
 
 #[test]
 fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_goes_back() {
     on_both(|gate| {
         let versions = [
             ("one", urgent("1.0.0").schema(SCHEMA).wants("attachments")),
-            ("two", urgent("2.0.0").schema(LATER_SCHEMA).wants("attachments").wants("body").sets("X-OTOBO-Priority", "5 very high")),
+            (
+                "two",
+                urgent("2.0.0")
+                    .schema(LATER_SCHEMA)
+                    .wants("attachments")
+                    .wants("body")
+                    .sets("X-OTOBO-Priority", "5 very high"),
+            ),
             ("three", urgent("3.0.0").schema(SCHEMA).that_traps_in_configure()),
         ];
         for (name, component) in &versions {
@@ -288,14 +324,26 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
         let checked = gate.try_run(["filter", "upgrade", "10", "--to", "2.0.0", "--check", "--json"]);
         assert_eq!(checked.status.code(), Some(1), "a filter cannot run it");
         let told: Value = serde_json::from_slice(&checked.stdout).unwrap();
-        assert_eq!((&told["from"], &told["to"], &told["activated"]), (&json!("urgent@1.0.0"), &json!("urgent@2.0.0"), &json!(false)));
+        assert_eq!(
+            (&told["from"], &told["to"], &told["activated"]),
+            (&json!("urgent@1.0.0"), &json!("urgent@2.0.0"), &json!(false))
+        );
         assert_eq!(told["headers"], json!({ "added": ["X-OTOBO-Priority"], "removed": [] }));
         assert_eq!(told["grants"], json!({ "before": ["attachments"], "after": ["body", "attachments"] }));
-        assert_eq!(told["schema"], json!({ "added": ["limit"], "removed": ["old"], "required": ["word"], "changed": [] }));
+        assert_eq!(
+            told["schema"],
+            json!({ "added": ["limit"], "removed": ["old"], "required": ["word"], "changed": [] })
+        );
         let (ten, twenty) = (&told["filters"][0], &told["filters"][1]);
-        assert_eq!((&ten["problems"], &ten["granted"], &ten["not_granted"]), (&json!([]), &json!(["attachments"]), &json!(["body"])));
+        assert_eq!(
+            (&ten["problems"], &ten["granted"], &ten["not_granted"]),
+            (&json!([]), &json!(["attachments"]), &json!(["body"]))
+        );
         assert!(twenty["problems"][0]["reason"].as_str().unwrap().contains("`word` is missing"), "{twenty}");
-        assert!(refused(gate, &["filter", "upgrade", "10", "--to", "2.0.0"]).contains("postigo component activate urgent@2.0.0"));
+        assert!(
+            refused(gate, &["filter", "upgrade", "10", "--to", "2.0.0"])
+                .contains("postigo component activate urgent@2.0.0")
+        );
 
         // One that cannot run it keeps all as they are.
         gate.run(&["component", "activate", "urgent@2.0.0"]);
@@ -306,7 +354,11 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
         let said = gate.run(&["filter", "upgrade", "10"]);
         assert!(said.contains("may also set: X-OTOBO-Priority") && said.contains("In force: urgent@2.0.0"), "{said}");
         assert_eq!((made("10"), made("20")), ("urgent@2.0.0".into(), "urgent@2.0.0".into()));
-        assert_eq!(gate.json(&["filter", "show", "10"])[0]["grants"], json!(["attachments"]), "no grant comes with a version");
+        assert_eq!(
+            gate.json(&["filter", "show", "10"])[0]["grants"],
+            json!(["attachments"]),
+            "no grant comes with a version"
+        );
         assert!(gate.run(&["filter", "upgrade", "10"]).contains("stays so"));
 
         // One that the component itself refuses.
@@ -322,7 +374,8 @@ fn an_upgrade_shows_what_changes_and_moves_every_filter_or_none_and_a_rollback_g
         gate.run(&["component", "delete", "urgent@2.0.0"]);
         assert!(refused(gate, &["component", "delete", "urgent@1.0.0"]).contains("\"10\", \"20\""));
         let history = &gate.json(&["filter", "show", "10"])[0]["history"];
-        let ran: Vec<&str> = history.as_array().unwrap().iter().map(|past| past["component"].as_str().unwrap()).collect();
+        let ran: Vec<&str> =
+            history.as_array().unwrap().iter().map(|past| past["component"].as_str().unwrap()).collect();
         assert_eq!(ran, ["urgent@1.0.0", "urgent@2.0.0", "urgent@1.0.0"]);
         assert_eq!(history[0]["actor"], "command line");
         assert!(history[0]["since"].is_string());
@@ -379,7 +432,10 @@ fn a_component_is_inspected_shown_listed_and_given_back() {
     let digest = gate.json(&["component", "upload", &wasm])[0]["component"]["digest"].as_str().unwrap().to_owned();
     for reference in ["urgent", "urgent@1.0.0", &format!("sha256:{digest}")] {
         let shown = &gate.json(&["component", "show", reference])[0];
-        assert_eq!((&shown["digest"], &shown["activated"], &shown["grants"]), (&json!(digest), &json!(false), &json!(["body"])));
+        assert_eq!(
+            (&shown["digest"], &shown["activated"], &shown["grants"]),
+            (&json!(digest), &json!(false), &json!(["body"]))
+        );
     }
     let listed = gate.json(&["component", "list"]);
     assert_eq!(listed.iter().filter(|component| component["shipped"] == json!(false)).count(), 1);
@@ -387,7 +443,10 @@ fn a_component_is_inspected_shown_listed_and_given_back() {
     let copy = gate.folder().join("copy.wasm").display().to_string();
     gate.run(&["component", "download", "urgent@1.0.0", "--output", &copy]);
     assert_eq!(std::fs::read(&copy).unwrap(), std::fs::read(&wasm).unwrap(), "what was uploaded is given back");
-    assert!(refused(&gate, &["component", "download", "urgent", "-o", &copy]).contains("cannot be written"), "nothing is overwritten");
+    assert!(
+        refused(&gate, &["component", "download", "urgent", "-o", &copy]).contains("cannot be written"),
+        "nothing is overwritten"
+    );
     let daemon = gate.serve("warn");
     let reader = Rest::new(&gate, &daemon, "reader");
     let answer = reader.send("GET", "/components/urgent@1.0.0/download", "application/json", "");

@@ -20,11 +20,14 @@ fn accounts_that_hang_or_refuse_delay_no_other() {
         for (number, user) in healthy.iter().enumerate() {
             dovecot.deliver(user, "INBOX", [mail(round * 100 + number).as_slice()]);
         }
-        until("the healthy accounts' mail is fetched", PATIENCE, || healthy.iter().all(|user| dovecot.messages(user, "INBOX").is_empty()));
+        until("the healthy accounts' mail is fetched", PATIENCE, || {
+            healthy.iter().all(|user| dovecot.messages(user, "INBOX").is_empty())
+        });
     }
     until("all is filed", PATIENCE, || gate.on_their_way() == 0);
     daemon.stop();
-    let expected: Vec<String> = (0..3).flat_map(|round| (0..healthy.len()).map(move |number| subject(round * 100 + number))).collect();
+    let expected: Vec<String> =
+        (0..3).flat_map(|round| (0..healthy.len()).map(move |number| subject(round * 100 + number))).collect();
     assert_eq!(gate.titles(), expected);
     let lateness = crowd.lateness(&gate);
     assert!(lateness.len() >= healthy.len(), "{} fetches", lateness.len());

@@ -16,15 +16,21 @@ fn root() -> &'static Path {
 fn pages() -> Vec<PathBuf> {
     let root = root();
     let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")).chain([root.join("README.md")]).collect()
+    docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .chain([root.join("README.md")])
+        .collect()
 }
 
 /// The file of an example; none of one that is for another program.
 fn file(component: &str, example: &str) -> Option<String> {
     match example {
         manifest if manifest.contains("[package]") => None,
-        part if part.starts_with("oauth2 = ") || part.starts_with("[account.oauth2]") => Some(format!("{ACCOUNT}{part}")),
-        part if part.starts_with("[filter.settings]") => Some(format!("[[filter]]\nname = \"f\"\ncomponent = \"{component}\"\n{part}")),
+        part if part.starts_with("oauth2 = ") || part.starts_with("[account.oauth2]") => {
+            Some(format!("{ACCOUNT}{part}"))
+        }
+        part if part.starts_with("[filter.settings]") => {
+            Some(format!("[[filter]]\nname = \"f\"\ncomponent = \"{component}\"\n{part}"))
+        }
         whole => Some(whole.to_owned()),
     }
 }
@@ -75,7 +81,8 @@ fn every_promise_names_tests_that_there_are() {
     sources(&root().join("tests/tests"), &mut tests);
     // Each of the host's crates has its own.
     sources(&root().join("host"), &mut tests);
-    let named: Vec<&str> = promises.split('`').skip(1).step_by(2).filter_map(|code| Some(code.rsplit_once("::")?.1)).collect();
+    let named: Vec<&str> =
+        promises.split('`').skip(1).step_by(2).filter_map(|code| Some(code.rsplit_once("::")?.1)).collect();
     let missing: Vec<_> = named.iter().filter(|name| !tests.contains(&format!("fn {name}()"))).collect();
     assert!(named.len() > 20 && missing.is_empty(), "{missing:?}");
 }

@@ -54,7 +54,10 @@ fn mail_is_filed_and_then_deleted_seen_moved_or_kept() {
     assert!(server.messages("c", "INBOX").is_empty());
     assert_eq!(server.messages("c", "Erledigt &- mehr &AOQ-").len(), 3);
     let kept = server.messages("d", "INBOX");
-    assert!(kept.len() == 3 && kept.iter().all(|name| !name.contains(":2,S")), "fetching marks nothing as seen: {kept:?}");
+    assert!(
+        kept.len() == 3 && kept.iter().all(|name| !name.contains(":2,S")),
+        "fetching marks nothing as seen: {kept:?}"
+    );
     for user in ["a", "b", "c", "d"] {
         let report = fetch(&gate, user);
         assert_eq!(report["fetched"], 0, "a second fetch has nothing to do: {report}");
@@ -184,7 +187,8 @@ fn what_others_marked_as_deleted_survives_whatever_the_server_can() {
         assert_eq!(gate.titles(), subjects(0..3));
         if capabilities.is_some() {
             let log = gate.run(&["log", "list", "--json"]);
-            let id = serde_json::Deserializer::from_str(&log).into_iter::<Value>().next().expect("a line").expect("JSON");
+            let id =
+                serde_json::Deserializer::from_str(&log).into_iter::<Value>().next().expect("a line").expect("JSON");
             let shown = gate.run(&["log", "show", id["id"].as_str().expect("an id"), "--json"]);
             assert!(shown.contains("UIDPLUS"), "the log says why they are not expunged: {shown}");
         }
@@ -225,7 +229,8 @@ fn a_silent_server_is_given_up_and_keeps_no_other_account() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("a port").port();
     let gate = Gate::new();
-    let quiet = account("quiet", &server, "timeout = \"1s\"").replace(&format!("port = {}", server.imap), &format!("port = {port}"));
+    let quiet = account("quiet", &server, "timeout = \"1s\"")
+        .replace(&format!("port = {}", server.imap), &format!("port = {port}"));
     gate.configure(&format!("{quiet}{}", account("main", &server, "")));
     let daemon = gate.serve("info");
     daemon.wait_for("silent for 1 s");
@@ -278,11 +283,15 @@ fn a_maildir_is_fetched_from_like_a_server() {
     }
     let gate = Gate::new();
     let here = maildir.display();
-    gate.configure(&format!("[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"{here}\"\nafter_fetch = \"seen\"\n"));
+    gate.configure(&format!(
+        "[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"{here}\"\nafter_fetch = \"seen\"\n"
+    ));
     assert_eq!(fetch(&gate, "files")["new"], 3);
     assert_eq!(fetch(&gate, "files")["fetched"], 0);
     assert!(maildir.join("cur/1700000000.x.host:2,S").exists());
-    gate.configure(&format!("[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"{here}\"\nafter_fetch = \"delete\"\n"));
+    gate.configure(&format!(
+        "[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"{here}\"\nafter_fetch = \"delete\"\n"
+    ));
     // Before they are removed they are read again: a name alone does not prove that its bytes are here.
     let report = fetch(&gate, "files");
     assert_eq!((&report["new"], &report["told"]), (&0.into(), &3.into()), "{report}");
@@ -298,7 +307,10 @@ fn the_sender_of_too_large_mail_is_told_where_that_is_wished() {
     let Some(server) = Dovecot::start() else { return };
     let gate = Gate::new();
     server.deliver("main", "INBOX", [large_mail(7, 150_000).as_slice()]);
-    gate.configure(&format!("[settings]\nmax_message_size = \"100 KiB\"\noversize = \"refuse\"\n{}", account("main", &server, "")));
+    gate.configure(&format!(
+        "[settings]\nmax_message_size = \"100 KiB\"\noversize = \"refuse\"\n{}",
+        account("main", &server, "")
+    ));
     let report = fetch(&gate, "main");
     assert_eq!((&report["fetched"], &report["oversize"]), (&0.into(), &1.into()), "{report}");
     assert!(server.messages("main", "INBOX").is_empty());
@@ -316,7 +328,9 @@ fn the_sender_of_too_large_mail_that_the_server_does_not_remove_is_told_once() {
     std::fs::write(server.mailboxes().0.join("main/dovecot-acl"), "owner lrws\n").expect("the folder is ours");
     let settings = "[settings]\nmax_message_size = \"100 KiB\"\noversize = \"refuse\"\n";
     // After a change of the account the whole folder is listed again.
-    for (after_fetch, words) in [("delete", "jane@example.com will be told"), ("keep", "jane@example.com was told before")] {
+    for (after_fetch, words) in
+        [("delete", "jane@example.com will be told"), ("keep", "jane@example.com was told before")]
+    {
         gate.configure(&format!("{settings}{}", account("main", &server, &format!("after_fetch = \"{after_fetch}\""))));
         let report = fetch(&gate, "main");
         let log = gate.run(&["log", "show", report["communication"].as_str().expect("an id"), "--json"]);

@@ -23,9 +23,12 @@ fn desk(lmtp: u16, smtp: u16) -> String {
 fn deliver(port: u16, greeting: &str, number: usize) {
     let (mut client, hello) = Speaker::connect(port);
     assert!(hello.starts_with("220"), "{hello}");
-    for (said, code) in
-        [(greeting, "250"), ("MAIL FROM:<jane@example.com>", "250"), ("RCPT TO:<support@example.org>", "250"), ("DATA", "354")]
-    {
+    for (said, code) in [
+        (greeting, "250"),
+        ("MAIL FROM:<jane@example.com>", "250"),
+        ("RCPT TO:<support@example.org>", "250"),
+        ("DATA", "354"),
+    ] {
         let answer = client.say(said);
         assert!(answer.starts_with(code), "{said}: {answer}");
     }
@@ -67,9 +70,12 @@ fn crowds_of_silent_and_dripping_clients_stop_neither_requests_nor_mail() {
     }
     assert!(figures.contains("postigo_connections_refused_total{listener=\"rest\",reason=\"displaced\"}"), "{figures}");
     drop(floods);
-    let is_empty = |text: &str| text.contains("postigo_connections{listener=\"rest\"} 1\n") && text.contains(&format!("{lmtp}\"}} 0\n"));
+    let is_empty = |text: &str| {
+        text.contains("postigo_connections{listener=\"rest\"} 1\n") && text.contains(&format!("{lmtp}\"}} 0\n"))
+    };
     until("every place is given back", PATIENCE, || is_empty(&metrics(&daemon)));
-    let said: Vec<String> = daemon.lines.try_iter().filter(|line| line.contains("had to leave") || line.contains("turned away")).collect();
+    let said: Vec<String> =
+        daemon.lines.try_iter().filter(|line| line.contains("had to leave") || line.contains("turned away")).collect();
     assert!((1..=9).contains(&said.len()), "said once in a while, not a line each: {said:#?}");
     daemon.stop();
 }
@@ -91,7 +97,8 @@ fn clients_that_say_nothing_whole_in_time_are_let_go() {
         .into_iter()
         .map(|said| connect(daemon.port(), said))
         .collect();
-    let mut sessions: Vec<TcpStream> = [lmtp, smtp].into_iter().flat_map(|port| ["", "NOO"].map(|said| connect(port, said))).collect();
+    let mut sessions: Vec<TcpStream> =
+        [lmtp, smtp].into_iter().flat_map(|port| ["", "NOO"].map(|said| connect(port, said))).collect();
     for (place, stream) in requests.iter_mut().enumerate() {
         let mut heard = String::new();
         stream.read_to_string(&mut heard).expect("it is closed");

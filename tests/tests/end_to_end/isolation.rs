@@ -29,9 +29,17 @@ fn broken_mails_keep_none_of_the_others_from_being_filed() {
              user = \"{protocol}\"\npassword = \"{PASSWORD}\"\n"
         ));
         let good: Vec<Vec<u8>> = (0..BROKEN.len()).map(mail).collect();
-        server.deliver(protocol, "INBOX", BROKEN.iter().zip(&good).flat_map(|(broken, good)| [*broken, good.as_slice()]));
+        server.deliver(
+            protocol,
+            "INBOX",
+            BROKEN.iter().zip(&good).flat_map(|(broken, good)| [*broken, good.as_slice()]),
+        );
         let report = gate.json(&["fetch", "--account", protocol]).remove(0);
-        assert_eq!((&report["seen"], &report["new"]), (&(2 * BROKEN.len()).into(), &(2 * BROKEN.len()).into()), "{report}");
+        assert_eq!(
+            (&report["seen"], &report["new"]),
+            (&(2 * BROKEN.len()).into(), &(2 * BROKEN.len()).into()),
+            "{report}"
+        );
         assert!(server.messages(protocol, "INBOX").is_empty(), "{protocol}");
     }
     let tickets = gate.titles();
@@ -46,7 +54,14 @@ fn fetched_by_several_at_once_each_mail_is_filed_once() {
     let gate = Gate::new();
     deliver(&server, "main", 0..200);
     gate.configure(&account("main", &server, "after_fetch = \"keep\""));
-    let fetch = |_| gate.command().args(["fetch", "--account", "main"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let fetch = |_| {
+        gate.command()
+            .args(["fetch", "--account", "main"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
     let fetchers: Vec<_> = (0..4).map(fetch).collect();
     let daemon = gate.serve("postigo=info");
     for fetcher in fetchers {

@@ -14,8 +14,10 @@ fn desk(more: &str) -> String {
     let mut text = String::from("[settings]\ndefault_queue = \"Raw\"\n");
     for queue in ["Support", "Sales"] {
         let address = queue.to_lowercase();
-        let _ =
-            write!(text, "[[queue]]\nname = \"{queue}\"\n[[system_address]]\naddress = \"{address}@example.org\"\nqueue = \"{queue}\"\n");
+        let _ = write!(
+            text,
+            "[[queue]]\nname = \"{queue}\"\n[[system_address]]\naddress = \"{address}@example.org\"\nqueue = \"{queue}\"\n"
+        );
     }
     text + more
 }
@@ -40,7 +42,10 @@ fn postfix(transports: &[(&str, String)], settings: &[(&str, &str)]) -> Option<P
 
 /// A mail whose headers tell nothing of whom it is for.
 fn bcc_mail(number: usize) -> Vec<u8> {
-    String::from_utf8(mail(number)).expect("text").replace("To: support@example.org", "To: undisclosed-recipients:;").into_bytes()
+    String::from_utf8(mail(number))
+        .expect("text")
+        .replace("To: support@example.org", "To: undisclosed-recipients:;")
+        .into_bytes()
 }
 
 fn tickets(gate: &Gate) -> Vec<Value> {
@@ -53,7 +58,8 @@ fn wait_for_tickets(gate: &Gate, count: usize) {
 }
 
 fn queue_of(gate: &Gate, number: usize) -> String {
-    let found = tickets(gate).into_iter().find(|ticket| ticket["title"] == subject(number).as_str()).expect("the ticket");
+    let found =
+        tickets(gate).into_iter().find(|ticket| ticket["title"] == subject(number).as_str()).expect("the ticket");
     found["queue"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -95,7 +101,10 @@ fn postfix_delivers_by_tcp_by_unix_socket_and_by_smtp() {
         });
     }
     let raw = gate.run(&["article", "show", "1", "--raw"]);
-    assert!(raw.starts_with("Return-Path: <jane@example.com>\r\nReceived: from mx.example.net ([127.0.0.1])\r\n\tby "), "{raw}");
+    assert!(
+        raw.starts_with("Return-Path: <jane@example.com>\r\nReceived: from mx.example.net ([127.0.0.1])\r\n\tby "),
+        "{raw}"
+    );
     assert!(raw.contains("with LMTP id ") && raw.contains("\r\n\tfor <support+tcp@example.org>;"), "{raw}");
     daemon.stop();
     assert!(!socket.exists(), "the socket goes with its listener");
@@ -114,13 +123,16 @@ fn one_ticket_a_transaction_however_many_recipients_in_the_first_ones_queue() {
     postfix.send("jane@example.com", &["everybody@example.org"], &bcc_mail(1));
     wait_for_tickets(&gate, 2);
     assert_eq!(queue_of(&gate, 1), "Sales", "an alias is resolved by Postfix, and its first address decides");
-    let forged = String::from_utf8(bcc_mail(2)).expect("text").replacen("From:", "Envelope-To: sales@example.org\r\nFrom:", 1);
+    let forged =
+        String::from_utf8(bcc_mail(2)).expect("text").replacen("From:", "Envelope-To: sales@example.org\r\nFrom:", 1);
     postfix.send("jane@example.com", &["support@example.org"], forged.as_bytes());
     wait_for_tickets(&gate, 3);
     assert_eq!(queue_of(&gate, 2), "Support", "an Envelope-To from outside does not outrank the envelope");
     postfix.send("jane@example.com", &["nobody@example.org", "support@example.org"], &bcc_mail(3));
     wait_for_tickets(&gate, 4);
-    until("Postfix has given the unknown address up", PATIENCE, || postfix.log().contains("550 5.1.1 <nobody@example.org>"));
+    until("Postfix has given the unknown address up", PATIENCE, || {
+        postfix.log().contains("550 5.1.1 <nobody@example.org>")
+    });
 }
 
 #[test]
@@ -216,7 +228,8 @@ fn what_is_wrong_with_a_listener_is_said() {
         ("protocol = \"lmtp\"\nport = 99\n[[account]]\nname = \"b\"\nprotocol = \"smtp\"\nport = 99", "port"),
     ] {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::io::Write::write_all(&mut file, format!("[[account]]\nname = \"a\"\n{configuration}\n").as_bytes()).expect("written");
+        std::io::Write::write_all(&mut file, format!("[[account]]\nname = \"a\"\n{configuration}\n").as_bytes())
+            .expect("written");
         let output = gate.try_run(["config", "check", &file.path().display().to_string()]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(place), "{configuration}: {said}");
@@ -233,7 +246,10 @@ fn postfix_agrees_on_tls_and_large_mail_arrives_whole() {
     let gate = Gate::new();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let tls = format!("tls = {{ certificate = \"{}\", key = \"{}\" }}", path("server.pem"), path("server.key"));
-    gate.configure(&(desk(&listener("main", "lmtp", port, &tls)).replace("[settings]\n", "[settings]\nmax_message_size = \"20 MiB\"\n")));
+    gate.configure(
+        &(desk(&listener("main", "lmtp", port, &tls))
+            .replace("[settings]\n", "[settings]\nmax_message_size = \"20 MiB\"\n")),
+    );
     let _daemon = serve(&gate);
     let large = large_mail(0, 15 << 20);
     postfix.send("jane@example.com", &["support@example.org"], &large);
@@ -242,6 +258,8 @@ fn postfix_agrees_on_tls_and_large_mail_arrives_whole() {
     assert!(raw.contains("with LMTPS id "), "{}", raw.get(..1_000).unwrap_or_default());
     assert!(raw.as_bytes().ends_with(&large[large.len() - (14 << 20)..]), "the bytes are those that were sent");
     postfix.send("jane@example.com", &["support@example.org"], &large_mail(1, 21 << 20));
-    until("Postfix hears that it is too large", PATIENCE, || postfix.log().contains("552 5.3.4") || postfix.log().contains("size limit"));
+    until("Postfix hears that it is too large", PATIENCE, || {
+        postfix.log().contains("552 5.3.4") || postfix.log().contains("size limit")
+    });
     assert_eq!(tickets(&gate).len(), 1);
 }

@@ -5,8 +5,14 @@ use postigo_tests::gate::Gate;
 use postigo_tests::mails::{mails, subject};
 
 /// Protocols, and whether they use TLS.
-const PROTOCOLS: [(&str, bool); 6] =
-    [("imap", false), ("imaps", true), ("imap+starttls", true), ("pop3", false), ("pop3s", true), ("pop3+starttls", true)];
+const PROTOCOLS: [(&str, bool); 6] = [
+    ("imap", false),
+    ("imaps", true),
+    ("imap+starttls", true),
+    ("pop3", false),
+    ("pop3s", true),
+    ("pop3+starttls", true),
+];
 
 fn port(server: &Dovecot, protocol: &str) -> u16 {
     match protocol {
@@ -49,7 +55,10 @@ fn every_protocol_files_each_mail_once_and_empties_the_mailbox() {
     for (protocol, uses_tls) in PROTOCOLS {
         let tested = gate.run(&["account", "test", protocol]);
         assert_eq!(tested.contains("TLSv1.3"), uses_tls, "{protocol}: {tested}");
-        assert!(tested.contains("greeting") && tested.contains("capabilities") && !tested.contains(PASSWORD), "{tested}");
+        assert!(
+            tested.contains("greeting") && tested.contains("capabilities") && !tested.contains(PASSWORD),
+            "{tested}"
+        );
         let report = gate.json(&["fetch", "--account", protocol]).pop().expect("a report");
         let counts = ["seen", "fetched", "new", "told"].map(|key| report[key].as_u64());
         assert_eq!((counts, &report["error"]), ([Some(3); 4], &serde_json::Value::Null), "{protocol}: {report}");
@@ -66,8 +75,11 @@ fn every_protocol_files_each_mail_once_and_empties_the_mailbox() {
 #[test]
 fn a_wrong_expired_or_misnamed_certificate_and_an_old_tls_are_refused_with_advice() {
     let Some(server) = Dovecot::start() else { return };
-    let with = |certificate, old_tls| Dovecot::with(Options { certificate, old_tls, ..Options::default() }).expect("installed");
-    let (expired, misnamed, old) = (with(Certificate::Expired, false), with(Certificate::WrongHost, false), with(Certificate::Good, true));
+    let with = |certificate, old_tls| {
+        Dovecot::with(Options { certificate, old_tls, ..Options::default() }).expect("installed")
+    };
+    let (expired, misnamed, old) =
+        (with(Certificate::Expired, false), with(Certificate::WrongHost, false), with(Certificate::Good, true));
     let cases = [
         ("stranger", &server, &expired, ["certificate of 127.0.0.1 is refused", "tls.ca"]),
         ("expired", &expired, &expired, ["certificate of 127.0.0.1 is refused", "renew"]),

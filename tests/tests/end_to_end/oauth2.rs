@@ -107,7 +107,8 @@ fn every_way_in_takes_access_tokens_by_both_mechanisms() {
         let names = PROTOCOLS.map(|protocol| format!("{mechanism}-{}", protocol.replace('+', "-")));
         let accounts = names.iter().zip(PROTOCOLS);
         let table = provider.table("code", NOWHERE);
-        let configuration: String = accounts.map(|(name, protocol)| account(name, protocol, &server, &ca, &table)).collect();
+        let configuration: String =
+            accounts.map(|(name, protocol)| account(name, protocol, &server, &ca, &table)).collect();
         gate.configure(&configuration);
         for name in &names {
             let refused = gate.try_run(["account", "test", name.as_str()]);
@@ -116,7 +117,12 @@ fn every_way_in_takes_access_tokens_by_both_mechanisms() {
             sign_in(&gate, &provider, name);
             deliver(&server, name, filed.len());
             let report = fetch(&gate, name);
-            assert_eq!((&report["new"], &report["error"]), (&json!(1), &Value::Null), "{name}: {report} {}", server.log());
+            assert_eq!(
+                (&report["new"], &report["error"]),
+                (&json!(1), &Value::Null),
+                "{name}: {report} {}",
+                server.log()
+            );
             filed.push(subject(filed.len()));
         }
     }
@@ -200,7 +206,11 @@ fn a_browser_comes_back_to_the_daemon_once_and_with_its_own_state() {
     assert_eq!((&shown["sign_in"]["signed_in"], &shown["sign_in"]["error"]), (&json!(true), &Value::Null));
     // What was read can be written: how the sign-in stands is passed over.
     rest.send("PUT", "/accounts/main", &shown, 200);
-    assert_eq!(rest.send("GET", "/accounts/main/sign-in", &Value::Null, 200)["signed_in"], true, "a change of nothing signs nobody out");
+    assert_eq!(
+        rest.send("GET", "/accounts/main/sign-in", &Value::Null, 200)["signed_in"],
+        true,
+        "a change of nothing signs nobody out"
+    );
 
     rest.send("POST", "/accounts/local/sign-in", &json!({}), 409);
     rest.send("POST", "/accounts/nobody/sign-in", &json!({}), 404);
@@ -411,7 +421,9 @@ fn sign_in_for_a_moment(gate: &Gate, provider: &Provider) {
     provider.access_tokens_last(1);
     sign_in(gate, provider, "main");
     provider.access_tokens_last(3_600);
-    until("the first token has ended", PATIENCE, || state(gate, "main")["expires_at"].as_str().unwrap() < rfc3339_now().as_str());
+    until("the first token has ended", PATIENCE, || {
+        state(gate, "main")["expires_at"].as_str().unwrap() < rfc3339_now().as_str()
+    });
 }
 
 #[test]
@@ -429,7 +441,8 @@ fn a_rotated_refresh_token_survives_a_database_that_is_away_when_it_comes() {
         stopping.stop();
         stopped.send(()).unwrap();
     });
-    let mut testing = gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut testing =
+        gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     is_stopped.recv_timeout(PATIENCE).unwrap();
     let mut said = BufReader::new(testing.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(said.any(|line| line.contains("renewed tokens could not be written")), "the write is tried again");
@@ -437,7 +450,9 @@ fn a_rotated_refresh_token_survives_a_database_that_is_away_when_it_comes() {
     // The access token may have ended before it could be used; what counts is the refresh token that came with it.
     testing.wait().unwrap();
     provider.access_tokens_last(3_600);
-    until("the access token has ended", PATIENCE, || state(&gate, "main")["expires_at"].as_str().unwrap() < rfc3339_now().as_str());
+    until("the access token has ended", PATIENCE, || {
+        state(&gate, "main")["expires_at"].as_str().unwrap() < rfc3339_now().as_str()
+    });
     deliver(&server, "main", 0);
     gate.run(&["fetch"]);
     assert_eq!(gate.titles(), [subject(0)]);
@@ -450,7 +465,8 @@ fn a_rotated_refresh_token_survives_the_client_who_caused_its_renewal() {
     let Some(server) = Dovecot::with(provider.dovecot("xoauth2")) else { return };
     let gate = Gate::new();
     let ca = provider.authorities(&[server.ca()]);
-    let paused = account("main", "imaps", &server, &ca, &provider.table("code", NOWHERE)).replace("interval = \"1s\"", "interval = \"1h\"");
+    let paused = account("main", "imaps", &server, &ca, &provider.table("code", NOWHERE))
+        .replace("interval = \"1s\"", "interval = \"1h\"");
     gate.configure(&format!("{paused}valid = false\n"));
     sign_in_for_a_moment(&gate, &provider);
     let daemon = gate.serve("info");
@@ -462,8 +478,12 @@ fn a_rotated_refresh_token_survives_the_client_who_caused_its_renewal() {
         has_left.recv_timeout(PATIENCE).unwrap();
     });
     let mut client = TcpStream::connect(daemon.url.trim_start_matches("http://")).unwrap();
-    write!(client, "POST /api/v1/accounts/main/test HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\r\n", rest.2)
-        .unwrap();
+    write!(
+        client,
+        "POST /api/v1/accounts/main/test HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 0\r\n\r\n",
+        rest.2
+    )
+    .unwrap();
     is_asked.recv_timeout(PATIENCE).unwrap();
     drop(client);
     // The daemon notices it while it ends what is under way.
@@ -487,8 +507,9 @@ fn hosts_that_share_a_database_renew_a_token_once() {
     let second = Gate::on_postgres(&url, Some(&first));
     sign_in_for_a_moment(&first, &provider);
     provider.revoke_access();
-    let both: Vec<_> =
-        [&first, &second].map(|gate| gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).spawn().unwrap()).into();
+    let both: Vec<_> = [&first, &second]
+        .map(|gate| gate.command().args(["account", "test", "main"]).stdout(Stdio::null()).spawn().unwrap())
+        .into();
     for mut child in both {
         assert!(child.wait().unwrap().success());
     }

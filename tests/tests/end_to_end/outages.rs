@@ -134,7 +134,9 @@ fn a_full_disk_defers_what_is_delivered_and_loses_nothing() {
 /// Has a desk send so many mails of either kind: answers to customers, and agents'.
 fn write(gate: &Gate, numbers: Range<usize>) {
     for number in numbers {
-        let customer = String::from_utf8(mails(number..number + 1).remove(0)).unwrap().replace("jane@", &format!("customer{number}@"));
+        let customer = String::from_utf8(mails(number..number + 1).remove(0))
+            .unwrap()
+            .replace("jane@", &format!("customer{number}@"));
         let (mail, text) = (gate.folder().join("mail"), gate.folder().join("text"));
         std::fs::write(&mail, customer).unwrap();
         std::fs::write(&text, "We come.").unwrap();
@@ -159,7 +161,9 @@ fn assert_sent(gate: &Gate, sink: &Sink, count: usize) {
     let sent = || gate.json(&["outbound", "list", "--status", "sent", "--limit", "100000"]);
     until("all is sent", RESUMED, || sent().len() == 2 * count);
     assert!(sent().iter().all(|mail| mail["uncertain_tries"] == 0), "{:?}", sent());
-    for recipient in (0..count).flat_map(|number| [format!("customer{number}@example.com"), format!("friend{number}@example.com")]) {
+    for recipient in
+        (0..count).flat_map(|number| [format!("customer{number}@example.com"), format!("friend{number}@example.com")])
+    {
         assert_eq!(sink.received(&recipient), 1, "{recipient}");
     }
 }

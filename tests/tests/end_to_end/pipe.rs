@@ -9,11 +9,13 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-const DESK: &str = "[[queue]]\nname = \"Support\"\n[[system_address]]\naddress = \"support@example.org\"\nqueue = \"Support\"\n";
+const DESK: &str =
+    "[[queue]]\nname = \"Support\"\n[[system_address]]\naddress = \"support@example.org\"\nqueue = \"Support\"\n";
 
 fn pipe(gate: &Gate, arguments: &[&str], mail: &[u8]) -> Output {
     let mut command = gate.command();
-    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A command that is misused reads nothing.
     let _ = child.stdin.take().unwrap().write_all(mail);
     child.wait_with_output().unwrap()
@@ -44,17 +46,33 @@ fn the_envelope_comes_by_options_and_a_separator_line_is_not_the_mails() {
     let gate = Gate::new();
     gate.configure(DESK);
     let text = String::from_utf8(mail(0)).unwrap();
-    let text =
-        text.strip_prefix("Return-Path: <jane@example.com>\r\n").unwrap().replace("To: support@example.org\r\n", "").replace("\r\n", "\n");
-    let arguments =
-        ["ingest", "--json", "--sender=jane@example.com", "--recipient=x@example.com", "--recipient=support+a@example.org", "-"];
+    let text = text
+        .strip_prefix("Return-Path: <jane@example.com>\r\n")
+        .unwrap()
+        .replace("To: support@example.org\r\n", "")
+        .replace("\r\n", "\n");
+    let arguments = [
+        "ingest",
+        "--json",
+        "--sender=jane@example.com",
+        "--recipient=x@example.com",
+        "--recipient=support+a@example.org",
+        "-",
+    ];
     let output = pipe(&gate, &arguments, format!("From jane@example.com  Tue Nov 24 10:00:00 2026\n{text}").as_bytes());
     let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&result["queue"], &result["queue_by"]), (&"Support".into(), &"address:support@example.org".into()), "{result}");
+    assert_eq!(
+        (&result["queue"], &result["queue_by"]),
+        (&"Support".into(), &"address:support@example.org".into()),
+        "{result}"
+    );
     let raw = gate.run(&["article", "show", "1", "--raw"]);
     assert_eq!(raw, format!("Return-Path: <jane@example.com>\n{text}"));
     let again = pipe(&gate, &arguments, text.as_bytes());
-    assert!(String::from_utf8_lossy(&again.stdout).contains("\"duplicate\""), "the separator has the time in it, and does not count");
+    assert!(
+        String::from_utf8_lossy(&again.stdout).contains("\"duplicate\""),
+        "the separator has the time in it, and does not count"
+    );
 }
 
 #[test]
@@ -75,7 +93,9 @@ fn postfix_pipes_its_mail_with_a_daemon_and_without() {
         gate.folder().join("cache").display()
     );
     let transports = vec![("example.org".into(), "postigo:".into())];
-    let Some(postfix) = Postfix::start(Options { transports, services: vec![service], ..Options::default() }) else { return };
+    let Some(postfix) = Postfix::start(Options { transports, services: vec![service], ..Options::default() }) else {
+        return;
+    };
     give_away(gate.folder(), user);
     let sent = mails(0..5);
     postfix.send_all("jane@example.com", &["support@example.org"], sent.iter().map(Vec::as_slice));

@@ -28,7 +28,8 @@ struct Session(BufReader<TcpStream>);
 
 impl Session {
     fn open(server: &Dovecot, user: &str) -> Self {
-        let mut session = Self(BufReader::new(TcpStream::connect(("127.0.0.1", server.pop3)).expect("Dovecot listens")));
+        let mut session =
+            Self(BufReader::new(TcpStream::connect(("127.0.0.1", server.pop3)).expect("Dovecot listens")));
         session.0.read_line(&mut String::new()).expect("a greeting");
         for command in [format!("USER {user}\r\n"), format!("PASS {PASSWORD}\r\n")] {
             session.0.get_mut().write_all(command.as_bytes()).expect("the connection is open");
@@ -110,19 +111,27 @@ fn too_large_mail_is_left_deleted_or_refused_before_it_is_fetched() {
     assert!(server.messages("main", "INBOX").is_empty(), "it is deleted");
     let id = report["communication"].as_str().expect("an id");
     let log = gate.run(&["log", "show", id, "--priority", "warning", "--json"]);
-    assert!(log.contains(&subject(7)) && log.contains("max_message_size") && log.contains("jane@example.com will be told"), "{log}");
+    assert!(
+        log.contains(&subject(7)) && log.contains("max_message_size") && log.contains("jane@example.com will be told"),
+        "{log}"
+    );
     assert_eq!(gate.titles(), (0..2).map(subject).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_mailbox_in_use_and_a_wrong_password_are_said_in_sentences_without_the_password() {
-    let Some(server) = Dovecot::with(Options { more: "pop3_lock_session = yes\n".into(), ..Options::default() }) else { return };
+    let Some(server) = Dovecot::with(Options { more: "pop3_lock_session = yes\n".into(), ..Options::default() }) else {
+        return;
+    };
     let gate = Gate::new();
     let wrong = account("wrong", &server, "").replace(PASSWORD, "hunter2-wrong");
     gate.configure(&format!("{wrong}{}", account("main", &server, "")));
     let output = gate.try_run(["account", "test", "wrong"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && said.contains("did not let wrong in") && !said.contains("hunter2"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("did not let wrong in") && !said.contains("hunter2"),
+        "{said}"
+    );
     deliver(&server, "main", 0..5);
     let other = Session::open(&server, "main");
     let output = gate.try_run(["fetch", "--account", "main"]);
@@ -131,7 +140,9 @@ fn a_mailbox_in_use_and_a_wrong_password_are_said_in_sentences_without_the_passw
     let daemon = gate.serve("trace");
     daemon.wait_for("did not let wrong in");
     drop(other);
-    until("the daemon fetches by POP3", PATIENCE, || server.messages("main", "INBOX").is_empty() && gate.titles().len() == 5);
+    until("the daemon fetches by POP3", PATIENCE, || {
+        server.messages("main", "INBOX").is_empty() && gate.titles().len() == 5
+    });
     let lines: Vec<String> = daemon.lines.try_iter().collect();
     assert!(lines.iter().all(|line| !line.contains("hunter2") && !line.contains(PASSWORD)), "a password is in the log");
 }
@@ -160,7 +171,11 @@ fn more_mail_than_a_session_takes_is_deleted_in_steps() {
     gate.configure(&account("main", &server, ""));
     deliver(&server, "main", 0..1_050);
     let report = fetch(&gate, "main");
-    assert_eq!((&report["seen"], &report["new"], &report["told"]), (&1_050.into(), &1_050.into(), &1_050.into()), "{report}");
+    assert_eq!(
+        (&report["seen"], &report["new"], &report["told"]),
+        (&1_050.into(), &1_050.into(), &1_050.into()),
+        "{report}"
+    );
     assert!(server.messages("main", "INBOX").is_empty());
     assert_eq!(server.log().matches("Disconnected: Logged out").count(), 2, "{}", server.log());
     assert_eq!(gate.titles().len(), 1_050);

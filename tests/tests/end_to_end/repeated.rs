@@ -38,7 +38,8 @@ fn percent_encoded(text: &str) -> String {
 
 /// Without what servers add: case, white space, quotes and backslashes.
 fn bare(text: &str) -> String {
-    text.to_lowercase().replace(|letter: char| letter.is_whitespace() || letter.is_control() || "\"\\".contains(letter), "")
+    text.to_lowercase()
+        .replace(|letter: char| letter.is_whitespace() || letter.is_control() || "\"\\".contains(letter), "")
 }
 
 /// Halves of all that tells of a secret, bare.
@@ -96,9 +97,9 @@ fn configure(gate: &Gate) -> Vec<(String, &'static str, Parrot)> {
             )
         };
         let credentials = match way {
-            Way::Imap("XOAUTH2" | "OAUTHBEARER") | Way::Pop3("XOAUTH2" | "OAUTHBEARER") | Way::Smtp("XOAUTH2" | "OAUTHBEARER") => {
-                oauth2(provider)
-            }
+            Way::Imap("XOAUTH2" | "OAUTHBEARER")
+            | Way::Pop3("XOAUTH2" | "OAUTHBEARER")
+            | Way::Smtp("XOAUTH2" | "OAUTHBEARER") => oauth2(provider),
             Way::Http => oauth2(parrot.port),
             _ => format!("password = '{PASSWORD}'"),
         };
@@ -152,15 +153,23 @@ fn whatever_a_server_repeats_no_secret_is_said_printed_or_stored() {
             let said = parrot.said();
             assert!(said.iter().any(|said| leak(said).is_some()), "{name} repeats nothing: {said:?}");
             if !name.ends_with("garbled") {
-                assert!(answer.contains("[the "), "{name} does not show where it was: {answer}, though the server said {said:?}");
+                assert!(
+                    answer.contains("[the "),
+                    "{name} does not show where it was: {answer}, though the server said {said:?}"
+                );
             }
         }
     }
     let mail = "From: bob@example.com\r\nTo: support@example.org\r\nSubject: x\r\nMessage-ID: <1@x>\r\n\r\nx\r\n";
-    let response = client.post(format!("{}/api/v1/messages", daemon.url)).bearer_auth(&token).header("content-type", "message/rfc822");
+    let response = client
+        .post(format!("{}/api/v1/messages", daemon.url))
+        .bearer_auth(&token)
+        .header("content-type", "message/rfc822");
     assert!(response.body(mail).send().unwrap().status().is_success());
     until("the answer waits, and it is said why", PATIENCE, || {
-        gate.json(&["outbound", "list"]).iter().any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("[the ")))
+        gate.json(&["outbound", "list"])
+            .iter()
+            .any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("[the ")))
     });
     for (name, table, _) in &named {
         let mut said = vec![gate.command().env("POSTIGO_LOG", TRACE).args([table, "test", name]).output().unwrap()];
@@ -168,13 +177,21 @@ fn whatever_a_server_repeats_no_secret_is_said_printed_or_stored() {
             said.push(gate.command().env("POSTIGO_LOG", TRACE).args(["fetch", "--account", name]).output().unwrap());
         }
         for output in said {
-            let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let text =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             assert_eq!(leak(&text), None, "{name}: {text}");
         }
     }
     let communications = gate.json(&["log", "list", "--limit", "10000"]);
     assert!(communications.len() >= named.len(), "{} communications", communications.len());
-    for path in ["/metrics", "/readyz", "/api/v1/accounts", "/api/v1/transports", "/api/v1/outbound", "/api/v1/communications?limit=500"] {
+    for path in [
+        "/metrics",
+        "/readyz",
+        "/api/v1/accounts",
+        "/api/v1/transports",
+        "/api/v1/outbound",
+        "/api/v1/communications?limit=500",
+    ] {
         let answer = call("GET", path);
         assert!(answer.len() > 50, "{path}: {answer}");
         assert_eq!(leak(&answer), None, "{path}: {answer}");
@@ -184,13 +201,19 @@ fn whatever_a_server_repeats_no_secret_is_said_printed_or_stored() {
         let shown = call("GET", &format!("/api/v1/communications/{id}"));
         assert_eq!(leak(&shown), None, "{shown}");
     }
-    for command in [&["log", "overview"][..], &["outbound", "list", "--json"], &["outbound", "show", "1"], &["account", "list", "--json"]] {
+    for command in [
+        &["log", "overview"][..],
+        &["outbound", "list", "--json"],
+        &["outbound", "show", "1"],
+        &["account", "list", "--json"],
+    ] {
         let printed = gate.run(command);
         assert_eq!(leak(&printed), None, "{command:?}: {printed}");
     }
     let lines: Vec<String> = daemon.lines.try_iter().collect();
     assert!(lines.len() > 1_000, "at trace much is said: {}", lines.len());
-    let leaking: Vec<_> = lines.iter().filter_map(|line| leak(line).map(|piece| format!("{piece:?} in {line}"))).collect();
+    let leaking: Vec<_> =
+        lines.iter().filter_map(|line| leak(line).map(|piece| format!("{piece:?} in {line}"))).collect();
     assert!(leaking.is_empty(), "{}", leaking.join("\n"));
     daemon.stop();
     assert_eq!(

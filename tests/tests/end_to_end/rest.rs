@@ -27,7 +27,8 @@ impl Rest {
 
     /// Sends a body of a media type.
     pub fn send(&self, method: &str, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Response {
-        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request =
+            self.client.request(method.parse().unwrap(), format!("{}{path}", self.url)).bearer_auth(&self.token);
         request.header("content-type", media_type).body(body.into()).send().unwrap()
     }
 
@@ -43,7 +44,9 @@ impl Rest {
 
     /// Hands a mail in and gives its result.
     pub fn submit(&self, subject: &str) -> Value {
-        let mail = format!("Message-ID: <{subject}@example.org>\r\nFrom: jane@example.com\r\nSubject: {subject}\r\n\r\nHello.\r\n");
+        let mail = format!(
+            "Message-ID: <{subject}@example.org>\r\nFrom: jane@example.com\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+        );
         expect(self.send("POST", "/messages", "message/rfc822", mail), 201)
     }
 }
@@ -67,7 +70,8 @@ pub fn to_junk(name: &str, subject: &str) -> Value {
 #[test]
 fn a_filter_is_written_tried_put_to_work_and_taken_away() {
     let postgres = Postgres::start();
-    let gates = std::iter::once(Gate::new()).chain(postgres.iter().map(|postgres| Gate::on_postgres(&postgres.database(), None)));
+    let gates = std::iter::once(Gate::new())
+        .chain(postgres.iter().map(|postgres| Gate::on_postgres(&postgres.database(), None)));
     gates.for_each(|gate| filter_from_beginning_to_end(&gate));
 }
 
@@ -88,7 +92,8 @@ fn filter_from_beginning_to_end(gate: &Gate) {
     let mut wrong = to_junk("20 Wrong", "(unclosed");
     wrong["settings"]["when"][0]["colour"] = json!("red");
     let problem = rest.json("POST", "/filters", &wrong, 422);
-    let pointers: Vec<&str> = problem["errors"].as_array().unwrap().iter().filter_map(|error| error["pointer"].as_str()).collect();
+    let pointers: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().filter_map(|error| error["pointer"].as_str()).collect();
     assert!(pointers.iter().any(|pointer| pointer.starts_with("/settings/when/0")), "{problem:#}");
     let missing = rest.json("POST", "/filters", &json!({ "name": "20", "component": "none" }), 422);
     assert_eq!(missing["errors"][0]["pointer"], "/component", "{missing:#}");
@@ -104,7 +109,10 @@ fn filter_from_beginning_to_end(gate: &Gate) {
     assert_eq!(rest.get("/filters?search=%5Espam")["items"].as_array().unwrap().len(), 1);
 
     let metrics = rest.client.get(format!("{}/metrics", daemon.url)).send().unwrap().text().unwrap();
-    for line in ["postigo_filter_outcomes_total{filter=\"10 Spam\",outcome=\"matched\"} 1", "postigo_messages_total{status=\"filed\"} 3"] {
+    for line in [
+        "postigo_filter_outcomes_total{filter=\"10 Spam\",outcome=\"matched\"} 1",
+        "postigo_messages_total{status=\"filed\"} 3",
+    ] {
         assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
     }
     rest.json("DELETE", "/filters/10%20Spam", &Value::Null, 204);

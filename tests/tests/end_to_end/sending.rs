@@ -29,7 +29,8 @@ impl Servers {
 
     fn with(options: &dovecot::Options, settings: &[(&str, &str)]) -> Option<Self> {
         let sasl = free_port();
-        let listener = format!("service auth {{\n  inet_listener sasl {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n");
+        let listener =
+            format!("service auth {{\n  inet_listener sasl {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n");
         let more = format!("{}\n{listener}", options.more);
         let dovecot = Dovecot::with(dovecot::Options { more, ..options.clone() })?;
         let (folder, user, group) = dovecot.mailboxes();
@@ -64,7 +65,8 @@ impl Servers {
 
 /// A customer writes to the desk.
 fn write(gate: &Gate, number: usize, user: &str) {
-    let text = String::from_utf8(mail(number)).expect("text").replace("jane@example.com", &format!("{user}@example.com"));
+    let text =
+        String::from_utf8(mail(number)).expect("text").replace("jane@example.com", &format!("{user}@example.com"));
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::io::Write::write_all(&mut file, text.as_bytes()).expect("a temporary file");
     gate.run(&["ingest", &file.path().display().to_string()]);
@@ -86,7 +88,10 @@ fn every_kind_and_mechanism_reaches_the_customers_mailbox() {
             let facts = gate.json(&["transport", "test", "relay"]).remove(0);
             assert_eq!(facts["signed in"], format!("support by {}", mechanism.to_uppercase()), "{facts}");
             assert_eq!(facts["tls"].as_str().is_some_and(|tls| tls.starts_with("TLSv1.")), kind != "smtp", "{facts}");
-            assert!(facts["greeting"].as_str().is_some_and(|greeting| greeting.starts_with("220 mx.example.net")), "{facts}");
+            assert!(
+                facts["greeting"].as_str().is_some_and(|greeting| greeting.starts_with("220 mx.example.net")),
+                "{facts}"
+            );
             write(&gate, turn, "jane");
             until("the answer arrives", PATIENCE, || servers.received("jane") == turn + 1);
             until("it is known to be sent", PATIENCE, || outgoing(&gate, "sent").len() == turn + 1);
@@ -111,7 +116,9 @@ fn every_kind_takes_access_tokens_by_both_mechanisms() {
         for (turn, kind) in ["smtp", "smtps", "smtp+starttls"].into_iter().enumerate() {
             let table = provider.table("client-credentials", "http://localhost:9/");
             // Without a person the provider's tokens are the program's own, whose name is this.
-            gate.configure(&servers.transport_of(kind, &table, &authority).replace("user = \"support\"", "user = \"app\""));
+            gate.configure(
+                &servers.transport_of(kind, &table, &authority).replace("user = \"support\"", "user = \"app\""),
+            );
             let facts = gate.json(&["transport", "test", "relay"]).remove(0);
             assert_eq!(facts["signed in"], format!("app by {}", mechanism.to_uppercase()), "{facts}");
             write(&gate, turn, "jane");
@@ -125,8 +132,10 @@ fn every_kind_takes_access_tokens_by_both_mechanisms() {
 #[test]
 fn a_server_that_cannot_be_trusted_gets_nothing() {
     let Some(dovecot) = Dovecot::start() else { return };
-    let expired = Dovecot::with(dovecot::Options { certificate: Certificate::Expired, ..dovecot::Options::default() }).expect("as before");
-    let other = Dovecot::with(dovecot::Options { certificate: Certificate::WrongHost, ..dovecot::Options::default() }).expect("as before");
+    let expired = Dovecot::with(dovecot::Options { certificate: Certificate::Expired, ..dovecot::Options::default() })
+        .expect("as before");
+    let other = Dovecot::with(dovecot::Options { certificate: Certificate::WrongHost, ..dovecot::Options::default() })
+        .expect("as before");
     let gate = Gate::new();
     for (server, authority, settings, words) in [
         (&expired, expired.ca().display().to_string(), vec![], "expired"),
@@ -135,7 +144,9 @@ fn a_server_that_cannot_be_trusted_gets_nothing() {
         (
             &dovecot,
             dovecot.ca().display().to_string(),
-            ["smtpd_tls_protocols", "smtpd_tls_mandatory_protocols"].map(|key| (key.to_owned(), "TLSv1.1".to_owned())).to_vec(),
+            ["smtpd_tls_protocols", "smtpd_tls_mandatory_protocols"]
+                .map(|key| (key.to_owned(), "TLSv1.1".to_owned()))
+                .to_vec(),
             "speaks no TLS newer than 1.1",
         ),
     ] {
@@ -160,8 +171,11 @@ fn mail_waits_while_the_server_is_away_and_goes_out_when_it_is_back() {
     servers.postfix.stop();
     let daemon = gate.serve("postigo=info");
     write(&gate, 0, "jane");
-    let waits =
-        || outgoing(&gate, "waiting").iter().any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("No connection")));
+    let waits = || {
+        outgoing(&gate, "waiting")
+            .iter()
+            .any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("No connection")))
+    };
     until("the mail waits and says why", PATIENCE, waits);
     servers.postfix.resume();
     until("the answer arrives", PATIENCE, || servers.received("jane") == 1);
@@ -185,7 +199,9 @@ fn a_kill_in_the_midst_of_sending_loses_nothing_and_doubles_nothing() {
     for number in 0..MAILS {
         write(&gate, number, &format!("customer{number}"));
     }
-    until("all are composed", PATIENCE, || outgoing(&gate, "waiting").len() + outgoing(&gate, "sending").len() == MAILS);
+    until("all are composed", PATIENCE, || {
+        outgoing(&gate, "waiting").len() + outgoing(&gate, "sending").len() == MAILS
+    });
     first.kill();
     servers.postfix.resume();
     for _ in 0..3 {
@@ -199,13 +215,18 @@ fn a_kill_in_the_midst_of_sending_loses_nothing_and_doubles_nothing() {
     let daemon = gate.serve("postigo=info");
     until("all are done", PATIENCE, || outgoing(&gate, "sent").len() + outgoing(&gate, "uncertain").len() == MAILS);
     servers.postfix.wait_until_delivered();
-    let sent: Vec<String> =
-        outgoing(&gate, "sent").iter().map(|mail| mail["recipients"][0].as_str().unwrap_or_default().to_owned()).collect();
+    let sent: Vec<String> = outgoing(&gate, "sent")
+        .iter()
+        .map(|mail| mail["recipients"][0].as_str().unwrap_or_default().to_owned())
+        .collect();
     for number in 0..MAILS {
         let user = format!("customer{number}");
         let received = servers.received(&user);
         assert!(received <= 1, "{user} got {received}");
-        assert!(received == 1 || !sent.contains(&format!("{user}@example.com")), "{user} got nothing and it is called sent");
+        assert!(
+            received == 1 || !sent.contains(&format!("{user}@example.com")),
+            "{user} got nothing and it is called sent"
+        );
     }
     daemon.stop();
 }
@@ -218,8 +239,9 @@ fn a_command_and_a_folder_take_mail_too() {
     std::fs::write(&command, script).expect("ours");
     std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).expect("ours");
     let gate = Gate::new();
-    let transport =
-        |kind: &str, host: &Path| format!("[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"{}\"\n", host.display());
+    let transport = |kind: &str, host: &Path| {
+        format!("[[transport]]\nname = \"relay\"\nkind = \"{kind}\"\nhost = \"{}\"\n", host.display())
+    };
     gate.configure(&(DESK.to_owned() + &transport("sendmail", &command)));
     assert!(gate.run(&["transport", "test", "relay"]).contains("can be run"));
     let files = folder.path().join("out");
@@ -241,7 +263,8 @@ fn a_command_and_a_folder_take_mail_too() {
 fn a_command_that_the_daemon_was_not_started_with_is_not_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let command = folder.path().join("sendmail");
-    std::fs::write(&command, format!("#!/bin/sh\ntouch {}/ran\ncat > /dev/null\n", folder.path().display())).expect("ours");
+    std::fs::write(&command, format!("#!/bin/sh\ntouch {}/ran\ncat > /dev/null\n", folder.path().display()))
+        .expect("ours");
     std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).expect("ours");
     let gate = Gate::new();
     let transport = format!("[[transport]]\nname = \"relay\"\nkind = \"sendmail\"\nhost = \"{}\"\n", command.display());
@@ -254,7 +277,8 @@ fn a_command_that_the_daemon_was_not_started_with_is_not_run() {
             .iter()
             .any(|mail| mail["error"].as_str().is_some_and(|error| error.contains("--allow-command NAME=PATH")))
     });
-    let ready = http_client(PATIENCE).get(format!("{}/readyz", daemon.url)).send().expect("an answer").text().expect("text");
+    let ready =
+        http_client(PATIENCE).get(format!("{}/readyz", daemon.url)).send().expect("an answer").text().expect("text");
     assert!(ready.contains("The transport \\\"relay\\\": host must name a command"), "{ready}");
     daemon.stop();
     assert!(!folder.path().join("ran").exists());
@@ -278,17 +302,22 @@ fn without_a_transport_mail_waits_and_can_be_cancelled() {
     gate.run(&["outbound", "cancel", "1"]);
     assert_eq!(outgoing(&gate, "cancelled").len(), 1);
     let output = gate.try_run(["outbound", "cancel", "1"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is cancelled; only one that is due or waiting"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("is cancelled; only one that is due or waiting"),
+        "{output:?}"
+    );
     daemon.stop();
 }
 
 #[test]
 fn a_server_that_demands_a_certificate_of_its_clients_gets_it() {
-    let settings = [("smtpd_tls_ask_ccert", "yes"), ("smtpd_tls_req_ccert", "yes"), ("smtpd_tls_security_level", "encrypt")];
+    let settings =
+        [("smtpd_tls_ask_ccert", "yes"), ("smtpd_tls_req_ccert", "yes"), ("smtpd_tls_security_level", "encrypt")];
     let Some(dovecot) = Dovecot::start() else { return };
     let (authority, certificate) = (dovecot.ca(), dovecot.ca().with_file_name("server.pem"));
     let key = certificate.with_extension("key");
-    let mut settings: Vec<(String, String)> = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let mut settings: Vec<(String, String)> =
+        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     settings.push(("smtpd_tls_CAfile".to_owned(), authority.display().to_string()));
     let (folder, user, group) = dovecot.mailboxes();
     let options = Options {
@@ -331,8 +360,10 @@ fn two_daemons_share_a_queue_and_each_mail_goes_out_once() {
     let Some(postgres) = Postgres::start() else { return };
     let (database, sink) = (postgres.database(), Sink::start());
     let first = Gate::on_postgres(&database, None);
-    let transport =
-        format!("[[transport]]\nname = \"relay\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nconnections = 2\n", sink.port);
+    let transport = format!(
+        "[[transport]]\nname = \"relay\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\nconnections = 2\n",
+        sink.port
+    );
     first.configure(&(DESK.to_owned() + &transport));
     for number in 0..MAILS {
         write(&first, number, &format!("customer{number}"));

@@ -31,10 +31,14 @@ fn a_path_that_leads_up_or_round_is_found() {
     let (plan, mut sources) = (Plan::read(), Sources::read());
     of_name(&mut sources, "postigo").add(STORE, "use crate::http::ApiState;");
     let up = plan.arrows_up(&sources);
-    assert!(matches!(&up[..], [only] if only.contains("store/mod.rs") && only.contains("crate::http::ApiState")), "{up:?}");
+    assert!(
+        matches!(&up[..], [only] if only.contains("store/mod.rs") && only.contains("crate::http::ApiState")),
+        "{up:?}"
+    );
 
     let mut sources = Sources::read();
-    of_name(&mut sources, "postigo").add(STORE, "fn above() { let _ = postigo_model::hexadecimal::hexadecimal(crate::cli::run as _); }");
+    of_name(&mut sources, "postigo")
+        .add(STORE, "fn above() { let _ = postigo_model::hexadecimal::hexadecimal(crate::cli::run as _); }");
     assert_eq!(plan.arrows_up(&sources).len(), 1, "a path in a function is a path");
 
     let mut sources = Sources::read();
@@ -47,7 +51,8 @@ fn a_path_that_leads_up_or_round_is_found() {
     assert!(matches!(&found[..], [only] if only.contains("charset.rs") && only.contains("message.rs")), "{found:?}");
 
     let mut sources = Sources::read();
-    of_name(&mut sources, "postigo_mail").add("charset.rs", "#[cfg(test)]\nmod tests { use super::super::message::Message; }");
+    of_name(&mut sources, "postigo_mail")
+        .add("charset.rs", "#[cfg(test)]\nmod tests { use super::super::message::Message; }");
     assert_eq!(sources.rings(), Vec::<String>::new(), "tests may look anywhere");
 }
 
@@ -57,7 +62,9 @@ const ABOVE_THE_CORE: [&str; 2] = ["postigo_sandbox/lib.rs", "postigo_sandbox/ch
 /// The paths by which the sandbox's core names a world of the contract.
 fn worlds_named_by_the_core(sources: &Sources) -> Vec<String> {
     let core = |file: &str| {
-        file.starts_with("postigo_sandbox/") && !file.starts_with("postigo_sandbox/worlds/") && !ABOVE_THE_CORE.contains(&file)
+        file.starts_with("postigo_sandbox/")
+            && !file.starts_with("postigo_sandbox/worlds/")
+            && !ABOVE_THE_CORE.contains(&file)
     };
     let named = sources.arrows().into_iter().filter(|arrow| core(&arrow.file) && arrow.path.contains("worlds::"));
     named.map(|arrow| format!("{}: {}", arrow.file, arrow.path)).collect()
@@ -69,5 +76,8 @@ fn the_sandboxs_core_names_no_world() {
     let mut sources = Sources::read();
     of_name(&mut sources, "postigo_sandbox").add("session.rs", "use crate::worlds::filter::Verdict;");
     let found = worlds_named_by_the_core(&sources);
-    assert!(matches!(&found[..], [only] if only.contains("session.rs") && only.contains("crate::worlds::filter")), "{found:?}");
+    assert!(
+        matches!(&found[..], [only] if only.contains("session.rs") && only.contains("crate::worlds::filter")),
+        "{found:?}"
+    );
 }

@@ -35,7 +35,10 @@ impl Plan {
             match (self.floor.get(from), self.floor.get(to)) {
                 (Some(from), Some(to)) if from < to => {}
                 (Some(_), Some(_)) => {
-                    found.push(format!("{}: {} leads from {from} to {to}, which is not below it", arrow.file, arrow.path));
+                    found.push(format!(
+                        "{}: {} leads from {from} to {to}, which is not below it",
+                        arrow.file, arrow.path
+                    ));
                 }
                 (above, _) => {
                     let missing = if above.is_none() { from } else { to };

@@ -53,7 +53,9 @@ impl Sources {
         let below = std::fs::read_dir(&host).unwrap().map(|entry| entry.unwrap().path());
         let mut crates: Vec<Crate> = below
             .filter(|path| path.join("Cargo.toml").is_file())
-            .map(|path| Crate::read(&format!("postigo_{}", path.file_name().unwrap().to_str().unwrap()), &path.join("src")))
+            .map(|path| {
+                Crate::read(&format!("postigo_{}", path.file_name().unwrap().to_str().unwrap()), &path.join("src"))
+            })
             .collect();
         crates.push(Crate::read("postigo", &host.join("src")));
         assert!(crates.len() > 3 && crates.iter().all(|found| found.files.len() > 1), "the crates were not found");
@@ -119,7 +121,10 @@ impl Sources {
         for from in uses.keys().filter(|from| in_ring(**from, **from)) {
             let ring = uses.keys().filter(|other| in_ring(*from, **other) && in_ring(**other, *from));
             rings.insert(
-                ring.map(|(index, module)| format!("{}/{}", self.crates[*index].name, self.crates[*index].files[module].file)).collect(),
+                ring.map(|(index, module)| {
+                    format!("{}/{}", self.crates[*index].name, self.crates[*index].files[module].file)
+                })
+                .collect(),
             );
         }
         rings.into_iter().map(|ring| ring.join(" · ")).collect()
@@ -215,8 +220,10 @@ impl Parsed {
     }
 
     fn item(&mut self, item: &[TokenTree], for_tests: bool, outermost: bool) {
-        let words: Vec<String> = item.iter().take_while(|token| !matches!(token, TokenTree::Punct(_))).map(ToString::to_string).collect();
-        let after = |keyword: &str| words.iter().position(|word| word == keyword).and_then(|at| words.get(at + 1)).cloned();
+        let words: Vec<String> =
+            item.iter().take_while(|token| !matches!(token, TokenTree::Punct(_))).map(ToString::to_string).collect();
+        let after =
+            |keyword: &str| words.iter().position(|word| word == keyword).and_then(|at| words.get(at + 1)).cloned();
         if let Some(name) = after("mod").filter(|_| for_tests) {
             self.tests.insert(name);
         }
@@ -260,7 +267,8 @@ impl Parsed {
             match &tokens[at] {
                 TokenTree::Ident(ident) => {
                     path.push(ident.to_string());
-                    let colons = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+                    let colons =
+                        |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
                     if colons(at + 1) && colons(at + 2) && matches!(tokens.get(at + 3), Some(TokenTree::Ident(_))) {
                         at += 3;
                         continue;
@@ -344,8 +352,11 @@ impl Names<'_> {
                 } else if self.sources.crates[index].files.contains_key(&[&module[..], &[name.to_owned()]].concat()) {
                     (index, module.clone(), path)
                 } else {
-                    let (_, brought) =
-                        self.parsed[index].get(module)?.brings.iter().find(|(brought, path)| brought == name && path[0] != name)?;
+                    let (_, brought) = self.parsed[index]
+                        .get(module)?
+                        .brings
+                        .iter()
+                        .find(|(brought, path)| brought == name && path[0] != name)?;
                     return self.follow((index, module), &[brought, rest].concat(), depth + 1);
                 }
             }

@@ -83,7 +83,12 @@ fn mutated_reports_are_taken() {
             assert!(found.original.starts_with('<') && found.original.ends_with('>'));
             for recipient in found.recipients {
                 assert!(!recipient.addresses.is_empty());
-                assert!(recipient.addresses.iter().all(|address| address.contains('@') && !address.contains(['\r', '\n', '\0'])));
+                assert!(
+                    recipient
+                        .addresses
+                        .iter()
+                        .all(|address| address.contains('@') && !address.contains(['\r', '\n', '\0']))
+                );
                 assert!(recipient.detail.chars().count() <= LONGEST_DETAIL && !recipient.detail.contains(['\r', '\n']));
             }
         }

@@ -30,8 +30,11 @@ fn every_recipient_is_read() {
     ]))
     .unwrap();
     assert_eq!(found.original, "<sent@desk.test>");
-    let told: Vec<_> =
-        found.recipients.iter().map(|recipient| (recipient.addresses.join(" "), recipient.action, recipient.is_permanent())).collect();
+    let told: Vec<_> = found
+        .recipients
+        .iter()
+        .map(|recipient| (recipient.addresses.join(" "), recipient.action, recipient.is_permanent()))
+        .collect();
     assert_eq!(
         told,
         [

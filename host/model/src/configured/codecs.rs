@@ -44,7 +44,8 @@ pub const FLAG: Codec<bool> = Codec {
 /// A list of strings.
 pub const TEXTS: Codec<Vec<String>> = Codec {
     read: |value| {
-        let texts = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        let texts =
+            value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
         texts.ok_or_else(|| "a list of strings".to_owned())
     },
     write: |texts| Value::from(texts.clone()),
@@ -62,10 +63,13 @@ pub const OPTIONAL_TEXTS: Codec<Option<Vec<String>>> = Codec {
 pub const NAMES: Codec<Vec<String>> = Codec {
     read: |value| {
         let names = (TEXTS.read)(value)?;
-        let twice = names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|other| other == *name));
+        let twice =
+            names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|other| other == *name));
         match twice {
             Some((_, name)) => Err(format!("a list of different names; \"{name}\" is there twice")),
-            None if names.iter().any(|name| name.trim().is_empty()) => Err("a list of names, none of them empty".to_owned()),
+            None if names.iter().any(|name| name.trim().is_empty()) => {
+                Err("a list of names, none of them empty".to_owned())
+            }
             None => Ok(names),
         }
     },
@@ -88,7 +92,9 @@ pub const PORT: Codec<Option<u16>> = Codec {
 
 /// A number from 0 on.
 pub const COUNT: Codec<u32> = Codec {
-    read: |value| value.as_u64().and_then(|count| u32::try_from(count).ok()).ok_or_else(|| "a number from 0 on".to_owned()),
+    read: |value| {
+        value.as_u64().and_then(|count| u32::try_from(count).ok()).ok_or_else(|| "a number from 0 on".to_owned())
+    },
     write: |count| Value::from(*count),
     schema: || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
 };
@@ -235,7 +241,8 @@ pub const GRANTS: Codec<Option<Vec<String>>> = Codec {
 };
 
 /// How many connections there may be.
-pub const CONNECTIONS: Codec<u32> = Codec { schema: || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }), ..COUNT };
+pub const CONNECTIONS: Codec<u32> =
+    Codec { schema: || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }), ..COUNT };
 
 /// One of the words of an enumeration; serde's own list of them is the error.
 pub const fn word<T: Serialize + DeserializeOwned + ToSchema>() -> Codec<T> {

@@ -1,6 +1,9 @@
 //! Everything that is configured, at one version.
 
-use super::{Account, AutoResponse, AutoResponseType, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport, Validity};
+use super::{
+    Account, AutoResponse, AutoResponseType, DynamicField, Filter, Queue, Settings, SystemAddress, Template, Transport,
+    Validity,
+};
 use std::collections::BTreeMap;
 
 /// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who use it.
@@ -55,7 +58,9 @@ impl Configuration {
     pub fn sender_of(&self, queue: &Queue) -> Option<&SystemAddress> {
         match &queue.address {
             Some(address) => self.system_address(address),
-            None => self.system_addresses.values().find(|address| address.valid.is_valid() && address.queue == queue.name),
+            None => {
+                self.system_addresses.values().find(|address| address.valid.is_valid() && address.queue == queue.name)
+            }
         }
     }
 

@@ -24,7 +24,9 @@ impl Destination {
 
     /// The keys by which another destination differs, with what they are here: `host = "mail.example.org"`.
     pub fn unlike(&self, other: &Self) -> Vec<String> {
-        let differs = |(key, value): &&(&'static str, String)| !other.0.iter().any(|(there, theirs)| there == key && theirs == value);
+        let differs = |(key, value): &&(&'static str, String)| {
+            !other.0.iter().any(|(there, theirs)| there == key && theirs == value)
+        };
         self.0.iter().filter(differs).map(|(key, value)| format!("{key} = {value:?}")).collect()
     }
 }

@@ -132,13 +132,21 @@ pub struct Writer {
 pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &TakeSecret<'_>) -> (K, Vec<Problem>) {
     let problems = match object {
         Value::Object(fields) => read_fields(&mut thing, fields, pointer, secrets),
-        _ => vec![Problem { pointer: pointer.to_owned(), sentence: format!("a {} must be a table.", K::KIND.replace('_', " ")) }],
+        _ => vec![Problem {
+            pointer: pointer.to_owned(),
+            sentence: format!("a {} must be a table.", K::KIND.replace('_', " ")),
+        }],
     };
     (thing, problems)
 }
 
 /// Reads the fields of an object into `thing`, as [`read`] does.
-pub fn read_fields<D: Described>(thing: &mut D, fields: &Map<String, Value>, pointer: &str, secrets: &TakeSecret<'_>) -> Vec<Problem> {
+pub fn read_fields<D: Described>(
+    thing: &mut D,
+    fields: &Map<String, Value>,
+    pointer: &str,
+    secrets: &TakeSecret<'_>,
+) -> Vec<Problem> {
     let mut reader = Reader { fields, pointer: pointer.to_owned(), known: Vec::new(), secrets, problems: Vec::new() };
     thing.describe(&mut reader);
     reader.finish()
@@ -188,11 +196,14 @@ impl Form for Reader<'_> {
     fn name(&mut self, key: &'static str, _help: &'static str, value: &mut String) {
         match self.take(key) {
             None if value.is_empty() => {
-                self.problems.push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
+                self.problems
+                    .push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
             }
             None => {}
             Some(Value::String(name)) if is_name(name) => value.clone_from(name),
-            Some(_) => self.problem(key, "must be a string of 1 to 200 characters without control characters.".to_owned()),
+            Some(_) => {
+                self.problem(key, "must be a string of 1 to 200 characters without control characters.".to_owned())
+            }
         }
     }
 
@@ -211,7 +222,8 @@ impl Form for Reader<'_> {
         match self.fields.get(key) {
             None => {}
             Some(Value::Object(fields)) => {
-                let mut reader = Reader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
+                let mut reader =
+                    Reader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
                 describe(&mut reader);
                 self.problems.extend(reader.finish());
             }

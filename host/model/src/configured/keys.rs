@@ -95,7 +95,11 @@ impl Key {
                 // A table of a change is one of a whole thing: neither needs a key.
                 let shape = if shape == Shape::Change { Shape::Given } else { shape };
                 let inner = schema(title, self.help, keys, shape);
-                if *is_optional && shape != Shape::Shown { json!({ "oneOf": [inner, { "type": "null" }] }) } else { wrapped(inner) }
+                if *is_optional && shape != Shape::Shown {
+                    json!({ "oneOf": [inner, { "type": "null" }] })
+                } else {
+                    wrapped(inner)
+                }
             }
         };
         described["description"] = Value::from(self.help);
@@ -140,7 +144,11 @@ impl Collector {
 
 impl Form for Collector {
     fn field<T>(&mut self, key: &'static str, help: &'static str, value: &mut T, codec: &Codec<T>) {
-        self.0.push(Key { name: key, help, content: Content::Value { schema: (codec.schema)(), default: (codec.write)(value) } });
+        self.0.push(Key {
+            name: key,
+            help,
+            content: Content::Value { schema: (codec.schema)(), default: (codec.write)(value) },
+        });
     }
 
     fn name(&mut self, key: &'static str, help: &'static str, _value: &mut String) {

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "10.1", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "example.org", "10.1.2.3/8", "::1/64"] {
+        for text in
+            ["", "10.1", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "example.org", "10.1.2.3/8", "::1/64"]
+        {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }

@@ -43,7 +43,14 @@ impl Transport {
     fn smtp(&self, usual_port: u16, tls_mode: TlsMode) -> Outlet<'_> {
         let port = self.port.unwrap_or(usual_port);
         Outlet::Smtp(SmtpServer {
-            server: Server { host: &self.host, port, tls_mode, tls: &self.tls, user: &self.user, timeout: timeout(self.timeout) },
+            server: Server {
+                host: &self.host,
+                port,
+                tls_mode,
+                tls: &self.tls,
+                user: &self.user,
+                timeout: timeout(self.timeout),
+            },
             hello: Some(self.hello.as_str()).filter(|hello| !hello.is_empty()),
             allow_insecure_auth: self.allow_insecure_auth,
         })
@@ -70,7 +77,10 @@ mod tests {
         ] {
             let transport = Transport { kind, host: "mx".into(), ..Transport::default() };
             let Outlet::Smtp(smtp) = transport.outlet() else { panic!("{kind:?}") };
-            assert_eq!((smtp.server.host, smtp.server.port, smtp.server.tls_mode, smtp.hello), ("mx", port, tls_mode, None));
+            assert_eq!(
+                (smtp.server.host, smtp.server.port, smtp.server.tls_mode, smtp.hello),
+                ("mx", port, tls_mode, None)
+            );
         }
         let of = |kind| Transport { kind, ..Transport::default() };
         assert_eq!(of(TransportKind::Sendmail).outlet(), Outlet::Sendmail("/usr/sbin/sendmail"));

@@ -175,7 +175,11 @@ mod tests {
         ] {
             let account = account(protocol, "mail.example.org");
             let server = account.source().server().unwrap();
-            assert_eq!((server.host, server.port, server.tls_mode), ("mail.example.org", port, tls_mode), "{protocol:?}");
+            assert_eq!(
+                (server.host, server.port, server.tls_mode),
+                ("mail.example.org", port, tls_mode),
+                "{protocol:?}"
+            );
             let elsewhere = Account { port: Some(1), ..account };
             assert_eq!(elsewhere.source().server().unwrap().port, 1);
         }
@@ -183,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_listener_waits_at_an_address_or_a_socket() {
-        let endpoint = |protocol, host: &str| account(protocol, host).source().listener().map(|listener| listener.endpoint.to_string());
+        let endpoint = |protocol, host: &str| {
+            account(protocol, host).source().listener().map(|listener| listener.endpoint.to_string())
+        };
         assert_eq!(endpoint(Protocol::Lmtp, "").as_deref(), Some("127.0.0.1:24"));
         assert_eq!(endpoint(Protocol::Smtp, "::1").as_deref(), Some("[::1]:25"));
         assert_eq!(endpoint(Protocol::Lmtp, "/run/lmtp").as_deref(), Some("/run/lmtp"));

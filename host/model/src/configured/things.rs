@@ -176,7 +176,13 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        Self { retry: Retry::default(), retry_increment: 60, retry_longest: 4 * 3_600, retry_for: 5 * 86_400, attempts: 0 }
+        Self {
+            retry: Retry::default(),
+            retry_increment: 60,
+            retry_longest: 4 * 3_600,
+            retry_for: 5 * 86_400,
+            attempts: 0,
+        }
     }
 }
 

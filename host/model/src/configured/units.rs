@@ -5,8 +5,15 @@ use std::time::Duration;
 /// Units of time, largest first, in milliseconds.
 const TIMES: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 /// Units of size, largest first, in bytes.
-const SIZES: &[(&str, u64)] =
-    &[("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("kB", 1_000), ("B", 1)];
+const SIZES: &[(&str, u64)] = &[
+    ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
+    ("MB", 1_000_000),
+    ("KiB", 1 << 10),
+    ("kB", 1_000),
+    ("B", 1),
+];
 
 /// Reads `7d`, `24h`, `10m`, `60s`, `250ms` or `0`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -26,7 +33,8 @@ pub fn parse_size(text: &str) -> Option<u64> {
 
 /// Writes a size in the largest binary unit that divides it.
 pub fn format_size(bytes: u64) -> String {
-    let binary: Vec<(&str, u64)> = SIZES.iter().copied().filter(|(unit, _)| unit.ends_with("iB") || *unit == "B").collect();
+    let binary: Vec<(&str, u64)> =
+        SIZES.iter().copied().filter(|(unit, _)| unit.ends_with("iB") || *unit == "B").collect();
     format(bytes, &binary, " ")
 }
 
@@ -54,9 +62,15 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, millis) in
-            [("7d", 604_800_000), ("24h", 86_400_000), ("10m", 600_000), ("60s", 60_000), ("250ms", 250), ("0", 0), ("5 m", 300_000)]
-        {
+        for (text, millis) in [
+            ("7d", 604_800_000),
+            ("24h", 86_400_000),
+            ("10m", 600_000),
+            ("60s", 60_000),
+            ("250ms", 250),
+            ("0", 0),
+            ("5 m", 300_000),
+        ] {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "10", "m", "-1s", "1.5h", "10 minutes", "99999999999999999999d", "1M"] {

@@ -33,9 +33,13 @@ impl TicketEdit {
 
 fn wrong_state(state: &str) -> Option<String> {
     match StateType::of(state) {
-        Some(StateType::Merged) => Some("A ticket gets the state \"merged\" by being merged into another one.".to_owned()),
+        Some(StateType::Merged) => {
+            Some("A ticket gets the state \"merged\" by being merged into another one.".to_owned())
+        }
         Some(_) => None,
-        None => Some(format!("There is no state \"{state}\"; the states are {}.", states().collect::<Vec<_>>().join(", "))),
+        None => {
+            Some(format!("There is no state \"{state}\"; the states are {}.", states().collect::<Vec<_>>().join(", ")))
+        }
     }
 }
 
@@ -77,9 +81,11 @@ mod tests {
         };
         assert_eq!(edit("open", "Support", "anna", "lock").check(&configuration), []);
         assert_eq!(edit("open", "Support", "", "unlock").check(&configuration), []);
-        let wrong: Vec<&str> = edit("done", "None", "bob", "shut").check(&configuration).iter().map(|(field, _)| *field).collect();
+        let wrong: Vec<&str> =
+            edit("done", "None", "bob", "shut").check(&configuration).iter().map(|(field, _)| *field).collect();
         assert_eq!(wrong, ["state", "queue", "owner", "lock"]);
-        let wrong: Vec<&str> = edit("merged", "Old", "", "tmp_lock").check(&configuration).iter().map(|(field, _)| *field).collect();
+        let wrong: Vec<&str> =
+            edit("merged", "Old", "", "tmp_lock").check(&configuration).iter().map(|(field, _)| *field).collect();
         assert_eq!(wrong, ["state", "queue"]);
     }
 }

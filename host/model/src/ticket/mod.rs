@@ -7,7 +7,9 @@ mod vocabulary;
 
 pub use edit::TicketEdit;
 pub use search::{FollowUpSearch, Found, FoundTicket, Vouched};
-pub use vocabulary::{DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SenderType, StateType, cut_title, states};
+pub use vocabulary::{
+    DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SenderType, StateType, cut_title, states,
+};
 
 use crate::configured::AutoResponseType;
 use crate::mailbox::Mailbox;

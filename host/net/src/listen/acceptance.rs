@@ -60,6 +60,10 @@ mod tests {
         assert_eq!(figures.refused("rest", Refusal::Failed), 12);
         acceptance.succeeded();
         assert!(acceptance.failed(&none_left()) < LONGEST_PAUSE / 2);
-        assert_eq!(acceptance.failed(&ErrorKind::ConnectionAborted.into()), Duration::ZERO, "that client has gone by itself");
+        assert_eq!(
+            acceptance.failed(&ErrorKind::ConnectionAborted.into()),
+            Duration::ZERO,
+            "that client has gone by itself"
+        );
     }
 }

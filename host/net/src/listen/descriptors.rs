@@ -42,14 +42,23 @@ impl Descriptors {
                 "there are few descriptors, so listeners take fewer clients; raise the hard limit of open files (LimitNOFILE= of systemd) to 4096 or more"
             );
         } else {
-            tracing::info!(limit, kept_back, "descriptors: those kept back are for fetching, sending, the database and files");
+            tracing::info!(
+                limit,
+                kept_back,
+                "descriptors: those kept back are for fetching, sending, the database and files"
+            );
         }
         Arc::new(descriptors)
     }
 
     /// So many in all.
     pub fn of(limit: usize) -> Self {
-        Self { limit, kept_back: KEPT_BACK.min(limit / 2), listeners: AtomicUsize::new(0), connections: AtomicUsize::new(0) }
+        Self {
+            limit,
+            kept_back: KEPT_BACK.min(limit / 2),
+            listeners: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+        }
     }
 
     /// All that the process may have open.

@@ -63,7 +63,8 @@ impl Figures {
     /// Names them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("connections", "Clients that are connected to a listener", self.connections.clone());
-        let refused = "Clients of a listener that were turned away or had to leave: full, address, displaced, slow, failed";
+        let refused =
+            "Clients of a listener that were turned away or had to leave: full, address, displaced, slow, failed";
         registry.register("connections_refused", refused, self.refused.clone());
         registry.register(
             "descriptors",

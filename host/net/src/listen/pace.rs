@@ -29,7 +29,8 @@ impl Brought {
     fn if_slow(&self, slow: Slow) -> Option<u64> {
         let (since, bytes) = self.now?;
         let within = self.within + since.elapsed();
-        let pace = u64::try_from(u128::from(self.bytes + bytes) * 1_000 / within.as_millis().max(1)).unwrap_or(u64::MAX);
+        let pace =
+            u64::try_from(u128::from(self.bytes + bytes) * 1_000 / within.as_millis().max(1)).unwrap_or(u64::MAX);
         (within >= slow.after && pace < slow.bytes_a_second).then_some(pace)
     }
 

@@ -109,7 +109,10 @@ impl Places {
         }
         if taken.count() >= most || self.descriptors.are_taken() {
             let displaced = taken.displace(None).then_some(Refusal::Displaced);
-            self.let_leave(displaced.or_else(|| taken.displace_slow(origin, self.slow).then_some(Refusal::Slow)), Refusal::Full)?;
+            self.let_leave(
+                displaced.or_else(|| taken.displace_slow(origin, self.slow).then_some(Refusal::Slow)),
+                Refusal::Full,
+            )?;
         }
         let (leave, pace) = (CancellationToken::new(), Pace::default());
         let id = taken.add(origin, leave.clone(), pace.clone());
@@ -141,8 +144,12 @@ impl Places {
             let (listener, connections, per_address) = (&self.listener, self.most(), self.most.per_address);
             let what = match reason {
                 Refusal::Address => "clients were turned away: their address has all the connections that one may have",
-                Refusal::Displaced => "clients that said nothing for long had to leave for others: all connections were taken",
-                Refusal::Slow => "clients whose messages came slowly had to leave for others: all connections were taken",
+                Refusal::Displaced => {
+                    "clients that said nothing for long had to leave for others: all connections were taken"
+                }
+                Refusal::Slow => {
+                    "clients whose messages came slowly had to leave for others: all connections were taken"
+                }
                 Refusal::Full | Refusal::Failed => "clients were turned away: all connections are taken",
             };
             tracing::warn!(listener, connections, per_address, times, "{what}");

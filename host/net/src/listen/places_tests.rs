@@ -32,7 +32,8 @@ async fn who_waited_longest_leaves_and_who_is_served_stays() {
 #[tokio::test]
 async fn an_address_has_its_own_limit_and_those_known_have_none() {
     let (places, figures) = places(100, 2);
-    let one = [places.admit(address("10.0.0.1")).await.unwrap(), places.admit(address("10.0.0.1")).await.unwrap()].map(Arc::new);
+    let one = [places.admit(address("10.0.0.1")).await.unwrap(), places.admit(address("10.0.0.1")).await.unwrap()]
+        .map(Arc::new);
     let served: Vec<Served> = one.iter().filter_map(Place::serve).collect();
     assert_eq!(places.admit(address("::ffff:10.0.0.1")).await.unwrap_err(), Refusal::Address);
     let _other = places.admit(address("10.0.0.2")).await.unwrap();
@@ -41,10 +42,15 @@ async fn an_address_has_its_own_limit_and_those_known_have_none() {
     assert!(one[0].is_displaced() && !one[1].is_displaced(), "its own oldest leaves, no other's");
     assert_eq!(figures.refused("here", Refusal::Address), 1);
 
-    let near = [places.admit(address("2001:db8::1")).await.unwrap(), places.admit(address("2001:db8::ffff:2")).await.unwrap()];
+    let near =
+        [places.admit(address("2001:db8::1")).await.unwrap(), places.admit(address("2001:db8::ffff:2")).await.unwrap()];
     let near = near.map(Arc::new);
     let _served: Vec<Served> = near.iter().filter_map(Place::serve).collect();
-    assert_eq!(places.admit(address("2001:db8:0:0:7::")).await.unwrap_err(), Refusal::Address, "a network of 64 bits is one");
+    assert_eq!(
+        places.admit(address("2001:db8:0:0:7::")).await.unwrap_err(),
+        Refusal::Address,
+        "a network of 64 bits is one"
+    );
     assert!(places.admit(address("2001:db8:0:1::1")).await.is_ok());
 
     let mut known = Vec::new();
@@ -145,7 +151,11 @@ async fn where_all_bring_messages_the_slowest_of_the_address_with_most_places_le
     }
     clients[2].came(0, SLOW.after / 2);
     let _coming = places.admit(address("10.0.0.9")).await.unwrap();
-    assert_eq!(displaced(&clients), [false, true, false, false, false], "not the slowest of all, nor one that has just begun");
+    assert_eq!(
+        displaced(&clients),
+        [false, true, false, false, false],
+        "not the slowest of all, nor one that has just begun"
+    );
     assert_eq!((figures.refused("here", Refusal::Slow), figures.refused("here", Refusal::Displaced)), (1, 0));
 }
 
@@ -174,7 +184,11 @@ async fn those_who_are_known_and_those_who_bring_enough_leave_for_nobody() {
     let Delivering { place, bringing, _served } = storing;
     drop(bringing);
     for coming in [Origin::Known, address("10.0.0.9")] {
-        assert_eq!(places.admit(coming).await.unwrap_err(), Refusal::Full, "one whose message is being stored is not slow either");
+        assert_eq!(
+            places.admit(coming).await.unwrap_err(),
+            Refusal::Full,
+            "one whose message is being stored is not slow either"
+        );
     }
     let _next = place.bring();
     assert!(places.admit(Origin::Known).await.is_ok(), "small messages one after the other are one long one");

@@ -105,8 +105,11 @@ impl Taken {
 
     /// Has the one leave that waited longest, of an address or of all; false where all are being served.
     pub fn displace(&mut self, address: Option<IpAddr>) -> bool {
-        let is_of =
-            |id: &u64| address.is_none_or(|address| self.clients.get(id).is_some_and(|client| client.origin == Origin::Address(address)));
+        let is_of = |id: &u64| {
+            address.is_none_or(|address| {
+                self.clients.get(id).is_some_and(|client| client.origin == Origin::Address(address))
+            })
+        };
         let found = self.waiting.iter().map(|(_, id)| *id).find(is_of);
         found.is_some_and(|id| self.let_leave(id))
     }

@@ -70,9 +70,13 @@ mod tests {
         for secret in ["hunter2!", "hunter2?~", "?>?>?>\u{ff}"] {
             let (usual, other) = (STANDARD.encode(secret), URL_SAFE_NO_PAD.encode(secret));
             let lines = usual.chars().flat_map(|letter| [letter, '\r', '\n']).collect();
-            for text in [format!("b {usual}"), format!("as {other}!"), format!("you {usual}"), format!("said {other}."), lines] {
-                let read: Vec<String> =
-                    decoded(&Layer::of(&text)).iter().map(|layer| layer.letters().iter().map(Letter::read).collect()).collect();
+            for text in
+                [format!("b {usual}"), format!("as {other}!"), format!("you {usual}"), format!("said {other}."), lines]
+            {
+                let read: Vec<String> = decoded(&Layer::of(&text))
+                    .iter()
+                    .map(|layer| layer.letters().iter().map(Letter::read).collect())
+                    .collect();
                 assert!(read.iter().any(|bytes| bytes.contains(secret)), "{text}: {read:?}");
             }
         }

@@ -120,7 +120,8 @@ fn backslash(letters: &[Letter]) -> Option<(Meaning, usize)> {
         'U' => letter(letters, 2, 8, 16),
         '0'..='7' => {
             // Three digits may be more than a byte.
-            let octal = |most| number(letters, 1, most, 8).and_then(|(value, read)| Some((u8::try_from(value).ok()?, read)));
+            let octal =
+                |most| number(letters, 1, most, 8).and_then(|(value, read)| Some((u8::try_from(value).ok()?, read)));
             octal(3).or_else(|| octal(2)).map(|(byte, read)| (Meaning::Byte(byte), 1 + read))
         }
         'a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' => Some((Meaning::Letter(' '), 2)),
@@ -137,12 +138,17 @@ fn byte(letters: &[Letter], from: usize) -> Option<(Meaning, usize)> {
 
 /// Four hexadecimal digits from `from` on, or two escapes like this one for one letter (UTF-16).
 fn unit(letters: &[Letter], from: usize) -> Option<(Meaning, usize)> {
-    let unit = |from: usize| number(letters, from, 4, 16).filter(|(_, read)| *read == 4).and_then(|(unit, _)| u16::try_from(unit).ok());
+    let unit = |from: usize| {
+        number(letters, from, 4, 16).filter(|(_, read)| *read == 4).and_then(|(unit, _)| u16::try_from(unit).ok())
+    };
     let first = unit(from)?;
-    let second = unit(from + 4 + from).filter(|_| (0..from).all(|place| at(letters, place) == at(letters, from + 4 + place)));
+    let second =
+        unit(from + 4 + from).filter(|_| (0..from).all(|place| at(letters, place) == at(letters, from + 4 + place)));
     match (char::decode_utf16([first]).next()?, second) {
         (Ok(letter), _) => Some((Meaning::Letter(letter), from + 4)),
-        (Err(_), Some(second)) => Some((Meaning::Letter(char::decode_utf16([first, second]).next()?.ok()?), (from + 4) * 2)),
+        (Err(_), Some(second)) => {
+            Some((Meaning::Letter(char::decode_utf16([first, second]).next()?.ok()?), (from + 4) * 2))
+        }
         _ => None,
     }
 }
@@ -169,7 +175,8 @@ fn named(letters: &[Letter]) -> Option<(Meaning, usize)> {
 /// A number of at least one digit, from `from` on, and how many digits it has.
 fn number(letters: &[Letter], from: usize, most: usize, radix: u32) -> Option<(u32, usize)> {
     let digits = letters.get(from..)?.iter().take(most).map_while(|letter| letter.letter.to_digit(radix));
-    let (value, read) = digits.fold((0_u32, 0), |(value, read), digit| (value.wrapping_mul(radix).wrapping_add(digit), read + 1));
+    let (value, read) =
+        digits.fold((0_u32, 0), |(value, read), digit| (value.wrapping_mul(radix).wrapping_add(digit), read + 1));
     (read > 0).then_some((value, read))
 }
 
@@ -190,7 +197,8 @@ mod tests {
             ("\\", "\\"),
         ] {
             let layer = Layer::of(text);
-            let read: String = decoded(&layer).next().unwrap_or(Layer::of(text)).letters().iter().map(Letter::read).collect();
+            let read: String =
+                decoded(&layer).next().unwrap_or(Layer::of(text)).letters().iter().map(Letter::read).collect();
             assert_eq!(read, plain, "{text}");
         }
     }

@@ -59,8 +59,10 @@ mod tests {
             "said: 6875-6e74",
             "id=5 68756e74",
         ] {
-            let read: Vec<String> =
-                decoded(&Layer::of(text)).iter().map(|layer| layer.letters().iter().map(Letter::read).collect()).collect();
+            let read: Vec<String> = decoded(&Layer::of(text))
+                .iter()
+                .map(|layer| layer.letters().iter().map(Letter::read).collect())
+                .collect();
             assert!(read.iter().any(|bytes| bytes.ends_with("hunt")), "{text}: {read:?}");
         }
         assert!(decoded(&Layer::of("250 2.1.0 fine, added")).is_empty());

@@ -54,7 +54,9 @@ pub struct Layer {
 impl Layer {
     /// The text as it came.
     pub fn of(text: &str) -> Self {
-        let letters = text.char_indices().map(|(start, letter)| Letter { letter, place: Place { start, end: start + letter.len_utf8() } });
+        let letters = text
+            .char_indices()
+            .map(|(start, letter)| Letter { letter, place: Place { start, end: start + letter.len_utf8() } });
         Self { letters: letters.collect(), is_text: true, is_of_base64: false }
     }
 

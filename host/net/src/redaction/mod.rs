@@ -44,7 +44,8 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// For these secrets, each with what it is called: `("password", …)` becomes `[the password]`. Empty ones are passed over.
     pub fn of(secrets: impl IntoIterator<Item = (&'static str, impl Into<String>)>) -> Self {
-        let secrets = secrets.into_iter().map(|(name, clear)| (name, clear.into())).filter(|(_, clear)| !clear.is_empty());
+        let secrets =
+            secrets.into_iter().map(|(name, clear)| (name, clear.into())).filter(|(_, clear)| !clear.is_empty());
         Self { secrets: secrets.map(|(name, clear)| (name, Wanted::new(clear))).collect() }
     }
 
@@ -61,7 +62,9 @@ impl Redactor {
     fn places(&self, text: &str) -> Vec<(Range<usize>, &'static str)> {
         let mut found = Vec::new();
         for (name, secret) in self.secrets.iter() {
-            found.extend(secret.standing_alone(text).into_iter().map(|place| (Found { place, is_in_base64: false }, *name)));
+            found.extend(
+                secret.standing_alone(text).into_iter().map(|place| (Found { place, is_in_base64: false }, *name)),
+            );
         }
         readings::each(text, &mut |layer| {
             let letters = Letters::of(layer);
@@ -75,7 +78,8 @@ impl Redactor {
     /// The text without the secrets, on one line of at most `most` letters.
     pub fn line(&self, text: &str, most: usize) -> String {
         // First the secrets: one that a cut has halved is not found any more.
-        let line: String = self.redact(text).trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let line: String =
+            self.redact(text).trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
         match line.char_indices().nth(most) {
             Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
             None => line,
@@ -89,7 +93,9 @@ fn replaced(text: &str, mut found: Vec<(Range<usize>, &'static str)>) -> String 
     let mut merged: Vec<(Range<usize>, &'static str)> = Vec::new();
     for (range, name) in found {
         match merged.last_mut() {
-            Some((last, _)) if text.get(last.end..range.start).is_none_or(|between| !between.contains(char::is_alphanumeric)) => {
+            Some((last, _))
+                if text.get(last.end..range.start).is_none_or(|between| !between.contains(char::is_alphanumeric)) =>
+            {
                 last.end = last.end.max(range.end);
             }
             _ => merged.push((range, name)),

@@ -49,10 +49,13 @@ impl Base {
     /// The number that a whole word is.
     fn number(&self, word: &[Letter]) -> Option<(u32, Place)> {
         let place = word.first()?.place.to(word.last()?.place);
-        let has = |prefix: &&str| prefix.chars().zip(word).filter(|(mark, letter)| *mark == letter.letter).count() == prefix.len();
+        let has = |prefix: &&str| {
+            prefix.chars().zip(word).filter(|(mark, letter)| *mark == letter.letter).count() == prefix.len()
+        };
         let prefix = self.prefixes.iter().find(|prefix| has(prefix)).map_or(0, |prefix| prefix.len());
         let digits = word.get(prefix..).filter(|digits| self.digits.contains(&digits.len()))?;
-        let value = digits.iter().try_fold(0, |value, digit| Some(value * self.radix + digit.letter.to_digit(self.radix)?))?;
+        let value =
+            digits.iter().try_fold(0, |value, digit| Some(value * self.radix + digit.letter.to_digit(self.radix)?))?;
         Some((value, place))
     }
 }
@@ -67,7 +70,13 @@ mod tests {
 
     #[test]
     fn a_list_is_read_in_every_base_that_fits_it() {
-        for text in ["104 117 110 116", "[104, 117,110,\t116]", "\\104\\117\\110\\116", "was 104;117;110;116 no", "104 195 188 110 116"] {
+        for text in [
+            "104 117 110 116",
+            "[104, 117,110,\t116]",
+            "\\104\\117\\110\\116",
+            "was 104;117;110;116 no",
+            "104 195 188 110 116",
+        ] {
             assert!(read(text).iter().any(|list| list == "hunt" || list == "hünt"), "{text}: {:?}", read(text));
         }
         assert!(read("150 165 0156 0o164").contains(&"hunt".to_owned()));

@@ -139,7 +139,8 @@ fn hostile_texts_cost_in_proportion_to_their_length() {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let encoded = (0..5).fold("hunter2!".repeat(64), |text, _| STANDARD.encode(text));
     let long = ["%25", alphabet, "0123456789"].map(|piece| (piece, 20));
-    let shorter = ["%2525", "\\", "\\\\x5c", "&amp;", "1 ", "68", "0x68 ", "150 ", "MTEx", &encoded].map(|piece| (piece, 17));
+    let shorter =
+        ["%2525", "\\", "\\\\x5c", "&amp;", "1 ", "68", "0x68 ", "150 ", "MTEx", &encoded].map(|piece| (piece, 17));
     for (piece, length) in long.into_iter().chain(shorter) {
         let text = |length: usize| piece.chars().cycle().take(1 << length).collect::<String>();
         let (small, large) = (work(&text(14)), work(&text(length)));

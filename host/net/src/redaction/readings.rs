@@ -23,5 +23,8 @@ pub fn each(text: &str, show: &mut dyn FnMut(&Layer)) {
 /// What a layer may stand for. Nothing that is shorter than [`LEAST`].
 fn decoded(layer: &Layer) -> impl Iterator<Item = Layer> {
     let layers = escapes::decoded(layer).chain(numbers::decoded(layer));
-    layers.chain(hexadecimal::decoded(layer)).chain(base64::decoded(layer)).filter(|layer| layer.letters().len() >= LEAST)
+    layers
+        .chain(hexadecimal::decoded(layer))
+        .chain(base64::decoded(layer))
+        .filter(|layer| layer.letters().len() >= LEAST)
 }

@@ -24,14 +24,18 @@ fn of_json(text: &str) -> String {
 
 /// As in a form's body (`plus`: a space is `+`), or in an address.
 fn percent_encoded(text: &str, plus: bool) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || byte == if plus { b'*' } else { b'~' };
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte) || byte == if plus { b'*' } else { b'~' };
     let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(|byte| if plus && byte == b' ' { "+".to_owned() } else { encoded(byte) }).collect()
 }
 
 #[test]
 fn the_servers_words_stay_readable_around_the_secret() {
-    assert_eq!(redacted("hunter2!", "LOGIN jane hunter2! failed, 2 tries left"), "LOGIN jane [the password] failed, 2 tries left");
+    assert_eq!(
+        redacted("hunter2!", "LOGIN jane hunter2! failed, 2 tries left"),
+        "LOGIN jane [the password] failed, 2 tries left"
+    );
     assert_eq!(redacted("hunter2!", "Invalid password for jane"), "Invalid password for jane");
     assert_eq!(redacted("", "nothing to hide"), "nothing to hide");
 }
@@ -96,7 +100,10 @@ fn the_whole_word_in_base64_goes_so_that_no_bits_are_left() {
 
 #[test]
 fn a_short_secret_takes_no_other_words_letters() {
-    assert_eq!(redacted("no", "no, I know no such \"no\""), "[the password], I know [the password] such \"[the password]\"");
+    assert_eq!(
+        redacted("no", "no, I know no such \"no\""),
+        "[the password], I know [the password] such \"[the password]\""
+    );
     assert_eq!(redacted("12", "212 of 12"), "212 of [the password]");
 }
 
@@ -114,7 +121,8 @@ fn nothing_shows_the_secrets() {
 
 #[test]
 fn a_secret_is_found_however_it_is_encoded_and_the_rest_stays() {
-    let bytes = |format: fn(u8) -> String, between: &str| "hunter2!".bytes().map(format).collect::<Vec<_>>().join(between);
+    let bytes =
+        |format: fn(u8) -> String, between: &str| "hunter2!".bytes().map(format).collect::<Vec<_>>().join(between);
     let said = [
         bytes(|byte| format!("\\x{byte:02x}"), ""),
         bytes(|byte| format!("\\{byte:o}"), ""),
@@ -153,9 +161,11 @@ fn a_secret_is_found_however_it_is_encoded_and_the_rest_stays() {
 
 #[test]
 fn half_of_a_secret_is_found_on_both_sides_of_a_letter_of_another_script() {
-    for half in ["correct-h", "ttery-sta", "\\x74tery-sta", "ö0123456", "0123456", STANDARD.encode("ö0123456").as_str()] {
-        for secret in
-            ["correct-höttery-sta", "abcdefö0123456"].into_iter().filter(|secret| secret.contains("0123") == half.contains(['3', 'M']))
+    for half in ["correct-h", "ttery-sta", "\\x74tery-sta", "ö0123456", "0123456", STANDARD.encode("ö0123456").as_str()]
+    {
+        for secret in ["correct-höttery-sta", "abcdefö0123456"]
+            .into_iter()
+            .filter(|secret| secret.contains("0123") == half.contains(['3', 'M']))
         {
             let words = redacted(secret, &format!("you said <{half}> to me"));
             assert_eq!(words, "you said <[the password]> to me", "{half} of {secret}");
@@ -174,8 +184,17 @@ fn what_servers_say_usually_stays_as_it_is() {
         "550 5.1.1 <jane@example.org>: Recipient address rejected: User unknown; trace 00000000: 4142 4344 4546 (1, 2, 3, 104, 117)",
         "AADSTS7000215: Invalid client secret provided. Trace ID: 5d4f2c3a-1b2c-4d5e-8f90-a1b2c3d4e5f6 Correlation ID: 0f1e2d3c Timestamp: 2024-01-01 00:00:00Z",
     ];
-    for secret in ["hunter2!", "hunt", "x9Kq", "correct horse", "пароль!", "pa55wörd", "ya29.tok3n-Ab~Cd_4711+xyz/0123456789", "77", "e\"f"]
-    {
+    for secret in [
+        "hunter2!",
+        "hunt",
+        "x9Kq",
+        "correct horse",
+        "пароль!",
+        "pa55wörd",
+        "ya29.tok3n-Ab~Cd_4711+xyz/0123456789",
+        "77",
+        "e\"f",
+    ] {
         for said in said {
             assert_eq!(redacted(secret, said), said, "{secret}");
         }

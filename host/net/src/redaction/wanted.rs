@@ -115,7 +115,10 @@ pub struct Letters {
 impl Letters {
     /// Of this layer.
     pub fn of(layer: &Layer) -> Self {
-        Self { all: Compared::of(layer.letters(), |_| true), ascii: Compared::of(layer.letters(), |letter| letter.is_ascii()) }
+        Self {
+            all: Compared::of(layer.letters(), |_| true),
+            ascii: Compared::of(layer.letters(), |letter| letter.is_ascii()),
+        }
     }
 }
 
@@ -179,7 +182,11 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
     let mut pieces: BTreeMap<Kind, HashSet<u64>> = BTreeMap::new();
     let mut add = |mut letters: Vec<char>, among: Among, is_base64: bool| {
         // Of a secret at least half, and six letters, tell too much. Encoded, even a short piece is hardly there by chance.
-        let enough = if is_base64 { usize::clamp(letters.len() / 3, 5, 16) } else { usize::clamp(letters.len() / 2, SURE, 2 * SURE) };
+        let enough = if is_base64 {
+            usize::clamp(letters.len() / 3, 5, 16)
+        } else {
+            usize::clamp(letters.len() / 2, SURE, 2 * SURE)
+        };
         let kind = Kind { length: letters.len().min(enough), among, is_base64 };
         if letters.len() < LEAST {
             return;
@@ -203,7 +210,8 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
     // As in a form's body.
     plain.push(compared(Layer::of(&clear.replace(' ', "+")).letters()));
     if !clear.is_ascii() {
-        let replaced = |by: char| clear.chars().map(|letter| if letter.is_ascii() { letter } else { by }).collect::<String>();
+        let replaced =
+            |by: char| clear.chars().map(|letter| if letter.is_ascii() { letter } else { by }).collect::<String>();
         let of_bytes = |bytes: &mut dyn Iterator<Item = u8>| {
             let mut decoded = Decoded::default();
             bytes.for_each(|byte| decoded.byte(byte, Place { start: 0, end: 0 }));

@@ -50,7 +50,10 @@ impl Places {
     pub(super) fn take(&self, asker: Asker) -> Place<'_> {
         let mut queue = self.lock();
         let ticket = queue.join(asker);
-        let mut queue = self.changed.wait_while(queue, |queue| queue.next() != Some(ticket)).unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self
+            .changed
+            .wait_while(queue, |queue| queue.next() != Some(ticket))
+            .unwrap_or_else(PoisonError::into_inner);
         queue.serve(ticket);
         // There may be room for one more.
         self.changed.notify_all();
@@ -81,7 +84,9 @@ impl Queue {
             Asker::Author(_) => all < ALL && all - admins < NOT_ADMINS && authors < AUTHORS,
         };
         let waiting = self.waiting.iter().filter(|(_, asker)| fits(asker));
-        waiting.min_by_key(|(ticket, asker)| (self.served.get(asker).copied().unwrap_or(0), *ticket)).map(|(ticket, _)| *ticket)
+        waiting
+            .min_by_key(|(ticket, asker)| (self.served.get(asker).copied().unwrap_or(0), *ticket))
+            .map(|(ticket, _)| *ticket)
     }
 
     fn serve(&mut self, ticket: u64) {

@@ -68,7 +68,8 @@ fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Du
     };
     let (sender, receiver) = mpsc::channel();
     // The reader ends when the child does: its pipe closes then.
-    let reader = std::thread::Builder::new().name("child-answer".into()).spawn(move || sender.send(frame::read(&mut from)).ok());
+    let reader =
+        std::thread::Builder::new().name("child-answer".into()).spawn(move || sender.send(frame::read(&mut from)).ok());
     if let Err(error) = reader {
         return Some(Err(error));
     }

@@ -28,18 +28,20 @@ const NICE: i32 = 10;
 pub fn main() -> ExitCode {
     // A panic is an answer here, not a message for the daemon's log.
     std::panic::set_hook(Box::new(|_| {}));
-    let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
-        limit(Resource::Data, request.task.memory())?;
-        limit(Resource::Cpu, request.task.processor_seconds(component.len()))?;
-        let (answer, bytes) =
-            supervision::catch(|| answer(&request, &component)).unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
-        let answer = match answer {
-            Answer::Refused(refused) => Answer::Refused(refused.shortened()),
-            Answer::NotMade(error) => Answer::NotMade(error.shortened()),
-            answer => answer,
-        };
-        frame::write(&mut io::stdout().lock(), &answer, &bytes)
-    });
+    let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(
+        |(request, component)| {
+            limit(Resource::Data, request.task.memory())?;
+            limit(Resource::Cpu, request.task.processor_seconds(component.len()))?;
+            let (answer, bytes) = supervision::catch(|| answer(&request, &component))
+                .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
+            let answer = match answer {
+                Answer::Refused(refused) => Answer::Refused(refused.shortened()),
+                Answer::NotMade(error) => Answer::NotMade(error.shortened()),
+                answer => answer,
+            };
+            frame::write(&mut io::stdout().lock(), &answer, &bytes)
+        },
+    );
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -64,7 +66,10 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
     let answered = match &request.task {
         Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
         Task::Inspect => match inspect::inspect(&engine.loader, component, &request.digest) {
-            Ok(found) => (Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable }, found.component),
+            Ok(found) => (
+                Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
+                found.component,
+            ),
             Err(refused) => (Answer::Refused(refused), Vec::new()),
         },
         Task::Compile => (compile(&engine, component), Vec::new()),
@@ -93,7 +98,10 @@ fn compile(engine: &ChildEngine, component: &[u8]) -> Answer {
 }
 
 fn group_members(members: &[(String, serde_json::Value)]) -> Vec<GroupMember> {
-    members.iter().map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() }).collect()
+    members
+        .iter()
+        .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
+        .collect()
 }
 
 /// The answer where the component made a tool panic.
@@ -101,7 +109,9 @@ fn broken(task: &Task, panic: &Panic) -> Answer {
     let refused = Refused::Compile(format!("it breaks the tools that read it: {panic}"));
     match task {
         Task::Inspect | Task::Compile => Answer::Refused(refused),
-        Task::Check { .. } => Answer::Refused(Refused::Description("the settings schema breaks what applies it".into())),
+        Task::Check { .. } => {
+            Answer::Refused(Refused::Description("the settings schema breaks what applies it".into()))
+        }
         Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
     }
 }

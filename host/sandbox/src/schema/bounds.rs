@@ -72,7 +72,11 @@ impl<'s> Walk<'s> {
         if let Some(step) = self.path.iter().find(|step| std::ptr::eq(step.schema, schema)) {
             // Inside the value it ends where the value does.
             let endless = step.inward == inward;
-            return if endless { Err("applies a part of itself to the same value again and again".into()) } else { self.write("", times) };
+            return if endless {
+                Err("applies a part of itself to the same value again and again".into())
+            } else {
+                self.write("", times)
+            };
         }
         if self.path.len() == DEPTH {
             return Err(format!("nests more than {DEPTH} schemas, references followed"));
@@ -87,7 +91,8 @@ impl<'s> Walk<'s> {
     fn keywords(&mut self, keywords: &'s Map<String, Value>, times: usize, inward: usize) -> Result<(), String> {
         let is_root = self.path.len() == 1;
         // What was not evaluated is found by evaluating the rest once more.
-        let again = ["unevaluatedItems", "unevaluatedProperties"].iter().filter(|key| keywords.contains_key(**key)).count();
+        let again =
+            ["unevaluatedItems", "unevaluatedProperties"].iter().filter(|key| keywords.contains_key(**key)).count();
         let within = times.saturating_mul(1 + again);
         for (key, value) in keywords {
             self.write(key, times)?;
@@ -145,7 +150,10 @@ impl<'s> Walk<'s> {
     fn write(&mut self, text: &str, times: usize) -> Result<(), String> {
         self.written = self.written.saturating_add((text.len() + 4).saturating_mul(times));
         if self.written > WRITTEN_OUT {
-            return Err(format!("has more than {} KiB when every reference is written out in its place", WRITTEN_OUT >> 10));
+            return Err(format!(
+                "has more than {} KiB when every reference is written out in its place",
+                WRITTEN_OUT >> 10
+            ));
         }
         Ok(())
     }
@@ -216,7 +224,8 @@ mod tests {
             assert!(refused(&doubling(28, keyword)).contains("written out"), "{keyword}");
         }
         // Without any reference: each `unevaluatedProperties` has the rest made ready once more.
-        let nested = (0..28).fold(json!(true), |inner, _| json!({ "properties": { "a": inner }, "unevaluatedProperties": false }));
+        let nested = (0..28)
+            .fold(json!(true), |inner, _| json!({ "properties": { "a": inner }, "unevaluatedProperties": false }));
         assert!(refused(&nested).contains("written out"));
         let long: Vec<String> = (0..4_000).map(|word| format!("word {word}")).collect();
         let references: Vec<Value> = (0..40).map(|_| json!({ "$ref": "#/$defs/words" })).collect();
@@ -242,9 +251,15 @@ mod tests {
 
     #[test]
     fn references_lead_to_places_in_the_schema_itself() {
-        for reference in
-            ["https://schema.example/x.json", "file:///etc/passwd", "other.json#/a", "#name", "#/$defs/%61", "#/~2", "#/nowhere"]
-        {
+        for reference in [
+            "https://schema.example/x.json",
+            "file:///etc/passwd",
+            "other.json#/a",
+            "#name",
+            "#/$defs/%61",
+            "#/~2",
+            "#/nowhere",
+        ] {
             let schema = json!({ "properties": { "a": { "$ref": reference } }, "~2": true, "$defs": { "a": true } });
             assert!(refused(&schema).contains("refers to"), "{reference}");
         }
@@ -252,6 +267,9 @@ mod tests {
             let schema = json!({ "properties": { "a": { keyword: "https://json-schema.org/draft/2019-09/schema" } } });
             assert!(refused(&schema).contains(keyword), "{keyword}");
         }
-        assert!(refused(&json!({ "$defs": { "unused": { "$ref": "https://schema.example/x.json" } } })).contains("refers to"));
+        assert!(
+            refused(&json!({ "$defs": { "unused": { "$ref": "https://schema.example/x.json" } } }))
+                .contains("refers to")
+        );
     }
 }

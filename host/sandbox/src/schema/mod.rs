@@ -44,10 +44,12 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         keywords.remove("$id");
         keywords.remove("$schema");
     }
-    let patterns = PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK).size_limit(PATTERN).dfa_size_limit(PATTERN);
+    let patterns =
+        PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK).size_limit(PATTERN).dfa_size_limit(PATTERN);
     let options = jsonschema::draft202012::options().with_pattern_options(patterns).with_retriever(Nothing);
     let compiled = options.build(&schema);
-    compiled.map_err(|error| format!("the settings schema is no JSON Schema: {}", one_line(&error.to_string(), SENTENCE)))
+    compiled
+        .map_err(|error| format!("the settings schema is no JSON Schema: {}", one_line(&error.to_string(), SENTENCE)))
 }
 
 /// Fetches nothing.
@@ -62,10 +64,14 @@ impl Retrieve for Nothing {
 fn tell(error: &ValidationError<'_>) -> Vec<(String, String)> {
     let place = error.instance_path.to_string();
     match &error.kind {
-        ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-            unexpected.iter().map(|key| (below(&place, key), format!("the component knows no key `{key}` here."))).collect()
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+            .iter()
+            .map(|key| (below(&place, key), format!("the component knows no key `{key}` here.")))
+            .collect(),
+        ValidationErrorKind::Required { property: Value::String(key) } => {
+            vec![(place, format!("the key `{key}` is missing."))]
         }
-        ValidationErrorKind::Required { property: Value::String(key) } => vec![(place, format!("the key `{key}` is missing."))],
         _ => vec![(place, format!("{}.", one_line(error.to_string().trim_end_matches('.'), SENTENCE - 1)))],
     }
 }
@@ -97,7 +103,8 @@ mod tests {
         assert_eq!(told(&schema, json!({"when": [{"header": "Subject", "negate": true}]})), []);
         let mut mistakes = told(&schema, json!({"when": [{"negat": true}, {"header": 17}], "a/b": 1}));
         mistakes.sort();
-        let places: Vec<(&str, &str)> = mistakes.iter().map(|(place, sentence)| (place.as_str(), sentence.as_str())).collect();
+        let places: Vec<(&str, &str)> =
+            mistakes.iter().map(|(place, sentence)| (place.as_str(), sentence.as_str())).collect();
         assert_eq!(
             places,
             [

@@ -59,17 +59,24 @@ fn answer(interface: &str, item: &str) -> Option<Answer> {
         ("wasi:cli/stdout", "get-stdout") => Answer::Output(Stream::Output),
         ("wasi:cli/stderr", "get-stderr") => Answer::Output(Stream::Error),
         ("wasi:io/streams", "[method]output-stream.check-write") => Answer::Room,
-        ("wasi:io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => Answer::Write,
-        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => Answer::Flush,
-        ("wasi:io/streams", "[method]output-stream.write-zeroes" | "[method]output-stream.blocking-write-zeroes-and-flush") => {
-            Answer::Zeroes
+        ("wasi:io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => {
+            Answer::Write
         }
+        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => Answer::Flush,
+        (
+            "wasi:io/streams",
+            "[method]output-stream.write-zeroes" | "[method]output-stream.blocking-write-zeroes-and-flush",
+        ) => Answer::Zeroes,
         ("wasi:io/poll", "poll") => Answer::Poll,
         ("wasi:io/poll", "[method]pollable.ready") => Answer::Ready,
         ("wasi:clocks/monotonic-clock", "resolution") => Answer::Resolution,
         ("wasi:clocks/wall-clock", "resolution") => Answer::WallResolution,
-        ("wasi:random/random", "get-random-bytes") | ("wasi:random/insecure", "get-insecure-random-bytes") => Answer::Bytes,
-        ("wasi:random/random", "get-random-u64") | ("wasi:random/insecure", "get-insecure-random-u64") => Answer::Number,
+        ("wasi:random/random", "get-random-bytes") | ("wasi:random/insecure", "get-insecure-random-bytes") => {
+            Answer::Bytes
+        }
+        ("wasi:random/random", "get-random-u64") | ("wasi:random/insecure", "get-insecure-random-u64") => {
+            Answer::Number
+        }
         ("wasi:random/insecure-seed", "insecure-seed") => Answer::Seed,
         ("wasi:cli/exit", "exit") => Answer::Exit,
         ("wasi:cli/exit", "exit-with-code") => Answer::ExitWithCode,
@@ -86,7 +93,9 @@ pub(super) fn has(interface: &str, item: &str) -> bool {
 pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, interface: &str, item: &str) -> wasmtime::Result<()> {
     let Some(answer) = answer(interface, item) else { return Ok(()) };
     match answer {
-        Answer::Output(stream) => wrap(offered, item, move |sandbox, ()| Ok((Handle::new_own(sandbox.wasi.give(stream)),))),
+        Answer::Output(stream) => {
+            wrap(offered, item, move |sandbox, ()| Ok((Handle::new_own(sandbox.wasi.give(stream)),)))
+        }
         Answer::Room => wrap(offered, item, |_, (_,): (Handle,)| Ok((Result::<u64, StreamError>::Ok(TAKEN_AT_ONCE),))),
         Answer::Write => wrap(offered, item, |sandbox, (to, bytes): (Handle, Vec<u8>)| {
             let (stream, Sandbox { wasi, log, .. }) = (Stream::of(to.rep()), sandbox);
@@ -98,7 +107,10 @@ pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, interface: &str, 
         // Whoever waits goes on at once, for whatever it is: a guest that wants to sleep spends its own time.
         Answer::Poll => wrap(offered, item, |_, (waited,): (Vec<Handle>,)| {
             if waited.is_empty() {
-                return Err(Stopped::error(FailureKind::Trap, "the guest waited for nothing at all (wasi:io/poll#poll)"));
+                return Err(Stopped::error(
+                    FailureKind::Trap,
+                    "the guest waited for nothing at all (wasi:io/poll#poll)",
+                ));
             }
             Ok(((0..waited.len() as u32).collect::<Vec<u32>>(),))
         }),
@@ -140,5 +152,8 @@ where
 }
 
 fn ended(status: &str) -> wasmtime::Error {
-    Stopped::error(FailureKind::Trap, format!("the guest ended itself with {status} (wasi:cli/exit), before it had answered"))
+    Stopped::error(
+        FailureKind::Trap,
+        format!("the guest ended itself with {status} (wasi:cli/exit), before it had answered"),
+    )
 }

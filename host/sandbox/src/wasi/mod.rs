@@ -18,19 +18,29 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
 
 /// Offers the WASI interfaces that a component imports.
-pub(super) fn offer_nothing(linker: &mut Linker<Sandbox>, component: &Component, engine: &Engine) -> wasmtime::Result<()> {
+pub(super) fn offer_nothing(
+    linker: &mut Linker<Sandbox>,
+    component: &Component,
+    engine: &Engine,
+) -> wasmtime::Result<()> {
     let ty = component.component_type();
     for (name, import) in ty.imports(engine) {
-        let (true, ComponentItem::ComponentInstance(interface)) = (name.starts_with("wasi:"), import.ty) else { continue };
+        let (true, ComponentItem::ComponentInstance(interface)) = (name.starts_with("wasi:"), import.ty) else {
+            continue;
+        };
         let mut offered = linker.instance(name)?;
         let unversioned = name.split('@').next().unwrap_or(name);
         for (item, export) in interface.exports(engine) {
             match export.ty {
-                ComponentItem::Resource(_) => offered.resource(item, ResourceType::host::<Nothing>(), |mut store, _| {
-                    store.data_mut().wasi.take_back();
-                    Ok(())
-                })?,
-                ComponentItem::ComponentFunc(_) if answers::has(unversioned, item) => answers::offer(&mut offered, unversioned, item)?,
+                ComponentItem::Resource(_) => {
+                    offered.resource(item, ResourceType::host::<Nothing>(), |mut store, _| {
+                        store.data_mut().wasi.take_back();
+                        Ok(())
+                    })?
+                }
+                ComponentItem::ComponentFunc(_) if answers::has(unversioned, item) => {
+                    answers::offer(&mut offered, unversioned, item)?
+                }
                 ComponentItem::ComponentFunc(_) => nothing::offer(&mut offered, item)?,
                 _ => {}
             }

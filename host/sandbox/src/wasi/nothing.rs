@@ -11,7 +11,8 @@ use wasmtime::component::types::Type;
 use wasmtime::component::{LinkerInstance, Resource, ResourceAny, Val};
 
 /// The errors of WASI that say that there is nothing, the best one first. Where an interface has none of them, its first error is taken.
-const REFUSALS: [&str; 7] = ["not-supported", "unsupported", "access-denied", "access", "closed", "HTTP-request-denied", "no-such-store"];
+const REFUSALS: [&str; 7] =
+    ["not-supported", "unsupported", "access-denied", "access", "closed", "HTTP-request-denied", "no-such-store"];
 
 /// Offers a function that answers by its type.
 pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, item: &str) -> wasmtime::Result<()> {
@@ -47,22 +48,35 @@ fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
             let handle = Resource::<Nothing>::new_own(store.data_mut().wasi.give(Stream::None));
             Val::Resource(ResourceAny::try_from_resource(handle, &mut *store)?)
         }
-        Type::Result(result) => Val::Result(Err(result.err().map(|error| refusal(&error, store, item)).transpose()?.map(Box::new))),
+        Type::Result(result) => {
+            Val::Result(Err(result.err().map(|error| refusal(&error, store, item)).transpose()?.map(Box::new)))
+        }
         Type::Record(record) => {
             let fields = record.fields().map(|field| Ok((field.name.to_owned(), nothing(&field.ty, store, item)?)));
             Val::Record(fields.collect::<wasmtime::Result<_>>()?)
         }
-        Type::Tuple(tuple) => Val::Tuple(tuple.types().map(|ty| nothing(&ty, store, item)).collect::<wasmtime::Result<_>>()?),
+        Type::Tuple(tuple) => {
+            Val::Tuple(tuple.types().map(|ty| nothing(&ty, store, item)).collect::<wasmtime::Result<_>>()?)
+        }
         Type::Enum(_) | Type::Variant(_) => refusal(ty, store, item)?,
-        Type::Map(_) | Type::FixedLengthList(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext => {
-            return Err(Stopped::error(FailureKind::Denied, format!("the guest called {item} of WASI, which has no answer here")));
+        Type::Map(_)
+        | Type::FixedLengthList(_)
+        | Type::Borrow(_)
+        | Type::Future(_)
+        | Type::Stream(_)
+        | Type::ErrorContext => {
+            return Err(Stopped::error(
+                FailureKind::Denied,
+                format!("the guest called {item} of WASI, which has no answer here"),
+            ));
         }
     })
 }
 
 /// Of several things that may be said, the one that says best that there is nothing.
 fn refusal(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
-    let best = |names: &[&str]| REFUSALS.iter().find_map(|refusal| names.iter().position(|name| name == refusal)).unwrap_or(0);
+    let best =
+        |names: &[&str]| REFUSALS.iter().find_map(|refusal| names.iter().position(|name| name == refusal)).unwrap_or(0);
     match ty {
         Type::Enum(cases) => {
             let names: Vec<&str> = cases.names().collect();
@@ -82,12 +96,16 @@ fn refusal(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
 fn drop_handles(argument: &Val, store: &mut StoreContextMut<'_, Sandbox>) -> wasmtime::Result<()> {
     match argument {
         Val::Resource(handle) => handle.resource_drop(&mut *store),
-        Val::List(items) | Val::Tuple(items) | Val::FixedLengthList(items) => items.iter().try_for_each(|item| drop_handles(item, store)),
+        Val::List(items) | Val::Tuple(items) | Val::FixedLengthList(items) => {
+            items.iter().try_for_each(|item| drop_handles(item, store))
+        }
         Val::Record(fields) => fields.iter().try_for_each(|(_, field)| drop_handles(field, store)),
         Val::Variant(_, Some(value)) | Val::Option(Some(value)) | Val::Result(Ok(Some(value)) | Err(Some(value))) => {
             drop_handles(value, store)
         }
-        Val::Map(entries) => entries.iter().try_for_each(|(key, value)| drop_handles(key, store).and_then(|()| drop_handles(value, store))),
+        Val::Map(entries) => entries
+            .iter()
+            .try_for_each(|(key, value)| drop_handles(key, store).and_then(|()| drop_handles(value, store))),
         _ => Ok(()),
     }
 }

@@ -114,7 +114,12 @@ impl Calls for FilterExports {
         Ok(Box::new(FilterCalls { evaluate, screen }))
     }
 
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance, described: &mut SelfDescription) -> wasmtime::Result<()> {
+    fn describe(
+        &self,
+        store: &mut Store<Sandbox>,
+        instance: &Instance,
+        described: &mut SelfDescription,
+    ) -> wasmtime::Result<()> {
         if let Some(settable_headers) = self.settable_headers {
             let settable_headers = instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, settable_headers)?;
             (described.headers,) = settable_headers.call(store, ())?;
@@ -184,7 +189,8 @@ fn checked_verdict(raw: GuestVerdict) -> Result<Verdict, Failure> {
     if raw.changes.len() > CHANGES {
         return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
     }
-    let changes: usize = raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
+    let changes: usize =
+        raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
     let size = changes + raw.reason.len();
     if size > RESULT_BYTES {
         return Err(output(format!("the verdict has {size} bytes; at most {RESULT_BYTES} are taken")));

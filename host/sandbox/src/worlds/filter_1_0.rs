@@ -42,7 +42,9 @@ impl World for Filter {
 
     fn offer(&self, linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
         offer_mail(linker)?;
-        linker.instance(LOG)?.func_wrap("write", |mut store, (level, line): (Level, String)| store.data_mut().write(level, line))
+        linker
+            .instance(LOG)?
+            .func_wrap("write", |mut store, (level, line): (Level, String)| store.data_mut().write(level, line))
     }
 
     fn find(&self, component: &Component) -> Result<Exports, Refused> {
@@ -56,23 +58,37 @@ fn offer_mail(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     type Mail = Resource<MailHandle>;
     let mut message = linker.instance(MESSAGE)?;
     message.resource("mail", ResourceType::host::<MailHandle>(), |_, _| Ok(()))?;
-    message.func_wrap("[method]mail.header-names", |mut store, (mail,): (Mail,)| Ok((store.data_mut().header_names(mail)?,)))?;
-    message.func_wrap("[method]mail.header", |mut store, (mail, name): (Mail, String)| Ok((store.data_mut().header(mail, name)?,)))?;
-    message.func_wrap("[method]mail.headers", |mut store, (mail, name): (Mail, String)| Ok((store.data_mut().headers(mail, name)?,)))?;
+    message.func_wrap("[method]mail.header-names", |mut store, (mail,): (Mail,)| {
+        Ok((store.data_mut().header_names(mail)?,))
+    })?;
+    message.func_wrap("[method]mail.header", |mut store, (mail, name): (Mail, String)| {
+        Ok((store.data_mut().header(mail, name)?,))
+    })?;
+    message.func_wrap("[method]mail.headers", |mut store, (mail, name): (Mail, String)| {
+        Ok((store.data_mut().headers(mail, name)?,))
+    })?;
+    message.func_wrap("[method]mail.addresses", |mut store, (mail, name): (Mail, String)| {
+        Ok((store.data_mut().addresses(mail, name)?,))
+    })?;
     message
-        .func_wrap("[method]mail.addresses", |mut store, (mail, name): (Mail, String)| Ok((store.data_mut().addresses(mail, name)?,)))?;
-    message.func_wrap("[method]mail.envelope", |mut store, (mail,): (Mail,)| Ok((store.data_mut().envelope(mail)?,)))?;
+        .func_wrap("[method]mail.envelope", |mut store, (mail,): (Mail,)| Ok((store.data_mut().envelope(mail)?,)))?;
     message.func_wrap("[method]mail.ticket", |mut store, (mail,): (Mail,)| Ok((store.data_mut().ticket(mail)?,)))?;
     message.func_wrap("[method]mail.text", |mut store, (mail,): (Mail,)| Ok((store.data_mut().text(mail)?,)))?;
     message.func_wrap("[method]mail.html", |mut store, (mail,): (Mail,)| Ok((store.data_mut().html(mail)?,)))?;
-    message.func_wrap("[method]mail.attachments", |mut store, (mail,): (Mail,)| Ok((store.data_mut().attachments(mail)?,)))?;
-    message.func_wrap("[method]mail.attachment-bytes", |mut store, (mail, index, offset, length): (Mail, u32, u64, u32)| {
-        Ok((store.data_mut().attachment_bytes(mail, index, offset, length)?,))
+    message.func_wrap("[method]mail.attachments", |mut store, (mail,): (Mail,)| {
+        Ok((store.data_mut().attachments(mail)?,))
     })?;
+    message.func_wrap(
+        "[method]mail.attachment-bytes",
+        |mut store, (mail, index, offset, length): (Mail, u32, u64, u32)| {
+            Ok((store.data_mut().attachment_bytes(mail, index, offset, length)?,))
+        },
+    )?;
     message.func_wrap("[method]mail.raw", |mut store, (mail, offset, length): (Mail, u64, u32)| {
         Ok((store.data_mut().raw(mail, offset, length)?,))
     })?;
-    message.func_wrap("[method]mail.generation", |mut store, (mail,): (Mail,)| Ok((store.data_mut().generation(mail)?,)))
+    message
+        .func_wrap("[method]mail.generation", |mut store, (mail,): (Mail,)| Ok((store.data_mut().generation(mail)?,)))
 }
 
 struct Guest(Setup);

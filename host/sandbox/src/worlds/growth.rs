@@ -145,7 +145,8 @@ impl Host {
             grants: Vec::new(),
             limits: Limits { time: Duration::from_secs(20), memory: 16 << 20 },
         };
-        let made = snapshot::make(&self.child.loader, &spec.component, &spec.members, &spec.grants, spec.limits).unwrap();
+        let made =
+            snapshot::make(&self.child.loader, &spec.component, &spec.members, &spec.grants, spec.limits).unwrap();
         assert_eq!(made.0.unsnapshotable, None);
         self.child.offer(&made.1).unwrap();
         Group::build(&self.engines, &self.kept, (&self.threads, &self.room), &spec, &made, "00".into()).unwrap()

@@ -40,8 +40,13 @@ impl Envelope {
     /// The header that keeps the sender (RFC 5321 section 4.4), with line ends like the message's.
     fn return_path(&self, raw: &[u8]) -> Vec<u8> {
         let Some(sender) = &self.sender else { return Vec::new() };
-        let sender: String = sender.chars().filter(|letter| !letter.is_control() && !matches!(letter, '<' | '>')).collect();
-        let end = if memchr::memchr(b'\n', raw).is_some_and(|at| at > 0 && raw.get(at - 1) == Some(&b'\r')) { "\r\n" } else { "\n" };
+        let sender: String =
+            sender.chars().filter(|letter| !letter.is_control() && !matches!(letter, '<' | '>')).collect();
+        let end = if memchr::memchr(b'\n', raw).is_some_and(|at| at > 0 && raw.get(at - 1) == Some(&b'\r')) {
+            "\r\n"
+        } else {
+            "\n"
+        };
         format!("Return-Path: <{sender}>{end}").into_bytes()
     }
 }
@@ -86,7 +91,9 @@ impl Intake<'_> {
         while let Some(batch) = batches.recv().await {
             self.store(batch).await.map_err(IntakeError::Store)?;
         }
-        let lost = |reason| Err(IntakeError::Unread(vec![ReadError::Io { path: "-".into(), reason: std::io::Error::other(reason) }]));
+        let lost = |reason| {
+            Err(IntakeError::Unread(vec![ReadError::Io { path: "-".into(), reason: std::io::Error::other(reason) }]))
+        };
         match reading.await {
             Ok(Ok(read)) => read,
             Ok(Err(panic)) => lost(panic.to_string()),

@@ -39,7 +39,11 @@ impl<'s> Results<'s> {
     }
 
     /// Prints until all that was stored has come to an end.
-    pub async fn print(&mut self, stored: &mut UnboundedReceiver<Stored>, endings: &mut UnboundedReceiver<Done>) -> Result<(), Failed> {
+    pub async fn print(
+        &mut self,
+        stored: &mut UnboundedReceiver<Stored>,
+        endings: &mut UnboundedReceiver<Done>,
+    ) -> Result<(), Failed> {
         let mut all_stored = false;
         while !all_stored || !self.waiting.is_empty() {
             tokio::select! {
@@ -53,7 +57,8 @@ impl<'s> Results<'s> {
                 }
                 () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
             }
-            if matches!(self.waiting.front(), Some(Stored { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id)) {
+            if matches!(self.waiting.front(), Some(Stored { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id))
+            {
                 self.ask().await?;
             }
             self.print_known().await?;
@@ -61,13 +66,16 @@ impl<'s> Results<'s> {
         self.progress.finish_and_clear();
         match self.failed {
             0 => Ok(()),
-            count => Err(Failed::because(format!("{count} of the messages could not be worked on; the results say why."))),
+            count => {
+                Err(Failed::because(format!("{count} of the messages could not be worked on; the results say why.")))
+            }
         }
     }
 
     /// Asks the spool for the oldest messages whose end is not known here.
     async fn ask(&mut self) -> Result<(), StoreError> {
-        let unknown = self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
+        let unknown =
+            self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
         let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
         let ended = self.spool.results(&ids).await?;
         self.known.extend(ended.into_iter().map(|(id, message)| (id, messages::result_of(message))));

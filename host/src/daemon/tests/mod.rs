@@ -84,13 +84,22 @@ impl Desk {
         let mut configuration: Configuration = configuration::load(&store, &key).await.unwrap();
         configuration.accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
         let setup = Setup::new(configuration, Plan::default(), Vocabulary::new(&[]));
-        let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into())));
+        let sandbox =
+            Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into())));
         let live = Live::with(setup, store.clone(), key.clone(), sandbox);
         let (tokens, metrics) = (Tokens::new(store.clone(), key.clone()), Arc::new(Metrics::new()));
-        let state = ApiState::new(spool.clone(), key, Arc::clone(&tokens), Arc::clone(&live), Arc::clone(&metrics), Arc::default());
+        let state = ApiState::new(
+            spool.clone(),
+            key,
+            Arc::clone(&tokens),
+            Arc::clone(&live),
+            Arc::clone(&metrics),
+            Arc::default(),
+        );
         let router = http::router(state.on_loopback());
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let desk = Self { store, spool, live, tokens, metrics, router, host: Host::new("here"), stop, tasks, _folder: folder };
+        let desk =
+            Self { store, spool, live, tokens, metrics, router, host: Host::new("here"), stop, tasks, _folder: folder };
         desk.tasks.spawn(overview::run(desk.store.clone(), desk.host.id.clone(), desk.stop.clone()));
         desk
     }
@@ -195,7 +204,9 @@ fn arrival(account: &str, id: &str) -> Arrival {
         received_at: now(),
         recipients: Vec::new(),
         communication: None,
-        raw: format!("From: jane@x.test\r\nMessage-ID: <{id}@x.test>\r\nSubject: {id}\r\n\r\nHello\r\n").into_bytes().into(),
+        raw: format!("From: jane@x.test\r\nMessage-ID: <{id}@x.test>\r\nSubject: {id}\r\n\r\nHello\r\n")
+            .into_bytes()
+            .into(),
     }
 }
 
@@ -280,7 +291,9 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
     desk.until("each goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
     let metrics = desk.get("/metrics").await;
     for (task, _) in &expected {
-        let counted = metrics.lines().find_map(|line| line.strip_prefix(&format!("postigo_task_panics_total{{task=\"{task}\"}} ")));
+        let counted = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("postigo_task_panics_total{{task=\"{task}\"}} ")));
         assert_eq!(counted, Some("1"), "{task}");
     }
     desk.end().await;
@@ -296,14 +309,21 @@ async fn a_server_that_breaks_the_parser_fails_its_fetch_with_the_reason_and_kee
     let sprung = Trap(AtomicBool::new(true));
     desk.begin(move || live.current(), |_| (), sprung);
 
-    let answer = desk.until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap()).await;
+    let answer = desk
+        .until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap())
+        .await;
     let why = answer["error"].as_str().unwrap();
     assert!(why.contains("its answer broke the code that reads it") && why.contains("imap-proto"), "{why}");
-    let status = async |desk: &Desk, account: &str| -> AccountStatus { desk.overview().await.accounts.remove(account).unwrap_or_default() };
-    let failed = desk.until("its fetches fail", async |desk| Some(status(desk, "odd").await).filter(|odd| odd.failed > 0)).await;
+    let status = async |desk: &Desk, account: &str| -> AccountStatus {
+        desk.overview().await.accounts.remove(account).unwrap_or_default()
+    };
+    let failed =
+        desk.until("its fetches fail", async |desk| Some(status(desk, "odd").await).filter(|odd| odd.failed > 0)).await;
     assert_eq!(failed.status, Status::Failed);
     assert!(now() - failed.last < 60_000, "it is of now: {failed:?}");
-    let readiness = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let readiness = desk
+        .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
+        .await;
     assert_eq!(named(&readiness["broken_tasks"]), [("fetch".to_owned(), "odd".to_owned())]);
     assert!(readiness["broken_tasks"][0]["again_at"].is_string(), "{readiness}");
     let fetched = async |desk: &Desk| (status(desk, "good").await.status == Status::Successful).then_some(());
@@ -320,7 +340,9 @@ async fn a_wait_for_mail_that_breaks_the_parser_is_told_of_and_goes_on() {
     let desk = Desk::with(vec![imap("waits", server.port)]).await;
     let live = Arc::clone(&desk.live);
     desk.begin(move || live.current(), |_| (), Trap(AtomicBool::new(true)));
-    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let told = desk
+        .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
+        .await;
     assert_eq!(named(&told["broken_tasks"]), [("fetch".to_owned(), "waits".to_owned())]);
     desk.until("it goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
     desk.until("it waits again", async |_| (server.waits() > 1).then_some(())).await;
@@ -349,14 +371,21 @@ async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
     let live = Arc::clone(&desk.live);
     desk.begin(move || live.current(), |_| (), Trap(AtomicBool::new(true)));
 
-    let answer = desk.until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap()).await;
-    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let answer = desk
+        .until("the command is answered", async |desk| fetch_requests::answered(&desk.store, asked).await.unwrap())
+        .await;
+    let told = desk
+        .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
+        .await;
     assert_eq!(named(&told["broken_tasks"]), [("renewal".to_owned(), "renews".to_owned())]);
     assert!(told["broken_tasks"][0]["why"].as_str().unwrap().contains("on purpose"), "{told} {answer}");
     let again = fetch_requests::ask(&desk.store, "renews").await.unwrap();
-    let answer = desk.until("it is tried anew", async |desk| fetch_requests::answered(&desk.store, again).await.unwrap()).await;
+    let answer =
+        desk.until("it is tried anew", async |desk| fetch_requests::answered(&desk.store, again).await.unwrap()).await;
     assert!(answer["error"].as_str().unwrap().contains("The provider gives the account"), "{answer}");
-    let fetched = async |desk: &Desk| desk.overview().await.accounts.remove("good").filter(|good| good.status == Status::Successful);
+    let fetched = async |desk: &Desk| {
+        desk.overview().await.accounts.remove("good").filter(|good| good.status == Status::Successful)
+    };
     desk.until("the other is fetched", fetched).await;
     assert!(desk.get("/metrics").await.contains("postigo_task_panics_total{task=\"renewal\"} 1"));
     desk.end().await;
@@ -366,8 +395,12 @@ async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
 async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let lmtp =
-        |name: &str| Account { name: name.into(), protocol: Protocol::Lmtp, host: path(name).display().to_string(), ..Account::default() };
+    let lmtp = |name: &str| Account {
+        name: name.into(),
+        protocol: Protocol::Lmtp,
+        host: path(name).display().to_string(),
+        ..Account::default()
+    };
     let desk = Desk::with(vec![lmtp("one"), lmtp("other")]).await;
     let live = Arc::clone(&desk.live);
     let tools = listening::Tools {
@@ -381,7 +414,9 @@ async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() 
     };
     trap("listens");
     desk.tasks.spawn(listening::run(tools, desk.stop.clone()));
-    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let told = desk
+        .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
+        .await;
     let broken = named(&told["broken_tasks"]);
     let [(task, of)] = broken.as_slice() else { panic!("{told}") };
     assert!(task == "listener" && told["broken_tasks"][0]["again_at"].is_string(), "{told}");
@@ -423,7 +458,9 @@ async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
     fetching::run(tools(), ends, nobody(), ended).await;
     assert!(supervision::broken().iter().all(|task| task.work != Work::Fetches), "{:?}", supervision::broken());
     desk.tasks.spawn(fetching::run(tools(), configured, nobody(), desk.stop.clone()));
-    let told = desk.until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true)).await;
+    let told = desk
+        .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
+        .await;
     assert_eq!(named(&told["broken_tasks"]), [("fetches".to_owned(), String::new())]);
     desk.end().await;
 }

@@ -69,7 +69,9 @@ async fn converse(stream: TcpStream, answers: Arc<Mutex<Answers>>, waits: Arc<At
                 let date = "INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\"";
                 answer = format!("* 1 FETCH (UID 1 RFC822.SIZE {size} {date} FLAGS ())\r\n");
             }
-            "UID" if command.contains("BODY.PEEK[]") => answer = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{mail})\r\n", mail.len()),
+            "UID" if command.contains("BODY.PEEK[]") => {
+                answer = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{mail})\r\n", mail.len())
+            }
             "IDLE" => {
                 waits.fetch_add(1, Ordering::Relaxed);
                 let told = std::mem::take(&mut answers.lock().unwrap().idle);

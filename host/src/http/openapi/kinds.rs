@@ -85,11 +85,15 @@ impl Parts {
         match schema {
             Value::Object(fields) => {
                 let is_data = |key: &str| matches!(key, "default" | "enum" | "examples");
-                let lifted = fields.into_iter().map(|(key, value)| if is_data(&key) { (key, value) } else { (key, self.lift(value)) });
+                let lifted = fields
+                    .into_iter()
+                    .map(|(key, value)| if is_data(&key) { (key, value) } else { (key, self.lift(value)) });
                 let mut fields: Map<String, Value> = lifted.collect();
                 // What a key says of a shape that has a name stands beside the reference.
                 if let Some(Value::Array(parts)) = fields.remove("allOf") {
-                    let parts = parts.into_iter().filter_map(|part| if let Value::Object(part) = part { Some(part) } else { None });
+                    let parts = parts
+                        .into_iter()
+                        .filter_map(|part| if let Value::Object(part) = part { Some(part) } else { None });
                     fields = parts.flatten().chain(fields).collect();
                 }
                 match fields.remove("title") {
@@ -133,7 +137,8 @@ struct Operations {
 
 impl Operations {
     fn list(&self, query: &Value) -> Value {
-        let summary = if self.is_in_force_later { "Lists them in byte order of their names." } else { "Lists them in order." };
+        let summary =
+            if self.is_in_force_later { "Lists them in byte order of their names." } else { "Lists them in order." };
         let page = content(&page_of(&self.about));
         json!({ "tags": self.tags(), "summary": summary, "parameters": query, "responses": { "200": { "description": "", "content": page } } })
     }
@@ -190,7 +195,10 @@ impl Operations {
         let saved = |status: &&str| ((*status).to_owned(), json!({ "description": "", "content": self.content() }));
         let mut responses: Map<String, Value> = statuses.iter().map(saved).collect();
         if self.is_in_force_later {
-            responses.insert("202".to_owned(), json!({ "description": "Saved, not in force yet", "content": self.content() }));
+            responses.insert(
+                "202".to_owned(),
+                json!({ "description": "Saved, not in force yet", "content": self.content() }),
+            );
         }
         Value::Object(responses)
     }

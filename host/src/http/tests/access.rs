@@ -26,7 +26,8 @@ async fn every_cell_of_the_table_is_enforced() {
         assert!(without.header(header::WWW_AUTHENTICATE).starts_with("Bearer"), "{} {path}", rule.method);
         for role in Role::ALL {
             let authorization = format!("Bearer {}", api.token(role));
-            let answer = api.raw(request(rule.method.clone(), &path, &[("authorization", &authorization)], Vec::new())).await;
+            let answer =
+                api.raw(request(rule.method.clone(), &path, &[("authorization", &authorization)], Vec::new())).await;
             let refused = answer.status == StatusCode::FORBIDDEN;
             assert_eq!(refused, !rule.roles.contains(&role), "{} {path} as {role}: {}", rule.method, answer.status);
             assert_ne!(answer.status, StatusCode::UNAUTHORIZED);
@@ -75,7 +76,10 @@ async fn the_openapi_document_is_whole() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path} has another's id");
-            assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{method} {path} is not described");
+            assert!(
+                operation["summary"].is_string() && operation["tags"][0].is_string(),
+                "{method} {path} is not described"
+            );
             assert!(operation["responses"]["default"].is_object());
         }
     }
@@ -98,15 +102,20 @@ fn the_page_of_roles_is_the_table() {
 #[tokio::test]
 async fn a_token_is_shown_once_and_ends_when_it_is_deleted() {
     let api = Api::start().await;
-    let created = api.post(Role::Admin, "/tokens", &json!({ "name": "monitoring", "role": "reader" })).await.expect(201);
+    let created =
+        api.post(Role::Admin, "/tokens", &json!({ "name": "monitoring", "role": "reader" })).await.expect(201);
     let token = created["token"].as_str().unwrap().to_owned();
     let authorization = format!("Bearer {token}");
     let whoami = || request(Method::GET, "/api/v1/whoami", &[("authorization", &authorization)], Vec::new());
-    assert_eq!(api.raw(whoami()).await.expect(200), json!({ "id": created["id"], "name": "monitoring", "role": "reader" }));
+    assert_eq!(
+        api.raw(whoami()).await.expect(200),
+        json!({ "id": created["id"], "name": "monitoring", "role": "reader" })
+    );
 
     let listed = api.get(Role::Admin, "/tokens").await;
     assert!(!String::from_utf8_lossy(&listed.body).contains(&token));
-    let row = listed.json()["items"].as_array().unwrap().iter().find(|row| row["name"] == "monitoring").cloned().unwrap();
+    let row =
+        listed.json()["items"].as_array().unwrap().iter().find(|row| row["name"] == "monitoring").cloned().unwrap();
     assert!(row["last_used_at"].is_string(), "its use was noted: {row}");
 
     api.delete(Role::Admin, &format!("/tokens/{}", created["id"])).await.expect(204);
@@ -173,11 +182,17 @@ async fn hostile_json_is_refused_with_its_place() {
     assert_eq!(wrong(json!({ "name": "x", "role": "root" })).await["pointer"], "/role");
     assert_eq!(wrong(json!({ "name": 7, "role": "reader" })).await["pointer"], "/name");
     assert_eq!(wrong(json!({ "name": "", "role": "reader" })).await["pointer"], "/name");
-    assert!(wrong(json!({ "name": "x", "role": "reader", "expires": 1 })).await["detail"].as_str().unwrap().contains("expires"));
+    assert!(
+        wrong(json!({ "name": "x", "role": "reader", "expires": 1 })).await["detail"]
+            .as_str()
+            .unwrap()
+            .contains("expires")
+    );
     assert!(wrong(json!({ "name": "x" })).await["detail"].as_str().unwrap().contains("role"));
     assert_eq!(wrong(json!([])).await["pointer"], "");
 
-    let form = api.send(Role::Admin, Method::POST, "/tokens", "application/x-www-form-urlencoded", "name=x&role=reader").await;
+    let form =
+        api.send(Role::Admin, Method::POST, "/tokens", "application/x-www-form-urlencoded", "name=x&role=reader").await;
     form.problem(415);
     assert_eq!(api.get(Role::Admin, "/tokens").await.json()["items"].as_array().unwrap().len(), 4, "nothing was made");
 }
@@ -230,15 +245,19 @@ async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
     let with = api.raw(get("/metrics", &[("host", "desk.example.org"), ("authorization", &admin)])).await;
     assert_eq!(with.status, StatusCode::OK, "who has a token is not deceived");
 
-    let redirect = json!({ "provider": "google", "client_id": "x", "redirect_url": "https://Back.example.org/oauth2/callback" });
-    let account = json!({ "name": "main", "protocol": "imaps", "host": "imap.example.org", "user": "x", "oauth2": redirect });
+    let redirect =
+        json!({ "provider": "google", "client_id": "x", "redirect_url": "https://Back.example.org/oauth2/callback" });
+    let account =
+        json!({ "name": "main", "protocol": "imaps", "host": "imap.example.org", "user": "x", "oauth2": redirect });
     api.post(Role::Admin, "/accounts", &account).await.expect(201);
     api.state.live.refresh().await.unwrap();
     let back = [("host", "back.example.org")];
     assert_eq!(api.raw(get("/oauth2/callback", &back)).await.status, StatusCode::OK);
-    for path in
-        open.into_iter().filter(|path| *path != "/oauth2/callback").chain(["/api/v1/tickets", "/oauth2/callback/", "//oauth2/callback"])
-    {
+    for path in open.into_iter().filter(|path| *path != "/oauth2/callback").chain([
+        "/api/v1/tickets",
+        "/oauth2/callback/",
+        "//oauth2/callback",
+    ]) {
         assert!(api.raw(get(path, &back)).await.problem(421)["detail"].as_str().unwrap().contains("--host"), "{path}");
     }
 
@@ -249,5 +268,9 @@ async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
     let named = api.state.clone().named(vec!["Desk.example.org".into()]);
     assert_eq!(send(named, "desk.example.org").await, StatusCode::OK);
     let reached_by_others = crate::http::ApiState { loopback: false, ..api.state.clone() };
-    assert_eq!(send(reached_by_others, "anything.example.org").await, StatusCode::OK, "there all are asked for a token alike");
+    assert_eq!(
+        send(reached_by_others, "anything.example.org").await,
+        StatusCode::OK,
+        "there all are asked for a token alike"
+    );
 }

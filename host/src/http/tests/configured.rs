@@ -6,7 +6,14 @@ use axum::http::{Method, header};
 use serde_json::{Value, json};
 
 /// Sends with further headers.
-async fn send_with(api: &Api, method: Method, path: &str, name: &str, value: &str, body: &Value) -> super::harness::Answer {
+async fn send_with(
+    api: &Api,
+    method: Method,
+    path: &str,
+    name: &str,
+    value: &str,
+    body: &Value,
+) -> super::harness::Answer {
     let authorization = format!("Bearer {}", api.token(Role::Admin));
     let headers = [("authorization", authorization.as_str()), ("content-type", "application/json"), (name, value)];
     api.raw(request(method, &format!("/api/v1{path}"), &headers, body.to_string().into_bytes())).await
@@ -18,42 +25,59 @@ async fn queues_and_addresses_are_made_shown_and_changed() {
     let created = api.post(Role::Admin, "/queues", &json!({ "name": "Support / 2nd", "follow_up": "reject" })).await;
     assert_eq!(created.header(header::LOCATION), "/api/v1/queues/Support%20%2F%202nd");
     let queue = created.expect(201);
-    assert_eq!((&queue["follow_up"], &queue["valid"], &queue["address"]), (&json!("reject"), &json!(true), &Value::Null));
+    assert_eq!(
+        (&queue["follow_up"], &queue["valid"], &queue["address"]),
+        (&json!("reject"), &json!(true), &Value::Null)
+    );
     assert_eq!(api.get(Role::Reader, "/queues/Support%20%2F%202nd").await.expect(200), queue);
     api.post(Role::Admin, "/queues", &json!({ "name": "Support / 2nd" })).await.problem(409);
 
     let address = json!({ "address": "Support@Example.org", "queue": "Support / 2nd" });
     api.post(Role::Admin, "/system-addresses", &address).await.expect(201);
     let path = "/queues/Support%20%2F%202nd";
-    let changed =
-        api.patch(Role::Admin, path, &json!({ "address": "support@example.org", "valid": "temporarily-invalid" })).await.expect(200);
+    let changed = api
+        .patch(Role::Admin, path, &json!({ "address": "support@example.org", "valid": "temporarily-invalid" }))
+        .await
+        .expect(200);
     assert_eq!((&changed["follow_up"], &changed["valid"]), (&json!("reject"), &json!("temporarily-invalid")));
 
-    let used = api.patch(Role::Admin, "/system-addresses/support@example.org", &json!({ "valid": false })).await.problem(422);
+    let used =
+        api.patch(Role::Admin, "/system-addresses/support@example.org", &json!({ "valid": false })).await.problem(422);
     assert!(used.to_string().contains("Support / 2nd"), "the queue that uses it is named: {used}");
     let replaced = api.put(Role::Admin, path, &json!({})).await.expect(200);
-    assert_eq!((&replaced["follow_up"], &replaced["address"]), (&json!("possible"), &Value::Null), "what is left out has its default");
+    assert_eq!(
+        (&replaced["follow_up"], &replaced["address"]),
+        (&json!("possible"), &Value::Null),
+        "what is left out has its default"
+    );
     api.patch(Role::Admin, "/system-addresses/SUPPORT@example.org", &json!({ "valid": false })).await.expect(200);
 }
 
 #[tokio::test]
 async fn every_mistake_is_named_by_its_place_and_nothing_is_changed() {
     let api = Api::start().await;
-    let body = json!({ "name": "", "follow_up": "maybe", "colour": "red", "valid": "no", "address": "nobody@example.org" });
+    let body =
+        json!({ "name": "", "follow_up": "maybe", "colour": "red", "valid": "no", "address": "nobody@example.org" });
     let problem = api.post(Role::Admin, "/queues", &body).await.problem(422);
-    let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let places: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     for place in ["/name", "/follow_up", "/colour", "/valid"] {
         assert!(places.contains(&place), "{place} is missing in {problem:#}");
     }
-    let unknown = api.post(Role::Admin, "/queues", &json!({ "name": "A", "address": "nobody@example.org" })).await.problem(422);
+    let unknown =
+        api.post(Role::Admin, "/queues", &json!({ "name": "A", "address": "nobody@example.org" })).await.problem(422);
     assert_eq!(unknown["errors"][0]["pointer"], "/address");
     assert!(unknown["detail"].as_str().unwrap().contains("nobody@example.org"), "{unknown}");
     let renamed = api.patch(Role::Admin, "/queues/Raw", &json!({ "name": "Cooked" })).await.problem(422);
     assert_eq!(renamed["errors"][0]["pointer"], "/name");
     api.patch(Role::Admin, "/queues/Nothing", &json!({})).await.problem(404);
     api.post(Role::Admin, "/queues", &json!(["A"])).await.problem(422);
-    let names: Vec<Value> =
-        api.get(Role::Admin, "/queues").await.json()["items"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
+    let names: Vec<Value> = api.get(Role::Admin, "/queues").await.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|queue| queue["name"].clone())
+        .collect();
     assert_eq!(names, ["Junk", "Misc", "Postmaster", "Raw"]);
 }
 
@@ -77,7 +101,8 @@ async fn a_password_goes_in_and_never_comes_out() {
     assert_eq!(stored.accounts["main"].password.as_ref().unwrap().reveal(), "pa55word");
     assert_eq!((stored.accounts["main"].folder.as_str(), stored.accounts["main"].tls.verify), ("Support", true));
 
-    let file = api.patch(Role::Admin, "/accounts/main", &json!({ "password": { "file": "/etc/passwd" } })).await.problem(422);
+    let file =
+        api.patch(Role::Admin, "/accounts/main", &json!({ "password": { "file": "/etc/passwd" } })).await.problem(422);
     assert_eq!(file["errors"][0]["pointer"], "/password");
     let wrong = api.patch(Role::Admin, "/accounts/main", &json!({ "password": ["hidden"] })).await;
     assert!(!String::from_utf8_lossy(&wrong.body).contains("hidden"), "an error does not repeat a secret");
@@ -87,11 +112,11 @@ async fn a_password_goes_in_and_never_comes_out() {
 #[tokio::test]
 async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_again() {
     let api = Api::start().await;
-    let oauth2 = json!({ "provider": "microsoft", "tenant": "example.org", "client_id": "x", "client_secret": "s3cret" });
+    let oauth2 =
+        json!({ "provider": "microsoft", "tenant": "example.org", "client_id": "x", "client_secret": "s3cret" });
     let account = json!({ "name": "main", "protocol": "imaps", "host": "mail.example.org", "user": "support", "password": "pa55word", "oauth2": oauth2 });
     api.post(Role::Admin, "/accounts", &account).await.expect(201);
-    let transport =
-        json!({ "name": "relay", "kind": "smtp+starttls", "host": "mail.example.org", "user": "support", "password": "pa55word" });
+    let transport = json!({ "name": "relay", "kind": "smtp+starttls", "host": "mail.example.org", "user": "support", "password": "pa55word" });
     api.post(Role::Admin, "/transports", &transport).await.expect(201);
     let both = ["/password", "/oauth2/client_secret"];
     let elsewhere: [(&str, Value, &[&str]); 14] = [
@@ -115,7 +140,9 @@ async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_agai
         let mut whole = if *path == "/accounts/main" { account.clone() } else { transport.clone() };
         for (key, value) in change.as_object().unwrap() {
             match value {
-                Value::Object(inner) if whole[key].is_object() => inner.iter().for_each(|(key_, value)| whole[key][key_] = value.clone()),
+                Value::Object(inner) if whole[key].is_object() => {
+                    inner.iter().for_each(|(key_, value)| whole[key][key_] = value.clone())
+                }
                 value => whole[key] = value.clone(),
             }
         }
@@ -124,7 +151,8 @@ async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_agai
             whole["oauth2"].as_object_mut().unwrap().remove("client_secret");
         }
         for problem in [patched, api.put(Role::Admin, path, &whole).await.problem(422)] {
-            let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+            let places: Vec<&str> =
+                problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
             assert_eq!(places, *expected, "{change}: {problem}");
             assert!(problem.to_string().contains("given again: it was given for "), "{problem}");
         }
@@ -148,9 +176,14 @@ async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_agai
 async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     let api = Api::start().await;
     let transport = |kind: &str, host: &str| json!({ "name": "way", "kind": kind, "host": host });
-    for (kind, host) in
-        [("sendmail", "/bin/sh"), ("sendmail", ""), ("sendmail", "given"), ("file", "/etc/cron.d"), ("file", "/"), ("file", "other")]
-    {
+    for (kind, host) in [
+        ("sendmail", "/bin/sh"),
+        ("sendmail", ""),
+        ("sendmail", "given"),
+        ("file", "/etc/cron.d"),
+        ("file", "/"),
+        ("file", "other"),
+    ] {
         let problem = api.post(Role::Admin, "/transports", &transport(kind, host)).await.problem(422);
         assert_eq!(problem["errors"][0]["pointer"], "/host", "{problem}");
         assert!(problem.to_string().contains("postigo serve --allow-"), "{problem}");
@@ -167,10 +200,15 @@ async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     std::os::unix::fs::symlink(elsewhere.path(), given.path().join("away")).unwrap();
     let beyond = given.path().join("away/box").display().to_string();
     api.patch(Role::Admin, "/transports/way", &json!({ "host": beyond })).await.expect(200);
-    api.post(Role::Admin, "/accounts", &json!({ "name": "beyond", "protocol": "maildir", "host": beyond })).await.expect(201);
+    api.post(Role::Admin, "/accounts", &json!({ "name": "beyond", "protocol": "maildir", "host": beyond }))
+        .await
+        .expect(201);
     for path in ["/transports/way/test", "/accounts/beyond/test"] {
         let tested = api.post(Role::Admin, path, &Value::Null).await.expect(200);
-        assert!(tested["works"] == false && tested.to_string().contains("away: it is a link, not a folder"), "{path}: {tested}");
+        assert!(
+            tested["works"] == false && tested.to_string().contains("away: it is a link, not a folder"),
+            "{path}: {tested}"
+        );
     }
     assert_eq!(std::fs::read_dir(elsewhere.path().join("box")).unwrap().count(), 1, "only what was there");
 
@@ -208,10 +246,16 @@ async fn lists_can_be_searched_and_paged() {
 async fn fields_and_answers_can_be_deleted() {
     let api = Api::start().await;
     api.post(Role::Admin, "/dynamic-fields", &json!({ "name": "Contract" })).await.expect(201);
-    api.post(Role::Admin, "/auto-responses", &json!({ "name": "Receipt", "type": "reply", "queue": "Raw", "subject": "S" }))
+    api.post(
+        Role::Admin,
+        "/auto-responses",
+        &json!({ "name": "Receipt", "type": "reply", "queue": "Raw", "subject": "S" }),
+    )
+    .await
+    .expect(201);
+    api.post(Role::Admin, "/transports", &json!({ "name": "relay", "kind": "smtp", "host": "localhost" }))
         .await
         .expect(201);
-    api.post(Role::Admin, "/transports", &json!({ "name": "relay", "kind": "smtp", "host": "localhost" })).await.expect(201);
     for path in ["/dynamic-fields/Contract", "/auto-responses/Receipt", "/transports/relay"] {
         api.get(Role::Reader, path).await.expect(200);
         api.delete(Role::Admin, path).await.expect(204);

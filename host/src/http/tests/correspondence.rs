@@ -23,7 +23,8 @@ impl Api {
 
     async fn named(&self, key: &str, path: &str, body: &Value) -> Answer {
         let authorization = format!("Bearer {}", self.token(Role::Agent));
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json"), ("idempotency-key", key)];
+        let headers =
+            [("authorization", authorization.as_str()), ("content-type", "application/json"), ("idempotency-key", key)];
         self.raw(request(Method::POST, &format!("{BASE}{path}"), &headers, body.to_string().into_bytes())).await
     }
 }
@@ -55,9 +56,16 @@ async fn a_reply_goes_to_the_customer_from_the_queues_address_in_the_thread() {
     assert_eq!(shown["state"], "open", "who answers a new ticket has opened it");
     let article = &shown["articles"][1];
     assert_eq!((&article["sender_type"], &article["visible_for_customer"]), (&json!("agent"), &json!(true)));
-    assert_eq!((&article["delivery"]["status"], &article["delivery"]["outgoing_id"]), (&json!("waiting"), &receipt["outgoing_id"]));
-    let recipients: Vec<&str> =
-        article["delivery"]["recipients"].as_array().unwrap().iter().map(|one| one["address"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&article["delivery"]["status"], &article["delivery"]["outgoing_id"]),
+        (&json!("waiting"), &receipt["outgoing_id"])
+    );
+    let recipients: Vec<&str> = article["delivery"]["recipients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["address"].as_str().unwrap())
+        .collect();
     assert_eq!(recipients, ["bob@example.com", "boss@example.com", "jane@example.com"]);
     assert_eq!(shown["articles"][0]["delivery"], Value::Null);
     assert_eq!(article["message_id"], receipt["message_id"]);
@@ -136,12 +144,17 @@ async fn notes_stay_inside_and_forwards_and_resent_mails_go_out() {
     api.send_from().await;
     let filed = api.file("Printer").await;
     let path = format!("/tickets/{}/articles", filed.number);
-    let note =
-        api.post(Role::Agent, &path, &json!({ "kind": "note", "body": "He is kind.", "state": "closed successful" })).await.expect(201);
+    let note = api
+        .post(Role::Agent, &path, &json!({ "kind": "note", "body": "He is kind.", "state": "closed successful" }))
+        .await
+        .expect(201);
     assert_eq!((&note["outgoing_id"], &note["message_id"]), (&Value::Null, &Value::Null));
     api.get(Role::Reader, &format!("/articles/{}/raw", note["article_id"])).await.problem(404);
     let shown = api.get(Role::Reader, &format!("/tickets/{}", filed.number)).await.json();
-    assert_eq!((&shown["state"], &shown["articles"][1]["visible_for_customer"]), (&json!("closed successful"), &json!(false)));
+    assert_eq!(
+        (&shown["state"], &shown["articles"][1]["visible_for_customer"]),
+        (&json!("closed successful"), &json!(false))
+    );
 
     let forward = json!({ "to": ["expert@example.net"], "body": "What do you think?" });
     let receipt = api.post(Role::Agent, &format!("/articles/{}/forward", filed.article_id), &forward).await.expect(201);
@@ -161,11 +174,15 @@ async fn notes_stay_inside_and_forwards_and_resent_mails_go_out() {
     let mail = MessageParser::default().parse(&raw).unwrap();
     assert_eq!(mail.attachments().next().unwrap().message().unwrap().subject(), Some("Printer"));
 
-    let receipt =
-        api.post(Role::Agent, &format!("/articles/{}/bounce", filed.article_id), &json!({ "to": ["other@example.net"] })).await.expect(201);
+    let receipt = api
+        .post(Role::Agent, &format!("/articles/{}/bounce", filed.article_id), &json!({ "to": ["other@example.net"] }))
+        .await
+        .expect(201);
     let raw = String::from_utf8(api.raw_article(&receipt).await).unwrap();
     assert!(raw.starts_with("Resent-") && raw.ends_with(&super::seed::mail("Printer")), "{raw}");
-    api.post(Role::Agent, &format!("/articles/{}/bounce", note["article_id"]), &json!({ "to": ["o@example.net"] })).await.problem(409);
+    api.post(Role::Agent, &format!("/articles/{}/bounce", note["article_id"]), &json!({ "to": ["o@example.net"] }))
+        .await
+        .problem(409);
 }
 
 #[tokio::test]
@@ -181,15 +198,21 @@ async fn an_agent_opens_a_ticket_from_a_template() {
     .expect(201);
     let template = json!({ "name": "Recall", "type": "create", "subject": "Recall for <OTOBO_TICKET_CustomerID>", "body": "Dear <OTOBO_CUSTOMER_DATA_UserFirstname>" });
     api.post(Role::Admin, "/templates", &template).await.expect(201);
-    let receipt =
-        api.post(Role::Agent, "/tickets", &json!({ "queue": "Raw", "to": ["jane@example.com"], "template": "Recall" })).await.expect(201);
-    let shown = api.get(Role::Reader, &format!("/tickets/{}", receipt["ticket_number"].as_str().unwrap())).await.expect(200);
+    let receipt = api
+        .post(Role::Agent, "/tickets", &json!({ "queue": "Raw", "to": ["jane@example.com"], "template": "Recall" }))
+        .await
+        .expect(201);
+    let shown =
+        api.get(Role::Reader, &format!("/tickets/{}", receipt["ticket_number"].as_str().unwrap())).await.expect(200);
     assert_eq!(
         (&shown["title"], &shown["state"], &shown["customer_user"], &shown["customer_number"]),
         (&json!("Recall for ACME"), &json!("open"), &json!("jane"), &json!("ACME"))
     );
     let raw = api.raw_article(&receipt).await;
     let mail = MessageParser::default().parse(&raw).unwrap();
-    assert_eq!(mail.subject(), Some(format!("[Ticket#{}] Recall for ACME", receipt["ticket_number"].as_str().unwrap()).as_str()));
+    assert_eq!(
+        mail.subject(),
+        Some(format!("[Ticket#{}] Recall for ACME", receipt["ticket_number"].as_str().unwrap()).as_str())
+    );
     assert!(mail.body_text(0).unwrap().contains("Dear Jane\r\n"));
 }

@@ -11,7 +11,10 @@ async fn a_ticket_is_shown_with_its_articles_and_its_mail() {
     let api = Api::start().await;
     let filed = api.file("Printer on fire").await;
     let ticket = api.get(Role::Reader, &format!("/tickets/{}", filed.number)).await.expect(200);
-    assert_eq!((&ticket["ticket_number"], &ticket["queue"], &ticket["owner"]), (&json!(filed.number), &json!("Raw"), &Value::Null));
+    assert_eq!(
+        (&ticket["ticket_number"], &ticket["queue"], &ticket["owner"]),
+        (&json!(filed.number), &json!("Raw"), &Value::Null)
+    );
     assert_eq!(ticket["articles"][0]["id"], json!(filed.article_id));
     let article = api.get(Role::Reader, &format!("/articles/{}", filed.article_id)).await.expect(200);
     assert_eq!((&article["body"], &article["date"]), (&json!("Hello.\n"), &json!("2026-11-24T12:00:00Z")));
@@ -33,7 +36,9 @@ async fn tickets_are_listed_newest_first_by_page_and_filter() {
     for subject in ["one", "two", "three"] {
         api.file(subject).await;
     }
-    let titles = |page: &Value| page["items"].as_array().unwrap().iter().map(|ticket| ticket["title"].clone()).collect::<Vec<_>>();
+    let titles = |page: &Value| {
+        page["items"].as_array().unwrap().iter().map(|ticket| ticket["title"].clone()).collect::<Vec<_>>()
+    };
     let first = api.get(Role::Reader, "/tickets?limit=2").await.expect(200);
     assert_eq!(titles(&first), ["three", "two"]);
     api.file("four").await;
@@ -50,17 +55,22 @@ async fn a_ticket_is_changed_as_a_whole_or_not_at_all() {
     api.patch(Role::Admin, "/settings", &json!({ "agents": ["anna"] })).await.expect(200);
     let (first, second) = (api.file("first").await.number, api.file("second").await.number);
     let path = format!("/tickets/{first}");
-    let changed =
-        api.patch(Role::Agent, &path, &json!({ "queue": "Misc", "state": "open", "owner": "anna", "lock": "lock" })).await.expect(200);
+    let changed = api
+        .patch(Role::Agent, &path, &json!({ "queue": "Misc", "state": "open", "owner": "anna", "lock": "lock" }))
+        .await
+        .expect(200);
     assert_eq!(
         (&changed["queue"], &changed["state"], &changed["owner"], &changed["lock"]),
         (&json!("Misc"), &json!("open"), &json!("anna"), &json!("lock"))
     );
     assert_eq!(api.patch(Role::Agent, &path, &json!({ "owner": null })).await.expect(200)["owner"], Value::Null);
 
-    let wrong =
-        api.patch(Role::Agent, &path, &json!({ "queue": "Nowhere", "state": "done", "owner": "bob", "lock": "shut" })).await.problem(422);
-    let places: Vec<&str> = wrong["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let wrong = api
+        .patch(Role::Agent, &path, &json!({ "queue": "Nowhere", "state": "done", "owner": "bob", "lock": "shut" }))
+        .await
+        .problem(422);
+    let places: Vec<&str> =
+        wrong["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(places, ["/state", "/queue", "/owner", "/lock"]);
     api.patch(Role::Agent, &path, &json!({ "title": "x" })).await.problem(422);
     api.patch(Role::Agent, &path, &json!({ "state": "closed successful", "merge_into": "1" })).await.problem(404);
@@ -69,7 +79,10 @@ async fn a_ticket_is_changed_as_a_whole_or_not_at_all() {
     let merged = api.patch(Role::Agent, &path, &json!({ "merge_into": second })).await.expect(200);
     assert_eq!((&merged["state"], &merged["merged_into"]), (&json!("merged"), &json!(second)));
     api.patch(Role::Agent, &path, &json!({ "merge_into": second })).await.problem(409);
-    assert_eq!(api.get(Role::Agent, &format!("/tickets/{second}")).await.json()["articles"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        api.get(Role::Agent, &format!("/tickets/{second}")).await.json()["articles"].as_array().unwrap().len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -106,11 +119,21 @@ async fn the_log_is_listed_searched_and_shown() {
     api.hold("Hay").await;
     let found = api.get(Role::Reader, "/communications?search=needle").await.expect(200);
     let item = &found["items"][0];
-    assert_eq!((found["items"].as_array().unwrap().len(), &item["status"], &item["priority"]), (1, &json!("warning"), &json!("warning")));
+    assert_eq!(
+        (found["items"].as_array().unwrap().len(), &item["status"], &item["priority"]),
+        (1, &json!("warning"), &json!("warning"))
+    );
     let path = format!("/communications/{}", item["id"].as_str().unwrap());
     assert_eq!(api.get(Role::Reader, &path).await.expect(200)["entries"].as_array().unwrap().len(), 2);
-    assert_eq!(api.get(Role::Reader, &format!("{path}?priority=warning")).await.expect(200)["entries"].as_array().unwrap().len(), 1);
-    let failed = api.get(Role::Reader, "/communications?status=failed&sort=oldest&since=2020-01-01T00:00:00Z").await.expect(200);
+    assert_eq!(
+        api.get(Role::Reader, &format!("{path}?priority=warning")).await.expect(200)["entries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let failed =
+        api.get(Role::Reader, "/communications?status=failed&sort=oldest&since=2020-01-01T00:00:00Z").await.expect(200);
     assert_eq!(failed["items"].as_array().unwrap().len(), 1);
     let first = api.get(Role::Reader, "/communications?limit=1").await.expect(200);
     let next = format!("/communications?limit=1&cursor={}", first["next_cursor"].as_str().unwrap());
@@ -119,8 +142,14 @@ async fn the_log_is_listed_searched_and_shown() {
     let overview = api.get(Role::Reader, "/communications/overview").await.expect(200);
     assert_eq!((&overview["statuses"]["warning"], &overview["accounts"]["local"]["failed"]), (&json!(1), &json!(1)));
     api.get(Role::Reader, "/communications/0193").await.problem(404);
-    assert_eq!(api.get(Role::Reader, "/communications?since=yesterday").await.problem(400)["errors"][0]["parameter"], "since");
-    assert_eq!(api.get(Role::Reader, "/communications?sort=colour").await.problem(400)["errors"][0]["parameter"], "sort");
+    assert_eq!(
+        api.get(Role::Reader, "/communications?since=yesterday").await.problem(400)["errors"][0]["parameter"],
+        "since"
+    );
+    assert_eq!(
+        api.get(Role::Reader, "/communications?sort=colour").await.problem(400)["errors"][0]["parameter"],
+        "sort"
+    );
 }
 
 #[tokio::test]
@@ -138,11 +167,15 @@ async fn customer_users_are_kept() {
     api.put(Role::Agent, "/customer-users/joe", &json!({ "email": "joe@example.com" })).await.expect(201);
     assert_eq!(api.get(Role::Reader, "/customer-users?limit=1").await.expect(200)["items"][0]["login"], "jane");
     assert_eq!(
-        api.put(Role::Agent, "/customer-users/joe", &json!({ "login": "jim", "email": "x@y" })).await.problem(422)["errors"][0]["pointer"],
+        api.put(Role::Agent, "/customer-users/joe", &json!({ "login": "jim", "email": "x@y" })).await.problem(422)["errors"]
+            [0]["pointer"],
         "/login"
     );
     api.post(Role::Agent, "/customer-users", &json!({ "login": "x" })).await.problem(422);
-    assert_eq!(api.get(Role::Agent, "/customer-users?colour=red").await.problem(400)["errors"][0]["parameter"], "colour");
+    assert_eq!(
+        api.get(Role::Agent, "/customer-users?colour=red").await.problem(400)["errors"][0]["parameter"],
+        "colour"
+    );
     api.delete(Role::Agent, "/customer-users/jane").await.expect(204);
     api.delete(Role::Agent, "/customer-users/jane").await.problem(404);
     api.get(Role::Agent, "/customer-users/jane").await.problem(404);
@@ -152,8 +185,10 @@ async fn customer_users_are_kept() {
 #[tokio::test]
 async fn settings_are_changed_key_by_key() {
     let api = Api::start().await;
-    let changed =
-        api.patch(Role::Admin, "/settings", &json!({ "poll_interval": "5m", "log_retention": { "failed": "90d" } })).await.expect(200);
+    let changed = api
+        .patch(Role::Admin, "/settings", &json!({ "poll_interval": "5m", "log_retention": { "failed": "90d" } }))
+        .await
+        .expect(200);
     assert_eq!((&changed["poll_interval"], &changed["log_retention"]["successful"]), (&json!("5m"), &json!("7d")));
     let wrong = api.patch(Role::Admin, "/settings", &json!({ "default_queue": "Nowhere" })).await.problem(422);
     assert_eq!(wrong["errors"][0]["pointer"], "/default_queue");

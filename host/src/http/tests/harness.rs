@@ -40,7 +40,8 @@ pub struct Answer {
 impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The value of a header; empty where there is none.
@@ -73,12 +74,18 @@ impl Api {
         }
         let spool = Spool::open(store, folder.path()).unwrap();
         let key = SecretKey::at(folder.path().join("key"));
-        let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-in-these-tests".into()));
+        let sandbox =
+            LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-in-these-tests".into()));
         let live = Live::start(spool.store().clone(), key.clone(), Arc::new(sandbox)).await.unwrap();
         let signed_in = Tokens::new(spool.store().clone(), key.clone());
-        let machine = Arc::new(Machine::new(Vec::new(), vec![format!("given={}", folder.path().display()).parse().unwrap()]));
-        let state = ApiState { loopback: true, ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine) };
-        let mut api = Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, _folder: folder };
+        let machine =
+            Arc::new(Machine::new(Vec::new(), vec![format!("given={}", folder.path().display()).parse().unwrap()]));
+        let state = ApiState {
+            loopback: true,
+            ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine)
+        };
+        let mut api =
+            Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, _folder: folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api
     }
@@ -102,7 +109,14 @@ impl Api {
     }
 
     /// Sends a body of a media type with a role's token and checks that the answer is a documented one.
-    pub async fn send(&self, role: Role, method: Method, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+    pub async fn send(
+        &self,
+        role: Role,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
         let authorization = format!("Bearer {}", self.token(role));
         let headers = [("authorization", authorization.as_str()), ("content-type", media_type)];
         let answer = self.raw(request(method.clone(), &format!("{BASE}{path}"), &headers, body.into())).await;
@@ -134,14 +148,16 @@ impl Api {
         let path = path.split('?').next().unwrap();
         let operation = self.operation(method, path).unwrap_or_else(|| panic!("{method} {path} is not documented"));
         let responses = &operation["responses"];
-        let response = responses.get(answer.status.as_str()).or_else(|| responses.get("default")).expect("a documented status");
+        let response =
+            responses.get(answer.status.as_str()).or_else(|| responses.get("default")).expect("a documented status");
         let Some(content) = response["content"].as_object() else {
             assert!(answer.body.is_empty(), "{method} {path}: {} is documented without a body", answer.status);
             return;
         };
         let media_type = answer.header(header::CONTENT_TYPE).split(';').next().unwrap();
-        let media =
-            content.get(media_type).unwrap_or_else(|| panic!("{method} {path}: {media_type} is not documented for {}", answer.status));
+        let media = content
+            .get(media_type)
+            .unwrap_or_else(|| panic!("{method} {path}: {media_type} is not documented for {}", answer.status));
         if media_type.ends_with("json") {
             self.fits(&media["schema"], &answer.json());
         }
@@ -152,7 +168,8 @@ impl Api {
         let paths = self.document["paths"].as_object()?;
         let fits = |template: &str| {
             let (given, wanted): (Vec<_>, Vec<_>) = (full.split('/').collect(), template.split('/').collect());
-            given.len() == wanted.len() && given.iter().zip(&wanted).all(|(given, wanted)| wanted.starts_with('{') || given == wanted)
+            given.len() == wanted.len()
+                && given.iter().zip(&wanted).all(|(given, wanted)| wanted.starts_with('{') || given == wanted)
         };
         let literal_first = |template: &&String| template.matches('{').count();
         let template = paths.keys().filter(|template| fits(template)).min_by_key(literal_first)?;
@@ -164,7 +181,8 @@ impl Api {
         let mut schema = schema.clone();
         schema["components"] = self.document["components"].clone();
         let validator = jsonschema::draft202012::new(&schema).expect("the document's schemas are JSON Schema 2020-12");
-        let errors: Vec<String> = validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path)).collect();
+        let errors: Vec<String> =
+            validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path)).collect();
         assert!(errors.is_empty(), "the answer does not fit its schema: {errors:#?}\n{value:#}");
     }
 }

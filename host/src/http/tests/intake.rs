@@ -35,32 +35,46 @@ async fn a_mail_becomes_a_ticket_once() {
     let api = Api::start().await;
     let _work = api.work(&["local"]).await;
     let first = api.submit(Role::Agent, "", mail("Printer")).await.expect(201);
-    assert_eq!((&first["status"], &first["title"], &first["queue"]), (&json!("filed"), &json!("Printer"), &json!("Raw")));
+    assert_eq!(
+        (&first["status"], &first["title"], &first["queue"]),
+        (&json!("filed"), &json!("Printer"), &json!("Raw"))
+    );
     let again = api.submit(Role::Agent, "", mail("Printer")).await.expect(200);
     assert_eq!((&again["status"], &again["ticket_number"]), (&json!("duplicate"), &first["ticket_number"]));
     assert_eq!((&again["auto_response"], &again["warnings"]), (&Value::Null, &json!([])));
     let raw = api.get(Role::Reader, &format!("/articles/{}/raw", first["article_id"])).await;
     assert_eq!(raw.body, mail("Printer").into_bytes());
-    let log = api.get(Role::Reader, &format!("/communications/{}", first["communication"].as_str().unwrap())).await.expect(200);
+    let log = api
+        .get(Role::Reader, &format!("/communications/{}", first["communication"].as_str().unwrap()))
+        .await
+        .expect(200);
     assert_eq!(log["status"], "successful");
 }
 
 #[tokio::test]
 async fn only_an_admin_speaks_for_a_trusted_account() {
     let api = Api::start().await;
-    api.post(Role::Admin, "/accounts", &json!({ "name": "boss", "protocol": "local", "trusted": true })).await.expect(201);
+    api.post(Role::Admin, "/accounts", &json!({ "name": "boss", "protocol": "local", "trusted": true }))
+        .await
+        .expect(201);
     let _work = api.work(&["local", "boss"]).await;
     let with_header = |subject: &str| format!("X-OTOBO-Queue: Junk\r\n{}", mail(subject));
     api.submit(Role::Agent, "?account=boss", with_header("a")).await.problem(403);
     assert_eq!(api.submit(Role::Admin, "?account=boss", with_header("b")).await.expect(201)["queue"], "Junk");
     assert_eq!(api.submit(Role::Agent, "", with_header("c")).await.expect(201)["queue"], "Raw");
-    assert_eq!(api.get(Role::Agent, "/tickets").await.json()["items"].as_array().unwrap().len(), 2, "the refused one was not stored");
+    assert_eq!(
+        api.get(Role::Agent, "/tickets").await.json()["items"].as_array().unwrap().len(),
+        2,
+        "the refused one was not stored"
+    );
 }
 
 #[tokio::test]
 async fn a_mail_that_was_here_before_and_not_filed_is_told_of_with_where_it_is() {
     let api = Api::start().await;
-    api.post(Role::Admin, "/accounts", &json!({ "name": "boss", "protocol": "local", "trusted": true })).await.expect(201);
+    api.post(Role::Admin, "/accounts", &json!({ "name": "boss", "protocol": "local", "trusted": true }))
+        .await
+        .expect(201);
     let _work = api.work(&["boss"]).await;
     let ignored = || format!("X-OTOBO-Ignore: yes\r\n{}", mail("Advertisement"));
     assert_eq!(api.submit(Role::Admin, "?account=boss", ignored()).await.expect(201)["status"], "ignored");
@@ -69,7 +83,11 @@ async fn a_mail_that_was_here_before_and_not_filed_is_told_of_with_where_it_is()
     assert_eq!((&again["status"], &again["warnings"]), (&json!("duplicate"), &told));
     api.delete(Role::Admin, "/spool/1").await.expect(204);
     let again = api.submit(Role::Admin, "?account=boss", ignored()).await.expect(200);
-    assert_eq!((&again["status"], &again["ticket_number"]), (&json!("duplicate"), &Value::Null), "what was dropped was not filed");
+    assert_eq!(
+        (&again["status"], &again["ticket_number"]),
+        (&json!("duplicate"), &Value::Null),
+        "what was dropped was not filed"
+    );
 }
 
 #[tokio::test]
@@ -102,7 +120,9 @@ async fn an_account_is_tried_and_fetched_now() {
         loop {
             let taken = crate::store::fetch_requests::take(&store, "other", &["local".to_owned()]).await.unwrap();
             if let Some(request) = taken.first() {
-                return crate::store::fetch_requests::answer(&store, request.id, &json!({ "fetched": 3 })).await.unwrap();
+                return crate::store::fetch_requests::answer(&store, request.id, &json!({ "fetched": 3 }))
+                    .await
+                    .unwrap();
             }
             tokio::task::yield_now().await;
         }
@@ -119,8 +139,14 @@ async fn a_dry_run_tells_all_and_keeps_nothing() {
     let api = Api::start().await;
     let test = |query: &'static str, body: String| api.send(Role::Author, Method::POST, query, "message/rfc822", body);
     let tried = test("/chain/test", format!("X-OTOBO-Queue: Junk\r\n{}", mail("Dry"))).await.expect(200);
-    assert_eq!((&tried["queue"], &tried["filters"], &tried["ticket_number"]), (&json!("Raw"), &json!([]), &json!(null)));
-    assert!(tried["notes"][0].as_str().unwrap().contains("X-OTOBO-Queue"), "what an untrusted header lost is told: {tried}");
+    assert_eq!(
+        (&tried["queue"], &tried["filters"], &tried["ticket_number"]),
+        (&json!("Raw"), &json!([]), &json!(null))
+    );
+    assert!(
+        tried["notes"][0].as_str().unwrap().contains("X-OTOBO-Queue"),
+        "what an untrusted header lost is told: {tried}"
+    );
     let trusted = test("/chain/test?trusted=true", format!("X-OTOBO-Queue: Junk\r\n{}", mail("Dry"))).await.expect(200);
     assert_eq!(trusted["queue"], "Junk");
     test("/chain/test?account=nobody", mail("Dry")).await.problem(400);

@@ -33,16 +33,23 @@ async fn a_handler_that_panics_is_a_problem_and_the_next_request_is_answered() {
         assert!(word.is_empty(), "it must not be told: {word}");
         "never"
     };
-    let routes = layered(Router::new().route("/breaks", get(breaks)).route("/works", get(async || "fine"))).with_state(api.state.clone());
+    let routes = layered(Router::new().route("/breaks", get(breaks)).route("/works", get(async || "fine")))
+        .with_state(api.state.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     tokio::spawn(async move { axum::serve(listener, routes).await });
     let answer = ask(&mut stream, "/breaks").await;
-    assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("content-type: application/problem+json"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 500 ") && answer.contains("content-type: application/problem+json"),
+        "{answer}"
+    );
     assert!(answer.contains("urn:postigo:problem:internal") && !answer.contains(word), "{answer}");
     assert!(answer.contains("x-content-type-options: nosniff"), "as every answer has: {answer}");
     let answer = ask(&mut stream, "/works").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("fine"), "on the same connection: {answer}");
-    let told = postigo_supervision::broken().into_iter().find(|broken| broken.work == postigo_supervision::Work::Request).unwrap();
+    let told = postigo_supervision::broken()
+        .into_iter()
+        .find(|broken| broken.work == postigo_supervision::Work::Request)
+        .unwrap();
     assert!(told.why.contains("host/src/http/tests/panics.rs:") && !told.why.contains(word), "{}", told.why);
 }

@@ -18,7 +18,10 @@ async fn told(api: &Api) -> Vec<String> {
     let report = readiness(api).await;
     let told: Vec<String> = serde_json::from_value(report["unreadable"].clone()).unwrap_or_default();
     let word = if told.is_empty() { "ok" } else { "failed" };
-    assert_eq!((&report["ready"], &report["degraded"], &report["checks"]["rows"]), (&json!(true), &json!(!told.is_empty()), &json!(word)));
+    assert_eq!(
+        (&report["ready"], &report["degraded"], &report["checks"]["rows"]),
+        (&json!(true), &json!(!told.is_empty()), &json!(word))
+    );
     told
 }
 
@@ -52,7 +55,12 @@ async fn a_component_that_cannot_be_read_is_named_and_keeps_neither_others_nor_t
     }
     let broken = "a".repeat(64);
     change(&api, |configuration| {
-        let filter = Filter { name: "10".into(), component: "urgent@1.0.0".into(), digest: Some(broken.clone()), ..Filter::default() };
+        let filter = Filter {
+            name: "10".into(),
+            component: "urgent@1.0.0".into(),
+            digest: Some(broken.clone()),
+            ..Filter::default()
+        };
         configuration.filters.insert("10".into(), filter);
     })
     .await;
@@ -71,16 +79,26 @@ async fn a_component_that_cannot_be_read_is_named_and_keeps_neither_others_nor_t
 
     // It is listed beside the others, with the reason.
     let listed = api.get(Role::Reader, "/components").await.expect(200);
-    let of = |version: &str| listed["items"].as_array().unwrap().iter().find(|item| item["version"] == version).unwrap().clone();
+    let of = |version: &str| {
+        listed["items"].as_array().unwrap().iter().find(|item| item["version"] == version).unwrap().clone()
+    };
     assert_eq!((&of("2.0.0")["unreadable"], &of("2.0.0")["summary"]), (&Value::Null, &json!("Finds what is urgent.")));
     assert!(of("1.0.0")["unreadable"].is_string() && of("1.0.0")["used_by"] == json!(["10"]), "{listed}");
-    assert!(api.get(Role::Reader, "/components/urgent@1.0.0").await.expect(200)["unreadable"].as_str().unwrap().contains(&broken));
+    assert!(
+        api.get(Role::Reader, "/components/urgent@1.0.0").await.expect(200)["unreadable"]
+            .as_str()
+            .unwrap()
+            .contains(&broken)
+    );
     let problem = api.get(Role::Reader, "/components/urgent@1.0.0/schema").await.problem(500);
     assert!(problem["detail"].as_str().unwrap().contains(&broken), "{problem}");
     let problem = api.patch(Role::Admin, "/filters/10", &json!({ "settings": { "x": 1 } })).await.problem(422);
     assert!(problem.to_string().contains("cannot be read"), "{problem}");
     let unreadable = told(&api).await;
-    assert!(matches!(unreadable.as_slice(), [one] if one.contains("urgent@1.0.0") && one.contains("\"10\"")), "{unreadable:?}");
+    assert!(
+        matches!(unreadable.as_slice(), [one] if one.contains("urgent@1.0.0") && one.contains("\"10\"")),
+        "{unreadable:?}"
+    );
 
     // The same file again mends it, and hosts take that up.
     assert!(!components::upload(&api.state.store, uploaded("a", "1.0.0")).await.unwrap());
@@ -104,7 +122,10 @@ async fn a_configured_row_that_cannot_be_read_is_named_in_the_answer_and_by_read
             configuration.queues.insert(queue.name.clone(), queue);
         })
         .await;
-        api.state.store.execute(format!("UPDATE configured SET body = '{wrong}' WHERE kind = 'queue' AND name = 'Misc'")).await;
+        api.state
+            .store
+            .execute(format!("UPDATE configured SET body = '{wrong}' WHERE kind = 'queue' AND name = 'Misc'"))
+            .await;
         let error = api.state.live.refresh().await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("queue \"Misc\""), "{error}");
         let unreadable = told(&api).await;
@@ -114,7 +135,10 @@ async fn a_configured_row_that_cannot_be_read_is_named_in_the_answer_and_by_read
         );
         let problem = api.get(Role::Reader, "/queues").await.problem(500);
         assert!(problem["detail"].as_str().unwrap().contains("queue \"Misc\""), "{problem}");
-        api.state.store.execute(format!("UPDATE configured SET body = '{good}' WHERE kind = 'queue' AND name = 'Misc'")).await;
+        api.state
+            .store
+            .execute(format!("UPDATE configured SET body = '{good}' WHERE kind = 'queue' AND name = 'Misc'"))
+            .await;
         api.state.live.refresh().await.unwrap();
         assert_eq!(told(&api).await, [""; 0]);
     }

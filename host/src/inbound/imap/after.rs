@@ -35,7 +35,11 @@ pub enum After {
 
 impl After {
     /// Chooses by what the account wishes and the server can, and makes the folder where one is needed.
-    pub async fn choose(connection: &mut Connection, wish: &AfterFetch, intake: &mut Intake) -> Result<Self, ImapError> {
+    pub async fn choose(
+        connection: &mut Connection,
+        wish: &AfterFetch,
+        intake: &mut Intake,
+    ) -> Result<Self, ImapError> {
         let expunge = connection.has("UIDPLUS");
         match wish {
             AfterFetch::Keep => Ok(Self::Keep),
@@ -72,7 +76,11 @@ impl After {
 
     /// The best way that the server has of moving messages into a folder.
     pub fn into_folder(connection: &Connection, folder: Place) -> Self {
-        if connection.has("MOVE") { Self::Move(folder) } else { Self::Copy { folder, expunge: connection.has("UIDPLUS") } }
+        if connection.has("MOVE") {
+            Self::Move(folder)
+        } else {
+            Self::Copy { folder, expunge: connection.has("UIDPLUS") }
+        }
     }
 
     /// Whether a message in this state has been told of already.

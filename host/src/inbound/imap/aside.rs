@@ -37,7 +37,8 @@ impl Run<'_> {
                 // What the server does not take must keep neither the others nor new mail. The message is held here all the same.
                 Err(FetchError::Imap(error @ ImapError::Refused { .. })) => {
                     note(&store, held.id, true).await?;
-                    let sentence = format!("Message {} ({}) is held, and stays here alone: {error}", held.id, held.source);
+                    let sentence =
+                        format!("Message {} ({}) is held, and stays here alone: {error}", held.id, held.source);
                     self.intake.note(Priority::Error, KEY, sentence);
                 }
                 other => other?,
@@ -53,10 +54,12 @@ impl Run<'_> {
         let mut there = HashMap::new();
         if !uids.is_empty() && self.connection.exists() > 0 {
             let listed = list_set(&mut self.connection, &uid_set(uids)).await?;
-            there = listed.into_iter().filter(|message| !message.deleted).map(|message| (message.uid, message)).collect();
+            there =
+                listed.into_iter().filter(|message| !message.deleted).map(|message| (message.uid, message)).collect();
         }
         let found = held.into_iter().map(|held| {
-            let same = |message: &Listed| i64::try_from(message.size) == Ok(held.size) && message.internal_date == held.date;
+            let same =
+                |message: &Listed| i64::try_from(message.size) == Ok(held.size) && message.internal_date == held.date;
             let listed = uid(&held).and_then(|uid| there.remove(&uid)).filter(same);
             (held, listed)
         });
@@ -85,7 +88,13 @@ impl Run<'_> {
         Ok(there)
     }
 
-    async fn put_aside(&mut self, held: &Held, listed: Option<Listed>, there: bool, place: &Place) -> Result<(), FetchError> {
+    async fn put_aside(
+        &mut self,
+        held: &Held,
+        listed: Option<Listed>,
+        there: bool,
+        place: &Place,
+    ) -> Result<(), FetchError> {
         let store = self.intake.spool().store().clone();
         let folder = place.shown();
         let sentence = match listed {

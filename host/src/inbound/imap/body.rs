@@ -52,7 +52,9 @@ pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64)
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
         let offset = whole.len() as u64;
-        let Some(came) = range(connection, message.uid, offset, RANGE, &mut whole).await? else { return Ok(InRanges::Gone) };
+        let Some(came) = range(connection, message.uid, offset, RANGE, &mut whole).await? else {
+            return Ok(InRanges::Gone);
+        };
         let length = whole.len() as u64;
         if length > greatest {
             return Ok(InRanges::TooLarge(length));
@@ -60,13 +62,20 @@ pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64)
         if came > 0 && (came >= RANGE || length != message.size) {
             continue;
         }
-        let is_there = length >= message.size || (length > 0 && range(connection, message.uid, 0, 1, &mut Vec::new()).await? > Some(0));
+        let is_there = length >= message.size
+            || (length > 0 && range(connection, message.uid, 0, 1, &mut Vec::new()).await? > Some(0));
         return Ok(if is_there { InRanges::Whole(whole) } else { InRanges::Gone });
     }
 }
 
 /// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, or gives another range.
-async fn range(connection: &mut Connection, uid: u32, offset: u64, length: u64, whole: &mut Vec<u8>) -> Result<Option<u64>, ImapError> {
+async fn range(
+    connection: &mut Connection,
+    uid: u32,
+    offset: u64,
+    length: u64,
+    whole: &mut Vec<u8>,
+) -> Result<Option<u64>, ImapError> {
     let mut came = None;
     connection
         .command(DOING, &format!("UID FETCH {uid} (UID BODY.PEEK[]<{offset}.{length}>)"), |response| {
@@ -104,7 +113,8 @@ pub async fn header(connection: &mut Connection, message: &Listed) -> Result<Opt
 pub async fn message_ids(connection: &mut Connection, uids: &[u32]) -> Result<Bodies, ImapError> {
     let mut found = HashMap::new();
     for part in uids.chunks(500) {
-        let command = format!("UID FETCH {} (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", uid_set(part.iter().copied()));
+        let command =
+            format!("UID FETCH {} (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", uid_set(part.iter().copied()));
         connection
             .command("tell Message-IDs", &command, |response| {
                 let Response::Fetch(_, attributes) = response else { return };

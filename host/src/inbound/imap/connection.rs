@@ -110,7 +110,12 @@ impl Connection {
     }
 
     /// Sends a command and reads its answers; `each` sees the untagged ones. `doing` is an infinitive for errors.
-    pub async fn command(&mut self, doing: &'static str, text: &str, each: impl FnMut(&Response<'_>)) -> Result<(), ImapError> {
+    pub async fn command(
+        &mut self,
+        doing: &'static str,
+        text: &str,
+        each: impl FnMut(&Response<'_>),
+    ) -> Result<(), ImapError> {
         let sent = self.send(doing, text).await?;
         self.finish(doing, &sent, each).await
     }
@@ -123,7 +128,12 @@ impl Connection {
     }
 
     /// Reads the answers of a command to its end.
-    pub async fn finish(&mut self, doing: &'static str, sent: &RequestId, mut each: impl FnMut(&Response<'_>)) -> Result<(), ImapError> {
+    pub async fn finish(
+        &mut self,
+        doing: &'static str,
+        sent: &RequestId,
+        mut each: impl FnMut(&Response<'_>),
+    ) -> Result<(), ImapError> {
         let redactor = self.redactor().clone();
         loop {
             let end = self
@@ -133,9 +143,11 @@ impl Connection {
                         each(response);
                         Some(Ok(()))
                     }
-                    Response::Done { tag, outcome, .. } if tag == sent => {
-                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), &redactor)))
-                    }
+                    Response::Done { tag, outcome, .. } if tag == sent => Some(Err(ImapError::refused(
+                        doing,
+                        outcome.information.as_deref().unwrap_or_default(),
+                        &redactor,
+                    ))),
                     Response::Data { status: Status::Bye, outcome } => {
                         Some(Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), &redactor)))
                     }
@@ -158,9 +170,11 @@ impl Connection {
             let end = self
                 .answer(doing, |response| match response {
                     Response::Continue(_) => Some(Ok(())),
-                    Response::Done { tag, outcome, .. } if tag == sent => {
-                        Some(Err(ImapError::refused(doing, outcome.information.as_deref().unwrap_or_default(), &redactor)))
-                    }
+                    Response::Done { tag, outcome, .. } if tag == sent => Some(Err(ImapError::refused(
+                        doing,
+                        outcome.information.as_deref().unwrap_or_default(),
+                        &redactor,
+                    ))),
                     Response::Data { status: Status::Bye, outcome } => {
                         Some(Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), &redactor)))
                     }
@@ -174,7 +188,11 @@ impl Connection {
     }
 
     /// Reads the next answer, whatever it is; what it says of the open folder is kept.
-    pub(super) async fn answer<T>(&mut self, doing: &'static str, read: impl FnOnce(&Response<'_>) -> T) -> Result<T, ImapError> {
+    pub(super) async fn answer<T>(
+        &mut self,
+        doing: &'static str,
+        read: impl FnOnce(&Response<'_>) -> T,
+    ) -> Result<T, ImapError> {
         let redactor = self.redactor().clone();
         let answer = unbroken(&self.account, doing, self.session.read_response()).await?;
         let answer = answer.map_err(|error| ImapError::during(doing, error.into(), &redactor))?;

@@ -21,7 +21,8 @@ pub fn internal_date(text: &str) -> Option<i64> {
 /// The same form, of milliseconds since the epoch.
 pub fn date_time(milliseconds: i64) -> String {
     let format = format_description!(version = 2, "[day]-[month repr:short]-[year] [hour]:[minute]:[second] +0000");
-    let date = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let date =
+        OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000)).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     // Only a format that names what a date lacks could fail.
     date.format(format).unwrap_or_default()
 }

@@ -16,10 +16,14 @@ pub enum ImapError {
     #[error("The server does not start TLS ({0}). Use protocol imaps, or imap where a connection in clear is meant.")]
     NoStartTls(String),
     /// The server takes no password on this connection (RFC 3501: LOGINDISABLED).
-    #[error("The server takes no password on this connection (LOGINDISABLED); it probably wants TLS. Use protocol imaps or imap+starttls.")]
+    #[error(
+        "The server takes no password on this connection (LOGINDISABLED); it probably wants TLS. Use protocol imaps or imap+starttls."
+    )]
     SignInDisabled,
     /// User or password is wrong.
-    #[error("The server did not let {user} in: {text}. Check user and password, or sign in anew where a token is used.")]
+    #[error(
+        "The server did not let {user} in: {text}. Check user and password, or sign in anew where a token is used."
+    )]
     SignIn {
         /// Login.
         user: String,
@@ -38,7 +42,9 @@ pub enum ImapError {
     #[error("The server names no folder for the use {0}. Name a folder instead.")]
     NoSpecialUse(String),
     /// The server has no UIDs.
-    #[error("The server tells no UIDVALIDITY for the folder {0}; without it no message can be known again, so none is fetched.")]
+    #[error(
+        "The server tells no UIDVALIDITY for the folder {0}; without it no message can be known again, so none is fetched."
+    )]
     NoUids(String),
     /// A folder's name with a line break or a NUL in it.
     #[error("The folder name {0:?} holds a line break or a NUL.")]

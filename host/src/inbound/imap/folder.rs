@@ -129,7 +129,8 @@ async fn delimiter(connection: &mut Connection) -> Result<String, ImapError> {
         .command("tell the delimiter of folders", "LIST \"\" \"\"", |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response {
                 // One letter (RFC 3501 section 7.2.2): more would be a server's words, which become part of a folder's name.
-                delimiter = list.delimiter.as_deref().map(plain).filter(|text| text.chars().count() == 1).unwrap_or_default();
+                delimiter =
+                    list.delimiter.as_deref().map(plain).filter(|text| text.chars().count() == 1).unwrap_or_default();
             }
         })
         .await?;

@@ -45,7 +45,8 @@ impl Run<'_> {
             let next = batches.get(place + 1).copied().filter(|next| !stopped && !telling && !is_large(next));
             let (uids, arrivals) = self.arrivals(std::mem::take(&mut waiting));
             let spool = self.intake.spool().clone();
-            let stored = async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
+            let stored =
+                async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
             let (fetched, stored) = tokio::join!(self.fetch_batch(batch, std::mem::take(&mut ahead), next), stored);
             // First what is durable: it must be told of even if this batch broke.
             self.stored(uids, &stored?);
@@ -68,7 +69,11 @@ impl Run<'_> {
             self.intake.report.fetched += 1;
             self.intake.report.bytes += raw.len() as u64;
             uids.push(message.uid);
-            arrivals.push(self.intake.arrival(self.key(&message), format!("{}/{}", self.source.folder, message.uid), raw));
+            arrivals.push(self.intake.arrival(
+                self.key(&message),
+                format!("{}/{}", self.source.folder, message.uid),
+                raw,
+            ));
         }
         (uids, arrivals)
     }
@@ -98,7 +103,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn fetch_batch(&mut self, batch: &[Listed], ahead: Ahead, next: Option<&[Listed]>) -> Result<(Fetched, Ahead), FetchError> {
+    async fn fetch_batch(
+        &mut self,
+        batch: &[Listed],
+        ahead: Ahead,
+        next: Option<&[Listed]>,
+    ) -> Result<(Fetched, Ahead), FetchError> {
         let result = self.bodies(batch, ahead, next).await;
         match &result {
             Ok(_) => self.memory.acquit(batch),
@@ -108,7 +118,12 @@ impl Run<'_> {
         result
     }
 
-    async fn bodies(&mut self, batch: &[Listed], ahead: Ahead, next: Option<&[Listed]>) -> Result<(Fetched, Ahead), FetchError> {
+    async fn bodies(
+        &mut self,
+        batch: &[Listed],
+        ahead: Ahead,
+        next: Option<&[Listed]>,
+    ) -> Result<(Fetched, Ahead), FetchError> {
         if let ([only], true) = (batch, is_large(batch)) {
             return Ok((self.large_body(only).await?, Ahead::No));
         }
@@ -203,8 +218,10 @@ impl Run<'_> {
 
     fn unreadable(&mut self, message: &Listed, text: &str) {
         self.intake.report.unreadable += 1;
-        let sentence =
-            format!("Message {} of {} cannot be fetched and stays on the server, which says: {text}", message.uid, self.source.folder);
+        let sentence = format!(
+            "Message {} of {} cannot be fetched and stays on the server, which says: {text}",
+            message.uid, self.source.folder
+        );
         self.intake.note(Priority::Error, KEY, sentence);
     }
 }

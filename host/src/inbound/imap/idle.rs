@@ -42,13 +42,17 @@ impl Connection {
             };
             let told = self.answer(WAIT, |response| match response {
                 Response::Done { tag, .. } => Told::Ended(tag.clone()),
-                Response::Data { status: Status::Bye, outcome } => Told::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned()),
+                Response::Data { status: Status::Bye, outcome } => {
+                    Told::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned())
+                }
                 _ => Told::Other,
             });
             match tokio::time::timeout_at(at + RENEWED, told).await {
                 Err(_) => self.wake().await?,
                 // Some servers end it by themselves.
-                Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => self.idle = Idle::Not,
+                Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => {
+                    self.idle = Idle::Not
+                }
                 Ok(Ok(Told::Bye(text))) => return Err(ImapError::left(WAIT, &text, self.redactor())),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error),

@@ -101,7 +101,9 @@ impl Plan {
         let mut plan = Self::default();
         for message in listed {
             match remembered.get(&message.uid) {
-                Some(known) if known.size == message.size && known.internal_date == message.internal_date => plan.finish.push(*message),
+                Some(known) if known.size == message.size && known.internal_date == message.internal_date => {
+                    plan.finish.push(*message)
+                }
                 Some(_) => {
                     plan.changed += 1;
                     plan.sort_new(message, greatest);
@@ -157,8 +159,10 @@ pub fn uid_set(uids: impl IntoIterator<Item = u32>) -> String {
             _ => ranges.push((uid, uid)),
         }
     }
-    let texts: Vec<String> =
-        ranges.into_iter().map(|(first, last)| if first == last { first.to_string() } else { format!("{first}:{last}") }).collect();
+    let texts: Vec<String> = ranges
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}:{last}") })
+        .collect();
     texts.join(",")
 }
 
@@ -200,7 +204,8 @@ mod tests {
     #[test]
     fn batches_keep_to_count_and_bytes_and_lose_none() {
         let messages: Vec<_> = [5, 5, 50, 5, 5, 5].into_iter().zip(1..).map(|(size, uid)| listed(uid, size)).collect();
-        let cut: Vec<Vec<u32>> = batches(&messages, 2, 20).iter().map(|batch| batch.iter().map(|message| message.uid).collect()).collect();
+        let cut: Vec<Vec<u32>> =
+            batches(&messages, 2, 20).iter().map(|batch| batch.iter().map(|message| message.uid).collect()).collect();
         assert_eq!(cut, [vec![1, 2], vec![3], vec![4, 5], vec![6]]);
     }
 

@@ -17,7 +17,8 @@ impl Run<'_> {
         for message in messages {
             if self.intake.rules().oversize == Oversize::Leave {
                 self.open.remove(&message.uid);
-                let priority = if self.memory.learnt.first_mention(message.uid) { Priority::Warning } else { Priority::Debug };
+                let priority =
+                    if self.memory.learnt.first_mention(message.uid) { Priority::Warning } else { Priority::Debug };
                 self.intake.note(priority, KEY, format!("{} It stays on the server.", self.too_large(message)));
             } else {
                 self.remove_oversize(message).await?;
@@ -34,7 +35,8 @@ impl Run<'_> {
             Err(other) => return Err(other.into()),
         };
         let Some(header) = header else {
-            let sentence = format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
+            let sentence =
+                format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
             self.intake.note(Priority::Error, KEY, sentence);
             return Ok(());
         };
@@ -54,7 +56,11 @@ impl Run<'_> {
             }
             // What the server refuses must not keep new mail out: it is the run's error at its end.
             Err(error @ ImapError::Refused { .. }) => {
-                self.intake.note(Priority::Warning, KEY, format!("{what} It was to be removed from the server. {mail}"));
+                self.intake.note(
+                    Priority::Warning,
+                    KEY,
+                    format!("{what} It was to be removed from the server. {mail}"),
+                );
                 self.refused = Some(error);
                 Ok(())
             }
@@ -63,7 +69,8 @@ impl Run<'_> {
     }
 
     fn too_large(&self, message: &Listed) -> String {
-        let (uid, folder, size, greatest) = (message.uid, self.source.folder, message.size, self.intake.rules().greatest);
+        let (uid, folder, size, greatest) =
+            (message.uid, self.source.folder, message.size, self.intake.rules().greatest);
         format!("Message {uid} of {folder} has {size} bytes; at most {greatest} are fetched (max_message_size).")
     }
 

@@ -68,7 +68,9 @@ impl Progress {
         let count = listed.len();
         let MailboxState { first_uid, left_before, .. } = self.state;
         // A renumbered folder tells old mail by its date alone.
-        listed.retain(|message| if first_uid > 0 { message.uid >= first_uid } else { message.internal_date >= left_before });
+        listed.retain(
+            |message| if first_uid > 0 { message.uid >= first_uid } else { message.internal_date >= left_before },
+        );
         count - listed.len()
     }
 
@@ -85,7 +87,9 @@ impl Progress {
         }
         let row = (mailbox, self.state.clone());
         let store = intake.spool().store();
-        store.write(row, |(mailbox, state), connection| Box::pin(mailboxes::remember(connection, *mailbox, state))).await?;
+        store
+            .write(row, |(mailbox, state), connection| Box::pin(mailboxes::remember(connection, *mailbox, state)))
+            .await?;
         self.stored = Some(self.state.clone());
         Ok(())
     }

@@ -62,7 +62,10 @@ async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
     if let Some(mut kept) = memory.kept.take() {
         match kept.connection.wake().await {
             Ok(()) => {
-                let sentence = format!("It goes on on the connection of communication {}, which waited for new mail.", kept.communication);
+                let sentence = format!(
+                    "It goes on on the connection of communication {}, which waited for new mail.",
+                    kept.communication
+                );
                 intake.note(Priority::Debug, KEY, sentence);
                 return Some(kept);
             }
@@ -110,14 +113,21 @@ async fn open(intake: &mut Intake, server: Server<'_>) -> Result<Connection, Fet
 }
 
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
-pub async fn probe(account: &str, source: ImapFolder<'_>, credentials: &Credentials) -> Result<Vec<(&'static str, String)>, ImapError> {
+pub async fn probe(
+    account: &str,
+    source: ImapFolder<'_>,
+    credentials: &Credentials,
+) -> Result<Vec<(&'static str, String)>, ImapError> {
     let mut connection = Connection::open(account, source.server, credentials).await?;
     let mut facts = std::mem::take(&mut connection.facts);
     let selected = connection.examine(source.folder).await;
     let exists = connection.exists();
     connection.close().await;
     let selected = selected?;
-    facts.push(("folder", format!("{}: {exists} messages, UIDVALIDITY {}", selected.place.shown(), selected.uid_validity)));
+    facts.push((
+        "folder",
+        format!("{}: {exists} messages, UIDVALIDITY {}", selected.place.shown(), selected.uid_validity),
+    ));
     Ok(facts)
 }
 
@@ -160,7 +170,8 @@ impl Run<'_> {
 
     async fn all(&mut self, progress: &mut Progress) -> Result<(), FetchError> {
         let mut listed = list(&mut self.connection, progress.from()).await?;
-        let seen = if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
+        let seen =
+            if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
         self.intake.report.seen = seen as u64;
         self.intake.report.earlier = (seen - listed.len()) as u64;
         self.intake.report.left = progress.leave(&mut listed, self.source.start) as u64;
@@ -180,10 +191,12 @@ impl Run<'_> {
         self.intake.report.earlier += plan.finish.len() as u64;
         self.open = plan.fetch.iter().chain(self.removed(&plan.oversize)).map(|message| message.uid).collect();
         if plan.changed > 0 {
-            let sentence = format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
+            let sentence =
+                format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
             self.intake.note(Priority::Warning, KEY, sentence);
         }
-        let undated: Vec<u32> = plan.fetch.iter().filter(|message| message.internal_date == 0).map(|message| message.uid).collect();
+        let undated: Vec<u32> =
+            plan.fetch.iter().filter(|message| message.internal_date == 0).map(|message| message.uid).collect();
         if !undated.is_empty() {
             let sentence = format!(
                 "The server tells no date that can be read (INTERNALDATE) of the messages with these UIDs: {}. They are fetched all the same.",
@@ -195,8 +208,9 @@ impl Run<'_> {
         let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
         self.intake.report.unreadable += given_up;
         if given_up > 0 {
-            let sentence =
-                format!("{given_up} messages are left out for half an hour: each time they were asked for, the connection was lost.");
+            let sentence = format!(
+                "{given_up} messages are left out for half an hour: each time they were asked for, the connection was lost."
+            );
             self.intake.note(Priority::Error, KEY, sentence);
         }
         let mut all = batches(&plan.fetch, BATCH, BATCH_BYTES);
@@ -217,7 +231,10 @@ impl Run<'_> {
         let known = self.intake.spool().known(&self.account.name, &keys).await?;
         let remembered = listed.iter().zip(known).filter_map(|(message, known)| {
             let known = known?;
-            Some((message.uid, Remembered { size: u64::try_from(known.size).ok()?, internal_date: known.internal_date.unwrap_or(0) }))
+            Some((
+                message.uid,
+                Remembered { size: u64::try_from(known.size).ok()?, internal_date: known.internal_date.unwrap_or(0) },
+            ))
         });
         Ok(remembered.collect())
     }
@@ -234,12 +251,14 @@ impl Run<'_> {
 
     /// Tells the server of what an earlier run made durable, without fetching it again.
     async fn finish_earlier(&mut self, plan: &Plan) -> Result<(), FetchError> {
-        let due: Vec<Listed> = plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).copied().collect();
+        let due: Vec<Listed> =
+            plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).copied().collect();
         if due.is_empty() {
             return Ok(());
         }
         self.open.extend(due.iter().map(|message| message.uid));
-        let sentence = format!("{} messages are durable here since an earlier fetch; the server is told now.", due.len());
+        let sentence =
+            format!("{} messages are durable here since an earlier fetch; the server is told now.", due.len());
         self.intake.note(Priority::Info, KEY, sentence);
         let copied = self.remove_copied(&due).await?;
         self.durable.extend(due.iter().map(|message| message.uid).filter(|uid| !copied.contains(uid)));
@@ -253,9 +272,14 @@ impl Run<'_> {
         let wanted = twins::likenesses(&mut self.connection, due).await?;
         let found = twins::find(&mut self.connection, &folder, &wanted).await?;
         self.back_to_folder().await?;
-        let copied: BTreeSet<u32> = due.iter().zip(found).filter(|(_, found)| *found).map(|(message, _)| message.uid).collect();
+        let copied: BTreeSet<u32> =
+            due.iter().zip(found).filter(|(_, found)| *found).map(|(message, _)| message.uid).collect();
         if !copied.is_empty() {
-            let sentence = format!("{} of them were copied to {} before; the originals are removed.", copied.len(), folder.shown());
+            let sentence = format!(
+                "{} of them were copied to {} before; the originals are removed.",
+                copied.len(),
+                folder.shown()
+            );
             self.intake.note(Priority::Info, KEY, sentence);
             let uids: Vec<u32> = copied.iter().copied().collect();
             for part in uids.chunks(500) {

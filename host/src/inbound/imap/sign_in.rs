@@ -44,11 +44,14 @@ async fn reach(server: Server<'_>, redactor: &Redactor, facts: &mut Facts) -> Re
             let mut client = Client::new(stream);
             facts.push(("greeting", greeting(&mut client, redactor).await?));
             client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match error {
-                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => ImapError::NoStartTls(said(&text, redactor)),
+                async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
+                    ImapError::NoStartTls(said(&text, redactor))
+                }
                 other => ImapError::during("start TLS", other, redactor),
             })?;
             // Whatever came after the server's OK in clear lies in the client's buffer and is dropped with it.
-            let (stream, agreed) = client.into_inner().secure(server.host, server.tls).await.map_err(ConnectError::from)?;
+            let (stream, agreed) =
+                client.into_inner().secure(server.host, server.tls).await.map_err(ConnectError::from)?;
             facts.push(("tls", agreed));
             Ok(stream)
         }
@@ -62,7 +65,9 @@ async fn greeting(client: &mut Client<Stream>, redactor: &Redactor) -> Result<St
         Some(Response::Data { status: Status::Ok | Status::PreAuth, outcome }) => {
             Ok(said(outcome.information.as_deref().unwrap_or_default(), redactor))
         }
-        Some(Response::Data { outcome, .. }) => Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), redactor)),
+        Some(Response::Data { outcome, .. }) => {
+            Err(ImapError::left(doing, outcome.information.as_deref().unwrap_or("BYE"), redactor))
+        }
         Some(_) => Err(ImapError::closed(doing, "it does not speak IMAP")),
         None => Err(ImapError::closed(doing, "it closed the connection")),
     }
@@ -116,21 +121,26 @@ async fn authenticate(
         Credentials::Password { user, password } => (user.as_str(), password.reveal()),
         Credentials::Bearer { user, token } => (user.as_str(), token.reveal()),
     };
-    let by_login =
-        !matches!(credentials, Credentials::Bearer { .. }) && !disabled && (mechanism.is_err() || user.is_ascii() && secret.is_ascii());
+    let by_login = !matches!(credentials, Credentials::Bearer { .. })
+        && !disabled
+        && (mechanism.is_err() || user.is_ascii() && secret.is_ascii());
     // Why an access token is refused, where the server says so before its answer.
     let mut why = String::new();
     let result = if by_login {
         client.login(user, secret).await
     } else {
-        let mechanism = mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
-        let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port).map_err(|error| refused(error.to_string()))?;
+        let mechanism =
+            mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
+        let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port)
+            .map_err(|error| refused(error.to_string()))?;
         let result = client.authenticate(mechanism.name(), Answering(&mut exchange)).await;
         why = exchange.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
         result
     };
     result.map_err(|(error, _)| match error {
-        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => refused(format!("{}{why}", said(&text, redactor))),
+        async_imap::error::Error::No(text) | async_imap::error::Error::Bad(text) => {
+            refused(format!("{}{why}", said(&text, redactor)))
+        }
         // Its text might hold what was typed.
         async_imap::error::Error::Validate(_) => refused("user or password holds a line break".to_owned()),
         other => ImapError::during("sign in", other, redactor),

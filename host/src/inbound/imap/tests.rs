@@ -60,7 +60,9 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 for (place, manner) in manners.iter().enumerate() {
                     answer += &match manner {
                         Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
-                        Manner::Undated => listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL"),
+                        Manner::Undated => {
+                            listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL")
+                        }
                         _ => listed(place + 1, body(place + 1).len()),
                     };
                 }
@@ -165,14 +167,16 @@ impl Trial {
     async fn fetch(&mut self) -> FetchReport {
         let rules = self.rules.clone();
         let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
-        let intake = Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), tokens, CancellationToken::new());
+        let intake =
+            Intake::begin(Arc::clone(&self.account), rules, self.spool.clone(), tokens, CancellationToken::new());
         fetch(intake, &mut self.memory).await
     }
 
     /// The UIDs that were taken in, in order of arrival.
     async fn taken_in(&self) -> Vec<String> {
         let filter = MessageFilter { status: vec![SpoolStatus::Waiting], account: None, after: None, limit: 1_000 };
-        let mut sources: Vec<String> = self.spool.list(&filter).await.unwrap().into_iter().map(|message| message.source).collect();
+        let mut sources: Vec<String> =
+            self.spool.list(&filter).await.unwrap().into_iter().map(|message| message.source).collect();
         sources.sort();
         sources
     }
@@ -227,8 +231,10 @@ async fn a_message_without_a_date_is_told_of_and_fetched_once_like_the_others() 
         let report = trial.fetch().await;
         assert_eq!((report.error.as_deref(), report.new), (None, new), "{report:?}");
         let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
-        let entries = communications::show(&mut connection, &id, Priority::Warning).await.unwrap().unwrap().communication.entries;
-        let told = entries.iter().filter(|entry| entry.value.contains("of the messages with these UIDs: 2,4:5.")).count();
+        let entries =
+            communications::show(&mut connection, &id, Priority::Warning).await.unwrap().unwrap().communication.entries;
+        let told =
+            entries.iter().filter(|entry| entry.value.contains("of the messages with these UIDs: 2,4:5.")).count();
         assert_eq!(told, usize::from(new > 0), "{entries:?}");
     }
     assert_eq!(trial.taken_in().await.len(), 5);
@@ -305,7 +311,8 @@ async fn a_fetch_that_is_broken_off_ends_its_communication_with_the_reason() {
     trial.account = Arc::new(Account { port: Some(port), timeout: 600, ..(*trial.account).clone() });
     let tokens = Tokens::new(trial.spool.store().clone(), SecretKey::at("key"));
     let stop = CancellationToken::new();
-    let intake = Intake::begin(Arc::clone(&trial.account), trial.rules.clone(), trial.spool.clone(), tokens, stop.clone());
+    let intake =
+        Intake::begin(Arc::clone(&trial.account), trial.rules.clone(), trial.spool.clone(), tokens, stop.clone());
     stop.cancel();
     let report = fetch(intake, &mut trial.memory).await;
     assert!(report.error.as_ref().is_some_and(|error| error.contains("broken off")), "{report:?}");

@@ -72,7 +72,9 @@ async fn clear(endpoint: &Endpoint, path: &Path) -> Result<(), ListenError> {
         Err(reason) => Err(failed(reason)),
         Ok(metadata) if !metadata.file_type().is_socket() => Err(ListenError::InTheWay(endpoint.clone())),
         Ok(_) => match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path).map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path).map_err(failed)
+            }
             Ok(_) => Err(failed(io::ErrorKind::AddrInUse.into())),
             // Somebody may well listen there, with too much to do, or for others than us.
             Err(reason) => Err(failed(reason)),

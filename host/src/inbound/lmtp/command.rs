@@ -2,8 +2,8 @@
 
 use super::reply::Reply;
 use smtp_proto::{
-    Error, MAIL_BODY_BINARYMIME, MAIL_BY_NOTIFY, MAIL_BY_RETURN, MAIL_BY_TRACE, MAIL_CONPERM, MAIL_REQUIRETLS, MAIL_RET_FULL,
-    MAIL_RET_HDRS, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
+    Error, MAIL_BODY_BINARYMIME, MAIL_BY_NOTIFY, MAIL_BY_RETURN, MAIL_BY_TRACE, MAIL_CONPERM, MAIL_REQUIRETLS,
+    MAIL_RET_FULL, MAIL_RET_HDRS, MAIL_SMTPUTF8, MailFrom, RcptTo, Request,
 };
 use std::borrow::Cow;
 
@@ -53,8 +53,14 @@ pub enum Greeting {
 }
 
 /// What MAIL may not ask for: extensions that are not offered.
-const NOT_OFFERED: u64 =
-    MAIL_BODY_BINARYMIME | MAIL_BY_NOTIFY | MAIL_BY_RETURN | MAIL_BY_TRACE | MAIL_CONPERM | MAIL_REQUIRETLS | MAIL_RET_FULL | MAIL_RET_HDRS;
+const NOT_OFFERED: u64 = MAIL_BODY_BINARYMIME
+    | MAIL_BY_NOTIFY
+    | MAIL_BY_RETURN
+    | MAIL_BY_TRACE
+    | MAIL_CONPERM
+    | MAIL_REQUIRETLS
+    | MAIL_RET_FULL
+    | MAIL_RET_HDRS;
 
 /// Digits of a size: any number of these fits.
 const MOST_DIGITS: usize = 18;
@@ -84,9 +90,11 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
         Request::Vrfy { .. } => Ok(Command::Verify),
         Request::Help { .. } => Ok(Command::Help),
         Request::Quit => Ok(Command::Quit),
-        Request::Auth { .. } | Request::Expn { .. } | Request::Etrn { .. } | Request::Atrn { .. } | Request::Burl { .. } => {
-            Err(Reply::new(502, "5.5.1", format!("{} is not offered here", request.name())))
-        }
+        Request::Auth { .. }
+        | Request::Expn { .. }
+        | Request::Etrn { .. }
+        | Request::Atrn { .. }
+        | Request::Burl { .. } => Err(Reply::new(502, "5.5.1", format!("{} is not offered here", request.name()))),
     }
 }
 

@@ -34,11 +34,15 @@ impl Fault {
     /// What the client is told.
     pub fn reply(self) -> Reply {
         match self {
-            Self::BareNewline => Reply::new(550, "5.5.2", "Refused: a CR or LF stands alone; lines of a message end with CRLF"),
+            Self::BareNewline => {
+                Reply::new(550, "5.5.2", "Refused: a CR or LF stands alone; lines of a message end with CRLF")
+            }
             Self::TooLarge => Reply::new(552, "5.3.4", "The message is larger than is taken here"),
             Self::LongLine => Reply::new(554, "5.6.0", "A line of the message is longer than 1 MiB"),
             Self::NoRoom => Reply::new(452, "4.3.1", "Other messages take all the room now; try again later"),
-            Self::TooManyHops => Reply::new(554, "5.4.6", "The message has 100 Received headers: it goes round in circles"),
+            Self::TooManyHops => {
+                Reply::new(554, "5.4.6", "The message has 100 Received headers: it goes round in circles")
+            }
         }
     }
 }
@@ -284,7 +288,10 @@ mod tests {
 
     #[test]
     fn what_is_too_large_too_long_or_goes_in_circles_is_read_to_its_end_and_refused() {
-        assert_eq!(by_lines(&[b"12345\r\n", b"678\r\n.\r\nQUIT\r\n"], 10), (true, Err(Fault::TooLarge), b"QUIT\r\n".to_vec()));
+        assert_eq!(
+            by_lines(&[b"12345\r\n", b"678\r\n.\r\nQUIT\r\n"], 10),
+            (true, Err(Fault::TooLarge), b"QUIT\r\n".to_vec())
+        );
         let line = vec![b'x'; LONGEST_LINE + PIECE];
         assert_eq!(by_lines(&[&line, b"\r\n.\r\n"], 1 << 30).1, Err(Fault::LongLine));
         let circles = "Received: x\r\n".repeat(MOST_HOPS);

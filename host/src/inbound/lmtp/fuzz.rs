@@ -87,15 +87,23 @@ async fn clients_that_say_anything_break_nothing() {
         let recipients: usize = stored.iter().map(|arrival| arrival.recipients.len()).sum();
         let promised = told("250 2.0.0 Stored as");
         match dialect {
-            Dialect::Lmtp => assert_eq!(promised, recipients, "case {case}: {:?}\n{answers}", said.escape_ascii().to_string()),
-            Dialect::Smtp => assert!((promised == 0) == stored.is_empty() && promised <= recipients, "case {case}: {answers}"),
+            Dialect::Lmtp => {
+                assert_eq!(promised, recipients, "case {case}: {:?}\n{answers}", said.escape_ascii().to_string())
+            }
+            Dialect::Smtp => {
+                assert!((promised == 0) == stored.is_empty() && promised <= recipients, "case {case}: {answers}")
+            }
         }
         assert!(mood == Mood::Known || told("250 2.0.0 Known as") == 0, "case {case}");
         for arrival in stored.iter() {
-            assert!(arrival.raw.windows(2).all(|pair| (pair[0] == b'\r') == (pair[1] == b'\n')), "case {case}: a bare CR or LF is stored");
+            assert!(
+                arrival.raw.windows(2).all(|pair| (pair[0] == b'\r') == (pair[1] == b'\n')),
+                "case {case}: a bare CR or LF is stored"
+            );
         }
         for line in answers.split_inclusive("\r\n") {
-            let whole = line.ends_with("\r\n") && line.get(..3).is_some_and(|code| code.bytes().all(|digit| digit.is_ascii_digit()));
+            let whole = line.ends_with("\r\n")
+                && line.get(..3).is_some_and(|code| code.bytes().all(|digit| digit.is_ascii_digit()));
             assert!(whole, "case {case}: no answer: {line:?}");
         }
     }

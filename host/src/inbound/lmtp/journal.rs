@@ -97,7 +97,11 @@ impl Journal {
         let for_good = reply.is_permanent();
         self.refused_messages += u64::from(for_good);
         self.deferred += u64::from(!for_good);
-        self.entry(Priority::Warning, "transport.message", format!("A message from <{sender}> was not stored: {reply}"));
+        self.entry(
+            Priority::Warning,
+            "transport.message",
+            format!("A message from <{sender}> was not stored: {reply}"),
+        );
     }
 
     /// The database or disk failed.

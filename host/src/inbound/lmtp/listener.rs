@@ -121,7 +121,11 @@ async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire, place: &Place) 
                 next = session.run(&mut wire).await;
             }
             Err(why) => {
-                return session.journal.entry(Priority::Warning, "transport.tls", format!("TLS was not agreed on: {why}"));
+                return session.journal.entry(
+                    Priority::Warning,
+                    "transport.tls",
+                    format!("TLS was not agreed on: {why}"),
+                );
             }
         }
     }

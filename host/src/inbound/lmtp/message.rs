@@ -20,7 +20,9 @@ const DROPPED: u64 = 64 << 20;
 
 impl<S: Sink> Session<S> {
     pub(super) async fn data(&mut self, wire: &mut Wire) -> Result<Next, WireError> {
-        let Some(transaction) = self.transaction.as_ref().filter(|open| !open.recipients.is_empty() && open.body.is_none()) else {
+        let Some(transaction) =
+            self.transaction.as_ref().filter(|open| !open.recipients.is_empty() && open.body.is_none())
+        else {
             self.mistake(wire, &Reply::new(503, "5.5.1", self.why_no_message()));
             return Ok(Next::Command);
         };
@@ -74,7 +76,8 @@ impl<S: Sink> Session<S> {
             None => self.mistake(wire, &Reply::new(503, "5.5.1", self.why_no_message())),
             Some(body) if last => return Ok(self.deliver(body, wire).await),
             Some(body) => {
-                let reply = body.fault().map_or_else(|| Reply::new(250, "2.0.0", format!("{size} bytes taken")), Fault::reply);
+                let reply =
+                    body.fault().map_or_else(|| Reply::new(250, "2.0.0", format!("{size} bytes taken")), Fault::reply);
                 wire.answer(&reply);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.body = Some(body);
@@ -96,10 +99,17 @@ impl<S: Sink> Session<S> {
     fn body(&self, transaction: &Transaction) -> Body {
         let (hello, extended) = self.hello.as_ref().map_or(("", false), |(name, extended)| (name.as_str(), *extended));
         let client = &self.client;
-        let way =
-            Way { dialect: client.dialect, extended, secure: self.secure.is_some(), utf8: transaction.utf8, hello, peer: client.peer };
+        let way = Way {
+            dialect: client.dialect,
+            extended,
+            secure: self.secure.is_some(),
+            utf8: transaction.utf8,
+            hello,
+            peer: client.peer,
+        };
         let recipients: Vec<&str> = transaction.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
-        let headers = trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
+        let headers =
+            trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
         let share = self.limits.room.share(&self.client.sharer());
         Body::new(headers.into_bytes(), transaction.policy.greatest, share).told(client.place.bring())
     }
@@ -158,7 +168,8 @@ impl<S: Sink> Session<S> {
             Ok(taken) => self.stored(&transaction, &taken, size, wire),
             Err(error) => {
                 tracing::warn!(%error, "a message could not be stored; its client keeps it");
-                self.journal.failed(format!("A message could not be stored; the client keeps it and tries again: {error}"));
+                self.journal
+                    .failed(format!("A message could not be stored; the client keeps it and tries again: {error}"));
                 self.refuse(&transaction, &temporary(&error), wire);
             }
         }
@@ -172,7 +183,8 @@ impl<S: Sink> Session<S> {
         }
         let known = taken.iter().all(is_known);
         self.journal.stored(&transaction.id, &transaction.sender, transaction.recipients.len(), size, known);
-        let reply = Reply::new(250, "2.0.0", format!("{} as {}", if known { "Known" } else { "Stored" }, transaction.id));
+        let reply =
+            Reply::new(250, "2.0.0", format!("{} as {}", if known { "Known" } else { "Stored" }, transaction.id));
         self.answer_all(transaction, &reply, wire);
     }
 

@@ -18,7 +18,9 @@ const LONGEST_GREETING: u64 = 1_024;
 pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, String)>, ListenError> {
     tls::acceptor(tls).await?;
     let connected: io::Result<Box<dyn Bytes>> = match &endpoint {
-        Endpoint::Tcp(address) => TcpStream::connect(address).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) }),
+        Endpoint::Tcp(address) => {
+            TcpStream::connect(address).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) })
+        }
         Endpoint::Unix(path) => UnixStream::connect(path).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) }),
     };
     let mut facts = vec![("listens on", endpoint.to_string())];
@@ -37,7 +39,10 @@ pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, S
     }
     // It is given back at once.
     drop(Bound::to(&endpoint).await?);
-    facts.push(("state", "nobody listens there now; the daemon can, and does so while it runs and the account is valid".to_owned()));
+    facts.push((
+        "state",
+        "nobody listens there now; the daemon can, and does so while it runs and the account is valid".to_owned(),
+    ));
     Ok(facts)
 }
 

@@ -57,7 +57,8 @@ impl Policy {
             .collect();
         let valid = configuration.system_addresses.values().filter(|address| address.valid.is_valid());
         let addresses: BTreeSet<Mailbox> = valid.map(|address| Mailbox::of(&address.address)).collect();
-        let own = takers.iter().filter_map(|taker| if let Takes::One(address) = &taker.takes { Some(address) } else { None });
+        let own =
+            takers.iter().filter_map(|taker| if let Takes::One(address) = &taker.takes { Some(address) } else { None });
         let domains = addresses.iter().chain(own).filter_map(|address| Some(address.domain()?.to_owned())).collect();
         Self {
             takers,
@@ -77,7 +78,9 @@ impl Policy {
     /// Whether an account names this very address: a relay that the admin knows. A network of many addresses names none of them.
     pub fn names(&self, peer: Option<IpAddr>) -> bool {
         let is_it = |network: &Network, peer| network.is_one_address() && network.contains(peer);
-        peer.is_some_and(|peer| self.takers.iter().any(|taker| taker.networks.iter().any(|network| is_it(network, peer))))
+        peer.is_some_and(|peer| {
+            self.takers.iter().any(|taker| taker.networks.iter().any(|network| is_it(network, peer)))
+        })
     }
 
     /// The first account, for connections that name no recipient.
@@ -104,7 +107,9 @@ impl Policy {
         let found = admitting.clone().filter_map(|taker| Some((rank(&taker)?, taker))).min_by_key(|(rank, _)| *rank);
         match found {
             Some((_, taker)) => Ok(&taker.account),
-            None if is_postmaster => admitting.map(|taker| taker.account.as_str()).next().ok_or_else(|| unknown(address, is_ours)),
+            None if is_postmaster => {
+                admitting.map(|taker| taker.account.as_str()).next().ok_or_else(|| unknown(address, is_ours))
+            }
             None => Err(unknown(address, is_ours)),
         }
     }
@@ -132,12 +137,16 @@ mod tests {
     fn policy(users: &[(&str, &str)]) -> Policy {
         let mut configuration = Configuration::default();
         for (name, user) in users {
-            let account = Account { name: (*name).into(), protocol: Protocol::Lmtp, user: (*user).into(), ..Account::default() };
+            let account =
+                Account { name: (*name).into(), protocol: Protocol::Lmtp, user: (*user).into(), ..Account::default() };
             configuration.accounts.insert((*name).to_owned(), account);
         }
-        for (address, valid) in [("Support@Desk.test", true), ("old@desk.test", false), ("hilfe@b\u{fc}cher.test", true)] {
+        for (address, valid) in
+            [("Support@Desk.test", true), ("old@desk.test", false), ("hilfe@b\u{fc}cher.test", true)]
+        {
             let valid = if valid { Validity::Valid } else { Validity::Invalid };
-            let address = SystemAddress { address: address.into(), queue: "Raw".into(), valid, ..SystemAddress::default() };
+            let address =
+                SystemAddress { address: address.into(), queue: "Raw".into(), valid, ..SystemAddress::default() };
             configuration.system_addresses.insert(Mailbox::of(&address.address).into(), address);
         }
         Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap()))
@@ -163,7 +172,14 @@ mod tests {
         ] {
             assert_eq!(found(&policy, address), Ok("main"), "{address}");
         }
-        for address in ["old@desk.test", "nobody@desk.test", "support@other.test", "postmaster@other.test", "+@desk.test", "support"] {
+        for address in [
+            "old@desk.test",
+            "nobody@desk.test",
+            "support@other.test",
+            "postmaster@other.test",
+            "+@desk.test",
+            "support",
+        ] {
             assert_eq!(found(&policy, address), Err(550), "{address}");
         }
     }
@@ -197,11 +213,16 @@ mod tests {
     fn a_relay_is_named_by_its_address_and_not_by_a_network() {
         let networks = ["10.1.0.0/16", "192.0.2.7", "2001:db8::7"].map(str::to_owned).into();
         let account = Account { name: "main".into(), protocol: Protocol::Lmtp, networks, ..Account::default() };
-        let configuration = Configuration { accounts: [("main".to_owned(), account)].into(), ..Configuration::default() };
+        let configuration =
+            Configuration { accounts: [("main".to_owned(), account)].into(), ..Configuration::default() };
         let policy = Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap()));
-        for (peer, is_named) in
-            [("192.0.2.7", true), ("::ffff:192.0.2.7", true), ("2001:db8::7", true), ("10.1.2.3", false), ("192.0.2.8", false)]
-        {
+        for (peer, is_named) in [
+            ("192.0.2.7", true),
+            ("::ffff:192.0.2.7", true),
+            ("2001:db8::7", true),
+            ("10.1.2.3", false),
+            ("192.0.2.8", false),
+        ] {
             assert_eq!(policy.names(Some(peer.parse().unwrap())), is_named, "{peer}");
         }
         assert!(!policy.names(None));

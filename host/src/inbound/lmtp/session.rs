@@ -147,7 +147,11 @@ impl<S: Sink> Session<S> {
                     wire.answer(&Reply::new(421, "4.4.2", "Silent for too long; goodbye"));
                 }
                 if self.transaction.is_some() {
-                    self.journal.entry(Priority::Warning, "transport.connection", format!("A transaction was not ended: {error}."));
+                    self.journal.entry(
+                        Priority::Warning,
+                        "transport.connection",
+                        format!("A transaction was not ended: {error}."),
+                    );
                 }
                 Next::Close
             }
@@ -175,7 +179,11 @@ impl<S: Sink> Session<S> {
                     return Ok(Next::Close);
                 }
                 None if self.client.place.is_displaced() => {
-                    wire.answer(&Reply::new(421, "4.7.0", "All connections are taken, and you were silent longest; come again"));
+                    wire.answer(&Reply::new(
+                        421,
+                        "4.7.0",
+                        "All connections are taken, and you were silent longest; come again",
+                    ));
                     return Ok(Next::Close);
                 }
                 None => {
@@ -203,7 +211,8 @@ impl<S: Sink> Session<S> {
     /// The next line; none when this side is to end, or others need the place of a client that says nothing.
     async fn line(&mut self, wire: &mut Wire) -> Result<Option<Line>, WireError> {
         let begun = self.transaction.as_ref().and_then(|transaction| transaction.body.as_ref());
-        let end = begun.map_or_else(|| Instant::now() + self.limits.command, |body| self.end_of_read(body, self.limits.command));
+        let end = begun
+            .map_or_else(|| Instant::now() + self.limits.command, |body| self.end_of_read(body, self.limits.command));
         let begun = begun.is_some();
         let stop = self.stop.clone();
         let place = Arc::clone(&self.client.place);
@@ -271,7 +280,8 @@ impl<S: Sink> Session<S> {
 
     fn hello(&mut self, greeting: Greeting, name: String, wire: &mut Wire) {
         if (greeting == Greeting::Lhlo) != (self.client.dialect == Dialect::Lmtp) {
-            let say = if self.client.dialect == Dialect::Lmtp { "This is LMTP: say LHLO" } else { "This is SMTP: say EHLO" };
+            let say =
+                if self.client.dialect == Dialect::Lmtp { "This is LMTP: say LHLO" } else { "This is SMTP: say EHLO" };
             return self.mistake(wire, &Reply::new(500, "5.5.1", say));
         }
         self.journal.note("transport.hello", format!("The client calls itself {name:?}."));
@@ -280,7 +290,8 @@ impl<S: Sink> Session<S> {
         if greeting == Greeting::Helo {
             return wire.answer(&Reply::plain(250, host_name()));
         }
-        let mut lines = vec![host_name().to_owned(), "PIPELINING".into(), format!("SIZE {}", self.sink.policy().greatest)];
+        let mut lines =
+            vec![host_name().to_owned(), "PIPELINING".into(), format!("SIZE {}", self.sink.policy().greatest)];
         lines.extend(["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"].map(str::to_owned));
         if self.offers_tls() {
             lines.push("STARTTLS".into());
@@ -363,7 +374,11 @@ impl<S: Sink> Session<S> {
             }
         }
         if !wire.input.is_empty() {
-            self.journal.entry(Priority::Warning, "transport.tls", "The client sent more behind STARTTLS, in clear; it was dropped.");
+            self.journal.entry(
+                Priority::Warning,
+                "transport.tls",
+                "The client sent more behind STARTTLS, in clear; it was dropped.",
+            );
         }
         wire.answer(&Reply::new(220, "2.0.0", "Begin TLS"));
         Next::StartTls

@@ -58,7 +58,8 @@ impl<P> SpoolSink<P> {
             _ => {
                 // A database that cannot count cannot store either, and then says so itself.
                 let depths = self.spool.depths().await.unwrap_or_default();
-                let count = [SpoolStatus::Waiting, SpoolStatus::Claimed].iter().filter_map(|status| depths.get(status)).sum();
+                let count =
+                    [SpoolStatus::Waiting, SpoolStatus::Claimed].iter().filter_map(|status| depths.get(status)).sum();
                 *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), count));
                 count
             }
@@ -86,7 +87,11 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
     }
 
     async fn log(&self, record: Record) {
-        let saved = self.spool.store().write(record, |record, connection| Box::pin(communications::save(connection, record))).await;
+        let saved = self
+            .spool
+            .store()
+            .write(record, |record, connection| Box::pin(communications::save(connection, record)))
+            .await;
         if let Err(error) = saved {
             tracing::warn!(endpoint = %self.endpoint, %error, "the communication log could not be written");
         }

@@ -56,7 +56,8 @@ impl FakeSpool {
     fn taking(mood: Mood, greatest: u64) -> Arc<Self> {
         let mut configuration = Configuration::default();
         for (name, user) in [("main", ""), ("sales", "sales@desk.test")] {
-            let account = Account { name: name.into(), protocol: Protocol::Lmtp, user: user.into(), ..Account::default() };
+            let account =
+                Account { name: name.into(), protocol: Protocol::Lmtp, user: user.into(), ..Account::default() };
             configuration.accounts.insert(name.into(), account);
         }
         for address in ["support@desk.test", "help@desk.test"] {
@@ -65,7 +66,13 @@ impl FakeSpool {
         }
         configuration.settings.max_message_size = greatest;
         let policy = Arc::new(Policy::of(&configuration, &Endpoint::Tcp("127.0.0.1:24".parse().unwrap())));
-        Arc::new(Self { policy, mood, stored: Mutex::default(), logged: Mutex::default(), breaks: AtomicBool::new(false) })
+        Arc::new(Self {
+            policy,
+            mood,
+            stored: Mutex::default(),
+            logged: Mutex::default(),
+            breaks: AtomicBool::new(false),
+        })
     }
 }
 
@@ -120,12 +127,25 @@ pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said
 }
 
 /// As [`talk`], but the session gets no more than so many bytes at once.
-pub async fn talk_in_pieces(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8], piece: usize) -> (String, Next) {
+pub async fn talk_in_pieces(
+    spool: &Arc<FakeSpool>,
+    dialect: Dialect,
+    limits: Limits,
+    said: &[u8],
+    piece: usize,
+) -> (String, Next) {
     let tls = Tls { certificate: "/nowhere/mail.pem".into(), key: "/nowhere/mail.key".into(), ..Tls::default() };
     talk_with(tls, spool, dialect, limits, said, piece).await
 }
 
-async fn talk_with(tls: Tls, spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8], piece: usize) -> (String, Next) {
+async fn talk_with(
+    tls: Tls,
+    spool: &Arc<FakeSpool>,
+    dialect: Dialect,
+    limits: Limits,
+    said: &[u8],
+    piece: usize,
+) -> (String, Next) {
     let (client, server) = tokio::io::duplex(piece);
     let place = alone().await;
     let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls, place };
@@ -165,16 +185,21 @@ const TEXT: &str = "Subject: a\r\nMessage-ID: <1@x.test>\r\n\r\nb\r\n";
 #[tokio::test]
 async fn one_message_an_account_and_an_answer_a_recipient() {
     let spool = FakeSpool::new(Mood::Well);
-    let recipients =
-        "RCPT TO:<support+7@desk.test>\r\nRCPT TO:<nobody@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nRCPT TO:<HELP@desk.test>\r\n";
+    let recipients = "RCPT TO:<support+7@desk.test>\r\nRCPT TO:<nobody@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nRCPT TO:<HELP@desk.test>\r\n";
     let (answers, next) = lmtp(&spool, &format!("{MAIL}{recipients}DATA\r\n{TEXT}..\r\n.\r\nQUIT\r\n")).await;
-    assert_eq!(codes(&answers), ["220", "250", "250", "250", "550", "250", "250", "354", "250", "250", "250", "221"], "{answers}");
+    assert_eq!(
+        codes(&answers),
+        ["220", "250", "250", "250", "550", "250", "250", "354", "250", "250", "250", "221"],
+        "{answers}"
+    );
     assert_eq!(next, Next::Close);
     let stored = spool.stored.lock().unwrap();
     let envelopes: Vec<(&str, &[String])> =
         stored.iter().map(|arrival| (arrival.account.as_str(), arrival.recipients.as_slice())).collect();
-    let expected: [(&str, &[String]); 2] =
-        [("main", &["support+7@desk.test".to_owned(), "HELP@desk.test".to_owned()]), ("sales", &["sales@desk.test".to_owned()])];
+    let expected: [(&str, &[String]); 2] = [
+        ("main", &["support+7@desk.test".to_owned(), "HELP@desk.test".to_owned()]),
+        ("sales", &["sales@desk.test".to_owned()]),
+    ];
     assert_eq!(envelopes, expected);
     let raw = String::from_utf8(stored[0].raw.to_vec()).unwrap();
     assert!(raw.starts_with("Return-Path: <jane@x.test>\r\nReceived: from mx.test ([127.0.0.1])\r\n\tby "), "{raw}");
@@ -182,7 +207,10 @@ async fn one_message_an_account_and_an_answer_a_recipient() {
     assert_eq!(stored[0].key, postigo_model::spool::SourceKey::DigestAfter(raw.find("Subject: a").unwrap()));
     let record = spool.logged.lock().unwrap().pop().unwrap();
     let entries: Vec<&str> = record.entries.iter().map(|entry| entry.value.as_str()).collect();
-    assert!(entries.iter().any(|entry| entry.starts_with("A recipient was refused: 550 5.1.1 <nobody@desk.test>")), "{entries:?}");
+    assert!(
+        entries.iter().any(|entry| entry.starts_with("A recipient was refused: 550 5.1.1 <nobody@desk.test>")),
+        "{entries:?}"
+    );
     assert!(entries.last().unwrap().starts_with("1 messages taken (0 of them known"), "{entries:?}");
     assert_eq!(stored[0].communication.as_deref(), Some(record.id.as_str()));
 }
@@ -190,11 +218,13 @@ async fn one_message_an_account_and_an_answer_a_recipient() {
 #[tokio::test]
 async fn smtp_gives_one_answer_and_wants_ehlo() {
     let spool = FakeSpool::new(Mood::Well);
-    let said =
-        format!("LHLO x\r\nEHLO mx.test\r\n{MAIL}RCPT TO:<support@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n");
+    let said = format!(
+        "LHLO x\r\nEHLO mx.test\r\n{MAIL}RCPT TO:<support@desk.test>\r\nRCPT TO:<sales@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n"
+    );
     let (answers, _) = talk(&spool, Dialect::Smtp, limits(), said.as_bytes()).await;
     assert_eq!(codes(&answers), ["220", "500", "250", "250", "250", "250", "354", "250", "221"], "{answers}");
-    for extension in ["PIPELINING", "SIZE 10000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS"] {
+    for extension in ["PIPELINING", "SIZE 10000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS"]
+    {
         assert!(answers.contains(extension), "{extension} is missing: {answers}");
     }
     assert_eq!(spool.stored.lock().unwrap().len(), 2);
@@ -203,7 +233,9 @@ async fn smtp_gives_one_answer_and_wants_ehlo() {
 #[tokio::test]
 async fn chunks_make_a_message_and_carry_dots_as_they_are() {
     let spool = FakeSpool::new(Mood::Well);
-    let said = format!("{MAIL}RCPT TO:<support@desk.test>\r\nBDAT 12\r\nSubject: a\r\nBDAT 5\r\n\r\n.\r\nBDAT 0 LAST\r\nNOOP\r\nQUIT\r\n");
+    let said = format!(
+        "{MAIL}RCPT TO:<support@desk.test>\r\nBDAT 12\r\nSubject: a\r\nBDAT 5\r\n\r\n.\r\nBDAT 0 LAST\r\nNOOP\r\nQUIT\r\n"
+    );
     let (answers, _) = lmtp(&spool, &said).await;
     assert_eq!(codes(&answers), ["220", "250", "250", "250", "250", "250", "250", "250", "221"], "{answers}");
     assert!(spool.stored.lock().unwrap()[0].raw.ends_with(b"\r\nSubject: a\r\n\r\n.\r\n"));
@@ -223,9 +255,12 @@ async fn what_is_not_stored_is_not_said_to_be() {
 
 #[tokio::test]
 async fn a_message_that_is_cut_short_is_not_stored() {
-    for said in
-        [format!("DATA\r\n{TEXT}"), format!("DATA\r\n{TEXT}."), "BDAT 20 LAST\r\nSubject: a\r\n".to_owned(), "BDAT 3\r\nabc".to_owned()]
-    {
+    for said in [
+        format!("DATA\r\n{TEXT}"),
+        format!("DATA\r\n{TEXT}."),
+        "BDAT 20 LAST\r\nSubject: a\r\n".to_owned(),
+        "BDAT 3\r\nabc".to_owned(),
+    ] {
         let spool = FakeSpool::new(Mood::Well);
         lmtp(&spool, &format!("{MAIL}RCPT TO:<support@desk.test>\r\n{said}")).await;
         assert!(spool.stored.lock().unwrap().is_empty(), "{said:?}");
@@ -255,7 +290,11 @@ async fn sizes_are_held_to() {
         "MAIL FROM:<> SIZE=10001\r\nMAIL FROM:<> SIZE=10000\r\nRCPT TO:<help@desk.test>\r\nDATA\r\n{text}.\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\n"
     );
     let (answers, _) = lmtp(&spool, &said).await;
-    assert_eq!(codes(&answers), ["220", "250", "552", "250", "250", "354", "552", "250", "250", "354", "250"], "{answers}");
+    assert_eq!(
+        codes(&answers),
+        ["220", "250", "552", "250", "250", "354", "552", "250", "250", "354", "250"],
+        "{answers}"
+    );
     assert_eq!(spool.stored.lock().unwrap().len(), 1);
 }
 
@@ -287,11 +326,17 @@ async fn commands_have_their_order_and_their_number() {
 async fn bytes_of_a_chunk_whose_size_cannot_be_read_are_no_commands() {
     for size in ["x", "-1", "", "99999999999999999999999"] {
         let spool = FakeSpool::new(Mood::Well);
-        let (answers, next) = lmtp(&spool, &format!("{MAIL}RCPT TO:<help@desk.test>\r\nbdat {size} LAST\r\nRSET\r\nNOOP\r\n")).await;
-        assert_eq!((codes(&answers), next), (vec!["220", "250", "250", "250", "501"], Next::Close), "{size}: {answers}");
+        let (answers, next) =
+            lmtp(&spool, &format!("{MAIL}RCPT TO:<help@desk.test>\r\nbdat {size} LAST\r\nRSET\r\nNOOP\r\n")).await;
+        assert_eq!(
+            (codes(&answers), next),
+            (vec!["220", "250", "250", "250", "501"], Next::Close),
+            "{size}: {answers}"
+        );
     }
     for before in ["", MAIL, &format!("{MAIL}RCPT TO:<help@desk.test>\r\n")] {
-        let (answers, next) = lmtp(&FakeSpool::new(Mood::Well), &format!("{before}BDAT 999999999999 LAST\r\nNOOP\r\n")).await;
+        let (answers, next) =
+            lmtp(&FakeSpool::new(Mood::Well), &format!("{before}BDAT 999999999999 LAST\r\nNOOP\r\n")).await;
         assert_eq!((codes(&answers).last(), next), (Some(&"552"), Next::Close), "{answers}");
     }
 }
@@ -335,8 +380,13 @@ fn certificate(folder: &std::path::Path) -> Option<Tls> {
 #[tokio::test]
 async fn a_certificate_that_cannot_be_read_is_told_and_the_session_goes_on() {
     let spool = FakeSpool::new(Mood::Well);
-    let (answers, next) = lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n")).await;
-    assert_eq!((codes(&answers), next), (vec!["220", "250", "454", "250", "250", "354", "250", "221"], Next::Close), "{answers}");
+    let (answers, next) =
+        lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n")).await;
+    assert_eq!(
+        (codes(&answers), next),
+        (vec!["220", "250", "454", "250", "250", "354", "250", "221"], Next::Close),
+        "{answers}"
+    );
     let record = spool.logged.lock().unwrap().pop().unwrap();
     assert!(record.entries.iter().any(|entry| entry.value.contains("/nowhere/mail.pem")), "the log names the file");
 }
@@ -448,9 +498,13 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     assert_eq!(ended.len(), 3);
     for record in ended {
         assert_eq!((record.status, record.account.as_str()), (Status::Failed, "main"));
-        assert!(record.entries.iter().any(|entry| entry.value.contains("The session panicked: on purpose (")), "{record:?}");
+        assert!(
+            record.entries.iter().any(|entry| entry.value.contains("The session panicked: on purpose (")),
+            "{record:?}"
+        );
     }
-    let told = supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
+    let told =
+        supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
     assert_eq!(told.times, 3);
 }
 
@@ -483,7 +537,10 @@ async fn a_client_whose_admission_panics_ends_no_session_under_way() {
     assert!(heard(&mut under_way).await.starts_with("250 "), "it goes on");
     let mut next = UnixStream::connect(&path).await.unwrap();
     assert!(heard(&mut next).await.starts_with("220 "), "and others are let in");
-    assert!(supervision::broken().iter().any(|broken| broken.work == Work::Session && broken.of.is_empty()), "it is told");
+    assert!(
+        supervision::broken().iter().any(|broken| broken.work == Work::Session && broken.of.is_empty()),
+        "it is told"
+    );
     stop.cancel();
     serving.await.unwrap();
 }
@@ -511,11 +568,24 @@ async fn connected(places: &Arc<Places>, limits: Limits, said: &str, answers: us
     connected_from(None, places, limits, said, answers).await
 }
 
-async fn connected_from(peer: Option<IpAddr>, places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+async fn connected_from(
+    peer: Option<IpAddr>,
+    places: &Arc<Places>,
+    limits: Limits,
+    said: &str,
+    answers: usize,
+) -> Connected {
     connected_as(Origin::Known, peer, places, limits, said, answers).await
 }
 
-async fn connected_as(origin: Origin, peer: Option<IpAddr>, places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+async fn connected_as(
+    origin: Origin,
+    peer: Option<IpAddr>,
+    places: &Arc<Places>,
+    limits: Limits,
+    said: &str,
+    answers: usize,
+) -> Connected {
     let (mut client, server) = tokio::io::duplex(1 << 16);
     let place = Arc::new(places.admit(origin).await.unwrap());
     let client_of = Client { dialect: Dialect::Lmtp, peer, tls: Tls::default(), place };
@@ -567,7 +637,8 @@ async fn a_slow_message_leaves_for_another_client_and_nothing_of_it_is_promised(
     let stranger = || Origin::of(Some("10.0.0.1".parse().unwrap()), false);
     let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\n");
     // In DATA, in a chunk, between chunks, and in a chunk that belongs to no message.
-    let ways = [(format!("{begun}DATA\r\na"), 5), (format!("{begun}BDAT 9\r\na"), 4), (format!("{begun}BDAT 1\r\na"), 5)];
+    let ways =
+        [(format!("{begun}DATA\r\na"), 5), (format!("{begun}BDAT 9\r\na"), 4), (format!("{begun}BDAT 1\r\na"), 5)];
     for (said, answers) in ways.into_iter().chain([("LHLO x\r\nBDAT 9\r\na".to_owned(), 2)]) {
         let places = places(1).where_slow_is(u64::MAX);
         let slow = connected_as(stranger(), None, &places, limits(), &said, answers).await;

@@ -17,7 +17,9 @@ pub async fn acceptor(settings: &Tls) -> Result<Option<TlsAcceptor>, ListenError
     let (certificate, key) = (settings.certificate.clone(), settings.key.clone());
     let lost = failed("certificate", &certificate);
     // Reads files.
-    let config = blocking(Work::Files, "", move || server_config(&certificate, &key)).await.map_err(|panic| lost(panic.to_string()))??;
+    let config = blocking(Work::Files, "", move || server_config(&certificate, &key))
+        .await
+        .map_err(|panic| lost(panic.to_string()))??;
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 

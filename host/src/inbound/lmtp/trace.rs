@@ -68,7 +68,8 @@ const UNNAMED: &str = "unknown";
 
 /// A client's name of itself, with nothing that has a meaning in a header.
 fn name(claimed: &str) -> String {
-    let kept: String = claimed.chars().filter(|letter| letter.is_alphanumeric() || ".-_:[]".contains(*letter)).take(255).collect();
+    let kept: String =
+        claimed.chars().filter(|letter| letter.is_alphanumeric() || ".-_:[]".contains(*letter)).take(255).collect();
     if kept.is_empty() { UNNAMED.to_owned() } else { kept }
 }
 
@@ -76,7 +77,9 @@ fn name(claimed: &str) -> String {
 fn quoted(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else { return address.to_owned() };
     let is_dot_string = !local.is_empty()
-        && local.chars().all(|letter| letter.is_alphanumeric() || !letter.is_ascii() || "!#$%&'*+-/=?^_`{|}~.".contains(letter));
+        && local
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || !letter.is_ascii() || "!#$%&'*+-/=?^_`{|}~.".contains(letter));
     if is_dot_string {
         return address.to_owned();
     }
@@ -105,7 +108,10 @@ mod tests {
         );
         assert_eq!(text, expected);
         let text = headers(&Way { peer: None, dialect: Dialect::Smtp, ..way }, "", &["a@x", "b@x"], "17", now);
-        assert!(text.starts_with("Return-Path: <>\r\n") && text.contains("(local)") && text.contains("with ESMTPS"), "{text}");
+        assert!(
+            text.starts_with("Return-Path: <>\r\n") && text.contains("(local)") && text.contains("with ESMTPS"),
+            "{text}"
+        );
         assert!(!text.contains("for"), "several recipients stay unnamed: {text}");
     }
 }

@@ -51,14 +51,26 @@ impl Transaction {
     }
 
     /// One message for each account, of which this host wrote the first `own` bytes.
-    pub fn arrivals(&self, raw: Vec<u8>, own: usize, protocol: &str, communication: &str, received_at: i64) -> Vec<Arrival> {
+    pub fn arrivals(
+        &self,
+        raw: Vec<u8>,
+        own: usize,
+        protocol: &str,
+        communication: &str,
+        received_at: i64,
+    ) -> Vec<Arrival> {
         let raw = Bytes::from(raw);
         let arrival = |account: &str| Arrival {
             account: account.to_owned(),
             key: SourceKey::DigestAfter(own),
             source: format!("{protocol}/{}", self.id),
             received_at,
-            recipients: self.recipients.iter().filter(|found| found.account == account).map(|found| found.address.clone()).collect(),
+            recipients: self
+                .recipients
+                .iter()
+                .filter(|found| found.account == account)
+                .map(|found| found.address.clone())
+                .collect(),
             communication: Some(communication.to_owned()),
             raw: raw.clone(),
         };

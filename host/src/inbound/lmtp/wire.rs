@@ -100,7 +100,9 @@ impl Wire {
     pub async fn more(&mut self, end: Instant) -> Result<(), WireError> {
         self.flush().await?;
         self.input.reserve(self.read);
-        let read = tokio::time::timeout_at(end, self.stream.read_buf(&mut self.input)).await.map_err(|_| WireError::TooSlow)??;
+        let read = tokio::time::timeout_at(end, self.stream.read_buf(&mut self.input))
+            .await
+            .map_err(|_| WireError::TooSlow)??;
         if read >= self.read {
             self.read = (self.read * 4).min(LARGEST_READ);
         }

@@ -60,7 +60,8 @@ pub fn status(line: &[u8], redactor: &Redactor) -> Option<Status> {
 
 fn refusal(rest: &[u8], redactor: &Redactor) -> Refusal {
     let text = String::from_utf8_lossy(rest);
-    let code = text.trim().strip_prefix('[').and_then(|text| text.split_once(']')).map(|(code, _)| code.to_ascii_uppercase());
+    let code =
+        text.trim().strip_prefix('[').and_then(|text| text.split_once(']')).map(|(code, _)| code.to_ascii_uppercase());
     let code = match code.as_deref() {
         Some("IN-USE") => Code::InUse,
         Some("LOGIN-DELAY") => Code::LoginDelay,
@@ -87,7 +88,8 @@ pub fn two_numbers(line: &[u8]) -> Option<(u32, u64)> {
 pub fn number_and_uidl(line: &[u8]) -> Option<(u32, Option<String>)> {
     let mut words = words_of(line);
     let number = words.next()?.parse().ok()?;
-    let uidl = words.next().filter(|uidl| uidl.len() <= LONGEST_UIDL && uidl.bytes().all(|byte| byte.is_ascii_graphic()));
+    let uidl =
+        words.next().filter(|uidl| uidl.len() <= LONGEST_UIDL && uidl.bytes().all(|byte| byte.is_ascii_graphic()));
     Some((number, uidl.map(str::to_owned)))
 }
 
@@ -106,7 +108,9 @@ mod tests {
         assert_eq!(read(b"+OK"), Some(Status::Ok(String::new())));
         assert_eq!(read(b"+ eyJz"), Some(Status::Challenge("eyJz".into())));
         assert_eq!(read(b"+"), Some(Status::Challenge(String::new())));
-        let Some(Status::Refused(refusal)) = read(b"-ERR [in-use] Do you have\x07 another session?") else { panic!("refused") };
+        let Some(Status::Refused(refusal)) = read(b"-ERR [in-use] Do you have\x07 another session?") else {
+            panic!("refused")
+        };
         assert_eq!((refusal.code, refusal.text.as_str()), (Code::InUse, "[in-use] Do you have  another session?"));
         for none in [b"".as_slice(), b"* OK IMAP", b"220 smtp", b"+OKAY"] {
             assert_eq!(read(none), None);

@@ -102,7 +102,8 @@ impl Connection {
 
     /// All of them on one line.
     pub(super) fn capabilities(&self) -> String {
-        let capabilities = self.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
+        let capabilities =
+            self.capabilities.iter().map(|(name, value)| format!("{name} {value}").trim_end().to_owned());
         capabilities.collect::<Vec<_>>().join(", ")
     }
 
@@ -110,7 +111,8 @@ impl Connection {
     pub async fn count(&mut self) -> Result<u32, Pop3Error> {
         let doing = "count the messages";
         let words = self.command(doing, "STAT").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
-        let odd = || Pop3Error::lost(doing, format!("it answered: {}", answer::said(words.as_bytes(), self.redactor())));
+        let odd =
+            || Pop3Error::lost(doing, format!("it answered: {}", answer::said(words.as_bytes(), self.redactor())));
         let (count, _) = answer::two_numbers(words.trim().as_bytes()).ok_or_else(odd)?;
         Ok(count)
     }
@@ -136,7 +138,11 @@ impl Connection {
         Ok(Some(self.listing(doing, answer::number_and_uidl).await?))
     }
 
-    async fn listing<T>(&mut self, doing: &'static str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Pop3Error> {
+    async fn listing<T>(
+        &mut self,
+        doing: &'static str,
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, Pop3Error> {
         let (mut listed, mut odd, redactor) = (Vec::new(), None, self.redactor().clone());
         self.lines(doing, MOST_LINES, |line| match read(line) {
             Some(entry) => listed.push(entry),
@@ -151,7 +157,12 @@ impl Connection {
 
     /// Fetches messages by number, several at once where the server can. `each` has those that came, in their order, even if the connection is lost
     /// then. Of a message with more bytes than may be kept only the length is told.
-    pub async fn retrieve(&mut self, numbers: &[u32], most: Most, mut each: impl FnMut(Retrieved)) -> Result<(), Pop3Error> {
+    pub async fn retrieve(
+        &mut self,
+        numbers: &[u32],
+        most: Most,
+        mut each: impl FnMut(Retrieved),
+    ) -> Result<(), Pop3Error> {
         let mut left = most.together;
         for group in numbers.chunks(self.ahead(numbers.len())) {
             let commands: String = group.iter().map(|number| format!("RETR {number}\r\n")).collect();
@@ -205,7 +216,11 @@ impl Connection {
     }
 
     /// Sends a command and reads its status line.
-    pub(super) async fn command(&mut self, doing: &'static str, text: &str) -> Result<Result<String, Refusal>, Pop3Error> {
+    pub(super) async fn command(
+        &mut self,
+        doing: &'static str,
+        text: &str,
+    ) -> Result<Result<String, Refusal>, Pop3Error> {
         self.send(doing, &format!("{text}\r\n")).await?;
         self.answer(doing).await
     }
@@ -224,8 +239,9 @@ impl Connection {
         let mut line = Vec::new();
         self.line(doing, LONGEST_STATUS, &mut line).await?;
         let redactor = self.redactor();
-        answer::status(&line, redactor)
-            .ok_or_else(|| Pop3Error::lost(doing, format!("what it says is no POP3: {}", answer::said(&line, redactor))))
+        answer::status(&line, redactor).ok_or_else(|| {
+            Pop3Error::lost(doing, format!("what it says is no POP3: {}", answer::said(&line, redactor)))
+        })
     }
 
     async fn answer(&mut self, doing: &'static str) -> Result<Result<String, Refusal>, Pop3Error> {

@@ -13,10 +13,14 @@ pub enum Pop3Error {
     #[error("The server does not start TLS ({0}). Use protocol pop3s, or pop3 where a connection in clear is meant.")]
     NoStartTls(String),
     /// Bytes came in clear after the server's consent to TLS: somebody between may have put them there.
-    #[error("The server sent more in clear after it agreed to start TLS, which may be an attack; nothing was fetched. Use protocol pop3s.")]
+    #[error(
+        "The server sent more in clear after it agreed to start TLS, which may be an attack; nothing was fetched. Use protocol pop3s."
+    )]
     ClearBeforeTls,
     /// The server takes no password on this connection.
-    #[error("The server takes no password on this connection; it probably wants TLS. Use protocol pop3s or pop3+starttls.")]
+    #[error(
+        "The server takes no password on this connection; it probably wants TLS. Use protocol pop3s or pop3+starttls."
+    )]
     SignInDisabled,
     /// User or password is wrong.
     #[error("The server did not let {user} in: {text}. Check user and password.")]
@@ -27,7 +31,9 @@ pub enum Pop3Error {
         text: String,
     },
     /// `[IN-USE]` (RFC 2449 section 8.1.1).
-    #[error("The mailbox is in use: {0}. Another program has it open, or an earlier connection has not ended yet; it is tried again.")]
+    #[error(
+        "The mailbox is in use: {0}. Another program has it open, or an earlier connection has not ended yet; it is tried again."
+    )]
     InUse(String),
     /// `[LOGIN-DELAY]` (RFC 2449 section 8.1.2).
     #[error("The server wants to be asked less often: {0}. Give the account a longer interval.")]
@@ -87,7 +93,9 @@ impl Pop3Error {
             Code::InUse => Ok(Self::InUse(text)),
             Code::LoginDelay => Ok(Self::LoginDelay(text)),
             Code::SystemTemporary => Ok(Self::System { kind: "temporary", text, advice: "It is tried again." }),
-            Code::SystemPermanent => Ok(Self::System { kind: "lasting", text, advice: "Its administrator must see to it." }),
+            Code::SystemPermanent => {
+                Ok(Self::System { kind: "lasting", text, advice: "Its administrator must see to it." })
+            }
             Code::Auth | Code::Other => Err(text),
         }
     }

@@ -25,7 +25,8 @@ impl Session<'_> {
             }
             let (messages, arrivals) = self.arrivals(std::mem::take(&mut waiting));
             let spool = self.intake.spool().clone();
-            let stored = async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
+            let stored =
+                async move { if arrivals.is_empty() { Ok(Vec::new()) } else { spool.take_in(arrivals).await } };
             let ((fetched, ended), stored) = tokio::join!(self.fetch_batch(batch), stored);
             self.stored(messages, stored)?;
             waiting = fetched;
@@ -90,7 +91,11 @@ impl Session<'_> {
             self.intake.report.fetched += 1;
             self.intake.report.bytes += raw.len() as u64;
             let uidl = if self.has_uidls { message.uidl.clone() } else { self.standing_for(&raw) };
-            arrivals.push(self.intake.arrival(SourceKey::Uidl(uidl.clone()), message.place(self.connection.redactor()), raw));
+            arrivals.push(self.intake.arrival(
+                SourceKey::Uidl(uidl.clone()),
+                message.place(self.connection.redactor()),
+                raw,
+            ));
             messages.push((message, uidl));
         }
         (messages, arrivals)
@@ -104,7 +109,11 @@ impl Session<'_> {
         standing_for_bytes(&digest, *copy)
     }
 
-    fn stored(&mut self, messages: Vec<(Listed, String)>, stored: Result<Vec<TakenIn>, StoreError>) -> Result<(), FetchError> {
+    fn stored(
+        &mut self,
+        messages: Vec<(Listed, String)>,
+        stored: Result<Vec<TakenIn>, StoreError>,
+    ) -> Result<(), FetchError> {
         self.intake.count(&stored?);
         for (message, uidl) in messages {
             self.memory.suspects.acquit(&message.name().into_owned());

@@ -29,7 +29,8 @@ impl Listed {
 
     /// The same as the beginning of a sentence: `Message 7 (unique-id 00000a0b)`.
     pub fn title(&self, redactor: &Redactor) -> String {
-        let uidl = if self.uidl.is_empty() { String::new() } else { format!(" (unique-id {})", redactor.redact(&self.uidl)) };
+        let uidl =
+            if self.uidl.is_empty() { String::new() } else { format!(" (unique-id {})", redactor.redact(&self.uidl)) };
         format!("Message {}{uidl}", self.number)
     }
 }
@@ -54,7 +55,11 @@ impl Listing {
                 Err(why) => (HashMap::new(), Some(why)),
             },
         };
-        let messages = sizes.into_iter().map(|(number, size)| Listed { number, size, uidl: uidls.remove(&number).unwrap_or_default() });
+        let messages = sizes.into_iter().map(|(number, size)| Listed {
+            number,
+            size,
+            uidl: uidls.remove(&number).unwrap_or_default(),
+        });
         Self { messages: messages.collect(), without_uidl }
     }
 }
@@ -68,7 +73,11 @@ fn usable(uidls: Vec<(u32, Option<String>)>, sizes: &BTreeMap<u32, u64>) -> Resu
     if different.len() < usable.len() {
         return Err("the server gives one unique-id to several messages");
     }
-    if sizes.keys().all(|number| usable.contains_key(number)) { Ok(usable) } else { Err("the server gives some messages no unique-id") }
+    if sizes.keys().all(|number| usable.contains_key(number)) {
+        Ok(usable)
+    } else {
+        Err("the server gives some messages no unique-id")
+    }
 }
 
 /// What is to be done in a mailbox.
@@ -93,8 +102,9 @@ impl Plan {
     pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
         let mut plan = Self::default();
         for message in &listing.messages {
-            let is_known =
-                known.get(&message.uidl).is_some_and(|size| *size == message.size || memory.has_compared(&message.uidl, message.size));
+            let is_known = known
+                .get(&message.uidl)
+                .is_some_and(|size| *size == message.size || memory.has_compared(&message.uidl, message.size));
             let is_oversize = memory.size(&message.uidl, message.size) > greatest;
             if is_known && (!deletes || is_oversize) {
                 plan.known += 1;
@@ -132,7 +142,10 @@ mod tests {
 
     fn listing(messages: &[(u32, u64, &str)]) -> Listing {
         let sizes = messages.iter().map(|(number, size, _)| (*number, *size)).collect();
-        let uidls = messages.iter().map(|(number, _, uidl)| (*number, (!uidl.is_empty()).then(|| (*uidl).to_owned()))).collect();
+        let uidls = messages
+            .iter()
+            .map(|(number, _, uidl)| (*number, (!uidl.is_empty()).then(|| (*uidl).to_owned())))
+            .collect();
         Listing::new(sizes, Some(uidls))
     }
 
@@ -145,10 +158,16 @@ mod tests {
         let good = listing(&[(1, 10, "a"), (2, 20, "b")]);
         assert_eq!((good.without_uidl, good.messages[1].uidl.as_str()), (None, "b"));
         let incomplete = Listing::new(vec![(1, 10), (2, 20)], Some(vec![(1, Some("a".into()))]));
-        for bad in
-            [listing(&[(1, 10, "a"), (2, 20, "a")]), listing(&[(1, 10, "a"), (2, 20, "")]), incomplete, Listing::new(vec![(1, 1)], None)]
-        {
-            assert!(bad.without_uidl.is_some() && bad.messages.iter().all(|message| message.uidl.is_empty()), "{bad:?}");
+        for bad in [
+            listing(&[(1, 10, "a"), (2, 20, "a")]),
+            listing(&[(1, 10, "a"), (2, 20, "")]),
+            incomplete,
+            Listing::new(vec![(1, 1)], None),
+        ] {
+            assert!(
+                bad.without_uidl.is_some() && bad.messages.iter().all(|message| message.uidl.is_empty()),
+                "{bad:?}"
+            );
         }
     }
 

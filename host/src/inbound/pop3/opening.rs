@@ -21,7 +21,8 @@ impl Connection {
     /// Greets, agrees on TLS and signs in over a stream.
     pub(super) async fn over(stream: Stream, server: Server<'_>, credentials: &Credentials) -> Result<Self, Pop3Error> {
         let mut facts = Vec::new();
-        let stream = if server.tls_mode == TlsMode::Implicit { secure(stream, server, &mut facts).await? } else { stream };
+        let stream =
+            if server.tls_mode == TlsMode::Implicit { secure(stream, server, &mut facts).await? } else { stream };
         let mut connection = Self::new(stream, facts);
         let greeting = connection.expect("greet").await?;
         connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
@@ -57,7 +58,11 @@ impl Connection {
     }
 }
 
-async fn secure(stream: Stream, server: Server<'_>, facts: &mut Vec<(&'static str, String)>) -> Result<Stream, Pop3Error> {
+async fn secure(
+    stream: Stream,
+    server: Server<'_>,
+    facts: &mut Vec<(&'static str, String)>,
+) -> Result<Stream, Pop3Error> {
     let (stream, agreed) = stream.secure(server.host, server.tls).await.map_err(ConnectError::from)?;
     facts.push(("tls", agreed));
     Ok(stream)

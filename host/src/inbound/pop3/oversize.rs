@@ -20,15 +20,20 @@ impl Session<'_> {
             let what = format!("{title} has {size} bytes; at most {greatest} are fetched (max_message_size).");
             match self.intake.rules().oversize {
                 Oversize::Leave => {
-                    let priority = if self.memory.first_mention(message.name().into_owned()) { Priority::Warning } else { Priority::Debug };
+                    let priority = if self.memory.first_mention(message.name().into_owned()) {
+                        Priority::Warning
+                    } else {
+                        Priority::Debug
+                    };
                     self.intake.note(priority, KEY, format!("{what} It stays on the server."));
                 }
                 Oversize::DeleteAndLog | Oversize::Refuse => {
                     let header = match self.connection.header(message.number).await? {
                         Retrieved::Bytes(header) => header,
                         Retrieved::TooLarge(_) | Retrieved::Refused(_) => {
-                            let sentence =
-                                format!("{what} The server does not give its header, so that nobody can be told; it stays there.");
+                            let sentence = format!(
+                                "{what} The server does not give its header, so that nobody can be told; it stays there."
+                            );
                             self.intake.note(Priority::Error, KEY, sentence);
                             continue;
                         }

@@ -38,7 +38,8 @@ pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory)
             Ok((Left::More, listed)) => {
                 let new = intake.report.new;
                 if before.is_some_and(|(there, known)| listed >= there && new == known) {
-                    let sentence = "The server has kept what it said it had deleted; the rest is left for the next fetch.";
+                    let sentence =
+                        "The server has kept what it said it had deleted; the rest is left for the next fetch.";
                     intake.note(Priority::Error, KEY, sentence);
                     return Ok(());
                 }

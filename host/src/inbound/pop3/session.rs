@@ -59,7 +59,13 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session over a signed-in connection.
-    pub fn new(connection: Connection, intake: &'a mut Intake, memory: &'a mut Memory, account: &'a Account, is_first: bool) -> Self {
+    pub fn new(
+        connection: Connection,
+        intake: &'a mut Intake,
+        memory: &'a mut Memory,
+        account: &'a Account,
+        is_first: bool,
+    ) -> Self {
         Self {
             connection,
             intake,
@@ -149,7 +155,11 @@ impl<'a> Session<'a> {
         );
         self.intake.note(Priority::Debug, KEY, sentence);
         if let Some(why) = listing.without_uidl {
-            let advice = if self.deletes() { "" } else { " Everything is fetched each time; with after_fetch = \"delete\" it is not." };
+            let advice = if self.deletes() {
+                ""
+            } else {
+                " Everything is fetched each time; with after_fetch = \"delete\" it is not."
+            };
             let sentence = format!("Messages are known by their bytes alone, since {why}.{advice}");
             self.intake.note(Priority::Notice, KEY, sentence);
         }

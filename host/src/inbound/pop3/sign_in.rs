@@ -14,7 +14,11 @@ const MOST_CHALLENGES: usize = 8;
 const DOING: &str = "sign in";
 
 /// Signs in the simplest way that carries the credentials.
-pub async fn sign_in(connection: &mut Connection, server: Server<'_>, credentials: &Credentials) -> Result<(), Pop3Error> {
+pub async fn sign_in(
+    connection: &mut Connection,
+    server: Server<'_>,
+    credentials: &Credentials,
+) -> Result<(), Pop3Error> {
     let offered = connection.capability("SASL").unwrap_or_default().to_ascii_uppercase();
     let mechanism = Mechanism::choose(credentials, |name| offered.split(' ').any(|offer| offer == name));
     match credentials {
@@ -28,8 +32,10 @@ pub async fn sign_in(connection: &mut Connection, server: Server<'_>, credential
         Credentials::None | Credentials::Password { .. } | Credentials::Bearer { .. } => {
             let clear = server.tls_mode == TlsMode::Clear && connection.has("STLS");
             let refused = |text: String| Pop3Error::SignIn { user: server.user.to_owned(), text };
-            let mechanism = mechanism.map_err(|error| if clear { Pop3Error::SignInDisabled } else { refused(error.to_string()) })?;
-            let exchange = Exchange::new(mechanism, credentials, server.host, server.port).map_err(|error| refused(error.to_string()))?;
+            let mechanism = mechanism
+                .map_err(|error| if clear { Pop3Error::SignInDisabled } else { refused(error.to_string()) })?;
+            let exchange = Exchange::new(mechanism, credentials, server.host, server.port)
+                .map_err(|error| refused(error.to_string()))?;
             authenticate(connection, server, exchange).await
         }
     }
@@ -38,11 +44,17 @@ pub async fn sign_in(connection: &mut Connection, server: Server<'_>, credential
 /// Whether USER and PASS are there, and carry these letters: spaces would divide a user, other scripts have no place in RFC 1939.
 fn by_user_and_pass(connection: &Connection, user: &str, password: &str) -> bool {
     let offered = connection.has("USER") || connection.capability("SASL").is_none() && !connection.has("STLS");
-    let plain = |text: &str| !text.is_empty() && text.len() <= 240 && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let plain = |text: &str| {
+        !text.is_empty() && text.len() <= 240 && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    };
     offered && plain(user) && plain(password) && !user.contains(' ')
 }
 
-async fn authenticate(connection: &mut Connection, server: Server<'_>, mut exchange: Exchange<'_>) -> Result<(), Pop3Error> {
+async fn authenticate(
+    connection: &mut Connection,
+    server: Server<'_>,
+    mut exchange: Exchange<'_>,
+) -> Result<(), Pop3Error> {
     // The first answer on a line of its own: tokens are longer than the 255 bytes that a command may have (RFC 5034 section 4).
     connection.send(DOING, &format!("AUTH {}\r\n", exchange.mechanism().name())).await?;
     for _ in 0..MOST_CHALLENGES {

@@ -184,7 +184,8 @@ impl Trial {
     async fn fetch(&mut self) -> FetchReport {
         let rules = self.rules.clone();
         let tokens = Tokens::new(self.spool.store().clone(), SecretKey::at("key"));
-        let intake = Intake::begin(Arc::new(self.account.clone()), rules, self.spool.clone(), tokens, CancellationToken::new());
+        let intake =
+            Intake::begin(Arc::new(self.account.clone()), rules, self.spool.clone(), tokens, CancellationToken::new());
         fetch(intake, &mut self.memory).await
     }
 
@@ -366,7 +367,11 @@ async fn nothing_is_said_in_clear_where_tls_is_wanted() {
         trial.harm("STLS", Manner::Refuses, 1);
         let said = trial.fetch().await.error.unwrap_or_default();
         assert!(said.contains("does not start TLS"), "{said}");
-        assert!(trial.server().said.iter().all(|command| command == "CAPA" || command == "STLS"), "{:?}", trial.server().said);
+        assert!(
+            trial.server().said.iter().all(|command| command == "CAPA" || command == "STLS"),
+            "{:?}",
+            trial.server().said
+        );
     }
 }
 
@@ -390,7 +395,11 @@ async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once()
     for (command, times) in [("TOP", 1), ("DELE", 1), ("QUIT", 1), ("none", 0)] {
         trial.harm(command, Manner::Refuses, times);
         let report = trial.fetch().await;
-        assert_eq!((report.oversize, report.new, report.error.is_some()), (1, 0, command == "DELE" || command == "QUIT"), "{report:?}");
+        assert_eq!(
+            (report.oversize, report.new, report.error.is_some()),
+            (1, 0, command == "DELE" || command == "QUIT"),
+            "{report:?}"
+        );
         told.push(trial.told().await);
     }
     assert_eq!(told, [0, 1, 1, 1], "first its header is not given, then it is not removed twice");
@@ -403,7 +412,8 @@ async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once()
 #[tokio::test]
 async fn a_mail_that_is_too_large_stays_while_its_sender_cannot_be_told() {
     let raw = format!("From: jane@example.com\r\nSubject: large\r\n\r\n{}", "far too long\r\n".repeat(100));
-    let mut trial = Trial::against(Server { mails: vec![("id".to_owned(), raw.into_bytes())], ..Server::default() }).await;
+    let mut trial =
+        Trial::against(Server { mails: vec![("id".to_owned(), raw.into_bytes())], ..Server::default() }).await;
     trial.rules = Rules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 0, ..Rules::default() };
     assert_eq!(trial.fetch().await.oversize, 1);
     assert_eq!((trial.told().await, trial.server().mails.len()), (0, 1), "nobody was told");

@@ -90,7 +90,10 @@ impl Connection {
         match bytes {
             Ok(Ok(bytes)) => parse(&bytes, self.redactor()),
             Ok(Err(error)) => Err(broken(&error)),
-            Err(_) => Err(Answer::Broken(format!("the connection broke: the server did not answer within {} s", timeout.as_secs_f32()))),
+            Err(_) => Err(Answer::Broken(format!(
+                "the connection broke: the server did not answer within {} s",
+                timeout.as_secs_f32()
+            ))),
         }
     }
 }
@@ -118,8 +121,13 @@ fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, Answer> {
     let Some(response) = Response::read(bytes, redactor) else {
         let text = String::from_utf8_lossy(bytes);
         // Of the lines that are in order the words alone: codes would stand within a secret that goes over several lines.
-        let words = text.lines().map(|line| line.split_once('-').filter(|(code, _)| code.len() == 3).map_or(line, |(_, words)| words));
-        return Err(Answer::Broken(format!("{:?} is no answer of SMTP", said(&words.collect::<Vec<_>>().join(" "), redactor))));
+        let words = text
+            .lines()
+            .map(|line| line.split_once('-').filter(|(code, _)| code.len() == 3).map_or(line, |(_, words)| words));
+        return Err(Answer::Broken(format!(
+            "{:?} is no answer of SMTP",
+            said(&words.collect::<Vec<_>>().join(" "), redactor)
+        )));
     };
     if response.is_positive() { Ok(response) } else { Err(Answer::negative(&response)) }
 }
@@ -147,7 +155,8 @@ mod tests {
             (b"571 no\r\n", Err(Answer::Refused("571 no".into()))),
             (b"250\r\n", Ok("250")),
         ] {
-            let mut connection = Connection::new(Stream::over(io::Cursor::new(answer.to_vec())), Duration::from_secs(5));
+            let mut connection =
+                Connection::new(Stream::over(io::Cursor::new(answer.to_vec())), Duration::from_secs(5));
             assert_eq!(connection.answer().await.map(|response| response.words()), expected.map(str::to_owned));
         }
     }
@@ -155,9 +164,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_answer_breaks_the_connection() {
         let endless = vec![b'x'; LONGEST_ANSWER + 2];
-        for (said, why) in
-            [(&b"HTTP/1.1 400 Bad Request\r\n"[..], "is no answer of SMTP"), (b"250 x", "closed it"), (&endless, "does not end")]
-        {
+        for (said, why) in [
+            (&b"HTTP/1.1 400 Bad Request\r\n"[..], "is no answer of SMTP"),
+            (b"250 x", "closed it"),
+            (&endless, "does not end"),
+        ] {
             let mut connection = Connection::new(Stream::over(io::Cursor::new(said.to_vec())), Duration::from_secs(5));
             let answer = connection.answer().await.unwrap_err();
             assert!(matches!(&answer, Answer::Broken(words) if words.contains(why)), "{answer:?}");

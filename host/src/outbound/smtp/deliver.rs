@@ -66,7 +66,9 @@ impl Marker {
     pub async fn begin(&self) -> Result<(), StoreError> {
         self.begun.store(true, Ordering::Relaxed);
         match self.claim {
-            Some(claim) => self.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await,
+            Some(claim) => {
+                self.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await
+            }
             None => Ok(()),
         }
     }
@@ -74,7 +76,12 @@ impl Marker {
 
 impl Session {
     /// Sends a mail; gives a reply for each recipient.
-    pub async fn deliver(&mut self, envelope: Envelope<'_>, content: Parts, marker: &Marker) -> Result<Replies, Undelivered> {
+    pub async fn deliver(
+        &mut self,
+        envelope: Envelope<'_>,
+        content: Parts,
+        marker: &Marker,
+    ) -> Result<Replies, Undelivered> {
         let sender = match self.address(envelope.sender) {
             Ok(sender) => sender,
             Err(why) => return Ok(all(envelope.recipients, &Reply::Refused(why))),
@@ -128,7 +135,9 @@ impl Session {
         }
         let address = address::envelope(address)?;
         if address::needs_utf8(&address) && self.offer("SMTPUTF8").is_none() {
-            return Err(format!("The address {address} needs a server that speaks SMTPUTF8 (RFC 6531), and this one does not."));
+            return Err(format!(
+                "The address {address} needs a server that speaks SMTPUTF8 (RFC 6531), and this one does not."
+            ));
         }
         Ok(Some(address))
     }
@@ -139,7 +148,11 @@ impl Session {
         (limit > 0 && size > limit).then(|| format!("The mail has {size} bytes, and the server takes {limit} at most."))
     }
 
-    fn parameters<'a>(&mut self, mut addresses: impl Iterator<Item = &'a Address>, envelope: Envelope<'_>) -> Vec<MailParameter> {
+    fn parameters<'a>(
+        &mut self,
+        mut addresses: impl Iterator<Item = &'a Address>,
+        envelope: Envelope<'_>,
+    ) -> Vec<MailParameter> {
         let mut parameters = Vec::new();
         if self.offer("SIZE").is_some() {
             parameters.push(MailParameter::Size(envelope.size));
@@ -149,7 +162,10 @@ impl Session {
                 parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
             } else {
                 // Servers that do not say so take eight bits all the same; to refuse would lose mail that only passes through.
-                self.note(Priority::Notice, "The server does not offer 8BITMIME; the mail is sent with its eight-bit bytes as they are.");
+                self.note(
+                    Priority::Notice,
+                    "The server does not offer 8BITMIME; the mail is sent with its eight-bit bytes as they are.",
+                );
             }
         }
         if addresses.any(address::needs_utf8) {
@@ -163,7 +179,10 @@ impl Session {
         let (mut accepted, mut refused) = (Vec::new(), Replies::new());
         for (recipient, address) in fit {
             if self.broken {
-                refused.push((recipient.clone(), Reply::Later("The connection broke before this recipient was named.".into())));
+                refused.push((
+                    recipient.clone(),
+                    Reply::Later("The connection broke before this recipient was named.".into()),
+                ));
                 continue;
             }
             match self.done(Rcpt::new(address, Vec::new())).await {
@@ -219,10 +238,13 @@ impl Session {
                 self.broken = false;
                 Reply::Accepted(response.words())
             }
-            Ok(response) => {
-                Reply::Unknown(format!("The server answers {} to the content, which says neither yes nor no.", response.code()))
+            Ok(response) => Reply::Unknown(format!(
+                "The server answers {} to the content, which says neither yes nor no.",
+                response.code()
+            )),
+            Err(Answer::Broken(words)) => {
+                Reply::Unknown(format!("The mail went out whole and no answer came: {words}."))
             }
-            Err(Answer::Broken(words)) => Reply::Unknown(format!("The mail went out whole and no answer came: {words}.")),
             Err(answer) => {
                 self.broken = answer.ends_connection();
                 answer.reply()

@@ -80,7 +80,9 @@ pub enum SmtpError {
     )]
     NoStartTls(String),
     /// The password would be readable on the way.
-    #[error("The password is not sent to {0} in clear. Use kind = \"smtp+starttls\" or \"smtps\", or say allow_insecure_auth = true.")]
+    #[error(
+        "The password is not sent to {0} in clear. Use kind = \"smtp+starttls\" or \"smtps\", or say allow_insecure_auth = true."
+    )]
     Clear(String),
     /// The server offers nothing that fits.
     #[error("{0}")]

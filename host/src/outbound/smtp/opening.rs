@@ -21,7 +21,11 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 
 impl Session {
     /// Connects and signs in. The error comes with the communication of the failed connection.
-    pub async fn open(transport: &Transport, smtp: SmtpServer<'_>, credentials: &Credentials) -> Result<Self, (SmtpError, Box<Record>)> {
+    pub async fn open(
+        transport: &Transport,
+        smtp: SmtpServer<'_>,
+        credentials: &Credentials,
+    ) -> Result<Self, (SmtpError, Box<Record>)> {
         let mut log = Self::log(transport);
         match open(smtp, credentials, &mut log).await {
             Ok(Opened { connection, offers, facts }) => Ok(Self::new(connection, offers, facts, log)),
@@ -125,12 +129,14 @@ fn hello(smtp: SmtpServer<'_>) -> String {
     }
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    let fit = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.'));
+    let fit =
+        !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.'));
     if fit { name.to_owned() } else { "localhost".to_owned() }
 }
 
 fn is_this_machine(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -141,7 +147,8 @@ mod tests {
     #[test]
     fn an_answer_to_ehlo_is_read_line_by_line() {
         let offered = |answer: &str| offers(&Response::read(answer.as_bytes(), &Redactor::default()).unwrap());
-        let answer = "250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
+        let answer =
+            "250-mx.example.org at your service\r\n250-Size 1000\r\n250-AUTH plain login\r\n250-\r\n250 8BITMIME\r\n";
         assert_eq!(offered(answer), ["SIZE 1000", "AUTH PLAIN LOGIN", "8BITMIME"]);
         assert!(offered("250 mx.example.org\r\n").is_empty());
     }
@@ -149,6 +156,10 @@ mod tests {
     #[test]
     fn only_this_machine_gets_a_password_in_clear() {
         assert!(is_this_machine("LocalHost") && is_this_machine("127.0.0.2") && is_this_machine("::1"));
-        assert!(!is_this_machine("mail.example.org") && !is_this_machine("localhost.example.org") && !is_this_machine("10.0.0.1"));
+        assert!(
+            !is_this_machine("mail.example.org")
+                && !is_this_machine("localhost.example.org")
+                && !is_this_machine("10.0.0.1")
+        );
     }
 }

@@ -32,7 +32,9 @@ impl Response {
         let mut response = Self { code: 0, lines: Vec::new(), redactor: redactor.clone() };
         for line in text.lines() {
             let (code, words) = line.split_at_checked(3)?;
-            if !code.bytes().all(|digit| digit.is_ascii_digit()) || !matches!(words.bytes().next(), None | Some(b' ' | b'-' | b'\t')) {
+            if !code.bytes().all(|digit| digit.is_ascii_digit())
+                || !matches!(words.bytes().next(), None | Some(b' ' | b'-' | b'\t'))
+            {
                 return None;
             }
             response.code = code.parse().ok()?;
@@ -97,9 +99,17 @@ mod tests {
             assert_eq!((response.code(), response.words().as_str()), (code, words));
             assert_eq!((response.is_done(), response.is_permanent()), (code / 100 == 2, code / 100 == 5), "{said:?}");
         }
-        for said in
-            ["HTTP/1.1 400 Bad Request\r\n", "", "\r\n", "25\r\n", "2500 x\r\n", "100 x\r\n", "650 x\r\n", "+50 x\r\n", "25\u{e4} x\r\n"]
-        {
+        for said in [
+            "HTTP/1.1 400 Bad Request\r\n",
+            "",
+            "\r\n",
+            "25\r\n",
+            "2500 x\r\n",
+            "100 x\r\n",
+            "650 x\r\n",
+            "+50 x\r\n",
+            "25\u{e4} x\r\n",
+        ] {
             assert!(Response::read(said.as_bytes(), &Redactor::default()).is_none(), "{said:?}");
         }
     }

@@ -30,7 +30,12 @@ pub struct Session {
 
 impl Session {
     /// Over a connection that has just been signed in: what the server offers, and what was learnt on the way.
-    pub(super) fn new(connection: Connection, offers: Vec<String>, facts: Vec<(&'static str, String)>, log: Communication) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        offers: Vec<String>,
+        facts: Vec<(&'static str, String)>,
+        log: Communication,
+    ) -> Self {
         Self { connection, offers, facts, log, broken: false, left: false, sent: 0, used: Instant::now() }
     }
 

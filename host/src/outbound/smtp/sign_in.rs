@@ -19,15 +19,21 @@ pub async fn sign_in(
     credentials: &Credentials,
 ) -> Result<&'static str, SmtpError> {
     let offered = |name: &str| {
-        offers.iter().filter_map(|offer| offer.strip_prefix("AUTH")).any(|list| list.split([' ', '=']).any(|word| word == name))
+        offers
+            .iter()
+            .filter_map(|offer| offer.strip_prefix("AUTH"))
+            .any(|list| list.split([' ', '=']).any(|word| word == name))
     };
     let mechanism = Mechanism::choose(credentials, offered)?;
     let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port)?;
-    let first = if mechanism.speaks_first() { format!(" {}", BASE64.encode(exchange.respond(b""))) } else { String::new() };
+    let first =
+        if mechanism.speaks_first() { format!(" {}", BASE64.encode(exchange.respond(b""))) } else { String::new() };
     let mut answered = connection.command(format!("AUTH {}{first}\r\n", mechanism.name())).await;
     for _ in 0..MOST_CHALLENGES {
         let challenge = match &answered {
-            Ok(response) if response.code() == 334 => BASE64.decode(response.lines().next().unwrap_or_default().trim()).unwrap_or_default(),
+            Ok(response) if response.code() == 334 => {
+                BASE64.decode(response.lines().next().unwrap_or_default().trim()).unwrap_or_default()
+            }
             _ => break,
         };
         answered = connection.command(format!("{}\r\n", BASE64.encode(exchange.respond(&challenge)))).await;
@@ -41,5 +47,9 @@ pub async fn sign_in(
         Err(Answer::Refused(words)) => words,
     };
     let reason = exchange.refusal().map(|reason| format!(" ({reason})")).unwrap_or_default();
-    Err(SmtpError::SignIn { host: server.host.to_owned(), user: server.user.to_owned(), words: format!("{words}{reason}") })
+    Err(SmtpError::SignIn {
+        host: server.host.to_owned(),
+        user: server.user.to_owned(),
+        words: format!("{words}{reason}"),
+    })
 }

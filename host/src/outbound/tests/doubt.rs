@@ -20,14 +20,20 @@ async fn an_agents_mail_in_doubt_is_sent_again_after_a_pause_and_not_for_ever() 
         let claimed = post.claim(Vec::new()).await.remove(0);
         assert_eq!(claimed.recipients, ["a@x.example"]);
         if begins {
-            post.store.write(claimed.claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await.unwrap();
+            post.store
+                .write(claimed.claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim)))
+                .await
+                .unwrap();
         }
         assert_eq!(post.recover(Some("here"), 0).await, 1);
         let (mail, _) = post.show(id).await;
         assert_eq!((mail.status, mail.uncertain_tries), expected, "content had begun: {begins}");
     }
     let notes = tickets::articles(&mut post.store.read().await.unwrap(), 7).await.unwrap();
-    assert!(notes.len() == 1 && notes[0].content.body.contains("a@x.example: The program ended while"), "agents are told, once");
+    assert!(
+        notes.len() == 1 && notes[0].content.body.contains("a@x.example: The program ended while"),
+        "agents are told, once"
+    );
 }
 
 #[tokio::test]
@@ -40,12 +46,18 @@ async fn who_may_have_a_mail_is_not_sent_it_for_ever_while_another_waits() {
     }
     assert_eq!(server.commands("RCPT TO:<a@").len(), 3);
     assert_eq!(server.commands("RCPT TO:<later@").len(), 5);
-    assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, vec![DeliveryStatus::Uncertain, DeliveryStatus::Delayed]));
+    assert_eq!(
+        post.statuses(id).await,
+        (OutgoingStatus::Waiting, vec![DeliveryStatus::Uncertain, DeliveryStatus::Delayed])
+    );
     let notes = tickets::articles(&mut post.store.read().await.unwrap(), 7).await.unwrap();
     assert!(notes.len() == 1 && notes[0].content.body.contains("may have arrived"), "agents are told, once");
     let back = Server::start(&[]).await;
     post.attempt(&to(&back), id).await;
-    assert_eq!(post.statuses(id).await, (OutgoingStatus::Uncertain, vec![DeliveryStatus::Uncertain, DeliveryStatus::Sent]));
+    assert_eq!(
+        post.statuses(id).await,
+        (OutgoingStatus::Uncertain, vec![DeliveryStatus::Uncertain, DeliveryStatus::Sent])
+    );
 }
 
 #[tokio::test]

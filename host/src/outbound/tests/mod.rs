@@ -6,7 +6,9 @@ mod server;
 use super::attempt::{Means, Transported, attempt};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
-use crate::store::outgoing::{self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering};
+use crate::store::outgoing::{
+    self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering,
+};
 use crate::store::{Location, Store, StoreError, tickets};
 use postigo_model::configured::{Retries, Transport, TransportKind};
 use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
@@ -45,14 +47,26 @@ impl Post {
     async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<Claimed> {
         let transports = vec![ForTransport { name: "t".into(), limit: 10 }];
         let claiming = Claiming { engine: self.store.engine(), host: "here".into(), chosen, transports };
-        self.store.write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming))).await.unwrap()
+        self.store
+            .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
+            .await
+            .unwrap()
     }
 
     /// Claims a mail, tries once, and settles; gives why the transport could not be used, if so.
     async fn attempt(&self, transport: &Transport, id: i64) -> Option<String> {
         let claimed = self.claim(vec![(id, "t".into())]).await.remove(0);
-        let tried = attempt(self.means.clone(), transport.clone(), Retries { retry_increment: 0, ..Retries::default() }, claimed).await;
-        self.store.write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await.unwrap();
+        let tried = attempt(
+            self.means.clone(),
+            transport.clone(),
+            Retries { retry_increment: 0, ..Retries::default() },
+            claimed,
+        )
+        .await;
+        self.store
+            .write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome)))
+            .await
+            .unwrap();
         match tried.transport {
             Transported::Unreachable(why) => Some(why),
             Transported::Works | Transported::Unknown => None,
@@ -62,7 +76,10 @@ impl Post {
     /// Takes claims back, as a process does that begins on this data folder, or on another (none).
     async fn recover(&self, host: Option<&str>, pause: i64) -> u64 {
         let recovering = Recovering { engine: self.store.engine(), host: host.map(str::to_owned), pause, now: now() };
-        self.store.write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering))).await.unwrap()
+        self.store
+            .write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering)))
+            .await
+            .unwrap()
     }
 
     async fn show(&self, id: i64) -> (OutgoingMail, Vec<Delivery>) {
@@ -77,7 +94,14 @@ impl Post {
 
 fn to(server: &Server) -> Transport {
     let port = Some(server.port);
-    Transport { name: "t".into(), kind: TransportKind::Smtp, host: "127.0.0.1".into(), port, timeout: 5, ..Transport::default() }
+    Transport {
+        name: "t".into(),
+        kind: TransportKind::Smtp,
+        host: "127.0.0.1".into(),
+        port,
+        timeout: 5,
+        ..Transport::default()
+    }
 }
 
 #[tokio::test]
@@ -94,16 +118,23 @@ async fn a_mail_arrives_as_it_is() {
 #[tokio::test]
 async fn a_refusal_at_any_step_is_told_from_a_delay() {
     for step in ["MAIL", "RCPT", "DATA", "."] {
-        for (answer, expected) in [("450 4.2.0 later", DeliveryStatus::Delayed), ("550 5.1.1 never", DeliveryStatus::Failed)] {
+        for (answer, expected) in
+            [("450 4.2.0 later", DeliveryStatus::Delayed), ("550 5.1.1 never", DeliveryStatus::Failed)]
+        {
             let (post, server) = (Post::new().await, Server::start(&[(step, Act::Say(answer))]).await);
             let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
             assert_eq!(post.attempt(&to(&server), id).await, None);
             let (mail, deliveries) = post.show(id).await;
-            let status = if expected == DeliveryStatus::Failed { OutgoingStatus::Failed } else { OutgoingStatus::Waiting };
+            let status =
+                if expected == DeliveryStatus::Failed { OutgoingStatus::Failed } else { OutgoingStatus::Waiting };
             assert_eq!((mail.status, mail.uncertain_tries), (status, 0), "{step} {answer}");
             assert_eq!((deliveries[0].status, deliveries[0].detail.as_str()), (expected, answer), "{step}");
             let notes = tickets::articles(&mut post.store.read().await.unwrap(), 7).await.unwrap();
-            assert_eq!(notes.len(), usize::from(expected == DeliveryStatus::Failed), "agents are told of what is lost, and of that alone");
+            assert_eq!(
+                notes.len(),
+                usize::from(expected == DeliveryStatus::Failed),
+                "agents are told of what is lost, and of that alone"
+            );
         }
     }
 }
@@ -119,14 +150,19 @@ async fn a_connection_that_breaks_leaves_doubt_only_after_the_whole_content() {
             let (mail, deliveries) = post.show(id).await;
             let doubt = step == ".";
             assert_eq!(mail.uncertain_tries, i64::from(doubt), "{step}");
-            let expected = if doubt && kind.is_automatic() { OutgoingStatus::Uncertain } else { OutgoingStatus::Waiting };
+            let expected =
+                if doubt && kind.is_automatic() { OutgoingStatus::Uncertain } else { OutgoingStatus::Waiting };
             assert_eq!(mail.status, expected, "{step} {kind}");
             assert_eq!(deliveries[0].status == DeliveryStatus::Uncertain, doubt, "{step} {kind}");
             // A server that is back gets what may be sent again, under the same Message-ID.
             let back = Server::start(&[]).await;
             if mail.status == OutgoingStatus::Waiting {
                 post.attempt(&to(&back), id).await;
-                assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent]), "{step} {kind}");
+                assert_eq!(
+                    post.statuses(id).await,
+                    (OutgoingStatus::Sent, vec![DeliveryStatus::Sent]),
+                    "{step} {kind}"
+                );
             }
         }
     }
@@ -154,9 +190,11 @@ async fn each_recipient_has_an_answer_of_its_own() {
 async fn what_a_server_cannot_take_is_not_sent_to_it() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     let long = [RAW, &vec![b'x'; 5_000_000]].concat();
-    for (recipient, raw, why) in
-        [("jürgen@x.example", RAW, "SMTPUTF8"), ("a@x.example", &long, "5000000 at most"), ("a@x y", RAW, "is no address")]
-    {
+    for (recipient, raw, why) in [
+        ("jürgen@x.example", RAW, "SMTPUTF8"),
+        ("a@x.example", &long, "5000000 at most"),
+        ("a@x y", RAW, "is no address"),
+    ] {
         let id = post.queue(OutgoingKind::Reply, &[recipient], raw).await;
         post.attempt(&to(&server), id).await;
         let (mail, _) = post.show(id).await;
@@ -170,8 +208,14 @@ async fn a_transport_that_cannot_be_used_costs_a_mail_no_try() {
     let (post, server) = (Post::new().await, Server::start(&[("AUTH", Act::Say("535 5.7.8 wrong"))]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     let stripped = Transport { kind: TransportKind::SmtpStartTls, ..to(&server) };
-    let remote = Transport { user: "u".into(), password: Some(postigo_model::configured::Secret::new("secret-word")), ..to(&server) };
-    for (transport, why) in [(stripped, "offers no STARTTLS"), (remote, "refuses the sign-in of \"u\": 535 5.7.8 wrong")] {
+    let remote = Transport {
+        user: "u".into(),
+        password: Some(postigo_model::configured::Secret::new("secret-word")),
+        ..to(&server)
+    };
+    for (transport, why) in
+        [(stripped, "offers no STARTTLS"), (remote, "refuses the sign-in of \"u\": 535 5.7.8 wrong")]
+    {
         let unreachable = post.attempt(&transport, id).await.unwrap();
         assert!(unreachable.contains(why) && !unreachable.contains("secret-word"), "{unreachable}");
         let (mail, _) = post.show(id).await;
@@ -199,7 +243,11 @@ async fn a_server_that_ends_the_connection_after_a_mail_costs_the_next_no_try() 
         for _ in 0..3 {
             let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
             post.attempt(&to(&server), id).await;
-            assert_eq!((post.show(id).await.0.status, post.show(id).await.0.tries), (OutgoingStatus::Sent, 1), "{act:?}");
+            assert_eq!(
+                (post.show(id).await.0.status, post.show(id).await.0.tries),
+                (OutgoingStatus::Sent, 1),
+                "{act:?}"
+            );
         }
         assert_eq!(server.seen.lock().unwrap().connections, 3, "{act:?}");
         assert_eq!(server.contents().len(), 3, "{act:?}");
@@ -249,7 +297,9 @@ async fn an_answer_counts_by_its_first_digit_whatever_the_others_are() {
 #[tokio::test]
 async fn a_server_that_refuses_a_mail_while_it_comes_and_hangs_up_is_not_sent_it_again() {
     let text = format!("Subject: x\r\n\r\n{}", "abc\r\n".repeat(900_000));
-    for (answer, expected) in [("552 5.3.4 too large", DeliveryStatus::Failed), ("452 4.3.1 full", DeliveryStatus::Delayed)] {
+    for (answer, expected) in
+        [("552 5.3.4 too large", DeliveryStatus::Failed), ("452 4.3.1 full", DeliveryStatus::Delayed)]
+    {
         let (post, server) = (Post::new().await, Server::start(&[("CONTENT", Act::Say(answer))]).await);
         let id = post.queue(OutgoingKind::Reply, &["a@x.example"], text.as_bytes()).await;
         post.attempt(&to(&server), id).await;
@@ -267,7 +317,10 @@ async fn a_mail_of_many_parts_arrives_as_it_is_and_says_whether_it_has_eight_bit
         post.attempt(&to(&server), id).await;
         assert_eq!(post.statuses(id).await.0, OutgoingStatus::Sent);
         assert!(server.contents().pop().unwrap() == format!("{text}.\r\n"));
-        assert_eq!(server.commands("MAIL").pop().unwrap(), format!("MAIL FROM:<support@desk.example> SIZE={}{body}", text.len()));
+        assert_eq!(
+            server.commands("MAIL").pop().unwrap(),
+            format!("MAIL FROM:<support@desk.example> SIZE={}{body}", text.len())
+        );
     }
 }
 
@@ -281,15 +334,22 @@ async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
     assert!(mail.status == OutgoingStatus::Failed && mail.error.contains("has not the bytes"), "{}", mail.error);
     assert!(server.contents().is_empty());
     let raw = outgoing::raw(&mut post.store.read().await.unwrap(), id).await;
-    assert!(matches!(&raw, Err(StoreError::NotFound(why)) if why.contains("2097152 of 3000000")), "{:?}", raw.map(|_| ()));
+    assert!(
+        matches!(&raw, Err(StoreError::NotFound(why)) if why.contains("2097152 of 3000000")),
+        "{:?}",
+        raw.map(|_| ())
+    );
     // Those of a mail that follows go over another connection.
     let next = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     post.attempt(&to(&server), next).await;
     assert_eq!(post.statuses(next).await.0, OutgoingStatus::Sent);
     // None of it is there: it is said at once.
     post.store.execute(format!("DELETE FROM outgoing_raw WHERE outgoing_id = {id}")).await;
-    let retried =
-        post.store.write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await.unwrap_err();
+    let retried = post
+        .store
+        .write((vec![id], now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now)))
+        .await
+        .unwrap_err();
     assert!(retried.to_string().contains("not kept any more"), "{retried}");
     assert_eq!(post.show(id).await.0.status, OutgoingStatus::Failed);
 }
@@ -298,8 +358,7 @@ async fn a_mail_whose_bytes_are_gone_is_not_sent_in_part() {
 async fn a_mail_of_which_nothing_can_be_written_ends_as_uncertain() {
     let (post, server) = (Post::new().await, Server::start(&[(".", Act::Say("250 2.0.0 cursed"))]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
-    let trigger =
-        "CREATE TRIGGER cursed BEFORE UPDATE ON delivery WHEN NEW.detail LIKE '250%cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END";
+    let trigger = "CREATE TRIGGER cursed BEFORE UPDATE ON delivery WHEN NEW.detail LIKE '250%cursed' BEGIN SELECT RAISE(ABORT, 'cursed'); END";
     post.store.execute(trigger).await;
     let claimed = post.claim(vec![(id, "t".into())]).await.remove(0);
     let tried = attempt(post.means.clone(), to(&server), Retries::default(), claimed).await;
@@ -324,8 +383,8 @@ async fn no_two_processes_get_the_same_mail_and_a_dead_ones_is_taken_up() {
     mark(claim).await.unwrap();
     assert_eq!(post.recover(None, 0).await, 0, "their claims are in force");
     assert_eq!(post.recover(Some("here"), 0).await, 3);
-    let statuses =
-        [post.show(people).await.0, post.show(begun).await.0, post.show(not_begun).await.0].map(|mail| (mail.status, mail.uncertain_tries));
+    let statuses = [post.show(people).await.0, post.show(begun).await.0, post.show(not_begun).await.0]
+        .map(|mail| (mail.status, mail.uncertain_tries));
     assert_eq!(statuses, [(OutgoingStatus::Waiting, 1), (OutgoingStatus::Uncertain, 1), (OutgoingStatus::Waiting, 0)]);
     assert!(matches!(mark(claim).await, Err(StoreError::Fenced)), "who comes back late sends nothing");
     assert_eq!(post.claim(Vec::new()).await.len(), 2);
@@ -334,15 +393,21 @@ async fn no_two_processes_get_the_same_mail_and_a_dead_ones_is_taken_up() {
 #[tokio::test]
 async fn a_mail_that_was_given_up_can_be_tried_again_and_one_that_waits_cancelled() {
     let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::Say("550 no"))]).await);
-    let (id, other) =
-        (post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await, post.queue(OutgoingKind::Reply, &["b@x.example"], RAW).await);
+    let (id, other) = (
+        post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await,
+        post.queue(OutgoingKind::Reply, &["b@x.example"], RAW).await,
+    );
     post.attempt(&to(&server), id).await;
     let change = async |ids: &[i64], retry: bool| {
         let input = (ids.to_vec(), now(), retry);
         post.store
             .write(input, |(ids, now, retry), connection| {
                 Box::pin(async move {
-                    if *retry { outgoing::retry(connection, ids, *now).await } else { outgoing::cancel(connection, ids, *now).await }
+                    if *retry {
+                        outgoing::retry(connection, ids, *now).await
+                    } else {
+                        outgoing::cancel(connection, ids, *now).await
+                    }
                 })
             })
             .await

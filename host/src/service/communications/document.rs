@@ -163,7 +163,10 @@ impl From<Record> for CommunicationObject {
 
 impl From<Shown> for CommunicationDocument {
     fn from(shown: Shown) -> Self {
-        Self { communication: shown.communication.into(), related: shown.related.into_iter().map(CommunicationObject::from).collect() }
+        Self {
+            communication: shown.communication.into(),
+            related: shown.related.into_iter().map(CommunicationObject::from).collect(),
+        }
     }
 }
 

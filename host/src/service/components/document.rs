@@ -102,7 +102,12 @@ impl From<Stored<Said>> for ComponentDocument {
 
 impl From<Stored<Description>> for ComponentDocument {
     fn from(Stored { row, said, used_by }: Stored<Description>) -> Self {
-        let said = said.map(|Description { summary, grants, headers, screens, .. }| Said { summary, grants, headers, screens });
+        let said = said.map(|Description { summary, grants, headers, screens, .. }| Said {
+            summary,
+            grants,
+            headers,
+            screens,
+        });
         Stored { row, said, used_by }.into()
     }
 }

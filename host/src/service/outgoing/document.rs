@@ -91,7 +91,8 @@ impl From<OutgoingMail> for OutgoingDocument {
             tries: mail.tries,
             uncertain_tries: mail.uncertain_tries,
             created_at: rfc3339(mail.created_at),
-            next_try_at: (mail.status == OutgoingStatus::Waiting && mail.next_try_at > 0).then(|| rfc3339(mail.next_try_at)),
+            next_try_at: (mail.status == OutgoingStatus::Waiting && mail.next_try_at > 0)
+                .then(|| rfc3339(mail.next_try_at)),
             changed_at: rfc3339(mail.changed_at),
             error: Some(mail.error).filter(|error| !error.is_empty()),
         }

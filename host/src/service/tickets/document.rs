@@ -175,8 +175,13 @@ pub struct RecipientDocument {
 
 impl DeliveryDocument {
     fn new(outgoing_id: i64, deliveries: Vec<Delivery>) -> Option<Self> {
-        const WORST_FIRST: [DeliveryStatus; 5] =
-            [DeliveryStatus::Failed, DeliveryStatus::Uncertain, DeliveryStatus::Delayed, DeliveryStatus::Waiting, DeliveryStatus::Sent];
+        const WORST_FIRST: [DeliveryStatus; 5] = [
+            DeliveryStatus::Failed,
+            DeliveryStatus::Uncertain,
+            DeliveryStatus::Delayed,
+            DeliveryStatus::Waiting,
+            DeliveryStatus::Sent,
+        ];
         let has = |status: &DeliveryStatus| deliveries.iter().any(|delivery| delivery.status == *status);
         let status = WORST_FIRST.into_iter().find(has).unwrap_or(DeliveryStatus::Delivered);
         let recipient = |delivery: Delivery| RecipientDocument {
@@ -186,7 +191,11 @@ impl DeliveryDocument {
             detail: delivery.detail,
             changed_at: rfc3339(delivery.changed_at),
         };
-        (outgoing_id != 0).then(|| Self { outgoing_id, status, recipients: deliveries.into_iter().map(recipient).collect() })
+        (outgoing_id != 0).then(|| Self {
+            outgoing_id,
+            status,
+            recipients: deliveries.into_iter().map(recipient).collect(),
+        })
     }
 }
 

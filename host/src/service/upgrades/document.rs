@@ -92,7 +92,10 @@ impl Upgrade {
             let sentence = problem.reason.clone();
             Breach { kind: Filter::KIND, name: filter.name.clone(), place: problem.place.clone(), sentence }.to_string()
         };
-        self.filters.iter().flat_map(|filter| filter.problems.iter().map(move |problem| line(filter, problem))).collect()
+        self.filters
+            .iter()
+            .flat_map(|filter| filter.problems.iter().map(move |problem| line(filter, problem)))
+            .collect()
     }
 
     /// That nothing was changed, and why: a line for every reason, and a sentence.

@@ -5,8 +5,8 @@ mod tokens;
 
 pub use sign_ins::{NewSignIn, SignInRow, SignInStatus, begin, find_sign_in, finish, latest, take};
 pub use tokens::{
-    ErrorRow, NewTokens, Refusal, Renewed, TokenRow, all, bind, claim, failed, find, forget, forget_access, forget_tokens, release,
-    renewed, signed_in,
+    ErrorRow, NewTokens, Refusal, Renewed, TokenRow, all, bind, claim, failed, find, forget, forget_access,
+    forget_tokens, release, renewed, signed_in,
 };
 
 /// Whose: the kind (`account`, `transport`) and its name.

@@ -96,8 +96,15 @@ pub async fn begin(store: &Store, new: NewSignIn) -> Result<(), StoreError> {
             Box::pin(async move {
                 let mut sql = Sql::new("DELETE FROM oauth2_sign_in WHERE (owner_kind = ");
                 sql.bind(&new.key.kind).push(" AND owner = ").bind(&new.key.name);
-                sql.push(") OR expires_at + ").bind(milliseconds(KEPT)).push(" < ").push(clock).execute(connection).await?;
-                let mut sql = Sql::new("INSERT INTO oauth2_sign_in (id, owner_kind, owner, settings, flow, sealed, shown, status");
+                sql.push(") OR expires_at + ")
+                    .bind(milliseconds(KEPT))
+                    .push(" < ")
+                    .push(clock)
+                    .execute(connection)
+                    .await?;
+                let mut sql = Sql::new(
+                    "INSERT INTO oauth2_sign_in (id, owner_kind, owner, settings, flow, sealed, shown, status",
+                );
                 sql.push(", begun_at, expires_at) VALUES (");
                 let values: [Value; 8] = [
                     (&new.id).into(),
@@ -112,7 +119,14 @@ pub async fn begin(store: &Store, new: NewSignIn) -> Result<(), StoreError> {
                 for value in values {
                     sql.bind(value).push(", ");
                 }
-                sql.push(clock).push(", ").push(clock).push(" + ").bind(milliseconds(new.lasts)).push(")").execute(connection).await?;
+                sql.push(clock)
+                    .push(", ")
+                    .push(clock)
+                    .push(" + ")
+                    .bind(milliseconds(new.lasts))
+                    .push(")")
+                    .execute(connection)
+                    .await?;
                 Ok(())
             })
         })
@@ -125,7 +139,11 @@ pub async fn take(store: &Store, id: &str) -> Result<Option<SignInRow>, StoreErr
         .write((id.to_owned(), store.engine().clock()), |(id, clock), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE oauth2_sign_in SET taken_at = ");
-                sql.push(clock).push(" WHERE id = ").bind(id).push(" AND taken_at IS NULL AND expires_at > ").push(clock);
+                sql.push(clock)
+                    .push(" WHERE id = ")
+                    .bind(id)
+                    .push(" AND taken_at IS NULL AND expires_at > ")
+                    .push(clock);
                 sql.push(" RETURNING ").push(COLUMNS).push(", status");
                 sql.optional(connection).await?.as_ref().map(read).transpose()
             })

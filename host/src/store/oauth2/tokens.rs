@@ -80,8 +80,7 @@ pub struct Refusal {
 
 const COLUMNS: &str = "owner_kind, owner, settings, access_token, refresh_token, expires_at, renew_at, signed_in_at, refreshed_at, \
                        error_code, error_text, error_since, error_at, error_final, tries, next_try_at";
-const NO_ERROR: &str =
-    "error_code = NULL, error_text = NULL, error_since = NULL, error_at = NULL, error_final = 0, tries = 0, next_try_at = NULL";
+const NO_ERROR: &str = "error_code = NULL, error_text = NULL, error_since = NULL, error_at = NULL, error_final = 0, tries = 0, next_try_at = NULL";
 
 /// The tokens of one owner, if it ever had any.
 pub async fn find(store: &Store, key: &Key) -> Result<Option<TokenRow>, StoreError> {
@@ -107,7 +106,10 @@ pub async fn all(store: &Store) -> Result<(Vec<TokenRow>, Vec<StoreError>), Stor
 
 fn unreadable(row: &AnyRow, error: &sqlx::Error) -> StoreError {
     let owner = |column: usize| row.try_get::<String, _>(column).unwrap_or_else(|_| "?".to_owned());
-    StoreError::Corrupt { what: "OAuth2 token", reason: format!("{} {:?}: {error}. Another sign-in makes it anew", owner(0), owner(1)) }
+    StoreError::Corrupt {
+        what: "OAuth2 token",
+        reason: format!("{} {:?}: {error}. Another sign-in makes it anew", owner(0), owner(1)),
+    }
 }
 
 fn of<'s>(sql: &'s mut Sql, key: &Key) -> &'s mut Sql {
@@ -196,7 +198,10 @@ pub async fn renewed(store: &Store, renewed: Renewed, new: NewTokens) -> Result<
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE oauth2_token SET access_token = ");
                 sql.bind(&new.access_token).push(", refresh_token = COALESCE(CAST(").bind(&new.refresh_token);
-                sql.push(" AS TEXT), refresh_token), expires_at = ").push(clock).push(" + ").bind(milliseconds(new.lasts));
+                sql.push(" AS TEXT), refresh_token), expires_at = ")
+                    .push(clock)
+                    .push(" + ")
+                    .bind(milliseconds(new.lasts));
                 sql.push(", renew_at = ").push(clock).push(" + ").bind(milliseconds(new.renew_after));
                 sql.push(", refreshed_at = ").push(clock).push(", claim = NULL, claimed_until = 0, ").push(NO_ERROR);
                 of(&mut sql, &renewed.key).push(" AND (claim = ").bind(&renewed.claim);
@@ -215,10 +220,16 @@ pub async fn signed_in(store: &Store, key: &Key, settings: &str, new: NewTokens)
             Box::pin(async move {
                 let mut sql = Sql::new("DELETE FROM oauth2_token");
                 of(&mut sql, key).execute(connection).await?;
-                let mut sql = Sql::new("INSERT INTO oauth2_token (owner_kind, owner, settings, access_token, refresh_token");
+                let mut sql =
+                    Sql::new("INSERT INTO oauth2_token (owner_kind, owner, settings, access_token, refresh_token");
                 sql.push(", expires_at, renew_at, signed_in_at, refreshed_at) VALUES (");
-                let values: [Value; 5] =
-                    [(&key.kind).into(), (&key.name).into(), settings.into(), (&new.access_token).into(), (&new.refresh_token).into()];
+                let values: [Value; 5] = [
+                    (&key.kind).into(),
+                    (&key.name).into(),
+                    settings.into(),
+                    (&new.access_token).into(),
+                    (&new.refresh_token).into(),
+                ];
                 for value in values {
                     sql.bind(value).push(", ");
                 }
@@ -238,9 +249,16 @@ pub async fn failed(store: &Store, key: &Key, claim: &str, refusal: Refusal) -> 
         .write(input, |(key, claim, refusal, clock), connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE oauth2_token SET error_code = ");
-                sql.bind(&refusal.code).push(", error_text = ").bind(&refusal.text).push(", error_final = ").bind(refusal.is_final);
+                sql.bind(&refusal.code)
+                    .push(", error_text = ")
+                    .bind(&refusal.text)
+                    .push(", error_final = ")
+                    .bind(refusal.is_final);
                 sql.push(", error_since = COALESCE(error_since, ").push(clock).push("), error_at = ").push(clock);
-                sql.push(", tries = tries + 1, next_try_at = ").push(clock).push(" + ").bind(milliseconds(refusal.pause));
+                sql.push(", tries = tries + 1, next_try_at = ")
+                    .push(clock)
+                    .push(" + ")
+                    .bind(milliseconds(refusal.pause));
                 sql.push(", claim = NULL, claimed_until = 0");
                 of(&mut sql, key).push(" AND claim = ").bind(claim).execute(connection).await?;
                 Ok(())
@@ -258,14 +276,21 @@ pub async fn bind(
     refresh_token: Option<String>,
 ) -> Result<(), StoreError> {
     store
-        .write((row.clone(), settings.to_owned(), access_token, refresh_token), |(row, settings, access, refresh), connection| {
-            Box::pin(async move {
-                let mut sql = Sql::new("UPDATE oauth2_token SET settings = ");
-                sql.bind(&*settings).push(", access_token = ").bind(&*access).push(", refresh_token = ").bind(&*refresh);
-                of(&mut sql, &row.key).push(" AND settings = ").bind(&row.settings).execute(connection).await?;
-                Ok(())
-            })
-        })
+        .write(
+            (row.clone(), settings.to_owned(), access_token, refresh_token),
+            |(row, settings, access, refresh), connection| {
+                Box::pin(async move {
+                    let mut sql = Sql::new("UPDATE oauth2_token SET settings = ");
+                    sql.bind(&*settings)
+                        .push(", access_token = ")
+                        .bind(&*access)
+                        .push(", refresh_token = ")
+                        .bind(&*refresh);
+                    of(&mut sql, &row.key).push(" AND settings = ").bind(&row.settings).execute(connection).await?;
+                    Ok(())
+                })
+            },
+        )
         .await
 }
 
@@ -275,7 +300,8 @@ pub async fn forget_access(store: &Store, key: &Key, age: Duration) -> Result<bo
     store
         .write(input, |(key, age, clock), connection| {
             Box::pin(async move {
-                let mut sql = Sql::new("UPDATE oauth2_token SET access_token = NULL, expires_at = NULL, renew_at = NULL");
+                let mut sql =
+                    Sql::new("UPDATE oauth2_token SET access_token = NULL, expires_at = NULL, renew_at = NULL");
                 of(&mut sql, key).push(" AND refreshed_at + ").bind(*age).push(" <= ").push(clock);
                 Ok(sql.execute(connection).await? == 1)
             })

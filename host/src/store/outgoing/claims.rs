@@ -79,14 +79,19 @@ pub struct Claiming {
 
 /// The waiting mails that no transport is chosen for: row id, sender, queue. Oldest first.
 pub async fn unassigned(connection: &mut AnyConnection, limit: u32) -> Result<Vec<(i64, String, String)>, StoreError> {
-    let mut sql =
-        Sql::new("SELECT id, sender, queue FROM outgoing WHERE status = 'waiting' AND transport IS NULL ORDER BY next_try_at, id LIMIT ");
+    let mut sql = Sql::new(
+        "SELECT id, sender, queue FROM outgoing WHERE status = 'waiting' AND transport IS NULL ORDER BY next_try_at, id LIMIT ",
+    );
     let rows = sql.bind(limit).all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
 /// Whether a mail of these transports is to be sent now.
-pub async fn is_any_waiting(connection: &mut AnyConnection, engine: Engine, transports: &[&str]) -> Result<bool, StoreError> {
+pub async fn is_any_waiting(
+    connection: &mut AnyConnection,
+    engine: Engine,
+    transports: &[&str],
+) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM outgoing WHERE status = 'waiting' AND transport IN ");
     sql.list(transports.iter().copied()).push(" AND next_try_at <= ").push(engine.clock()).push(" LIMIT 1");
     Ok(sql.optional(connection).await?.is_some())
@@ -94,14 +99,20 @@ pub async fn is_any_waiting(connection: &mut AnyConnection, engine: Engine, tran
 
 /// Forgets which transport was chosen for the waiting mails: the transports have changed.
 pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError> {
-    Sql::new("UPDATE outgoing SET transport = NULL WHERE status = 'waiting' AND transport IS NOT NULL").execute(connection).await
+    Sql::new("UPDATE outgoing SET transport = NULL WHERE status = 'waiting' AND transport IS NOT NULL")
+        .execute(connection)
+        .await
 }
 
 /// Claims mails whose time has come. No two processes ever get the same.
 pub async fn claim(connection: &mut AnyConnection, asked: &Claiming) -> Result<Vec<Claimed>, StoreError> {
     for (id, transport) in &asked.chosen {
         let mut sql = Sql::new("UPDATE outgoing SET transport = ");
-        sql.bind(transport).push(" WHERE status = 'waiting' AND transport IS NULL AND id = ").bind(*id).execute(connection).await?;
+        sql.bind(transport)
+            .push(" WHERE status = 'waiting' AND transport IS NULL AND id = ")
+            .bind(*id)
+            .execute(connection)
+            .await?;
     }
     let mut claimed = Vec::new();
     for wanted in &asked.transports {
@@ -112,10 +123,18 @@ pub async fn claim(connection: &mut AnyConnection, asked: &Claiming) -> Result<V
     Ok(claimed)
 }
 
-async fn waiting(connection: &mut AnyConnection, asked: &Claiming, wanted: &ForTransport) -> Result<Vec<i64>, StoreError> {
+async fn waiting(
+    connection: &mut AnyConnection,
+    asked: &Claiming,
+    wanted: &ForTransport,
+) -> Result<Vec<i64>, StoreError> {
     let clock = asked.engine.clock();
     let mut sql = Sql::new("SELECT id FROM outgoing WHERE status = 'waiting' AND transport = ");
-    sql.bind(&wanted.name).push(" AND next_try_at <= ").push(clock).push(" ORDER BY next_try_at, id LIMIT ").bind(wanted.limit);
+    sql.bind(&wanted.name)
+        .push(" AND next_try_at <= ")
+        .push(clock)
+        .push(" ORDER BY next_try_at, id LIMIT ")
+        .bind(wanted.limit);
     but_for_locked(&mut sql, asked.engine).all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -128,7 +147,10 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
     let row = sql.one(connection).await?;
     let (kind, uncertain_tries): (OutgoingKind, i64) = (read_word(&row, 0)?, row.try_get(8)?);
     let mut sql = Sql::new("SELECT recipient FROM delivery WHERE outgoing_id = ");
-    sql.bind(id).push(" AND status IN ").list(open(kind, uncertain_tries).iter().map(|status| status.name())).push(" ORDER BY recipient");
+    sql.bind(id)
+        .push(" AND status IN ")
+        .list(open(kind, uncertain_tries).iter().map(|status| status.name()))
+        .push(" ORDER BY recipient");
     let recipients = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     Ok(Claimed {
         claim,
@@ -159,7 +181,9 @@ fn open(kind: OutgoingKind, uncertain_tries: i64) -> &'static [DeliveryStatus] {
 pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[i64]) -> Result<(), StoreError> {
     for piece in pieces(tokens) {
         let mut sql = Sql::new("UPDATE outgoing SET claimed_until = ");
-        TERM.from_now(&mut sql, engine).push(" WHERE status = 'sending' AND claim IN ").list(piece.iter().map(i64::to_string));
+        TERM.from_now(&mut sql, engine)
+            .push(" WHERE status = 'sending' AND claim IN ")
+            .list(piece.iter().map(i64::to_string));
         sql.execute(connection).await?;
     }
     Ok(())
@@ -251,7 +275,9 @@ pub struct Recovering {
 /// Takes back the claims of processes that have ended; gives their number. A mail whose content had not begun to go out waits again; an automatic one
 /// whose content had ends as uncertain; an agent's is sent again after the pause, until its answer was lost too often.
 pub async fn recover(connection: &mut AnyConnection, asked: &Recovering) -> Result<u64, StoreError> {
-    let mut sql = Sql::new("SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'");
+    let mut sql = Sql::new(
+        "SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'",
+    );
     sql.push(" AND ");
     match &asked.host {
         Some(host) => TERM.free_for(&mut sql, asked.engine, ("outgoing.claimed_by", host)),
@@ -292,7 +318,8 @@ async fn tell(
     if ticket_id == 0 || deliveries.is_empty() {
         return Ok(());
     }
-    let lost: Vec<String> = deliveries.iter().map(|delivery| format!("{}: {}", delivery.recipient, delivery.detail)).collect();
+    let lost: Vec<String> =
+        deliveries.iter().map(|delivery| format!("{}: {}", delivery.recipient, delivery.detail)).collect();
     super::add_note(connection, id, ticket_id, &NewArticle::undelivered(kind.name(), message_id, &lost, now), now).await
 }
 
@@ -306,12 +333,22 @@ async fn wait_again(connection: &mut AnyConnection, id: i64, now: i64) -> Result
 }
 
 /// It may have reached those that it was still to reach.
-async fn doubt(connection: &mut AnyConnection, id: i64, status: OutgoingStatus, why: &str, now: i64) -> Result<(), StoreError> {
+async fn doubt(
+    connection: &mut AnyConnection,
+    id: i64,
+    status: OutgoingStatus,
+    why: &str,
+    now: i64,
+) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE outgoing SET claim = '', uncertain_tries = uncertain_tries + 1, status = ");
     sql.bind(status.name()).push(", changed_at = ").bind(now).push(", last_error = ").bind(why);
     sql.push(" WHERE status = 'sending' AND id = ").bind(id).execute(connection).await?;
     let mut sql = Sql::new("UPDATE delivery SET status = 'uncertain', detail = ");
-    sql.bind(why).push(", changed_at = ").bind(now).push(" WHERE status IN ('waiting', 'delayed') AND outgoing_id = ").bind(id);
+    sql.bind(why)
+        .push(", changed_at = ")
+        .bind(now)
+        .push(" WHERE status IN ('waiting', 'delayed') AND outgoing_id = ")
+        .bind(id);
     sql.execute(connection).await?;
     Ok(())
 }

@@ -30,7 +30,13 @@ const COLUMNS: &str = "delivery.recipient, delivery.status, delivery.failure, de
 
 fn read(row: &AnyRow) -> Result<Delivery, StoreError> {
     let failure = if row.try_get::<&str, _>(2)?.is_empty() { None } else { Some(read_word(row, 2)?) };
-    Ok(Delivery { recipient: row.try_get(0)?, status: read_word(row, 1)?, failure, detail: row.try_get(3)?, changed_at: row.try_get(4)? })
+    Ok(Delivery {
+        recipient: row.try_get(0)?,
+        status: read_word(row, 1)?,
+        failure,
+        detail: row.try_get(3)?,
+        changed_at: row.try_get(4)?,
+    })
 }
 
 /// The deliveries of a mail, by recipient.
@@ -40,7 +46,10 @@ pub async fn deliveries(connection: &mut AnyConnection, outgoing_id: i64) -> Res
 }
 
 /// The deliveries of the articles of a ticket that we sent, by article.
-pub async fn deliveries_of(connection: &mut AnyConnection, ticket_id: i64) -> Result<BTreeMap<i64, Vec<Delivery>>, StoreError> {
+pub async fn deliveries_of(
+    connection: &mut AnyConnection,
+    ticket_id: i64,
+) -> Result<BTreeMap<i64, Vec<Delivery>>, StoreError> {
     let mut sql = Sql::new(format!(
         "SELECT {COLUMNS}, article.id FROM article JOIN delivery ON delivery.outgoing_id = article.outgoing_id WHERE article.outgoing_id <> 0 AND article.ticket_id = "
     ));
@@ -72,7 +81,12 @@ pub async fn find_sent(connection: &mut AnyConnection, message_id: &str) -> Resu
     let mut sql = Sql::new("SELECT id, kind, ticket_id, status FROM outgoing WHERE message_id <> '' AND message_id = ");
     let rows = sql.bind(message_id).push(" ORDER BY id DESC LIMIT ").bind(MOST_OF_ONE_ID).all(connection).await?;
     let read = |row: &AnyRow| {
-        Ok(SentMail { id: row.try_get(0)?, kind: read_word(row, 1)?, ticket_id: row.try_get(2)?, status: read_word(row, 3)? })
+        Ok(SentMail {
+            id: row.try_get(0)?,
+            kind: read_word(row, 1)?,
+            ticket_id: row.try_get(2)?,
+            status: read_word(row, 3)?,
+        })
     };
     rows.iter().map(read).collect()
 }
@@ -91,7 +105,12 @@ pub struct Delivered {
 }
 
 /// Notes what became of a delivery; says whether that is news.
-pub async fn delivered(connection: &mut AnyConnection, outgoing_id: i64, delivered: &Delivered, now: i64) -> Result<bool, StoreError> {
+pub async fn delivered(
+    connection: &mut AnyConnection,
+    outgoing_id: i64,
+    delivered: &Delivered,
+    now: i64,
+) -> Result<bool, StoreError> {
     let failure = delivered.failure.map_or("", Failure::name);
     let mut sql = Sql::new("UPDATE delivery SET status = ");
     sql.bind(delivered.status.name()).push(", failure = ").bind(failure);

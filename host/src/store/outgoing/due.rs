@@ -30,7 +30,10 @@ pub struct Due<'p> {
 }
 
 /// Counts the addresses against their daily limit and writes the answers to those below it; says what became of each.
-pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Result<Vec<AutoResponseStatus>, StoreError> {
+pub async fn answer_all(
+    connection: &mut AnyConnection,
+    due: &[Due<'_>],
+) -> Result<Vec<AutoResponseStatus>, StoreError> {
     let mut counted: BTreeMap<(String, String), i64> = BTreeMap::new();
     for due in due.iter().filter(|due| due.plan.suppressed.is_none()) {
         for key in addresses(due) {
@@ -53,11 +56,15 @@ pub async fn answer_all(connection: &mut AnyConnection, due: &[Due<'_>]) -> Resu
     Ok(statuses)
 }
 
-pub(super) const INSERT: &str =
-    "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) VALUES ";
+pub(super) const INSERT: &str = "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) VALUES ";
 
 /// Counts one more automatic mail to an address against its daily limit; says whether it is below.
-pub async fn count_one(connection: &mut AnyConnection, address: &str, per_day: u32, now: i64) -> Result<bool, StoreError> {
+pub async fn count_one(
+    connection: &mut AnyConnection,
+    address: &str,
+    per_day: u32,
+    now: i64,
+) -> Result<bool, StoreError> {
     let key = key(address, now);
     let before = count(connection, &BTreeMap::from([(key.clone(), 1)])).await?;
     Ok(before.get(&key).is_none_or(|count| *count < i64::from(per_day)))
@@ -121,12 +128,16 @@ fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) ->
     for key in addresses(due) {
         *before.entry(key).or_default() += 1;
     }
-    let below = |address: &&String| before.get(&key(address, due.now)).is_none_or(|count| *count <= i64::from(due.per_day));
+    let below =
+        |address: &&String| before.get(&key(address, due.now)).is_none_or(|count| *count <= i64::from(due.per_day));
     due.plan.to.iter().filter(below).collect()
 }
 
 fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 10] {
-    let occasion = serde_json::to_value(due.plan.occasion).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    let occasion = serde_json::to_value(due.plan.occasion)
+        .ok()
+        .and_then(|name| name.as_str().map(str::to_owned))
+        .unwrap_or_default();
     [
         OutgoingKind::AutoResponse.name().into(),
         OutgoingStatus::Due.name().into(),
@@ -147,7 +158,8 @@ async fn count(
     counted: &BTreeMap<(String, String), i64>,
 ) -> Result<HashMap<(String, String), i64>, StoreError> {
     // In one order everywhere, so that two transactions never wait for each other's rows.
-    let rows: Vec<[Value; 3]> = counted.iter().map(|((address, day), answers)| [address.into(), day.into(), (*answers).into()]).collect();
+    let rows: Vec<[Value; 3]> =
+        counted.iter().map(|((address, day), answers)| [address.into(), day.into(), (*answers).into()]).collect();
     let mut before = HashMap::new();
     for piece in pieces(&rows) {
         let mut sql = Sql::new("INSERT INTO auto_response_count (address, day, answers) VALUES ");

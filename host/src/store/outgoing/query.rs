@@ -56,8 +56,13 @@ pub struct OutgoingFilter {
 }
 
 /// What an admin has to look at, or may wait for.
-const OPEN: [OutgoingStatus; 5] =
-    [OutgoingStatus::Due, OutgoingStatus::Waiting, OutgoingStatus::Sending, OutgoingStatus::Failed, OutgoingStatus::Uncertain];
+const OPEN: [OutgoingStatus; 5] = [
+    OutgoingStatus::Due,
+    OutgoingStatus::Waiting,
+    OutgoingStatus::Sending,
+    OutgoingStatus::Failed,
+    OutgoingStatus::Uncertain,
+];
 
 const SELECT: &str = "SELECT outgoing.id, kind, status, ticket.number, sender, recipients, outgoing.queue, message_id, size, transport, tries, uncertain_tries, outgoing.created_at, next_try_at, outgoing.changed_at, last_error FROM outgoing LEFT JOIN ticket ON ticket.id = outgoing.ticket_id WHERE ";
 
@@ -95,8 +100,13 @@ pub async fn list(connection: &mut AnyConnection, filter: &OutgoingFilter) -> Re
 }
 
 /// One mail, with what became of it for each recipient.
-pub async fn show(connection: &mut AnyConnection, id: i64) -> Result<Option<(OutgoingMail, Vec<Delivery>)>, StoreError> {
-    let Some(row) = Sql::new(format!("{SELECT} outgoing.id = ")).bind(id).optional(connection).await? else { return Ok(None) };
+pub async fn show(
+    connection: &mut AnyConnection,
+    id: i64,
+) -> Result<Option<(OutgoingMail, Vec<Delivery>)>, StoreError> {
+    let Some(row) = Sql::new(format!("{SELECT} outgoing.id = ")).bind(id).optional(connection).await? else {
+        return Ok(None);
+    };
     Ok(Some((read(&row)?, deliveries(connection, id).await?)))
 }
 
@@ -121,13 +131,22 @@ pub async fn depths(connection: &mut AnyConnection, now: i64) -> Result<(Vec<(Ou
 pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Result<(), StoreError> {
     for id in ids {
         let status = status(connection, *id).await?;
-        if !matches!(status, OutgoingStatus::Waiting | OutgoingStatus::Failed | OutgoingStatus::Uncertain | OutgoingStatus::Cancelled) {
+        if !matches!(
+            status,
+            OutgoingStatus::Waiting | OutgoingStatus::Failed | OutgoingStatus::Uncertain | OutgoingStatus::Cancelled
+        ) {
             return Err(StoreError::Conflict(format!(
                 "The outgoing mail {id} is {status}; only one that is waiting, failed, uncertain or cancelled can be tried again."
             )));
         }
         let mut sql = Sql::new("UPDATE outgoing SET status = 'waiting', tries = 0, next_try_at = 0, queued_at = ");
-        sql.bind(now).push(", changed_at = ").bind(now).push(" WHERE id = ").bind(*id).push(" AND status = ").bind(status.name());
+        sql.bind(now)
+            .push(", changed_at = ")
+            .bind(now)
+            .push(" WHERE id = ")
+            .bind(*id)
+            .push(" AND status = ")
+            .bind(status.name());
         sql.push(" AND EXISTS (SELECT 1 FROM outgoing_raw WHERE outgoing_id = outgoing.id)");
         if sql.execute(connection).await? == 0 {
             return Err(StoreError::Conflict(format!(

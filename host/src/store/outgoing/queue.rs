@@ -68,16 +68,24 @@ pub async fn queue(connection: &mut AnyConnection, new: &NewOutgoing) -> Result<
 /// caller's transaction must be rolled back.
 pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, now: i64) -> Result<(), StoreError> {
     let mut seen = HashSet::new();
-    let recipients: Vec<&String> = mail.recipients.iter().filter(|recipient| seen.insert(Mailbox::of(recipient))).collect();
+    let recipients: Vec<&String> =
+        mail.recipients.iter().filter(|recipient| seen.insert(Mailbox::of(recipient))).collect();
     if recipients.is_empty() {
-        return Err(StoreError::Conflict("A mail without recipients cannot be sent: name at least one address.".into()));
+        return Err(StoreError::Conflict(
+            "A mail without recipients cannot be sent: name at least one address.".into(),
+        ));
     }
     let mut sql = Sql::new("UPDATE outgoing SET status = 'waiting', sender = ");
     sql.bind(&mail.sender).push(", queue = ").bind(&mail.queue).push(", message_id = ").bind(&mail.message_id);
     sql.push(", recipients = ").bind(serde_json::json!(recipients).to_string());
     sql.push(", size = ").bind(i64::try_from(mail.raw.iter().map(Bytes::len).sum::<usize>()).unwrap_or(i64::MAX));
     sql.push(", eight_bits = ").bind(!mail.raw.iter().all(|piece| piece.is_ascii()));
-    sql.push(", queued_at = ").bind(now).push(", changed_at = ").bind(now).push(", next_try_at = ").bind(mail.not_before);
+    sql.push(", queued_at = ")
+        .bind(now)
+        .push(", changed_at = ")
+        .bind(now)
+        .push(", next_try_at = ")
+        .bind(mail.not_before);
     if sql.push(" WHERE status = 'due' AND id = ").bind(id).execute(connection).await? == 0 {
         return Err(StoreError::Fenced);
     }
@@ -117,7 +125,10 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<u
     sql.bind(before).push(" ORDER BY outgoing_id LIMIT ").bind(i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX));
     let ids = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
     for piece in pieces(&ids) {
-        Sql::new("DELETE FROM outgoing_raw WHERE outgoing_id IN ").list(piece.iter().copied()).execute(connection).await?;
+        Sql::new("DELETE FROM outgoing_raw WHERE outgoing_id IN ")
+            .list(piece.iter().copied())
+            .execute(connection)
+            .await?;
     }
     Ok(ids.len())
 }
@@ -137,7 +148,9 @@ pub async fn raw(connection: &mut AnyConnection, id: i64) -> Result<Option<Vec<u
     }
     if i64::try_from(raw.len()) != Ok(size) {
         let there = raw.len();
-        return Err(StoreError::NotFound(format!("The bytes of outgoing mail {id} are not kept any more: {there} of {size} are there.")));
+        return Err(StoreError::NotFound(format!(
+            "The bytes of outgoing mail {id} are not kept any more: {there} of {size} are there."
+        )));
     }
     Ok(Some(raw))
 }

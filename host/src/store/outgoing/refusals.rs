@@ -92,8 +92,9 @@ mod tests {
             per_day,
             per_hour: 1,
         };
-        let tell =
-            async |refusal: Refusal| store.write(refusal, |refusal, connection| Box::pin(refuse(connection, refusal))).await.unwrap();
+        let tell = async |refusal: Refusal| {
+            store.write(refusal, |refusal, connection| Box::pin(refuse(connection, refusal))).await.unwrap()
+        };
         assert_eq!(tell(refusal(1, 0, 40)).await, Told::Now);
         assert_eq!(tell(refusal(2, 0, 1)).await, Told::NotThisHour);
         assert_eq!(tell(Refusal { per_hour: 0, ..refusal(2, 0, 1) }).await, Told::NotToday);

@@ -27,7 +27,12 @@ pub struct Ending {
 
 impl Ending {
     /// With what the message's source is told.
-    pub fn new(claim: Claim, status: SpoolStatus, reason: Option<String>, result: &MessageResult) -> Result<Self, StoreError> {
+    pub fn new(
+        claim: Claim,
+        status: SpoolStatus,
+        reason: Option<String>,
+        result: &MessageResult,
+    ) -> Result<Self, StoreError> {
         Ok(Self { claim, status, reason: reason.unwrap_or_default(), result: json("result", result)? })
     }
 }
@@ -44,7 +49,13 @@ pub async fn end_all(connection: &mut AnyConnection, endings: &[Ending]) -> Resu
     let now = postigo_model::timestamp::now();
     for piece in pieces(endings) {
         let rows = piece.iter().map(|end| -> [Value; 5] {
-            [end.claim.id.into(), end.claim.token.into(), end.status.name().into(), (&end.reason).into(), (&end.result).into()]
+            [
+                end.claim.id.into(),
+                end.claim.token.into(),
+                end.status.name().into(),
+                (&end.reason).into(),
+                (&end.result).into(),
+            ]
         });
         let mut sql = Sql::new(
             "UPDATE spool SET claim = 0, suspect = 0, status = ended.column3, reason = NULLIF(ended.column4, ''), result = ended.column5, ended_at = ",
@@ -69,7 +80,9 @@ pub async fn try_again(
     reason: &str,
 ) -> Result<Option<HeldAfterTries>, StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
-    sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ").bind(not_before);
+    sql.bind(MOST_TRIES)
+        .push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ")
+        .bind(not_before);
     sql.push(", reason = ").bind(reason);
     let tried = in_force(&mut sql, claim).push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
     Ok(held(&[tried])?.pop())
@@ -84,8 +97,9 @@ pub async fn put_off(
     reason: &str,
     communication: &Record,
 ) -> Result<(), StoreError> {
-    let mut sql =
-        Sql::new("UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ");
+    let mut sql = Sql::new(
+        "UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ",
+    );
     sql.bind(not_before).push(", reason = ").bind(reason);
     fenced(in_force(&mut sql, claim).execute(connection).await?, 1)?;
     let record = Record { spool_id: Some(claim.id), ..communication.clone() };
@@ -94,9 +108,14 @@ pub async fn put_off(
 
 /// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up; gives what is held, to be told
 /// in the same transaction.
-pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<Vec<HeldAfterTries>, StoreError> {
+pub async fn after_unclean_end(
+    connection: &mut AnyConnection,
+    account: &str,
+) -> Result<Vec<HeldAfterTries>, StoreError> {
     let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
-    sql.bind(MOST_TRIES).push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ").bind(MOST_TRIES);
+    sql.bind(MOST_TRIES)
+        .push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ")
+        .bind(MOST_TRIES);
     sql.push(" THEN ").bind(format!("The host ended {MOST_TRIES} times while it worked on this message.")).push(" END");
     sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account);
     let tried = sql.push(RETURNING).all(connection).await?;
@@ -138,7 +157,12 @@ fn held(tried: &[AnyRow]) -> Result<Vec<HeldAfterTries>, StoreError> {
 }
 
 /// Writes what became of a message that is held, beside its row, and its communication.
-pub async fn set_result(connection: &mut AnyConnection, id: i64, result: &MessageResult, told: &Record) -> Result<(), StoreError> {
+pub async fn set_result(
+    connection: &mut AnyConnection,
+    id: i64,
+    result: &MessageResult,
+    told: &Record,
+) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE spool SET result = ");
     sql.bind(json("result", result)?).push(" WHERE id = ").bind(id).execute(connection).await?;
     communications::save(connection, told).await
@@ -176,7 +200,11 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<S
             objects.push(row.try_get::<String, _>(0)?);
         }
         let mut sql = Sql::new("UPDATE spool SET status = 'dropped', claim = 0, object = NULL, ended_at = ");
-        sql.bind(postigo_model::timestamp::now()).push(" WHERE id IN ").list(piece.iter().copied()).execute(connection).await?;
+        sql.bind(postigo_model::timestamp::now())
+            .push(" WHERE id IN ")
+            .list(piece.iter().copied())
+            .execute(connection)
+            .await?;
         Sql::new("DELETE FROM spool_raw WHERE spool_id IN ").list(piece.iter().copied()).execute(connection).await?;
     }
     Ok(objects)
@@ -208,7 +236,12 @@ pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(
     Ok((usize::try_from(rows).unwrap_or(usize::MAX).saturating_add(objects.len()), objects))
 }
 
-async fn check(connection: &mut AnyConnection, ids: &[i64], allowed: &[SpoolStatus], doing: &str) -> Result<(), StoreError> {
+async fn check(
+    connection: &mut AnyConnection,
+    ids: &[i64],
+    allowed: &[SpoolStatus],
+    doing: &str,
+) -> Result<(), StoreError> {
     let mut found = HashMap::new();
     for piece in pieces(ids) {
         let mut sql = Sql::new("SELECT id, status FROM spool WHERE id IN ");
@@ -225,9 +258,15 @@ async fn check(connection: &mut AnyConnection, ids: &[i64], allowed: &[SpoolStat
         match found.get(id) {
             Some(status) if allowed.contains(status) => {}
             Some(status) => {
-                return Err(StoreError::Conflict(format!("Message {id} cannot be {doing}: it is {status}. Nothing was changed.")));
+                return Err(StoreError::Conflict(format!(
+                    "Message {id} cannot be {doing}: it is {status}. Nothing was changed."
+                )));
             }
-            None => return Err(StoreError::NotFound(format!("There is no message {id} in the spool. Nothing was changed."))),
+            None => {
+                return Err(StoreError::NotFound(format!(
+                    "There is no message {id} in the spool. Nothing was changed."
+                )));
+            }
         }
     }
     Ok(())

@@ -137,7 +137,8 @@ pub async fn show(connection: &mut AnyConnection, id: i64) -> Result<Option<Spoo
 pub async fn results(connection: &mut AnyConnection, ids: &[i64]) -> Result<HashMap<i64, SpoolMessage>, StoreError> {
     let mut results = HashMap::new();
     for piece in pieces(ids) {
-        let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status NOT IN ('waiting', 'claimed') AND id IN "));
+        let mut sql =
+            Sql::new(format!("SELECT {COLUMNS} FROM spool WHERE status NOT IN ('waiting', 'claimed') AND id IN "));
         for row in sql.list(piece.iter().copied()).all(connection).await? {
             let message = read(&row)?;
             results.insert(message.id, message);
@@ -152,7 +153,12 @@ pub async fn beginning_place(connection: &mut AnyConnection, id: i64, most: usiz
 }
 
 /// The bytes that lie in a row from this one on, so many at most; none where there are none any more.
-pub async fn raw_piece(connection: &mut AnyConnection, id: i64, from: usize, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+pub async fn raw_piece(
+    connection: &mut AnyConnection,
+    id: i64,
+    from: usize,
+    most: usize,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let mut sql = Sql::new(format!("SELECT substr(raw, {}, {most}) FROM spool_raw WHERE spool_id = ", from + 1));
     let row = sql.bind(id).optional(connection).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
@@ -205,8 +211,9 @@ mod tests {
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         for length in [LISTED_RESULT / 2, LISTED_RESULT] {
             let result = MessageResult { warnings: vec!["x".repeat(length)], ..MessageResult::default() };
-            let mut sql =
-                Sql::new("INSERT INTO spool (account, epoch, digest, source, received_at, recipients, size, status, result) VALUES ");
+            let mut sql = Sql::new(
+                "INSERT INTO spool (account, epoch, digest, source, received_at, recipients, size, status, result) VALUES ",
+            );
             let row: [crate::store::sql::Value; 9] = [
                 "a".into(),
                 "".into(),

@@ -8,7 +8,11 @@ use postigo_model::spool::TakenIn;
 use sqlx::{AnyConnection, Row};
 
 /// Finds rows whose bytes were brought before for these recipients and others.
-pub async fn find(connection: &mut AnyConnection, rows: &[NewRow], taken: &mut [Option<TakenIn>]) -> Result<(), StoreError> {
+pub async fn find(
+    connection: &mut AnyConnection,
+    rows: &[NewRow],
+    taken: &mut [Option<TakenIn>],
+) -> Result<(), StoreError> {
     let open: Vec<(usize, &Vec<u8>)> = rows
         .iter()
         .enumerate()
@@ -16,7 +20,9 @@ pub async fn find(connection: &mut AnyConnection, rows: &[NewRow], taken: &mut [
         .filter_map(|(index, row)| Some((index, row.content.as_ref()?)))
         .collect();
     for piece in pieces(&open) {
-        let mut sql = Sql::new("SELECT spool.id, status, size, internal_date, digest, content, recipients FROM delivered_together ");
+        let mut sql = Sql::new(
+            "SELECT spool.id, status, size, internal_date, digest, content, recipients FROM delivered_together ",
+        );
         sql.push("JOIN spool ON spool.id = delivered_together.spool_id WHERE content IN ");
         sql.list(piece.iter().map(|(_, content)| (*content).clone()));
         for found in sql.all(connection).await? {

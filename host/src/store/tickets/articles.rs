@@ -42,7 +42,8 @@ const COLUMNS: &str = "SELECT id, ticket_id, spool_id, outgoing_id, created_at, 
 
 fn read(row: &AnyRow) -> Result<Article, StoreError> {
     let detail: &str = row.try_get(5)?;
-    let content = serde_json::from_str(detail).map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
+    let content = serde_json::from_str(detail)
+        .map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
     Ok(Article {
         id: row.try_get(0)?,
         ticket_id: row.try_get(1)?,
@@ -78,7 +79,10 @@ pub async fn article_heads(connection: &mut AnyConnection, ticket_id: i64) -> Re
         if read.is_empty() {
             return Ok(heads);
         }
-        heads.extend(read.into_iter().map(|article| Article { content: NewArticle { body: String::new(), ..article.content }, ..article }));
+        heads.extend(
+            read.into_iter()
+                .map(|article| Article { content: NewArticle { body: String::new(), ..article.content }, ..article }),
+        );
     }
 }
 
@@ -109,7 +113,11 @@ pub async fn add_article(
 
 /// An internal mail, from an article's To and Cc as they were filed.
 pub fn internal_mail(to: &str, cc: &str, message_id: String) -> InternalMail {
-    let recipients = [to, cc].iter().flat_map(|header| Address::parse_all(header)).map(|found| Mailbox::of(&found.address)).collect();
+    let recipients = [to, cc]
+        .iter()
+        .flat_map(|header| Address::parse_all(header))
+        .map(|found| Mailbox::of(&found.address))
+        .collect();
     InternalMail { recipients, message_id }
 }
 
@@ -133,10 +141,15 @@ mod tests {
     async fn a_tickets_articles_can_be_read_without_their_texts() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let of = |number: i64| NewArticle { subject: number.to_string(), body: "text".repeat(1000), ..NewArticle::default() };
+        let of = |number: i64| NewArticle {
+            subject: number.to_string(),
+            body: "text".repeat(1000),
+            ..NewArticle::default()
+        };
         for number in 0..=AT_ONCE * 2 {
-            let add =
-                store.write(of(number), |article, connection| Box::pin(async move { add_article(connection, 7, 0, article, 0).await }));
+            let add = store.write(of(number), |article, connection| {
+                Box::pin(async move { add_article(connection, 7, 0, article, 0).await })
+            });
             add.await.unwrap();
         }
         let mut connection = store.read().await.unwrap();

@@ -15,7 +15,11 @@ pub async fn is_kept(connection: &mut AnyConnection, number: &str) -> Result<boo
 }
 
 /// Changes a ticket and gives it as it is afterwards; none where there is no such ticket.
-pub async fn update(connection: &mut AnyConnection, number: &str, change: &TicketEdit) -> Result<Option<Ticket>, StoreError> {
+pub async fn update(
+    connection: &mut AnyConnection,
+    number: &str,
+    change: &TicketEdit,
+) -> Result<Option<Ticket>, StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
     sql.bind(now());
     let columns = [("state", &change.state), ("queue", &change.queue), ("lock_state", &change.lock)];
@@ -37,10 +41,20 @@ pub async fn update(connection: &mut AnyConnection, number: &str, change: &Ticke
 }
 
 /// Lets another ticket stand for this one, by row ids: its articles move, its state is `merged`. Gives it as it is afterwards.
-pub async fn merge_into(connection: &mut AnyConnection, ticket: i64, target: i64) -> Result<Option<Ticket>, StoreError> {
-    let mut sql = Sql::new("UPDATE ticket SET state = 'merged', pending_until = NULL, lock_state = 'unlock', merged_into = ");
+pub async fn merge_into(
+    connection: &mut AnyConnection,
+    ticket: i64,
+    target: i64,
+) -> Result<Option<Ticket>, StoreError> {
+    let mut sql =
+        Sql::new("UPDATE ticket SET state = 'merged', pending_until = NULL, lock_state = 'unlock', merged_into = ");
     sql.bind(target).push(", changed_at = ").bind(now()).push(" WHERE id = ").bind(ticket).execute(connection).await?;
-    Sql::new("UPDATE article SET ticket_id = ").bind(target).push(" WHERE ticket_id = ").bind(ticket).execute(connection).await?;
+    Sql::new("UPDATE article SET ticket_id = ")
+        .bind(target)
+        .push(" WHERE ticket_id = ")
+        .bind(ticket)
+        .execute(connection)
+        .await?;
     // The people of its new articles are to be read.
     Sql::new("UPDATE ticket SET correspondents_to = 0, changed_at = ")
         .bind(now())

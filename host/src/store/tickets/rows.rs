@@ -15,11 +15,16 @@ pub async fn link(connection: &mut AnyConnection, links: &[(i64, i64)]) -> Resul
 
 /// Writes the dynamic fields of tickets, by row id, to be searched. What a ticket had before is gone ([`change_ticket`]).
 pub async fn index_fields(connection: &mut AnyConnection, tickets: &[(i64, &Ticket)]) -> Result<(), StoreError> {
-    let rows: Vec<[Value; 3]> = tickets.iter().flat_map(|(id, ticket)| field_rows(*id, &ticket.dynamic_fields)).collect();
+    let rows: Vec<[Value; 3]> =
+        tickets.iter().flat_map(|(id, ticket)| field_rows(*id, &ticket.dynamic_fields)).collect();
     insert(connection, "INSERT INTO ticket_field (ticket_id, field, value) VALUES ", &rows).await
 }
 
-async fn insert<const N: usize>(connection: &mut AnyConnection, text: &str, rows: &[[Value; N]]) -> Result<(), StoreError> {
+async fn insert<const N: usize>(
+    connection: &mut AnyConnection,
+    text: &str,
+    rows: &[[Value; N]],
+) -> Result<(), StoreError> {
     for piece in pieces(rows) {
         Sql::new(text).tuples(piece.iter().cloned()).execute(connection).await?;
     }
@@ -27,7 +32,9 @@ async fn insert<const N: usize>(connection: &mut AnyConnection, text: &str, rows
 }
 
 fn field_rows(ticket_id: i64, fields: &BTreeMap<String, Vec<String>>) -> impl Iterator<Item = [Value; 3]> {
-    fields.iter().flat_map(move |(field, values)| values.iter().map(move |value| [ticket_id.into(), field.into(), indexed(value).into()]))
+    fields.iter().flat_map(move |(field, values)| {
+        values.iter().map(move |value| [ticket_id.into(), field.into(), indexed(value).into()])
+    })
 }
 
 const INSERT_TICKETS: &str = "INSERT INTO ticket (number, title, queue, state, priority, type, service, sla, lock_state, owner, responsible, customer_number, customer_user, pending_until, dynamic_fields, created_at, changed_at) VALUES ";
@@ -43,11 +50,15 @@ pub struct NumberedTicket<'t> {
 }
 
 /// Inserts tickets under their numbers; gives row ids by number. What is missing there had a number that is taken.
-pub async fn insert_numbered(connection: &mut AnyConnection, tickets: &[NumberedTicket<'_>]) -> Result<HashMap<String, i64>, StoreError> {
+pub async fn insert_numbered(
+    connection: &mut AnyConnection,
+    tickets: &[NumberedTicket<'_>],
+) -> Result<HashMap<String, i64>, StoreError> {
     let mut ids = HashMap::new();
     for piece in pieces(tickets) {
         let mut sql = Sql::new(INSERT_TICKETS);
-        let rows: Vec<_> = piece.iter().map(|new| ticket_row(new.number, new.ticket, new.now)).collect::<Result<_, _>>()?;
+        let rows: Vec<_> =
+            piece.iter().map(|new| ticket_row(new.number, new.ticket, new.now)).collect::<Result<_, _>>()?;
         sql.tuples(rows).push(" ON CONFLICT (number) DO NOTHING RETURNING number, id");
         for row in sql.all(connection).await? {
             ids.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
@@ -57,7 +68,11 @@ pub async fn insert_numbered(connection: &mut AnyConnection, tickets: &[Numbered
 }
 
 /// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number is taken.
-pub async fn insert_ticket(connection: &mut AnyConnection, ticket: &Ticket, now: i64) -> Result<Option<i64>, StoreError> {
+pub async fn insert_ticket(
+    connection: &mut AnyConnection,
+    ticket: &Ticket,
+    now: i64,
+) -> Result<Option<i64>, StoreError> {
     let one = [NumberedTicket { number: &ticket.number, ticket, now }];
     let Some(id) = insert_numbered(connection, &one).await?.remove(&ticket.number) else { return Ok(None) };
     let fields: Vec<[Value; 3]> = field_rows(id, &ticket.dynamic_fields).collect();
@@ -99,8 +114,14 @@ pub async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now:
         .bind(&ticket.owner)
         .push(", responsible = ")
         .bind(&ticket.responsible);
-    sql.push(", customer_number = ").bind(&ticket.customer_number).push(", customer_user = ").bind(&ticket.customer_user);
-    sql.push(", pending_until = ").bind(ticket.pending_until).push(", dynamic_fields = ").bind(json("message", &ticket.dynamic_fields)?);
+    sql.push(", customer_number = ")
+        .bind(&ticket.customer_number)
+        .push(", customer_user = ")
+        .bind(&ticket.customer_user);
+    sql.push(", pending_until = ")
+        .bind(ticket.pending_until)
+        .push(", dynamic_fields = ")
+        .bind(json("message", &ticket.dynamic_fields)?);
     sql.push(", changed_at = ").bind(now).push(" WHERE id = ").bind(ticket.id);
     if sql.execute(connection).await? == 0 {
         return Err(StoreError::NotFound(format!("Ticket {} is gone.", ticket.number)));
@@ -124,7 +145,10 @@ pub struct ReceivedArticle<'a> {
 }
 
 /// Inserts the articles of messages; gives their row ids, in their order.
-pub async fn insert_received(connection: &mut AnyConnection, articles: &[ReceivedArticle<'_>]) -> Result<Vec<i64>, StoreError> {
+pub async fn insert_received(
+    connection: &mut AnyConnection,
+    articles: &[ReceivedArticle<'_>],
+) -> Result<Vec<i64>, StoreError> {
     let mut rows: Vec<[Value; 8]> = Vec::with_capacity(articles.len());
     for ReceivedArticle { ticket_id, spool_id, article, now } in articles {
         rows.push([

@@ -64,7 +64,10 @@ async fn refers_to(connection: &mut AnyConnection, ticket_id: i64, ids: &[&str])
     for piece in pieces(ids) {
         // A ticket may have very many articles, an id has few: it is the index of ids that is to be used.
         let mut sql = Sql::new("SELECT id FROM article WHERE message_id <> '' AND message_id IN ");
-        sql.list(piece.iter().map(|id| indexed(id))).push(" AND unvouched = 0 AND ticket_id + 0 = ").bind(ticket_id).push(" LIMIT 1");
+        sql.list(piece.iter().map(|id| indexed(id)))
+            .push(" AND unvouched = 0 AND ticket_id + 0 = ")
+            .bind(ticket_id)
+            .push(" LIMIT 1");
         if sql.optional(connection).await?.is_some() {
             return Ok(true);
         }
@@ -94,9 +97,17 @@ async fn are_correspondents(
     let mut last = before;
     loop {
         // As `Article::brings_people` says it of one.
-        let mut sql =
-            Sql::new("SELECT id, detail FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ");
-        let rows = sql.bind(ticket_id).push(" AND id > ").bind(last).push(" ORDER BY id LIMIT ").bind(PAGE).all(connection).await?;
+        let mut sql = Sql::new(
+            "SELECT id, detail FROM article WHERE unvouched = 0 AND (spool_id <> 0 OR sender_type <> 'system') AND ticket_id = ",
+        );
+        let rows = sql
+            .bind(ticket_id)
+            .push(" AND id > ")
+            .bind(last)
+            .push(" ORDER BY id LIMIT ")
+            .bind(PAGE)
+            .all(connection)
+            .await?;
         let mut met: BTreeSet<Mailbox> = BTreeSet::new();
         for row in &rows {
             last = row.try_get(0)?;
@@ -120,10 +131,14 @@ async fn are_correspondents(
 }
 
 async fn note(connection: &mut AnyConnection, ticket_id: i64, met: &BTreeSet<Mailbox>) -> Result<(), StoreError> {
-    let rows: Vec<[Value; 2]> = met.iter().map(|mailbox| [ticket_id.into(), indexed(mailbox.as_str()).into()]).collect();
+    let rows: Vec<[Value; 2]> =
+        met.iter().map(|mailbox| [ticket_id.into(), indexed(mailbox.as_str()).into()]).collect();
     for piece in pieces(&rows) {
         let mut sql = Sql::new("INSERT INTO correspondent (ticket_id, mailbox) VALUES ");
-        sql.tuples(piece.iter().cloned()).push(" ON CONFLICT (ticket_id, mailbox) DO NOTHING").execute(connection).await?;
+        sql.tuples(piece.iter().cloned())
+            .push(" ON CONFLICT (ticket_id, mailbox) DO NOTHING")
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

@@ -101,7 +101,9 @@ impl Group for Hostile {
             Deed::Panic => panic!("a panic on demand"),
             Deed::Fail => return Err("An error\non demand.".into()),
             Deed::HugeResult => return Ok(Verdict::matched().because("x".repeat(300 << 10))),
-            Deed::ManyChanges => return Ok((0..20_000).fold(Verdict::matched(), |verdict, _| verdict.set("X-OTOBO-Queue", "Junk"))),
+            Deed::ManyChanges => {
+                return Ok((0..20_000).fold(Verdict::matched(), |verdict, _| verdict.set("X-OTOBO-Queue", "Junk")));
+            }
             Deed::CrLf => return Ok(Verdict::matched().set("X-OTOBO-Queue", "Junk\r\nBcc: all@example.com")),
             Deed::Computed => return Ok(Verdict::matched().set("X-OTOBO-AttachmentCount", "7")),
             Deed::Undeclared => return Ok(Verdict::matched().set("X-OTOBO-Priority", "5 very high")),

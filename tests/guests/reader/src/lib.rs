@@ -1,7 +1,9 @@
 //! A filter that reads all that a mail says and tells it in its verdict, so that the tests see whether every function of the contract
 //! gives the same through every version of it. The files in `tests/kept` were built from this one: what it tells stays as it is.
 
-use postigo_filter::{Description, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening, Verdict, log};
+use postigo_filter::{
+    Description, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening, Verdict, log,
+};
 
 /// All filters, each of which matches mails whose Subject has its word.
 pub struct Readers(Vec<Reader>);
@@ -54,7 +56,12 @@ impl Reader {
         let mut told = mail.headers("Received");
         told.extend(mail.addresses("To").into_iter().flat_map(|one| [one.display_name, one.address]));
         let envelope = mail.envelope();
-        told.extend([envelope.account, envelope.trusted.to_string(), envelope.size.to_string(), envelope.received_at.to_string()]);
+        told.extend([
+            envelope.account,
+            envelope.trusted.to_string(),
+            envelope.size.to_string(),
+            envelope.received_at.to_string(),
+        ]);
         told.extend(envelope.recipients);
         if let Some(ticket) = mail.ticket() {
             told.extend([ticket.number, ticket.title, ticket.queue, ticket.state]);
@@ -69,7 +76,8 @@ impl Reader {
         if self.grants.has("attachments") {
             for (index, one) in (0..).zip(mail.attachments()?) {
                 let bytes = mail.attachment_bytes(index, 1, 4)?;
-                let told = [one.name, one.media_type, one.size.to_string(), String::from_utf8_lossy(&bytes).into_owned()];
+                let told =
+                    [one.name, one.media_type, one.size.to_string(), String::from_utf8_lossy(&bytes).into_owned()];
                 verdict = verdict.set("X-OTOBO-DynamicField-Attachment", told.join("|"));
             }
             if mail.attachment_bytes(1000, 0, 1).is_ok() {
@@ -77,7 +85,9 @@ impl Reader {
             }
         }
         let raw = mail.raw(0, 5).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        Ok(verdict.set("X-OTOBO-DynamicField-Raw", raw.unwrap_or_else(|refusal| refusal.to_string())).because("it has the word"))
+        Ok(verdict
+            .set("X-OTOBO-DynamicField-Raw", raw.unwrap_or_else(|refusal| refusal.to_string()))
+            .because("it has the word"))
     }
 }
 

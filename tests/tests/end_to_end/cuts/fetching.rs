@@ -26,10 +26,14 @@ fn pop3_that_breaks_anywhere_loses_nothing_and_doubles_nothing() {
 
 fn fetch_over_breaking_connections(server: &Dovecot, protocol: &str, port: u16, seed: u64) {
     let gate = Gate::new();
-    let lanes: Vec<Lane> = (0..LANES).map(|number| Lane { user: format!("lane{number}"), proxy: Proxy::before(port) }).collect();
+    let lanes: Vec<Lane> =
+        (0..LANES).map(|number| Lane { user: format!("lane{number}"), proxy: Proxy::before(port) }).collect();
     let mut configuration = String::new();
     for Lane { user, proxy } in &lanes {
-        let head = format!("[[account]]\nname = \"{user}\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {}\n", proxy.port);
+        let head = format!(
+            "[[account]]\nname = \"{user}\"\nprotocol = \"{protocol}\"\nhost = \"127.0.0.1\"\nport = {}\n",
+            proxy.port
+        );
         let _ = write!(configuration, "{head}user = \"{user}\"\npassword = \"{PASSWORD}\"\ntimeout = \"1s\"\n");
     }
     gate.configure(&configuration);
@@ -38,10 +42,16 @@ fn fetch_over_breaking_connections(server: &Dovecot, protocol: &str, port: u16, 
     deliver(server, &first.user, 0);
     gate.run(&["fetch", "--account", &first.user]);
     let disturbances = disturbances(&first.proxy, seed);
-    let cases: Vec<(usize, &Disturbance)> = disturbances.iter().enumerate().map(|(index, disturbance)| (index + 1, disturbance)).collect();
+    let cases: Vec<(usize, &Disturbance)> =
+        disturbances.iter().enumerate().map(|(index, disturbance)| (index + 1, disturbance)).collect();
     let run = |place: usize| {
         let lane = &lanes[place];
-        cases.iter().skip(place).step_by(LANES).filter(|(case, disturbance)| one(server, &gate, lane, *case, disturbance)).count()
+        cases
+            .iter()
+            .skip(place)
+            .step_by(LANES)
+            .filter(|(case, disturbance)| one(server, &gate, lane, *case, disturbance))
+            .count()
     };
     let harmed: usize = std::thread::scope(|scope| {
         let run = &run;

@@ -15,7 +15,9 @@ fn lmtp_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
     let port = free_port();
     let proxies: Vec<Proxy> = (0..LANES).map(|_| Proxy::before(port)).collect();
     let Some(postfix) = Postfix::start(options(&proxies)) else { return };
-    gate.configure(&format!("[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"*\"\n"));
+    gate.configure(&format!(
+        "[[account]]\nname = \"door\"\nprotocol = \"lmtp\"\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"*\"\n"
+    ));
     let daemon = gate.serve("warn");
     deliver(&postfix, 0, 0);
     postfix.wait_until_delivered();
@@ -32,14 +34,21 @@ fn lmtp_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
 }
 
 /// A round of cases, a lane each, from this one on; how many disturbances came.
-fn deliver_over_breaking_connections(postfix: &Postfix, proxies: &[Proxy], first: usize, disturbances: &[Disturbance]) -> usize {
+fn deliver_over_breaking_connections(
+    postfix: &Postfix,
+    proxies: &[Proxy],
+    first: usize,
+    disturbances: &[Disturbance],
+) -> usize {
     for (lane, disturbance) in disturbances.iter().enumerate() {
         proxies[lane].disturb(*disturbance);
         deliver(postfix, lane, first + lane);
     }
     let used = &proxies[..disturbances.len()];
     postfix.wait_until_delivered();
-    used.iter().filter(|proxy| proxy.harmed_within(if proxy.connections() > 1 { HARMED } else { std::time::Duration::ZERO })).count()
+    used.iter()
+        .filter(|proxy| proxy.harmed_within(if proxy.connections() > 1 { HARMED } else { std::time::Duration::ZERO }))
+        .count()
 }
 
 fn deliver(postfix: &Postfix, lane: usize, case: usize) {
@@ -49,9 +58,11 @@ fn deliver(postfix: &Postfix, lane: usize, case: usize) {
 
 /// A domain for each lane. Postfix delivers one mail after the other, over one connection, and gives up soon.
 fn options(proxies: &[Proxy]) -> Options {
-    let route = |(lane, proxy): (usize, &Proxy)| (format!("lane{lane}.example"), format!("lmtp:inet:127.0.0.1:{}", proxy.port));
+    let route =
+        |(lane, proxy): (usize, &Proxy)| (format!("lane{lane}.example"), format!("lmtp:inet:127.0.0.1:{}", proxy.port));
     let waits = ["connect", "lhlo", "mail", "rcpt", "data_init", "data_xfer", "data_done", "quit", "rset"];
-    let mut settings: Vec<(String, String)> = waits.iter().map(|wait| (format!("lmtp_{wait}_timeout"), "2s".into())).collect();
+    let mut settings: Vec<(String, String)> =
+        waits.iter().map(|wait| (format!("lmtp_{wait}_timeout"), "2s".into())).collect();
     settings.push(("lmtp_destination_concurrency_limit".into(), "1".into()));
     settings.push(("lmtp_destination_concurrency_failed_cohort_limit".into(), "100".into()));
     Options { transports: proxies.iter().enumerate().map(route).collect(), settings, ..Options::default() }

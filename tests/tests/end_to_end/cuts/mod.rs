@@ -47,7 +47,10 @@ fn disturbances(proxy: &Proxy, seed: u64) -> Vec<Disturbance> {
 fn mails(case: usize) -> [Vec<u8>; MAILS] {
     let first = case * MAILS;
     let bare = String::from_utf8(mail(first + 1)).expect("ASCII");
-    let bare: String = bare.split_inclusive('\n').filter(|line| !line.starts_with("Message-ID") && !line.starts_with("Received")).collect();
+    let bare: String = bare
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("Message-ID") && !line.starts_with("Received"))
+        .collect();
     let mut dotted = large_mail(first + 2, 3_000);
     dotted.extend_from_slice(b".\r\n..\r\n.end\r\n");
     [mail(first), bare.into_bytes(), dotted]
@@ -63,10 +66,12 @@ fn is_same_body(filed: &[u8], sent: &[u8]) -> bool {
 /// disturbed.
 fn assert_filed_once(gate: &Gate, cases: usize, disturbances: &[Disturbance], is_same: fn(&[u8], &[u8]) -> bool) {
     let titles = gate.titles();
-    let raws: Vec<Vec<u8>> =
-        (1..=titles.len()).map(|article| gate.try_run(["article", "show", &article.to_string(), "--raw"]).stdout).collect();
+    let raws: Vec<Vec<u8>> = (1..=titles.len())
+        .map(|article| gate.try_run(["article", "show", &article.to_string(), "--raw"]).stdout)
+        .collect();
     for case in 0..cases {
-        let disturbance = case.checked_sub(1).and_then(|index| disturbances.get(index)).map_or("nothing".into(), ToString::to_string);
+        let disturbance =
+            case.checked_sub(1).and_then(|index| disturbances.get(index)).map_or("nothing".into(), ToString::to_string);
         for sent in mails(case) {
             let times = raws.iter().filter(|filed| is_same(filed, &sent)).count();
             assert_eq!(times, 1, "case {case}, {disturbance}: filed {times} times: {}", String::from_utf8_lossy(&sent));

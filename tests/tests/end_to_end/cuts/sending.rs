@@ -30,7 +30,8 @@ impl Sending {
         let proxies: Vec<Proxy> = (0..LANES).map(|_| Proxy::before(postfix.smtp)).collect();
         let gate = Gate::new();
         gate.configure(&configuration(&proxies));
-        let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().expect("a token").to_owned();
+        let token =
+            gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().expect("a token").to_owned();
         Some(Self { daemon: gate.serve("warn"), gate, token, postfix, dovecot, proxies })
     }
 
@@ -47,7 +48,8 @@ impl Sending {
             "From: <{}>\r\nTo: lane{lane}@example.org\r\nSubject: Hello\r\nMessage-ID: <{case}@x.test>\r\n\r\nHello.\r\n",
             address(case, 2)
         );
-        let answer = post("/messages").header("content-type", "message/rfc822").body(mail).send().expect("REST answers");
+        let answer =
+            post("/messages").header("content-type", "message/rfc822").body(mail).send().expect("REST answers");
         assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
     }
 

@@ -19,7 +19,8 @@ fn held_mail_is_moved_or_put_into_the_failed_folder_once() {
     let gate = Gate::new();
     let ways = ["keep", "seen", "delete", "move:Done"];
     let users = ["a", "b", "c", "d"];
-    let accounts: String = users.iter().zip(ways).map(|(user, after)| account(user, &server, &with_folder(after))).collect();
+    let accounts: String =
+        users.iter().zip(ways).map(|(user, after)| account(user, &server, &with_folder(after))).collect();
     gate.configure(&format!("{HOLD}{accounts}"));
     for user in users {
         deliver(&server, user, 0..2);
@@ -34,7 +35,8 @@ fn held_mail_is_moved_or_put_into_the_failed_folder_once() {
     assert_eq!(server.messages("d", "Done").len(), 2);
     // Released, they are filed; the folder is left as it is.
     gate.run(&["filter", "disable", "nosy"]);
-    let held: Vec<String> = gate.json(&["spool", "list", "--status", "held"]).iter().map(|row| row["id"].to_string()).collect();
+    let held: Vec<String> =
+        gate.json(&["spool", "list", "--status", "held"]).iter().map(|row| row["id"].to_string()).collect();
     assert_eq!(held.len(), 8);
     gate.run(&[&["spool", "release"], held.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
     assert_eq!(gate.titles().len(), 8);
@@ -63,7 +65,8 @@ fn an_append_whose_answer_was_lost_is_not_made_again() {
     let Some(server) = Dovecot::start() else { return };
     let proxy = Proxy::before(server.imap);
     let through = |name: &str| {
-        account(name, &server, &with_folder("delete")).replace(&format!("port = {}", server.imap), &format!("port = {}", proxy.port))
+        account(name, &server, &with_folder("delete"))
+            .replace(&format!("port = {}", server.imap), &format!("port = {}", proxy.port))
     };
     let gate = Gate::new();
     gate.configure(&[HOLD.to_owned(), through("rehearsal"), through("main")].concat());

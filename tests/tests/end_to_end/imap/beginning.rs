@@ -85,7 +85,11 @@ fn what_was_seen_and_not_fetched_is_always_explained() {
         }
         if after == "keep" {
             let third = fetch(&gate, after);
-            assert_eq!((&third["seen"], &third["earlier"], &third["fetched"]), (&6.into(), &6.into(), &0.into()), "{third}");
+            assert_eq!(
+                (&third["seen"], &third["earlier"], &third["fetched"]),
+                (&6.into(), &6.into(), &0.into()),
+                "{third}"
+            );
         }
     }
 }
@@ -94,7 +98,8 @@ fn what_was_seen_and_not_fetched_is_always_explained() {
 fn a_source_that_cannot_tell_old_mail_from_new_cannot_begin_now() {
     let gate = Gate::new();
     let file = gate.folder().join("wrong.toml");
-    std::fs::write(&file, "[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"/tmp\"\nstart = \"now\"\n").expect("ours");
+    std::fs::write(&file, "[[account]]\nname = \"files\"\nprotocol = \"maildir\"\nhost = \"/tmp\"\nstart = \"now\"\n")
+        .expect("ours");
     let output = gate.try_run(["config", "check", file.to_str().expect("a path")]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("start") && said.contains("files"), "{said}");

@@ -7,8 +7,7 @@ use postigo_tests::mails::mail;
 use postigo_tests::proxy::{Disturbance, Harm, Place, Proxy, Side};
 
 /// All folders lie below the INBOX, as with Courier and Cyrus, and one is for junk.
-pub const BELOW_INBOX: &str =
-    "namespace inbox {\n  prefix = INBOX.\n  separator = .\n  mailbox Spam {\n    special_use = \\Junk\n    auto = create\n  }\n}\n";
+pub const BELOW_INBOX: &str = "namespace inbox {\n  prefix = INBOX.\n  separator = .\n  mailbox Spam {\n    special_use = \\Junk\n    auto = create\n  }\n}\n";
 
 #[test]
 fn folders_are_found_by_their_use_below_the_inbox_and_in_any_script() {
@@ -70,10 +69,18 @@ fn a_copy_whose_answer_was_lost_is_not_made_again_where_the_server_has_no_move()
     proxy.disturb(Disturbance { side: Side::Client, place: Place::Line(copied), harm: Harm::Silence });
     let said = fetch_that_may_fail(&gate, "main");
     assert!(said.contains("silent"), "{said}");
-    assert_eq!((server.messages("main", "Done").len(), server.messages("main", "INBOX").len()), (3, 3), "it broke after the copy");
+    assert_eq!(
+        (server.messages("main", "Done").len(), server.messages("main", "INBOX").len()),
+        (3, 3),
+        "it broke after the copy"
+    );
     let report = fetch(&gate, "main");
     assert_eq!((&report["fetched"], &report["told"]), (&0.into(), &3.into()), "{report}");
-    assert_eq!((server.messages("main", "Done").len(), server.messages("main", "INBOX").len()), (3, 0), "each is there once");
+    assert_eq!(
+        (server.messages("main", "Done").len(), server.messages("main", "INBOX").len()),
+        (3, 0),
+        "each is there once"
+    );
 }
 
 /// What a fetch says that fails.

@@ -37,7 +37,8 @@ fn new_mail_is_filed_within_two_seconds_on_one_connection() {
     assert_eq!(sign_ins(&server), 1, "all came over the first connection: {}", server.log());
     daemon.stop();
     let logs = gate.json(&["log", "list", "--account", "main"]);
-    let told: Vec<String> = logs.iter().map(|log| gate.run(&["log", "show", log["id"].as_str().expect("an id"), "--json"])).collect();
+    let told: Vec<String> =
+        logs.iter().map(|log| gate.run(&["log", "show", log["id"].as_str().expect("an id"), "--json"])).collect();
     assert!(told.iter().any(|log| log.contains("It goes on on the connection of communication")), "{told:?}");
     assert!(logs.iter().all(|log| log["status"] != "processing"), "each run's communication is ended: {logs:?}");
 }
@@ -97,15 +98,19 @@ fn a_wait_that_breaks_anywhere_loses_nothing_and_files_nothing_twice() {
     let proxy = Proxy::before(server.imap);
     let gate = Gate::new();
     deliver(&server, "main", 0..1);
-    let behind =
-        account("main", &server, "timeout = \"2s\"").replace(&format!("port = {}", server.imap), &format!("port = {}", proxy.port));
+    let behind = account("main", &server, "timeout = \"2s\"")
+        .replace(&format!("port = {}", server.imap), &format!("port = {}", proxy.port));
     gate.configure(&behind);
     let daemon = gate.serve("info");
     until("the first mail is filed", PATIENCE, || gate.titles() == subjects(0..1));
     let harms = [Harm::Cut, Harm::HalfClose, Harm::Silence, Harm::Delay(Duration::from_secs(1))];
     // What the server tells of the mail, what the client says then, and what follows.
-    let places =
-        [(Side::Server, Place::Byte(3)), (Side::Server, Place::Line(1)), (Side::Client, Place::Byte(2)), (Side::Client, Place::Line(1))];
+    let places = [
+        (Side::Server, Place::Byte(3)),
+        (Side::Server, Place::Line(1)),
+        (Side::Client, Place::Byte(2)),
+        (Side::Client, Place::Line(1)),
+    ];
     let mut number = 1;
     for harm in harms {
         for (side, place) in places {

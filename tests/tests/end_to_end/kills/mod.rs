@@ -80,7 +80,9 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
     until("what was held is filed", Duration::from_mins(1), || gate.on_their_way() == 0);
     daemon.stop();
     assert_eq!(gate.titles(), subjects(0..messages), "all are filed, none twice");
-    println!("{kills} kills, {at_work} of them with work in flight; {messages} messages filed, {held} were held once; after: {moments:#?}");
+    println!(
+        "{kills} kills, {at_work} of them with work in flight; {messages} messages filed, {held} were held once; after: {moments:#?}"
+    );
     assert!(at_work * 10 >= kills * 8, "only {at_work} of {kills} kills came while the daemon worked");
     assert!(held * 100 <= messages * 2, "{held} were held");
 }
@@ -88,7 +90,8 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
 /// Releases what is held, and says how many: a mail that was worked on at three unclean ends may be what ended the process, and waits until an admin
 /// has looked.
 fn release_held(gate: &Gate) -> usize {
-    let held: Vec<String> = gate.json(&["spool", "list", "--status", "held"]).iter().map(|message| message["id"].to_string()).collect();
+    let held: Vec<String> =
+        gate.json(&["spool", "list", "--status", "held"]).iter().map(|message| message["id"].to_string()).collect();
     if !held.is_empty() {
         gate.run(&[&["spool", "release"], held.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
     }
@@ -142,10 +145,14 @@ fn two_daemons_share_the_work_and_take_over_from_one_another() {
     two.wait_for("fetched");
     two.signal("STOP");
     deliver_third(1);
-    until("the first takes over from the one that stands still", TAKEN_OVER, || first.titles().len() >= expected(2).len());
+    until("the first takes over from the one that stands still", TAKEN_OVER, || {
+        first.titles().len() >= expected(2).len()
+    });
     two.signal("CONT");
     deliver_third(2);
-    until("both work again", TAKEN_OVER, || two.lines.try_iter().any(|line| line.contains("fetched")) || first.titles() == expected(3));
+    until("both work again", TAKEN_OVER, || {
+        two.lines.try_iter().any(|line| line.contains("fetched")) || first.titles() == expected(3)
+    });
     one.kill();
     until("the second takes over from the one that was killed", TAKEN_OVER, || {
         users.iter().all(|user| server.messages(user, "INBOX").is_empty()) && second.titles().len() >= expected(3).len()
@@ -158,7 +165,12 @@ fn two_daemons_share_the_work_and_take_over_from_one_another() {
 #[test]
 fn the_data_is_synced_before_the_server_is_told() {
     let Some(server) = Dovecot::start() else { return };
-    if !Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+    if !Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         skipped("strace is not installed, or may not trace");
         return;
     }
@@ -168,7 +180,9 @@ fn the_data_is_synced_before_the_server_is_told() {
     let trace = gate.folder().join("trace");
     let postigo = gate.command();
     let mut traced = Command::new("strace");
-    traced.args(["-f", "-y", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto,recvfrom,read", "-o"]).arg(&trace);
+    traced
+        .args(["-f", "-y", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto,recvfrom,read", "-o"])
+        .arg(&trace);
     traced.arg(postigo.get_program()).args(postigo.get_args());
     for (name, value) in postigo.get_envs() {
         match value {

@@ -79,7 +79,11 @@ impl Around {
 
     fn is_done(&self, gate: &Gate) -> bool {
         let fetched = ["imap", "pop3"].iter().all(|user| self.dovecot.messages(user, "INBOX").is_empty());
-        fetched && self.postfix.queued() == 0 && gate.on_their_way() == 0 && unsent(gate) == 0 && self.postfix.queued() == 0
+        fetched
+            && self.postfix.queued() == 0
+            && gate.on_their_way() == 0
+            && unsent(gate) == 0
+            && self.postfix.queued() == 0
     }
 }
 
@@ -103,13 +107,17 @@ fn user(number: usize) -> String {
 }
 
 fn outbound(gate: &Gate) -> Vec<Value> {
-    let statuses =
-        ["due", "waiting", "sending", "sent", "failed", "uncertain", "cancelled"].into_iter().flat_map(|status| ["--status", status]);
+    let statuses = ["due", "waiting", "sending", "sent", "failed", "uncertain", "cancelled"]
+        .into_iter()
+        .flat_map(|status| ["--status", status]);
     gate.json(&[&["outbound", "list", "--limit", "100000"], statuses.collect::<Vec<_>>().as_slice()].concat())
 }
 
 fn unsent(gate: &Gate) -> usize {
-    outbound(gate).iter().filter(|mail| ["due", "waiting", "sending"].contains(&mail["status"].as_str().unwrap_or_default())).count()
+    outbound(gate)
+        .iter()
+        .filter(|mail| ["due", "waiting", "sending"].contains(&mail["status"].as_str().unwrap_or_default()))
+        .count()
 }
 
 #[test]
@@ -186,12 +194,18 @@ fn first_ticket(gate: &Gate) -> String {
 /// Writes these replies by REST once the daemon serves, until one is not answered; how many were. A repeated request is no second reply: its key is
 /// the same.
 fn reply(said: &Receiver<String>, ticket: &str, token: &str, numbers: std::ops::Range<usize>) -> usize {
-    let Some(url) = said.iter().find_map(|line| Some(line.split_once("http://")?.1.split([' ', '"']).next()?.to_owned())) else { return 0 };
+    let Some(url) =
+        said.iter().find_map(|line| Some(line.split_once("http://")?.1.split([' ', '"']).next()?.to_owned()))
+    else {
+        return 0;
+    };
     let client = http_client(PATIENCE);
     let answered = numbers.take_while(|number| {
         let request = client.post(format!("http://{url}/api/v1/tickets/{ticket}/articles")).bearer_auth(token);
         let body = json!({ "kind": "reply", "body": format!("This is reply number {number}.") });
-        let Ok(response) = request.header("Idempotency-Key", format!("reply-{number}")).json(&body).send() else { return false };
+        let Ok(response) = request.header("Idempotency-Key", format!("reply-{number}")).json(&body).send() else {
+            return false;
+        };
         assert!(response.status().is_success() || response.status().is_server_error(), "{response:?}");
         response.status().is_success()
     });
@@ -203,10 +217,12 @@ fn reply(said: &Receiver<String>, ticket: &str, token: &str, numbers: std::ops::
 fn assert_sent(around: &Around, gate: &Gate, kills: usize, replies: usize) -> (usize, usize) {
     let outbound = outbound(gate);
     let bodies = around.mails_of(CUSTOMER);
-    let lost_answers = |mail: &Value| if mail["kind"] == "reply" { mail["uncertain_tries"].as_u64().unwrap_or(0) as usize } else { 0 };
+    let lost_answers =
+        |mail: &Value| if mail["kind"] == "reply" { mail["uncertain_tries"].as_u64().unwrap_or(0) as usize } else { 0 };
     let may_double: usize = outbound.iter().map(lost_answers).sum();
     // One whose answer was lost three times is not sent once more; agents are told.
-    let given_up = |mail: &&Value| mail["kind"] == "reply" && mail["status"] == "uncertain" && mail["uncertain_tries"] == 3;
+    let given_up =
+        |mail: &&Value| mail["kind"] == "reply" && mail["status"] == "uncertain" && mail["uncertain_tries"] == 3;
     let unsure = outbound.iter().filter(given_up).count();
     let (mut doubled, mut missing) = (0, 0);
     for number in 0..replies {

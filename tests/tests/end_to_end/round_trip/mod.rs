@@ -56,7 +56,9 @@ impl Town {
         let mut ticket = Value::Null;
         until(&format!("the ticket has {articles} articles"), PATIENCE, || {
             let tickets = self.gate.json(&["ticket", "list"]);
-            let Some(number) = tickets.first().and_then(|ticket| ticket["ticket_number"].as_str()) else { return false };
+            let Some(number) = tickets.first().and_then(|ticket| ticket["ticket_number"].as_str()) else {
+                return false;
+            };
             assert_eq!(tickets.len(), 1, "one ticket: {tickets:?}");
             ticket = self.gate.json(&["ticket", "show", number]).remove(0);
             ticket["articles"].as_array().is_some_and(|there| there.len() >= articles)
@@ -66,7 +68,8 @@ impl Town {
 
     /// An agent's request.
     fn post(&self, path: &str, body: &Value) -> Value {
-        let token = self.gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().expect("a token").to_owned();
+        let token =
+            self.gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().expect("a token").to_owned();
         let request = http_client(PATIENCE).post(format!("{}/api/v1{path}", self.daemon.url)).bearer_auth(token);
         let response = request.json(body).send().expect("REST answers");
         let (status, text) = (response.status(), response.text().unwrap_or_default());
@@ -155,7 +158,8 @@ fn a_customer_is_answered_and_their_answers_come_into_the_same_ticket() {
     town.wait_for_mail("juergen", 2);
     town.ticket(4);
     // An agent writes; the customer answers with another subject: the references alone say what they mean.
-    let sent = town.post(&format!("/tickets/{number}/articles"), &json!({ "kind": "reply", "body": "Is it plugged in? Größe?" }));
+    let sent = town
+        .post(&format!("/tickets/{number}/articles"), &json!({ "kind": "reply", "body": "Is it plugged in? Größe?" }));
     assert!(sent.is_object(), "{sent}");
     town.wait_for_mail("juergen", 3);
     let heard = town.answer("juergen", "It was not.", false);
@@ -166,7 +170,8 @@ fn a_customer_is_answered_and_their_answers_come_into_the_same_ticket() {
     town.wait_for_mail("juergen", 4);
     let ticket = town.ticket(7);
     let articles = ticket["articles"].as_array().expect("articles").iter();
-    let bodies: Vec<String> = articles.map(|article| town.gate.run(&["article", "show", &article["id"].to_string()])).collect();
+    let bodies: Vec<String> =
+        articles.map(|article| town.gate.run(&["article", "show", &article["id"].to_string()])).collect();
     for said in ["It is silent.", "It is still silent.", "Is it plugged in?", "It was not."] {
         assert!(bodies.iter().any(|body| body.contains(said)), "{said}: {bodies:#?}");
     }

@@ -19,7 +19,8 @@ fn a_customer_whose_address_is_not_ascii_writes_and_is_answered() {
     assert!(articles[0]["from"].as_str().is_some_and(|from| from.contains(CUSTOMER)), "{}", articles[0]);
     town.wait_for_mail("jürgen", 1);
     let name = town.dovecot.messages("jürgen", "INBOX").remove(0);
-    let receipt = std::fs::read_to_string(town.dovecot.mailboxes().0.join("jürgen/new").join(name)).expect("the mail is UTF-8");
+    let receipt =
+        std::fs::read_to_string(town.dovecot.mailboxes().0.join("jürgen/new").join(name)).expect("the mail is UTF-8");
     let number = ticket["ticket_number"].as_str().expect("a number");
     assert!(receipt.contains(number) && receipt.contains(CUSTOMER), "{receipt}");
     assert!(receipt.contains("with UTF8SMTP"), "it was handed over as RFC 6531 says: {receipt}");

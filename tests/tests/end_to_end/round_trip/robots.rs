@@ -41,7 +41,10 @@ fn let_loop(town: &Town, robot: &Robot) -> usize {
         }
         answered = there;
         until("all that is on its way has arrived", PATIENCE, || {
-            town.postfix.queued() == 0 && town.gate.on_their_way() == 0 && unsent(town) == 0 && town.postfix.queued() == 0
+            town.postfix.queued() == 0
+                && town.gate.on_their_way() == 0
+                && unsent(town) == 0
+                && town.postfix.queued() == 0
         });
         if town.dovecot.messages(robot.user, "INBOX").len() == answered {
             return answered;
@@ -52,7 +55,9 @@ fn let_loop(town: &Town, robot: &Robot) -> usize {
 /// How many outgoing mails are not sent yet.
 fn unsent(town: &Town) -> usize {
     let all: Vec<Value> = town.gate.json(&["outbound", "list", "--limit", "100000"]);
-    all.iter().filter(|mail| ["due", "waiting", "sending"].contains(&mail["status"].as_str().unwrap_or_default())).count()
+    all.iter()
+        .filter(|mail| ["due", "waiting", "sending"].contains(&mail["status"].as_str().unwrap_or_default()))
+        .count()
 }
 
 #[test]

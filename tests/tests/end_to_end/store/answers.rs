@@ -14,7 +14,12 @@ use postigo_model::timestamp::now;
 #[tokio::test]
 async fn an_answer_that_nobody_could_write_for_days_is_not_sent_any_more() {
     let address = SystemAddress { address: "help@desk.test".into(), queue: "Raw".into(), ..SystemAddress::default() };
-    let receipt = AutoResponse { name: "Receipt".into(), queue: "Raw".into(), subject: "We have it".into(), ..AutoResponse::default() };
+    let receipt = AutoResponse {
+        name: "Receipt".into(),
+        queue: "Raw".into(),
+        subject: "We have it".into(),
+        ..AutoResponse::default()
+    };
     let mut configuration = Configuration::default();
     configuration.queues.insert("Raw".into(), Queue { name: "Raw".into(), ..Queue::default() });
     configuration.system_addresses.insert(address.address.clone(), address);
@@ -39,7 +44,11 @@ async fn an_answer_that_nobody_could_write_for_days_is_not_sent_any_more() {
         let (cancelled, waiting) = (OutgoingStatus::Cancelled, OutgoingStatus::Waiting);
         let all = OutgoingFilter { status: vec![cancelled, waiting], limit: 10, ..OutgoingFilter::default() };
         let mails = outgoing::list(&mut connection, &all).await.unwrap();
-        assert_eq!(mails.iter().map(|mail| mail.status).collect::<Vec<_>>(), [cancelled, waiting, cancelled], "{mails:?}");
+        assert_eq!(
+            mails.iter().map(|mail| mail.status).collect::<Vec<_>>(),
+            [cancelled, waiting, cancelled],
+            "{mails:?}"
+        );
         let told = LogFilter { direction: Some(Direction::Outgoing), limit: 10, ..LogFilter::default() };
         let told = communications::list(&mut connection, &told).await.unwrap();
         assert_eq!(told.len(), 2);

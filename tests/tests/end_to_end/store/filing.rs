@@ -20,7 +20,8 @@ use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Claimed, SourceKey, SpoolStatus};
 use postigo_model::ticket::Vouched::{ByAddress, ByNobody, ByProof};
 use postigo_model::ticket::{
-    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, SenderType, Ticket, WhyFollowUp,
+    AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, SenderType, Ticket,
+    WhyFollowUp,
 };
 use postigo_model::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
 use std::collections::HashSet;
@@ -30,7 +31,9 @@ pub const NOON: i64 = 1_795_521_600_000;
 impl Database {
     /// Takes in and claims so many messages.
     pub async fn claimed(&self, account: &str, count: usize) -> Vec<Claimed> {
-        let arrivals = (0..count).map(|number| arrival(account, SourceKey::Digest, mail(&format!("{account}-{number}")))).collect();
+        let arrivals = (0..count)
+            .map(|number| arrival(account, SourceKey::Digest, mail(&format!("{account}-{number}"))))
+            .collect();
         self.spool.take_in(arrivals).await.unwrap();
         let lease = leases::acquire(self.store(), &Host::new("here"), &[account.into()]).await.unwrap().remove(0);
         self.spool.claim(&lease, 1_000).await.unwrap()
@@ -102,7 +105,10 @@ async fn a_message_is_filed_whole_or_not_at_all() {
 
         let twice = database.file(new_ticket(&claimed[0])).await.unwrap_err();
         assert!(matches!(twice, StoreError::Fenced), "{twice}");
-        let late = FilingInput { claim: Claim { token: claimed[1].claim.token + 1, ..claimed[1].claim }, ..new_ticket(&claimed[1]) };
+        let late = FilingInput {
+            claim: Claim { token: claimed[1].claim.token + 1, ..claimed[1].claim },
+            ..new_ticket(&claimed[1])
+        };
         assert!(matches!(database.file(late).await.unwrap_err(), StoreError::Fenced));
 
         let mut connection = database.store().read().await.unwrap();
@@ -110,7 +116,10 @@ async fn a_message_is_filed_whole_or_not_at_all() {
         assert_eq!(all.iter().map(|ticket| &ticket.number).collect::<Vec<_>>(), [&filed.number]);
         assert_eq!(all[0].title, "Broken\u{fffd} lamp");
         let articles = tickets::articles(&mut connection, filed.ticket_id).await.unwrap();
-        assert_eq!((articles.len(), articles[0].id, articles[0].content.body.as_str()), (1, filed.article_id, "A NUL \0 in it"));
+        assert_eq!(
+            (articles.len(), articles[0].id, articles[0].content.body.as_str()),
+            (1, filed.article_id, "A NUL \0 in it")
+        );
         assert_eq!(database.spool.raw(articles[0].spool_id).await.unwrap(), mail("main-0").as_bytes());
         let message = database.spool.show(claimed[0].claim.id).await.unwrap().unwrap();
         assert_eq!((message.status, message.result), (SpoolStatus::Filed, Some(filed.result)));
@@ -125,8 +134,12 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         let second = database.file(new_ticket(&claimed[1])).await.unwrap();
         let by_id = |id: i64| FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{id}@example.org>"));
         let by_number = |number: &str| FollowUpCandidate::Number(WhyFollowUp::Subject, number.into());
-        let external = |value: &str| FollowUpCandidate::ExternalNumber { field: "Contract".into(), value: value.into() };
-        assert_eq!(database.find(by_id(claimed[0].claim.id)).await, Some((first.number.clone(), WhyFollowUp::References)));
+        let external =
+            |value: &str| FollowUpCandidate::ExternalNumber { field: "Contract".into(), value: value.into() };
+        assert_eq!(
+            database.find(by_id(claimed[0].claim.id)).await,
+            Some((first.number.clone(), WhyFollowUp::References))
+        );
         assert_eq!(database.find(by_id(4_711)).await, None);
         assert_eq!(database.find(by_number(&second.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
         assert_eq!(database.find(by_number("1")).await, None);
@@ -137,8 +150,11 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         let mut connection = database.store().read().await.unwrap();
         let ticket = tickets::by_number(&mut connection, &second.number).await.unwrap().unwrap();
         drop(connection);
-        reply.filing.ticket =
-            Ticket { state: "closed successful".into(), dynamic_fields: [("Contract".into(), vec!["7".into()])].into(), ..ticket };
+        reply.filing.ticket = Ticket {
+            state: "closed successful".into(),
+            dynamic_fields: [("Contract".into(), vec!["7".into()])].into(),
+            ..ticket
+        };
         reply.filing.kind = FilingKind::FollowUp(WhyFollowUp::Subject);
         let reply = database.file(reply).await.unwrap();
         assert_eq!((reply.ticket_id, reply.number), (second.ticket_id, second.number.clone()));
@@ -146,18 +162,30 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
 
         let change = |edit| Change { edit, configuration: Configuration::default() };
-        let merge = |target: &Filed| change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() });
+        let merge =
+            |target: &Filed| change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() });
         let merged = filing::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
-        assert_eq!(database.find(by_id(claimed[0].claim.id)).await, Some((second.number.clone(), WhyFollowUp::References)));
+        assert_eq!(
+            database.find(by_id(claimed[0].claim.id)).await,
+            Some((second.number.clone(), WhyFollowUp::References))
+        );
         let back = filing::edit(database.store(), second.number.clone(), merge(&first)).await.unwrap_err();
         assert!(back.to_string().contains("cannot be merged into itself"), "{back}");
 
         let edit = TicketEdit { owner: Some("anna".into()), queue: Some("Misc".into()), ..TicketEdit::default() };
         let changed = filing::edit(database.store(), second.number.clone(), change(edit)).await.unwrap();
-        assert_eq!((changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()), (Some("anna"), "Misc", "closed successful"));
-        let search = TicketFilter { search: Some("LAMP".into()), queue: Some("Misc".into()), limit: 5, ..TicketFilter::default() };
+        assert_eq!(
+            (changed.owner.as_deref(), changed.queue.as_str(), changed.state.as_str()),
+            (Some("anna"), "Misc", "closed successful")
+        );
+        let search = TicketFilter {
+            search: Some("LAMP".into()),
+            queue: Some("Misc".into()),
+            limit: 5,
+            ..TicketFilter::default()
+        };
         let mut connection = database.store().read().await.unwrap();
         assert_eq!(tickets::list(&mut connection, &search).await.unwrap().len(), 1);
         let nothing = TicketFilter { search: Some("100%".into()), limit: 5, ..TicketFilter::default() };
@@ -180,7 +208,8 @@ async fn numbers_are_unique_however_many_file_at_once() {
         assert_eq!(numbers.len(), 48);
         // Counted numbers that exist already, here from another generator's time, are stepped over.
         let claimed = database.claimed("late", 2).await;
-        let counted = |claimed: &Claimed| FilingInput { number_generator: NumberGenerator::AutoIncrement, ..new_ticket(claimed) };
+        let counted =
+            |claimed: &Claimed| FilingInput { number_generator: NumberGenerator::AutoIncrement, ..new_ticket(claimed) };
         let mut taken = new_ticket(&claimed[0]);
         taken.number_generator = NumberGenerator::Random;
         assert!(!numbers.contains(&database.file(taken).await.unwrap().number));
@@ -204,7 +233,10 @@ async fn automatic_answers_have_a_daily_limit() {
             input.filing.auto_response = Some(plan("jane@example.com"));
             answers.push(database.file(input).await.unwrap().auto_response);
         }
-        assert_eq!(answers, [AutoResponseStatus::Queued, AutoResponseStatus::Queued, AutoResponseStatus::Suppressed].map(Some));
+        assert_eq!(
+            answers,
+            [AutoResponseStatus::Queued, AutoResponseStatus::Queued, AutoResponseStatus::Suppressed].map(Some)
+        );
         let mut next_day = new_ticket(&database.claimed("other", 1).await[0]);
         next_day.filing.auto_response = Some(plan("jane@example.com"));
         next_day.now += 86_400_000;
@@ -241,7 +273,10 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
                     batch.push(new_ticket(&claimed[0]));
                     batch.push(new_ticket(&claimed[1]));
                     // The third and the fourth answer the first.
-                    let answered = FollowUpCandidate::MessageId(WhyFollowUp::References, format!("<{}@example.org>", claimed[0].claim.id));
+                    let answered = FollowUpCandidate::MessageId(
+                        WhyFollowUp::References,
+                        format!("<{}@example.org>", claimed[0].claim.id),
+                    );
                     for (claimed, title) in claimed.iter().skip(2).zip(["once", "twice"]) {
                         let FoundTicket { ticket, why, .. } =
                             batch.find_follow_up(connection, &search(answered.clone())).await?.follow_up.unwrap();
@@ -269,7 +304,10 @@ async fn a_batch_files_as_if_each_message_had_been_filed_before_the_next() {
 
         // One lost claim, and nothing of the batch is filed.
         let claimed = database.claimed("other", 2).await;
-        let lost = (new_ticket(&claimed[0]), FilingInput { claim: Claim { token: 1, ..claimed[1].claim }, ..new_ticket(&claimed[1]) });
+        let lost = (
+            new_ticket(&claimed[0]),
+            FilingInput { claim: Claim { token: 1, ..claimed[1].claim }, ..new_ticket(&claimed[1]) },
+        );
         let fenced = database
             .store()
             .write(lost, |(first, second), connection| {
@@ -333,7 +371,8 @@ async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
         not_before: 0,
     };
     let new = NewOutgoing { kind: OutgoingKind::Bounce, ticket_id, article_id: 0, composed, now: NOON };
-    let taken = Delivered { recipient: recipient.into(), status: DeliveryStatus::Sent, failure: None, detail: "250".into() };
+    let taken =
+        Delivered { recipient: recipient.into(), status: DeliveryStatus::Sent, failure: None, detail: "250".into() };
     let write = database.store().write((new, taken), |(new, taken), connection| {
         Box::pin(async move {
             let id = outgoing::queue(connection, new).await?;
@@ -376,11 +415,13 @@ async fn a_report_marks_the_mail_that_went_to_its_recipient_and_tells_agents_onc
             assert_eq!(outgoing::deliveries(&mut connection, other).await.unwrap()[0].status, DeliveryStatus::Sent);
         }
         let articles = tickets::articles(&mut connection, ticket).await.unwrap();
-        let notes: Vec<_> = articles.iter().filter(|article| article.content.subject == "A mail could not be delivered").collect();
+        let notes: Vec<_> =
+            articles.iter().filter(|article| article.content.subject == "A mail could not be delivered").collect();
         assert_eq!(notes.len(), 1, "whoever knows of a failure is not told again");
         let note = &notes[0].content;
         assert!(
-            !note.visible_for_customer && note.body.contains("joe+42@x.test: Given up after a temporary failure (4.4.7)"),
+            !note.visible_for_customer
+                && note.body.contains("joe+42@x.test: Given up after a temporary failure (4.4.7)"),
             "{}",
             note.body
         );
@@ -398,7 +439,9 @@ async fn sent_bytes_are_forgotten_by_age() {
             .await
             .unwrap();
         for (before, forgotten) in [(NOON, 0), (NOON + 1, 1), (i64::MAX, 0)] {
-            let forget = database.store().write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before)));
+            let forget = database
+                .store()
+                .write(before, |before, connection| Box::pin(outgoing::forget_raw(connection, *before)));
             assert_eq!(forget.await.unwrap(), forgotten, "{before}");
         }
         let mut connection = database.store().read().await.unwrap();
@@ -411,7 +454,8 @@ async fn sent_bytes_are_forgotten_by_age() {
 /// Who vouches for the ticket that a mail names, as filing finds it.
 async fn vouched(database: &Database, search: FollowUpSearch) -> Option<Vouched> {
     let looked_at = tickets::find_follow_up(&mut database.store().read().await.unwrap(), &search).await.unwrap();
-    let filing = database.store().write(search, |search, connection| Box::pin(tickets::find_to_follow_up(connection, search)));
+    let filing =
+        database.store().write(search, |search, connection| Box::pin(tickets::find_to_follow_up(connection, search)));
     let found = filing.await.unwrap();
     assert_eq!(found, looked_at, "the first check finds what the second does");
     found.follow_up.map(|found| found.vouched)
@@ -492,7 +536,10 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
             candidates: vec![FollowUpCandidate::MessageId(WhyFollowUp::References, id(place))],
             ..by("evil@e.test", &[])
         };
-        assert_eq!((vouched(&database, by_id(0)).await, vouched(&database, by_id(1)).await), (Some(ByProof), Some(ByNobody)));
+        assert_eq!(
+            (vouched(&database, by_id(0)).await, vouched(&database, by_id(1)).await),
+            (Some(ByProof), Some(ByNobody))
+        );
         for (from, expected) in [("jane@x.test", ByProof), ("evil@e.test", ByNobody)] {
             let search = FollowUpSearch { authenticated: true, ..by(from, &[]) };
             assert_eq!(vouched(&database, search).await, Some(expected), "a trusted host says that it is {from}");

@@ -19,7 +19,10 @@ async fn a_message_is_known_by_its_sources_key() {
         assert_ne!(spool.mailbox("main", "mail.example.org", "support", "Sent").await.unwrap(), mailbox);
 
         let first = spool
-            .take_in(vec![arrival("main", imap(mailbox, 1, 1), mail("a")), arrival("main", imap(mailbox, 1, 2), mail("b"))])
+            .take_in(vec![
+                arrival("main", imap(mailbox, 1, 1), mail("a")),
+                arrival("main", imap(mailbox, 1, 2), mail("b")),
+            ])
             .await
             .unwrap();
         let [TakenIn::New(a), TakenIn::New(b)] = first[..] else { panic!("{first:?}") };
@@ -39,11 +42,15 @@ async fn a_message_is_known_by_its_sources_key() {
         // A UID that stands for other bytes than before is another message.
         let other = spool.take_in(vec![arrival("main", imap(mailbox, 1, 2), mail("longer than b"))]).await.unwrap();
         assert!(matches!(other[..], [TakenIn::New(_)]), "{other:?}");
-        let other_again = spool.take_in(vec![arrival("main", imap(mailbox, 1, 2), mail("longer than b"))]).await.unwrap();
+        let other_again =
+            spool.take_in(vec![arrival("main", imap(mailbox, 1, 2), mail("longer than b"))]).await.unwrap();
         assert_eq!(other_again, [TakenIn::Adopted(other[0].id())]);
         // After the UIDVALIDITY changed, the bytes decide.
         let moved = spool
-            .take_in(vec![arrival("main", imap(mailbox, 2, 90), mail("b")), arrival("main", imap(mailbox, 2, 91), mail("new"))])
+            .take_in(vec![
+                arrival("main", imap(mailbox, 2, 90), mail("b")),
+                arrival("main", imap(mailbox, 2, 91), mail("new")),
+            ])
             .await
             .unwrap();
         assert!(matches!(moved[..], [TakenIn::Adopted(id), TakenIn::New(_)] if id == b), "{moved:?}");
@@ -81,7 +88,8 @@ async fn a_client_that_lost_some_answers_may_deliver_to_those_recipients_again()
 async fn without_a_key_the_bytes_decide_where_they_can() {
     for database in Databases::start().each().await {
         let spool = &database.spool;
-        let twice = vec![arrival("local", SourceKey::Digest, mail("a")), arrival("local", SourceKey::Digest, mail("a"))];
+        let twice =
+            vec![arrival("local", SourceKey::Digest, mail("a")), arrival("local", SourceKey::Digest, mail("a"))];
         let taken = spool.take_in(twice).await.unwrap();
         assert!(matches!(taken[..], [TakenIn::New(new), TakenIn::Known(known)] if new == known), "{taken:?}");
         let form = || vec![arrival("local", SourceKey::Digest, "Subject: form\n\nthe same words\n")];
@@ -116,7 +124,10 @@ async fn retired_uidls_may_be_used_again() {
         assert_eq!(spool.uidls("pop").await.unwrap().len(), 2);
         assert_eq!(spool.retire("pop", &["1_%".into()]).await.unwrap(), 1);
         assert_eq!(spool.uidls("pop").await.unwrap().into_keys().collect::<Vec<_>>(), ["2"]);
-        let taken = spool.take_in(vec![arrival("pop", key("1_%"), mail("c")), arrival("pop", key("2"), mail("b"))]).await.unwrap();
+        let taken = spool
+            .take_in(vec![arrival("pop", key("1_%"), mail("c")), arrival("pop", key("2"), mail("b"))])
+            .await
+            .unwrap();
         assert!(matches!(taken[..], [TakenIn::New(_), TakenIn::Adopted(_)]), "{taken:?}");
     }
 }
@@ -145,7 +156,10 @@ async fn large_messages_come_back_unchanged() {
         large.resize(1 << 20, 0);
         let small = b"\0\xff no mail at all \r".to_vec();
         let taken = spool
-            .take_in(vec![arrival("local", SourceKey::Digest, large.clone()), arrival("local", SourceKey::Digest, small.clone())])
+            .take_in(vec![
+                arrival("local", SourceKey::Digest, large.clone()),
+                arrival("local", SourceKey::Digest, small.clone()),
+            ])
             .await
             .unwrap();
         assert_eq!(spool.raw(taken[0].id()).await.unwrap(), large);
@@ -160,7 +174,11 @@ async fn large_messages_come_back_unchanged() {
         }
         spool.take_in(vec![arrival("local", SourceKey::Digest, large.clone())]).await.unwrap();
         let kept = usize::from(database.store().engine() == Engine::Sqlite);
-        assert_eq!(files(&database.folder.path().join("objects")), kept, "the second copy of a known message is not kept");
+        assert_eq!(
+            files(&database.folder.path().join("objects")),
+            kept,
+            "the second copy of a known message is not kept"
+        );
         spool.drop(vec![taken[0].id()]).await.unwrap();
         assert_eq!(files(&database.folder.path().join("objects")), 0);
         let gone = spool.raw(taken[0].id()).await.unwrap_err();
@@ -213,7 +231,10 @@ async fn claims_follow_the_lease_and_the_order_of_arrival() {
 
         // Taking the lease again in the same process leaves its claims alone.
         leases::acquire(spool.store(), &here, &["main".into()]).await.unwrap();
-        assert_eq!(spool.claim(&lease, 10).await.unwrap().iter().map(|message| message.claim.id).collect::<Vec<_>>(), ids[3..]);
+        assert_eq!(
+            spool.claim(&lease, 10).await.unwrap().iter().map(|message| message.claim.id).collect::<Vec<_>>(),
+            ids[3..]
+        );
 
         // An orderly end counts no try.
         leases::release(spool.store(), &here, &[]).await.unwrap();
@@ -230,14 +251,20 @@ async fn claims_follow_the_lease_and_the_order_of_arrival() {
 async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries() {
     for database in Databases::start().each().await {
         let spool = &database.spool;
-        let taken =
-            spool.take_in((0..2).map(|number| arrival("main", SourceKey::Digest, mail(&number.to_string()))).collect()).await.unwrap();
-        let lease = |run: Host| async move { leases::acquire(spool.store(), &run, &["main".into()]).await.unwrap().remove(0) };
+        let taken = spool
+            .take_in((0..2).map(|number| arrival("main", SourceKey::Digest, mail(&number.to_string()))).collect())
+            .await
+            .unwrap();
+        let lease =
+            |run: Host| async move { leases::acquire(spool.store(), &run, &["main".into()]).await.unwrap().remove(0) };
         assert_eq!(spool.claim(&lease(Host::new("here")).await, 10).await.unwrap().len(), 2);
 
         let second = lease(Host::new("here")).await;
         let alone = spool.claim(&second, 10).await.unwrap();
-        assert_eq!(alone.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(), [(taken[0].id(), 2)]);
+        assert_eq!(
+            alone.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(),
+            [(taken[0].id(), 2)]
+        );
         assert!(spool.claim(&second, 10).await.unwrap().is_empty(), "nothing runs beside it");
         spool.try_again(alone[0].claim, 0, "The host was busy.".into()).await.unwrap();
         spool.claim(&second, 10).await.unwrap();
@@ -250,11 +277,16 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         assert_eq!((result.status, result.error), (postigo_model::result::Status::Held, held.reason));
         let mut connection = spool.store().read().await.unwrap();
         let id = result.communication.unwrap();
-        let shown = postigo::store::communications::show(&mut connection, &id, postigo_model::communication::Priority::Error)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!((shown.communication.spool_id, shown.communication.entries.len()), (Some(held.id), 1), "the log says so");
+        let shown =
+            postigo::store::communications::show(&mut connection, &id, postigo_model::communication::Priority::Error)
+                .await
+                .unwrap()
+                .unwrap();
+        assert_eq!(
+            (shown.communication.spool_id, shown.communication.entries.len()),
+            (Some(held.id), 1),
+            "the log says so"
+        );
         drop(connection);
         assert_eq!(spool.claim(&third, 10).await.unwrap()[0].claim.id, taken[1].id());
         // A late host's claim is no longer in force.
@@ -265,14 +297,25 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         assert_eq!(spool.list(&aside).await.unwrap().len(), 1);
         assert_eq!(spool.depths().await.unwrap().get(&SpoolStatus::Held), Some(&1));
         let all = |limit| MessageFilter { limit, ..MessageFilter::default() };
-        let ids = |messages: Vec<postigo::spool::SpoolMessage>| messages.iter().map(|message| message.id).collect::<Vec<_>>();
-        assert_eq!(ids(spool.list(&all(10)).await.unwrap()), [taken[0].id(), taken[1].id()], "held and claimed together, in their order");
+        let ids =
+            |messages: Vec<postigo::spool::SpoolMessage>| messages.iter().map(|message| message.id).collect::<Vec<_>>();
+        assert_eq!(
+            ids(spool.list(&all(10)).await.unwrap()),
+            [taken[0].id(), taken[1].id()],
+            "held and claimed together, in their order"
+        );
         assert_eq!(ids(spool.list(&all(1)).await.unwrap()), [taken[0].id()]);
-        assert_eq!(ids(spool.list(&MessageFilter { after: Some(taken[0].id()), ..all(10) }).await.unwrap()), [taken[1].id()]);
+        assert_eq!(
+            ids(spool.list(&MessageFilter { after: Some(taken[0].id()), ..all(10) }).await.unwrap()),
+            [taken[1].id()]
+        );
         spool.release(vec![taken[0].id()]).await.unwrap();
         assert_eq!(spool.list(&aside).await.unwrap().len(), 0);
         let refused = spool.release(vec![taken[1].id()]).await.unwrap_err();
-        assert!(refused.to_string().contains(&format!("Message {} cannot be released: it is claimed", taken[1].id())), "{refused}");
+        assert!(
+            refused.to_string().contains(&format!("Message {} cannot be released: it is claimed", taken[1].id())),
+            "{refused}"
+        );
         let missing = spool.drop(vec![taken[0].id(), 4_711]).await.unwrap_err();
         assert!(missing.to_string().contains("no message 4711"), "{missing}");
     }

@@ -8,7 +8,10 @@ use postigo_model::timestamp::now;
 
 impl Database {
     async fn save(&self, record: Record) {
-        self.store().write(record, |record, connection| Box::pin(communications::save(connection, record))).await.unwrap();
+        self.store()
+            .write(record, |record, connection| Box::pin(communications::save(connection, record)))
+            .await
+            .unwrap();
     }
 
     async fn ids(&self, filter: LogFilter) -> Vec<String> {
@@ -24,7 +27,8 @@ async fn the_log_is_readable_while_it_grows() {
         let mut connection = Communication::start(Kind::Connection, "main", "imaps");
         connection.entry(Priority::Info, "transport.imap", "Connected.");
         database.save(connection.so_far()).await;
-        let mut message = Communication::start(Kind::Message, "main", "imaps").brought_by(Some(connection.id().to_owned())).about(7);
+        let mut message =
+            Communication::start(Kind::Message, "main", "imaps").brought_by(Some(connection.id().to_owned())).about(7);
         message.entry(Priority::Warning, "ticket", "X-OTOBO-State: \"Open\" is no state.\0");
         message.searchable("Jane@Example.com");
         message.searchable("100% off");
@@ -40,19 +44,41 @@ async fn the_log_is_readable_while_it_grows() {
         assert_eq!(database.ids(LogFilter { sort: LogSort::Oldest, ..LogFilter::default() }).await[0], first);
         assert_eq!(database.ids(LogFilter { sort: LogSort::Duration, ..LogFilter::default() }).await[0], other.id);
         assert_eq!(database.ids(LogFilter { sort: LogSort::Priority, ..LogFilter::default() }).await[0], message.id);
-        assert_eq!(database.ids(LogFilter { search: Some("JANE@".into()), ..LogFilter::default() }).await, ids(&[&message.id]));
-        assert_eq!(database.ids(LogFilter { search: Some("0% o".into()), ..LogFilter::default() }).await, ids(&[&message.id]));
+        assert_eq!(
+            database.ids(LogFilter { search: Some("JANE@".into()), ..LogFilter::default() }).await,
+            ids(&[&message.id])
+        );
+        assert_eq!(
+            database.ids(LogFilter { search: Some("0% o".into()), ..LogFilter::default() }).await,
+            ids(&[&message.id])
+        );
         assert_eq!(database.ids(LogFilter { search: Some("0_o".into()), ..LogFilter::default() }).await, ids(&[]));
-        assert_eq!(database.ids(LogFilter { search: Some("OTHER".into()), ..LogFilter::default() }).await, ids(&[&other.id]));
-        assert_eq!(database.ids(LogFilter { status: Some(Status::Processing), ..LogFilter::default() }).await, ids(&[&first]));
-        assert_eq!(database.ids(LogFilter { priority: Some(Priority::Warning), ..LogFilter::default() }).await, ids(&[&message.id]));
-        assert_eq!(database.ids(LogFilter { account: Some("Other".into()), ..LogFilter::default() }).await, ids(&[&other.id]));
+        assert_eq!(
+            database.ids(LogFilter { search: Some("OTHER".into()), ..LogFilter::default() }).await,
+            ids(&[&other.id])
+        );
+        assert_eq!(
+            database.ids(LogFilter { status: Some(Status::Processing), ..LogFilter::default() }).await,
+            ids(&[&first])
+        );
+        assert_eq!(
+            database.ids(LogFilter { priority: Some(Priority::Warning), ..LogFilter::default() }).await,
+            ids(&[&message.id])
+        );
+        assert_eq!(
+            database.ids(LogFilter { account: Some("Other".into()), ..LogFilter::default() }).await,
+            ids(&[&other.id])
+        );
         assert_eq!(database.ids(LogFilter { until: Some(now() - 60_000), ..LogFilter::default() }).await, ids(&[]));
         assert_eq!(database.ids(LogFilter { since: Some(now() - 60_000), ..LogFilter::default() }).await.len(), 3);
 
         let mut reader = database.store().read().await.unwrap();
         let overview = communications::overview(&mut reader, None, None).await.unwrap();
-        assert_eq!((overview.active, overview.mean_milliseconds.is_some_and(|mean| mean >= 30_000.0)), (1, true), "{overview:?}");
+        assert_eq!(
+            (overview.active, overview.mean_milliseconds.is_some_and(|mean| mean >= 30_000.0)),
+            (1, true),
+            "{overview:?}"
+        );
         assert_eq!((overview.accounts["main"].status, overview.accounts["Other"].failed), (Status::Warning, 1));
 
         // A transport may have an account's name.
@@ -61,9 +87,13 @@ async fn the_log_is_readable_while_it_grows() {
         database.save(sent.clone()).await;
         database.save(unsent.clone()).await;
         let overview = communications::overview(&mut reader, None, None).await.unwrap();
-        assert_eq!((overview.accounts.len(), overview.accounts["main"].failed, overview.transports["main"].failed), (2, 0, 1));
+        assert_eq!(
+            (overview.accounts.len(), overview.accounts["main"].failed, overview.transports["main"].failed),
+            (2, 0, 1)
+        );
         assert_eq!((overview.transports.len(), overview.statuses["failed"]), (1, 3), "{overview:?}");
-        let going = |direction| LogFilter { direction: Some(direction), account: Some("main".into()), ..LogFilter::default() };
+        let going =
+            |direction| LogFilter { direction: Some(direction), account: Some("main".into()), ..LogFilter::default() };
         assert_eq!(database.ids(going(Direction::Outgoing)).await, ids(&[&sent.id]));
         assert_eq!(database.ids(going(Direction::Incoming)).await, ids(&[&message.id, &first]));
 
@@ -71,7 +101,10 @@ async fn the_log_is_readable_while_it_grows() {
         database.save(connection.finish(true)).await;
         let shown = communications::show(&mut reader, &message.id, Priority::Notice).await.unwrap().unwrap();
         assert_eq!(shown.communication.entries, message.entries);
-        assert_eq!((shown.related.len(), shown.related[0].status, shown.related[0].entries.len()), (1, Status::Failed, 1));
+        assert_eq!(
+            (shown.related.len(), shown.related[0].status, shown.related[0].entries.len()),
+            (1, Status::Failed, 1)
+        );
         let shown = communications::show(&mut reader, &first, Priority::Debug).await.unwrap().unwrap();
         assert_eq!((shown.communication.entries.len(), shown.related.len()), (2, 1));
         assert_eq!(communications::show(&mut reader, "' OR 1=1", Priority::Debug).await.unwrap(), None);
@@ -80,7 +113,9 @@ async fn the_log_is_readable_while_it_grows() {
         drop(reader);
 
         let purge = |successful: i64, failed: i64| {
-            database.store().write((successful, failed), |(a, b), connection| Box::pin(communications::purge(connection, *a, *b)))
+            database
+                .store()
+                .write((successful, failed), |(a, b), connection| Box::pin(communications::purge(connection, *a, *b)))
         };
         assert_eq!(purge(now() + 1_000, 0).await.unwrap(), 1);
         assert_eq!(database.ids(LogFilter::default()).await, ids(&[&unsent.id, &sent.id, &other.id, &first]));

@@ -84,14 +84,24 @@ async fn a_host_that_comes_back_late_files_nothing() {
         let claimed = database.claimed("main", 2).await;
         let running = Communication::start(Kind::Connection, "main", "imap").so_far();
         let id = running.id.clone();
-        database.store().write(running, |record, connection| Box::pin(communications::save(connection, record))).await.unwrap();
+        database
+            .store()
+            .write(running, |record, connection| Box::pin(communications::save(connection, record)))
+            .await
+            .unwrap();
 
         let there = Host::new("there");
-        assert!(leases::acquire(database.store(), &there, &["main".into()]).await.unwrap().is_empty(), "the lease is in force");
+        assert!(
+            leases::acquire(database.store(), &there, &["main".into()]).await.unwrap().is_empty(),
+            "the lease is in force"
+        );
         database.expire_leases().await;
         let lease = leases::acquire(database.store(), &there, &["main".into()]).await.unwrap().remove(0);
         let taken_over = database.spool.claim(&lease, 10).await.unwrap();
-        assert_eq!(taken_over.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(), [(claimed[0].claim.id, 2)]);
+        assert_eq!(
+            taken_over.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(),
+            [(claimed[0].claim.id, 2)]
+        );
 
         let late = database.file(new_ticket(&claimed[0])).await.unwrap_err();
         assert!(matches!(late, StoreError::Fenced), "{late}");
@@ -100,7 +110,10 @@ async fn a_host_that_comes_back_late_files_nothing() {
         assert!(matches!(late, StoreError::Fenced), "{late}");
 
         let mut connection = database.store().read().await.unwrap();
-        let shown = communications::show(&mut connection, &id, postigo_model::communication::Priority::Error).await.unwrap().unwrap();
+        let shown = communications::show(&mut connection, &id, postigo_model::communication::Priority::Error)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(shown.communication.status, Status::Failed, "what the host was doing is over");
         assert_eq!(shown.communication.entries.len(), 1);
     }

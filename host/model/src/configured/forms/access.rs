@@ -2,7 +2,8 @@
 
 use super::kept_in;
 use crate::configured::codecs::{
-    AFTER_FETCH, CONNECTIONS, DISPATCH, FLAG, INTERVAL, NAMES, OPTIONAL_AGE, OPTIONAL_INTERVAL, PORT, TEXT, TEXTS, VALIDITY, word,
+    AFTER_FETCH, CONNECTIONS, DISPATCH, FLAG, INTERVAL, NAMES, OPTIONAL_AGE, OPTIONAL_INTERVAL, PORT, TEXT, TEXTS,
+    VALIDITY, word,
 };
 use crate::configured::form::{Described, Form, Kind, LoadedKind, Table};
 use crate::configured::{About, Account, Configuration, Destination, OAuth2, Secret, Tls, Transport, Validity};
@@ -15,7 +16,8 @@ const CLIENT_SECRET: &str = "oauth2.client_secret";
 const LOCAL: &str = "local";
 
 const OAUTH2: Table = Table { schema: "OAuth2", help: "Sign-in by OAuth2; null, or left out: none." };
-const ACCOUNT_TLS: Table = Table { schema: "AccountTls", help: "TLS towards the server; of a listener towards its clients." };
+const ACCOUNT_TLS: Table =
+    Table { schema: "AccountTls", help: "TLS towards the server; of a listener towards its clients." };
 const TRANSPORT_TLS: Table = Table { schema: "TransportTls", help: "TLS towards the server." };
 
 impl Described for Account {
@@ -34,7 +36,12 @@ impl Described for Account {
         form.field("dispatch", "`to`: by recipients; `queue:NAME`: to that queue.", &mut self.dispatch, &DISPATCH);
         let help = "What is done on the server once a mail is durable here: `delete`, `seen`, `move:FOLDER` or `keep`.";
         form.field("after_fetch", help, &mut self.after_fetch, &AFTER_FETCH);
-        form.field("failed_folder", "Where held mails go on the server; empty: nowhere.", &mut self.failed_folder, &TEXT);
+        form.field(
+            "failed_folder",
+            "Where held mails go on the server; empty: nowhere.",
+            &mut self.failed_folder,
+            &TEXT,
+        );
         let help = "Which mail is taken of a mailbox that is seen for the first time; IMAP alone.";
         form.field("start", help, &mut self.start, &word());
         let help = "How long it is between two fetches; null, or left out: the setting's.";
@@ -44,7 +51,8 @@ impl Described for Account {
         let tls = &mut self.tls;
         form.table("tls", ACCOUNT_TLS, |form| {
             client_tls(form, tls);
-            let help = "What a listener shows to its clients: a file with its certificate chain, PEM; empty: no STARTTLS.";
+            let help =
+                "What a listener shows to its clients: a file with its certificate chain, PEM; empty: no STARTTLS.";
             form.field("certificate", help, &mut tls.certificate, &TEXT);
             form.field("key", "The listener's key, a file, PEM.", &mut tls.key, &TEXT);
         });
@@ -169,8 +177,18 @@ impl LoadedKind for Transport {
 
 fn client_tls<F: Form>(form: &mut F, tls: &mut Tls) {
     form.field("ca", "A file of further certificate authorities, PEM; empty: the system's alone.", &mut tls.ca, &TEXT);
-    form.field("client_certificate", "The client's certificate, a file, PEM; empty: none.", &mut tls.client_certificate, &TEXT);
-    form.field("client_key", "The client's key, a file, PEM; empty: in the certificate's file.", &mut tls.client_key, &TEXT);
+    form.field(
+        "client_certificate",
+        "The client's certificate, a file, PEM; empty: none.",
+        &mut tls.client_certificate,
+        &TEXT,
+    );
+    form.field(
+        "client_key",
+        "The client's key, a file, PEM; empty: in the certificate's file.",
+        &mut tls.client_key,
+        &TEXT,
+    );
     form.field("verify", "Whether the server's certificate is checked.", &mut tls.verify, &FLAG);
 }
 
@@ -194,7 +212,10 @@ fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {
     });
 }
 
-fn secrets<'a>(password: &'a mut Option<Secret>, oauth2: &'a mut Option<OAuth2>) -> Vec<(&'static str, &'a mut Option<Secret>)> {
+fn secrets<'a>(
+    password: &'a mut Option<Secret>,
+    oauth2: &'a mut Option<OAuth2>,
+) -> Vec<(&'static str, &'a mut Option<Secret>)> {
     let mut secrets = vec![("password", password)];
     if let Some(oauth2) = oauth2 {
         secrets.push((CLIENT_SECRET, &mut oauth2.client_secret));

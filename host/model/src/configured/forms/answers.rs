@@ -12,8 +12,7 @@ impl Described for AutoResponse {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("type", "Its occasion.", &mut self.occasion, &word());
         form.name("queue", "The queue whose answer it is.", &mut self.queue);
-        let help =
-            "The language it is written in (`de`, `pt-BR`): of several for one occasion customers get theirs; empty: for everybody else.";
+        let help = "The language it is written in (`de`, `pt-BR`): of several for one occasion customers get theirs; empty: for everybody else.";
         form.field("language", help, &mut self.language, &TEXT);
         form.field("subject", "Its subject, with tags.", &mut self.subject, &TEXT);
         form.field("body", "Its text, with tags.", &mut self.body, &TEXT);
@@ -31,7 +30,13 @@ impl Kind for AutoResponse {
         other_command: Some("auto-response"),
         is_deletable: true,
         editors: Role::ADMINS,
-        columns: &[("AUTO-RESPONSE", "name"), ("TYPE", "type"), ("QUEUE", "queue"), ("LANGUAGE", "language"), ("SUBJECT", "subject")],
+        columns: &[
+            ("AUTO-RESPONSE", "name"),
+            ("TYPE", "type"),
+            ("QUEUE", "queue"),
+            ("LANGUAGE", "language"),
+            ("SUBJECT", "subject"),
+        ],
     };
 
     fn name(&self) -> String {
@@ -67,7 +72,13 @@ impl Kind for Template {
         other_command: None,
         is_deletable: true,
         editors: Role::ADMINS,
-        columns: &[("TEMPLATE", "name"), ("TYPE", "type"), ("QUEUES", "queues"), ("SUBJECT", "subject"), ("VALID", "valid")],
+        columns: &[
+            ("TEMPLATE", "name"),
+            ("TYPE", "type"),
+            ("QUEUES", "queues"),
+            ("SUBJECT", "subject"),
+            ("VALID", "valid"),
+        ],
     };
 
     fn name(&self) -> String {

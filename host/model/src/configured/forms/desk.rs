@@ -12,8 +12,14 @@ impl Described for Queue {
     fn describe<F: Form>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("follow_up", "What becomes of follow-ups to its closed tickets.", &mut self.follow_up, &word());
-        form.field("follow_up_lock", "Whether a follow-up locks a ticket that was closed.", &mut self.follow_up_lock, &FLAG);
-        let help = "The system address that it sends from; null, or left out: the first valid one that names this queue.";
+        form.field(
+            "follow_up_lock",
+            "Whether a follow-up locks a ticket that was closed.",
+            &mut self.follow_up_lock,
+            &FLAG,
+        );
+        let help =
+            "The system address that it sends from; null, or left out: the first valid one that names this queue.";
         form.field("address", help, &mut self.address, &OPTIONAL_TEXT);
         form.field("salutation", "What answers begin with, a text with tags.", &mut self.salutation, &TEXT);
         form.field("signature", "What answers end with, a text with tags.", &mut self.signature, &TEXT);

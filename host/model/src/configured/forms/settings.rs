@@ -5,7 +5,8 @@ use crate::configured::codecs::{AGE, COUNT, INTERVAL, NAMES, SIZE, TEXT, word, w
 use crate::configured::form::{Described, Form, Table};
 
 const LOG_RETENTION: Table = Table { schema: "LogRetention", help: "How long communications are kept." };
-const OUTBOUND: Table = Table { schema: "Retries", help: "How outgoing mail is tried again after a temporary failure." };
+const OUTBOUND: Table =
+    Table { schema: "Retries", help: "How outgoing mail is tried again after a temporary failure." };
 
 impl Described for Settings {
     fn describe<F: Form>(&mut self, form: &mut F) {
@@ -15,15 +16,26 @@ impl Described for Settings {
         form.field("number_generator", "How ticket numbers are made.", &mut self.number_generator, &word());
         let help = "How long it is between two fetches of an account that names no interval.";
         form.field("poll_interval", help, &mut self.poll_interval, &INTERVAL);
-        let help = "How follow-ups are found; the checks run in the order of this list's words, however they are written.";
+        let help =
+            "How follow-ups are found; the checks run in the order of this list's words, however they are written.";
         form.field("follow_up_checks", help, &mut self.follow_up_checks, &words());
         let help = "What becomes of a mail that names a ticket by its number where nobody vouches for that.";
         form.field("unvouched_numbers", help, &mut self.unvouched_numbers, &word());
         form.field("types", "The ticket types that there are; the first is the default.", &mut self.types, &NAMES);
         form.field("services", "The services that there are.", &mut self.services, &NAMES);
         form.field("slas", "The service level agreements that there are.", &mut self.slas, &NAMES);
-        form.field("agents", "The logins of agents, who own tickets and are responsible for them.", &mut self.agents, &NAMES);
-        form.field("max_message_size", "The largest mail that is taken; checked before it is fetched.", &mut self.max_message_size, &SIZE);
+        form.field(
+            "agents",
+            "The logins of agents, who own tickets and are responsible for them.",
+            &mut self.agents,
+            &NAMES,
+        );
+        form.field(
+            "max_message_size",
+            "The largest mail that is taken; checked before it is fetched.",
+            &mut self.max_message_size,
+            &SIZE,
+        );
         form.field("oversize", "What becomes of a larger mail.", &mut self.oversize, &word());
         let help = "So many messages may wait in the spool; beyond, listeners take no more for now; 0: no limit.";
         form.field("spool_limit", help, &mut self.spool_limit, &COUNT);
@@ -55,7 +67,12 @@ impl Described for Settings {
             form.field("retry_increment", "The first pause.", &mut outbound.retry_increment, &INTERVAL);
             form.field("retry_longest", "The longest pause.", &mut outbound.retry_longest, &INTERVAL);
             form.field("retry_for", "A mail is given up after so long.", &mut outbound.retry_for, &INTERVAL);
-            form.field("attempts", "So many tries at most; 0: as many as the time allows.", &mut outbound.attempts, &COUNT);
+            form.field(
+                "attempts",
+                "So many tries at most; 0: as many as the time allows.",
+                &mut outbound.attempts,
+                &COUNT,
+            );
         });
     }
 }

@@ -9,7 +9,10 @@ fn check_help(kind: &str, keys: &[Key], checked: &mut usize) {
     for key in keys {
         *checked += 1;
         let Key { name, help, content } = key;
-        assert!(help.ends_with('.') && help.len() > 5 && !help.contains('\n') && !help.contains("  "), "{kind}.{name}: {help:?}");
+        assert!(
+            help.ends_with('.') && help.len() > 5 && !help.contains('\n') && !help.contains("  "),
+            "{kind}.{name}: {help:?}"
+        );
         if let Content::Table { keys, .. } = content {
             check_help(kind, keys, checked);
         }
@@ -97,7 +100,8 @@ fn agree<D: Described>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<
     let validator = |shape| jsonschema::draft202012::new(&schema(kind, "A thing.", &keys, shape)).unwrap();
     let (shown, change) = (validator(Shape::Shown), validator(Shape::Change));
     let written = Value::Object(write(start));
-    let errors: Vec<String> = shown.iter_errors(&written).map(|error| format!("{}: {error}", error.instance_path)).collect();
+    let errors: Vec<String> =
+        shown.iter_errors(&written).map(|error| format!("{}: {error}", error.instance_path)).collect();
     assert_eq!(errors, Vec::<String>::new(), "{kind}: {written:#}");
     for name in keys.iter().map(|key| key.name).chain(["colour"]) {
         for sample in samples() {
@@ -114,7 +118,10 @@ fn agree<D: Described>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<
 /// What is wrong with a change of a thing.
 fn problems<D: Described>(thing: &D, object: &Value) -> Vec<String> {
     let mut thing = thing.clone();
-    read_fields(&mut thing, object.as_object().unwrap(), "", &in_clear).into_iter().map(|problem| problem.sentence).collect()
+    read_fields(&mut thing, object.as_object().unwrap(), "", &in_clear)
+        .into_iter()
+        .map(|problem| problem.sentence)
+        .collect()
 }
 
 struct Checking(usize);
@@ -127,7 +134,10 @@ impl KindVisitor for Checking {
     fn looked_up<K: Kind>(&mut self) {
         check_help(K::KIND, &keys::<K>(), &mut self.0);
         // With a name in every key that must have one.
-        let named = keys::<K>().into_iter().filter(|key| key.content == Content::Name).map(|key| (key.name.to_owned(), json!("a")));
+        let named = keys::<K>()
+            .into_iter()
+            .filter(|key| key.content == Content::Name)
+            .map(|key| (key.name.to_owned(), json!("a")));
         let (thing, wrong) = read(K::default(), &Value::Object(named.collect()), "", &in_clear);
         assert_eq!(wrong, []);
         agree(K::KIND, &thing, problems);
@@ -161,14 +171,22 @@ fn a_schema_takes_what_a_file_may_give() {
     });
     takes(&keys::<Account>(), Shape::Given, account);
     takes(&keys::<Account>(), Shape::Change, json!({ "oauth2": null }));
-    takes(&keys::<Transport>(), Shape::Given, json!({ "name": "way", "kind": "file", "for": ["a@b", "Q"], "connections": 1 }));
+    takes(
+        &keys::<Transport>(),
+        Shape::Given,
+        json!({ "name": "way", "kind": "file", "for": ["a@b", "Q"], "connections": 1 }),
+    );
     let limits = json!({ "time": "1m", "memory": "64 KiB" });
     takes(
         &keys::<Filter>(),
         Shape::Given,
         json!({ "name": "f", "component": "c", "grants": ["body"], "limits": limits, "settings": { "a": [1] } }),
     );
-    takes(&keys::<Settings>(), Shape::Change, json!({ "follow_up_checks": ["raw", "raw"], "log_retention": { "failed": "1d" } }));
+    takes(
+        &keys::<Settings>(),
+        Shape::Change,
+        json!({ "follow_up_checks": ["raw", "raw"], "log_retention": { "failed": "1d" } }),
+    );
 }
 
 #[test]
