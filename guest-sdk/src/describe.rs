@@ -1,7 +1,7 @@
 //! What a component says of itself.
 
-/// What a component says of itself: its name, what it takes, what it wants and what it may set. Postigo shows it to the admin and holds
-/// the component to it.
+/// What a component says of itself: its name, what it takes, what it wants and what it may set. Postigo shows it to the
+/// admin and holds the component to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     pub(crate) name: String,
@@ -13,8 +13,9 @@ pub struct Description {
 }
 
 impl Description {
-    /// A component of this name (1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit) and version (Semantic Versioning), with one sentence for the
-    /// admin who chooses it. It takes any settings, wants no grants and sets no headers.
+    /// A component of this name (1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit) and version
+    /// (Semantic Versioning), with one sentence for the admin who chooses it. It takes any settings, wants no
+    /// grants and sets no headers.
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -26,8 +27,8 @@ impl Description {
         }
     }
 
-    /// The JSON Schema (draft 2020-12) of a filter's settings. Postigo checks settings against it and draws a form from it: give every
-    /// property a `description`.
+    /// The JSON Schema (draft 2020-12) of a filter's settings. Postigo checks settings against it and draws a form from
+    /// it: give every property a `description`.
     #[must_use]
     pub fn settings_schema(mut self, schema: &str) -> Self {
         schema.clone_into(&mut self.settings_schema);

@@ -1,10 +1,11 @@
-//! From a Rust type to the exports of a component: the bindings made from `wit/`, and the macro that ties a type to them.
+//! From a Rust type to the exports of a component: the bindings made from `wit/`, and the macro that ties a type to
+//! them.
 
 use crate::Group;
 use std::cell::OnceCell;
 
-/// The bindings of `wit/`: the world `filter`, and what a filter that screens exports besides it. A module that uses both carries both
-/// worlds' types, which `wit-component` merges to `screened-filter`.
+/// The bindings of `wit/`: the world `filter`, and what a filter that screens exports besides it. A module that uses
+/// both carries both worlds' types, which `wit-component` merges to `screened-filter`.
 #[doc(hidden)]
 #[allow(unsafe_code, missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod bindings {

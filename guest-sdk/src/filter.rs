@@ -5,11 +5,12 @@ use serde::de::DeserializeOwned;
 
 /// A filter: one set of an admin's settings for a component.
 ///
-/// A component serves many filters, each with settings of its own; [`export!`](crate::export!) keeps one value of the type for each.
-/// Values are made once, when an admin saves; every mail then starts from that state, so work done in [`Filter::new`] costs nothing
-/// later and nothing of one mail is there for the next.
+/// A component serves many filters, each with settings of its own; [`export!`](crate::export!) keeps one value of the
+/// type for each. Values are made once, when an admin saves; every mail then starts from that state, so work done in
+/// [`Filter::new`] costs nothing later and nothing of one mail is there for the next.
 pub trait Filter: Sized + 'static {
-    /// The settings of one filter, as the admin writes them. With `#[serde(deny_unknown_fields)]` a misspelt key is told to the admin.
+    /// The settings of one filter, as the admin writes them. With `#[serde(deny_unknown_fields)]` a misspelt key is
+    /// told to the admin.
     type Settings: DeserializeOwned;
 
     /// What the component says of itself.
@@ -28,7 +29,8 @@ pub trait Filter: Sized + 'static {
     fn evaluate(&self, mail: &Mail<'_>) -> Result<Verdict, String>;
 }
 
-/// A filter that can tell beforehand, cheaply, that a mail is none of its business; export it by `export!(screened TYPE)`.
+/// A filter that can tell beforehand, cheaply, that a mail is none of its business; export it by `export!(screened
+/// TYPE)`.
 ///
 /// One call asks all filters of a component, so that only the candidates are called one by one.
 pub trait Screen: Filter {

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 /// All filters of a component that were configured together.
 ///
-/// Implement it instead of [`Filter`] where filters share something: one automaton over the patterns of all, one model. Export it by
-/// `export!(group TYPE)`, or `export!(screened group TYPE)` where it implements [`Screening`] too.
+/// Implement it instead of [`Filter`] where filters share something: one automaton over the patterns of all, one model.
+/// Export it by `export!(group TYPE)`, or `export!(screened group TYPE)` where it implements [`Screening`] too.
 pub trait Group: Sized + 'static {
     /// What the component says of itself.
     fn describe() -> Description;

@@ -1,8 +1,9 @@
 //! Write a Postigo filter in Rust.
 //!
-//! A filter is a type that implements [`Filter`]: what it is called, how it is made from the admin's settings, and what it finds in a
-//! [`Mail`]. One line, [`export!`], makes a component of it; `cargo build --target wasm32-unknown-unknown` builds the file to upload.
-//! The same type runs natively in tests, see [`testing`]. The feature `pattern` adds the regular expressions of Postigo's own filters.
+//! A filter is a type that implements [`Filter`]: what it is called, how it is made from the admin's settings, and what
+//! it finds in a [`Mail`]. One line, [`export!`], makes a component of it; `cargo build --target
+//! wasm32-unknown-unknown` builds the file to upload. The same type runs natively in tests, see [`testing`]. The
+//! feature `pattern` adds the regular expressions of Postigo's own filters.
 //!
 //! ```
 //! use postigo_filter::{Description, Filter, Grants, Mail, Problem, Verdict};

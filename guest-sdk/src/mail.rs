@@ -104,7 +104,8 @@ impl<'a> Mail<'a> {
         self.0.header_names()
     }
 
-    /// The value of a header: name in any case, unfolded, decoded, several occurrences joined by a space; none when it is missing.
+    /// The value of a header: name in any case, unfolded, decoded, several occurrences joined by a space; none when it
+    /// is missing.
     pub fn header(&self, name: &str) -> Option<String> {
         self.0.header(name)
     }

@@ -1,7 +1,8 @@
-//! Patterns as admins write them: Perl's, as far as they can be matched in linear time, and a plain word where they cannot.
+//! Patterns as admins write them: Perl's, as far as they can be matched in linear time, and a plain word where they
+//! cannot.
 //!
-//! A pattern is one program and a forward automaton that is built lazily while texts are searched. That alone tells whether a text
-//! matches, in a few bytes of memory; what the groups captured is asked only when it does.
+//! A pattern is one program and a forward automaton that is built lazily while texts are searched. That alone tells
+//! whether a text matches, in a few bytes of memory; what the groups captured is asked only when it does.
 
 use regex_automata::hybrid::dfa::{self, DFA};
 use regex_automata::nfa::thompson::backtrack::BoundedBacktracker;
@@ -16,7 +17,8 @@ use regex_syntax::{Error, ParserBuilder};
 /// What a search remembers of the automaton that it builds.
 pub type Cache = dfa::Cache;
 
-/// Bytes that the program of one pattern may take. `\w{60}` alone does not fit: a group of hundreds of filters must fit its memory.
+/// Bytes that the program of one pattern may take. `\w{60}` alone does not fit: a group of hundreds of filters must fit
+/// its memory.
 const PROGRAM_LIMIT: usize = 1 << 20;
 /// Bytes that the lazily built automaton of one pattern may take.
 const CACHE_LIMIT: usize = 32 << 10;
@@ -54,7 +56,8 @@ impl<'a> Parsed<'a> {
     /// # Errors
     /// A sentence that says what the pattern must change.
     pub fn whole(text: &'a str, case: Case) -> Result<Self, String> {
-        // The tree is enclosed, not the text: `a|b` is two whole addresses, and a `#` of `(?x)` comments out nothing of ours.
+        // The tree is enclosed, not the text: `a|b` is two whole addresses, and a `#` of `(?x)` comments out nothing of
+        // ours.
         let tree = Hir::concat(vec![Hir::look(Look::Start), parse(text, case)?, Hir::look(Look::End)]);
         Ok(Self { text, tree })
     }
@@ -73,7 +76,8 @@ impl<'a> Parsed<'a> {
             ),
             None => format!("The pattern `{pattern}` does not compile: {error}."),
         })?;
-        // Where Unicode's word borders meet other than ASCII, or the cache is of no use, the automaton gives up and the program is run.
+        // Where Unicode's word borders meet other than ASCII, or the cache is of no use, the automaton gives up and the
+        // program is run.
         let config = dfa::Config::new()
             .match_kind(MatchKind::LeftmostFirst)
             .unicode_word_boundary(true)
@@ -142,7 +146,8 @@ fn parse(pattern: &str, case: Case) -> Result<Hir, String> {
     parser.parse(&from_perl(pattern)).map_err(|error| explain(pattern, &error))
 }
 
-/// Perl's spellings that mean something else, or nothing, to our parser: `\<` and `\>` are the plain characters, `\Z` is the end.
+/// Perl's spellings that mean something else, or nothing, to our parser: `\<` and `\>` are the plain characters, `\Z`
+/// is the end.
 fn from_perl(pattern: &str) -> String {
     let mut ours = String::with_capacity(pattern.len());
     let mut characters = pattern.chars();

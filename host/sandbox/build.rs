@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     list.push_str("]\n");
     if missing {
-        // The folder is watched until the files are there. It must exist: a watched path that doesn't makes every build a new one.
+        // The folder is watched until the files are there. It must exist: a watched path that doesn't makes every build
+        // a new one.
         std::fs::create_dir_all(&guests)?;
         println!("cargo::rerun-if-changed={}", guests.display());
         println!(

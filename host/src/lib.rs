@@ -1,8 +1,9 @@
 //! Postigo, the mail gate of a helpdesk.
 //!
-//! Data flows one way: [`inbound`] hands bytes to [`spool`] and waits for its commit; [`worker`] takes them from there through the parsed mail
-//! (`postigo_mail`) and [`chain`] (ordered filters over `postigo_sandbox`, made of the components of [`catalogue`]) to [`filing`], which decides, and carries
-//! out in one transaction of [`store`] what the mail becomes. Who may use whom is drawn in `docs/architecture.md`, chapter "Floors", and held by a test.
+//! Data flows one way: [`inbound`] hands bytes to [`spool`] and waits for its commit; [`worker`] takes them from there
+//! through the parsed mail (`postigo_mail`) and [`chain`] (ordered filters over `postigo_sandbox`, made of the
+//! components of [`catalogue`]) to [`filing`], which decides, and carries out in one transaction of [`store`] what the
+//! mail becomes. Who may use whom is drawn in `docs/architecture.md`, chapter "Floors", and held by a test.
 
 pub mod answer;
 pub mod catalogue;

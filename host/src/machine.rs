@@ -1,7 +1,9 @@
-//! What of this machine the configuration may use: the commands that mail is handed to and the folders that it is written to or taken from.
+//! What of this machine the configuration may use: the commands that mail is handed to and the folders that it is
+//! written to or taken from.
 //!
-//! Who may change the configuration over the network is not always who may run programs here. So these are named where the daemon is started
-//! (`serve --allow-command NAME=PATH --allow-folder NAME=PATH`), never in the database, which can only choose among them.
+//! Who may change the configuration over the network is not always who may run programs here. So these are named where
+//! the daemon is started (`serve --allow-command NAME=PATH --allow-folder NAME=PATH`), never in the database, which can
+//! only choose among them.
 
 use postigo_files::given_folder::GivenFolder;
 use postigo_model::configured::Breach;
@@ -48,7 +50,8 @@ impl Machine {
         Self { commands: by_name(commands), folders: by_name(folders) }
     }
 
-    /// What a shell user may try without saying it: the command or folder that a transport names by its path, with the user's own rights.
+    /// What a shell user may try without saying it: the command or folder that a transport names by its path, with the
+    /// user's own rights.
     pub fn of_user(transport: &Transport) -> Self {
         let named = |path: &str| format!("tried={path}").parse().into_iter().collect();
         match transport.outlet() {
@@ -71,14 +74,14 @@ impl Machine {
         self.given(path).ok_or_else(|| refused("folder", named, &self.folders))
     }
 
-    /// The folder of a Maildir account, by its path. One that lies in none of the folders was configured by somebody with a shell
-    /// ([`check`](Self::check)): its path is taken as that of a folder that was given.
+    /// The folder of a Maildir account, by its path. One that lies in none of the folders was configured by somebody
+    /// with a shell ([`check`](Self::check)): its path is taken as that of a folder that was given.
     pub fn maildir(&self, path: &Path) -> GivenFolder {
         self.given(path).unwrap_or_else(|| GivenFolder::named(path))
     }
 
-    /// The folder of this path, if it is one of the folders or lies below one. Where one of them lies in another, the way begins at the
-    /// outer: who may write there could put a link in the place of the inner.
+    /// The folder of this path, if it is one of the folders or lies below one. Where one of them lies in another, the
+    /// way begins at the outer: who may write there could put a link in the place of the inner.
     fn given(&self, path: &Path) -> Option<GivenFolder> {
         let around = self.folders.values().filter(|folder| is_whole(path) && path.starts_with(folder));
         GivenFolder::by_way_of(around.min_by_key(|folder| folder.components().count())?, path)
@@ -93,7 +96,8 @@ impl Machine {
         }
     }
 
-    /// What a change that comes over the network must not have of this machine. What was configured before, by somebody with a shell, stays.
+    /// What a change that comes over the network must not have of this machine. What was configured before, by somebody
+    /// with a shell, stays.
     pub fn check(&self, before: &Configuration, after: &Configuration) -> Vec<Breach> {
         let mut breaches = Vec::new();
         for (name, transport) in &after.transports {

@@ -1,7 +1,8 @@
-//! What Postigo counts, for Prometheus: how filters do, what became of messages, what accounts fetched, what waits in the spool.
+//! What Postigo counts, for Prometheus: how filters do, what became of messages, what accounts fetched, what waits in
+//! the spool.
 //!
-//! Whoever does the work records it here; [`crate::http`] shows it at `/metrics`. Label values are names that an admin chose or words of
-//! a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
+//! Whoever does the work records it here; [`crate::http`] shows it at `/metrics`. Label values are names that an admin
+//! chose or words of a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
 use crate::oauth2::Watched;
 use postigo_model::guest::FailureKind;
@@ -22,7 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// From 4 µs, a fresh call of an empty filter, to four seconds, well above any limit that an admin would set for one call.
+/// From 4 µs, a fresh call of an empty filter, to four seconds, well above any limit that an admin would set for one
+/// call.
 const LATENCY_BUCKETS: [f64; 11] = [4e-6, 16e-6, 64e-6, 256e-6, 1e-3, 4e-3, 16e-3, 64e-3, 0.25, 1.0, 4.0];
 
 /// The media type that [`Metrics::encode`] writes.
@@ -224,7 +226,8 @@ impl Metrics {
         }
     }
 
-    /// The memory, in bytes, of a fresh instance of each filter's group. Filters that are not named any more lose theirs.
+    /// The memory, in bytes, of a fresh instance of each filter's group. Filters that are not named any more lose
+    /// theirs.
     pub fn filter_memory<'f>(&self, filters: impl IntoIterator<Item = (&'f str, u64)>) {
         self.filter_memory.clear();
         for (filter, bytes) in filters {

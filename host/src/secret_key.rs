@@ -149,7 +149,8 @@ impl SecretKey {
         key.map(Some).ok_or_else(|| self.unusable(format!("it does not hold {KEY} bytes in base64.")))
     }
 
-    /// Writes a new key beside its place and links it there, so that two programs that start at once end up with one key.
+    /// Writes a new key beside its place and links it there, so that two programs that start at once end up with one
+    /// key.
     fn make(&self) -> Result<[u8; KEY], SecretError> {
         let mut key = [0; KEY];
         getrandom::fill(&mut key)

@@ -1,4 +1,5 @@
-//! For tests: a log that panics at a sentence, and so breaks a task in the middle of its work, wherever it says something.
+//! For tests: a log that panics at a sentence, and so breaks a task in the middle of its work, wherever it says
+//! something.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, Once, PoisonError};

@@ -73,7 +73,8 @@ impl Crowd {
         toml
     }
 
-    /// How much later than the interval after the one before each fetch of a healthy account began, without each account's first; sorted.
+    /// How much later than the interval after the one before each fetch of a healthy account began, without each
+    /// account's first; sorted.
     ///
     /// # Panics
     /// If the log cannot be read.
@@ -98,7 +99,8 @@ impl Crowd {
     }
 }
 
-/// A server that does not let all clients of an address wait when one of them had a wrong password: ours have one address.
+/// A server that does not let all clients of an address wait when one of them had a wrong password: ours have one
+/// address.
 pub fn server() -> Option<Dovecot> {
     let more = "service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n".to_owned();
     Dovecot::with(Options { more, ..Options::default() })

@@ -1,4 +1,5 @@
-//! Clients that hold connections to a listener and bring nothing: some say nothing at all, some drip. Whoever is sent away comes again.
+//! Clients that hold connections to a listener and bring nothing: some say nothing at all, some drip. Whoever is sent
+//! away comes again.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

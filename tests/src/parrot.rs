@@ -1,5 +1,5 @@
-//! Servers that refuse every sign-in and repeat what they were told, in several forms: in their refusal, and in the greeting of the next
-//! connection.
+//! Servers that refuse every sign-in and repeat what they were told, in several forms: in their refusal, and in the
+//! greeting of the next connection.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -286,8 +286,8 @@ fn repeat(form: Form, told: &[String]) -> Vec<String> {
         .collect();
     let all = told.join(" ");
     let longest = |between: &[char]| all.split(between).max_by_key(|word| word.len()).unwrap_or_default().to_owned();
-    // What is repeated in a form of the server's own is the end of the secret's word, in which the secret stands: of more, a sentence would be
-    // cut before it came to that.
+    // What is repeated in a form of the server's own is the end of the secret's word, in which the secret stands: of
+    // more, a sentence would be cut before it came to that.
     let named = all.split('&').find(|word| word.starts_with("client_secret=")).map(str::to_owned);
     let word = named.unwrap_or_else(|| longest(&[' ', '&']));
     let word = word.get(word.len().saturating_sub(56)..).unwrap_or(&word).to_owned();

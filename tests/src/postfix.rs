@@ -1,4 +1,5 @@
-//! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs root.
+//! A Postfix server of the machine's own packages, with queue and configuration in a temporary folder. Postfix needs
+//! root.
 
 use super::gate::{PATIENCE, until_or};
 use super::postgres::free_port;
@@ -13,8 +14,9 @@ use std::process::{Command, Stdio};
 /// What a server is like.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Where mail for a domain or an address goes, as in `transport_maps`: `("example.org", "lmtp:inet:127.0.0.1:2400")`,
-    /// `("example.org", "lmtp:unix:/folder/socket")`. It relays to these domains and to no other.
+    /// Where mail for a domain or an address goes, as in `transport_maps`: `("example.org",
+    /// "lmtp:inet:127.0.0.1:2400")`, `("example.org", "lmtp:unix:/folder/socket")`. It relays to these domains and
+    /// to no other.
     pub transports: Vec<(String, String)>,
     /// Addresses that stand for others, as in `virtual_alias_maps`: `("info@example.org", "support@example.org")`.
     pub aliases: Vec<(String, String)>,
@@ -22,7 +24,8 @@ pub struct Options {
     pub mailboxes: Option<(String, PathBuf, u32, u32)>,
     /// Certificate and key (PEM): STARTTLS is offered, and SMTPS listened for.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Where Dovecot checks who signs in, as in `smtpd_sasl_path`: a Unix socket, or `inet:127.0.0.1:PORT`. Then nobody may send who has not signed in.
+    /// Where Dovecot checks who signs in, as in `smtpd_sasl_path`: a Unix socket, or `inet:127.0.0.1:PORT`. Then
+    /// nobody may send who has not signed in.
     pub sasl: Option<String>,
     /// Further services, lines of `master.cf`.
     pub services: Vec<String>,
@@ -249,7 +252,8 @@ impl Drop for Postfix {
     }
 }
 
-/// Gives a folder to this process and to Postfix's group, which whatever is made in it gets too: sockets there can be reached by Postfix.
+/// Gives a folder to this process and to Postfix's group, which whatever is made in it gets too: sockets there can be
+/// reached by Postfix.
 ///
 /// # Panics
 /// If there is no such group, or the folder is not ours.

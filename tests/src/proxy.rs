@@ -1,7 +1,8 @@
-//! A proxy on loopback that disturbs one connection at an exact place: cuts it, delays it, or keeps it open and passes nothing more.
+//! A proxy on loopback that disturbs one connection at an exact place: cuts it, delays it, or keeps it open and passes
+//! nothing more.
 //!
-//! It counts the bytes and lines that it passes, so that the places of an undisturbed session are known beforehand. It looks into nothing:
-//! for protocols in clear.
+//! It counts the bytes and lines that it passes, so that the places of an undisturbed session are known beforehand. It
+//! looks into nothing: for protocols in clear.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};

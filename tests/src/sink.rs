@@ -1,4 +1,5 @@
-//! A mail server that takes whatever it gets, remembers it, and answers the contents when it is told to: for what must be certain of the moment.
+//! A mail server that takes whatever it gets, remembers it, and answers the contents when it is told to: for what must
+//! be certain of the moment.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -15,7 +15,8 @@ impl Speaker {
     pub fn connect(port: u16) -> (Self, String) {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out above 0");
-        // What is said goes out at once, as mail servers send it, and not when the other side's kernel has acknowledged the words before.
+        // What is said goes out at once, as mail servers send it, and not when the other side's kernel has acknowledged
+        // the words before.
         stream.set_nodelay(true).expect("a TCP stream");
         let mut speaker = Self(BufReader::new(stream));
         let greeting = speaker.hear();

@@ -1,5 +1,6 @@
-//! Mails that a hostile sender would write to make reading them dear: one kind for each reader and its worst input, of any size; and all that reading a mail
-//! means. The guest `worst-mails` has this file too, so that what reading costs can be counted instruction by instruction.
+//! Mails that a hostile sender would write to make reading them dear: one kind for each reader and its worst input, of
+//! any size; and all that reading a mail means. The guest `worst-mails` has this file too, so that what reading costs
+//! can be counted instruction by instruction.
 
 use postigo_mail::{
     Envelope, Message, OpenedMessage, Vocabulary, delivery_report, feeds_loop, message_ids, why_unanswered,
@@ -227,7 +228,8 @@ fn numbered_after(beginning: &str, size: usize, unit: fn(usize) -> String) -> Ve
     mail
 }
 
-/// A mail whose header has one field, again and again as long as fields are read, with an end that may close what is open.
+/// A mail whose header has one field, again and again as long as fields are read, with an end that may close what is
+/// open.
 fn field(name: &str, unit: &[u8], size: usize) -> Vec<u8> {
     let mut mail = Vec::with_capacity(size + 200);
     while mail.len() < size {

@@ -1,5 +1,6 @@
-//! What reading costs: of the worst mail of each kind, in instructions, in allocations and in memory, at most so many for each of its bytes; of a body of REST,
-//! in memory. All of it is counted, nothing is timed: the figures are the same on every machine.
+//! What reading costs: of the worst mail of each kind, in instructions, in allocations and in memory, at most so many
+//! for each of its bytes; of a body of REST, in memory. All of it is counted, nothing is timed: the figures are the
+//! same on every machine.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot work ends")]
 
@@ -17,8 +18,8 @@ const INSTRUCTIONS: u64 = 1_000;
 const BESIDES: u64 = 100_000_000;
 /// HTML that is written to be dear costs at most so many times what HTML of mail programs does.
 const HTML: u64 = 3;
-/// Allocated over all are so many times the bytes that the worker reckons with; and allocations are not more than those bytes. What is copied again and again
-/// is seen here, since copying is one instruction.
+/// Allocated over all are so many times the bytes that the worker reckons with; and allocations are not more than those
+/// bytes. What is copied again and again is seen here, since copying is one instruction.
 const ALLOCATED: u64 = 5;
 
 /// The mails' sizes.

@@ -68,8 +68,8 @@ fn report(mail: &Mail<'_>) -> Recognised {
     }
 }
 
-/// The first `Action` that is not `failed`, unless any is: `failed` counts most (RFC 3464 section 2.3.3). Where the report cannot be
-/// read it is taken for a failure.
+/// The first `Action` that is not `failed`, unless any is: `failed` counts most (RFC 3464 section 2.3.3). Where the
+/// report cannot be read it is taken for a failure.
 fn action(mail: &Mail<'_>) -> String {
     let raw = mail.raw(0, REPORT_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&raw).to_ascii_lowercase();
@@ -94,7 +94,8 @@ fn bounce(mail: &Mail<'_>, subject: &str) -> Recognised {
         .then(|| (Kind::Bounce, format!("a subject that begins with \"{phrase}\", from a mail server")))
 }
 
-/// What stands before the `@`, in the one form of all its spellings: without quotes and escapes (RFC 5321 section 4.1.2), in small letters.
+/// What stands before the `@`, in the one form of all its spellings: without quotes and escapes (RFC 5321 section
+/// 4.1.2), in small letters.
 fn local_part(address: &str) -> String {
     let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
     let mut plain = String::with_capacity(local.len());

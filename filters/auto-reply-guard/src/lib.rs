@@ -1,7 +1,8 @@
 //! Recognises mails that nobody wrote to us: bounces, delivery reports, automatic replies and messages, mailing lists.
 //!
-//! Each kind sets the headers that the admin chose for it; by default `X-OTOBO-Loop`, so that no automatic reply goes out, and for
-//! automatic replies `X-OTOBO-FollowUp-State-Keep` too, so that an out-of-office notice opens no closed ticket.
+//! Each kind sets the headers that the admin chose for it; by default `X-OTOBO-Loop`, so that no automatic reply goes
+//! out, and for automatic replies `X-OTOBO-FollowUp-State-Keep` too, so that an out-of-office notice opens no closed
+//! ticket.
 
 mod kind;
 mod phrases;

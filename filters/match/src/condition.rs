@@ -122,7 +122,8 @@ impl Condition {
         found
     }
 
-    /// Whether a value has one of the literals; nearly all that do not match end here, before anything is written to memory.
+    /// Whether a value has one of the literals; nearly all that do not match end here, before anything is written to
+    /// memory.
     fn has_literals(&self, value: &str) -> bool {
         let Some(literals) =
             self.literals.as_ref().filter(|literals| literals.len() <= FEW_LITERALS && value.len() <= SHORT_VALUE)
@@ -151,7 +152,8 @@ impl Condition {
         }
     }
 
-    /// A cache that is filled with what usual values and matches need, so that it lies in the memory that every mail starts from.
+    /// A cache that is filled with what usual values and matches need, so that it lies in the memory that every mail
+    /// starts from.
     pub fn warm_cache(&self) -> Cache {
         const USUAL: &str =
             "Re: [Ticket#2026112400001] Invoice 42, order & delivery - \"Miller\" <jane.roe@example.com>";

@@ -1,7 +1,7 @@
 //! Folding of letter case: characters that a case-insensitive pattern takes for the same become the same.
 
-/// Folds a character. All characters that are equal by Unicode's simple case folding have the same fold (`k`, `K` and the Kelvin sign;
-/// `s`, `S` and `ſ`); some others may have it too, which a screen can bear.
+/// Folds a character. All characters that are equal by Unicode's simple case folding have the same fold (`k`, `K` and
+/// the Kelvin sign; `s`, `S` and `ſ`); some others may have it too, which a screen can bear.
 pub fn fold(character: char) -> char {
     if character.is_ascii() {
         return character.to_ascii_lowercase();

@@ -1,7 +1,8 @@
 //! The classic postmaster filter: headers matched by regular expressions, `X-OTOBO-*` headers set.
 //!
-//! All filters of a group are one value, [`Rules`]. A screen of literals tells which of them can match a mail at all; only those are
-//! called. What a mail writes to memory lies together: every pattern is compiled before the first search cache is made.
+//! All filters of a group are one value, [`Rules`]. A screen of literals tells which of them can match a mail at all;
+//! only those are called. What a mail writes to memory lies together: every pattern is compiled before the first search
+//! cache is made.
 
 mod condition;
 mod fold;

@@ -1,8 +1,8 @@
 //! Which literals a text must have for a pattern to match it.
 //!
-//! The pattern's tree is folded first, character by character, as the text will be. If a text matches the pattern, the folded text
-//! matches the folded tree: every step of the match goes from a character to its fold. So a literal that every match of the folded tree
-//! contains is one that every matching text, folded, contains.
+//! The pattern's tree is folded first, character by character, as the text will be. If a text matches the pattern, the
+//! folded text matches the folded tree: every step of the match goes from a character to its fold. So a literal that
+//! every match of the folded tree contains is one that every matching text, folded, contains.
 
 use crate::fold::fold;
 use regex_syntax::hir::literal::Extractor;

@@ -56,7 +56,8 @@ impl Screening for Rules {
 }
 
 impl Rules {
-    /// Makes the caches of all rules one after the other, once nothing else is allocated: what a mail writes is then in few pages.
+    /// Makes the caches of all rules one after the other, once nothing else is allocated: what a mail writes is then in
+    /// few pages.
     fn with_caches(rules: Vec<Rule>, screen: Screen) -> Self {
         let mut starts = Vec::with_capacity(rules.len());
         let mut caches = Vec::with_capacity(rules.iter().map(|rule| rule.conditions.len()).sum());

@@ -1,7 +1,8 @@
 //! Which filters of the group might match a mail: the screen that spares most of them a call.
 //!
-//! For each filter one condition is chosen that is not negated and whose pattern needs literals, or at least a value that is not empty.
-//! A filter without such a condition is always a candidate. So is one whose value is very long, or that reads the body without the grant.
+//! For each filter one condition is chosen that is not negated and whose pattern needs literals, or at least a value
+//! that is not empty. A filter without such a condition is always a candidate. So is one whose value is very long, or
+//! that reads the body without the grant.
 
 use crate::condition::{Condition, Source};
 use crate::fold::fold_into;
@@ -167,7 +168,8 @@ fn choose(conditions: &[Condition], may_read_body: bool) -> Option<(&Source, Nee
             Need::Literals(literals) => strength(literals),
             Need::Present => 0,
         };
-        // Longer literals first, but any that is not a mere character will do: then what is cheap to read and seldom changes counts.
+        // Longer literals first, but any that is not a mere character will do: then what is cheap to read and seldom
+        // changes counts.
         let cheapness = match source {
             Source::Body => 0,
             Source::Header(name) if name.starts_with("x-otobo-") => 1,

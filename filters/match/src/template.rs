@@ -71,7 +71,8 @@ impl Template {
         self.0.iter().any(|piece| !matches!(piece, Piece::Text(_)))
     }
 
-    /// The value with its places filled; what was not captured is empty. What is filled in is never read as a place again.
+    /// The value with its places filled; what was not captured is empty. What is filled in is never read as a place
+    /// again.
     pub fn fill(&self, captured: &Captured) -> String {
         let pieces = self.0.iter().map(|piece| match piece {
             Piece::Text(text) => text.as_str(),

@@ -1,7 +1,8 @@
 //! Finds the ticket numbers of other systems: by sender and pattern, in subject and body, into a dynamic field.
 //!
-//! With the setting `external_number_field` naming that field, the host follows up the open ticket that has the same number there, when
-//! it checks for follow-ups a second time; otherwise the new ticket keeps the number for the mails to come.
+//! With the setting `external_number_field` naming that field, the host follows up the open ticket that has the same
+//! number there, when it checks for follow-ups a second time; otherwise the new ticket keeps the number for the mails
+//! to come.
 
 mod settings;
 mod source;

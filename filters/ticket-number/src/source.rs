@@ -69,7 +69,8 @@ impl Source {
         (!number.is_empty()).then(|| number.to_owned())
     }
 
-    /// What is set for a number: for a new ticket and for a follow-up alike, since the host decides which it is afterwards.
+    /// What is set for a number: for a new ticket and for a follow-up alike, since the host decides which it is
+    /// afterwards.
     pub fn verdict(&self, number: &str) -> Verdict {
         let field = &self.settings.field;
         let mut changes = vec![(format!("DynamicField-{field}"), number.to_owned())];

@@ -1,4 +1,5 @@
-//! The data folder, and the files in it: mail and keys lie there, so nobody but its owner reads them, whatever the folder itself allows.
+//! The data folder, and the files in it: mail and keys lie there, so nobody but its owner reads them, whatever the
+//! folder itself allows.
 
 use rustix::fs::{Mode, OFlags, fstat, open};
 use std::fs::{DirBuilder, File, Permissions};
@@ -16,7 +17,8 @@ pub fn keep_new_files_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Makes a folder, and those on the way to it, for their owner alone. One that exists stays as it is: an admin may let a group in.
+/// Makes a folder, and those on the way to it, for their owner alone. One that exists stays as it is: an admin may let
+/// a group in.
 pub fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
@@ -28,8 +30,8 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file of the data folder for reading and writing, for its owner alone: makes it where it is missing, never through a link, and
-/// closes one that everybody could read.
+/// Opens a file of the data folder for reading and writing, for its owner alone: makes it where it is missing, never
+/// through a link, and closes one that everybody could read.
 pub fn open_private(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = open(path, flags, Mode::RUSR | Mode::WUSR)?;
@@ -40,8 +42,9 @@ pub fn open_private(path: &Path) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-/// Takes a file or folder of the data folder away from everybody, if it is there and everybody could read or change it. One that only a
-/// group shares was shared on purpose, with a program that makes backups perhaps, and stays so. Where that is refused, the log says so.
+/// Takes a file or folder of the data folder away from everybody, if it is there and everybody could read or change it.
+/// One that only a group shares was shared on purpose, with a program that makes backups perhaps, and stays so. Where
+/// that is refused, the log says so.
 pub fn close(path: &Path) {
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
     let mode = metadata.mode() & 0o777;

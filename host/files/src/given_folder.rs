@@ -1,8 +1,9 @@
 //! A folder that an admin gave, or one below it, and how it is reached.
 //!
-//! Who may write in a folder that the daemon was given (`serve --allow-folder`) could put a link in the place of a folder below it, and lead
-//! the daemon wherever the daemon may go. So the given folder is opened by its path, which the admin wrote and which may lead over links, and
-//! each further one from the one before it, never through a link. What is made on the way is made in the same manner.
+//! Who may write in a folder that the daemon was given (`serve --allow-folder`) could put a link in the place of a
+//! folder below it, and lead the daemon wherever the daemon may go. So the given folder is opened by its path, which
+//! the admin wrote and which may lead over links, and each further one from the one before it, never through a link.
+//! What is made on the way is made in the same manner.
 
 use crate::regular_file::{Folder, Missing};
 use std::io;

@@ -1,4 +1,5 @@
-//! Files of this machine, opened so that nobody leads the daemon elsewhere: regular files only, within bounds, and folders that others cannot read.
+//! Files of this machine, opened so that nobody leads the daemon elsewhere: regular files only, within bounds, and
+//! folders that others cannot read.
 
 pub mod data_folder;
 pub mod given_folder;

@@ -1,8 +1,9 @@
 //! Regular files, opened without waiting and read up to a bound.
 //!
-//! Where strangers may put something into a folder that is read here, a named pipe would make the reader wait for ever, a device has no
-//! end, and a link leads out of the folder. So a folder's files are opened below its own descriptor, never through a link; a file that an
-//! admin named may be reached through one. Either way only a regular file is opened, and nothing is read beyond a bound.
+//! Where strangers may put something into a folder that is read here, a named pipe would make the reader wait for ever,
+//! a device has no end, and a link leads out of the folder. So a folder's files are opened below its own descriptor,
+//! never through a link; a file that an admin named may be reached through one. Either way only a regular file is
+//! opened, and nothing is read beyond a bound.
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, open, openat, statat};
 use rustix::io::Errno;
@@ -66,8 +67,9 @@ impl Folder {
         Ok(Self(open(path, flags, Mode::empty())?))
     }
 
-    /// Opens the folder `below` the one that an admin named. Links on the way to that one are followed; from there on each folder is opened
-    /// from the one before, and a link among them is refused: the error names it, unless it is the last.
+    /// Opens the folder `below` the one that an admin named. Links on the way to that one are followed; from there on
+    /// each folder is opened from the one before, and a link among them is refused: the error names it, unless it
+    /// is the last.
     pub fn open_below(named: &Path, below: &Path, missing: Missing) -> io::Result<Self> {
         let root = if below.as_os_str().is_empty() {
             Self::open(named)?
@@ -85,8 +87,8 @@ impl Folder {
         self.step(name, OFlags::RDONLY)
     }
 
-    /// Opens a folder below this one, and makes it and those on the way, for their owner alone, where they are missing. A link among them is
-    /// refused and named.
+    /// Opens a folder below this one, and makes it and those on the way, for their owner alone, where they are missing.
+    /// A link among them is refused and named.
     pub fn make_folders(&self, path: &Path) -> io::Result<Self> {
         Self(self.0.try_clone()?).walk(PathBuf::new(), path, Missing::IsMade).map_err(Stopped::named)
     }
@@ -151,8 +153,8 @@ impl Folder {
         Ok(beginning)
     }
 
-    /// Opens a new regular file of this folder for writing, for its owner alone. What lay there under that name, a file that was not
-    /// finished or a link, goes first, and nothing is written through it.
+    /// Opens a new regular file of this folder for writing, for its owner alone. What lay there under that name, a file
+    /// that was not finished or a link, goes first, and nothing is written through it.
     pub fn replace(&self, name: &OsStr) -> io::Result<File> {
         match rustix::fs::unlinkat(&self.0, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}

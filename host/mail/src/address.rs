@@ -1,5 +1,6 @@
-//! Address headers (RFC 5322 section 3.4): split first, decoded then, so that an encoded comma makes no address. Comments, quoted
-//! strings, groups and source routes are understood; junk is passed over. Linear in the bytes, and bounded ([`bounds`]).
+//! Address headers (RFC 5322 section 3.4): split first, decoded then, so that an encoded comma makes no address.
+//! Comments, quoted strings, groups and source routes are understood; junk is passed over. Linear in the bytes, and
+//! bounded ([`bounds`]).
 
 use super::bounds::{ADDRESS_BYTES, ADDRESSES, WORDS};
 use super::{charset, encoded_word};
@@ -22,9 +23,9 @@ impl Address {
     }
 }
 
-/// Adds the addresses of an unfolded header value to `addresses`, at most `room`; entries without `@` are none. Bytes above 127 are in `fallback`, the body's
-/// charset. Of a value that is not `whole`, its end having been cut, the last entry is no address, nor is what an open quote or comment leaves behind. Says
-/// whether there was room for all.
+/// Adds the addresses of an unfolded header value to `addresses`, at most `room`; entries without `@` are none. Bytes
+/// above 127 are in `fallback`, the body's charset. Of a value that is not `whole`, its end having been cut, the last
+/// entry is no address, nor is what an open quote or comment leaves behind. Says whether there was room for all.
 pub fn parse_into(
     addresses: &mut Vec<Address>,
     room: usize,

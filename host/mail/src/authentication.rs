@@ -1,7 +1,8 @@
 //! What a trusted host found out about where a mail comes from: Authentication-Results (RFC 8601).
 //!
-//! That something failed is believed at once, for it harms nobody but the mail's sender. That all is well is believed more narrowly, since it may have
-//! come with the mail. The trusted host removes what comes from outside under its name (RFC 8601 section 5).
+//! That something failed is believed at once, for it harms nobody but the mail's sender. That all is well is believed
+//! more narrowly, since it may have come with the mail. The trusted host removes what comes from outside under its name
+//! (RFC 8601 section 5).
 
 use super::message::Message;
 use postigo_model::mailbox::Mailbox;
@@ -9,11 +10,13 @@ use postigo_model::mailbox::Mailbox;
 /// So many fields are read; a host adds one for each of its programs.
 const MOST_FIELDS: usize = 20;
 
-/// Why a trusted host does not believe a mail's sender; a sentence's second half. `trusted` are the hosts' names, authserv-ids.
+/// Why a trusted host does not believe a mail's sender; a sentence's second half. `trusted` are the hosts' names,
+/// authserv-ids.
 ///
-/// A mail fails by `dmarc=fail`, or, where nothing is said of DMARC, by `spf=fail` without a `dkim=pass` of the domain in From. A DKIM signature that
-/// fails alone is none (RFC 6376 section 6.1), and `softfail`, `neutral`, `none` and errors are no failures. The fields of the host that had the mail
-/// last count: from the first of a trusted host on, up to the next Received.
+/// A mail fails by `dmarc=fail`, or, where nothing is said of DMARC, by `spf=fail` without a `dkim=pass` of the domain
+/// in From. A DKIM signature that fails alone is none (RFC 6376 section 6.1), and `softfail`, `neutral`, `none` and
+/// errors are no failures. The fields of the host that had the mail last count: from the first of a trusted host on, up
+/// to the next Received.
 pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<String> {
     let (host, results) = findings(message, trusted);
     let from = message.addresses("From").last().map(|from| Mailbox::of(&from.address));
@@ -21,8 +24,9 @@ pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<St
         .map(|failure| format!("{host} says {failure} (Authentication-Results)"))
 }
 
-/// The one sender of a mail of whom a trusted host says that the mail is from their domain: by `dmarc=pass` of it, or by `dkim=pass` of it or of one
-/// above it. A domain below it is another's where a provider gives names away, and SPF says nothing of From.
+/// The one sender of a mail of whom a trusted host says that the mail is from their domain: by `dmarc=pass` of it, or
+/// by `dkim=pass` of it or of one above it. A domain below it is another's where a provider gives names away, and SPF
+/// says nothing of From.
 pub fn authenticated_sender(message: &Message, trusted: &[String]) -> Option<Mailbox> {
     let (_, results) = findings(message, trusted);
     // Of several From fields the host may have looked at another than we do.

@@ -18,7 +18,8 @@ pub fn feeds_loop(mail: &Mail) -> bool {
     !(value.is_empty() || value.eq_ignore_ascii_case("no") || value.eq_ignore_ascii_case("false"))
 }
 
-/// Why a message gets no automatic answer: a robot wrote it, a list passed it on, or nobody waits for an answer. A sentence's second half.
+/// Why a message gets no automatic answer: a robot wrote it, a list passed it on, or nobody waits for an answer. A
+/// sentence's second half.
 pub fn why_unanswered(message: &Message) -> Option<&'static str> {
     let says = |name: &str| message.header(name).map(str::trim).filter(|value| !value.is_empty());
     if says("Auto-Submitted").is_some_and(|value| !first_word(value).eq_ignore_ascii_case("no")) {

@@ -15,7 +15,8 @@ pub struct Bounce {
     pub error: String,
 }
 
-/// The delivery report that a message is: it has a delivery status that tells a failure or a delay, and the original or its header.
+/// The delivery report that a message is: it has a delivery status that tells a failure or a delay, and the original or
+/// its header.
 pub fn detect(message: &Message) -> Option<Bounce> {
     let (parts, raw) = message.parts();
     let status = parts.iter().find(|part| {
@@ -41,8 +42,8 @@ pub fn detect(message: &Message) -> Option<Bounce> {
     Some(Bounce { original, error: message.text().trim().chars().take(LONGEST_ERROR).collect() })
 }
 
-/// Whether a delivery status is about a mail that did not arrive: of its actions one is neither `delivered` nor `relayed` nor `expanded`,
-/// or it has none.
+/// Whether a delivery status is about a mail that did not arrive: of its actions one is neither `delivered` nor
+/// `relayed` nor `expanded`, or it has none.
 fn tells_failure(status: &str) -> bool {
     let mut actions = status
         .lines()

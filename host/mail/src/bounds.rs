@@ -1,8 +1,9 @@
-//! How much of a mail is read: anybody may send one, and what reading makes of it must stay in proportion to its bytes, in time and in memory.
+//! How much of a mail is read: anybody may send one, and what reading makes of it must stay in proportion to its bytes,
+//! in time and in memory.
 //!
-//! Everything is bounded here, before any reader sees it. Each bound is far beyond what mails have that anybody means: a mail to 5,000 recipients,
-//! References of 200 KB and chains of signatures are read whole. What is beyond is left out, the mail is filed with what fits, and [`Cuts`] tells
-//! what is missing. The received bytes stay whole.
+//! Everything is bounded here, before any reader sees it. Each bound is far beyond what mails have that anybody means:
+//! a mail to 5,000 recipients, References of 200 KB and chains of signatures are read whole. What is beyond is left
+//! out, the mail is filed with what fits, and [`Cuts`] tells what is missing. The received bytes stay whole.
 
 use std::fmt::Display;
 
@@ -88,8 +89,8 @@ pub fn shortened(name: &str) -> String {
     name.chars().take(LONGEST_NAME).collect()
 }
 
-/// How much of a value is kept where it has more than so many bytes: up to its last blank or comma, so that no word, encoded word or address is cut in two;
-/// where there is none, up to a whole character.
+/// How much of a value is kept where it has more than so many bytes: up to its last blank or comma, so that no word,
+/// encoded word or address is cut in two; where there is none, up to a whole character.
 pub fn kept(value: &[u8], most: usize) -> usize {
     let Some(beginning) = value.get(..most).filter(|_| value.len() > most) else { return value.len() };
     let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';

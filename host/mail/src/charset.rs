@@ -5,8 +5,8 @@ use encoding_rs::Encoding;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use std::borrow::Cow;
 
-/// Decodes bytes of a charset; none, an unknown one and plain ASCII are guessed. Bytes that are given away and are valid as they are become the text
-/// without being copied: a body may be large.
+/// Decodes bytes of a charset; none, an unknown one and plain ASCII are guessed. Bytes that are given away and are
+/// valid as they are become the text without being copied: a body may be large.
 pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>, charset: Option<&str>) -> String {
     let bytes = bytes.into();
     let label = charset.map(clean_label).filter(|label| label.len() <= LABEL_BYTES).unwrap_or_default();

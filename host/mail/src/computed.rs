@@ -1,4 +1,5 @@
-//! The last stage of reading a mail: the host sets its own headers, which neither a mail nor a filter sets, and the defaults that OTOBO sets before its filters.
+//! The last stage of reading a mail: the host sets its own headers, which neither a mail nor a filter sets, and the
+//! defaults that OTOBO sets before its filters.
 
 use super::bounce;
 use super::in_force::{HeadersInForce, SetBy};
@@ -49,7 +50,8 @@ fn compute(message: &Message, in_force: &mut HeadersInForce) {
     }
 }
 
-/// Whether an automatic answer to a message would feed a loop: any value of these headers, `auto-` in Auto-Submitted (RFC 3834).
+/// Whether an automatic answer to a message would feed a loop: any value of these headers, `auto-` in Auto-Submitted
+/// (RFC 3834).
 fn is_automatic(message: &Message) -> bool {
     let any_value = ["Mailing-List", "Precedence", "X-Loop", "X-No-Loop"];
     let submitted = message.header("Auto-Submitted").unwrap_or_default().trim_start();

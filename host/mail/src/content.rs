@@ -1,4 +1,5 @@
-//! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the architecture page).
+//! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the
+//! architecture page).
 
 use super::bounds::Cuts;
 use super::html;
@@ -39,7 +40,8 @@ pub struct Content {
     html: Option<usize>,
     /// Indices of the attachments.
     attached: Vec<usize>,
-    /// Indices of all that a reader of the article may want to open: the attachments, and parts that never said they were some.
+    /// Indices of all that a reader of the article may want to open: the attachments, and parts that never said they
+    /// were some.
     files: Vec<usize>,
     text: OnceLock<String>,
     html_text: OnceLock<String>,

@@ -1,5 +1,6 @@
-//! What a delivery report says of each recipient: RFC 3464 (with the address types of RFC 6533), and what servers wrote before there was a
-//! standard: Exim's X-Failed-Recipients, qmail's bounces. Total and linear: a report comes from anybody.
+//! What a delivery report says of each recipient: RFC 3464 (with the address types of RFC 6533), and what servers wrote
+//! before there was a standard: Exim's X-Failed-Recipients, qmail's bounces. Total and linear: a report comes from
+//! anybody.
 
 use super::content;
 use super::fields;
@@ -28,8 +29,9 @@ pub struct DeliveryReport {
 /// What a report says of a recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reported {
-    /// The addresses that they are known by: as the sender wrote it (Original-Recipient), and where the mail went in the end (Final-Recipient). Each as it
-    /// stands there, and decoded: servers write both, and `joe+42@example.com` may be an address or an encoded one.
+    /// The addresses that they are known by: as the sender wrote it (Original-Recipient), and where the mail went in
+    /// the end (Final-Recipient). Each as it stands there, and decoded: servers write both, and
+    /// `joe+42@example.com` may be an address or an encoded one.
     pub addresses: Vec<String>,
     /// What happened.
     pub action: Action,
@@ -146,7 +148,8 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
     Some(Reported { addresses, action, status, detail })
 }
 
-/// The spellings of `rfc822; jane+2Bx@example.com` (which may be xtext, RFC 3461 section 4) or `utf-8; j\x{F6}rg@example.com` (RFC 6533 section 3).
+/// The spellings of `rfc822; jane+2Bx@example.com` (which may be xtext, RFC 3461 section 4) or `utf-8;
+/// j\x{F6}rg@example.com` (RFC 6533 section 3).
 fn typed_addresses(value: &str) -> Vec<String> {
     let (kind, address) = value.split_once(';').unwrap_or(("rfc822", value));
     let address = address.trim().trim_matches(['<', '>']);
@@ -164,7 +167,8 @@ fn typed_addresses(value: &str) -> Vec<String> {
     spellings.into_iter().filter(is_address).collect()
 }
 
-/// `+2B` is a plus sign. Many servers write plain addresses, in which a plus is not followed by two hexadecimal capitals.
+/// `+2B` is a plus sign. Many servers write plain addresses, in which a plus is not followed by two hexadecimal
+/// capitals.
 fn without_xtext(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -227,7 +231,8 @@ fn first_words(text: &str, beginning: &str) -> String {
     lines.collect::<Vec<_>>().join(" ").chars().take(LONGEST_DETAIL).collect()
 }
 
-/// qmail's bounces: after a greeting each paragraph begins with `<address>:` and tells what happened, up to a line of dashes.
+/// qmail's bounces: after a greeting each paragraph begins with `<address>:` and tells what happened, up to a line of
+/// dashes.
 fn qmail(text: &str) -> Option<Vec<Reported>> {
     let text = text.trim_start().strip_prefix("Hi. This is the")?;
     let mut recipients: Vec<Reported> = Vec::new();

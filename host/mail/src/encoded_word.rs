@@ -2,8 +2,8 @@
 
 use super::{charset, transfer};
 
-/// Decodes an unfolded header value. Adjacent encoded words of one charset are joined as bytes before they are decoded; bytes above 127
-/// outside them are taken in `fallback`, the body's charset.
+/// Decodes an unfolded header value. Adjacent encoded words of one charset are joined as bytes before they are decoded;
+/// bytes above 127 outside them are taken in `fallback`, the body's charset.
 pub fn decode(value: &[u8], fallback: Option<&str>) -> String {
     let mut text = String::with_capacity(value.len());
     let mut pending: Option<(String, Vec<u8>)> = None;

@@ -1,5 +1,5 @@
-//! Splits raw bytes into header fields (RFC 5322 section 2.2), tolerant of what real mail holds: bare LF, NUL, a blank before the colon,
-//! lines without a colon, lines of megabytes. Linear in the bytes, and bounded ([`bounds`]).
+//! Splits raw bytes into header fields (RFC 5322 section 2.2), tolerant of what real mail holds: bare LF, NUL, a blank
+//! before the colon, lines without a colon, lines of megabytes. Linear in the bytes, and bounded ([`bounds`]).
 
 use super::bounds::{self, FIELD_BYTES, FIELDS, HEADER_BYTES};
 use std::ops::Range;
@@ -85,7 +85,8 @@ impl Found<'_> {
     }
 }
 
-/// Takes out the line breaks of a folded value (RFC 5322 section 2.2.3): the white space after them stays; the ends are trimmed.
+/// Takes out the line breaks of a folded value (RFC 5322 section 2.2.3): the white space after them stays; the ends are
+/// trimmed.
 pub fn unfold(value: &[u8]) -> Vec<u8> {
     let mut unfolded = Vec::with_capacity(value.len());
     let mut rest = value;

@@ -1,12 +1,14 @@
-//! HTML to text, as OTOBO's `ToAscii` does it where filters can tell: tags, comments and styles go, entities are decoded, blanks run
-//! together, block elements break lines. Long lines stay long.
+//! HTML to text, as OTOBO's `ToAscii` does it where filters can tell: tags, comments and styles go, entities are
+//! decoded, blanks run together, block elements break lines. Long lines stay long.
 //!
-//! Linear in the bytes, and of one price: signs that begin nothing are running text, which is cut nowhere else than where a word ends, and
-//! nothing is set up anew (a searcher, a text of its own) for what may come at every second byte.
+//! Linear in the bytes, and of one price: signs that begin nothing are running text, which is cut nowhere else than
+//! where a word ends, and nothing is set up anew (a searcher, a text of its own) for what may come at every second
+//! byte.
 
 use mail_parser::decoders::html::add_html_token;
 
-/// So many bytes of an entity are looked at, between `&` and `;`: the longest name has 31, and numbers may begin with zeros.
+/// So many bytes of an entity are looked at, between `&` and `;`: the longest name has 31, and numbers may begin with
+/// zeros.
 const ENTITY: usize = 40;
 /// The longest of the names of elements that mean something here.
 const LONGEST_NAME: usize = 10;
@@ -232,7 +234,8 @@ fn tag_end(markup: &[u8], quotes: &mut [bool; 2]) -> usize {
     markup.len()
 }
 
-/// Where the closing tag of a hidden element begins, whose own tag ended at `position`; the document's end where there is none.
+/// Where the closing tag of a hidden element begins, whose own tag ended at `position`; the document's end where there
+/// is none.
 fn end_of_hidden(bytes: &[u8], mut position: usize, name: &[u8]) -> usize {
     while let Some(offset) = bytes.get(position..).and_then(|rest| rest.iter().position(|byte| *byte == b'<')) {
         let start = position + offset;

@@ -1,9 +1,11 @@
-//! A mail as filters and filing see it: the parsed message, what is known besides its bytes, and the `X-OTOBO-*` headers in force.
+//! A mail as filters and filing see it: the parsed message, what is known besides its bytes, and the `X-OTOBO-*`
+//! headers in force.
 //!
-//! A mail is read in stages, each with a type of its own, so that none can be left out or come too early: a [`Message`] is parsed and never changes (it is read
-//! lazily, and every answer is kept); an [`OpenedMessage`] has its protected parts opened; of a [`VettedMessage`] trust has said which of its own headers
-//! count; a [`Mail`] has the host's own headers, too, and goes through the chain, where filters change the rest. All of it is pure and total: no input is
-//! an error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
+//! A mail is read in stages, each with a type of its own, so that none can be left out or come too early: a [`Message`]
+//! is parsed and never changes (it is read lazily, and every answer is kept); an [`OpenedMessage`] has its protected
+//! parts opened; of a [`VettedMessage`] trust has said which of its own headers count; a [`Mail`] has the host's own
+//! headers, too, and goes through the chain, where filters change the rest. All of it is pure and total: no input is an
+//! error, none panics; time and memory are in proportion to the bytes, and what is more than anybody means is not read.
 
 mod address;
 mod authentication;

@@ -71,7 +71,8 @@ impl Mail {
         own.chain(self.in_force.iter().map(|header| header.name.as_str())).collect()
     }
 
-    /// The value of a header (any case): all occurrences joined by a space; for `X-OTOBO-*` (and its alias `X-OTRS-*`) the value in force.
+    /// The value of a header (any case): all occurrences joined by a space; for `X-OTOBO-*` (and its alias `X-OTRS-*`)
+    /// the value in force.
     pub fn header(&self, name: &str) -> Option<&str> {
         match self.find(name) {
             Found::InForce(header) => Some(header.value()),
@@ -143,8 +144,8 @@ impl Mail {
         self.in_force.otobo()
     }
 
-    /// Replaces a header; `values` has one value but for a `multiple` dynamic field. The caller has checked that the name may be set and
-    /// spells it canonically ([`Vocabulary::may_set`]). CR, LF and NUL become a space.
+    /// Replaces a header; `values` has one value but for a `multiple` dynamic field. The caller has checked that the
+    /// name may be set and spells it canonically ([`Vocabulary::may_set`]). CR, LF and NUL become a space.
     pub fn set(&mut self, name: &str, values: Vec<String>, by: &SetBy) {
         self.in_force.set(name, values, by);
         self.generation += 1;

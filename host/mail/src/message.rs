@@ -16,8 +16,8 @@ use std::sync::OnceLock;
 /// A Date has so many bytes at most.
 const LONGEST_DATE: usize = 200;
 
-/// A parsed message. Parsing never fails: the worst bytes give a message without headers and with a body. Of a mail that has more than anybody means,
-/// [`Message::cuts`] says what is not read.
+/// A parsed message. Parsing never fails: the worst bytes give a message without headers and with a body. Of a mail
+/// that has more than anybody means, [`Message::cuts`] says what is not read.
 #[derive(Debug, Default)]
 pub struct Message {
     raw: Bytes,
@@ -90,7 +90,8 @@ impl Message {
         self.headers.iter().map(|header| header.name.as_str())
     }
 
-    /// The value of a header (name in any case): unfolded, decoded, all occurrences joined by a space. It holds no CR, LF or NUL.
+    /// The value of a header (name in any case): unfolded, decoded, all occurrences joined by a space. It holds no CR,
+    /// LF or NUL.
     pub fn header(&self, name: &str) -> Option<&str> {
         Some(&self.values(self.find(name)?).joined)
     }
@@ -112,8 +113,8 @@ impl Message {
         self.find(name).map(|header| self.addresses_of(header).found.as_slice()).unwrap_or_default()
     }
 
-    /// What of the mail was not read, sentences that name the header or the place: it has more than anybody means. Of addresses and parts what has been
-    /// asked for is told.
+    /// What of the mail was not read, sentences that name the header or the place: it has more than anybody means. Of
+    /// addresses and parts what has been asked for is told.
     pub fn cuts(&self) -> Vec<String> {
         let mut cuts = Cuts::default();
         cuts.fields("The header", self.header.left);

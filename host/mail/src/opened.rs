@@ -1,10 +1,11 @@
-//! The second stage of reading a mail, after parsing: what is protected in it is opened, once, before trust. All later stages, and both runs of a chain, share
-//! what was opened here.
+//! The second stage of reading a mail, after parsing: what is protected in it is opened, once, before trust. All later
+//! stages, and both runs of a chain, share what was opened here.
 
 use super::message::Message;
 use std::sync::Arc;
 
-/// A message whose protected parts have been opened. Cheap to clone: the clones are the same message, with all that has been read of it.
+/// A message whose protected parts have been opened. Cheap to clone: the clones are the same message, with all that has
+/// been read of it.
 #[derive(Debug, Clone)]
 pub struct OpenedMessage {
     received: Arc<Message>,

@@ -1,5 +1,6 @@
-//! Values with parameters (RFC 2045 section 5.1): Content-Type and Content-Disposition, with what goes on over several parameters or is in another charset
-//! (RFC 2231), and with what mail programs write instead: encoded words, no quotes, no semicolon. Each byte is looked at once.
+//! Values with parameters (RFC 2045 section 5.1): Content-Type and Content-Disposition, with what goes on over several
+//! parameters or is in another charset (RFC 2231), and with what mail programs write instead: encoded words, no quotes,
+//! no semicolon. Each byte is looked at once.
 
 use super::bounds::{LABEL_BYTES, PARAMETER_BYTES, PIECES};
 use super::{charset, encoded_word, transfer};
@@ -133,7 +134,8 @@ impl Rest<'_> {
         plain
     }
 
-    /// A parameter's value, after its equals sign. After a quoted one the next parameter may follow without a semicolon.
+    /// A parameter's value, after its equals sign. After a quoted one the next parameter may follow without a
+    /// semicolon.
     fn text(&mut self) -> Vec<u8> {
         self.0 = self.0.trim_ascii_start();
         if self.0.first() == Some(&b'"') {

@@ -1,5 +1,5 @@
-//! The leaf parts of a message (RFC 2045, RFC 2046), found in one pass over its lines however deep they lie. An attached message is a
-//! leaf: what it holds is its own. Linear in the bytes, and bounded ([`bounds`]).
+//! The leaf parts of a message (RFC 2045, RFC 2046), found in one pass over its lines however deep they lie. An
+//! attached message is a leaf: what it holds is its own. Linear in the bytes, and bounded ([`bounds`]).
 
 use super::bounds::{self, BOUNDARY_BYTES, Cuts, DEPTH, LABEL_BYTES, PARAMETER_BYTES, PARTS};
 use super::fields::{self, Header, Line};
@@ -210,8 +210,8 @@ impl Walk<'_> {
         self.depth_of.get(candidate.strip_suffix(b"--")?).map(|depth| (*depth, true))
     }
 
-    /// Ends the leaf that is being read, before a delimiter of the multipart at a depth, or at the end of the message. What stands before
-    /// the first part of a multipart is a leaf only where that multipart never had a part.
+    /// Ends the leaf that is being read, before a delimiter of the multipart at a depth, or at the end of the message.
+    /// What stands before the first part of a multipart is a leaf only where that multipart never had a part.
     fn finish(&mut self, end: usize, delimited: Option<usize>) {
         let Some((mut part, preamble)) = self.current.take() else { return };
         if preamble && delimited.is_some_and(|depth| depth + 1 == self.stack.len()) {

@@ -1,4 +1,5 @@
-//! The third stage of reading a mail: trust (OTOBO: trusted account) decides which of the mail's own `X-OTOBO-*` headers count.
+//! The third stage of reading a mail: trust (OTOBO: trusted account) decides which of the mail's own `X-OTOBO-*`
+//! headers count.
 
 use super::in_force::{HeadersInForce, SetBy};
 use super::opened::OpenedMessage;

@@ -1,4 +1,5 @@
-//! The `X-OTOBO-*` headers: their canonical spellings, which of them the host computes, and which a mail or a filter may set.
+//! The `X-OTOBO-*` headers: their canonical spellings, which of them the host computes, and which a mail or a filter
+//! may set.
 
 use postigo_model::configured::DynamicField;
 use std::borrow::Cow;
@@ -126,8 +127,8 @@ impl Vocabulary {
         self.by_lower_case.entry(name.to_ascii_lowercase()).or_insert(Known { name, multiple });
     }
 
-    /// Whether a filter may set this header (any case), and how it is then spelled. A name that means nothing here may be set all the
-    /// same: later filters see it.
+    /// Whether a filter may set this header (any case), and how it is then spelled. A name that means nothing here may
+    /// be set all the same: later filters see it.
     pub fn may_set(&self, name: &str) -> Result<Settable, NotSettable> {
         if !begins_with(name, PREFIX) {
             return Err(NotSettable::NotOtobo(name.chars().take(200).collect()));
@@ -143,14 +144,16 @@ impl Vocabulary {
         Ok(self.read(name).unwrap_or_else(|| Settable { name: format!("{PREFIX}{suffix}"), multiple: false }))
     }
 
-    /// The header that a trusted mail means by this name (any case, `X-OTRS-*` too); none where it has no meaning here or is the host's.
+    /// The header that a trusted mail means by this name (any case, `X-OTRS-*` too); none where it has no meaning here
+    /// or is the host's.
     pub fn read(&self, name: &str) -> Option<Settable> {
         let known = self.by_lower_case.get(canonical_lower_case(name).as_ref())?;
         Some(Settable { name: known.name.clone(), multiple: known.multiple })
     }
 }
 
-/// Whether a header belongs to the vocabulary, under either spelling, whatever follows: such headers of untrusted mails are dropped.
+/// Whether a header belongs to the vocabulary, under either spelling, whatever follows: such headers of untrusted mails
+/// are dropped.
 pub fn is_reserved(name: &str) -> bool {
     begins_with(name, "X-OTOBO") || begins_with(name, "X-OTRS")
 }
@@ -167,7 +170,8 @@ pub fn canonical_lower_case(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it is the article's.
+/// The dynamic field that a header's suffix (what follows `X-OTOBO-` or `X-OTOBO-FollowUp-`) stands for, and whether it
+/// is the article's.
 pub fn dynamic_field_of(suffix: &str) -> Option<(String, bool)> {
     if let Some(name) = suffix.strip_prefix("DynamicField-") {
         return Some((name.to_owned(), false));

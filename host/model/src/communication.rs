@@ -82,7 +82,8 @@ pub struct Record {
     pub parent: Option<String>,
     /// Account name; of outgoing mail the transport's.
     pub account: String,
-    /// The account's protocol, or `ingest`, `rest`; of outgoing mail the transport's kind. Shown and stored as `transport`, the peer's word for it.
+    /// The account's protocol, or `ingest`, `rest`; of outgoing mail the transport's kind. Shown and stored as
+    /// `transport`, the peer's word for it.
     pub protocol: String,
     /// Which way the mail goes.
     pub direction: Direction,

@@ -1,7 +1,7 @@
 //! How people write which component they mean: by its name, by name and version, or by the digest of its bytes.
 //!
-//! The three differ in syntax, so that nobody's upload can be named like another's digest or version: a name has neither `@` nor `:` and is
-//! shorter than a digest.
+//! The three differ in syntax, so that nobody's upload can be named like another's digest or version: a name has
+//! neither `@` nor `:` and is shorter than a digest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -68,7 +68,8 @@ fn is_digest(text: &str) -> bool {
     text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether an uploaded component may have this name: 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or digit.
+/// Whether an uploaded component may have this name: 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or
+/// digit.
 pub fn is_component_name(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.bytes().next().is_some_and(letter)
@@ -111,7 +112,8 @@ mod tests {
             assert!(is_component_name(name), "{name}");
             assert_eq!(name.parse(), Ok(ComponentReference::Name(name.into())));
         }
-        // Another case, letters that only look like ours, a version or digest in the name, and what shells and paths take for theirs.
+        // Another case, letters that only look like ours, a version or digest in the name, and what shells and paths
+        // take for theirs.
         let look_alikes = [
             "",
             "Match",

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// A mailbox in the one form that all spellings of its address have: two addresses are the same mailbox when this is equal.
+/// A mailbox in the one form that all spellings of its address have: two addresses are the same mailbox when this is
+/// equal.
 ///
-/// - Quotes and escapes of the local part are undone: `"jane"@x`, `"j\ane"@x` and `jane@x` are one (RFC 5321 section 4.1.2).
-/// - The domain is in small letters (RFC 5321 section 2.4), as people write it (RFC 5890; UTS 46), without a dot at its end.
+/// - Quotes and escapes of the local part are undone: `"jane"@x`, `"j\ane"@x` and `jane@x` are one (RFC 5321 section
+///   4.1.2).
+/// - The domain is in small letters (RFC 5321 section 2.4), as people write it (RFC 5890; UTS 46), without a dot at its
+///   end.
 /// - The local part's case is ignored, as OTOBO does, though RFC 5321 section 2.4 leaves it to the receiving host.
 /// - Composed and decomposed characters are the same (Unicode normalization form C; RFC 6532 section 3.1).
 ///
@@ -15,7 +18,8 @@ use unicode_normalization::UnicodeNormalization as _;
 pub struct Mailbox(String);
 
 impl Mailbox {
-    /// The mailbox of an address, in or without angle brackets. What has no `@`, such as `postmaster`, is a local part alone.
+    /// The mailbox of an address, in or without angle brackets. What has no `@`, such as `postmaster`, is a local part
+    /// alone.
     pub fn of(address: &str) -> Self {
         let address =
             address.trim_matches(|character: char| matches!(character, '<' | '>') || character.is_whitespace());
@@ -40,8 +44,8 @@ impl Mailbox {
         self.0.rsplit_once('@').map(|(_, domain)| domain)
     }
 
-    /// The mailbox without the detail after the first plus sign (RFC 5233): `support+x@example.org` is `support@example.org`; none where there
-    /// is no detail.
+    /// The mailbox without the detail after the first plus sign (RFC 5233): `support+x@example.org` is
+    /// `support@example.org`; none where there is no detail.
     pub fn without_detail(&self) -> Option<Self> {
         let (user, _) = self.local_part().split_once('+')?;
         (!user.is_empty())
@@ -56,8 +60,9 @@ impl From<Mailbox> for String {
     }
 }
 
-/// Whom a mailbox belongs to, as far as its address tells: the mailbox without a detail. For limits and against loops alone: whoever has one
-/// address has all its details. Dots in local parts count: whether they do is the receiving host's secret.
+/// Whom a mailbox belongs to, as far as its address tells: the mailbox without a detail. For limits and against loops
+/// alone: whoever has one address has all its details. Dots in local parts count: whether they do is the receiving
+/// host's secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Person(Mailbox);
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Makes `name`, `FromStr` and `Display` of an enum whose variants have one word each in the database, in REST and on the command line.
+/// Makes `name`, `FromStr` and `Display` of an enum whose variants have one word each in the database, in REST and on
+/// the command line.
 macro_rules! words {
     ($name:ident: $what:literal, $($variant:ident = $word:literal),+) => {
         impl $name {

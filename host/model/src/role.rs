@@ -11,8 +11,8 @@ pub enum Role {
     Reader,
     /// Reads, works on tickets and customer users, submits mail.
     Agent,
-    /// Reads, makes dry runs, uploads components that wait for an admin to activate them, and writes filters of activated and shipped ones,
-    /// without grants that only an admin gives.
+    /// Reads, makes dry runs, uploads components that wait for an admin to activate them, and writes filters of
+    /// activated and shipped ones, without grants that only an admin gives.
     Author,
     /// Everything.
     Admin,

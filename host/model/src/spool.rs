@@ -91,7 +91,8 @@ pub enum SourceKey {
     File(String),
     /// Digest of bytes and envelope; only counts for mails with a Message-ID or Received header.
     Digest,
-    /// The same, of the bytes after the first so many: before them is what this host wrote itself (trace headers), which differs each time.
+    /// The same, of the bytes after the first so many: before them is what this host wrote itself (trace headers),
+    /// which differs each time.
     DigestAfter(usize),
 }
 
@@ -125,7 +126,8 @@ pub enum TakenIn {
     Known(i64),
 }
 
-/// A message that this host works on. Its bytes are read apart: there may be no memory for those of all that were claimed.
+/// A message that this host works on. Its bytes are read apart: there may be no memory for those of all that were
+/// claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     /// The right to file it.

@@ -9,8 +9,8 @@ pub fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Writes milliseconds since the epoch, to the millisecond where there are any. Times outside the years 0 to 9999, which only a broken
-/// row can hold, show as the epoch.
+/// Writes milliseconds since the epoch, to the millisecond where there are any. Times outside the years 0 to 9999,
+/// which only a broken row can hold, show as the epoch.
 pub fn rfc3339(milliseconds: i64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
         .ok()

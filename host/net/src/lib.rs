@@ -1,4 +1,5 @@
-//! What all protocols share: connections, TLS, signing in, a server's words without secrets, and what listeners need against crowds.
+//! What all protocols share: connections, TLS, signing in, a server's words without secrets, and what listeners need
+//! against crowds.
 
 pub mod credentials;
 pub mod listen;

@@ -1,5 +1,5 @@
-//! Certificates and keys from files that the configuration names. Whoever changes the configuration may name any file of this machine: errors
-//! repeat nothing of what is in one.
+//! Certificates and keys from files that the configuration names. Whoever changes the configuration may name any file
+//! of this machine: errors repeat nothing of what is in one.
 
 use postigo_files::regular_file::{LARGEST_PEM, read_named};
 use rustls_pki_types::pem::{Error, PemObject as _};

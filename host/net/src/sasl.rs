@@ -1,7 +1,8 @@
-//! The client's side of signing in by SASL: which mechanism, and the bytes of each answer. How they travel (base64, in which command) is
-//! the protocol's own.
+//! The client's side of signing in by SASL: which mechanism, and the bytes of each answer. How they travel (base64, in
+//! which command) is the protocol's own.
 //!
-//! PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), OAUTHBEARER (RFC 7628), and XOAUTH2 as Google and Microsoft describe it.
+//! PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), OAUTHBEARER (RFC 7628), and XOAUTH2 as Google and Microsoft
+//! describe it.
 
 use crate::credentials::Credentials;
 use crate::redaction::Redactor;
@@ -45,7 +46,8 @@ impl Mechanism {
 
     /// The first that fits the credentials among those that the server offers; `offers` is asked by name in capitals.
     pub fn choose(credentials: &Credentials, offers: impl Fn(&str) -> bool) -> Result<Self, SaslError> {
-        // XOAUTH2 before OAUTHBEARER: Microsoft and Google speak both or only the older, and nobody only the newer one but for its errors.
+        // XOAUTH2 before OAUTHBEARER: Microsoft and Google speak both or only the older, and nobody only the newer one
+        // but for its errors.
         let (fitting, needed): (&[Self], _) = match credentials {
             Credentials::Bearer { .. } => (&[Self::XOAuth2, Self::OAuthBearer], "XOAUTH2 or OAUTHBEARER"),
             Credentials::None | Credentials::Password { .. } => (&[Self::Plain, Self::Login], "PLAIN or LOGIN"),
@@ -53,7 +55,8 @@ impl Mechanism {
         fitting.iter().copied().find(|mechanism| offers(mechanism.name())).ok_or(SaslError::NoMechanism(needed))
     }
 
-    /// Whether the client speaks first, so that its first answer may stand in the command (SASL-IR, RFC 4959; SMTP; POP3).
+    /// Whether the client speaks first, so that its first answer may stand in the command (SASL-IR, RFC 4959; SMTP;
+    /// POP3).
     pub fn speaks_first(self) -> bool {
         self != Self::Login
     }
@@ -103,7 +106,8 @@ impl<'c> Exchange<'c> {
                 format!("n,a={user},\u{1}host={}\u{1}port={}\u{1}auth=Bearer {secret}\u{1}\u{1}", self.host, self.port)
                     .into_bytes()
             }
-            // A second challenge carries why the token is refused; the server then waits for an answer that says nothing.
+            // A second challenge carries why the token is refused; the server then waits for an answer that says
+            // nothing.
             (Mechanism::XOAuth2 | Mechanism::OAuthBearer, _) => {
                 self.refusal = Some(refusal(challenge, &self.credentials.redactor()));
                 if self.mechanism == Mechanism::OAuthBearer { b"\x01".to_vec() } else { Vec::new() }

@@ -1,4 +1,5 @@
-//! The byte stream to a server: TCP, with a time-out on every read and write, and TLS over it where the protocol says so.
+//! The byte stream to a server: TCP, with a time-out on every read and write, and TLS over it where the protocol says
+//! so.
 
 use crate::redaction::Redactor;
 use crate::tls;
@@ -51,8 +52,8 @@ trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
 
 impl Stream {
-    /// Opens a TCP stream on which every read and write ends after `timeout`. `redactor` takes out of the server's words what it is told on this
-    /// stream; from the beginning, for the same server may have been told before.
+    /// Opens a TCP stream on which every read and write ends after `timeout`. `redactor` takes out of the server's
+    /// words what it is told on this stream; from the beginning, for the same server may have been told before.
     pub async fn connect(host: &str, port: u16, timeout: Duration, redactor: Redactor) -> Result<Self, ConnectError> {
         let unreachable = |reason| ConnectError::Unreachable { host: host.to_owned(), port, reason };
         let stream = tokio::time::timeout(timeout, TcpStream::connect((host, port)))
@@ -91,7 +92,8 @@ impl Stream {
         Ok((Self { bytes: Box::new(stream), timeout, redactor, mend: None }, agreed))
     }
 
-    /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear would be trusted.
+    /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear
+    /// would be trusted.
     #[must_use]
     pub fn read_ahead(self) -> Self {
         Self { bytes: Box::new(ReadAhead { inner: self.bytes, buffer: Vec::new(), unread: 0..0 }), ..self }
@@ -133,7 +135,8 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Reads much at once and hands it out in parts. While it waits for bytes it holds no memory: hundreds of connections may wait for hours.
+/// Reads much at once and hands it out in parts. While it waits for bytes it holds no memory: hundreds of connections
+/// may wait for hours.
 struct ReadAhead {
     inner: Box<dyn Bytes>,
     buffer: Vec<u8>,

@@ -1,4 +1,5 @@
-//! TLS towards a server: the system's certificate authorities and the account's own, a client certificate, or no check at all.
+//! TLS towards a server: the system's certificate authorities and the account's own, a client certificate, or no check
+//! at all.
 
 use crate::pem;
 use crate::redaction::Redactor;

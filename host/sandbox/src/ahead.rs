@@ -58,7 +58,8 @@ impl Ahead {
         Ok(ahead)
     }
 
-    /// An instance for one message: a ready one, or one that is configured now, in the room that is reserved for it or what it finds.
+    /// An instance for one message: a ready one, or one that is configured now, in the room that is reserved for it or
+    /// what it finds.
     pub(super) fn take(self: &Arc<Self>, reserved: Option<Held>) -> Result<Instance, NotStarted> {
         let ready = self.ready().pop_front();
         Self::fill_later(self);

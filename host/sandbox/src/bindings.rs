@@ -1,4 +1,5 @@
-//! What all worlds share, generated from `wit/`: the mail and the log that the host offers, and what every component is asked.
+//! What all worlds share, generated from `wit/`: the mail and the log that the host offers, and what every component is
+//! asked.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
 
 use super::sandbox::Sandbox;

@@ -1,7 +1,9 @@
-//! How long a call has taken: the guest's own time, apart from what the host did for it and from waiting for a processor.
+//! How long a call has taken: the guest's own time, apart from what the host did for it and from waiting for a
+//! processor.
 //!
-//! A short call asks the clock of the wall alone, which needs no system call. From its first tick on, a call's own time is that of its
-//! thread on a processor, less its host calls: on a busy machine a guest is not blamed for standing in line.
+//! A short call asks the clock of the wall alone, which needs no system call. From its first tick on, a call's own time
+//! is that of its thread on a processor, less its host calls: on a busy machine a guest is not blamed for standing in
+//! line.
 
 use super::limits::wall_limit;
 use nix::time::{ClockId, clock_gettime};

@@ -1,8 +1,8 @@
 //! Compiled code on disk, on its way from the child, which compiles, to the daemon, which cannot.
 //!
-//! wasmtime keeps what it compiles in files named after everything that the code depends on, the compiler's settings among them. The
-//! daemon's engines have no compiler, so that they look for another name and, where they find nothing, give an error. The child gives what
-//! it compiled that other name as well.
+//! wasmtime keeps what it compiles in files named after everything that the code depends on, the compiler's settings
+//! among them. The daemon's engines have no compiler, so that they look for another name and, where they find nothing,
+//! give an error. The child gives what it compiled that other name as well.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +13,8 @@ use std::io;
 use std::path::Path;
 use wasmtime::Engine;
 
-/// Gives the code of a component that `compiling` compiled the name that `loading`, an engine without compiler, looks for. `folder` is
-/// where both keep code.
+/// Gives the code of a component that `compiling` compiled the name that `loading`, an engine without compiler, looks
+/// for. `folder` is where both keep code.
 pub(super) fn offer(folder: &Path, compiling: &Engine, loading: &Engine, component: &[u8]) -> io::Result<()> {
     let (made, wanted) = (name(compiling, component), name(loading, component));
     // wasmtime has a folder for each of its versions.
@@ -30,8 +30,8 @@ pub(super) fn offer(folder: &Path, compiling: &Engine, loading: &Engine, compone
     Err(io::Error::new(io::ErrorKind::NotFound, "what was compiled is not on disk"))
 }
 
-/// The name of the file that an engine keeps a component's code in, as wasmtime forms it: what the engine depends on, the bytes, no
-/// package of debugging information, no unsafe intrinsics.
+/// The name of the file that an engine keeps a component's code in, as wasmtime forms it: what the engine depends on,
+/// the bytes, no package of debugging information, no unsafe intrinsics.
 fn name(engine: &Engine, component: &[u8]) -> String {
     let mut hasher = Sha256Hasher(Sha256::new());
     (engine.precompile_compatibility_hash(), component, None::<&[u8]>, None::<&str>).hash(&mut hasher);

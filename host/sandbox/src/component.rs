@@ -1,10 +1,11 @@
-//! From uploaded bytes to a component that may be run: what it is, what it imports, what it exports. Nothing is compiled here.
+//! From uploaded bytes to a component that may be run: what it is, what it imports, what it exports. Nothing is
+//! compiled here.
 
 use super::refusal::Refused;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// A component of either a component or a core module that says which component it is; `worlds` names those that it may be
-/// built against.
+/// A component of either a component or a core module that says which component it is; `worlds` names those that it may
+/// be built against.
 pub(super) fn component_of(bytes: &[u8], worlds: &str) -> Result<Vec<u8>, Refused> {
     let encoding = encoding(bytes)?;
     // The tools behind this take valid bytes for granted.

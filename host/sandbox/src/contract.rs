@@ -84,7 +84,8 @@ pub struct Called<T> {
     pub own: Duration,
     /// The time of its host calls.
     pub host: Duration,
-    /// Whether the call was broken off, by nobody's fault, because the host's other guests left no room for it. It may be made again.
+    /// Whether the call was broken off, by nobody's fault, because the host's other guests left no room for it. It may
+    /// be made again.
     pub no_room: bool,
     /// The guest's log lines.
     pub log: Vec<LogLine>,

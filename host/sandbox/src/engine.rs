@@ -16,8 +16,8 @@ use wasmtime::{Cache, CacheConfig, CacheStore, Config, Enabled, Engine, PoolingA
 const SLOTS: u32 = 1000;
 /// Slots without an instance that keep their memory for the next one of the same snapshot.
 const WARM: u32 = 100;
-/// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system. With [`WARM`] slots
-/// that is 200 MiB at most, beside the room that living guests have.
+/// Bytes of a memory that stay resident between two instances; what a guest touched beyond is given back to the system.
+/// With [`WARM`] slots that is 200 MiB at most, beside the room that living guests have.
 const KEEP_RESIDENT: usize = 2 << 20;
 /// The largest memory that fits a slot; a filter with a higher limit runs on the plain engine.
 pub(super) const SLOT_MEMORY: u64 = 1 << 30;

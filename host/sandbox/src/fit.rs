@@ -1,5 +1,5 @@
-//! Whether a component fits this host: which world it is of, and whether what it imports is there. Where not, a sentence names what is
-//! wanted, in which version, and what this host has.
+//! Whether a component fits this host: which world it is of, and whether what it imports is there. Where not, a
+//! sentence names what is wanted, in which version, and what this host has.
 
 use super::bindings::OFFERED;
 use super::component::Outside;
@@ -28,7 +28,8 @@ pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn
     }
 }
 
-/// What this host has of an import, for sentences: the interface with its version here, or all there is for a component of the world.
+/// What this host has of an import, for sentences: the interface with its version here, or all there is for a component
+/// of the world.
 pub(super) fn here(import: &str, world: &dyn World) -> String {
     let offered = offered_by(&[world]);
     offered.iter().find(|here| fits(import, here)).map_or_else(|| listed(&offered), |here| (*here).to_owned())

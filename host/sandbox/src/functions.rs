@@ -1,5 +1,5 @@
-//! Functions of a component that were compiled before: a snapshot differs from the last one in its data alone, so that its code need
-//! not be compiled again.
+//! Functions of a component that were compiled before: a snapshot differs from the last one in its data alone, so that
+//! its code need not be compiled again.
 
 use super::kept::{read_checked, write_checked};
 use std::borrow::Cow;

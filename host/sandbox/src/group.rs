@@ -35,7 +35,8 @@ enum Source {
 }
 
 impl Group {
-    /// Finds the compiled code of what was made of a group; [`Refused::Compile`](super::Refused::Compile) where it is not on disk.
+    /// Finds the compiled code of what was made of a group; [`Refused::Compile`](super::Refused::Compile) where it is
+    /// not on disk.
     pub(super) fn build(
         engines: &Arc<Engines>,
         kept: &Kept,
@@ -90,7 +91,8 @@ impl Group {
         &self.room
     }
 
-    /// An instance for one message, in the room that is reserved for it or what it finds; `full` asks for one outside the pool.
+    /// An instance for one message, in the room that is reserved for it or what it finds; `full` asks for one outside
+    /// the pool.
     pub(super) fn instance(&self, full: bool, reserved: Option<Held>) -> Result<Instance, NotStarted> {
         if let Source::Ahead(ahead) = &self.source {
             return ahead.take(reserved);

@@ -1,5 +1,5 @@
-//! What is kept on disk between starts: snapshots, and functions that were compiled before. Nothing here is needed: what is missing or
-//! damaged is made anew.
+//! What is kept on disk between starts: snapshots, and functions that were compiled before. Nothing here is needed:
+//! what is missing or damaged is made anew.
 
 use super::contract::GroupSpec;
 use super::snapshot::Made;

@@ -1,8 +1,8 @@
 //! The sandbox: the only place that knows wasmtime.
 //!
-//! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a group, both in
-//! a child process that hostile code may break; a message [opens](Session::open) a session of the group on a guest thread
-//! ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
+//! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a
+//! group, both in a child process that hostile code may break; a message [opens](Session::open) a session of the group
+//! on a guest thread ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
 mod ahead;
 mod bindings;
@@ -64,7 +64,8 @@ pub const GUEST_MEMORY: u64 = 1 << 30;
 /// What the runtime needs to start.
 #[derive(Debug, Clone)]
 pub struct RuntimeOptions {
-    /// The folder of compiled code and snapshots; made where it is missing. Whoever can write there can run code as this host.
+    /// The folder of compiled code and snapshots; made where it is missing. Whoever can write there can run code as
+    /// this host.
     pub cache: PathBuf,
     /// The program that is run as `PROGRAM runtime-child`: the `postigo` binary, usually `std::env::current_exe()`.
     pub program: PathBuf,
@@ -106,8 +107,9 @@ impl Runtime {
         }))
     }
 
-    /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks what it is.
-    /// How large an upload may be is the caller's to say, before. Blocks for seconds at worst; call it where that is allowed.
+    /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks
+    /// what it is. How large an upload may be is the caller's to say, before. Blocks for seconds at worst; call it
+    /// where that is allowed.
     pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
         let request = self.request(hexadecimal(&Sha256::digest(bytes)), Task::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
@@ -124,8 +126,9 @@ impl Runtime {
         Ok(inspected)
     }
 
-    /// Every mistake in filters' settings by their component's schema, at most a thousand. The schema is applied in a child process;
-    /// [`Refused::Description`] says that it cannot be, or that it takes too much with these settings. Blocks.
+    /// Every mistake in filters' settings by their component's schema, at most a thousand. The schema is applied in a
+    /// child process; [`Refused::Description`] says that it cannot be, or that it takes too much with these
+    /// settings. Blocks.
     pub fn check_settings(
         &self,
         schema: &serde_json::Value,
@@ -144,8 +147,9 @@ impl Runtime {
         }
     }
 
-    /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when something changed.
-    /// A group of several filters that takes more than half its memory fails as `memory`: it is to be split.
+    /// Configures a group and takes its snapshot, or finds it among the kept ones. Blocks for a second or so when
+    /// something changed. A group of several filters that takes more than half its memory fails as `memory`: it is
+    /// to be split.
     pub fn prepare(&self, spec: &GroupSpec, asker: Asker) -> Result<Arc<Group>, PrepareError> {
         let key = kept::snapshot_key(spec);
         let made = match self.kept.snapshot(&key) {
@@ -168,7 +172,8 @@ impl Runtime {
         }
         let build = || Group::build(&self.engines, &self.kept, (&self.threads, &self.room), spec, &made, key.clone());
         match build() {
-            // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is old.
+            // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is
+            // old.
             Err(PrepareError::Refused(Refused::Compile(_))) => {
                 let component = if made.0.unsnapshotable.is_some() { &spec.component } else { made.1.as_slice() };
                 self.compile(&spec.digest, component, asker)?;
@@ -178,8 +183,8 @@ impl Runtime {
         }
     }
 
-    /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of screens), which
-    /// would leave many touched pages behind in a pool.
+    /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of
+    /// screens), which would leave many touched pages behind in a pool.
     pub fn open_full(&self, group: &Arc<Group>) -> Result<Session, Failure> {
         Ok(Session::new(Arc::clone(group), true))
     }

@@ -13,7 +13,8 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 pub(super) const DESCRIBE_TIME: Duration = Duration::from_secs(5);
 /// The guest's own time in `configure`.
 pub(super) const CONFIGURE_TIME: Duration = Duration::from_secs(30);
-/// Wall time of `configure` where there is no snapshot: it is called for every message, if ahead of it, on the threads of all guests.
+/// Wall time of `configure` where there is no snapshot: it is called for every message, if ahead of it, on the threads
+/// of all guests.
 pub(super) const CONFIGURE_AHEAD_TIME: Duration = Duration::from_secs(5);
 /// Bytes over all memories while a component describes itself, where no filter has set a limit yet.
 pub(super) const DESCRIBE_MEMORY: u64 = 256 << 20;
@@ -25,8 +26,8 @@ pub(super) const HANDED_BYTES: u64 = 1 << 30;
 pub(super) const RESULT_BYTES: usize = 256 << 10;
 /// How long a call waits for room in the host's memory.
 pub(super) const ROOM_PATIENCE: Duration = Duration::from_mins(1);
-/// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's name. A list whose
-/// items all point at the same string would otherwise grow without bounds on the way out.
+/// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's
+/// name. A list whose items all point at the same string would otherwise grow without bounds on the way out.
 pub(super) const LIFTED_BYTES: usize = 4 << 20;
 /// Bytes of what an uploaded component compiles to, which the daemon loads.
 pub(super) const COMPILED_BYTES: usize = 256 << 20;
@@ -34,8 +35,8 @@ pub(super) const COMPILED_BYTES: usize = 256 << 20;
 pub(super) const LOG_LINE: usize = 1 << 10;
 /// Bytes of all log lines of a call.
 pub(super) const LOG_CALL: usize = 64 << 10;
-/// How long a call may take in all, where the guest itself may run for `time`: what the host does for it has bounds of its own, and on a
-/// busy machine both wait for a processor.
+/// How long a call may take in all, where the guest itself may run for `time`: what the host does for it has bounds of
+/// its own, and on a busy machine both wait for a processor.
 pub(super) fn wall_limit(time: Duration) -> Duration {
     time * 4 + Duration::from_secs(10)
 }

@@ -9,7 +9,8 @@ use wasmtime::component::Resource;
 type Mail = Resource<MailHandle>;
 type Read<T> = wasmtime::Result<Result<T, Refusal>>;
 
-/// What an item of a list costs besides its text, in bytes: without it lists of empty ones could be asked for without end.
+/// What an item of a list costs besides its text, in bytes: without it lists of empty ones could be asked for without
+/// end.
 const ITEM: usize = 32;
 
 impl Host for Sandbox {}

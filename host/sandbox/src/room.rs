@@ -1,8 +1,8 @@
 //! Room for guests: the bytes that all instances of this host may hold together.
 //!
-//! An instance takes what it begins with, and more as it grows, without waiting: a call for which there is no room is broken off, not
-//! failed. Only who holds nothing waits, in a line, for as much as its limit allows, so that no two can wait for one another. Instances
-//! that are kept ready give way to those who wait.
+//! An instance takes what it begins with, and more as it grows, without waiting: a call for which there is no room is
+//! broken off, not failed. Only who holds nothing waits, in a line, for as much as its limit allows, so that no two can
+//! wait for one another. Instances that are kept ready give way to those who wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,7 +64,8 @@ impl Room {
         !self.lock().waiting.is_empty()
     }
 
-    /// Waits for room, as long as `patience` at most. Whoever calls this must hold no room: else those who wait could wait for one another.
+    /// Waits for room, as long as `patience` at most. Whoever calls this must hold no room: else those who wait could
+    /// wait for one another.
     pub(super) fn wait(self: &Arc<Self>, bytes: u64, patience: Duration) -> Option<Held> {
         let until = Instant::now() + patience;
         let ticket = {

@@ -56,7 +56,8 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// A store whose guest may have `memory` bytes and run for `time` in every call, and which holds this of the host's room.
+    /// A store whose guest may have `memory` bytes and run for `time` in every call, and which holds this of the host's
+    /// room.
     pub(super) fn store(
         engine: &wasmtime::Engine,
         grants: Grants,

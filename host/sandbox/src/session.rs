@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
 
-/// One message's way through a group. The first call gets a fresh instance of the snapshot, further ones use it again; after a
-/// failure the next call gets a new one. What is left is thrown away with the session.
+/// One message's way through a group. The first call gets a fresh instance of the snapshot, further ones use it again;
+/// after a failure the next call gets a new one. What is left is thrown away with the session.
 pub struct Session {
     group: Arc<Group>,
     full: bool,
@@ -50,8 +50,9 @@ impl Session {
         &self.group
     }
 
-    /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as much as its limit
-    /// allows. Whoever calls this gives up the other sessions of the same message before. Blocks for a minute at most.
+    /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as
+    /// much as its limit allows. Whoever calls this gives up the other sessions of the same message before. Blocks
+    /// for a minute at most.
     pub fn wait_for_room(&mut self) -> Result<(), Failure> {
         self.instance = None;
         self.reserved = None;
@@ -69,8 +70,8 @@ impl Session {
         Err(Failure { kind: FailureKind::Memory, message })
     }
 
-    /// Makes a call of the group's world, in an instance to which the mail is lent meanwhile. The guest runs for its limit, or for `at_most`
-    /// where that is less.
+    /// Makes a call of the group's world, in an instance to which the mail is lent meanwhile. The guest runs for its
+    /// limit, or for `at_most` where that is less.
     pub(super) fn call<T>(
         &mut self,
         mail: Box<Mail>,

@@ -1,7 +1,7 @@
 //! The filter components that come with Postigo, embedded in the binary.
 
-/// Name and bytes of each shipped component, a core module that carries its component type. Empty in a binary that was built without
-/// `make guests`.
+/// Name and bytes of each shipped component, a core module that carries its component type. Empty in a binary that was
+/// built without `make guests`.
 pub fn components() -> &'static [(&'static str, &'static [u8])] {
     include!(concat!(env!("OUT_DIR"), "/shipped.rs"))
 }

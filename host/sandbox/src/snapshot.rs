@@ -1,5 +1,5 @@
-//! A group's snapshot: the component as it is after `configure`, as a new component. Made in the child process alone, since its
-//! tools panic on guests that do not fit them.
+//! A group's snapshot: the component as it is after `configure`, as a new component. Made in the child process alone,
+//! since its tools panic on guests that do not fit them.
 
 use super::component::Outside;
 use super::configure::configure;
@@ -91,7 +91,8 @@ fn start_in(
     Ok(instance)
 }
 
-/// A handle is more than a number in memory: in an instance of the snapshot it would stand for nothing, and end the first call that uses it.
+/// A handle is more than a number in memory: in an instance of the snapshot it would stand for nothing, and end the
+/// first call that uses it.
 fn kept_handles(handles: u32) -> String {
     format!(
         "after `configure` it still has {handles} handles of WASI, such as a stream that it printed to, which a snapshot cannot keep; drop \

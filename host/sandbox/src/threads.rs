@@ -165,7 +165,8 @@ thread_local! {
     static GRAVEYARD: RefCell<Option<VecDeque<Instance>>> = const { RefCell::new(None) };
 }
 
-/// Drops an instance, on a guest thread after the job: resetting its memory takes as long as a call, and nobody need wait for it.
+/// Drops an instance, on a guest thread after the job: resetting its memory takes as long as a call, and nobody need
+/// wait for it.
 pub(super) fn bury(instance: Instance) {
     let surplus = GRAVEYARD.with_borrow_mut(|graves| match graves {
         Some(graves) => {

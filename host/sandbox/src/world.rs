@@ -1,4 +1,5 @@
-//! What the core knows of a world of the contract: how a component of it is told, what it may import, and what its exports are asked.
+//! What the core knows of a world of the contract: how a component of it is told, what it may import, and what its
+//! exports are asked.
 //!
 //! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
 
@@ -17,7 +18,8 @@ pub(super) trait World: Send + Sync {
     /// Its name, for sentences: `postigo:filter/filter@1.1.0`.
     fn name(&self) -> &'static str;
 
-    /// The interfaces that its components must export, in the version that this host has; by the first a component of it is told.
+    /// The interfaces that its components must export, in the version that this host has; by the first a component of
+    /// it is told.
     fn exports(&self) -> &'static [&'static str];
 
     /// The interfaces that its components may import besides the ones that all may, in the version that this host has.
@@ -91,7 +93,8 @@ pub(super) struct SelfDescription {
     pub(super) screens: bool,
 }
 
-/// The place of a function in an exported interface. An interface that is there in another version of the same major number will do.
+/// The place of a function in an exported interface. An interface that is there in another version of the same major
+/// number will do.
 pub(super) fn function(component: &Component, interface: &str, name: &str) -> Result<ComponentExportIndex, Refused> {
     let missing = |what: String| Refused::Export(format!("the component does not export {what}"));
     let exported = component.get_export_index(None, interface).ok_or_else(|| missing(interface.to_owned()))?;

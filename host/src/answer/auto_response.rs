@@ -1,4 +1,5 @@
-//! An automatic answer, made from the configured text and from what is answered. RFC 3834, and OTOBO's `SendAutoResponse`.
+//! An automatic answer, made from the configured text and from what is answered. RFC 3834, and OTOBO's
+//! `SendAutoResponse`.
 
 use super::addressee::Addressee;
 use super::compose::{ComposeError, Draft, Mail, compose};
@@ -135,7 +136,8 @@ impl Due {
         })
     }
 
-    /// The answer of the occasion in the customer's language. It is the one of the queue that the ticket was in when the mail was filed.
+    /// The answer of the occasion in the customer's language. It is the one of the queue that the ticket was in when
+    /// the mail was filed.
     fn response<'c>(&self, configuration: &'c Configuration) -> Option<&'c AutoResponse> {
         let named = configuration.auto_responses.get(&self.row.response)?;
         let occasion: AutoResponseType = named.occasion;

@@ -1,4 +1,5 @@
-//! The text of a mail that a person writes: salutation and signature of the queue around what was written, as text and as HTML.
+//! The text of a mail that a person writes: salutation and signature of the queue around what was written, as text and
+//! as HTML.
 
 use super::facts::Facts;
 use super::fitting::escape;

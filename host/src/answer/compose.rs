@@ -1,7 +1,7 @@
 //! A mail's bytes: headers and MIME by lettre's builder, from parts that are checked here.
 //!
-//! No value makes a header of its own: subjects and names lose their line breaks, addresses are checked, Message-IDs are taken apart and
-//! put together again. Lines end with CRLF and are at most 998 bytes long (RFC 5322 section 2.1.1).
+//! No value makes a header of its own: subjects and names lose their line breaks, addresses are checked, Message-IDs
+//! are taken apart and put together again. Lines end with CRLF and are at most 998 bytes long (RFC 5322 section 2.1.1).
 
 use super::addressee::Addressee;
 use crate::store::outgoing;
@@ -230,7 +230,8 @@ fn clean_text(text: String) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
 }
 
-/// The media type to be written, and whether it is that of a message, which must not be encoded (RFC 2046 section 5.2.1).
+/// The media type to be written, and whether it is that of a message, which must not be encoded (RFC 2046 section
+/// 5.2.1).
 fn media_type(file: &File) -> (String, bool) {
     let given = file.media_type.trim().to_ascii_lowercase();
     match given.as_str() {

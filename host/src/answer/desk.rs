@@ -1,4 +1,5 @@
-//! What agents do with tickets and articles: reply, write, note, pass on, send on, open. Each is composed here and written as a whole.
+//! What agents do with tickets and articles: reply, write, note, pass on, send on, open. Each is composed here and
+//! written as a whole.
 
 use super::addressee::Addressee;
 use super::body::is_empty;
@@ -163,8 +164,9 @@ impl Desk {
         })
     }
 
-    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients. Never ourselves, and nobody whom
-    /// only a mail brought that does not vouch for them: then it is its sender who is answered, if their address vouched for it.
+    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients.
+    /// Never ourselves, and nobody whom only a mail brought that does not vouch for them: then it is its sender who
+    /// is answered, if their address vouched for it.
     fn answered_by(&self, open: &Open, answered: Option<&Article>) -> Vec<Addressee> {
         let Some(article) = answered else { return Vec::new() };
         let content = &article.content;

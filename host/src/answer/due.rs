@@ -1,7 +1,7 @@
 //! The daemon's loop that composes automatic answers soon after filing has decided them.
 //!
-//! Any number of hosts may run it: a row that is due becomes one that waits within the transaction that writes its article, and only one
-//! of them can do that.
+//! Any number of hosts may run it: a row that is due becomes one that waits within the transaction that writes its
+//! article, and only one of them can do that.
 
 use super::auto_response::{Due, NotSent, languages};
 use super::compose::Mail;
@@ -112,7 +112,8 @@ async fn compose_one(spool: &Spool, configuration: &Configuration, row: DueRow) 
     }
 }
 
-/// An answer that comes long after the mail surprises more than it tells. A refusal does not: what it tells of was removed, and only it says so.
+/// An answer that comes long after the mail surprises more than it tells. A refusal does not: what it tells of was
+/// removed, and only it says so.
 fn too_old(row: &DueRow, configuration: &Configuration) -> Option<NotSent> {
     let most = configuration.settings.auto_responses_max_age;
     let age = u64::try_from(now() - row.created_at).unwrap_or_default() / 1_000;
@@ -197,15 +198,16 @@ fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
     feeds_loop(&mail).then(|| FEEDS_LOOP.to_owned())
 }
 
-/// The ticket's customer user gets a copy if they are not answered already (OTOBO does so), and if they may get answers at all.
+/// The ticket's customer user gets a copy if they are not answered already (OTOBO does so), and if they may get answers
+/// at all.
 fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
     let email = due.customer.as_ref().map(|customer| &customer.email).filter(|email| !email.is_empty())?;
     let answered = due.row.recipients.iter().any(|recipient| Mailbox::of(recipient) == Mailbox::of(email));
     (!answered && !gets_no_answers(email, configuration)).then(|| email.clone())
 }
 
-/// Counts the answer against the hour's limit and the copy against its person's daily one, and writes the answer; says whether the hour had room for it. What
-/// another host has written meanwhile counts nothing here: all is rolled back.
+/// Counts the answer against the hour's limit and the copy against its person's daily one, and writes the answer; says
+/// whether the hour had room for it. What another host has written meanwhile counts nothing here: all is rolled back.
 async fn write(
     connection: &mut AnyConnection,
     row: &DueRow,

@@ -1,4 +1,5 @@
-//! What the tags of templates stand for: the ticket, the mail that is answered, the customer, the agent, the queue, and a few settings.
+//! What the tags of templates stand for: the ticket, the mail that is answered, the customer, the agent, the queue, and
+//! a few settings.
 
 use super::quoting::text_of;
 use super::subject::cleaned;

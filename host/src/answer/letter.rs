@@ -1,5 +1,5 @@
-//! What the mails of agents have in common, whatever they are about: whom they go to, and subject and text from what was written and
-//! the template.
+//! What the mails of agents have in common, whatever they are about: whom they go to, and subject and text from what
+//! was written and the template.
 
 use super::addressee::Addressee;
 use super::body::Around;

@@ -1,5 +1,5 @@
-//! Sending a received mail on to somebody else as it is (OTOBO: bounce; RFC 5322 section 3.6.6): its bytes are not changed, `Resent-*` headers
-//! come before them.
+//! Sending a received mail on to somebody else as it is (OTOBO: bounce; RFC 5322 section 3.6.6): its bytes are not
+//! changed, `Resent-*` headers come before them.
 
 use super::addressee::Addressee;
 use super::compose::{Mail, new_message_id, with_crlf};
@@ -82,8 +82,8 @@ fn resent(raw: &Bytes, from: &Addressee, to: &[Addressee], now: i64) -> Vec<Byte
     vec![resent.into(), if ends_well { raw.slice_ref(mail) } else { with_crlf(mail).into() }]
 }
 
-/// A mail without what its last delivery put before it: the line of an mbox, and Return-Path, which a mail that is sent must not have (RFC 5321
-/// section 4.4).
+/// A mail without what its last delivery put before it: the line of an mbox, and Return-Path, which a mail that is sent
+/// must not have (RFC 5321 section 4.4).
 fn without_delivery_lines(raw: &[u8]) -> &[u8] {
     let mut rest = raw;
     loop {

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 pub const MOST_RECIPIENTS: usize = 100;
 /// So many files go along at most.
 pub const MOST_FILES: usize = 100;
-/// So many bytes of text and files go out in one mail at most: in Base64 they are 100 MB, and composing them takes about 200 MB of memory.
+/// So many bytes of text and files go out in one mail at most: in Base64 they are 100 MB, and composing them takes
+/// about 200 MB of memory.
 pub const MOST_BYTES: usize = 72 << 20;
 
 /// What an agent writes to a ticket.

@@ -19,8 +19,8 @@ pub enum ActivateError {
     Store(#[from] StoreError),
 }
 
-/// Lets valid filters be made of an uploaded component; gives it, and whether it was not activated before. A name is enough where one
-/// version of it waits. No filter changes.
+/// Lets valid filters be made of an uploaded component; gives it, and whether it was not activated before. A name is
+/// enough where one version of it waits. No filter changes.
 pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploaded, bool), ActivateError> {
     let catalogue = Catalogue::load(store).await?;
     let found = catalogue.find_uploaded(reference, |component| component.activated_at.is_none())?;
@@ -30,7 +30,8 @@ pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploa
     Ok((found.clone(), new))
 }
 
-/// Deletes an uploaded component that no filter uses or would go back to. Without `even_activated`, only one that is not activated.
+/// Deletes an uploaded component that no filter uses or would go back to. Without `even_activated`, only one that is
+/// not activated.
 pub async fn delete(store: &Store, reference: &str, even_activated: bool) -> Result<Uploaded, ActivateError> {
     let catalogue = Catalogue::load(store).await?;
     let found = catalogue.find_uploaded(reference, |_| true)?.clone();

@@ -82,8 +82,8 @@ impl Catalogue {
         activated.max_by_key(|component| (Version::parse(&component.version).ok(), component.activated_at))
     }
 
-    /// What is shown by a name, a version or a digest; of a name the shipped one, else the newest version that is activated, else the newest
-    /// upload.
+    /// What is shown by a name, a version or a digest; of a name the shipped one, else the newest version that is
+    /// activated, else the newest upload.
     pub fn find(&self, text: &str) -> Result<Found<'_>, Unknown> {
         let found = match reference(text)? {
             ComponentReference::Name(name) => match self.shipped.iter().find(|shipped| **shipped == name) {
@@ -95,7 +95,8 @@ impl Catalogue {
         found.ok_or_else(|| missing(text))
     }
 
-    /// The one uploaded component that an admin means to do something to: a name is enough where it has one version, of `those`.
+    /// The one uploaded component that an admin means to do something to: a name is enough where it has one version, of
+    /// `those`.
     pub fn find_uploaded(&self, text: &str, those: impl Fn(&Uploaded) -> bool) -> Result<&Uploaded, Unknown> {
         let name = match reference(text)? {
             ComponentReference::Name(name) => name,

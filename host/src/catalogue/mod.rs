@@ -1,8 +1,9 @@
 //! The catalogue of components: what is there, what a name means, and what an admin lets act.
 //!
-//! Uploading is not activating. What was uploaded can be tried; filters that run are made of what ships with Postigo and of what an admin
-//! activated. What a filter's `component` means is settled once, when the filter is made or its `component` changes, and kept by digest
-//! ([`settle`]): nothing that is uploaded or activated later changes it. [`crate::config`] moves filters from one version to another.
+//! Uploading is not activating. What was uploaded can be tried; filters that run are made of what ships with Postigo
+//! and of what an admin activated. What a filter's `component` means is settled once, when the filter is made or its
+//! `component` changes, and kept by digest ([`settle`]): nothing that is uploaded or activated later changes it.
+//! [`crate::config`] moves filters from one version to another.
 
 mod activate;
 mod known;

@@ -1,12 +1,13 @@
-//! What a filter's `component` means: settled when the filter is made or its `component` changes, and kept by digest from then on.
+//! What a filter's `component` means: settled when the filter is made or its `component` changes, and kept by digest
+//! from then on.
 
 use super::Catalogue;
 use crate::store::components::Uploaded;
 use postigo_model::component_reference::ComponentReference;
 use postigo_model::configured::Filter;
 
-/// Settles what a filter is made of; `before` is the filter as it was. What was written again, and the bare name of what the filter has,
-/// keep what it has. The error is a sentence for the key `component`.
+/// Settles what a filter is made of; `before` is the filter as it was. What was written again, and the bare name of
+/// what the filter has, keep what it has. The error is a sentence for the key `component`.
 pub fn settle(before: Option<&Filter>, filter: &mut Filter, catalogue: &Catalogue) -> Result<(), String> {
     let written = filter.component.clone();
     if let Some(before) = before.filter(|before| before.digest.is_some() || catalogue.is_shipped(&before.component))
@@ -58,7 +59,8 @@ fn newest<'c>(name: &str, catalogue: &'c Catalogue) -> Result<&'c Uploaded, Stri
 }
 
 impl Catalogue {
-    /// Why a settled filter may not run: it is valid, and its component was uploaded and not activated. A sentence for the key `component`.
+    /// Why a settled filter may not run: it is valid, and its component was uploaded and not activated. A sentence for
+    /// the key `component`.
     pub fn keeps_from_running(&self, filter: &Filter) -> Option<String> {
         let component = self.by_digest(filter.digest.as_deref()?)?;
         (filter.valid.is_valid() && component.activated_at.is_none()).then(|| not_activated(component))

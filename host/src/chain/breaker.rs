@@ -1,7 +1,8 @@
-//! The breaker of a filter: after some failures in a row it is tried on a mail that it handled, and suspended only if it fails there too.
+//! The breaker of a filter: after some failures in a row it is tried on a mail that it handled, and suspended only if
+//! it fails there too.
 //!
-//! Whoever sends mails that a filter fails on must not switch it off for the others. A filter that fails on all mails costs its whole time limit
-//! on each; the breaker bounds what that does to the mail behind it.
+//! Whoever sends mails that a filter fails on must not switch it off for the others. A filter that fails on all mails
+//! costs its whole time limit on each; the breaker bounds what that does to the mail behind it.
 
 use bytes::Bytes;
 use postigo_mail::{Envelope, InForce};
@@ -99,8 +100,8 @@ impl Breaker {
         }
     }
 
-    /// A call went well at `now` and took the guest `own`. At most once a second, `keep` is asked for what is needed to handle the mail again;
-    /// it gives nothing where the mail is not to be kept.
+    /// A call went well at `now` and took the guest `own`. At most once a second, `keep` is asked for what is needed to
+    /// handle the mail again; it gives nothing where the mail is not to be kept.
     pub fn succeeded(&self, own: Duration, now: Instant, keep: impl FnOnce() -> Option<Handled>) {
         let mut state = self.lock();
         state.failures = 0;

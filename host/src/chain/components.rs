@@ -37,8 +37,9 @@ impl Components for Gathered {
 }
 
 impl Gathered {
-    /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else the shipped one of the
-    /// name. One that does not exist is not there afterwards, nor is one that cannot be read: its filters fail, and the others go on.
+    /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else
+    /// the shipped one of the name. One that does not exist is not there afterwards, nor is one that cannot be
+    /// read: its filters fail, and the others go on.
     pub async fn of<'f>(
         filters: impl IntoIterator<Item = &'f Filter>,
         store: &Store,
@@ -95,7 +96,8 @@ fn inspect_once(bytes: &'static [u8], sandbox: &LazySandbox) -> Result<Component
     Ok(Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: true })
 }
 
-/// Where what is known of a shipped component is kept: a JSON file and the component, under the digest of the embedded bytes.
+/// Where what is known of a shipped component is kept: a JSON file and the component, under the digest of the embedded
+/// bytes.
 struct Kept {
     description: PathBuf,
     component: PathBuf,
@@ -115,7 +117,8 @@ impl Kept {
         Some(Component { description: Arc::new(description), bytes: bytes.into(), shipped: true })
     }
 
-    /// Keeps it, the description last: where that is, the component is whole. A cache that cannot be written costs time alone.
+    /// Keeps it, the description last: where that is, the component is whole. A cache that cannot be written costs time
+    /// alone.
     fn write(&self, description: &Description, component: &[u8]) {
         let written = serde_json::to_vec(description).map_err(std::io::Error::from).and_then(|json| {
             replace(&self.component, component)?;

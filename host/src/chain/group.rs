@@ -1,7 +1,7 @@
 //! Groups: which filters share an instance, and how a guilty one is found and set apart.
 //!
-//! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from being prepared,
-//! the group is split by halves until that filter stands alone; the others are brought together again.
+//! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from
+//! being prepared, the group is split by halves until that filter stands alone; the others are brought together again.
 
 use super::component::Component;
 use super::guests::Sandbox;
@@ -58,8 +58,8 @@ pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
     }
 }
 
-/// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for, and of an uploaded one
-/// nothing.
+/// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for,
+/// and of an uploaded one nothing.
 pub fn grants(filter: &Filter, component: &Component) -> Vec<String> {
     let mut grants = match &filter.grants {
         Some(stated) => stated.clone(),
@@ -196,7 +196,8 @@ fn find<'k>(key: &Key, known: &'k [Prepared]) -> Option<&'k Prepared> {
     known.iter().find(|prepared| prepared.key == *key)
 }
 
-/// Whether this filter could not be prepared before, by its own or its component's fault: it is not tried again while it stays as it is.
+/// Whether this filter could not be prepared before, by its own or its component's fault: it is not tried again while
+/// it stays as it is.
 fn is_known_mistake(group: &Wanted, member: &GroupMember, known: &[Prepared]) -> bool {
     let alone = group.key.with(vec![member.clone()]);
     find(&alone, known).is_some_and(|prepared| matches!(&prepared.outcome, Err(broken) if !broken.may_pass))

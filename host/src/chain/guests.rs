@@ -36,12 +36,13 @@ pub trait Guest {
     fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened>;
     /// Judges the mail by one filter of the group.
     fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict>;
-    /// After a call that the host had no room for: gives up what it holds, and waits until there is. The message's other instances must be gone
-    /// by then, so that no two messages wait for one another.
+    /// After a call that the host had no room for: gives up what it holds, and waits until there is. The message's
+    /// other instances must be gone by then, so that no two messages wait for one another.
     fn wait_for_room(&mut self) -> Result<(), Failure>;
 }
 
-/// Makes a call, and makes it again where it had to wait for room. An error, with the mail, says that there was none for too long.
+/// Makes a call, and makes it again where it had to wait for room. An error, with the mail, says that there was none
+/// for too long.
 pub(super) fn with_room<T>(
     guest: &mut dyn Guest,
     mail: Box<Mail>,

@@ -1,7 +1,7 @@
 //! The chain: all valid filters in byte order over one mail, with stop-after-match.
 //!
-//! A [`Plan`] is built when the configuration changes and replaced as a whole; [`run`] takes one mail through it. What runs inside the
-//! sandbox is reached through [`Sandbox`] and [`Guests`] alone.
+//! A [`Plan`] is built when the configuration changes and replaced as a whole; [`run`] takes one mail through it. What
+//! runs inside the sandbox is reached through [`Sandbox`] and [`Guests`] alone.
 
 mod breaker;
 mod component;
@@ -34,7 +34,8 @@ pub use verdict::Declared;
 use postigo_model::configured::{Filter, Validity};
 use postigo_sandbox::SettingsProblem;
 
-/// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that takes.
+/// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that
+/// takes.
 ///
 /// What it prepared is kept in the sandbox's cache: the plan that follows finds it there.
 pub fn check_settings<'f>(

@@ -1,4 +1,5 @@
-//! The plan: all valid filters in byte order, their groups prepared. It never changes; a new one takes its place as a whole.
+//! The plan: all valid filters in byte order, their groups prepared. It never changes; a new one takes its place as a
+//! whole.
 
 use super::breaker::Breaker;
 use super::component::Components;
@@ -82,8 +83,8 @@ impl Plan {
         }
     }
 
-    /// Builds the plan of the valid filters among `filters`. Blocks while groups are prepared, several at a time; groups that `previous`
-    /// has as they are wanted are taken over.
+    /// Builds the plan of the valid filters among `filters`. Blocks while groups are prepared, several at a time;
+    /// groups that `previous` has as they are wanted are taken over.
     pub fn build<'f>(
         filters: impl IntoIterator<Item = &'f Filter>,
         components: &dyn Components,

@@ -57,7 +57,8 @@ pub struct Broken {
     pub failure: Failure,
     /// The mistakes in its settings, if that is why.
     pub problems: Vec<SettingsProblem>,
-    /// Whether it is not the filter's fault, but the host's, or a row's that cannot be read: it may go well another time.
+    /// Whether it is not the filter's fault, but the host's, or a row's that cannot be read: it may go well another
+    /// time.
     pub may_pass: bool,
 }
 

@@ -1,4 +1,5 @@
-//! One message through the chain: filters in byte order, screening, stop-after-match, failure policies, the chain's budget.
+//! One message through the chain: filters in byte order, screening, stop-after-match, failure policies, the chain's
+//! budget.
 
 use super::breaker::{Admission, Handled};
 use super::guests::{Guest, Guests};
@@ -29,7 +30,8 @@ pub enum Mode {
         /// The message was put off before: its calls are not cut short, and what they take is paid for.
         put_off_before: bool,
     },
-    /// Without effect on anything: every filter is called, suspended ones too, and what the screening missed is an error.
+    /// Without effect on anything: every filter is called, suspended ones too, and what the screening missed is an
+    /// error.
     Dry,
 }
 
@@ -48,8 +50,8 @@ pub struct ChainRun {
     pub screening: Duration,
     /// How long it waited for room in the memory of guests.
     pub waited: Duration,
-    /// Set where the message must wait for its turn, since a filter took longer than usual while failed calls have had their share: nothing
-    /// was decided, and the steps say nothing.
+    /// Set where the message must wait for its turn, since a filter took longer than usual while failed calls have had
+    /// their share: nothing was decided, and the steps say nothing.
     pub put_off: Option<PutOff>,
     /// What is to be tried now, each on a thread that guests may occupy.
     pub trials: Vec<Trial>,
@@ -73,7 +75,8 @@ pub struct Step {
     pub stopped: bool,
     /// What it set.
     pub changes: Vec<HeaderChange>,
-    /// All the time that it took: the guest's own, the host's for it, and waiting for a processor. Not that for room in memory.
+    /// All the time that it took: the guest's own, the host's for it, and waiting for a processor. Not that for room
+    /// in memory.
     pub took: Duration,
     /// The guest's own time of that.
     pub own: Duration,
@@ -123,7 +126,8 @@ fn result(filter: &Planned, step: &Step) -> FilterResult {
     }
 }
 
-/// Runs the plan's filters over a mail. Blocks for as long as the guests run: call it on a thread that guests may occupy.
+/// Runs the plan's filters over a mail. Blocks for as long as the guests run: call it on a thread that guests may
+/// occupy.
 pub fn run(plan: &Plan, vocabulary: &Vocabulary, mut mail: Box<Mail>, mode: Mode) -> ChainRun {
     let mut pass = Pass::new(plan, vocabulary, mode);
     let mut steps = Vec::with_capacity(plan.filters().len());
@@ -360,7 +364,8 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Calls a group's instance; where the host has no room for it, all instances of this message are given up, and it waits.
+    /// Calls a group's instance; where the host has no room for it, all instances of this message are given up, and it
+    /// waits.
     fn call<T>(
         &mut self,
         group: usize,
@@ -443,7 +448,8 @@ impl<'p> Pass<'p> {
         self.put_off = Some(PutOff { pause, reason });
     }
 
-    /// A filter that the screening left out was called all the same. It has failed if it matches: its match would not have been seen.
+    /// A filter that the screening left out was called all the same. It has failed if it matches: its match would not
+    /// have been seen.
     fn compare(&mut self, filter: &Planned, step: Step) -> Step {
         let missed = match step.outcome {
             Outcome::Matched => {
@@ -459,7 +465,8 @@ impl<'p> Pass<'p> {
         Step { own: step.own, log: step.log, ..missed }
     }
 
-    /// Tells the breaker what a call came to, and the share what a failed one took. One that was cut short counts as failed, and is paid for.
+    /// Tells the breaker what a call came to, and the share what a failed one took. One that was cut short counts as
+    /// failed, and is paid for.
     fn count(&mut self, filter: &Planned, step: &Step, worked: Duration, mail: &Mail) {
         let Mode::Live { put_off_before, .. } = self.mode else { return };
         let now = Instant::now();
@@ -502,8 +509,8 @@ fn open(guests: &dyn Guests, mode: Mode) -> Result<Box<dyn Guest>, Failure> {
     if matches!(mode, Mode::Live { check_screening: false, .. }) { guests.open() } else { guests.open_full() }
 }
 
-/// What is kept of a mail for trials, where a guest of this time limit handled it in `own`. One that came near the limit could go over it another
-/// time: whoever sent it could have the filter suspended.
+/// What is kept of a mail for trials, where a guest of this time limit handled it in `own`. One that came near the
+/// limit could go over it another time: whoever sent it could have the filter suspended.
 fn handled(mail: &Mail, own: Duration, time: Duration) -> Option<Handled> {
     let raw = mail.message().raw();
     let fit = raw.len() <= LARGEST_HANDLED && own * 4 <= time;

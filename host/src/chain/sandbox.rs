@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many pieces of work of one asker are under way at once; each occupies a thread while it waits for its child processes.
+/// So many pieces of work of one asker are under way at once; each occupies a thread while it waits for its child
+/// processes.
 const TURNS: usize = 2;
 
 /// A runtime that is started when the first group is prepared: without filters, none is needed.

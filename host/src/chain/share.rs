@@ -1,8 +1,8 @@
 //! The share of the workers' time that failed calls may have.
 //!
-//! What fails is known when its time is spent, so the share runs into debt. While it does, calls of filters that failed lately are ended when they
-//! take longer than usual, and their mails are put off: each comes back when the share has room for its whole call. Mails whose calls are as
-//! short as ever are not looked at.
+//! What fails is known when its time is spent, so the share runs into debt. While it does, calls of filters that failed
+//! lately are ended when they take longer than usual, and their mails are put off: each comes back when the share has
+//! room for its whole call. Mails whose calls are as short as ever are not looked at.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
-//! Trials: a filter that failed several times in a row, or a group's screening, is run on a mail that it handled before, outside any
-//! mail's time. Only what fails there too is suspended: a stranger's mails alone switch nothing off.
+//! Trials: a filter that failed several times in a row, or a group's screening, is run on a mail that it handled
+//! before, outside any mail's time. Only what fails there too is suspended: a stranger's mails alone switch nothing
+//! off.
 
 use super::breaker::{Breaker, Tried};
 use super::guests::{Guest, Guests, with_room};

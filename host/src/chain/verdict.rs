@@ -51,8 +51,9 @@ impl Declared {
     }
 }
 
-/// Checks the changes of a filter that matched: each header may be set by filters, and the component declared it; one that may not
-/// fails them all. Of several changes of a header the last wins, unless it takes several values. Values lose their line breaks.
+/// Checks the changes of a filter that matched: each header may be set by filters, and the component declared it; one
+/// that may not fails them all. Of several changes of a header the last wins, unless it takes several values. Values
+/// lose their line breaks.
 pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
     let mut accepted: Vec<Accepted> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();

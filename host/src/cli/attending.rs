@@ -4,8 +4,9 @@ use super::{Context, Failed};
 use crate::worker::{Attendant, Done};
 use tokio_util::sync::CancellationToken;
 
-/// Works until `others` has ended, and gives what that gave; `done` hears of each message that ended here. `others` is handed a token that is cancelled
-/// where the work has ended with an error: then nobody may be left to bring what it waits for.
+/// Works until `others` has ended, and gives what that gave; `done` hears of each message that ended here. `others` is
+/// handed a token that is cancelled where the work has ended with an error: then nobody may be left to bring what it
+/// waits for.
 pub async fn attend_while<T>(
     context: &Context,
     account: &str,

@@ -1,5 +1,6 @@
-//! What all configured things (queues, accounts, templates, …) have in common on the command line: they are listed, shown, set key by
-//! key and deleted, read and written by the same code as the configuration file and REST ([`postigo_model::configured::form`]).
+//! What all configured things (queues, accounts, templates, …) have in common on the command line: they are listed,
+//! shown, set key by key and deleted, read and written by the same code as the configuration file and REST
+//! ([`postigo_model::configured::form`]).
 
 use super::key_values::{Changes, KeyValue};
 use super::output::{lines, printable, word};
@@ -50,7 +51,8 @@ pub enum Common {
     List(List),
     /// Show one with all its keys but its secrets
     Show(Named),
-    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, body='{ file = "text.txt" }', password='{ env = "VARIABLE" }'
+    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, body='{ file = "text.txt" }', password='{
+    /// env = "VARIABLE" }'
     Set(Set),
 }
 

@@ -39,7 +39,8 @@ impl Failed {
     }
 }
 
-/// What the service refuses; each mistake in what was given with the option that gave it, which `option` knows by the key.
+/// What the service refuses; each mistake in what was given with the option that gave it, which `option` knows by the
+/// key.
 pub fn of_options(refused: Refused, option: impl Fn(&str) -> String) -> Failed {
     let Refused::Mistakes(mistakes) = refused else { return refused.into() };
     let line = |mistake: Mistake| {

@@ -1,8 +1,9 @@
 //! `KEY=VALUE`: keys as the configuration file has them, with values as a shell's user writes them.
 //!
-//! What a value means follows from its key: a text is taken as it stands, `true` is a flag where flags are, `a,b` a list where lists are. Lists and
-//! tables may also be written as in the file (TOML) or as JSON. Texts and secrets may be named: `{ env = "VARIABLE" }`, `{ file = "PATH" }`, so that
-//! no history of a shell keeps a password. An empty value is the key's default.
+//! What a value means follows from its key: a text is taken as it stands, `true` is a flag where flags are, `a,b` a
+//! list where lists are. Lists and tables may also be written as in the file (TOML) or as JSON. Texts and secrets may
+//! be named: `{ env = "VARIABLE" }`, `{ file = "PATH" }`, so that no history of a shell keeps a password. An empty
+//! value is the key's default.
 
 use crate::config::{File, given_or_named, named};
 use crate::service::configured::{Given, Object};
@@ -85,8 +86,8 @@ impl Changes {
         self.problems.push(Problem { pointer, sentence });
     }
 
-    /// As the form of a thing takes it that is `there`: a table of free content, such as a filter's settings, keeps what is not set. The thing keeps
-    /// its `name`, which stands under the key `name_key`.
+    /// As the form of a thing takes it that is `there`: a table of free content, such as a filter's settings, keeps
+    /// what is not set. The thing keeps its `name`, which stands under the key `name_key`.
     pub fn onto(&self, there: &Object, name_key: &str, name: &str) -> Given {
         let (mut fields, mut problems) = (Object::new(), self.problems.clone());
         for (path, value) in &self.values {

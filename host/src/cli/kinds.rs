@@ -1,4 +1,5 @@
-//! `queue …`, `response …`: the commands of a kind of configured things, the same for every kind that has no further ones.
+//! `queue …`, `response …`: the commands of a kind of configured things, the same for every kind that has no further
+//! ones.
 
 use super::configured::{Common, Named};
 use super::former_options::FormerOptions;

@@ -8,8 +8,8 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// At `trace` the IMAP library writes every command that it sends, passwords too, and every answer: it is never asked to, whatever
-/// `POSTIGO_LOG` says of it or of its modules.
+/// At `trace` the IMAP library writes every command that it sends, passwords too, and every answer: it is never asked
+/// to, whatever `POSTIGO_LOG` says of it or of its modules.
 fn is_for_the_log(metadata: &Metadata<'_>) -> bool {
     let is_chatty = ["async_imap", "imap_proto"].iter().any(|library| metadata.target().starts_with(library));
     !is_chatty || *metadata.level() <= Level::WARN

@@ -142,7 +142,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Tells what is wrong with the arguments. A mail server whose pipe is set up wrongly keeps its mail instead of bouncing it.
+/// Tells what is wrong with the arguments. A mail server whose pipe is set up wrongly keeps its mail instead of
+/// bouncing it.
 fn misused(error: &clap::Error) -> ExitCode {
     // Where not even that can be printed, the status says it.
     let _ = error.print();

@@ -5,7 +5,8 @@ use postigo_model::configured::units::parse_duration;
 use postigo_model::timestamp::now;
 use postigo_model::timestamp::parse;
 
-/// Reads `2026-11-24T12:00:00Z`, a date `2026-11-24` (its beginning in UTC), or how long ago (`24h`), as milliseconds since the epoch.
+/// Reads `2026-11-24T12:00:00Z`, a date `2026-11-24` (its beginning in UTC), or how long ago (`24h`), as milliseconds
+/// since the epoch.
 pub fn read(option: &str, text: &str) -> Result<i64, Failed> {
     let ago = || {
         parse_duration(text).and_then(|ago| i64::try_from(ago.as_millis()).ok()).map(|ago| now().saturating_sub(ago))

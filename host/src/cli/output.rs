@@ -60,7 +60,8 @@ impl Output {
     pub fn bytes(self, bytes: &[u8]) {
         let mut stdout = std::io::stdout().lock();
         if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            // A reader that has seen enough (`| head`) is no problem; anything else is told, and nothing more can be printed.
+            // A reader that has seen enough (`| head`) is no problem; anything else is told, and nothing more can be
+            // printed.
             if error.kind() != ErrorKind::BrokenPipe {
                 eprintln!("The result could not be printed: {error}.");
             }

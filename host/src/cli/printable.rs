@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
-/// Whether a terminal obeys the character instead of showing it: control characters, those that embed, override and isolate writing
-/// directions (Unicode Standard Annex 9, section 2), line and paragraph separators, and the invisible tags and annotations. The marks
-/// that right-to-left text needs (U+200E, U+200F, U+061C) turn nothing around and stay.
+/// Whether a terminal obeys the character instead of showing it: control characters, those that embed, override and
+/// isolate writing directions (Unicode Standard Annex 9, section 2), line and paragraph separators, and the invisible
+/// tags and annotations. The marks that right-to-left text needs (U+200E, U+200F, U+061C) turn nothing around and stay.
 pub fn is_obeyed(character: char) -> bool {
     let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = matches!(character, '\u{2028}' | '\u{2029}');
@@ -28,7 +28,8 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|character| if obeyed(character) { '?' } else { character }).collect())
 }
 
-/// A JSON document whose strings hold no such character as it is: each is written as its escape, which says the same to a program.
+/// A JSON document whose strings hold no such character as it is: each is written as its escape, which says the same to
+/// a program.
 pub fn json(document: String) -> String {
     // Outside strings JSON has white space only, and the serializer writes none of that.
     if !document.contains(is_obeyed) {

@@ -6,7 +6,8 @@ use serde_json::json;
 /// So many rows are read at once.
 const PAGE: usize = 1_000;
 
-/// Reads a list to its end, at most `limit` rows of it. `page` is told how many rows are wanted, and which are there already.
+/// Reads a list to its end, at most `limit` rows of it. `page` is told how many rows are wanted, and which are there
+/// already.
 pub async fn read<T>(
     limit: Option<usize>,
     mut page: impl AsyncFnMut(i64, &[T]) -> Result<Vec<T>, Failed>,

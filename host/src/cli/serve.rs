@@ -27,13 +27,15 @@ pub struct Serve {
     /// A folder that transports of the kind file may use, by NAME or PATH; over REST, Maildir accounts too
     #[arg(long, value_name = "NAME=PATH")]
     allow_folder: Vec<Named>,
-    /// A name under which a proxy passes requests on to a loopback address; once for each. Without a token, no others are answered there
+    /// A name under which a proxy passes requests on to a loopback address; once for each. Without a token, no others
+    /// are answered there
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
     /// The most clients of each listener (REST, LMTP, SMTP) at once; fewer where the process may open few files
     #[arg(long, value_name = "COUNT", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
-    /// The most of them from one address; for this machine, Unix sockets and relays that `networks` names one by one there is none
+    /// The most of them from one address; for this machine, Unix sockets and relays that `networks` names one by one
+    /// there is none
     #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     connections_per_address: u32,
     /// A client of REST that brings no whole request head within this time, the first or the next, is gone

@@ -1,4 +1,5 @@
-//! `account sign-in`, `transport sign-in` and their counterparts: a person signs in for an account or transport by OAuth2.
+//! `account sign-in`, `transport sign-in` and their counterparts: a person signs in for an account or transport by
+//! OAuth2.
 
 use super::output::lines;
 use super::{Context, Failed};

@@ -4,7 +4,8 @@ use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Sta
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
 
-/// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays small.
+/// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays
+/// small.
 const MOST_ENTRIES: usize = 2_000;
 /// So many bytes of values one communication keeps.
 const MOST_BYTES: usize = 512 << 10;
@@ -22,7 +23,8 @@ pub struct Communication {
 }
 
 impl Communication {
-    /// Starts one, now. `account` and `protocol` are the account's name and protocol (or `ingest`, `rest`), or a transport's name and kind.
+    /// Starts one, now. `account` and `protocol` are the account's name and protocol (or `ingest`, `rest`), or a
+    /// transport's name and kind.
     pub fn start(kind: Kind, account: &str, protocol: &str) -> Self {
         let record = Record {
             id: uuid::Uuid::now_v7().to_string(),

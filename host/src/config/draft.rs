@@ -22,8 +22,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Applies a document: what it names becomes what it says (keys that it leaves out have their defaults, secrets that it leaves out
-    /// stay), of `[settings]` only the keys that it names, and everything else stays.
+    /// Applies a document: what it names becomes what it says (keys that it leaves out have their defaults, secrets
+    /// that it leaves out stay), of `[settings]` only the keys that it names, and everything else stays.
     pub fn of(document: &Map<String, Value>, start: &Configuration, secrets: &TakeSecret<'_>) -> Self {
         let mut draft = Self {
             configuration: start.clone(),
@@ -41,13 +41,14 @@ impl Draft {
         draft
     }
 
-    /// Removes the filters, and makes invalid the addresses and accounts, that the document did not name. The account `local` stays.
+    /// Removes the filters, and makes invalid the addresses and accounts, that the document did not name. The account
+    /// `local` stays.
     pub fn prune(&mut self) {
         visit_kinds(&mut Pruning { configuration: &mut self.configuration, named: &self.places });
     }
 
-    /// Adds broken rules to the problems, at the places where the document names the things. A thing that it does not name is named in
-    /// the sentence.
+    /// Adds broken rules to the problems, at the places where the document names the things. A thing that it does not
+    /// name is named in the sentence.
     pub fn add(&mut self, breaches: Vec<Breach>) {
         for breach in breaches {
             match self.places.get(&(breach.kind, breach.name.clone())) {

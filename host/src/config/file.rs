@@ -1,4 +1,5 @@
-//! The configuration file: TOML as the values that the [`postigo_model::configured::form`] reads, with the line of every place.
+//! The configuration file: TOML as the values that the [`postigo_model::configured::form`] reads, with the line of
+//! every place.
 
 use postigo_model::configured::form::{Problem, below};
 use serde_json::{Map, Number, Value};

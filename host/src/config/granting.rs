@@ -7,8 +7,8 @@ use postigo_model::configured::form::Kind;
 use postigo_model::configured::{Configuration, Filter};
 use std::sync::Arc;
 
-/// The filters that have grants in `after`, whose components are settled, which only an admin may give: other ones than they had with the
-/// same component in `before`, and than the component asks for where it ships with Postigo.
+/// The filters that have grants in `after`, whose components are settled, which only an admin may give: other ones than
+/// they had with the same component in `before`, and than the component asks for where it ships with Postigo.
 pub async fn widened(
     before: &Configuration,
     after: &Configuration,

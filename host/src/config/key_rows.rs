@@ -1,4 +1,5 @@
-//! The keys that a configuration file may have, a row each: for `config keys` and for the reference in `docs/configuration.md`.
+//! The keys that a configuration file may have, a row each: for `config keys` and for the reference in
+//! `docs/configuration.md`.
 
 use postigo_model::configured::form::{Kind, LoadedKind};
 use postigo_model::configured::keys::{Content, Key, Shape, keys};

@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Takes a secret that a value gives or names; files are relative to this folder. The error says what is wrong, never what the secret is.
+/// Takes a secret that a value gives or names; files are relative to this folder. The error says what is wrong, never
+/// what the secret is.
 pub fn given_or_named(value: &Value, folder: &Path) -> Result<Secret, String> {
     let reference = match value {
         Value::String(clear) => return Ok(Secret::new(clear)),
@@ -18,8 +19,8 @@ pub fn given_or_named(value: &Value, folder: &Path) -> Result<Secret, String> {
     Ok(Secret::new(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text))))
 }
 
-/// The text that a table names, of at most so many bytes where it is a file's (`-`: standard input); none where the table names none. The error
-/// is a sentence without what was read.
+/// The text that a table names, of at most so many bytes where it is a file's (`-`: standard input); none where the
+/// table names none. The error is a sentence without what was read.
 pub fn named(reference: &Map<String, Value>, folder: &Path, most: u64) -> Option<Result<String, String>> {
     let mut entries = reference.iter();
     let (Some((kind, Value::String(name))), None) = (entries.next(), entries.next()) else { return None };

@@ -1,5 +1,5 @@
-//! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of filters, which
-//! only their components can judge.
+//! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of
+//! filters, which only their components can judge.
 
 use super::rules;
 use crate::catalogue::{Catalogue, settle};
@@ -21,18 +21,19 @@ const ALL_SETTINGS: usize = 32 << 20;
 /// … settings of at most so many bytes.
 const SMALL: usize = 64 << 10;
 
-/// Texts, numbers, lists and tables in a filter's settings: each takes a hundred times its bytes in memory, wherever settings are held.
+/// Texts, numbers, lists and tables in a filter's settings: each takes a hundred times its bytes in memory, wherever
+/// settings are held.
 pub const MOST_VALUES: usize = 20_000;
 /// Those of all filters together, …
 const ALL_VALUES: usize = 200_000;
 /// … beyond which a filter may have so many.
 const FEW: usize = 1_000;
 
-/// Settles what the components of changed filters mean, and names every rule that `after` then breaks, and every mistake in the settings of
-/// the filters that run otherwise than in `before`.
+/// Settles what the components of changed filters mean, and names every rule that `after` then breaks, and every
+/// mistake in the settings of the filters that run otherwise than in `before`.
 ///
-/// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared here is what
-/// the chain finds prepared when the change is saved.
+/// Of each component that such a filter uses, all filters are configured together, as the chain will: what is prepared
+/// here is what the chain finds prepared when the change is saved.
 pub async fn review(
     before: &Configuration,
     after: &mut Configuration,
@@ -72,8 +73,8 @@ async fn settle_components(
     Ok(breaches)
 }
 
-/// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in `before`; what their
-/// components mean is settled.
+/// Every rule that `after` breaks, and every mistake in the settings of the filters that run otherwise than in
+/// `before`; what their components mean is settled.
 pub async fn judge(
     before: &Configuration,
     after: &Configuration,
@@ -113,7 +114,8 @@ pub async fn judge(
     Ok(breaches)
 }
 
-/// Whether a filter is new, comes into use, or names another component; or the same one in a form that is not settled yet.
+/// Whether a filter is new, comes into use, or names another component; or the same one in a form that is not settled
+/// yet.
 fn is_made_or_used_otherwise(before: Option<&Filter>, after: &Filter) -> bool {
     before.is_none_or(|before| {
         before.component != after.component
@@ -122,7 +124,8 @@ fn is_made_or_used_otherwise(before: Option<&Filter>, after: &Filter) -> bool {
     })
 }
 
-/// Whether a filter is new, is configured differently, or comes into use. To disable one acts at once, and nothing is tried.
+/// Whether a filter is new, is configured differently, or comes into use. To disable one acts at once, and nothing is
+/// tried.
 fn must_be_configured(before: Option<&Filter>, after: &Filter) -> bool {
     before.is_none_or(|before| {
         before.component != after.component
@@ -166,7 +169,8 @@ fn bound_settings(after: &Configuration, changed: &BTreeSet<&str>) -> Vec<Breach
     changed.filter_map(told).collect()
 }
 
-/// What a filter's settings weigh. It is found out once for each save, since all of them are written and counted for it.
+/// What a filter's settings weigh. It is found out once for each save, since all of them are written and counted for
+/// it.
 #[derive(Clone, Copy)]
 struct Weight {
     /// Bytes as JSON.
@@ -198,8 +202,8 @@ fn is_flat_enough(value: &serde_json::Value, depth: usize) -> bool {
     depth > 0 && inner.all(|inner| is_flat_enough(inner, depth - 1))
 }
 
-/// Checks the settings of the changed filters against their components' schemas, and lets the components configure those that fit with
-/// all their filters; on a thread that may block.
+/// Checks the settings of the changed filters against their components' schemas, and lets the components configure
+/// those that fit with all their filters; on a thread that may block.
 async fn try_settings(
     filters: Vec<Filter>,
     changed: BTreeSet<String>,

@@ -64,7 +64,8 @@ impl Rules<'_> {
                 self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\"."))
             }
             Some(found) if !found.valid.is_valid() => {
-                // Told at the address: that is what was made invalid. Queues that are not in use count as well, as in the peer.
+                // Told at the address: that is what was made invalid. Queues that are not in use count as well, as in
+                // the peer.
                 let sentence = format!(
                     "it cannot be invalid: the queue \"{}\" sends from it; give the queue another address first.",
                     queue.name

@@ -1,4 +1,5 @@
-//! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps none of the others.
+//! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps
+//! none of the others.
 
 use super::shares::Held;
 use crate::inbound::{self, FetchReport, Intake, Rules};
@@ -61,7 +62,8 @@ struct Task {
 #[derive(Default)]
 struct Tasks {
     running: BTreeMap<String, Task>,
-    /// By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the same mailbox.
+    /// By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the
+    /// same mailbox.
     ending: BTreeMap<String, JoinHandle<()>>,
 }
 
@@ -295,7 +297,8 @@ impl Polling {
     }
 }
 
-/// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new connection.
+/// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new
+/// connection.
 async fn news(
     memory: &mut inbound::Memory,
     wait: impl AsyncFnOnce(&mut inbound::Memory),

@@ -1,5 +1,5 @@
-//! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its own machine, whichever holds the account:
-//! what it takes in is durable in the database that they share.
+//! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its
+//! own machine, whichever holds the account: what it takes in is durable in the database that they share.
 
 use crate::inbound::lmtp::{Bound, Limits, Listener, Policy, SpoolSink};
 use crate::metrics::Metrics;

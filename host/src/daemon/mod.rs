@@ -1,7 +1,7 @@
 //! The daemon: fetches, files and serves until it is told to stop.
 //!
-//! It meets commands and other daemons in the database alone: leases say who works on an account, the configuration's version says what
-//! changed, requests say what is wanted now.
+//! It meets commands and other daemons in the database alone: leases say who works on an account, the configuration's
+//! version says what changed, requests say what is wanted now.
 
 mod fetching;
 mod listening;

@@ -1,4 +1,5 @@
-//! Keeps the overview's list of tasks that are broken now: it is read from the database, by commands and other hosts too.
+//! Keeps the overview's list of tasks that are broken now: it is read from the database, by commands and other hosts
+//! too.
 
 use crate::store::broken_tasks;
 use crate::store::{Store, StoreError};
@@ -41,7 +42,8 @@ async fn end(store: &Store, host: &str) -> Result<(), StoreError> {
     broken_tasks::replace(store, host, Vec::new()).await
 }
 
-/// Waits for the next change, and for those that come with it. What breaks once is told of for a while: that has an end as well.
+/// Waits for the next change, and for those that come with it. What breaks once is told of for a while: that has an end
+/// as well.
 async fn next(changes: &mut tokio::sync::watch::Receiver<()>, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}

@@ -11,7 +11,8 @@ const NAMES_KEPT: i64 = 7 * 86_400_000;
 /// What broke at a host that is gone is told of for so long, in milliseconds.
 const BROKEN_KEPT: i64 = 7 * 86_400_000;
 
-/// Removes communications that are older than `log_retention` keeps them, and received and sent bytes that are older than `raw_retention`; gives the communications' number.
+/// Removes communications that are older than `log_retention` keeps them, and received and sent bytes that are older
+/// than `raw_retention`; gives the communications' number.
 pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError> {
     let before = |outcome: &str| {
         let seconds = settings.log_retention.get(outcome).copied().unwrap_or(u64::MAX);

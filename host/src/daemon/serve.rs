@@ -33,7 +33,8 @@ const CONFIGURATION_EVERY: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So often is old log removed.
 const PURGED_EVERY: Duration = Duration::from_hours(1);
-/// What is being taken in when the daemon is told to stop has so long to end: a server or a client that is silent must not hold up the rest.
+/// What is being taken in when the daemon is told to stop has so long to end: a server or a client that is silent must
+/// not hold up the rest.
 const INTAKE_ENDS_WITHIN: Duration = Duration::from_secs(8);
 /// What is worked on and sent then has so long to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
@@ -121,8 +122,8 @@ pub struct Front {
 }
 
 impl Daemon {
-    /// Runs until SIGTERM or SIGINT, with a `front` that answers those who ask; `ready` is told the address that is listened on. What is under way is ended,
-    /// leases are given back.
+    /// Runs until SIGTERM or SIGINT, with a `front` that answers those who ask; `ready` is told the address that is
+    /// listened on. What is under way is ended, leases are given back.
     pub async fn run<F>(self, front: impl FnOnce(Front) -> F, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -256,7 +257,8 @@ impl Daemon {
     }
 }
 
-/// Takes up what commands and other hosts changed in the configuration, by `look`, which has suspended filters tried again besides.
+/// Takes up what commands and other hosts changed in the configuration, by `look`, which has suspended filters tried
+/// again besides.
 pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(
     look: impl Fn() -> F,
     stop: CancellationToken,

@@ -1,4 +1,5 @@
-//! Which accounts this daemon works on: a fair share of all, by leases, while other daemons are there; what they had, once they are gone.
+//! Which accounts this daemon works on: a fair share of all, by leases, while other daemons are there; what they had,
+//! once they are gone.
 
 use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};

@@ -81,8 +81,8 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
 }
 
-/// Whether a mail is one that its customer wrote and may read, so that it is they who are written to: no bounce, no answer to what they were not
-/// shown, and no mail for which nobody vouched.
+/// Whether a mail is one that its customer wrote and may read, so that it is they who are written to: no bounce, no
+/// answer to what they were not shown, and no mail for which nobody vouched.
 pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bool {
     let is_answered = |address: &Address| !is_refused(&address.address, configuration);
     article.sender_type == SenderType::Customer
@@ -97,8 +97,8 @@ pub fn asks_for_others(mail: &Mail) -> bool {
     mail.addresses("Reply-To").iter().any(|address| !from.contains(&mailbox(address)))
 }
 
-/// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2). Where the address of its sender alone vouched for it, nobody but those
-/// in From: whoever forges a From would get the ticket's mail.
+/// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2). Where the address of its sender
+/// alone vouched for it, nobody but those in From: whoever forges a From would get the ticket's mail.
 pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
     let asked = addresses_asked_for(article);
     if article.vouched_by_address { senders_among(asked, Address::parse_all(&article.from)) } else { asked }
@@ -126,8 +126,8 @@ pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
     is_refused_by(address, &configuration.settings.auto_responses_refused, is_own)
 }
 
-/// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of a mailbox whether it is ours. A detail behind a plus
-/// sign makes no other person.
+/// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of a mailbox whether it is
+/// ours. A detail behind a plus sign makes no other person.
 pub fn is_refused_by(address: &str, patterns: &[String], is_own: impl Fn(&Mailbox) -> bool) -> bool {
     let mailbox = Mailbox::of(address);
     let forms: Vec<Mailbox> = mailbox.without_detail().into_iter().chain([mailbox]).collect();

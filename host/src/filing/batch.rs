@@ -6,8 +6,8 @@ use crate::store::{StoreError, tickets};
 use postigo_model::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
 use sqlx::AnyConnection;
 
-/// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision may depend on them: so that the result is
-/// the same as if each had been filed before the next was decided.
+/// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision
+/// may depend on them: so that the result is the same as if each had been filed before the next was decided.
 #[derive(Debug, Default)]
 pub struct Batch {
     gathered: Vec<FilingInput>,

@@ -9,7 +9,8 @@ use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
 
-/// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is told so.
+/// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is
+/// told so.
 #[derive(Debug, Clone)]
 pub struct Change {
     /// What is changed. It was checked ([`TicketEdit::check`]).
@@ -69,7 +70,8 @@ fn missing(number: &str) -> StoreError {
     StoreError::NotFound(format!("There is no ticket {number}."))
 }
 
-/// Merges a ticket into another (or into what that was merged into): its articles move, its state is `merged`, follow-ups go to the target. Gives the merged one.
+/// Merges a ticket into another (or into what that was merged into): its articles move, its state is `merged`,
+/// follow-ups go to the target. Gives the merged one.
 async fn merge(connection: &mut AnyConnection, number: &str, into: &str) -> Result<Ticket, StoreError> {
     let ticket = by_number(connection, number).await?.ok_or_else(|| missing(number))?;
     let named = by_number(connection, into).await?.ok_or_else(|| missing(into))?;

@@ -1,6 +1,8 @@
-//! The one transaction that files messages: what their decisions bring about ([`effect`]), their communications, and their own rows, or nothing of it.
+//! The one transaction that files messages: what their decisions bring about ([`effect`]), their communications, and
+//! their own rows, or nothing of it.
 //!
-//! What several messages need is written by one statement each, whatever their number: statements, not bytes, are what filing costs.
+//! What several messages need is written by one statement each, whatever their number: statements, not bytes, are what
+//! filing costs.
 
 use super::effect;
 use super::message::{Filed, FilingInput};
@@ -13,14 +15,16 @@ use postigo_model::spool::SpoolStatus;
 use postigo_model::ticket::{AutoResponseStatus, FilingKind};
 use sqlx::AnyConnection;
 
-/// Files a message. [`StoreError::Fenced`] if its claim is no longer in force: then the caller's transaction must be rolled back.
+/// Files a message. [`StoreError::Fenced`] if its claim is no longer in force: then the caller's transaction must be
+/// rolled back.
 pub async fn file(connection: &mut AnyConnection, input: &FilingInput) -> Result<Filed, StoreError> {
     let mut filed = file_all(connection, std::slice::from_ref(input)).await?;
     filed.pop().ok_or(StoreError::Stopped)
 }
 
-/// Files messages whose decisions do not depend on each other, all or none; what was filed has their order. [`StoreError::Fenced`] if one claim is no longer in
-/// force: then the caller's transaction must be rolled back, and each may be tried alone.
+/// Files messages whose decisions do not depend on each other, all or none; what was filed has their order.
+/// [`StoreError::Fenced`] if one claim is no longer in force: then the caller's transaction must be rolled back, and
+/// each may be tried alone.
 pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<Filed>, StoreError> {
     let mut filed = effect::write(connection, inputs).await?;
     let mut endings = Vec::with_capacity(inputs.len());

@@ -1,4 +1,5 @@
-//! What people write: an article, the mail that it is, and what changes with it, in one transaction, once for each idempotency key.
+//! What people write: an article, the mail that it is, and what changes with it, in one transaction, once for each
+//! idempotency key.
 
 use super::change::{Change, carry_out as carry_out_change};
 use crate::store::outgoing::{self, Composed, NewOutgoing};
@@ -54,7 +55,8 @@ pub struct Once {
 }
 
 impl Once {
-    /// Names a request; `asked` gives the parts of what it asks for to a digest. The error says what the name must be: `It must …`.
+    /// Names a request; `asked` gives the parts of what it asks for to a digest. The error says what the name must be:
+    /// `It must …`.
     pub fn new(scope: String, name: &str, asked: impl FnOnce(&mut Asked)) -> Result<Self, String> {
         if name.is_empty()
             || name.len() > LONGEST_NAME

@@ -1,4 +1,5 @@
-//! What a mail becomes: new ticket, follow-up, or a follow-up that the queue refuses (OTOBO: `NewTicket`, `FollowUp`, `Reject`).
+//! What a mail becomes: new ticket, follow-up, or a follow-up that the queue refuses (OTOBO: `NewTicket`, `FollowUp`,
+//! `Reject`).
 
 use super::dispatch::dispatch;
 use super::follow_up::references;
@@ -283,7 +284,8 @@ fn rejected(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket)
     }
 }
 
-/// The lock after a follow-up: without an owner who is an agent unlocked; locked by the queue's follow-up lock if it was closed.
+/// The lock after a follow-up: without an owner who is an agent unlocked; locked by the queue's follow-up lock if it
+/// was closed.
 fn follow_up_lock(ticket: &Ticket, configuration: &Configuration) -> String {
     let owned = ticket.owner.as_ref().is_some_and(|owner| configuration.settings.agents.contains(owner));
     let locks = configuration.queues.get(&ticket.queue).is_some_and(|queue| queue.follow_up_lock);
@@ -307,8 +309,8 @@ fn follow_up_state(reader: &mut Reader<'_>, old: &Ticket) -> Option<String> {
     (StateType::of(&old.state) != Some(StateType::New)).then(|| "open".to_owned())
 }
 
-/// Whether a customer's mail answers one that customers don't see: its sender or Reply-To got it, or it refers to it (OTOBO:
-/// `FollowUpArticleVisibilityCheck`). The ticket's own customer is not meant.
+/// Whether a customer's mail answers one that customers don't see: its sender or Reply-To got it, or it refers to it
+/// (OTOBO: `FollowUpArticleVisibilityCheck`). The ticket's own customer is not meant.
 fn answers_internal_mail(
     mail: &Mail,
     circumstances: &Circumstances<'_>,

@@ -5,7 +5,8 @@ use postigo_mail::{Mail, SetBy};
 use postigo_model::configured::{Configuration, Dispatch, SystemAddress};
 use postigo_model::mailbox::Mailbox;
 
-/// The headers that are asked for a system address, in this order; the envelope's recipients count as the first Envelope-To.
+/// The headers that are asked for a system address, in this order; the envelope's recipients count as the first
+/// Envelope-To.
 const RECIPIENTS: [&str; 6] = ["Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To"];
 
 /// A queue and what decided it: `header`, `filter:NAME`, `account`, `address:ADDR`, `default`.
@@ -16,8 +17,8 @@ pub struct Dispatched {
     pub by: String,
 }
 
-/// The queue of a new ticket. An `X-OTOBO-Queue` that names a queue wins; else the account's, else the first system address, else the
-/// default.
+/// The queue of a new ticket. An `X-OTOBO-Queue` that names a queue wins; else the account's, else the first system
+/// address, else the default.
 pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<'_>) -> Dispatched {
     let named = reader.known(
         "Queue",

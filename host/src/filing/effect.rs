@@ -1,5 +1,6 @@
-//! What a decision brings about: ticket, article, and the automatic answer that is due. This is the seam of filing: what is decided before knows nothing of it, and
-//! the commit around it knows of it what [`Filed`] says. A hand-over to another ticket system would be another such function, which writes rows to be handed over.
+//! What a decision brings about: ticket, article, and the automatic answer that is due. This is the seam of filing:
+//! what is decided before knows nothing of it, and the commit around it knows of it what [`Filed`] says. A hand-over to
+//! another ticket system would be another such function, which writes rows to be handed over.
 
 use super::message::{Filed, FilingInput};
 use super::numbers::{self, Unnumbered};
@@ -9,7 +10,8 @@ use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert
 use postigo_model::ticket::FilingKind;
 use sqlx::AnyConnection;
 
-/// Writes what the decisions bring about, in their order; the results have numbers, ids and answers, and not yet their status.
+/// Writes what the decisions bring about, in their order; the results have numbers, ids and answers, and not yet their
+/// status.
 pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<Filed>, StoreError> {
     let tickets = tickets(connection, inputs).await?;
     let articles: Vec<ReceivedArticle<'_>> = inputs

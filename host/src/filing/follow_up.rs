@@ -1,4 +1,5 @@
-//! Which tickets a mail may follow up, in the fixed order of OTOBO's follow-up checks, and who vouches for it being that ticket.
+//! Which tickets a mail may follow up, in the fixed order of OTOBO's follow-up checks, and who vouches for it being
+//! that ticket.
 
 use super::number;
 use postigo_mail::{Mail, authenticated_sender, failed_authentication, message_ids};
@@ -6,12 +7,14 @@ use postigo_model::configured::{Configuration, FollowUpCheck, Settings};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{FollowUpCandidate, FollowUpSearch, WhyFollowUp};
 
-/// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server busy.
+/// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server
+/// busy.
 const MOST_REFERENCES: usize = 100;
 /// A mail from more addresses is from none that vouches for anything.
 const MOST_SENDERS: usize = 10;
 
-/// What the ticket of a mail is looked for by. Asked before the chain and again after it, since filters set the number of another system.
+/// What the ticket of a mail is looked for by. Asked before the chain and again after it, since filters set the number
+/// of another system.
 pub fn follow_up_search(mail: &Mail, configuration: &Configuration) -> FollowUpSearch {
     let settings = &configuration.settings;
     let candidates = follow_up_candidates(mail, settings);

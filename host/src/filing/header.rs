@@ -1,4 +1,5 @@
-//! Reads the `X-OTOBO-*` headers of one occasion, new ticket or follow-up, and collects what is wrong with their values.
+//! Reads the `X-OTOBO-*` headers of one occasion, new ticket or follow-up, and collects what is wrong with their
+//! values.
 
 use super::pending;
 use postigo_mail::{Mail, dynamic_field_of};

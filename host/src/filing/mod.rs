@@ -1,6 +1,7 @@
 //! Filing: what a mail becomes, and what people write and change, each in one transaction or not at all.
 //!
-//! What a mail becomes is decided from plain data ([`decide`]), before the transaction and again within it; [`Batch`] and [`file_all`] carry it out.
+//! What a mail becomes is decided from plain data ([`decide`]), before the transaction and again within it; [`Batch`]
+//! and [`file_all`] carry it out.
 
 mod answer;
 mod batch;

@@ -4,8 +4,8 @@ use postigo_model::configured::{NumberGenerator, Settings};
 use std::borrow::Cow;
 use time::Date;
 
-/// The counter that a generator counts with on a day: one a day for numbers that hold the date, one for ever otherwise; none where
-/// numbers are random.
+/// The counter that a generator counts with on a day: one a day for numbers that hold the date, one for ever otherwise;
+/// none where numbers are random.
 pub fn counter(generator: NumberGenerator, date: Date) -> Option<String> {
     match generator {
         NumberGenerator::DateChecksum | NumberGenerator::Date => Some(day(date)),
@@ -14,8 +14,9 @@ pub fn counter(generator: NumberGenerator, date: Date) -> Option<String> {
     }
 }
 
-/// A ticket number. `source` is the counter's next value, or a random number where there is no [`counter`]: one of the system's, which nobody can
-/// guess; but of ten digits every tenth million is somebody's ticket where there are a thousand.
+/// A ticket number. `source` is the counter's next value, or a random number where there is no [`counter`]: one of the
+/// system's, which nobody can guess; but of ten digits every tenth million is somebody's ticket where there are a
+/// thousand.
 pub fn ticket_number(generator: NumberGenerator, date: Date, source: u64) -> String {
     match generator {
         NumberGenerator::DateChecksum => {
@@ -48,7 +49,8 @@ fn check_digit(number: &str) -> u32 {
     }
 }
 
-/// How many digits a number has, at least and at most. All digits that are there belong to it, up to the greatest length.
+/// How many digits a number has, at least and at most. All digits that are there belong to it, up to the greatest
+/// length.
 fn digits(generator: NumberGenerator) -> (usize, usize) {
     match generator {
         NumberGenerator::DateChecksum => (8 + 4, 8 + 40),
@@ -58,8 +60,8 @@ fn digits(generator: NumberGenerator) -> (usize, usize) {
     }
 }
 
-/// The first ticket number in a text: after hook and divider, else after the hook, a colon and up to two blanks. The hook counts in any
-/// case of letters, brackets are not needed.
+/// The first ticket number in a text: after hook and divider, else after the hook, a colon and up to two blanks. The
+/// hook counts in any case of letters, brackets are not needed.
 pub fn find(text: &str, settings: &Settings) -> Option<String> {
     let bounds = digits(settings.number_generator);
     let (text, hook, divider) = fold(text, &settings.ticket_hook, &settings.ticket_hook_divider);
@@ -86,7 +88,8 @@ pub fn without_number(subject: &str, number: &str, settings: &Settings) -> Strin
     rest
 }
 
-/// Takes out every occurrence of a spelling in lower case, with one of the blanks around it, unless digits go on after it.
+/// Takes out every occurrence of a spelling in lower case, with one of the blanks around it, unless digits go on after
+/// it.
 fn without(text: &str, spelling: &str) -> String {
     let lower = text.to_lowercase();
     if lower.len() != text.len() {

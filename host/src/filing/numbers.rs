@@ -54,7 +54,8 @@ pub(super) async fn insert(
     tickets: &[Unnumbered<'_>],
 ) -> Result<Vec<(i64, String)>, StoreError> {
     let mut made: Vec<Option<(i64, String)>> = vec![None; tickets.len()];
-    // A number can be taken already where another generator was in use before, or by chance: then the next one is tried.
+    // A number can be taken already where another generator was in use before, or by chance: then the next one is
+    // tried.
     for _ in 0..MOST_TRIES {
         let open: Vec<usize> = (0..made.len()).filter(|place| made[*place].is_none()).collect();
         let Some(first) = open.first().and_then(|place| tickets.get(*place)) else {

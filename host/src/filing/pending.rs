@@ -3,8 +3,9 @@
 use time::format_description::well_known::Iso8601;
 use time::{Date, Month, OffsetDateTime, Time};
 
-/// Reads a pending time as milliseconds since the epoch: `+2d`, `36 h`, `-1h`, `7200` (seconds); `2031-05-01`, `2031-05-01 08:30[:00]`
-/// in UTC; ISO 8601 with `T` and a zone. None for anything else, and outside the years 0 to 9999.
+/// Reads a pending time as milliseconds since the epoch: `+2d`, `36 h`, `-1h`, `7200` (seconds); `2031-05-01`,
+/// `2031-05-01 08:30[:00]` in UTC; ISO 8601 with `T` and a zone. None for anything else, and outside the years 0 to
+/// 9999.
 pub fn until(value: &str, now: i64) -> Option<i64> {
     let value = value.trim();
     let seconds = match relative(value) {

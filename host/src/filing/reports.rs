@@ -1,7 +1,8 @@
-//! What delivery reports say of the mails that we sent: marked on each recipient, in the transaction that files the report.
+//! What delivery reports say of the mails that we sent: marked on each recipient, in the transaction that files the
+//! report.
 //!
-//! A report comes from anybody: only recipients that the mail had are marked, what failed stays so, and agents are told in the ticket of
-//! that mail, once for each recipient.
+//! A report comes from anybody: only recipients that the mail had are marked, what failed stays so, and agents are told
+//! in the ticket of that mail, once for each recipient.
 
 use crate::store::outgoing::{Delivered, Delivery, SentMail};
 use crate::store::{StoreError, outgoing};
@@ -45,7 +46,8 @@ pub async fn mark(
             continue;
         };
         if is_open(mail, delivery) {
-            // No server has taken it for this recipient, so none can know: what is still to be sent goes out whatever a report says.
+            // No server has taken it for this recipient, so none can know: what is still to be sent goes out whatever a
+            // report says.
             let words = format!(
                 "The report is about {}, to whom outgoing mail {} is still to be sent.",
                 delivery.recipient, mail.id
@@ -94,8 +96,8 @@ pub async fn mark(
     Ok(())
 }
 
-/// The delivery that is meant: by the first spelling of the address that fits (another may be somebody else's), of the latest mail that went there,
-/// sooner of one that a server has taken.
+/// The delivery that is meant: by the first spelling of the address that fits (another may be somebody else's), of the
+/// latest mail that went there, sooner of one that a server has taken.
 fn meant<'s>(sent: &'s [(SentMail, Vec<Delivery>)], reported: &Reported) -> Option<(&'s SentMail, &'s Delivery)> {
     reported.addresses.iter().find_map(|address| {
         let is_named = |delivery: &&Delivery| Mailbox::of(&delivery.recipient) == Mailbox::of(address);

@@ -1,6 +1,7 @@
 //! Subjects without what answering and forwarding put before them.
 
-/// What mail programs put before a subject, in lower case, without the colon: answers and forwards in the languages in use.
+/// What mail programs put before a subject, in lower case, without the colon: answers and forwards in the languages in
+/// use.
 const PREFIXES: [&str; 18] = [
     "re", "aw", "fwd", "fw", "wg", "sv", "vs", "antw", "odp", "ref", "rif", "rv", "tr", "enc", "vb", "bls", "atb",
     "res",

@@ -55,7 +55,8 @@ struct FetchForm {
     result: Option<Value>,
 }
 
-/// Fetches an account's mail now, by whichever host has the account, and waits for the end of the run as long as a client may wait.
+/// Fetches an account's mail now, by whichever host has the account, and waits for the end of the run as long as a
+/// client may wait.
 #[utoipa::path(post, path = "/accounts/{name}/fetch", tag = "accounts", params(("name" = String, Path)),
     responses((status = 200, body = FetchForm), (status = 202, body = FetchForm, description = "It goes on")))]
 async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {

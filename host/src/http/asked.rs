@@ -41,7 +41,8 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
 }
 
 impl Asked {
-    /// The body in a shape with the keys `own`, and the mail in it with the keys `mail`, each read alone: so that mistakes keep their places.
+    /// The body in a shape with the keys `own`, and the mail in it with the keys `mail`, each read alone: so that
+    /// mistakes keep their places.
     pub fn read<T: DeserializeOwned, M: DeserializeOwned>(
         self,
         own: &[&str],

@@ -67,7 +67,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     Ok(token)
 }
 
-/// Lets a request through to its handler if the table says so; the handler finds a [`Caller`] among the request's extensions.
+/// Lets a request through to its handler if the table says so; the handler finds a [`Caller`] among the request's
+/// extensions.
 pub async fn authorize(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let path = path.strip_prefix(super::BASE).unwrap_or(&path);

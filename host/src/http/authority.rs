@@ -1,9 +1,10 @@
 //! Which host the requests of a listener may name that only this machine reaches.
 //!
-//! A page of anybody's can have its own name resolve to 127.0.0.1 (DNS rebinding); then the browser of someone at this machine takes the
-//! listener for that page's own server, and shows the page what is answered. But its requests still name the page's host. So whoever
-//! names a foreign host must have a token, whatever is asked for. The host that providers send browsers back to is named by the configuration,
-//! not by who starts Postigo, so that it is answered that one page alone.
+//! A page of anybody's can have its own name resolve to 127.0.0.1 (DNS rebinding); then the browser of someone at this
+//! machine takes the listener for that page's own server, and shows the page what is answered. But its requests still
+//! name the page's host. So whoever names a foreign host must have a token, whatever is asked for. The host that
+//! providers send browsers back to is named by the configuration, not by who starts Postigo, so that it is answered
+//! that one page alone.
 
 use super::ApiState;
 use super::auth;

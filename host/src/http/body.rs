@@ -1,7 +1,8 @@
 //! Request bodies: how large each may be, how they are read, and JSON with the place of every mistake.
 //!
-//! A body is read after it is known who sends it and that they may, and before its handler runs: within its route's limit, within the
-//! room that all bodies share, and at some pace. What is made of JSON is reckoned with before it is made, and until it was answered.
+//! A body is read after it is known who sends it and that they may, and before its handler runs: within its route's
+//! limit, within the room that all bodies share, and at some pace. What is made of JSON is reckoned with before it is
+//! made, and until it was answered.
 
 use super::ApiState;
 use super::auth::Caller;
@@ -30,7 +31,8 @@ const MAX_WITH_FILES: usize = MOST_BYTES / 3 * 4 + (2 << 20);
 /// The largest mail; no setting lets a larger one in over REST, for it lies in memory.
 const MAX_MAIL: usize = 128 << 20;
 
-/// The routes whose bodies may have another size than [`MAX_JSON`], as [`super::role::RULES`] writes them, and how many bytes.
+/// The routes whose bodies may have another size than [`MAX_JSON`], as [`super::role::RULES`] writes them, and how many
+/// bytes.
 const LIMITS: &[(Method, &str, usize)] = &[
     (Method::POST, "/messages", MAX_MAIL),
     (Method::POST, "/chain/test", MAX_MAIL),
@@ -101,8 +103,8 @@ fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Shar
     Ok(share)
 }
 
-/// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises (Content-Length) is set aside
-/// before the first byte is read, what it does not promise as it comes.
+/// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises
+/// (Content-Length) is set aside before the first byte is read, what it does not promise as it comes.
 async fn collect(mut body: Body, limit: Limit, mut share: Share, pace: Pace) -> Result<Bytes, NotTaken> {
     let begun = Instant::now();
     let most = limit.bytes;
@@ -186,7 +188,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         expect_media_type(request.headers(), &[JSON])?;
         let bytes = read(request, state).await?;
-        // Twice, since only text that is JSON at all has places: nesting too deep and a comma too many are told by line and column.
+        // Twice, since only text that is JSON at all has places: nesting too deep and a comma too many are told by line
+        // and column.
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
         read_as(value).map(Self)
     }

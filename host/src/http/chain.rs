@@ -53,7 +53,8 @@ struct Link {
 enum LinkState {
     /// It runs.
     Ready,
-    /// It failed on several mails in a row and on one that it should handle, is not run for now, and will be tried again.
+    /// It failed on several mails in a row and on one that it should handle, is not run for now, and will be tried
+    /// again.
     Suspended,
     /// It could not be prepared; its failure policy applies to each message.
     Broken,

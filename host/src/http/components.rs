@@ -123,9 +123,9 @@ async fn list(
     Ok(axum::Json(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component)))
 }
 
-/// Uploads a component: a core module that carries its component type, or a component, as large as the setting `max_component_size` allows.
-/// It is compiled and asked what it is in a process of its own before anything is stored. Nothing that is in force changes: an admin
-/// activates it.
+/// Uploads a component: a core module that carries its component type, or a component, as large as the setting
+/// `max_component_size` allows. It is compiled and asked what it is in a process of its own before anything is stored.
+/// Nothing that is in force changes: an admin activates it.
 #[utoipa::path(post, path = "/components", tag = TAG,
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses((status = 200, body = UploadedComponent, description = "It was there before"), (status = 201, body = UploadedComponent)))]
@@ -144,8 +144,8 @@ async fn upload(
     Ok((status, axum::Json(UploadedComponent { component, new, unsnapshotable })).into_response())
 }
 
-/// Shows a component by its name, `name@version` or `sha256:` and its digest. A name means the shipped one, else the newest version that is
-/// activated, else the newest upload.
+/// Shows a component by its name, `name@version` or `sha256:` and its digest. A name means the shipped one, else the
+/// newest version that is activated, else the newest upload.
 #[utoipa::path(get, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 200, body = ComponentDocument)))]
 async fn show(
     State(state): State<ApiState>,
@@ -171,8 +171,8 @@ async fn download(State(state): State<ApiState>, Path(name): Path<String>) -> Re
     Ok(([(header::CONTENT_TYPE, WASM)], bytes).into_response())
 }
 
-/// Lets filters be made of an uploaded component. A name is enough where one version of it waits. No filter changes: those that are to run
-/// it are upgraded, or made anew.
+/// Lets filters be made of an uploaded component. A name is enough where one version of it waits. No filter changes:
+/// those that are to run it are upgraded, or made anew.
 #[utoipa::path(post, path = "/components/{name}/activate", tag = TAG, params(("name" = String, Path)),
     responses((status = 200, body = Activated)))]
 async fn activate(
@@ -186,7 +186,8 @@ async fn activate(
     Ok(axum::Json(Activated { component: component.into(), new }))
 }
 
-/// Deletes an uploaded component that no filter uses or would go back to. Whoever is no admin deletes only one that is not activated.
+/// Deletes an uploaded component that no filter uses or would go back to. Whoever is no admin deletes only one that is
+/// not activated.
 #[utoipa::path(delete, path = "/components/{name}", tag = TAG, params(("name" = String, Path)), responses((status = 204)))]
 async fn delete(
     State(state): State<ApiState>,

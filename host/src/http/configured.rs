@@ -1,10 +1,12 @@
-//! What all configured things (queues, system addresses, accounts, dynamic fields, filters, …) have in common as REST resources.
+//! What all configured things (queues, system addresses, accounts, dynamic fields, filters, …) have in common as REST
+//! resources.
 //!
-//! Their JSON is the form of the configuration file, read and written by the same code ([`postigo_model::configured::form`]), held to the same rules
-//! and saved the same way: all of a request or nothing, with every mistake named by its place. Secrets are taken and never given.
+//! Their JSON is the form of the configuration file, read and written by the same code
+//! ([`postigo_model::configured::form`]), held to the same rules and saved the same way: all of a request or nothing,
+//! with every mistake named by its place. Secrets are taken and never given.
 //!
-//! Each representation has an ETag; `If-Match` makes a change conditional on it, so that two people who edit the same thing do not
-//! undo each other's work without noticing.
+//! Each representation has an ETag; `If-Match` makes a change conditional on it, so that two people who edit the same
+//! thing do not undo each other's work without noticing.
 
 use super::ApiState;
 use super::auth::Caller;
@@ -82,7 +84,8 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     Ok(response)
 }
 
-/// Puts a whole thing in the place of this name: what the body leaves out has its default, secrets that it leaves out stay.
+/// Puts a whole thing in the place of this name: what the body leaves out has its default, secrets that it leaves out
+/// stay.
 pub async fn replace<K: LoadedKind>(
     state: &ApiState,
     caller: &Caller,
@@ -99,7 +102,8 @@ pub async fn replace<K: LoadedKind>(
     Ok(answer_saved(state, &saved, saved.object::<K>(name), status).await)
 }
 
-/// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are replaced.
+/// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are
+/// replaced.
 pub async fn change<K: LoadedKind>(
     state: &ApiState,
     caller: &Caller,
@@ -129,7 +133,8 @@ pub async fn delete<K: LoadedKind>(
     Ok(no_content())
 }
 
-/// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places in the sandbox.
+/// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places
+/// in the sandbox.
 pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Editor<'e> {
     let place =
         Place { store: &state.store, key: &state.key, sandbox: state.live.sandbox(), asker: caller.asker(), actor };

@@ -40,7 +40,8 @@ struct AttachmentInput {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 struct Correspondence {
-    /// Addresses: `jane@example.com`, `Jane Roe <jane@example.com>`. Left out in a reply: who wrote the mail that is answered.
+    /// Addresses: `jane@example.com`, `Jane Roe <jane@example.com>`. Left out in a reply: who wrote the mail that is
+    /// answered.
     #[schema(nullable = false)]
     to: Option<Vec<String>>,
     /// Addresses.
@@ -63,7 +64,8 @@ struct Correspondence {
     /// The login of the agent who writes, for tags.
     #[schema(nullable = false)]
     agent: Option<String>,
-    /// The ticket's state from now on. Left out: it stays, but for a new ticket that is replied to, which becomes `open`.
+    /// The ticket's state from now on. Left out: it stays, but for a new ticket that is replied to, which becomes
+    /// `open`.
     #[schema(nullable = false)]
     state: Option<String>,
     /// Whether the customer sees it; left out: a mail yes, a note no.
@@ -194,8 +196,9 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
     (StatusCode::CREATED, axum::Json(receipt))
 }
 
-/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, as soon as there is an answer. It goes out from the address of the
-/// ticket's queue, never another. With the header `Idempotency-Key` the request is carried out once, however often it is sent.
+/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, as soon as there is an answer.
+/// It goes out from the address of the ticket's queue, never another. With the header `Idempotency-Key` the request is
+/// carried out once, however often it is sent.
 #[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
     params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ArticleInput, responses((status = 201, body = Receipt)))]
@@ -226,7 +229,8 @@ async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Aske
     Ok(created(correspondence::forward(&state.spool, &state.key, id, input.r#as, mail.writing(once)?).await?))
 }
 
-/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
+/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section
+/// 3.6.6).
 #[utoipa::path(post, path = "/articles/{id}/bounce", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = BounceInput, responses((status = 201, body = Receipt)))]

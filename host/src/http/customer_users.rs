@@ -1,4 +1,5 @@
-//! `/customer-users`: who writes to the helpdesk. There may be many; they are looked up in the database, not in the configuration.
+//! `/customer-users`: who writes to the helpdesk. There may be many; they are looked up in the database, not in the
+//! configuration.
 
 use super::ApiState;
 use super::body::Json;

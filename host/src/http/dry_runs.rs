@@ -73,7 +73,8 @@ struct FilterTestQuery {
     account: Option<String>,
     /// Whether that account counts as trusted; left out: as it is.
     trusted: Option<bool>,
-    /// As if the filter were made of this component (`name@version`, activated or not), with its settings and grants as they are.
+    /// As if the filter were made of this component (`name@version`, activated or not), with its settings and grants
+    /// as they are.
     component: Option<String>,
 }
 

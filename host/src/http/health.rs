@@ -1,7 +1,7 @@
 //! What operations look at: `/healthz` (the process answers), `/readyz` (it can do its work), `/metrics` (Prometheus).
 //!
-//! They stand outside `/api/v1`. On a listener that only this machine reaches they are open, so that a service manager or an agent needs
-//! no token; on any other, `/metrics` and the figures of `/readyz` ask for one.
+//! They stand outside `/api/v1`. On a listener that only this machine reaches they are open, so that a service manager
+//! or an agent needs no token; on any other, `/metrics` and the figures of `/readyz` ask for one.
 
 use super::ApiState;
 use super::auth;
@@ -32,7 +32,8 @@ async fn healthz() -> &'static str {
 async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let (database, key) = (state.store.read().await.is_ok(), state.key.check().is_ok());
     let ready = database && key;
-    // A task that broke goes on by itself, and the others go on meanwhile: taking the host out of service would stop them too.
+    // A task that broke goes on by itself, and the others go on meanwhile: taking the host out of service would stop
+    // them too.
     let broken = supervision::broken();
     // Rows that cannot be read: all that does not need them goes on as well.
     let mut unreadable = state.live.unreadable();

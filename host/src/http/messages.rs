@@ -44,8 +44,8 @@ struct Accepted {
     id: i64,
 }
 
-/// Hands a mail in and waits for what becomes of it: 201, or 200 where this very mail was handed in before. It is durable as soon as
-/// there is an answer; 202 says that it is not worked on yet, and where to look.
+/// Hands a mail in and waits for what becomes of it: 201, or 200 where this very mail was handed in before. It is
+/// durable as soon as there is an answer; 202 says that it is not worked on yet, and where to look.
 #[utoipa::path(post, path = "/messages", tag = TAG, params(SubmitQuery),
     request_body(content = Vec<u8>, content_type = "message/rfc822"),
     responses((status = 200, body = MessageResult), (status = 201, body = MessageResult), (status = 202, body = Accepted)))]

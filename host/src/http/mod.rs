@@ -1,9 +1,9 @@
 //! The REST API `/api/v1`, and what operations look at.
 //!
-//! One file per noun has its routes, its JSON shapes and their OpenAPI descriptions; what is configured has the same ones for every kind (`kinds`,
-//! `openapi`), made of its keys. What is common stands beside them: `auth` (tokens),
-//! `role` (who may do what), `problem` (every error), `body` and `page`. Handlers hold no rules of their own: they call what the command
-//! line calls, so that both give the same results and the same errors.
+//! One file per noun has its routes, its JSON shapes and their OpenAPI descriptions; what is configured has the same
+//! ones for every kind (`kinds`, `openapi`), made of its keys. What is common stands beside them: `auth` (tokens),
+//! `role` (who may do what), `problem` (every error), `body` and `page`. Handlers hold no rules of their own: they call
+//! what the command line calls, so that both give the same results and the same errors.
 
 mod accounts;
 mod articles;

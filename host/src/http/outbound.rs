@@ -72,7 +72,8 @@ async fn raw(State(state): State<ApiState>, Path(id): Path<i64>) -> Result<Respo
     Ok(raw_mail(&format!("outgoing-{id}.eml"), raw))
 }
 
-/// Has a mail tried at once that waits, was given up, is uncertain or was cancelled; for the recipients that it did not reach.
+/// Has a mail tried at once that waits, was given up, is uncertain or was cancelled; for the recipients that it did not
+/// reach.
 #[utoipa::path(post, path = "/outbound/{id}/retry", tag = TAG, params(("id" = i64, Path)), responses((status = 200, body = OutgoingWithDeliveries)))]
 async fn retry(
     State(state): State<ApiState>,

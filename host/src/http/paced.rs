@@ -1,4 +1,5 @@
-//! A connection whose other end must take what it is answered: one that reads nothing, or drips, does not keep an answer in memory for ever.
+//! A connection whose other end must take what it is answered: one that reads nothing, or drips, does not keep an
+//! answer in memory for ever.
 //!
 //! Only time counts in which bytes wait to be taken, so that an answer which itself comes slowly is nobody's fault.
 
@@ -12,8 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What came and was not wanted is read for so long and up to so many bytes before the connection is closed: else the system would take
-/// back the answer that says why.
+/// What came and was not wanted is read for so long and up to so many bytes before the connection is closed: else the
+/// system would take back the answer that says why.
 const LINGERS: Duration = Duration::from_secs(1);
 const MOST_DROPPED: usize = 1 << 20;
 

@@ -1,9 +1,11 @@
-//! Lists in pages: `?limit=` and an opaque `?cursor=`, with the next page's address in the answer and in a Link header (RFC 8288).
+//! Lists in pages: `?limit=` and an opaque `?cursor=`, with the next page's address in the answer and in a Link header
+//! (RFC 8288).
 //!
-//! A cursor holds where the last page ended (a name or a row id), not how many rows to skip: what is added or removed meanwhile neither
-//! doubles nor hides a row of the pages that follow.
+//! A cursor holds where the last page ended (a name or a row id), not how many rows to skip: what is added or removed
+//! meanwhile neither doubles nor hides a row of the pages that follow.
 //!
-//! A page ends at so many rows or so many bytes, whatever comes first: what strangers wrote into rows makes no answer larger.
+//! A page ends at so many rows or so many bytes, whatever comes first: what strangers wrote into rows makes no answer
+//! larger.
 
 use super::problem::Problem;
 use crate::service::Refused;
@@ -76,7 +78,8 @@ impl PageQuery {
 }
 
 impl PageQuery {
-    /// The page of a list that is read from where it lies: `read` gives the rows after a place, at most so many, and `key` is the place of a row.
+    /// The page of a list that is read from where it lies: `read` gives the rows after a place, at most so many, and
+    /// `key` is the place of a row.
     pub async fn read<K, T, F>(
         &self,
         key: impl Fn(&T) -> String,
@@ -99,8 +102,8 @@ pub fn cursor(key: &dyn std::fmt::Display) -> String {
 }
 
 impl<T: Serialize> Page<T> {
-    /// Makes a page of rows, one more than the limit where there are more: that tells whether there is a next page. `key` is where the
-    /// page after this row begins, `show` the row as it is answered.
+    /// Makes a page of rows, one more than the limit where there are more: that tells whether there is a next page.
+    /// `key` is where the page after this row begins, `show` the row as it is answered.
     pub fn of<R>(
         rows: impl IntoIterator<Item = R>,
         limit: u32,

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 /// What came of it.
 #[derive(Serialize, ToSchema)]
 pub struct Probed {
-    /// Whether Postigo could connect and sign in; of a transport without a server, whether its command or folder can be used.
+    /// Whether Postigo could connect and sign in; of a transport without a server, whether its command or folder can
+    /// be used.
     works: bool,
     /// What the server said of itself.
     facts: BTreeMap<&'static str, String>,

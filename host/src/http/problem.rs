@@ -1,8 +1,9 @@
-//! What the REST API answers when it cannot do what was asked: RFC 9457, `application/problem+json`, for every error there is.
+//! What the REST API answers when it cannot do what was asked: RFC 9457, `application/problem+json`, for every error
+//! there is.
 //!
-//! A problem has two readers. The client gets `title` (the same for all problems of a kind), `detail` (what is wrong this time) and
-//! `errors` (each mistake with its place, a JSON Pointer into the body or the name of a query parameter). The operator gets what the
-//! client must not see, such as a database's own words, in the log.
+//! A problem has two readers. The client gets `title` (the same for all problems of a kind), `detail` (what is wrong
+//! this time) and `errors` (each mistake with its place, a JSON Pointer into the body or the name of a query
+//! parameter). The operator gets what the client must not see, such as a database's own words, in the log.
 
 use crate::secret_key::SecretError;
 use crate::store::StoreError;
@@ -191,7 +192,8 @@ impl From<StoreError> for Problem {
             }
             error @ StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a request failed");
-                // Which row it is helps whoever asked, and whoever they tell: without that they would look for it everywhere.
+                // Which row it is helps whoever asked, and whoever they tell: without that they would look for it
+                // everywhere.
                 Self::new(Kind::Internal, error.to_string())
             }
             StoreError::Secret(SecretError::Sealed { ref place, .. }) => {
@@ -223,7 +225,8 @@ impl IntoResponse for Problem {
 /// The most of another layer's words that becomes a problem's `detail`.
 const LONGEST_DETAIL: usize = 2048;
 
-/// Turns error answers of other layers (routing, extractors, limits, time-outs), which have plain text or nothing, into problems.
+/// Turns error answers of other layers (routing, extractors, limits, time-outs), which have plain text or nothing, into
+/// problems.
 pub async fn problems_only(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let place = format!("{} {}", request.method(), request.uri().path());
     let response = next.run(request).await;

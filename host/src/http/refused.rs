@@ -1,4 +1,5 @@
-//! What the service refuses, as problems: kinds become status codes, and places in what was given become JSON Pointers into the body.
+//! What the service refuses, as problems: kinds become status codes, and places in what was given become JSON Pointers
+//! into the body.
 
 use super::problem::{Kind, Mistake, Problem};
 use crate::service::{self, Refused};

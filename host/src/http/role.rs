@@ -1,5 +1,5 @@
-//! Who may do what: the one table of route × role, which the server enforces, the tests walk and `docs/api-roles.md` prints. Kinds of configured
-//! things say for themselves who may change them.
+//! Who may do what: the one table of route × role, which the server enforces, the tests walk and `docs/api-roles.md`
+//! prints. Kinds of configured things say for themselves who may change them.
 //!
 //! A route that is not in the table is not served, whatever handler it may have.
 

@@ -31,7 +31,8 @@ const MOST_HEADERS: usize = 100;
 const LARGEST_HEAD: usize = 32 << 10;
 /// Bytes of a connection that are read or written ahead.
 const BUFFER: usize = 64 << 10;
-/// Requests under way at the listener's end have so long; then their clients are left, so that one which drips does not keep the daemon.
+/// Requests under way at the listener's end have so long; then their clients are left, so that one which drips does not
+/// keep the daemon.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// A client that is turned away has so long to listen to why, …
 const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(2);
@@ -94,7 +95,8 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
     let _ = tokio::time::timeout(ENDS_WITHIN, ended).await;
 }
 
-/// Hears the client first: an answer to nothing would be none, and one before all is read would be taken back by the system.
+/// Hears the client first: an answer to nothing would be none, and one before all is read would be taken back by the
+/// system.
 async fn turn_away(mut stream: TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut [0; 8 << 10]).await?;
     let body = serde_json::to_vec(&Problem::new(Kind::Unavailable, TURNED_AWAY)).unwrap_or_default();

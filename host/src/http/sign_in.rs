@@ -1,5 +1,5 @@
-//! `/accounts/{name}/sign-in` and `/transports/{name}/sign-in`: the sign-in by OAuth2, begun, looked at, ended; and the page that the
-//! provider sends the browser back to. No token and no secret is in any answer.
+//! `/accounts/{name}/sign-in` and `/transports/{name}/sign-in`: the sign-in by OAuth2, begun, looked at, ended; and the
+//! page that the provider sends the browser back to. No token and no secret is in any answer.
 
 use super::ApiState;
 use super::auth::Caller;
@@ -30,7 +30,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// The path of the page that browsers are sent back to.
 pub const CALLBACK: &str = "/oauth2/callback";
 
-/// Where browsers come back to: open, since what they bring is only of use to the sign-in that gave it out, once and for ten minutes.
+/// Where browsers come back to: open, since what they bring is only of use to the sign-in that gave it out, once and
+/// for ten minutes.
 pub fn callback() -> Router<ApiState> {
     Router::new().route(CALLBACK, get(finish))
 }
@@ -63,7 +64,8 @@ impl From<SignInFlow> for Flow {
     }
 }
 
-/// Begins an account's sign-in: the answer says where a person goes on with it. One that was begun before no longer counts.
+/// Begins an account's sign-in: the answer says where a person goes on with it. One that was begun before no longer
+/// counts.
 #[utoipa::path(post, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)), request_body = NewSignIn,
     responses((status = 200, body = Begun)))]
 async fn begin_account(
@@ -95,7 +97,8 @@ async fn end_account(
     end(&state, &caller, &Owner::Account(name)).await
 }
 
-/// Begins a transport's sign-in: the answer says where a person goes on with it. One that was begun before no longer counts.
+/// Begins a transport's sign-in: the answer says where a person goes on with it. One that was begun before no longer
+/// counts.
 #[utoipa::path(post, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)), request_body = NewSignIn,
     responses((status = 200, body = Begun)))]
 async fn begin_transport(

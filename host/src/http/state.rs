@@ -29,8 +29,8 @@ pub struct ApiState {
 }
 
 impl ApiState {
-    /// Over this spool and its database, with the key that secrets are sealed with, what this host works by, and what of this machine
-    /// may be configured over it.
+    /// Over this spool and its database, with the key that secrets are sealed with, what this host works by, and what
+    /// of this machine may be configured over it.
     pub fn new(
         spool: Spool,
         key: SecretKey,

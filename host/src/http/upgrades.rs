@@ -85,8 +85,8 @@ async fn check(
     carry(&state, &caller, wish).await
 }
 
-/// Upgrades the filters of a component to another version of it: all that use it, or none where one cannot run with it. Grants stay what
-/// they are.
+/// Upgrades the filters of a component to another version of it: all that use it, or none where one cannot run with it.
+/// Grants stay what they are.
 #[utoipa::path(post, path = "/filters/{name}/upgrade", tag = TAG, params(("name" = String, Path)), request_body = UpgradeBody,
     responses((status = 200, body = Upgrade), (status = 202, body = Upgrade, description = "Saved, not in force yet")))]
 async fn carry_out(

@@ -1,7 +1,8 @@
 //! How much memory reading a JSON body takes, known before anything is made of it.
 //!
-//! A value of two bytes, such as `0,`, takes a hundred times as many once it is read. So the values are counted first, which takes no
-//! memory: a body of more of them than anybody means is refused, and the room that bodies share reckons with what comes of the others.
+//! A value of two bytes, such as `0,`, takes a hundred times as many once it is read. So the values are counted first,
+//! which takes no memory: a body of more of them than anybody means is refused, and the room that bodies share reckons
+//! with what comes of the others.
 
 use crate::config;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -14,9 +15,10 @@ pub const MOST_VALUES: usize = config::MOST_VALUES + 1_000;
 /// So many bytes a value takes at most, beside those of its text.
 const EACH: u64 = 512;
 
-/// How many bytes reading a body takes and what was read keeps, beside the body itself; none where it has too many values. What is no JSON is
-/// reckoned with as far as it is, for no more of it is read. A larger body than any other may be is nearly all files: their texts are reckoned with once, with
-/// the body, for twice, the largest that is taken would have room nowhere.
+/// How many bytes reading a body takes and what was read keeps, beside the body itself; none where it has too many
+/// values. What is no JSON is reckoned with as far as it is, for no more of it is read. A larger body than any other
+/// may be is nearly all files: their texts are reckoned with once, with the body, for twice, the largest that is taken
+/// would have room nowhere.
 pub fn reckoned(body: &[u8]) -> Option<u64> {
     let mut seen = 0;
     let read = Counter(&mut seen).deserialize(&mut serde_json::Deserializer::from_slice(body));

@@ -1,4 +1,5 @@
-//! What a process has learnt of the messages of a mailbox, from one run to the next. Whatever is lost with it is only learnt anew.
+//! What a process has learnt of the messages of a mailbox, from one run to the next. Whatever is lost with it is only
+//! learnt anew.
 
 use super::suspects::Suspects;
 use std::collections::{HashMap, HashSet};
@@ -11,7 +12,8 @@ pub struct Experience<K> {
     pub suspects: Suspects<K>,
     /// Bytes that messages have at least which are larger than their server lists them.
     larger: HashMap<K, u64>,
-    /// Listed sizes, bytes, at which a message's bytes were compared with what is known: some servers list other sizes than their messages have.
+    /// Listed sizes, bytes, at which a message's bytes were compared with what is known: some servers list other sizes
+    /// than their messages have.
     compared: HashMap<K, u64>,
     /// Messages that stay on the server, of which the log knows.
     mentioned: HashSet<K>,

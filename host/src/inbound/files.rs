@@ -33,8 +33,9 @@ enum Kind {
     Done,
 }
 
-/// Opens a path: a folder with `new` or `cur` is a Maildir; a file that begins with an mbox separator is an mbox, unless it is named
-/// `.eml`; any other file is one raw message. The path is that of somebody with a shell: links on the way to it are followed, and none below it.
+/// Opens a path: a folder with `new` or `cur` is a Maildir; a file that begins with an mbox separator is an mbox,
+/// unless it is named `.eml`; any other file is one raw message. The path is that of somebody with a shell: links on
+/// the way to it are followed, and none below it.
 pub fn read(path: &Path) -> Result<Messages, ReadError> {
     let failed = |reason| ReadError::Io { path: path.to_owned(), reason };
     if std::fs::metadata(path).map_err(failed)?.is_dir() {

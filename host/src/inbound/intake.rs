@@ -140,7 +140,8 @@ impl Intake {
         Self { account, report, tokens, rules, spool, machine: Arc::default(), stop, log, started, logged: started }
     }
 
-    /// On a daemon that was given these folders: on the way to an account's folder below one of them no link is followed.
+    /// On a daemon that was given these folders: on the way to an account's folder below one of them no link is
+    /// followed.
     #[must_use]
     pub fn on(self, machine: Arc<Machine>) -> Self {
         Self { machine, ..self }

@@ -1,5 +1,5 @@
-//! The message files of a Maildir: listed, read, marked, moved and removed below its own folders. Who delivers into it need not be
-//! trusted: links, named pipes and devices there are told of, never opened.
+//! The message files of a Maildir: listed, read, marked, moved and removed below its own folders. Who delivers into it
+//! need not be trusted: links, named pipes and devices there are told of, never opened.
 
 use super::read_error::ReadError;
 use postigo_files::given_folder::GivenFolder;

@@ -4,8 +4,9 @@ use std::io::{self, BufRead, Read as _};
 
 /// Reads the messages of an mbox in turn.
 ///
-/// A separator is a line `From sender … hh:mm[:ss] … yyyy` at the start or after an empty line: a sentence in a body that happens to begin
-/// with `From ` is none. Quoted lines (`>From `) lose one `>`, as in mboxrd. The empty line before the next separator is not the message's.
+/// A separator is a line `From sender … hh:mm[:ss] … yyyy` at the start or after an empty line: a sentence in a body
+/// that happens to begin with `From ` is none. Quoted lines (`>From `) lose one `>`, as in mboxrd. The empty line
+/// before the next separator is not the message's.
 pub struct Reader<R> {
     inner: R,
     most: u64,

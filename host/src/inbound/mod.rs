@@ -1,5 +1,5 @@
-//! Where mail comes from: IMAP and POP3 servers, Maildirs and files. A transport hands bytes to [`crate::spool`], waits until they are durable
-//! there, and only then tells the source that it need not keep them.
+//! Where mail comes from: IMAP and POP3 servers, Maildirs and files. A transport hands bytes to [`crate::spool`], waits
+//! until they are durable there, and only then tells the source that it need not keep them.
 
 mod error;
 mod experience;
@@ -36,7 +36,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// A memory that keeps an IMAP connection open between two fetches, where the account wishes IDLE and the server has it.
+    /// A memory that keeps an IMAP connection open between two fetches, where the account wishes IDLE and the server
+    /// has it.
     pub fn lasting() -> Self {
         Self { imap: imap::Memory::lasting(), ..Self::default() }
     }
@@ -57,8 +58,8 @@ impl Memory {
     }
 }
 
-/// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to the next. Whatever ends
-/// the fetch, a panic among it, ends its communication with the reason.
+/// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to
+/// the next. Whatever ends the fetch, a panic among it, ends its communication with the reason.
 pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
     let given_up = intake.given_up();
     let account = Arc::clone(&intake.account);
@@ -84,7 +85,8 @@ async fn fetch_from_source(intake: &mut Intake, memory: &mut Memory) -> Result<(
     }
 }
 
-/// Connects and signs in, changing nothing at the source; what it said, key and value. `machine` has the folders that the daemon was given.
+/// Connects and signs in, changing nothing at the source; what it said, key and value. `machine` has the folders that
+/// the daemon was given.
 pub async fn probe(
     account: &Account,
     tokens: &Arc<Tokens>,

@@ -1,5 +1,6 @@
-//! Mail that is too large to be taken in and is removed from its source: its sender is told, where that is wished (`oversize = "refuse"`). Who has had
-//! all automatic answers of the day is told on another, and until then the mail stays.
+//! Mail that is too large to be taken in and is removed from its source: its sender is told, where that is wished
+//! (`oversize = "refuse"`). Who has had all automatic answers of the day is told on another, and until then the mail
+//! stays.
 
 use super::error::FetchError;
 use super::intake::{Intake, Rules};
@@ -10,7 +11,8 @@ use postigo_model::configured::Oversize;
 use postigo_model::timestamp::now;
 use sha2::{Digest as _, Sha256};
 
-/// What becomes of a mail that is too large. Both have whether its sender is told and which mail it is: sentences for the log.
+/// What becomes of a mail that is too large. Both have whether its sender is told and which mail it is: sentences for
+/// the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnedAway {
     /// It may be removed from its source.
@@ -20,7 +22,8 @@ pub enum TurnedAway {
 }
 
 impl Intake {
-    /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it and names it again.
+    /// Tells the sender of a mail that is too large, where that is wished; once, even if the source does not remove it
+    /// and names it again.
     pub async fn turn_away(&self, header: &[u8], size: u64) -> Result<TurnedAway, FetchError> {
         let mail = describe(header);
         if self.rules().oversize != Oversize::Refuse {
@@ -60,7 +63,8 @@ fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to ourselves.
+/// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to
+/// ourselves.
 fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusal> {
     let message = OpenedMessage::as_it_came(Message::parse(header.to_vec().into()));
     let mail = message.vet(Envelope::default(), &Vocabulary::default()).0.compute();

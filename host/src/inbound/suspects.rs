@@ -1,4 +1,5 @@
-//! Messages that may be what ended a connection: they are asked for alone and last, and given up for a while if they end it each time.
+//! Messages that may be what ended a connection: they are asked for alone and last, and given up for a while if they
+//! end it each time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -43,7 +44,8 @@ impl<K: Eq + Hash> Suspects<K> {
         self.0.retain(|key, _| is_there(key));
     }
 
-    /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, the least suspect first, and how many are given up.
+    /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, the least suspect first,
+    /// and how many are given up.
     pub fn set_apart<T>(&self, messages: &mut Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, u64) {
         let (mut alone, mut given_up) = (Vec::new(), 0);
         for message in std::mem::take(messages) {

@@ -89,7 +89,8 @@ fn scopes(subject: &Subject) -> Vec<Scope> {
     subject.provider.scopes.iter().cloned().map(Scope::new).collect()
 }
 
-/// A new access token by a refresh token (RFC 6749 section 6); `still` is the one that the provider gave before, where it has not ended.
+/// A new access token by a refresh token (RFC 6749 section 6); `still` is the one that the provider gave before, where
+/// it has not ended.
 pub async fn refresh(
     subject: &Subject,
     refresh_token: &Secret,
@@ -168,7 +169,8 @@ pub async fn device_code(subject: &Subject) -> Result<DeviceCode, ProviderError>
     }
 }
 
-/// Asks for the tokens at the provider's interval, slower where it says so, until the person has typed the code or the code has ended.
+/// Asks for the tokens at the provider's interval, slower where it says so, until the person has typed the code or the
+/// code has ended.
 pub async fn device_tokens(subject: &Subject, code: &DeviceCode) -> Result<Granted, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     // Whatever interval it asks for.

@@ -36,7 +36,8 @@ pub enum HttpError {
 pub struct Http(reqwest::Client);
 
 impl Http {
-    /// A client that trusts the system's authorities and those in the file `ca`, if one is named; `url` is where it goes.
+    /// A client that trusts the system's authorities and those in the file `ca`, if one is named; `url` is where it
+    /// goes.
     pub async fn new(ca: &str, url: &str) -> Result<Self, HttpError> {
         let failed = |error: &dyn std::fmt::Display| HttpError::Unreachable(error.to_string());
         // A client certificate, or no check at all, is for the mail server alone.

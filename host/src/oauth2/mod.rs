@@ -1,7 +1,9 @@
-//! Access tokens (OAuth 2.0, RFC 6749) for accounts and transports: got by a sign-in, kept sealed in the store, renewed before they end.
+//! Access tokens (OAuth 2.0, RFC 6749) for accounts and transports: got by a sign-in, kept sealed in the store, renewed
+//! before they end.
 //!
-//! [`Tokens`] hands clients what they sign in with. Tokens lie in the database alone, so that all hosts and commands see the same: a
-//! renewal is claimed there, and what it gave is durable, rotated refresh token included, before anybody uses it.
+//! [`Tokens`] hands clients what they sign in with. Tokens lie in the database alone, so that all hosts and commands
+//! see the same: a renewal is claimed there, and what it gave is durable, rotated refresh token included, before
+//! anybody uses it.
 
 mod error;
 mod grant;

@@ -1,4 +1,5 @@
-//! What a table `oauth2` comes to: the provider's addresses, the flow, the scopes. Where something is missing or wrong, its key is named.
+//! What a table `oauth2` comes to: the provider's addresses, the flow, the scopes. Where something is missing or wrong,
+//! its key is named.
 
 use oauth2::url::Url;
 use postigo_model::configured::{OAuth2, Source};
@@ -77,7 +78,8 @@ pub struct Provider {
     pub scopes: Vec<String>,
     /// Further parameters of the authorization request.
     pub parameters: &'static [(&'static str, &'static str)],
-    /// Whether the client's secret goes into the body, as Microsoft and Google want it, not into a header (RFC 6749 section 2.3.1).
+    /// Whether the client's secret goes into the body, as Microsoft and Google want it, not into a header (RFC 6749
+    /// section 2.3.1).
     pub secret_in_body: bool,
     /// A refresh token ends after so long without use; none: never, as far as is known.
     pub refresh_token_age: Option<Duration>,

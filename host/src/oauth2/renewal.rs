@@ -1,7 +1,7 @@
 //! A renewal: asks the provider, and keeps what it gave, whatever becomes of whoever wanted it.
 //!
-//! A provider that rotates refresh tokens has made the one before void with its answer. So a renewal is a task of its own, which neither a
-//! client that hangs up nor a time-out ends, and which writes for as long as the database is away.
+//! A provider that rotates refresh tokens has made the one before void with its answer. So a renewal is a task of its
+//! own, which neither a client that hangs up nor a time-out ends, and which writes for as long as the database is away.
 
 use super::grant::{self, Granted, ProviderError};
 use super::provider::Flow;
@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The pauses while the database is away, from the first to the longest: shorter than those of others who would ask with the void token.
+/// The pauses while the database is away, from the first to the longest: shorter than those of others who would ask
+/// with the void token.
 const WRITTEN_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
 impl Tokens {
@@ -158,8 +159,8 @@ impl Tokens {
     }
 }
 
-/// After a refusal: doubling from a minute to an hour, or from ten seconds to ten minutes where the provider was only not there; the
-/// last quarter is left to chance.
+/// After a refusal: doubling from a minute to an hour, or from ten seconds to ten minutes where the provider was only
+/// not there; the last quarter is left to chance.
 fn until_asked_again(refusals_before: i64, is_temporary: bool) -> Duration {
     let (first, longest) = if is_temporary { (10_000, 600_000) } else { (60_000, 3_600_000_u64) };
     let doublings = u32::try_from(refusals_before).unwrap_or(0).min(16);

@@ -85,8 +85,8 @@ pub enum Outcome {
 }
 
 impl Tokens {
-    /// Begins a sign-in of an owner; `flow` where another than the configured one is wanted. A device code is to be waited for by
-    /// [`DeviceWait::run`]. `by` says who asked, for the log.
+    /// Begins a sign-in of an owner; `flow` where another than the configured one is wanted. A device code is to be
+    /// waited for by [`DeviceWait::run`]. `by` says who asked, for the log.
     pub async fn begin_sign_in(
         self: &Arc<Self>,
         configuration: &Configuration,

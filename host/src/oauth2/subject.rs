@@ -99,8 +99,9 @@ impl Subject {
         self.provider.flow
     }
 
-    /// A digest of what tokens are got for: client, user, addresses, scopes, and the server that they go to. Tokens got for another are not
-    /// used. A new secret of the same client, and whether a person signs in by code or by device, change nothing.
+    /// A digest of what tokens are got for: client, user, addresses, scopes, and the server that they go to. Tokens got
+    /// for another are not used. A new secret of the same client, and whether a person signs in by code or by
+    /// device, change nothing.
     pub(super) fn settings(&self) -> String {
         let mut digest = Sha256::new();
         for part in [&self.former_settings(), &self.destination.text()] {

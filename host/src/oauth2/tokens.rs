@@ -20,10 +20,11 @@ use tokio_util::task::TaskTracker;
 const CLAIM_LASTS: Duration = http::WITHIN.saturating_add(Duration::from_secs(15));
 /// So often is looked whether another's renewal has ended.
 const CLAIM_WATCHED: Duration = Duration::from_millis(200);
-/// An access token is renewed so long before its end, at least and at most: hosts and accounts must not all ask at once.
+/// An access token is renewed so long before its end, at least and at most: hosts and accounts must not all ask at
+/// once.
 const MARGIN: std::ops::Range<u64> = 60_000..300_000;
-/// An access token that a server refuses is renewed only if it is this old: a server that refuses every token must not cost the provider
-/// a request each time.
+/// An access token that a server refuses is renewed only if it is this old: a server that refuses every token must not
+/// cost the provider a request each time.
 const REFUSED_AGE: Duration = Duration::from_mins(5);
 
 /// The credentials of every account and transport. Access tokens are kept and renewed here.
@@ -70,7 +71,8 @@ impl Tokens {
         }
     }
 
-    /// The same, asking the provider even where a pause after its refusal is not over: somebody waits and wants to know.
+    /// The same, asking the provider even where a pause after its refusal is not over: somebody waits and wants to
+    /// know.
     pub async fn for_account_now(self: &Arc<Self>, account: &Account) -> Result<Credentials, OAuth2Error> {
         match Subject::account(account)? {
             Some(subject) => self.bearer(&subject, true).await,
@@ -203,8 +205,8 @@ impl Tokens {
         Ok(rows)
     }
 
-    /// Seals tokens that an earlier version sealed for their owner alone anew, for the server that they go to now. To be done before anybody
-    /// can change where that is.
+    /// Seals tokens that an earlier version sealed for their owner alone anew, for the server that they go to now. To
+    /// be done before anybody can change where that is.
     pub async fn bind(&self, configuration: &Configuration) -> Result<(), OAuth2Error> {
         let subjects = subjects(configuration);
         for row in self.readable_rows().await? {

@@ -1,4 +1,5 @@
-//! What is looked after without a fetch or a mail to send: refresh tokens that nobody uses are used before they end, and told of.
+//! What is looked after without a fetch or a mail to send: refresh tokens that nobody uses are used before they end,
+//! and told of.
 
 use super::state::{ends_at, warns};
 use super::subject::subjects;
@@ -38,8 +39,8 @@ impl Tokens {
         others.iter().map(ToString::to_string).collect()
     }
 
-    /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of owners and
-    /// settings that are no more.
+    /// Uses refresh tokens that nobody used for half their age, warns of those that end soon, and forgets the tokens of
+    /// owners and settings that are no more.
     pub async fn keep_alive(self: &Arc<Self>) -> Result<(), OAuth2Error> {
         let configuration = configuration::load(&self.store, &self.key).await?;
         let subjects = subjects(&configuration);

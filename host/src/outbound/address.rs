@@ -2,7 +2,8 @@
 
 use lettre::Address;
 
-/// The address as SMTP takes it, or why there is none, a sentence. An address with a non-ASCII local part stays so and needs SMTPUTF8 (RFC 6531).
+/// The address as SMTP takes it, or why there is none, a sentence. An address with a non-ASCII local part stays so and
+/// needs SMTPUTF8 (RFC 6531).
 pub fn envelope(address: &str) -> Result<Address, String> {
     let unfit = |why: String| format!("{address:?} is no address that mail could be sent to: {why}.");
     let (local, domain) = address.rsplit_once('@').ok_or_else(|| unfit("there is no @ in it".to_owned()))?;

@@ -152,7 +152,8 @@ fn not_given(sentence: String) -> Unsent {
     Unsent::Unreachable(probe::of_host(sentence))
 }
 
-/// Sends over a connection that is kept, or a new one. A kept one that the server has ended is replaced at once: that is no try.
+/// Sends over a connection that is kept, or a new one. A kept one that the server has ended is replaced at once: that
+/// is no try.
 async fn by_smtp(
     means: &Means,
     transport: &Transport,
@@ -305,7 +306,8 @@ fn given_up(claimed: &Claimed, recipient: &str, words: &str) -> Delivered {
     Delivered { failure: Some(Failure::Soft), ..delivered(recipient, DeliveryStatus::Failed, words) }
 }
 
-/// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have and is not sent again (`is_last`).
+/// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have and is not sent
+/// again (`is_last`).
 fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i64, NewArticle)> {
     let lost = deliveries.iter().filter_map(|delivered| match delivered.status {
         DeliveryStatus::Failed => Some(format!("{}: {}", delivered.recipient, delivered.detail)),

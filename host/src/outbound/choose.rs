@@ -3,7 +3,8 @@
 use postigo_model::configured::{Configuration, Transport};
 use postigo_model::mailbox::Mailbox;
 
-/// The valid transport that names the sender's address, else the one that names the queue, else the first that names nothing, else the first; by name.
+/// The valid transport that names the sender's address, else the one that names the queue, else the first that names
+/// nothing, else the first; by name.
 pub fn choose<'c>(configuration: &'c Configuration, sender: &str, queue: &str) -> Option<&'c Transport> {
     // What goes out with the null sender goes the way of its queue's address.
     let own = || configuration.sender_of(configuration.queues.get(queue)?);

@@ -1,5 +1,5 @@
-//! The bytes of a mail on their way out: read part by part, so that a large mail is never in memory whole, with the line ends that SMTP or
-//! a command wants.
+//! The bytes of a mail on their way out: read part by part, so that a large mail is never in memory whole, with the
+//! line ends that SMTP or a command wants.
 
 use crate::store::outgoing::{self, Claimed};
 use crate::store::{Store, StoreError};
@@ -26,7 +26,8 @@ impl Parts {
         }
     }
 
-    /// The next part, 1 MiB at most; nothing after the last. A mail of which bytes are missing is an error: nothing of it may be taken for the whole.
+    /// The next part, 1 MiB at most; nothing after the last. A mail of which bytes are missing is an error: nothing of
+    /// it may be taken for the whole.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         if self.left == 0 {
             return Ok(None);
@@ -70,7 +71,8 @@ impl Parts {
     }
 }
 
-/// Makes every line end the same, bare CR and bare LF too: what the next server takes for the end of a line must be what we take for one.
+/// Makes every line end the same, bare CR and bare LF too: what the next server takes for the end of a line must be
+/// what we take for one.
 #[derive(Debug)]
 pub struct Lines {
     end: &'static [u8],

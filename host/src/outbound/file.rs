@@ -10,8 +10,8 @@ use std::io;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
-/// Writes the mail as `ID.eml`; the same mail again is the same file again. Nothing is written through a link that lies in the folder,
-/// or on the way to it from the one that the daemon was given.
+/// Writes the mail as `ID.eml`; the same mail again is the same file again. Nothing is written through a link that lies
+/// in the folder, or on the way to it from the one that the daemon was given.
 pub async fn send(place: &GivenFolder, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
     let path = place.path();
     let failed = |error: io::Error| Unsent::Unreachable(cannot_be_written_to(place, &error));

@@ -18,7 +18,8 @@ pub struct Health {
 }
 
 impl Health {
-    /// How many further mails the transport can take, of `connections` at once. One that cannot be used gets a single mail when its pause is over.
+    /// How many further mails the transport can take, of `connections` at once. One that cannot be used gets a single
+    /// mail when its pause is over.
     pub fn free(&self, connections: u32) -> u32 {
         let most = match self.failures {
             _ if self.is_paused() => 0,

@@ -21,7 +21,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A connection of this transport that lives, if there is one; the rows are those of connections that were found dead.
+    /// A connection of this transport that lives, if there is one; the rows are those of connections that were found
+    /// dead.
     pub async fn take(&self, transport: &Transport) -> (Option<Session>, Vec<Record>) {
         let mut ended = Vec::new();
         while let Some((kept, mut session)) = self.pop(&transport.name) {

@@ -29,7 +29,8 @@ pub fn of_host(sentence: String) -> String {
     if sentence.starts_with("must ") { format!("Its host {sentence}") } else { sentence }
 }
 
-/// What the server says of itself, key and value; nothing is sent. `machine` has the commands and folders that may be used.
+/// What the server says of itself, key and value; nothing is sent. `machine` has the commands and folders that may be
+/// used.
 pub async fn probe(
     transport: &Transport,
     tokens: &Arc<Tokens>,

@@ -4,7 +4,8 @@ use postigo_model::configured::{Retries, Retry};
 use postigo_supervision::back_off;
 use std::time::Duration;
 
-/// When a mail is tried again after its `tries`th try failed for now; none: it is given up. Times in milliseconds since the epoch.
+/// When a mail is tried again after its `tries`th try failed for now; none: it is given up. Times in milliseconds since
+/// the epoch.
 pub fn next(retries: &Retries, tries: i64, queued_at: i64, now: i64) -> Option<i64> {
     let end = queued_at.saturating_add(milliseconds(Duration::from_secs(retries.retry_for)));
     if now >= end || (retries.attempts > 0 && tries >= i64::from(retries.attempts)) {

@@ -1,4 +1,5 @@
-//! The transport that hands mail to a command of this machine, as every mail server has one (`sendmail -i -f SENDER -- RECIPIENT…`).
+//! The transport that hands mail to a command of this machine, as every mail server has one (`sendmail -i -f SENDER --
+//! RECIPIENT…`).
 
 use super::content::{Lines, Parts};
 use super::reply::{Replies, Reply, Unsent, all};
@@ -60,7 +61,8 @@ pub async fn send(
     Ok(replies)
 }
 
-/// Writes the mail and waits for the end. A command that has not got the whole mail is killed before it could take its end for the mail's.
+/// Writes the mail and waits for the end. A command that has not got the whole mail is killed before it could take its
+/// end for the mail's.
 async fn hand_over(mut started: Child, parts: Parts) -> Result<Reply, StoreError> {
     let (mut stdin, stderr) = (started.stdin.take(), started.stderr.take());
     // Dropped before its input is: first the kill, then the end of what it reads.

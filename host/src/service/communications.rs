@@ -15,7 +15,8 @@ pub async fn list(store: &Store, filter: LogFilter) -> Result<Vec<CommunicationS
     Ok(found.into_iter().map(CommunicationSummary::from).collect())
 }
 
-/// The four figures of the communications started in this span of time (milliseconds since the epoch), and the tasks that are broken now.
+/// The four figures of the communications started in this span of time (milliseconds since the epoch), and the tasks
+/// that are broken now.
 pub async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> Result<OverviewDocument, Refused> {
     Ok(communications::overview(&mut *store.read().await?, since, until).await?.into())
 }

@@ -151,8 +151,8 @@ pub async fn download(store: &Store, reference: &str) -> Result<Vec<u8>, Refused
     bytes.ok_or_else(|| missing(reference))
 }
 
-/// Refuses a component of more bytes than `most`, which is the setting `max_component_size`. Whoever knows the size before the bytes asks
-/// before reading them.
+/// Refuses a component of more bytes than `most`, which is the setting `max_component_size`. Whoever knows the size
+/// before the bytes asks before reading them.
 pub fn check_size(size: u64, most: u64) -> Result<(), Refused> {
     if size <= most {
         return Ok(());
@@ -187,7 +187,8 @@ pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploa
     Ok(catalogue::activate(store, reference, by).await?)
 }
 
-/// Deletes an uploaded component that no filter uses or would go back to. Who is no admin deletes only one that is not activated.
+/// Deletes an uploaded component that no filter uses or would go back to. Who is no admin deletes only one that is not
+/// activated.
 pub async fn delete(store: &Store, reference: &str, is_admin: bool) -> Result<Uploaded, Refused> {
     Ok(catalogue::delete(store, reference, is_admin).await?)
 }

@@ -1,4 +1,5 @@
-//! The configuration as a file: it becomes the configuration, all of it or nothing; and the configuration is written as one.
+//! The configuration as a file: it becomes the configuration, all of it or nothing; and the configuration is written as
+//! one.
 
 use super::saving::Tries;
 use super::{Refused, configured};
@@ -98,7 +99,8 @@ pub async fn export(store: &Store, key: &SecretKey) -> Result<Exported, Refused>
     Ok(Exported { version: configuration.version, toml: config::export(&configuration, &users) })
 }
 
-/// The secrets that the key does not open and that the file does not set again. To save without them would lose them for the right key.
+/// The secrets that the key does not open and that the file does not set again. To save without them would lose them
+/// for the right key.
 fn still_lost(after: &Configuration, lost: &[LostSecret]) -> Vec<Breach> {
     lost.iter()
         .filter(|lost| {

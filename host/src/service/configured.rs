@@ -1,7 +1,7 @@
 //! What is configured (queues, accounts, filters, …): listed, shown, made, changed and deleted, one at a time.
 //!
-//! A change is made on the configuration as it is, checked with the whole of it as a file's is, and saved; where somebody else's was saved
-//! meanwhile, it is made anew on top of that.
+//! A change is made on the configuration as it is, checked with the whole of it as a file's is, and saved; where
+//! somebody else's was saved meanwhile, it is made anew on top of that.
 
 use super::saving::Tries;
 use super::{Mistake, Refused};
@@ -56,7 +56,8 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Refus
     Ok(configuration::load(store, key).await?)
 }
 
-/// The things of a kind in byte order of their names; those with a text somewhere in them, case ignored, where one is searched.
+/// The things of a kind in byte order of their names; those with a text somewhere in them, case ignored, where one is
+/// searched.
 pub fn list<'c, K: LoadedKind + 'c>(
     configuration: &'c Configuration,
     search: Option<&str>,
@@ -85,7 +86,8 @@ pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> 
     found.ok_or_else(|| Refused::Missing { what: what::<K>(), name: name.to_owned() })
 }
 
-/// How the sign-in of an account or transport stands that is shown as `object`; none where it does not sign in by OAuth2.
+/// How the sign-in of an account or transport stands that is shown as `object`; none where it does not sign in by
+/// OAuth2.
 pub async fn sign_in<K: LoadedKind>(
     configuration: &Configuration,
     name: &str,
@@ -112,8 +114,9 @@ pub async fn create<K: LoadedKind>(editor: Editor<'_>, fields: &Value) -> Result
     .await
 }
 
-/// Puts a whole thing in the place of this name, or adds it: what `fields` leave out has its default, secrets that they leave out stay.
-/// Gives whether there was none before. `expect` refuses where what is there is not what whoever asks takes it for.
+/// Puts a whole thing in the place of this name, or adds it: what `fields` leave out has its default, secrets that they
+/// leave out stay. Gives whether there was none before. `expect` refuses where what is there is not what whoever asks
+/// takes it for.
 pub async fn replace<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
@@ -131,7 +134,8 @@ pub async fn replace<K: LoadedKind>(
     .await
 }
 
-/// Changes the keys of a thing that `fields` name; tables inside it likewise, but for a filter's `settings`, which are replaced.
+/// Changes the keys of a thing that `fields` name; tables inside it likewise, but for a filter's `settings`, which are
+/// replaced.
 pub async fn alter<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
@@ -156,8 +160,8 @@ pub struct Given {
     pub problems: Vec<Problem>,
 }
 
-/// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there is, or a new thing as it is
-/// by default; it names the thing.
+/// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there
+/// is, or a new thing as it is by default; it names the thing.
 pub async fn set<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
@@ -193,8 +197,8 @@ pub async fn delete<K: LoadedKind>(
     .await
 }
 
-/// Makes a change of the configuration, checks the whole of it as `config apply` does, and saves it; gives what `edit` gave. `edit` may run
-/// several times, each on what others saved meanwhile; where it refuses, nothing is saved.
+/// Makes a change of the configuration, checks the whole of it as `config apply` does, and saves it; gives what `edit`
+/// gave. `edit` may run several times, each on what others saved meanwhile; where it refuses, nothing is saved.
 pub async fn change<T>(
     editor: Editor<'_>,
     edit: impl Fn(&mut Configuration) -> Result<T, Refused>,

@@ -1,4 +1,5 @@
-//! What agents write: replies, other mails and notes, tickets that are opened by a mail, articles passed on and sent on.
+//! What agents write: replies, other mails and notes, tickets that are opened by a mail, articles passed on and sent
+//! on.
 
 use super::{Mistake, Refused, configured};
 use crate::answer::{Desk, DeskError, ForwardAs, Opening, Writing, WritingKind};
@@ -6,8 +7,8 @@ use crate::filing::correspondence::Receipt;
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 
-/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, when this returns; it goes out from the address of the ticket's
-/// queue, never another.
+/// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, when this returns; it goes out
+/// from the address of the ticket's queue, never another.
 pub async fn write(
     spool: &Spool,
     key: &SecretKey,
@@ -34,7 +35,8 @@ pub async fn forward(
     Ok(desk(spool, key).await?.forward(article, writing, how).await?)
 }
 
-/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section 3.6.6).
+/// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section
+/// 3.6.6).
 pub async fn bounce(spool: &Spool, key: &SecretKey, article: i64, writing: Writing) -> Result<Receipt, Refused> {
     Ok(desk(spool, key).await?.resend(article, writing).await?)
 }

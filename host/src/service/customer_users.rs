@@ -1,5 +1,5 @@
-//! Who writes to the helpdesk. There may be many, so that they are no part of the configuration that is held in memory: each is looked up, and
-//! saved by itself.
+//! Who writes to the helpdesk. There may be many, so that they are no part of the configuration that is held in memory:
+//! each is looked up, and saved by itself.
 
 use super::Refused;
 use super::configured::{Given, Object, mentions, unreadable};
@@ -18,7 +18,8 @@ pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<Customer
     Ok(customers::list(store, after, limit).await?)
 }
 
-/// The customer users with a text somewhere in them, case ignored, in the order of their logins; all where none is searched, at most `limit`.
+/// The customer users with a text somewhere in them, case ignored, in the order of their logins; all where none is
+/// searched, at most `limit`.
 pub async fn search(store: &Store, text: Option<&str>, limit: usize) -> Result<Vec<Object>, Refused> {
     let text = text.map(str::to_lowercase);
     let (mut found, mut after) = (Vec::new(), String::new());
@@ -74,7 +75,8 @@ pub async fn alter(
     save(store, key, read(customer, fields)?).await
 }
 
-/// Changes the keys of a customer user that are given, or makes one where there is none of this login; gives what there is afterwards.
+/// Changes the keys of a customer user that are given, or makes one where there is none of this login; gives what there
+/// is afterwards.
 pub async fn set(
     store: &Store,
     key: &SecretKey,

@@ -19,8 +19,8 @@ impl<'l> Trial<'l> {
         Self { live, setup: live.current(), filter: None }
     }
 
-    /// One filter, on or off, in its place in the chain; made of another component where one is named, activated or not. It is prepared in the places of
-    /// whoever asks.
+    /// One filter, on or off, in its place in the chain; made of another component where one is named, activated or
+    /// not. It is prepared in the places of whoever asks.
     pub async fn of_filter(
         live: &'l Live,
         name: &str,

@@ -1,4 +1,5 @@
-//! A fetch now: whoever holds the account is asked for it, here or on another host. The database is all that the hosts share.
+//! A fetch now: whoever holds the account is asked for it, here or on another host. The database is all that the hosts
+//! share.
 
 use super::Refused;
 use crate::spool::leases;

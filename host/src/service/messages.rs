@@ -114,7 +114,8 @@ async fn result(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Mes
     }
 }
 
-/// What became of a message that is no longer on its way, in the spool's words where there is no result: it was dropped.
+/// What became of a message that is no longer on its way, in the spool's words where there is no result: it was
+/// dropped.
 pub fn result_of(message: SpoolMessage) -> MessageResult {
     let SpoolMessage { source, reason, result, .. } = message;
     result.unwrap_or_else(|| MessageResult::held(&source, reason.unwrap_or_else(|| "It was dropped.".to_owned())))

@@ -1,4 +1,5 @@
-//! What one may do with the gate, one function a use case, and what is shown of it: command line and REST only translate.
+//! What one may do with the gate, one function a use case, and what is shown of it: command line and REST only
+//! translate.
 
 pub mod communications;
 pub mod components;

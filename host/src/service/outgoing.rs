@@ -26,7 +26,8 @@ pub async fn raw(store: &Store, id: i64) -> Result<Vec<u8>, Refused> {
     outgoing::raw(&mut *store.read().await?, id).await?.ok_or_else(|| missing("composed outgoing mail", id))
 }
 
-/// Has mails tried at once that wait, were given up, are uncertain or were cancelled; for the recipients that they did not reach.
+/// Has mails tried at once that wait, were given up, are uncertain or were cancelled; for the recipients that they did
+/// not reach.
 pub async fn retry(store: &Store, ids: Vec<i64>) -> Result<(), Refused> {
     Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?)
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 /// What came of it.
 pub struct Probed {
-    /// What the server said of itself, key and value, in the order in which it said so; nothing where it does not work.
+    /// What the server said of itself, key and value, in the order in which it said so; nothing where it does not
+    /// work.
     pub facts: Vec<(&'static str, String)>,
     /// Why it does not work, a sentence; none where it does.
     pub error: Option<String>,
@@ -22,8 +23,8 @@ impl<E: std::error::Error> From<Result<Vec<(&'static str, String)>, E>> for Prob
     }
 }
 
-/// Connects to an account's server and signs in. `machine` has the folders that the daemon was given; none: whoever asks has a shell on this machine,
-/// and a Maildir is tried as the configuration has it.
+/// Connects to an account's server and signs in. `machine` has the folders that the daemon was given; none: whoever
+/// asks has a shell on this machine, and a Maildir is tried as the configuration has it.
 pub async fn account(
     configuration: &Configuration,
     name: &str,
@@ -35,8 +36,9 @@ pub async fn account(
     Ok(inbound::probe(account, tokens, machine.unwrap_or(&of_user)).await.into())
 }
 
-/// Connects to a transport's server and signs in; nothing is sent. `machine` has the commands and folders that the daemon was given; none: whoever asks
-/// has a shell on this machine, and what the transport names is tried with their rights.
+/// Connects to a transport's server and signs in; nothing is sent. `machine` has the commands and folders that the
+/// daemon was given; none: whoever asks has a shell on this machine, and what the transport names is tried with their
+/// rights.
 pub async fn transport(
     configuration: &Configuration,
     name: &str,

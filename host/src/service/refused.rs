@@ -1,6 +1,7 @@
 //! Why a use case was not carried out: one type for all of them, each of its kinds a sentence.
 //!
-//! What of it is told, and in which words beyond the sentence, is the business of whoever asked: a status code, an exit status, an advice.
+//! What of it is told, and in which words beyond the sentence, is the business of whoever asked: a status code, an exit
+//! status, an advice.
 
 use super::upgrades::Upgrade;
 use crate::oauth2::OAuth2Error;
@@ -105,7 +106,8 @@ pub enum Refused {
 pub struct Mistake {
     /// The thing, the place in it, and a clause.
     pub breach: Breach,
-    /// Whether the thing is one that was given, so that the place is one of what was written; else it is another that suffers by it.
+    /// Whether the thing is one that was given, so that the place is one of what was written; else it is another that
+    /// suffers by it.
     pub is_given: bool,
 }
 

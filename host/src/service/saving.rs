@@ -13,8 +13,8 @@ const TRIES: usize = 5;
 pub struct Tries(usize);
 
 impl Tries {
-    /// Saves what was made of `before`, with customer users that are saved along; gives the new version. None: somebody else's change was saved meanwhile,
-    /// and this one is to be made anew on top of it.
+    /// Saves what was made of `before`, with customer users that are saved along; gives the new version. None: somebody
+    /// else's change was saved meanwhile, and this one is to be made anew on top of it.
     pub async fn save(
         &mut self,
         place: Place<'_>,

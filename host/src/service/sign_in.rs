@@ -1,4 +1,5 @@
-//! Sign-ins by OAuth2, of accounts and transports: begun, looked at, finished, ended. No token and no secret is in anything that is given.
+//! Sign-ins by OAuth2, of accounts and transports: begun, looked at, finished, ended. No token and no secret is in
+//! anything that is given.
 
 use super::{Refused, configured};
 use crate::oauth2::{Begun, DeviceWait, Flow, OAuth2Error, Outcome, Owner, SignInState, Subject, Tokens};
@@ -18,8 +19,9 @@ pub struct SignIns<'s> {
 }
 
 impl SignIns<'_> {
-    /// Begins an owner's sign-in, by this flow or else the configured one: what is given says where a person goes on with it. One that was begun before
-    /// no longer counts. A device code is to be waited for. `by` says who asked, for the log.
+    /// Begins an owner's sign-in, by this flow or else the configured one: what is given says where a person goes on
+    /// with it. One that was begun before no longer counts. A device code is to be waited for. `by` says who asked,
+    /// for the log.
     pub async fn begin(
         self,
         owner: &Owner,
@@ -37,7 +39,8 @@ impl SignIns<'_> {
         Ok(self.tokens.state(&subject).await?)
     }
 
-    /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not matter.
+    /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not
+    /// matter.
     pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, Refused> {
         let configuration = configured::load(self.store, self.key).await?;
         if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) =
@@ -48,7 +51,8 @@ impl SignIns<'_> {
         Ok(self.tokens.sign_out(owner, by).await?)
     }
 
-    /// Finishes a sign-in with what the provider had the browser say: the address that it was sent back to, or what that asks. Gives whose it was.
+    /// Finishes a sign-in with what the provider had the browser say: the address that it was sent back to, or what
+    /// that asks. Gives whose it was.
     pub async fn finish(self, answer: &str) -> Result<Owner, Refused> {
         Ok(self.tokens.finish_sign_in(answer).await?)
     }

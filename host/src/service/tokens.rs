@@ -113,8 +113,8 @@ pub async fn recognize(store: &Store, token: &str) -> Result<Option<Bearer>, Ref
     Ok(Some(Bearer { token: row.id, name: row.name, role }))
 }
 
-/// SHA-256 without salt or stretching: those slow down the guessing of passwords, and nobody guesses 256 random bits. What is gained is
-/// that a token is found by its digest, at the cost of one hash a request.
+/// SHA-256 without salt or stretching: those slow down the guessing of passwords, and nobody guesses 256 random bits.
+/// What is gained is that a token is found by its digest, at the cost of one hash a request.
 fn digest(token: &str) -> String {
     hexadecimal(&Sha256::digest(token.as_bytes()))
 }

@@ -1,7 +1,8 @@
-//! `filter upgrade` and `filter rollback`: filters move from one version of their component to another, all of them or none.
+//! `filter upgrade` and `filter rollback`: filters move from one version of their component to another, all of them or
+//! none.
 //!
-//! What changes is shown, and every filter is configured with the other version before anything is saved. Grants stay what they are:
-//! a version that asks for more has it once an admin names it.
+//! What changes is shown, and every filter is configured with the other version before anything is saved. Grants stay
+//! what they are: a version that asks for more has it once an admin names it.
 
 mod document;
 

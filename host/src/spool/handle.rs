@@ -39,7 +39,8 @@ impl Spool {
         &self.store
     }
 
-    /// Changes whenever this process has taken messages in, released some, or ended some. Other processes' work is seen by asking again now and then.
+    /// Changes whenever this process has taken messages in, released some, or ended some. Other processes' work is seen
+    /// by asking again now and then.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
@@ -49,7 +50,8 @@ impl Spool {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The identity of a mailbox for [`SourceKey::Imap`]; a new one whenever host, user or folder of an account is changed.
+    /// The identity of a mailbox for [`SourceKey::Imap`]; a new one whenever host, user or folder of an account is
+    /// changed.
     pub async fn mailbox(&self, account: &str, host: &str, user: &str, folder: &str) -> Result<i64, StoreError> {
         let input = [account, host, user, folder].map(str::to_owned);
         self.store
@@ -59,8 +61,8 @@ impl Spool {
             .await
     }
 
-    /// What is known under these keys, in their order. Before a source acts on a known IMAP key it compares size and INTERNALDATE: only if both are
-    /// equal, the message on the server is this one.
+    /// What is known under these keys, in their order. Before a source acts on a known IMAP key it compares size and
+    /// INTERNALDATE: only if both are equal, the message on the server is this one.
     pub async fn known(&self, account: &str, keys: &[SourceKey]) -> Result<Vec<Option<Known>>, StoreError> {
         let keys: Vec<String> = keys.iter().map(|key| stored_key(account, key, &[], false)).collect();
         let mut connection = self.store.read().await?;
@@ -78,8 +80,8 @@ impl Spool {
         Ok(uidls.collect())
     }
 
-    /// Forgets UIDLs of an account whose messages are gone from the server, which may use them again (RFC 1939, section 7). The messages are
-    /// known by their bytes from now on.
+    /// Forgets UIDLs of an account whose messages are gone from the server, which may use them again (RFC 1939, section
+    /// 7). The messages are known by their bytes from now on.
     pub async fn retire(&self, account: &str, uidls: &[String]) -> Result<u64, StoreError> {
         if uidls.is_empty() {
             return Ok(0);
@@ -89,7 +91,8 @@ impl Spool {
         self.store.write(keys, |keys, connection| Box::pin(rows::retire(connection, keys))).await
     }
 
-    /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of them may.
+    /// Stores messages. When this returns, all of them are durable, and their sources may be told; on an error none of
+    /// them may.
     pub async fn take_in(&self, arrivals: Vec<Arrival>) -> Result<Vec<TakenIn>, StoreError> {
         let mut new = Vec::with_capacity(arrivals.len());
         let mut objects = Vec::with_capacity(arrivals.len());
@@ -127,7 +130,8 @@ impl Spool {
         Ok(taken)
     }
 
-    /// Removes the bytes of messages that were not stored: a disk that is full must not be filled further by each new try.
+    /// Removes the bytes of messages that were not stored: a disk that is full must not be filled further by each new
+    /// try.
     async fn forget_objects(&self, objects: &[Option<String>]) {
         for name in objects.iter().flatten() {
             if let Err(error) = self.objects.delete(name).await {
@@ -187,7 +191,8 @@ impl Spool {
         self.store.write(claiming, |claiming, connection| Box::pin(rows::claim(connection, claiming))).await
     }
 
-    /// Claimed messages with their bytes. One whose bytes cannot be read is left out, and must not keep the others: it waits, then is held.
+    /// Claimed messages with their bytes. One whose bytes cannot be read is left out, and must not keep the others: it
+    /// waits, then is held.
     pub async fn read(&self, claimed: Vec<Claimed>) -> Result<Vec<(Claimed, Bytes)>, StoreError> {
         if claimed.is_empty() {
             return Ok(Vec::new());
@@ -256,7 +261,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Lets what is still claimed under a lease wait again, its tries not counted: for a worker that begins anew after an error. Nothing where the lease is lost.
+    /// Lets what is still claimed under a lease wait again, its tries not counted: for a worker that begins anew after
+    /// an error. Nothing where the lease is lost.
     pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
         let given_back = self
             .store
@@ -276,7 +282,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason; it is held if its tries are used up. Says which.
+    /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason; it is held
+    /// if its tries are used up. Says which.
     pub async fn try_again(&self, claim: Claim, not_before: i64, reason: String) -> Result<SpoolStatus, StoreError> {
         let status = self
             .store
@@ -293,8 +300,8 @@ impl Spool {
         Ok(status)
     }
 
-    /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch); its tries are not counted.
-    /// [`StoreError::Fenced`] if the claim is lost.
+    /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch); its tries
+    /// are not counted. [`StoreError::Fenced`] if the claim is lost.
     pub async fn put_off(
         &self,
         claim: Claim,
@@ -327,8 +334,9 @@ impl Spool {
         rows::results(&mut *self.store.read().await?, ids).await
     }
 
-    /// Of messages that have come to their end and were taken in like this, the ids of those whose end the caller is to be told of. To whom one was known
-    /// before, or who shared the wait for it with somebody else that was told, it is a duplicate.
+    /// Of messages that have come to their end and were taken in like this, the ids of those whose end the caller is to
+    /// be told of. To whom one was known before, or who shared the wait for it with somebody else that was told, it
+    /// is a duplicate.
     pub async fn told_here(&self, taken: &[TakenIn]) -> Result<HashSet<i64>, StoreError> {
         let waited = taken.iter().filter(|taken| !matches!(taken, TakenIn::Known(_))).map(TakenIn::id);
         let mut told: HashSet<i64> = waited.collect();
@@ -348,7 +356,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops waiting, held, failed and ignored messages with their bytes; all or none. A source that names one again is still told that it is known.
+    /// Drops waiting, held, failed and ignored messages with their bytes; all or none. A source that names one again is
+    /// still told that it is known.
     pub async fn drop(&self, ids: Vec<i64>) -> Result<(), StoreError> {
         let objects = self.store.write(ids, |ids, connection| Box::pin(rows::remove(connection, ids))).await?;
         for name in objects {
@@ -358,7 +367,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes the received bytes of messages that were filed, rejected or ignored before this time (milliseconds since the epoch); gives the number of messages.
+    /// Removes the received bytes of messages that were filed, rejected or ignored before this time (milliseconds since
+    /// the epoch); gives the number of messages.
     pub async fn forget_raw(&self, before: i64) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         loop {

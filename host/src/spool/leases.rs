@@ -1,4 +1,5 @@
-//! Leases: one host works on an account's messages at a time. What becomes of the messages of a host that is gone is told here.
+//! Leases: one host works on an account's messages at a time. What becomes of the messages of a host that is gone is
+//! told here.
 
 use super::telling::tell_held;
 pub use crate::store::claims::{LEASE, RENEWED};
@@ -6,8 +7,8 @@ use crate::store::leases::take;
 pub use crate::store::leases::{Host, Lease, holder, in_force, is_held, release, renew};
 use crate::store::{Engine, Store, StoreError};
 
-/// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of this host. What a former holder had
-/// claimed waits again, each message alone. Gives those that are held now.
+/// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of
+/// this host. What a former holder had claimed waits again, each message alone. Gives those that are held now.
 pub async fn acquire(store: &Store, host: &Host, accounts: &[String]) -> Result<Vec<Lease>, StoreError> {
     let asked: (Engine, Host, Vec<String>) = (store.engine(), host.clone(), accounts.to_vec());
     store

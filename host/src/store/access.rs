@@ -62,8 +62,8 @@ async fn insert(new: &NewToken, connection: &mut AnyConnection) -> Result<i64, S
     Ok(row.try_get("id")?)
 }
 
-/// The token of this digest. Looking up by digest leaks nothing by its timing: who could steer the digest bit by bit would have to
-/// invert SHA-256.
+/// The token of this digest. Looking up by digest leaks nothing by its timing: who could steer the digest bit by bit
+/// would have to invert SHA-256.
 pub async fn find_token(store: &Store, digest: &str) -> Result<Option<TokenRow>, StoreError> {
     let mut connection = store.read().await?;
     let row = sqlx::query("SELECT id, name, role, created_at, last_used_at FROM access_token WHERE digest = $1")

@@ -1,11 +1,14 @@
-//! The rules of claims, written once for whatever several processes could work on: the messages of an account (its lease), outgoing mails, access tokens.
+//! The rules of claims, written once for whatever several processes could work on: the messages of an account (its
+//! lease), outgoing mails, access tokens.
 //!
-//! - *Who may claim*: anybody, once nobody has it or the time of whoever has it is over; and a host that comes back, what it had itself before it ended.
-//! - *For how long*: a [`Term`], by the database's own clock, since those of hosts differ. It is renewed well before its end, so that what a host had that is gone is
-//!   free soon.
-//! - *The fence*: a claim is a token in the row, and the row is changed only while it still has that token. Who comes back late changes nothing, and is told so
-//!   ([`StoreError::Fenced`]).
-//! - *After a host's end*: what it had claimed is taken back by whoever finds the term over. What that means for the work is for the room that does it to say.
+//! - *Who may claim*: anybody, once nobody has it or the time of whoever has it is over; and a host that comes back,
+//!   what it had itself before it ended.
+//! - *For how long*: a [`Term`], by the database's own clock, since those of hosts differ. It is renewed well before
+//!   its end, so that what a host had that is gone is free soon.
+//! - *The fence*: a claim is a token in the row, and the row is changed only while it still has that token. Who comes
+//!   back late changes nothing, and is told so ([`StoreError::Fenced`]).
+//! - *After a host's end*: what it had claimed is taken back by whoever finds the term over. What that means for the
+//!   work is for the room that does it to say.
 
 use super::sql::{Sql, Value};
 use super::{Engine, StoreError, counters};
@@ -42,7 +45,8 @@ impl Term {
         sql.push(self.until).push(" > ").push(engine.clock())
     }
 
-    /// Adds the condition that a host may have it: the term is over, or the host, by its id and the column of the holder's, had it itself.
+    /// Adds the condition that a host may have it: the term is over, or the host, by its id and the column of the
+    /// holder's, had it itself.
     pub fn free_for<'s>(self, sql: &'s mut Sql, engine: Engine, (holder, host): (&str, &str)) -> &'s mut Sql {
         self.over(sql.push("("), engine).push(" OR ").push(holder).push(" = ").bind(host).push(")")
     }
@@ -53,18 +57,20 @@ pub fn token() -> Result<i64, StoreError> {
     Ok(i64::try_from(counters::random()? >> 1).unwrap_or(i64::MAX) | 1)
 }
 
-/// Adds the condition that a row is claimed, and by this claim: `status` is the word for claimed in its table, `token` the claim's as the table has it.
-/// [`fenced`] looks at what came of it.
+/// Adds the condition that a row is claimed, and by this claim: `status` is the word for claimed in its table, `token`
+/// the claim's as the table has it. [`fenced`] looks at what came of it.
 pub fn fence<'s>(sql: &'s mut Sql, status: &str, id: i64, token: impl Into<Value>) -> &'s mut Sql {
     sql.push(" WHERE status = '").push(status).push("' AND id = ").bind(id).push(" AND claim = ").bind(token)
 }
 
-/// [`StoreError::Fenced`] if fewer rows were changed than claims were to be in force; then the transaction must be rolled back.
+/// [`StoreError::Fenced`] if fewer rows were changed than claims were to be in force; then the transaction must be
+/// rolled back.
 pub fn fenced(changed: u64, claims: usize) -> Result<(), StoreError> {
     if changed == claims as u64 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
-/// Adds, to a look for rows to be claimed or taken back, that those are left out which another process is at: no two get the same, and none waits for another.
+/// Adds, to a look for rows to be claimed or taken back, that those are left out which another process is at: no two
+/// get the same, and none waits for another.
 pub fn but_for_locked(sql: &mut Sql, engine: Engine) -> &mut Sql {
     match engine {
         Engine::Postgres => sql.push(" FOR UPDATE SKIP LOCKED"),

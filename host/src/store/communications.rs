@@ -203,7 +203,8 @@ fn first_id(at: i64) -> String {
 pub struct Shown {
     /// The one that was asked for.
     pub communication: Record,
-    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their order.
+    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their
+    /// order.
     pub related: Vec<Record>,
 }
 
@@ -331,8 +332,8 @@ pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Res
 /// So many rows one call of [`purge`] removes at most: other writes wait for it.
 pub const PURGED_AT_ONCE: u64 = 5_000;
 
-/// Removes communications that started before these times: the successful (warnings among them), and the failed and unfinished ones. Gives their number; if that
-/// is [`PURGED_AT_ONCE`], there are more.
+/// Removes communications that started before these times: the successful (warnings among them), and the failed and
+/// unfinished ones. Gives their number; if that is [`PURGED_AT_ONCE`], there are more.
 pub async fn purge(
     connection: &mut AnyConnection,
     successful_before: i64,

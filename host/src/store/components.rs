@@ -42,7 +42,8 @@ pub struct Uploaded {
 }
 
 impl Uploaded {
-    /// How it is shown, and named by what is written from then on: `name@version`, or its digest where another one has these.
+    /// How it is shown, and named by what is written from then on: `name@version`, or its digest where another one has
+    /// these.
     pub fn shown(&self) -> String {
         self.title.clone().unwrap_or_else(|| format!("sha256:{}", self.digest))
     }
@@ -118,8 +119,8 @@ pub async fn uploaded(store: &Store) -> Result<Vec<Uploaded>, StoreError> {
     Ok(rows.iter().filter_map(|row| told(row, read(row))).collect())
 }
 
-/// What was read of a row. One that was changed by hand, so that it has not even the kinds of value that it should have, is passed over,
-/// and told of in the log: it must not hide the others.
+/// What was read of a row. One that was changed by hand, so that it has not even the kinds of value that it should
+/// have, is passed over, and told of in the log: it must not hide the others.
 fn told<T>(row: &AnyRow, read: Result<T, sqlx::Error>) -> Option<T> {
     let tell = |error: &sqlx::Error| {
         let digest = row.try_get::<String, _>(0).unwrap_or_default();
@@ -175,8 +176,9 @@ pub async fn unreadable(store: &Store) -> Result<Vec<(String, String)>, StoreErr
     }
 }
 
-/// What an uploaded component says of itself; none where no such digest is stored. One that says more of itself than is taken now is as good
-/// as none, and the log says so. [`StoreError::Corrupt`] where its row was changed by hand, so that it cannot be read.
+/// What an uploaded component says of itself; none where no such digest is stored. One that says more of itself than is
+/// taken now is as good as none, and the log says so. [`StoreError::Corrupt`] where its row was changed by hand, so
+/// that it cannot be read.
 pub async fn description(store: &Store, digest: &str) -> Result<Option<Description>, StoreError> {
     let usable = |column: &str| format!("CASE WHEN length({column}) <= {USABLE} THEN {column} END");
     let (description, schema) = (usable("description"), usable("settings_schema"));
@@ -209,8 +211,8 @@ fn corrupt(digest: &str, error: &dyn std::fmt::Display) -> StoreError {
     }
 }
 
-/// The bytes that were uploaded, of which the digest is; of a core module that was uploaded before these were kept, the component. None where
-/// no such digest is stored.
+/// The bytes that were uploaded, of which the digest is; of a core module that was uploaded before these were kept, the
+/// component. None where no such digest is stored.
 pub async fn source(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = sqlx::query("SELECT COALESCE(source, bytes) FROM component WHERE digest = $1").bind(digest);
     Ok(row.fetch_optional(&mut *store.read().await?).await?.map(|row| row.try_get(0)).transpose()?)
@@ -225,19 +227,20 @@ pub async fn bytes(store: &Store, digest: &str) -> Result<Option<Vec<u8>>, Store
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Stores a component, not activated; whether it was new. Nothing that runs depends on it. [`StoreError::Conflict`] where its name and
-/// version are those of other bytes, or were before these were deleted.
+/// Stores a component, not activated; whether it was new. Nothing that runs depends on it. [`StoreError::Conflict`]
+/// where its name and version are those of other bytes, or were before these were deleted.
 pub async fn upload(store: &Store, new: NewComponent) -> Result<bool, StoreError> {
     store.write(new, insert).await
 }
 
-/// Lets filters run an uploaded component; whether it was not activated before. [`StoreError::NotFound`] where there is none.
+/// Lets filters run an uploaded component; whether it was not activated before. [`StoreError::NotFound`] where there is
+/// none.
 pub async fn activate(store: &Store, digest: &str, by: &str, at: i64) -> Result<bool, StoreError> {
     store.write((digest.to_owned(), by.to_owned(), at), set_activated).await
 }
 
-/// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names them. Unless
-/// `even_activated`, only one that is not activated. Its name and version go on meaning it.
+/// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names
+/// them. Unless `even_activated`, only one that is not activated. Its name and version go on meaning it.
 pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<Deleted, StoreError> {
     store.write((digest.to_owned(), even_activated), remove).await
 }
@@ -302,7 +305,8 @@ async fn meant_before(connection: &mut AnyConnection, description: &Description)
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-/// Writes down anew what a component says of itself, where that was changed by hand. It is as good as its bytes: they are the same.
+/// Writes down anew what a component says of itself, where that was changed by hand. It is as good as its bytes: they
+/// are the same.
 async fn mend(connection: &mut AnyConnection, digest: &str, said: &str, schema: &str) -> Result<(), StoreError> {
     let update = "UPDATE component SET description = $2, settings_schema = $3 \
                   WHERE digest = $1 AND (description <> $2 OR settings_schema IS NULL OR settings_schema <> $3)";
@@ -388,8 +392,8 @@ fn remove<'c>(
                 quoted(&users)
             )));
         }
-        // Whoever wrote `name@version` down, in a file or another gate, meant these bytes. One whose name and version are another's was never
-        // meant by them.
+        // Whoever wrote `name@version` down, in a file or another gate, meant these bytes. One whose name and version
+        // are another's was never meant by them.
         sqlx::query(
             "INSERT INTO deleted_component (name, version, digest) \
              SELECT name, version, digest FROM component WHERE digest = $1 AND title IS NOT NULL ON CONFLICT (name, version) DO NOTHING",

@@ -32,8 +32,8 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
     }
 }
 
-/// The whole configuration, at one version, without the secrets that the key does not open; and these. To set them again is the way on
-/// when a key is lost.
+/// The whole configuration, at one version, without the secrets that the key does not open; and these. To set them
+/// again is the way on when a key is lost.
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
     let rows = sqlx::query(
@@ -63,9 +63,9 @@ pub struct LostSecret {
     pub error: SecretError,
 }
 
-/// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs. `customers` are
-/// created or updated beside it. `actor` is who made the change; it is noted with the components that filters run.
-/// [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
+/// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs.
+/// `customers` are created or updated beside it. `actor` is who made the change; it is noted with the components that
+/// filters run. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.
 pub async fn save(
     store: &Store,
     key: &SecretKey,
@@ -120,8 +120,8 @@ struct Stored {
 }
 
 impl Stored {
-    /// Reads a row that has kind, name, body and secrets in these columns, and the digest in this one. Whatever is wrong with it, the error
-    /// says which row it is.
+    /// Reads a row that has kind, name, body and secrets in these columns, and the digest in this one. Whatever is
+    /// wrong with it, the error says which row it is.
     fn read(row: &AnyRow, [kind, name, body, secrets]: [usize; 4], digest: Option<usize>) -> Result<Self, StoreError> {
         let of = |column: usize| row.try_get::<String, _>(column);
         let (kind, name) = (of(kind)?, of(name)?);
@@ -237,7 +237,8 @@ impl KindVisitor for Binding<'_> {
 }
 
 impl Stored {
-    /// Its secrets, all of them bound; none where they are already, or one does not open, which is told where it is needed.
+    /// Its secrets, all of them bound; none where they are already, or one does not open, which is told where it is
+    /// needed.
     fn bound<K: LoadedKind>(&self, key: &SecretKey) -> Option<Map<String, Value>> {
         let secrets = self.secrets.as_object()?;
         if secrets.values().filter_map(Value::as_str).all(SecretKey::is_bound) {
@@ -301,7 +302,8 @@ impl Change {
         self.put.push(Put { kind, name, body, secrets, digest: String::new() });
     }
 
-    /// What the filters that are written are made of: their rows keep the digest, and what is another than before is noted.
+    /// What the filters that are written are made of: their rows keep the digest, and what is another than before is
+    /// noted.
     fn components(&mut self, before: &Configuration, after: &Configuration) {
         let made = |filter: &Filter| Made { component: filter.component.clone(), digest: filter.digest.clone() };
         for put in self.put.iter_mut().filter(|put| put.kind == Filter::KIND) {

@@ -46,7 +46,8 @@ const STEPS: &[(i64, &str, &str)] = &[
     (21, "deleted components", include_str!("migrations/0021_deleted_components.sql")),
 ];
 
-/// Two processes that open a new database at once both try to make the schema: one of them comes second and tries again.
+/// Two processes that open a new database at once both try to make the schema: one of them comes second and tries
+/// again.
 const TRIES: u32 = 20;
 
 /// Opens the database: engine, pool for reading, and on SQLite the writer's pool of one.
@@ -63,7 +64,8 @@ pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPoo
     }
 }
 
-/// A host that is stopped or cut off in the middle of a transaction must not lock the others out for longer than its leases last.
+/// A host that is stopped or cut off in the middle of a transaction must not lock the others out for longer than its
+/// leases last.
 const ABANDONED: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// An error, and whether it may be that another process makes the schema just now.
@@ -102,8 +104,8 @@ async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPo
     }
 }
 
-/// Makes folder and file where they are missing. SQLite gives its other files (log, index of the log, journal) the mode of the database;
-/// those that are there already are closed with it.
+/// Makes folder and file where they are missing. SQLite gives its other files (log, index of the log, journal) the mode
+/// of the database; those that are there already are closed with it.
 fn make_file(folder: &Path, database: &Path) -> std::io::Result<()> {
     data_folder::make(folder)?;
     data_folder::open_private(database)?;
@@ -157,7 +159,8 @@ async fn migrate(pool: &AnyPool, engine: Engine) -> Result<(), MigrateError> {
     migrator.run(pool).await
 }
 
-/// Whether another process made the schema at the same time: what this one makes exists already, or is locked. Each step is a transaction of its own.
+/// Whether another process made the schema at the same time: what this one makes exists already, or is locked. Each
+/// step is a transaction of its own.
 fn raced(error: &MigrateError) -> bool {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {

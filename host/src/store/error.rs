@@ -80,8 +80,8 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may work later, unchanged: the database or the disk is gone, full, locked or busy. Intake then stops, tells its
-    /// sources nothing, and resumes by itself.
+    /// Whether the same may work later, unchanged: the database or the disk is gone, full, locked or busy. Intake then
+    /// stops, tells its sources nothing, and resumes by itself.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Database { source, .. } => is_temporary(source),
@@ -143,8 +143,8 @@ pub(super) fn is_temporary(error: &sqlx::Error) -> bool {
 
 fn is_temporary_code(code: &str) -> bool {
     if code.len() == 5 {
-        // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; a standby that takes no writes,
-        // and a transaction that took too long: this machine was busy or asleep.
+        // SQLSTATE classes: connection, transaction rollback, resources, operator intervention, system; a standby that
+        // takes no writes, and a transaction that took too long: this machine was busy or asleep.
         return ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
             || ["25006", "25P03", "25P04"].contains(&code);
     }

@@ -1,6 +1,8 @@
-//! What each filter ran: a row for every change of its component, with who made it and when, and with the row that a rollback goes to.
+//! What each filter ran: a row for every change of its component, with who made it and when, and with the row that a
+//! rollback goes to.
 //!
-//! Going back takes the latest change away from what can be gone back to, so that several rollbacks lead ever further back, never in a ring.
+//! Going back takes the latest change away from what can be gone back to, so that several rollbacks lead ever further
+//! back, never in a ring.
 
 use super::{Store, StoreError};
 use sqlx::any::AnyRow;
@@ -84,7 +86,8 @@ pub(super) async fn who_would_go_back_to(
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// Notes a filter's change. One to what it was before the last change is a rollback: what was before that is before it again.
+/// Notes a filter's change. One to what it was before the last change is a rollback: what was before that is before it
+/// again.
 pub(super) async fn note(
     connection: &mut AnyConnection,
     moved: &Move,

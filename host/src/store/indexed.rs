@@ -1,5 +1,5 @@
-//! Texts of any length in indexed columns. PostgreSQL refuses a row whose index entry has more than 2,704 bytes; what strangers write into
-//! a header must not keep their mail from being filed.
+//! Texts of any length in indexed columns. PostgreSQL refuses a row whose index entry has more than 2,704 bytes; what
+//! strangers write into a header must not keep their mail from being filed.
 
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::text::beginning;
@@ -11,8 +11,8 @@ const LONGEST: usize = 800;
 /// Of a longer one so many bytes stay readable before its digest.
 const READABLE: usize = 200;
 
-/// The text as an indexed column has it: itself, or of a longer one its beginning and the digest of all of it. Equal texts have equal
-/// forms, different ones different forms; what is written and what is looked up both go through this.
+/// The text as an indexed column has it: itself, or of a longer one its beginning and the digest of all of it. Equal
+/// texts have equal forms, different ones different forms; what is written and what is looked up both go through this.
 pub fn indexed(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);

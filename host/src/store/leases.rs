@@ -22,7 +22,8 @@ impl Host {
     }
 }
 
-/// The right to work on an account's messages. It ends by itself; work done after that is stopped by the claims' fences.
+/// The right to work on an account's messages. It ends by itself; work done after that is stopped by the claims'
+/// fences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Account name.
@@ -43,8 +44,9 @@ impl Asked {
     }
 }
 
-/// Takes the lease of an account that is free, has run out, is held already, or was held by an earlier run of this host; none where it is another's. What
-/// a former holder had claimed waits again, each message alone; gives those that are held now, to be told in the same transaction.
+/// Takes the lease of an account that is free, has run out, is held already, or was held by an earlier run of this
+/// host; none where it is another's. What a former holder had claimed waits again, each message alone; gives those that
+/// are held now, to be told in the same transaction.
 pub async fn take(
     connection: &mut AnyConnection,
     engine: Engine,
@@ -87,7 +89,8 @@ pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError
         .await
 }
 
-/// Gives leases back; without names all of the process's. What is still claimed under them waits again, its try not counted.
+/// Gives leases back; without names all of the process's. What is still claimed under them waits again, its try not
+/// counted.
 pub async fn release(store: &Store, host: &Host, accounts: &[String]) -> Result<(), StoreError> {
     store
         .write(Asked::new(store, host, accounts), |asked, connection| {

@@ -11,7 +11,8 @@ pub struct MailboxState {
     pub uid_validity: u32,
     /// Mail below this UID was there before the account began, and is left alone; 0: none.
     pub first_uid: u32,
-    /// Mail with an INTERNALDATE before this was among it, milliseconds since the epoch; 0: none was. It tells it once the server has renumbered it.
+    /// Mail with an INTERNALDATE before this was among it, milliseconds since the epoch; 0: none was. It tells it once
+    /// the server has renumbered it.
     pub left_before: i64,
     /// Below this UID nothing is left to do.
     pub settled: u32,
@@ -61,7 +62,8 @@ pub async fn state(
     }))
 }
 
-/// The date before which mail of a folder is left alone, whatever its UIDVALIDITY was; none where the folder was never seen.
+/// The date before which mail of a folder is left alone, whatever its UIDVALIDITY was; none where the folder was never
+/// seen.
 pub async fn left_before(connection: &mut AnyConnection, mailbox: i64) -> Result<Option<i64>, StoreError> {
     let mut sql = Sql::new("SELECT MAX(left_before) FROM mailbox_state WHERE mailbox = ");
     Ok(sql.bind(mailbox).one(connection).await?.try_get(0)?)

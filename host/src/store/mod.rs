@@ -1,8 +1,9 @@
 //! The state: one schema on SQLite or PostgreSQL, chosen at run time. All SQL of Postigo stands in this module.
 //!
-//! Reads take a pooled connection. Writes go through [`Store::write`]: on PostgreSQL each is a transaction of its own, repeated when
-//! the server reports a serialization failure; on SQLite one writer groups the writes that wait into one transaction, a savepoint each,
-//! so that a `synchronous=FULL` commit is shared, in the order in which they were handed over. When `write` returns, its work is durable.
+//! Reads take a pooled connection. Writes go through [`Store::write`]: on PostgreSQL each is a transaction of its own,
+//! repeated when the server reports a serialization failure; on SQLite one writer groups the writes that wait into one
+//! transaction, a savepoint each, so that a `synchronous=FULL` commit is shared, in the order in which they were handed
+//! over. When `write` returns, its work is durable.
 
 pub mod access;
 pub mod broken_tasks;

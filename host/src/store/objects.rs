@@ -1,4 +1,5 @@
-//! Received messages too large for a row of SQLite, whose every write goes through one file twice: written and synced before the row that names them.
+//! Received messages too large for a row of SQLite, whose every write goes through one file twice: written and synced
+//! before the row that names them.
 
 use super::StoreError;
 use bytes::Bytes;

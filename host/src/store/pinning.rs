@@ -1,4 +1,5 @@
-//! Filters of before 0015, once: each is pinned to the component that its `component` meant, which then counts as activated.
+//! Filters of before 0015, once: each is pinned to the component that its `component` meant, which then counts as
+//! activated.
 
 use super::configuration::lock;
 use super::{Store, StoreError};
@@ -46,8 +47,8 @@ fn pin<'c>(now: &'c i64, connection: &'c mut AnyConnection) -> BoxFuture<'c, Res
     })
 }
 
-/// Digest and spelling of the uploaded component that this meant: the one of this digest, else the newest upload of this name. None
-/// where a shipped one was meant, or nothing.
+/// Digest and spelling of the uploaded component that this meant: the one of this digest, else the newest upload of
+/// this name. None where a shipped one was meant, or nothing.
 async fn meant(connection: &mut AnyConnection, written: &str) -> Result<Option<(String, String)>, StoreError> {
     if shipped::components().iter().any(|(name, _)| *name == written) {
         return Ok(None);
@@ -67,7 +68,8 @@ mod tests {
     use crate::secret_key::SecretKey;
     use crate::store::{Location, Store, components, configuration};
 
-    /// Rows as they lay before: two uploads of one name, one that is named like the digest of the other's older version, and filters.
+    /// Rows as they lay before: two uploads of one name, one that is named like the digest of the other's older
+    /// version, and filters.
     const BEFORE: [&str; 6] = [
         "INSERT INTO component (digest, name, version, description, bytes, uploaded_at) VALUES ('d1', 'urgent', '1.0.0', '{}', '', 1)",
         "INSERT INTO component (digest, name, version, description, bytes, uploaded_at) VALUES ('d2', 'urgent', '0.9.0', '{}', '', 2)",

@@ -1,5 +1,5 @@
-//! Rows from before addresses had one form ([`Mailbox`], [`Person`]): their keys are made anew, once, so that nobody is counted twice or found under
-//! one spelling alone.
+//! Rows from before addresses had one form ([`Mailbox`], [`Person`]): their keys are made anew, once, so that nobody is
+//! counted twice or found under one spelling alone.
 
 use super::StoreError;
 use super::indexed::indexed;
@@ -10,7 +10,8 @@ use sqlx::{AnyConnection, AnyPool, Row};
 /// So many customer users are read at once.
 const PAGE: i64 = 1_000;
 
-/// Makes the keys anew if that was not done yet: all of them or none. Of several processes one does it, and the others wait.
+/// Makes the keys anew if that was not done yet: all of them or none. Of several processes one does it, and the others
+/// wait.
 pub async fn carry_out(pool: &AnyPool) -> Result<(), StoreError> {
     if Sql::new("SELECT what FROM respelling").optional(&mut *pool.acquire().await?).await?.is_none() {
         return Ok(());

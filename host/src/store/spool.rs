@@ -89,8 +89,8 @@ fn same_message(known: &Known, row: &NewRow) -> bool {
     known.digest == row.digest
 }
 
-/// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, another way in, or a key that was retired. Of the last the
-/// stored messages' ids, by the place of the row.
+/// Looks for the same bytes in other epochs: a UIDVALIDITY or a folder that changed, another way in, or a key that was
+/// retired. Of the last the stored messages' ids, by the place of the row.
 async fn same_elsewhere(
     connection: &mut AnyConnection,
     rows: &[NewRow],
@@ -119,7 +119,8 @@ async fn same_elsewhere(
     Ok((taken, retired))
 }
 
-/// Gives messages whose UIDL was retired the one that their bytes came under now, so that they need not be compared each time.
+/// Gives messages whose UIDL was retired the one that their bytes came under now, so that they need not be compared
+/// each time.
 async fn known_again(
     connection: &mut AnyConnection,
     rows: &[NewRow],
@@ -244,7 +245,8 @@ pub async fn uidls(connection: &mut AnyConnection, account: &str) -> Result<Vec<
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Forgets keys whose messages are gone from their source, which may use them again; the messages are known by their bytes from now on.
+/// Forgets keys whose messages are gone from their source, which may use them again; the messages are known by their
+/// bytes from now on.
 pub async fn retire(connection: &mut AnyConnection, keys: &[String]) -> Result<u64, StoreError> {
     let mut retired = 0;
     for piece in pieces(keys) {
@@ -271,7 +273,8 @@ pub struct Claiming {
     pub now: i64,
 }
 
-/// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended uncleanly comes alone.
+/// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended
+/// uncleanly comes alone.
 pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<Vec<Claimed>, StoreError> {
     if claim.engine == Engine::Postgres && !lease_locked(connection, claim).await? {
         return Ok(Vec::new());

@@ -185,8 +185,8 @@ impl Sql {
     }
 }
 
-/// Numbers the placeholders for PostgreSQL. On SQLite they stay without a name: sqlx asks for the name of each, and SQLite walks all
-/// names to find one, so that the cost of named ones would grow with the square of their number.
+/// Numbers the placeholders for PostgreSQL. On SQLite they stay without a name: sqlx asks for the name of each, and
+/// SQLite walks all names to find one, so that the cost of named ones would grow with the square of their number.
 fn with_placeholders(text: &str, engine: Engine) -> String {
     let mut numbered = String::with_capacity(2 * text.len());
     let mut number = 0_u32;
@@ -204,7 +204,8 @@ fn with_placeholders(text: &str, engine: Engine) -> String {
     numbered
 }
 
-/// Cuts rows into pieces of few different sizes, so that the texts of statements for many rows repeat and stay prepared.
+/// Cuts rows into pieces of few different sizes, so that the texts of statements for many rows repeat and stay
+/// prepared.
 pub fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     const SIZES: [usize; 4] = [64, 16, 4, 1];
     std::iter::from_fn(move || {

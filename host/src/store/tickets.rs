@@ -92,13 +92,14 @@ pub async fn standing_for(
     Ok(ticket)
 }
 
-/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and who vouches for it.
+/// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and who
+/// vouches for it.
 pub async fn find_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
     find(connection, search, "", false).await
 }
 
-/// [`find_follow_up`] within the transaction that files: the ticket stays as it is until the end, so that two mails that follow it up at once do not undo each
-/// other's changes.
+/// [`find_follow_up`] within the transaction that files: the ticket stays as it is until the end, so that two mails
+/// that follow it up at once do not undo each other's changes.
 pub async fn find_to_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
     let lock = match Engine::of(connection) {
         // There is one writer.
@@ -153,7 +154,8 @@ async fn find(
     Ok(found)
 }
 
-/// The Message-IDs among the candidates that no article has. One statement for all of them, since most mails refer to many and none is here.
+/// The Message-IDs among the candidates that no article has. One statement for all of them, since most mails refer to
+/// many and none is here.
 async fn unknown_ids<'c>(
     connection: &mut AnyConnection,
     candidates: &'c [FollowUpCandidate],

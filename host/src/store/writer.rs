@@ -108,7 +108,8 @@ async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::
         }
     };
     if done.is_err() && sqlx::query("ROLLBACK").execute(&mut *connection).await.is_err() {
-        // SQLite rolls back by itself when the disk is full, and then knows of no transaction; a new connection is in a known state either way.
+        // SQLite rolls back by itself when the disk is full, and then knows of no transaction; a new connection is in a
+        // known state either way.
         let _ = connection.close().await;
     }
     done

@@ -74,7 +74,8 @@ impl<'w> Run<'w> {
         Self { spool, live, room, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
     }
 
-    /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of messages that ended.
+    /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of
+    /// messages that ended.
     pub async fn until_empty(mut self, done: &mut (dyn FnMut(Done) + Send)) -> Result<u64, StoreError> {
         loop {
             let ready = self.next_ready().await;
@@ -157,7 +158,8 @@ impl<'w> Run<'w> {
         self.in_flight.push_back(InFlight { claimed, work });
     }
 
-    /// Ends messages in their order; gives what became of them. Those that must be tried again, or are another host's by now, are left out.
+    /// Ends messages in their order; gives what became of them. Those that must be tried again, or are another host's
+    /// by now, are left out.
     async fn file(&self, attempts: Vec<(Arc<Claimed>, Evaluation)>) -> Result<Vec<Done>, StoreError> {
         let mut ended = Vec::new();
         let mut batch = VecDeque::new();
@@ -227,7 +229,8 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// A message waits for its turn, out of the order of arrival as one that is tried again. Not a try of it is used up.
+    /// A message waits for its turn, out of the order of arrival as one that is tried again. Not a try of it is used
+    /// up.
     async fn put_off(&self, ready: &Ready, put_off: &PutOff) -> Result<(), StoreError> {
         let claimed = &ready.claimed;
         tracing::warn!(

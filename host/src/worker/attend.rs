@@ -1,6 +1,7 @@
 //! Seeing to it that stored messages come to their end without a daemon: commands do the work of an account themselves.
 //!
-//! Where a daemon works on the data folder, another command does, or another host holds the account, nothing is done here.
+//! Where a daemon works on the data folder, another command does, or another host holds the account, nothing is done
+//! here.
 
 use super::{Done, Live, Worker};
 use crate::spool::Spool;
@@ -26,7 +27,8 @@ pub struct Attendant {
 }
 
 impl Attendant {
-    /// Works until `finished`. `live` is asked for when it is this process that must work; `done` hears of each message that ended here.
+    /// Works until `finished`. `live` is asked for when it is this process that must work; `done` hears of each message
+    /// that ended here.
     pub async fn attend<F, E>(
         &self,
         live: impl Fn() -> F,

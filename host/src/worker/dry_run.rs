@@ -100,8 +100,8 @@ pub enum NoFilter {
     Store(#[from] StoreError),
 }
 
-/// The setup in which a filter runs even though it is off, in its place in the chain; with another component where one is named, activated
-/// or not. It is prepared in the asker's places.
+/// The setup in which a filter runs even though it is off, in its place in the chain; with another component where one
+/// is named, activated or not. It is prepared in the asker's places.
 pub async fn with_filter(
     live: &Live,
     name: &str,

@@ -80,7 +80,8 @@ pub async fn evaluate(
     Ok(tried_afterwards(evaluated, sandbox))
 }
 
-/// Takes a claimed message through the chain once more, as it was opened for the first run, with the ticket that it follows up by now.
+/// Takes a claimed message through the chain once more, as it was opened for the first run, with the ticket that it
+/// follows up by now.
 pub async fn again(
     claimed: &Claimed,
     opened: OpenedMessage,

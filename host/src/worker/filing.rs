@@ -1,4 +1,5 @@
-//! Filing: the second follow-up check, the decision, and all rows of a message; several messages in one transaction, in their order.
+//! Filing: the second follow-up check, the decision, and all rows of a message; several messages in one transaction, in
+//! their order.
 
 use super::evaluate::Evaluated;
 use super::report;
@@ -36,12 +37,13 @@ pub struct Ready {
 pub enum Filed {
     /// It is filed, ignored or held.
     Ended(Box<MessageResult>),
-    /// A filter read which ticket it follows up, and by mail filed meanwhile that is another one, or changed: its chain must run again.
-    /// Nothing was done.
+    /// A filter read which ticket it follows up, and by mail filed meanwhile that is another one, or changed: its chain
+    /// must run again. Nothing was done.
     Again(Option<FollowedTicket>),
 }
 
-/// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run again.
+/// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run
+/// again.
 pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>, StoreError> {
     store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
 }
@@ -159,7 +161,8 @@ impl Customers {
         })
     }
 
-    /// `follows_up`: then it counts who sent the mail, whatever login it names: the ticket's customer never answers internal mails.
+    /// `follows_up`: then it counts who sent the mail, whatever login it names: the ticket's customer never answers
+    /// internal mails.
     fn lookup(&self, query: &CustomerQuery, follows_up: bool) -> CustomerLookup {
         let by_login = query.login.as_ref().and_then(|login| self.by_login.get(login)).cloned();
         let sender = query.sender.as_ref().filter(|_| query.login.is_none() || follows_up);

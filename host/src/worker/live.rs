@@ -111,7 +111,8 @@ impl Live {
         &self.sandbox
     }
 
-    /// Begins the trials of suspended filters whose pauses are over: no mail need come for a filter to be found well again.
+    /// Begins the trials of suspended filters whose pauses are over: no mail need come for a filter to be found well
+    /// again.
     pub fn try_suspended(&self) {
         let setup = self.current();
         for trial in setup.plan.due_trials() {
@@ -120,8 +121,9 @@ impl Live {
         }
     }
 
-    /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were removed or
-    /// disabled, and all other settings, are in force at once; new and changed filters when their groups are prepared.
+    /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were
+    /// removed or disabled, and all other settings, are in force at once; new and changed filters when their groups
+    /// are prepared.
     pub async fn refresh(&self) -> Result<i64, StoreError> {
         let taken_up = self.take_up().await;
         match &taken_up {
@@ -192,7 +194,8 @@ impl Live {
         self.current.send_replace(Arc::new(setup));
     }
 
-    /// Waits until at least this version is in force; false when `patience` ends first. Someone else must [`refresh`](Self::refresh).
+    /// Waits until at least this version is in force; false when `patience` ends first. Someone else must
+    /// [`refresh`](Self::refresh).
     pub async fn wait_for(&self, version: i64, patience: Duration) -> bool {
         let mut changes = self.current.subscribe();
         let reached = changes.wait_for(|setup| setup.configuration.version >= version);

@@ -1,5 +1,6 @@
-//! One process at a time works on the messages of a data folder: the daemon, or a command where no daemon runs. It holds a lock on the
-//! file `worker.lock` there for as long as it lives, and is known to other hosts by the folder's own id.
+//! One process at a time works on the messages of a data folder: the daemon, or a command where no daemon runs. It
+//! holds a lock on the file `worker.lock` there for as long as it lives, and is known to other hosts by the folder's
+//! own id.
 
 use crate::spool::leases::Host;
 use postigo_files::data_folder;

@@ -1,7 +1,7 @@
 //! Takes messages from the spool through parsing, chain and decision to filing.
 //!
-//! Chains run side by side; filing keeps an account's order of arrival, several messages in one transaction. A message that cannot be
-//! worked on is tried again, then held; the others go on.
+//! Chains run side by side; filing keeps an account's order of arrival, several messages in one transaction. A message
+//! that cannot be worked on is tried again, then held; the others go on.
 
 mod account;
 mod attend;
@@ -51,8 +51,9 @@ impl Worker {
         &self.live
     }
 
-    /// Works on an account's messages until none waits, or until `stop`: then what is under way is ended still. `done` hears of each
-    /// message that ended. Gives their number. After an error what was under way stays claimed until the lease is acquired again.
+    /// Works on an account's messages until none waits, or until `stop`: then what is under way is ended still. `done`
+    /// hears of each message that ended. Gives their number. After an error what was under way stays claimed until
+    /// the lease is acquired again.
     pub async fn run_until_empty(
         &self,
         lease: &Lease,
@@ -62,8 +63,9 @@ impl Worker {
         account::Run::new(&self.spool, &self.live, &self.room, lease, stop).until_empty(done).await
     }
 
-    /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the database is away when it is
-    /// asked for messages, say. May be called again then; what was under way is begun anew.
+    /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the
+    /// database is away when it is asked for messages, say. May be called again then; what was under way is begun
+    /// anew.
     pub async fn run(
         &self,
         lease: &Lease,
@@ -82,7 +84,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Calls every [`Self::run`] whose account has messages waiting, until it is dropped; `looked` hears of each look at the spool.
+    /// Calls every [`Self::run`] whose account has messages waiting, until it is dropped; `looked` hears of each look
+    /// at the spool.
     pub async fn call_accounts(&self, looked: &(dyn Fn() + Sync)) {
         self.calls.keep(&self.spool, looked).await;
     }

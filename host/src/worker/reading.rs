@@ -1,4 +1,5 @@
-//! The stages of reading a mail, before the chain: parsed, opened, vetted, computed. What is opened here serves every later run of the chain.
+//! The stages of reading a mail, before the chain: parsed, opened, vetted, computed. What is opened here serves every
+//! later run of the chain.
 
 use super::Setup;
 use crate::filing::follow_up_search;
@@ -17,7 +18,8 @@ pub struct Reading {
     pub search: FollowUpSearch,
 }
 
-/// The envelope of a claimed message: whether its account is trusted is asked of the configuration in force, whenever the message is read.
+/// The envelope of a claimed message: whether its account is trusted is asked of the configuration in force, whenever
+/// the message is read.
 pub fn envelope(claimed: &Claimed, setup: &Setup) -> Envelope {
     Envelope {
         account: claimed.account.clone(),

@@ -1,4 +1,5 @@
-//! The memory that messages which are worked on may take together, whatever account they are of: what parsing makes of a mail counts, not its bytes alone.
+//! The memory that messages which are worked on may take together, whatever account they are of: what parsing makes of
+//! a mail counts, not its bytes alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -7,7 +8,8 @@ use tokio::sync::Notify;
 const MOST: u64 = 1 << 30;
 /// So many bytes of memory are reckoned with for each byte of a message.
 const FACTOR: u64 = 12;
-/// A short message may hold many fields, addresses and parts, which are bounded: so many more bytes for each byte, and altogether.
+/// A short message may hold many fields, addresses and parts, which are bounded: so many more bytes for each byte, and
+/// altogether.
 const DENSE: (u64, u64) = (64, 8 << 20);
 
 /// The memory that is reckoned with for a message of so many bytes: more than reading and filing the worst one takes.
@@ -66,7 +68,8 @@ impl Room {
         }
     }
 
-    /// What is reckoned with for a message, and whether it is a large one. One that is larger than all room has all that large ones may have.
+    /// What is reckoned with for a message, and whether it is a large one. One that is larger than all room has all
+    /// that large ones may have.
     fn reckoned(&self, size: u64) -> (u64, bool) {
         let bytes = memory_of(size);
         (bytes.min(self.most_large()), bytes > self.most / 32)

@@ -1,4 +1,5 @@
-//! Messages from the spool to tickets, over a database in a temporary folder, with filters that are a few lines of Rust.
+//! Messages from the spool to tickets, over a database in a temporary folder, with filters that are a few lines of
+//! Rust.
 
 use super::*;
 use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
@@ -238,7 +239,8 @@ async fn both_runs_of_a_chain_see_the_mail_that_was_opened_once() {
     .await;
     let mails = [mail("1", ""), mail("2", "In-Reply-To: <1@x.test>\r\n")];
     desk.take_in(&mails.each_ref().map(String::as_str)).await;
-    // The filter asks which ticket the second mail follows up, so that its chain runs again once the first one is a ticket.
+    // The filter asks which ticket the second mail follows up, so that its chain runs again once the first one is a
+    // ticket.
     assert_eq!(desk.work().await.iter().map(|done| done.result.follow_up).collect::<Vec<_>>(), [false, true]);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.iter().map(|(follows_up, _)| *follows_up).collect::<Vec<_>>(), [false, true]);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Doubles with every failure in a row from `first` up to `longest`, give or take a fifth, so that many do not come back together.
+/// Doubles with every failure in a row from `first` up to `longest`, give or take a fifth, so that many do not come
+/// back together.
 pub fn after_failures(failures: u32, first: Duration, longest: Duration) -> Duration {
     let doubled = first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     let mut random = [0; 1];

@@ -1,8 +1,8 @@
-//! Supervision: a task that panics, or that ends though it was to go on, is an outcome like any other. It has a text, it is told (log,
-//! overview, readiness, metrics), and the task goes on after a pause.
+//! Supervision: a task that panics, or that ends though it was to go on, is an outcome like any other. It has a text,
+//! it is told (log, overview, readiness, metrics), and the task goes on after a pause.
 //!
-//! [`caught`], [`caught_here`] and [`blocking`] are for work that is done once: a session, a message, a file. [`Supervised`] is for work that
-//! goes on for as long as the process does.
+//! [`caught`], [`caught_here`] and [`blocking`] are for work that is done once: a session, a message, a file.
+//! [`Supervised`] is for work that goes on for as long as the process does.
 
 pub mod back_off;
 mod panic;
@@ -25,7 +25,8 @@ const LASTED: Duration = Duration::from_mins(1);
 /// The pauses of a task that broke: from the first to the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// Awaits something that is done once; its panic is told and is the error. Whatever it changed may be half changed then.
+/// Awaits something that is done once; its panic is told and is the error. Whatever it changed may be half changed
+/// then.
 pub fn caught<F: Future>(work: Work, of: &str, future: F) -> impl Future<Output = Result<F::Output, Panic>> {
     let done = catch_async(future);
     async move { done.await.inspect_err(|panic| told(work, of, panic)) }
@@ -77,7 +78,8 @@ impl Supervised {
         self.stop.is_cancelled()
     }
 
-    /// Does one round of the task. One that panics is followed by the pause; one that does not shows that the task works.
+    /// Does one round of the task. One that panics is followed by the pause; one that does not shows that the task
+    /// works.
     pub fn round<F: Future>(&self, round: F) -> impl Future<Output = Result<F::Output, Panic>> {
         let round = catch_async(round);
         async move {

@@ -23,8 +23,9 @@ const BEGINNINGS: [&str; 5] = [
     "end byte index ",
 ];
 
-/// What may be told of a panic, on one line: where it happened, and its message as far as it stands in the program itself. A message that was
-/// put together may quote what the code worked on, a mail or a secret, so nothing of it is told but what the standard library says.
+/// What may be told of a panic, on one line: where it happened, and its message as far as it stands in the program
+/// itself. A message that was put together may quote what the code worked on, a mail or a secret, so nothing of it is
+/// told but what the standard library says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Panic(String);
@@ -81,7 +82,8 @@ impl Drop for Around {
     }
 }
 
-/// Has panics that will be caught noted instead of printed: what is printed is not bounded, and quotes whatever the message does.
+/// Has panics that will be caught noted instead of printed: what is printed is not bounded, and quotes whatever the
+/// message does.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,6 +1,7 @@
 //! What is known of the tasks of this process that broke: how often, why, and when they go on.
 //!
-//! There is one such record a process, as there is one panic hook: whatever breaks, on whatever floor, is told without a handle.
+//! There is one such record a process, as there is one panic hook: whatever breaks, on whatever floor, is told without
+//! a handle.
 
 use super::panic::Panic;
 use super::work::Work;
@@ -75,7 +76,8 @@ fn record() -> MutexGuard<'static, Record> {
     RECORD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that a task broke, and tells it in the log. `pauses` are the first and the longest before it goes on; gives this one.
+/// Notes that a task broke, and tells it in the log. `pauses` are the first and the longest before it goes on; gives
+/// this one.
 pub fn broke(work: Work, of: &str, how: &Break, pauses: Option<(Duration, Duration)>) -> Duration {
     let why = how.to_string();
     let (times, pause) = note(work, of, how, &why, pauses);

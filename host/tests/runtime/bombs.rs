@@ -1,4 +1,5 @@
-//! Components that are valid and small, and grow without bounds in what compiles them: the child's limits end each, and nothing else ends.
+//! Components that are valid and small, and grow without bounds in what compiles them: the child's limits end each, and
+//! nothing else ends.
 
 use super::harness::*;
 use postigo_sandbox::{Asker, Refused};
@@ -12,7 +13,8 @@ fn component(parts: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// Asserts that a bomb is valid and of a size that is taken, that it is refused, and that the next component is not; gives the reason.
+/// Asserts that a bomb is valid and of a size that is taken, that it is refused, and that the next component is not;
+/// gives the reason.
 fn defused(bytes: &[u8]) -> Refused {
     wasmparser::Validator::new().validate_all(bytes).unwrap();
     assert!(bytes.len() < 10 << 20, "{} bytes", bytes.len());

@@ -20,7 +20,8 @@ pub struct ByHand {
     pub configure: String,
     /// Instructions of `evaluate` before it gives what stands at 200; the mail is local 1.
     pub evaluate: String,
-    /// What `evaluate` gives: bytes of a `result<verdict, string>`, in the escapes of the text format; "matched" where empty.
+    /// What `evaluate` gives: bytes of a `result<verdict, string>`, in the escapes of the text format; "matched" where
+    /// empty.
     pub result: String,
     /// The settings schema that it describes itself with; "{}" where empty.
     pub schema: String,
@@ -391,7 +392,8 @@ fn a_start_function_that_loops_times_out() {
 
 #[test]
 fn a_compile_bomb_ends_in_the_child() {
-    // Every loop may be left and begun again with any value in every local: a hundred kilobytes here, a product of both numbers there.
+    // Every loop may be left and begun again with any value in every local: a hundred kilobytes here, a product of both
+    // numbers there.
     let (loops, locals) = (2000, 20_000);
     let mut body = format!("(local {})", "i64 ".repeat(locals));
     (0..loops).for_each(|_| body.push_str("(loop "));

@@ -88,7 +88,8 @@ pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo_sandbox::Verd
     Session::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
 }
 
-/// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and gives the message.
+/// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and
+/// gives the message.
 pub fn fails_as(deed: &str, kind: FailureKind) -> String {
     let group = group(&[deed, "behave"]);
     let mut session = Session::open(&group).unwrap();

@@ -85,7 +85,8 @@ fn an_endless_configure_times_out_after_its_thirty_seconds() {
     let started = Instant::now();
     let PrepareError::Failed(failure) = not_prepared(&["loop-in-configure"]) else { panic!("it did not fail") };
     assert_eq!(failure.kind, FailureKind::Timeout);
-    // Thirty seconds of its own; on a machine that is busy the wall's limit, four times that and ten seconds, and the child's own start and end.
+    // Thirty seconds of its own; on a machine that is busy the wall's limit, four times that and ten seconds, and the
+    // child's own start and end.
     assert!(started.elapsed() < Duration::from_mins(3), "{:?}", started.elapsed());
 }
 

@@ -1,4 +1,5 @@
-//! Components that were built for earlier versions of the contract run unchanged: each says what the same filter says that is built today.
+//! Components that were built for earlier versions of the contract run unchanged: each says what the same filter says
+//! that is built today.
 
 use super::harness::{LONG, built, runtime};
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};

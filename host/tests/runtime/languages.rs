@@ -1,5 +1,6 @@
-//! The example filter in every language, built from `examples/`: the same verdicts, whatever the machine is busy with. Rust and C always, Python and
-//! JavaScript in full (`make proof`). `cargo test --release --workspace --test runtime -- languages --nocapture` prints what each costs.
+//! The example filter in every language, built from `examples/`: the same verdicts, whatever the machine is busy with.
+//! Rust and C always, Python and JavaScript in full (`make proof`). `cargo test --release --workspace --test runtime --
+//! languages --nocapture` prints what each costs.
 
 use super::harness::*;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};

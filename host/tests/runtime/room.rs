@@ -119,7 +119,8 @@ fn messages_that_need_more_together_than_there_is_all_come_through() {
 
 #[test]
 fn what_the_host_does_for_a_guest_is_not_the_guests_time() {
-    // Words that say nothing: long to be read, and little to be handed over. What was read once is kept, so each field is another one.
+    // Words that say nothing: long to be read, and little to be handed over. What was read once is kept, so each field
+    // is another one.
     let nothing = "=?utf-8?Q??= ".repeat(1_200);
     let fields: String = super::by_hand::field_names().map(|name| format!("{name}: {nothing}\r\n")).collect();
     let message = OpenedMessage::as_it_came(Message::parse(

@@ -99,7 +99,8 @@ fn random_numbers_are_the_same_for_every_message() {
     guest("(call $random-bytes (i64.const 5000000000) (i32.const 500))").fails_as(FailureKind::Output);
 }
 
-/// Instructions that write so many bytes from an address to standard output (or error), with a handle that is then dropped.
+/// Instructions that write so many bytes from an address to standard output (or error), with a handle that is then
+/// dropped.
 fn print(to: &str, address: u32, length: u32) -> String {
     format!(
         "(local.set $handle (call {to})) (call $write (local.get $handle) (i32.const {address}) (i32.const {length}) (i32.const 560))
@@ -116,7 +117,8 @@ fn what_is_printed_is_logged_by_lines_and_cut_like_log_lines() {
     let lines = logged(&guest_with(text, &printed));
     let shown: Vec<_> = lines.iter().map(|line| (line.priority, line.text.as_str())).collect();
     assert_eq!(shown, [("info", "one"), ("notice", "one"), ("info", "two and no end")]);
-    // A hundred thousand bytes without an end of line are one line of a KiB, and two thousand long lines end at the limit of a call.
+    // A hundred thousand bytes without an end of line are one line of a KiB, and two thousand long lines end at the
+    // limit of a call.
     let flood = "(memory.fill (i32.const 70000) (i32.const 120) (i32.const 50000))".to_owned()
         + &print("$stdout", 70_000, 50_000);
     let lines = logged(&guest_with("", &flood));

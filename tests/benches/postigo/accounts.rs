@@ -1,4 +1,5 @@
-//! 200 accounts of which 50 hang, refuse or let nobody in: how late the others are fetched from, and what the daemon's memory does.
+//! 200 accounts of which 50 hang, refuse or let nobody in: how late the others are fetched from, and what the daemon's
+//! memory does.
 
 use super::daemon::mebibytes;
 use super::report::{line, section};

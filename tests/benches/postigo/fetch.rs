@@ -1,4 +1,5 @@
-//! Fetching from Dovecot by IMAP and by POP3, beside a bare client that fetches the same in batches and syncs it to disk.
+//! Fetching from Dovecot by IMAP and by POP3, beside a bare client that fetches the same in batches and syncs it to
+//! disk.
 
 use super::report::{line, once, section};
 use postigo_tests::dovecot::{Dovecot, PASSWORD};

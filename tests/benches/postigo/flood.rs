@@ -1,4 +1,5 @@
-//! Healthy clients while others hold connections and bring nothing, beside an empty run: how long they wait, and what it costs in memory.
+//! Healthy clients while others hold connections and bring nothing, beside an empty run: how long they wait, and what
+//! it costs in memory.
 
 use super::daemon::{mebibytes, peak_mebibytes};
 use super::report::{line, once, section};

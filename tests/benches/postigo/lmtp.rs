@@ -1,4 +1,5 @@
-//! Mail by LMTP into tickets, beside Dovecot's own LMTP, which delivers the same into a Maildir; and one very large mail.
+//! Mail by LMTP into tickets, beside Dovecot's own LMTP, which delivers the same into a Maildir; and one very large
+//! mail.
 
 use super::daemon::peak_mebibytes;
 use super::report::{line, once, section};

@@ -1,7 +1,7 @@
 //! What Postigo costs, each figure beside a baseline that is measured in the same run.
 //!
-//! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain, files, fetch, lmtp,
-//! sending, accounts, daemon, reading, flood.
+//! `make bench` runs all; `cargo bench --workspace --bench postigo -- calls chain` the sections named: calls, chain,
+//! files, fetch, lmtp, sending, accounts, daemon, reading, flood.
 
 #![allow(
     clippy::expect_used,

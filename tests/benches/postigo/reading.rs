@@ -1,4 +1,5 @@
-//! The worst mails of 32 MiB, one of each kind, read whole: how long beside copying their bytes once, and in how much memory.
+//! The worst mails of 32 MiB, one of each kind, read whole: how long beside copying their bytes once, and in how much
+//! memory.
 
 use super::report::{line, median, once, section};
 use postigo_tests::worst_mails::{KINDS, read};

@@ -1,4 +1,5 @@
-//! Very large mails on their way out, by REST and SMTP: one sent on as it came, and the largest that agents may write and pass on.
+//! Very large mails on their way out, by REST and SMTP: one sent on as it came, and the largest that agents may write
+//! and pass on.
 
 use super::daemon::peak_mebibytes;
 use super::report::{line, once, section};
@@ -43,7 +44,8 @@ pub fn run() {
     });
 }
 
-/// Files a mail, asks a fresh daemon for something with its article, and measures until a mail of so many bytes at least has gone out.
+/// Files a mail, asks a fresh daemon for something with its article, and measures until a mail of so many bytes at
+/// least has gone out.
 fn resident(what: &str, gate: &Gate, mail: Vec<u8>, at_least: usize, ask: impl Fn(i64) -> (String, Value)) {
     let sink = Sink::start();
     gate.configure(&format!(

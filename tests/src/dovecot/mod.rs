@@ -119,7 +119,8 @@ impl Dovecot {
         }
     }
 
-    /// The certificate authority of the server's certificate, which is for `localhost` and `127.0.0.1` unless [`Options::certificate`] says otherwise.
+    /// The certificate authority of the server's certificate, which is for `localhost` and `127.0.0.1` unless
+    /// [`Options::certificate`] says otherwise.
     pub fn ca(&self) -> PathBuf {
         self.path("ca.pem")
     }
@@ -162,7 +163,8 @@ impl Dovecot {
         names
     }
 
-    /// Makes Dovecot number a user's mailboxes anew: another UIDVALIDITY, other UIDs. The server must not run meanwhile.
+    /// Makes Dovecot number a user's mailboxes anew: another UIDVALIDITY, other UIDs. The server must not run
+    /// meanwhile.
     ///
     /// # Panics
     /// If the index cannot be removed.

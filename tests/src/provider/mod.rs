@@ -1,5 +1,5 @@
-//! An OAuth2 provider on a loopback port: authorization code with PKCE, device code, client credentials, refresh with rotation, and
-//! introspection for mail servers. TLS alone, as providers have it.
+//! An OAuth2 provider on a loopback port: authorization code with PKCE, device code, client credentials, refresh with
+//! rotation, and introspection for mail servers. TLS alone, as providers have it.
 
 mod grants;
 mod server;
@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub const CLIENT: &str = "postigo-client";
 /// Its secret.
 pub const CLIENT_SECRET: &str = "client-not-a-secret-4711";
-/// Every token, code and secret that this provider gives has this in it: whoever finds it in an output has found a leak.
+/// Every token, code and secret that this provider gives has this in it: whoever finds it in an output has found a
+/// leak.
 pub const MARK: &str = "not-a-secret";
 
 /// A running provider; gone when dropped.
@@ -143,7 +144,8 @@ impl Provider {
         self.grants().access.clear();
     }
 
-    /// How many requests of a kind came: `authorization_code`, `refresh_token`, `client_credentials`, `device`, `device_code`, `introspect`.
+    /// How many requests of a kind came: `authorization_code`, `refresh_token`, `client_credentials`, `device`,
+    /// `device_code`, `introspect`.
     pub fn count(&self, kind: &str) -> u32 {
         self.grants().counts.get(kind).copied().unwrap_or_default()
     }

@@ -1,6 +1,7 @@
 //! Real and broken mails from two public collections: each is filed, and its bytes come back unchanged.
 //!
-//! The bytes of each mail are compared by `make proof`, of every twentieth else. Without the collections there is nothing to do.
+//! The bytes of each mail are compared by `make proof`, of every twentieth else. Without the collections there is
+//! nothing to do.
 
 use postigo_skipped::without_data;
 use postigo_tests::gate::{Gate, is_full};

@@ -357,7 +357,8 @@ fn a_rotated_refresh_token_survives_a_kill_before_its_first_use() {
     provider.access_tokens_last(1);
     sign_in(&gate, &provider, "main");
     let daemon = gate.serve("info");
-    // The first connection may still come with the sign-in's own token; each fetch hangs, so a new daemon makes the next.
+    // The first connection may still come with the sign-in's own token; each fetch hangs, so a new daemon makes the
+    // next.
     drop(silent.accept().unwrap());
     until("a token was renewed", PATIENCE, || provider.count("refresh_token") > 0);
     let _held = silent.accept().unwrap();
@@ -372,7 +373,8 @@ fn a_rotated_refresh_token_survives_a_kill_before_its_first_use() {
     assert_eq!(state(&gate, "main")["error"], Value::Null);
 }
 
-/// From now on who connects there speaks with the server at this port: tokens go to no other place than they were got for.
+/// From now on who connects there speaks with the server at this port: tokens go to no other place than they were got
+/// for.
 fn relay(listener: TcpListener, server: u16) {
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {

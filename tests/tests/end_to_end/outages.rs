@@ -1,4 +1,5 @@
-//! The database goes away or the disk fills up in the midst of work: servers are left untouched, everything resumes, and nothing is lost.
+//! The database goes away or the disk fills up in the midst of work: servers are left untouched, everything resumes,
+//! and nothing is lost.
 
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Gate, is_full, until};

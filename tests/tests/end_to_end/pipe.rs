@@ -1,4 +1,5 @@
-//! `ingest -` as the pipe of a mail server: behind Postfix's pipe(8), in the manner of procmail, with a daemon and without.
+//! `ingest -` as the pipe of a mail server: behind Postfix's pipe(8), in the manner of procmail, with a daemon and
+//! without.
 
 use postigo_skipped::skipped;
 use postigo_tests::gate::{Gate, PATIENCE, until};

@@ -1,4 +1,5 @@
-//! Servers that repeat what they were told: no secret in anything that Postigo says, prints or stores in clear, at any level of its log.
+//! Servers that repeat what they were told: no secret in anything that Postigo says, prints or stores in clear, at any
+//! level of its log.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};

@@ -1,4 +1,5 @@
-//! Mail on its way out: through Postfix by every kind of transport into Dovecot's mailboxes, by a command, into a folder; and what holds it up.
+//! Mail on its way out: through Postfix by every kind of transport into Dovecot's mailboxes, by a command, into a
+//! folder; and what holds it up.
 
 use postigo_tests::dovecot::{self, Certificate, Dovecot, PASSWORD};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};

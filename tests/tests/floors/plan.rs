@@ -3,13 +3,15 @@
 use super::source::{Sources, root};
 use std::collections::BTreeMap;
 
-/// Rooms and crates by floor, counted from above: rooms of one line know nothing of each other, and use what stands on lower lines.
+/// Rooms and crates by floor, counted from above: rooms of one line know nothing of each other, and use what stands on
+/// lower lines.
 pub struct Plan {
     floor: BTreeMap<String, usize>,
 }
 
 impl Plan {
-    /// Reads the picture: the block after the heading "Floors", a line a floor, names before the first gap of three blanks and more.
+    /// Reads the picture: the block after the heading "Floors", a line a floor, names before the first gap of three
+    /// blanks and more.
     pub fn read() -> Self {
         let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
         let (_, after) = page.split_once("\n## Floors\n").expect("docs/architecture.md has a chapter \"Floors\"");
@@ -24,7 +26,8 @@ impl Plan {
         Self { floor }
     }
 
-    /// Every path that leads to its own floor or up, as `FILE: PATH (FROM is above/beside/below TO)`; rooms that the picture leaves out, too.
+    /// Every path that leads to its own floor or up, as `FILE: PATH (FROM is above/beside/below TO)`; rooms that the
+    /// picture leaves out, too.
     pub fn arrows_up(&self, sources: &Sources) -> Vec<String> {
         let mut found = Vec::new();
         for arrow in sources.arrows() {

@@ -1,6 +1,7 @@
 //! The code of the host's crates, and which file uses which, by its own paths.
 //!
-//! Paths are followed through modules and `pub use` to the file that defines what they name. A `pub use` alone is a front door and no use.
+//! Paths are followed through modules and `pub use` to the file that defines what they name. A `pub use` alone is a
+//! front door and no use.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -325,7 +326,8 @@ struct Names<'s> {
 }
 
 impl Names<'_> {
-    /// The file that defines what a path of this file names; none where it is of another crate than ours, or a name of the file's own.
+    /// The file that defines what a path of this file names; none where it is of another crate than ours, or a name of
+    /// the file's own.
     fn resolve(&self, at: (usize, &Module), path: &[String]) -> Option<(usize, Module)> {
         self.follow(at, path, 0).filter(|(index, module)| !self.is_for_tests(*index, module))
     }

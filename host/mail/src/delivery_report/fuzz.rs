@@ -1,4 +1,5 @@
-//! Mutated reports: none panics, and what is read keeps its limits. `POSTIGO_FUZZ_CASES` says how many, 2,000 if it is not set.
+//! Mutated reports: none panics, and what is read keeps its limits. `POSTIGO_FUZZ_CASES` says how many, 2,000 if it is
+//! not set.
 
 use super::tests::report;
 use super::*;

@@ -147,7 +147,8 @@ pub struct OAuth2 {
     /// Where the browser is sent back to after a sign-in by `code`, as the provider registered it; empty:
     /// `http://localhost:8025/oauth2/callback`.
     pub redirect_url: String,
-    /// Seconds without use after which a refresh token ends, to warn before; none: the provider's, as far as it is known; 0: never.
+    /// Seconds without use after which a refresh token ends, to warn before; none: the provider's, as far as it is
+    /// known; 0: never.
     pub refresh_token_age: Option<u64>,
 }
 
@@ -158,11 +159,13 @@ pub struct Account {
     pub name: String,
     /// How it is reached.
     pub protocol: Protocol,
-    /// Host, or the folder of a Maildir; of a listener the address to listen on (empty: 127.0.0.1), or the path of a Unix socket.
+    /// Host, or the folder of a Maildir; of a listener the address to listen on (empty: 127.0.0.1), or the path of a
+    /// Unix socket.
     pub host: String,
     /// None: the protocol's own.
     pub port: Option<u16>,
-    /// Login; of a listener the address that it takes mail for (`*`: every address; empty: the valid system addresses).
+    /// Login; of a listener the address that it takes mail for (`*`: every address; empty: the valid system
+    /// addresses).
     pub user: String,
     /// Password.
     pub password: Option<Secret>,
@@ -269,7 +272,8 @@ pub struct Transport {
     pub name: String,
     /// How it passes mail on.
     pub kind: TransportKind,
-    /// Host; of `sendmail` the command (empty: `/usr/sbin/sendmail`), of `file` the folder, each by the name that `serve` was given, or by path.
+    /// Host; of `sendmail` the command (empty: `/usr/sbin/sendmail`), of `file` the folder, each by the name that
+    /// `serve` was given, or by path.
     pub host: String,
     /// None: the kind's own.
     pub port: Option<u16>,

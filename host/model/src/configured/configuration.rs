@@ -6,10 +6,11 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who use it.
+/// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who
+/// use it.
 ///
-/// Things are keyed by name; system addresses by [`crate::mailbox::Mailbox`]. Customer users, which may be many, are looked up in the
-/// store instead.
+/// Things are keyed by name; system addresses by [`crate::mailbox::Mailbox`]. Customer users, which may be many, are
+/// looked up in the store instead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
     /// Grows with every change of anything here.

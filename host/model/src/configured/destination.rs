@@ -1,7 +1,7 @@
 //! Where a secret goes, as a list of keys and values: what it is sealed for, and what is compared.
 
-/// Where a secret goes: the keys that decide it, as they take effect. Secrets are sealed for it: with another list of keys, those that are
-/// stored do not open any more.
+/// Where a secret goes: the keys that decide it, as they take effect. Secrets are sealed for it: with another list of
+/// keys, those that are stored do not open any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Destination(Vec<(&'static str, String)>);
 

@@ -1,8 +1,9 @@
-//! The one form in which configured things are read and written: the tables of the configuration file, the objects of REST and the
-//! rows of the database all have the same keys and values.
+//! The one form in which configured things are read and written: the tables of the configuration file, the objects of
+//! REST and the rows of the database all have the same keys and values.
 //!
-//! Each kind describes its keys once ([`Described::describe`]): their names, what they are for, and how their values are written. A [`Reader`] fills
-//! a thing from an object and names every mistake with its place, a [`Writer`] makes the object, [`super::keys`] tells of the keys themselves.
+//! Each kind describes its keys once ([`Described::describe`]): their names, what they are for, and how their values
+//! are written. A [`Reader`] fills a thing from an object and names every mistake with its place, a [`Writer`] makes
+//! the object, [`super::keys`] tells of the keys themselves.
 
 use super::{About, Configuration, Destination, Secret};
 use serde_json::{Map, Value};
@@ -23,8 +24,8 @@ pub struct Codec<T> {
     pub read: fn(&Value) -> Result<T, String>,
     /// The value's form.
     pub write: fn(&T) -> Value,
-    /// What is read and written, as JSON Schema; a shape that several keys have is named by its `title`. Bounds that a schema cannot say are
-    /// held by `read` alone.
+    /// What is read and written, as JSON Schema; a shape that several keys have is named by its `title`. Bounds that a
+    /// schema cannot say are held by `read` alone.
     pub schema: fn() -> Value,
 }
 
@@ -104,10 +105,12 @@ pub struct Table {
     pub help: &'static str,
 }
 
-/// How a secret is taken from a value: the secret, or what is wrong with the value, which never says what the secret is.
+/// How a secret is taken from a value: the secret, or what is wrong with the value, which never says what the secret
+/// is.
 pub type TakeSecret<'a> = dyn Fn(&Value) -> Result<Secret, String> + 'a;
 
-/// Takes a secret that stands there in clear: what comes over the network must not name files or variables of this machine.
+/// Takes a secret that stands there in clear: what comes over the network must not name files or variables of this
+/// machine.
 pub fn in_clear(value: &Value) -> Result<Secret, String> {
     value.as_str().map(Secret::new).ok_or_else(|| "must be a string.".to_owned())
 }
@@ -127,8 +130,8 @@ pub struct Writer {
     fields: Map<String, Value>,
 }
 
-/// Reads an object into `thing`; `pointer` is the object's place in its document. What is left out stays as it was in `thing`, so
-/// that a default gives a whole thing and an existing one a change.
+/// Reads an object into `thing`; `pointer` is the object's place in its document. What is left out stays as it was in
+/// `thing`, so that a default gives a whole thing and an existing one a change.
 pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &TakeSecret<'_>) -> (K, Vec<Problem>) {
     let problems = match object {
         Value::Object(fields) => read_fields(&mut thing, fields, pointer, secrets),

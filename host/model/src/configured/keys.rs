@@ -1,4 +1,5 @@
-//! The keys of configured things, as they are told of: to clients by schemas, to admins by the reference page and the command line.
+//! The keys of configured things, as they are told of: to clients by schemas, to admins by the reference page and the
+//! command line.
 
 use super::Secret;
 use super::form::{Codec, Described, Form, Table};
@@ -69,7 +70,8 @@ pub fn keys<D: Described>() -> Vec<Key> {
     collector.0
 }
 
-/// JSON Schema of an object that has these keys. Tables inside, and shapes that several keys have, stand in it under their names as `title`.
+/// JSON Schema of an object that has these keys. Tables inside, and shapes that several keys have, stand in it under
+/// their names as `title`.
 pub fn schema(title: &str, help: &str, keys: &[Key], shape: Shape) -> Value {
     let shown = keys.iter().filter(|key| shape != Shape::Shown || key.content != Content::Secret);
     let properties: Map<String, Value> = shown.map(|key| (key.name.to_owned(), key.schema(shape))).collect();

@@ -1,4 +1,5 @@
-//! What admins configure: the things, and the one form in which the configuration file, the REST API and the database have them.
+//! What admins configure: the things, and the one form in which the configuration file, the REST API and the database
+//! have them.
 
 mod about;
 mod access;

@@ -1,4 +1,5 @@
-//! Where a transport passes mail on to. The configuration has a transport's keys flat, and what `host` means depends on `kind`; here each kind has what it needs.
+//! Where a transport passes mail on to. The configuration has a transport's keys flat, and what `host` means depends on
+//! `kind`; here each kind has what it needs.
 
 use super::server::{Server, TlsMode, timeout};
 use super::{Transport, TransportKind};
@@ -11,7 +12,8 @@ const USUAL_SENDMAIL: &str = "/usr/sbin/sendmail";
 pub enum Outlet<'a> {
     /// A server.
     Smtp(SmtpServer<'a>),
-    /// A command of this machine that takes a mail by its standard input: the name that the daemon was given it by, or its path.
+    /// A command of this machine that takes a mail by its standard input: the name that the daemon was given it by, or
+    /// its path.
     Sendmail(&'a str),
     /// A folder of this machine that mails are written to: the name that the daemon was given it by, or its path.
     Folder(&'a str),

@@ -1,7 +1,8 @@
 //! Secrets: sealed for the server that each was given for, and sent nowhere else.
 //!
-//! Whoever may change a host, but not read a password, must not be able to have the password sent to a host of their own. So a secret that was
-//! stored knows its [`Destination`], is sealed for it, and is to be given again where a change of the configuration would send it elsewhere.
+//! Whoever may change a host, but not read a password, must not be able to have the password sent to a host of their
+//! own. So a secret that was stored knows its [`Destination`], is sealed for it, and is to be given again where a
+//! change of the configuration would send it elsewhere.
 
 use super::Destination;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
-//! Where an account's mail comes from. The configuration has an account's keys flat, and what `host` or `user` means depends on `protocol`; here each kind of source
-//! has what it needs, and nothing else.
+//! Where an account's mail comes from. The configuration has an account's keys flat, and what `host` or `user` means
+//! depends on `protocol`; here each kind of source has what it needs, and nothing else.
 
 use super::server::{Server, TlsMode, timeout};
 use super::{Account, Endpoint, Protocol, Start};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-/// Where an account's mail comes from. Borrowed from the account, and made whenever it is looked at: nothing is copied but a listener's endpoint.
+/// Where an account's mail comes from. Borrowed from the account, and made whenever it is looked at: nothing is copied
+/// but a listener's endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source<'a> {
     /// A folder of an IMAP server.

@@ -79,8 +79,8 @@ pub enum NumberGenerator {
     Unguessable,
 }
 
-/// What becomes of a mail that names a ticket by its number, where nobody vouches for that: it refers to none of the ticket's mails, and who sent it
-/// is in none of them.
+/// What becomes of a mail that names a ticket by its number, where nobody vouches for that: it refers to none of the
+/// ticket's mails, and who sent it is in none of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnvouchedNumbers {
@@ -138,7 +138,8 @@ pub struct Settings {
     pub auto_responses_per_day: u32,
     /// Automatic answers to all addresses within an hour; 0: no limit.
     pub auto_responses_per_hour: u32,
-    /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO: `SendNoAutoResponseRegExp`).
+    /// Addresses that get no automatic answers, case ignored; `*` stands for anything (OTOBO:
+    /// `SendNoAutoResponseRegExp`).
     pub auto_responses_refused: Vec<String>,
     /// Seconds after which an automatic answer that could not be composed yet is not sent any more; 0: it always is.
     pub auto_responses_max_age: u64,
@@ -305,7 +306,8 @@ pub struct AutoResponse {
     pub occasion: AutoResponseType,
     /// Its queue.
     pub queue: String,
-    /// The language it is written in (`de`, `pt-BR`): of several answers for one occasion of a queue the customer gets his; empty: for everybody else.
+    /// The language it is written in (`de`, `pt-BR`): of several answers for one occasion of a queue the customer gets
+    /// his; empty: for everybody else.
     pub language: String,
     /// Template.
     pub subject: String,
@@ -363,10 +365,11 @@ pub enum FailurePolicy {
 pub struct Filter {
     /// Unique; filters run in byte order of their names.
     pub name: String,
-    /// As it is shown once it is settled: the name of a shipped component, `name@version` of an uploaded one (its digest, after
-    /// `sha256:`, where another has the same). Before that as it was written.
+    /// As it is shown once it is settled: the name of a shipped component, `name@version` of an uploaded one (its
+    /// digest, after `sha256:`, where another has the same). Before that as it was written.
     pub component: String,
-    /// SHA-256 of the uploaded component that was meant when `component` was settled, hexadecimal; none for a shipped one.
+    /// SHA-256 of the uploaded component that was meant when `component` was settled, hexadecimal; none for a shipped
+    /// one.
     pub digest: Option<String>,
     /// Whether a match ends the chain.
     pub stop_after_match: bool,

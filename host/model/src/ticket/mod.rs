@@ -97,8 +97,8 @@ impl Ticket {
     }
 }
 
-/// An article has so many bytes of a mail's text at most. What is longer is no letter but a file, and would be copied a handful of times on its way into
-/// a row; the raw message has all of it.
+/// An article has so many bytes of a mail's text at most. What is longer is no letter but a file, and would be copied a
+/// handful of times on its way into a row; the raw message has all of it.
 pub const LARGEST_BODY: usize = 2 << 20;
 
 /// What an article has of a text: as much as fits ([`LARGEST_BODY`]), and whether there is more.
@@ -145,13 +145,15 @@ pub struct NewArticle {
     /// Whether the mail named the ticket and nobody vouched for that: its addresses are nobody's of this ticket.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unvouched: bool,
-    /// Whether the address of its sender alone vouched for the mail being of the ticket: its other addresses are nobody's of this ticket.
+    /// Whether the address of its sender alone vouched for the mail being of the ticket: its other addresses are
+    /// nobody's of this ticket.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vouched_by_address: bool,
 }
 
 impl NewArticle {
-    /// Whether its addresses are people of the ticket for standing in it, and its Message-ID vouches for who refers to it.
+    /// Whether its addresses are people of the ticket for standing in it, and its Message-ID vouches for who refers to
+    /// it.
     pub fn vouches(&self) -> bool {
         !self.unvouched && !self.vouched_by_address
     }

@@ -4,13 +4,15 @@ use super::{FollowUpCandidate, Ticket, WhyFollowUp};
 use crate::configured::UnvouchedNumbers;
 use crate::mailbox::Mailbox;
 
-/// What a mail's ticket is looked for by, and what vouches for it. Numbers follow each other, and so can be guessed by anybody: a ticket that a
-/// mail names is its own only if the mail refers to a mail of that ticket, or if it is from people of that ticket.
+/// What a mail's ticket is looked for by, and what vouches for it. Numbers follow each other, and so can be guessed by
+/// anybody: a ticket that a mail names is its own only if the mail refers to a mail of that ticket, or if it is from
+/// people of that ticket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FollowUpSearch {
     /// In order; the first that exists is the ticket that the mail follows up.
     pub candidates: Vec<FollowUpCandidate>,
-    /// Who vouches for a ticket of theirs: all addresses of From. Nobody, where one of them is our own, or a trusted host says that they are forged.
+    /// Who vouches for a ticket of theirs: all addresses of From. Nobody, where one of them is our own, or a trusted
+    /// host says that they are forged.
     pub senders: Vec<Mailbox>,
     /// Whether a trusted host says that it is the sender who wrote it.
     pub authenticated: bool,
@@ -25,9 +27,11 @@ pub struct FollowUpSearch {
 pub enum Vouched {
     /// Nobody.
     ByNobody,
-    /// The address of its sender alone, which anybody can write: the mail is of the ticket, and brings it nobody and nothing that vouches for others.
+    /// The address of its sender alone, which anybody can write: the mail is of the ticket, and brings it nobody and
+    /// nothing that vouches for others.
     ByAddress,
-    /// What a stranger cannot write: it refers to a mail of the ticket, or a trusted host says that its sender is who they say.
+    /// What a stranger cannot write: it refers to a mail of the ticket, or a trusted host says that its sender is who
+    /// they say.
     ByProof,
 }
 

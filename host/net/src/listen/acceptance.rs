@@ -31,7 +31,8 @@ impl Acceptance {
         self.failures = 0;
     }
 
-    /// Accepting failed: how long to wait before the next try. A client that has gone again before it was accepted costs none.
+    /// Accepting failed: how long to wait before the next try. A client that has gone again before it was accepted
+    /// costs none.
     pub fn failed(&mut self, error: &Error) -> Duration {
         if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted) {
             return Duration::ZERO;

@@ -1,5 +1,5 @@
-//! The descriptors of this process: as many as the system lets it have, of which clients of listeners never take those that fetching,
-//! sending, the database and files need.
+//! The descriptors of this process: as many as the system lets it have, of which clients of listeners never take those
+//! that fetching, sending, the database and files need.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ pub struct Descriptors {
 }
 
 impl Descriptors {
-    /// Raises the process's soft limit (`RLIMIT_NOFILE`) to the hard one, which needs no rights, and says in the log what came of it.
+    /// Raises the process's soft limit (`RLIMIT_NOFILE`) to the hard one, which needs no rights, and says in the log
+    /// what came of it.
     pub fn raised() -> Arc<Self> {
         let before = getrlimit(Resource::Nofile);
         let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
@@ -71,7 +72,8 @@ impl Descriptors {
         self.kept_back
     }
 
-    /// How many connections one listener may have now: an equal part of what is not kept back, and no more than it wants.
+    /// How many connections one listener may have now: an equal part of what is not kept back, and no more than it
+    /// wants.
     pub(super) fn part(&self, wanted: usize) -> usize {
         let listeners = self.listeners.load(Ordering::Relaxed).max(1);
         wanted.min((self.limit - self.kept_back) / listeners).max(1)

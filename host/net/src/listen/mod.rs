@@ -1,5 +1,5 @@
-//! What every listener needs against clients that come in crowds, say nothing, or drip: places for them, descriptors that they cannot
-//! take from the rest of the daemon, and room for what they send.
+//! What every listener needs against clients that come in crowds, say nothing, or drip: places for them, descriptors
+//! that they cannot take from the rest of the daemon, and room for what they send.
 
 mod acceptance;
 mod descriptors;

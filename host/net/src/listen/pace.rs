@@ -1,4 +1,5 @@
-//! How fast a client's messages come: one that has been on its way for long and is far slower than what mail servers send keeps nobody else out.
+//! How fast a client's messages come: one that has been on its way for long and is far slower than what mail servers
+//! send keeps nobody else out.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,14 +9,16 @@ use std::time::{Duration, Instant};
 pub struct Slow {
     /// It has been on its way for so long, …
     pub after: Duration,
-    /// … and came with fewer bytes a second: a thousand times as many are usual, and the least that a message must come with is a sixteenth.
+    /// … and came with fewer bytes a second: a thousand times as many are usual, and the least that a message must
+    /// come with is a sixteenth.
     pub bytes_a_second: u64,
 }
 
 /// What is slow.
 pub const SLOW: Slow = Slow { after: Duration::from_mins(1), bytes_a_second: 16 << 10 };
 
-/// What a client has brought since it last waited. What it is served with besides, the host's own work, is not its time.
+/// What a client has brought since it last waited. What it is served with besides, the host's own work, is not its
+/// time.
 #[derive(Debug, Default)]
 struct Brought {
     bytes: u64,

@@ -1,11 +1,13 @@
-//! Places for the clients of a listener: how many there may be, in all and from one address, and who has to leave when others come.
+//! Places for the clients of a listener: how many there may be, in all and from one address, and who has to leave when
+//! others come.
 //!
-//! A client that is being served keeps its place. When all are taken, the one that has waited longest without being served leaves for
-//! the one that comes: connections that say nothing, or drip, cost a listener its oldest silent ones and nobody else anything.
+//! A client that is being served keeps its place. When all are taken, the one that has waited longest without being
+//! served leaves for the one that comes: connections that say nothing, or drip, cost a listener its oldest silent ones
+//! and nobody else anything.
 //!
-//! Messages are what a client could be served with for hours. So where nobody waits, one leaves whose message has been on its way for long
-//! and comes far slower than mail servers send: the slowest of the address that has the most places, so that whoever takes all of them
-//! gives them up first. Those who are known never leave for this.
+//! Messages are what a client could be served with for hours. So where nobody waits, one leaves whose message has been
+//! on its way for long and comes far slower than mail servers send: the slowest of the address that has the most
+//! places, so that whoever takes all of them gives them up first. Those who are known never leave for this.
 
 use super::descriptors::{Counted, Descriptors};
 use super::figures::{Figures, Refusal};
@@ -68,7 +70,8 @@ impl Places {
         })
     }
 
-    /// The same places, where every message is slow at once that comes with fewer bytes a second; others than these keep their measure.
+    /// The same places, where every message is slow at once that comes with fewer bytes a second; others than these
+    /// keep their measure.
     #[must_use]
     pub fn where_slow_is(mut self: Arc<Self>, bytes_a_second: u64) -> Arc<Self> {
         if let Some(places) = Arc::get_mut(&mut self) {

@@ -1,8 +1,8 @@
-//! The memory that what clients send may take together, shared so that no client has all of it: before this host has none left, they are
-//! told to come again.
+//! The memory that what clients send may take together, shared so that no client has all of it: before this host has
+//! none left, they are told to come again.
 //!
-//! A client may have as much as it leaves free. So one alone has half of the room at most, of two that take all they can each has a
-//! third, and whoever comes then finds a third free.
+//! A client may have as much as it leaves free. So one alone has half of the room at most, of two that take all they
+//! can each has a third, and whoever comes then finds a third free.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +41,8 @@ impl Room {
         Self { taken: Mutex::default(), most }
     }
 
-    /// The share of something that a client begins to send. Who counts as one client is the caller's to say: its address, its token.
+    /// The share of something that a client begins to send. Who counts as one client is the caller's to say: its
+    /// address, its token.
     pub fn share(self: &Arc<Self>, client: &str) -> Share {
         Share { room: Arc::clone(self), client: client.into(), bytes: 0, beyond: false }
     }
@@ -125,7 +126,8 @@ impl Drop for Share {
     }
 }
 
-/// Bytes together with the share that they take, to be given back when the last copy is gone (`bytes::Bytes::from_owner`).
+/// Bytes together with the share that they take, to be given back when the last copy is gone
+/// (`bytes::Bytes::from_owner`).
 #[derive(Debug)]
 pub struct Held {
     bytes: Vec<u8>,

@@ -114,7 +114,8 @@ impl Taken {
         found.is_some_and(|id| self.let_leave(id))
     }
 
-    /// Has the slowest leave, of an address that has as many places as any other with slow messages, and no fewer than `coming` has once it is in.
+    /// Has the slowest leave, of an address that has as many places as any other with slow messages, and no fewer than
+    /// `coming` has once it is in.
     pub fn displace_slow(&mut self, coming: Origin, slow: Slow) -> bool {
         let own = match coming {
             Origin::Known => 0,

@@ -12,7 +12,8 @@ pub fn is_in_base64(letter: char) -> bool {
     letter == '=' || six_bits(letter).is_some()
 }
 
-/// What each run of such letters in the layer stands for, from each of its first four letters on: words may stand before what is encoded.
+/// What each run of such letters in the layer stands for, from each of its first four letters on: words may stand
+/// before what is encoded.
 pub fn decoded(layer: &Layer) -> Vec<Layer> {
     let (mut layers, mut run) = (Vec::new(), Vec::new());
     for letter in layer.letters() {

@@ -1,7 +1,7 @@
 //! Letters that stand for others where they stand: `\x68`, `\150`, `\u0068`, `%68`, `=68`, `&#104;`, `&amp;`.
 //!
-//! All kinds are undone at once, so that a text may mix them, and backslashes by themselves as well, since many logs put them over whatever
-//! else there is. What a secret itself has of such letters is undone in it as well, by whoever
+//! All kinds are undone at once, so that a text may mix them, and backslashes by themselves as well, since many logs
+//! put them over whatever else there is. What a secret itself has of such letters is undone in it as well, by whoever
 //! looks for it.
 
 use super::layer::{Decoded, Layer, Letter};

@@ -1,8 +1,10 @@
-//! Bytes in hexadecimal digits, with whatever between them: `6875`, `68:75`, `0x68, 0x75`, `U+0068 U+0075`, a dump's `6875 6e74`.
+//! Bytes in hexadecimal digits, with whatever between them: `6875`, `68:75`, `0x68, 0x75`, `U+0068 U+0075`, a dump's
+//! `6875 6e74`.
 
 use super::layer::{Decoded, LEAST, Layer, Place};
 
-/// What each run of digits in the layer stands for, from its first digit and from its second on: words before it may end in such digits.
+/// What each run of digits in the layer stands for, from its first digit and from its second on: words before it may
+/// end in such digits.
 pub fn decoded(layer: &Layer) -> Vec<Layer> {
     let (mut layers, mut digits) = (Vec::new(), Vec::new());
     let mut letters = layer.letters().iter().peekable();

@@ -1,4 +1,5 @@
-//! A layer of a text: letters that a decoder made of the layer before, each of which knows from which part of the text it comes.
+//! A layer of a text: letters that a decoder made of the layer before, each of which knows from which part of the text
+//! it comes.
 
 use std::ops::Range;
 
@@ -21,7 +22,8 @@ impl Place {
     }
 }
 
-/// Bytes that are no UTF-8 are letters from here on: the next decoder may give those beside them that they lack. Nobody else has letters there.
+/// Bytes that are no UTF-8 are letters from here on: the next decoder may give those beside them that they lack. Nobody
+/// else has letters there.
 const LONE_BYTES: u32 = 0x10_FF00;
 
 /// A letter of a layer, and what of the text it comes from.
@@ -124,7 +126,8 @@ impl Decoded {
         self.bytes.len()
     }
 
-    /// Without every other byte where that is a zero, as UTF-16 has it at letters of ASCII: it belongs to those beside it.
+    /// Without every other byte where that is a zero, as UTF-16 has it at letters of ASCII: it belongs to those beside
+    /// it.
     fn of_one_byte_each(self) -> Self {
         let is_zero = |place: Option<usize>| place.and_then(|place| self.bytes.get(place)) == Some(&0);
         let (mut kept, mut before) = (Self::default(), None);

@@ -1,11 +1,13 @@
 //! What a server says, without the secrets that it was told: for logs, answers and errors alike.
 //!
-//! A server may repeat what it was told, as it was told or in a form of its own: quoted, escaped, as numbers, in base64, over several lines,
-//! and one of these within another. So a text is read as anybody may read it: `readings` decodes it in every way that its decoders know, over
-//! and over again, and `wanted` finds pieces of the secrets in each layer. What they come from is taken out of the text itself, and the rest
-//! of the words stays readable. It is for words alone: mail and listings, by which the program goes, are never changed.
+//! A server may repeat what it was told, as it was told or in a form of its own: quoted, escaped, as numbers, in
+//! base64, over several lines, and one of these within another. So a text is read as anybody may read it: `readings`
+//! decodes it in every way that its decoders know, over and over again, and `wanted` finds pieces of the secrets in
+//! each layer. What they come from is taken out of the text itself, and the rest of the words stays readable. It is for
+//! words alone: mail and listings, by which the program goes, are never changed.
 //!
-//! What no decoder knows is not found: a server that hides a secret from its reader, ciphered or packed, is beyond this.
+//! What no decoder knows is not found: a server that hides a secret from its reader, ciphered or packed, is beyond
+//! this.
 
 mod base64;
 mod escapes;
@@ -42,7 +44,8 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// For these secrets, each with what it is called: `("password", …)` becomes `[the password]`. Empty ones are passed over.
+    /// For these secrets, each with what it is called: `("password", …)` becomes `[the password]`. Empty ones are
+    /// passed over.
     pub fn of(secrets: impl IntoIterator<Item = (&'static str, impl Into<String>)>) -> Self {
         let secrets =
             secrets.into_iter().map(|(name, clear)| (name, clear.into())).filter(|(_, clear)| !clear.is_empty());

@@ -1,4 +1,5 @@
-//! Letters as a list of numbers, in tens, eights or twos, with whatever between them: `104, 117`, `150 165`, `\104\117`.
+//! Letters as a list of numbers, in tens, eights or twos, with whatever between them: `104, 117`, `150 165`,
+//! `\104\117`.
 
 use super::layer::{Decoded, LEAST, Layer, Letter, Place};
 

@@ -1,7 +1,8 @@
 //! A text as its readers may decode it, in every way that is known here, over and over again.
 //!
-//! Decoders are small and know nothing of secrets. Each gives at most as many letters as it reads, times the ways in which it may be read, and
-//! they are put together no more than [`DEPTH`] deep: all layers of a text together are so many letters for each of its own, whatever it says.
+//! Decoders are small and know nothing of secrets. Each gives at most as many letters as it reads, times the ways in
+//! which it may be read, and they are put together no more than [`DEPTH`] deep: all layers of a text together are so
+//! many letters for each of its own, whatever it says.
 
 use super::layer::{LEAST, Layer};
 use super::{base64, escapes, hexadecimal, numbers};

@@ -1,7 +1,8 @@
 //! One secret, and where pieces of it stand in a layer of a text.
 //!
-//! Letters are compared without what servers add to them (white space, line ends, quotes, backslashes), without case, and in one alphabet of
-//! base64. A piece is found by a sum over its letters that goes along the text: each layer is read once, however long the secret is.
+//! Letters are compared without what servers add to them (white space, line ends, quotes, backslashes), without case,
+//! and in one alphabet of base64. A piece is found by a sum over its letters that goes along the text: each layer is
+//! read once, however long the secret is.
 
 use super::base64::{is_in_base64, is_passed_over};
 use super::escapes;
@@ -62,7 +63,8 @@ impl Wanted {
         Self { clear, pieces: OnceLock::new() }
     }
 
-    /// Where the text itself has the secret, if that has so few letters that others' words have them too: with no letter or digit beside it.
+    /// Where the text itself has the secret, if that has so few letters that others' words have them too: with no
+    /// letter or digit beside it.
     pub fn standing_alone(&self, text: &str) -> Vec<Range<usize>> {
         if Compared::of(Layer::of(&self.clear).letters(), |_| true).letters.len() >= LEAST {
             return Vec::new();
@@ -136,8 +138,8 @@ impl Compared {
         Self { letters, places }
     }
 
-    /// Where in the layer pieces of this length with one of these sums stand, those that overlap or touch as one. That two different pieces
-    /// have the same sum takes a server that tries for it, which then hides its own words.
+    /// Where in the layer pieces of this length with one of these sums stand, those that overlap or touch as one. That
+    /// two different pieces have the same sum takes a server that tries for it, which then hides its own words.
     fn find(&self, length: usize, wanted: &HashSet<u64>) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         for (first, sum) in sums(&self.letters, length).enumerate() {
@@ -181,7 +183,8 @@ fn sums(letters: &[char], length: usize) -> impl Iterator<Item = u64> {
 fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
     let mut pieces: BTreeMap<Kind, HashSet<u64>> = BTreeMap::new();
     let mut add = |mut letters: Vec<char>, among: Among, is_base64: bool| {
-        // Of a secret at least half, and six letters, tell too much. Encoded, even a short piece is hardly there by chance.
+        // Of a secret at least half, and six letters, tell too much. Encoded, even a short piece is hardly there by
+        // chance.
         let enough = if is_base64 {
             usize::clamp(letters.len() / 3, 5, 16)
         } else {
@@ -233,8 +236,8 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
         let among = if letters.iter().all(char::is_ascii) { Among::Ascii } else { Among::All };
         add(letters, among, false);
     }
-    // In base64 that a server changed the case of, which nobody can decode. HTTP's Basic has the secret of a client with percent signs
-    // (RFC 6749 section 2.3.1).
+    // In base64 that a server changed the case of, which nobody can decode. HTTP's Basic has the secret of a client
+    // with percent signs (RFC 6749 section 2.3.1).
     let in_a_form: String = form_urlencoded::byte_serialize(clear.as_bytes()).collect();
     for text in [clear, &in_a_form] {
         for encoded in in_any_base64(text.as_bytes()) {
@@ -254,7 +257,8 @@ fn in_any_base64(secret: &[u8]) -> [String; 3] {
     })
 }
 
-/// Places in the text, those in base64 with the rest of their words; in the order in which they begin. Each letter is looked at once.
+/// Places in the text, those in base64 with the rest of their words; in the order in which they begin. Each letter is
+/// looked at once.
 pub fn with_words(text: &str, mut found: Vec<(Found, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
     found.sort_by_key(|(found, _)| (found.place.start, found.place.end));
     let mut done = 0;

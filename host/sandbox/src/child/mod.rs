@@ -1,5 +1,5 @@
-//! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time. What breaks it
-//! breaks nothing else; what it compiled is in the cache on disk, where the daemon finds it.
+//! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time.
+//! What breaks it breaks nothing else; what it compiled is in the cache on disk, where the daemon finds it.
 
 mod frame;
 mod places;
@@ -84,7 +84,8 @@ impl Task {
 
     /// Seconds of processor time that it may take with a component, or a snapshot, of so many bytes.
     pub(super) fn processor_seconds(&self, bytes: usize) -> u64 {
-        // An interpreter compiles for a second and a half a MiB; what takes much longer than its bytes explain is a bomb.
+        // An interpreter compiles for a second and a half a MiB; what takes much longer than its bytes explain is a
+        // bomb.
         let compiling = 40 + COMPILING * (bytes as u64 >> 20);
         match self {
             Self::Check { .. } => 10,

@@ -1,5 +1,5 @@
-//! Who may have a child process now. Whoever asks a lot waits for themself alone: the next place goes to the asker who was served
-//! longest ago, authors never have more than one, and one is kept for admins.
+//! Who may have a child process now. Whoever asks a lot waits for themself alone: the next place goes to the asker who
+//! was served longest ago, authors never have more than one, and one is kept for admins.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

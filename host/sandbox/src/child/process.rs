@@ -8,8 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Wall time over the processor time that a task may take. The system ends a child that has used up the latter; this is for one that waits
-/// for ever. A child is nice: where others keep the processors busy it may get a small part of one, and is not to be blamed for that.
+/// Wall time over the processor time that a task may take. The system ends a child that has used up the latter; this is
+/// for one that waits for ever. A child is nice: where others keep the processors busy it may get a small part of one,
+/// and is not to be blamed for that.
 const PATIENCE: u32 = 10;
 
 /// Why there is no answer.

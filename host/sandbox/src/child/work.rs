@@ -23,8 +23,8 @@ const ADDRESS_SPACE: u64 = 1 << 40;
 /// How much more willing than the daemon the child is to leave the processor to others.
 const NICE: i32 = 10;
 
-/// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it when its
-/// first argument is [`ARGUMENT`](super::ARGUMENT), before anything else.
+/// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it
+/// when its first argument is [`ARGUMENT`](super::ARGUMENT), before anything else.
 pub fn main() -> ExitCode {
     // A panic is an answer here, not a message for the daemon's log.
     std::panic::set_hook(Box::new(|_| {}));

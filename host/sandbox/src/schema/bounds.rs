@@ -1,5 +1,5 @@
-//! What a settings schema may be. A stranger wrote it, and what applies a schema may take as long, and as much memory, as the schema
-//! likes: so it is bounded before it is kept, and again before it is applied.
+//! What a settings schema may be. A stranger wrote it, and what applies a schema may take as long, and as much memory,
+//! as the schema likes: so it is bounded before it is kept, and again before it is applied.
 
 use serde_json::{Map, Value};
 
@@ -34,7 +34,8 @@ const INNER_VALUES_NAMED: [&str; 4] = ["properties", "patternProperties", "$defs
 const UNTAKEN: [&str; 8] =
     ["$id", "$schema", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef", "$vocabulary"];
 
-/// Reads a schema from what a component said; the error is the rest of a sentence that begins with "the settings schema".
+/// Reads a schema from what a component said; the error is the rest of a sentence that begins with "the settings
+/// schema".
 pub(crate) fn read(text: &str) -> Result<Value, String> {
     if text.len() > BYTES {
         return Err(format!("has {} bytes; at most {BYTES} are taken", text.len()));

@@ -1,5 +1,5 @@
-//! Filters' settings against the JSON Schema that their component gives. It is applied in the child process alone: what a stranger
-//! wrote decides how long that takes, and how much memory.
+//! Filters' settings against the JSON Schema that their component gives. It is applied in the child process alone: what
+//! a stranger wrote decides how long that takes, and how much memory.
 
 mod bounds;
 
@@ -22,7 +22,8 @@ const PATTERN: usize = 1 << 20;
 /// Steps back that a pattern may take in one string.
 const STEPS_BACK: usize = 100_000;
 
-/// Every mistake in the settings, the first thousand of them. The error is a sentence: why the schema cannot be applied.
+/// Every mistake in the settings, the first thousand of them. The error is a sentence: why the schema cannot be
+/// applied.
 pub(super) fn mistakes(schema: &Value, members: &[GroupMember]) -> Result<Vec<SettingsProblem>, String> {
     bounds::check(schema).map_err(|why| format!("the settings schema {why}"))?;
     let validator = compile(schema)?;

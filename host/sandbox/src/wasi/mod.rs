@@ -1,8 +1,10 @@
-//! WASI 0.2 as an empty world: what components of other languages import is there, so that they start, and nothing is behind it.
+//! WASI 0.2 as an empty world: what components of other languages import is there, so that they start, and nothing is
+//! behind it.
 //!
-//! No files, arguments, variables, network or input; a clock that stands still; random numbers that are the same every time. What a guest
-//! writes to standard output and error becomes lines of its log. Nothing here reaches for anything of this machine: the few functions that
-//! need an answer of their own have it in [`answers`], all others answer by what they would return ([`nothing`]).
+//! No files, arguments, variables, network or input; a clock that stands still; random numbers that are the same every
+//! time. What a guest writes to standard output and error becomes lines of its log. Nothing here reaches for anything
+//! of this machine: the few functions that need an answer of their own have it in [`answers`], all others answer by
+//! what they would return ([`nothing`]).
 
 mod answers;
 mod nothing;

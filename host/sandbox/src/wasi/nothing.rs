@@ -1,5 +1,5 @@
-//! The answer of a world in which there is nothing, by the type of what is asked for: an empty list, none, zero, or the error that
-//! says best that it is not to be had.
+//! The answer of a world in which there is nothing, by the type of what is asked for: an empty list, none, zero, or the
+//! error that says best that it is not to be had.
 
 use super::output::Stream;
 use super::state::Nothing;
@@ -10,7 +10,8 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::types::Type;
 use wasmtime::component::{LinkerInstance, Resource, ResourceAny, Val};
 
-/// The errors of WASI that say that there is nothing, the best one first. Where an interface has none of them, its first error is taken.
+/// The errors of WASI that say that there is nothing, the best one first. Where an interface has none of them, its
+/// first error is taken.
 const REFUSALS: [&str; 7] =
     ["not-supported", "unsupported", "access-denied", "access", "closed", "HTTP-request-denied", "no-such-store"];
 

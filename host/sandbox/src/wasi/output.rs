@@ -38,7 +38,8 @@ impl Stream {
     }
 }
 
-/// The line that has not ended yet, as much of it as the log would show, and a little more, so that the log tells of the cut.
+/// The line that has not ended yet, as much of it as the log would show, and a little more, so that the log tells of
+/// the cut.
 #[derive(Debug, Default)]
 pub(super) struct Line(Vec<u8>);
 

@@ -31,7 +31,8 @@ impl Wasi {
         self.handles
     }
 
-    /// The next of the numbers that come out the same for every guest (SplitMix64 from zero: spread well, secret to nobody).
+    /// The next of the numbers that come out the same for every guest (SplitMix64 from zero: spread well, secret to
+    /// nobody).
     pub(super) fn number(&mut self) -> u64 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

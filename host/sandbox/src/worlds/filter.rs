@@ -58,8 +58,8 @@ pub struct Verdict {
 pub struct Screened {
     /// Indices of the candidates in the group, checked to be in range.
     pub candidates: Vec<u32>,
-    /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of them, where
-    /// the guest read the names or the generation.
+    /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of
+    /// them, where the guest read the names or the generation.
     pub read: Vec<String>,
 }
 
@@ -154,7 +154,8 @@ impl Session {
         .with(|candidates| Screened { candidates, read })
     }
 
-    /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is less.
+    /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is
+    /// less.
     pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
         self.call(mail, at_most, |instance, mail| {
             let Some(evaluate) = instance.calls.downcast_ref::<FilterCalls>().map(|calls| calls.evaluate) else {

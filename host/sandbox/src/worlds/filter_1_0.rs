@@ -1,7 +1,8 @@
-//! The world of filters as it was in version 1.0.0, where one package was the whole contract: its names, led to what is there today.
+//! The world of filters as it was in version 1.0.0, where one package was the whole contract: its names, led to what is
+//! there today.
 //!
-//! What differs is where things stand: mail and log came from the package of filters, and the headers that a filter may set stood in
-//! its description. All other records are today's. It goes with version 2.0.
+//! What differs is where things stand: mail and log came from the package of filters, and the headers that a filter may
+//! set stood in its description. All other records are today's. It goes with version 2.0.
 
 use super::filter::FilterExports;
 use crate::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};

@@ -1,5 +1,5 @@
-//! What grows beside a component's packages does not touch it: components of today on a host that has a world more, whose package is
-//! three versions on. The world here is made up, and stands in one file, as one does that is not.
+//! What grows beside a component's packages does not touch it: components of today on a host that has a world more,
+//! whose package is three versions on. The world here is made up, and stands in one file, as one does that is not.
 
 use super::WORLDS;
 use crate::contract::{GroupMember, GroupSpec, Inspected};

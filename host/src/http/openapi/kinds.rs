@@ -1,4 +1,5 @@
-//! What the document says of configured things: schemas that are made of their keys, and the operations that all kinds have alike.
+//! What the document says of configured things: schemas that are made of their keys, and the operations that all kinds
+//! have alike.
 //!
 //! Each kind has three schemas: as it is shown, `…Input` for a whole one that is given, `…Change` for a part of one.
 

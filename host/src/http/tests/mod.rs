@@ -1,4 +1,5 @@
-//! The API as a client sees it: requests go through the whole router, and every answer is held against the served OpenAPI document.
+//! The API as a client sees it: requests go through the whole router, and every answer is held against the served
+//! OpenAPI document.
 
 mod access;
 mod configured;

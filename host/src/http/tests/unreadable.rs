@@ -1,4 +1,5 @@
-//! Rows that somebody changed in the database by hand, so that they cannot be read: what does not need them goes on, and they are named.
+//! Rows that somebody changed in the database by hand, so that they cannot be read: what does not need them goes on,
+//! and they are named.
 
 use super::harness::{Api, request};
 use crate::http::role::Role;

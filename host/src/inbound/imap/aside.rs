@@ -34,7 +34,8 @@ impl Run<'_> {
         let there = self.already_aside(&found, &place).await?;
         for ((held, listed), there) in found.into_iter().zip(there) {
             match self.put_aside(&held, listed, there, &place).await {
-                // What the server does not take must keep neither the others nor new mail. The message is held here all the same.
+                // What the server does not take must keep neither the others nor new mail. The message is held here all
+                // the same.
                 Err(FetchError::Imap(error @ ImapError::Refused { .. })) => {
                     note(&store, held.id, true).await?;
                     let sentence =

@@ -46,8 +46,9 @@ pub enum InRanges {
 
 /// The bytes of one message in ranges, at most about `greatest` of them.
 ///
-/// A server may list another size than a message has (Exchange does), give less than it is asked for, or lose the message meanwhile (RFC 2180 section 4.1):
-/// it is whole where no more comes and the listed size is reached, or the message is there still.
+/// A server may list another size than a message has (Exchange does), give less than it is asked for, or lose the
+/// message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and the listed size is reached, or the
+/// message is there still.
 pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64) -> Result<InRanges, ImapError> {
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
@@ -68,7 +69,8 @@ pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64)
     }
 }
 
-/// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, or gives another range.
+/// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, or gives
+/// another range.
 async fn range(
     connection: &mut Connection,
     uid: u32,

@@ -1,7 +1,8 @@
-//! A signed-in IMAP connection (RFC 3501): commands go out, and every answer is read to its tagged end, whose status is checked.
+//! A signed-in IMAP connection (RFC 3501): commands go out, and every answer is read to its tagged end, whose status is
+//! checked.
 //!
-//! The commands are written here and read through async-imap's parser, because its own methods for FETCH, STORE and EXPUNGE end quietly when
-//! the server answers NO, and Postigo must know.
+//! The commands are written here and read through async-imap's parser, because its own methods for FETCH, STORE and
+//! EXPUNGE end quietly when the server answers NO, and Postigo must know.
 
 use super::date_time::date_time;
 use super::error::{ImapError, unbroken};

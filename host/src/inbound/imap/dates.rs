@@ -1,5 +1,6 @@
-//! A message of which a server says `INTERNALDATE NIL`. No message is without a date (RFC 3501 section 7.4.2), and the library's parser panics on it, which
-//! would end the fetch of all the others each time. So in the answer to a listing, which holds no text of messages, NIL is read as a text that is no date.
+//! A message of which a server says `INTERNALDATE NIL`. No message is without a date (RFC 3501 section 7.4.2), and the
+//! library's parser panics on it, which would end the fetch of all the others each time. So in the answer to a listing,
+//! which holds no text of messages, NIL is read as a text that is no date.
 
 /// What is not to reach the parser, …
 const MISSING: &[u8] = b"INTERNALDATE NIL";

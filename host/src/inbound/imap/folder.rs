@@ -25,8 +25,9 @@ impl Connection {
     }
 }
 
-/// The folder that a configured name means: the one of a special use (`\Junk`, RFC 6154), else the one of that name, else the one of that
-/// name in the user's own namespace (`INBOX.Failed`), with the server's own delimiter. Where there is none, the name as it is.
+/// The folder that a configured name means: the one of a special use (`\Junk`, RFC 6154), else the one of that name,
+/// else the one of that name in the user's own namespace (`INBOX.Failed`), with the server's own delimiter. Where there
+/// is none, the name as it is.
 pub async fn find(connection: &mut Connection, folder: &str) -> Result<Place, ImapError> {
     match existing(connection, folder).await? {
         Some(place) => Ok(place),
@@ -128,7 +129,8 @@ async fn delimiter(connection: &mut Connection) -> Result<String, ImapError> {
     connection
         .command("tell the delimiter of folders", "LIST \"\" \"\"", |response| {
             if let Response::MailboxData(MailboxDatum::List(list)) = response {
-                // One letter (RFC 3501 section 7.2.2): more would be a server's words, which become part of a folder's name.
+                // One letter (RFC 3501 section 7.2.2): more would be a server's words, which become part of a folder's
+                // name.
                 delimiter =
                     list.delimiter.as_deref().map(plain).filter(|text| text.chars().count() == 1).unwrap_or_default();
             }

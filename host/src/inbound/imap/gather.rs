@@ -30,8 +30,8 @@ enum Ahead {
 }
 
 impl Run<'_> {
-    /// Fetches batch after batch: the server is asked for the next one before the last has come, and while one comes the one before it is
-    /// stored.
+    /// Fetches batch after batch: the server is asked for the next one before the last has come, and while one comes
+    /// the one before it is stored.
     pub(super) async fn fetch_all(&mut self, batches: &[&[Listed]]) -> Result<(), FetchError> {
         let mut waiting: Fetched = Vec::new();
         let mut ahead = Ahead::No;
@@ -96,7 +96,8 @@ impl Run<'_> {
                     self.open.remove(&uid);
                 }
             }
-            // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
+            // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at
+            // its end.
             Err(error @ ImapError::Refused { .. }) => self.refused = Some(error),
             Err(error) => return Err(error.into()),
         }

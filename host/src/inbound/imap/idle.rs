@@ -1,6 +1,7 @@
 //! Waiting for new mail on an open connection (IDLE, RFC 2177).
 //!
-//! The wait may be dropped at any moment: what the server was asked for is remembered, and ended before the next command.
+//! The wait may be dropped at any moment: what the server was asked for is remembered, and ended before the next
+//! command.
 
 use super::connection::{Connection, Idle};
 use super::error::ImapError;
@@ -8,8 +9,8 @@ use async_imap::imap_proto::{RequestId, Response, Status};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An IDLE is ended and begun again after this time. Servers allow half an hour; address translation on the way forgets sooner, and a
-/// connection that died in silence is noticed only then.
+/// An IDLE is ended and begun again after this time. Servers allow half an hour; address translation on the way forgets
+/// sooner, and a connection that died in silence is noticed only then.
 pub const RENEWED: Duration = Duration::from_mins(4);
 
 /// What the server says while it is waited on.

@@ -96,7 +96,8 @@ fn read(attributes: &[AttributeValue<'_>]) -> Option<Listed> {
 }
 
 impl Plan {
-    /// Sorts what is listed by what is remembered. `seen_is_told`: `\Seen` tells that the server was told (`after_fetch = "seen"`).
+    /// Sorts what is listed by what is remembered. `seen_is_told`: `\Seen` tells that the server was told (`after_fetch
+    /// = "seen"`).
     pub fn new(listed: &[Listed], remembered: &HashMap<u32, Remembered>, greatest: u64) -> Self {
         let mut plan = Self::default();
         for message in listed {
@@ -125,7 +126,8 @@ impl Plan {
     }
 }
 
-/// Cuts what is to be fetched into batches of at most `count` messages and about `bytes` bytes; a message above `bytes` is alone.
+/// Cuts what is to be fetched into batches of at most `count` messages and about `bytes` bytes; a message above `bytes`
+/// is alone.
 pub fn batches(messages: &[Listed], count: usize, bytes: u64) -> Vec<&[Listed]> {
     let mut cut = Vec::new();
     let mut rest = messages;

@@ -54,9 +54,11 @@ impl Memory {
         }
     }
 
-    /// Waits until the server tells of new mail on a kept connection; forever where there is none. May be dropped at any moment.
+    /// Waits until the server tells of new mail on a kept connection; forever where there is none. May be dropped at
+    /// any moment.
     ///
-    /// A connection that is lost after it lived for a while ends the wait too: what came meanwhile is fetched over a new one.
+    /// A connection that is lost after it lived for a while ends the wait too: what came meanwhile is fetched over a
+    /// new one.
     pub async fn wait_for_news(&mut self) {
         if let Some(kept) = &mut self.kept {
             let Err(error) = kept.connection.wait_for_news().await else { return };
@@ -98,7 +100,8 @@ impl Memory {
         }
     }
 
-    /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, at the end, and how many are given up.
+    /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, at the end, and how many
+    /// are given up.
     pub fn set_apart(&self, messages: &mut Vec<Listed>) -> (Vec<Listed>, u64) {
         self.learnt.suspects.set_apart(messages, |message| message.uid)
     }

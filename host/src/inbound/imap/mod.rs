@@ -1,7 +1,8 @@
 //! Fetching over IMAP (RFC 3501), with UIDPLUS (RFC 4315) and MOVE (RFC 6851) where the server has them.
 //!
-//! A run lists the folder, tells the server of what an earlier run made durable but did not get to tell, fetches what is not known, and
-//! tells the server of each batch only after the spool's commit. While one batch is stored the next is fetched.
+//! A run lists the folder, tells the server of what an earlier run made durable but did not get to tell, fetches what
+//! is not known, and tells the server of each batch only after the spool's commit. While one batch is stored the next
+//! is fetched.
 
 mod after;
 mod aside;

@@ -50,8 +50,8 @@ impl Progress {
         self.state.settled.max(1)
     }
 
-    /// Takes out of a list what is left alone, and says how much that is. On first sight of a folder it is all that is there, where the
-    /// account begins now.
+    /// Takes out of a list what is left alone, and says how much that is. On first sight of a folder it is all that is
+    /// there, where the account begins now.
     pub fn leave(&mut self, listed: &mut Vec<Listed>, start: Start) -> usize {
         self.last = listed.last().map(|message| message.uid);
         let first_sight = self.stored.is_none() && !self.renumbered;
@@ -95,8 +95,8 @@ impl Progress {
     }
 }
 
-/// The date below which mail of a renumbered folder is old, by the newest date that was left alone. Mail of the last hour may have come in the
-/// same second as new mail, whatever the server's clock says: better filed than lost.
+/// The date below which mail of a renumbered folder is old, by the newest date that was left alone. Mail of the last
+/// hour may have come in the same second as new mail, whatever the server's clock says: better filed than lost.
 fn bound(newest: Option<i64>, now: i64) -> i64 {
     match newest {
         None => 0,

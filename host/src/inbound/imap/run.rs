@@ -265,8 +265,8 @@ impl Run<'_> {
         self.tell(0).await
     }
 
-    /// Where the server has no MOVE, an earlier run may have been cut off between COPY and the removal: what is in the other folder already is
-    /// not copied again.
+    /// Where the server has no MOVE, an earlier run may have been cut off between COPY and the removal: what is in the
+    /// other folder already is not copied again.
     async fn remove_copied(&mut self, due: &[Listed]) -> Result<BTreeSet<u32>, FetchError> {
         let After::Copy { folder, .. } = self.after.clone() else { return Ok(BTreeSet::new()) };
         let wanted = twins::likenesses(&mut self.connection, due).await?;

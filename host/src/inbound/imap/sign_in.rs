@@ -105,7 +105,8 @@ pub fn names(list: &[Capability<'_>]) -> BTreeSet<String> {
         .collect()
 }
 
-/// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to be shown.
+/// LOGIN, or AUTHENTICATE where LOGIN is disabled, could not carry the letters (RFC 3501 section 6.2), or a token is to
+/// be shown.
 async fn authenticate(
     client: Client<Stream>,
     server: Server<'_>,

@@ -1,6 +1,7 @@
 //! Messages that may be in a folder already, because the connection was lost while they were put there.
 //!
-//! COPY and APPEND have no key that would make a second one a no-op: what is there is told by size, date and Message-ID.
+//! COPY and APPEND have no key that would make a second one a no-op: what is there is told by size, date and
+//! Message-ID.
 
 use super::body;
 use super::connection::Connection;

@@ -1,4 +1,5 @@
-//! The socket that is listened on: a TCP address, or a Unix socket that replaces a stale one and goes when it is dropped.
+//! The socket that is listened on: a TCP address, or a Unix socket that replaces a stale one and goes when it is
+//! dropped.
 
 use super::ListenError;
 use super::wire::Bytes;
@@ -9,7 +10,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-/// Owner and group may connect. In a folder with the set-group-ID bit the socket has the folder's group: the mail server's, by the admin's wish.
+/// Owner and group may connect. In a folder with the set-group-ID bit the socket has the folder's group: the mail
+/// server's, by the admin's wish.
 const SOCKET_MODE: u32 = 0o660;
 
 /// Something that is listened on.

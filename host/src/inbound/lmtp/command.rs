@@ -79,7 +79,8 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
         Request::Mail { from } => mail(from, line),
         Request::Rcpt { to } => recipient(to, line),
         Request::Data => Ok(Command::Data),
-        // The grammar begins anew with a number that is too large for it, so that bytes of the chunk would be read as commands.
+        // The grammar begins anew with a number that is too large for it, so that bytes of the chunk would be read as
+        // commands.
         Request::Bdat { .. } if line.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > MOST_DIGITS) => {
             Err(Reply::new(501, "5.5.4", "The chunk's size cannot be read"))
         }
@@ -129,8 +130,8 @@ fn recipient(to: RcptTo<Cow<'_, str>>, line: &[u8]) -> Result<Command, Reply> {
     Ok(Command::Recipient(to.address.into_owned()))
 }
 
-/// The grammar gives the same for `<>` and for `<Postmaster>` without a domain. The one is the null sender, the other a recipient that RFC 5321
-/// section 4.1.1.3 demands.
+/// The grammar gives the same for `<>` and for `<Postmaster>` without a domain. The one is the null sender, the other a
+/// recipient that RFC 5321 section 4.1.1.3 demands.
 fn names_postmaster(line: &[u8]) -> bool {
     line.to_ascii_lowercase().windows(12).any(|part| part == b"<postmaster>")
 }

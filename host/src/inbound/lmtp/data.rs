@@ -1,7 +1,8 @@
 //! A message's bytes as they come, by DATA (RFC 5321 section 4.1.1.4) or BDAT (RFC 3030).
 //!
-//! Only CRLF, a dot and CRLF end DATA. A line feed or carriage return that stands alone is never a line's end here, nor is such a message stored: other
-//! servers might end the message there and read what follows as commands (SMTP smuggling).
+//! Only CRLF, a dot and CRLF end DATA. A line feed or carriage return that stands alone is never a line's end here, nor
+//! is such a message stored: other servers might end the message there and read what follows as commands (SMTP
+//! smuggling).
 
 use super::reply::Reply;
 use bytes::{Buf, BytesMut};
@@ -68,7 +69,8 @@ pub struct Body {
 }
 
 impl Body {
-    /// Begins with what this host writes before the message; at most `greatest` bytes may follow, in the share's memory.
+    /// Begins with what this host writes before the message; at most `greatest` bytes may follow, in the share's
+    /// memory.
     pub fn new(own: Vec<u8>, greatest: u64, share: Share) -> Self {
         Self {
             own: own.len(),
@@ -200,7 +202,8 @@ impl Body {
         }
     }
 
-    /// The whole message, how many of its bytes this host wrote, and the share to keep for as long as the bytes; or why it is not stored.
+    /// The whole message, how many of its bytes this host wrote, and the share to keep for as long as the bytes; or why
+    /// it is not stored.
     pub fn finish(mut self) -> Result<(Vec<u8>, usize, Share), Fault> {
         if self.after_cr {
             self.wrong(Fault::BareNewline);

@@ -1,4 +1,5 @@
-//! Sessions of clients that say anything: no panic, an end to every session, and no message said to be stored that is not.
+//! Sessions of clients that say anything: no panic, an end to every session, and no message said to be stored that is
+//! not.
 
 use super::tests::{FakeSpool, Mood, limits, talk_in_pieces};
 use postigo_model::configured::Dialect;

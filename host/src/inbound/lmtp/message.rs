@@ -15,7 +15,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// So much more than is taken is read to its end and dropped, so that the client hears why; then the connection is closed.
+/// So much more than is taken is read to its end and dropped, so that the client hears why; then the connection is
+/// closed.
 const DROPPED: u64 = 64 << 20;
 
 impl<S: Sink> Session<S> {
@@ -123,7 +124,8 @@ impl<S: Sink> Session<S> {
         }
     }
 
-    /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is said between its chunks.
+    /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is
+    /// said between its chunks.
     pub(super) fn end_of_read(&self, body: &Body, patience: Duration) -> Instant {
         let due = Duration::from_secs(body.received() / self.limits.bytes_a_second.max(1));
         let grace = if self.client.place.is_one_of_few() { self.limits.short_grace } else { self.limits.grace };

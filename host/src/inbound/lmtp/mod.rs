@@ -1,7 +1,8 @@
 //! LMTP (RFC 2033) and SMTP (RFC 5321) intake: mail that other servers bring.
 //!
-//! A [`Listener`] waits at an [`Endpoint`](postigo_model::configured::Endpoint) for the accounts that name it. What it takes is in the spool, durable, before 250 is answered; what the spool
-//! cannot take now is left with the client by a temporary answer. SMTP is for trusted relays: nobody signs in, nothing is relayed.
+//! A [`Listener`] waits at an [`Endpoint`](postigo_model::configured::Endpoint) for the accounts that name it. What it
+//! takes is in the spool, durable, before 250 is answered; what the spool cannot take now is left with the client by a
+//! temporary answer. SMTP is for trusted relays: nobody signs in, nothing is relayed.
 
 mod bind;
 mod command;

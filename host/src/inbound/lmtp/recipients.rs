@@ -75,7 +75,8 @@ impl Policy {
         self.takers.iter().any(|taker| taker.admits(peer))
     }
 
-    /// Whether an account names this very address: a relay that the admin knows. A network of many addresses names none of them.
+    /// Whether an account names this very address: a relay that the admin knows. A network of many addresses names none
+    /// of them.
     pub fn names(&self, peer: Option<IpAddr>) -> bool {
         let is_it = |network: &Network, peer| network.is_one_address() && network.contains(peer);
         peer.is_some_and(|peer| {
@@ -88,8 +89,9 @@ impl Policy {
         self.takers.first().map_or("", |taker| &taker.account)
     }
 
-    /// The account that takes an address: one of its own, else one of the system addresses, else one of every address. A detail after a plus sign does
-    /// not count, unless it stands in an account's own address. `postmaster` is taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
+    /// The account that takes an address: one of its own, else one of the system addresses, else one of every address.
+    /// A detail after a plus sign does not count, unless it stands in an account's own address. `postmaster` is
+    /// taken too, as RFC 5321 section 4.5.1 demands, wherever anything of its domain is.
     pub fn find(&self, peer: Option<IpAddr>, address: &str) -> Result<&str, Reply> {
         let full = Mailbox::of(address);
         let short = full.without_detail();

@@ -385,8 +385,8 @@ impl<S: Sink> Session<S> {
     }
 }
 
-/// Whether what follows a line that was refused are no commands, though it may look so: a chunk's bytes (RFC 3030), whose number could not be
-/// read, or the body of a request that a lured browser sent.
+/// Whether what follows a line that was refused are no commands, though it may look so: a chunk's bytes (RFC 3030),
+/// whose number could not be read, or the body of a request that a lured browser sent.
 fn hides_commands(line: &[u8]) -> bool {
     let begins = |verb: &&[u8]| line.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb));
     [b"BDAT".as_slice(), b"GET ", b"POST ", b"PUT ", b"CONNECT "].iter().any(begins)

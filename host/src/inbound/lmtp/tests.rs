@@ -121,7 +121,8 @@ async fn alone() -> Arc<Place> {
     Arc::new(places(100).admit(Origin::Known).await.unwrap())
 }
 
-/// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered with a certificate that is not there.
+/// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered
+/// with a certificate that is not there.
 pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
     talk_in_pieces(spool, dialect, limits, said, 1 << 20).await
 }

@@ -1,4 +1,5 @@
-//! What a server writes before a mail that it takes (RFC 5321 section 4.4): the envelope's sender, and where the mail came from.
+//! What a server writes before a mail that it takes (RFC 5321 section 4.4): the envelope's sender, and where the mail
+//! came from.
 
 use postigo_model::configured::Dialect;
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! One mail transaction (RFC 5321 section 3.3): a sender, recipients, and the message, which becomes one arrival an account.
+//! One mail transaction (RFC 5321 section 3.3): a sender, recipients, and the message, which becomes one arrival an
+//! account.
 
 use super::data::Body;
 use super::recipients::Policy;

@@ -65,7 +65,8 @@ impl Wire {
         Self { stream, input: BytesMut::new(), read: FIRST_READ, output: Vec::new(), sent: 0 }
     }
 
-    /// The stream alone. What was read ahead is dropped: before STARTTLS anybody could have put it there (RFC 3207 section 4.2).
+    /// The stream alone. What was read ahead is dropped: before STARTTLS anybody could have put it there (RFC 3207
+    /// section 4.2).
     pub fn into_stream(self) -> Box<dyn Bytes> {
         self.stream
     }

@@ -84,7 +84,8 @@ pub fn two_numbers(line: &[u8]) -> Option<(u32, u64)> {
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
-/// A line of UIDL: number and unique-id; no id where what stands there is none (RFC 1939: 1 to 70 characters from 0x21 to 0x7E).
+/// A line of UIDL: number and unique-id; no id where what stands there is none (RFC 1939: 1 to 70 characters from 0x21
+/// to 0x7E).
 pub fn number_and_uidl(line: &[u8]) -> Option<(u32, Option<String>)> {
     let mut words = words_of(line);
     let number = words.next()?.parse().ok()?;

@@ -1,4 +1,5 @@
-//! What messages without a unique-id are known by: their bytes, and which copy of them each is. No server can give such an id: it has spaces.
+//! What messages without a unique-id are known by: their bytes, and which copy of them each is. No server can give such
+//! an id: it has spaces.
 
 /// How such a key begins.
 const BYTES: &str = "bytes ";

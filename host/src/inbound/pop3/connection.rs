@@ -1,5 +1,5 @@
-//! A signed-in POP3 connection (RFC 1939): commands go out, alone or several at once where the server has PIPELINING (RFC 2449), and
-//! every answer is read within bounds.
+//! A signed-in POP3 connection (RFC 1939): commands go out, alone or several at once where the server has PIPELINING
+//! (RFC 2449), and every answer is read within bounds.
 
 use super::answer::{self, Refusal, Status};
 use super::error::Pop3Error;
@@ -155,8 +155,8 @@ impl Connection {
         }
     }
 
-    /// Fetches messages by number, several at once where the server can. `each` has those that came, in their order, even if the connection is lost
-    /// then. Of a message with more bytes than may be kept only the length is told.
+    /// Fetches messages by number, several at once where the server can. `each` has those that came, in their order,
+    /// even if the connection is lost then. Of a message with more bytes than may be kept only the length is told.
     pub async fn retrieve(
         &mut self,
         numbers: &[u32],

@@ -1,4 +1,5 @@
-//! Mutated server sessions: the client must come to an end without a panic, whatever it is told. `POSTIGO_FUZZ_CASES` sets how many.
+//! Mutated server sessions: the client must come to an end without a panic, whatever it is told. `POSTIGO_FUZZ_CASES`
+//! sets how many.
 
 use super::Memory;
 use super::connection::{Connection, Most};

@@ -22,7 +22,8 @@ impl Listed {
         if self.uidl.is_empty() { self.size.to_string().into() } else { self.uidl.as_str().into() }
     }
 
-    /// Where it came from, for people: its unique-id, else its number. A server may repeat in a unique-id what it was told.
+    /// Where it came from, for people: its unique-id, else its number. A server may repeat in a unique-id what it was
+    /// told.
     pub fn place(&self, redactor: &Redactor) -> String {
         if self.uidl.is_empty() { format!("#{}", self.number) } else { redactor.redact(&self.uidl) }
     }
@@ -45,7 +46,8 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are none.
+    /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are
+    /// none.
     pub fn new(sizes: Vec<(u32, u64)>, uidls: Option<Vec<(u32, Option<String>)>>) -> Self {
         let sizes: BTreeMap<u32, u64> = sizes.into_iter().collect();
         let (mut uidls, without_uidl) = match uidls {
@@ -96,9 +98,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans. `known` has the sizes of what is here by unique-id. What is to be deleted is fetched even if its unique-id is known: servers use these
-    /// again, and nothing is deleted whose bytes were not compared. Kept messages are known by unique-id and size, as are those that were taken in when
-    /// larger ones were.
+    /// Plans. `known` has the sizes of what is here by unique-id. What is to be deleted is fetched even if its
+    /// unique-id is known: servers use these again, and nothing is deleted whose bytes were not compared. Kept
+    /// messages are known by unique-id and size, as are those that were taken in when larger ones were.
     pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
         let mut plan = Self::default();
         for message in &listing.messages {

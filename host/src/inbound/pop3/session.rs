@@ -83,7 +83,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Does the session's work to its end; gives the number of messages that there were. With an error comes whether another session may get further.
+    /// Does the session's work to its end; gives the number of messages that there were. With an error comes whether
+    /// another session may get further.
     pub async fn run(mut self) -> Result<(Left, u32), (FetchError, Left)> {
         let (plan, listed) = self.plan().await.map_err(|error| (error, Left::Nothing))?;
         self.passed_over = plan.given_up + plan.oversize.len() as u64;
@@ -212,7 +213,8 @@ impl<'a> Session<'a> {
         gone.extend(durable.into_iter().filter(|(number, _)| !kept.contains(number)).map(|(_, uidl)| uidl));
         // Now the server may use their unique-ids for others.
         self.intake.spool().retire(&self.account.name, &gone).await?;
-        // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its end.
+        // They are durable and known. What the server refuses must not keep new mail out: it is the run's error at its
+        // end.
         match refused.into_iter().next() {
             Some((_, refusal)) => Err(Pop3Error::refused("delete messages", refusal).into()),
             None => Ok(()),

@@ -41,7 +41,8 @@ pub async fn sign_in(
     }
 }
 
-/// Whether USER and PASS are there, and carry these letters: spaces would divide a user, other scripts have no place in RFC 1939.
+/// Whether USER and PASS are there, and carry these letters: spaces would divide a user, other scripts have no place in
+/// RFC 1939.
 fn by_user_and_pass(connection: &Connection, user: &str, password: &str) -> bool {
     let offered = connection.has("USER") || connection.capability("SASL").is_none() && !connection.has("STLS");
     let plain = |text: &str| {
@@ -55,7 +56,8 @@ async fn authenticate(
     server: Server<'_>,
     mut exchange: Exchange<'_>,
 ) -> Result<(), Pop3Error> {
-    // The first answer on a line of its own: tokens are longer than the 255 bytes that a command may have (RFC 5034 section 4).
+    // The first answer on a line of its own: tokens are longer than the 255 bytes that a command may have (RFC 5034
+    // section 4).
     connection.send(DOING, &format!("AUTH {}\r\n", exchange.mechanism().name())).await?;
     for _ in 0..MOST_CHALLENGES {
         match connection.status(DOING).await? {

@@ -1,8 +1,10 @@
-//! A text of several lines that ends with a lone dot, and whose other lines that begin with a dot have one more (RFC 1939 section 3).
+//! A text of several lines that ends with a lone dot, and whose other lines that begin with a dot have one more (RFC
+//! 1939 section 3).
 
 use memchr::memchr;
 
-/// Takes the dots off a text as its bytes come, and finds its end. Only CR LF begins a line: a lone LF within a mail hides no end.
+/// Takes the dots off a text as its bytes come, and finds its end. Only CR LF begins a line: a lone LF within a mail
+/// hides no end.
 #[derive(Debug)]
 pub struct Text {
     state: State,

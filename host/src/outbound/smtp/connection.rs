@@ -1,7 +1,8 @@
 //! Commands and their answers over a stream (RFC 5321 section 4.2).
 //!
-//! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses answers that servers do give (no UTF-8, codes that
-//! no standard names, a code alone), and waits for every answer equally long; its commands are used, its connection is not.
+//! lettre speaks SMTP too, but wants a mail's content as one iterator in memory, refuses answers that servers do give
+//! (no UTF-8, codes that no standard names, a code alone), and waits for every answer equally long; its commands are
+//! used, its connection is not.
 
 use super::error::Answer;
 use super::response::{Response, said};
@@ -16,7 +17,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// An answer of more bytes is none.
 const LONGEST_ANSWER: usize = 64 << 10;
-/// After the content a server may take so many times longer (RFC 5321 section 4.5.3.2: 10 minutes in place of 5): it delivers, or scans.
+/// After the content a server may take so many times longer (RFC 5321 section 4.5.3.2: 10 minutes in place of 5): it
+/// delivers, or scans.
 const PATIENCE_AFTER_CONTENT: u32 = 2;
 /// A server that ended the connection has given its reason before, if it has given one.
 const PATIENCE_AFTER_BREAK: Duration = Duration::from_secs(5);
@@ -83,7 +85,8 @@ impl Connection {
     }
 
     async fn answer_within(&mut self, timeout: Duration) -> Result<Response, Answer> {
-        // Reads end a little later than the whole answer must be there: one clock decides, and a server that drips does not stretch it.
+        // Reads end a little later than the whole answer must be there: one clock decides, and a server that drips does
+        // not stretch it.
         self.stream.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
         let bytes = tokio::time::timeout(timeout, read(&mut self.stream)).await;
         self.stream.set_timeout(self.timeout);
@@ -120,7 +123,8 @@ async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
 fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, Answer> {
     let Some(response) = Response::read(bytes, redactor) else {
         let text = String::from_utf8_lossy(bytes);
-        // Of the lines that are in order the words alone: codes would stand within a secret that goes over several lines.
+        // Of the lines that are in order the words alone: codes would stand within a secret that goes over several
+        // lines.
         let words = text
             .lines()
             .map(|line| line.split_once('-').filter(|(code, _)| code.len() == 3).map_or(line, |(_, words)| words));

@@ -121,7 +121,8 @@ impl Session {
         Ok(replies)
     }
 
-    /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session is not used again.
+    /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session
+    /// is not used again.
     async fn take_back(&mut self) {
         if !self.broken && self.done(Rset).await.is_err() {
             self.broken = true;
@@ -161,7 +162,8 @@ impl Session {
             if self.offer("8BITMIME").is_some() {
                 parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
             } else {
-                // Servers that do not say so take eight bits all the same; to refuse would lose mail that only passes through.
+                // Servers that do not say so take eight bits all the same; to refuse would lose mail that only passes
+                // through.
                 self.note(
                     Priority::Notice,
                     "The server does not offer 8BITMIME; the mail is sent with its eight-bit bytes as they are.",
@@ -252,8 +254,8 @@ impl Session {
         })
     }
 
-    /// Writes the content and the dot that ends it. Where that fails, the server has not got the dot: nothing was delivered (RFC 5321
-    /// section 4.1.1.4).
+    /// Writes the content and the dot that ends it. Where that fails, the server has not got the dot: nothing was
+    /// delivered (RFC 5321 section 4.1.1.4).
     async fn write_content(&mut self, first: Vec<u8>, mut content: Parts) -> Result<Result<(), Answer>, StoreError> {
         let (mut lines, mut part) = (Lines::of_smtp(), first);
         loop {

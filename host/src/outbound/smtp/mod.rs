@@ -1,5 +1,5 @@
-//! The SMTP client (RFC 5321): lettre's commands over this program's own stream, so that time-outs and TLS are those of every
-//! other client here, a mail goes out part by part, and it is known how far it had come when a connection breaks.
+//! The SMTP client (RFC 5321): lettre's commands over this program's own stream, so that time-outs and TLS are those of
+//! every other client here, a mail goes out part by part, and it is known how far it had come when a connection breaks.
 
 mod connection;
 mod deliver;

@@ -1,7 +1,8 @@
-//! A server's reply to a command (RFC 5321 section 4.2): a code of three digits, of which the first decides, and words for people.
+//! A server's reply to a command (RFC 5321 section 4.2): a code of three digits, of which the first decides, and words
+//! for people.
 //!
-//! Servers are read as they are: with codes that no standard names (`571`), with a code and nothing else, with codes that differ from line
-//! to line. Whoever takes such a reply for none sends accepted mail again.
+//! Servers are read as they are: with codes that no standard names (`571`), with a code and nothing else, with codes
+//! that differ from line to line. Whoever takes such a reply for none sends accepted mail again.
 
 use postigo_net::redaction::Redactor;
 
@@ -25,8 +26,9 @@ impl std::fmt::Debug for Response {
 }
 
 impl Response {
-    /// Reads a reply, one line or many; words that are no UTF-8 are read as well as they can be. None where it is no reply of SMTP. If the
-    /// lines have different codes, the last is what the server came to. The redactor is for [`Self::words`].
+    /// Reads a reply, one line or many; words that are no UTF-8 are read as well as they can be. None where it is no
+    /// reply of SMTP. If the lines have different codes, the last is what the server came to. The redactor is for
+    /// [`Self::words`].
     pub fn read(bytes: &[u8], redactor: &Redactor) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let mut response = Self { code: 0, lines: Vec::new(), redactor: redactor.clone() };

@@ -118,7 +118,8 @@ impl Session {
         answer
     }
 
-    /// Says a command that is done or not: an answer that asks for more (3yz) is to something else, and so may be all that follow.
+    /// Says a command that is done or not: an answer that asks for more (3yz) is to something else, and so may be all
+    /// that follow.
     pub(super) async fn done(&mut self, command: impl Display) -> Result<(), Answer> {
         let response = self.command(command).await?;
         if response.is_done() {

@@ -35,8 +35,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Acts on the commands that begin with a key (`GREETING` is the beginning, `CONTENT` the first line of the content, after which the connection ends,
-    /// `.` the end of the content), as usual on all others.
+    /// Acts on the commands that begin with a key (`GREETING` is the beginning, `CONTENT` the first line of the
+    /// content, after which the connection ends, `.` the end of the content), as usual on all others.
     pub async fn start(acts: &[(&'static str, Act)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Seen::default())));

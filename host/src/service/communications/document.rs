@@ -71,7 +71,8 @@ pub struct CommunicationDocument {
     /// The one that was asked for.
     #[serde(flatten)]
     pub communication: CommunicationObject,
-    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their order.
+    /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their
+    /// order.
     pub related: Vec<CommunicationObject>,
 }
 

@@ -25,13 +25,14 @@ pub struct ComponentDocument {
     pub headers: Vec<String>,
     /// Whether it exports `screening`.
     pub screens: bool,
-    /// Why what is stored of it cannot be read, so that nothing is told above of what it says of itself, and filters of it fail; null where it
-    /// can. Uploading the same file again mends it.
+    /// Why what is stored of it cannot be read, so that nothing is told above of what it says of itself, and filters
+    /// of it fail; null where it can. Uploading the same file again mends it.
     #[schema(required)]
     pub unreadable: Option<String>,
     /// Whether it ships with Postigo; a shipped one is what its name means.
     pub shipped: bool,
-    /// How a filter names it: a shipped one's name, `name@version`, or `sha256:` and its digest where another has the same version.
+    /// How a filter names it: a shipped one's name, `name@version`, or `sha256:` and its digest where another has the
+    /// same version.
     pub reference: String,
     /// Whether valid filters may be made of it: it ships with Postigo, or an admin activated it.
     pub activated: bool,

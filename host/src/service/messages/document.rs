@@ -31,7 +31,8 @@ pub struct SpoolDocument {
     /// Why it is where it is, a sentence.
     #[schema(required)]
     pub reason: Option<String>,
-    /// What became of it, once something did. A list leaves out what has more than 64 KiB; the message shown by itself has it.
+    /// What became of it, once something did. A list leaves out what has more than 64 KiB; the message shown by itself
+    /// has it.
     #[schema(required)]
     pub result: Option<MessageResult>,
 }

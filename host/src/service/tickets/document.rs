@@ -128,10 +128,11 @@ pub struct ArticleSummary {
     pub sender_type: String,
     /// Whether the customer sees it.
     pub visible_for_customer: bool,
-    /// Whether the mail named the ticket by its number and nobody vouched for that. No reply goes to its addresses unless they are named.
+    /// Whether the mail named the ticket by its number and nobody vouched for that. No reply goes to its addresses
+    /// unless they are named.
     pub unvouched: bool,
-    /// Whether the mail named the ticket by its number and its sender's address alone, which can be forged, vouched for that. No reply goes to an address
-    /// that only such a mail brought unless it is named.
+    /// Whether the mail named the ticket by its number and its sender's address alone, which can be forged, vouched
+    /// for that. No reply goes to an address that only such a mail brought unless it is named.
     pub vouched_by_address: bool,
     /// Message-ID with its angle brackets; empty where there is none.
     pub message_id: String,

@@ -1,4 +1,5 @@
-//! The rows of OAuth2: tokens of accounts and transports, and sign-ins under way. What they mean stands in [`crate::oauth2`].
+//! The rows of OAuth2: tokens of accounts and transports, and sign-ins under way. What they mean stands in
+//! [`crate::oauth2`].
 
 mod sign_ins;
 mod tokens;

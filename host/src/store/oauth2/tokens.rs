@@ -89,8 +89,8 @@ pub async fn find(store: &Store, key: &Key) -> Result<Option<TokenRow>, StoreErr
     row.as_ref().map(|row| read(row).map_err(|error| unreadable(row, &error))).transpose()
 }
 
-/// The tokens of all owners, as far as their rows can be read, and what is wrong with the others: one that was changed by hand must not keep
-/// the others from being renewed.
+/// The tokens of all owners, as far as their rows can be read, and what is wrong with the others: one that was changed
+/// by hand must not keep the others from being renewed.
 pub async fn all(store: &Store) -> Result<(Vec<TokenRow>, Vec<StoreError>), StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, {} FROM oauth2_token", store.engine().clock()));
     let rows = sql.push(" ORDER BY owner_kind, owner").all(&mut *store.read().await?).await?;
@@ -144,8 +144,8 @@ fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
     })
 }
 
-/// Takes the right to renew an owner's token, for as long as `lasts`; false where somebody else has it. A row for other settings is
-/// begun anew: its tokens are not for these.
+/// Takes the right to renew an owner's token, for as long as `lasts`; false where somebody else has it. A row for other
+/// settings is begun anew: its tokens are not for these.
 pub async fn claim(store: &Store, key: &Key, settings: &str, claim: &str, lasts: Duration) -> Result<bool, StoreError> {
     let term = Term { until: "oauth2_token.claimed_until", lasts };
     let input = (key.clone(), settings.to_owned(), claim.to_owned(), term, store.engine());
@@ -190,8 +190,9 @@ pub struct Renewed {
     pub before: Option<String>,
 }
 
-/// Stores what a renewal gave, access token and rotated refresh token together; false where it was signed in or renewed by others
-/// meanwhile. A claim that lapsed does not matter while the refresh token is still the one before: the provider has given this one for it.
+/// Stores what a renewal gave, access token and rotated refresh token together; false where it was signed in or renewed
+/// by others meanwhile. A claim that lapsed does not matter while the refresh token is still the one before: the
+/// provider has given this one for it.
 pub async fn renewed(store: &Store, renewed: Renewed, new: NewTokens) -> Result<bool, StoreError> {
     store
         .write((renewed, new, store.engine().clock()), |(renewed, new, clock), connection| {

@@ -44,8 +44,8 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Whether it is noted that its content is about to go out. Of an agent's mail that costs nothing until an answer was lost: the first
-    /// time it is sent again in any case.
+    /// Whether it is noted that its content is about to go out. Of an agent's mail that costs nothing until an answer
+    /// was lost: the first time it is sent again in any case.
     pub fn is_marked(&self) -> bool {
         is_marked(self.kind, self.uncertain_tries)
     }
@@ -189,7 +189,8 @@ pub async fn renew(connection: &mut AnyConnection, engine: Engine, tokens: &[i64
     Ok(())
 }
 
-/// Notes that the content of a mail is about to go out. [`StoreError::Fenced`] if the claim is no longer in force: then nothing may go out.
+/// Notes that the content of a mail is about to go out. [`StoreError::Fenced`] if the claim is no longer in force: then
+/// nothing may go out.
 pub async fn begin_data(connection: &mut AnyConnection, claim: &Claim) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE outgoing SET data_begun = 1");
     fenced(in_force(&mut sql, claim).execute(connection).await?, 1)
@@ -272,8 +273,9 @@ pub struct Recovering {
     pub now: i64,
 }
 
-/// Takes back the claims of processes that have ended; gives their number. A mail whose content had not begun to go out waits again; an automatic one
-/// whose content had ends as uncertain; an agent's is sent again after the pause, until its answer was lost too often.
+/// Takes back the claims of processes that have ended; gives their number. A mail whose content had not begun to go out
+/// waits again; an automatic one whose content had ends as uncertain; an agent's is sent again after the pause, until
+/// its answer was lost too often.
 pub async fn recover(connection: &mut AnyConnection, asked: &Recovering) -> Result<u64, StoreError> {
     let mut sql = Sql::new(
         "SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'",
@@ -353,7 +355,8 @@ async fn doubt(
     Ok(())
 }
 
-/// Ends a claimed mail as uncertain, for the recipients that it was to reach; does nothing if the claim is no longer in force.
+/// Ends a claimed mail as uncertain, for the recipients that it was to reach; does nothing if the claim is no longer in
+/// force.
 pub async fn park(connection: &mut AnyConnection, claim: &Claim, why: &str, now: i64) -> Result<(), StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM outgoing");
     match in_force(&mut sql, claim).optional(connection).await? {

@@ -76,7 +76,8 @@ pub struct SentMail {
 /// A report about more mails of one Message-ID than these, the latest, finds no others.
 const MOST_OF_ONE_ID: i64 = 100;
 
-/// The mails that we sent under this Message-ID (with its angle brackets), the latest first: one that was sent on several times keeps its own.
+/// The mails that we sent under this Message-ID (with its angle brackets), the latest first: one that was sent on
+/// several times keeps its own.
 pub async fn find_sent(connection: &mut AnyConnection, message_id: &str) -> Result<Vec<SentMail>, StoreError> {
     let mut sql = Sql::new("SELECT id, kind, ticket_id, status FROM outgoing WHERE message_id <> '' AND message_id = ");
     let rows = sql.bind(message_id).push(" ORDER BY id DESC LIMIT ").bind(MOST_OF_ONE_ID).all(connection).await?;
@@ -121,7 +122,8 @@ pub async fn delivered(
     Ok(sql.execute(connection).await? > 0)
 }
 
-/// Puts a note about a mail into the ticket that has its article now: it may have been merged meanwhile. `ticket_id` is that which it was sent from.
+/// Puts a note about a mail into the ticket that has its article now: it may have been merged meanwhile. `ticket_id` is
+/// that which it was sent from.
 pub async fn add_note(
     connection: &mut AnyConnection,
     outgoing_id: i64,

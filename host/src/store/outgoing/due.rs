@@ -98,7 +98,8 @@ fn hour_key(now: i64) -> (String, String) {
     ("*".to_owned(), format!("hour {}", now.div_euclid(HOUR)))
 }
 
-/// Forgets what was counted on other days and hours than this one and its neighbours, which it may still be where another host's clock is off.
+/// Forgets what was counted on other days and hours than this one and its neighbours, which it may still be where
+/// another host's clock is off.
 pub async fn forget_counts(connection: &mut AnyConnection, now: i64) -> Result<u64, StoreError> {
     let mut sql = Sql::new("DELETE FROM auto_response_count WHERE day NOT IN ");
     let days = [-1, 0, 1].map(|days| day(now.saturating_add(days * DAY)));
@@ -220,7 +221,8 @@ pub async fn due(connection: &mut AnyConnection, limit: u32) -> Result<Vec<DueRo
         .collect()
 }
 
-/// Ends a row that is due without sending it: its answer is no longer configured, or would no longer be right. Says whether it was still due.
+/// Ends a row that is due without sending it: its answer is no longer configured, or would no longer be right. Says
+/// whether it was still due.
 pub async fn drop_due(connection: &mut AnyConnection, id: i64, reason: &str, now: i64) -> Result<bool, StoreError> {
     let mut sql = Sql::new("UPDATE outgoing SET status = 'cancelled', last_error = ");
     sql.bind(reason).push(", changed_at = ").bind(now).push(" WHERE status = 'due' AND id = ").bind(id);

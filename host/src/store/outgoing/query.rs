@@ -110,7 +110,8 @@ pub async fn show(
     Ok(Some((read(&row)?, deliveries(connection, id).await?)))
 }
 
-/// How many mails have which status (sent and cancelled ones are not counted), and how many milliseconds the oldest waiting one has waited at `now`.
+/// How many mails have which status (sent and cancelled ones are not counted), and how many milliseconds the oldest
+/// waiting one has waited at `now`.
 pub async fn depths(connection: &mut AnyConnection, now: i64) -> Result<(Vec<(OutgoingStatus, i64)>, i64), StoreError> {
     let mut sql = Sql::new("SELECT status, COUNT(*) FROM outgoing WHERE status IN ");
     let rows = sql.list(OPEN.iter().map(|status| status.name())).push(" GROUP BY status").all(connection).await?;
@@ -126,8 +127,8 @@ pub async fn depths(connection: &mut AnyConnection, now: i64) -> Result<(Vec<(Ou
     Ok((depths, oldest.map_or(0, |oldest| (now - oldest).max(0))))
 }
 
-/// Has mails tried at once, all of them or none: those that wait, and those that were given up, are uncertain or were cancelled, for the recipients that they did
-/// not reach. They have their whole time again.
+/// Has mails tried at once, all of them or none: those that wait, and those that were given up, are uncertain or were
+/// cancelled, for the recipients that they did not reach. They have their whole time again.
 pub async fn retry(connection: &mut AnyConnection, ids: &[i64], now: i64) -> Result<(), StoreError> {
     for id in ids {
         let status = status(connection, *id).await?;

@@ -18,7 +18,8 @@ pub struct NewOutgoing {
     pub kind: OutgoingKind,
     /// The ticket's row id; 0: none.
     pub ticket_id: i64,
-    /// The row id of the article that it answers, passes on or is made from; 0: none. The article that it becomes names it by `article.outgoing_id`.
+    /// The row id of the article that it answers, passes on or is made from; 0: none. The article that it becomes
+    /// names it by `article.outgoing_id`.
     pub article_id: i64,
     /// What goes out.
     pub composed: Composed,
@@ -37,7 +38,8 @@ pub struct Composed {
     pub recipients: Vec<String>,
     /// With its angle brackets.
     pub message_id: String,
-    /// The message with CRLF line ends, no line longer than 998 bytes, without Bcc; in pieces, so that what is large need not be copied.
+    /// The message with CRLF line ends, no line longer than 998 bytes, without Bcc; in pieces, so that what is large
+    /// need not be copied.
     pub raw: Vec<Bytes>,
     /// Not sent before this time, milliseconds since the epoch; 0: at once.
     pub not_before: i64,
@@ -64,8 +66,8 @@ pub async fn queue(connection: &mut AnyConnection, new: &NewOutgoing) -> Result<
     Ok(id)
 }
 
-/// Makes a row that is due a mail that waits to be sent. [`StoreError::Fenced`] if it is no longer due: another host has composed it, or it was cancelled; then the
-/// caller's transaction must be rolled back.
+/// Makes a row that is due a mail that waits to be sent. [`StoreError::Fenced`] if it is no longer due: another host
+/// has composed it, or it was cancelled; then the caller's transaction must be rolled back.
 pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, now: i64) -> Result<(), StoreError> {
     let mut seen = HashSet::new();
     let recipients: Vec<&String> =
@@ -115,11 +117,13 @@ pub async fn raw_part(connection: &mut AnyConnection, id: i64, part: i64) -> Res
 /// The bytes of so many mails are removed at once at most: other writes wait for it.
 pub const FORGOTTEN_AT_ONCE: usize = 200;
 
-/// Removes the bytes of mails that were sent to all their recipients before this time (milliseconds since the epoch); all others may go out still, or be
-/// tried again. Gives the number of mails; if it is [`FORGOTTEN_AT_ONCE`], there are more.
+/// Removes the bytes of mails that were sent to all their recipients before this time (milliseconds since the epoch);
+/// all others may go out still, or be tried again. Gives the number of mails; if it is [`FORGOTTEN_AT_ONCE`], there are
+/// more.
 pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<usize, StoreError> {
     let mut sql = Sql::new(
-        // In this order, whatever the database thinks of it: bytes are kept for some time, rows of sent mails for ever.
+        // In this order, whatever the database thinks of it: bytes are kept for some time, rows of sent mails for
+        // ever.
         "SELECT outgoing_id FROM outgoing_raw CROSS JOIN outgoing WHERE outgoing.id = outgoing_id AND part = 0 AND status = 'sent' AND changed_at < ",
     );
     sql.bind(before).push(" ORDER BY outgoing_id LIMIT ").bind(i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX));

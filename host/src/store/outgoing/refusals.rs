@@ -41,7 +41,8 @@ pub enum Told {
     NotThisHour,
 }
 
-/// Counts a refusal against its address's daily limit and writes it if it is below, and if the sender was not told of this mail before.
+/// Counts a refusal against its address's daily limit and writes it if it is below, and if the sender was not told of
+/// this mail before.
 pub async fn refuse(connection: &mut AnyConnection, refusal: &Refusal) -> Result<Told, StoreError> {
     let mut sql = Sql::new("UPDATE refused_mail SET named_at = ");
     if sql.bind(refusal.now).push(" WHERE digest = ").bind(refusal.digest.clone()).execute(connection).await? > 0 {

@@ -1,5 +1,5 @@
-//! Who is told what became of a message, when it was brought again while it was on its way: one of those who brought it is told that it
-//! was filed, all others that it is a duplicate. Whoever died before is no longer there to be told.
+//! Who is told what became of a message, when it was brought again while it was on its way: one of those who brought it
+//! is told that it was filed, all others that it is a duplicate. Whoever died before is no longer there to be told.
 
 use crate::store::StoreError;
 use crate::store::sql::{Sql, pieces};

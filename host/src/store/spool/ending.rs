@@ -37,14 +37,16 @@ impl Ending {
     }
 }
 
-/// Ends a message that is not filed, but ignored, held or failed, with its communication. [`StoreError::Fenced`] if the claim is no longer in force.
+/// Ends a message that is not filed, but ignored, held or failed, with its communication. [`StoreError::Fenced`] if the
+/// claim is no longer in force.
 pub async fn end(connection: &mut AnyConnection, ending: &Ending, communication: &Record) -> Result<(), StoreError> {
     end_all(connection, std::slice::from_ref(ending)).await?;
     let record = Record { spool_id: Some(ending.claim.id), ..communication.clone() };
     communications::save(connection, &record).await
 }
 
-/// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then the transaction must be rolled back.
+/// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then
+/// the transaction must be rolled back.
 pub async fn end_all(connection: &mut AnyConnection, endings: &[Ending]) -> Result<(), StoreError> {
     let now = postigo_model::timestamp::now();
     for piece in pieces(endings) {
@@ -71,8 +73,8 @@ fn in_force(sql: &mut Sql, claim: Claim) -> &mut Sql {
     fence(sql, "claimed", claim.id, claim.token)
 }
 
-/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if its tries are used up; gives it
-/// if it is held. That is to be told in the same transaction.
+/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if
+/// its tries are used up; gives it if it is held. That is to be told in the same transaction.
 pub async fn try_again(
     connection: &mut AnyConnection,
     claim: Claim,
@@ -88,8 +90,9 @@ pub async fn try_again(
     Ok(held(&[tried])?.pop())
 }
 
-/// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch), with the reason and the communication of what was done so
-/// far; the try is not counted. [`StoreError::Fenced`] if the claim is no longer in force.
+/// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch), with the reason
+/// and the communication of what was done so far; the try is not counted. [`StoreError::Fenced`] if the claim is no
+/// longer in force.
 pub async fn put_off(
     connection: &mut AnyConnection,
     claim: Claim,
@@ -106,8 +109,8 @@ pub async fn put_off(
     communications::save(connection, &record).await
 }
 
-/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up; gives what is held, to be told
-/// in the same transaction.
+/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up; gives
+/// what is held, to be told in the same transaction.
 pub async fn after_unclean_end(
     connection: &mut AnyConnection,
     account: &str,
@@ -176,7 +179,8 @@ pub async fn unclaim(connection: &mut AnyConnection, account: &str) -> Result<u6
     sql.bind(account).execute(connection).await
 }
 
-/// Sends held, failed and ignored messages the whole way again. All or none: an id that cannot be released is an error that names it.
+/// Sends held, failed and ignored messages the whole way again. All or none: an id that cannot be released is an error
+/// that names it.
 pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
     let allowed = [SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "released").await?;
@@ -189,7 +193,8 @@ pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), 
     Ok(())
 }
 
-/// Drops messages that wait, are held, failed or were ignored; their bytes go, their keys stay. Gives the names of objects that are no longer needed.
+/// Drops messages that wait, are held, failed or were ignored; their bytes go, their keys stay. Gives the names of
+/// objects that are no longer needed.
 pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<String>, StoreError> {
     let allowed = [SpoolStatus::Waiting, SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "dropped").await?;
@@ -213,8 +218,9 @@ pub async fn remove(connection: &mut AnyConnection, ids: &[i64]) -> Result<Vec<S
 /// So many messages one call of [`forget_raw`] deals with at most: other writes wait for it.
 pub const FORGOTTEN_AT_ONCE: usize = 500;
 
-/// Removes the received bytes of messages that ended before this time (milliseconds since the epoch) and need no more work. Gives the number of messages
-/// and the names of objects that are no longer needed; if the number is [`FORGOTTEN_AT_ONCE`] or above, there are more.
+/// Removes the received bytes of messages that ended before this time (milliseconds since the epoch) and need no more
+/// work. Gives the number of messages and the names of objects that are no longer needed; if the number is
+/// [`FORGOTTEN_AT_ONCE`] or above, there are more.
 pub async fn forget_raw(connection: &mut AnyConnection, before: i64) -> Result<(usize, Vec<String>), StoreError> {
     const DONE: &str = "status IN ('filed', 'rejected', 'ignored') AND ended_at < ";
     let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);

@@ -1,5 +1,5 @@
-//! Messages that came for several recipients at once, and come again for some of them: a client whose connection broke between the answers of
-//! one LMTP transaction (RFC 2033 section 4.2) retries those that it did not hear of.
+//! Messages that came for several recipients at once, and come again for some of them: a client whose connection broke
+//! between the answers of one LMTP transaction (RFC 2033 section 4.2) retries those that it did not hear of.
 
 use super::rows::{NewRow, read_known};
 use crate::store::StoreError;

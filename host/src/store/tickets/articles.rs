@@ -21,7 +21,8 @@ pub struct Article {
     pub ticket_id: i64,
     /// Row id of the message in the spool, which has the received bytes; 0: it was not received.
     pub spool_id: i64,
-    /// Row id of the outgoing mail, which has the sent bytes; 0: it was not sent by us. An article with neither is a note.
+    /// Row id of the outgoing mail, which has the sent bytes; 0: it was not sent by us. An article with neither is a
+    /// note.
     pub outgoing_id: i64,
     /// Milliseconds since the epoch.
     pub created_at: i64,
@@ -31,8 +32,8 @@ pub struct Article {
 }
 
 impl Article {
-    /// Whether those whom it names are people of its ticket for that: an agent's article, and a received one that vouches. Automatic answers and notes of
-    /// ours go to whoever wrote, and say nothing of them.
+    /// Whether those whom it names are people of its ticket for that: an agent's article, and a received one that
+    /// vouches. Automatic answers and notes of ours go to whoever wrote, and say nothing of them.
     pub fn brings_people(&self) -> bool {
         self.content.vouches() && (self.spool_id != 0 || self.content.sender_type != SenderType::System)
     }

@@ -7,8 +7,8 @@ use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::{AnyConnection, Row};
 
-/// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of two that remove it at once one
-/// finds it removed.
+/// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of
+/// two that remove it at once one finds it removed.
 pub async fn is_kept(connection: &mut AnyConnection, number: &str) -> Result<bool, StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET changed_at = changed_at WHERE number = ");
     Ok(sql.bind(number).push(" AND state <> ").bind(REMOVED).execute(connection).await? > 0)
@@ -40,7 +40,8 @@ pub async fn update(
     by_number(connection, number).await
 }
 
-/// Lets another ticket stand for this one, by row ids: its articles move, its state is `merged`. Gives it as it is afterwards.
+/// Lets another ticket stand for this one, by row ids: its articles move, its state is `merged`. Gives it as it is
+/// afterwards.
 pub async fn merge_into(
     connection: &mut AnyConnection,
     ticket: i64,
@@ -65,7 +66,8 @@ pub async fn merge_into(
     by_id(connection, ticket).await
 }
 
-/// Marks a ticket as changed by a new article; gives its number, or none where it was merged and has no articles of its own any more.
+/// Marks a ticket as changed by a new article; gives its number, or none where it was merged and has no articles of its
+/// own any more.
 pub async fn touch(connection: &mut AnyConnection, id: i64, now: i64) -> Result<Option<String>, StoreError> {
     let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
     sql.bind(now).push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number");

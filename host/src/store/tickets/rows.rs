@@ -13,7 +13,8 @@ pub async fn link(connection: &mut AnyConnection, links: &[(i64, i64)]) -> Resul
     insert(connection, "INSERT INTO ticket_link (ticket_id, other_id) VALUES ", &rows).await
 }
 
-/// Writes the dynamic fields of tickets, by row id, to be searched. What a ticket had before is gone ([`change_ticket`]).
+/// Writes the dynamic fields of tickets, by row id, to be searched. What a ticket had before is gone
+/// ([`change_ticket`]).
 pub async fn index_fields(connection: &mut AnyConnection, tickets: &[(i64, &Ticket)]) -> Result<(), StoreError> {
     let rows: Vec<[Value; 3]> =
         tickets.iter().flat_map(|(id, ticket)| field_rows(*id, &ticket.dynamic_fields)).collect();
@@ -67,7 +68,8 @@ pub async fn insert_numbered(
     Ok(ids)
 }
 
-/// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number is taken.
+/// Inserts a ticket under the number that it has, with its dynamic fields; gives its row id, or none where the number
+/// is taken.
 pub async fn insert_ticket(
     connection: &mut AnyConnection,
     ticket: &Ticket,

@@ -1,8 +1,8 @@
 //! Who vouches for a mail being of a ticket: it refers to a mail of that ticket, or it is from people of that ticket.
 //!
-//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for the second. Nor does what the address of its sender alone
-//! vouched for: a From is easily forged, and the mail would bring the addresses of whoever forged it. And nobody is of a ticket for having got an automatic
-//! answer, which goes to whoever wrote.
+//! What nobody vouched for vouches for nothing: else a stranger's first mail would vouch for the second. Nor does what
+//! the address of its sender alone vouched for: a From is easily forged, and the mail would bring the addresses of
+//! whoever forged it. And nobody is of a ticket for having got an automatic answer, which goes to whoever wrote.
 
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value, pieces};
@@ -21,8 +21,8 @@ const MOST_ADDRESSES: usize = 100;
 /// So many articles are read at once.
 const PAGE: i64 = 100;
 
-/// Who vouches for the candidate that led to a ticket. `keep`: what was read of the ticket's articles is noted, which is for the
-/// transaction that files and holds the ticket.
+/// Who vouches for the candidate that led to a ticket. `keep`: what was read of the ticket's articles is noted, which
+/// is for the transaction that files and holds the ticket.
 pub(super) async fn vouched(
     connection: &mut AnyConnection,
     ticket: &Ticket,

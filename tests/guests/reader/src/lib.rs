@@ -1,5 +1,6 @@
-//! A filter that reads all that a mail says and tells it in its verdict, so that the tests see whether every function of the contract
-//! gives the same through every version of it. The files in `tests/kept` were built from this one: what it tells stays as it is.
+//! A filter that reads all that a mail says and tells it in its verdict, so that the tests see whether every function
+//! of the contract gives the same through every version of it. The files in `tests/kept` were built from this one: what
+//! it tells stays as it is.
 
 use postigo_filter::{
     Description, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening, Verdict, log,

@@ -1,4 +1,5 @@
-//! The readers of mail, host code, built as a guest: where instructions are counted, what a mail costs is the same on every machine.
+//! The readers of mail, host code, built as a guest: where instructions are counted, what a mail costs is the same on
+//! every machine.
 
 use std::cell::RefCell;
 

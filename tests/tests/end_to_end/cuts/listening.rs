@@ -1,4 +1,5 @@
-//! Postfix delivers over connections that break. It tries again what it has no answer for; that must be filed once all the same.
+//! Postfix delivers over connections that break. It tries again what it has no answer for; that must be filed once all
+//! the same.
 
 use super::{HARMED, assert_filed_once, disturbances, is_same_body, mails};
 use postigo_tests::gate::{Gate, PATIENCE, until};

@@ -1,5 +1,5 @@
-//! Connections that are cut, end on one side, come late or fall silent: at every command boundary and at random bytes, in both directions.
-//! Nothing is lost, and nothing is doubled.
+//! Connections that are cut, end on one side, come late or fall silent: at every command boundary and at random bytes,
+//! in both directions. Nothing is lost, and nothing is doubled.
 //!
 //! In full by `make proof` (`POSTIGO_PROOF=full`), else a sample of it. The places are drawn by a fixed seed.
 
@@ -43,7 +43,8 @@ fn disturbances(proxy: &Proxy, seed: u64) -> Vec<Disturbance> {
     if is_full() { all } else { draw.some(all, SAMPLE) }
 }
 
-/// The mails of a case: a plain one, one that nothing but the server's key tells from others, one with lines that begin with dots.
+/// The mails of a case: a plain one, one that nothing but the server's key tells from others, one with lines that begin
+/// with dots.
 fn mails(case: usize) -> [Vec<u8>; MAILS] {
     let first = case * MAILS;
     let bare = String::from_utf8(mail(first + 1)).expect("ASCII");
@@ -62,8 +63,8 @@ fn is_same_body(filed: &[u8], sent: &[u8]) -> bool {
     filed.ends_with(body)
 }
 
-/// All mails of so many cases are filed once, and nothing else is; `is_same` compares what was filed with what was sent. The first case was not
-/// disturbed.
+/// All mails of so many cases are filed once, and nothing else is; `is_same` compares what was filed with what was
+/// sent. The first case was not disturbed.
 fn assert_filed_once(gate: &Gate, cases: usize, disturbances: &[Disturbance], is_same: fn(&[u8], &[u8]) -> bool) {
     let titles = gate.titles();
     let raws: Vec<Vec<u8>> = (1..=titles.len())

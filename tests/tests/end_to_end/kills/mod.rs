@@ -87,8 +87,8 @@ fn killed_at_random(server: &Dovecot, gate: &Gate, seed: u64) {
     assert!(held * 100 <= messages * 2, "{held} were held");
 }
 
-/// Releases what is held, and says how many: a mail that was worked on at three unclean ends may be what ended the process, and waits until an admin
-/// has looked.
+/// Releases what is held, and says how many: a mail that was worked on at three unclean ends may be what ended the
+/// process, and waits until an admin has looked.
 fn release_held(gate: &Gate) -> usize {
     let held: Vec<String> =
         gate.json(&["spool", "list", "--status", "held"]).iter().map(|message| message["id"].to_string()).collect();
@@ -98,8 +98,8 @@ fn release_held(gate: &Gate) -> usize {
     held.len()
 }
 
-/// Waits until the daemon has begun to speak with the server, and for so many commits and commands more; what the last one was, or
-/// nothing if there were no more.
+/// Waits until the daemon has begun to speak with the server, and for so many commits and commands more; what the last
+/// one was, or nothing if there were no more.
 fn watch(daemon: &Daemon, events: u64) -> Option<String> {
     let next = || match daemon.lines.recv_timeout(IDLE) {
         Ok(line) => Some(line),

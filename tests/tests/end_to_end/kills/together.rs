@@ -1,4 +1,5 @@
-//! Kills while mail comes in by LMTP from Postfix, by IMAP and by POP3 together, and while automatic answers and agents' replies go out.
+//! Kills while mail comes in by LMTP from Postfix, by IMAP and by POP3 together, and while automatic answers and
+//! agents' replies go out.
 
 use super::{TELL_ALL, watch};
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
@@ -191,8 +192,8 @@ fn first_ticket(gate: &Gate) -> String {
     filed[0]["ticket_number"].as_str().expect("it is filed").to_owned()
 }
 
-/// Writes these replies by REST once the daemon serves, until one is not answered; how many were. A repeated request is no second reply: its key is
-/// the same.
+/// Writes these replies by REST once the daemon serves, until one is not answered; how many were. A repeated request is
+/// no second reply: its key is the same.
 fn reply(said: &Receiver<String>, ticket: &str, token: &str, numbers: std::ops::Range<usize>) -> usize {
     let Some(url) =
         said.iter().find_map(|line| Some(line.split_once("http://")?.1.split([' ', '"']).next()?.to_owned()))
@@ -212,8 +213,8 @@ fn reply(said: &Receiver<String>, ticket: &str, token: &str, numbers: std::ops::
     answered.count()
 }
 
-/// Replies came to the customer, more than once only where the queue says that an answer was lost; automatic answers came once, or are uncertain. How many
-/// replies came twice, and how many automatic answers are uncertain.
+/// Replies came to the customer, more than once only where the queue says that an answer was lost; automatic answers
+/// came once, or are uncertain. How many replies came twice, and how many automatic answers are uncertain.
 fn assert_sent(around: &Around, gate: &Gate, kills: usize, replies: usize) -> (usize, usize) {
     let outbound = outbound(gate);
     let bodies = around.mails_of(CUSTOMER);

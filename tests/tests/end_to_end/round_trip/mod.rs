@@ -1,5 +1,6 @@
-//! From a customer's mail to their answer and back: Postfix, LMTP, ticket, automatic answer and agent's reply by SMTP, the customer's mailbox in
-//! Dovecot, their answer by a real mail library, the follow-up in the same ticket. And robots that answer whatever they get.
+//! From a customer's mail to their answer and back: Postfix, LMTP, ticket, automatic answer and agent's reply by SMTP,
+//! the customer's mailbox in Dovecot, their answer by a real mail library, the follow-up in the same ticket. And robots
+//! that answer whatever they get.
 
 mod not_ascii;
 mod robots;

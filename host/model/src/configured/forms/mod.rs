@@ -1,5 +1,5 @@
-//! The keys of what is configured, each listed once: name, help and how its values are written. Reading, writing, schemas, the command line and the
-//! reference page are all made of these lists.
+//! The keys of what is configured, each listed once: name, help and how its values are written. Reading, writing,
+//! schemas, the command line and the reference page are all made of these lists.
 
 mod access;
 mod answers;
