@@ -69,6 +69,10 @@ fn describe(operation: &mut Value, method: &Method, path: &str) {
     operation["description"] = Value::String(description);
     operation["operationId"] = Value::String(operation_id(method, path));
     operation["security"] = json!([{ SCHEME: [] }]);
+    // No body may be left out; a shape that is named by its reference alone does not say so.
+    if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
+        body.insert("required".to_owned(), Value::Bool(true));
+    }
     operation["responses"]["default"] = json!({
         "description": "What went wrong",
         "content": { problem::MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } }
