@@ -205,7 +205,7 @@ impl Form for Reader<'_> {
             None => {}
             Some(Value::String(name)) if is_name(name) => value.clone_from(name),
             Some(_) => {
-                self.problem(key, "must be a string of 1 to 200 characters without control characters.".to_owned())
+                self.problem(key, "must be a string of 1 to 200 characters without control characters.".to_owned());
             }
         }
     }
