@@ -141,7 +141,7 @@ fn converse(way: Way, form: Form, mut stream: TcpStream, said: &Mutex<Vec<String
             _ => write!(stream, "535-5.7.8 you said\r\n535-{}\r\n535 so\r\n", repeated.join("\r\n535-"))?,
         },
         Way::Http if form == Form::Garbled => {
-            answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?
+            answer(&mut stream, "500 Oh", &format!("<html>{}</html>", repeated.join(" ")))?;
         }
         Way::Http => {
             let said = format!("you said {}", repeated.join("\r\n"));

@@ -45,7 +45,7 @@ fn every_kind(
             match check(kind, size) {
                 Ok(figures) => println!("{:<55} {:>5} KiB: {figures}", KINDS[kind].0, size >> 10),
                 Err(complaint) => {
-                    wrong.lock().unwrap().push(format!("{}, {} KiB: {complaint}", KINDS[kind].0, size >> 10))
+                    wrong.lock().unwrap().push(format!("{}, {} KiB: {complaint}", KINDS[kind].0, size >> 10));
                 }
             }
         }

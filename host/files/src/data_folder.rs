@@ -53,7 +53,7 @@ pub fn close(path: &Path) {
     }
     match std::fs::set_permissions(path, Permissions::from_mode(mode & !ANYBODY_ELSE)) {
         Ok(()) => {
-            tracing::info!("{} could be read by everybody (mode {mode:03o}); now its owner alone may", path.display())
+            tracing::info!("{} could be read by everybody (mode {mode:03o}); now its owner alone may", path.display());
         }
         Err(error) => tracing::warn!(
             "{} can be read by everybody (mode {mode:03o}), and that cannot be changed: {error}",

@@ -57,7 +57,7 @@ impl Engines {
         pooled.allocation_strategy(pool());
         let fast = Engine::new(&pooled)
             .inspect_err(|error| {
-                tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}")
+                tracing::warn!("instances cannot be pooled on this machine, so filters cost more: {error:#}");
             })
             .ok();
         let ticker = Ticker::start(std::iter::once(&plain).chain(&fast)).map_err(StartError::Threads)?;

@@ -176,7 +176,7 @@ async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Re
                 Err(_) if is_looked_at => {}
                 Err(_) => {
                     due.unanswered =
-                        Some("its bytes are gone, so that nobody knows whether a robot wrote it".to_owned())
+                        Some("its bytes are gone, so that nobody knows whether a robot wrote it".to_owned());
                 }
             }
         }

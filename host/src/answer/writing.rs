@@ -115,7 +115,7 @@ impl Mistakes {
                 }
                 Ok(addressee) => read.push(addressee),
                 Err(expected) if expected.starts_with("must") => {
-                    self.add(format!("{key}/{place}"), format!("It {expected}"))
+                    self.add(format!("{key}/{place}"), format!("It {expected}"));
                 }
                 Err(sentence) => self.add(format!("{key}/{place}"), sentence),
             }

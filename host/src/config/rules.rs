@@ -61,7 +61,7 @@ impl Rules<'_> {
         let Some(address) = &queue.address else { return };
         match self.configuration.system_address(address) {
             None => {
-                self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\"."))
+                self.breach(Queue::KIND, &queue.name, "address", format!("there is no system address \"{address}\"."));
             }
             Some(found) if !found.valid.is_valid() => {
                 // Told at the address: that is what was made invalid. Queues that are not in use count as well, as in

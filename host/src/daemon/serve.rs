@@ -291,10 +291,10 @@ pub(super) async fn purge<F: Future<Output = Result<u64, StoreError>>>(
     let round = || async {
         match remove().await {
             Ok(removed) => {
-                tracing::debug!(communications = removed, "old entries of the communication log were removed")
+                tracing::debug!(communications = removed, "old entries of the communication log were removed");
             }
             Err(error) => {
-                tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour")
+                tracing::warn!(%error, "old entries of the communication log could not be removed; tried again in an hour");
             }
         }
         PURGED_EVERY

@@ -53,7 +53,7 @@ pub(super) fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<Foll
                 candidates.extend(original.map(|id| FollowUpCandidate::MessageId(WhyFollowUp::Bounce, id.to_owned())));
             }
             FollowUpCheck::Subject => {
-                candidates.extend(number_in(mail.header("Subject").unwrap_or_default(), WhyFollowUp::Subject))
+                candidates.extend(number_in(mail.header("Subject").unwrap_or_default(), WhyFollowUp::Subject));
             }
             FollowUpCheck::References => {
                 candidates.extend(
@@ -71,7 +71,7 @@ pub(super) fn follow_up_candidates(mail: &Mail, settings: &Settings) -> Vec<Foll
             // Comes last, whether it is named or not.
             FollowUpCheck::ExternalNumber => {}
             FollowUpCheck::Raw => {
-                candidates.extend(number_in(&String::from_utf8_lossy(mail.message().raw()), WhyFollowUp::Raw))
+                candidates.extend(number_in(&String::from_utf8_lossy(mail.message().raw()), WhyFollowUp::Raw));
             }
         }
     }

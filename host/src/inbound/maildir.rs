@@ -160,7 +160,7 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
         };
         match intake.turn_away(&start, mail.size).await? {
             TurnedAway::ToBeRemoved(about) => {
-                intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"))
+                intake.note(Priority::Warning, KEY, format!("{what} It is to be removed. {about}"));
             }
             TurnedAway::Stays(about) => {
                 intake.note(Priority::Warning, KEY, format!("{what} It is left there. {about}"));

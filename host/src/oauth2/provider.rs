@@ -183,7 +183,7 @@ impl Mistakes {
             "google" => {
                 match flow {
                     Some(Flow::Device) => {
-                        self.add("flow", "must be code: Google gives no access to mail by device codes.")
+                        self.add("flow", "must be code: Google gives no access to mail by device codes.");
                     }
                     Some(Flow::ClientCredentials) => {
                         self.add("flow", "must be code: Google gives no access to mail by client-credentials.");

@@ -220,7 +220,7 @@ impl Tokens {
             };
             match (bind("access", &row.access_token), bind("refresh", &row.refresh_token)) {
                 (Ok(access), Ok(refresh)) => {
-                    rows::bind(&self.store, &row, &subject.settings(), access, refresh).await?
+                    rows::bind(&self.store, &row, &subject.settings(), access, refresh).await?;
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     tracing::warn!(owner = %subject.owner, %error, "its tokens do not open; sign in again");

@@ -186,7 +186,7 @@ impl Stored {
                 match open(key, &secret_place::<K>(&name, field), &destination, sealed) {
                     Ok(clear) => *secret = Some(Secret::stored(clear, destination)),
                     Err(error @ SecretError::Sealed { .. }) => {
-                        lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error })
+                        lost.push(LostSecret { kind: K::KIND, name: name.clone(), field, error });
                     }
                     Err(error) => return Err(error.into()),
                 }

@@ -67,7 +67,7 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
                 Some(_) if rows[index].epoch == UIDL_EPOCH => superseded.push(keys[index].clone()),
                 _ => {
                     keys[index] =
-                        format!("{}/{}", rows[index].key, postigo_model::hexadecimal::hexadecimal(&rows[index].digest))
+                        format!("{}/{}", rows[index].key, postigo_model::hexadecimal::hexadecimal(&rows[index].digest));
                 }
             }
         }

@@ -43,7 +43,7 @@ impl Attendant {
             if let Some(lock) = WorkLock::try_acquire(&self.data)? {
                 match Box::pin(self.work(lock.host(), live().await?, finished, done)).await {
                     Err(error) if error.is_temporary() => {
-                        tracing::warn!(%error, "work was interrupted; it is tried again")
+                        tracing::warn!(%error, "work was interrupted; it is tried again");
                     }
                     worked => worked?,
                 }

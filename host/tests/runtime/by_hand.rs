@@ -398,7 +398,7 @@ fn a_compile_bomb_ends_in_the_child() {
     let mut body = format!("(local {})", "i64 ".repeat(locals));
     (0..loops).for_each(|_| body.push_str("(loop "));
     (1..=locals).for_each(|local| {
-        write!(body, "(local.set {local} (i64.add (local.get {local}) (i64.const {local})))").unwrap()
+        write!(body, "(local.set {local} (i64.add (local.get {local}) (i64.const {local})))").unwrap();
     });
     (0..loops).for_each(|label| write!(body, "(br_if {label} (local.get 0))").unwrap());
     (0..loops).for_each(|_| body.push(')'));

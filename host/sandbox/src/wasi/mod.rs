@@ -38,10 +38,10 @@ pub(super) fn offer_nothing(
                     offered.resource(item, ResourceType::host::<Nothing>(), |mut store, _| {
                         store.data_mut().wasi.take_back();
                         Ok(())
-                    })?
+                    })?;
                 }
                 ComponentItem::ComponentFunc(_) if answers::has(unversioned, item) => {
-                    answers::offer(&mut offered, unversioned, item)?
+                    answers::offer(&mut offered, unversioned, item)?;
                 }
                 ComponentItem::ComponentFunc(_) => nothing::offer(&mut offered, item)?,
                 _ => {}

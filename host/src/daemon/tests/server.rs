@@ -70,7 +70,7 @@ async fn converse(stream: TcpStream, answers: Arc<Mutex<Answers>>, waits: Arc<At
                 answer = format!("* 1 FETCH (UID 1 RFC822.SIZE {size} {date} FLAGS ())\r\n");
             }
             "UID" if command.contains("BODY.PEEK[]") => {
-                answer = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{mail})\r\n", mail.len())
+                answer = format!("* 1 FETCH (UID 1 BODY[] {{{}}}\r\n{mail})\r\n", mail.len());
             }
             "IDLE" => {
                 waits.fetch_add(1, Ordering::Relaxed);

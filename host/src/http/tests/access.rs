@@ -82,7 +82,10 @@ async fn the_openapi_document_is_whole() {
             );
             assert!(operation["responses"]["default"].is_object());
             let body = operation.get("requestBody");
-            assert!(body.is_none_or(|body| body["required"] == json!(true)), "{method} {path}: its body can be left out");
+            assert!(
+                body.is_none_or(|body| body["required"] == json!(true)),
+                "{method} {path}: its body can be left out"
+            );
         }
     }
     let filter = &document["components"]["schemas"]["FilterInput"];

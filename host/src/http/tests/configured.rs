@@ -141,7 +141,7 @@ async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_agai
         for (key, value) in change.as_object().unwrap() {
             match value {
                 Value::Object(inner) if whole[key].is_object() => {
-                    inner.iter().for_each(|(key_, value)| whole[key][key_] = value.clone())
+                    inner.iter().for_each(|(key_, value)| whole[key][key_] = value.clone());
                 }
                 value => whole[key] = value.clone(),
             }

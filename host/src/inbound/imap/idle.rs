@@ -52,7 +52,7 @@ impl Connection {
                 Err(_) => self.wake().await?,
                 // Some servers end it by themselves.
                 Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => {
-                    self.idle = Idle::Not
+                    self.idle = Idle::Not;
                 }
                 Ok(Ok(Told::Bye(text))) => return Err(ImapError::left(WAIT, &text, self.redactor())),
                 Ok(Ok(_)) => {}

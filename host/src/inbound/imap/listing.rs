@@ -103,7 +103,7 @@ impl Plan {
         for message in listed {
             match remembered.get(&message.uid) {
                 Some(known) if known.size == message.size && known.internal_date == message.internal_date => {
-                    plan.finish.push(*message)
+                    plan.finish.push(*message);
                 }
                 Some(_) => {
                     plan.changed += 1;

@@ -89,10 +89,10 @@ async fn clients_that_say_anything_break_nothing() {
         let promised = told("250 2.0.0 Stored as");
         match dialect {
             Dialect::Lmtp => {
-                assert_eq!(promised, recipients, "case {case}: {:?}\n{answers}", said.escape_ascii().to_string())
+                assert_eq!(promised, recipients, "case {case}: {:?}\n{answers}", said.escape_ascii().to_string());
             }
             Dialect::Smtp => {
-                assert!((promised == 0) == stored.is_empty() && promised <= recipients, "case {case}: {answers}")
+                assert!((promised == 0) == stored.is_empty() && promised <= recipients, "case {case}: {answers}");
             }
         }
         assert!(mood == Mood::Known || told("250 2.0.0 Known as") == 0, "case {case}");
