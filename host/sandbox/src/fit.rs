@@ -4,6 +4,7 @@
 use super::bindings::OFFERED;
 use super::component::Outside;
 use super::refusal::Refused;
+use super::wasi;
 use super::world::{World, Worlds};
 
 /// Interfaces whose names are kept for later versions of the contract.
@@ -31,6 +32,9 @@ pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn
 /// What this host has of an import, for sentences: the interface with its version here, or all there is for a component
 /// of the world.
 pub(super) fn here(import: &str, world: &dyn World) -> String {
+    if import.starts_with("wasi:") {
+        return "WASI 0.2".into();
+    }
     let offered = offered_by(&[world]);
     offered.iter().find(|here| fits(import, here)).map_or_else(|| listed(&offered), |here| (*here).to_owned())
 }
@@ -60,8 +64,11 @@ fn offered_by(worlds: &[&dyn World]) -> Vec<&'static str> {
 }
 
 fn check_import(import: &str, offered: &[&str]) -> Result<(), String> {
-    if import.starts_with("wasi:") || offered.iter().any(|here| fits(import, here)) {
+    if offered.iter().any(|here| fits(import, here)) {
         return Ok(());
+    }
+    if let Some(wanted) = Interface::read(import).filter(|wanted| wanted.package.starts_with("wasi:")) {
+        return wasi::check(wanted.package, wanted.name, wanted.version);
     }
     let Some(wanted) = Interface::read(import) else {
         return Err(format!(
@@ -274,6 +281,24 @@ mod tests {
             page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]))
         };
         assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
+    }
+
+    #[test]
+    fn of_wasi_there_is_what_is_listed_in_version_0_2_and_everything_else_is_refused_by_name() {
+        for there in ["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.12", "wasi:http/types@0.2.10", "wasi:sockets/tcp@0.2.4"] {
+            assert!(taken(&[there], &FILTER).is_ok(), "{there}");
+        }
+        let refused_for = |import: &str, parts: &[&str]| {
+            let said = refused(&[import], &FILTER);
+            assert!(said.contains(import), "{said}");
+            parts.iter().for_each(|part| assert!(said.contains(part), "{part} is missing in: {said}"));
+        };
+        refused_for("wasi:nn/tensor@0.2.0", &["no package wasi:nn", "wasi:cli, wasi:clocks"]);
+        refused_for("wasi:io/poll@0.3.0", &["version 0.3.0", "wasi:io/poll of WASI 0.2"]);
+        refused_for("wasi:io/poll@0.2.0-rc1", &["version 0.2.0-rc1", "WASI 0.2"]);
+        refused_for("wasi:io/poll", &["no version", "WASI 0.2"]);
+        refused_for("wasi:cli/tensor@0.2.0", &["no interface `tensor`", "wasi:cli", "environment"]);
+        refused_for("wasi:everything", &["offers"]);
     }
 
     #[test]

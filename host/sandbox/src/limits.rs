@@ -29,6 +29,10 @@ pub(super) const ROOM_PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes that the host copies out of a guest at once, before any check of its own: a result, a log line, a header's
 /// name. A list whose items all point at the same string would otherwise grow without bounds on the way out.
 pub(super) const LIFTED_BYTES: usize = 4 << 20;
+/// Parts of what a function of WASI answers by its type, which the guest declares: values, fields, cases.
+pub(super) const ANSWER_PARTS: usize = 1_000;
+/// Bytes of the names of such parts.
+pub(super) const ANSWER_NAMES: usize = 64 << 10;
 /// Bytes of what an uploaded component compiles to, which the daemon loads.
 pub(super) const COMPILED_BYTES: usize = 256 << 20;
 /// Bytes of one log line.

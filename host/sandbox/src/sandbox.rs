@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::Resource;
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 /// Headers with longer names cannot be set.
 const LONGEST_NOTED: usize = 200;
@@ -179,6 +179,18 @@ impl Sandbox {
         self.count(entered)?;
         let done = work(self);
         self.clock.leave(entered);
+        done
+    }
+
+    /// The same for work that needs the whole store.
+    pub(super) fn host_call_in<T>(
+        store: &mut StoreContextMut<'_, Self>,
+        work: impl FnOnce(&mut StoreContextMut<'_, Self>) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        let entered = Instant::now();
+        store.data_mut().count(entered)?;
+        let done = work(store);
+        store.data_mut().clock.leave(entered);
         done
     }
 

@@ -3,7 +3,7 @@
 use super::by_hand::ByHand;
 use super::harness::*;
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{LogLine, Session};
+use postigo_sandbox::{Asker, LogLine, Session};
 
 /// Every import of WASI that these tests use; those that are not called cost nothing.
 const IMPORTS: &str = r#"
@@ -172,4 +172,25 @@ fn what_is_printed_before_a_failing_configure_stands_in_its_error() {
     let fails = ByHand { parts: parts.into(), configure: configure.into(), ..guest("") };
     let said = fails.prepare(16 << 20).map(|_| "prepared").unwrap_err().to_string();
     assert!(said.contains("it wrote: Traceback: no such table"), "{said}");
+}
+
+#[test]
+fn a_function_whose_answer_would_be_huge_by_its_type_is_refused_at_upload() {
+    // Two thousand times a case of a hundred thousand letters: 200 MB at each call, of a type of 100 KB.
+    let huge = format!(
+        r#"(component
+          (import "wasi:cli/environment@0.2.0" (instance
+            (type $enum (enum "{}"))
+            (export "named" (type $named (eq $enum)))
+            (export "everything" (func (result (tuple {}))))))
+          (instance $guest)
+          (export "postigo:filter/filtering@1.1.0" (instance $guest))
+          (export "postigo:plugin/setup@1.0.0" (instance $guest)))"#,
+        "a".repeat(99_000),
+        "$named ".repeat(2_000),
+    );
+    let refused = runtime().inspect(&wat::parse_str(huge).unwrap(), Asker::Host).unwrap_err().to_string();
+    for part in ["`wasi:cli/environment@0.2.0`", "WASI 0.2", "`everything`", "1000 parts", "64 KiB"] {
+        assert!(refused.contains(part), "{part} is missing in: {refused}");
+    }
 }

@@ -7,10 +7,12 @@
 //! what they would return ([`nothing`]).
 
 mod answers;
+mod interfaces;
 mod nothing;
 mod output;
 mod state;
 
+pub(super) use interfaces::check;
 pub(super) use state::Wasi;
 
 use super::sandbox::Sandbox;
@@ -43,7 +45,7 @@ pub(super) fn offer_nothing(
                 ComponentItem::ComponentFunc(_) if answers::has(unversioned, item) => {
                     answers::offer(&mut offered, unversioned, item)?;
                 }
-                ComponentItem::ComponentFunc(_) => nothing::offer(&mut offered, item)?,
+                ComponentItem::ComponentFunc(ty) => nothing::offer(&mut offered, name, item, &ty)?,
                 _ => {}
             }
         }

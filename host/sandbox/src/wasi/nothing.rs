@@ -3,11 +3,12 @@
 
 use super::output::Stream;
 use super::state::Nothing;
+use crate::limits::{ANSWER_NAMES, ANSWER_PARTS};
 use crate::sandbox::Sandbox;
 use crate::stopped::Stopped;
 use postigo_model::guest::FailureKind;
 use wasmtime::StoreContextMut;
-use wasmtime::component::types::Type;
+use wasmtime::component::types::{ComponentFunc, Type};
 use wasmtime::component::{LinkerInstance, Resource, ResourceAny, Val};
 
 /// The errors of WASI that say that there is nothing, the best one first. Where an interface has none of them, its
@@ -15,16 +16,65 @@ use wasmtime::component::{LinkerInstance, Resource, ResourceAny, Val};
 const REFUSALS: [&str; 7] =
     ["not-supported", "unsupported", "access-denied", "access", "closed", "HTTP-request-denied", "no-such-store"];
 
-/// Offers a function that answers by its type.
-pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, item: &str) -> wasmtime::Result<()> {
-    let name = item.to_owned();
+/// Offers a function that answers by its type, unless its answer is larger than any of WASI's is: the type is the
+/// guest's word, and the answer is built anew at each call.
+pub(super) fn offer(
+    offered: &mut LinkerInstance<'_, Sandbox>,
+    interface: &str,
+    item: &str,
+    ty: &ComponentFunc,
+) -> wasmtime::Result<()> {
+    let mut size = AnswerSize::default();
+    if !ty.results().all(|ty| size.add(&ty)) {
+        wasmtime::bail!(
+            "the answer of `{item}` of {interface} has more than {ANSWER_PARTS} parts, or names of more than {} KiB",
+            ANSWER_NAMES >> 10
+        );
+    }
+    let (name, bytes) = (item.to_owned(), size.bytes());
     offered.func_new(item, move |mut store, ty, arguments, results| {
-        store.data_mut().host_call(|_| Ok(()))?;
-        for (result, ty) in results.iter_mut().zip(ty.results()) {
-            *result = nothing(&ty, &mut store, &name)?;
-        }
-        arguments.iter().try_for_each(|argument| drop_handles(argument, &mut store))
+        Sandbox::host_call_in(&mut store, |store| {
+            store.data_mut().hand_over(bytes)?;
+            for (result, ty) in results.iter_mut().zip(ty.results()) {
+                *result = nothing(&ty, store, &name)?;
+            }
+            arguments.iter().try_for_each(|argument| drop_handles(argument, store))
+        })
     })
+}
+
+/// How large the answer by a type is.
+#[derive(Default)]
+struct AnswerSize {
+    parts: usize,
+    names: usize,
+}
+
+impl AnswerSize {
+    /// Adds what [`nothing`] makes of a type, or looks at for it; false as soon as that is too much.
+    fn add(&mut self, ty: &Type) -> bool {
+        self.name("")
+            && match ty {
+                Type::Result(result) => result.err().is_none_or(|error| self.add(&error)),
+                Type::Record(record) => record.fields().all(|field| self.name(field.name) && self.add(&field.ty)),
+                Type::Tuple(tuple) => tuple.types().all(|ty| self.add(&ty)),
+                Type::Enum(cases) => cases.names().all(|name| self.name(name)),
+                Type::Variant(variant) => {
+                    variant.cases().all(|case| self.name(case.name) && case.ty.is_none_or(|ty| self.add(&ty)))
+                }
+                _ => true,
+            }
+    }
+
+    fn name(&mut self, name: &str) -> bool {
+        self.parts += 1;
+        self.names = self.names.saturating_add(name.len());
+        self.parts <= ANSWER_PARTS && self.names <= ANSWER_NAMES
+    }
+
+    fn bytes(&self) -> usize {
+        self.parts * size_of::<Val>() + self.names
+    }
 }
 
 fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
