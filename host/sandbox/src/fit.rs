@@ -12,13 +12,18 @@ const RESERVED: [&str; 3] = ["assets", "http", "state"];
 
 /// The world that a component is of; refused where it is of none, or imports what this host does not have.
 pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn World, Refused> {
-    let told = worlds.iter().copied().find(|world| has(&outside.exports, telling(*world)));
-    let known = told.as_slice();
-    let offered = offered_by(if known.is_empty() { worlds } else { known });
+    let told: Vec<_> = worlds.iter().copied().filter(|world| has(&outside.exports, telling(*world))).collect();
+    if let [one, other, ..] = told[..] {
+        return Err(Refused::Export(of_two_worlds(one, other)));
+    }
+    let offered = offered_by(if told.is_empty() { worlds } else { &told });
     for import in &outside.imports {
         check_import(import, &offered).map_err(|reason| Refused::Import { import: import.clone(), reason })?;
     }
-    let world = told.ok_or_else(|| Refused::Export(of_no_world(&outside.exports, worlds)))?;
+    let Some(world) = told.first().copied() else {
+        return Err(Refused::Export(of_no_world(&outside.exports, worlds)));
+    };
+    check_exports(&outside.exports, world).map_err(Refused::Export)?;
     match world.exports().iter().find(|wanted| !has(&outside.exports, wanted)) {
         None => Ok(world),
         Some(missing) => Err(Refused::Export(format!(
@@ -27,6 +32,40 @@ pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn
             world.name()
         ))),
     }
+}
+
+/// What is exported must be known: a later host may know it, and the component would be another one there.
+fn check_exports(exports: &[String], world: &dyn World) -> Result<(), String> {
+    let known: Vec<_> = world.exports().iter().chain(world.optional_exports()).copied().collect();
+    let exported = exports.iter().filter_map(|export| Some((export, Interface::read(export)?)));
+    for (export, wanted) in exported.filter(|(_, exported)| exported.package.starts_with("postigo:")) {
+        let same = |here: &&str| {
+            Interface::read(here).is_some_and(|here| (here.package, here.name) == (wanted.package, wanted.name))
+        };
+        let here = known.iter().copied().find(|here| fits(export, here));
+        let Some(here) = here else {
+            let version = wanted.version.unwrap_or("no version");
+            return Err(match known.iter().copied().find(same) {
+                Some(here) => format!("the component exports {export}, version {version}; this Postigo has {here}"),
+                None => format!(
+                    "the component exports {export}, which this Postigo does not know; of the world {} it knows {}, build the component \
+                     without the other",
+                    world.name(),
+                    listed(&known)
+                ),
+            });
+        };
+        if let Some(again) = exports.iter().find(|other| *other != export && fits(other, here)) {
+            return Err(format!("the component exports {export} and {again}, one interface in two versions; leave one out"));
+        }
+    }
+    Ok(())
+}
+
+fn of_two_worlds(one: &dyn World, other: &dyn World) -> String {
+    let mut told = [one, other].map(|world| format!("{} (world {})", telling(world), world.name()));
+    told.sort();
+    format!("the component exports {}; it may be of one world only, build one component for each", told.join(" and "))
 }
 
 /// What this host has of an import, for sentences: the interface with its version here, or all there is for a component
@@ -281,6 +320,23 @@ mod tests {
             page.contains(&format!("| `{}` | {} |", &package[..package.len() - 6], &package[package.len() - 5..]))
         };
         assert!(["postigo:message@1.0.0", "postigo:plugin@1.0.0", "postigo:filter@1.1.0"].into_iter().all(here));
+    }
+
+    #[test]
+    fn a_component_is_of_one_world_and_exports_nothing_that_a_later_host_may_know() {
+        let both = refused(&[], &[FILTER[0], FILTER[1], OLD]);
+        assert!(both.contains(FILTER[0]) && both.contains(OLD) && both.contains("one world only"), "{both}");
+        assert_eq!(both, refused(&[], &[OLD, FILTER[1], FILTER[0]]));
+        let unknown = refused(&[], &[FILTER[0], FILTER[1], "postigo:classifier/classifying@1.0.0"]);
+        for part in ["postigo:classifier/classifying@1.0.0", "does not know", FILTER[0], "postigo:filter/screening@1.1.0"] {
+            assert!(unknown.contains(part), "{part} is missing in: {unknown}");
+        }
+        let screening = refused(&[], &[FILTER[0], FILTER[1], "postigo:filter/screening@2.3.0"]);
+        assert!(screening.contains("version 2.3.0") && screening.contains("postigo:filter/screening@1.1.0"), "{screening}");
+        let twice = refused(&[], &[FILTER[0], FILTER[1], "postigo:filter/filtering@1.4.0"]);
+        assert!(twice.contains("in two versions") && twice.contains("postigo:filter/filtering@1.4.0"), "{twice}");
+        let foreign = [FILTER[0], FILTER[1], "postigo:filter/screening@1.1.0", "wasi:cli/run@0.2.0", "acme:own/thing@1.0.0"];
+        assert!(taken(&[], &foreign).is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::any::Any;
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
 
-/// The worlds of a host. A component is of the first one whose exports it has.
+/// The worlds of a host. A component is of the one whose exports it has; their order decides nothing.
 pub(super) type Worlds = &'static [&'static dyn World];
 
 /// A world of the contract in one version.
@@ -21,6 +21,11 @@ pub(super) trait World: Send + Sync {
     /// The interfaces that its components must export, in the version that this host has; by the first a component of
     /// it is told.
     fn exports(&self) -> &'static [&'static str];
+
+    /// The interfaces that its components may export besides, in the version that this host has.
+    fn optional_exports(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The interfaces that its components may import besides the ones that all may, in the version that this host has.
     fn imports(&self) -> &'static [&'static str] {

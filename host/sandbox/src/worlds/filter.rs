@@ -75,6 +75,10 @@ impl World for Filter {
         &[FILTERING, SETUP]
     }
 
+    fn optional_exports(&self) -> &'static [&'static str] {
+        &[SCREENING]
+    }
+
     fn find(&self, component: &Component) -> Result<Exports, Refused> {
         let mut calls = FilterExports::find(component, FILTERING, SCREENING)?;
         calls.settable_headers = Some(function(component, FILTERING, "settable-headers")?);

@@ -33,6 +33,10 @@ impl World for Filter {
         &[GUEST]
     }
 
+    fn optional_exports(&self) -> &'static [&'static str] {
+        &[SCREENING]
+    }
+
     fn imports(&self) -> &'static [&'static str] {
         &[MESSAGE, LOG]
     }

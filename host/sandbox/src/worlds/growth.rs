@@ -205,6 +205,23 @@ fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_o
 }
 
 #[test]
+fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_which_order() {
+    // A filter that is a classifier besides: one of them on a host that knows no classifiers would be the other on the
+    // next.
+    let both = r#"(component (instance $guest)
+        (export "postigo:filter/filtering@1.1.0" (instance $guest))
+        (export "postigo:plugin/setup@1.0.0" (instance $guest))
+        (export "postigo:classifier/classifying@1.0.0" (instance $guest)))"#;
+    for worlds in [WORLDS, GROWN] {
+        let refused = Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err();
+        assert!(matches!(&refused, Refused::Export(why) if why.contains("postigo:classifier/classifying")), "{refused}");
+    }
+    const TURNED: Worlds = &[&super::filter_1_0::Filter, &super::filter::Filter, &Classifier];
+    let said = [GROWN, TURNED].map(|worlds| Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err());
+    assert_eq!(said[0], said[1]);
+}
+
+#[test]
 fn a_classifier_of_the_first_version_runs_on_a_host_whose_package_is_three_versions_on_and_is_no_filter() {
     let host = Host::of(GROWN);
     let group = host.group(&classifier(), &serde_json::json!({}));
