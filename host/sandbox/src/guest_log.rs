@@ -11,6 +11,7 @@ pub(super) struct GuestLog {
     bytes: usize,
     cut_lines: u64,
     dropped_lines: u64,
+    uncounted: bool,
 }
 
 impl GuestLog {
@@ -31,11 +32,26 @@ impl GuestLog {
         self.lines.push(LogLine { priority, text: kept.replace(['\r', '\n', '\0'], " ") });
     }
 
+    /// Adds a line that was printed, of which an empty one says nothing, and takes a byte of room all the same; whether
+    /// there is room for more.
+    pub(super) fn take(&mut self, priority: &'static str, line: &str) -> bool {
+        if line.is_empty() {
+            self.bytes += 1;
+        } else {
+            self.write(priority, line);
+        }
+        let more = self.bytes < LOG_CALL;
+        // Who prints stops here, so that nobody counts what is left out.
+        self.uncounted |= !more;
+        more
+    }
+
     /// The lines, with a last one that says what was cut.
     pub(super) fn finish(mut self) -> Vec<LogLine> {
         if self.cut_lines + self.dropped_lines > 0 {
+            let least = if self.uncounted { "at least " } else { "" };
             let text = format!(
-                "{} lines were cut and {} left out: a line may have {LOG_LINE} bytes, a call {LOG_CALL}",
+                "{} lines were cut and {least}{} left out: a line may have {LOG_LINE} bytes, a call {LOG_CALL}",
                 self.cut_lines, self.dropped_lines
             );
             self.lines.push(LogLine { priority: "warning", text });

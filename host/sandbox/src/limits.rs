@@ -22,6 +22,8 @@ pub(super) const DESCRIBE_MEMORY: u64 = 256 << 20;
 pub(super) const HOST_CALLS: u32 = 100_000;
 /// Bytes that host calls hand over in one call.
 pub(super) const HANDED_BYTES: u64 = 1 << 30;
+/// Bytes that a guest may print in one call, whatever the log shows of them.
+pub(super) const PRINTED_BYTES: u64 = 16 << 20;
 /// Bytes of a call's result.
 pub(super) const RESULT_BYTES: usize = 256 << 10;
 /// How long a call waits for room in the host's memory.

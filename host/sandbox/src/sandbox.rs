@@ -3,11 +3,11 @@
 use super::clock::{Clock, Over};
 use super::contract::{Failure, LogLine};
 use super::guest_log::{GuestLog, one_line};
-use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter, TICK};
+use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter, PRINTED_BYTES, TICK};
 use super::mail_handle::MailHandle;
 use super::room::Held;
 use super::stopped::Stopped;
-use super::wasi::Wasi;
+use super::wasi::{Stream, Wasi};
 use postigo_mail::{Mail, canonical_lower_case};
 use postigo_model::guest::FailureKind;
 use std::collections::BTreeSet;
@@ -49,6 +49,7 @@ pub(super) struct Sandbox {
     mail: Option<Box<Mail>>,
     host_calls: u32,
     handed: u64,
+    printed: u64,
     denied: Option<&'static str>,
     pub(super) log: GuestLog,
     pub(super) wasi: Wasi,
@@ -74,6 +75,7 @@ impl Sandbox {
             mail: None,
             host_calls: 0,
             handed: 0,
+            printed: 0,
             denied: None,
             log: GuestLog::default(),
             wasi: Wasi::default(),
@@ -112,6 +114,7 @@ impl Sandbox {
         self.clock = Clock::begin(at_most.map_or(self.time, |most| most.min(self.time)), self.time);
         self.host_calls = 0;
         self.handed = 0;
+        self.printed = 0;
         self.denied = None;
         self.meter.forget_refusals();
     }
@@ -145,7 +148,7 @@ impl Sandbox {
     /// The guest's log lines of this call.
     pub(super) fn take_log(&mut self) -> Vec<LogLine> {
         let Self { wasi, log, .. } = self;
-        wasi.end_lines(|priority, line| log.write(priority, line));
+        wasi.end_lines(|priority, line| log.take(priority, line));
         std::mem::take(log).finish()
     }
 
@@ -220,6 +223,18 @@ impl Sandbox {
             let message = format!("the guest read more than {} MiB in one call", HANDED_BYTES >> 20);
             return Err(Stopped::error(FailureKind::HostCalls, message));
         }
+        Ok(())
+    }
+
+    /// A guest prints to an output: whole lines go into its log, until that is full.
+    pub(super) fn print(&mut self, to: Stream, bytes: &[u8]) -> wasmtime::Result<()> {
+        self.printed = self.printed.saturating_add(bytes.len() as u64);
+        if self.printed > PRINTED_BYTES {
+            let message = format!("the guest printed more than {} MiB in one call", PRINTED_BYTES >> 20);
+            return Err(Stopped::error(FailureKind::HostCalls, message));
+        }
+        let Self { wasi, log, .. } = self;
+        wasi.write(to, bytes, |line| log.take(to.priority(), line));
         Ok(())
     }
 

@@ -194,3 +194,19 @@ fn a_function_whose_answer_would_be_huge_by_its_type_is_refused_at_upload() {
         assert!(refused.contains(part), "{part} is missing in: {refused}");
     }
 }
+
+#[test]
+fn who_prints_without_end_is_ended_and_takes_little_of_the_hosts_time() {
+    // Four MiB of line breaks at a time, less what a call hands over besides.
+    let flood = "(local $out i32) (memory.fill (i32.const 131072) (i32.const 10) (i32.const 4190000))
+        (local.set $out (call $stdout))
+        (loop $again
+          (call $write (local.get $out) (i32.const 131072) (i32.const 4190000) (i32.const 560))
+          (br $again))";
+    let printing = ByHand { memory: "70".into(), ..guest(flood) };
+    let called = Session::open(&printing.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
+    let failure = called.result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::HostCalls, "{failure}");
+    assert!(failure.message.contains("printed more than 16 MiB"), "{failure}");
+    assert!(called.host < std::time::Duration::from_secs(1), "{:?}", called.host);
+}

@@ -98,8 +98,7 @@ pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, interface: &str, 
         }
         Answer::Room => wrap(offered, item, |_, (_,): (Handle,)| Ok((Result::<u64, StreamError>::Ok(TAKEN_AT_ONCE),))),
         Answer::Write => wrap(offered, item, |sandbox, (to, bytes): (Handle, Vec<u8>)| {
-            let (stream, Sandbox { wasi, log, .. }) = (Stream::of(to.rep()), sandbox);
-            wasi.write(stream, &bytes, |line| log.write(stream.priority(), line));
+            sandbox.print(Stream::of(to.rep()), &bytes)?;
             Ok((Done::Ok(()),))
         }),
         Answer::Flush => wrap(offered, item, |_, (_,): (Handle,)| Ok((Done::Ok(()),))),

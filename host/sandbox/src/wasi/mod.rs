@@ -13,6 +13,7 @@ mod output;
 mod state;
 
 pub(super) use interfaces::check;
+pub(super) use output::Stream;
 pub(super) use state::Wasi;
 
 use super::sandbox::Sandbox;

@@ -4,7 +4,7 @@ use crate::limits::LOG_LINE;
 
 /// What stands behind a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// Nothing.
     None,
     /// Standard output.
@@ -33,7 +33,7 @@ impl Stream {
     }
 
     /// The priority of its lines in the log.
-    pub(super) fn priority(self) -> &'static str {
+    pub(crate) fn priority(self) -> &'static str {
         if self == Self::Error { "notice" } else { "info" }
     }
 }
@@ -44,26 +44,24 @@ impl Stream {
 pub(super) struct Line(Vec<u8>);
 
 impl Line {
-    /// Adds bytes, and hands every line that ends in them to `log`. Empty ones say nothing.
-    pub(super) fn write(&mut self, bytes: &[u8], mut log: impl FnMut(&str)) {
+    /// Adds bytes, and hands every line that ends in them to `log`, which says whether it takes more; what follows is
+    /// not looked at where it does not.
+    pub(super) fn write(&mut self, bytes: &[u8], mut log: impl FnMut(&str) -> bool) {
         let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = lines.next() {
             let room = (LOG_LINE + 4).saturating_sub(self.0.len());
             self.0.extend_from_slice(piece.get(..room).unwrap_or(piece));
-            if lines.peek().is_some() {
-                self.end(&mut log);
+            if lines.peek().is_some() && !self.end(&mut log) {
+                return;
             }
         }
     }
 
-    /// Ends the line, whether it did or not.
-    pub(super) fn end(&mut self, mut log: impl FnMut(&str)) {
+    /// Ends the line, whether it did or not; whether `log` takes more.
+    pub(super) fn end(&mut self, mut log: impl FnMut(&str) -> bool) -> bool {
         let line = std::mem::take(&mut self.0);
         let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end();
-        if !text.is_empty() {
-            log(text);
-        }
+        log(text.trim_end())
     }
 }
 
@@ -71,12 +69,19 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn keep(lines: &mut Vec<String>, line: &str) -> bool {
+        if !line.is_empty() {
+            lines.push(line.to_owned());
+        }
+        true
+    }
+
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
         let (mut line, mut lines) = (Line::default(), Vec::new());
         for piece in pieces {
-            line.write(piece, |line| lines.push(line.to_owned()));
+            line.write(piece, |line| keep(&mut lines, line));
         }
-        line.end(|line| lines.push(line.to_owned()));
+        line.end(|line| keep(&mut lines, line));
         lines
     }
 
@@ -85,6 +90,16 @@ mod tests {
         assert_eq!(lines(&[b"on", b"e\r\n\ntwo\nthr", b"\xc3\xa9", b"e"]), ["one", "two", "thr\u{e9}e"]);
         assert_eq!(lines(&[b"", b"\n\n"]), Vec::<String>::new());
         assert_eq!(lines(&[b"\xff\n"]), ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn a_full_log_is_asked_no_more() {
+        let (mut line, mut asked) = (Line::default(), 0);
+        line.write(&vec![b'\n'; 1 << 20], |_| {
+            asked += 1;
+            asked < 100
+        });
+        assert_eq!(asked, 100);
     }
 
     #[test]

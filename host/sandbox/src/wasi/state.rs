@@ -47,8 +47,8 @@ impl Wasi {
         bytes
     }
 
-    /// A guest writes to an output; whole lines go to `log`.
-    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8], log: impl FnMut(&str)) {
+    /// A guest writes to an output; whole lines go to `log`, until that says that it is full.
+    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8], log: impl FnMut(&str) -> bool) {
         match stream {
             Stream::None => {}
             Stream::Output => self.output.write(bytes, log),
@@ -57,7 +57,7 @@ impl Wasi {
     }
 
     /// Ends the lines that have not, as a call ends.
-    pub(crate) fn end_lines(&mut self, mut log: impl FnMut(&'static str, &str)) {
+    pub(crate) fn end_lines(&mut self, mut log: impl FnMut(&'static str, &str) -> bool) {
         self.output.end(|line| log(Stream::Output.priority(), line));
         self.error.end(|line| log(Stream::Error.priority(), line));
     }
