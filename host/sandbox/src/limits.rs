@@ -35,6 +35,8 @@ pub(super) const LIFTED_BYTES: usize = 4 << 20;
 pub(super) const ANSWER_PARTS: usize = 1_000;
 /// Bytes of the names of such parts.
 pub(super) const ANSWER_NAMES: usize = 64 << 10;
+/// Handles of resources that a guest may have at once, its own and the host's.
+pub(super) const HANDLES: usize = 10_000;
 /// Bytes of what an uploaded component compiles to, which the daemon loads.
 pub(super) const COMPILED_BYTES: usize = 256 << 20;
 /// Bytes of one log line.

@@ -3,7 +3,7 @@
 use super::clock::{Clock, Over};
 use super::contract::{Failure, LogLine};
 use super::guest_log::{GuestLog, one_line};
-use super::limits::{HANDED_BYTES, HOST_CALLS, LIFTED_BYTES, Meter, PRINTED_BYTES, TICK};
+use super::limits::{HANDED_BYTES, HANDLES, HOST_CALLS, LIFTED_BYTES, Meter, PRINTED_BYTES, TICK};
 use super::mail_handle::MailHandle;
 use super::room::Held;
 use super::stopped::Stopped;
@@ -84,6 +84,7 @@ impl Sandbox {
         let mut store = Store::new(engine, sandbox);
         store.limiter(|sandbox| &mut sandbox.meter);
         store.set_hostcall_fuel(LIFTED_BYTES);
+        store.set_max_component_handles(HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| {
             let sandbox = context.data_mut();
@@ -258,6 +259,11 @@ impl Sandbox {
                 "the guest wanted more memory than its limit allows ({} KiB in use){place}",
                 self.meter.used() >> 10
             );
+            return Failure { kind: FailureKind::Memory, message };
+        }
+        // wasmtime has no type for it.
+        if trap.is_none() && error.root_cause().to_string().contains("handle limit exceeded") {
+            let message = format!("the guest held more than {HANDLES} handles at once{place}; it is to drop them");
             return Failure { kind: FailureKind::Memory, message };
         }
         match trap {

@@ -210,3 +210,9 @@ fn who_prints_without_end_is_ended_and_takes_little_of_the_hosts_time() {
     assert!(failure.message.contains("printed more than 16 MiB"), "{failure}");
     assert!(called.host < std::time::Duration::from_secs(1), "{:?}", called.host);
 }
+
+#[test]
+fn who_hoards_handles_is_told_how_many_there_are() {
+    let said = guest("(loop $again (drop (call $stdout)) (br $again))").fails_as(FailureKind::Memory);
+    assert!(said.contains("more than 10000 handles at once"), "{said}");
+}
