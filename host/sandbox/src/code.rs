@@ -30,6 +30,14 @@ pub(super) fn offer(folder: &Path, compiling: &Engine, loading: &Engine, compone
     Err(io::Error::new(io::ErrorKind::NotFound, "what was compiled is not on disk"))
 }
 
+/// Deletes the code of a component that `engine` compiled. What stays does no harm: wasmtime deletes what is old.
+pub(super) fn forget(folder: &Path, engine: &Engine, component: &[u8]) {
+    let name = name(engine, component);
+    for version in fs::read_dir(folder.join("modules")).into_iter().flatten().flatten() {
+        fs::remove_file(version.path().join(&name)).ok();
+    }
+}
+
 /// The name of the file that an engine keeps a component's code in, as wasmtime forms it: what the engine depends on,
 /// the bytes, no package of debugging information, no unsafe intrinsics.
 fn name(engine: &Engine, component: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 use super::bindings;
 use super::code;
+use super::kept::CODE;
 use super::limits::TICK;
 use super::refusal::StartError;
 use super::sandbox::Sandbox;
@@ -90,6 +91,11 @@ impl ChildEngine {
     pub(super) fn offer(&self, component: &[u8]) -> std::io::Result<()> {
         code::offer(&self.code, &self.loader.engine, &self.loading, component)
     }
+
+    /// Forgets the code of a component that is refused.
+    pub(super) fn forget(&self, component: &[u8]) {
+        code::forget(&self.code, &self.loader.engine, component);
+    }
 }
 
 fn code_folder(cache: &Path) -> PathBuf {
@@ -100,7 +106,7 @@ fn config(cache: &Path) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config.epoch_interruption(true).memory_init_cow(true).generate_address_map(false);
     let mut code = CacheConfig::new();
-    code.with_directory(code_folder(cache));
+    code.with_directory(code_folder(cache)).with_files_total_size_soft_limit(CODE);
     config.cache(Some(Cache::new(code)?));
     Ok(config)
 }

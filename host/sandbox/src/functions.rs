@@ -1,15 +1,15 @@
 //! Functions of a component that were compiled before: a snapshot differs from the last one in its data alone, so that
 //! its code need not be compiled again.
 
-use super::kept::{read_checked, write_checked};
+use super::kept::{note_use, read_checked, write_checked};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use wasmtime::CacheStore;
 
-/// Bytes kept of one component.
-const KEPT: usize = 64 << 20;
+/// Bytes kept of one component: an interpreter of 32 MiB has about 100.
+const KEPT: usize = 128 << 20;
 
 /// The functions of one component, in a file of their own.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Functions {
     pub(super) fn write(&self) -> std::io::Result<()> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.changed {
+            note_use(&self.path);
             return Ok(());
         }
         let mut bytes = Vec::with_capacity(known.bytes);

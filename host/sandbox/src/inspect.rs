@@ -15,6 +15,7 @@ use super::snapshot;
 use super::template::Template;
 use super::world::SelfDescription;
 use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The grants that exist.
@@ -28,16 +29,30 @@ const HEADER: usize = 200;
 /// The beginning of every header that can be set.
 const SETTABLE: &str = "X-OTOBO-";
 
-/// Inspects uploaded bytes; `digest` is their SHA-256.
-pub(super) fn inspect(loader: &Loader, bytes: &[u8], digest: &str) -> Result<Inspected, Refused> {
+/// Inspects uploaded bytes; `digest` is their SHA-256. What was compiled of a component that is refused after all is
+/// handed to `forget`.
+pub(super) fn inspect(
+    loader: &Loader,
+    bytes: &[u8],
+    digest: &str,
+    forget: impl Fn(&[u8]),
+) -> Result<Inspected, Refused> {
     let component = component_of(bytes, &names(loader.worlds))?;
     let outside = Outside::read(&component)?;
     world_of(&outside, loader.worlds)?;
     // What is compiled here is what `prepare` needs later.
-    let (template, unsnapshotable) = match snapshot::instrument(&component) {
-        Ok((_, instrumented)) => (Template::new(loader, &instrumented)?, None),
-        Err(because) => (Template::new(loader, &component)?, Some(because)),
+    let (runnable, unsnapshotable) = match snapshot::instrument(&component) {
+        Ok((_, instrumented)) => (Cow::Owned(instrumented), None),
+        Err(because) => (Cow::Borrowed(component.as_slice()), Some(because)),
     };
+    let description = described(loader, &runnable, digest).inspect_err(|_| forget(&runnable))?;
+    drop(runnable);
+    Ok(Inspected { description, component, unsnapshotable })
+}
+
+/// Compiles a component and asks it what it is.
+fn described(loader: &Loader, runnable: &[u8], digest: &str) -> Result<Description, Refused> {
+    let template = Template::new(loader, runnable)?;
     let (compiled, most) = (template.compiled_bytes() >> 20, COMPILED_BYTES >> 20);
     if compiled > most {
         return Err(Refused::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
@@ -46,8 +61,7 @@ pub(super) fn inspect(loader: &Loader, bytes: &[u8], digest: &str) -> Result<Ins
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
     let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
     let described = describe(&template, &mut instance).map_err(Refused::Describe)?;
-    let description = check(described, digest).map_err(Refused::Description)?;
-    Ok(Inspected { description, component, unsnapshotable })
+    check(described, digest).map_err(Refused::Description)
 }
 
 fn check(described: SelfDescription, digest: &str) -> Result<Description, String> {
@@ -110,7 +124,7 @@ fn may_be_declared(header: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn described() -> SelfDescription {
+    fn description() -> SelfDescription {
         SelfDescription {
             name: "match".into(),
             version: "1.0.0".into(),
@@ -124,14 +138,14 @@ mod tests {
 
     #[test]
     fn a_sound_description_is_taken_in_one_line() {
-        let taken = check(described(), "00").unwrap();
+        let taken = check(description(), "00").unwrap();
         assert_eq!((taken.summary.as_str(), taken.screens), ("Sets headers.", true));
     }
 
     #[test]
     fn every_rule_of_a_description_bites() {
         let wrong = |change: fn(&mut SelfDescription)| {
-            let mut it = described();
+            let mut it = description();
             change(&mut it);
             check(it, "00").unwrap_err()
         };
@@ -164,12 +178,12 @@ mod tests {
             |it, long| it.settings_schema = serde_json::json!({ "$ref": long }).to_string(),
         ];
         for change in changes {
-            let mut it = described();
+            let mut it = description();
             change(&mut it, long.clone());
             let said = check(it, "00").unwrap_err();
             assert!(said.len() < 500 && !said.contains('\u{1b}'), "{} bytes", said.len());
         }
-        let mut it = described();
+        let mut it = description();
         it.summary = long;
         it.grants = vec!["raw".into(); 100_000];
         let taken = check(it, "00").unwrap();

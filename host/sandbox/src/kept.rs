@@ -14,8 +14,14 @@ use std::time::SystemTime;
 
 /// Changes when a snapshot made before would not be right any more: with this format, wasmtime or wizer.
 const GENERATION: &str = "postigo 1, wasmtime 48, wizer 48";
-/// Bytes of all snapshots kept; the ones that were not used for the longest time go first.
-const SNAPSHOTS: u64 = 512 << 20;
+/// Bytes of all snapshots kept; the ones that were not used for the longest time go first. A snapshot of an interpreter
+/// of 32 MiB has twice that.
+const SNAPSHOTS: u64 = 1 << 30;
+/// Bytes of the functions kept of all components, in the same way.
+const FUNCTIONS: u64 = 512 << 20;
+/// Bytes of the compiled code that wasmtime keeps, and tidies by itself now and then. An interpreter of 32 MiB has about
+/// 100 MiB of it, in three files: as it is, its snapshot, and that again by the name that the daemon looks for.
+pub(super) const CODE: u64 = 2 << 30;
 const DIGEST: usize = 32;
 
 /// The folder of the caches.
@@ -43,8 +49,7 @@ impl Kept {
         let bytes = read_checked(&path)?;
         let (header, snapshot) = split(&bytes)?;
         let made = serde_json::from_slice(header).ok()?;
-        // Last used: now. Where that fails, the file merely goes earlier.
-        File::options().append(true).open(&path).and_then(|file| file.set_modified(SystemTime::now())).ok();
+        note_use(&path);
         Some((made, snapshot.to_vec()))
     }
 
@@ -55,7 +60,7 @@ impl Kept {
         bytes.extend_from_slice(&header);
         bytes.extend_from_slice(snapshot);
         write_checked(&self.snapshot_path(key), &bytes)?;
-        self.forget_old_snapshots()
+        forget_old(&self.folder.join("snapshots"), SNAPSHOTS)
     }
 
     /// Where compiled functions of a component are kept.
@@ -63,29 +68,46 @@ impl Kept {
         self.folder.join("functions").join(file_name(digest))
     }
 
+    /// After functions were written: forgets those of the components that were not compiled for the longest time.
+    pub(super) fn forget_old_functions(&self) -> io::Result<()> {
+        forget_old(&self.folder.join("functions"), FUNCTIONS)
+    }
+
+    /// Forgets the functions of a component that is refused after all.
+    pub(super) fn forget_functions(&self, digest: &str) {
+        // What stays goes when it is the oldest.
+        fs::remove_file(self.functions_path(digest)).ok();
+    }
+
     fn snapshot_path(&self, key: &str) -> PathBuf {
         self.folder.join("snapshots").join(file_name(key))
     }
+}
 
-    fn forget_old_snapshots(&self) -> io::Result<()> {
-        let mut files = fs::read_dir(self.folder.join("snapshots"))?
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let metadata = entry.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-            })
-            .collect::<Vec<_>>();
-        files.sort_unstable();
-        let mut kept: u64 = files.iter().map(|(_, length, _)| length).sum();
-        for (_, length, path) in &files {
-            if kept <= SNAPSHOTS {
-                break;
-            }
-            fs::remove_file(path)?;
-            kept -= length;
+/// Deletes the files of a folder that were not used for the longest time, until the others have `most` bytes.
+fn forget_old(folder: &Path, most: u64) -> io::Result<()> {
+    let mut files = fs::read_dir(folder)?
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect::<Vec<_>>();
+    files.sort_unstable();
+    let mut kept: u64 = files.iter().map(|(_, length, _)| length).sum();
+    for (_, length, path) in &files {
+        if kept <= most {
+            break;
         }
-        Ok(())
+        fs::remove_file(path)?;
+        kept -= length;
     }
+    Ok(())
+}
+
+/// Notes that a file is used now. Where that fails, it merely goes earlier.
+pub(super) fn note_use(path: &Path) {
+    File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now())).ok();
 }
 
 /// The key of a group's snapshot: everything that it depends on.
@@ -161,6 +183,24 @@ mod tests {
         bytes[6] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(kept.snapshot("ab"), None);
+    }
+
+    #[test]
+    fn what_was_not_used_for_the_longest_time_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for (age, name) in [(3, "old"), (2, "older-but-used"), (1, "new")] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_len(100).unwrap();
+            file.set_modified(SystemTime::now() - std::time::Duration::from_secs(100 * age)).unwrap();
+        }
+        note_use(&folder.path().join("older-but-used"));
+        let left = || fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+        forget_old(folder.path(), 300).unwrap();
+        assert_eq!(left().len(), 3);
+        forget_old(folder.path(), 250).unwrap();
+        assert!(left().len() == 2 && !left().contains(&"old".into()), "{:?}", left());
+        forget_old(folder.path(), 100).unwrap();
+        assert_eq!(left(), ["older-but-used"]);
     }
 
     #[test]

@@ -122,7 +122,8 @@ impl Runtime {
             Err(Fault::Guest(reason)) => return Err(Refused::Compile(reason)),
         };
         // A schema that cannot be applied to anything is told now, not when a filter is saved.
-        self.check_settings(&inspected.description.settings_schema, &[], asker)?;
+        self.check_settings(&inspected.description.settings_schema, &[], asker)
+            .inspect_err(|_| self.kept.forget_functions(&inspected.description.digest))?;
         Ok(inspected)
     }
 

@@ -1,6 +1,7 @@
 //! Components that are valid and small, and grow without bounds in what compiles them: the child's limits end each, and
 //! nothing else ends.
 
+use super::by_hand::ByHand;
 use super::harness::*;
 use postigo_sandbox::{Asker, Refused};
 use std::fmt::Write as _;
@@ -39,6 +40,40 @@ fn exponential(first: &str, levels: usize, instances: usize) -> String {
     }
     write!(text, "(instance (instantiate $c{levels}))").unwrap();
     text
+}
+
+#[test]
+fn uploads_that_are_refused_leave_nothing_on_disk() {
+    let cache = tempfile::tempdir().unwrap();
+    let runtime = runtime_in(cache.path().to_owned());
+    let files = |folder: &str| -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![cache.path().join(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    found.push(entry.file_name().into_string().unwrap());
+                }
+            }
+        }
+        // Notes of wasmtime's own beside a file, which it deletes with it.
+        found.retain(|name| !name.ends_with(".stats"));
+        found
+    };
+    for variant in 0..5 {
+        let traps = ByHand {
+            parts: format!("(func (result i32) (i32.const {variant}))"),
+            describe: "unreachable".into(),
+            ..ByHand::default()
+        };
+        let refused = traps.inspect_in(&runtime).unwrap_err();
+        assert!(matches!(refused, Refused::Describe(_)), "{refused}");
+    }
+    assert_eq!([files("functions"), files("code"), files("snapshots")], [const { Vec::<String>::new() }; 3]);
+    assert!(ByHand::default().inspect_in(&runtime).is_ok());
+    assert_eq!(files("functions").len(), 1);
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub struct ByHand {
     pub parts: String,
     /// The first memory's limits in pages; "2" where empty.
     pub memory: String,
+    /// Instructions of `describe` before it gives the description.
+    pub describe: String,
     /// Instructions of `configure` before it says that all is well.
     pub configure: String,
     /// Instructions of `evaluate` before it gives what stands at 200; the mail is local 1.
@@ -130,7 +132,7 @@ impl ByHand {
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
-  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) (i32.const 100))
+  (func (export "postigo:plugin/setup@1.0.0#describe") (result i32) {describe} (i32.const 100))
   ;; no headers: the list of grants, which is as empty
   (func (export "postigo:filter/filtering@1.1.0#settable-headers") (result i32) (i32.const 132))
   (func (export "postigo:plugin/setup@1.0.0#configure") (param i32 i32) (result i32)
@@ -143,6 +145,7 @@ impl ByHand {
     (i32.const 200)))"#,
             imports = self.imports,
             parts = self.parts,
+            describe = self.describe,
             configure = self.configure,
             evaluate = self.evaluate,
         )
@@ -165,6 +168,11 @@ impl ByHand {
         let world = wit.select_world(&[package], Some(world)).unwrap();
         wit_component::embed_component_metadata(&mut bytes, &wit, world, wit_component::StringEncoding::UTF8).unwrap();
         bytes
+    }
+
+    /// How its inspection by a runtime ends.
+    pub fn inspect_in(&self, runtime: &postigo_sandbox::Runtime) -> Result<postigo_sandbox::Inspected, Refused> {
+        runtime.inspect(&self.module(), Asker::Host)
     }
 
     pub fn prepare(&self, memory: u64) -> Result<Arc<Group>, PrepareError> {

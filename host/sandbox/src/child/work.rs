@@ -57,15 +57,15 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
     let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
         let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
         let engine = ChildEngine::start(kept.folder(), WORLDS, functions.clone()).map_err(|error| error.to_string())?;
-        Ok((engine, functions))
+        Ok((engine, functions, kept))
     });
-    let (engine, functions) = match started {
+    let (engine, functions, kept) = match started {
         Ok(started) => started,
         Err(reason) => return (Answer::Unable(reason), Vec::new()),
     };
     let answered = match &request.task {
         Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
-        Task::Inspect => match inspect::inspect(&engine.loader, component, &request.digest) {
+        Task::Inspect => match inspect::inspect(&engine.loader, component, &request.digest, |refused| engine.forget(refused)) {
             Ok(found) => (
                 Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
                 found.component,
@@ -84,8 +84,11 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
             }
         }
     };
-    // Without the file, the next snapshot takes longer.
-    functions.write().ok();
+    // Whoever uploads what is refused leaves nothing behind.
+    if !matches!(answered.0, Answer::Refused(_)) {
+        // Without the file, the next snapshot takes longer.
+        functions.write().and_then(|()| kept.forget_old_functions()).ok();
+    }
     answered
 }
 

@@ -133,7 +133,7 @@ impl Host {
     }
 
     fn inspect(&self, bytes: &[u8]) -> Result<Inspected, Refused> {
-        inspect::inspect(&self.child.loader, bytes, "00")
+        inspect::inspect(&self.child.loader, bytes, "00", |_| ())
     }
 
     fn group(&self, bytes: &[u8], settings: &serde_json::Value) -> Arc<Group> {
