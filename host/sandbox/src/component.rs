@@ -28,6 +28,16 @@ fn encoding(bytes: &[u8]) -> Result<Encoding, Refused> {
     }
 }
 
+/// Bytes of the code in a module, or in all modules of a component, as far as it can be read. Unchecked.
+pub(super) fn code_bytes(bytes: &[u8]) -> usize {
+    let sections = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let code = sections.map(|payload| match payload {
+        Payload::CodeSectionEntry(body) => body.range().len(),
+        _ => 0,
+    });
+    code.sum()
+}
+
 /// What a component has on its outside.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outside {

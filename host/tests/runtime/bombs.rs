@@ -18,7 +18,7 @@ fn component(parts: &str) -> Vec<u8> {
 /// gives the reason.
 fn defused(bytes: &[u8]) -> Refused {
     wasmparser::Validator::new().validate_all(bytes).unwrap();
-    assert!(bytes.len() < 10 << 20, "{} bytes", bytes.len());
+    assert!(bytes.len() < 32 << 20, "{} bytes", bytes.len());
     let refused = runtime().inspect(bytes, Asker::Host).map(|_| "taken").unwrap_err();
     assert!(runtime().inspect(&built("hostile"), Asker::Host).is_ok(), "the runtime goes on");
     refused
@@ -79,6 +79,14 @@ fn uploads_that_are_refused_leave_nothing_on_disk() {
 #[test]
 fn instances_of_instances_of_instances() {
     ended_by_a_limit(&component(&exponential("", 9, 10)));
+}
+
+#[test]
+fn a_bomb_that_is_padded_to_the_size_of_an_interpreter() {
+    let mut bytes = component(&exponential("(core module $m) (core instance (instantiate $m))", 9, 10));
+    // A custom section: a name, and thirty MiB of nothing.
+    bytes.extend_from_slice(&section(0, &[b"\x07padding".as_slice(), &vec![0; 30 << 20]].concat()));
+    ended_by_a_limit(&bytes);
 }
 
 #[test]

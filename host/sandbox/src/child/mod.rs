@@ -10,6 +10,7 @@ pub use places::Asker;
 pub(super) use process::{Children, Fault};
 pub use work::main;
 
+use super::component::code_bytes;
 use super::contract::{Description, GroupMember, SettingsProblem};
 use super::refusal::{PrepareError, Refused};
 use super::snapshot::Made;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 /// The first argument that makes the binary such a child.
 pub const ARGUMENT: &str = "runtime-child";
 
-/// Seconds of processor time to compile a MiB of a component, beside what any may take.
+/// Seconds of processor time to compile a MiB of code, beside what any component may take.
 const COMPILING: u64 = 6;
 
 /// What a child is to do. The component's bytes follow.
@@ -82,11 +83,11 @@ impl Task {
         }
     }
 
-    /// Seconds of processor time that it may take with a component, or a snapshot, of so many bytes.
-    pub(super) fn processor_seconds(&self, bytes: usize) -> u64 {
-        // An interpreter compiles for a second and a half a MiB; what takes much longer than its bytes explain is a
-        // bomb.
-        let compiling = 40 + COMPILING * (bytes as u64 >> 20);
+    /// Seconds of processor time that it may take with a component, or a snapshot of one.
+    pub(super) fn processor_seconds(&self, component: &[u8]) -> u64 {
+        // An interpreter compiles for a second and a half a MiB; what takes much longer than its code explains is a
+        // bomb, whatever else it has.
+        let compiling = 40 + COMPILING * (code_bytes(component) as u64 >> 20);
         match self {
             Self::Check { .. } => 10,
             Self::Inspect | Self::Compile => compiling,
@@ -98,4 +99,25 @@ impl Task {
 
 fn named(members: &[GroupMember]) -> Vec<(String, serde_json::Value)> {
     members.iter().map(|member| (member.name.to_string(), member.settings.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_buys_time_to_compile() {
+        let code = "nop ".repeat(4 << 20);
+        let module = format!("(core module (func {code}))");
+        let component = |rest: &str| wat::parse_str(format!("(component {module} {rest})")).unwrap();
+        let data = format!("(core module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(13 << 20));
+        let plain = Task::Inspect.processor_seconds(&component(""));
+        assert!((40 + 4 * COMPILING..40 + 5 * COMPILING).contains(&plain), "{plain}");
+        let padded = component(&data);
+        assert!(padded.len() > 16 << 20);
+        assert_eq!(Task::Inspect.processor_seconds(&padded), plain);
+        assert_eq!(Task::Inspect.processor_seconds(b"no WebAssembly"), 40);
+        // A section that says that it is longer than the file.
+        assert_eq!(Task::Inspect.processor_seconds(b"\0asm\x01\0\0\0\x0a\xff\xff\xff\x7f\x01"), 40);
+    }
 }

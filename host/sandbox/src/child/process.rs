@@ -37,7 +37,7 @@ impl Children {
     /// Has a task done. Blocks, also until there is a place for the asker.
     pub(crate) fn run(&self, asker: Asker, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
         let _place = self.places.take(asker);
-        let seconds = request.task.processor_seconds(component.len());
+        let seconds = request.task.processor_seconds(component);
         let mut child = Command::new(&self.program)
             .arg(ARGUMENT)
             .stdin(Stdio::piped())

@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
     let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(
         |(request, component)| {
             limit(Resource::Data, request.task.memory())?;
-            limit(Resource::Cpu, request.task.processor_seconds(component.len()))?;
+            limit(Resource::Cpu, request.task.processor_seconds(&component))?;
             let (answer, bytes) = supervision::catch(|| answer(&request, &component))
                 .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
             let answer = match answer {
