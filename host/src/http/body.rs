@@ -17,6 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use postigo_model::configured::Settings;
+use postigo_model::configured::codecs::LARGEST_COMPONENT;
 use postigo_net::listen::{Held, Share};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -62,7 +63,7 @@ struct Limit {
 /// The most bytes of a route's body.
 fn limit(method: &Method, path: &str, settings: &Settings) -> Limit {
     if (method, path) == (&COMPONENTS.0, COMPONENTS.1) {
-        let bytes = usize::try_from(settings.max_component_size).unwrap_or(usize::MAX).min(MAX_MAIL);
+        let bytes = usize::try_from(settings.max_component_size.min(LARGEST_COMPONENT)).unwrap_or(usize::MAX);
         return Limit { bytes, setting: Some("max_component_size") };
     }
     let bytes =
@@ -277,6 +278,7 @@ mod tests {
 
     #[test]
     fn each_limit_is_one_of_a_route() {
+        assert_eq!(LARGEST_COMPONENT, MAX_MAIL as u64, "a component lies in memory as a mail does");
         for (method, path, bytes) in LIMITS {
             assert!(role::find(method, path).is_some(), "{method} {path} is no route");
             assert!(*bytes > MAX_JSON && limit(method, path, &Settings::default()) == of(*bytes));

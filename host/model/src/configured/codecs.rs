@@ -160,6 +160,19 @@ pub const SIZE: Codec<u64> = Codec {
     schema: || json!({ "type": "string", "pattern": BYTES, "examples": ["32 MiB"] }),
 };
 
+/// The largest setting `max_component_size`, in bytes: what REST takes, where a component lies in memory.
+pub const LARGEST_COMPONENT: u64 = 128 << 20;
+
+/// Bytes of a component.
+pub const COMPONENT_SIZE: Codec<u64> = Codec {
+    read: |value| match (SIZE.read)(value)? {
+        bytes if bytes <= LARGEST_COMPONENT => Ok(bytes),
+        _ => Err("a size of at most \"128 MiB\"".to_owned()),
+    },
+    write: SIZE.write,
+    schema: SIZE.schema,
+};
+
 /// `true`, `false` or `"temporarily-invalid"`.
 pub const VALIDITY: Codec<Validity> = Codec {
     read: |value| match value {

@@ -179,4 +179,8 @@ async fn a_component_is_as_large_as_the_setting_allows() {
     let said = large.json()["detail"].to_string();
     assert!(said.contains("`max_component_size`") && said.contains("65536"), "{said}");
     upload(64 << 10).await.problem(422);
+    // More than REST takes cannot be set.
+    let wrong = api.patch(Role::Admin, "/settings", &json!({ "max_component_size": "129 MiB" })).await.problem(422);
+    assert!(wrong.to_string().contains("128 MiB"), "{wrong}");
+    api.patch(Role::Admin, "/settings", &json!({ "max_component_size": "128 MiB" })).await.expect(200);
 }

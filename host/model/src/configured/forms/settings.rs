@@ -1,7 +1,7 @@
 //! The keys of `[settings]`.
 
 use crate::configured::Settings;
-use crate::configured::codecs::{AGE, COUNT, INTERVAL, NAMES, SIZE, TEXT, word, words};
+use crate::configured::codecs::{AGE, COMPONENT_SIZE, COUNT, INTERVAL, NAMES, SIZE, TEXT, word, words};
 use crate::configured::form::{Described, Form, Table};
 
 const LOG_RETENTION: Table = Table { schema: "LogRetention", help: "How long communications are kept." };
@@ -39,8 +39,8 @@ impl Described for Settings {
         form.field("oversize", "What becomes of a larger mail.", &mut self.oversize, &word());
         let help = "So many messages may wait in the spool; beyond, listeners take no more for now; 0: no limit.";
         form.field("spool_limit", help, &mut self.spool_limit, &COUNT);
-        let help = "The largest component that is taken; checked before it is read.";
-        form.field("max_component_size", help, &mut self.max_component_size, &SIZE);
+        let help = "The largest component that is taken, 128 MiB at most; checked before it is read.";
+        form.field("max_component_size", help, &mut self.max_component_size, &COMPONENT_SIZE);
         let help = "A dynamic field: an open ticket with the same value there is followed up; empty: off.";
         form.field("external_number_field", help, &mut self.external_number_field, &TEXT);
         let retention = &mut self.log_retention;
