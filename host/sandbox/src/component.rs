@@ -4,6 +4,9 @@
 use super::refusal::Refused;
 use wasmparser::{Encoding, Parser, Payload};
 
+/// The module that programs import the first WASI from.
+const PREVIEW_1: &str = "wasi_snapshot_preview1";
+
 /// A component of either a component or a core module that says which component it is; `worlds` names those that it may
 /// be built against.
 pub(super) fn component_of(bytes: &[u8], worlds: &str) -> Result<Vec<u8>, Refused> {
@@ -16,8 +19,22 @@ pub(super) fn component_of(bytes: &[u8], worlds: &str) -> Result<Vec<u8>, Refuse
             .validate(true)
             .module(bytes)
             .and_then(|mut encoder| encoder.encode())
-            .map_err(|error| Refused::NoComponentType { reason: format!("{error:#}"), worlds: worlds.to_owned() }),
+            .map_err(|error| Refused::NoComponentType {
+                reason: why_no_component(&format!("{error:#}")),
+                worlds: worlds.to_owned(),
+            }),
     }
+}
+
+/// What the tools say, and what to do where that is known.
+fn why_no_component(said: &str) -> String {
+    if said.contains(PREVIEW_1) {
+        return format!(
+            "it imports `{PREVIEW_1}`, WASI preview 1, which a component lacks; make a component of it by `wasm-tools component new --adapt` \
+             with wasmtime's reactor adapter, which leads it to WASI 0.2: {said}"
+        );
+    }
+    said.to_owned()
 }
 
 fn encoding(bytes: &[u8]) -> Result<Encoding, Refused> {
@@ -97,6 +114,14 @@ mod tests {
             let _ = component_of(&bytes, "");
             let _ = Outside::read(&bytes).map(|outside| world_of(&outside, WORLDS).map(World::name));
         }
+    }
+
+    #[test]
+    fn a_module_of_wasi_preview_1_is_told_what_it_lacks() {
+        let text =
+            r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))"#;
+        let said = component_of(&wat::parse_str(text).unwrap(), "worlds").unwrap_err().to_string();
+        assert!(said.contains("WASI preview 1") && said.contains("--adapt"), "{said}");
     }
 
     #[test]

@@ -56,7 +56,9 @@ fn check_exports(exports: &[String], world: &dyn World) -> Result<(), String> {
             });
         };
         if let Some(again) = exports.iter().find(|other| *other != export && fits(other, here)) {
-            return Err(format!("the component exports {export} and {again}, one interface in two versions; leave one out"));
+            return Err(format!(
+                "the component exports {export} and {again}, one interface in two versions; leave one out"
+            ));
         }
     }
     Ok(())
@@ -328,14 +330,20 @@ mod tests {
         assert!(both.contains(FILTER[0]) && both.contains(OLD) && both.contains("one world only"), "{both}");
         assert_eq!(both, refused(&[], &[OLD, FILTER[1], FILTER[0]]));
         let unknown = refused(&[], &[FILTER[0], FILTER[1], "postigo:classifier/classifying@1.0.0"]);
-        for part in ["postigo:classifier/classifying@1.0.0", "does not know", FILTER[0], "postigo:filter/screening@1.1.0"] {
+        for part in
+            ["postigo:classifier/classifying@1.0.0", "does not know", FILTER[0], "postigo:filter/screening@1.1.0"]
+        {
             assert!(unknown.contains(part), "{part} is missing in: {unknown}");
         }
         let screening = refused(&[], &[FILTER[0], FILTER[1], "postigo:filter/screening@2.3.0"]);
-        assert!(screening.contains("version 2.3.0") && screening.contains("postigo:filter/screening@1.1.0"), "{screening}");
+        assert!(
+            screening.contains("version 2.3.0") && screening.contains("postigo:filter/screening@1.1.0"),
+            "{screening}"
+        );
         let twice = refused(&[], &[FILTER[0], FILTER[1], "postigo:filter/filtering@1.4.0"]);
         assert!(twice.contains("in two versions") && twice.contains("postigo:filter/filtering@1.4.0"), "{twice}");
-        let foreign = [FILTER[0], FILTER[1], "postigo:filter/screening@1.1.0", "wasi:cli/run@0.2.0", "acme:own/thing@1.0.0"];
+        let foreign =
+            [FILTER[0], FILTER[1], "postigo:filter/screening@1.1.0", "wasi:cli/run@0.2.0", "acme:own/thing@1.0.0"];
         assert!(taken(&[], &foreign).is_ok());
     }
 

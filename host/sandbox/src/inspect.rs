@@ -60,6 +60,7 @@ fn described(loader: &Loader, runnable: &[u8], digest: &str) -> Result<Descripti
     let held = Arc::new(Held::uncounted());
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
     let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
+    template.check_exports(&mut instance)?;
     let described = describe(&template, &mut instance).map_err(Refused::Describe)?;
     check(described, digest).map_err(Refused::Description)
 }

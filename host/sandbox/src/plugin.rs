@@ -3,7 +3,7 @@
 use super::bindings::exports::postigo::plugin::setup::{Description, FilterSettings, Problem};
 use super::refusal::Refused;
 use super::sandbox::Sandbox;
-use super::world::{Plugin, SelfDescription, function};
+use super::world::{Plugin, SelfDescription, function, typed};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
 
@@ -32,6 +32,12 @@ impl Setup {
         })
     }
 
+    /// Whether `configure` has its type.
+    pub(super) fn check_configure(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+        let _: Configure<'_> = typed(store, instance, self.configure, "configure")?;
+        Ok(())
+    }
+
     /// Where `describe` is.
     pub(super) fn describe(&self) -> ComponentExportIndex {
         self.describe
@@ -39,6 +45,11 @@ impl Setup {
 }
 
 impl Plugin for Setup {
+    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+        typed::<(), (Description,)>(store, instance, self.describe, "describe")?;
+        self.check_configure(store, instance)
+    }
+
     fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
         let (Description { name, version, summary, settings_schema, grants },) = describe.call(store, ())?;

@@ -94,8 +94,9 @@ fn start_in(
 /// A handle is more than a number in memory: in an instance of the snapshot it would stand for nothing, and end the
 /// first call that uses it.
 fn kept_handles(handles: u32) -> String {
+    let handles = if handles == 1 { "1 handle".to_owned() } else { format!("{handles} handles") };
     format!(
-        "after `configure` it still has {handles} handles of WASI, such as a stream that it printed to, which a snapshot cannot keep; drop \
+        "after `configure` it still has {handles} of WASI, such as a stream that it printed to, which a snapshot cannot keep; drop \
          them, or print only while a mail is looked at"
     )
 }

@@ -83,6 +83,14 @@ impl Template {
         Ok(Self { engine: loader.engine.clone(), pre, world: world.name(), exports })
     }
 
+    /// Refuses a component whose exports have other types than its world says.
+    pub(super) fn check_exports(&self, instance: &mut Instance) -> Result<(), Refused> {
+        let Instance { store, raw, .. } = instance;
+        self.plugin().check(store, raw).and_then(|()| self.calls().check(store, raw)).map_err(|error| {
+            Refused::Export(format!("the component does not fit {}, which this Postigo has: {error:#}", self.world))
+        })
+    }
+
     /// Bytes of what was compiled: code, and the first contents of memories.
     pub(super) fn compiled_bytes(&self) -> usize {
         let range = self.pre.component().image_range();

@@ -8,7 +8,9 @@ use super::refusal::Refused;
 use super::sandbox::Sandbox;
 use std::any::Any;
 use wasmtime::Store;
-use wasmtime::component::{Component, ComponentExportIndex, Instance, Linker};
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Linker, Lower, TypedFunc,
+};
 
 /// The worlds of a host. A component is of the one whose exports it has; their order decides nothing.
 pub(super) type Worlds = &'static [&'static dyn World];
@@ -56,6 +58,9 @@ pub(super) struct Exports {
 
 /// What every component is asked once, outside any message.
 pub(super) trait Plugin: Send + Sync {
+    /// Whether the functions have the types that they must; an error names the first that has not.
+    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()>;
+
     /// What it says of itself.
     fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription>;
 
@@ -72,6 +77,11 @@ pub(super) trait Plugin: Send + Sync {
 pub(super) trait Calls: Any + Send + Sync {
     /// The calls of one instance, as the world's file knows them.
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
+
+    /// Whether the functions have the types that they must; an error names the first that has not.
+    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+        self.of_instance(store, instance).map(drop)
+    }
 
     /// Adds what a component says of itself to the world alone.
     fn describe(
@@ -106,6 +116,22 @@ pub(super) fn function(component: &Component, interface: &str, name: &str) -> Re
     component
         .get_export_index(Some(&exported), name)
         .ok_or_else(|| missing(format!("the function `{name}` of {interface}")))
+}
+
+/// An exported function of an instance; an error names it where it has another type.
+pub(super) fn typed<Params, Return>(
+    store: &mut Store<Sandbox>,
+    instance: &Instance,
+    place: ComponentExportIndex,
+    name: &str,
+) -> wasmtime::Result<TypedFunc<Params, Return>>
+where
+    Params: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    instance
+        .get_typed_func(store, place)
+        .map_err(|error| error.context(format!("the exported function `{name}` has another type")))
 }
 
 /// The same where the interface is optional.

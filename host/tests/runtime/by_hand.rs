@@ -27,6 +27,8 @@ pub struct ByHand {
     pub result: String,
     /// The settings schema that it describes itself with; "{}" where empty.
     pub schema: String,
+    /// A function's text in the contract, and another of the same core type that it is built with instead.
+    pub instead: Option<(&'static str, &'static str)>,
     /// Built for a later version of the contract: this one with a function more.
     pub later: bool,
 }
@@ -79,9 +81,14 @@ const WORLD: &str = "package by:hand;
 
 /// The contract as a later version of it may be: a function more in `postigo:message`, and a later `postigo:filter`.
 fn later_contract() -> (wit_parser::Resolve, wit_parser::PackageId) {
+    contract(|now| later(now).replace("generation: func() -> u64;", "generation: func() -> u64; later: func() -> u64;"))
+}
+
+/// The contract with its text changed.
+fn contract(change: impl Fn(&str) -> String) -> (wit_parser::Resolve, wit_parser::PackageId) {
     let text = |file: &str| {
         let now = std::fs::read_to_string(format!("{}/../wit/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        later(&now).replace("generation: func() -> u64;", "generation: func() -> u64; later: func() -> u64;")
+        change(&now)
     };
     let mut wit = wit_parser::Resolve::default();
     for file in ["deps/postigo-message/message.wit", "deps/postigo-plugin/plugin.wit"] {
@@ -158,6 +165,9 @@ impl ByHand {
         let mut bytes = wat::parse_str(text).unwrap();
         let (wit, package, world) = if self.later {
             let (wit, package) = later_contract();
+            (wit, package, "filter")
+        } else if let Some((text, instead)) = self.instead {
+            let (wit, package) = contract(|now| now.replace(text, instead));
             (wit, package, "filter")
         } else {
             let mut wit = wit_parser::Resolve::default();
@@ -493,5 +503,20 @@ fn a_guest_of_a_later_contract_runs_or_hears_which_version_is_here() {
         ["imports `postigo:message/message@1.1.0`", "postigo:message/message@1.0.0, which this Postigo has", "later"]
     {
         assert!(needs_more.contains(part), "{part} is missing in: {needs_more}");
+    }
+}
+
+#[test]
+fn an_export_of_another_type_is_refused_at_upload_by_its_name() {
+    let (settings, bytes) = ("configure: func(filters: list<filter-settings>)", "configure: func(filters: list<u8>)");
+    let cases = [
+        ("configure", (settings, bytes)),
+        ("evaluate", ("-> result<verdict, string>", "-> result<verdict, list<u8>>")),
+        ("settable-headers", ("settable-headers: func() -> list<string>", "settable-headers: func() -> list<u8>")),
+    ];
+    for (name, instead) in cases {
+        let refused = ByHand { instead: Some(instead), ..ByHand::default() }.inspect_in(&runtime()).unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains(&format!("`{name}`")) && said.contains("postigo:filter/filter@1.1.0"), "{said}");
     }
 }

@@ -151,7 +151,7 @@ fn a_handle_that_is_kept_over_configure_is_still_one_in_every_message() {
     let kept = ByHand { parts: parts.into(), configure: "(global.set $output (call $stdout))".into(), ..guest(print) };
     let group = kept.prepare(16 << 20).unwrap();
     let cost = group.cost();
-    assert!(!cost.snapshot && cost.because.contains("1 handles of WASI"), "{cost:?}");
+    assert!(!cost.snapshot && cost.because.contains("1 handle of WASI"), "{cost:?}");
     for _ in 0..3 {
         let called = Session::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
         assert!(called.result.is_ok());

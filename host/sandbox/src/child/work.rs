@@ -65,13 +65,15 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) 
     };
     let answered = match &request.task {
         Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
-        Task::Inspect => match inspect::inspect(&engine.loader, component, &request.digest, |refused| engine.forget(refused)) {
-            Ok(found) => (
-                Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
-                found.component,
-            ),
-            Err(refused) => (Answer::Refused(refused), Vec::new()),
-        },
+        Task::Inspect => {
+            match inspect::inspect(&engine.loader, component, &request.digest, |refused| engine.forget(refused)) {
+                Ok(found) => (
+                    Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
+                    found.component,
+                ),
+                Err(refused) => (Answer::Refused(refused), Vec::new()),
+            }
+        }
         Task::Compile => (compile(&engine, component), Vec::new()),
         Task::Prepare { members, grants, limits } => {
             match snapshot::make(&engine.loader, component, &group_members(members), grants, *limits) {

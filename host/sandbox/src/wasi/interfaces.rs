@@ -50,5 +50,7 @@ pub(crate) fn check(package: &str, interface: &str, version: Option<&str>) -> Re
     if version.and_then(|version| semver::Version::parse(version).ok()).is_some_and(is_0_2) {
         return Ok(());
     }
-    Err(format!("it wants version {said}; this Postigo has {package}/{interface} of WASI 0.2, build the component for that"))
+    Err(format!(
+        "it wants version {said}; this Postigo has {package}/{interface} of WASI 0.2, build the component for that"
+    ))
 }

@@ -9,7 +9,7 @@ use crate::plugin::{SETUP, Setup};
 use crate::refusal::Refused;
 use crate::sandbox::Sandbox;
 use crate::session::Session;
-use crate::world::{Calls, Exports, SelfDescription, World, function, optional_function};
+use crate::world::{Calls, Exports, SelfDescription, World, function, optional_function, typed};
 use bindings::exports::postigo::filter::filtering::Verdict as GuestVerdict;
 use postigo_mail::Mail;
 use postigo_model::guest::FailureKind;
@@ -113,9 +113,16 @@ impl FilterExports {
 
 impl Calls for FilterExports {
     fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
-        let evaluate = instance.get_typed_func(&mut *store, self.evaluate)?;
-        let screen = self.screen.map(|index| instance.get_typed_func(&mut *store, index)).transpose()?;
+        let evaluate = typed(store, instance, self.evaluate, "evaluate")?;
+        let screen = self.screen.map(|screen| typed(store, instance, screen, "screen")).transpose()?;
         Ok(Box::new(FilterCalls { evaluate, screen }))
+    }
+
+    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+        if let Some(settable_headers) = self.settable_headers {
+            typed::<(), (Vec<String>,)>(store, instance, settable_headers, "settable-headers")?;
+        }
+        self.of_instance(store, instance).map(drop)
     }
 
     fn describe(

@@ -12,7 +12,7 @@ use crate::mail_handle::MailHandle;
 use crate::plugin::Setup;
 use crate::refusal::Refused;
 use crate::sandbox::Sandbox;
-use crate::world::{Exports, Plugin, SelfDescription, World};
+use crate::world::{Exports, Plugin, SelfDescription, World, typed};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentType, Instance, Lift, Linker, Resource, ResourceType};
 
@@ -112,6 +112,11 @@ struct Description {
 }
 
 impl Plugin for Guest {
+    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+        typed::<(), (Description,)>(store, instance, self.0.describe(), "describe")?;
+        self.0.check_configure(store, instance)
+    }
+
     fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.0.describe())?;
         let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;

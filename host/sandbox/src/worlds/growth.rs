@@ -214,7 +214,10 @@ fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_wh
         (export "postigo:classifier/classifying@1.0.0" (instance $guest)))"#;
     for worlds in [WORLDS, GROWN] {
         let refused = Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err();
-        assert!(matches!(&refused, Refused::Export(why) if why.contains("postigo:classifier/classifying")), "{refused}");
+        assert!(
+            matches!(&refused, Refused::Export(why) if why.contains("postigo:classifier/classifying")),
+            "{refused}"
+        );
     }
     const TURNED: Worlds = &[&super::filter_1_0::Filter, &super::filter::Filter, &Classifier];
     let said = [GROWN, TURNED].map(|worlds| Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err());
