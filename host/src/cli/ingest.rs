@@ -7,7 +7,7 @@ use super::attending::attend_while;
 use super::configured::told;
 use super::pipe::TRY_LATER;
 use super::{Context, Failed};
-use crate::service::messages;
+use crate::service::configured;
 use crate::worker::Done;
 use intake::{Envelope, Intake};
 use postigo_model::configured::Account;
@@ -46,7 +46,9 @@ impl Ingest {
         let as_pipe = self.is_pipe();
         let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
         let configuration = context.configuration().await.map_err(not_stored)?;
-        messages::taking_mail(&configuration, &self.account).map_err(|refused| not_stored(told::<Account>(refused)))?;
+        // One that is not valid takes mail, too: a mail server's pipe names it still, and its mail would bounce.
+        configured::find::<Account>(&configuration, &self.account)
+            .map_err(|refused| not_stored(told::<Account>(refused)))?;
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
         let (ended, mut endings) = mpsc::unbounded_channel();

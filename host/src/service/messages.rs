@@ -8,7 +8,7 @@ use super::{Refused, configured};
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
-use postigo_model::configured::{Account, Configuration};
+use postigo_model::configured::Account;
 use postigo_model::result::{MessageResult, Status};
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use postigo_model::timestamp::now;
@@ -64,7 +64,10 @@ pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> R
 async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Result<(), Refused> {
     let Submission { account: name, raw, is_admin, .. } = submission;
     let configuration = configured::load(spool.store(), key).await?;
-    let account = taking_mail(&configuration, name)?;
+    let account: &Account = configured::find(&configuration, name)?;
+    if !account.valid.is_valid() {
+        return Err(Refused::NotValid { what: "account".to_owned(), name: name.clone() });
+    }
     if account.trusted && !is_admin {
         return Err(Refused::NotAllowed(format!(
             "The account \"{name}\" is trusted; only an admin may hand mail in for it."
@@ -77,15 +80,6 @@ async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Resul
         )));
     }
     Ok(())
-}
-
-/// The account of this name, which mail may be handed in for.
-pub fn taking_mail<'c>(configuration: &'c Configuration, name: &str) -> Result<&'c Account, Refused> {
-    let account: &Account = configured::find(configuration, name)?;
-    if account.valid.is_valid() {
-        return Ok(account);
-    }
-    Err(Refused::NotValid { what: "account".to_owned(), name: name.to_owned() })
 }
 
 /// What became of a mail that was handed in, waited for so long at most.

@@ -62,12 +62,13 @@ fn what_may_not_be_is_refused_alike() {
     std::fs::write(&path, mails::mail(1)).unwrap();
     let daemon = gate.serve("warn");
     let rest = Rest::new(&gate, &daemon, "admin");
-    let closed = "The account \"closed\" is not valid.";
-    assert!(refusal(&gate, &["ingest", "--account", "closed", path.to_str().unwrap()]).contains(closed));
     let answer = rest.send("POST", "/messages?account=closed", "message/rfc822", mails::mail(1));
     assert_eq!(answer.status(), 400);
     assert!(answer.text().unwrap().contains("The account \\\"closed\\\" is not valid."));
-    assert!(gate.json(&["spool", "list", "--status", "filed"]).is_empty(), "nothing was taken in");
+    assert!(gate.json(&["spool", "list"]).is_empty(), "nothing was taken in");
+    // Who runs the machine hands mail in for any account: a mail server's pipe that names this one loses nothing.
+    let taken = gate.json(&["ingest", "--account", "closed", path.to_str().unwrap()]);
+    assert_eq!(taken[0]["status"], "filed", "{taken:?}");
 
     let longest = "A token's name has 1 to 200 characters.";
     let long = "x".repeat(201);

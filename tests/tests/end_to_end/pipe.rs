@@ -25,9 +25,10 @@ fn pipe(gate: &Gate, arguments: &[&str], mail: &[u8]) -> Output {
 #[test]
 fn a_pipe_says_by_sysexits_whether_the_mail_is_ours() {
     let gate = Gate::new();
-    gate.configure(DESK);
+    gate.configure(&format!("{DESK}[[account]]\nname = \"pipe\"\nprotocol = \"local\"\nvalid = false\n"));
     for (arguments, mail, status) in [
         (&["ingest", "-"][..], &mail(0)[..], 0),
+        (&["ingest", "--account", "pipe", "-"], &mail(2), 0),
         (&["ingest", "-"], &mail(0), 0),
         (&["ingest", "-"], b"", 65),
         (&["ingest", "--account", "nobody", "-"], &mail(1), 75),
@@ -39,7 +40,7 @@ fn a_pipe_says_by_sysexits_whether_the_mail_is_ours() {
         let output = pipe(&gate, arguments, mail);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    assert_eq!(gate.titles(), [subject(0)]);
+    assert_eq!(gate.titles(), [subject(0), subject(2)]);
 }
 
 #[test]
