@@ -3,7 +3,7 @@
 use postigo_model::configured::form::{Kind, LoadedKind, Problem, TakeSecret, below, read, read_fields};
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The table of the general settings.
 const SETTINGS: &str = "settings";
@@ -17,6 +17,8 @@ pub struct Draft {
     pub customers: BTreeMap<String, CustomerUser>,
     /// Where the document names a thing: kind and name → JSON Pointer.
     pub places: HashMap<(&'static str, String), String>,
+    /// The secrets that the document gives, empty ones too: kind, name and key.
+    pub secrets: HashSet<(&'static str, String, &'static str)>,
     /// The mistakes found so far.
     pub problems: Vec<Problem>,
 }
@@ -29,6 +31,7 @@ impl Draft {
             configuration: start.clone(),
             customers: BTreeMap::new(),
             places: HashMap::new(),
+            secrets: HashSet::new(),
             problems: Vec::new(),
         };
         draft.settings(document, secrets);
@@ -77,7 +80,9 @@ impl Draft {
             self.problems.extend(problems);
             let name = thing.name();
             if self.is_new(K::KIND, K::NAME, &name, &pointer) {
-                keep_secrets(&mut thing, K::all(&self.configuration).get(&name));
+                keep_secrets(&mut thing, object, K::all(&self.configuration).get(&name));
+                let given = thing.secrets().into_iter().map(|(key, _)| key).filter(|key| gives(object, key));
+                self.secrets.extend(given.map(|key| (K::KIND, name.clone(), key)));
                 K::all_mut(&mut self.configuration).insert(name, thing);
             }
         }
@@ -162,13 +167,18 @@ impl KindVisitor for Pruning<'_> {
     fn looked_up<K: Kind>(&mut self) {}
 }
 
-/// Secrets that were left out stay what they were.
-pub fn keep_secrets<K: LoadedKind>(thing: &mut K, earlier: Option<&K>) {
+/// Secrets that `given` leaves out stay what they were.
+pub fn keep_secrets<K: LoadedKind>(thing: &mut K, given: &Value, earlier: Option<&K>) {
     let Some(mut earlier) = earlier.cloned() else { return };
     let kept = earlier.secrets();
     for (key, secret) in thing.secrets() {
-        if secret.is_none() {
+        if !gives(given, key) {
             *secret = kept.iter().find(|(kept, _)| *kept == key).and_then(|(_, secret)| (**secret).clone());
         }
     }
+}
+
+/// Whether an object has a secret, by its key (`oauth2.client_secret`), be it empty.
+fn gives(object: &Value, key: &str) -> bool {
+    object.pointer(&format!("/{}", key.replace('.', "/"))).is_some()
 }

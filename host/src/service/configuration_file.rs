@@ -55,7 +55,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
         if prune {
             draft.prune();
         }
-        draft.add(still_lost(&draft.configuration, &lost));
+        draft.add(still_lost(&draft, &lost));
         let breaches = review(&before, &mut draft.configuration, place.store, &place.asked()).await?;
         draft.add(breaches);
         let mistakes = file.tell(&path.display().to_string(), &draft.problems);
@@ -101,10 +101,11 @@ pub async fn export(store: &Store, key: &SecretKey) -> Result<Exported, Refused>
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them
 /// for the right key.
-fn still_lost(after: &Configuration, lost: &[LostSecret]) -> Vec<Breach> {
+fn still_lost(draft: &Draft, lost: &[LostSecret]) -> Vec<Breach> {
     lost.iter()
+        .filter(|lost| !draft.secrets.contains(&(lost.kind, lost.name.clone(), lost.field)))
         .filter(|lost| {
-            let mut search = Search { after, lost, is_missing: false };
+            let mut search = Search { after: &draft.configuration, lost, is_missing: false };
             visit_kinds(&mut search);
             search.is_missing
         })

@@ -127,7 +127,7 @@ pub async fn replace<K: LoadedKind>(
         let earlier = find::<K>(configuration, name).ok().cloned();
         expect(earlier.as_ref())?;
         let mut thing: K = read(K::default(), fields)?;
-        keep_secrets(&mut thing, earlier.as_ref());
+        keep_secrets(&mut thing, fields, earlier.as_ref());
         put(configuration, thing);
         Ok(earlier.is_none())
     })

@@ -80,7 +80,7 @@ pub trait Form {
     /// A key that must be there: a name, not empty, without control characters, at most 200 characters long.
     fn name(&mut self, key: &'static str, help: &'static str, value: &mut String);
 
-    /// A secret: read, never written.
+    /// A secret: read, never written. An empty one, or null, is none.
     fn secret(&mut self, key: &'static str, help: &'static str, value: &mut Option<Secret>);
 
     /// A table inside.
@@ -212,9 +212,10 @@ impl Form for Reader<'_> {
 
     fn secret(&mut self, key: &'static str, _help: &'static str, value: &mut Option<Secret>) {
         let secrets = self.secrets;
-        match self.take(key).map(secrets) {
+        match self.take(key).filter(|given| !given.is_null()).map(secrets) {
+            None if self.fields.contains_key(key) => *value = None,
             None => {}
-            Some(Ok(secret)) => *value = Some(secret),
+            Some(Ok(secret)) => *value = Some(secret).filter(|secret| !secret.reveal().is_empty()),
             Some(Err(sentence)) => self.problem(key, sentence),
         }
     }

@@ -91,7 +91,7 @@ impl Key {
     pub fn schema(&self, shape: Shape) -> Value {
         let mut described = match &self.content {
             Content::Name => json!({ "type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME }),
-            Content::Secret => json!({ "type": "string", "writeOnly": true }),
+            Content::Secret => json!({ "type": ["string", "null"], "writeOnly": true }),
             Content::Value { schema, .. } => wrapped(schema.clone()),
             Content::Table { schema: title, keys, is_optional } => {
                 // A table of a change is one of a whole thing: neither needs a key.

@@ -173,6 +173,37 @@ async fn a_secret_goes_where_it_was_given_for_and_another_place_asks_for_it_agai
 }
 
 #[tokio::test]
+async fn an_empty_secret_is_forgotten_and_holds_nothing_to_a_place() {
+    let api = Api::start().await;
+    let way = |host: &str| json!({ "name": "way", "kind": "smtp", "host": host, "user": "x", "password": "pa55word" });
+    api.post(Role::Admin, "/transports", &way("a.example.org")).await.expect(201);
+    let stored = async || {
+        let configuration = crate::store::configuration::load(&api.state.store, &api.state.key).await.unwrap();
+        configuration.transports["way"].clone()
+    };
+    for forgotten in [json!({ "password": "" }), json!({ "password": null })] {
+        api.put(Role::Admin, "/transports/way", &way("a.example.org")).await.expect(200);
+        assert!(stored().await.password.is_some());
+        let moved = json!({ "host": "b.example.org", "user": "" });
+        api.patch(Role::Admin, "/transports/way", &moved).await.problem(422);
+        api.patch(Role::Admin, "/transports/way", &forgotten).await.expect(200);
+        assert_eq!(stored().await.password, None, "{forgotten}");
+        api.patch(Role::Admin, "/transports/way", &moved).await.expect(200);
+        let credentials = api.state.tokens.for_transport(&stored().await).await.unwrap();
+        assert_eq!(credentials, postigo_net::credentials::Credentials::None, "nobody is signed in");
+        // A whole thing in its place: what it leaves out stays, what it gives empty goes.
+        api.put(Role::Admin, "/transports/way", &way("b.example.org")).await.expect(200);
+        let mut whole = way("b.example.org");
+        whole.as_object_mut().unwrap().remove("password");
+        api.put(Role::Admin, "/transports/way", &whole).await.expect(200);
+        assert!(stored().await.password.is_some());
+        whole["password"] = forgotten["password"].clone();
+        api.put(Role::Admin, "/transports/way", &whole).await.expect(200);
+        assert_eq!(stored().await.password, None, "{forgotten}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     let api = Api::start().await;
     let transport = |kind: &str, host: &str| json!({ "name": "way", "kind": kind, "host": host });
