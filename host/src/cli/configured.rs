@@ -90,8 +90,8 @@ impl List {
     /// Lists customer users in the order of their logins.
     pub async fn customers(&self, context: &Context) -> Result<(), Failed> {
         let limit = self.limit.unwrap_or(usize::MAX);
-        let found = customer_users::search(context.store().await?, self.search.as_deref(), limit).await?;
-        let things: Vec<Value> = found.into_iter().map(Value::Object).collect();
+        let found = customer_users::search(context.store().await?, self.search.as_deref(), "", limit).await?;
+        let things: Vec<Value> = found.iter().map(|customer| Value::Object(form::write(customer))).collect();
         let columns = CustomerUser::ABOUT.columns;
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
         context.output().list(&headings, &things, |thing| columns.iter().map(|(_, key)| word(thing, key)).collect());
@@ -155,7 +155,7 @@ impl Set {
         let changes = Changes::read(&keys::<CustomerUser>(), &self.keys);
         let login = &self.thing.name;
         let give = |there: &CustomerUser| changes.onto(&form::write(there), CustomerUser::NAME, login);
-        let saved = customer_users::set(context.store().await?, context.key(), login, give).await?;
+        let (saved, _) = customer_users::set(context.store().await?, context.key(), login, give).await?;
         print(&Value::Object(form::write(&saved)), context);
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::ApiState;
 use super::body::Json;
-use super::page::{Page, PageQuery};
+use super::page::{ListQuery, Page, PageQuery};
 use super::problem::{Mistake, Problem, no_content};
 use super::query::Query;
 use crate::service::configured::Object;
@@ -27,11 +27,12 @@ pub fn routes() -> Router<ApiState> {
 /// Lists customer users by login.
 async fn list(
     State(state): State<ApiState>,
-    Query(query): Query<PageQuery>,
+    Query(ListQuery { search, limit, cursor }): Query<ListQuery>,
 ) -> Result<axum::Json<Page<Object>>, Problem> {
+    let query = PageQuery { limit, cursor };
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
-    let rows = customer_users::list(&state.store, &after, i64::from(limit) + 1).await?;
+    let rows = customer_users::search(&state.store, search.as_deref(), &after, limit as usize + 1).await?;
     Ok(axum::Json(Page::of(rows, limit, |customer| customer.login.clone(), |customer| write(&customer))))
 }
 
@@ -83,8 +84,7 @@ async fn change(
     Path(login): Path<String>,
     Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
-    let earlier = customer_users::show(&state.store, &login).await?;
-    let customer = customer_users::alter(&state.store, &state.key, earlier, &named(&login, body)?).await?;
+    let customer = customer_users::alter(&state.store, &state.key, &login, &named(&login, body)?).await?;
     Ok(answer(StatusCode::OK, &customer))
 }
 

@@ -3,6 +3,7 @@
 
 use super::Refused;
 use super::configured::{Given, Object, mentions, unreadable};
+use super::saving::Tries;
 use crate::secret_key::SecretKey;
 use crate::store::{Store, configuration, customers};
 use postigo_model::configured::CustomerUser;
@@ -13,25 +14,25 @@ const PAGE: i64 = 1_000;
 /// What one is called.
 const WHAT: &str = "customer user";
 
-/// At most `limit` customer users, in the order of their logins, after this one.
-pub async fn list(store: &Store, after: &str, limit: i64) -> Result<Vec<CustomerUser>, Refused> {
-    Ok(customers::list(store, after, limit).await?)
-}
-
-/// The customer users with a text somewhere in them, case ignored, in the order of their logins; all where none is
-/// searched, at most `limit`.
-pub async fn search(store: &Store, text: Option<&str>, limit: usize) -> Result<Vec<Object>, Refused> {
+/// The customer users with a text somewhere in them, case ignored, in the order of their logins, after this one; all
+/// where none is searched, at most `limit`.
+pub async fn search(
+    store: &Store,
+    text: Option<&str>,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<CustomerUser>, Refused> {
     let text = text.map(str::to_lowercase);
-    let (mut found, mut after) = (Vec::new(), String::new());
+    let (mut found, mut after) = (Vec::new(), after.to_owned());
+    let is_found = |customer: &CustomerUser| {
+        text.as_ref().is_none_or(|text| form::write(customer).values().any(|value| mentions(value, text)))
+    };
     loop {
-        let page = list(store, &after, PAGE).await?;
+        let rows = if text.is_none() { PAGE.min(i64::try_from(limit).unwrap_or(PAGE)) } else { PAGE };
+        let page = customers::list(store, &after, rows).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after.clone_from(&last.login);
-        let objects = page.iter().map(form::write);
-        found.extend(
-            objects
-                .filter(|object| text.as_ref().is_none_or(|text| object.values().any(|value| mentions(value, text)))),
-        );
+        found.extend(page.into_iter().filter(is_found));
         if found.len() >= limit {
             found.truncate(limit);
             return Ok(found);
@@ -47,10 +48,12 @@ pub async fn show(store: &Store, login: &str) -> Result<CustomerUser, Refused> {
 /// Adds a customer user; there must be none of its login.
 pub async fn create(store: &Store, key: &SecretKey, fields: &Object) -> Result<CustomerUser, Refused> {
     let customer = read(CustomerUser::default(), fields)?;
-    if find(store, &customer.login).await?.is_some() {
-        return Err(Refused::Taken { what: WHAT.to_owned(), name: customer.login });
-    }
-    save(store, key, customer).await
+    let login = customer.login.clone();
+    let edit = |earlier: Option<&CustomerUser>| match earlier {
+        Some(_) => Err(Refused::Taken { what: WHAT.to_owned(), name: customer.login.clone() }),
+        None => Ok(customer.clone()),
+    };
+    Ok(change(store, key, &login, edit).await?.0)
 }
 
 /// Puts a whole customer user in the place of this login, or adds it; gives whether there was none before, too.
@@ -60,37 +63,30 @@ pub async fn replace(
     login: &str,
     fields: &Object,
 ) -> Result<(CustomerUser, bool), Refused> {
-    let customer = read(CustomerUser::default(), fields)?;
-    let new = find(store, login).await?.is_none();
-    Ok((save(store, key, customer).await?, new))
+    change(store, key, login, |_| read(CustomerUser::default(), fields)).await
 }
 
 /// Changes the keys of a customer user that `fields` name; what they leave out stays.
-pub async fn alter(
-    store: &Store,
-    key: &SecretKey,
-    customer: CustomerUser,
-    fields: &Object,
-) -> Result<CustomerUser, Refused> {
-    save(store, key, read(customer, fields)?).await
+pub async fn alter(store: &Store, key: &SecretKey, login: &str, fields: &Object) -> Result<CustomerUser, Refused> {
+    let edit = |earlier: Option<&CustomerUser>| read(earlier.ok_or_else(|| missing(login))?.clone(), fields);
+    Ok(change(store, key, login, edit).await?.0)
 }
 
 /// Changes the keys of a customer user that are given, or makes one where there is none of this login; gives what there
-/// is afterwards.
+/// is afterwards, and whether there was none before.
 pub async fn set(
     store: &Store,
     key: &SecretKey,
     login: &str,
-    give: impl FnOnce(&CustomerUser) -> Given,
-) -> Result<CustomerUser, Refused> {
-    let mut customer = find(store, login).await?.unwrap_or_default();
-    let Given { fields, mut problems } = give(&customer);
-    problems.extend(form::read_fields(&mut customer, &fields, "", &form::in_clear));
-    if problems.is_empty() {
-        save(store, key, customer).await
-    } else {
-        Err(unreadable(CustomerUser::KIND, login, problems))
-    }
+    give: impl Fn(&CustomerUser) -> Given,
+) -> Result<(CustomerUser, bool), Refused> {
+    let edit = |earlier: Option<&CustomerUser>| {
+        let mut customer = earlier.cloned().unwrap_or_default();
+        let Given { fields, mut problems } = give(&customer);
+        problems.extend(form::read_fields(&mut customer, &fields, "", &form::in_clear));
+        if problems.is_empty() { Ok(customer) } else { Err(unreadable(CustomerUser::KIND, login, problems)) }
+    };
+    change(store, key, login, edit).await
 }
 
 /// Deletes a customer user; tickets keep its login.
@@ -111,8 +107,66 @@ fn read(mut customer: CustomerUser, fields: &Object) -> Result<CustomerUser, Ref
     if problems.is_empty() { Ok(customer) } else { Err(unreadable(CustomerUser::KIND, &customer.login, problems)) }
 }
 
-async fn save(store: &Store, key: &SecretKey, customer: CustomerUser) -> Result<CustomerUser, Refused> {
-    let configuration = configuration::load(store, key).await?;
-    configuration::save(store, key, &configuration, &configuration, vec![customer.clone()], "").await?;
-    Ok(customer)
+/// Makes of the customer user of a login what `edit` makes of it, anew where somebody else changed something meanwhile;
+/// gives it, and whether there was none before. What is as it was is not saved.
+async fn change(
+    store: &Store,
+    key: &SecretKey,
+    login: &str,
+    edit: impl Fn(Option<&CustomerUser>) -> Result<CustomerUser, Refused>,
+) -> Result<(CustomerUser, bool), Refused> {
+    let mut tries = Tries::default();
+    loop {
+        // The version first: whoever changes the customer user after that counts it.
+        let configuration = configuration::load(store, key).await?;
+        let earlier = find(store, login).await?;
+        let customer = edit(earlier.as_ref())?;
+        if earlier.as_ref() == Some(&customer) {
+            return Ok((customer, false));
+        }
+        let saved = configuration::save(store, key, &configuration, &configuration, vec![customer.clone()], "").await;
+        if tries.end(saved)?.is_some() {
+            return Ok((customer, earlier.is_none()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fresh_store::fresh;
+    use serde_json::{Value, json};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::runtime::Handle;
+    use tokio::task::block_in_place;
+
+    fn giving(fields: &Value) -> Given {
+        Given { fields: fields.as_object().unwrap().clone(), problems: Vec::new() }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_sets_another_key_meanwhile_loses_nothing_and_what_changes_nothing_is_not_counted() {
+        let (_folder, store, key) = fresh().await;
+        let fields = json!({ "login": "jane", "email": "jane@customer.test" });
+        let (_, is_new) = set(&store, &key, "jane", |_| giving(&fields)).await.unwrap();
+        assert!(is_new);
+        let is_overtaken = AtomicBool::new(false);
+        let give = |_: &CustomerUser| {
+            if !is_overtaken.swap(true, Ordering::SeqCst) {
+                let meanwhile = set(&store, &key, "jane", |_| giving(&json!({ "first_name": "Jane" })));
+                block_in_place(|| Handle::current().block_on(meanwhile)).unwrap();
+            }
+            giving(&json!({ "last_name": "Roe" }))
+        };
+        let (jane, is_new) = set(&store, &key, "jane", give).await.unwrap();
+        assert_eq!((jane.first_name.as_str(), jane.last_name.as_str(), is_new), ("Jane", "Roe", false));
+        assert_eq!(show(&store, "jane").await.unwrap(), jane);
+
+        let version = configuration::load(&store, &key).await.unwrap().version;
+        let same = json!({ "last_name": "Roe" });
+        set(&store, &key, "jane", |_| giving(&same)).await.unwrap();
+        alter(&store, &key, "jane", same.as_object().unwrap()).await.unwrap();
+        replace(&store, &key, "jane", &form::write(&jane)).await.unwrap();
+        assert_eq!(configuration::load(&store, &key).await.unwrap().version, version);
+    }
 }

@@ -22,8 +22,13 @@ impl Tries {
         after: &Configuration,
         customers: Vec<CustomerUser>,
     ) -> Result<Option<i64>, Refused> {
+        self.end(configuration::save(place.store, place.key, before, after, customers, place.actor).await)
+    }
+
+    /// The same of a save that was tried by other means.
+    pub fn end(&mut self, saved: Result<i64, StoreError>) -> Result<Option<i64>, Refused> {
         self.0 += 1;
-        match configuration::save(place.store, place.key, before, after, customers, place.actor).await {
+        match saved {
             Err(StoreError::Conflict(_)) if self.0 < TRIES => Ok(None),
             Err(StoreError::Conflict(sentence)) => Err(Refused::Overtaken(sentence)),
             saved => Ok(Some(saved?)),

@@ -19,7 +19,7 @@ mod error;
 pub mod fetch_requests;
 pub mod filter_components;
 #[cfg(test)]
-mod fresh_store;
+pub(crate) mod fresh_store;
 mod handle;
 pub mod idempotency;
 mod indexed;

@@ -3,7 +3,7 @@
 //!
 //! Each kind has three schemas: as it is shown, `…Input` for a whole one that is given, `…Change` for a part of one.
 
-use crate::http::page::{ListQuery, PageQuery};
+use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
 use crate::service::configured::SIGN_IN;
 use postigo_model::configured::form::{Described, Kind, LoadedKind};
@@ -44,16 +44,19 @@ impl KindVisitor for Parts {
             self.schemas[K::ABOUT.schema]["properties"][SIGN_IN] = sign_in;
         }
         let operations = Operations { about: K::ABOUT, parameter: "name", is_in_force_later: true };
-        let query = serde_json::to_value(ListQuery::into_params(|| Some(ParameterIn::Query))).unwrap_or_default();
-        self.paths_of(&operations, &query);
+        self.paths_of(&operations, &list_query());
     }
 
     fn looked_up<K: Kind>(&mut self) {
         self.schemas_of::<K>();
         let operations = Operations { about: K::ABOUT, parameter: K::NAME, is_in_force_later: false };
-        let query = serde_json::to_value(PageQuery::into_params(|| Some(ParameterIn::Query))).unwrap_or_default();
-        self.paths_of(&operations, &query);
+        self.paths_of(&operations, &list_query());
     }
+}
+
+/// What lists may be asked for.
+fn list_query() -> Value {
+    serde_json::to_value(ListQuery::into_params(|| Some(ParameterIn::Query))).unwrap_or_default()
 }
 
 impl Parts {

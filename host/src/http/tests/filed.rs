@@ -172,6 +172,18 @@ async fn customer_users_are_kept() {
         "/login"
     );
     api.post(Role::Agent, "/customer-users", &json!({ "login": "x" })).await.problem(422);
+    for (query, expected) in
+        [("search=ACME", vec![]), ("search=JOE@", vec!["joe"]), ("search=example&limit=1", vec!["jane"])]
+    {
+        let found = api.get(Role::Reader, &format!("/customer-users?{query}")).await.expect(200);
+        let logins: Vec<&Value> = found["items"].as_array().unwrap().iter().map(|item| &item["login"]).collect();
+        assert_eq!(logins, expected, "{query}");
+        assert_eq!(found["next_cursor"].is_string(), query.ends_with("limit=1"), "{found}");
+    }
+    let page = api.get(Role::Reader, "/customer-users?search=example&limit=1").await.expect(200);
+    let next = format!("/customer-users?search=example&limit=1&cursor={}", page["next_cursor"].as_str().unwrap());
+    let page = api.get(Role::Reader, &next).await.expect(200);
+    assert_eq!((&page["items"][0]["login"], &page["next_cursor"]), (&json!("joe"), &Value::Null));
     assert_eq!(
         api.get(Role::Agent, "/customer-users?colour=red").await.problem(400)["errors"][0]["parameter"],
         "colour"
