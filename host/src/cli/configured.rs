@@ -42,6 +42,9 @@ pub struct Set {
     /// A key of the configuration file and its value; `KEY=` sets the default
     #[arg(value_name = "KEY=VALUE")]
     pub keys: Vec<KeyValue>,
+    /// A key and the file that its text or secret stands in; `-`: standard input
+    #[arg(long = "file", value_name = "KEY=PATH")]
+    pub files: Vec<KeyValue>,
 }
 
 /// The commands that every kind has.
@@ -51,8 +54,8 @@ pub enum Common {
     List(List),
     /// Show one with all its keys but its secrets
     Show(Named),
-    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, body='{ file = "text.txt" }', password='{
-    /// env = "VARIABLE" }'
+    /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, --file body=text.txt, password='{ env =
+    /// "VARIABLE" }'
     Set(Set),
 }
 
@@ -113,7 +116,14 @@ impl Named {
         let give = |there: &K| changes.onto(&form::write(there), K::NAME, &self.name);
         let saved = configured::set::<K>(context.editor().await?, &self.name, give).await?;
         print(&Value::Object(saved.object::<K>(&self.name)), context);
+        self.tell_set::<K>(saved.value, context);
         Ok(())
+    }
+
+    /// Tells people whether a thing was made; for programs the thing stands alone.
+    fn tell_set<K: Kind>(&self, is_new: bool, context: &Context) {
+        let done = if is_new { "is new" } else { "was there and is as given now" };
+        context.output().aside(&format!("The {} {:?} {done}.", configured::what::<K>(), self.name));
     }
 
     /// Deletes a thing.
@@ -147,16 +157,17 @@ impl Named {
 impl Set {
     /// Changes a thing, or makes it.
     pub async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
-        self.thing.set::<K>(&Changes::read(&keys::<K>(), &self.keys), context).await
+        self.thing.set::<K>(&Changes::read(&keys::<K>(), &self.keys, &self.files), context).await
     }
 
     /// Changes a customer user, or makes one.
     pub async fn customer(&self, context: &Context) -> Result<(), Failed> {
-        let changes = Changes::read(&keys::<CustomerUser>(), &self.keys);
+        let changes = Changes::read(&keys::<CustomerUser>(), &self.keys, &self.files);
         let login = &self.thing.name;
         let give = |there: &CustomerUser| changes.onto(&form::write(there), CustomerUser::NAME, login);
-        let (saved, _) = customer_users::set(context.store().await?, context.key(), login, give).await?;
+        let (saved, is_new) = customer_users::set(context.store().await?, context.key(), login, give).await?;
         print(&Value::Object(form::write(&saved)), context);
+        self.thing.tell_set::<CustomerUser>(is_new, context);
         Ok(())
     }
 }

@@ -2,54 +2,121 @@
 
 use super::key_values::Changes;
 use super::{Failed, writing};
-use postigo_model::configured::keys::Key;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use postigo_model::configured::form::Kind;
+use postigo_model::configured::{AutoResponse, Template};
+use serde_json::Value;
 use std::path::PathBuf;
 
-/// `--subject …`; what is left out stays.
-#[derive(Debug, Default, clap::Args)]
-pub struct FormerOptions {
-    #[arg(long, hide = true)]
-    r#type: Option<String>,
+/// The options of a kind; what is left out stays.
+#[derive(Debug)]
+pub enum FormerOptions {
+    /// Those of templates.
+    Template(OfTemplate),
+    /// Those of automatic answers.
+    AutoResponse(OfAutoResponse),
+}
+
+/// `template set --queue …`
+#[derive(Debug, clap::Args)]
+pub struct OfTemplate {
     #[arg(long, hide = true)]
     queue: Vec<String>,
     #[arg(long, hide = true, conflicts_with = "queue")]
     all_queues: bool,
     #[arg(long, hide = true)]
+    comment: Option<String>,
+    #[arg(long, hide = true, value_parser = validity)]
+    valid: Option<Value>,
+    #[command(flatten)]
+    text: Text,
+}
+
+/// `auto-response set --queue …`
+#[derive(Debug, clap::Args)]
+pub struct OfAutoResponse {
+    #[arg(long, hide = true)]
+    queue: Option<String>,
+    #[arg(long, hide = true)]
     language: Option<String>,
+    #[command(flatten)]
+    text: Text,
+}
+
+/// What both have.
+#[derive(Debug, clap::Args)]
+struct Text {
+    #[arg(long, hide = true)]
+    r#type: Option<String>,
     #[arg(long, hide = true)]
     subject: Option<String>,
     #[arg(long, hide = true)]
     body_file: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    comment: Option<String>,
-    #[arg(long, hide = true)]
-    valid: Option<String>,
 }
 
 impl FormerOptions {
-    /// Whether none is given.
-    pub fn is_empty(&self) -> bool {
-        let Self { r#type, queue, all_queues, language, subject, body_file, comment, valid } = self;
-        let texts = [r#type, language, subject, comment, valid];
-        queue.is_empty() && !all_queues && body_file.is_none() && texts.iter().all(|text| text.is_none())
+    /// Adds the options of a kind, by its command, to its `set`, where it has any.
+    pub fn augment(kind: &str, set: Command) -> Command {
+        match kind {
+            _ if kind == Template::ABOUT.command => OfTemplate::augment_args(set),
+            _ if kind == AutoResponse::ABOUT.command => OfAutoResponse::augment_args(set),
+            _ => set,
+        }
     }
 
-    /// Adds what is given to the changes of a kind that has these keys.
-    pub fn add_to(self, changes: Changes, keys: &[Key]) -> Result<Changes, Failed> {
-        let has = |name: &str| keys.iter().any(|key| key.name == name);
-        let queues =
-            has("queues").then(|| (self.all_queues || !self.queue.is_empty()).then(|| self.queue.clone())).flatten();
-        let queue = self.queue.into_iter().next_back().filter(|_| !has("queues"));
-        let valid =
-            self.valid.map(|valid| valid.parse().map_or(serde_json::Value::String(valid), serde_json::Value::Bool));
-        Ok(changes
-            .key("type", self.r#type)
-            .key("queues", queues)
-            .key("queue", queue)
-            .key("language", self.language)
-            .key("subject", self.subject)
-            .key("body", self.body_file.as_deref().map(writing::text).transpose()?)
-            .key("comment", self.comment)
-            .key("valid", valid))
+    /// Those of a kind, by its command; none where it never had any.
+    pub fn of(kind: &str, set: &ArgMatches) -> Result<Option<Self>, clap::Error> {
+        Ok(match kind {
+            _ if kind == Template::ABOUT.command => Some(Self::Template(OfTemplate::from_arg_matches(set)?)),
+            _ if kind == AutoResponse::ABOUT.command => {
+                Some(Self::AutoResponse(OfAutoResponse::from_arg_matches(set)?))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether none is given.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Template(OfTemplate { queue, all_queues, comment, valid, text }) => {
+                queue.is_empty() && !all_queues && comment.is_none() && valid.is_none() && text.is_empty()
+            }
+            Self::AutoResponse(OfAutoResponse { queue, language, text }) => {
+                queue.is_none() && language.is_none() && text.is_empty()
+            }
+        }
+    }
+
+    /// Adds what is given to changes of the kind.
+    pub fn add_to(self, changes: Changes) -> Result<Changes, Failed> {
+        match self {
+            Self::Template(OfTemplate { queue, all_queues, comment, valid, text }) => {
+                let queues = (all_queues || !queue.is_empty()).then_some(queue);
+                text.add_to(changes.key("queues", queues).key("comment", comment).key("valid", valid))
+            }
+            Self::AutoResponse(OfAutoResponse { queue, language, text }) => {
+                text.add_to(changes.key("queue", queue).key("language", language))
+            }
+        }
+    }
+}
+
+impl Text {
+    fn is_empty(&self) -> bool {
+        self.r#type.is_none() && self.subject.is_none() && self.body_file.is_none()
+    }
+
+    fn add_to(self, changes: Changes) -> Result<Changes, Failed> {
+        let body = self.body_file.as_deref().map(writing::text).transpose()?;
+        Ok(changes.key("type", self.r#type).key("subject", self.subject).key("body", body))
+    }
+}
+
+fn validity(text: &str) -> Result<Value, String> {
+    match text {
+        "true" => Ok(Value::Bool(true)),
+        "false" => Ok(Value::Bool(false)),
+        "temporarily-invalid" => Ok(Value::from(text)),
+        _ => Err("it must be true, false or temporarily-invalid".to_owned()),
     }
 }

@@ -1,19 +1,20 @@
 //! `KEY=VALUE`: keys as the configuration file has them, with values as a shell's user writes them.
 //!
 //! What a value means follows from its key: a text is taken as it stands, `true` is a flag where flags are, `a,b` a
-//! list where lists are. Lists and tables may also be written as in the file (TOML) or as JSON. Texts and secrets may
-//! be named: `{ env = "VARIABLE" }`, `{ file = "PATH" }`, so that no history of a shell keeps a password. An empty
-//! value is the key's default.
+//! list where lists are. Lists and tables may also be written as in the file (TOML) or as JSON. A secret may be named:
+//! `{ env = "VARIABLE" }`, `{ file = "PATH" }`, so that no history of a shell keeps a password. A text never names
+//! anything, whatever it says, since scripts hand on texts of strangers: a file's text is given by an option of its
+//! own, `--file KEY=PATH`. An empty value is the key's default.
 
 use crate::config::{File, given_or_named, named};
-use crate::service::configured::{Given, Object};
+use crate::service::configured::{Given, Object, is_same};
 use postigo_model::configured::form::{Problem, below};
 use postigo_model::configured::keys::{Content, Key};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::str::FromStr;
 
-/// A text that is named may have so many bytes.
+/// The text of a file may have so many bytes.
 const LARGEST_TEXT: u64 = 1 << 20;
 
 /// A key and what it shall be.
@@ -28,56 +29,88 @@ impl FromStr for KeyValue {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((key, value)) =
-            text.split_once('=').filter(|(key, _)| key.split('.').all(|step| !step.trim().is_empty()))
-        else {
-            return Err("write KEY=VALUE, as in comment=\"for the summer\" or tls.verify=false".to_owned());
+        // A quoted step may have an equals sign in it.
+        let read = |(end, _)| {
+            let (key, value) = text.split_at_checked(end)?;
+            let steps = toml_edit::Key::parse(key).ok()?;
+            let path = steps.iter().map(|step| step.get().to_owned()).collect();
+            Some(Self { path, value: value.get(1..)?.to_owned() })
         };
-        Ok(Self { path: key.split('.').map(|step| step.trim().to_owned()).collect(), value: value.to_owned() })
+        text.match_indices('=').find_map(read).ok_or_else(|| {
+            "write KEY=VALUE, as in comment=\"for the summer\" or tls.verify=false; a step of the key with dots, spaces or \
+             letters beyond a-z stands in double quotes: settings.\"a.b\"=1"
+                .to_owned()
+        })
     }
 }
 
 /// What is to be set, read by the keys that there are.
 #[derive(Debug, Default)]
 pub struct Changes {
-    values: Vec<(Vec<String>, Value)>,
+    /// None: it is taken away.
+    values: Vec<(Vec<String>, Option<Value>)>,
     problems: Vec<Problem>,
 }
 
 impl Changes {
-    /// Reads what was given for the keys of a kind; files and variables are read now.
-    pub fn read(keys: &[Key], given: &[KeyValue]) -> Self {
+    /// Reads what was given for the keys of a kind, values and `files` with texts; files and variables are read now.
+    pub fn read(keys: &[Key], given: &[KeyValue], files: &[KeyValue]) -> Self {
         let mut changes = Self::default();
         for KeyValue { path, value } in given {
             let read = match find(keys, path) {
-                Found::Key(key) => read(key, value),
-                Found::Inside => free(value),
+                Found::Key(key) => read(key, value).map(Some),
+                Found::Inside if value.is_empty() => Ok(None),
+                Found::Inside => free(value).map(Some),
                 // The form says which keys there are.
-                Found::Nothing => Ok(Value::String(value.clone())),
+                Found::Nothing => Ok(Some(Value::String(value.clone()))),
             };
-            match read {
-                Ok(value) => changes.add(path.clone(), value),
-                Err(sentence) => changes.problem(path, sentence),
-            }
+            changes.take(path, read);
+        }
+        let mut is_input_read = false;
+        for KeyValue { path, value: file } in files {
+            let read = if file == "-" && std::mem::replace(&mut is_input_read, true) {
+                Err("cannot be read: standard input is another key's; name a file.".to_owned())
+            } else {
+                text_of(&find(keys, path), file)
+            };
+            changes.take(path, read.map(Some));
         }
         changes
+    }
+
+    fn take(&mut self, path: &[String], read: Result<Option<Value>, String>) {
+        match read {
+            Ok(value) => self.add(path.to_vec(), value),
+            Err(sentence) => self.problem(path, sentence),
+        }
     }
 
     /// Sets a key, where there is a value for it.
     #[must_use]
     pub fn key(mut self, key: &str, value: Option<impl Into<Value>>) -> Self {
         if let Some(value) = value {
-            self.add(vec![key.to_owned()], value.into());
+            self.add(vec![key.to_owned()], Some(value.into()));
         }
         self
     }
 
-    /// Adds a value; lists grow, everything else is given once.
-    fn add(&mut self, path: Vec<String>, value: Value) {
-        match (self.values.iter_mut().find(|(earlier, _)| *earlier == path), value) {
+    /// Adds a value; lists grow, everything else is given once, and not beside what it lies in.
+    fn add(&mut self, path: Vec<String>, value: Option<Value>) {
+        let overlaps = |earlier: &[String]| earlier.starts_with(&path) || path.starts_with(earlier);
+        match (self.values.iter_mut().find(|(earlier, _)| overlaps(earlier)), value) {
             (None, value) => self.values.push((path, value)),
-            (Some((_, Value::Array(earlier))), Value::Array(more)) => earlier.extend(more),
-            (Some(_), _) => self.problem(&path, "is given twice; give it once.".to_owned()),
+            (Some((earlier, Some(Value::Array(items)))), Some(Value::Array(more))) if *earlier == path => {
+                items.extend(more);
+            }
+            (Some((earlier, _)), _) if *earlier == path => {
+                self.problem(&path, "is given twice; give it once.".to_owned());
+            }
+            (Some((earlier, _)), _) => {
+                let (whole, inner) = if path.len() < earlier.len() { (&path, &*earlier) } else { (&*earlier, &path) };
+                let sentence = format!("stands beside {} as a whole; give one of them.", whole.join("."));
+                let inner = inner.clone();
+                self.problem(&inner, sentence);
+            }
         }
     }
 
@@ -91,15 +124,16 @@ impl Changes {
     pub fn onto(&self, there: &Object, name_key: &str, name: &str) -> Given {
         let (mut fields, mut problems) = (Object::new(), self.problems.clone());
         for (path, value) in &self.values {
-            if !set(&mut fields, there, path, value) {
+            if let Err(table) = set(&mut fields, there, path, value.as_ref()) {
                 let sentence =
-                    format!("stands beside {} as a whole; give one of them.", path.first().map_or("", String::as_str));
+                    format!("cannot be set, since {} is no table.", path.get(..table).unwrap_or(path).join("."));
                 let pointer = path.iter().fold(String::new(), |pointer, step| below(&pointer, step));
                 problems.push(Problem { pointer, sentence });
             }
         }
         let given = fields.insert(name_key.to_owned(), Value::String(name.to_owned()));
-        if given.is_some_and(|given| given != name) {
+        let is_same = |given: &Value| given.as_str().is_some_and(|given| is_same(name_key, given, name));
+        if given.is_some_and(|given| !is_same(&given)) {
             let sentence = format!("must be \"{name}\", as the command names it: nothing is renamed.");
             problems.push(Problem { pointer: below("", name_key), sentence });
         }
@@ -107,37 +141,25 @@ impl Changes {
     }
 }
 
-/// Sets a value at its place; false where there is something else than a table on the way.
-fn set(fields: &mut Object, there: &Object, path: &[String], value: &Value) -> bool {
-    let nothing = Object::new();
-    match path {
-        [] => false,
-        [key] => match (fields.get_mut(key), value) {
-            (None, value) => {
-                fields.insert(key.clone(), value.clone());
-                true
-            }
-            (Some(Value::Object(earlier)), Value::Object(value)) => {
-                earlier.extend(value.clone());
-                true
-            }
-            (Some(_), _) => false,
-        },
-        [key, rest @ ..] => {
-            let there = there.get(key).and_then(Value::as_object).unwrap_or(&nothing);
-            let inner = fields.entry(key.as_str()).or_insert_with(|| Value::Object(there.clone()));
-            inner.as_object_mut().is_some_and(|inner| set_inside(inner, there, rest, value))
+/// Sets a value at its place, or takes away what is there. The error: so many of the path's steps lead to what is no
+/// table, and would have to be one.
+fn set(fields: &mut Object, there: &Object, path: &[String], value: Option<&Value>) -> Result<(), usize> {
+    let Some((key, rest)) = path.split_first() else { return Ok(()) };
+    if rest.is_empty() {
+        match value {
+            Some(value) => drop(fields.insert(key.clone(), value.clone())),
+            None => drop(fields.shift_remove(key)),
         }
+        return Ok(());
     }
-}
-
-/// What is there already gives way.
-fn set_inside(inner: &mut Object, there: &Object, path: &[String], value: &Value) -> bool {
-    if let [key] = path {
-        inner.insert(key.clone(), value.clone());
-        return true;
+    let there = there.get(key).and_then(Value::as_object);
+    if value.is_none() && there.is_none() && !fields.contains_key(key) {
+        return Ok(());
     }
-    set(inner, there, path, value)
+    let inner = fields.entry(key.as_str()).or_insert_with(|| Value::Object(there.cloned().unwrap_or_default()));
+    // What was there is in it already.
+    let inner = inner.as_object_mut().ok_or(1_usize)?;
+    set(inner, &Object::new(), rest, value).map_err(|steps| steps + 1)
 }
 
 enum Found<'k> {
@@ -169,7 +191,7 @@ fn allows(schema: &Value, of: &str) -> bool {
 /// Reads a value as its key has it. The error is a sentence after the key.
 fn read(key: &Key, text: &str) -> Result<Value, String> {
     match &key.content {
-        Content::Name => named_text(text),
+        Content::Name => Ok(Value::from(text)),
         Content::Secret => secret(&notation(text).unwrap_or_else(|| Value::from(text)), text),
         Content::Table { keys, is_optional, .. } => match notation(text) {
             _ if text.is_empty() && *is_optional => Ok(Value::Null),
@@ -204,19 +226,17 @@ fn value(schema: &Value, text: &str) -> Result<Value, String> {
     }
     match text.parse::<bool>() {
         Ok(flag) if allows(schema, "boolean") => Ok(Value::Bool(flag)),
-        _ if allows(schema, "string") => named_text(text),
-        // The form says what is expected.
+        // Of what is no text the form says what is expected.
         _ => Ok(Value::from(text)),
     }
 }
 
-/// A value of which nothing is known: as the file or JSON has it, else a text.
+/// A value of which nothing is known: JSON, or as the file has lists, tables and texts in quotes; else a text.
 fn free(text: &str) -> Result<Value, String> {
-    match notation(text) {
-        Some(value) => Ok(value),
-        None if text.trim_start().starts_with(['[', '{', '"']) => Err("is neither TOML nor JSON.".to_owned()),
-        None => Ok(Value::from(text)),
+    if !text.trim_start().starts_with(['[', '{', '"']) {
+        return Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
     }
+    notation(text).ok_or_else(|| "is neither TOML nor JSON.".to_owned())
 }
 
 /// A value as the file or JSON writes it.
@@ -229,10 +249,24 @@ fn notation(text: &str) -> Option<Value> {
     file.root.remove("value").filter(|_| is_one)
 }
 
-/// A text, or the one that `{ env = … }` or `{ file = … }` names.
-fn named_text(text: &str) -> Result<Value, String> {
-    let Some(Value::Object(reference)) = notation(text) else { return Ok(Value::from(text)) };
-    named(&reference, Path::new("."), LARGEST_TEXT).unwrap_or_else(|| Ok(text.to_owned())).map(Value::String)
+/// The text of a file, `-`: of standard input, for a key; of a secret without the last line break. The error is a
+/// sentence after the key.
+fn text_of(found: &Found<'_>, file: &str) -> Result<Value, String> {
+    let reference = json!({ "file": file });
+    match found {
+        Found::Key(Key { content: Content::Secret, .. }) => {
+            given_or_named(&reference, Path::new(".")).map(|secret| Value::from(secret.reveal()))
+        }
+        Found::Key(Key { content: Content::Value { schema, .. }, .. }) if !allows(schema, "string") => {
+            Err("is no text: write it as KEY=VALUE.".to_owned())
+        }
+        Found::Key(Key { content: Content::Table { .. }, .. }) => Err("is a table: set it key by key.".to_owned()),
+        Found::Key(_) | Found::Inside | Found::Nothing => reference
+            .as_object()
+            .and_then(|reference| named(reference, Path::new("."), LARGEST_TEXT))
+            .unwrap_or_else(|| Err("cannot be read.".to_owned()))
+            .map(Value::String),
+    }
 }
 
 /// A secret in clear. What looks like a table and names nothing is a mistake rather than a password.
@@ -278,10 +312,14 @@ mod tests {
     use postigo_model::configured::{Account, Filter, Template};
     use serde_json::json;
 
+    /// Words are values, and behind `--file` files.
     fn given(keys: &[Key], words: &[&str]) -> Given {
-        let words: Vec<KeyValue> = words.iter().map(|word| word.parse().unwrap()).collect();
+        let (values, files): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| !word.starts_with("--file "));
+        let parsed = |words: &[&str]| -> Vec<KeyValue> {
+            words.iter().map(|word| word.strip_prefix("--file ").unwrap_or(word).parse().unwrap()).collect()
+        };
         let there = json!({ "settings": { "kept": 1, "deep": { "kept": 2 } } });
-        Changes::read(keys, &words).onto(there.as_object().unwrap(), "name", "main")
+        Changes::read(keys, &parsed(&values), &parsed(&files)).onto(there.as_object().unwrap(), "name", "main")
     }
 
     fn fields(keys: &[Key], words: &[&str]) -> Value {
@@ -344,21 +382,55 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_secrets_are_named_by_files() {
+    fn a_text_is_taken_as_it_stands_whatever_it_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "the key").unwrap();
+        for text in [
+            format!("{{ file = {:?} }}", file.path()),
+            format!("{{\"file\": {:?}}}", file.path()),
+            "{ env = \"PATH\" }".to_owned(),
+            format!("@{}", file.path().display()),
+            "-".to_owned(),
+        ] {
+            let (template, account, filter) = (keys::<Template>(), keys::<Account>(), keys::<Filter>());
+            assert_eq!(fields(&template, &[&format!("body={text}")]), json!({ "body": text }));
+            assert_eq!(fields(&account, &[&format!("comment={text}")]), json!({ "comment": text }));
+            assert_eq!(fields(&template, &[&format!("queues=[{text:?}]")]), json!({ "queues": [text] }));
+            let settings = fields(&filter, &[&format!("settings.text={text}")]).to_string();
+            assert!(!settings.contains("the key"), "{settings}");
+            assert_eq!(
+                given(&account, &[&format!("name={text}")]).problems.len(),
+                1,
+                "another name than the command's"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_and_secrets_are_read_from_files() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "two\nlines\n").unwrap();
         let reference = format!("{{ file = {:?} }}", file.path());
-        let (template, account) = (keys::<Template>(), keys::<Account>());
-        assert_eq!(
-            fields(&template, &[&format!("body={reference}")]),
-            json!({ "body": "two\nlines\n" }),
-            "a text is taken whole"
+        let from = |key: &str| format!("--file {key}={}", file.path().display());
+        let (template, account, filter) = (keys::<Template>(), keys::<Account>(), keys::<Filter>());
+        assert_eq!(fields(&template, &[&from("body")]), json!({ "body": "two\nlines\n" }), "a text is taken whole");
+        assert_eq!(fields(&filter, &[&from("settings.text")])["settings"]["text"], "two\nlines\n");
+        for word in [format!("password={reference}"), from("password")] {
+            assert_eq!(fields(&account, &[&word]), json!({ "password": "two\nlines" }), "a secret is one line");
+        }
+        let twice =
+            told(&account, &["--file comment=/nowhere/at all", &from("port"), &from("tls"), "user=a", &from("user")]);
+        let expected = [
+            "/comment the file /nowhere/at all cannot be read",
+            "/port is no text",
+            "/tls is a table",
+            "/user is given twice",
+        ];
+        assert!(
+            twice.len() == 4 && twice.iter().zip(expected).all(|(told, begin)| told.starts_with(begin)),
+            "{twice:#?}"
         );
-        assert_eq!(
-            fields(&account, &[&format!("password={reference}")]),
-            json!({ "password": "two\nlines" }),
-            "as in the file"
-        );
+
         let words = format!("oauth2={{ client_secret = {reference} }}");
         assert_eq!(fields(&account, &[&words]), json!({ "oauth2": { "client_secret": "two\nlines" } }));
         assert_eq!(fields(&account, &["password=12"]), json!({ "password": "12" }));
@@ -381,8 +453,44 @@ mod tests {
             json!({ "a": 1 }),
             "as a whole they are replaced"
         );
+        for (word, expected) in [
+            ("a=2026-01-01", json!("2026-01-01")),
+            ("a=0x10", json!("0x10")),
+            ("a=1_000", json!("1_000")),
+            ("a='x'", json!("'x'")),
+            ("a=-1.5e3", json!(-1.5e3)),
+            ("a=true", json!(true)),
+            ("a={ b = 0x10 }", json!({ "b": 16 })),
+            ("a=\"5\"", json!("5")),
+        ] {
+            assert_eq!(fields(&keys, &[&format!("settings.{word}")])["settings"]["a"], expected, "{word}");
+        }
+        let words = ["settings.\"a.b\".\"c=d\"=1", "settings.'e f'=g=h"];
+        let expected = json!({ "kept": 1, "deep": { "kept": 2 }, "a.b": { "c=d": 1 }, "e f": "g=h" });
+        assert_eq!(fields(&keys, &words)["settings"], expected);
+        let words = ["settings.kept=", "settings.deep.kept=", "settings.none.kept="];
+        assert_eq!(fields(&keys, &words)["settings"], json!({ "deep": {} }));
         assert_eq!(fields(&keys, &["grants=body,raw"]), json!({ "grants": ["body", "raw"] }));
         assert_eq!(fields(&keys, &["grants="]), json!({ "grants": null }));
+    }
+
+    #[test]
+    fn what_lies_in_another_is_not_given_beside_it_in_whatever_order() {
+        let (account, filter) = (keys::<Account>(), keys::<Filter>());
+        for (keys, whole, inner, pointer) in [
+            (&account, "tls={ verify = false }", "tls.ca=/ca.pem", "/tls/ca"),
+            (&account, "tls=", "tls.verify=false", "/tls/verify"),
+            (&filter, "settings={ a = 1 }", "settings.a=2", "/settings/a"),
+            (&filter, "settings.a={}", "settings.a.b=2", "/settings/a/b"),
+        ] {
+            let whole_key = whole.split('=').next().unwrap();
+            let expected = [format!("{pointer} stands beside {whole_key} as a whole; give one of them.")];
+            assert_eq!(told(keys, &[whole, inner]), expected);
+            assert_eq!(told(keys, &[inner, whole]), expected);
+        }
+        let expected = ["/settings/kept/a cannot be set, since settings.kept is no table."];
+        assert_eq!(told(&filter, &["settings.kept.a=1"]), expected);
+        assert_eq!(told(&filter, &["settings.a=1", "settings.a="]), ["/settings/a is given twice; give it once."]);
     }
 
     #[test]
@@ -393,7 +501,7 @@ mod tests {
         for (told, key) in told.iter().zip(["/networks ", "/tls ", "/user is given twice", "/name must be \"main\""]) {
             assert!(told.starts_with(key), "{told}");
         }
-        for wrong in ["verify", "=a", "tls.=a", ".verify=a"] {
+        for wrong in ["verify", "=a", "tls.=a", ".verify=a", "settings.\"a=1"] {
             assert!(wrong.parse::<KeyValue>().is_err(), "{wrong}");
         }
     }

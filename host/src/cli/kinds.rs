@@ -7,17 +7,15 @@ use super::key_values::Changes;
 use super::{Context, Failed};
 use crate::service::configured;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Args as _, FromArgMatches, Subcommand};
+use clap::{ArgMatches, FromArgMatches, Subcommand};
 use futures_util::future::LocalBoxFuture;
 use postigo_model::configured::form::{Kind, LoadedKind};
 use postigo_model::configured::keys::{Content, Key, keys};
-use postigo_model::configured::{Account, AutoResponse, Filter, KindVisitor, Template, Transport, visit_kinds};
+use postigo_model::configured::{Account, Filter, KindVisitor, Transport, visit_kinds};
 use std::fmt::Write as _;
 
 /// The kinds that have further commands, and so a file of their own.
 const EXTENDED: [&str; 3] = [Account::ABOUT.command, Transport::ABOUT.command, Filter::ABOUT.command];
-/// The kinds whose `set` takes options, too.
-const OPTIONED: [&str; 2] = [Template::ABOUT.command, AutoResponse::ABOUT.command];
 
 /// A command of a kind.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ pub struct OfKind {
     /// The kind's own word.
     kind: String,
     action: Action,
-    options: FormerOptions,
+    options: Option<FormerOptions>,
 }
 
 /// What a kind's commands are.
@@ -52,7 +50,7 @@ impl OfKind {
 /// Finds the kind of a command, and begins it.
 struct Run<'c> {
     kind: String,
-    asked: Option<(Action, FormerOptions)>,
+    asked: Option<(Action, Option<FormerOptions>)>,
     context: &'c Context,
     begun: Option<LocalBoxFuture<'c, Result<(), Failed>>>,
 }
@@ -70,11 +68,15 @@ impl KindVisitor for Run<'_> {
     fn looked_up<K: Kind>(&mut self) {}
 }
 
-async fn run<K: LoadedKind>(action: Action, options: FormerOptions, context: &Context) -> Result<(), Failed> {
+async fn run<K: LoadedKind>(action: Action, options: Option<FormerOptions>, context: &Context) -> Result<(), Failed> {
     match action {
         Action::Common(Common::Set(set)) => {
             let keys = keys::<K>();
-            let changes = options.add_to(Changes::read(&keys, &set.keys), &keys)?;
+            let changes = Changes::read(&keys, &set.keys, &set.files);
+            let changes = match options {
+                Some(options) => options.add_to(changes)?,
+                None => changes,
+            };
             set.thing.set::<K>(&changes, context).await
         }
         Action::Common(command) => command.run::<K>(context).await,
@@ -111,12 +113,10 @@ impl FromArgMatches for OfKind {
         let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "a command is missing\n");
         let (kind, matches) = matches.subcommand().ok_or_else(missing)?;
         let action = Action::from_arg_matches(matches)?;
-        let mut options = FormerOptions::default();
-        if let (Action::Common(Common::Set(set)), Some(("set", matches))) = (&action, matches.subcommand())
-            && OPTIONED.contains(&kind)
-        {
-            options = FormerOptions::from_arg_matches(matches)?;
-            if set.keys.is_empty() && options.is_empty() {
+        let mut options = None;
+        if let (Action::Common(Common::Set(set)), Some(("set", matches))) = (&action, matches.subcommand()) {
+            options = FormerOptions::of(kind, matches)?;
+            if set.keys.is_empty() && set.files.is_empty() && options.as_ref().is_some_and(FormerOptions::is_empty) {
                 return Err(clap::Error::raw(
                     ErrorKind::MissingRequiredArgument,
                     "there is nothing to set: write KEY=VALUE\n",
@@ -152,9 +152,7 @@ impl KindVisitor for Adding {
         if !about.is_deletable {
             command = command.mut_subcommand("delete", |delete| delete.hide(true));
         }
-        if OPTIONED.contains(&about.command) {
-            command = command.mut_subcommand("set", FormerOptions::augment_args);
-        }
+        command = command.mut_subcommand("set", |set| FormerOptions::augment(about.command, set));
         self.0 = std::mem::take(&mut self.0).subcommand(command);
     }
 
@@ -202,8 +200,8 @@ impl KindVisitor for Telling {
 /// How values are written.
 const HOW: &str = "Values are written as in the configuration file, without quotes: 10m, 32 MiB, true, a text. KEY= sets the default.\n\
                    Lists: a,b or '[\"a\", \"b\"]', or the key several times. Tables: tls.verify=false or tls='{ verify = false }'.\n\
-                   A text or secret may be named: '{ file = \"PATH\" }' (- is standard input) or '{ env = \"VARIABLE\" }'; so no history of \
-                   a shell keeps it.";
+                   A text of a file: --file KEY=PATH (- is standard input). A secret may be named, too: '{ file = \"PATH\" }' or \
+                   '{ env = \"VARIABLE\" }', so that no history of a shell keeps it.";
 
 fn tell(text: &mut String, table: &str, keys: &[Key]) {
     for Key { name, help, content } in keys {

@@ -47,6 +47,13 @@ impl Output {
         }
     }
 
+    /// A sentence for people beside a document, on standard error: programs that read the document get none.
+    pub fn aside(self, sentence: &str) {
+        if !self.json {
+            eprintln!("{}", printable::lines(sentence));
+        }
+    }
+
     fn json_line(self, document: &Value) {
         self.bytes((printable::json(document.to_string()) + "\n").as_bytes());
     }

@@ -23,7 +23,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postigo_model::configured::Configuration;
 use postigo_model::configured::form::{self, LoadedKind};
 use postigo_model::hexadecimal::hexadecimal;
-use postigo_model::mailbox::Mailbox;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -157,9 +156,7 @@ pub async fn answer_saved<T>(state: &ApiState, saved: &Saved<T>, object: Object,
 fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     let Value::Object(mut fields) = body else { return Ok(body) };
     let given = fields.entry(K::NAME).or_insert_with(|| Value::String(name.to_owned()));
-    let same = given.as_str().is_some_and(|given| {
-        if K::NAME == "address" { Mailbox::of(given) == Mailbox::of(name) } else { given == name }
-    });
+    let same = given.as_str().is_some_and(|given| service::is_same(K::NAME, given, name));
     if !same {
         let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", service::what::<K>());
         return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));

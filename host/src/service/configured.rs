@@ -82,8 +82,28 @@ pub(super) fn mentions(value: &Value, text: &str) -> bool {
 /// Finds a thing by name; a system address in any of its spellings.
 pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Refused> {
     let things = K::all(configuration);
-    let found = if K::NAME == "address" { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
+    let found = if K::NAME == ADDRESS { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
     found.ok_or_else(|| Refused::Missing { what: what::<K>(), name: name.to_owned() })
+}
+
+/// Whether two names under this key are those of one thing: an address is in any of its spellings.
+pub fn is_same(key: &str, name: &str, other: &str) -> bool {
+    if key == ADDRESS { Mailbox::of(name) == Mailbox::of(other) } else { name == other }
+}
+
+/// The key of names that have several spellings.
+const ADDRESS: &str = "address";
+
+/// The fields with the name in the spelling in which the thing is stored, which a change of other keys leaves alone.
+fn in_stored_spelling<K: LoadedKind>(mut fields: Value, earlier: Option<&K>) -> Value {
+    if let (Some(stored), Some(given)) =
+        (earlier.and_then(|earlier| form::write(earlier).shift_remove(K::NAME)), fields.get_mut(K::NAME))
+        && let (Some(one), Some(other)) = (stored.as_str(), given.as_str())
+        && is_same(K::NAME, one, other)
+    {
+        *given = stored;
+    }
+    fields
 }
 
 /// How the sign-in of an account or transport stands that is shown as `object`; none where it does not sign in by
@@ -126,7 +146,7 @@ pub async fn replace<K: LoadedKind>(
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name).ok().cloned();
         expect(earlier.as_ref())?;
-        let mut thing: K = read(K::default(), fields)?;
+        let mut thing: K = read(K::default(), &in_stored_spelling(fields.clone(), earlier.as_ref()))?;
         keep_secrets(&mut thing, fields, earlier.as_ref());
         put(configuration, thing);
         Ok(earlier.is_none())
@@ -145,7 +165,8 @@ pub async fn alter<K: LoadedKind>(
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name)?.clone();
         expect(Some(&earlier))?;
-        let thing = read(earlier, fields)?;
+        let fields = in_stored_spelling(fields.clone(), Some(&earlier));
+        let thing = read(earlier, &fields)?;
         put(configuration, thing);
         Ok(())
     })
@@ -161,22 +182,25 @@ pub struct Given {
 }
 
 /// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there
-/// is, or a new thing as it is by default; it names the thing.
+/// is, or a new thing as it is by default; it names the thing. Gives whether there was none before. Mistakes in what is
+/// given and rules that would not hold are told together.
 pub async fn set<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     give: impl Fn(&K) -> Given,
-) -> Result<Saved<()>, Refused> {
-    change(editor, |configuration| {
-        let earlier = find::<K>(configuration, name).ok().cloned().unwrap_or_default();
-        let Given { fields, mut problems } = give(&earlier);
-        let (thing, more) = form::read(earlier, &Value::Object(fields), "", &form::in_clear);
+) -> Result<Saved<bool>, Refused> {
+    change_given(editor, |configuration| {
+        let earlier = find::<K>(configuration, name).ok().cloned();
+        let is_new = earlier.is_none();
+        let Given { fields, mut problems } = give(&earlier.clone().unwrap_or_default());
+        let fields = in_stored_spelling(Value::Object(fields), earlier.as_ref());
+        let (thing, more) = form::read(earlier.unwrap_or_default(), &fields, "", &form::in_clear);
         problems.extend(more);
-        if !problems.is_empty() {
-            return Err(unreadable(K::KIND, name, problems));
+        // What has no name cannot be held to any rule.
+        if !thing.name().is_empty() {
+            put(configuration, thing);
         }
-        put(configuration, thing);
-        Ok(())
+        Ok((is_new, given(K::KIND, name, problems)))
     })
     .await
 }
@@ -203,16 +227,25 @@ pub async fn change<T>(
     editor: Editor<'_>,
     edit: impl Fn(&mut Configuration) -> Result<T, Refused>,
 ) -> Result<Saved<T>, Refused> {
+    change_given(editor, |configuration| Ok((edit(configuration)?, Vec::new()))).await
+}
+
+/// The same; `edit` gives what is wrong with what it was given, too. With any mistake nothing is saved.
+async fn change_given<T>(
+    editor: Editor<'_>,
+    edit: impl Fn(&mut Configuration) -> Result<(T, Vec<Mistake>), Refused>,
+) -> Result<Saved<T>, Refused> {
     let Editor { place, machine, gives_grants } = editor;
     let mut tries = Tries::default();
     loop {
         let before = configuration::load(place.store, place.key).await?;
         let mut after = before.clone();
-        let value = edit(&mut after)?;
+        let (value, mut mistakes) = edit(&mut after)?;
         let mut breaches = review(&before, &mut after, place.store, &place.asked()).await?;
         breaches.extend(machine.into_iter().flat_map(|machine| machine.check(&before, &after)));
-        if !breaches.is_empty() {
-            return Err(Refused::Mistakes(mistakes(&before, &after, breaches)));
+        mistakes.extend(broken(&before, &after, breaches));
+        if !mistakes.is_empty() {
+            return Err(Refused::Mistakes(mistakes));
         }
         if !gives_grants {
             let widened = widened(&before, &after, place.store, place.sandbox).await?;
@@ -255,8 +288,11 @@ fn read<K: LoadedKind>(start: K, fields: &Value) -> Result<K, Refused> {
 
 /// What the form found wrong with a thing that was given.
 pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<Problem>) -> Refused {
-    let given = |problem: Problem| Mistake::given(kind, name, problem.pointer, problem.sentence);
-    Refused::Mistakes(problems.into_iter().map(given).collect())
+    Refused::Mistakes(given(kind, name, problems))
+}
+
+fn given(kind: &'static str, name: &str, problems: Vec<Problem>) -> Vec<Mistake> {
+    problems.into_iter().map(|problem| Mistake::given(kind, name, problem.pointer, problem.sentence)).collect()
 }
 
 fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
@@ -266,7 +302,7 @@ fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
 }
 
 /// A breach of a thing that is changed has its place in what was given.
-fn mistakes(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
+fn broken(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
     let changed = differences(before, after);
     let is_changed =
         |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);

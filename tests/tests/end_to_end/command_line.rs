@@ -293,6 +293,17 @@ fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
     let (status, said) = failure(&gate, &["auto-response", "set", "Receipt", "--type", "sometimes"]);
     assert!(status == 1 && said.contains("key type"), "{said}");
     assert_eq!(failure(&gate, &["auto-response", "set", "Receipt"]).0, 2, "nothing to set");
+    for misused in [
+        &["template", "set", "Hours", "--valid", "bogus"][..],
+        &["template", "set", "Hours", "--language", "de"],
+        &["template", "set", "Hours", "--queue", "Misc", "--all-queues"],
+        &["auto-response", "set", "Receipt", "--queue", "Support", "--queue", "Misc"],
+        &["auto-response", "set", "Receipt", "--all-queues"],
+        &["auto-response", "set", "Receipt", "--valid", "false"],
+        &["auto-response", "set", "Receipt", "--comment", "x"],
+    ] {
+        assert_eq!(failure(&gate, misused).0, 2, "{misused:?}");
+    }
     assert_eq!(gate.json(&["auto-response", "show", "Receipt"])[0], *answer, "what is wrong changes nothing");
     assert!(
         gate.run(&["auto-response", "show", "Receipt"]).ends_with("\nDear <OTOBO_CUSTOMER_REALNAME>,\nthank you.\n")
@@ -304,7 +315,9 @@ fn templates_and_automatic_answers_are_set_key_by_key_and_deleted() {
     child.stdin.take().unwrap().write_all("Nine to fünf.".as_bytes()).unwrap();
     let template: Value = serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!((&template["queues"], &template["body"]), (&json!(["Support", "Misc"]), &json!("Nine to fünf.")));
-    let template = &gate.json(&["template", "set", "Hours", "--all-queues", "--valid", "false"])[0];
+    let template = &gate.json(&["template", "set", "Hours", "--all-queues"])[0];
+    assert_eq!((&template["queues"], &template["valid"]), (&json!([]), &json!(true)));
+    let template = &gate.json(&["template", "set", "Hours", "--valid", "false"])[0];
     assert_eq!(
         (&template["queues"], &template["valid"], &template["body"]),
         (&json!([]), &json!(false), &json!("Nine to fünf."))
@@ -333,6 +346,8 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
         (&json!("new-ticket"), &json!("second, third"), &json!(true))
     );
     first(&["address", "set", "support@desk.test", "queue=Support", "display_name=Desk"]);
+    let address = first(&["address", "set", "SUPPORT@desk.test", "comment=same", "address=Support@Desk.Test"]);
+    assert_eq!(address["address"], json!("support@desk.test"), "its spelling stays");
     let queue =
         first(&["queue", "set", "Support", "address=Support@Desk.test", "valid=temporarily-invalid", "comment="]);
     assert_eq!(
@@ -343,6 +358,11 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     assert_eq!(gate.json(&["address", "list", "--limit", "1"])[0]["address"], json!("support@desk.test"));
     let (status, said) = failure(&gate, &["queue", "delete", "Support"]);
     assert!(status == 1 && said.contains("postigo queue set \"Support\" valid=false"), "{said}");
+
+    let stderr = |name: &str| String::from_utf8(gate.try_run(["queue", "set", name, "comment=x"]).stderr).unwrap();
+    assert!(stderr("Sales").contains("\"Sales\" is new"));
+    assert!(stderr("Support").contains("\"Support\" was there"));
+    first(&["queue", "set", "Support", "comment="]);
 
     let secret = file(&gate, "password", "pa55 w0rd\n");
     let password = format!("password={{ file = {secret:?} }}");
@@ -371,6 +391,14 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     );
     let (status, said) = failure(&gate, &["account", "set", "main", "host=elsewhere.test"]);
     assert!(status == 1 && said.contains("key password: must be given again"), "the secret went in: {said}");
+    first(&["account", "set", "other", "protocol=imaps", "host=a.test", "user=support", &password]);
+    assert_eq!(failure(&gate, &["account", "set", "other", "host=b.test", "user="]).0, 1);
+    first(&["account", "set", "other", "user=", "password="]);
+    first(&["account", "set", "other", "host=b.test", "user=support"]);
+    let (status, said) = failure(&gate, &["queue", "set", "Support", "follow_up=maybe", "address=nobody@desk.test"]);
+    for told in ["key follow_up", "key address"] {
+        assert!(status == 1 && said.contains(told), "mistakes of form and of rules are told together: {said}");
+    }
     let (status, said) = failure(
         &gate,
         &["account", "set", "main", "port=many", "tls.verify=maybe", "colour=red", "networks=[", "interval=5"],

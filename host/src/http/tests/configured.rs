@@ -204,6 +204,21 @@ async fn an_empty_secret_is_forgotten_and_holds_nothing_to_a_place() {
 }
 
 #[tokio::test]
+async fn an_address_keeps_its_spelling_when_it_is_changed_by_another() {
+    let api = Api::start().await;
+    let desk = json!({ "address": "Desk@Example.org", "queue": "Raw" });
+    api.post(Role::Admin, "/system-addresses", &desk).await.expect(201);
+    let path = "/system-addresses/DESK@example.ORG";
+    for body in [json!({ "display_name": "Desk" }), json!({ "address": "desk@example.org", "display_name": "D" })] {
+        assert_eq!(api.patch(Role::Admin, path, &body).await.expect(200)["address"], "Desk@Example.org");
+    }
+    assert_eq!(
+        api.put(Role::Admin, path, &json!({ "queue": "Junk" })).await.expect(200)["address"],
+        "Desk@Example.org"
+    );
+}
+
+#[tokio::test]
 async fn nobody_gets_programs_or_folders_of_the_machine_by_configuring_them() {
     let api = Api::start().await;
     let transport = |kind: &str, host: &str| json!({ "name": "way", "kind": kind, "host": host });
