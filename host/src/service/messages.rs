@@ -10,7 +10,7 @@ use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
 use postigo_model::configured::Account;
 use postigo_model::result::{MessageResult, Status};
-use postigo_model::spool::{Arrival, SourceKey, TakenIn};
+use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 use postigo_model::timestamp::now;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -84,20 +84,20 @@ async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Resul
 
 /// What became of a mail that was handed in, waited for so long at most.
 pub async fn wait(spool: &Spool, taken_in: TakenIn, patience: Duration) -> Result<Became, Refused> {
-    let Some(result) = result(spool, taken_in.id(), patience).await? else { return Ok(Became::OnItsWay) };
+    let Some(ended) = ended(spool, taken_in.id(), patience).await? else { return Ok(Became::OnItsWay) };
     if spool.told_here(&[taken_in]).await?.is_empty() {
-        return Ok(Became::Before(duplicate(taken_in.id(), result)));
+        return Ok(Became::Before(ended.duplicate(taken_in.id())));
     }
-    Ok(Became::Done(result))
+    Ok(Became::Done(ended.result))
 }
 
-async fn result(spool: &Spool, id: i64, patience: Duration) -> Result<Option<MessageResult>, Refused> {
+async fn ended(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Ended>, Refused> {
     let mut changes = spool.changed();
     let end = Instant::now() + patience;
     loop {
         changes.mark_unchanged();
         if let Some(message) = spool.results(&[id]).await?.remove(&id) {
-            return Ok(Some(result_of(message)));
+            return Ok(Some(message.into()));
         }
         let now = Instant::now();
         if now >= end {
@@ -108,24 +108,43 @@ async fn result(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Mes
     }
 }
 
-/// What became of a message that is no longer on its way, in the spool's words where there is no result: it was
-/// dropped.
-pub fn result_of(message: SpoolMessage) -> MessageResult {
-    let SpoolMessage { source, reason, result, .. } = message;
-    result.unwrap_or_else(|| MessageResult::held(&source, reason.unwrap_or_else(|| "It was dropped.".to_owned())))
+/// What became of a message that is no longer on its way.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its result; in the spool's words where there is none.
+    pub result: MessageResult,
+    /// Whether it was dropped after that.
+    pub was_dropped: bool,
 }
 
-/// The result of a mail that was here before, as the message of this id: what that became.
-pub fn duplicate(id: i64, earlier: MessageResult) -> MessageResult {
-    let mut warnings = Vec::new();
-    if !matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate) {
-        let status = serde_json::json!(earlier.status);
-        warnings.push(format!(
-            "This message was here before and is {}: see message {id} of the spool.",
-            status.as_str().unwrap_or_default()
-        ));
+impl From<MessageResult> for Ended {
+    fn from(result: MessageResult) -> Self {
+        Self { result, was_dropped: false }
     }
-    MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
+}
+
+impl From<SpoolMessage> for Ended {
+    fn from(message: SpoolMessage) -> Self {
+        let SpoolMessage { source, reason, result, status, .. } = message;
+        let told = || MessageResult::held(&source, reason.unwrap_or_else(|| "It was dropped.".to_owned()));
+        Self { result: result.unwrap_or_else(told), was_dropped: status == SpoolStatus::Dropped }
+    }
+}
+
+impl Ended {
+    /// The result of a mail that was here before, as the message of this id: what that became.
+    pub fn duplicate(self, id: i64) -> MessageResult {
+        let Self { result: earlier, was_dropped } = self;
+        let status = serde_json::json!(earlier.status);
+        let is_filed = matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate);
+        let stands = match status.as_str().filter(|_| !is_filed) {
+            _ if was_dropped => Some("was dropped".to_owned()),
+            status => status.map(|status| format!("is {status}")),
+        };
+        let told = |stands| format!("This message was here before and {stands}: see message {id} of the spool.");
+        let warnings = stands.map(told).into_iter().collect();
+        MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
+    }
 }
 
 /// Messages in the order of their arrival.

@@ -2,7 +2,7 @@
 
 use super::intake::Stored;
 use crate::cli::{Failed, Output};
-use crate::service::messages;
+use crate::service::messages::Ended;
 use crate::spool::Spool;
 use crate::store::StoreError;
 use crate::worker::Done;
@@ -23,7 +23,7 @@ pub struct Results<'s> {
     spool: &'s Spool,
     output: Output,
     waiting: VecDeque<Stored>,
-    known: HashMap<i64, MessageResult>,
+    known: HashMap<i64, Ended>,
     failed: u64,
     progress: ProgressBar,
 }
@@ -53,7 +53,7 @@ impl<'s> Results<'s> {
                 },
                 Some(done) = endings.recv() => {
                     let more = std::iter::from_fn(|| endings.try_recv().ok());
-                    self.known.extend(std::iter::once(done).chain(more).map(|done| (done.id, done.result)));
+                    self.known.extend(std::iter::once(done).chain(more).map(|done| (done.id, done.result.into())));
                 }
                 () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
             }
@@ -78,7 +78,7 @@ impl<'s> Results<'s> {
             self.waiting.iter().map(|message| message.taken_in.id()).filter(|id| !self.known.contains_key(id));
         let ids: Vec<i64> = unknown.take(ASKED_FOR).collect();
         let ended = self.spool.results(&ids).await?;
-        self.known.extend(ended.into_iter().map(|(id, message)| (id, messages::result_of(message))));
+        self.known.extend(ended.into_iter().map(|(id, message)| (id, message.into())));
         Ok(())
     }
 
@@ -92,13 +92,14 @@ impl<'s> Results<'s> {
         let mut told = Vec::new();
         for Stored { source, taken_in } in self.waiting.drain(..ended.len()) {
             let id = taken_in.id();
-            let Some(result) = self.known.get(&id) else { continue };
-            let mut result = MessageResult { source, ..result.clone() };
-            if !matches!(taken_in, TakenIn::Known(_)) && told_here.remove(&id) {
+            let Some(mut ended) = self.known.get(&id).cloned() else { continue };
+            ended.result.source = source;
+            let result = if !matches!(taken_in, TakenIn::Known(_)) && told_here.remove(&id) {
                 told.push(id);
+                ended.result
             } else {
-                result = messages::duplicate(id, result);
-            }
+                ended.duplicate(id)
+            };
             self.failed += u64::from(result.status == Status::Failed);
             self.progress.inc(1);
             self.progress.suspend(|| self.output.document(&serde_json::json!(result), || sentence(&result)));

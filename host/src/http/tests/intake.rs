@@ -88,6 +88,8 @@ async fn a_mail_that_was_here_before_and_not_filed_is_told_of_with_where_it_is()
         (&json!("duplicate"), &Value::Null),
         "what was dropped was not filed"
     );
+    let told = json!(["This message was here before and was dropped: see message 1 of the spool."]);
+    assert_eq!(again["warnings"], told);
 }
 
 #[tokio::test]
