@@ -40,15 +40,16 @@ impl SignIns<'_> {
     }
 
     /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not
-    /// matter.
+    /// matter; where nothing was forgotten, an owner that is not there, or does not sign in by OAuth2, is refused.
     pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, Refused> {
-        let configuration = configured::load(self.store, self.key).await?;
-        if let Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) =
-            Subject::find(&configuration, owner, None)
-        {
-            return Err(error.into());
+        if self.tokens.sign_out(owner, by).await? {
+            return Ok(true);
         }
-        Ok(self.tokens.sign_out(owner, by).await?)
+        let configuration = configured::load(self.store, self.key).await?;
+        match Subject::find(&configuration, owner, None) {
+            Err(error @ (OAuth2Error::Unknown(_) | OAuth2Error::NotConfigured(_))) => Err(error.into()),
+            _ => Ok(false),
+        }
     }
 
     /// Finishes a sign-in with what the provider had the browser say: the address that it was sent back to, or what
@@ -60,5 +61,30 @@ impl SignIns<'_> {
     /// How a sign-in that was begun has gone on; `id` is that of [`Begun`].
     pub async fn outcome(self, id: &str) -> Result<Outcome, Refused> {
         Ok(self.tokens.outcome(id).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fresh_store::fresh;
+    use crate::store::oauth2::{NewTokens, signed_in};
+    use postigo_model::configured::Account;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn tokens_are_forgotten_though_their_owner_no_longer_signs_in_and_only_then_is_it_missed() {
+        let (_folder, store, key) = fresh().await;
+        let tokens = Tokens::new(store.clone(), key.clone());
+        let sign_ins = SignIns { store: &store, key: &key, tokens: &tokens };
+        let hour = Duration::from_hours(1);
+        let new = NewTokens { access_token: "sealed".into(), refresh_token: None, lasts: hour, renew_after: hour };
+        // One that is not there any more, and one that signs in otherwise.
+        for name in ["gone", Account::LOCAL] {
+            let owner = Owner::Account(name.to_owned());
+            signed_in(&store, &owner.key(), "", new.clone()).await.unwrap();
+            assert!(sign_ins.end(&owner, "Somebody").await.unwrap(), "{name}");
+            assert!(sign_ins.end(&owner, "Somebody").await.is_err(), "{name}");
+        }
     }
 }
