@@ -3,10 +3,13 @@
 //!
 //! - *Who may claim*: anybody, once nobody has it or the time of whoever has it is over; and a host that comes back,
 //!   what it had itself before it ended.
-//! - *For how long*: a [`Term`], by the database's own clock, since those of hosts differ. It is renewed well before
-//!   its end, so that what a host had that is gone is free soon.
-//! - *The fence*: a claim is a token in the row, and the row is changed only while it still has that token. Who comes
-//!   back late changes nothing, and is told so ([`StoreError::Fenced`]).
+//! - *For how long*: a [`Term`], by the database's own clock, since those of hosts differ. Leases and outgoing mails are
+//!   renewed well before its end, so that what a host had that is gone is free soon; a claim on an access token lasts
+//!   longer than asking the provider can, and is never renewed.
+//! - *The fence*: messages and outgoing mails have the claim's token in their rows, which are changed only while they
+//!   still have it: who comes back late changes nothing, and is told so ([`StoreError::Fenced`]). A lease has no token:
+//!   the run of the host that holds it fences. An access token has a claim, and what a late renewal gave counts all the
+//!   same while the refresh token is the one before, since the provider gave this one for it.
 //! - *After a host's end*: what it had claimed is taken back by whoever finds the term over. What that means for the
 //!   work is for the room that does it to say.
 
