@@ -94,8 +94,6 @@ impl Key {
             Content::Secret => json!({ "type": ["string", "null"], "writeOnly": true }),
             Content::Value { schema, .. } => wrapped(schema.clone()),
             Content::Table { schema: title, keys, is_optional } => {
-                // A table of a change is one of a whole thing: neither needs a key.
-                let shape = if shape == Shape::Change { Shape::Given } else { shape };
                 let inner = schema(title, self.help, keys, shape);
                 if *is_optional && shape != Shape::Shown {
                     json!({ "oneOf": [inner, { "type": "null" }] })

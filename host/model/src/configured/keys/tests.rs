@@ -4,6 +4,7 @@ use super::{Content, Key, Shape, keys, schema};
 use crate::configured::form::{Described, Kind, LoadedKind, in_clear, read, read_fields, write};
 use crate::configured::{Account, Filter, KindVisitor, OAuth2, Settings, Transport, visit_kinds};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn check_help(kind: &str, keys: &[Key], checked: &mut usize) {
     for key in keys {
@@ -94,15 +95,31 @@ fn samples() -> Vec<Value> {
     texts.into_iter().map(Value::from).chain(others).collect()
 }
 
-/// A schema that takes what is read is one of what is given.
+/// The keys whose schemas leave out something that is read: clients are told the one way to write it, or what the rules
+/// take.
+const STRICTER: [(&str, &str); 6] = [
+    // A rule says which grants there are.
+    ("filter", "grants"),
+    // Durations of no time and sizes in bytes may be bare numbers; schemas have texts with a unit.
+    ("settings", "auto_responses_max_age"),
+    ("settings", "max_component_size"),
+    ("settings", "max_message_size"),
+    ("settings", "raw_retention"),
+    // A rule asks for one at least.
+    ("transport", "connections"),
+];
+
+/// A schema takes what is read, and nothing else, but for what is listed.
 fn agree<D: Described>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<String>) {
     let keys = keys::<D>();
+    assert!(!has_default(&schema(kind, "A thing.", &keys, Shape::Change)), "{kind}: what a change leaves out stays");
     let validator = |shape| jsonschema::draft202012::new(&schema(kind, "A thing.", &keys, shape)).unwrap();
     let (shown, change) = (validator(Shape::Shown), validator(Shape::Change));
     let written = Value::Object(write(start));
     let errors: Vec<String> =
         shown.iter_errors(&written).map(|error| format!("{}: {error}", error.instance_path)).collect();
     assert_eq!(errors, Vec::<String>::new(), "{kind}: {written:#}");
+    let mut stricter = BTreeSet::new();
     for name in keys.iter().map(|key| key.name).chain(["colour"]) {
         for sample in samples() {
             let object = json!({ name: sample });
@@ -111,7 +128,21 @@ fn agree<D: Described>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<
                 problems.is_empty() || !change.is_valid(&object),
                 "{kind}: {object} is refused ({problems:?}), and its schema takes it"
             );
+            if problems.is_empty() && !change.is_valid(&object) {
+                stricter.insert(name);
+            }
         }
+    }
+    let known: BTreeSet<&str> = STRICTER.iter().filter(|(of, _)| *of == kind).map(|(_, key)| *key).collect();
+    assert_eq!(stricter, known, "{kind}: what is read, and its schema does not take");
+}
+
+/// Whether a schema says anywhere what is there where nothing is given.
+fn has_default(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => fields.iter().any(|(key, value)| key == "default" || has_default(value)),
+        Value::Array(items) => items.iter().any(has_default),
+        _ => false,
     }
 }
 
