@@ -204,6 +204,9 @@ fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_o
     }
 }
 
+/// The same worlds in another order.
+const TURNED: Worlds = &[&super::filter_1_0::Filter, &super::filter::Filter, &Classifier];
+
 #[test]
 fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_which_order() {
     // A filter that is a classifier besides: one of them on a host that knows no classifiers would be the other on the
@@ -219,7 +222,6 @@ fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_wh
             "{refused}"
         );
     }
-    const TURNED: Worlds = &[&super::filter_1_0::Filter, &super::filter::Filter, &Classifier];
     let said = [GROWN, TURNED].map(|worlds| Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err());
     assert_eq!(said[0], said[1]);
 }
