@@ -79,7 +79,10 @@ fn clocks_stand_still_and_who_sleeps_goes_on_at_once() {
     let slept = guest(&format!("(local $pollable i32) {}", asked.concat()));
     let called = Session::open(&slept.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
     assert!(called.result.is_ok() && called.own < LONG, "{:?}", called.result);
-    let forever = guest("(loop $again (call $block (call $sleep (i64.const 1))) (br $again))");
+    let forever = guest(
+        "(local $pollable i32) (local.set $pollable (call $sleep (i64.const 1)))
+         (loop $again (call $block (local.get $pollable)) (br $again))",
+    );
     forever.fails_as(FailureKind::HostCalls);
     guest("(call $poll (i32.const 500) (i32.const 0) (i32.const 532))").fails_as(FailureKind::Trap);
 }

@@ -391,10 +391,11 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     );
     let (status, said) = failure(&gate, &["account", "set", "main", "host=elsewhere.test"]);
     assert!(status == 1 && said.contains("key password: must be given again"), "the secret went in: {said}");
-    first(&["account", "set", "other", "protocol=imaps", "host=a.test", "user=support", &password]);
-    assert_eq!(failure(&gate, &["account", "set", "other", "host=b.test", "user="]).0, 1);
-    first(&["account", "set", "other", "user=", "password="]);
-    first(&["account", "set", "other", "host=b.test", "user=support"]);
+    first(&["transport", "set", "other", "kind=smtp", "host=a.test", "user=support", &password]);
+    assert_eq!(failure(&gate, &["transport", "set", "other", "host=b.test", "user="]).0, 1);
+    first(&["transport", "set", "other", "user=", "password="]);
+    first(&["transport", "set", "other", "host=b.test", "user=support"]);
+    gate.run(&["transport", "delete", "other"]);
     let (status, said) = failure(&gate, &["queue", "set", "Support", "follow_up=maybe", "address=nobody@desk.test"]);
     for told in ["key follow_up", "key address"] {
         assert!(status == 1 && said.contains(told), "mistakes of form and of rules are told together: {said}");
