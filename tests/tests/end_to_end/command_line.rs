@@ -444,11 +444,12 @@ fn every_kind_is_set_listed_shown_and_deleted_by_the_keys_of_the_file() {
     let (status, said) = failure(&gate, &["customer", "set", "joe", "colour=red"]);
     assert!(status == 1 && said.contains("`email` is missing") && said.contains("no key `colour`"), "{said}");
 
-    let text = format!("body={{ file = {:?} }}", file(&gate, "receipt.txt", "Thank\nyou.\n"));
-    assert_eq!(
-        first(&["response", "set", "Receipt", "queue=Support", "subject=Thanks", &text])["body"],
-        json!("Thank\nyou.\n")
-    );
+    let text = file(&gate, "receipt.txt", "Thank\nyou.\n");
+    let literal = format!("body={{ file = {text:?} }}");
+    let receipt = first(&["response", "set", "Receipt", "queue=Support", "subject=Thanks", &literal]);
+    assert_eq!(receipt["body"], json!(literal.trim_start_matches("body=")), "a text names no file");
+    let named = format!("body={text}");
+    assert_eq!(first(&["response", "set", "Receipt", "--file", &named])["body"], json!("Thank\nyou.\n"));
     assert_eq!(gate.json(&["auto-response", "show", "Receipt"]), gate.json(&["response", "show", "Receipt"]));
     for (kind, name) in [
         ("response", "Receipt"),
