@@ -145,7 +145,7 @@ impl Mail {
     }
 
     /// Replaces a header; `values` has one value but for a `multiple` dynamic field. The caller has checked that the
-    /// name may be set and spells it canonically ([`Vocabulary::may_set`]). CR, LF and NUL become a space.
+    /// name may be set and spells it canonically ([`may_set`](crate::Vocabulary::may_set)). CR, LF and NUL become a space.
     pub fn set(&mut self, name: &str, values: Vec<String>, by: &SetBy) {
         self.in_force.set(name, values, by);
         self.generation += 1;
