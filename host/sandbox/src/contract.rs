@@ -38,6 +38,15 @@ pub struct SettingsProblem {
     pub reason: String,
 }
 
+/// How messages start from a configured group.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct GroupStart {
+    /// Bytes over all memories of a configured instance.
+    pub(super) memory: u64,
+    /// Why there is no snapshot; none where there is one.
+    pub(super) unsnapshotable: Option<String>,
+}
+
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {

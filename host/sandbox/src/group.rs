@@ -1,13 +1,12 @@
 //! A group: filters of one component, configured together, ready to be called.
 
 use super::ahead::Ahead;
-use super::contract::{Cost, GroupSpec};
+use super::contract::{Cost, GroupSpec, GroupStart};
 use super::engine::{Engines, SLOT_MEMORY};
 use super::kept::Kept;
 use super::refusal::PrepareError;
 use super::room::{Held, Room};
 use super::sandbox::Grants;
-use super::snapshot::Made;
 use super::template::{Instance, NotStarted, Template};
 use super::threads::Threads;
 use super::world::Calls;
@@ -42,7 +41,7 @@ impl Group {
         kept: &Kept,
         (threads, room): (&Arc<Threads>, &Arc<Room>),
         spec: &GroupSpec,
-        (made, snapshot): &(Made, Vec<u8>),
+        (made, snapshot): &(GroupStart, Vec<u8>),
         key: String,
     ) -> Result<Arc<Self>, PrepareError> {
         let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable.clone() {

@@ -1,8 +1,7 @@
 //! What is kept on disk between starts: snapshots, and functions that were compiled before. Nothing here is needed:
 //! what is missing or damaged is made anew.
 
-use super::contract::GroupSpec;
-use super::snapshot::Made;
+use super::contract::{GroupSpec, GroupStart};
 use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -44,7 +43,7 @@ impl Kept {
     }
 
     /// A kept snapshot.
-    pub(super) fn snapshot(&self, key: &str) -> Option<(Made, Vec<u8>)> {
+    pub(super) fn snapshot(&self, key: &str) -> Option<(GroupStart, Vec<u8>)> {
         let path = self.snapshot_path(key);
         let bytes = read_checked(&path)?;
         let (header, snapshot) = split(&bytes)?;
@@ -54,7 +53,7 @@ impl Kept {
     }
 
     /// Keeps a snapshot. Failing costs time at the next start, no more.
-    pub(super) fn keep_snapshot(&self, key: &str, made: &Made, snapshot: &[u8]) -> io::Result<()> {
+    pub(super) fn keep_snapshot(&self, key: &str, made: &GroupStart, snapshot: &[u8]) -> io::Result<()> {
         let header = serde_json::to_vec(made)?;
         let mut bytes = u32::try_from(header.len()).map_err(io::Error::other)?.to_le_bytes().to_vec();
         bytes.extend_from_slice(&header);
@@ -175,7 +174,7 @@ mod tests {
     fn a_damaged_snapshot_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::open(folder.path()).unwrap();
-        let made = Made { memory: 7, unsnapshotable: None };
+        let made = GroupStart { memory: 7, unsnapshotable: None };
         kept.keep_snapshot("ab", &made, b"snapshot").unwrap();
         assert_eq!(kept.snapshot("ab"), Some((made, b"snapshot".to_vec())));
         let path = folder.path().join("snapshots/ab");

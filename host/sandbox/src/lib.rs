@@ -52,7 +52,6 @@ use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
 use room::Room;
 use sha2::{Digest, Sha256};
-use snapshot::Made;
 use std::path::PathBuf;
 use std::sync::Arc;
 use threads::Threads;
@@ -199,7 +198,7 @@ impl Runtime {
         self.threads.spawn(job)
     }
 
-    fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(Made, Vec<u8>), PrepareError> {
+    fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(GroupStart, Vec<u8>), PrepareError> {
         let request = self.request(spec.digest.clone(), Task::prepare(&spec.members, &spec.grants, spec.limits));
         let made = match self.children.run(asker, &request, &spec.component) {
             Ok((Answer::Made(made), snapshot)) => (made, snapshot),

@@ -3,7 +3,7 @@
 
 use super::component::Outside;
 use super::configure::configure;
-use super::contract::GroupMember;
+use super::contract::{GroupMember, GroupStart};
 use super::engine::Loader;
 use super::fit::world_of;
 use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
@@ -12,20 +12,10 @@ use super::room::Held;
 use super::sandbox::{Grants, Sandbox};
 use super::template::{Instance, Template};
 use postigo_model::guest::Limits;
-use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime_wizer::{ComponentContext, WasmtimeWizerComponent, Wizer};
-
-/// How messages start from a configured group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Made {
-    /// Bytes over all memories of a configured instance.
-    pub(super) memory: u64,
-    /// Why there is no snapshot; none where there is one.
-    pub(super) unsnapshotable: Option<String>,
-}
 
 /// The component with the parts that a snapshot needs, or why it cannot have them.
 pub(super) fn instrument(component: &[u8]) -> Result<(ComponentContext<'_>, Vec<u8>), String> {
@@ -34,14 +24,14 @@ pub(super) fn instrument(component: &[u8]) -> Result<(ComponentContext<'_>, Vec<
         .map_err(|error| format!("it cannot be snapshotted: {error:#}"))
 }
 
-/// Configures a group and takes its snapshot. Without one (the bytes are empty) the reason stands in [`Made`].
+/// Configures a group and takes its snapshot. Without one (the bytes are empty) the reason stands in [`GroupStart`].
 pub(super) fn make(
     loader: &Loader,
     component: &[u8],
     members: &[GroupMember],
     grants: &[String],
     limits: Limits,
-) -> Result<(Made, Vec<u8>), PrepareError> {
+) -> Result<(GroupStart, Vec<u8>), PrepareError> {
     Outside::read(component).and_then(|outside| world_of(&outside, loader.worlds))?;
     let start = |bytes: &[u8], time| {
         let template = Template::new(loader, bytes).map_err(PrepareError::Refused)?;
@@ -56,14 +46,14 @@ pub(super) fn make(
             let usable = taken
                 .and_then(|bytes| Template::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string()));
             match usable {
-                Ok(bytes) => return Ok((Made { memory, unsnapshotable: None }, bytes)),
+                Ok(bytes) => return Ok((GroupStart { memory, unsnapshotable: None }, bytes)),
                 Err(because) => because,
             }
         }
         Err(because) => because,
     };
     let memory = start(component, CONFIGURE_AHEAD_TIME)?.store.data().meter.used();
-    Ok((Made { memory, unsnapshotable: Some(because) }, Vec::new()))
+    Ok((GroupStart { memory, unsnapshotable: Some(because) }, Vec::new()))
 }
 
 /// A configured instance of what is compiled, for one message, which holds this of the host's room.

@@ -11,9 +11,8 @@ pub(super) use process::{Children, Fault};
 pub use work::main;
 
 use super::component::code_bytes;
-use super::contract::{Description, GroupMember, SettingsProblem};
+use super::contract::{Description, GroupMember, GroupStart, SettingsProblem};
 use super::refusal::{PrepareError, Refused};
-use super::snapshot::Made;
 use postigo_model::guest::Limits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -58,7 +57,7 @@ pub(super) enum Answer {
     Compiled,
     /// The mistakes by the schema.
     Checked(Vec<SettingsProblem>),
-    Made(Made),
+    Made(GroupStart),
     NotMade(PrepareError),
     /// The child itself could not work.
     Unable(String),
