@@ -21,13 +21,13 @@ run: build ## Build all, start the daemon with a sample configuration, file a fe
 	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
 
 dev: setup-build guests ## The same while you work on it: our own crates are compiled unoptimised, in a fraction of the time
-	cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo
+	CARGO_INCREMENTAL=1 cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo
 	POSTIGO_DATA="$(POSTIGO_DATA)" docs/sample/run $(POSTIGO) $(LISTEN)
 
 try: setup-build guests ## Run some tests, unoptimised: make try TEST=filing::, make try TEST=pop3:: IN='--test end_to_end'
 	@# End-to-end tests run the binary; only a crate's own integration tests have cargo build it.
-	$(if $(findstring end_to_end,$(IN)),cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo)
-	cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace $(IN) -- $(TEST)
+	$(if $(findstring end_to_end,$(IN)),CARGO_INCREMENTAL=1 cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo)
+	CARGO_INCREMENTAL=1 cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace $(IN) -- $(TEST)
 
 build: setup-build guests ## Build the guests and the binary
 	cargo build --$(CARGO_PROFILE) --workspace --bin postigo
