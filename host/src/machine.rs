@@ -7,19 +7,19 @@
 
 use postigo_files::given_folder::GivenFolder;
 use postigo_model::configured::Breach;
-use postigo_model::configured::form::Kind as _;
+use postigo_model::configured::form::ConfiguredKind as _;
 use postigo_model::configured::{Account, Configuration, Outlet, Source, Transport};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// A name and a whole path, as an option gives them: `sendmail=/usr/sbin/sendmail`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedPath {
     name: String,
     path: PathBuf,
 }
 
-impl std::str::FromStr for Named {
+impl std::str::FromStr for NamedPath {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -45,8 +45,8 @@ pub struct Machine {
 
 impl Machine {
     /// With these commands and folders.
-    pub fn new(commands: Vec<Named>, folders: Vec<Named>) -> Self {
-        let by_name = |named: Vec<Named>| named.into_iter().map(|named| (named.name, named.path)).collect();
+    pub fn new(commands: Vec<NamedPath>, folders: Vec<NamedPath>) -> Self {
+        let by_name = |named: Vec<NamedPath>| named.into_iter().map(|named| (named.name, named.path)).collect();
         Self { commands: by_name(commands), folders: by_name(folders) }
     }
 
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn options_are_names_and_whole_paths() {
         for wrong in ["sendmail", "=/bin/sh", "a b=/bin/sh", "x=bin/sh", "x=/bin/../sh"] {
-            assert!(wrong.parse::<Named>().is_err(), "{wrong}");
+            assert!(wrong.parse::<NamedPath>().is_err(), "{wrong}");
         }
     }
 }

@@ -4,11 +4,11 @@
 //! Whoever does the work records it here; [`crate::http`] shows it at `/metrics`. Label values are names that an admin
 //! chose or words of a fixed list, never anything out of a mail, so that a sender cannot grow the number of series.
 
-use crate::oauth2::Watched;
+use crate::oauth2::TokenWatch;
 use postigo_model::guest::FailureKind;
 use postigo_model::outgoing::OutgoingStatus;
-use postigo_model::result::{FilterResult, MessageResult, Outcome, Status};
-use postigo_net::listen::Figures;
+use postigo_model::result::{FilterOutcome, FilterResult, MessageResult, MessageStatus};
+use postigo_net::listen::ListenerFigures;
 use postigo_supervision as supervision;
 use postigo_supervision::Counts;
 use prometheus_client::collector::Collector;
@@ -91,7 +91,7 @@ pub struct Metrics {
     outgoing: Family<StatusLabel, WholeGauge>,
     outgoing_tries: Family<StatusLabel, Counter>,
     outgoing_oldest: WholeGauge,
-    listeners: Figures,
+    listeners: ListenerFigures,
 }
 
 impl Default for Metrics {
@@ -120,7 +120,7 @@ impl Metrics {
             outgoing: Family::default(),
             outgoing_tries: Family::default(),
             outgoing_oldest: WholeGauge::default(),
-            listeners: Figures::default(),
+            listeners: ListenerFigures::default(),
         };
         metrics.register();
         metrics
@@ -128,7 +128,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register_collector(Box::new(Tasks));
+        registry.register_collector(Box::new(BrokenTasks));
         registry.register_with_unit(
             "filter_duration",
             "All the time of a filter for one message: its own, the host's for it, and waiting for a processor",
@@ -185,7 +185,7 @@ impl Metrics {
     }
 
     /// What listeners count.
-    pub fn listeners(&self) -> &Figures {
+    pub fn listeners(&self) -> &ListenerFigures {
         &self.listeners
     }
 
@@ -214,14 +214,14 @@ impl Metrics {
     /// Only filters that were called (matched, not matched, failed) have a time worth keeping.
     fn filter_done(&self, result: &FilterResult) {
         let filter = label(&result.name);
-        if !matches!(result.outcome, Outcome::Suspended | Outcome::NotRun) {
+        if !matches!(result.outcome, FilterOutcome::Suspended | FilterOutcome::NotRun) {
             let took = Duration::from_micros(result.micros).as_secs_f64();
             self.filter_seconds.get_or_create(&FilterLabel { filter: filter.clone() }).observe(took);
         }
         self.filter_outcomes
             .get_or_create(&OutcomeLabels { filter: filter.clone(), outcome: outcome_name(result.outcome) })
             .inc();
-        if let Some(error) = result.error.as_ref().filter(|_| result.outcome == Outcome::Failed) {
+        if let Some(error) = result.error.as_ref().filter(|_| result.outcome == FilterOutcome::Failed) {
             self.filter_failures.get_or_create(&FailureLabels { filter, kind: failure_name(error.kind) }).inc();
         }
     }
@@ -256,7 +256,7 @@ impl Metrics {
     }
 
     /// How the tokens of accounts and transports stand. Those that are not named any more lose their figures.
-    pub fn signed_in(&self, watched: &[Watched]) {
+    pub fn signed_in(&self, watched: &[TokenWatch]) {
         self.oauth2_refused.clear();
         self.oauth2_left.clear();
         for watched in watched {
@@ -284,9 +284,9 @@ impl Metrics {
 
 /// The tasks that broke: what [`supervision`] knows of this process.
 #[derive(Debug)]
-struct Tasks;
+struct BrokenTasks;
 
-impl Collector for Tasks {
+impl Collector for BrokenTasks {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let counts = supervision::counts();
         let mut counter = |name: &str, help: &str, count: fn(&Counts) -> u64| -> std::fmt::Result {
@@ -320,13 +320,13 @@ fn label(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-fn outcome_name(outcome: Outcome) -> &'static str {
+fn outcome_name(outcome: FilterOutcome) -> &'static str {
     match outcome {
-        Outcome::Matched => "matched",
-        Outcome::NotMatched => "not-matched",
-        Outcome::Failed => "failed",
-        Outcome::Suspended => "suspended",
-        Outcome::NotRun => "not-run",
+        FilterOutcome::Matched => "matched",
+        FilterOutcome::NotMatched => "not-matched",
+        FilterOutcome::Failed => "failed",
+        FilterOutcome::Suspended => "suspended",
+        FilterOutcome::NotRun => "not-run",
     }
 }
 
@@ -341,14 +341,14 @@ fn failure_name(kind: FailureKind) -> &'static str {
     }
 }
 
-fn status_name(status: Status) -> &'static str {
+fn status_name(status: MessageStatus) -> &'static str {
     match status {
-        Status::Filed => "filed",
-        Status::Ignored => "ignored",
-        Status::Rejected => "rejected",
-        Status::Held => "held",
-        Status::Duplicate => "duplicate",
-        Status::Failed => "failed",
+        MessageStatus::Filed => "filed",
+        MessageStatus::Ignored => "ignored",
+        MessageStatus::Rejected => "rejected",
+        MessageStatus::Held => "held",
+        MessageStatus::Duplicate => "duplicate",
+        MessageStatus::Failed => "failed",
     }
 }
 
@@ -357,9 +357,9 @@ mod tests {
     use super::*;
     use postigo_model::result::FilterError;
 
-    fn message(filter: &str, outcome: Outcome) -> MessageResult {
+    fn message(filter: &str, outcome: FilterOutcome) -> MessageResult {
         let error = FilterError { kind: FailureKind::HostCalls, message: "too many".into() };
-        let error = (outcome == Outcome::Failed).then_some(error);
+        let error = (outcome == FilterOutcome::Failed).then_some(error);
         let filter = FilterResult {
             name: filter.into(),
             outcome,
@@ -369,15 +369,15 @@ mod tests {
             error,
             component: None,
         };
-        MessageResult { status: Status::Filed, filters: vec![filter], ..MessageResult::default() }
+        MessageResult { status: MessageStatus::Filed, filters: vec![filter], ..MessageResult::default() }
     }
 
     #[test]
     fn every_figure_appears_under_its_name_and_labels() {
         let metrics = Metrics::new();
-        metrics.message_done(&message("10 Invoices", Outcome::Matched));
-        metrics.message_done(&message("10 Invoices", Outcome::Failed));
-        metrics.message_done(&message("20 Never", Outcome::NotRun));
+        metrics.message_done(&message("10 Invoices", FilterOutcome::Matched));
+        metrics.message_done(&message("10 Invoices", FilterOutcome::Failed));
+        metrics.message_done(&message("20 Never", FilterOutcome::NotRun));
         metrics.filter_memory([("5 Gone", 1)]);
         metrics.filter_memory([("10 Invoices", 65_536)]);
         metrics.filters_suspended([("10 Invoices", true), ("20 Never", false)]);
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn a_quote_in_a_name_cannot_add_a_label() {
         let metrics = Metrics::new();
-        metrics.message_done(&message("a\",x=\"y\n", Outcome::Failed));
+        metrics.message_done(&message("a\",x=\"y\n", FilterOutcome::Failed));
         assert!(metrics.encode().contains("{filter=\"a\\\",x=\\\"y\\n\",kind=\"host-calls\"} 1"));
     }
 }

@@ -5,7 +5,7 @@
 //! the admin wrote and which may lead over links, and each further one from the one before it, never through a link.
 //! What is made on the way is made in the same manner.
 
-use crate::regular_file::{Folder, Missing};
+use crate::regular_file::{Folder, MissingFolder};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -36,13 +36,13 @@ impl GivenFolder {
 
     /// Opens it.
     pub fn open(&self) -> io::Result<Folder> {
-        Folder::open_below(&self.root, &self.below, Missing::Fails)
+        Folder::open_below(&self.root, &self.below, MissingFolder::Fails)
     }
 
     /// Opens it, and makes it and those on the way where they are missing.
     pub fn make(&self) -> io::Result<Folder> {
         std::fs::create_dir_all(&self.root)?;
-        Folder::open_below(&self.root, &self.below, Missing::IsMade)
+        Folder::open_below(&self.root, &self.below, MissingFolder::IsMade)
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Size(pub u64);
 
 /// What lies under a name of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
+pub enum FolderEntry {
     /// A regular file of so many bytes.
     Regular(Size),
     /// A folder.
@@ -36,7 +36,7 @@ pub enum Entry {
 
 /// What becomes of a folder on the way that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingFolder {
     /// It is an error.
     Fails,
     /// It is made, for its owner alone.
@@ -44,12 +44,12 @@ pub enum Missing {
 }
 
 /// A way that led no further, and where.
-struct Stopped {
+struct BlockedPath {
     at: PathBuf,
     error: io::Error,
 }
 
-impl Stopped {
+impl BlockedPath {
     /// The error, with the place.
     fn named(self) -> io::Error {
         io::Error::new(self.error.kind(), format!("{}: {}", self.at.display(), self.error))
@@ -70,14 +70,14 @@ impl Folder {
     /// Opens the folder `below` the one that an admin named. Links on the way to that one are followed; from there on
     /// each folder is opened from the one before, and a link among them is refused: the error names it, unless it
     /// is the last.
-    pub fn open_below(named: &Path, below: &Path, missing: Missing) -> io::Result<Self> {
+    pub fn open_below(named: &Path, below: &Path, missing: MissingFolder) -> io::Result<Self> {
         let root = if below.as_os_str().is_empty() {
             Self::open(named)?
         } else {
             Self(open(named, PASSING | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
         };
         let whole = named.join(below);
-        let is_whole = |stopped: &Stopped| stopped.at == whole;
+        let is_whole = |stopped: &BlockedPath| stopped.at == whole;
         root.walk(named.to_owned(), below, missing)
             .map_err(|stopped| if is_whole(&stopped) { stopped.error } else { stopped.named() })
     }
@@ -90,11 +90,11 @@ impl Folder {
     /// Opens a folder below this one, and makes it and those on the way, for their owner alone, where they are missing.
     /// A link among them is refused and named.
     pub fn make_folders(&self, path: &Path) -> io::Result<Self> {
-        Self(self.0.try_clone()?).walk(PathBuf::new(), path, Missing::IsMade).map_err(Stopped::named)
+        Self(self.0.try_clone()?).walk(PathBuf::new(), path, MissingFolder::IsMade).map_err(BlockedPath::named)
     }
 
     /// Goes from this folder, which errors call `from`, to the one `below`, name by name.
-    fn walk(self, from: PathBuf, below: &Path, missing: Missing) -> Result<Self, Stopped> {
+    fn walk(self, from: PathBuf, below: &Path, missing: MissingFolder) -> Result<Self, BlockedPath> {
         let (mut folder, mut at) = (self, from);
         let mut parts = below.components().peekable();
         while let Some(part) = parts.next() {
@@ -104,13 +104,13 @@ impl Folder {
                 Component::Normal(name) => folder.next(name, access, missing),
                 _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a folder below")),
             };
-            folder = next.map_err(|error| Stopped { at: at.clone(), error })?;
+            folder = next.map_err(|error| BlockedPath { at: at.clone(), error })?;
         }
         Ok(folder)
     }
 
-    fn next(&self, name: &OsStr, access: OFlags, missing: Missing) -> io::Result<Self> {
-        if missing == Missing::IsMade {
+    fn next(&self, name: &OsStr, access: OFlags, missing: MissingFolder) -> io::Result<Self> {
+        if missing == MissingFolder::IsMade {
             match rustix::fs::mkdirat(&self.0, name, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 // What is there need not be made, also where nothing may be.
@@ -127,8 +127,8 @@ impl Folder {
             Ok(folder) => Ok(Self(folder)),
             // Linux says of a link that it is no folder.
             Err(error @ (Errno::NOTDIR | Errno::LOOP)) => Err(match self.entry(name) {
-                Ok(Entry::Special(what)) => not(what, "folder"),
-                Ok(Entry::Regular(_)) => not("a file", "folder"),
+                Ok(FolderEntry::Special(what)) => not(what, "folder"),
+                Ok(FolderEntry::Regular(_)) => not("a file", "folder"),
                 _ => error.into(),
             }),
             Err(error) => Err(error.into()),
@@ -136,7 +136,7 @@ impl Folder {
     }
 
     /// What lies under a name; a link is a link, whatever it leads to.
-    pub fn entry(&self, name: &OsStr) -> io::Result<Entry> {
+    pub fn entry(&self, name: &OsStr) -> io::Result<FolderEntry> {
         let stat = statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(entry_of(stat.st_mode, stat.st_size))
     }
@@ -231,11 +231,11 @@ fn checked(file: OwnedFd) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-fn only_regular(entry: Entry) -> io::Result<()> {
+fn only_regular(entry: FolderEntry) -> io::Result<()> {
     match entry {
-        Entry::Regular(_) => Ok(()),
-        Entry::Folder => Err(not("a folder", "file")),
-        Entry::Special(what) => Err(not(what, "file")),
+        FolderEntry::Regular(_) => Ok(()),
+        FolderEntry::Folder => Err(not("a folder", "file")),
+        FolderEntry::Special(what) => Err(not(what, "file")),
     }
 }
 
@@ -244,15 +244,15 @@ fn not(what: &str, wanted: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a {regular}{wanted}"))
 }
 
-fn entry_of(mode: rustix::fs::RawMode, size: i64) -> Entry {
+fn entry_of(mode: rustix::fs::RawMode, size: i64) -> FolderEntry {
     match FileType::from_raw_mode(mode) {
-        FileType::RegularFile => Entry::Regular(Size(size.try_into().unwrap_or_default())),
-        FileType::Directory => Entry::Folder,
-        FileType::Symlink => Entry::Special("a link"),
-        FileType::Fifo => Entry::Special("a named pipe"),
-        FileType::Socket => Entry::Special("a socket"),
-        FileType::CharacterDevice | FileType::BlockDevice => Entry::Special("a device"),
-        FileType::Unknown => Entry::Special("of an unknown kind"),
+        FileType::RegularFile => FolderEntry::Regular(Size(size.try_into().unwrap_or_default())),
+        FileType::Directory => FolderEntry::Folder,
+        FileType::Symlink => FolderEntry::Special("a link"),
+        FileType::Fifo => FolderEntry::Special("a named pipe"),
+        FileType::Socket => FolderEntry::Special("a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => FolderEntry::Special("a device"),
+        FileType::Unknown => FolderEntry::Special("of an unknown kind"),
     }
 }
 

@@ -34,10 +34,10 @@ pub fn parse_into(
     whole: bool,
 ) -> bool {
     let most = addresses.len() + room;
-    let mut entry = Entry::default();
-    for token in Tokens::new(value, whole) {
+    let mut entry = AddressEntry::default();
+    for token in AddressTokens::new(value, whole) {
         match token {
-            Token::Separator(b':') => entry = Entry::default(), // a group's name
+            Token::Separator(b':') => entry = AddressEntry::default(), // a group's name
             Token::Separator(_) => {
                 if let Some(address) = std::mem::take(&mut entry).finish(fallback) {
                     if addresses.len() >= most {
@@ -78,8 +78,8 @@ pub fn render_addresses(addresses: &[Address]) -> String {
 
 /// What stands between two separators.
 #[derive(Default)]
-struct Entry<'a> {
-    words: Vec<Word<'a>>,
+struct AddressEntry<'a> {
+    words: Vec<AddressWord<'a>>,
     angle: Option<&'a [u8]>,
     comment: &'a [u8],
     /// Whether the next word follows the last without a blank.
@@ -88,16 +88,16 @@ struct Entry<'a> {
     more: bool,
 }
 
-struct Word<'a> {
+struct AddressWord<'a> {
     text: &'a [u8],
     quoted: bool,
     joins: bool,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> AddressEntry<'a> {
     fn push(&mut self, text: &'a [u8], quoted: bool) {
         let joins = std::mem::replace(&mut self.joins, true);
-        if self.words.len() < WORDS { self.words.push(Word { text, quoted, joins }) } else { self.more = true }
+        if self.words.len() < WORDS { self.words.push(AddressWord { text, quoted, joins }) } else { self.more = true }
     }
 
     fn finish(self, fallback: Option<&str>) -> Option<Address> {
@@ -119,7 +119,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The last run of joined words with an `@` is the address; what stands before it is a name.
-    fn without_angle(&self, fallback: Option<&str>) -> Option<(String, &[Word<'a>])> {
+    fn without_angle(&self, fallback: Option<&str>) -> Option<(String, &[AddressWord<'a>])> {
         let at = self.words.iter().rposition(|word| !word.quoted && word.text.contains(&b'@'))?;
         let mut first = at;
         while first > 0 && self.words.get(first).is_some_and(|word| word.joins) {
@@ -165,7 +165,7 @@ fn bare(inner: &[u8], fallback: Option<&str>) -> String {
     address
 }
 
-fn display(words: &[Word<'_>], fallback: Option<&str>) -> String {
+fn display(words: &[AddressWord<'_>], fallback: Option<&str>) -> String {
     let mut name = Vec::new();
     for (index, word) in words.iter().enumerate() {
         if index > 0 && !word.joins {
@@ -197,7 +197,7 @@ enum Token<'a> {
 
 /// Cuts a value into tokens. What is opened and never closed is an ordinary character.
 #[allow(clippy::struct_excessive_bools, reason = "each is about a character of its own")]
-struct Tokens<'a> {
+struct AddressTokens<'a> {
     value: &'a [u8],
     position: usize,
     quotes_close: bool,
@@ -207,7 +207,7 @@ struct Tokens<'a> {
     whole: bool,
 }
 
-impl<'a> Tokens<'a> {
+impl<'a> AddressTokens<'a> {
     fn new(value: &'a [u8], whole: bool) -> Self {
         Self { value, position: 0, quotes_close: true, comments_close: true, angles_close: true, whole }
     }
@@ -229,7 +229,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-impl<'a> Iterator for Tokens<'a> {
+impl<'a> Iterator for AddressTokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {

@@ -4,7 +4,7 @@
 use super::bounds::Cuts;
 use super::html;
 use super::message_id::message_ids;
-use super::structure::{Disposition, Part, Place};
+use super::structure::{Disposition, Part, PartPlace};
 use super::transfer::TransferEncoding;
 use super::{charset, fields};
 use postigo_model::text::beginning;
@@ -215,7 +215,7 @@ fn is_file(part: &Part) -> bool {
 /// The first text that is no file; in multipart/mixed every further plain or HTML text without file name follows it.
 fn body_parts(parts: &[Part]) -> Vec<usize> {
     if let [part] = parts
-        && part.place == Place::Alone
+        && part.place == PartPlace::Alone
     {
         return if is_text(part) { vec![0] } else { Vec::new() };
     }
@@ -226,7 +226,7 @@ fn body_parts(parts: &[Part]) -> Vec<usize> {
     let follows = |part: &Part| {
         let plain_or_html = matches!(part.media_type.as_str(), "text/plain" | "text/html");
         let shown = part.disposition != Some(Disposition::Attachment) && part.file_name.is_empty();
-        part.place == Place::Mixed && plain_or_html && shown && same_branch(part)
+        part.place == PartPlace::Mixed && plain_or_html && shown && same_branch(part)
     };
     let further = parts.iter().enumerate().skip(first + 1).filter(|(_, part)| follows(part)).map(|(index, _)| index);
     std::iter::once(first).chain(further).collect()

@@ -23,18 +23,18 @@ pub struct DeliveryReport {
     /// The Message-ID of the mail that it is about, with its angle brackets.
     pub original: String,
     /// What it says of each recipient.
-    pub recipients: Vec<Reported>,
+    pub recipients: Vec<RecipientReport>,
 }
 
 /// What a report says of a recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reported {
+pub struct RecipientReport {
     /// The addresses that they are known by: as the sender wrote it (Original-Recipient), and where the mail went in
     /// the end (Final-Recipient). Each as it stands there, and decoded: servers write both, and
     /// `joe+42@example.com` may be an address or an encoded one.
     pub addresses: Vec<String>,
     /// What happened.
-    pub action: Action,
+    pub action: ReportAction,
     /// The enhanced status code (RFC 3463); empty where there is none.
     pub status: String,
     /// The server's words, on one line.
@@ -43,7 +43,7 @@ pub struct Reported {
 
 /// What happened to a mail on its way to a recipient (RFC 3464 section 2.3.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Action {
+pub enum ReportAction {
     /// It was given up.
     #[default]
     Failed,
@@ -53,10 +53,10 @@ pub enum Action {
     Delivered,
 }
 
-impl Reported {
+impl RecipientReport {
     /// Whether trying again would be of no use: not so where the status says that the trouble may pass (class 4).
     pub fn is_permanent(&self) -> bool {
-        self.action == Action::Failed && !self.status.starts_with('4')
+        self.action == ReportAction::Failed && !self.status.starts_with('4')
     }
 }
 
@@ -97,7 +97,7 @@ fn original(message: &Message, parts: &[Part], raw: &[u8]) -> Option<String> {
 }
 
 /// The groups of fields of a delivery status: the first is about the message, each further one about a recipient.
-fn by_status(raw: &[u8], part: &Part) -> Vec<Reported> {
+fn by_status(raw: &[u8], part: &Part) -> Vec<RecipientReport> {
     let text = content::decode_text(raw, part);
     let bytes = text.as_bytes();
     let mut recipients = Vec::new();
@@ -106,12 +106,12 @@ fn by_status(raw: &[u8], part: &Part) -> Vec<Reported> {
         let group = fields::split(bytes, position);
         recipients.extend(recipient(bytes, &group.fields));
         // What is no field is passed over, line by line.
-        position = if group.body > position { group.body } else { fields::Line::at(bytes, position).next };
+        position = if group.body > position { group.body } else { fields::RawLine::at(bytes, position).next };
     }
     recipients
 }
 
-fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
+fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<RecipientReport> {
     let value = |name: &str| {
         let field = group.iter().find(|field| {
             bytes.get(field.name.clone()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
@@ -130,9 +130,9 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
         return None;
     }
     let action = match value("Action").unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "delayed" => Action::Delayed,
-        "delivered" | "relayed" | "expanded" => Action::Delivered,
-        _ => Action::Failed,
+        "delayed" => ReportAction::Delayed,
+        "delivered" | "relayed" | "expanded" => ReportAction::Delivered,
+        _ => ReportAction::Failed,
     };
     let status =
         value("Status").unwrap_or_default().split_whitespace().next().unwrap_or_default().chars().take(20).collect();
@@ -145,7 +145,7 @@ fn recipient(bytes: &[u8], group: &[fields::Field]) -> Option<Reported> {
         .chars()
         .take(LONGEST_DETAIL)
         .collect();
-    Some(Reported { addresses, action, status, detail })
+    Some(RecipientReport { addresses, action, status, detail })
 }
 
 /// The spellings of `rfc822; jane+2Bx@example.com` (which may be xtext, RFC 3461 section 4) or `utf-8;
@@ -210,13 +210,13 @@ fn without_unicode_escapes(text: &str) -> String {
 }
 
 /// Reports from before the standard.
-fn by_habit(message: &Message) -> Option<Vec<Reported>> {
+fn by_habit(message: &Message) -> Option<Vec<RecipientReport>> {
     if let Some(failed) = message.header("X-Failed-Recipients") {
         let detail = first_words(message.text(), "SMTP error");
-        let reported = |address: &str| Reported {
+        let reported = |address: &str| RecipientReport {
             addresses: vec![address.to_owned()],
             detail: detail.clone(),
-            ..Reported::default()
+            ..RecipientReport::default()
         };
         return Some(
             failed.split([',', ' ']).filter(|word| word.contains('@')).take(MOST_RECIPIENTS).map(reported).collect(),
@@ -233,9 +233,9 @@ fn first_words(text: &str, beginning: &str) -> String {
 
 /// qmail's bounces: after a greeting each paragraph begins with `<address>:` and tells what happened, up to a line of
 /// dashes.
-fn qmail(text: &str) -> Option<Vec<Reported>> {
+fn qmail(text: &str) -> Option<Vec<RecipientReport>> {
     let text = text.trim_start().strip_prefix("Hi. This is the")?;
-    let mut recipients: Vec<Reported> = Vec::new();
+    let mut recipients: Vec<RecipientReport> = Vec::new();
     for paragraph in text.split("\n\n").skip(1).take_while(|paragraph| !paragraph.trim_start().starts_with("---")) {
         let mut lines = paragraph.trim().lines();
         let Some(address) = lines.next().and_then(|first| first.trim().strip_prefix('<')?.strip_suffix(">:")) else {
@@ -254,11 +254,11 @@ fn qmail(text: &str) -> Option<Vec<Reported>> {
             .and_then(|(_, code)| code.split_once(')'))
             .map(|(code, _)| code.chars().take(20).collect());
         if address.contains('@') && recipients.len() < MOST_RECIPIENTS {
-            recipients.push(Reported {
+            recipients.push(RecipientReport {
                 addresses: vec![address.to_owned()],
                 status: status.unwrap_or_default(),
                 detail,
-                action: Action::Failed,
+                action: ReportAction::Failed,
             });
         }
     }

@@ -17,7 +17,7 @@ pub struct Field {
 
 /// A header.
 #[derive(Debug, Default)]
-pub struct Header {
+pub struct HeaderSection {
     /// Its fields in their order, as many as are read ([`FIELDS`], [`HEADER_BYTES`]).
     pub fields: Vec<Field>,
     /// Fields that are not read.
@@ -29,11 +29,11 @@ pub struct Header {
 /// Splits the header that begins at `start`.
 ///
 /// A line that is no field, between two that are, is passed over; any other ends the header and begins the body.
-pub fn split(raw: &[u8], start: usize) -> Header {
-    let mut found = Found { raw, header: Header::default(), bytes: 0, last: None };
+pub fn split(raw: &[u8], start: usize) -> HeaderSection {
+    let mut found = HeaderSplit { raw, header: HeaderSection::default(), bytes: 0, last: None };
     let mut position = skip_envelope_line(raw, start);
     while position < raw.len() {
-        let line = Line::at(raw, position);
+        let line = RawLine::at(raw, position);
         if line.is_blank() {
             return found.end(line.next);
         }
@@ -54,16 +54,16 @@ pub fn split(raw: &[u8], start: usize) -> Header {
 }
 
 /// A header that is being split.
-struct Found<'a> {
+struct HeaderSplit<'a> {
     raw: &'a [u8],
-    header: Header,
+    header: HeaderSection,
     /// Bytes of all values that are kept.
     bytes: usize,
     /// The field that further lines may belong to: name and value.
     last: Option<(Range<usize>, Range<usize>)>,
 }
 
-impl Found<'_> {
+impl HeaderSplit<'_> {
     /// Keeps the last field, or what of it is read; after the first one that there is no room for, none.
     fn keep(&mut self) {
         let Some((name, value)) = self.last.take() else { return };
@@ -78,7 +78,7 @@ impl Found<'_> {
         self.header.fields.push(Field { name, value: value.start..value.start + kept, whole });
     }
 
-    fn end(mut self, body: usize) -> Header {
+    fn end(mut self, body: usize) -> HeaderSection {
         self.keep();
         self.header.body = body;
         self.header
@@ -108,7 +108,7 @@ fn strip_returns(mut line: &[u8]) -> &[u8] {
 }
 
 /// A line of the raw bytes: where it begins, where it ends without its line break, and where the next one begins.
-pub struct Line {
+pub struct RawLine {
     start: usize,
     /// The end without the line break.
     pub end: usize,
@@ -116,7 +116,7 @@ pub struct Line {
     pub next: usize,
 }
 
-impl Line {
+impl RawLine {
     /// The line that begins at `start`.
     pub fn at(raw: &[u8], start: usize) -> Self {
         let rest = raw.get(start..).unwrap_or_default();
@@ -134,7 +134,7 @@ impl Line {
 }
 
 /// The name of the field that the line begins, and the colon after it.
-fn field_name(raw: &[u8], line: &Line) -> Option<(Range<usize>, usize)> {
+fn field_name(raw: &[u8], line: &RawLine) -> Option<(Range<usize>, usize)> {
     let content = raw.get(line.start..line.end)?;
     if content.starts_with(b"--") {
         return None; // a boundary: the header of a part has ended without its blank line
@@ -147,9 +147,9 @@ fn field_name(raw: &[u8], line: &Line) -> Option<(Range<usize>, usize)> {
     proper.then_some((line.start..line.start + name.len(), line.start + colon))
 }
 
-fn is_followed_by_field(raw: &[u8], line: &Line) -> bool {
+fn is_followed_by_field(raw: &[u8], line: &RawLine) -> bool {
     let content = raw.get(line.start..line.end).unwrap_or_default();
-    let next = Line::at(raw, line.next);
+    let next = RawLine::at(raw, line.next);
     !content.starts_with(b"--") && field_name(raw, &next).is_some()
 }
 
@@ -159,7 +159,7 @@ fn skip_envelope_line(raw: &[u8], start: usize) -> usize {
     if rest.starts_with(b"\xef\xbb\xbf") {
         return start + 3;
     }
-    if rest.starts_with(b"From ") || rest.starts_with(b">From ") { Line::at(raw, start).next } else { start }
+    if rest.starts_with(b"From ") || rest.starts_with(b">From ") { RawLine::at(raw, start).next } else { start }
 }
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     fn fields(raw: &[u8]) -> (Vec<(String, String)>, String) {
-        let Header { fields, body, .. } = split(raw, 0);
+        let HeaderSection { fields, body, .. } = split(raw, 0);
         let text = |range: &Range<usize>| String::from_utf8_lossy(&raw[range.clone()]).into_owned();
         let value = |range: &Range<usize>| String::from_utf8(unfold(&raw[range.clone()])).unwrap();
         (

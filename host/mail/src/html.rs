@@ -16,7 +16,7 @@ const LONGEST_NAME: usize = 10;
 /// The text of an HTML document.
 pub fn to_text(html: &str) -> String {
     // Text is hardly ever longer than its HTML; growing would take twice the memory.
-    let mut text = Text { out: String::with_capacity(html.len()), blank: false, decoded: String::new() };
+    let mut text = HtmlText { out: String::with_capacity(html.len()), blank: false, decoded: String::new() };
     let bytes = html.as_bytes();
     let mut quotes = [true, true];
     let (mut begun, mut position) = (0, 0); // of the running text, and of what is looked at
@@ -48,14 +48,14 @@ pub fn to_text(html: &str) -> String {
     text
 }
 
-struct Text {
+struct HtmlText {
     out: String,
     blank: bool,
     /// An entity, decoded; one memory for all of them.
     decoded: String,
 }
 
-impl Text {
+impl HtmlText {
     /// Adds running text: blanks run together, entities are decoded.
     fn words(&mut self, source: &str) {
         let bytes = source.as_bytes();

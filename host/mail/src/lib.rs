@@ -35,7 +35,7 @@ pub use address::{Address, render_addresses};
 pub use authentication::{authenticated_sender, failed_authentication};
 pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
 pub use content::Attachment;
-pub use delivery_report::{Action as ReportedAction, DeliveryReport, Reported, read as delivery_report};
+pub use delivery_report::{DeliveryReport, RecipientReport, ReportAction as ReportedAction, read as delivery_report};
 pub use encoded_word::on_one_line;
 pub use html::to_text as html_to_text;
 pub use in_force::{InForce, SetBy};
@@ -43,7 +43,7 @@ pub use mail::Mail;
 pub use message::Message;
 pub use message_id::message_ids;
 pub use opened::OpenedMessage;
-pub use trust::{Dropped, Envelope, VettedMessage};
+pub use trust::{DroppedHeader, Envelope, VettedMessage};
 pub use vocabulary::{NotSettable, Settable, Vocabulary, canonical_lower_case, dynamic_field_of};
 
 #[cfg(test)]

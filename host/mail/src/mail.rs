@@ -67,7 +67,7 @@ impl Mail {
 
     /// The names of all headers, each once, in order of first appearance; those in force last.
     pub fn header_names(&self) -> Vec<&str> {
-        let own = self.message().header_names().filter(|name| matches!(self.find(name), Found::Own(_)));
+        let own = self.message().header_names().filter(|name| matches!(self.find(name), HeaderOrigin::Own(_)));
         own.chain(self.in_force.iter().map(|header| header.name.as_str())).collect()
     }
 
@@ -75,37 +75,37 @@ impl Mail {
     /// the value in force.
     pub fn header(&self, name: &str) -> Option<&str> {
         match self.find(name) {
-            Found::InForce(header) => Some(header.value()),
-            Found::Own(lower) => self.message().header(&lower),
-            Found::Nothing => None,
+            HeaderOrigin::InForce(header) => Some(header.value()),
+            HeaderOrigin::Own(lower) => self.message().header(&lower),
+            HeaderOrigin::Nothing => None,
         }
     }
 
     /// Every occurrence of a header.
     pub fn headers(&self, name: &str) -> Vec<Cow<'_, str>> {
         match self.find(name) {
-            Found::InForce(header) => header.values.iter().map(|value| Cow::Borrowed(value.as_str())).collect(),
-            Found::Own(lower) => self.message().headers(&lower).into_iter().map(Cow::Borrowed).collect(),
-            Found::Nothing => Vec::new(),
+            HeaderOrigin::InForce(header) => header.values.iter().map(|value| Cow::Borrowed(value.as_str())).collect(),
+            HeaderOrigin::Own(lower) => self.message().headers(&lower).into_iter().map(Cow::Borrowed).collect(),
+            HeaderOrigin::Nothing => Vec::new(),
         }
     }
 
     /// The addresses of a header, of all its occurrences.
     pub fn addresses(&self, name: &str) -> Vec<Address> {
         match self.find(name) {
-            Found::InForce(header) => header.values.iter().flat_map(|value| Address::parse_all(value)).collect(),
-            Found::Own(lower) => self.message().addresses(&lower).to_vec(),
-            Found::Nothing => Vec::new(),
+            HeaderOrigin::InForce(header) => header.values.iter().flat_map(|value| Address::parse_all(value)).collect(),
+            HeaderOrigin::Own(lower) => self.message().addresses(&lower).to_vec(),
+            HeaderOrigin::Nothing => Vec::new(),
         }
     }
 
     /// Where a header's value comes from: those of the vocabulary from what is in force alone.
-    fn find<'a>(&self, name: &'a str) -> Found<'a, '_> {
+    fn find<'a>(&self, name: &'a str) -> HeaderOrigin<'a, '_> {
         let lower = canonical_lower_case(name);
         match self.in_force.get(&lower) {
-            Some(header) => Found::InForce(header),
-            None if vocabulary::is_reserved(&lower) => Found::Nothing,
-            None => Found::Own(lower),
+            Some(header) => HeaderOrigin::InForce(header),
+            None if vocabulary::is_reserved(&lower) => HeaderOrigin::Nothing,
+            None => HeaderOrigin::Own(lower),
         }
     }
 
@@ -153,7 +153,7 @@ impl Mail {
 }
 
 /// Where a header's value comes from.
-enum Found<'n, 'm> {
+enum HeaderOrigin<'n, 'm> {
     /// It is in force.
     InForce(&'m InForce),
     /// The message's own, under this name in lower case, if it has one.

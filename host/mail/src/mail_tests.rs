@@ -1,5 +1,5 @@
 use super::*;
-use crate::trust::Dropped;
+use crate::trust::DroppedHeader;
 use crate::vocabulary::Vocabulary;
 use postigo_model::configured::DynamicField;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn vocabulary() -> Vocabulary {
     ])
 }
 
-fn receive(raw: &str, trusted: bool) -> (Mail, Vec<Dropped>) {
+fn receive(raw: &str, trusted: bool) -> (Mail, Vec<DroppedHeader>) {
     let message = Message::parse(raw.to_owned().into());
     let (vetted, dropped) =
         OpenedMessage::as_it_came(message).vet(Envelope { trusted, ..Envelope::default() }, &vocabulary());

@@ -26,7 +26,7 @@ pub struct Message {
     /// In the order of their first appearance.
     headers: Vec<Header>,
     by_lower_case: HashMap<Box<str>, usize>,
-    header: fields::Header,
+    header: fields::HeaderSection,
     content: OnceLock<Content>,
 }
 
@@ -37,7 +37,7 @@ struct Header {
     /// Places in the header's fields.
     occurrences: Vec<u32>,
     values: OnceLock<Values>,
-    addresses: OnceLock<Addresses>,
+    addresses: OnceLock<HeaderAddresses>,
 }
 
 /// The decoded values of all occurrences.
@@ -51,7 +51,7 @@ struct Values {
 
 /// The addresses of all occurrences.
 #[derive(Debug, Default)]
-struct Addresses {
+struct HeaderAddresses {
     found: Vec<Address>,
     /// Whether more are there than are read.
     more: bool,
@@ -235,9 +235,9 @@ impl Message {
         })
     }
 
-    fn addresses_of<'h>(&self, header: &'h Header) -> &'h Addresses {
+    fn addresses_of<'h>(&self, header: &'h Header) -> &'h HeaderAddresses {
         header.addresses.get_or_init(|| {
-            let mut addresses = Addresses::default();
+            let mut addresses = HeaderAddresses::default();
             for field in self.fields_of(header) {
                 let value = self.unfold(field);
                 let room = bounds::ADDRESSES - addresses.found.len().min(bounds::ADDRESSES);

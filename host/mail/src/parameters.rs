@@ -8,7 +8,7 @@ use postigo_model::text::beginning;
 
 /// A value and those of its parameters that somebody asks for.
 #[derive(Debug)]
-pub struct Parametrized<'a> {
+pub struct ParametrizedValue<'a> {
     /// What stands before the parameters, without comments and quotes.
     pub value: String,
     names: &'a [&'a str],
@@ -31,10 +31,10 @@ struct Piece {
     text: Vec<u8>,
 }
 
-impl<'a> Parametrized<'a> {
+impl<'a> ParametrizedValue<'a> {
     /// Reads an unfolded value, and its parameters of these names (in lower case). Total.
     pub fn read(value: &[u8], names: &'a [&'a str]) -> Self {
-        let mut rest = Rest(value);
+        let mut rest = UnreadRest(value);
         let value = String::from_utf8_lossy(&rest.plain(b";", true)).trim().to_owned();
         let mut read = Self { value, names, pieces: Vec::new(), cut: false };
         while !rest.0.is_empty() {
@@ -109,9 +109,9 @@ impl<'a> Parametrized<'a> {
 }
 
 /// What is still to be read.
-struct Rest<'a>(&'a [u8]);
+struct UnreadRest<'a>(&'a [u8]);
 
-impl Rest<'_> {
+impl UnreadRest<'_> {
     fn skip(&mut self, bytes: usize) {
         self.0 = self.0.get(bytes..).unwrap_or_default();
     }
@@ -234,25 +234,28 @@ mod tests {
             ("attachment; filename=", "filename", Some("")),
             ("attachment; filename", "filename", None),
         ] {
-            assert_eq!(Parametrized::read(value.as_bytes(), &NAMES).text(name).as_deref(), expected, "{value}");
+            assert_eq!(ParametrizedValue::read(value.as_bytes(), &NAMES).text(name).as_deref(), expected, "{value}");
         }
     }
 
     #[test]
     fn a_boundary_is_taken_byte_by_byte() {
         let value = b"multipart/mixed; boundary=\"=?utf-8?Q?a?=\\\"\xff\"";
-        assert_eq!(Parametrized::read(value, &NAMES).raw("boundary").as_deref(), Some(&b"=?utf-8?Q?a?=\"\xff"[..]));
+        assert_eq!(
+            ParametrizedValue::read(value, &NAMES).raw("boundary").as_deref(),
+            Some(&b"=?utf-8?Q?a?=\"\xff"[..])
+        );
     }
 
     #[test]
     fn pieces_without_end_are_cut() {
         let value: String = (0..=PIECES).map(|number| format!("; filename*{number}=x")).collect();
-        let read = Parametrized::read(format!("attachment{value}").as_bytes(), &NAMES);
+        let read = ParametrizedValue::read(format!("attachment{value}").as_bytes(), &NAMES);
         assert!(read.cut);
         assert_eq!(read.text("filename").map(|name| name.len()), Some(PIECES));
         let long = format!("attachment; filename={}", "ä".repeat(PARAMETER_BYTES));
         assert_eq!(
-            Parametrized::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()),
+            ParametrizedValue::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()),
             Some(PARAMETER_BYTES)
         );
     }
@@ -269,7 +272,7 @@ mod tests {
             let value = format!("text/{kind}; {first}; {second}; filename*0={three}; filename*1=\"{one}\"");
             let with_end = format!("{value}\n");
             let HeaderValue::ContentType(other) = MessageStream::new(with_end.as_bytes()).parse_content_type() else { panic!("{value}") };
-            let read = Parametrized::read(value.as_bytes(), &NAMES);
+            let read = ParametrizedValue::read(value.as_bytes(), &NAMES);
             prop_assert_eq!(read.value.clone(), format!("text/{kind}"));
             for name in NAMES {
                 prop_assert_eq!(read.text(name), other.attribute(name).map(str::to_owned), "{} of {}", name, value);
@@ -279,7 +282,7 @@ mod tests {
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "[a-z*0-9=;\"'()\\\\ %?]{0,80}") {
             for value in [bytes.as_slice(), text.as_bytes(), format!("a;name{text}").as_bytes()] {
-                let read = Parametrized::read(value, &NAMES);
+                let read = ParametrizedValue::read(value, &NAMES);
                 for name in NAMES {
                     read.text(name);
                     read.raw(name);

@@ -2,8 +2,8 @@
 //! attached message is a leaf: what it holds is its own. Linear in the bytes, and bounded ([`bounds`]).
 
 use super::bounds::{self, BOUNDARY_BYTES, Cuts, DEPTH, LABEL_BYTES, PARAMETER_BYTES, PARTS};
-use super::fields::{self, Header, Line};
-use super::parameters::Parametrized;
+use super::fields::{self, HeaderSection, RawLine};
+use super::parameters::ParametrizedValue;
 use super::transfer::TransferEncoding;
 use super::{charset, encoded_word};
 use postigo_model::text::beginning;
@@ -28,7 +28,7 @@ pub struct Part {
     /// Where its encoded bytes lie in the raw message.
     pub range: Range<usize>,
     /// Whether it lies directly in a multipart, and in one that is read as multipart/mixed.
-    pub place: Place,
+    pub place: PartPlace,
     /// The outermost multipart/alternative around it, and which of its alternatives holds the part.
     pub alternative: Option<(usize, usize)>,
 }
@@ -44,7 +44,7 @@ pub enum Disposition {
 
 /// Where a part lies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum PartPlace {
     /// It is the message.
     #[default]
     Alone,
@@ -65,7 +65,7 @@ struct Multipart {
     boundary: Vec<u8>,
     /// The depth of an outer multipart with the same boundary, hidden by this one.
     hidden: Option<usize>,
-    place: Place,
+    place: PartPlace,
     default_type: &'static str,
     /// The depth of the outermost multipart/alternative from here on outwards, and its number.
     alternative: Option<(usize, usize)>,
@@ -73,8 +73,8 @@ struct Multipart {
 }
 
 /// The leaves of a message with this header, and what of them is not read.
-pub fn leaves(raw: &[u8], header: &Header) -> (Vec<Part>, Cuts) {
-    let mut walk = Walk { raw, ..Walk::default() };
+pub fn leaves(raw: &[u8], header: &HeaderSection) -> (Vec<Part>, Cuts) {
+    let mut walk = StructureWalk { raw, ..StructureWalk::default() };
     let entity = walk.entity(header, "text/plain");
     walk.enter(entity, header.body);
     walk.lines(header.body);
@@ -82,7 +82,7 @@ pub fn leaves(raw: &[u8], header: &Header) -> (Vec<Part>, Cuts) {
 }
 
 #[derive(Default)]
-struct Walk<'a> {
+struct StructureWalk<'a> {
     raw: &'a [u8],
     stack: Vec<Multipart>,
     depth_of: HashMap<Vec<u8>, usize>,
@@ -95,12 +95,12 @@ struct Walk<'a> {
     cuts: Cuts,
 }
 
-impl Walk<'_> {
+impl StructureWalk<'_> {
     /// Begins an entity whose body begins at `start`.
     fn enter(&mut self, entity: Entity, start: usize) {
         let mut part = entity.part;
         let around = self.stack.last();
-        part.place = around.map_or(Place::Alone, |multipart| multipart.place);
+        part.place = around.map_or(PartPlace::Alone, |multipart| multipart.place);
         part.alternative = around.and_then(|multipart| {
             let (depth, number) = multipart.alternative?;
             Some((number, self.stack.get(depth)?.parts))
@@ -134,8 +134,8 @@ impl Walk<'_> {
             | "multipart/related"
             | "multipart/report"
             | "multipart/digest"
-            | "multipart/encrypted" => Place::Other,
-            _ => Place::Mixed,
+            | "multipart/encrypted" => PartPlace::Other,
+            _ => PartPlace::Mixed,
         };
         let default_type = if media_type == "multipart/digest" { "message/rfc822" } else { "text/plain" };
         self.stack.push(Multipart { boundary, hidden, place, default_type, alternative, parts: 0 });
@@ -167,7 +167,7 @@ impl Walk<'_> {
                 let Some(offset) = finder.find(rest) else { break };
                 position += offset + 1;
             }
-            let line = Line::at(self.raw, position);
+            let line = RawLine::at(self.raw, position);
             let Some((depth, last)) = self.delimiter(self.raw.get(position..line.end).unwrap_or_default()) else {
                 position = line.next;
                 continue;
@@ -232,7 +232,7 @@ impl Walk<'_> {
     }
 
     /// What a header says of its entity.
-    fn entity(&mut self, header: &Header, default_type: &str) -> Entity {
+    fn entity(&mut self, header: &HeaderSection, default_type: &str) -> Entity {
         let mut part = Part { media_type: default_type.to_owned(), ..Part::default() };
         let mut boundary = None;
         let mut name = None;
@@ -254,7 +254,7 @@ impl Walk<'_> {
             match kind.as_slice() {
                 b"type" if !typed => {
                     typed = true;
-                    let content = Parametrized::read(&value, &["charset", "boundary", "name"]);
+                    let content = ParametrizedValue::read(&value, &["charset", "boundary", "name"]);
                     part.media_type = media_type(&content.value);
                     part.charset = content.text("charset").filter(|label| label.len() <= LABEL_BYTES);
                     boundary = content.raw("boundary").map(|text| text.trim_ascii_end().to_vec());
@@ -263,7 +263,7 @@ impl Walk<'_> {
                 }
                 b"transfer-encoding" => part.encoding = TransferEncoding::by_name(&String::from_utf8_lossy(&value)),
                 b"disposition" if part.disposition.is_none() => {
-                    let content = Parametrized::read(&value, &["filename"]);
+                    let content = ParametrizedValue::read(&value, &["filename"]);
                     let inline = content.value.eq_ignore_ascii_case("inline");
                     part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
                     part.file_name = content.text("filename").unwrap_or_default();
@@ -338,7 +338,10 @@ mod tests {
             owned(&[("text/plain", "plain --b\r\n--b2"), ("text/html", "<p>"), ("application/pdf", "")])
         );
         let places: Vec<_> = parts(raw).iter().map(|part| (part.place, part.alternative)).collect();
-        assert_eq!(places, [(Place::Other, Some((1, 1))), (Place::Other, Some((1, 2))), (Place::Mixed, None)]);
+        assert_eq!(
+            places,
+            [(PartPlace::Other, Some((1, 1))), (PartPlace::Other, Some((1, 2))), (PartPlace::Mixed, None)]
+        );
         assert_eq!(parts(raw)[2].file_name, "a.pdf");
     }
 

@@ -23,7 +23,7 @@ const MOST_DROPPED: usize = 100;
 
 /// A header of the mail that does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dropped {
+pub struct DroppedHeader {
     /// The name as written.
     pub name: String,
     /// Why, a sentence for the communication log.
@@ -40,14 +40,14 @@ pub struct VettedMessage {
 
 impl OpenedMessage {
     /// Applies trust: of an untrusted account's message no `X-OTOBO-*` header counts. What does not count is told.
-    pub fn vet(self, envelope: Envelope, vocabulary: &Vocabulary) -> (VettedMessage, Vec<Dropped>) {
+    pub fn vet(self, envelope: Envelope, vocabulary: &Vocabulary) -> (VettedMessage, Vec<DroppedHeader>) {
         let mut in_force = HeadersInForce::default();
-        let mut dropped: Vec<Dropped> = Vec::new();
+        let mut dropped: Vec<DroppedHeader> = Vec::new();
         let mut aliases = Vec::new();
         let message = self.message();
         for name in message.header_names().filter(|name| vocabulary::is_reserved(name)) {
             if !envelope.trusted {
-                dropped.push(Dropped { name: shortened(name), reason: "the account is not trusted" });
+                dropped.push(DroppedHeader { name: shortened(name), reason: "the account is not trusted" });
             } else if let Some(settable) = vocabulary.read(name) {
                 let values = message.headers(name);
                 let values = if settable.multiple {
@@ -61,15 +61,17 @@ impl OpenedMessage {
                     aliases.push((name, settable.name, values));
                 }
             } else if vocabulary.may_set(name).is_err() {
-                dropped.push(Dropped { name: shortened(name), reason: "Postigo computes this header" });
+                dropped.push(DroppedHeader { name: shortened(name), reason: "Postigo computes this header" });
             } else {
-                dropped.push(Dropped { name: shortened(name), reason: "there is no such header here" });
+                dropped.push(DroppedHeader { name: shortened(name), reason: "there is no such header here" });
             }
         }
         for (alias, name, values) in aliases {
             if in_force.get(&name).is_some() {
-                dropped
-                    .push(Dropped { name: shortened(alias), reason: "the X-OTOBO-* header of the same meaning wins" });
+                dropped.push(DroppedHeader {
+                    name: shortened(alias),
+                    reason: "the X-OTOBO-* header of the same meaning wins",
+                });
             } else {
                 in_force.set(&name, values, &SetBy::Mail);
             }
@@ -77,7 +79,10 @@ impl OpenedMessage {
         let more = dropped.len().saturating_sub(MOST_DROPPED);
         dropped.truncate(MOST_DROPPED);
         if more > 0 {
-            dropped.push(Dropped { name: format!("X-OTOBO-* ({more} more)"), reason: "they are too many to be named" });
+            dropped.push(DroppedHeader {
+                name: format!("X-OTOBO-* ({more} more)"),
+                reason: "they are too many to be named",
+            });
         }
         (VettedMessage { opened: self, envelope, in_force }, dropped)
     }

@@ -85,7 +85,7 @@ pub enum NotSettable {
 
 /// A header of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct VocabularyHeader {
     name: String,
     multiple: bool,
 }
@@ -93,7 +93,7 @@ struct Known {
 /// The headers that exist here: OTOBO's, and one for each dynamic field.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
-    by_lower_case: HashMap<String, Known>,
+    by_lower_case: HashMap<String, VocabularyHeader>,
 }
 
 impl Vocabulary {
@@ -124,7 +124,7 @@ impl Vocabulary {
 
     fn add(&mut self, suffix: &str, multiple: bool) {
         let name = format!("{PREFIX}{suffix}");
-        self.by_lower_case.entry(name.to_ascii_lowercase()).or_insert(Known { name, multiple });
+        self.by_lower_case.entry(name.to_ascii_lowercase()).or_insert(VocabularyHeader { name, multiple });
     }
 
     /// Whether a filter may set this header (any case), and how it is then spelled. A name that means nothing here may

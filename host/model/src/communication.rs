@@ -24,8 +24,7 @@ pub enum Priority {
 /// What became of a communication.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = CommunicationStatus)]
-pub enum Status {
+pub enum CommunicationStatus {
     /// It still runs, or its host ended before it did.
     #[default]
     Processing,
@@ -40,8 +39,7 @@ pub enum Status {
 /// What a communication is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = CommunicationKind)]
-pub enum Kind {
+pub enum CommunicationKind {
     /// A connection to a server, or a run over a folder.
     Connection,
     /// A message.
@@ -62,7 +60,7 @@ pub enum Direction {
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct LogEntry {
     /// Milliseconds since the epoch.
     pub at: i64,
     /// How much it matters.
@@ -75,7 +73,7 @@ pub struct Entry {
 
 /// A communication as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct CommunicationRecord {
     /// UUID, version 7: rises with time.
     pub id: String,
     /// The connection's communication that brought the message.
@@ -88,9 +86,9 @@ pub struct Record {
     /// Which way the mail goes.
     pub direction: Direction,
     /// Connection or message.
-    pub kind: Kind,
+    pub kind: CommunicationKind,
     /// What became of it.
-    pub status: Status,
+    pub status: CommunicationStatus,
     /// Milliseconds since the epoch.
     pub started_at: i64,
     /// Milliseconds since the epoch; none while it runs.
@@ -104,7 +102,7 @@ pub struct Record {
     /// In small letters, what a search looks through: addresses, subject, Message-ID.
     pub search: String,
     /// In their order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LogEntry>,
 }
 
 macro_rules! names {
@@ -139,7 +137,7 @@ macro_rules! names {
 
 names!(Priority, "priority", Debug = "debug", Info = "info", Notice = "notice", Warning = "warning", Error = "error");
 names!(
-    Status,
+    CommunicationStatus,
     "communication status",
     Processing = "processing",
     Successful = "successful",
@@ -147,4 +145,4 @@ names!(
     Failed = "failed"
 );
 names!(Direction, "direction", Incoming = "incoming", Outgoing = "outgoing");
-names!(Kind, "kind of communication", Connection = "connection", Message = "message");
+names!(CommunicationKind, "kind of communication", Connection = "connection", Message = "message");

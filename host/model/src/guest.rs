@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// Limits of a filter; each has a default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Limits {
+pub struct GuestLimits {
     /// The guest's own time in a call.
     pub time: Duration,
     /// Bytes over all memories of an instance.
     pub memory: u64,
 }
 
-impl Default for Limits {
+impl Default for GuestLimits {
     fn default() -> Self {
         Self { time: Duration::from_millis(250), memory: 64 << 20 }
     }

@@ -111,12 +111,11 @@ words!(DeliveryStatus: "status of a delivery", Waiting = "waiting", Sent = "sent
 /// What kind of failure a failed delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schema(as = DeliveryFailure)]
-pub enum Failure {
+pub enum DeliveryFailure {
     /// A server refused for good, or reported so: the same would not work later.
     Hard,
     /// It was given up because the trouble did not pass in time: the same may work later.
     Soft,
 }
 
-words!(Failure: "kind of failure", Hard = "hard", Soft = "soft");
+words!(DeliveryFailure: "kind of failure", Hard = "hard", Soft = "soft");

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 /// What became of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = MessageStatus)]
-pub enum Status {
+pub enum MessageStatus {
     /// New ticket or follow-up.
     Filed,
     /// `X-OTOBO-Ignore`.
@@ -36,7 +35,7 @@ pub struct MessageResult {
     /// Id of its communication.
     pub communication: Option<String>,
     /// What became of it.
-    pub status: Status,
+    pub status: MessageStatus,
     /// Whether it followed up a ticket.
     pub follow_up: bool,
     /// Which check found the ticket.
@@ -96,7 +95,7 @@ pub struct MessageResult {
 impl MessageResult {
     /// The result of a message that waits for an admin, with the reason, a sentence.
     pub fn held(source: &str, reason: String) -> Self {
-        Self { source: source.to_owned(), status: Status::Held, error: Some(reason), ..Self::default() }
+        Self { source: source.to_owned(), status: MessageStatus::Held, error: Some(reason), ..Self::default() }
     }
 }
 
@@ -106,7 +105,7 @@ pub struct FilterResult {
     /// Its name.
     pub name: String,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: FilterOutcome,
     /// Whether the chain ended here.
     pub stopped: bool,
     /// What it set.
@@ -123,8 +122,7 @@ pub struct FilterResult {
 /// What came of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
-#[schema(as = FilterOutcome)]
-pub enum Outcome {
+pub enum FilterOutcome {
     /// It matched.
     Matched,
     /// It did not.

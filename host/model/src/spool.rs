@@ -129,7 +129,7 @@ pub enum TakenIn {
 /// A message that this host works on. Its bytes are read apart: there may be no memory for those of all that were
 /// claimed.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct ClaimedMessage {
     /// The right to file it.
     pub claim: Claim,
     /// Tries counted so far, this one included.

@@ -39,7 +39,7 @@ pub enum ConnectError {
 
 /// A stream to a server, in clear or over TLS.
 pub struct Stream {
-    bytes: Box<dyn Bytes>,
+    bytes: Box<dyn ByteStream>,
     timeout: Timeout,
     redactor: Redactor,
     mend: Option<Mend>,
@@ -48,8 +48,8 @@ pub struct Stream {
 /// What changes bytes of an answer before its client reads them.
 type Mend = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
 
-trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
+trait ByteStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> ByteStream for T {}
 
 impl Stream {
     /// Opens a TCP stream on which every read and write ends after `timeout`. `redactor` takes out of the server's
@@ -62,7 +62,7 @@ impl Stream {
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let timeout = Timeout::new(timeout);
-        Ok(Self { bytes: Box::new(Timed::new(stream, timeout.clone())), timeout, redactor, mend: None })
+        Ok(Self { bytes: Box::new(TimeoutStream::new(stream, timeout.clone())), timeout, redactor, mend: None })
     }
 
     /// What takes the secrets out of the server's words. Clients make no text of these without it.
@@ -138,7 +138,7 @@ impl AsyncWrite for Stream {
 /// Reads much at once and hands it out in parts. While it waits for bytes it holds no memory: hundreds of connections
 /// may wait for hours.
 struct ReadAhead {
-    inner: Box<dyn Bytes>,
+    inner: Box<dyn ByteStream>,
     buffer: Vec<u8>,
     unread: Range<usize>,
 }
@@ -206,24 +206,24 @@ impl Timeout {
 }
 
 /// Ends a read or write that has waited for too long with [`io::ErrorKind::TimedOut`].
-struct Timed<S> {
+struct TimeoutStream<S> {
     inner: S,
     timeout: Timeout,
-    reading: Patience,
-    writing: Patience,
+    reading: WaitDeadline,
+    writing: WaitDeadline,
 }
 
-impl<S> Timed<S> {
+impl<S> TimeoutStream<S> {
     fn new(inner: S, timeout: Timeout) -> Self {
-        Self { inner, timeout, reading: Patience::default(), writing: Patience::default() }
+        Self { inner, timeout, reading: WaitDeadline::default(), writing: WaitDeadline::default() }
     }
 }
 
 /// When the present wait ends, and after how long; nothing while nobody waits.
 #[derive(Default)]
-struct Patience(Option<(Duration, Pin<Box<Sleep>>)>);
+struct WaitDeadline(Option<(Duration, Pin<Box<Sleep>>)>);
 
-impl Patience {
+impl WaitDeadline {
     /// Passes a result on, or looks at the clock while there is none.
     fn watch<T>(
         &mut self,
@@ -251,7 +251,7 @@ fn silent(timeout: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("the server was silent for {} s", timeout.as_secs_f32()))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -263,7 +263,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_write(context, bytes);

@@ -4,7 +4,7 @@
 use crate::pem;
 use crate::redaction::Redactor;
 use postigo_model::configured::Tls;
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -74,7 +74,7 @@ pub async fn agree<S: AsyncRead + AsyncWrite + Unpin>(
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
     let settings = settings.clone();
     // Reads files.
-    let config = blocking(Work::Files, "", move || shared_config(&settings))
+    let config = blocking(WorkKind::Files, "", move || shared_config(&settings))
         .await
         .map_err(|error| TlsError::File { key: "tls.ca", path: String::new(), reason: error.to_string() })??;
     let stream =
@@ -140,7 +140,7 @@ pub fn client_config(settings: &Tls) -> Result<ClientConfig, TlsError> {
     let builder = if settings.verify {
         builder.with_root_certificates(authorities(&settings.ca)?)
     } else {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
     };
     if settings.client_certificate.is_empty() {
         return Ok(builder.with_no_client_auth());
@@ -189,9 +189,9 @@ fn certificates(key: &'static str, path: &str) -> Result<Vec<CertificateDer<'sta
 
 /// Takes any certificate: for `verify = false` alone. Signatures of the handshake are still checked.
 #[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Unchecked {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

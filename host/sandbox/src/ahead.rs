@@ -1,13 +1,13 @@
 //! Instances that are configured ahead, each for one message: the way of components that cannot be snapshotted.
 
-use super::contract::{Failure, GroupMember, GroupSpec};
+use super::budget::{GuestBudget, GuestReservation, Spare};
+use super::contract::{CallFailure, GroupMember, GroupSpec};
 use super::engine::Loader;
 use super::refusal::PrepareError;
-use super::room::{Held, Room, Spare};
 use super::snapshot::start_configured;
-use super::template::{Instance, NotStarted, Template};
+use super::template::{Instance, LinkedComponent, NotStarted};
 use super::threads::Threads;
-use postigo_model::guest::{FailureKind, Limits};
+use postigo_model::guest::{FailureKind, GuestLimits};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,30 +18,30 @@ const READY: u64 = 8;
 const GROUP_MEMORY: u64 = 256 << 20;
 
 /// The ready instances of one group.
-pub(super) struct Ahead {
-    template: Template,
+pub(super) struct ReadyInstances {
+    template: LinkedComponent,
     members: Vec<GroupMember>,
     grants: Vec<String>,
-    limits: Limits,
+    limits: GuestLimits,
     memory: u64,
     most: usize,
     ready: Mutex<VecDeque<Instance>>,
     filling: Arc<AtomicBool>,
     threads: Weak<Threads>,
-    room: Arc<Room>,
+    room: Arc<GuestBudget>,
 }
 
-impl Ahead {
+impl ReadyInstances {
     /// Starts to fill up, on the guest threads.
     pub(super) fn start(
         loader: &Loader,
         spec: &GroupSpec,
         memory: u64,
-        (threads, room): (&Arc<Threads>, &Arc<Room>),
+        (threads, room): (&Arc<Threads>, &Arc<GuestBudget>),
     ) -> Result<Arc<Self>, PrepareError> {
         let memory = memory.max(1 << 16);
         let ahead = Arc::new(Self {
-            template: Template::new(loader, &spec.component)?,
+            template: LinkedComponent::new(loader, &spec.component)?,
             members: spec.members.clone(),
             grants: spec.grants.clone(),
             limits: spec.limits,
@@ -60,7 +60,7 @@ impl Ahead {
 
     /// An instance for one message: a ready one, or one that is configured now, in the room that is reserved for it or
     /// what it finds.
-    pub(super) fn take(self: &Arc<Self>, reserved: Option<Held>) -> Result<Instance, NotStarted> {
+    pub(super) fn take(self: &Arc<Self>, reserved: Option<GuestReservation>) -> Result<Instance, NotStarted> {
         let ready = self.ready().pop_front();
         Self::fill_later(self);
         let mut instance = match (ready, reserved) {
@@ -77,7 +77,7 @@ impl Ahead {
         Ok(instance)
     }
 
-    fn make(&self, held: Held) -> Result<Instance, NotStarted> {
+    fn make(&self, held: GuestReservation) -> Result<Instance, NotStarted> {
         let held = Arc::new(held);
         let made = start_configured(&self.template, &self.members, &self.grants, self.limits, Arc::clone(&held));
         made.map_err(|error| if held.was_short() { NotStarted::NoRoom } else { NotStarted::Guest(as_failure(error)) })
@@ -89,7 +89,7 @@ impl Ahead {
 
     fn fill_later(ahead: &Arc<Self>) {
         let Some(threads) = ahead.threads.upgrade() else { return };
-        let Some(filling) = Filling::begin(&ahead.filling) else { return };
+        let Some(filling) = Refill::begin(&ahead.filling) else { return };
         let group = Arc::downgrade(ahead);
         threads.submit(Box::new(move || {
             if let Some(ahead) = group.upgrade() {
@@ -120,21 +120,21 @@ impl Ahead {
 }
 
 /// The one filling of a group that is under way; over when it is dropped, by a panic too.
-struct Filling(Arc<AtomicBool>);
+struct Refill(Arc<AtomicBool>);
 
-impl Filling {
+impl Refill {
     fn begin(flag: &Arc<AtomicBool>) -> Option<Self> {
         (!flag.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(flag)))
     }
 }
 
-impl Drop for Filling {
+impl Drop for Refill {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-impl Spare for Ahead {
+impl Spare for ReadyInstances {
     fn give_up(&self) {
         let given_up = std::mem::take(&mut *self.ready());
         drop(given_up);
@@ -142,10 +142,10 @@ impl Spare for Ahead {
 }
 
 /// What a failure to configure means to a message that came too early.
-fn as_failure(error: PrepareError) -> Failure {
+fn as_failure(error: PrepareError) -> CallFailure {
     match error {
         PrepareError::Failed(failure) => failure,
-        other => Failure { kind: FailureKind::Trap, message: other.to_string() },
+        other => CallFailure { kind: FailureKind::Trap, message: other.to_string() },
     }
 }
 
@@ -155,12 +155,12 @@ mod tests {
 
     #[test]
     fn a_filling_that_panics_is_over_and_gives_back_its_room() {
-        let room = Room::of(100);
+        let room = GuestBudget::of(100);
         let threads = Threads::start(1).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let flag = Arc::default();
-        let filling = Filling::begin(&flag).unwrap();
-        assert!(Filling::begin(&flag).is_none(), "one at a time");
+        let filling = Refill::begin(&flag).unwrap();
+        assert!(Refill::begin(&flag).is_none(), "one at a time");
         let held = room.take_spare(50).unwrap();
         let filled = threads.spawn(move || {
             let (_filling, _held) = (filling, held);
@@ -169,7 +169,7 @@ mod tests {
         assert!(runtime.block_on(filled).map(|(): ()| ()).is_err());
         // The job was dropped before its thread took the next one.
         runtime.block_on(threads.spawn(|| ())).unwrap();
-        assert!(Filling::begin(&flag).is_some());
+        assert!(Refill::begin(&flag).is_some());
         assert!(room.take(100).is_some(), "all of it is there again");
     }
 }

@@ -2,7 +2,7 @@
 //! asked.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
 
-use super::sandbox::Sandbox;
+use super::sandbox::StoreData;
 use wasmtime::component::{HasSelf, Linker};
 
 wasmtime::component::bindgen!({
@@ -22,6 +22,6 @@ wasmtime::component::bindgen!({
 pub(super) const OFFERED: [&str; 2] = ["postigo:message/message@1.0.0", "postigo:plugin/log@1.0.0"];
 
 /// Offers them.
-pub(super) fn offer(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+pub(super) fn offer(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     Shared::add_to_linker::<_, HasSelf<_>>(linker, |sandbox| sandbox)
 }

@@ -10,15 +10,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// The room of one host.
-pub(super) struct Room {
+pub(super) struct GuestBudget {
     total: u64,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     freed: Condvar,
     spares: Mutex<Vec<Weak<dyn Spare>>>,
 }
 
 #[derive(Default)]
-struct State {
+struct BudgetState {
     held: u64,
     /// The tickets of those who wait, the first one first.
     waiting: VecDeque<u64>,
@@ -31,7 +31,7 @@ pub(super) trait Spare: Send + Sync {
     fn give_up(&self);
 }
 
-impl Room {
+impl GuestBudget {
     /// Room for so many bytes.
     pub(super) fn of(total: u64) -> Arc<Self> {
         Arc::new(Self { total, state: Mutex::default(), freed: Condvar::new(), spares: Mutex::default() })
@@ -50,12 +50,12 @@ impl Room {
     }
 
     /// Takes room for an instance that begins; none where there is not enough, or others wait.
-    pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Option<Held> {
+    pub(super) fn take(self: &Arc<Self>, bytes: u64) -> Option<GuestReservation> {
         self.take_below(bytes, self.total)
     }
 
     /// The same for an instance that is kept ready: half the room is left for those that are needed.
-    pub(super) fn take_spare(self: &Arc<Self>, bytes: u64) -> Option<Held> {
+    pub(super) fn take_spare(self: &Arc<Self>, bytes: u64) -> Option<GuestReservation> {
         self.take_below(bytes, self.total / 2)
     }
 
@@ -66,7 +66,7 @@ impl Room {
 
     /// Waits for room, as long as `patience` at most. Whoever calls this must hold no room: else those who wait could
     /// wait for one another.
-    pub(super) fn wait(self: &Arc<Self>, bytes: u64, patience: Duration) -> Option<Held> {
+    pub(super) fn wait(self: &Arc<Self>, bytes: u64, patience: Duration) -> Option<GuestReservation> {
         let until = Instant::now() + patience;
         let ticket = {
             let mut state = self.lock();
@@ -93,13 +93,13 @@ impl Room {
                     state.held += bytes;
                 }
                 self.freed.notify_all();
-                return taken.then(|| Held::of(self, bytes));
+                return taken.then(|| GuestReservation::of(self, bytes));
             }
             state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    fn take_below(self: &Arc<Self>, bytes: u64, most: u64) -> Option<Held> {
+    fn take_below(self: &Arc<Self>, bytes: u64, most: u64) -> Option<GuestReservation> {
         let mut state = self.lock();
         let held = state.held.checked_add(bytes).filter(|held| *held <= most)?;
         if !state.waiting.is_empty() {
@@ -107,7 +107,7 @@ impl Room {
         }
         state.held = held;
         drop(state);
-        Some(Held::of(self, bytes))
+        Some(GuestReservation::of(self, bytes))
     }
 
     /// Room for an instance that grows. Those who wait do not keep it from ending.
@@ -132,22 +132,22 @@ impl Room {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BudgetState> {
         // A few plain values, valid at any time.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What one instance holds; given back when it is dropped.
-pub(super) struct Held {
+pub(super) struct GuestReservation {
     /// None: nobody counts, as in a child process, which has limits of its own.
-    room: Option<Arc<Room>>,
+    room: Option<Arc<GuestBudget>>,
     bytes: AtomicU64,
     short: AtomicBool,
 }
 
-impl Held {
-    fn of(room: &Arc<Room>, bytes: u64) -> Self {
+impl GuestReservation {
+    fn of(room: &Arc<GuestBudget>, bytes: u64) -> Self {
         Self { room: Some(Arc::clone(room)), bytes: AtomicU64::new(bytes), short: AtomicBool::new(false) }
     }
 
@@ -182,7 +182,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for GuestReservation {
     fn drop(&mut self) {
         if let Some(room) = &self.room {
             room.give_back(*self.bytes.get_mut());
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn no_more_is_held_than_there_is_and_what_is_dropped_is_given_back() {
-        let room = Room::of(100);
+        let room = GuestBudget::of(100);
         let first = room.take(60).unwrap();
         assert!(room.take(41).is_none());
         assert!(!first.cover(101));
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_served_in_line_and_before_those_who_begin() {
-        let room = Room::of(100);
+        let room = GuestBudget::of(100);
         let running = room.take(60).unwrap();
         let (sender, served) = mpsc::channel();
         std::thread::scope(|scope| {
@@ -242,13 +242,13 @@ mod tests {
 
     #[test]
     fn what_is_kept_ready_leaves_half_and_gives_way_to_who_waits() {
-        struct Kept(Mutex<Vec<Held>>);
+        struct Kept(Mutex<Vec<GuestReservation>>);
         impl Spare for Kept {
             fn give_up(&self) {
                 self.0.lock().unwrap().clear();
             }
         }
-        let room = Room::of(100);
+        let room = GuestBudget::of(100);
         let kept = Arc::new(Kept(Mutex::default()));
         let spare: Arc<dyn Spare> = kept.clone();
         room.add_spare(Arc::downgrade(&spare));

@@ -25,11 +25,11 @@ const DIGEST: usize = 32;
 
 /// The folder of the caches.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
+pub(super) struct CacheFolder {
     folder: PathBuf,
 }
 
-impl Kept {
+impl CacheFolder {
     /// Opens the folder, and makes it for its owner alone where it is missing.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         for folder in [folder, &folder.join("code"), &folder.join("snapshots"), &folder.join("functions")] {
@@ -167,13 +167,13 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
     use crate::GroupMember;
-    use postigo_model::guest::Limits;
+    use postigo_model::guest::GuestLimits;
     use std::sync::Arc;
 
     #[test]
     fn a_damaged_snapshot_is_as_good_as_none() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::open(folder.path()).unwrap();
+        let kept = CacheFolder::open(folder.path()).unwrap();
         let made = GroupStart { memory: 7, unsnapshotable: None };
         kept.keep_snapshot("ab", &made, b"snapshot").unwrap();
         assert_eq!(kept.snapshot("ab"), Some((made, b"snapshot".to_vec())));
@@ -210,7 +210,7 @@ mod tests {
                 digest: String::new(),
                 members: vec![GroupMember { name: name.into(), settings: serde_json::json!({ "a": settings }) }],
                 grants: vec![grant.into()],
-                limits: Limits { memory, ..Limits::default() },
+                limits: GuestLimits { memory, ..GuestLimits::default() },
             })
         };
         let keys = [

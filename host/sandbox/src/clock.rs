@@ -17,12 +17,12 @@ pub(super) struct Clock {
     began: Instant,
     /// In host calls, by the wall.
     host: Duration,
-    ticked: Option<Ticked>,
+    ticked: Option<FirstTick>,
 }
 
 /// What was known at the first tick.
 #[derive(Debug, Clone, Copy)]
-struct Ticked {
+struct FirstTick {
     own: Duration,
     host: Duration,
     processor: Duration,
@@ -90,7 +90,7 @@ impl Clock {
             return ticked.own + since.saturating_sub(self.host.saturating_sub(ticked.host));
         }
         let own = self.by_the_wall().min(tick);
-        self.ticked = Some(Ticked { own, host: self.host, processor });
+        self.ticked = Some(FirstTick { own, host: self.host, processor });
         own
     }
 }

@@ -1,7 +1,7 @@
 //! From uploaded bytes to a component that may be run: what it is, what it imports, what it exports. Nothing is
 //! compiled here.
 
-use super::refusal::Refused;
+use super::refusal::UploadRefusal;
 use wasmparser::{Encoding, Parser, Payload};
 
 /// The module that programs import the first WASI from.
@@ -9,17 +9,17 @@ const PREVIEW_1: &str = "wasi_snapshot_preview1";
 
 /// A component of either a component or a core module that says which component it is; `worlds` names those that it may
 /// be built against.
-pub(super) fn component_of(bytes: &[u8], worlds: &str) -> Result<Vec<u8>, Refused> {
+pub(super) fn component_of(bytes: &[u8], worlds: &str) -> Result<Vec<u8>, UploadRefusal> {
     let encoding = encoding(bytes)?;
     // The tools behind this take valid bytes for granted.
-    wasmparser::Validator::new().validate_all(bytes).map_err(|error| Refused::NotWasm(error.to_string()))?;
+    wasmparser::Validator::new().validate_all(bytes).map_err(|error| UploadRefusal::NotWasm(error.to_string()))?;
     match encoding {
         Encoding::Component => Ok(bytes.to_vec()),
         Encoding::Module => wit_component::ComponentEncoder::default()
             .validate(true)
             .module(bytes)
             .and_then(|mut encoder| encoder.encode())
-            .map_err(|error| Refused::NoComponentType {
+            .map_err(|error| UploadRefusal::NoComponentType {
                 reason: why_no_component(&format!("{error:#}")),
                 worlds: worlds.to_owned(),
             }),
@@ -37,11 +37,11 @@ fn why_no_component(said: &str) -> String {
     said.to_owned()
 }
 
-fn encoding(bytes: &[u8]) -> Result<Encoding, Refused> {
+fn encoding(bytes: &[u8]) -> Result<Encoding, UploadRefusal> {
     match Parser::new(0).parse_all(bytes).next() {
         Some(Ok(Payload::Version { encoding, .. })) => Ok(encoding),
-        Some(Err(error)) => Err(Refused::NotWasm(error.message().to_owned())),
-        _ => Err(Refused::NotWasm("it does not begin as WebAssembly does".into())),
+        Some(Err(error)) => Err(UploadRefusal::NotWasm(error.message().to_owned())),
+        _ => Err(UploadRefusal::NotWasm("it does not begin as WebAssembly does".into())),
     }
 }
 
@@ -64,8 +64,8 @@ pub(super) struct Outside {
 
 impl Outside {
     /// Reads the names of imports and exports of the component itself, not of those inside it.
-    pub(super) fn read(component: &[u8]) -> Result<Self, Refused> {
-        let broken = |error: wasmparser::BinaryReaderError| Refused::NotWasm(error.to_string());
+    pub(super) fn read(component: &[u8]) -> Result<Self, UploadRefusal> {
+        let broken = |error: wasmparser::BinaryReaderError| UploadRefusal::NotWasm(error.to_string());
         let mut outside = Self::default();
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(component) {
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_wasm_are_said_to_be_none() {
-        assert!(matches!(component_of(b"", ""), Err(Refused::NotWasm(_))));
-        assert!(matches!(component_of(b"PK\x03\x04 a zip file", ""), Err(Refused::NotWasm(_))));
+        assert!(matches!(component_of(b"", ""), Err(UploadRefusal::NotWasm(_))));
+        assert!(matches!(component_of(b"PK\x03\x04 a zip file", ""), Err(UploadRefusal::NotWasm(_))));
         let empty = component_of(b"\0asm\x01\0\0\0", "");
-        assert!(matches!(empty, Err(Refused::NoComponentType { .. } | Refused::Export(_)) | Ok(_)));
+        assert!(matches!(empty, Err(UploadRefusal::NoComponentType { .. } | UploadRefusal::Export(_)) | Ok(_)));
     }
 }

@@ -1,10 +1,10 @@
 //! `describe` and `configure`: what a component is asked once, outside any message.
 
 use super::bindings::exports::postigo::plugin::setup::FilterSettings;
-use super::contract::{Failure, GroupMember, SettingsProblem};
+use super::contract::{CallFailure, GroupMember, SettingsMistake};
 use super::guest_log::one_line;
 use super::refusal::PrepareError;
-use super::template::{Instance, Template};
+use super::template::{Instance, LinkedComponent};
 use super::world::SelfDescription;
 use postigo_model::guest::FailureKind;
 
@@ -16,7 +16,7 @@ const LAST_WORDS: usize = 600;
 const SENTENCE: usize = 4096;
 
 /// Asks a component what it is.
-pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<SelfDescription, Failure> {
+pub(super) fn describe(template: &LinkedComponent, instance: &mut Instance) -> Result<SelfDescription, CallFailure> {
     instance.store.data_mut().begin(None);
     let asked = template.plugin().describe(&mut instance.store, &instance.raw).and_then(|mut described| {
         template.calls().describe(&mut instance.store, &instance.raw, &mut described)?;
@@ -28,7 +28,7 @@ pub(super) fn describe(template: &Template, instance: &mut Instance) -> Result<S
 
 /// Gives a component the settings of all filters of a group.
 pub(super) fn configure(
-    template: &Template,
+    template: &LinkedComponent,
     instance: &mut Instance,
     members: &[GroupMember],
     grants: &[String],
@@ -53,7 +53,7 @@ pub(super) fn configure(
     let named = problems.into_iter().take(PROBLEMS).map(|problem| {
         let member = members.get(problem.filter as usize)?;
         let (place, reason) = (one_line(&problem.place, SENTENCE), one_line(&problem.reason, SENTENCE));
-        Some(SettingsProblem { filter: member.name.to_string(), place, reason })
+        Some(SettingsMistake { filter: member.name.to_string(), place, reason })
     });
     match named.collect::<Option<Vec<_>>>() {
         Some(problems) if !problems.is_empty() => Err(PrepareError::Problems(problems)),
@@ -77,5 +77,5 @@ fn last_words(instance: &mut Instance) -> String {
 }
 
 fn output(message: &str) -> PrepareError {
-    PrepareError::Failed(Failure { kind: FailureKind::Output, message: message.into() })
+    PrepareError::Failed(CallFailure { kind: FailureKind::Output, message: message.into() })
 }

@@ -1,14 +1,13 @@
 //! The plain types in which the sandbox speaks with the rest: no type of wasmtime among them.
 
 use postigo_mail::Mail;
-use postigo_model::guest::{FailureKind, Limits};
+use postigo_model::guest::{FailureKind, GuestLimits};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a component says of itself (WIT `description`), with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[schema(as = ComponentDescription)]
-pub struct Description {
+pub struct ComponentDescription {
     /// SHA-256 of the uploaded bytes, hexadecimal.
     pub digest: String,
     /// The component's name.
@@ -29,7 +28,7 @@ pub struct Description {
 
 /// A mistake in the settings of one filter.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SettingsProblem {
+pub struct SettingsMistake {
     /// The filter's name.
     pub filter: String,
     /// JSON Pointer into its settings.
@@ -49,14 +48,14 @@ pub(super) struct GroupStart {
 
 /// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Failure {
+pub struct CallFailure {
     /// Which limit or rule.
     pub kind: FailureKind,
     /// A sentence for the log.
     pub message: String,
 }
 
-impl Failure {
+impl CallFailure {
     /// With what the guest wrote last, where it wrote something.
     #[must_use]
     pub(super) fn with_last_words(mut self, wrote: &str) -> Self {
@@ -86,7 +85,7 @@ pub struct GroupMember {
 }
 
 /// What a call gave: the mail back, how long it took, what the guest logged, and the result.
-pub struct Called<T> {
+pub struct CallReport<T> {
     /// The mail, handed back.
     pub mail: Box<Mail>,
     /// The guest's own time: without what the host did for it, and without its start.
@@ -99,29 +98,29 @@ pub struct Called<T> {
     /// The guest's log lines.
     pub log: Vec<LogLine>,
     /// The result.
-    pub result: Result<T, Failure>,
+    pub result: Result<T, CallFailure>,
 }
 
 /// A group as it is to be prepared: filters of one component with the same grants and limits.
 #[derive(Debug, Clone)]
 pub struct GroupSpec {
-    /// The component, as [`Inspected::component`] gave it.
+    /// The component, as [`Inspection::component`] gave it.
     pub component: Arc<[u8]>,
-    /// [`Description::digest`] of it.
+    /// [`ComponentDescription::digest`] of it.
     pub digest: String,
     /// The filters, in the order of the chain; their index here names them in calls.
     pub members: Vec<GroupMember>,
     /// What they were granted: `body`, `attachments`, `raw`.
     pub grants: Vec<String>,
     /// Their limits.
-    pub limits: Limits,
+    pub limits: GuestLimits,
 }
 
 /// A component that may be stored and used.
 #[derive(Debug, Clone)]
-pub struct Inspected {
+pub struct Inspection {
     /// What it says of itself, checked.
-    pub description: Description,
+    pub description: ComponentDescription,
     /// The component; made of the uploaded bytes where these were a core module.
     pub component: Vec<u8>,
     /// Why it cannot be snapshotted, a sentence; none where it can.

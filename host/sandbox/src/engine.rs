@@ -1,13 +1,13 @@
 //! The engines: one that pools instances for messages, one that does not for everything else, and the tick of both.
 
 use super::bindings;
+use super::cache_folder::CODE;
 use super::code;
-use super::kept::CODE;
 use super::limits::TICK;
 use super::refusal::StartError;
-use super::sandbox::Sandbox;
+use super::sandbox::StoreData;
 use super::world::{World, Worlds};
-use postigo_supervision::{Work, caught_here};
+use postigo_supervision::{WorkKind, caught_here};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use wasmtime::component::Linker;
@@ -32,7 +32,7 @@ pub(super) struct Loader {
 
 impl Loader {
     /// What a component of a world may import: the contract, and nothing else.
-    pub(super) fn linker(&self, world: &dyn World) -> wasmtime::Result<Linker<Sandbox>> {
+    pub(super) fn linker(&self, world: &dyn World) -> wasmtime::Result<Linker<StoreData>> {
         let mut linker = Linker::new(&self.engine);
         bindings::offer(&mut linker)?;
         world.offer(&mut linker)?;
@@ -150,7 +150,7 @@ impl Ticker {
                 || engines.iter().filter_map(wasmtime::EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
             while stopped.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
                 // Without it no guest would meet its limit of time.
-                let _ = caught_here(Work::GuestThreads, "", tick);
+                let _ = caught_here(WorkKind::GuestThreads, "", tick);
             }
         })?;
         Ok(Self { _stop: stop })

@@ -3,7 +3,7 @@
 
 use super::bindings::OFFERED;
 use super::component::Outside;
-use super::refusal::Refused;
+use super::refusal::UploadRefusal;
 use super::wasi;
 use super::world::{World, Worlds};
 
@@ -11,22 +11,22 @@ use super::world::{World, Worlds};
 const RESERVED: [&str; 3] = ["assets", "http", "state"];
 
 /// The world that a component is of; refused where it is of none, or imports what this host does not have.
-pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn World, Refused> {
+pub(super) fn world_of(outside: &Outside, worlds: Worlds) -> Result<&'static dyn World, UploadRefusal> {
     let told: Vec<_> = worlds.iter().copied().filter(|world| has(&outside.exports, telling(*world))).collect();
     if let [one, other, ..] = told[..] {
-        return Err(Refused::Export(of_two_worlds(one, other)));
+        return Err(UploadRefusal::Export(of_two_worlds(one, other)));
     }
     let offered = offered_by(if told.is_empty() { worlds } else { &told });
     for import in &outside.imports {
-        check_import(import, &offered).map_err(|reason| Refused::Import { import: import.clone(), reason })?;
+        check_import(import, &offered).map_err(|reason| UploadRefusal::Import { import: import.clone(), reason })?;
     }
     let Some(world) = told.first().copied() else {
-        return Err(Refused::Export(of_no_world(&outside.exports, worlds)));
+        return Err(UploadRefusal::Export(of_no_world(&outside.exports, worlds)));
     };
-    check_exports(&outside.exports, world).map_err(Refused::Export)?;
+    check_exports(&outside.exports, world).map_err(UploadRefusal::Export)?;
     match world.exports().iter().find(|wanted| !has(&outside.exports, wanted)) {
         None => Ok(world),
-        Some(missing) => Err(Refused::Export(format!(
+        Some(missing) => Err(UploadRefusal::Export(format!(
             "the component exports {}, as one of the world {} does, but not {missing}, which it must as well",
             telling(world),
             world.name()

@@ -1,7 +1,7 @@
 //! Functions of a component that were compiled before: a snapshot differs from the last one in its data alone, so that
 //! its code need not be compiled again.
 
-use super::kept::{note_use, read_checked, write_checked};
+use super::cache_folder::{note_use, read_checked, write_checked};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ const KEPT: usize = 128 << 20;
 #[derive(Debug)]
 pub(super) struct Functions {
     path: PathBuf,
-    known: Mutex<Known>,
+    known: Mutex<KnownFunctions>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownFunctions {
     functions: HashMap<Vec<u8>, Vec<u8>>,
     bytes: usize,
     changed: bool,
@@ -71,8 +71,8 @@ impl CacheStore for Functions {
     }
 }
 
-fn parse(mut bytes: &[u8]) -> Option<Known> {
-    let mut known = Known { bytes: bytes.len(), ..Known::default() };
+fn parse(mut bytes: &[u8]) -> Option<KnownFunctions> {
+    let mut known = KnownFunctions { bytes: bytes.len(), ..KnownFunctions::default() };
     while !bytes.is_empty() {
         let key = part(&mut bytes)?;
         let value = part(&mut bytes)?;

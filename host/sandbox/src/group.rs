@@ -1,36 +1,36 @@
 //! A group: filters of one component, configured together, ready to be called.
 
-use super::ahead::Ahead;
+use super::ahead::ReadyInstances;
+use super::budget::{GuestBudget, GuestReservation};
+use super::cache_folder::CacheFolder;
 use super::contract::{Cost, GroupSpec, GroupStart};
 use super::engine::{Engines, SLOT_MEMORY};
-use super::kept::Kept;
 use super::refusal::PrepareError;
-use super::room::{Held, Room};
 use super::sandbox::Grants;
-use super::template::{Instance, NotStarted, Template};
+use super::template::{Instance, LinkedComponent, NotStarted};
 use super::threads::Threads;
-use super::world::Calls;
-use postigo_model::guest::Limits;
+use super::world::WorldCalls;
+use postigo_model::guest::GuestLimits;
 use std::sync::{Arc, OnceLock};
 
 /// Filters of one component with the same grants and limits, ready to be called.
 pub struct Group {
-    source: Source,
-    room: Arc<Room>,
-    template: Template,
-    full: OnceLock<Option<Template>>,
+    source: InstanceSource,
+    room: Arc<GuestBudget>,
+    template: LinkedComponent,
+    full: OnceLock<Option<LinkedComponent>>,
     members: u32,
     grants: Grants,
-    limits: Limits,
+    limits: GuestLimits,
     cost: Cost,
 }
 
 /// Where a message's instance comes from.
-enum Source {
+enum InstanceSource {
     /// A fresh instance of a snapshot; its bytes can be read again under this key.
-    Snapshot { engines: Arc<Engines>, kept: Kept, key: String },
+    Snapshot { engines: Arc<Engines>, kept: CacheFolder, key: String },
     /// Instances that were configured ahead.
-    Ahead(Arc<Ahead>),
+    Ahead(Arc<ReadyInstances>),
 }
 
 impl Group {
@@ -38,21 +38,27 @@ impl Group {
     /// not on disk.
     pub(super) fn build(
         engines: &Arc<Engines>,
-        kept: &Kept,
-        (threads, room): (&Arc<Threads>, &Arc<Room>),
+        kept: &CacheFolder,
+        (threads, room): (&Arc<Threads>, &Arc<GuestBudget>),
         spec: &GroupSpec,
         (made, snapshot): &(GroupStart, Vec<u8>),
         key: String,
     ) -> Result<Arc<Self>, PrepareError> {
         let (source, template, pooled, because) = if let Some(because) = made.unsnapshotable.clone() {
-            let template = Template::new(&engines.plain, &spec.component)?;
-            let ahead = Ahead::start(&engines.plain, spec, made.memory, (threads, room))?;
-            (Source::Ahead(ahead), template, false, because)
+            let template = LinkedComponent::new(&engines.plain, &spec.component)?;
+            let ahead = ReadyInstances::start(&engines.plain, spec, made.memory, (threads, room))?;
+            (InstanceSource::Ahead(ahead), template, false, because)
         } else {
             let (template, pooled, because) = fastest(engines, snapshot, spec.limits)?;
-            (Source::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key }, template, pooled, because)
+            (
+                InstanceSource::Snapshot { engines: Arc::clone(engines), kept: kept.clone(), key },
+                template,
+                pooled,
+                because,
+            )
         };
-        let cost = Cost { memory: made.memory, snapshot: matches!(source, Source::Snapshot { .. }), pooled, because };
+        let cost =
+            Cost { memory: made.memory, snapshot: matches!(source, InstanceSource::Snapshot { .. }), pooled, because };
         Ok(Arc::new(Self {
             source,
             room: Arc::clone(room),
@@ -66,7 +72,7 @@ impl Group {
     }
 
     /// What its world calls for a message.
-    pub(super) fn calls(&self) -> &dyn Calls {
+    pub(super) fn calls(&self) -> &dyn WorldCalls {
         self.template.calls()
     }
 
@@ -81,19 +87,19 @@ impl Group {
     }
 
     /// Its limits.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> GuestLimits {
         self.limits
     }
 
     /// Where its instances have room.
-    pub(super) fn room(&self) -> &Arc<Room> {
+    pub(super) fn room(&self) -> &Arc<GuestBudget> {
         &self.room
     }
 
     /// An instance for one message, in the room that is reserved for it or what it finds; `full` asks for one outside
     /// the pool.
-    pub(super) fn instance(&self, full: bool, reserved: Option<Held>) -> Result<Instance, NotStarted> {
-        if let Source::Ahead(ahead) = &self.source {
+    pub(super) fn instance(&self, full: bool, reserved: Option<GuestReservation>) -> Result<Instance, NotStarted> {
+        if let InstanceSource::Ahead(ahead) = &self.source {
             return ahead.take(reserved);
         }
         let held = Arc::new(reserved.or_else(|| self.room.take(self.cost.memory)).ok_or(NotStarted::NoRoom)?);
@@ -105,14 +111,14 @@ impl Group {
         }
     }
 
-    fn start(&self, template: &Template, held: &Arc<Held>) -> Result<Instance, NotStarted> {
+    fn start(&self, template: &LinkedComponent, held: &Arc<GuestReservation>) -> Result<Instance, NotStarted> {
         template.instantiate(template.store(self.grants, self.limits.memory, self.limits.time, Arc::clone(held)))
     }
 
     /// The snapshot on the engine without a pool, loaded when it is first wanted.
-    fn outside_the_pool(&self) -> Option<&Template> {
+    fn outside_the_pool(&self) -> Option<&LinkedComponent> {
         match &self.source {
-            Source::Snapshot { engines, kept, key } if self.cost.pooled => {
+            InstanceSource::Snapshot { engines, kept, key } if self.cost.pooled => {
                 self.full.get_or_init(|| plain(engines, kept, key)).as_ref()
             }
             _ => None,
@@ -121,24 +127,28 @@ impl Group {
 }
 
 /// The snapshot on the engine without a pool; none where it, or its code, is not kept any more.
-fn plain(engines: &Engines, kept: &Kept, key: &str) -> Option<Template> {
+fn plain(engines: &Engines, kept: &CacheFolder, key: &str) -> Option<LinkedComponent> {
     let (_, snapshot) = kept.snapshot(key)?;
-    Template::new(&engines.plain, &snapshot)
+    LinkedComponent::new(&engines.plain, &snapshot)
         .inspect_err(|refused| tracing::warn!("a kept snapshot cannot be used: {refused}"))
         .ok()
 }
 
 /// The snapshot on the pooling engine where it fits a slot there, else on the plain one, with the reason.
-fn fastest(engines: &Engines, snapshot: &[u8], limits: Limits) -> Result<(Template, bool, String), PrepareError> {
+fn fastest(
+    engines: &Engines,
+    snapshot: &[u8],
+    limits: GuestLimits,
+) -> Result<(LinkedComponent, bool, String), PrepareError> {
     let because = match &engines.fast {
         None => "instances cannot be pooled on this machine".to_owned(),
         Some(_) if limits.memory > SLOT_MEMORY => {
             format!("its memory limit is higher than the {} MiB of a slot of the pool", SLOT_MEMORY >> 20)
         }
-        Some(fast) => match Template::new(fast, snapshot) {
+        Some(fast) => match LinkedComponent::new(fast, snapshot) {
             Ok(template) => return Ok((template, true, String::new())),
             Err(refused) => format!("it does not fit the pool: {refused}"),
         },
     };
-    Ok((Template::new(&engines.plain, snapshot)?, false, because))
+    Ok((LinkedComponent::new(&engines.plain, snapshot)?, false, because))
 }

@@ -1,18 +1,18 @@
 //! What an upload is: made a component, checked against the contract, compiled and asked to describe itself.
 
+use super::budget::GuestReservation;
 use super::component::{Outside, component_of};
 use super::configure::describe;
-use super::contract::{Description, Inspected};
+use super::contract::{ComponentDescription, Inspection};
 use super::engine::Loader;
 use super::fit::{names, world_of};
 use super::guest_log::one_line;
 use super::limits::{COMPILED_BYTES, DESCRIBE_MEMORY, DESCRIBE_TIME};
-use super::refusal::Refused;
-use super::room::Held;
+use super::refusal::UploadRefusal;
 use super::sandbox::Grants;
 use super::schema;
 use super::snapshot;
-use super::template::Template;
+use super::template::LinkedComponent;
 use super::world::SelfDescription;
 use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
 use std::borrow::Cow;
@@ -36,7 +36,7 @@ pub(super) fn inspect(
     bytes: &[u8],
     digest: &str,
     forget: impl Fn(&[u8]),
-) -> Result<Inspected, Refused> {
+) -> Result<Inspection, UploadRefusal> {
     let component = component_of(bytes, &names(loader.worlds))?;
     let outside = Outside::read(&component)?;
     world_of(&outside, loader.worlds)?;
@@ -47,25 +47,26 @@ pub(super) fn inspect(
     };
     let description = described(loader, &runnable, digest).inspect_err(|_| forget(&runnable))?;
     drop(runnable);
-    Ok(Inspected { description, component, unsnapshotable })
+    Ok(Inspection { description, component, unsnapshotable })
 }
 
 /// Compiles a component and asks it what it is.
-fn described(loader: &Loader, runnable: &[u8], digest: &str) -> Result<Description, Refused> {
-    let template = Template::new(loader, runnable)?;
+fn described(loader: &Loader, runnable: &[u8], digest: &str) -> Result<ComponentDescription, UploadRefusal> {
+    let template = LinkedComponent::new(loader, runnable)?;
     let (compiled, most) = (template.compiled_bytes() >> 20, COMPILED_BYTES >> 20);
     if compiled > most {
-        return Err(Refused::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
+        return Err(UploadRefusal::Compile(format!("compiled it has {compiled} MiB; at most {most} are taken")));
     }
-    let held = Arc::new(Held::uncounted());
+    let held = Arc::new(GuestReservation::uncounted());
     let store = template.store(Grants::default(), DESCRIBE_MEMORY, DESCRIBE_TIME, held);
-    let mut instance = template.instantiate(store).map_err(|not_started| Refused::Describe(not_started.into()))?;
+    let mut instance =
+        template.instantiate(store).map_err(|not_started| UploadRefusal::Describe(not_started.into()))?;
     template.check_exports(&mut instance)?;
-    let described = describe(&template, &mut instance).map_err(Refused::Describe)?;
-    check(described, digest).map_err(Refused::Description)
+    let described = describe(&template, &mut instance).map_err(UploadRefusal::Describe)?;
+    check(described, digest).map_err(UploadRefusal::Description)
 }
 
-fn check(described: SelfDescription, digest: &str) -> Result<Description, String> {
+fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescription, String> {
     let SelfDescription { name, version, summary, settings_schema, grants, headers, screens } = described;
     if !is_component_name(&name) {
         return Err(format!(
@@ -94,7 +95,7 @@ fn check(described: SelfDescription, digest: &str) -> Result<Description, String
             "it declares the header {wrong:?}; filters set {SETTABLE} headers only, of at most {HEADER} bytes, and `*` stands at the end only"
         ));
     }
-    Ok(Description {
+    Ok(ComponentDescription {
         digest: digest.to_owned(),
         name,
         version,

@@ -6,6 +6,8 @@
 
 mod ahead;
 mod bindings;
+mod budget;
+mod cache_folder;
 pub mod child;
 mod clock;
 mod code;
@@ -18,14 +20,12 @@ mod functions;
 mod group;
 mod guest_log;
 mod inspect;
-mod kept;
 mod limits;
 mod log_host;
 mod mail_handle;
 mod mail_host;
 mod plugin;
 mod refusal;
-mod room;
 mod sandbox;
 mod schema;
 mod session;
@@ -39,18 +39,21 @@ mod world;
 mod worlds;
 
 pub use child::Asker;
-pub use contract::{Called, Cost, Description, Failure, GroupMember, GroupSpec, Inspected, LogLine, SettingsProblem};
+pub use contract::{
+    CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, Inspection, LogLine, SettingsMistake,
+};
 pub use group::Group;
-pub use refusal::{Lost, PrepareError, Refused, StartError};
-pub use session::Session;
-pub use worlds::filter::{Change, Screened, Verdict};
+pub use refusal::{LostJob, PrepareError, StartError, UploadRefusal};
+pub use session::GuestSession;
+pub use worlds::filter::{GuestHeader, ScreenResult, Verdict};
 
-use child::{Answer, Children, Fault, Request, Task};
+use budget::GuestBudget;
+use cache_folder::CacheFolder;
+use child::{ChildAnswer, ChildFault, ChildTask, Children, Request};
+use contract::GroupStart;
 use engine::Engines;
-use kept::Kept;
 use postigo_model::guest::FailureKind;
 use postigo_model::hexadecimal::hexadecimal;
-use room::Room;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,15 +89,15 @@ pub struct Runtime {
     engines: Arc<Engines>,
     threads: Arc<Threads>,
     children: Children,
-    kept: Kept,
-    room: Arc<Room>,
+    kept: CacheFolder,
+    room: Arc<GuestBudget>,
 }
 
 impl Runtime {
     /// Starts engines and threads.
     pub fn start(options: RuntimeOptions) -> Result<Arc<Self>, StartError> {
         let cache = std::path::absolute(&options.cache).unwrap_or(options.cache);
-        let kept = Kept::open(&cache).map_err(|source| StartError::Cache { path: cache.clone(), source })?;
+        let kept = CacheFolder::open(&cache).map_err(|source| StartError::Cache { path: cache.clone(), source })?;
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let threads = Threads::start(options.threads.unwrap_or(cores + 2)).map_err(StartError::Threads)?;
         Ok(Arc::new(Self {
@@ -102,23 +105,25 @@ impl Runtime {
             threads: Arc::new(threads),
             children: Children::new(options.program),
             kept,
-            room: Room::of(options.memory),
+            room: GuestBudget::of(options.memory),
         }))
     }
 
     /// Looks at an upload: makes a component of a core module, checks what it imports and exports, compiles it and asks
     /// what it is. How large an upload may be is the caller's to say, before. Blocks for seconds at worst; call it
     /// where that is allowed.
-    pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspected, Refused> {
-        let request = self.request(hexadecimal(&Sha256::digest(bytes)), Task::Inspect);
+    pub fn inspect(&self, bytes: &[u8], asker: Asker) -> Result<Inspection, UploadRefusal> {
+        let request = self.request(hexadecimal(&Sha256::digest(bytes)), ChildTask::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
-            Ok((Answer::Inspected { description, unsnapshotable }, component)) => {
-                Inspected { description, component, unsnapshotable }
+            Ok((ChildAnswer::Inspected { description, unsnapshotable }, component)) => {
+                Inspection { description, component, unsnapshotable }
             }
-            Ok((Answer::Refused(refused), _)) => return Err(refused),
-            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => return Err(Refused::Unavailable(reason)),
-            Ok(_) => return Err(Refused::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => return Err(Refused::Compile(reason)),
+            Ok((ChildAnswer::Refused(refused), _)) => return Err(refused),
+            Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
+                return Err(UploadRefusal::Unavailable(reason));
+            }
+            Ok(_) => return Err(UploadRefusal::Unavailable("the child process answered something else".into())),
+            Err(ChildFault::Guest(reason)) => return Err(UploadRefusal::Compile(reason)),
         };
         // A schema that cannot be applied to anything is told now, not when a filter is saved.
         self.check_settings(&inspected.description.settings_schema, &[], asker)
@@ -127,21 +132,23 @@ impl Runtime {
     }
 
     /// Every mistake in filters' settings by their component's schema, at most a thousand. The schema is applied in a
-    /// child process; [`Refused::Description`] says that it cannot be, or that it takes too much with these
+    /// child process; [`UploadRefusal::Description`] says that it cannot be, or that it takes too much with these
     /// settings. Blocks.
     pub fn check_settings(
         &self,
         schema: &serde_json::Value,
         members: &[GroupMember],
         asker: Asker,
-    ) -> Result<Vec<SettingsProblem>, Refused> {
-        let request = self.request(String::new(), Task::check(schema, members));
+    ) -> Result<Vec<SettingsMistake>, UploadRefusal> {
+        let request = self.request(String::new(), ChildTask::check(schema, members));
         match self.children.run(asker, &request, &[]) {
-            Ok((Answer::Checked(problems), _)) => Ok(problems),
-            Ok((Answer::Refused(refused), _)) => Err(refused),
-            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(Refused::Unavailable(reason)),
-            Ok(_) => Err(Refused::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => Err(Refused::Description(format!(
+            Ok((ChildAnswer::Checked(problems), _)) => Ok(problems),
+            Ok((ChildAnswer::Refused(refused), _)) => Err(refused),
+            Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
+                Err(UploadRefusal::Unavailable(reason))
+            }
+            Ok(_) => Err(UploadRefusal::Unavailable("the child process answered something else".into())),
+            Err(ChildFault::Guest(reason)) => Err(UploadRefusal::Description(format!(
                 "the settings schema could not be applied to these settings: {reason}"
             ))),
         }
@@ -151,7 +158,7 @@ impl Runtime {
     /// something changed. A group of several filters that takes more than half its memory fails as `memory`: it is
     /// to be split.
     pub fn prepare(&self, spec: &GroupSpec, asker: Asker) -> Result<Arc<Group>, PrepareError> {
-        let key = kept::snapshot_key(spec);
+        let key = cache_folder::snapshot_key(spec);
         let made = match self.kept.snapshot(&key) {
             Some(made) => made,
             None => self.make(spec, &key, asker)?,
@@ -160,7 +167,7 @@ impl Runtime {
         if spec.members.len() > 1 && made.0.memory > spec.limits.memory / 2 {
             let (used, limit) = (made.0.memory >> 20, spec.limits.memory >> 20);
             let message = format!("together the filters take {used} of {limit} MiB before any mail, more than half");
-            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+            return Err(PrepareError::Failed(CallFailure { kind: FailureKind::Memory, message }));
         }
         if made.0.memory > self.room.total() {
             let (used, total) = (made.0.memory >> 20, self.room.total() >> 20);
@@ -168,13 +175,13 @@ impl Runtime {
                 "an instance takes {used} MiB before any mail, more than the {total} MiB that all guests of this host may have; give them \
                  more by `serve --guest-memory`"
             );
-            return Err(PrepareError::Failed(Failure { kind: FailureKind::Memory, message }));
+            return Err(PrepareError::Failed(CallFailure { kind: FailureKind::Memory, message }));
         }
         let build = || Group::build(&self.engines, &self.kept, (&self.threads, &self.room), spec, &made, key.clone());
         match build() {
             // The code of a kept snapshot is gone: whoever owns the folder may delete it, and wasmtime deletes what is
             // old.
-            Err(PrepareError::Refused(Refused::Compile(_))) => {
+            Err(PrepareError::Refused(UploadRefusal::Compile(_))) => {
                 let component = if made.0.unsnapshotable.is_some() { &spec.component } else { made.1.as_slice() };
                 self.compile(&spec.digest, component, asker)?;
                 build()
@@ -185,12 +192,12 @@ impl Runtime {
 
     /// Opens a session on the engine without pooling, for evaluations of all filters (dry runs, sampled checks of
     /// screens), which would leave many touched pages behind in a pool.
-    pub fn open_full(&self, group: &Arc<Group>) -> Result<Session, Failure> {
-        Ok(Session::new(Arc::clone(group), true))
+    pub fn open_full(&self, group: &Arc<Group>) -> Result<GuestSession, CallFailure> {
+        Ok(GuestSession::new(Arc::clone(group), true))
     }
 
     /// Runs a job on a guest thread. Where calls of guests loop or wait, other jobs go on.
-    pub fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, Lost>> + Send + use<T, J>
+    pub fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, LostJob>> + Send + use<T, J>
     where
         T: Send + 'static,
         J: FnOnce() -> T + Send + 'static,
@@ -199,15 +206,15 @@ impl Runtime {
     }
 
     fn make(&self, spec: &GroupSpec, key: &str, asker: Asker) -> Result<(GroupStart, Vec<u8>), PrepareError> {
-        let request = self.request(spec.digest.clone(), Task::prepare(&spec.members, &spec.grants, spec.limits));
+        let request = self.request(spec.digest.clone(), ChildTask::prepare(&spec.members, &spec.grants, spec.limits));
         let made = match self.children.run(asker, &request, &spec.component) {
-            Ok((Answer::Made(made), snapshot)) => (made, snapshot),
-            Ok((Answer::NotMade(error), _)) => return Err(error),
-            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => {
+            Ok((ChildAnswer::Made(made), snapshot)) => (made, snapshot),
+            Ok((ChildAnswer::NotMade(error), _)) => return Err(error),
+            Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
                 return Err(PrepareError::Unavailable(reason));
             }
             Ok(_) => return Err(PrepareError::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => return Err(PrepareError::Refused(Refused::Compile(reason))),
+            Err(ChildFault::Guest(reason)) => return Err(PrepareError::Refused(UploadRefusal::Compile(reason))),
         };
         if let Err(error) = self.kept.keep_snapshot(key, &made.0, &made.1) {
             tracing::warn!("a snapshot could not be kept, so the next start takes longer: {error}");
@@ -217,16 +224,18 @@ impl Runtime {
 
     /// Has a child compile what the engines here are to find.
     fn compile(&self, digest: &str, component: &[u8], asker: Asker) -> Result<(), PrepareError> {
-        match self.children.run(asker, &self.request(digest.to_owned(), Task::Compile), component) {
-            Ok((Answer::Compiled, _)) => Ok(()),
-            Ok((Answer::Refused(refused), _)) => Err(refused.into()),
-            Ok((Answer::Unable(reason), _)) | Err(Fault::Host(reason)) => Err(PrepareError::Unavailable(reason)),
+        match self.children.run(asker, &self.request(digest.to_owned(), ChildTask::Compile), component) {
+            Ok((ChildAnswer::Compiled, _)) => Ok(()),
+            Ok((ChildAnswer::Refused(refused), _)) => Err(refused.into()),
+            Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {
+                Err(PrepareError::Unavailable(reason))
+            }
             Ok(_) => Err(PrepareError::Unavailable("the child process answered something else".into())),
-            Err(Fault::Guest(reason)) => Err(PrepareError::Refused(Refused::Compile(reason))),
+            Err(ChildFault::Guest(reason)) => Err(PrepareError::Refused(UploadRefusal::Compile(reason))),
         }
     }
 
-    fn request(&self, digest: String, task: Task) -> Request {
+    fn request(&self, digest: String, task: ChildTask) -> Request {
         Request { cache: self.kept.folder().to_owned(), digest, task }
     }
 }

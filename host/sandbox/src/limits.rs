@@ -1,7 +1,7 @@
 //! What a guest may use: the figures, and the meter of its memory.
 
-use super::room::Held;
-use super::stopped::Stopped;
+use super::budget::GuestReservation;
+use super::stopped::StopReason;
 use postigo_model::guest::FailureKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,16 +60,16 @@ pub(super) struct Meter {
     used: u64,
     charged: u64,
     refused: bool,
-    held: Arc<Held>,
+    held: Arc<GuestReservation>,
 }
 
 impl Meter {
-    pub(super) fn new(limit: u64, held: Arc<Held>) -> Self {
+    pub(super) fn new(limit: u64, held: Arc<GuestReservation>) -> Self {
         Self { limit, used: 0, charged: 0, refused: false, held }
     }
 
     /// What it holds of the host's room.
-    pub(super) fn held(&self) -> &Arc<Held> {
+    pub(super) fn held(&self) -> &Arc<GuestReservation> {
         &self.held
     }
 
@@ -103,7 +103,7 @@ impl Meter {
                 "the guest wanted {} MiB, and there was no room for it beside the host's other guests",
                 used >> 20
             );
-            return Err(Stopped::error(FailureKind::Memory, message));
+            return Err(StopReason::error(FailureKind::Memory, message));
         }
         self.used = used;
         self.charged = bytes;

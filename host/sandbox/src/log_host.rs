@@ -1,9 +1,9 @@
 //! The log as guests write it: `log` of `postigo:plugin` in `wit/`.
 
 use super::bindings::postigo::plugin::log::{Host, Level};
-use super::sandbox::Sandbox;
+use super::sandbox::StoreData;
 
-impl Host for Sandbox {
+impl Host for StoreData {
     fn write(&mut self, level: Level, line: String) -> wasmtime::Result<()> {
         self.host_call(|sandbox| {
             let priority = match level {

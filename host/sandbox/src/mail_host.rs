@@ -2,21 +2,21 @@
 
 use super::bindings::postigo::message::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
 use super::mail_handle::MailHandle;
-use super::sandbox::Sandbox;
+use super::sandbox::StoreData;
 use std::borrow::Cow;
 use wasmtime::component::Resource;
 
-type Mail = Resource<MailHandle>;
-type Read<T> = wasmtime::Result<Result<T, Refusal>>;
+type MailResource = Resource<MailHandle>;
+type MailRead<T> = wasmtime::Result<Result<T, Refusal>>;
 
 /// What an item of a list costs besides its text, in bytes: without it lists of empty ones could be asked for without
 /// end.
 const ITEM: usize = 32;
 
-impl Host for Sandbox {}
+impl Host for StoreData {}
 
-impl HostMail for Sandbox {
-    fn header_names(&mut self, mail: Mail) -> wasmtime::Result<Vec<String>> {
+impl HostMail for StoreData {
+    fn header_names(&mut self, mail: MailResource) -> wasmtime::Result<Vec<String>> {
         self.host_call(|sandbox| {
             sandbox.note("*");
             let names: Vec<_> = sandbox.lent(&mail)?.header_names().into_iter().map(str::to_owned).collect();
@@ -25,7 +25,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn header(&mut self, mail: Mail, name: String) -> wasmtime::Result<Option<String>> {
+    fn header(&mut self, mail: MailResource, name: String) -> wasmtime::Result<Option<String>> {
         self.host_call(|sandbox| {
             sandbox.note(&name);
             let value = sandbox.lent(&mail)?.header(&name).map(str::to_owned);
@@ -34,7 +34,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn headers(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<String>> {
+    fn headers(&mut self, mail: MailResource, name: String) -> wasmtime::Result<Vec<String>> {
         self.host_call(|sandbox| {
             sandbox.note(&name);
             let values: Vec<_> = sandbox.lent(&mail)?.headers(&name).into_iter().map(Cow::into_owned).collect();
@@ -43,7 +43,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn addresses(&mut self, mail: Mail, name: String) -> wasmtime::Result<Vec<Address>> {
+    fn addresses(&mut self, mail: MailResource, name: String) -> wasmtime::Result<Vec<Address>> {
         self.host_call(|sandbox| {
             sandbox.note(&name);
             let addresses = sandbox.lent(&mail)?.addresses(&name);
@@ -56,7 +56,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn envelope(&mut self, mail: Mail) -> wasmtime::Result<Envelope> {
+    fn envelope(&mut self, mail: MailResource) -> wasmtime::Result<Envelope> {
         self.host_call(|sandbox| {
             let mail = sandbox.lent(&mail)?;
             let envelope = Envelope {
@@ -71,7 +71,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn ticket(&mut self, mail: Mail) -> wasmtime::Result<Option<Ticket>> {
+    fn ticket(&mut self, mail: MailResource) -> wasmtime::Result<Option<Ticket>> {
         self.host_call(|sandbox| {
             Ok(sandbox.lent(&mail)?.ticket().map(|ticket| Ticket {
                 number: ticket.number.clone(),
@@ -86,7 +86,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn text(&mut self, mail: Mail) -> Read<String> {
+    fn text(&mut self, mail: MailResource) -> MailRead<String> {
         self.host_call(|sandbox| {
             if !sandbox.grants().body {
                 return Ok(Err(sandbox.denied_read("body")));
@@ -97,7 +97,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn html(&mut self, mail: Mail) -> Read<Option<String>> {
+    fn html(&mut self, mail: MailResource) -> MailRead<Option<String>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().body {
                 return Ok(Err(sandbox.denied_read("body")));
@@ -108,7 +108,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn attachments(&mut self, mail: Mail) -> Read<Vec<Attachment>> {
+    fn attachments(&mut self, mail: MailResource) -> MailRead<Vec<Attachment>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().attachments {
                 return Ok(Err(sandbox.denied_read("attachments")));
@@ -119,7 +119,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn attachment_bytes(&mut self, mail: Mail, index: u32, offset: u64, length: u32) -> Read<Vec<u8>> {
+    fn attachment_bytes(&mut self, mail: MailResource, index: u32, offset: u64, length: u32) -> MailRead<Vec<u8>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().attachments {
                 return Ok(Err(sandbox.denied_read("attachments")));
@@ -133,7 +133,7 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn raw(&mut self, mail: Mail, offset: u64, length: u32) -> Read<Vec<u8>> {
+    fn raw(&mut self, mail: MailResource, offset: u64, length: u32) -> MailRead<Vec<u8>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().raw {
                 return Ok(Err(sandbox.denied_read("raw")));
@@ -144,20 +144,20 @@ impl HostMail for Sandbox {
         })
     }
 
-    fn generation(&mut self, mail: Mail) -> wasmtime::Result<u64> {
+    fn generation(&mut self, mail: MailResource) -> wasmtime::Result<u64> {
         self.host_call(|sandbox| {
             sandbox.note("*");
             Ok(sandbox.lent(&mail)?.generation())
         })
     }
 
-    fn drop(&mut self, _mail: Mail) -> wasmtime::Result<()> {
+    fn drop(&mut self, _mail: MailResource) -> wasmtime::Result<()> {
         // Guests only ever borrow a mail, so there is nothing of theirs to drop.
         Ok(())
     }
 }
 
-impl Sandbox {
+impl StoreData {
     fn denied_read(&mut self, grant: &'static str) -> Refusal {
         self.deny(grant);
         Refusal::Denied

@@ -1,8 +1,8 @@
 //! What every component is asked outside any message, by the package `postigo:plugin` as it is today.
 
 use super::bindings::exports::postigo::plugin::setup::{Description, FilterSettings, Problem};
-use super::refusal::Refused;
-use super::sandbox::Sandbox;
+use super::refusal::UploadRefusal;
+use super::sandbox::StoreData;
 use super::world::{Plugin, SelfDescription, function, typed};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
@@ -11,21 +11,21 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
 pub(super) const SETUP: &str = "postigo:plugin/setup@1.0.0";
 
 /// Where a component's answers are.
-pub(super) struct Setup {
+pub(super) struct PluginExports {
     describe: ComponentExportIndex,
     configure: ComponentExportIndex,
 }
 
 type Configure<'a> = TypedFunc<(&'a [FilterSettings],), (Result<(), Vec<Problem>>,)>;
 
-impl Setup {
+impl PluginExports {
     /// Finds them.
-    pub(super) fn find(component: &Component) -> Result<Self, Refused> {
+    pub(super) fn find(component: &Component) -> Result<Self, UploadRefusal> {
         Self::find_in(component, SETUP)
     }
 
     /// Finds them in another interface that has the same functions.
-    pub(super) fn find_in(component: &Component, interface: &str) -> Result<Self, Refused> {
+    pub(super) fn find_in(component: &Component, interface: &str) -> Result<Self, UploadRefusal> {
         Ok(Self {
             describe: function(component, interface, "describe")?,
             configure: function(component, interface, "configure")?,
@@ -33,7 +33,7 @@ impl Setup {
     }
 
     /// Whether `configure` has its type.
-    pub(super) fn check_configure(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+    pub(super) fn check_configure(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()> {
         let _: Configure<'_> = typed(store, instance, self.configure, "configure")?;
         Ok(())
     }
@@ -44,13 +44,13 @@ impl Setup {
     }
 }
 
-impl Plugin for Setup {
-    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+impl Plugin for PluginExports {
+    fn check(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()> {
         typed::<(), (Description,)>(store, instance, self.describe, "describe")?;
         self.check_configure(store, instance)
     }
 
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
+    fn describe(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.describe)?;
         let (Description { name, version, summary, settings_schema, grants },) = describe.call(store, ())?;
         Ok(SelfDescription { name, version, summary, settings_schema, grants, ..SelfDescription::default() })
@@ -58,7 +58,7 @@ impl Plugin for Setup {
 
     fn configure(
         &self,
-        store: &mut Store<Sandbox>,
+        store: &mut Store<StoreData>,
         instance: &Instance,
         filters: &[FilterSettings],
     ) -> wasmtime::Result<Result<(), Vec<Problem>>> {

@@ -1,13 +1,13 @@
 //! Why a component is not taken, a group not prepared, or the runtime not started: a sentence for the admin each.
 
-use super::contract::{Failure, SettingsProblem};
+use super::contract::{CallFailure, SettingsMistake};
 use super::guest_log::one_line;
 use serde::{Deserialize, Serialize};
 
 /// Why an upload is refused. Nothing was stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refused {
+pub enum UploadRefusal {
     /// Not WebAssembly, or not valid.
     #[error("this is not a valid WebAssembly module or component: {0}")]
     NotWasm(String),
@@ -38,7 +38,7 @@ pub enum Refused {
     Description(String),
     /// `describe` failed.
     #[error("the component could not be asked what it is: {0}")]
-    Describe(Failure),
+    Describe(CallFailure),
     /// It could not be compiled within the limits.
     #[error("the component could not be compiled: {0}")]
     Compile(String),
@@ -50,7 +50,7 @@ pub enum Refused {
 /// Bytes of what a refusal repeats of a component, or of what a tool says of it.
 const SAID: usize = 1000;
 
-impl Refused {
+impl UploadRefusal {
     /// The same in one short line each: names inside a component are as long as it likes.
     pub(super) fn shortened(self) -> Self {
         let short = |text: String| one_line(&text, SAID);
@@ -60,7 +60,9 @@ impl Refused {
             Self::Import { import, reason } => Self::Import { import: short(import), reason: short(reason) },
             Self::Export(text) => Self::Export(short(text)),
             Self::Description(text) => Self::Description(short(text)),
-            Self::Describe(Failure { kind, message }) => Self::Describe(Failure { kind, message: short(message) }),
+            Self::Describe(CallFailure { kind, message }) => {
+                Self::Describe(CallFailure { kind, message: short(message) })
+            }
             Self::Compile(text) => Self::Compile(short(text)),
             Self::Unavailable(text) => Self::Unavailable(short(text)),
         }
@@ -73,13 +75,13 @@ impl Refused {
 pub enum PrepareError {
     /// What the component says of the settings.
     #[error("{}", list(.0))]
-    Problems(Vec<SettingsProblem>),
+    Problems(Vec<SettingsMistake>),
     /// `configure` broke a limit or trapped.
     #[error("the component could not be configured: {0}")]
-    Failed(Failure),
+    Failed(CallFailure),
     /// The component is refused, after an upgrade of the host, say.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] UploadRefusal),
     /// The host could not do its part: no child process, no room for caches.
     #[error("the filters could not be prepared: {0}")]
     Unavailable(String),
@@ -107,14 +109,14 @@ pub enum StartError {
 /// A job on a guest thread ended without a result: a bug in the host, which the log tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the work on a guest thread ended without a result")]
-pub struct Lost;
+pub struct LostJob;
 
 impl PrepareError {
     /// The same in one short line each; what the component says of settings is short already.
     pub(super) fn shortened(self) -> Self {
         match self {
-            Self::Failed(Failure { kind, message }) => {
-                Self::Failed(Failure { kind, message: one_line(&message, SAID) })
+            Self::Failed(CallFailure { kind, message }) => {
+                Self::Failed(CallFailure { kind, message: one_line(&message, SAID) })
             }
             Self::Refused(refused) => Self::Refused(refused.shortened()),
             Self::Problems(_) | Self::Unavailable(_) => self,
@@ -122,18 +124,18 @@ impl PrepareError {
     }
 }
 
-fn list(problems: &[SettingsProblem]) -> String {
+fn list(problems: &[SettingsMistake]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-impl std::fmt::Display for SettingsProblem {
+impl std::fmt::Display for SettingsMistake {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let place = if self.place.is_empty() { "/" } else { &self.place };
         write!(formatter, "filter {:?}, settings at {place}: {}", self.filter, self.reason)
     }
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for CallFailure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} ({})", self.message, self.kind.name())
     }
@@ -147,11 +149,11 @@ mod tests {
     fn what_a_component_is_called_does_not_fill_an_answer_or_a_terminal() {
         let long = "\u{1b}[2Jname ".repeat(100_000);
         let refused = [
-            Refused::NotWasm(long.clone()),
-            Refused::NoComponentType { reason: long.clone(), worlds: String::new() },
-            Refused::Import { import: long.clone(), reason: long.clone() },
-            Refused::Export(long.clone()),
-            Refused::Compile(long),
+            UploadRefusal::NotWasm(long.clone()),
+            UploadRefusal::NoComponentType { reason: long.clone(), worlds: String::new() },
+            UploadRefusal::Import { import: long.clone(), reason: long.clone() },
+            UploadRefusal::Export(long.clone()),
+            UploadRefusal::Compile(long),
         ];
         for refused in refused {
             let said = refused.shortened().to_string();

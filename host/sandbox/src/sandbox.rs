@@ -1,13 +1,13 @@
 //! What a store of wasmtime holds for one guest: the mail that is lent to it, and what it has used up.
 
+use super::budget::GuestReservation;
 use super::clock::{Clock, Over};
-use super::contract::{Failure, LogLine};
+use super::contract::{CallFailure, LogLine};
 use super::guest_log::{GuestLog, one_line};
 use super::limits::{HANDED_BYTES, HANDLES, HOST_CALLS, LIFTED_BYTES, Meter, PRINTED_BYTES, TICK};
 use super::mail_handle::MailHandle;
-use super::room::Held;
-use super::stopped::Stopped;
-use super::wasi::{Stream, Wasi};
+use super::stopped::StopReason;
+use super::wasi::{OutputStream, Wasi};
 use postigo_mail::{Mail, canonical_lower_case};
 use postigo_model::guest::FailureKind;
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ impl Grants {
 }
 
 /// The data of a store.
-pub(super) struct Sandbox {
+pub(super) struct StoreData {
     pub(super) meter: Meter,
     grants: Grants,
     time: Duration,
@@ -56,7 +56,7 @@ pub(super) struct Sandbox {
     read: Option<BTreeSet<String>>,
 }
 
-impl Sandbox {
+impl StoreData {
     /// A store whose guest may have `memory` bytes and run for `time` in every call, and which holds this of the host's
     /// room.
     pub(super) fn store(
@@ -64,7 +64,7 @@ impl Sandbox {
         grants: Grants,
         memory: u64,
         time: Duration,
-        held: Arc<Held>,
+        held: Arc<GuestReservation>,
     ) -> Store<Self> {
         let sandbox = Self {
             meter: Meter::new(memory, held),
@@ -201,7 +201,7 @@ impl Sandbox {
     fn count(&mut self, now: Instant) -> wasmtime::Result<()> {
         self.host_calls += 1;
         if self.host_calls > HOST_CALLS {
-            return Err(Stopped::error(
+            return Err(StopReason::error(
                 FailureKind::HostCalls,
                 format!("the guest made more than {HOST_CALLS} host calls in one call"),
             ));
@@ -213,7 +213,7 @@ impl Sandbox {
     pub(super) fn lent(&self, handle: &Resource<MailHandle>) -> wasmtime::Result<&Mail> {
         match &self.mail {
             Some(mail) if handle.rep() == self.call => Ok(mail),
-            _ => Err(Stopped::error(FailureKind::Trap, "the guest used a mail that was not lent to this call")),
+            _ => Err(StopReason::error(FailureKind::Trap, "the guest used a mail that was not lent to this call")),
         }
     }
 
@@ -222,17 +222,17 @@ impl Sandbox {
         self.handed = self.handed.saturating_add(bytes as u64);
         if self.handed > HANDED_BYTES {
             let message = format!("the guest read more than {} MiB in one call", HANDED_BYTES >> 20);
-            return Err(Stopped::error(FailureKind::HostCalls, message));
+            return Err(StopReason::error(FailureKind::HostCalls, message));
         }
         Ok(())
     }
 
     /// A guest prints to an output: whole lines go into its log, until that is full.
-    pub(super) fn print(&mut self, to: Stream, bytes: &[u8]) -> wasmtime::Result<()> {
+    pub(super) fn print(&mut self, to: OutputStream, bytes: &[u8]) -> wasmtime::Result<()> {
         self.printed = self.printed.saturating_add(bytes.len() as u64);
         if self.printed > PRINTED_BYTES {
             let message = format!("the guest printed more than {} MiB in one call", PRINTED_BYTES >> 20);
-            return Err(Stopped::error(FailureKind::HostCalls, message));
+            return Err(StopReason::error(FailureKind::HostCalls, message));
         }
         let Self { wasi, log, .. } = self;
         wasi.write(to, bytes, |line| log.take(to.priority(), line));
@@ -240,16 +240,16 @@ impl Sandbox {
     }
 
     /// What a failed call is called: the limit that it broke, whatever the guest made of it.
-    pub(super) fn failure(&self, error: &wasmtime::Error) -> Failure {
-        if let Some(Stopped { kind, message }) = error.downcast_ref() {
-            return Failure { kind: *kind, message: message.clone() };
+    pub(super) fn failure(&self, error: &wasmtime::Error) -> CallFailure {
+        if let Some(StopReason { kind, message }) = error.downcast_ref() {
+            return CallFailure { kind: *kind, message: message.clone() };
         }
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let place =
             error.downcast_ref::<wasmtime::WasmBacktrace>().and_then(|trace| trace.frames().first()?.func_name());
         let place = place.map_or_else(String::new, |name| format!(" in {}", one_line(name, 200)));
         if let Some(what) = self.denied {
-            return Failure {
+            return CallFailure {
                 kind: FailureKind::Denied,
                 message: format!("{what} is not granted; the guest then failed{place}"),
             };
@@ -259,16 +259,16 @@ impl Sandbox {
                 "the guest wanted more memory than its limit allows ({} KiB in use){place}",
                 self.meter.used() >> 10
             );
-            return Failure { kind: FailureKind::Memory, message };
+            return CallFailure { kind: FailureKind::Memory, message };
         }
         // wasmtime has no type for it.
         if trap.is_none() && error.root_cause().to_string().contains("handle limit exceeded") {
             let message = format!("the guest held more than {HANDLES} handles at once{place}; it is to drop them");
-            return Failure { kind: FailureKind::Memory, message };
+            return CallFailure { kind: FailureKind::Memory, message };
         }
         match trap {
-            Some(trap) => Failure { kind: FailureKind::Trap, message: format!("{trap}{place}") },
-            None => Failure {
+            Some(trap) => CallFailure { kind: FailureKind::Trap, message: format!("{trap}{place}") },
+            None => CallFailure {
                 kind: FailureKind::Output,
                 message: format!("the guest broke the contract: {}", error.root_cause()),
             },
@@ -276,13 +276,13 @@ impl Sandbox {
     }
 
     /// What an error that the guest returned is called.
-    pub(super) fn returned_error(&self, message: &str) -> Failure {
+    pub(super) fn returned_error(&self, message: &str) -> CallFailure {
         match self.denied {
-            Some(what) => Failure {
+            Some(what) => CallFailure {
                 kind: FailureKind::Denied,
                 message: format!("{what} is not granted; the guest said: {message}"),
             },
-            None => Failure { kind: FailureKind::Trap, message: format!("the guest said: {message}") },
+            None => CallFailure { kind: FailureKind::Trap, message: format!("the guest said: {message}") },
         }
     }
 }
@@ -297,5 +297,5 @@ fn too_long(over: Over) -> wasmtime::Error {
             own.as_millis()
         ),
     };
-    Stopped::error(FailureKind::Timeout, message)
+    StopReason::error(FailureKind::Timeout, message)
 }

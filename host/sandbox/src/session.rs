@@ -1,10 +1,10 @@
 //! A session: the calls that one message makes into one group.
 
-use super::contract::{Called, Failure, LogLine};
+use super::budget::GuestReservation;
+use super::contract::{CallFailure, CallReport, LogLine};
 use super::group::Group;
 use super::limits::ROOM_PATIENCE;
 use super::mail_handle::MailHandle;
-use super::room::Held;
 use super::template::{Instance, NotStarted};
 use super::threads::{bury, empty_graves};
 use postigo_mail::Mail;
@@ -15,12 +15,12 @@ use wasmtime::component::Resource;
 
 /// One message's way through a group. The first call gets a fresh instance of the snapshot, further ones use it again;
 /// after a failure the next call gets a new one. What is left is thrown away with the session.
-pub struct Session {
+pub struct GuestSession {
     group: Arc<Group>,
     full: bool,
     instance: Option<Instance>,
     /// Room that was waited for, for the next instance.
-    reserved: Option<Held>,
+    reserved: Option<GuestReservation>,
     /// Whether the instance has room that was waited for: then there is no more to wait for.
     waited: bool,
 }
@@ -32,12 +32,12 @@ struct Came<T> {
     host: Duration,
     no_room: bool,
     log: Vec<LogLine>,
-    result: Result<T, Failure>,
+    result: Result<T, CallFailure>,
 }
 
-impl Session {
+impl GuestSession {
     /// Opens a session for one message. Nothing is instantiated before the first call.
-    pub fn open(group: &Arc<Group>) -> Result<Self, Failure> {
+    pub fn open(group: &Arc<Group>) -> Result<Self, CallFailure> {
         Ok(Self::new(Arc::clone(group), false))
     }
 
@@ -53,7 +53,7 @@ impl Session {
     /// After a call for which there was no room: gives up what this session holds, and waits until there is room for as
     /// much as its limit allows. Whoever calls this gives up the other sessions of the same message before. Blocks
     /// for a minute at most.
-    pub fn wait_for_room(&mut self) -> Result<(), Failure> {
+    pub fn wait_for_room(&mut self) -> Result<(), CallFailure> {
         self.instance = None;
         self.reserved = None;
         empty_graves();
@@ -67,7 +67,7 @@ impl Session {
         let message = format!(
             "the host's other guests left no room for {bytes} MiB within {seconds} s; see `serve --guest-memory`"
         );
-        Err(Failure { kind: FailureKind::Memory, message })
+        Err(CallFailure { kind: FailureKind::Memory, message })
     }
 
     /// Makes a call of the group's world, in an instance to which the mail is lent meanwhile. The guest runs for its
@@ -76,8 +76,8 @@ impl Session {
         &mut self,
         mail: Box<Mail>,
         at_most: Option<Duration>,
-        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, Failure>>,
-    ) -> Called<T> {
+        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, CallFailure>>,
+    ) -> CallReport<T> {
         let Came { mail, own, host, no_room, log, result } = match self.take_instance() {
             Ok(instance) => self.call_in(instance, mail, at_most, call),
             Err(not_started) => {
@@ -93,9 +93,9 @@ impl Session {
             }
         };
         if no_room && self.waited {
-            return Called { mail, own, host, no_room: false, log, result: Err(self.larger_than_all()) };
+            return CallReport { mail, own, host, no_room: false, log, result: Err(self.larger_than_all()) };
         }
-        Called { mail, own, host, no_room, log, result }
+        CallReport { mail, own, host, no_room, log, result }
     }
 
     fn take_instance(&mut self) -> Result<Instance, NotStarted> {
@@ -115,12 +115,12 @@ impl Session {
     }
 
     /// What it is called that a guest has all the room there is, and wants more.
-    fn larger_than_all(&self) -> Failure {
+    fn larger_than_all(&self) -> CallFailure {
         let total = self.group.room().total() >> 20;
         let message = format!(
             "the guest wanted more than the {total} MiB that all guests of this host may have; see `serve --guest-memory`"
         );
-        Failure { kind: FailureKind::Memory, message }
+        CallFailure { kind: FailureKind::Memory, message }
     }
 
     fn call_in<T>(
@@ -128,7 +128,7 @@ impl Session {
         mut instance: Instance,
         mail: Box<Mail>,
         at_most: Option<Duration>,
-        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, Failure>>,
+        call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, CallFailure>>,
     ) -> Came<T> {
         let sandbox = instance.store.data_mut();
         sandbox.begin(at_most);
@@ -148,7 +148,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for GuestSession {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.take() {
             bury(instance);
@@ -156,9 +156,9 @@ impl Drop for Session {
     }
 }
 
-impl<T> Called<T> {
-    pub(super) fn with<U>(self, map: impl FnOnce(T) -> U) -> Called<U> {
-        Called {
+impl<T> CallReport<T> {
+    pub(super) fn with<U>(self, map: impl FnOnce(T) -> U) -> CallReport<U> {
+        CallReport {
             mail: self.mail,
             own: self.own,
             host: self.host,

@@ -1,6 +1,7 @@
 //! A group's snapshot: the component as it is after `configure`, as a new component. Made in the child process alone,
 //! since its tools panic on guests that do not fit them.
 
+use super::budget::GuestReservation;
 use super::component::Outside;
 use super::configure::configure;
 use super::contract::{GroupMember, GroupStart};
@@ -8,10 +9,9 @@ use super::engine::Loader;
 use super::fit::world_of;
 use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
 use super::refusal::PrepareError;
-use super::room::Held;
-use super::sandbox::{Grants, Sandbox};
-use super::template::{Instance, Template};
-use postigo_model::guest::Limits;
+use super::sandbox::{Grants, StoreData};
+use super::template::{Instance, LinkedComponent};
+use postigo_model::guest::GuestLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +30,12 @@ pub(super) fn make(
     component: &[u8],
     members: &[GroupMember],
     grants: &[String],
-    limits: Limits,
+    limits: GuestLimits,
 ) -> Result<(GroupStart, Vec<u8>), PrepareError> {
     Outside::read(component).and_then(|outside| world_of(&outside, loader.worlds))?;
     let start = |bytes: &[u8], time| {
-        let template = Template::new(loader, bytes).map_err(PrepareError::Refused)?;
-        start_in(time, &template, members, grants, limits, Arc::new(Held::uncounted()))
+        let template = LinkedComponent::new(loader, bytes).map_err(PrepareError::Refused)?;
+        start_in(time, &template, members, grants, limits, Arc::new(GuestReservation::uncounted()))
     };
     let because = match instrument(component) {
         Ok((context, instrumented)) => {
@@ -43,8 +43,9 @@ pub(super) fn make(
             let memory = instance.store.data().meter.used();
             let handles = instance.store.data().wasi.handles();
             let taken = if handles > 0 { Err(kept_handles(handles)) } else { take(&context, instance) };
-            let usable = taken
-                .and_then(|bytes| Template::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string()));
+            let usable = taken.and_then(|bytes| {
+                LinkedComponent::new(loader, &bytes).map(|_| bytes).map_err(|refused| refused.to_string())
+            });
             match usable {
                 Ok(bytes) => return Ok((GroupStart { memory, unsnapshotable: None }, bytes)),
                 Err(because) => because,
@@ -58,22 +59,22 @@ pub(super) fn make(
 
 /// A configured instance of what is compiled, for one message, which holds this of the host's room.
 pub(super) fn start_configured(
-    template: &Template,
+    template: &LinkedComponent,
     members: &[GroupMember],
     grants: &[String],
-    limits: Limits,
-    held: Arc<Held>,
+    limits: GuestLimits,
+    held: Arc<GuestReservation>,
 ) -> Result<Instance, PrepareError> {
     start_in(CONFIGURE_AHEAD_TIME, template, members, grants, limits, held)
 }
 
 fn start_in(
     time: Duration,
-    template: &Template,
+    template: &LinkedComponent,
     members: &[GroupMember],
     grants: &[String],
-    limits: Limits,
-    held: Arc<Held>,
+    limits: GuestLimits,
+    held: Arc<GuestReservation>,
 ) -> Result<Instance, PrepareError> {
     let store = template.store(Grants::of(grants), limits.memory, time, held);
     let mut instance = template.instantiate(store).map_err(|not_started| PrepareError::Failed(not_started.into()))?;
@@ -94,7 +95,7 @@ fn kept_handles(handles: u32) -> String {
 fn take(context: &ComponentContext<'_>, instance: Instance) -> Result<Vec<u8>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     let Instance { mut store, raw, .. } = instance;
-    Sandbox::open_for_snapshot(&mut store);
+    StoreData::open_for_snapshot(&mut store);
     let taking = || {
         let mut state = WasmtimeWizerComponent { store: &mut store, instance: raw };
         runtime.block_on(wizer().snapshot_component(context, &mut state))

@@ -1,8 +1,8 @@
 //! The threads that guests run on: a few more than there are cores, and more for a while where all of them are busy.
 
-use super::refusal::Lost;
+use super::refusal::LostJob;
 use super::template::Instance;
-use postigo_supervision::{Work, caught_here};
+use postigo_supervision::{WorkKind, caught_here};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,22 +17,22 @@ const IDLE: Duration = Duration::from_secs(2);
 /// Instances that wait for the end of a job to be dropped.
 const GRAVES: usize = 8;
 
-type Job = Box<dyn FnOnce() + Send>;
+type ThreadJob = Box<dyn FnOnce() + Send>;
 
 /// A handle of the threads; they end when it is dropped and their jobs are done.
 pub(super) struct Threads {
-    shared: Arc<Shared>,
+    shared: Arc<ThreadsState>,
 }
 
-struct Shared {
-    queue: Mutex<Queue>,
+struct ThreadsState {
+    queue: Mutex<JobQueue>,
     work: Condvar,
     stuck: Condvar,
     most: usize,
 }
 
-struct Queue {
-    jobs: VecDeque<(Instant, Job)>,
+struct JobQueue {
+    jobs: VecDeque<(Instant, ThreadJob)>,
     threads: usize,
     idle: usize,
     ended: bool,
@@ -41,8 +41,8 @@ struct Queue {
 impl Threads {
     /// Starts the usual number of threads.
     pub(super) fn start(usual: usize) -> std::io::Result<Self> {
-        let queue = Queue { jobs: VecDeque::new(), threads: 0, idle: 0, ended: false };
-        let shared = Arc::new(Shared {
+        let queue = JobQueue { jobs: VecDeque::new(), threads: 0, idle: 0, ended: false };
+        let shared = Arc::new(ThreadsState {
             queue: Mutex::new(queue),
             work: Condvar::new(),
             stuck: Condvar::new(),
@@ -55,7 +55,7 @@ impl Threads {
         let watched = Arc::clone(&threads.shared);
         std::thread::Builder::new().name("guest-watch".into()).spawn(move || {
             // A watch that panics would leave messages to wait for busy threads: it begins again.
-            while caught_here(Work::GuestThreads, "", || watched.watch()).is_err() {
+            while caught_here(WorkKind::GuestThreads, "", || watched.watch()).is_err() {
                 std::thread::sleep(PATIENCE);
             }
         })?;
@@ -63,7 +63,7 @@ impl Threads {
     }
 
     /// Runs a job on one of them.
-    pub(super) fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, Lost>> + Send + use<T, J>
+    pub(super) fn spawn<T, J>(&self, job: J) -> impl Future<Output = Result<T, LostJob>> + Send + use<T, J>
     where
         T: Send + 'static,
         J: FnOnce() -> T + Send + 'static,
@@ -73,11 +73,11 @@ impl Threads {
             // Nobody waits any more where this fails.
             sender.send(job()).ok();
         }));
-        async move { receiver.await.map_err(|_| Lost) }
+        async move { receiver.await.map_err(|_| LostJob) }
     }
 
     /// Runs a job for which nobody waits.
-    pub(super) fn submit(&self, job: Job) {
+    pub(super) fn submit(&self, job: ThreadJob) {
         let mut queue = self.shared.lock();
         queue.jobs.push_back((Instant::now(), job));
         let (idle, waiting) = (queue.idle, queue.jobs.len());
@@ -99,8 +99,8 @@ impl Drop for Threads {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl ThreadsState {
+    fn lock(&self) -> MutexGuard<'_, JobQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,13 +134,13 @@ impl Shared {
         GRAVEYARD.set(Some(VecDeque::new()));
         while let Some(job) = self.next(stays) {
             // Told where it is caught. Whoever waits for the job hears that it is lost.
-            let _ = caught_here(Work::Guest, "", job);
-            let _ = caught_here(Work::Guest, "", empty_graves);
+            let _ = caught_here(WorkKind::Guest, "", job);
+            let _ = caught_here(WorkKind::Guest, "", empty_graves);
         }
         self.lock().threads -= 1;
     }
 
-    fn next(&self, stays: bool) -> Option<Job> {
+    fn next(&self, stays: bool) -> Option<ThreadJob> {
         let mut queue = self.lock();
         loop {
             if let Some((_, job)) = queue.jobs.pop_front() {
@@ -192,7 +192,7 @@ mod tests {
     fn a_job_that_panics_is_lost_and_the_thread_goes_on() {
         let threads = Threads::start(1).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert_eq!(runtime.block_on(threads.spawn(|| -> u8 { panic!("on purpose") })), Err(Lost));
+        assert_eq!(runtime.block_on(threads.spawn(|| -> u8 { panic!("on purpose") })), Err(LostJob));
         assert_eq!(runtime.block_on(threads.spawn(|| 7)), Ok(7));
     }
 

@@ -4,8 +4,8 @@
 //! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
 
 use super::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
-use super::refusal::Refused;
-use super::sandbox::Sandbox;
+use super::refusal::UploadRefusal;
+use super::sandbox::StoreData;
 use std::any::Any;
 use wasmtime::Store;
 use wasmtime::component::{
@@ -40,12 +40,12 @@ pub(super) trait World: Send + Sync {
     }
 
     /// Offers [`World::imports`].
-    fn offer(&self, _linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    fn offer(&self, _linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
         Ok(())
     }
 
     /// Finds the exports of a component of it.
-    fn find(&self, component: &Component) -> Result<Exports, Refused>;
+    fn find(&self, component: &Component) -> Result<Exports, UploadRefusal>;
 }
 
 /// What a component exports, found once.
@@ -53,40 +53,40 @@ pub(super) struct Exports {
     /// What it is asked outside any message.
     pub(super) plugin: Box<dyn Plugin>,
     /// What it is called for with a message.
-    pub(super) calls: Box<dyn Calls>,
+    pub(super) calls: Box<dyn WorldCalls>,
 }
 
 /// What every component is asked once, outside any message.
 pub(super) trait Plugin: Send + Sync {
     /// Whether the functions have the types that they must; an error names the first that has not.
-    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()>;
+    fn check(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()>;
 
     /// What it says of itself.
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription>;
+    fn describe(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<SelfDescription>;
 
     /// Gives it the settings of all filters of a group; its mistakes come back.
     fn configure(
         &self,
-        store: &mut Store<Sandbox>,
+        store: &mut Store<StoreData>,
         instance: &Instance,
         filters: &[FilterSettings],
     ) -> wasmtime::Result<Result<(), Vec<Problem>>>;
 }
 
 /// What a world's components are called for with a message. The world's own file alone knows the calls.
-pub(super) trait Calls: Any + Send + Sync {
+pub(super) trait WorldCalls: Any + Send + Sync {
     /// The calls of one instance, as the world's file knows them.
-    fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
+    fn of_instance(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>>;
 
     /// Whether the functions have the types that they must; an error names the first that has not.
-    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+    fn check(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()> {
         self.of_instance(store, instance).map(drop)
     }
 
     /// Adds what a component says of itself to the world alone.
     fn describe(
         &self,
-        _store: &mut Store<Sandbox>,
+        _store: &mut Store<StoreData>,
         _instance: &Instance,
         _described: &mut SelfDescription,
     ) -> wasmtime::Result<()> {
@@ -110,8 +110,12 @@ pub(super) struct SelfDescription {
 
 /// The place of a function in an exported interface. An interface that is there in another version of the same major
 /// number will do.
-pub(super) fn function(component: &Component, interface: &str, name: &str) -> Result<ComponentExportIndex, Refused> {
-    let missing = |what: String| Refused::Export(format!("the component does not export {what}"));
+pub(super) fn function(
+    component: &Component,
+    interface: &str,
+    name: &str,
+) -> Result<ComponentExportIndex, UploadRefusal> {
+    let missing = |what: String| UploadRefusal::Export(format!("the component does not export {what}"));
     let exported = component.get_export_index(None, interface).ok_or_else(|| missing(interface.to_owned()))?;
     component
         .get_export_index(Some(&exported), name)
@@ -120,7 +124,7 @@ pub(super) fn function(component: &Component, interface: &str, name: &str) -> Re
 
 /// An exported function of an instance; an error names it where it has another type.
 pub(super) fn typed<Params, Return>(
-    store: &mut Store<Sandbox>,
+    store: &mut Store<StoreData>,
     instance: &Instance,
     place: ComponentExportIndex,
     name: &str,
@@ -139,6 +143,6 @@ pub(super) fn optional_function(
     component: &Component,
     interface: &str,
     name: &str,
-) -> Result<Option<ComponentExportIndex>, Refused> {
+) -> Result<Option<ComponentExportIndex>, UploadRefusal> {
     component.get_export_index(None, interface).map(|_| function(component, interface, name)).transpose()
 }

@@ -2,9 +2,9 @@
 //! `SendAutoResponse`.
 
 use super::addressee::Addressee;
-use super::compose::{ComposeError, Draft, Mail, compose};
-use super::facts::Facts;
-use super::render::{Form, render};
+use super::compose::{ComposeError, ComposedMail, MailDraft, compose};
+use super::facts::TemplateFacts;
+use super::render::{RenderTarget, render};
 use super::subject::{Relation, numbered};
 use super::{language, sender};
 use crate::store::StoreError;
@@ -17,7 +17,7 @@ use postigo_supervision::Panic;
 
 /// What an automatic answer is made from.
 #[derive(Debug, Clone)]
-pub struct Due {
+pub struct AnswerMaterial {
     /// What filing decided.
     pub row: DueRow,
     /// The ticket as it is now; none for a refusal.
@@ -54,16 +54,16 @@ pub enum NotSent {
     Panicked(Panic),
 }
 
-impl Due {
+impl AnswerMaterial {
     /// Composes it.
-    pub fn compose(&self, configuration: &Configuration, now: i64) -> Result<Mail, NotSent> {
+    pub fn compose(&self, configuration: &Configuration, now: i64) -> Result<ComposedMail, NotSent> {
         match self.row.kind {
             OutgoingKind::Refusal => self.refusal(configuration, now),
             _ => self.answer(configuration, now),
         }
     }
 
-    fn answer(&self, configuration: &Configuration, now: i64) -> Result<Mail, NotSent> {
+    fn answer(&self, configuration: &Configuration, now: i64) -> Result<ComposedMail, NotSent> {
         let obsolete = |text: &str| NotSent::Obsolete(text.to_owned());
         let ticket = self.ticket.as_ref().ok_or_else(|| obsolete("The ticket of the answer is gone."))?;
         let answered = self.answered.as_ref().ok_or_else(|| obsolete("The article that it would answer is gone."))?;
@@ -75,16 +75,16 @@ impl Due {
         })?;
         let queue =
             configuration.queues.get(&response.queue).ok_or_else(|| obsolete("The queue of the answer is gone."))?;
-        let facts = Facts {
+        let facts = TemplateFacts {
             ticket: Some(ticket),
             mail: Some(answered),
             customer: self.customer.as_ref(),
-            ..Facts::new(configuration)
+            ..TemplateFacts::new(configuration)
         };
-        let subject = render(&response.subject, &facts, Form::Line);
-        let draft = Draft {
+        let subject = render(&response.subject, &facts, RenderTarget::Line);
+        let draft = MailDraft {
             subject: numbered(&subject, &ticket.number, Relation::New, &configuration.settings),
-            text: with_line_end(render(&response.body, &facts, Form::Text)),
+            text: with_line_end(render(&response.body, &facts, RenderTarget::Text)),
             in_reply_to: answered.message_id.clone(),
             references: answered.references.clone(),
             ..self.draft(configuration, queue, now)?
@@ -96,19 +96,22 @@ impl Due {
     }
 
     /// Tells senders that their mail was not taken in.
-    fn refusal(&self, configuration: &Configuration, now: i64) -> Result<Mail, NotSent> {
+    fn refusal(&self, configuration: &Configuration, now: i64) -> Result<ComposedMail, NotSent> {
         let name = if self.row.queue.is_empty() { &configuration.settings.default_queue } else { &self.row.queue };
         let sends = |name: &String| configuration.queues.get(name).filter(|queue| sender(configuration, queue).is_ok());
         let queue = sends(name).or_else(|| sends(&configuration.settings.default_queue)).ok_or_else(|| {
             NotSent::Obsolete(format!("The queue \"{name}\" has no valid system address to send from."))
         })?;
         let subject = "Your mail was not accepted".to_owned();
-        let draft =
-            Draft { subject, text: with_line_end(self.row.response.clone()), ..self.draft(configuration, queue, now)? };
+        let draft = MailDraft {
+            subject,
+            text: with_line_end(self.row.response.clone()),
+            ..self.draft(configuration, queue, now)?
+        };
         Ok(compose(draft)?)
     }
 
-    fn draft(&self, configuration: &Configuration, queue: &Queue, now: i64) -> Result<Draft, NotSent> {
+    fn draft(&self, configuration: &Configuration, queue: &Queue, now: i64) -> Result<MailDraft, NotSent> {
         let from = sender(configuration, queue).map_err(NotSent::Obsolete)?;
         // An address that cannot be written to is left out; the answer goes to the others.
         let to: Vec<Addressee> =
@@ -119,7 +122,7 @@ impl Due {
                 self.row.recipients.join(", ")
             )));
         }
-        Ok(Draft {
+        Ok(MailDraft {
             from,
             to,
             cc: self.copy.iter().filter_map(|address| Addressee::parse(address).ok()).collect(),
@@ -196,7 +199,7 @@ mod tests {
         configuration
     }
 
-    fn due(languages: &[&str]) -> Due {
+    fn due(languages: &[&str]) -> AnswerMaterial {
         let row = DueRow {
             id: 1,
             kind: OutgoingKind::AutoResponse,
@@ -218,7 +221,7 @@ mod tests {
         };
         let ticket = Ticket { number: "20261125000017".into(), queue: "Raw".into(), ..Ticket::default() };
         let languages = languages.iter().map(|language| (*language).to_owned()).collect();
-        Due {
+        AnswerMaterial {
             row,
             ticket: Some(ticket),
             answered: Some(answered),
@@ -251,12 +254,12 @@ mod tests {
     #[test]
     fn the_customer_is_answered_in_their_language() {
         let configuration = configuration();
-        let subject = |due: Due| due.compose(&configuration, 0).unwrap().article.subject;
+        let subject = |due: AnswerMaterial| due.compose(&configuration, 0).unwrap().article.subject;
         let german = "[Ticket#20261125000017] Wir haben Printer Bc [...]";
         assert_eq!(subject(due(&["de-AT", "en"])), german);
         assert_eq!(subject(due(&["fr"])), "[Ticket#20261125000017] We have it");
         let customer = CustomerUser { language: "de".into(), ..CustomerUser::default() };
-        assert_eq!(subject(Due { customer: Some(customer), ..due(&["en"]) }), german);
+        assert_eq!(subject(AnswerMaterial { customer: Some(customer), ..due(&["en"]) }), german);
     }
 
     #[test]
@@ -278,7 +281,9 @@ mod tests {
                 queue: queue.into(),
                 ..due(&[]).row
             };
-            Due { row, ticket: None, answered: None, copy: None, ..due(&[]) }.compose(&configuration(), 0).unwrap()
+            AnswerMaterial { row, ticket: None, answered: None, copy: None, ..due(&[]) }
+                .compose(&configuration(), 0)
+                .unwrap()
         };
         for queue in ["", "Raw", "Gone"] {
             assert_eq!(refused(queue).article.body, "Too large.\n");

@@ -1,16 +1,16 @@
 //! The text of a mail that a person writes: salutation and signature of the queue around what was written, as text and
 //! as HTML.
 
-use super::facts::Facts;
+use super::facts::TemplateFacts;
 use super::fitting::escape;
-use super::render::{Form, render};
-use super::writing::Writing;
+use super::render::{RenderTarget, render};
+use super::writing::AgentText;
 use postigo_mail::html_to_text;
 use postigo_model::configured::{Queue, Template};
 
 /// A mail's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub struct BodyText {
     /// As text, with LF line ends.
     pub plain: String,
     /// As HTML, if it was written so.
@@ -19,19 +19,19 @@ pub struct Text {
 
 /// What stands in a mail besides what was written.
 #[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
+pub struct BodyFrame<'a> {
     /// Its salutation and signature.
     pub queue: &'a Queue,
     /// For their tags.
-    pub facts: &'a Facts<'a>,
+    pub facts: &'a TemplateFacts<'a>,
     /// The template's text comes before what was written.
     pub template: Option<&'a Template>,
 }
 
-impl Around<'_> {
+impl BodyFrame<'_> {
     /// Puts the text together; `below` comes after what was written.
-    pub fn text(&self, writing: &Writing, below: Option<&str>) -> Text {
-        let rendered = |template: &str| render(template, self.facts, Form::Text).trim_end().to_owned();
+    pub fn text(&self, writing: &AgentText, below: Option<&str>) -> BodyText {
+        let rendered = |template: &str| render(template, self.facts, RenderTarget::Text).trim_end().to_owned();
         let salutation = rendered(&self.queue.salutation);
         let template = self.template.map(|template| rendered(&template.body)).unwrap_or_default();
         let signature = rendered(&self.queue.signature);
@@ -47,12 +47,12 @@ impl Around<'_> {
             let before = [&salutation, &template].map(|text| paragraph(text)).concat();
             around(html, &before, &[paragraph(below), paragraph(&signature)].concat())
         });
-        Text { plain, html }
+        BodyText { plain, html }
     }
 }
 
 /// Whether there is anything to send.
-pub fn is_empty(writing: &Writing) -> bool {
+pub fn is_empty(writing: &AgentText) -> bool {
     writing.body.trim().is_empty()
         && writing.template.is_none()
         && writing.html.as_ref().is_none_or(|html| html_to_text(html).trim().is_empty())
@@ -99,14 +99,14 @@ mod tests {
             ..Queue::default()
         };
         let mail = NewArticle { from: "\"<b>Jane</b>\" <jane@x.test>".into(), ..NewArticle::default() };
-        let facts = Facts { mail: Some(&mail), ..Facts::new(&configuration) };
-        let around = Around { queue: &queue, facts: &facts, template: None };
+        let facts = TemplateFacts { mail: Some(&mail), ..TemplateFacts::new(&configuration) };
+        let around = BodyFrame { queue: &queue, facts: &facts, template: None };
         let plain = around
-            .text(&Writing { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..Writing::default() }, Some("> old"));
+            .text(&AgentText { body: "Done <OTOBO_TICKET_Title>.\r\n".into(), ..AgentText::default() }, Some("> old"));
         assert_eq!(plain.plain, "Dear <b>Jane</b>,\n\nDone <OTOBO_TICKET_Title>.\n\n> old\n\n-- \nDesk & Co\n");
         assert_eq!(plain.html, None);
         let html = "<html><BODY class=a><p>Done &amp; gone</p></BODY></html>".to_owned();
-        let text = around.text(&Writing { html: Some(html), ..Writing::default() }, None);
+        let text = around.text(&AgentText { html: Some(html), ..AgentText::default() }, None);
         assert!(text.plain.contains("\n\nDone & gone\n\n-- \n"), "{}", text.plain);
         let html = text.html.unwrap();
         assert!(html.starts_with("<html><BODY class=a>\n<div>Dear &lt;b&gt;Jane&lt;/b&gt;,</div>"), "{html}");

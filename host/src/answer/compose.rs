@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 998;
 
 /// What a mail is made of.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct MailDraft {
     /// The system address with its display name.
     pub from: Addressee,
     /// To.
@@ -44,7 +44,7 @@ pub struct Draft {
     /// The same as HTML.
     pub html: Option<String>,
     /// Files.
-    pub files: Vec<File>,
+    pub files: Vec<AttachedFile>,
     /// The queue that it is sent from.
     pub queue: String,
     /// Milliseconds since the epoch.
@@ -53,7 +53,7 @@ pub struct Draft {
 
 /// A file that goes along.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct AttachedFile {
     /// Its name.
     pub name: String,
     /// Its media type; what is none becomes application/octet-stream.
@@ -75,15 +75,15 @@ pub enum ComposeError {
 
 /// A mail, for the queue, and the article that it is in its ticket.
 #[derive(Debug, Clone)]
-pub struct Mail {
+pub struct ComposedMail {
     /// What goes out.
-    pub outgoing: outgoing::Composed,
+    pub outgoing: outgoing::SendableMail,
     /// What the ticket shows; sender type and visibility are for the caller to say.
     pub article: NewArticle,
 }
 
 /// Puts a mail together, under a Message-ID that nobody can guess.
-pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
+pub fn compose(draft: MailDraft) -> Result<ComposedMail, ComposeError> {
     let recipients = recipients(&draft);
     let first = recipients.first().ok_or(ComposeError::NoRecipient)?;
     let message_id = new_message_id(draft.from.domain());
@@ -135,11 +135,11 @@ pub fn compose(draft: Draft) -> Result<Mail, ComposeError> {
     let recipients = recipients.into_iter().map(|recipient| recipient.wire.clone()).collect();
     let queue = draft.queue.clone();
     let message = match content(draft) {
-        Content::Single(part) => builder.singlepart(part)?,
-        Content::Multi(part) => builder.multipart(part)?,
+        MailContent::Single(part) => builder.singlepart(part)?,
+        MailContent::Multi(part) => builder.multipart(part)?,
     };
-    Ok(Mail {
-        outgoing: outgoing::Composed {
+    Ok(ComposedMail {
+        outgoing: outgoing::SendableMail {
             sender,
             queue,
             recipients,
@@ -157,7 +157,7 @@ pub fn new_message_id(domain: &str) -> String {
 }
 
 /// Every recipient once.
-fn recipients(draft: &Draft) -> Vec<&Addressee> {
+fn recipients(draft: &MailDraft) -> Vec<&Addressee> {
     let mut recipients: Vec<&Addressee> = Vec::new();
     for addressee in draft.to.iter().chain(&draft.cc).chain(&draft.bcc) {
         if !recipients.iter().any(|known| Mailbox::of(&known.wire) == Mailbox::of(&addressee.wire)) {
@@ -171,7 +171,7 @@ fn rendered(addressees: &[Addressee]) -> String {
     render_addresses(&addressees.iter().map(|addressee| addressee.shown.clone()).collect::<Vec<_>>())
 }
 
-fn describe(file: &File) -> ArticleAttachment {
+fn describe(file: &AttachedFile) -> ArticleAttachment {
     ArticleAttachment { name: file.name.clone(), media_type: media_type(file).0, size: file.content.len() as u64 }
 }
 
@@ -198,28 +198,28 @@ fn references(before: &str, answered: &str) -> String {
     ids.join(" ")
 }
 
-enum Content {
+enum MailContent {
     Single(SinglePart),
     Multi(MultiPart),
 }
 
-fn content(draft: Draft) -> Content {
+fn content(draft: MailDraft) -> MailContent {
     let plain = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(clean_text(draft.text));
     let text = match draft.html {
-        None => Content::Single(plain),
+        None => MailContent::Single(plain),
         Some(html) => {
             let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(clean_text(html));
-            Content::Multi(MultiPart::alternative().singlepart(plain).singlepart(html))
+            MailContent::Multi(MultiPart::alternative().singlepart(plain).singlepart(html))
         }
     };
     if draft.files.is_empty() {
         return text;
     }
     let mixed = match text {
-        Content::Single(part) => MultiPart::mixed().singlepart(part),
-        Content::Multi(part) => MultiPart::mixed().multipart(part),
+        MailContent::Single(part) => MultiPart::mixed().singlepart(part),
+        MailContent::Multi(part) => MultiPart::mixed().multipart(part),
     };
-    Content::Multi(draft.files.into_iter().fold(mixed, |mixed, file| mixed.singlepart(part(file))))
+    MailContent::Multi(draft.files.into_iter().fold(mixed, |mixed, file| mixed.singlepart(part(file))))
 }
 
 /// NUL has no place in a mail; other control characters but tab and line feed show as blanks nowhere.
@@ -232,7 +232,7 @@ fn clean_text(text: String) -> String {
 
 /// The media type to be written, and whether it is that of a message, which must not be encoded (RFC 2046 section
 /// 5.2.1).
-fn media_type(file: &File) -> (String, bool) {
+fn media_type(file: &AttachedFile) -> (String, bool) {
     let given = file.media_type.trim().to_ascii_lowercase();
     match given.as_str() {
         "message/rfc822" if is_plain_message(&file.content) => (given, true),
@@ -254,7 +254,7 @@ fn is_plain_message(content: &[u8]) -> bool {
         })
 }
 
-fn part(file: File) -> SinglePart {
+fn part(file: AttachedFile) -> SinglePart {
     let (media_type, as_it_is) = media_type(&file);
     let name: String = on_one_line(&file.name).replace(['/', '\\', '"'], "_").chars().take(120).collect();
     let name = if name.is_empty() { "file".to_owned() } else { name };

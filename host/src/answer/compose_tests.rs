@@ -4,8 +4,8 @@ use super::*;
 use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 
-fn draft() -> Draft {
-    Draft {
+fn draft() -> MailDraft {
+    MailDraft {
         from: Addressee::parse("Bücher & Co <help@desk.test>").unwrap(),
         to: vec![Addressee::parse("\"Roe, Jane\" <jane@x.test>").unwrap()],
         cc: Vec::new(),
@@ -22,7 +22,7 @@ fn draft() -> Draft {
     }
 }
 
-fn raw(draft: Draft) -> Vec<u8> {
+fn raw(draft: MailDraft) -> Vec<u8> {
     compose(draft).unwrap().outgoing.raw.concat()
 }
 
@@ -37,11 +37,11 @@ fn header_names(raw: &[u8]) -> Vec<String> {
 
 #[test]
 fn what_goes_in_is_read_back() {
-    let mail = compose(Draft {
+    let mail = compose(MailDraft {
         cc: vec![Addressee::parse("c@x.test").unwrap()],
         bcc: vec![Addressee::parse("hidden@x.test").unwrap(), Addressee::parse("JANE@x.test").unwrap()],
         html: Some("<p>Grüße</p>".into()),
-        files: vec![File {
+        files: vec![AttachedFile {
             name: "Übersicht.pdf".into(),
             media_type: "application/pdf".into(),
             content: b"%PDF\r\n\0\xff".to_vec(),
@@ -71,7 +71,7 @@ fn what_goes_in_is_read_back() {
 
 #[test]
 fn an_automatic_answer_says_so_and_has_the_null_sender() {
-    let mail = compose(Draft { automatic: true, ..draft() }).unwrap();
+    let mail = compose(MailDraft { automatic: true, ..draft() }).unwrap();
     let raw = mail.outgoing.raw.concat();
     let read = MessageParser::default().parse(&raw).unwrap();
     assert_eq!(read.header("Auto-Submitted").unwrap().as_text(), Some("auto-replied"));
@@ -81,7 +81,7 @@ fn an_automatic_answer_says_so_and_has_the_null_sender() {
 
 #[test]
 fn an_international_domain_goes_out_in_ascii() {
-    let mail = compose(Draft { from: Addressee::parse("help@bücher.example").unwrap(), ..draft() }).unwrap();
+    let mail = compose(MailDraft { from: Addressee::parse("help@bücher.example").unwrap(), ..draft() }).unwrap();
     assert_eq!(mail.outgoing.sender, "help@xn--bcher-kva.example");
     assert_eq!(mail.article.from, "help@bücher.example");
     assert!(String::from_utf8(mail.outgoing.raw.concat()).unwrap().contains("From: help@xn--bcher-kva.example\r\n"));
@@ -89,16 +89,18 @@ fn an_international_domain_goes_out_in_ascii() {
 
 #[test]
 fn a_message_goes_along_as_one_if_its_bytes_allow() {
-    let message = |content: &[u8]| File {
+    let message = |content: &[u8]| AttachedFile {
         name: "original.eml".into(),
         media_type: "message/rfc822".into(),
         content: content.to_vec(),
     };
-    let proper = raw(Draft { files: vec![message(b"Subject: inner\n\nhello\n")], ..draft() });
+    let proper = raw(MailDraft { files: vec![message(b"Subject: inner\n\nhello\n")], ..draft() });
     let read = MessageParser::default().parse(&proper).unwrap();
     assert_eq!(read.attachments().next().unwrap().message().unwrap().subject(), Some("inner"));
-    let odd =
-        raw(Draft { files: vec![message(&[b"Subject: x\n\n".as_slice(), &[b'x'; 2_000], b"\0"].concat())], ..draft() });
+    let odd = raw(MailDraft {
+        files: vec![message(&[b"Subject: x\n\n".as_slice(), &[b'x'; 2_000], b"\0"].concat())],
+        ..draft()
+    });
     let read = MessageParser::default().parse(&odd).unwrap();
     assert_eq!(read.attachments().next().unwrap().contents().len(), 2_013);
 }
@@ -114,7 +116,7 @@ fn references_stay_few_and_keep_the_first() {
 
 #[test]
 fn nobody_is_no_recipient() {
-    assert!(matches!(compose(Draft { to: Vec::new(), ..draft() }), Err(ComposeError::NoRecipient)));
+    assert!(matches!(compose(MailDraft { to: Vec::new(), ..draft() }), Err(ComposeError::NoRecipient)));
 }
 
 proptest! {
@@ -131,13 +133,13 @@ proptest! {
     ) {
         let hostile = |text: &str| format!("{text}\r\nX-Evil: 1\nBcc: evil@x.test\r\n\r\nbody");
         let shown = postigo_mail::Address { display_name: hostile(&name), address: "jane@x.test".into() };
-        let raw = raw(Draft {
+        let raw = raw(MailDraft {
             to: vec![Addressee::new(shown).unwrap()],
             subject: hostile(&subject),
             in_reply_to: ids.clone(),
             references: hostile(&ids),
             html: Some(text.clone()),
-            files: vec![File { name: hostile(&file), media_type, content: text.clone().into_bytes() }],
+            files: vec![AttachedFile { name: hostile(&file), media_type, content: text.clone().into_bytes() }],
             text,
             ..draft()
         });

@@ -3,15 +3,15 @@
 
 use super::addressee::Addressee;
 use super::body::is_empty;
-use super::compose::Mail;
-use super::facts::Facts;
+use super::compose::ComposedMail;
+use super::facts::TemplateFacts;
 use super::letter::{Letter, Recipients, by_agent};
 use super::quoting::quoted;
 use super::sender;
 use super::subject::Relation;
-use super::writing::{DeskError, Mistakes, Sent, Writing, WritingKind};
-use crate::filing::Change;
-use crate::filing::correspondence::{self, Once, Outcome, Receipt, Target, Written};
+use super::writing::{AgentText, DeskError, MistakeList, SendResult, WritingKind};
+use crate::filing::TicketUpdate;
+use crate::filing::correspondence::{self, CorrespondenceOutcome, Receipt, RequestIdentity, Target, WrittenArticle};
 use crate::filing::{addresses_asked_for, addresses_to_answer, is_of_customer};
 use crate::spool::Spool;
 use crate::store::tickets::{self, Article};
@@ -39,21 +39,21 @@ pub struct Desk {
 }
 
 /// A ticket, and what is to be known of it.
-pub(super) struct Open {
+pub(super) struct OpenTicket {
     pub ticket: Ticket,
     pub articles: Vec<Article>,
     pub customer: Option<CustomerUser>,
 }
 
-impl Open {
+impl OpenTicket {
     /// What tags stand for in what is written about this mail.
     pub fn facts<'f>(
         &'f self,
         mail: Option<&'f NewArticle>,
-        writing: &'f Writing,
+        writing: &'f AgentText,
         configuration: &'f Configuration,
-    ) -> Facts<'f> {
-        Facts {
+    ) -> TemplateFacts<'f> {
+        TemplateFacts {
             configuration,
             ticket: Some(&self.ticket),
             mail,
@@ -79,7 +79,7 @@ impl Open {
 
 impl Desk {
     /// Writes an article: an answer, another mail, or a note.
-    pub async fn write(&self, number: &str, kind: WritingKind, writing: Writing) -> Sent {
+    pub async fn write(&self, number: &str, kind: WritingKind, writing: AgentText) -> SendResult {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
             return Ok(receipt);
         }
@@ -92,9 +92,15 @@ impl Desk {
         self.put_down(written).await
     }
 
-    fn mail(&self, open: &Open, kind: WritingKind, mut writing: Writing, now: i64) -> Result<Written, DeskError> {
-        let Open { ticket, .. } = open;
-        let mut mistakes = Mistakes::default();
+    fn mail(
+        &self,
+        open: &OpenTicket,
+        kind: WritingKind,
+        mut writing: AgentText,
+        now: i64,
+    ) -> Result<WrittenArticle, DeskError> {
+        let OpenTicket { ticket, .. } = open;
+        let mut mistakes = MistakeList::default();
         let answered = match (kind, writing.article_id) {
             (_, Some(id)) => {
                 let found = open.articles.iter().find(|article| article.id == id);
@@ -153,7 +159,7 @@ impl Desk {
             .clone()
             .or_else(|| (ticket.state == "new" && kind == WritingKind::Reply).then(|| "open".to_owned()));
         let mail = letter.compose(&writing, files, now)?;
-        Ok(Written {
+        Ok(WrittenArticle {
             target: Target::Existing(ticket.id),
             article: mail.article,
             mail: Some((OutgoingKind::Reply, mail.outgoing)),
@@ -167,7 +173,7 @@ impl Desk {
     /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients.
     /// Never ourselves, and nobody whom only a mail brought that does not vouch for them: then it is its sender who
     /// is answered, if their address vouched for it.
-    fn answered_by(&self, open: &Open, answered: Option<&Article>) -> Vec<Addressee> {
+    fn answered_by(&self, open: &OpenTicket, answered: Option<&Article>) -> Vec<Addressee> {
         let Some(article) = answered else { return Vec::new() };
         let content = &article.content;
         let addresses = match content.sender_type {
@@ -186,19 +192,19 @@ impl Desk {
     }
 
     /// Writes it into the database, once.
-    pub(super) async fn put_down(&self, written: Written) -> Sent {
+    pub(super) async fn put_down(&self, written: WrittenArticle) -> SendResult {
         receipt(correspondence::write(self.spool.store(), written).await?)
     }
 
     /// What an earlier request of this name got.
-    pub(super) async fn before(&self, once: Option<&Once>) -> Result<Option<Receipt>, DeskError> {
+    pub(super) async fn before(&self, once: Option<&RequestIdentity>) -> Result<Option<Receipt>, DeskError> {
         let Some(once) = once else { return Ok(None) };
         let outcome = correspondence::before(&mut *self.spool.store().read().await?, once).await?;
         outcome.map(receipt).transpose()
     }
 
     /// A ticket by its number, with all its articles.
-    pub(super) async fn open(&self, number: &str) -> Result<Open, DeskError> {
+    pub(super) async fn open(&self, number: &str) -> Result<OpenTicket, DeskError> {
         let mut connection = self.spool.store().read().await?;
         let ticket = tickets::by_number(&mut connection, number).await?;
         let ticket = ticket.ok_or_else(|| DeskError::NotFound(format!("There is no ticket \"{number}\".")))?;
@@ -212,11 +218,11 @@ impl Desk {
             Some(login) => customers::by_login(&mut connection, login).await?,
             None => None,
         };
-        Ok(Open { ticket, articles, customer })
+        Ok(OpenTicket { ticket, articles, customer })
     }
 
     /// An article with its ticket.
-    pub(super) async fn open_article(&self, id: i64) -> Result<(Article, Open), DeskError> {
+    pub(super) async fn open_article(&self, id: i64) -> Result<(Article, OpenTicket), DeskError> {
         let mut connection = self.spool.store().read().await?;
         let article = tickets::article(&mut connection, id).await?;
         let article = article.ok_or_else(|| DeskError::NotFound(format!("There is no article \"{id}\".")))?;
@@ -240,8 +246,8 @@ impl Desk {
     /// The template that a request names, if it is one for this purpose and queue.
     pub(super) fn template(
         &self,
-        mistakes: &mut Mistakes,
-        writing: &Writing,
+        mistakes: &mut MistakeList,
+        writing: &AgentText,
         purpose: TemplateType,
         queue: &str,
     ) -> Option<&Template> {
@@ -272,14 +278,19 @@ pub async fn raw(spool: &Spool, article: &Article) -> Result<Option<Vec<u8>>, St
 }
 
 /// The change of a ticket into a state; none: it stays in its own.
-pub(super) fn into_state(state: Option<String>, configuration: &Configuration) -> Option<Change> {
+pub(super) fn into_state(state: Option<String>, configuration: &Configuration) -> Option<TicketUpdate> {
     let edit = TicketEdit { state: Some(state?), ..TicketEdit::default() };
-    Some(Change { edit, configuration: configuration.clone() })
+    Some(TicketUpdate { edit, configuration: configuration.clone() })
 }
 
 /// A note is an article without a mail.
-fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) -> Result<Written, DeskError> {
-    let mut mistakes = Mistakes::default();
+fn note(
+    open: &OpenTicket,
+    writing: AgentText,
+    configuration: &Configuration,
+    now: i64,
+) -> Result<WrittenArticle, DeskError> {
+    let mut mistakes = MistakeList::default();
     for (key, given) in [
         ("to", writing.to.is_some()),
         ("cc", !writing.cc.is_empty()),
@@ -312,7 +323,7 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
     };
     by_agent(&mut article, writing.visible_for_customer.unwrap_or(false));
     let target = Target::Existing(open.ticket.id);
-    Ok(Written {
+    Ok(WrittenArticle {
         target,
         article,
         mail: None,
@@ -324,11 +335,11 @@ fn note(open: &Open, writing: Writing, configuration: &Configuration, now: i64) 
 }
 
 /// What the store answered, as agents get it.
-fn receipt(outcome: Outcome) -> Sent {
+fn receipt(outcome: CorrespondenceOutcome) -> SendResult {
     match outcome {
-        Outcome::Written(receipt) => Ok(receipt),
-        Outcome::OtherRequest => Err(DeskError::OtherRequest),
-        Outcome::NumberTaken => Err(no_number()),
+        CorrespondenceOutcome::Written(receipt) => Ok(receipt),
+        CorrespondenceOutcome::OtherRequest => Err(DeskError::OtherRequest),
+        CorrespondenceOutcome::NumberTaken => Err(no_number()),
     }
 }
 
@@ -340,8 +351,14 @@ pub(super) fn no_number() -> DeskError {
 }
 
 /// An agent's mail about an article, which changes nothing else of its ticket.
-pub(super) fn about(article: &Article, kind: OutgoingKind, mail: Mail, once: Option<Once>, now: i64) -> Written {
-    Written {
+pub(super) fn about(
+    article: &Article,
+    kind: OutgoingKind,
+    mail: ComposedMail,
+    once: Option<RequestIdentity>,
+    now: i64,
+) -> WrittenArticle {
+    WrittenArticle {
         target: Target::Existing(article.ticket_id),
         article: mail.article,
         mail: Some((kind, mail.outgoing)),

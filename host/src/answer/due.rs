@@ -3,25 +3,25 @@
 //! Any number of hosts may run it: a row that is due becomes one that waits within the transaction that writes its
 //! article, and only one of them can do that.
 
-use super::auto_response::{Due, NotSent, languages};
-use super::compose::Mail;
+use super::auto_response::{AnswerMaterial, NotSent, languages};
+use super::compose::ComposedMail;
 use crate::commlog::Communication;
 use crate::filing::gets_no_answers;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
-use crate::worker::Setup;
+use crate::worker::LiveConfiguration;
 use futures_util::StreamExt as _;
 use postigo_mail::{
     Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
 };
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::Configuration;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
 use postigo_model::timestamp::now;
 use postigo_model::timestamp::rfc3339;
-use postigo_supervision::{Supervised, Work, caught};
+use postigo_supervision::{SupervisedTask, WorkKind, caught};
 use sqlx::AnyConnection;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_REST: Duration = Duration::from_secs(15);
 
 /// Composes what is due until `stop`. `composed` is called after each round that put mails into the queue.
-pub async fn run(spool: Spool, setup: impl Fn() -> Arc<Setup>, composed: impl Fn(), stop: CancellationToken) {
-    let supervised = Supervised::new(Work::Answers, "", stop.clone()).resting_at_most(LONGEST_REST);
+pub async fn run(
+    spool: Spool,
+    setup: impl Fn() -> Arc<LiveConfiguration>,
+    composed: impl Fn(),
+    stop: CancellationToken,
+) {
+    let supervised = SupervisedTask::new(WorkKind::Answers, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut changes = spool.changed();
     while !stop.is_cancelled() {
         changes.mark_unchanged();
@@ -83,7 +88,7 @@ pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result
 async fn end_one(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<(), StoreError> {
     let ended = match too_old(&row, configuration) {
         Some(reason) => give_up(spool, row.clone(), &reason).await,
-        None => match caught(Work::Answer, &row.queue, compose_one(spool, configuration, row.clone())).await {
+        None => match caught(WorkKind::Answer, &row.queue, compose_one(spool, configuration, row.clone())).await {
             Ok(composed) => composed,
             // It would break each round, and keep the others waiting.
             Err(panic) => give_up(spool, row.clone(), &NotSent::Panicked(panic)).await,
@@ -122,20 +127,20 @@ fn too_old(row: &DueRow, configuration: &Configuration) -> Option<NotSent> {
 }
 
 /// An answer, and what it is if nobody gets a copy.
-struct Answer {
-    mail: Mail,
+struct DueAnswer {
+    mail: ComposedMail,
     /// The address that gets a copy, its daily limit, and the answer without one.
-    copy: Option<(String, u32, Mail)>,
+    copy: Option<(String, u32, ComposedMail)>,
 }
 
-fn compose(due: &Due, configuration: &Configuration) -> Result<Answer, NotSent> {
+fn compose(due: &AnswerMaterial, configuration: &Configuration) -> Result<DueAnswer, NotSent> {
     if let Some(why) = &due.unanswered {
         return Err(NotSent::Obsolete(format!("The customer's last mail is not answered: {why}.")));
     }
     let mail = due.compose(configuration, now())?;
     let copy = match &due.copy {
         Some(address) => {
-            let without = Due { copy: None, ..due.clone() };
+            let without = AnswerMaterial { copy: None, ..due.clone() };
             Some((
                 address.clone(),
                 configuration.settings.auto_responses_per_day,
@@ -144,13 +149,20 @@ fn compose(due: &Due, configuration: &Configuration) -> Result<Answer, NotSent> 
         }
         None => None,
     };
-    Ok(Answer { mail, copy })
+    Ok(DueAnswer { mail, copy })
 }
 
 /// Reads what an answer is made from.
-async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<Due, StoreError> {
-    let mut due =
-        Due { row, ticket: None, answered: None, languages: Vec::new(), customer: None, copy: None, unanswered: None };
+async fn gather(spool: &Spool, configuration: &Configuration, row: DueRow) -> Result<AnswerMaterial, StoreError> {
+    let mut due = AnswerMaterial {
+        row,
+        ticket: None,
+        answered: None,
+        languages: Vec::new(),
+        customer: None,
+        copy: None,
+        unanswered: None,
+    };
     if due.row.kind == OutgoingKind::Refusal {
         return Ok(due);
     }
@@ -200,7 +212,7 @@ fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
 
 /// The ticket's customer user gets a copy if they are not answered already (OTOBO does so), and if they may get answers
 /// at all.
-fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
+fn copy(configuration: &Configuration, due: &AnswerMaterial) -> Option<String> {
     let email = due.customer.as_ref().map(|customer| &customer.email).filter(|email| !email.is_empty())?;
     let answered = due.row.recipients.iter().any(|recipient| Mailbox::of(recipient) == Mailbox::of(email));
     (!answered && !gets_no_answers(email, configuration)).then(|| email.clone())
@@ -211,7 +223,7 @@ fn copy(configuration: &Configuration, due: &Due) -> Option<String> {
 async fn write(
     connection: &mut AnyConnection,
     row: &DueRow,
-    answer: &Answer,
+    answer: &DueAnswer,
     per_hour: u32,
 ) -> Result<bool, StoreError> {
     let at = now();
@@ -234,7 +246,7 @@ async fn write(
 async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), StoreError> {
     let reason = reason.to_string();
     tracing::warn!(outgoing = row.id, %reason, "an automatic answer is not sent");
-    let mut communication = Communication::start(Kind::Message, "", row.kind.name()).outgoing();
+    let mut communication = Communication::start(CommunicationKind::Message, "", row.kind.name()).outgoing();
     communication.entry(Priority::Error, "answer", format!("The automatic answer {} is not sent: {reason}", row.id));
     row.recipients.iter().for_each(|recipient| communication.searchable(recipient));
     let record = communication.finish(true);
@@ -254,7 +266,7 @@ async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::outgoing::Composed;
+    use crate::store::outgoing::SendableMail;
     use crate::store::{Location, Store};
     use crate::trapped_log::trap;
     use postigo_model::ticket::NewArticle;
@@ -262,18 +274,18 @@ mod tests {
     use postigo_supervision as supervision;
 
     /// An answer whose copy's address gets two a day.
-    fn answer() -> Answer {
-        let mail = |recipients: &[&str]| Mail {
-            outgoing: Composed {
+    fn answer() -> DueAnswer {
+        let mail = |recipients: &[&str]| ComposedMail {
+            outgoing: SendableMail {
                 queue: "Raw".into(),
                 recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
                 message_id: "<a@desk.test>".into(),
                 raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
-                ..Composed::default()
+                ..SendableMail::default()
             },
             article: NewArticle { sender_type: SenderType::System, ..NewArticle::default() },
         };
-        Answer {
+        DueAnswer {
             mail: mail(&["jane@x.test", "copy@x.test"]),
             copy: Some(("copy@x.test".into(), 2, mail(&["jane@x.test"]))),
         }
@@ -346,7 +358,7 @@ mod tests {
         }
         let broken = supervision::broken();
         assert!(
-            broken.iter().any(|task| task.work == Work::Answer && task.of == "Raw" && task.again_at.is_none()),
+            broken.iter().any(|task| task.work == WorkKind::Answer && task.of == "Raw" && task.again_at.is_none()),
             "{broken:?}"
         );
     }

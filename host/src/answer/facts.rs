@@ -17,7 +17,7 @@ const SUBJECT_LENGTH: usize = 200;
 
 /// What is known where a template is rendered.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
+pub struct TemplateFacts<'a> {
     /// Settings, of which a few may be shown.
     pub configuration: &'a Configuration,
     /// The ticket.
@@ -30,7 +30,7 @@ pub struct Facts<'a> {
     pub agent: Option<&'a str>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> TemplateFacts<'a> {
     /// Nothing but settings.
     pub fn new(configuration: &'a Configuration) -> Self {
         Self { configuration, ticket: None, mail: None, customer: None, agent: None }
@@ -195,7 +195,7 @@ fn first_lines(text: &str, lines: usize, prefix: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::render::{Form, render};
+    use super::super::render::{RenderTarget, render};
     use super::*;
     use postigo_model::configured::SystemAddress;
 
@@ -230,9 +230,13 @@ mod tests {
             last_name: "Roe".into(),
             ..CustomerUser::default()
         };
-        let facts =
-            Facts { ticket: Some(&ticket), mail: Some(&mail), agent: Some("bob"), ..Facts::new(&configuration) };
-        let known = Facts { customer: Some(&customer), ..facts };
+        let facts = TemplateFacts {
+            ticket: Some(&ticket),
+            mail: Some(&mail),
+            agent: Some("bob"),
+            ..TemplateFacts::new(&configuration)
+        };
+        let known = TemplateFacts { customer: Some(&customer), ..facts };
         for (template, without, with) in [
             ("<OTOBO_TICKET_State> <OTOBO_TICKET_StateType>", "closed successful closed", "closed successful closed"),
             ("<OTOBO_TICKET_DynamicField_Contract>", "A, B", "A, B"),
@@ -248,8 +252,8 @@ mod tests {
             ("<OTOBO_OWNER_UserLogin> <OTOBO_CURRENT_UserLogin>", "anna bob", "anna bob"),
             ("<OTOBO_RESPONSIBLE_UserLogin> <OTOBO_TICKET_SLA>", "- -", "- -"),
         ] {
-            assert_eq!(render(template, &facts, Form::Text), without, "{template}");
-            assert_eq!(render(template, &known, Form::Text), with, "{template}");
+            assert_eq!(render(template, &facts, RenderTarget::Text), without, "{template}");
+            assert_eq!(render(template, &known, RenderTarget::Text), with, "{template}");
         }
     }
 }

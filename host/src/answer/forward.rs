@@ -1,12 +1,12 @@
 //! Passing an article on to somebody else, with its text and its files, or as the mail that it was.
 
-use super::compose::File;
+use super::compose::AttachedFile;
 use super::desk::{Desk, about, into_state, raw};
 use super::letter::{Letter, Recipients};
 use super::quoting::forwarded;
 use super::subject::Relation;
-use super::writing::{MOST_BYTES, Mistakes, Sent, Writing};
-use crate::filing::correspondence::Written;
+use super::writing::{AgentText, MOST_BYTES, MistakeList, SendResult};
+use crate::filing::correspondence::WrittenArticle;
 use postigo_mail::Message;
 use postigo_model::configured::TemplateType;
 use postigo_model::outgoing::OutgoingKind;
@@ -27,13 +27,13 @@ pub enum ForwardAs {
 
 impl Desk {
     /// Passes an article on; what it becomes is an article of the same ticket.
-    pub async fn forward(&self, id: i64, mut writing: Writing, how: ForwardAs) -> Sent {
+    pub async fn forward(&self, id: i64, mut writing: AgentText, how: ForwardAs) -> SendResult {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
             return Ok(receipt);
         }
         let (article, open) = self.open_article(id).await?;
         let now = now();
-        let mut mistakes = Mistakes::default();
+        let mut mistakes = MistakeList::default();
         let template = self.template(&mut mistakes, &writing, TemplateType::Forward, &open.ticket.queue);
         let (queue, from) = self.sender(&open.ticket.queue)?;
         let recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
@@ -53,7 +53,7 @@ impl Desk {
             }
             (ForwardAs::Text, None) => below = Some(forwarded(content, &content.body)),
             (ForwardAs::Message, Some(content)) => {
-                writing.files.push(File {
+                writing.files.push(AttachedFile {
                     name: "forwarded.eml".to_owned(),
                     media_type: "message/rfc822".to_owned(),
                     content,
@@ -86,7 +86,7 @@ impl Desk {
             references: format!("{} {}", content.references, content.message_id),
         };
         let mail = letter.compose(&writing, files, now)?;
-        let written = Written {
+        let written = WrittenArticle {
             change: into_state(writing.state, &self.configuration),
             ..about(&article, OutgoingKind::Forward, mail, writing.once, now)
         };
@@ -95,7 +95,7 @@ impl Desk {
 }
 
 /// The files of a mail, as they came.
-fn files_of(message: &Message) -> Vec<File> {
+fn files_of(message: &Message) -> Vec<AttachedFile> {
     let described = message.files();
     let contents = (0..described.len()).map(|index| message.file_bytes(index).unwrap_or_default());
     let file = |(described, content): (postigo_mail::Attachment, Vec<u8>)| {
@@ -104,7 +104,7 @@ fn files_of(message: &Message) -> Vec<File> {
             (true, "message/rfc822") => "message.eml".to_owned(),
             (true, _) => "file".to_owned(),
         };
-        File { name, media_type: described.media_type, content }
+        AttachedFile { name, media_type: described.media_type, content }
     };
     described.into_iter().zip(contents).map(file).collect()
 }

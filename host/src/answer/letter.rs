@@ -2,12 +2,12 @@
 //! was written and the template.
 
 use super::addressee::Addressee;
-use super::body::Around;
-use super::compose::{ComposeError, Draft, File, Mail, compose};
-use super::facts::Facts;
-use super::render::{Form, render};
+use super::body::BodyFrame;
+use super::compose::{AttachedFile, ComposeError, ComposedMail, MailDraft, compose};
+use super::facts::TemplateFacts;
+use super::render::{RenderTarget, render};
 use super::subject::{Relation, numbered};
-use super::writing::{Mistakes, Writing};
+use super::writing::{AgentText, MistakeList};
 use postigo_model::configured::{Configuration, Queue, Template};
 use postigo_model::ticket::NewArticle;
 use postigo_model::ticket::SenderType;
@@ -25,7 +25,7 @@ pub struct Recipients {
 
 impl Recipients {
     /// Those that were written down.
-    pub fn read(mistakes: &mut Mistakes, writing: &Writing, configuration: &Configuration) -> Self {
+    pub fn read(mistakes: &mut MistakeList, writing: &AgentText, configuration: &Configuration) -> Self {
         let mut read = |key, texts| mistakes.addressees(key, texts, configuration);
         Self {
             to: read("to", writing.to.as_deref().unwrap_or_default()),
@@ -52,7 +52,7 @@ pub struct Letter<'l> {
     /// The template whose text comes before what was written.
     pub template: Option<&'l Template>,
     /// For tags.
-    pub facts: Facts<'l>,
+    pub facts: TemplateFacts<'l>,
     /// What it is to the mail before it.
     pub relation: Relation,
     /// The subject where neither the agent nor the template has one.
@@ -67,22 +67,27 @@ pub struct Letter<'l> {
 
 impl Letter<'_> {
     /// The agent's subject, else the template's, else that of what the mail is about; without the ticket's number.
-    pub fn subject(&self, writing: &Writing) -> String {
+    pub fn subject(&self, writing: &AgentText) -> String {
         let given = writing.subject.as_ref().filter(|subject| !subject.trim().is_empty()).cloned();
         let rendered = || {
             let template = self.template.filter(|template| !template.subject.is_empty())?;
-            Some(render(&template.subject, &self.facts, Form::Line))
+            Some(render(&template.subject, &self.facts, RenderTarget::Line))
         };
         given.or_else(rendered).unwrap_or_else(|| self.subject.to_owned())
     }
 
     /// Puts it together. The files are given apart from the rest of what was written, since they may be large.
-    pub fn compose(self, writing: &Writing, files: Vec<File>, now: i64) -> Result<Mail, ComposeError> {
+    pub fn compose(
+        self,
+        writing: &AgentText,
+        files: Vec<AttachedFile>,
+        now: i64,
+    ) -> Result<ComposedMail, ComposeError> {
         let number = self.facts.ticket.map(|ticket| ticket.number.as_str()).unwrap_or_default();
         let subject = numbered(&self.subject(writing), number, self.relation, &self.facts.configuration.settings);
-        let around = Around { queue: self.queue, facts: &self.facts, template: self.template };
+        let around = BodyFrame { queue: self.queue, facts: &self.facts, template: self.template };
         let text = around.text(writing, self.below.as_deref());
-        let mut mail = compose(Draft {
+        let mut mail = compose(MailDraft {
             from: self.from,
             to: self.recipients.to,
             cc: self.recipients.cc,

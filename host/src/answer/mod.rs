@@ -24,12 +24,12 @@ mod tags;
 mod writing;
 
 pub use addressee::Addressee;
-pub use compose::File;
+pub use compose::AttachedFile;
 pub use desk::{Desk, raw};
 pub use due::{compose_due, run};
 pub use forward::ForwardAs;
-pub use new_ticket::Opening;
-pub use writing::{DeskError, MOST_BYTES, Writing, WritingKind};
+pub use new_ticket::NewTicketFields;
+pub use writing::{AgentText, DeskError, MOST_BYTES, WritingKind};
 
 use postigo_mail::Address;
 use postigo_model::configured::{Configuration, Queue};

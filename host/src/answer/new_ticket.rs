@@ -2,11 +2,11 @@
 
 use super::body::is_empty;
 use super::desk::{Desk, no_number};
-use super::facts::Facts;
+use super::facts::TemplateFacts;
 use super::letter::{Letter, Recipients};
 use super::subject::Relation;
-use super::writing::{DeskError, Mistakes, Sent, Writing};
-use crate::filing::correspondence::{Target, Written};
+use super::writing::{AgentText, DeskError, MistakeList, SendResult};
+use crate::filing::correspondence::{Target, WrittenArticle};
 use crate::filing::reserve_number;
 use crate::store::{customers, tickets};
 use postigo_model::configured::{CustomerUser, TemplateType};
@@ -22,7 +22,7 @@ const TRIES: u32 = 100;
 
 /// What the new ticket is to be.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Opening {
+pub struct NewTicketFields {
     /// The queue, which the mail is sent from.
     pub queue: String,
     /// Login or address; left out: the customer user with the first recipient's address, else that address.
@@ -39,11 +39,11 @@ pub struct Opening {
 
 impl Desk {
     /// Opens a ticket with a mail to somebody.
-    pub async fn open_ticket(&self, opening: Opening, mut writing: Writing) -> Sent {
+    pub async fn open_ticket(&self, opening: NewTicketFields, mut writing: AgentText) -> SendResult {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
             return Ok(receipt);
         }
-        let mut mistakes = Mistakes::default();
+        let mut mistakes = MistakeList::default();
         self.check(&mut mistakes, &opening);
         let template = self.template(&mut mistakes, &writing, TemplateType::Create, &opening.queue);
         let recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
@@ -74,7 +74,7 @@ impl Desk {
             from,
             recipients,
             template,
-            facts: Facts {
+            facts: TemplateFacts {
                 configuration: &self.configuration,
                 ticket: Some(&ticket),
                 mail: None,
@@ -90,7 +90,7 @@ impl Desk {
         let title = cut_title(&on_one_line(&letter.subject(&writing)));
         let mail = letter.compose(&writing, files, now)?;
         ticket.title = title;
-        self.put_down(Written {
+        self.put_down(WrittenArticle {
             target: Target::New(Box::new(ticket)),
             article: mail.article,
             mail: Some((OutgoingKind::New, mail.outgoing)),
@@ -114,7 +114,7 @@ impl Desk {
         Err(no_number())
     }
 
-    fn check(&self, mistakes: &mut Mistakes, opening: &Opening) {
+    fn check(&self, mistakes: &mut MistakeList, opening: &NewTicketFields) {
         let settings = &self.configuration.settings;
         if self.configuration.queues.get(&opening.queue).is_none_or(|queue| !queue.valid.is_valid()) {
             mistakes.add("queue", format!("There is no valid queue \"{}\".", opening.queue));
@@ -133,7 +133,7 @@ impl Desk {
         }
     }
 
-    async fn customer(&self, opening: &Opening, first: &str) -> Result<Option<CustomerUser>, DeskError> {
+    async fn customer(&self, opening: &NewTicketFields, first: &str) -> Result<Option<CustomerUser>, DeskError> {
         let mut connection = self.spool.store().read().await?;
         Ok(match &opening.customer_user {
             Some(login) => customers::by_login(&mut connection, login).await?,
@@ -143,8 +143,8 @@ impl Desk {
 
     fn new_ticket(
         &self,
-        opening: &Opening,
-        writing: &Writing,
+        opening: &NewTicketFields,
+        writing: &AgentText,
         customer: Option<&CustomerUser>,
         first: &str,
         now: i64,

@@ -2,7 +2,7 @@
 //!
 //! A template is read once, from left to right: what a value brings in is never read as a tag again.
 
-use super::facts::Facts;
+use super::facts::TemplateFacts;
 use super::tags::read;
 use postigo_model::text::on_one_line;
 
@@ -11,7 +11,7 @@ const NOTHING: &str = "-";
 
 /// Where a rendered template stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum RenderTarget {
     /// In a header: line breaks and other control characters become blanks.
     Line,
     /// In a text.
@@ -19,7 +19,7 @@ pub enum Form {
 }
 
 /// Puts the values in the place of the tags.
-pub fn render(template: &str, facts: &Facts<'_>, form: Form) -> String {
+pub fn render(template: &str, facts: &TemplateFacts<'_>, form: RenderTarget) -> String {
     let mut rendered = String::with_capacity(template.len());
     let mut rest = template;
     while let Some(start) = rest.find('<') {
@@ -39,7 +39,7 @@ pub fn render(template: &str, facts: &Facts<'_>, form: Form) -> String {
         rest = after.unwrap_or_default();
     }
     rendered.push_str(rest);
-    if form == Form::Line { on_one_line(&rendered) } else { rendered }
+    if form == RenderTarget::Line { on_one_line(&rendered) } else { rendered }
 }
 
 #[cfg(test)]
@@ -50,11 +50,15 @@ mod tests {
     use postigo_model::ticket::{NewArticle, Ticket};
     use proptest::prelude::*;
 
-    fn rendered(template: &str, form: Form, subject: &str) -> String {
+    fn rendered(template: &str, form: RenderTarget, subject: &str) -> String {
         let configuration = Configuration::default();
         let ticket = Ticket { number: "20261125000017".into(), title: "Printer <on> fire".into(), ..Ticket::default() };
         let mail = NewArticle { subject: subject.into(), ..NewArticle::default() };
-        render(template, &Facts { ticket: Some(&ticket), mail: Some(&mail), ..Facts::new(&configuration) }, form)
+        render(
+            template,
+            &TemplateFacts { ticket: Some(&ticket), mail: Some(&mail), ..TemplateFacts::new(&configuration) },
+            form,
+        )
     }
 
     #[test]
@@ -70,7 +74,7 @@ mod tests {
             ("<OTOBO_TICKET_Title[x]>", "<OTOBO_TICKET_Title[x]>"),
             ("&lt;OTOBO_TICKET_Title&gt;", "&lt;OTOBO_TICKET_Title&gt;"),
         ] {
-            assert_eq!(rendered(template, Form::Text, "Hello world"), expected, "{template}");
+            assert_eq!(rendered(template, RenderTarget::Text, "Hello world"), expected, "{template}");
         }
     }
 
@@ -78,7 +82,7 @@ mod tests {
     fn a_value_brings_in_neither_tags_nor_lines_nor_markup() {
         let hostile = "<OTOBO_TICKET_TicketNumber>\r\nBcc: x@evil.test\u{2028}<script>";
         assert_eq!(
-            rendered("Re: <OTOBO_CUSTOMER_SUBJECT>", Form::Line, hostile),
+            rendered("Re: <OTOBO_CUSTOMER_SUBJECT>", RenderTarget::Line, hostile),
             "Re: <OTOBO_TICKET_TicketNumber> Bcc: x@evil.test <script>"
         );
         assert_eq!(escape("<script>\"x\" & y\r\n"), "&lt;script&gt;&quot;x&quot; &amp; y<br>\n");
@@ -89,9 +93,9 @@ mod tests {
 
         #[test]
         fn any_template_and_any_value_are_taken(template in "(<OTOBO_|&lt;|[a-zA-Z_<>&;\\[\\]0-9é\r\n ]){0,40}", subject in any::<String>()) {
-            for form in [Form::Line, Form::Text] {
+            for form in [RenderTarget::Line, RenderTarget::Text] {
                 let text = rendered(&template, form, &subject);
-                prop_assert!(form != Form::Line || !text.contains(['\r', '\n', '\0']));
+                prop_assert!(form != RenderTarget::Line || !text.contains(['\r', '\n', '\0']));
             }
         }
     }

@@ -2,11 +2,11 @@
 //! changed, `Resent-*` headers come before them.
 
 use super::addressee::Addressee;
-use super::compose::{Mail, new_message_id, with_crlf};
+use super::compose::{ComposedMail, new_message_id, with_crlf};
 use super::desk::{Desk, about, raw};
 use super::letter::by_agent;
-use super::writing::{DeskError, Mistakes, Sent, Writing};
-use crate::store::outgoing::Composed;
+use super::writing::{AgentText, DeskError, MistakeList, SendResult};
+use crate::store::outgoing::SendableMail;
 use bytes::Bytes;
 use lettre::message::Mailboxes;
 use lettre::message::header::{self, Headers};
@@ -18,13 +18,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 impl Desk {
     /// Sends an article's mail on. Of `writing` only the recipients and the name of the request count.
-    pub async fn resend(&self, id: i64, writing: Writing) -> Sent {
+    pub async fn resend(&self, id: i64, writing: AgentText) -> SendResult {
         if let Some(receipt) = self.before(writing.once.as_ref()).await? {
             return Ok(receipt);
         }
         let (article, open) = self.open_article(id).await?;
         let now = now();
-        let mut mistakes = Mistakes::default();
+        let mut mistakes = MistakeList::default();
         let to = mistakes.addressees("to", writing.to.as_deref().unwrap_or_default(), &self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to send it on to: name one.");
@@ -47,7 +47,7 @@ impl Desk {
             ..NewArticle::default()
         };
         by_agent(&mut sent, false);
-        let composed = Composed {
+        let composed = SendableMail {
             sender: from.wire.clone(),
             queue: queue.name.clone(),
             recipients: to.iter().map(|addressee| addressee.wire.clone()).collect(),
@@ -56,7 +56,7 @@ impl Desk {
             raw: resent(&raw.into(), &from, &to, now),
             not_before: 0,
         };
-        let mail = Mail { outgoing: composed, article: sent };
+        let mail = ComposedMail { outgoing: composed, article: sent };
         self.put_down(about(&article, OutgoingKind::Bounce, mail, writing.once, now)).await
     }
 }

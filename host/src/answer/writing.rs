@@ -1,8 +1,8 @@
 //! What agents ask for, from whichever side, and what is wrong with it.
 
 use super::addressee::Addressee;
-use super::compose::{ComposeError, File};
-use crate::filing::correspondence::{Once, Receipt};
+use super::compose::{AttachedFile, ComposeError};
+use crate::filing::correspondence::{Receipt, RequestIdentity};
 use crate::store::StoreError;
 use postigo_model::configured::Configuration;
 use postigo_model::ticket::TicketEdit;
@@ -33,7 +33,7 @@ pub enum WritingKind {
 
 /// What an agent has written. Nothing of it but the template is read for tags. It is serialized without its files.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Writing {
+pub struct AgentText {
     /// Addresses; left out in a reply: who wrote the mail that is answered.
     pub to: Option<Vec<String>>,
     /// Addresses.
@@ -48,7 +48,7 @@ pub struct Writing {
     pub html: Option<String>,
     /// Files.
     #[serde(skip)]
-    pub files: Vec<File>,
+    pub files: Vec<AttachedFile>,
     /// The name of a configured template, whose text comes before the body.
     pub template: Option<String>,
     /// The row id of the article that is answered; left out: the customer's last mail.
@@ -63,7 +63,7 @@ pub struct Writing {
     pub visible_for_customer: Option<bool>,
     /// Names the request.
     #[serde(skip)]
-    pub once: Option<Once>,
+    pub once: Option<RequestIdentity>,
 }
 
 /// Why nothing was written.
@@ -90,13 +90,13 @@ pub enum DeskError {
 }
 
 /// What came of it.
-pub type Sent = Result<Receipt, DeskError>;
+pub type SendResult = Result<Receipt, DeskError>;
 
 /// Gathers mistakes, so that all are told at once.
 #[derive(Debug, Default)]
-pub struct Mistakes(Vec<(String, String)>);
+pub struct MistakeList(Vec<(String, String)>);
 
-impl Mistakes {
+impl MistakeList {
     /// Adds one.
     pub fn add(&mut self, key: impl Into<String>, sentence: impl Into<String>) {
         self.0.push((key.into(), sentence.into()));
@@ -124,7 +124,7 @@ impl Mistakes {
     }
 
     /// Holds a mail to its limits.
-    pub fn limits(&mut self, recipients: usize, writing: &Writing) {
+    pub fn limits(&mut self, recipients: usize, writing: &AgentText) {
         if recipients > MOST_RECIPIENTS {
             self.add("to", format!("A mail goes to at most {MOST_RECIPIENTS} addresses."));
         }
@@ -132,7 +132,7 @@ impl Mistakes {
     }
 
     /// Holds text and files to their limits.
-    pub fn size(&mut self, writing: &Writing) {
+    pub fn size(&mut self, writing: &AgentText) {
         if writing.files.len() > MOST_FILES {
             self.add("attachments", format!("At most {MOST_FILES} files go along with a mail."));
         }
@@ -143,7 +143,7 @@ impl Mistakes {
     }
 
     /// Checks state and agent.
-    pub fn circumstances(&mut self, writing: &Writing, configuration: &Configuration) {
+    pub fn circumstances(&mut self, writing: &AgentText, configuration: &Configuration) {
         let edit = TicketEdit { state: writing.state.clone(), ..TicketEdit::default() };
         for (key, sentence) in edit.check(configuration) {
             self.add(key, sentence);

@@ -1,7 +1,7 @@
 //! What an admin does to an uploaded component: lets it act, or deletes it.
 
 use super::{Catalogue, Unknown};
-use crate::store::components::{self, Deleted, Uploaded};
+use crate::store::components::{self, ComponentRow, DeletionResult};
 use crate::store::{Store, StoreError};
 use postigo_model::timestamp::now;
 
@@ -21,7 +21,7 @@ pub enum ActivateError {
 
 /// Lets valid filters be made of an uploaded component; gives it, and whether it was not activated before. A name is
 /// enough where one version of it waits. No filter changes.
-pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploaded, bool), ActivateError> {
+pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(ComponentRow, bool), ActivateError> {
     let catalogue = Catalogue::load(store).await?;
     let found = catalogue.find_uploaded(reference, |component| component.activated_at.is_none())?;
     let new = components::activate(store, &found.digest, by, now()).await?;
@@ -32,12 +32,12 @@ pub async fn activate(store: &Store, reference: &str, by: &str) -> Result<(Uploa
 
 /// Deletes an uploaded component that no filter uses or would go back to. Without `even_activated`, only one that is
 /// not activated.
-pub async fn delete(store: &Store, reference: &str, even_activated: bool) -> Result<Uploaded, ActivateError> {
+pub async fn delete(store: &Store, reference: &str, even_activated: bool) -> Result<ComponentRow, ActivateError> {
     let catalogue = Catalogue::load(store).await?;
     let found = catalogue.find_uploaded(reference, |_| true)?.clone();
     match components::delete(store, &found.digest, even_activated).await? {
-        Deleted::Done => Ok(found),
-        Deleted::Missing => Err(Unknown::Missing(format!("There is no component \"{reference}\".")).into()),
-        Deleted::Activated => Err(ActivateError::NotYours(found.shown())),
+        DeletionResult::Done => Ok(found),
+        DeletionResult::Missing => Err(Unknown::Missing(format!("There is no component \"{reference}\".")).into()),
+        DeletionResult::Activated => Err(ActivateError::NotYours(found.shown())),
     }
 }

@@ -11,6 +11,6 @@ mod settle;
 mod upload;
 
 pub use activate::{ActivateError, activate, delete};
-pub use known::{Catalogue, Found, Unknown};
+pub use known::{Catalogue, KnownComponent, Unknown};
 pub use settle::settle;
 pub use upload::{Upload, UploadError, inspect, upload};

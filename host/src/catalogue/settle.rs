@@ -2,7 +2,7 @@
 //! from then on.
 
 use super::Catalogue;
-use crate::store::components::Uploaded;
+use crate::store::components::ComponentRow;
 use postigo_model::component_reference::ComponentReference;
 use postigo_model::configured::Filter;
 
@@ -48,7 +48,7 @@ fn is_the_same(written: &str, before: &Filter, catalogue: &Catalogue) -> bool {
     }
 }
 
-fn newest<'c>(name: &str, catalogue: &'c Catalogue) -> Result<&'c Uploaded, String> {
+fn newest<'c>(name: &str, catalogue: &'c Catalogue) -> Result<&'c ComponentRow, String> {
     if let Some(newest) = catalogue.newest_activated(name) {
         return Ok(newest);
     }
@@ -68,7 +68,7 @@ impl Catalogue {
 }
 
 /// What is said where a component that is not activated is to run.
-fn not_activated(component: &Uploaded) -> String {
+fn not_activated(component: &ComponentRow) -> String {
     let shown = component.shown();
     format!(
         "the component {shown} is uploaded and not activated: an admin lets it act by `postigo component activate {shown}`. \
@@ -97,10 +97,10 @@ fn missing(reference: &ComponentReference, catalogue: &Catalogue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::components::Uploaded;
+    use crate::store::components::ComponentRow;
 
-    fn uploaded(version: &str, digest: &str, activated: bool) -> Uploaded {
-        Uploaded {
+    fn uploaded(version: &str, digest: &str, activated: bool) -> ComponentRow {
+        ComponentRow {
             digest: digest.repeat(64),
             name: "urgent".into(),
             version: version.into(),

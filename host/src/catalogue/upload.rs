@@ -1,19 +1,19 @@
 //! Uploads: bytes are looked at in the sandbox and stored, and nothing that runs changes.
 
 use super::Catalogue;
-use crate::chain::Asked;
+use crate::chain::AskersSandbox;
 use crate::store::components::{self, NewComponent};
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use postigo_model::timestamp::now;
-use postigo_sandbox::{Description, Inspected};
-use postigo_supervision::{Work, blocking};
+use postigo_sandbox::{ComponentDescription, Inspection};
+use postigo_supervision::{WorkKind, blocking};
 
 /// What an upload came to.
 #[derive(Debug, Clone)]
 pub struct Upload {
     /// What the component says of itself.
-    pub description: Description,
+    pub description: ComponentDescription,
     /// Whether it was not there before.
     pub new: bool,
     /// Why it cannot be snapshotted, a sentence; none where it can.
@@ -37,10 +37,10 @@ pub enum UploadError {
 }
 
 /// Says what a component is, in a process of its own and in the asker's turn, and stores nothing.
-pub async fn inspect(sandbox: &Asked, bytes: Bytes) -> Result<Inspected, UploadError> {
+pub async fn inspect(sandbox: &AskersSandbox, bytes: Bytes) -> Result<Inspection, UploadError> {
     let turn = sandbox.turn().await;
     let sandbox = sandbox.clone();
-    let looked = blocking(Work::Preparation, "", move || {
+    let looked = blocking(WorkKind::Preparation, "", move || {
         let _turn = turn;
         let runtime = sandbox.sandbox().runtime().map_err(|reason| UploadError::Refused(reason.to_owned()))?;
         runtime.inspect(&bytes, sandbox.asker()).map_err(|refused| UploadError::Refused(refused.to_string()))
@@ -49,8 +49,8 @@ pub async fn inspect(sandbox: &Asked, bytes: Bytes) -> Result<Inspected, UploadE
 }
 
 /// Stores a component, not activated; `by` is who uploads it.
-pub async fn upload(store: &Store, sandbox: &Asked, bytes: Bytes, by: &str) -> Result<Upload, UploadError> {
-    let Inspected { description, component, unsnapshotable } = inspect(sandbox, bytes.clone()).await?;
+pub async fn upload(store: &Store, sandbox: &AskersSandbox, bytes: Bytes, by: &str) -> Result<Upload, UploadError> {
+    let Inspection { description, component, unsnapshotable } = inspect(sandbox, bytes.clone()).await?;
     if Catalogue::load(store).await?.is_shipped(&description.name) {
         return Err(UploadError::Shipped(description.name));
     }

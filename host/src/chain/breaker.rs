@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use postigo_mail::{Envelope, InForce};
-use postigo_sandbox::Failure;
+use postigo_sandbox::CallFailure;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,31 +30,31 @@ const KEPT: Duration = Duration::from_secs(1);
 /// Counts what a filter's calls came to. Shared by the plans that the filter stays unchanged in.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     failures: u32,
     last_failed: Option<Instant>,
     usual: Duration,
-    handled: Option<Arc<Handled>>,
+    handled: Option<Arc<HandledMail>>,
     kept_at: Option<Instant>,
     /// Whether a trial is under way.
     trying: bool,
-    open: Option<Open>,
+    open: Option<OpenBreaker>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenBreaker {
     until: Instant,
     pause: Duration,
-    last: Failure,
+    last: CallFailure,
 }
 
 /// A mail that was handled well, as the filter saw it, to be handled once more in a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handled {
+pub struct HandledMail {
     /// Its bytes.
     pub raw: Bytes,
     /// What was known besides.
@@ -71,7 +71,7 @@ pub enum Admission {
     /// No: it is suspended.
     Suspended {
         /// The failure that suspended it.
-        last: Failure,
+        last: CallFailure,
         /// How long until the next trial.
         next_trial: Duration,
     },
@@ -79,7 +79,7 @@ pub enum Admission {
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tried {
+pub enum TrialResult {
     /// The filter works: what it failed on are mails of a kind.
     Works {
         /// Whether it was suspended until now.
@@ -102,7 +102,7 @@ impl Breaker {
 
     /// A call went well at `now` and took the guest `own`. At most once a second, `keep` is asked for what is needed to
     /// handle the mail again; it gives nothing where the mail is not to be kept.
-    pub fn succeeded(&self, own: Duration, now: Instant, keep: impl FnOnce() -> Option<Handled>) {
+    pub fn succeeded(&self, own: Duration, now: Instant, keep: impl FnOnce() -> Option<HandledMail>) {
         let mut state = self.lock();
         state.failures = 0;
         state.usual = (state.usual * (MOVES - 1) + own) / MOVES;
@@ -134,16 +134,16 @@ impl Breaker {
     }
 
     /// A trial has ended at `now`.
-    pub fn tried(&self, outcome: Result<(), Failure>, now: Instant) -> Tried {
+    pub fn tried(&self, outcome: Result<(), CallFailure>, now: Instant) -> TrialResult {
         let mut state = self.lock();
         state.trying = false;
         state.failures = 0;
         match outcome {
-            Ok(()) => Tried::Works { was_suspended: state.open.take().is_some() },
+            Ok(()) => TrialResult::Works { was_suspended: state.open.take().is_some() },
             Err(last) => {
                 let pause = state.open.as_ref().map_or(FIRST_PAUSE, |open| (open.pause * 2).min(LONGEST_PAUSE));
-                state.open = Some(Open { until: now + pause, pause, last });
-                Tried::Suspended(pause)
+                state.open = Some(OpenBreaker { until: now + pause, pause, last });
+                TrialResult::Suspended(pause)
             }
         }
     }
@@ -154,7 +154,7 @@ impl Breaker {
     }
 
     /// The latest mail that was handled well.
-    pub fn handled(&self) -> Option<Arc<Handled>> {
+    pub fn handled(&self) -> Option<Arc<HandledMail>> {
         self.lock().handled.clone()
     }
 
@@ -166,11 +166,11 @@ impl Breaker {
     }
 
     /// The failure that suspended the filter; none where it is not suspended.
-    pub fn suspended_by(&self) -> Option<Failure> {
+    pub fn suspended_by(&self) -> Option<CallFailure> {
         self.lock().open.as_ref().map(|open| open.last.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerState> {
         // The state is a few plain values, valid at any time.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,8 +181,8 @@ mod tests {
     use super::*;
     use postigo_model::guest::FailureKind;
 
-    fn failure() -> Failure {
-        Failure { kind: FailureKind::Timeout, message: "too slow".into() }
+    fn failure() -> CallFailure {
+        CallFailure { kind: FailureKind::Timeout, message: "too slow".into() }
     }
 
     fn suspended(breaker: &Breaker, now: Instant) -> bool {
@@ -218,11 +218,11 @@ mod tests {
         let now = Instant::now();
         for _ in 0..20 {
             fail(&breaker, now);
-            assert_eq!(breaker.tried(Ok(()), now), Tried::Works { was_suspended: false });
+            assert_eq!(breaker.tried(Ok(()), now), TrialResult::Works { was_suspended: false });
             assert!(!suspended(&breaker, now));
         }
         fail(&breaker, now);
-        assert_eq!(breaker.tried(Err(failure()), now), Tried::Suspended(FIRST_PAUSE));
+        assert_eq!(breaker.tried(Err(failure()), now), TrialResult::Suspended(FIRST_PAUSE));
         assert!(suspended(&breaker, now));
         assert!((0..20).all(|_| !breaker.failed(now)), "calls that were under way say nothing new");
         breaker.succeeded(Duration::ZERO, now, || None);
@@ -243,12 +243,12 @@ mod tests {
             assert!(!breaker.is_due(now), "only one");
             assert!(suspended(&breaker, now), "no mail is the probe");
             pause = (pause * 2).min(LONGEST_PAUSE);
-            assert_eq!(breaker.tried(Err(failure()), now), Tried::Suspended(pause));
+            assert_eq!(breaker.tried(Err(failure()), now), TrialResult::Suspended(pause));
         }
         assert_eq!(pause, LONGEST_PAUSE);
         now += pause;
         assert!(breaker.is_due(now));
-        assert_eq!(breaker.tried(Ok(()), now), Tried::Works { was_suspended: true });
+        assert_eq!(breaker.tried(Ok(()), now), TrialResult::Works { was_suspended: true });
         assert!(!suspended(&breaker, now));
     }
 
@@ -258,7 +258,7 @@ mod tests {
         let now = Instant::now();
         let mail = |raw: &'static str| {
             move || {
-                Some(Handled {
+                Some(HandledMail {
                     raw: Bytes::from_static(raw.as_bytes()),
                     envelope: Envelope::default(),
                     headers: Vec::new(),

@@ -1,14 +1,14 @@
 //! A component as filters use it, and where it is found.
 
 use postigo_model::configured::Filter;
-use postigo_sandbox::Description;
+use postigo_sandbox::ComponentDescription;
 use std::sync::Arc;
 
 /// A component as filters use it.
 #[derive(Debug, Clone)]
-pub struct Component {
+pub struct FilterComponent {
     /// What it says of itself.
-    pub description: Arc<Description>,
+    pub description: Arc<ComponentDescription>,
     /// The component's bytes.
     pub bytes: Arc<[u8]>,
     /// Whether it ships with Postigo: then filters that state no grants have what it asks for.
@@ -18,7 +18,7 @@ pub struct Component {
 /// The components that filters run.
 pub trait Components: Sync {
     /// The one that a filter was settled on.
-    fn find(&self, filter: &Filter) -> Option<Component>;
+    fn find(&self, filter: &Filter) -> Option<FilterComponent>;
 
     /// Why that one is not found although it is stored, a clause: its row cannot be read.
     fn unreadable(&self, _filter: &Filter) -> Option<&str> {

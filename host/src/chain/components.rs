@@ -1,12 +1,12 @@
 //! The components that filters run: the shipped ones out of the binary, uploaded ones out of the store.
 
-use super::component::{Component, Components};
+use super::component::{Components, FilterComponent};
 use super::sandbox::LazySandbox;
 use crate::store::{Store, StoreError, components};
 use postigo_model::configured::Filter;
 use postigo_model::hexadecimal::hexadecimal;
-use postigo_sandbox::{Asker, Description, shipped};
-use postigo_supervision::{Work, blocking};
+use postigo_sandbox::{Asker, ComponentDescription, shipped};
+use postigo_supervision::{WorkKind, blocking};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 /// The components that some filters need, in memory.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct NeededComponents {
     /// By name.
-    shipped: HashMap<String, Component>,
+    shipped: HashMap<String, FilterComponent>,
     /// By digest.
-    uploaded: HashMap<String, Component>,
+    uploaded: HashMap<String, FilterComponent>,
     /// By digest: why what is stored of it cannot be read.
     unreadable: HashMap<String, String>,
 }
 
-impl Components for Gathered {
-    fn find(&self, filter: &Filter) -> Option<Component> {
+impl Components for NeededComponents {
+    fn find(&self, filter: &Filter) -> Option<FilterComponent> {
         match &filter.digest {
             Some(digest) => self.uploaded.get(digest).cloned(),
             None => self.shipped.get(&filter.component).cloned(),
@@ -36,7 +36,7 @@ impl Components for Gathered {
     }
 }
 
-impl Gathered {
+impl NeededComponents {
     /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else
     /// the shipped one of the name. One that does not exist is not there afterwards, nor is one that cannot be
     /// read: its filters fail, and the others go on.
@@ -65,17 +65,17 @@ impl Gathered {
     }
 }
 
-async fn uploaded_component(store: &Store, digest: &str) -> Result<Option<Component>, StoreError> {
+async fn uploaded_component(store: &Store, digest: &str) -> Result<Option<FilterComponent>, StoreError> {
     let Some(description) = components::description(store, digest).await? else { return Ok(None) };
     let bytes = components::bytes(store, digest).await?;
-    Ok(bytes.map(|bytes| Component { description: Arc::new(description), bytes: bytes.into(), shipped: false }))
+    Ok(bytes.map(|bytes| FilterComponent { description: Arc::new(description), bytes: bytes.into(), shipped: false }))
 }
 
 /// A component that ships with Postigo. What it says of itself is asked once and kept beside its compiled code.
-pub async fn shipped_component(name: &str, sandbox: &Arc<LazySandbox>) -> Option<Component> {
+pub async fn shipped_component(name: &str, sandbox: &Arc<LazySandbox>) -> Option<FilterComponent> {
     let (_, bytes) = shipped::components().iter().find(|(shipped, _)| *shipped == name)?;
     let sandbox = Arc::clone(sandbox);
-    let inspected = blocking(Work::Preparation, name, move || inspect_once(bytes, &sandbox)).await;
+    let inspected = blocking(WorkKind::Preparation, name, move || inspect_once(bytes, &sandbox)).await;
     match inspected {
         Ok(Ok(component)) => Some(component),
         Ok(Err(reason)) => {
@@ -86,24 +86,28 @@ pub async fn shipped_component(name: &str, sandbox: &Arc<LazySandbox>) -> Option
     }
 }
 
-fn inspect_once(bytes: &'static [u8], sandbox: &LazySandbox) -> Result<Component, String> {
-    let kept = Kept::of(bytes, &sandbox.options().cache);
+fn inspect_once(bytes: &'static [u8], sandbox: &LazySandbox) -> Result<FilterComponent, String> {
+    let kept = ShippedCache::of(bytes, &sandbox.options().cache);
     if let Some(component) = kept.read() {
         return Ok(component);
     }
     let inspected = sandbox.runtime()?.inspect(bytes, Asker::Host).map_err(|refused| refused.to_string())?;
     kept.write(&inspected.description, &inspected.component);
-    Ok(Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: true })
+    Ok(FilterComponent {
+        description: Arc::new(inspected.description),
+        bytes: inspected.component.into(),
+        shipped: true,
+    })
 }
 
 /// Where what is known of a shipped component is kept: a JSON file and the component, under the digest of the embedded
 /// bytes.
-struct Kept {
+struct ShippedCache {
     description: PathBuf,
     component: PathBuf,
 }
 
-impl Kept {
+impl ShippedCache {
     fn of(bytes: &[u8], cache: &Path) -> Self {
         let digest = hexadecimal(&Sha256::digest(bytes));
         let folder = cache.join("shipped").join(env!("CARGO_PKG_VERSION"));
@@ -111,15 +115,15 @@ impl Kept {
     }
 
     /// None where nothing whole is kept.
-    fn read(&self) -> Option<Component> {
-        let description: Description = serde_json::from_slice(&std::fs::read(&self.description).ok()?).ok()?;
+    fn read(&self) -> Option<FilterComponent> {
+        let description: ComponentDescription = serde_json::from_slice(&std::fs::read(&self.description).ok()?).ok()?;
         let bytes = std::fs::read(&self.component).ok()?;
-        Some(Component { description: Arc::new(description), bytes: bytes.into(), shipped: true })
+        Some(FilterComponent { description: Arc::new(description), bytes: bytes.into(), shipped: true })
     }
 
     /// Keeps it, the description last: where that is, the component is whole. A cache that cannot be written costs time
     /// alone.
-    fn write(&self, description: &Description, component: &[u8]) {
+    fn write(&self, description: &ComponentDescription, component: &[u8]) {
         let written = serde_json::to_vec(description).map_err(std::io::Error::from).and_then(|json| {
             replace(&self.component, component)?;
             replace(&self.description, &json)

@@ -3,56 +3,56 @@
 //! The valid filters of one component with the same grants and limits form a group. Where a filter keeps its group from
 //! being prepared, the group is split by halves until that filter stands alone; the others are brought together again.
 
-use super::component::Component;
+use super::component::FilterComponent;
 use super::guests::Sandbox;
-use super::planned::{Broken, PlannedGroup};
+use super::planned_filter::{BrokenFilter, PlannedGroup};
 use postigo_model::configured::Filter;
-use postigo_model::guest::{FailureKind, Limits};
-use postigo_sandbox::{Failure, GroupMember, GroupSpec, PrepareError, SettingsProblem};
-use postigo_supervision::{Work, caught_here};
+use postigo_model::guest::{FailureKind, GuestLimits};
+use postigo_sandbox::{CallFailure, GroupMember, GroupSpec, PrepareError, SettingsMistake};
+use postigo_supervision::{WorkKind, caught_here};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What makes two groups the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct GroupKey {
     /// The component's digest.
     pub digest: String,
     /// Sorted, each once.
     pub grants: Vec<String>,
     /// Limits.
-    pub limits: Limits,
+    pub limits: GuestLimits,
     /// In the order of the chain.
     pub members: Vec<GroupMember>,
 }
 
 /// A group that a plan wants.
-pub struct Wanted {
-    key: Key,
-    component: Component,
+pub struct GroupDemand {
+    key: GroupKey,
+    component: FilterComponent,
 }
 
 /// A group that was prepared, or a filter alone that could not be.
 #[derive(Clone)]
-pub struct Prepared {
+pub struct PreparedGroup {
     /// What it is.
-    pub key: Key,
+    pub key: GroupKey,
     /// How it went.
-    pub outcome: Result<PlannedGroup, Broken>,
+    pub outcome: Result<PlannedGroup, BrokenFilter>,
 }
 
 /// Adds a filter to the group it belongs to.
-pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
+pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterComponent) {
     let member = GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
     let grants = grants(filter, component);
     let digest = &component.description.digest;
-    let same = |group: &&mut Wanted| {
+    let same = |group: &&mut GroupDemand| {
         group.key.digest == *digest && group.key.grants == grants && group.key.limits == filter.limits
     };
     match wanted.iter_mut().find(same) {
         Some(group) => group.key.members.push(member),
-        None => wanted.push(Wanted {
-            key: Key { digest: digest.clone(), grants, limits: filter.limits, members: vec![member] },
+        None => wanted.push(GroupDemand {
+            key: GroupKey { digest: digest.clone(), grants, limits: filter.limits, members: vec![member] },
             component: component.clone(),
         }),
     }
@@ -60,7 +60,7 @@ pub fn join(wanted: &mut Vec<Wanted>, filter: &Filter, component: &Component) {
 
 /// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for,
 /// and of an uploaded one nothing.
-pub fn grants(filter: &Filter, component: &Component) -> Vec<String> {
+pub fn grants(filter: &Filter, component: &FilterComponent) -> Vec<String> {
     let mut grants = match &filter.grants {
         Some(stated) => stated.clone(),
         None if component.shipped => component.description.grants.clone(),
@@ -72,7 +72,7 @@ pub fn grants(filter: &Filter, component: &Component) -> Vec<String> {
 }
 
 /// Prepares groups, as many at a time as there are processors. What `known` has already is taken from there.
-pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+pub fn prepare_all(wanted: Vec<GroupDemand>, known: &[PreparedGroup], sandbox: &dyn Sandbox) -> Vec<PreparedGroup> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(wanted.len());
     let left = Mutex::new(wanted.into_iter());
     let done = Mutex::new(Vec::new());
@@ -84,7 +84,7 @@ pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbo
     };
     std::thread::scope(|scope| {
         let others: Vec<_> =
-            (1..threads).map(|_| scope.spawn(move || caught_here(Work::Preparation, "", work))).collect();
+            (1..threads).map(|_| scope.spawn(move || caught_here(WorkKind::Preparation, "", work))).collect();
         work();
         if others.into_iter().any(|other| !matches!(other.join(), Ok(Ok(())))) {
             // It has told why. A plan without its group would let mail pass unfiltered.
@@ -95,7 +95,7 @@ pub fn prepare_all(wanted: Vec<Wanted>, known: &[Prepared], sandbox: &dyn Sandbo
 }
 
 /// Prepares one wanted group: as a whole, or the parts that its guilty filters leave.
-fn prepare(group: &Wanted, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+fn prepare(group: &GroupDemand, known: &[PreparedGroup], sandbox: &dyn Sandbox) -> Vec<PreparedGroup> {
     let (mistaken, members): (Vec<_>, Vec<_>) =
         group.key.members.iter().cloned().partition(|member| is_known_mistake(group, member, known));
     let mut parts = split(group, members.clone(), known, sandbox);
@@ -114,7 +114,12 @@ fn prepare(group: &Wanted, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Pre
 }
 
 /// Prepares members together; when that fails, without those whose settings are mistaken, or by halves.
-fn split(group: &Wanted, mut members: Vec<GroupMember>, known: &[Prepared], sandbox: &dyn Sandbox) -> Vec<Prepared> {
+fn split(
+    group: &GroupDemand,
+    mut members: Vec<GroupMember>,
+    known: &[PreparedGroup],
+    sandbox: &dyn Sandbox,
+) -> Vec<PreparedGroup> {
     if members.is_empty() {
         return Vec::new();
     }
@@ -134,10 +139,10 @@ fn split(group: &Wanted, mut members: Vec<GroupMember>, known: &[Prepared], sand
         return parts;
     }
     let may_pass = matches!(error, PrepareError::Unavailable(_));
-    let broken = Broken { may_pass, ..Broken::by_failure(failure(error)) };
+    let broken = BrokenFilter { may_pass, ..BrokenFilter::by_failure(failure(error)) };
     members
         .into_iter()
-        .map(|member| Prepared { key: group.key.with(vec![member]), outcome: Err(broken.clone()) })
+        .map(|member| PreparedGroup { key: group.key.with(vec![member]), outcome: Err(broken.clone()) })
         .collect()
 }
 
@@ -146,24 +151,26 @@ fn may_be_one_filters_fault(error: &PrepareError) -> bool {
     matches!(error, PrepareError::Failed(_) | PrepareError::Problems(_))
 }
 
-fn failure(error: PrepareError) -> Failure {
+fn failure(error: PrepareError) -> CallFailure {
     match error {
         PrepareError::Failed(failure) => failure,
-        other => Failure { kind: FailureKind::Trap, message: format!("The filter could not be prepared: {other}") },
+        other => CallFailure { kind: FailureKind::Trap, message: format!("The filter could not be prepared: {other}") },
     }
 }
 
 /// Takes out of `members` those whose settings the component found mistaken.
-fn take_mistaken(group: &Wanted, members: &mut Vec<GroupMember>, error: &PrepareError) -> Vec<Prepared> {
+fn take_mistaken(group: &GroupDemand, members: &mut Vec<GroupMember>, error: &PrepareError) -> Vec<PreparedGroup> {
     let PrepareError::Problems(problems) = error else { return Vec::new() };
     let mut mistaken = Vec::new();
     members.retain(|member| {
-        let own: Vec<SettingsProblem> =
+        let own: Vec<SettingsMistake> =
             problems.iter().filter(|problem| *problem.filter == *member.name).cloned().collect();
         let good = own.is_empty();
         if !good {
-            mistaken
-                .push(Prepared { key: group.key.with(vec![member.clone()]), outcome: Err(Broken::by_settings(own)) });
+            mistaken.push(PreparedGroup {
+                key: group.key.with(vec![member.clone()]),
+                outcome: Err(BrokenFilter::by_settings(own)),
+            });
         }
         good
     });
@@ -171,11 +178,11 @@ fn take_mistaken(group: &Wanted, members: &mut Vec<GroupMember>, error: &Prepare
 }
 
 fn attempt(
-    group: &Wanted,
+    group: &GroupDemand,
     members: Vec<GroupMember>,
-    known: &[Prepared],
+    known: &[PreparedGroup],
     sandbox: &dyn Sandbox,
-) -> Result<Prepared, PrepareError> {
+) -> Result<PreparedGroup, PrepareError> {
     let key = group.key.with(members);
     if let Some(prepared) = find(&key, known).filter(|prepared| prepared.outcome.is_ok()) {
         return Ok(prepared.clone());
@@ -189,25 +196,25 @@ fn attempt(
     };
     let guests = sandbox.prepare(&spec)?;
     let component = group.component.description.name.as_str().into();
-    Ok(Prepared { key, outcome: Ok(PlannedGroup { component, guests, screening: Arc::default() }) })
+    Ok(PreparedGroup { key, outcome: Ok(PlannedGroup { component, guests, screening: Arc::default() }) })
 }
 
-fn find<'k>(key: &Key, known: &'k [Prepared]) -> Option<&'k Prepared> {
+fn find<'k>(key: &GroupKey, known: &'k [PreparedGroup]) -> Option<&'k PreparedGroup> {
     known.iter().find(|prepared| prepared.key == *key)
 }
 
 /// Whether this filter could not be prepared before, by its own or its component's fault: it is not tried again while
 /// it stays as it is.
-fn is_known_mistake(group: &Wanted, member: &GroupMember, known: &[Prepared]) -> bool {
+fn is_known_mistake(group: &GroupDemand, member: &GroupMember, known: &[PreparedGroup]) -> bool {
     let alone = group.key.with(vec![member.clone()]);
     find(&alone, known).is_some_and(|prepared| matches!(&prepared.outcome, Err(broken) if !broken.may_pass))
 }
 
-fn is_good(parts: &[Prepared], member: &GroupMember) -> bool {
+fn is_good(parts: &[PreparedGroup], member: &GroupMember) -> bool {
     parts.iter().any(|part| part.outcome.is_ok() && part.key.members.contains(member))
 }
 
-impl Key {
+impl GroupKey {
     /// The same component, grants and limits with other members.
     fn with(&self, members: Vec<GroupMember>) -> Self {
         Self { digest: self.digest.clone(), grants: self.grants.clone(), limits: self.limits, members }

@@ -1,7 +1,7 @@
 //! What the chain needs of the sandbox, so that its own rules can be tested without WebAssembly.
 
 use postigo_mail::Mail;
-use postigo_sandbox::{Called, Cost, Failure, GroupSpec, PrepareError, Screened, Verdict};
+use postigo_sandbox::{CallFailure, CallReport, Cost, GroupSpec, PrepareError, ScreenResult, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,20 +25,20 @@ pub trait Guests: Send + Sync {
     /// The longest that a guest itself may run in a call.
     fn time(&self) -> Duration;
     /// An instance for one message.
-    fn open(&self) -> Result<Box<dyn Guest>, Failure>;
+    fn open(&self) -> Result<Box<dyn Guest>, CallFailure>;
     /// An instance for one message whose every evaluation is a full one, for dry runs and checks of the screening.
-    fn open_full(&self) -> Result<Box<dyn Guest>, Failure>;
+    fn open_full(&self) -> Result<Box<dyn Guest>, CallFailure>;
 }
 
 /// An instance of a group for one message. A call runs for the group's limit, or for `at_most` where that is less.
 pub trait Guest {
     /// Which filters might match the mail as it is now.
-    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened>;
+    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<ScreenResult>;
     /// Judges the mail by one filter of the group.
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict>;
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict>;
     /// After a call that the host had no room for: gives up what it holds, and waits until there is. The message's
     /// other instances must be gone by then, so that no two messages wait for one another.
-    fn wait_for_room(&mut self) -> Result<(), Failure>;
+    fn wait_for_room(&mut self) -> Result<(), CallFailure>;
 }
 
 /// Makes a call, and makes it again where it had to wait for room. An error, with the mail, says that there was none
@@ -46,8 +46,8 @@ pub trait Guest {
 pub(super) fn with_room<T>(
     guest: &mut dyn Guest,
     mail: Box<Mail>,
-    call: impl Fn(&mut dyn Guest, Box<Mail>) -> Called<T>,
-) -> Result<Called<T>, (Box<Mail>, Failure)> {
+    call: impl Fn(&mut dyn Guest, Box<Mail>) -> CallReport<T>,
+) -> Result<CallReport<T>, (Box<Mail>, CallFailure)> {
     let called = call(guest, mail);
     if !called.no_room {
         return Ok(called);

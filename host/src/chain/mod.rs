@@ -1,6 +1,6 @@
 //! The chain: all valid filters in byte order over one mail, with stop-after-match.
 //!
-//! A [`Plan`] is built when the configuration changes and replaced as a whole; [`run`] takes one mail through it. What
+//! A [`ChainPlan`] is built when the configuration changes and replaced as a whole; [`run`] takes one mail through it. What
 //! runs inside the sandbox is reached through [`Sandbox`] and [`Guests`] alone.
 
 mod breaker;
@@ -9,7 +9,7 @@ mod components;
 mod group;
 mod guests;
 mod plan;
-mod planned;
+mod planned_filter;
 mod run;
 mod sandbox;
 mod share;
@@ -20,19 +20,19 @@ mod verdict;
 mod tests;
 
 pub use breaker::{Breaker, FAILURES_IN_A_ROW};
-pub use component::{Component, Components};
-pub use components::{Gathered, shipped_component};
+pub use component::{Components, FilterComponent};
+pub use components::{NeededComponents, shipped_component};
 pub use group::grants;
 pub use guests::{Guest, Guests, Job, Sandbox};
-pub use plan::Plan;
-pub use planned::{Broken, Place, Planned, PlannedGroup};
-pub use run::{BUDGET, ChainRun, Mode, PutOff, Step, run};
-pub use sandbox::{Asked, LazySandbox, Turn};
-pub use trial::Trial;
-pub use verdict::Declared;
+pub use plan::ChainPlan;
+pub use planned_filter::{BrokenFilter, FilterPlace, PlannedFilter, PlannedGroup};
+pub use run::{BUDGET, ChainRun, ChainStep, Mode, PutOff, run};
+pub use sandbox::{AskersSandbox, LazySandbox, Turn};
+pub use trial::BreakerTrial;
+pub use verdict::DeclaredHeaders;
 
 use postigo_model::configured::{Filter, Validity};
-use postigo_sandbox::SettingsProblem;
+use postigo_sandbox::SettingsMistake;
 
 /// Configures filters as they would run, valid or not, and names every mistake in their settings. Blocks while that
 /// takes.
@@ -42,12 +42,13 @@ pub fn check_settings<'f>(
     filters: impl IntoIterator<Item = &'f Filter>,
     components: &dyn Components,
     sandbox: &dyn Sandbox,
-) -> Vec<SettingsProblem> {
+) -> Vec<SettingsMistake> {
     let (valid, mut others): (Vec<Filter>, Vec<Filter>) =
         filters.into_iter().cloned().partition(|filter| filter.valid == Validity::Valid);
     for filter in &mut others {
         filter.valid = Validity::Valid;
     }
-    let plans = [Plan::build(&valid, components, sandbox, None), Plan::build(&others, components, sandbox, None)];
-    plans.iter().flat_map(Plan::broken).flat_map(|(filter, broken)| broken.to_problems(&filter.name)).collect()
+    let plans =
+        [ChainPlan::build(&valid, components, sandbox, None), ChainPlan::build(&others, components, sandbox, None)];
+    plans.iter().flat_map(ChainPlan::broken).flat_map(|(filter, broken)| broken.to_problems(&filter.name)).collect()
 }

@@ -3,33 +3,33 @@
 
 use super::breaker::Breaker;
 use super::component::Components;
-use super::group::{self, Prepared, Wanted};
+use super::group::{self, GroupDemand, PreparedGroup};
 use super::guests::Sandbox;
-use super::planned::{Broken, Place, Planned, PlannedGroup};
-use super::share::Share;
-use super::trial::Trial;
-use super::verdict::Declared;
+use super::planned_filter::{BrokenFilter, FilterPlace, PlannedFilter, PlannedGroup};
+use super::share::FailureShare;
+use super::trial::BreakerTrial;
+use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{Cost, Failure};
+use postigo_sandbox::{CallFailure, Cost};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// All valid filters in their order.
 #[derive(Default)]
-pub struct Plan {
-    filters: Vec<Planned>,
+pub struct ChainPlan {
+    filters: Vec<PlannedFilter>,
     groups: Vec<PlannedGroup>,
-    prepared: Vec<Prepared>,
+    prepared: Vec<PreparedGroup>,
     sources: HashMap<Arc<str>, Filter>,
-    share: Arc<Share>,
+    share: Arc<FailureShare>,
 }
 
-impl Plan {
+impl ChainPlan {
     /// The filters in their order.
-    pub fn filters(&self) -> &[Planned] {
+    pub fn filters(&self) -> &[PlannedFilter] {
         &self.filters
     }
 
@@ -39,35 +39,35 @@ impl Plan {
     }
 
     /// What a message pays for the group of a filter; none where the filter could not be prepared.
-    pub fn cost(&self, filter: &Planned) -> Option<Cost> {
+    pub fn cost(&self, filter: &PlannedFilter) -> Option<Cost> {
         match filter.place {
-            Place::Member { group, .. } => self.groups.get(group).map(|group| group.guests.cost()),
-            Place::Broken(_) => None,
+            FilterPlace::Member { group, .. } => self.groups.get(group).map(|group| group.guests.cost()),
+            FilterPlace::Broken(_) => None,
         }
     }
 
     /// What failed calls may have of the workers' time, the same in all plans of the process.
-    pub fn share(&self) -> &Share {
+    pub fn share(&self) -> &FailureShare {
         &self.share
     }
 
     /// The trials of suspended filters and screenings whose pauses are over; each is named once.
-    pub fn due_trials(&self) -> Vec<Trial> {
+    pub fn due_trials(&self) -> Vec<BreakerTrial> {
         let now = Instant::now();
         let filters = self.filters.iter().filter_map(|filter| {
-            let Place::Member { group, index } = filter.place else { return None };
+            let FilterPlace::Member { group, index } = filter.place else { return None };
             let group = self.groups.get(group)?;
-            filter.breaker.is_due(now).then(|| Trial::of_filter(filter, group, index))
+            filter.breaker.is_due(now).then(|| BreakerTrial::of_filter(filter, group, index))
         });
-        let screenings = self.groups.iter().filter(|group| group.screening.is_due(now)).map(Trial::of_screening);
+        let screenings = self.groups.iter().filter(|group| group.screening.is_due(now)).map(BreakerTrial::of_screening);
         filters.chain(screenings).collect()
     }
 
     /// The filters that could not be prepared.
-    pub fn broken(&self) -> impl Iterator<Item = (&Planned, &Broken)> {
+    pub fn broken(&self) -> impl Iterator<Item = (&PlannedFilter, &BrokenFilter)> {
         self.filters.iter().filter_map(|filter| match &filter.place {
-            Place::Broken(broken) => Some((filter, broken)),
-            Place::Member { .. } => None,
+            FilterPlace::Broken(broken) => Some((filter, broken)),
+            FilterPlace::Member { .. } => None,
         })
     }
 
@@ -95,14 +95,15 @@ impl Plan {
         valid.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
         let mut plan =
             Self { share: previous.map(|previous| Arc::clone(&previous.share)).unwrap_or_default(), ..Self::default() };
-        let mut declared: HashMap<String, Arc<Declared>> = HashMap::new();
-        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut declared: HashMap<String, Arc<DeclaredHeaders>> = HashMap::new();
+        let mut wanted: Vec<GroupDemand> = Vec::new();
         for filter in valid {
             let planned = match components.find(filter) {
                 Some(component) => {
                     group::join(&mut wanted, filter, &component);
                     let declared = declared.entry(component.description.digest.clone());
-                    let declared = declared.or_insert_with(|| Arc::new(Declared::of(&component.description.headers)));
+                    let declared =
+                        declared.or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.headers)));
                     planned(filter, Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),
@@ -119,7 +120,7 @@ impl Plan {
     }
 
     /// Puts the members of a prepared group, or a broken filter, into their places.
-    fn place(&mut self, prepared: &Prepared) {
+    fn place(&mut self, prepared: &PreparedGroup) {
         let group = self.groups.len();
         if let Ok(prepared) = &prepared.outcome {
             self.groups.push(prepared.clone());
@@ -128,50 +129,50 @@ impl Plan {
         for (index, name) in (0..).zip(members) {
             let Some(filter) = self.filters.iter_mut().find(|filter| filter.name == *name) else { continue };
             filter.place = match &prepared.outcome {
-                Ok(_) => Place::Member { group, index },
-                Err(broken) => Place::Broken(broken.clone()),
+                Ok(_) => FilterPlace::Member { group, index },
+                Err(broken) => FilterPlace::Broken(broken.clone()),
             };
         }
     }
 }
 
-fn planned(filter: &Filter, declared: Arc<Declared>, previous: Option<&Plan>) -> Planned {
+fn planned(filter: &Filter, declared: Arc<DeclaredHeaders>, previous: Option<&ChainPlan>) -> PlannedFilter {
     let name: Arc<str> = filter.name.as_str().into();
-    let never = Failure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
-    Planned {
+    let never = CallFailure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
+    PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
         declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
-        place: Place::Broken(Broken::by_failure(never)),
+        place: FilterPlace::Broken(BrokenFilter::by_failure(never)),
         breaker: previous.and_then(|plan| plan.breaker_of(filter)).unwrap_or_default(),
         name,
     }
 }
 
 /// A filter whose component is not there, or is there and cannot be read.
-fn without_component(filter: &Filter, unreadable: Option<&str>) -> Planned {
+fn without_component(filter: &Filter, unreadable: Option<&str>) -> PlannedFilter {
     let name: Arc<str> = filter.name.as_str().into();
     let message = match unreadable {
         Some(reason) => format!("Its component \"{}\" is stored and cannot be read: {reason}.", filter.component),
         None => format!("There is no component \"{}\"; upload it, or name another one.", filter.component),
     };
-    let failed = Broken::by_failure(Failure { kind: FailureKind::Output, message });
-    Planned {
+    let failed = BrokenFilter::by_failure(CallFailure { kind: FailureKind::Output, message });
+    PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
         declared: Arc::default(),
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
         // A row that was mended by hand is looked at again.
-        place: Place::Broken(Broken { may_pass: unreadable.is_some(), ..failed }),
+        place: FilterPlace::Broken(BrokenFilter { may_pass: unreadable.is_some(), ..failed }),
         breaker: Arc::default(),
         name,
     }
 }
 
-impl Plan {
+impl ChainPlan {
     /// The breaker of a filter that is unchanged since this plan was built.
     fn breaker_of(&self, filter: &Filter) -> Option<Arc<Breaker>> {
         let unchanged = self.sources.get(filter.name.as_str()) == Some(filter);

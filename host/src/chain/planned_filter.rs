@@ -2,12 +2,12 @@
 
 use super::breaker::Breaker;
 use super::guests::Guests;
-use super::verdict::Declared;
+use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
 use postigo_model::text::beginning;
-use postigo_sandbox::{Failure, SettingsProblem};
+use postigo_sandbox::{CallFailure, SettingsMistake};
 use std::sync::Arc;
 
 /// So many problems of a filter's settings are told where it fails for them.
@@ -17,7 +17,7 @@ const LONGEST: usize = 1000;
 
 /// A filter in its place.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlannedFilter {
     /// Its name.
     pub name: Arc<str>,
     /// The name as the origin of the headers that it sets.
@@ -25,20 +25,20 @@ pub struct Planned {
     /// The component as it is shown: a shipped one's name, or `name@version`.
     pub component: Arc<str>,
     /// The headers that its component declared.
-    pub declared: Arc<Declared>,
+    pub declared: Arc<DeclaredHeaders>,
     /// Whether a match ends the chain.
     pub stop_after_match: bool,
     /// What a failure does.
     pub on_failure: FailurePolicy,
     /// Where it runs.
-    pub place: Place,
+    pub place: FilterPlace,
     /// Its breaker, the same one as long as the filter is unchanged.
     pub breaker: Arc<Breaker>,
 }
 
 /// Where a filter runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum FilterPlace {
     /// In a group.
     Member {
         /// Index in [`Plan::groups`](super::Plan::groups).
@@ -47,16 +47,16 @@ pub enum Place {
         index: u32,
     },
     /// Nowhere: it could not be prepared, and fails so at each message.
-    Broken(Broken),
+    Broken(BrokenFilter),
 }
 
 /// Why a filter could not be prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenFilter {
     /// What each message's result says.
-    pub failure: Failure,
+    pub failure: CallFailure,
     /// The mistakes in its settings, if that is why.
-    pub problems: Vec<SettingsProblem>,
+    pub problems: Vec<SettingsMistake>,
     /// Whether it is not the filter's fault, but the host's, or a row's that cannot be read: it may go well another
     /// time.
     pub may_pass: bool,
@@ -73,14 +73,14 @@ pub struct PlannedGroup {
     pub screening: Arc<Breaker>,
 }
 
-impl Broken {
+impl BrokenFilter {
     /// Broken by a failure of the component.
-    pub fn by_failure(failure: Failure) -> Self {
+    pub fn by_failure(failure: CallFailure) -> Self {
         Self { failure, problems: Vec::new(), may_pass: false }
     }
 
     /// Broken by mistakes in its settings.
-    pub fn by_settings(problems: Vec<SettingsProblem>) -> Self {
+    pub fn by_settings(problems: Vec<SettingsMistake>) -> Self {
         // Each message's result says so, and a component may name a thousand problems of some kilobytes.
         let said: Vec<String> =
             problems.iter().take(TOLD).map(|problem| format!("{}: {}", problem.place, problem.reason)).collect();
@@ -90,13 +90,13 @@ impl Broken {
         if more > 0 {
             message = format!("{message}; and {more} more");
         }
-        Self { failure: Failure { kind: FailureKind::Output, message }, problems, may_pass: false }
+        Self { failure: CallFailure { kind: FailureKind::Output, message }, problems, may_pass: false }
     }
 
     /// What an admin has to mend, one entry at least.
-    pub fn to_problems(&self, filter: &str) -> Vec<SettingsProblem> {
+    pub fn to_problems(&self, filter: &str) -> Vec<SettingsMistake> {
         if self.problems.is_empty() {
-            vec![SettingsProblem {
+            vec![SettingsMistake {
                 filter: filter.to_owned(),
                 place: String::new(),
                 reason: self.failure.message.clone(),

@@ -1,17 +1,17 @@
 //! One message through the chain: filters in byte order, screening, stop-after-match, failure policies, the chain's
 //! budget.
 
-use super::breaker::{Admission, Handled};
+use super::breaker::{Admission, HandledMail};
 use super::guests::{Guest, Guests};
-use super::plan::Plan;
-use super::planned::{Place, Planned, PlannedGroup};
-use super::trial::Trial;
-use super::verdict::{self, Accepted};
+use super::plan::ChainPlan;
+use super::planned_filter::{FilterPlace, PlannedFilter, PlannedGroup};
+use super::trial::BreakerTrial;
+use super::verdict::{self, AllowedHeader};
 use postigo_mail::{Mail, Vocabulary};
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
-use postigo_model::result::{FilterError, FilterResult, HeaderChange, Outcome};
-use postigo_sandbox::{Called, Failure, LogLine};
+use postigo_model::result::{FilterError, FilterOutcome, FilterResult, HeaderChange};
+use postigo_sandbox::{CallFailure, CallReport, LogLine};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub struct ChainRun {
     /// The mail as the filters left it.
     pub mail: Box<Mail>,
     /// What each filter of the plan did, in its order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ChainStep>,
     /// The place in the plan of the filter that wants the mail held.
     pub held_by: Option<usize>,
     /// What the admin should know of the screening and of suspended filters, sentences.
@@ -54,7 +54,7 @@ pub struct ChainRun {
     /// their share: nothing was decided, and the steps say nothing.
     pub put_off: Option<PutOff>,
     /// What is to be tried now, each on a thread that guests may occupy.
-    pub trials: Vec<Trial>,
+    pub trials: Vec<BreakerTrial>,
 }
 
 /// A message that waits for its turn.
@@ -68,9 +68,9 @@ pub struct PutOff {
 
 /// What a filter did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct ChainStep {
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: FilterOutcome,
     /// Whether the chain ended here.
     pub stopped: bool,
     /// What it set.
@@ -81,15 +81,15 @@ pub struct Step {
     /// The guest's own time of that.
     pub own: Duration,
     /// Why it failed or is suspended.
-    pub error: Option<Failure>,
+    pub error: Option<CallFailure>,
     /// Its own words about the verdict.
     pub reason: String,
     /// What it logged.
     pub log: Vec<LogLine>,
 }
 
-impl Step {
-    fn of(outcome: Outcome) -> Self {
+impl ChainStep {
+    fn of(outcome: FilterOutcome) -> Self {
         Self {
             outcome,
             stopped: false,
@@ -102,19 +102,19 @@ impl Step {
         }
     }
 
-    fn failed(failure: Failure) -> Self {
-        Self { error: Some(failure), ..Self::of(Outcome::Failed) }
+    fn failed(failure: CallFailure) -> Self {
+        Self { error: Some(failure), ..Self::of(FilterOutcome::Failed) }
     }
 }
 
 impl ChainRun {
     /// The steps as results show them.
-    pub fn results(&self, plan: &Plan) -> Vec<FilterResult> {
+    pub fn results(&self, plan: &ChainPlan) -> Vec<FilterResult> {
         plan.filters().iter().zip(&self.steps).map(|(filter, step)| result(filter, step)).collect()
     }
 }
 
-fn result(filter: &Planned, step: &Step) -> FilterResult {
+fn result(filter: &PlannedFilter, step: &ChainStep) -> FilterResult {
     FilterResult {
         name: filter.name.to_string(),
         outcome: step.outcome,
@@ -128,30 +128,30 @@ fn result(filter: &Planned, step: &Step) -> FilterResult {
 
 /// Runs the plan's filters over a mail. Blocks for as long as the guests run: call it on a thread that guests may
 /// occupy.
-pub fn run(plan: &Plan, vocabulary: &Vocabulary, mut mail: Box<Mail>, mode: Mode) -> ChainRun {
+pub fn run(plan: &ChainPlan, vocabulary: &Vocabulary, mut mail: Box<Mail>, mode: Mode) -> ChainRun {
     let mut pass = Pass::new(plan, vocabulary, mode);
     let mut steps = Vec::with_capacity(plan.filters().len());
     let mut held_by = None;
     let mut ended = false;
     for (position, filter) in plan.filters().iter().enumerate() {
         if ended {
-            steps.push(Step::of(Outcome::NotRun));
+            steps.push(ChainStep::of(FilterOutcome::NotRun));
             continue;
         }
         let (back, mut step) = pass.step(filter, mail);
         mail = back;
         if pass.put_off.is_some() {
             ended = true;
-            steps.push(Step::of(Outcome::NotRun));
+            steps.push(ChainStep::of(FilterOutcome::NotRun));
             continue;
         }
         ended = match step.outcome {
-            Outcome::Matched => filter.stop_after_match,
-            Outcome::Failed | Outcome::Suspended => filter.on_failure != FailurePolicy::Skip,
-            Outcome::NotMatched | Outcome::NotRun => false,
+            FilterOutcome::Matched => filter.stop_after_match,
+            FilterOutcome::Failed | FilterOutcome::Suspended => filter.on_failure != FailurePolicy::Skip,
+            FilterOutcome::NotMatched | FilterOutcome::NotRun => false,
         };
         step.stopped = ended;
-        if ended && step.outcome != Outcome::Matched && filter.on_failure == FailurePolicy::Hold {
+        if ended && step.outcome != FilterOutcome::Matched && filter.on_failure == FailurePolicy::Hold {
             held_by = Some(position);
         }
         steps.push(step);
@@ -162,7 +162,7 @@ pub fn run(plan: &Plan, vocabulary: &Vocabulary, mut mail: Box<Mail>, mode: Mode
 
 /// The state of one run.
 struct Pass<'p> {
-    plan: &'p Plan,
+    plan: &'p ChainPlan,
     vocabulary: &'p Vocabulary,
     mode: Mode,
     /// What guests, and the host for them, have worked.
@@ -173,22 +173,22 @@ struct Pass<'p> {
     /// Waiting for room in memory.
     waited: Duration,
     put_off: Option<PutOff>,
-    trials: Vec<Trial>,
+    trials: Vec<BreakerTrial>,
 }
 
 /// What a call came to, and whether it says something of the filter.
-struct Judged {
-    step: Step,
-    accepted: Vec<Accepted>,
+struct Judgement {
+    step: ChainStep,
+    accepted: Vec<AllowedHeader>,
     /// What the guest and the host worked for it.
     worked: Duration,
     counts: bool,
 }
 
-impl Judged {
+impl Judgement {
     /// Nothing was called, by the host's doing.
-    fn by_the_host(failure: Failure) -> Self {
-        Self { step: Step::failed(failure), accepted: Vec::new(), worked: Duration::ZERO, counts: false }
+    fn by_the_host(failure: CallFailure) -> Self {
+        Self { step: ChainStep::failed(failure), accepted: Vec::new(), worked: Duration::ZERO, counts: false }
     }
 }
 
@@ -230,7 +230,7 @@ impl Candidates {
 }
 
 impl<'p> Pass<'p> {
-    fn new(plan: &'p Plan, vocabulary: &'p Vocabulary, mode: Mode) -> Self {
+    fn new(plan: &'p ChainPlan, vocabulary: &'p Vocabulary, mode: Mode) -> Self {
         let groups = plan.groups().iter().map(|_| GroupState::default()).collect();
         Self {
             plan,
@@ -246,19 +246,19 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn step(&mut self, filter: &Planned, mail: Box<Mail>) -> (Box<Mail>, Step) {
+    fn step(&mut self, filter: &PlannedFilter, mail: Box<Mail>) -> (Box<Mail>, ChainStep) {
         let (group, index) = match &filter.place {
-            Place::Member { group, index } => (*group, *index),
-            Place::Broken(broken) => return (mail, Step::failed(broken.failure.clone())),
+            FilterPlace::Member { group, index } => (*group, *index),
+            FilterPlace::Broken(broken) => return (mail, ChainStep::failed(broken.failure.clone())),
         };
         if self.worked >= BUDGET {
             let message =
                 format!("The chain's {} s for one message were used up before this filter.", BUDGET.as_secs());
-            return (mail, Step::failed(Failure { kind: FailureKind::Timeout, message }));
+            return (mail, ChainStep::failed(CallFailure { kind: FailureKind::Timeout, message }));
         }
         let (mail, candidate) = self.is_candidate(group, index, mail);
         if !candidate && !self.calls_all() {
-            return (mail, Step::of(Outcome::NotMatched));
+            return (mail, ChainStep::of(FilterOutcome::NotMatched));
         }
         let began = Instant::now();
         if self.mode != Mode::Dry
@@ -268,7 +268,7 @@ impl<'p> Pass<'p> {
             return (mail, suspended(&last, next_trial));
         }
         let waited = self.waited;
-        let (mut mail, Judged { mut step, accepted, worked, counts }) = self.evaluate(filter, group, index, mail);
+        let (mut mail, Judgement { mut step, accepted, worked, counts }) = self.evaluate(filter, group, index, mail);
         let waited = self.waited.saturating_sub(waited);
         if counts && candidate {
             self.count(filter, &step, worked, &mail);
@@ -278,7 +278,7 @@ impl<'p> Pass<'p> {
         } else {
             step = self.compare(filter, step);
         }
-        (mail, Step { took: began.elapsed().saturating_sub(waited), ..step })
+        (mail, ChainStep { took: began.elapsed().saturating_sub(waited), ..step })
     }
 
     /// Whether filters are called that the screening left out.
@@ -287,11 +287,11 @@ impl<'p> Pass<'p> {
     }
 
     /// Has a filter tried, after this mail, if its breaker asked for it.
-    fn try_if(&mut self, filter: &Planned, due: bool) {
-        if let (true, Place::Member { group, index }) = (due, &filter.place)
+    fn try_if(&mut self, filter: &PlannedFilter, due: bool) {
+        if let (true, FilterPlace::Member { group, index }) = (due, &filter.place)
             && let Some(group) = self.plan.groups().get(*group)
         {
-            self.trials.push(Trial::of_filter(filter, group, *index));
+            self.trials.push(BreakerTrial::of_filter(filter, group, *index));
         }
     }
 
@@ -315,7 +315,7 @@ impl<'p> Pass<'p> {
         let suspended = live && planned.screening.admit(began) != Admission::Call;
         if suspended {
             if planned.screening.is_due(began) {
-                self.trials.push(Trial::of_screening(planned));
+                self.trials.push(BreakerTrial::of_screening(planned));
             }
             self.set_candidates(group, Candidates::All);
             return mail;
@@ -349,7 +349,7 @@ impl<'p> Pass<'p> {
             if live {
                 self.plan.share().spend(worked, began);
                 if planned.screening.failed(began) {
-                    self.trials.push(Trial::of_screening(planned));
+                    self.trials.push(BreakerTrial::of_screening(planned));
                 }
             }
             Candidates::All
@@ -370,12 +370,12 @@ impl<'p> Pass<'p> {
         &mut self,
         group: usize,
         mail: Box<Mail>,
-        call: impl Fn(&mut dyn Guest, Box<Mail>) -> Called<T>,
-    ) -> Result<Called<T>, (Box<Mail>, Failure)> {
+        call: impl Fn(&mut dyn Guest, Box<Mail>) -> CallReport<T>,
+    ) -> Result<CallReport<T>, (Box<Mail>, CallFailure)> {
         let plan = self.plan;
         let (Some(planned), Some(state)) = (plan.groups().get(group), self.groups.get_mut(group)) else {
             let message = "The filter's group is not in the plan.".to_owned();
-            return Err((mail, Failure { kind: FailureKind::Trap, message }));
+            return Err((mail, CallFailure { kind: FailureKind::Trap, message }));
         };
         let mut guest = match state.guest.take().map_or_else(|| open(planned.guests.as_ref(), self.mode), Ok) {
             Ok(guest) => guest,
@@ -409,12 +409,18 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn evaluate(&mut self, filter: &Planned, group: usize, index: u32, mail: Box<Mail>) -> (Box<Mail>, Judged) {
+    fn evaluate(
+        &mut self,
+        filter: &PlannedFilter,
+        group: usize,
+        index: u32,
+        mail: Box<Mail>,
+    ) -> (Box<Mail>, Judgement) {
         let began = Instant::now();
         let at_most = self.at_most(filter.breaker.is_long_from(began), began);
         let called = match self.call(group, mail, |guest, mail| guest.evaluate(index, mail, at_most)) {
             Ok(called) => called,
-            Err((mail, failure)) => return (mail, Judged::by_the_host(failure)),
+            Err((mail, failure)) => return (mail, Judgement::by_the_host(failure)),
         };
         let time = self.time(filter);
         if let Some(long) =
@@ -426,18 +432,21 @@ impl<'p> Pass<'p> {
         let judged = called.result.and_then(|verdict| {
             let changes = if verdict.matched { verdict.changes } else { Vec::new() };
             let accepted = verdict::check(changes, &filter.declared, self.vocabulary)?;
-            let outcome = if verdict.matched { Outcome::Matched } else { Outcome::NotMatched };
-            Ok((Step { changes: verdict::shown(&accepted), reason: verdict.reason, ..Step::of(outcome) }, accepted))
+            let outcome = if verdict.matched { FilterOutcome::Matched } else { FilterOutcome::NotMatched };
+            Ok((
+                ChainStep { changes: verdict::shown(&accepted), reason: verdict.reason, ..ChainStep::of(outcome) },
+                accepted,
+            ))
         });
-        let (step, accepted) = judged.unwrap_or_else(|failure| (Step::failed(failure), Vec::new()));
+        let (step, accepted) = judged.unwrap_or_else(|failure| (ChainStep::failed(failure), Vec::new()));
         (
             called.mail,
-            Judged { step: Step { own: called.own, log: called.log, ..step }, accepted, worked, counts: true },
+            Judgement { step: ChainStep { own: called.own, log: called.log, ..step }, accepted, worked, counts: true },
         )
     }
 
     /// The message waits until the share has room for the whole of the call that was cut short.
-    fn put_off(&mut self, filter: &Planned, long: Duration, time: Duration) {
+    fn put_off(&mut self, filter: &PlannedFilter, long: Duration, time: Duration) {
         let pause = self.plan.share().put_off(time, Instant::now());
         let reason = format!(
             "Filter \"{}\" ran longer than {} ms on it, more than usual, while calls that fail have had their share of the time. It is worked on \
@@ -450,24 +459,24 @@ impl<'p> Pass<'p> {
 
     /// A filter that the screening left out was called all the same. It has failed if it matches: its match would not
     /// have been seen.
-    fn compare(&mut self, filter: &Planned, step: Step) -> Step {
+    fn compare(&mut self, filter: &PlannedFilter, step: ChainStep) -> ChainStep {
         let missed = match step.outcome {
-            Outcome::Matched => {
+            FilterOutcome::Matched => {
                 let component = &filter.component;
                 let message = format!(
                     "The screening of component {component} left this filter out, though it matches this mail: a bug of the component."
                 );
                 self.notes.push(format!("Filter \"{}\": {message}", filter.name));
-                Step::failed(Failure { kind: FailureKind::Output, message })
+                ChainStep::failed(CallFailure { kind: FailureKind::Output, message })
             }
-            _ => Step::of(Outcome::NotMatched),
+            _ => ChainStep::of(FilterOutcome::NotMatched),
         };
-        Step { own: step.own, log: step.log, ..missed }
+        ChainStep { own: step.own, log: step.log, ..missed }
     }
 
     /// Tells the breaker what a call came to, and the share what a failed one took. One that was cut short counts as
     /// failed, and is paid for.
-    fn count(&mut self, filter: &Planned, step: &Step, worked: Duration, mail: &Mail) {
+    fn count(&mut self, filter: &PlannedFilter, step: &ChainStep, worked: Duration, mail: &Mail) {
         let Mode::Live { put_off_before, .. } = self.mode else { return };
         let now = Instant::now();
         if step.error.is_none() {
@@ -482,17 +491,17 @@ impl<'p> Pass<'p> {
     }
 
     /// The time limit of a filter.
-    fn time(&self, filter: &Planned) -> Duration {
+    fn time(&self, filter: &PlannedFilter) -> Duration {
         let group = match filter.place {
-            Place::Member { group, .. } => self.plan.groups().get(group),
-            Place::Broken(_) => None,
+            FilterPlace::Member { group, .. } => self.plan.groups().get(group),
+            FilterPlace::Broken(_) => None,
         };
         group.map_or(Duration::ZERO, |group| group.guests.time())
     }
 
     /// Sets what a filter that matched wants set; screenings that read one of these headers are asked again.
-    fn apply(&mut self, filter: &Planned, mail: &mut Mail, accepted: Vec<Accepted>) {
-        for Accepted { header, values } in accepted {
+    fn apply(&mut self, filter: &PlannedFilter, mail: &mut Mail, accepted: Vec<AllowedHeader>) {
+        for AllowedHeader { header, values } in accepted {
             let name = header.to_ascii_lowercase();
             mail.set(&header, values, &filter.set_by);
             for state in &mut self.groups {
@@ -505,31 +514,31 @@ impl<'p> Pass<'p> {
 }
 
 /// The group's instance for this message, at its first call.
-fn open(guests: &dyn Guests, mode: Mode) -> Result<Box<dyn Guest>, Failure> {
+fn open(guests: &dyn Guests, mode: Mode) -> Result<Box<dyn Guest>, CallFailure> {
     if matches!(mode, Mode::Live { check_screening: false, .. }) { guests.open() } else { guests.open_full() }
 }
 
 /// What is kept of a mail for trials, where a guest of this time limit handled it in `own`. One that came near the
 /// limit could go over it another time: whoever sent it could have the filter suspended.
-fn handled(mail: &Mail, own: Duration, time: Duration) -> Option<Handled> {
+fn handled(mail: &Mail, own: Duration, time: Duration) -> Option<HandledMail> {
     let raw = mail.message().raw();
     let fit = raw.len() <= LARGEST_HANDLED && own * 4 <= time;
-    fit.then(|| Handled {
+    fit.then(|| HandledMail {
         raw: raw.clone(),
         envelope: mail.envelope.clone(),
         headers: mail.otobo_headers().cloned().collect(),
     })
 }
 
-fn timed_out(failure: Option<&Failure>) -> bool {
+fn timed_out(failure: Option<&CallFailure>) -> bool {
     failure.is_some_and(|failure| failure.kind == FailureKind::Timeout)
 }
 
-fn suspended(last: &Failure, next_trial: Duration) -> Step {
+fn suspended(last: &CallFailure, next_trial: Duration) -> ChainStep {
     let message = format!(
         "Suspended: it failed on several mails in a row, and on one that it should handle. It is tried again in {} s. The last failure: {}",
         next_trial.as_secs().max(1),
         last.message
     );
-    Step { error: Some(Failure { kind: last.kind, message }), ..Step::of(Outcome::Suspended) }
+    ChainStep { error: Some(CallFailure { kind: last.kind, message }), ..ChainStep::of(FilterOutcome::Suspended) }
 }

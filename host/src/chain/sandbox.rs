@@ -3,9 +3,10 @@
 use super::guests::{Guest, Guests, Job, Sandbox};
 use postigo_mail::Mail;
 use postigo_sandbox::{
-    Asker, Called, Cost, Failure, Group, GroupSpec, PrepareError, Runtime, RuntimeOptions, Screened, Session, Verdict,
+    Asker, CallFailure, CallReport, Cost, Group, GroupSpec, GuestSession, PrepareError, Runtime, RuntimeOptions,
+    ScreenResult, Verdict,
 };
-use postigo_supervision::{Work, caught_here};
+use postigo_supervision::{WorkKind, caught_here};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -47,8 +48,8 @@ impl LazySandbox {
     }
 
     /// The sandbox for one asker.
-    pub fn asked_by(self: &Arc<Self>, asker: Asker) -> Asked {
-        Asked { sandbox: Arc::clone(self), asker }
+    pub fn asked_by(self: &Arc<Self>, asker: Asker) -> AskersSandbox {
+        AskersSandbox { sandbox: Arc::clone(self), asker }
     }
 
     fn prepare_for(&self, asker: Asker, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
@@ -67,7 +68,7 @@ impl LazySandbox {
 
 /// The sandbox as one asker has it: what is prepared for them takes their own places, and no one else's.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct AskersSandbox {
     sandbox: Arc<LazySandbox>,
     asker: Asker,
 }
@@ -76,7 +77,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Turn(#[expect(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>);
 
-impl Asked {
+impl AskersSandbox {
     /// The sandbox itself.
     pub fn sandbox(&self) -> &Arc<LazySandbox> {
         &self.sandbox
@@ -97,7 +98,7 @@ impl Asked {
     }
 }
 
-impl Sandbox for Asked {
+impl Sandbox for AskersSandbox {
     fn prepare(&self, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
         self.sandbox.prepare_for(self.asker, spec)
     }
@@ -116,7 +117,7 @@ impl Sandbox for LazySandbox {
         match self.runtime.get() {
             Some(Ok(runtime)) => drop(runtime.spawn(job)),
             // No group was prepared, so no guest runs: any thread will do.
-            _ => drop(tokio::task::spawn_blocking(move || caught_here(Work::Guest, "", job))),
+            _ => drop(tokio::task::spawn_blocking(move || caught_here(WorkKind::Guest, "", job))),
         }
     }
 }
@@ -139,25 +140,25 @@ impl Guests for InRuntime {
         self.group.limits().time
     }
 
-    fn open(&self) -> Result<Box<dyn Guest>, Failure> {
-        Ok(Box::new(Session::open(&self.group)?))
+    fn open(&self) -> Result<Box<dyn Guest>, CallFailure> {
+        Ok(Box::new(GuestSession::open(&self.group)?))
     }
 
-    fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {
+    fn open_full(&self) -> Result<Box<dyn Guest>, CallFailure> {
         Ok(Box::new(self.runtime.open_full(&self.group)?))
     }
 }
 
-impl Guest for Session {
-    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
-        Session::screen(self, mail, at_most)
+impl Guest for GuestSession {
+    fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<ScreenResult> {
+        GuestSession::screen(self, mail, at_most)
     }
 
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
-        Session::evaluate(self, filter, mail, at_most)
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict> {
+        GuestSession::evaluate(self, filter, mail, at_most)
     }
 
-    fn wait_for_room(&mut self) -> Result<(), Failure> {
-        Session::wait_for_room(self)
+    fn wait_for_room(&mut self) -> Result<(), CallFailure> {
+        GuestSession::wait_for_room(self)
     }
 }

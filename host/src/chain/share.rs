@@ -14,14 +14,14 @@ const AT_ONCE: Duration = Duration::from_millis(1500);
 
 /// Counts what failed calls took. One for the process, shared by all plans.
 #[derive(Debug)]
-pub struct Share {
+pub struct FailureShare {
     began: Instant,
     processors: u32,
     /// Until when the share is spent, in nanoseconds since [`AT_ONCE`] was paid for before the beginning.
     spent: AtomicU64,
 }
 
-impl Default for Share {
+impl Default for FailureShare {
     fn default() -> Self {
         let processors =
             std::thread::available_parallelism().map_or(1, |processors| u32::try_from(processors.get()).unwrap_or(1));
@@ -29,7 +29,7 @@ impl Default for Share {
     }
 }
 
-impl Share {
+impl FailureShare {
     fn of(processors: u32, began: Instant) -> Self {
         Self { began, processors, spent: AtomicU64::new(0) }
     }
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_few_failures_are_free_and_then_a_tenth_of_the_time_pays_for_them() {
         let began = Instant::now();
-        let share = Share::of(2, began);
+        let share = FailureShare::of(2, began);
         for _ in 0..6 {
             assert!(!share.is_spent(began));
             share.spend(CALL, began);
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_is_put_off_has_its_turn_one_by_one() {
         let began = Instant::now();
-        let share = Share::of(1, began);
+        let share = FailureShare::of(1, began);
         for _ in 0..7 {
             share.spend(CALL, began);
         }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn time_without_failures_is_saved_up_only_to_the_first_few() {
         let began = Instant::now();
-        let share = Share::of(1, began);
+        let share = FailureShare::of(1, began);
         let later = began + Duration::from_hours(10);
         for _ in 0..7 {
             share.spend(CALL, later);

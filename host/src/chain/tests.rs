@@ -5,9 +5,10 @@ use bytes::Bytes;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
-use postigo_model::result::Outcome;
+use postigo_model::result::FilterOutcome;
 use postigo_sandbox::{
-    Called, Change, Cost, Description, Failure, GroupMember, GroupSpec, PrepareError, Screened, Verdict,
+    CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, GuestHeader, PrepareError,
+    ScreenResult, Verdict,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -46,12 +47,12 @@ impl Rule {
 /// The time limit of a fake guest.
 const LIMIT: Duration = Duration::from_millis(250);
 
-fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, Failure>) -> Called<T> {
-    Called { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
+fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, CallFailure>) -> CallReport<T> {
+    CallReport { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
 }
 
-fn timeout() -> Failure {
-    Failure { kind: FailureKind::Timeout, message: "too slow".into() }
+fn timeout() -> CallFailure {
+    CallFailure { kind: FailureKind::Timeout, message: "too slow".into() }
 }
 
 /// Counts what was asked of it.
@@ -75,8 +76,8 @@ impl Sandbox for Fake {
         let rule = |member: &GroupMember| serde_json::from_value::<Rule>(member.settings.clone()).unwrap();
         let rules: Vec<Rule> = spec.members.iter().map(rule).collect();
         let mistaken = spec.members.iter().zip(&rules).filter(|(_, rule)| rule.mistaken);
-        let problems: Vec<SettingsProblem> = mistaken
-            .map(|(member, _)| SettingsProblem {
+        let problems: Vec<SettingsMistake> = mistaken
+            .map(|(member, _)| SettingsMistake {
                 filter: member.name.to_string(),
                 place: "/when".into(),
                 reason: "is wrong".into(),
@@ -112,18 +113,18 @@ impl Guests for FakeGroup {
         LIMIT
     }
 
-    fn open(&self) -> Result<Box<dyn Guest>, Failure> {
+    fn open(&self) -> Result<Box<dyn Guest>, CallFailure> {
         let rules = self.rules.clone();
         Ok(Box::new(FakeGroup { rules, evaluated: Arc::clone(&self.evaluated), screened: Arc::clone(&self.screened) }))
     }
 
-    fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {
+    fn open_full(&self) -> Result<Box<dyn Guest>, CallFailure> {
         self.open()
     }
 }
 
 impl Guest for FakeGroup {
-    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> Called<Screened> {
+    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> CallReport<ScreenResult> {
         self.screened.fetch_add(1, Ordering::Relaxed);
         let candidates = (0..)
             .zip(&self.rules)
@@ -139,19 +140,22 @@ impl Guest for FakeGroup {
         let result = if self.rules.iter().any(|rule| rule.screen_fails) {
             Err(timeout())
         } else {
-            Ok(Screened { candidates, read })
+            Ok(ScreenResult { candidates, read })
         };
         called(mail, Duration::ZERO, result)
     }
 
-    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+    fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict> {
         self.evaluated.fetch_add(1, Ordering::Relaxed);
         let rule = &self.rules[filter as usize];
         if rule.loops_on.as_deref().is_some_and(|subject| mail.header("Subject") == Some(subject)) {
             return called(mail, at_most.unwrap_or(LIMIT), Err(timeout()));
         }
-        let changes =
-            rule.set.iter().map(|(header, value)| Change { header: header.clone(), value: value.clone() }).collect();
+        let changes = rule
+            .set
+            .iter()
+            .map(|(header, value)| GuestHeader { header: header.clone(), value: value.clone() })
+            .collect();
         let lacks = rule.needs.as_ref().is_some_and(|(header, value)| mail.header(header) != Some(value));
         let result = if rule.fails || lacks {
             Err(timeout())
@@ -161,7 +165,7 @@ impl Guest for FakeGroup {
         called(mail, Duration::from_micros(10), result)
     }
 
-    fn wait_for_room(&mut self) -> Result<(), Failure> {
+    fn wait_for_room(&mut self) -> Result<(), CallFailure> {
         Ok(())
     }
 }
@@ -170,9 +174,9 @@ impl Guest for FakeGroup {
 struct AnyComponent;
 
 impl Components for AnyComponent {
-    fn find(&self, filter: &Filter) -> Option<Component> {
+    fn find(&self, filter: &Filter) -> Option<FilterComponent> {
         let name = filter.component.as_str();
-        let description = Description {
+        let description = ComponentDescription {
             digest: name.into(),
             name: name.into(),
             version: "1.0.0".into(),
@@ -182,7 +186,7 @@ impl Components for AnyComponent {
             headers: vec!["X-OTOBO-*".into()],
             screens: true,
         };
-        (name != "missing").then(|| Component {
+        (name != "missing").then(|| FilterComponent {
             description: Arc::new(description),
             bytes: Arc::new([]),
             shipped: true,
@@ -203,8 +207,8 @@ fn sets(header: &str, value: &str) -> Rule {
     Rule { set: vec![(header.into(), value.into())], ..Rule::default() }
 }
 
-fn build(filters: &[Filter], sandbox: &Fake) -> Plan {
-    Plan::build(filters, &AnyComponent, sandbox, None)
+fn build(filters: &[Filter], sandbox: &Fake) -> ChainPlan {
+    ChainPlan::build(filters, &AnyComponent, sandbox, None)
 }
 
 const LIVE: Mode = Mode::Live { check_screening: false, put_off_before: false };
@@ -221,18 +225,18 @@ fn read(raw: Bytes) -> Box<Mail> {
 }
 
 /// Runs a mail through the chain, and then the trials that it gave rise to.
-fn live(plan: &Plan, mail: Box<Mail>, mode: Mode) -> ChainRun {
+fn live(plan: &ChainPlan, mail: Box<Mail>, mode: Mode) -> ChainRun {
     let mut ran = run(plan, &Vocabulary::new(&[]), mail, mode);
     ran.trials.drain(..).for_each(|trial| trial.run(&Vocabulary::new(&[])));
     ran
 }
 
-fn outcomes(plan: &Plan, mode: Mode) -> Vec<Outcome> {
+fn outcomes(plan: &ChainPlan, mode: Mode) -> Vec<FilterOutcome> {
     live(plan, read(Bytes::new()), mode).steps.into_iter().map(|step| step.outcome).collect()
 }
 
 /// Name, outcome and whether the chain ended there, of each filter.
-type Outcomes = Vec<(String, Outcome, bool)>;
+type Outcomes = Vec<(String, FilterOutcome, bool)>;
 
 /// What the chain should do, said as plainly as can be: outcomes, headers, and who holds the mail.
 fn model(filters: &[(Filter, Rule)]) -> (Outcomes, BTreeMap<String, String>, Option<String>) {
@@ -245,25 +249,25 @@ fn model(filters: &[(Filter, Rule)]) -> (Outcomes, BTreeMap<String, String>, Opt
     let mut ended = false;
     for (filter, rule) in filters {
         if ended {
-            outcomes.push((filter.name.clone(), Outcome::NotRun, false));
+            outcomes.push((filter.name.clone(), FilterOutcome::NotRun, false));
             continue;
         }
         let matches = rule.when.as_ref().is_none_or(|(header, value)| headers.get(header) == Some(value));
         // A filter that its screening leaves out is not called, so it cannot fail either.
         let outcome = match (matches, rule.fails) {
-            (false, _) => Outcome::NotMatched,
-            (true, true) => Outcome::Failed,
-            (true, false) => Outcome::Matched,
+            (false, _) => FilterOutcome::NotMatched,
+            (true, true) => FilterOutcome::Failed,
+            (true, false) => FilterOutcome::Matched,
         };
-        if outcome == Outcome::Matched {
+        if outcome == FilterOutcome::Matched {
             headers.extend(rule.set.iter().cloned());
         }
         ended = match outcome {
-            Outcome::Matched => filter.stop_after_match,
-            Outcome::Failed => filter.on_failure != FailurePolicy::Skip,
+            FilterOutcome::Matched => filter.stop_after_match,
+            FilterOutcome::Failed => filter.on_failure != FailurePolicy::Skip,
             _ => false,
         };
-        if outcome == Outcome::Failed && filter.on_failure == FailurePolicy::Hold {
+        if outcome == FilterOutcome::Failed && filter.on_failure == FailurePolicy::Hold {
             held = Some(filter.name.clone());
         }
         outcomes.push((filter.name.clone(), outcome, ended));
@@ -327,7 +331,7 @@ proptest! {
         let filters: Vec<Filter> = kinds.iter().enumerate().map(|(index, kind)| filter(&format!("{index:03}"), &rule(*kind))).collect();
         let plan = build(&filters, &Fake::default());
         for (planned, kind) in plan.filters().iter().zip(&kinds) {
-            prop_assert_eq!(matches!(planned.place, Place::Broken(_)), *kind < 2);
+            prop_assert_eq!(matches!(planned.place, FilterPlace::Broken(_)), *kind < 2);
         }
         prop_assert_eq!(plan.groups().len(), usize::from(kinds.iter().any(|kind| *kind >= 2)));
     }
@@ -344,7 +348,10 @@ fn screening_is_asked_again_only_when_a_header_that_it_read_changes() {
     ];
     let sandbox = Fake::default();
     let plan = build(&filters, &sandbox);
-    assert_eq!(outcomes(&plan, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::Matched, Outcome::NotMatched]);
+    assert_eq!(
+        outcomes(&plan, LIVE),
+        [FilterOutcome::Matched, FilterOutcome::Matched, FilterOutcome::Matched, FilterOutcome::NotMatched]
+    );
     assert_eq!(sandbox.screened.load(Ordering::Relaxed), 2, "at first, and after the queue was set");
     assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), 3, "the candidates");
 }
@@ -354,13 +361,13 @@ fn a_screening_that_misses_is_seen_where_all_filters_are_called() {
     let filters =
         [filter("1", &Rule { screen_misses: true, ..sets("X-OTOBO-Queue", "Junk") }), filter("2", &Rule::default())];
     let plan = build(&filters, &Fake::default());
-    assert_eq!(outcomes(&plan, LIVE), [Outcome::NotMatched, Outcome::Matched]);
+    assert_eq!(outcomes(&plan, LIVE), [FilterOutcome::NotMatched, FilterOutcome::Matched]);
     for mode in [Mode::Dry, CHECKED] {
         let ran = run(&plan, &Vocabulary::new(&[]), read(Bytes::new()), mode);
-        assert_eq!(ran.steps[0].outcome, Outcome::Failed);
+        assert_eq!(ran.steps[0].outcome, FilterOutcome::Failed);
         assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Output);
         assert_eq!(ran.mail.header("X-OTOBO-Queue"), None, "what would not have been seen has no effect");
-        assert_eq!(ran.steps[1].outcome, Outcome::Matched);
+        assert_eq!(ran.steps[1].outcome, FilterOutcome::Matched);
         assert!(ran.notes.iter().any(|note| note.contains("left this filter out")), "{:?}", ran.notes);
     }
 }
@@ -370,7 +377,7 @@ fn a_screening_that_fails_calls_all_and_is_left_out_after_a_while() {
     let sandbox = Fake::default();
     let plan = build(&[filter("1", &Rule { screen_fails: true, ..Rule::default() })], &sandbox);
     for _ in 0..3 * FAILURES_IN_A_ROW {
-        assert_eq!(outcomes(&plan, LIVE), [Outcome::Matched]);
+        assert_eq!(outcomes(&plan, LIVE), [FilterOutcome::Matched]);
     }
     assert_eq!(sandbox.screened.load(Ordering::Relaxed), FAILURES_IN_A_ROW as usize + 1, "and once on a plain mail");
 }
@@ -385,7 +392,7 @@ fn what_the_host_failed_to_prepare_is_tried_again_and_a_guilty_filter_is_not() {
     let first = build(&filters, &sandbox);
     assert_eq!(first.broken().map(|(_, broken)| broken.may_pass).collect::<Vec<_>>(), [false, true]);
     sandbox.prepared.lock().unwrap().clear();
-    Plan::build(&filters, &AnyComponent, &sandbox, Some(&first));
+    ChainPlan::build(&filters, &AnyComponent, &sandbox, Some(&first));
     assert_eq!(*sandbox.prepared.lock().unwrap(), [["2"]]);
 }
 
@@ -395,7 +402,7 @@ fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
     let sandbox = Fake::default();
     let plan = build(&[failing.clone(), filter("2", &Rule::default())], &sandbox);
     for _ in 0..FAILURES_IN_A_ROW {
-        assert_eq!(outcomes(&plan, LIVE), [Outcome::Failed, Outcome::NotRun]);
+        assert_eq!(outcomes(&plan, LIVE), [FilterOutcome::Failed, FilterOutcome::NotRun]);
     }
     assert_eq!(
         sandbox.evaluated.load(Ordering::Relaxed),
@@ -404,21 +411,21 @@ fn a_filter_that_fails_again_and_again_is_suspended_and_its_policy_goes_on() {
     );
     let calls = sandbox.evaluated.load(Ordering::Relaxed);
     let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
-    assert_eq!(ran.steps[0].outcome, Outcome::Suspended);
+    assert_eq!(ran.steps[0].outcome, FilterOutcome::Suspended);
     assert_eq!(ran.steps[0].error.as_ref().unwrap().kind, FailureKind::Timeout);
     assert_eq!(ran.held_by, Some(0), "the policy applies as if it had failed");
     assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), calls, "it was not called");
-    assert_eq!(outcomes(&plan, Mode::Dry), [Outcome::Failed, Outcome::NotRun], "a dry run calls it");
+    assert_eq!(outcomes(&plan, Mode::Dry), [FilterOutcome::Failed, FilterOutcome::NotRun], "a dry run calls it");
 
-    let rebuilt = Plan::build([&failing], &AnyComponent, &sandbox, Some(&plan));
-    assert_eq!(outcomes(&rebuilt, LIVE), [Outcome::Suspended], "unchanged, it keeps its breaker");
+    let rebuilt = ChainPlan::build([&failing], &AnyComponent, &sandbox, Some(&plan));
+    assert_eq!(outcomes(&rebuilt, LIVE), [FilterOutcome::Suspended], "unchanged, it keeps its breaker");
     let mended = filter("1", &Rule::default());
-    let rebuilt = Plan::build([&mended], &AnyComponent, &sandbox, Some(&plan));
-    assert_eq!(outcomes(&rebuilt, LIVE), [Outcome::Matched], "changed, it starts anew");
+    let rebuilt = ChainPlan::build([&mended], &AnyComponent, &sandbox, Some(&plan));
+    assert_eq!(outcomes(&rebuilt, LIVE), [FilterOutcome::Matched], "changed, it starts anew");
 }
 
 /// One filter that loops on mails of the subject "bad", and one behind it.
-fn looping(on_failure: FailurePolicy) -> Plan {
+fn looping(on_failure: FailurePolicy) -> ChainPlan {
     let rule = Rule { loops_on: Some("bad".into()), ..sets("X-OTOBO-Queue", "Junk") };
     build(&[Filter { on_failure, ..filter("1", &rule) }, filter("2", &Rule::default())], &Fake::default())
 }
@@ -446,7 +453,7 @@ fn mails_that_a_filter_fails_on_switch_it_off_for_nobody() {
                 let ran = live(&plan, with_subject("good"), LIVE);
                 assert_eq!(
                     (ran.steps[0].outcome, ran.steps[1].outcome),
-                    (Outcome::Matched, Outcome::Matched),
+                    (FilterOutcome::Matched, FilterOutcome::Matched),
                     "{policy:?}, mail {number}"
                 );
                 assert_eq!((ran.held_by, ran.put_off), (None, None), "a mail that the filter handles never waits");
@@ -466,7 +473,7 @@ fn a_mail_that_was_put_off_is_judged_to_its_end_in_its_turn() {
         (0..3).map(|_| live(&plan, with_subject("bad"), LIVE).put_off.expect("the share is spent").pause).collect();
     assert!(pauses.is_sorted() && pauses[0] < pauses[2], "each has its own turn: {pauses:?}");
     let ran = live(&plan, with_subject("bad"), Mode::Live { check_screening: false, put_off_before: true });
-    assert_eq!((ran.steps[0].outcome, ran.held_by), (Outcome::Failed, Some(0)));
+    assert_eq!((ran.steps[0].outcome, ran.held_by), (FilterOutcome::Failed, Some(0)));
     assert_eq!(ran.steps[0].own, LIMIT, "it had all its time");
     assert!(live(&plan, with_subject("bad"), Mode::Dry).put_off.is_none(), "a dry run waits for nothing");
 }
@@ -507,14 +514,14 @@ fn a_new_plan_prepares_only_what_changed() {
     ];
     let first = build(&filters, &sandbox);
     sandbox.prepared.lock().unwrap().clear();
-    let second = Plan::build(&filters, &AnyComponent, &sandbox, Some(&first));
+    let second = ChainPlan::build(&filters, &AnyComponent, &sandbox, Some(&first));
     assert!(sandbox.prepared.lock().unwrap().is_empty(), "nothing changed, the mistake is known too");
-    assert_eq!(outcomes(&second, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::Failed]);
+    assert_eq!(outcomes(&second, LIVE), [FilterOutcome::Matched, FilterOutcome::Matched, FilterOutcome::Failed]);
     filters[0].settings = serde_json::to_value(sets("X-OTOBO-Queue", "Junk")).unwrap();
     filters[1].stop_after_match = true;
-    let third = Plan::build(&filters, &AnyComponent, &sandbox, Some(&second));
+    let third = ChainPlan::build(&filters, &AnyComponent, &sandbox, Some(&second));
     assert_eq!(*sandbox.prepared.lock().unwrap(), [["1"]]);
-    assert_eq!(outcomes(&third, LIVE), [Outcome::Matched, Outcome::Matched, Outcome::NotRun]);
+    assert_eq!(outcomes(&third, LIVE), [FilterOutcome::Matched, FilterOutcome::Matched, FilterOutcome::NotRun]);
 }
 
 #[test]
@@ -522,9 +529,9 @@ fn a_filter_without_its_component_fails_alone() {
     let lost = Filter { component: "missing".into(), ..filter("1", &Rule::default()) };
     let plan = build(&[lost, filter("2", &Rule::default())], &Fake::default());
     let ran = run(&plan, &Vocabulary::new(&[]), Box::default(), LIVE);
-    assert_eq!(ran.steps[0].outcome, Outcome::Failed);
+    assert_eq!(ran.steps[0].outcome, FilterOutcome::Failed);
     assert!(ran.steps[0].error.as_ref().unwrap().message.contains("\"missing\""));
-    assert_eq!(ran.steps[1].outcome, Outcome::Matched);
+    assert_eq!(ran.steps[1].outcome, FilterOutcome::Matched);
 }
 
 #[test]

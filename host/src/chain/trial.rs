@@ -2,14 +2,14 @@
 //! before, outside any mail's time. Only what fails there too is suspended: a stranger's mails alone switch nothing
 //! off.
 
-use super::breaker::{Breaker, Tried};
+use super::breaker::{Breaker, TrialResult};
 use super::guests::{Guest, Guests, with_room};
-use super::planned::{Planned, PlannedGroup};
-use super::verdict::{self, Declared};
+use super::planned_filter::{PlannedFilter, PlannedGroup};
+use super::verdict::{self, DeclaredHeaders};
 use bytes::Bytes;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::Account;
-use postigo_sandbox::Failure;
+use postigo_sandbox::CallFailure;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ const PLAIN_MAIL: &str = "From: Jane Doe <jane@example.com>\r\n\
     this is a plain mail.\r\n";
 
 /// A trial that is due. It is for a thread that guests may occupy.
-pub struct Trial {
+pub struct BreakerTrial {
     /// For people.
     name: String,
     guests: Arc<dyn Guests>,
@@ -38,20 +38,20 @@ pub struct Trial {
 /// What is tried.
 enum Of {
     /// A filter of the group, by its index, and the headers that its component declared.
-    Filter(u32, Arc<Declared>),
+    Filter(u32, Arc<DeclaredHeaders>),
     /// The group's screening.
     Screening,
 }
 
-impl std::fmt::Debug for Trial {
+impl std::fmt::Debug for BreakerTrial {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_tuple("Trial").field(&self.name).finish()
     }
 }
 
-impl Trial {
+impl BreakerTrial {
     /// Of a filter, as its breaker asked for.
-    pub(super) fn of_filter(filter: &Planned, group: &PlannedGroup, index: u32) -> Self {
+    pub(super) fn of_filter(filter: &PlannedFilter, group: &PlannedGroup, index: u32) -> Self {
         Self {
             name: format!("filter \"{}\"", filter.name),
             guests: Arc::clone(&group.guests),
@@ -81,14 +81,16 @@ impl Trial {
         self.ended = true;
         let name = &self.name;
         match self.breaker.tried(outcome, Instant::now()) {
-            Tried::Works { was_suspended: true } => tracing::info!("{name} works again and is no longer suspended"),
-            Tried::Works { was_suspended: false } => {
+            TrialResult::Works { was_suspended: true } => {
+                tracing::info!("{name} works again and is no longer suspended");
+            }
+            TrialResult::Works { was_suspended: false } => {
                 tracing::warn!(
                     "{name} failed on several mails in a row, and works on a mail that it handled before: it goes on, and those mails alone \
                      get its failure policy"
                 );
             }
-            Tried::Suspended(pause) => tracing::error!(
+            TrialResult::Suspended(pause) => tracing::error!(
                 reason = failure,
                 "{name} is suspended for {} s: it failed on several mails in a row, and on a mail that it should handle",
                 pause.as_secs()
@@ -96,7 +98,7 @@ impl Trial {
         }
     }
 
-    fn outcome(&self, vocabulary: &Vocabulary) -> Option<Result<(), Failure>> {
+    fn outcome(&self, vocabulary: &Vocabulary) -> Option<Result<(), CallFailure>> {
         let mut guest = self.guests.open().ok()?;
         let mail = self.mail(vocabulary);
         match &self.of {
@@ -134,7 +136,7 @@ impl Trial {
     }
 }
 
-impl Drop for Trial {
+impl Drop for BreakerTrial {
     fn drop(&mut self) {
         // A trial that is lost with its thread, or that had no room, is made another time.
         if !self.ended {

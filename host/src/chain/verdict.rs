@@ -3,12 +3,12 @@
 use postigo_mail::{Vocabulary, on_one_line};
 use postigo_model::guest::FailureKind;
 use postigo_model::result::HeaderChange;
-use postigo_sandbox::{Change, Failure};
+use postigo_sandbox::{CallFailure, GuestHeader};
 use std::collections::{HashMap, HashSet};
 
 /// A header that is to be set, with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AllowedHeader {
     /// Canonical name.
     pub header: String,
     /// One, or several for a dynamic field that takes several, in the order given.
@@ -17,14 +17,14 @@ pub struct Accepted {
 
 /// The headers that a component declared, to be looked up however many they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Declared {
+pub struct DeclaredHeaders {
     /// In lower case.
     names: HashSet<String>,
     /// What stands before a `*`, in lower case and sorted; none begins with another one.
     beginnings: Vec<String>,
 }
 
-impl Declared {
+impl DeclaredHeaders {
     /// Of names in any case, and beginnings of names that end in `*`.
     pub fn of(headers: &[String]) -> Self {
         let (mut names, mut beginnings) = (HashSet::new(), Vec::new());
@@ -54,8 +54,12 @@ impl Declared {
 /// Checks the changes of a filter that matched: each header may be set by filters, and the component declared it; one
 /// that may not fails them all. Of several changes of a header the last wins, unless it takes several values. Values
 /// lose their line breaks.
-pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary) -> Result<Vec<Accepted>, Failure> {
-    let mut accepted: Vec<Accepted> = Vec::new();
+pub fn check(
+    changes: Vec<GuestHeader>,
+    declared: &DeclaredHeaders,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<AllowedHeader>, CallFailure> {
+    let mut accepted: Vec<AllowedHeader> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for change in changes {
         let settable = vocabulary
@@ -70,7 +74,7 @@ pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary)
             Some(before) => before.values = vec![value],
             None => {
                 places.insert(settable.name.clone(), accepted.len());
-                accepted.push(Accepted { header: settable.name, values: vec![value] });
+                accepted.push(AllowedHeader { header: settable.name, values: vec![value] });
             }
         }
     }
@@ -78,16 +82,16 @@ pub fn check(changes: Vec<Change>, declared: &Declared, vocabulary: &Vocabulary)
 }
 
 /// The accepted headers as results show them, an entry for each value.
-pub fn shown(accepted: &[Accepted]) -> Vec<HeaderChange> {
-    let each = |accepted: &Accepted| {
+pub fn shown(accepted: &[AllowedHeader]) -> Vec<HeaderChange> {
+    let each = |accepted: &AllowedHeader| {
         let header = accepted.header.clone();
         accepted.values.clone().into_iter().map(move |value| HeaderChange { header: header.clone(), value })
     };
     accepted.iter().flat_map(each).collect()
 }
 
-fn output(message: String) -> Failure {
-    Failure { kind: FailureKind::Output, message }
+fn output(message: String) -> CallFailure {
+    CallFailure { kind: FailureKind::Output, message }
 }
 
 #[cfg(test)]
@@ -103,11 +107,13 @@ mod tests {
         ])
     }
 
-    fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, Failure> {
-        let changes =
-            changes.iter().map(|(header, value)| Change { header: (*header).into(), value: (*value).into() }).collect();
+    fn checked(changes: &[(&str, &str)], declared: &[&str]) -> Result<Vec<(String, Vec<String>)>, CallFailure> {
+        let changes = changes
+            .iter()
+            .map(|(header, value)| GuestHeader { header: (*header).into(), value: (*value).into() })
+            .collect();
         let declared: Vec<String> = declared.iter().map(|name| (*name).to_owned()).collect();
-        let accepted = check(changes, &Declared::of(&declared), &vocabulary())?;
+        let accepted = check(changes, &DeclaredHeaders::of(&declared), &vocabulary())?;
         Ok(accepted.into_iter().map(|accepted| (accepted.header, accepted.values)).collect())
     }
 
@@ -153,7 +159,7 @@ mod tests {
                 Some(beginning) => header.to_ascii_lowercase().starts_with(&beginning.to_ascii_lowercase()),
                 None => header.eq_ignore_ascii_case(pattern),
             });
-            prop_assert_eq!(Declared::of(&declared).has(&header), plainly);
+            prop_assert_eq!(DeclaredHeaders::of(&declared).has(&header), plainly);
         }
 
         #[test]

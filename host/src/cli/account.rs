@@ -1,8 +1,8 @@
 //! `account`: where mail comes from.
 
-use super::configured::{Common, Named, tell_probed, told};
+use super::configured::{Common, NamedThing, tell_probed, told};
 use super::sign_in::{SignIn, SignOut};
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::oauth2::Owner;
 use crate::service::probing;
 use postigo_model::configured::Account;
@@ -17,11 +17,11 @@ pub enum Command {
     /// Forget its OAuth2 tokens
     SignOut(SignOut),
     /// Connect and sign in, say what the server said, leave the mailbox alone
-    Test(Named),
+    Test(NamedThing),
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::Common(command) => command.run::<Account>(context).await,
             Self::SignIn(sign_in) => sign_in.run(context, Owner::Account).await,
@@ -31,7 +31,7 @@ impl Command {
     }
 }
 
-async fn test(name: String, context: &Context) -> Result<(), Failed> {
+async fn test(name: String, context: &Context) -> Result<(), CommandError> {
     let configuration = context.configuration().await?;
     let probed =
         probing::account(&configuration, &name, &context.tokens().await?, None).await.map_err(told::<Account>)?;

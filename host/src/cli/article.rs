@@ -1,9 +1,9 @@
 //! `article`: what a ticket consists of.
 
 use super::output::lines;
-use super::{Context, Failed, writing};
+use super::{CommandError, Context, writing};
 use crate::answer::ForwardAs;
-use crate::service::{Refused, tickets};
+use crate::service::{ServiceError, tickets};
 
 /// `article …`
 #[derive(Debug, clap::Subcommand)]
@@ -24,7 +24,7 @@ pub enum Command {
         #[arg(long)]
         as_message: bool,
         #[command(flatten)]
-        mail: Box<writing::Mail>,
+        mail: Box<writing::MailOptions>,
     },
     /// Send an article's mail on to somebody else, unchanged
     Bounce {
@@ -34,12 +34,12 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS", required = true)]
         to: Vec<String>,
         #[command(flatten)]
-        once: writing::Named,
+        once: writing::RequestName,
     },
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::Show { id, raw } => show(id, raw, context).await,
             Self::Forward { id, as_message, mail } => {
@@ -51,9 +51,9 @@ impl Command {
     }
 }
 
-async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), CommandError> {
     let told = |refused| match refused {
-        Refused::Missing { .. } => Failed::because(format!("There is no article {id}.")),
+        ServiceError::Missing { .. } => CommandError::because(format!("There is no article {id}.")),
         other => other.into(),
     };
     if raw {

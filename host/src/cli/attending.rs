@@ -1,7 +1,7 @@
 //! Working on an account's messages in this process while something brings them, wherever no daemon does.
 
-use super::{Context, Failed};
-use crate::worker::{Attendant, Done};
+use super::{CommandError, Context};
+use crate::worker::{Attendant, DoneMessage};
 use tokio_util::sync::CancellationToken;
 
 /// Works until `others` has ended, and gives what that gave; `done` hears of each message that ended here. `others` is
@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 pub async fn attend_while<T>(
     context: &Context,
     account: &str,
-    mut done: impl FnMut(Done) + Send,
+    mut done: impl FnMut(DoneMessage) + Send,
     others: impl AsyncFnOnce(CancellationToken) -> T,
-) -> Result<(Result<(), Failed>, T), Failed> {
+) -> Result<(Result<(), CommandError>, T), CommandError> {
     let attendant = Attendant {
         data: context.data().to_owned(),
         spool: context.spool().await?.clone(),

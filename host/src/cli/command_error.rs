@@ -1,19 +1,19 @@
 //! How a command ends when it could not do what was asked.
 
 use super::printable;
-use crate::service::{Mistake, Refused};
+use crate::service::{ServiceError, ThingMistake};
 use std::process::ExitCode;
 
 /// A command's failure: sentences for standard error, and the exit status.
 ///
 /// Every [`std::error::Error`] becomes one with exit status 1, so that `?` works on the errors of all modules.
 #[derive(Debug)]
-pub struct Failed {
+pub struct CommandError {
     status: u8,
     sentences: Vec<String>,
 }
 
-impl Failed {
+impl CommandError {
     /// A problem, told in a sentence; exit status 1.
     pub fn because(sentence: impl Into<String>) -> Self {
         Self { status: 1, sentences: vec![sentence.into()] }
@@ -41,17 +41,17 @@ impl Failed {
 
 /// What the service refuses; each mistake in what was given with the option that gave it, which `option` knows by the
 /// key.
-pub fn of_options(refused: Refused, option: impl Fn(&str) -> String) -> Failed {
-    let Refused::Mistakes(mistakes) = refused else { return refused.into() };
-    let line = |mistake: Mistake| {
+pub fn of_options(refused: ServiceError, option: impl Fn(&str) -> String) -> CommandError {
+    let ServiceError::Mistakes(mistakes) = refused else { return refused.into() };
+    let line = |mistake: ThingMistake| {
         // `/to/0` is the first that `--to` gives.
         let key = mistake.breach.place.split('/').nth(1).unwrap_or_default();
         format!("--{}: {}", option(key), mistake.breach.sentence)
     };
-    Failed::lines(mistakes.into_iter().map(line).collect())
+    CommandError::lines(mistakes.into_iter().map(line).collect())
 }
 
-impl<E: std::error::Error> From<E> for Failed {
+impl<E: std::error::Error> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::because(error.to_string())
     }

@@ -2,13 +2,13 @@
 
 use super::context::ACTOR;
 use super::output::{lines, word};
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::catalogue::Catalogue;
-use crate::service::Refused;
-use crate::service::components::{self, Component, ComponentDocument, Shelf};
-use crate::store::components::{Uploaded, description};
+use crate::service::ServiceError;
+use crate::service::components::{self, CatalogueComponent, ComponentDocument, Shelf};
+use crate::store::components::{ComponentRow, description};
 use bytes::Bytes;
-use postigo_sandbox::{Asker, Description};
+use postigo_sandbox::{Asker, ComponentDescription};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read as _;
@@ -24,7 +24,7 @@ pub enum Command {
         limit: Option<usize>,
     },
     /// Show what a component says of itself, who uploaded and activated it, and which filters use it
-    Show(Named),
+    Show(NamedComponent),
     /// Say what a `.wasm` file is; nothing is stored
     Inspect {
         /// The `.wasm` file
@@ -36,29 +36,29 @@ pub enum Command {
         file: PathBuf,
     },
     /// Let filters be made of an uploaded component; a name is enough where one version of it waits
-    Activate(Named),
+    Activate(NamedComponent),
     /// Write the bytes that were uploaded to a file, or to standard output
     Download {
         #[command(flatten)]
-        component: Named,
+        component: NamedComponent,
         /// The file; must not be there
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
     /// Delete an uploaded component that no filter uses or would go back to
-    Delete(Named),
+    Delete(NamedComponent),
 }
 
 /// A component that is named.
 #[derive(Debug, clap::Args)]
-pub struct Named {
+pub struct NamedComponent {
     /// NAME, NAME@VERSION or sha256:DIGEST
     #[arg(value_name = "NAME")]
     reference: String,
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List { limit } => list(limit.unwrap_or(usize::MAX), context).await,
             Self::Show(named) => show(&named.reference, context).await,
@@ -72,12 +72,12 @@ impl Command {
 }
 
 /// The components as they are now.
-async fn shelf(context: &Context) -> Result<Shelf<'_>, Failed> {
+async fn shelf(context: &Context) -> Result<Shelf<'_>, CommandError> {
     Ok(Shelf::of(context.store().await?, context.key(), context.sandbox()?).await?)
 }
 
 /// A component with the schema of its filters' settings, as far as that can be read.
-fn with_schema(component: Component) -> Value {
+fn with_schema(component: CatalogueComponent) -> Value {
     let schema = component.settings_schema().cloned();
     let mut document = json!(ComponentDocument::from(component));
     if let Some(schema) = schema {
@@ -87,7 +87,7 @@ fn with_schema(component: Component) -> Value {
 }
 
 /// Lists the components, at most `limit`.
-pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
+pub async fn list(limit: usize, context: &Context) -> Result<(), CommandError> {
     let shelf = shelf(context).await?;
     let mut found: Vec<Value> =
         shelf.shipped(None, limit).await.into_iter().map(|shipped| json!(ComponentDocument::from(shipped))).collect();
@@ -109,14 +109,14 @@ pub async fn list(limit: usize, context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn show(reference: &str, context: &Context) -> Result<(), Failed> {
+async fn show(reference: &str, context: &Context) -> Result<(), CommandError> {
     let document = with_schema(shelf(context).await?.find(reference).await?);
     context.output().document(&document, || lines(&document));
     Ok(())
 }
 
 /// Reads a component, unless it is larger than it may be.
-async fn read(file: &Path, context: &Context) -> Result<Bytes, Failed> {
+async fn read(file: &Path, context: &Context) -> Result<Bytes, CommandError> {
     let most = components::largest(context.store().await?, context.key()).await?;
     let read = || {
         let mut bytes = Vec::new();
@@ -129,23 +129,23 @@ async fn read(file: &Path, context: &Context) -> Result<Bytes, Failed> {
         Ok((size.max(bytes.len() as u64), bytes))
     };
     let (size, bytes) = read().map_err(|error: std::io::Error| {
-        Failed::because(format!("The file {} cannot be read: {error}.", file.display()))
+        CommandError::because(format!("The file {} cannot be read: {error}.", file.display()))
     })?;
     components::check_size(size, most).map_err(|error| of_file(file, error))?;
     Ok(bytes.into())
 }
 
 /// What is wrong with a file is told with its name.
-fn of_file(file: &Path, refused: Refused) -> Failed {
+fn of_file(file: &Path, refused: ServiceError) -> CommandError {
     match refused {
-        Refused::NotTaken(reason) | Refused::TooLarge(reason) => {
-            Failed::because(format!("{} is not taken: {reason}", file.display()))
+        ServiceError::NotTaken(reason) | ServiceError::TooLarge(reason) => {
+            CommandError::because(format!("{} is not taken: {reason}", file.display()))
         }
         other => other.into(),
     }
 }
 
-async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
+async fn inspect(file: &Path, context: &Context) -> Result<(), CommandError> {
     let inspected = components::inspect(&context.sandbox()?.asked_by(Asker::Host), read(file, context).await?)
         .await
         .map_err(|error| of_file(file, error))?;
@@ -162,7 +162,7 @@ async fn inspect(file: &Path, context: &Context) -> Result<(), Failed> {
 }
 
 /// Uploads a component.
-pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
+pub async fn upload(file: &Path, context: &Context) -> Result<(), CommandError> {
     let store = context.store().await?;
     let bytes = read(file, context).await?;
     let uploaded = components::upload(store, context.key(), &context.sandbox()?.asked_by(Asker::Host), bytes, ACTOR)
@@ -171,7 +171,7 @@ pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
     let catalogue = Catalogue::load(store).await?;
     let stored = catalogue.by_digest(&uploaded.description.digest);
     let activated = stored.is_some_and(|component| component.activated_at.is_some());
-    let shown = stored.map_or_else(|| uploaded.description.name.clone(), Uploaded::shown);
+    let shown = stored.map_or_else(|| uploaded.description.name.clone(), ComponentRow::shown);
     let mut said = json!(uploaded.description);
     said.as_object_mut().and_then(|fields| fields.remove("settings_schema"));
     let document = json!({
@@ -197,16 +197,17 @@ pub async fn upload(file: &Path, context: &Context) -> Result<(), Failed> {
 }
 
 /// What an admin decides by.
-fn declared(description: &Description) -> String {
+fn declared(description: &ComponentDescription) -> String {
     let list = |items: &[String]| if items.is_empty() { "nothing".to_owned() } else { items.join(", ") };
     format!("It may set {}, and asks to be granted {}.\n", list(&description.headers), list(&description.grants))
 }
 
-async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
+async fn activate(reference: &str, context: &Context) -> Result<(), CommandError> {
     let store = context.store().await?;
     let (activated, new) = components::activate(store, reference, ACTOR).await?;
     let described = shelf(context).await?.described(&activated).await?;
-    let document = described.map(|found| with_schema(Component::Uploaded(Box::new(found)))).unwrap_or_default();
+    let document =
+        described.map(|found| with_schema(CatalogueComponent::Uploaded(Box::new(found)))).unwrap_or_default();
     let description = description(store, &activated.digest).await?;
     context.output().document(&json!({ "component": document, "new": new }), || {
         let shown = activated.shown();
@@ -220,7 +221,7 @@ async fn activate(reference: &str, context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn download(reference: &str, output: Option<&Path>, context: &Context) -> Result<(), Failed> {
+async fn download(reference: &str, output: Option<&Path>, context: &Context) -> Result<(), CommandError> {
     let bytes = components::download(context.store().await?, reference).await?;
     let Some(path) = output else {
         context.output().bytes(&bytes);
@@ -228,10 +229,10 @@ async fn download(reference: &str, output: Option<&Path>, context: &Context) -> 
     };
     let written = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     let written = written.and_then(|mut file| std::io::Write::write_all(&mut file, &bytes));
-    written.map_err(|error| Failed::because(format!("The file {} cannot be written: {error}.", path.display())))
+    written.map_err(|error| CommandError::because(format!("The file {} cannot be written: {error}.", path.display())))
 }
 
-async fn delete(reference: &str, context: &Context) -> Result<(), Failed> {
+async fn delete(reference: &str, context: &Context) -> Result<(), CommandError> {
     let deleted = components::delete(context.store().await?, reference, true).await?;
     let document = json!({ "reference": deleted.shown(), "digest": deleted.digest, "deleted": true });
     context.output().document(&document, || format!("The component {} is deleted.\n", deleted.shown()));

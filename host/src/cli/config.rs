@@ -1,8 +1,8 @@
 //! `config`: the configuration file.
 
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::config::{Difference, as_markdown, key_rows};
-use crate::service::configuration_file::{self, Applied, Exported};
+use crate::service::configuration_file::{self, AppliedFile, ExportedFile};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::Check { file, prune } => run(&file, prune, true, context).await,
             Self::Apply { file, prune } => run(&file, prune, false, context).await,
@@ -49,14 +49,14 @@ impl Command {
     }
 }
 
-async fn run(file: &Path, prune: bool, check: bool, context: &Context) -> Result<(), Failed> {
+async fn run(file: &Path, prune: bool, check: bool, context: &Context) -> Result<(), CommandError> {
     let applied = configuration_file::apply(file, prune, check, context.place().await?).await?;
     let document = serde_json::to_value(&applied)?;
     context.output().document(&document, || tell(&applied, check));
     Ok(())
 }
 
-fn tell(applied: &Applied, check: bool) -> String {
+fn tell(applied: &AppliedFile, check: bool) -> String {
     let mut text = String::new();
     for (what, differences) in
         [("created", &applied.created), ("changed", &applied.changed), ("removed", &applied.removed)]
@@ -86,13 +86,13 @@ fn name(difference: &Difference) -> String {
     }
 }
 
-fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<(), Failed> {
+fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<(), CommandError> {
     let (rows, others): (Vec<_>, Vec<_>) =
         key_rows().into_iter().partition(|row| table.is_none_or(|table| row.kind == table));
     if let Some(table) = table.filter(|_| rows.is_empty()) {
         let mut tables: Vec<&str> = others.iter().map(|row| row.kind).collect();
         tables.dedup();
-        return Err(Failed::because(format!("There is no table {table}; the tables are {}.", tables.join(", "))));
+        return Err(CommandError::because(format!("There is no table {table}; the tables are {}.", tables.join(", "))));
     }
     if markdown {
         context.output().text(&as_markdown(&rows));
@@ -116,8 +116,8 @@ fn print_keys(table: Option<&str>, markdown: bool, context: &Context) -> Result<
     Ok(())
 }
 
-async fn print(context: &Context) -> Result<(), Failed> {
-    let Exported { version, toml } = configuration_file::export(context.store().await?, context.key()).await?;
+async fn print(context: &Context) -> Result<(), CommandError> {
+    let ExportedFile { version, toml } = configuration_file::export(context.store().await?, context.key()).await?;
     if context.json() {
         context.output().document(&json!({ "version": version, "toml": toml }), String::new);
     } else {

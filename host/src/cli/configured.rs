@@ -4,13 +4,13 @@
 
 use super::key_values::{Changes, KeyValue};
 use super::output::{lines, printable, word};
-use super::{Context, Failed, sign_in};
+use super::{CommandError, Context, sign_in};
 use crate::oauth2::Owner;
-use crate::service::Refused;
+use crate::service::ServiceError;
 use crate::service::configured::{self, Object, SIGN_IN};
 use crate::service::customer_users;
-use crate::service::probing::Probed;
-use postigo_model::configured::form::{self, Kind, LoadedKind};
+use crate::service::probing::ProbeResult;
+use postigo_model::configured::form::{self, ConfiguredKind, LoadedKind};
 use postigo_model::configured::keys::keys;
 use postigo_model::configured::{Configuration, CustomerUser};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 
 /// `list`
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct ThingList {
     /// At most so many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -29,16 +29,16 @@ pub struct List {
 
 /// A thing that is there.
 #[derive(Debug, clap::Args)]
-pub struct Named {
+pub struct NamedThing {
     /// Its name
     pub name: String,
 }
 
 /// `set`
 #[derive(Debug, clap::Args)]
-pub struct Set {
+pub struct ThingSet {
     #[command(flatten)]
-    pub thing: Named,
+    pub thing: NamedThing,
     /// A key of the configuration file and its value; `KEY=` sets the default
     #[arg(value_name = "KEY=VALUE")]
     pub keys: Vec<KeyValue>,
@@ -51,17 +51,17 @@ pub struct Set {
 #[derive(Debug, clap::Subcommand)]
 pub enum Common {
     /// List them
-    List(List),
+    List(ThingList),
     /// Show one with all its keys but its secrets
-    Show(Named),
+    Show(NamedThing),
     /// Change keys of one, or make a new one: tls.verify=false, queues=a,b, --file body=text.txt, password='{ env =
     /// "VARIABLE" }'
-    Set(Set),
+    Set(ThingSet),
 }
 
 impl Common {
     /// Carries it out for a kind.
-    pub async fn run<K: LoadedKind>(self, context: &Context) -> Result<(), Failed> {
+    pub async fn run<K: LoadedKind>(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(list) => list.run::<K>(context).await,
             Self::Show(thing) => thing.show::<K>(context).await,
@@ -70,9 +70,9 @@ impl Common {
     }
 }
 
-impl List {
+impl ThingList {
     /// Lists the things of a kind in byte order of their names; a last column tells how sign-ins by OAuth2 stand.
-    async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+    async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let mut things = Vec::new();
         let found = configured::list::<K>(&configuration, self.search.as_deref());
@@ -91,7 +91,7 @@ impl List {
     }
 
     /// Lists customer users in the order of their logins.
-    pub async fn customers(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn customers(&self, context: &Context) -> Result<(), CommandError> {
         let limit = self.limit.unwrap_or(usize::MAX);
         let found = customer_users::search(context.store().await?, self.search.as_deref(), "", limit).await?;
         let things: Vec<Value> = found.iter().map(|customer| Value::Object(form::write(customer))).collect();
@@ -102,9 +102,9 @@ impl List {
     }
 }
 
-impl Named {
+impl NamedThing {
     /// Shows a thing with all its keys but its secrets.
-    async fn show<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+    async fn show<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let thing: &K = configured::find(&configuration, &self.name).map_err(told::<K>)?;
         print(&with_sign_in::<K>(&configuration, &self.name, form::write(thing), context).await?, context);
@@ -112,7 +112,7 @@ impl Named {
     }
 
     /// Changes a thing, or makes it where there is none of this name; what is there afterwards is printed.
-    pub async fn set<K: LoadedKind>(&self, changes: &Changes, context: &Context) -> Result<(), Failed> {
+    pub async fn set<K: LoadedKind>(&self, changes: &Changes, context: &Context) -> Result<(), CommandError> {
         let give = |there: &K| changes.onto(&form::write(there), K::NAME, &self.name);
         let saved = configured::set::<K>(context.editor().await?, &self.name, give).await?;
         print(&Value::Object(saved.object::<K>(&self.name)), context);
@@ -121,47 +121,47 @@ impl Named {
     }
 
     /// Tells people whether a thing was made; for programs the thing stands alone.
-    fn tell_set<K: Kind>(&self, is_new: bool, context: &Context) {
+    fn tell_set<K: ConfiguredKind>(&self, is_new: bool, context: &Context) {
         let done = if is_new { "is new" } else { "was there and is as given now" };
         context.output().aside(&format!("The {} {:?} {done}.", configured::what::<K>(), self.name));
     }
 
     /// Deletes a thing.
-    pub async fn delete<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn delete<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         configured::delete::<K>(context.editor().await?, &self.name, |_| Ok(())).await.map_err(told::<K>)?;
         self.tell_deleted::<K>(context);
         Ok(())
     }
 
-    fn tell_deleted<K: Kind>(&self, context: &Context) {
+    fn tell_deleted<K: ConfiguredKind>(&self, context: &Context) {
         let Self { name } = self;
         let said = || format!("The {} {name:?} is deleted.\n", configured::what::<K>());
         context.output().document(&json!({ "name": name, "deleted": true }), said);
     }
 
     /// Shows a customer user.
-    pub async fn show_customer(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn show_customer(&self, context: &Context) -> Result<(), CommandError> {
         let shown = customer_users::show(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
         print(&Value::Object(form::write(&shown)), context);
         Ok(())
     }
 
     /// Deletes a customer user.
-    pub async fn delete_customer(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn delete_customer(&self, context: &Context) -> Result<(), CommandError> {
         customer_users::delete(context.store().await?, &self.name).await.map_err(told::<CustomerUser>)?;
         self.tell_deleted::<CustomerUser>(context);
         Ok(())
     }
 }
 
-impl Set {
+impl ThingSet {
     /// Changes a thing, or makes it.
-    pub async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         self.thing.set::<K>(&Changes::read(&keys::<K>(), &self.keys, &self.files), context).await
     }
 
     /// Changes a customer user, or makes one.
-    pub async fn customer(&self, context: &Context) -> Result<(), Failed> {
+    pub async fn customer(&self, context: &Context) -> Result<(), CommandError> {
         let changes = Changes::read(&keys::<CustomerUser>(), &self.keys, &self.files);
         let login = &self.thing.name;
         let give = |there: &CustomerUser| changes.onto(&form::write(there), CustomerUser::NAME, login);
@@ -178,7 +178,7 @@ async fn with_sign_in<K: LoadedKind>(
     name: &str,
     mut object: Object,
     context: &Context,
-) -> Result<Value, Failed> {
+) -> Result<Value, CommandError> {
     if let Some(state) = configured::sign_in::<K>(configuration, name, &object, &*context.tokens().await?).await? {
         object.insert(SIGN_IN.to_owned(), serde_json::to_value(state)?);
     }
@@ -186,15 +186,15 @@ async fn with_sign_in<K: LoadedKind>(
 }
 
 /// What the service refuses; a thing that is not there with how to find those that are.
-pub fn told<K: Kind>(refused: Refused) -> Failed {
+pub fn told<K: ConfiguredKind>(refused: ServiceError) -> CommandError {
     match refused {
-        Refused::Missing { name, .. } => Failed::because(missing::<K>(&name)),
+        ServiceError::Missing { name, .. } => CommandError::because(missing::<K>(&name)),
         other => other.into(),
     }
 }
 
 /// That there is no thing of this name, and how to find those that there are.
-pub fn missing<K: Kind>(name: &str) -> String {
+pub fn missing<K: ConfiguredKind>(name: &str) -> String {
     format!(
         "There is no {} \"{name}\"; `postigo {} list` shows those that exist.",
         configured::what::<K>(),
@@ -203,10 +203,10 @@ pub fn missing<K: Kind>(name: &str) -> String {
 }
 
 /// Tells whether the server of an account or transport could be signed in to, and what it said of itself.
-pub fn tell_probed(owner: &Owner, probed: Probed, context: &Context) -> Result<(), Failed> {
-    let Probed { facts, error } = probed;
+pub fn tell_probed(owner: &Owner, probed: ProbeResult, context: &Context) -> Result<(), CommandError> {
+    let ProbeResult { facts, error } = probed;
     if let Some(sentence) = error {
-        return Err(Failed::because(sentence));
+        return Err(CommandError::because(sentence));
     }
     let mut document = Map::from_iter([(owner.kind().to_owned(), json!(owner.name()))]);
     let mut text = format!("The {} {} works.\n", owner.kind(), owner.name());

@@ -1,7 +1,7 @@
 //! What the commands work on, opened when the first of them needs it.
 
-use super::place::Place;
-use super::{Failed, Output};
+use super::place::CommandPlace;
+use super::{CommandError, Output};
 use crate::chain::LazySandbox;
 use crate::config;
 use crate::oauth2::Tokens;
@@ -35,7 +35,7 @@ pub struct Context {
 }
 
 impl Context {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: CommandPlace) -> Self {
         let location = match place.database {
             Some(url) => Location::Postgres(url),
             None => Location::Folder(place.data.clone()),
@@ -80,16 +80,16 @@ impl Context {
     }
 
     /// The store, opened now if it was not.
-    pub async fn store(&self) -> Result<&Store, Failed> {
+    pub async fn store(&self) -> Result<&Store, CommandError> {
         let open = || async {
             make_folder(&self.data)?;
-            Store::open(&self.location).await.map_err(Failed::from)
+            Store::open(&self.location).await.map_err(CommandError::from)
         };
         self.store.get_or_try_init(open).await
     }
 
     /// The spool, opened now if it was not.
-    pub async fn spool(&self) -> Result<&Spool, Failed> {
+    pub async fn spool(&self) -> Result<&Spool, CommandError> {
         let store = self.store().await?;
         Ok(self.spool.get_or_try_init(|| async { Spool::open(store.clone(), &self.data) }).await?)
     }
@@ -100,7 +100,7 @@ impl Context {
     }
 
     /// The sandbox; it starts when the first filter needs it.
-    pub fn sandbox(&self) -> Result<&Arc<LazySandbox>, Failed> {
+    pub fn sandbox(&self) -> Result<&Arc<LazySandbox>, CommandError> {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
@@ -112,13 +112,13 @@ impl Context {
     }
 
     /// What accounts and transports sign in with.
-    pub async fn tokens(&self) -> Result<Arc<Tokens>, Failed> {
+    pub async fn tokens(&self) -> Result<Arc<Tokens>, CommandError> {
         Ok(Tokens::new(self.store().await?.clone(), self.key.clone()))
     }
 
     /// What a change of the configuration needs.
-    pub async fn place(&self) -> Result<config::Place<'_>, Failed> {
-        Ok(config::Place {
+    pub async fn place(&self) -> Result<config::ConfigurationPlace<'_>, CommandError> {
+        Ok(config::ConfigurationPlace {
             store: self.store().await?,
             key: &self.key,
             sandbox: self.sandbox()?,
@@ -128,28 +128,29 @@ impl Context {
     }
 
     /// Whoever runs the command, as one who changes the configuration.
-    pub async fn editor(&self) -> Result<Editor<'_>, Failed> {
+    pub async fn editor(&self) -> Result<Editor<'_>, CommandError> {
         Ok(Editor { place: self.place().await?, machine: None, gives_grants: true })
     }
 
     /// The configuration as it is now.
-    pub async fn configuration(&self) -> Result<Configuration, Failed> {
+    pub async fn configuration(&self) -> Result<Configuration, CommandError> {
         Ok(configuration::load(self.store().await?, &self.key).await?)
     }
 
     /// What is configured, with its chain prepared.
-    pub async fn live(&self) -> Result<&Arc<Live>, Failed> {
+    pub async fn live(&self) -> Result<&Arc<Live>, CommandError> {
         let start = || async {
             Live::start(self.store().await?.clone(), self.key.clone(), Arc::clone(self.sandbox()?))
                 .await
-                .map_err(Failed::from)
+                .map_err(CommandError::from)
         };
         self.live.get_or_try_init(start).await
     }
 }
 
 /// Makes the data folder where it is missing.
-fn make_folder(folder: &Path) -> Result<(), Failed> {
-    data_folder::make(folder)
-        .map_err(|error| Failed::because(format!("The data folder {} cannot be made: {error}.", folder.display())))
+fn make_folder(folder: &Path) -> Result<(), CommandError> {
+    data_folder::make(folder).map_err(|error| {
+        CommandError::because(format!("The data folder {} cannot be made: {error}.", folder.display()))
+    })
 }

@@ -1,23 +1,23 @@
 //! `customer`: who writes to the helpdesk. They are looked up in the database, not in the configuration.
 
-use super::configured::{List, Named, Set};
-use super::{Context, Failed};
+use super::configured::{NamedThing, ThingList, ThingSet};
+use super::{CommandError, Context};
 
 /// `customer …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List them
-    List(List),
+    List(ThingList),
     /// Show one with all its keys
-    Show(Named),
+    Show(NamedThing),
     /// Change keys of one, or make a new one: email=jane@example.com, first_name=Jane
-    Set(Set),
+    Set(ThingSet),
     /// Delete one; tickets keep the login
-    Delete(Named),
+    Delete(NamedThing),
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(list) => list.customers(context).await,
             Self::Show(customer) => customer.show_customer(context).await,

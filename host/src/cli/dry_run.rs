@@ -2,12 +2,12 @@
 
 use super::configured::told;
 use super::output::printable;
-use super::{Context, Failed};
-use crate::inbound::files::{self, Found};
-use crate::service::dry_runs::Trial;
-use crate::worker::{DryRun, Tried};
+use super::{CommandError, Context};
+use crate::inbound::files::{self, FileMessage};
+use crate::service::dry_runs::PreparedDryRun;
+use crate::worker::{DryRun, DryRunResult};
 use postigo_model::configured::{Account, Filter};
-use postigo_model::result::{FilterResult, Outcome};
+use postigo_model::result::{FilterOutcome, FilterResult};
 use postigo_sandbox::Asker;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -50,33 +50,38 @@ pub enum ChainCommand {
 }
 
 impl FilterTest {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let sandbox = context.sandbox()?.asked_by(Asker::Host);
-        let trial = Trial::of_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await;
-        let test =
-            Test { context, account: self.account, trusted: self.trusted, trial: trial.map_err(told::<Filter>)? };
+        let trial =
+            PreparedDryRun::of_filter(context.live().await?, &self.name, self.component.as_deref(), &sandbox).await;
+        let test = DryRunOptions {
+            context,
+            account: self.account,
+            trusted: self.trusted,
+            trial: trial.map_err(told::<Filter>)?,
+        };
         test.run(&self.mails).await
     }
 }
 
 impl ChainCommand {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self::Test { mails, trusted, account } = self;
-        let trial = Trial::of_chain(context.live().await?);
-        Test { context, account, trusted, trial }.run(&mails).await
+        let trial = PreparedDryRun::of_chain(context.live().await?);
+        DryRunOptions { context, account, trusted, trial }.run(&mails).await
     }
 }
 
 /// A dry run over mails.
-struct Test<'c> {
+struct DryRunOptions<'c> {
     context: &'c Context,
     account: String,
     trusted: bool,
-    trial: Trial<'c>,
+    trial: PreparedDryRun<'c>,
 }
 
-impl Test<'_> {
-    async fn run(&self, mails: &[String]) -> Result<(), Failed> {
+impl DryRunOptions<'_> {
+    async fn run(&self, mails: &[String]) -> Result<(), CommandError> {
         self.trial.check_account(&self.account).map_err(told::<Account>)?;
         let mut unread = Vec::new();
         for path in mails {
@@ -87,10 +92,10 @@ impl Test<'_> {
                 }
             }
         }
-        if unread.is_empty() { Ok(()) } else { Err(Failed::lines(unread)) }
+        if unread.is_empty() { Ok(()) } else { Err(CommandError::lines(unread)) }
     }
 
-    async fn one(&self, found: Found) -> Result<(), Failed> {
+    async fn one(&self, found: FileMessage) -> Result<(), CommandError> {
         let trusted = self.trusted.then_some(true);
         let mail = DryRun { source: found.source, raw: found.raw.into(), account: self.account.clone(), trusted };
         let tried = self.trial.run(mail).await?;
@@ -99,12 +104,12 @@ impl Test<'_> {
     }
 }
 
-fn read(path: &str) -> Box<dyn Iterator<Item = Result<Found, String>>> {
+fn read(path: &str) -> Box<dyn Iterator<Item = Result<FileMessage, String>>> {
     if path == "-" {
         let mut raw = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut raw);
         return Box::new(std::iter::once(
-            read.map(|_| Found { source: "-".into(), raw }).map_err(|error| format!("Standard input: {error}")),
+            read.map(|_| FileMessage { source: "-".into(), raw }).map_err(|error| format!("Standard input: {error}")),
         ));
     }
     match files::read(Path::new(path)) {
@@ -113,7 +118,7 @@ fn read(path: &str) -> Box<dyn Iterator<Item = Result<Found, String>>> {
     }
 }
 
-fn text(tried: &Tried) -> String {
+fn text(tried: &DryRunResult) -> String {
     let result = &tried.result;
     let mut text = format!("{}\n", printable(&result.source));
     for filter in &result.filters {
@@ -142,7 +147,7 @@ fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>
         filter.component.as_ref().map(|component| format!(" ({})", printable(component))).unwrap_or_default();
     let _ = write!(text, "  {}{component}: {}", printable(&filter.name), outcome.as_str().unwrap_or_default());
     match filter.outcome {
-        Outcome::NotRun => {
+        FilterOutcome::NotRun => {
             let _ = writeln!(text, ", the chain ended at {}", printable(ended_by.unwrap_or_default()));
         }
         _ => {

@@ -2,11 +2,11 @@
 
 use super::attending::attend_while;
 use super::configured::missing;
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::daemon::until_worked_off;
-use crate::inbound::{self, FetchReport, Intake, Rules};
-use crate::service::Refused;
-use crate::service::fetching::{self, Answer, Patience};
+use crate::inbound::{self, FetchReport, Intake, IntakeRules};
+use crate::service::ServiceError;
+use crate::service::fetching::{self, FetchAnswer, FetchWait};
 use crate::spool::Spool;
 use postigo_model::configured::Account;
 use serde_json::Value;
@@ -22,11 +22,11 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let accounts: Vec<&Account> = match &self.account {
             Some(name) => {
-                vec![configuration.accounts.get(name).ok_or_else(|| Failed::because(missing::<Account>(name)))?]
+                vec![configuration.accounts.get(name).ok_or_else(|| CommandError::because(missing::<Account>(name)))?]
             }
             None => configuration
                 .accounts
@@ -46,28 +46,28 @@ impl Fetch {
             .iter()
             .filter_map(|report| Some(format!("{}: {}", report["account"].as_str()?, report["error"].as_str()?)))
             .collect();
-        if failed.is_empty() { Ok(()) } else { Err(Failed::lines(failed)) }
+        if failed.is_empty() { Ok(()) } else { Err(CommandError::lines(failed)) }
     }
 }
 
-async fn fetch(context: &Context, account: &Account) -> Result<Value, Failed> {
-    let asked = fetching::ask(context.store().await?, account, Patience::WhileHeld).await;
+async fn fetch(context: &Context, account: &Account) -> Result<Value, CommandError> {
+    let asked = fetching::ask(context.store().await?, account, FetchWait::WhileHeld).await;
     let answer = asked.map_err(|refused| match refused {
-        Refused::NotValid { name, .. } => {
-            Failed::because(format!("The account \"{name}\" is not valid; nothing is fetched from it."))
+        ServiceError::NotValid { name, .. } => {
+            CommandError::because(format!("The account \"{name}\" is not valid; nothing is fetched from it."))
         }
         other => other.into(),
     })?;
     match answer {
-        Answer::Ended(report) => Ok(report),
-        Answer::NobodyHolds | Answer::GoesOn => Box::pin(here(context, account)).await,
+        FetchAnswer::Ended(report) => Ok(report),
+        FetchAnswer::NobodyHolds | FetchAnswer::GoesOn => Box::pin(here(context, account)).await,
     }
 }
 
 /// Fetches in this process, and works on what comes while more is fetched, until all of it is filed.
-async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
+async fn here(context: &Context, account: &Account) -> Result<Value, CommandError> {
     let spool: &Spool = context.spool().await?;
-    let rules = Rules::of(&context.configuration().await?);
+    let rules = IntakeRules::of(&context.configuration().await?);
     // A Maildir is the user's own path, as the configuration has it: what a daemon was given, it alone knows.
     let intake = Intake::begin(
         Arc::new(account.clone()),
@@ -76,7 +76,7 @@ async fn here(context: &Context, account: &Account) -> Result<Value, Failed> {
         context.tokens().await?,
         CancellationToken::new(),
     );
-    let mut memory = inbound::Memory::default();
+    let mut memory = inbound::AccountMemory::default();
     let mut fetching = std::pin::pin!(inbound::fetch(intake, &mut memory));
     // Until something comes, other accounts may be worked on.
     let fetched = tokio::select! {
@@ -106,12 +106,16 @@ async fn something_came(spool: &Spool, account: &str) {
 }
 
 /// Works on an account's messages until none waits, unless somebody else does.
-pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), Failed> {
+pub(super) async fn work_off(context: &Context, account: &str) -> Result<(), CommandError> {
     work_off_after(context, account, std::future::ready(())).await
 }
 
 /// Works on an account's messages until what brings them has ended and none waits, unless somebody else does.
-async fn work_off_after<T>(context: &Context, account: &str, bringing: impl Future<Output = T>) -> Result<T, Failed> {
+async fn work_off_after<T>(
+    context: &Context,
+    account: &str,
+    bringing: impl Future<Output = T>,
+) -> Result<T, CommandError> {
     let spool: &Spool = context.spool().await?;
     let (attended, brought) = attend_while(
         context,

@@ -1,13 +1,13 @@
 //! `filter`: the chain's filters and their components.
 
-use super::configured::{List, Named, Set, missing, told};
+use super::configured::{NamedThing, ThingList, ThingSet, missing, told};
 use super::output::{lines, printable, word};
-use super::{Context, Failed, component, dry_run, upgrade};
+use super::{CommandError, Context, component, dry_run, upgrade};
 use crate::service::{configured, filters};
 use crate::store::spool;
 use postigo_model::configured::form::write;
 use postigo_model::configured::{Filter, Validity};
-use postigo_model::result::Outcome;
+use postigo_model::result::FilterOutcome;
 use postigo_model::timestamp::rfc3339;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -20,11 +20,11 @@ const LATEST: i64 = 500;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the filters in the order in which they run, with how many of the last 500 messages each matched
-    List(List),
+    List(ThingList),
     /// Show a filter
-    Show(Named),
+    Show(NamedThing),
     /// Change keys of a filter, or make a new one: component=match, settings.when='[ … ]', limits.time=100ms
-    Set(Set),
+    Set(ThingSet),
     /// Let a filter run
     Enable {
         /// Its name
@@ -47,20 +47,20 @@ pub enum Command {
         limit: Option<usize>,
     },
     /// Have the filters of an uploaded component run another version of it: all of them, or none where one cannot
-    Upgrade(upgrade::Upgrade),
+    Upgrade(upgrade::FilterUpgrade),
     /// Go back to what a filter, and those that came along with it, ran before
     Rollback(upgrade::Rollback),
     /// Delete a filter
-    Delete(Named),
+    Delete(NamedThing),
     /// Run one filter over mails without any side effect
     Test(dry_run::FilterTest),
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(wish) => list(&wish, context).await,
-            Self::Show(Named { name }) => show(&name, context).await,
+            Self::Show(NamedThing { name }) => show(&name, context).await,
             Self::Set(set) => set.run::<Filter>(context).await,
             Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
@@ -74,7 +74,7 @@ impl Command {
     }
 }
 
-async fn list(wish: &List, context: &Context) -> Result<(), Failed> {
+async fn list(wish: &ThingList, context: &Context) -> Result<(), CommandError> {
     let configuration = context.configuration().await?;
     let matches = latest_matches(context).await?;
     let found: HashSet<String> =
@@ -104,13 +104,13 @@ async fn list(wish: &List, context: &Context) -> Result<(), Failed> {
 }
 
 /// By filter, how many of the latest messages it matched, and when it did last.
-async fn latest_matches(context: &Context) -> Result<HashMap<String, (usize, i64)>, Failed> {
+async fn latest_matches(context: &Context) -> Result<HashMap<String, (usize, i64)>, CommandError> {
     let mut matches: HashMap<String, (usize, i64)> = HashMap::new();
     let messages = spool::latest(&mut *context.store().await?.read().await?, LATEST).await?;
     for message in messages {
         let at = message.ended_at.unwrap_or(message.received_at);
         let filters = message.result.into_iter().flat_map(|result| result.filters);
-        for filter in filters.filter(|filter| filter.outcome == Outcome::Matched) {
+        for filter in filters.filter(|filter| filter.outcome == FilterOutcome::Matched) {
             let (count, last) = matches.entry(filter.name).or_default();
             *count += 1;
             *last = at.max(*last);
@@ -129,10 +129,10 @@ fn document(filter: &Filter, place: usize, matches: &HashMap<String, (usize, i64
     Value::Object(fields)
 }
 
-async fn show(name: &str, context: &Context) -> Result<(), Failed> {
+async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
     let configuration = context.configuration().await?;
     let found = configuration.filters.values().zip(1..).find(|(filter, _)| filter.name == name);
-    let (filter, place) = found.ok_or_else(|| Failed::because(missing::<Filter>(name)))?;
+    let (filter, place) = found.ok_or_else(|| CommandError::because(missing::<Filter>(name)))?;
     let filter = document(filter, place, &latest_matches(context).await?);
     let history = filters::history(context.store().await?, context.key(), name).await?;
     let ran = history.iter().map(|ran| {
@@ -150,7 +150,7 @@ async fn show(name: &str, context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), Failed> {
+async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), CommandError> {
     filters::set_validity(context.editor().await?, name, valid).await.map_err(told::<Filter>)?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
     context

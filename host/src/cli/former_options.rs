@@ -1,9 +1,9 @@
 //! The options that `template set` and `auto-response set` had before they took `KEY=VALUE`; scripts have them.
 
 use super::key_values::Changes;
-use super::{Failed, writing};
+use super::{CommandError, writing};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{AutoResponse, Template};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub struct OfTemplate {
     #[arg(long, hide = true, value_parser = validity)]
     valid: Option<Value>,
     #[command(flatten)]
-    text: Text,
+    text: FormerText,
 }
 
 /// `auto-response set --queue …`
@@ -40,12 +40,12 @@ pub struct OfAutoResponse {
     #[arg(long, hide = true)]
     language: Option<String>,
     #[command(flatten)]
-    text: Text,
+    text: FormerText,
 }
 
 /// What both have.
 #[derive(Debug, clap::Args)]
-struct Text {
+struct FormerText {
     #[arg(long, hide = true)]
     r#type: Option<String>,
     #[arg(long, hide = true)]
@@ -88,7 +88,7 @@ impl FormerOptions {
     }
 
     /// Adds what is given to changes of the kind.
-    pub fn add_to(self, changes: Changes) -> Result<Changes, Failed> {
+    pub fn add_to(self, changes: Changes) -> Result<Changes, CommandError> {
         match self {
             Self::Template(OfTemplate { queue, all_queues, comment, valid, text }) => {
                 let queues = (all_queues || !queue.is_empty()).then_some(queue);
@@ -101,12 +101,12 @@ impl FormerOptions {
     }
 }
 
-impl Text {
+impl FormerText {
     fn is_empty(&self) -> bool {
         self.r#type.is_none() && self.subject.is_none() && self.body_file.is_none()
     }
 
-    fn add_to(self, changes: Changes) -> Result<Changes, Failed> {
+    fn add_to(self, changes: Changes) -> Result<Changes, CommandError> {
         let body = self.body_file.as_deref().map(writing::text).transpose()?;
         Ok(changes.key("type", self.r#type).key("subject", self.subject).key("body", body))
     }

@@ -6,10 +6,10 @@ mod results;
 use super::attending::attend_while;
 use super::configured::told;
 use super::pipe::TRY_LATER;
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::service::configured;
-use crate::worker::Done;
-use intake::{Envelope, Intake};
+use crate::worker::DoneMessage;
+use intake::{FileIntake, IngestEnvelope};
 use postigo_model::configured::Account;
 use results::Results;
 use std::time::Duration;
@@ -42,9 +42,9 @@ impl Ingest {
         self.paths.iter().all(|path| path == "-")
     }
 
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let as_pipe = self.is_pipe();
-        let not_stored = |failed: Failed| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
+        let not_stored = |failed: CommandError| if as_pipe { failed.with_status(TRY_LATER) } else { failed };
         let configuration = context.configuration().await.map_err(not_stored)?;
         // One that is not valid takes mail, too: a mail server's pipe names it still, and its mail would bounce.
         configured::find::<Account>(&configuration, &self.account)
@@ -52,10 +52,10 @@ impl Ingest {
         let spool = context.spool().await.map_err(not_stored)?;
         let (stored, mut to_tell) = mpsc::unbounded_channel();
         let (ended, mut endings) = mpsc::unbounded_channel();
-        let envelope = Envelope { sender: self.sender.clone(), recipients: self.recipients.clone() };
-        let intake = Intake { spool, account: &self.account, envelope, stored };
+        let envelope = IngestEnvelope { sender: self.sender.clone(), recipients: self.recipients.clone() };
+        let intake = FileIntake { spool, account: &self.account, envelope, stored };
         // Nobody listens any more when the last result is printed; then what else ended is not of interest.
-        let tell = |done: Done| drop(ended.send(done));
+        let tell = |done: DoneMessage| drop(ended.send(done));
         let mut results = Results::new(spool, context.output(), as_pipe);
         let bring = async |broken: CancellationToken| {
             let printing = async {

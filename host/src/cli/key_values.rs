@@ -6,10 +6,10 @@
 //! anything, whatever it says, since scripts hand on texts of strangers: a file's text is given by an option of its
 //! own, `--file KEY=PATH`. An empty value is the key's default.
 
-use crate::config::{File, given_or_named, named};
-use crate::service::configured::{Given, Object, is_same};
-use postigo_model::configured::form::{Problem, below};
-use postigo_model::configured::keys::{Content, Key};
+use crate::config::{ConfigurationFile, given_or_named, named};
+use crate::service::configured::{GivenKeys, Object, is_same};
+use postigo_model::configured::form::{ConfigurationMistake, below};
+use postigo_model::configured::keys::{ConfigurationKey, KeyContent};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::str::FromStr;
@@ -49,20 +49,20 @@ impl FromStr for KeyValue {
 pub struct Changes {
     /// None: it is taken away.
     values: Vec<(Vec<String>, Option<Value>)>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigurationMistake>,
 }
 
 impl Changes {
     /// Reads what was given for the keys of a kind, values and `files` with texts; files and variables are read now.
-    pub fn read(keys: &[Key], given: &[KeyValue], files: &[KeyValue]) -> Self {
+    pub fn read(keys: &[ConfigurationKey], given: &[KeyValue], files: &[KeyValue]) -> Self {
         let mut changes = Self::default();
         for KeyValue { path, value } in given {
             let read = match find(keys, path) {
-                Found::Key(key) => read(key, value).map(Some),
-                Found::Inside if value.is_empty() => Ok(None),
-                Found::Inside => free(value).map(Some),
+                KeyMatch::Key(key) => read(key, value).map(Some),
+                KeyMatch::Inside if value.is_empty() => Ok(None),
+                KeyMatch::Inside => free(value).map(Some),
                 // The form says which keys there are.
-                Found::Nothing => Ok(Some(Value::String(value.clone()))),
+                KeyMatch::Nothing => Ok(Some(Value::String(value.clone()))),
             };
             changes.take(path, read);
         }
@@ -116,28 +116,28 @@ impl Changes {
 
     fn problem(&mut self, path: &[String], sentence: String) {
         let pointer = path.iter().fold(String::new(), |pointer, step| below(&pointer, step));
-        self.problems.push(Problem { pointer, sentence });
+        self.problems.push(ConfigurationMistake { pointer, sentence });
     }
 
     /// As the form of a thing takes it that is `there`: a table of free content, such as a filter's settings, keeps
     /// what is not set. The thing keeps its `name`, which stands under the key `name_key`.
-    pub fn onto(&self, there: &Object, name_key: &str, name: &str) -> Given {
+    pub fn onto(&self, there: &Object, name_key: &str, name: &str) -> GivenKeys {
         let (mut fields, mut problems) = (Object::new(), self.problems.clone());
         for (path, value) in &self.values {
             if let Err(table) = set(&mut fields, there, path, value.as_ref()) {
                 let sentence =
                     format!("cannot be set, since {} is no table.", path.get(..table).unwrap_or(path).join("."));
                 let pointer = path.iter().fold(String::new(), |pointer, step| below(&pointer, step));
-                problems.push(Problem { pointer, sentence });
+                problems.push(ConfigurationMistake { pointer, sentence });
             }
         }
         let given = fields.insert(name_key.to_owned(), Value::String(name.to_owned()));
         let is_same = |given: &Value| given.as_str().is_some_and(|given| is_same(name_key, given, name));
         if given.is_some_and(|given| !is_same(&given)) {
             let sentence = format!("must be \"{name}\", as the command names it: nothing is renamed.");
-            problems.push(Problem { pointer: below("", name_key), sentence });
+            problems.push(ConfigurationMistake { pointer: below("", name_key), sentence });
         }
-        Given { fields, problems }
+        GivenKeys { fields, problems }
     }
 }
 
@@ -162,21 +162,21 @@ fn set(fields: &mut Object, there: &Object, path: &[String], value: Option<&Valu
     set(inner, &Object::new(), rest, value).map_err(|steps| steps + 1)
 }
 
-enum Found<'k> {
-    Key(&'k Key),
+enum KeyMatch<'k> {
+    Key(&'k ConfigurationKey),
     /// Below a key whose content its keys do not tell.
     Inside,
     Nothing,
 }
 
-fn find<'k>(keys: &'k [Key], path: &[String]) -> Found<'k> {
-    let Some((step, rest)) = path.split_first() else { return Found::Nothing };
-    let Some(key) = keys.iter().find(|key| key.name == step) else { return Found::Nothing };
+fn find<'k>(keys: &'k [ConfigurationKey], path: &[String]) -> KeyMatch<'k> {
+    let Some((step, rest)) = path.split_first() else { return KeyMatch::Nothing };
+    let Some(key) = keys.iter().find(|key| key.name == step) else { return KeyMatch::Nothing };
     match &key.content {
-        _ if rest.is_empty() => Found::Key(key),
-        Content::Table { keys, .. } => find(keys, rest),
-        Content::Value { schema, .. } if allows(schema, "object") => Found::Inside,
-        _ => Found::Nothing,
+        _ if rest.is_empty() => KeyMatch::Key(key),
+        KeyContent::Table { keys, .. } => find(keys, rest),
+        KeyContent::Value { schema, .. } if allows(schema, "object") => KeyMatch::Inside,
+        _ => KeyMatch::Nothing,
     }
 }
 
@@ -189,11 +189,11 @@ fn allows(schema: &Value, of: &str) -> bool {
 }
 
 /// Reads a value as its key has it. The error is a sentence after the key.
-fn read(key: &Key, text: &str) -> Result<Value, String> {
+fn read(key: &ConfigurationKey, text: &str) -> Result<Value, String> {
     match &key.content {
-        Content::Name => Ok(Value::from(text)),
-        Content::Secret => secret(&notation(text).unwrap_or_else(|| Value::from(text)), text),
-        Content::Table { keys, is_optional, .. } => match notation(text) {
+        KeyContent::Name => Ok(Value::from(text)),
+        KeyContent::Secret => secret(&notation(text).unwrap_or_else(|| Value::from(text)), text),
+        KeyContent::Table { keys, is_optional, .. } => match notation(text) {
             _ if text.is_empty() && *is_optional => Ok(Value::Null),
             _ if text.is_empty() => Ok(Value::Object(defaults(keys))),
             Some(Value::Object(fields)) => with_secrets(keys, fields),
@@ -203,9 +203,9 @@ fn read(key: &Key, text: &str) -> Result<Value, String> {
                 first(keys)
             )),
         },
-        Content::Value { schema, .. } if text.is_empty() && allows(schema, "null") => Ok(Value::Null),
-        Content::Value { default, .. } if text.is_empty() => Ok(default.clone()),
-        Content::Value { schema, .. } => value(schema, text),
+        KeyContent::Value { schema, .. } if text.is_empty() && allows(schema, "null") => Ok(Value::Null),
+        KeyContent::Value { default, .. } if text.is_empty() => Ok(default.clone()),
+        KeyContent::Value { schema, .. } => value(schema, text),
     }
 }
 
@@ -244,24 +244,28 @@ fn notation(text: &str) -> Option<Value> {
     if let Ok(value) = serde_json::from_str(text) {
         return Some(value);
     }
-    let mut file = File::parse(&format!("value = {text}"));
+    let mut file = ConfigurationFile::parse(&format!("value = {text}"));
     let is_one = file.problems.is_empty() && file.root.len() == 1;
     file.root.remove("value").filter(|_| is_one)
 }
 
 /// The text of a file, `-`: of standard input, for a key; of a secret without the last line break. The error is a
 /// sentence after the key.
-fn text_of(found: &Found<'_>, file: &str) -> Result<Value, String> {
+fn text_of(found: &KeyMatch<'_>, file: &str) -> Result<Value, String> {
     let reference = json!({ "file": file });
     match found {
-        Found::Key(Key { content: Content::Secret, .. }) => {
+        KeyMatch::Key(ConfigurationKey { content: KeyContent::Secret, .. }) => {
             given_or_named(&reference, Path::new(".")).map(|secret| Value::from(secret.reveal()))
         }
-        Found::Key(Key { content: Content::Value { schema, .. }, .. }) if !allows(schema, "string") => {
+        KeyMatch::Key(ConfigurationKey { content: KeyContent::Value { schema, .. }, .. })
+            if !allows(schema, "string") =>
+        {
             Err("is no text: write it as KEY=VALUE.".to_owned())
         }
-        Found::Key(Key { content: Content::Table { .. }, .. }) => Err("is a table: set it key by key.".to_owned()),
-        Found::Key(_) | Found::Inside | Found::Nothing => reference
+        KeyMatch::Key(ConfigurationKey { content: KeyContent::Table { .. }, .. }) => {
+            Err("is a table: set it key by key.".to_owned())
+        }
+        KeyMatch::Key(_) | KeyMatch::Inside | KeyMatch::Nothing => reference
             .as_object()
             .and_then(|reference| named(reference, Path::new("."), LARGEST_TEXT))
             .unwrap_or_else(|| Err("cannot be read.".to_owned()))
@@ -282,8 +286,8 @@ fn secret(value: &Value, text: &str) -> Result<Value, String> {
 }
 
 /// A table's fields with the secrets that they name.
-fn with_secrets(keys: &[Key], mut fields: Map<String, Value>) -> Result<Value, String> {
-    for key in keys.iter().filter(|key| key.content == Content::Secret) {
+fn with_secrets(keys: &[ConfigurationKey], mut fields: Map<String, Value>) -> Result<Value, String> {
+    for key in keys.iter().filter(|key| key.content == KeyContent::Secret) {
         if let Some(value) = fields.get_mut(key.name) {
             let secret = given_or_named(value, Path::new("."))
                 .map_err(|sentence| format!("has a mistake at {}: {sentence}", key.name))?;
@@ -293,15 +297,15 @@ fn with_secrets(keys: &[Key], mut fields: Map<String, Value>) -> Result<Value, S
     Ok(Value::Object(fields))
 }
 
-fn defaults(keys: &[Key]) -> Object {
-    let default = |key: &Key| match &key.content {
-        Content::Value { default, .. } => Some((key.name.to_owned(), default.clone())),
+fn defaults(keys: &[ConfigurationKey]) -> Object {
+    let default = |key: &ConfigurationKey| match &key.content {
+        KeyContent::Value { default, .. } => Some((key.name.to_owned(), default.clone())),
         _ => None,
     };
     keys.iter().filter_map(default).collect()
 }
 
-fn first(keys: &[Key]) -> &str {
+fn first(keys: &[ConfigurationKey]) -> &str {
     keys.first().map_or("", |key| key.name)
 }
 
@@ -313,7 +317,7 @@ mod tests {
     use serde_json::json;
 
     /// Words are values, and behind `--file` files.
-    fn given(keys: &[Key], words: &[&str]) -> Given {
+    fn given(keys: &[ConfigurationKey], words: &[&str]) -> GivenKeys {
         let (values, files): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| !word.starts_with("--file "));
         let parsed = |words: &[&str]| -> Vec<KeyValue> {
             words.iter().map(|word| word.strip_prefix("--file ").unwrap_or(word).parse().unwrap()).collect()
@@ -322,14 +326,14 @@ mod tests {
         Changes::read(keys, &parsed(&values), &parsed(&files)).onto(there.as_object().unwrap(), "name", "main")
     }
 
-    fn fields(keys: &[Key], words: &[&str]) -> Value {
-        let Given { mut fields, problems } = given(keys, words);
+    fn fields(keys: &[ConfigurationKey], words: &[&str]) -> Value {
+        let GivenKeys { mut fields, problems } = given(keys, words);
         assert_eq!(problems, []);
         fields.shift_remove("name");
         Value::Object(fields)
     }
 
-    fn told(keys: &[Key], words: &[&str]) -> Vec<String> {
+    fn told(keys: &[ConfigurationKey], words: &[&str]) -> Vec<String> {
         given(keys, words)
             .problems
             .into_iter()

@@ -1,16 +1,16 @@
 //! `queue …`, `response …`: the commands of a kind of configured things, the same for every kind that has no further
 //! ones.
 
-use super::configured::{Common, Named};
+use super::configured::{Common, NamedThing};
 use super::former_options::FormerOptions;
 use super::key_values::Changes;
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::service::configured;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches, Subcommand};
 use futures_util::future::LocalBoxFuture;
-use postigo_model::configured::form::{Kind, LoadedKind};
-use postigo_model::configured::keys::{Content, Key, keys};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
+use postigo_model::configured::keys::{ConfigurationKey, KeyContent, keys};
 use postigo_model::configured::{Account, Filter, KindVisitor, Transport, visit_kinds};
 use std::fmt::Write as _;
 
@@ -22,23 +22,23 @@ const EXTENDED: [&str; 3] = [Account::ABOUT.command, Transport::ABOUT.command, F
 pub struct OfKind {
     /// The kind's own word.
     kind: String,
-    action: Action,
+    action: KindAction,
     options: Option<FormerOptions>,
 }
 
 /// What a kind's commands are.
 #[derive(Debug, Subcommand)]
-enum Action {
+enum KindAction {
     #[command(flatten)]
     Common(Common),
     /// Delete one
-    Delete(Named),
+    Delete(NamedThing),
 }
 
 impl OfKind {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self { kind, action, options } = self;
-        let mut run = Run { kind, asked: Some((action, options)), context, begun: None };
+        let mut run = KindRun { kind, asked: Some((action, options)), context, begun: None };
         visit_kinds(&mut run);
         match run.begun {
             Some(begun) => begun.await,
@@ -48,14 +48,14 @@ impl OfKind {
 }
 
 /// Finds the kind of a command, and begins it.
-struct Run<'c> {
+struct KindRun<'c> {
     kind: String,
-    asked: Option<(Action, Option<FormerOptions>)>,
+    asked: Option<(KindAction, Option<FormerOptions>)>,
     context: &'c Context,
-    begun: Option<LocalBoxFuture<'c, Result<(), Failed>>>,
+    begun: Option<LocalBoxFuture<'c, Result<(), CommandError>>>,
 }
 
-impl KindVisitor for Run<'_> {
+impl KindVisitor for KindRun<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         if K::ABOUT.command == self.kind
             && let Some((action, options)) = self.asked.take()
@@ -65,12 +65,16 @@ impl KindVisitor for Run<'_> {
     }
 
     /// They have a command of their own.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
-async fn run<K: LoadedKind>(action: Action, options: Option<FormerOptions>, context: &Context) -> Result<(), Failed> {
+async fn run<K: LoadedKind>(
+    action: KindAction,
+    options: Option<FormerOptions>,
+    context: &Context,
+) -> Result<(), CommandError> {
     match action {
-        Action::Common(Common::Set(set)) => {
+        KindAction::Common(Common::Set(set)) => {
             let keys = keys::<K>();
             let changes = Changes::read(&keys, &set.keys, &set.files);
             let changes = match options {
@@ -79,20 +83,20 @@ async fn run<K: LoadedKind>(action: Action, options: Option<FormerOptions>, cont
             };
             set.thing.set::<K>(&changes, context).await
         }
-        Action::Common(command) => command.run::<K>(context).await,
-        Action::Delete(Named { name }) if !K::ABOUT.is_deletable => {
+        KindAction::Common(command) => command.run::<K>(context).await,
+        KindAction::Delete(NamedThing { name }) if !K::ABOUT.is_deletable => {
             let (what, command) = (configured::what::<K>(), K::ABOUT.command);
             let instead =
                 format!("a {what} is never deleted, only made invalid: postigo {command} set {name:?} valid=false");
-            Err(Failed::because(format!("Nothing was deleted: {instead}")))
+            Err(CommandError::because(format!("Nothing was deleted: {instead}")))
         }
-        Action::Delete(thing) => thing.delete::<K>(context).await,
+        KindAction::Delete(thing) => thing.delete::<K>(context).await,
     }
 }
 
 impl Subcommand for OfKind {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        let mut adding = Adding(command);
+        let mut adding = KindCommands(command);
         visit_kinds(&mut adding);
         adding.0
     }
@@ -102,7 +106,7 @@ impl Subcommand for OfKind {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        let mut found = Known { name, is_known: false };
+        let mut found = KnownKind { name, is_known: false };
         visit_kinds(&mut found);
         found.is_known
     }
@@ -112,9 +116,9 @@ impl FromArgMatches for OfKind {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "a command is missing\n");
         let (kind, matches) = matches.subcommand().ok_or_else(missing)?;
-        let action = Action::from_arg_matches(matches)?;
+        let action = KindAction::from_arg_matches(matches)?;
         let mut options = None;
-        if let (Action::Common(Common::Set(set)), Some(("set", matches))) = (&action, matches.subcommand()) {
+        if let (KindAction::Common(Common::Set(set)), Some(("set", matches))) = (&action, matches.subcommand()) {
             options = FormerOptions::of(kind, matches)?;
             if set.keys.is_empty() && set.files.is_empty() && options.as_ref().is_some_and(FormerOptions::is_empty) {
                 return Err(clap::Error::raw(
@@ -133,9 +137,9 @@ impl FromArgMatches for OfKind {
 }
 
 /// Adds the commands of the kinds that have no file of their own.
-struct Adding(clap::Command);
+struct KindCommands(clap::Command);
 
-impl KindVisitor for Adding {
+impl KindVisitor for KindCommands {
     fn loaded<K: LoadedKind>(&mut self) {
         let about = K::ABOUT;
         if EXTENDED.contains(&about.command) {
@@ -148,7 +152,7 @@ impl KindVisitor for Adding {
         if let Some(other) = about.other_command {
             command = command.visible_alias(other);
         }
-        command = Action::augment_subcommands(command);
+        command = KindAction::augment_subcommands(command);
         if !about.is_deletable {
             command = command.mut_subcommand("delete", |delete| delete.hide(true));
         }
@@ -157,38 +161,38 @@ impl KindVisitor for Adding {
     }
 
     /// They have a command of their own.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
-struct Known<'n> {
+struct KnownKind<'n> {
     name: &'n str,
     is_known: bool,
 }
 
-impl KindVisitor for Known<'_> {
+impl KindVisitor for KnownKind<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         self.is_known |= K::ABOUT.command == self.name && !EXTENDED.contains(&self.name);
     }
 
     /// They have a command of their own.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 /// The same command, with the keys of each kind in the help of its `set`.
 pub fn with_keys(command: clap::Command) -> clap::Command {
-    let mut telling = Telling(command);
+    let mut telling = KindHelp(command);
     visit_kinds(&mut telling);
     telling.0
 }
 
-struct Telling(clap::Command);
+struct KindHelp(clap::Command);
 
-impl KindVisitor for Telling {
+impl KindVisitor for KindHelp {
     fn loaded<K: LoadedKind>(&mut self) {
         self.looked_up::<K>();
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         let mut text = format!("{HOW}\n\nKeys:\n");
         tell(&mut text, "", &keys::<K>());
         let command = std::mem::take(&mut self.0);
@@ -203,10 +207,10 @@ const HOW: &str = "Values are written as in the configuration file, without quot
                    A text of a file: --file KEY=PATH (- is standard input). A secret may be named, too: '{ file = \"PATH\" }' or \
                    '{ env = \"VARIABLE\" }', so that no history of a shell keeps it.";
 
-fn tell(text: &mut String, table: &str, keys: &[Key]) {
-    for Key { name, help, content } in keys {
+fn tell(text: &mut String, table: &str, keys: &[ConfigurationKey]) {
+    for ConfigurationKey { name, help, content } in keys {
         match content {
-            Content::Table { keys, .. } => tell(text, &format!("{table}{name}."), keys),
+            KeyContent::Table { keys, .. } => tell(text, &format!("{table}{name}."), keys),
             _ => {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "  {table}{name}\n          {help}");

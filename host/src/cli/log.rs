@@ -1,11 +1,11 @@
 //! `log`: the communication log.
 
 use super::output::{lines, printable, word};
-use super::{Context, Failed, Table, moment, rows};
-use crate::service::Refused;
+use super::{CommandError, Context, TextTable, moment, rows};
+use crate::service::ServiceError;
 use crate::service::communications::{self, CommunicationSummary};
 use crate::store::communications::{LogFilter, LogSort};
-use postigo_model::communication::{Direction, Priority, Status};
+use postigo_model::communication::{CommunicationStatus, Direction, Priority};
 use serde_json::Value;
 
 /// `log …`
@@ -21,7 +21,7 @@ pub enum Command {
         until: Option<String>,
     },
     /// List communications
-    List(List),
+    List(LogList),
     /// Show a communication with its objects and entries
     Show {
         /// Its id
@@ -34,7 +34,7 @@ pub enum Command {
 
 /// `log list`
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct LogList {
     /// From this time on: RFC 3339, a date, or how long ago (`24h`)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -49,7 +49,7 @@ pub struct List {
     direction: Option<Direction>,
     /// processing, successful, warning or failed
     #[arg(long)]
-    status: Option<Status>,
+    status: Option<CommunicationStatus>,
     /// Only with entries of this priority and above
     #[arg(long)]
     priority: Option<Priority>,
@@ -65,7 +65,7 @@ pub struct List {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::Overview { since, until } => overview(since, until, context).await,
             Self::List(list) => list.run(context).await,
@@ -74,8 +74,8 @@ impl Command {
     }
 }
 
-impl List {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+impl LogList {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let mut filter = LogFilter {
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
@@ -106,13 +106,13 @@ impl List {
     }
 }
 
-async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), Failed> {
+async fn overview(since: Option<String>, until: Option<String>, context: &Context) -> Result<(), CommandError> {
     let (since, until) = (time("since", since.as_deref())?, time("until", until.as_deref())?);
     let document = serde_json::to_value(communications::overview(context.store().await?, since, until).await?)?;
     context.output().document(&document, || {
         let (accounts, transports) =
             (places("ACCOUNT", &document["accounts"]), places("TRANSPORT", &document["transports"]));
-        let mut statuses = Table::new(&["STATUS", "COMMUNICATIONS"]);
+        let mut statuses = TextTable::new(&["STATUS", "COMMUNICATIONS"]);
         for (status, count) in document.get("statuses").and_then(Value::as_object).into_iter().flatten() {
             statuses.row(vec![status.clone(), count.to_string()]);
         }
@@ -135,7 +135,7 @@ fn broken_tasks(all: &Value) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(&["BROKEN TASK", "OF", "TIMES", "LAST", "AGAIN", "WHY"]);
+    let mut table = TextTable::new(&["BROKEN TASK", "OF", "TIMES", "LAST", "AGAIN", "WHY"]);
     for task in all {
         table.row(["task", "of", "times", "at", "again_at", "why"].map(|key| word(task, key)).to_vec());
     }
@@ -143,8 +143,8 @@ fn broken_tasks(all: &Value) -> String {
 }
 
 /// How accounts or transports do.
-fn places(heading: &'static str, all: &Value) -> Table {
-    let mut table = Table::new(&[heading, "STATUS", "LAST", "COMMUNICATIONS", "FAILED"]);
+fn places(heading: &'static str, all: &Value) -> TextTable {
+    let mut table = TextTable::new(&[heading, "STATUS", "LAST", "COMMUNICATIONS", "FAILED"]);
     for (name, place) in all.as_object().into_iter().flatten() {
         let mut row = vec![name.clone()];
         row.extend(["status", "last", "communications", "failed"].map(|key| word(place, key)));
@@ -153,9 +153,9 @@ fn places(heading: &'static str, all: &Value) -> Table {
     table
 }
 
-async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Failed> {
+async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), CommandError> {
     let shown = communications::show(context.store().await?, id, priority).await.map_err(|refused| match refused {
-        Refused::Missing { .. } => Failed::because(format!("There is no communication {id:?} in the log.")),
+        ServiceError::Missing { .. } => CommandError::because(format!("There is no communication {id:?} in the log.")),
         other => other.into(),
     })?;
     let document = serde_json::to_value(shown)?;
@@ -183,6 +183,6 @@ fn communication(document: &Value) -> String {
     })
 }
 
-fn time(option: &str, text: Option<&str>) -> Result<Option<i64>, Failed> {
+fn time(option: &str, text: Option<&str>) -> Result<Option<i64>, CommandError> {
     text.map(|text| moment::read(option, text)).transpose()
 }

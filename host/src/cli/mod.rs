@@ -3,13 +3,13 @@
 mod account;
 mod article;
 mod attending;
+mod command_error;
 mod component;
 mod config;
 mod configured;
 mod context;
 mod customer;
 mod dry_run;
-mod failed;
 mod fetch;
 mod filter;
 mod former_options;
@@ -34,12 +34,12 @@ mod transport;
 mod upgrade;
 mod writing;
 
+pub use command_error::CommandError;
 pub use context::Context;
-pub use failed::Failed;
-pub use output::{Output, Table};
+pub use output::{Output, TextTable};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use place::Place;
+use place::CommandPlace;
 use postigo_supervision as supervision;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +49,7 @@ use std::time::Duration;
 #[command(name = "postigo", version, propagate_version = true, arg_required_else_help = true)]
 struct Arguments {
     #[command(flatten)]
-    place: Place,
+    place: CommandPlace,
     #[command(subcommand)]
     command: Command,
 }
@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
     let context = Context::new(arguments.place);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failed::from(error).tell(),
+        Err(error) => return CommandError::from(error).tell(),
     };
     let ended = supervision::catch(|| runtime.block_on(run(&context, arguments.command)));
     // A file system that hangs holds a thread; it must not hold the end of the process.
@@ -133,9 +133,10 @@ pub fn main() -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failed)) => failed.tell(),
         Err(panic) => {
-            let status =
-                Failed::because(format!("Postigo panicked: {panic}. This is a fault of Postigo: please report it."))
-                    .tell();
+            let status = CommandError::because(format!(
+                "Postigo panicked: {panic}. This is a fault of Postigo: please report it."
+            ))
+            .tell();
             // The status of a panic would make a mail server bounce the mail.
             if as_pipe { ExitCode::from(pipe::TRY_LATER) } else { status }
         }
@@ -156,7 +157,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     }
 }
 
-async fn run(context: &Context, command: Command) -> Result<(), Failed> {
+async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
     match command {
         Command::Serve(serve) => serve.run(context).await,
         Command::Config(command) => command.run(context).await,

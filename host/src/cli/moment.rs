@@ -1,13 +1,13 @@
 //! Times on the command line: RFC 3339, or how long ago.
 
-use super::Failed;
+use super::CommandError;
 use postigo_model::configured::units::parse_duration;
 use postigo_model::timestamp::now;
 use postigo_model::timestamp::parse;
 
 /// Reads `2026-11-24T12:00:00Z`, a date `2026-11-24` (its beginning in UTC), or how long ago (`24h`), as milliseconds
 /// since the epoch.
-pub fn read(option: &str, text: &str) -> Result<i64, Failed> {
+pub fn read(option: &str, text: &str) -> Result<i64, CommandError> {
     let ago = || {
         parse_duration(text).and_then(|ago| i64::try_from(ago.as_millis()).ok()).map(|ago| now().saturating_sub(ago))
     };
@@ -15,7 +15,7 @@ pub fn read(option: &str, text: &str) -> Result<i64, Failed> {
         let sentence = format!(
             "--{option}: \"{text}\" is no time such as 2026-11-24T12:00:00Z or 2026-11-24, and no duration such as 24h."
         );
-        Failed::because(sentence).with_status(2)
+        CommandError::because(sentence).with_status(2)
     })
 }
 

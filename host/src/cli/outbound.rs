@@ -2,8 +2,8 @@
 
 use super::output::{lines, word};
 use super::rows::{self, Ids};
-use super::{Context, Failed};
-use crate::service::Refused;
+use super::{CommandError, Context};
+use crate::service::ServiceError;
 use crate::service::outgoing::{self, OutgoingDocument};
 use crate::store::outgoing::OutgoingFilter;
 use postigo_model::outgoing::OutgoingStatus;
@@ -17,7 +17,7 @@ const WHAT: [&str; 2] = ["Outgoing mail", "outgoing mails"];
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List outgoing mails: all that are neither sent nor cancelled, or those of a status
-    List(List),
+    List(OutboundList),
     /// Show an outgoing mail, and what became of it for each recipient
     Show {
         /// Its id
@@ -34,7 +34,7 @@ pub enum Command {
 
 /// `outbound list`
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct OutboundList {
     /// Only of this status: due, waiting, sending, sent, failed, uncertain, cancelled; may be given again
     #[arg(long)]
     status: Vec<OutgoingStatus>,
@@ -44,7 +44,7 @@ pub struct List {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
@@ -62,8 +62,8 @@ impl Command {
     }
 }
 
-impl List {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+impl OutboundList {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let store = context.store().await?;
         let mut filter = OutgoingFilter { status: self.status, after: None, limit: 0 };
         let found = rows::read(self.limit, async |limit, found: &[OutgoingDocument]| {
@@ -93,7 +93,7 @@ impl List {
     }
 }
 
-async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), CommandError> {
     let store = context.store().await?;
     let found = outgoing::show(store, id).await.map_err(|refused| {
         told(refused, format!("There is no outgoing mail {id}; `postigo outbound list` shows those that are not sent."))
@@ -122,9 +122,9 @@ async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
 }
 
 /// What the service refuses; what is not there in the words of this command.
-fn told(refused: Refused, missing: String) -> Failed {
+fn told(refused: ServiceError, missing: String) -> CommandError {
     match refused {
-        Refused::Missing { .. } => Failed::because(missing),
+        ServiceError::Missing { .. } => CommandError::because(missing),
         other => other.into(),
     }
 }

@@ -13,7 +13,7 @@ pub struct Output {
 
 /// Rows under headings, in columns as wide as their widest cell.
 #[derive(Debug)]
-pub struct Table {
+pub struct TextTable {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
@@ -30,7 +30,7 @@ impl Output {
                 self.json_line(item);
             }
         } else {
-            let mut table = Table::new(headings);
+            let mut table = TextTable::new(headings);
             for item in items {
                 table.row(row(item));
             }
@@ -77,7 +77,7 @@ impl Output {
     }
 }
 
-impl Table {
+impl TextTable {
     /// An empty table.
     pub fn new(headings: &[&'static str]) -> Self {
         Self { headings: headings.to_vec(), rows: Vec::new() }
@@ -89,7 +89,7 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
+impl std::fmt::Display for TextTable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut widths: Vec<usize> = self.headings.iter().map(|heading| heading.chars().count()).collect();
         for row in &self.rows {
@@ -137,11 +137,11 @@ pub fn lines(object: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::TextTable;
 
     #[test]
     fn columns_are_aligned_and_control_characters_are_shown() {
-        let mut table = Table::new(&["name", "state"]);
+        let mut table = TextTable::new(&["name", "state"]);
         table.row(vec!["Übergabe".into(), "on".into()]);
         table.row(vec!["a\u{1b}[2J".into(), "off".into()]);
         assert_eq!(table.to_string(), "name      state\nÜbergabe  on\na?[2J     off\n");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Where the state lies, and how results are printed.
 #[derive(Debug, clap::Args)]
-pub(super) struct Place {
+pub(super) struct CommandPlace {
     /// The folder of database, spool, key and caches; made on first use
     #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_DATA", default_value = "./postigo-data")]
     pub(super) data: PathBuf,

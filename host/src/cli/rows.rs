@@ -1,6 +1,6 @@
 //! Rows of the database: lists that are read page by page, and rows that are named by their ids.
 
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use serde_json::json;
 
 /// So many rows are read at once.
@@ -10,8 +10,8 @@ const PAGE: usize = 1_000;
 /// already.
 pub async fn read<T>(
     limit: Option<usize>,
-    mut page: impl AsyncFnMut(i64, &[T]) -> Result<Vec<T>, Failed>,
-) -> Result<Vec<T>, Failed> {
+    mut page: impl AsyncFnMut(i64, &[T]) -> Result<Vec<T>, CommandError>,
+) -> Result<Vec<T>, CommandError> {
     let mut found: Vec<T> = Vec::new();
     loop {
         let wanted = limit.unwrap_or(usize::MAX).saturating_sub(found.len()).min(PAGE);

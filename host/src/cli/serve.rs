@@ -1,13 +1,13 @@
 //! `serve`: the daemon.
 
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::daemon::{Clients, Daemon};
 use crate::http;
-use crate::machine::{Machine, Named};
+use crate::machine::{Machine, NamedPath};
 use crate::store::configuration;
 use crate::worker::WorkLock;
 use postigo_model::configured::units::parse_size;
-use postigo_net::listen::Most;
+use postigo_net::listen::ConnectionLimits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +23,10 @@ pub struct Serve {
     listen: SocketAddr,
     /// A command that transports of the kind sendmail may use, by NAME or PATH
     #[arg(long, value_name = "NAME=PATH")]
-    allow_command: Vec<Named>,
+    allow_command: Vec<NamedPath>,
     /// A folder that transports of the kind file may use, by NAME or PATH; over REST, Maildir accounts too
     #[arg(long, value_name = "NAME=PATH")]
-    allow_folder: Vec<Named>,
+    allow_folder: Vec<NamedPath>,
     /// A name under which a proxy passes requests on to a loopback address; once for each. Without a token, no others
     /// are answered there
     #[arg(long, value_name = "NAME")]
@@ -56,7 +56,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 impl Serve {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         context.set_guest_memory(self.guest_memory);
         let mut lock = WorkLock::acquire(context.data()).await?;
         lock.say_daemon()?;
@@ -69,7 +69,7 @@ impl Serve {
             listen: self.listen,
             machine: Machine::new(self.allow_command, self.allow_folder),
             clients: Clients {
-                most: Most {
+                most: ConnectionLimits {
                     connections: self.connections as usize,
                     per_address: self.connections_per_address as usize,
                 },

@@ -2,8 +2,8 @@
 //! OAuth2.
 
 use super::output::lines;
-use super::{Context, Failed};
-use crate::oauth2::{Begun, DeviceWait, Flow, Outcome, Owner, Tokens};
+use super::{CommandError, Context};
+use crate::oauth2::{BegunSignIn, DeviceWait, Flow, Owner, SignInProgress, Tokens};
 use crate::service::sign_in::SignIns;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _};
@@ -37,7 +37,7 @@ pub struct SignOut {
 }
 
 impl SignIn {
-    pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), CommandError> {
         let owner = owner(self.name);
         if self.status {
             return show(context, &owner).await;
@@ -59,7 +59,7 @@ impl SignIn {
 }
 
 impl SignOut {
-    pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context, owner: fn(String) -> Owner) -> Result<(), CommandError> {
         let owner = owner(self.name);
         let forgotten = sign_ins(context, &context.tokens().await?).await?.end(&owner, BY).await?;
         context.output().document(&json!({ "forgotten": forgotten }), || {
@@ -91,35 +91,35 @@ pub(super) fn word(shown: &Value) -> String {
     }
 }
 
-async fn sign_ins<'c>(context: &'c Context, tokens: &'c Arc<Tokens>) -> Result<SignIns<'c>, Failed> {
+async fn sign_ins<'c>(context: &'c Context, tokens: &'c Arc<Tokens>) -> Result<SignIns<'c>, CommandError> {
     Ok(SignIns { store: context.store().await?, key: context.key(), tokens })
 }
 
-async fn show(context: &Context, owner: &Owner) -> Result<(), Failed> {
+async fn show(context: &Context, owner: &Owner) -> Result<(), CommandError> {
     let state = serde_json::to_value(sign_ins(context, &context.tokens().await?).await?.show(owner).await?)?;
     context.output().document(&state, || lines(&state));
     Ok(())
 }
 
-fn guide(owner: &Owner, begun: &Begun) -> String {
+fn guide(owner: &Owner, begun: &BegunSignIn) -> String {
     match begun {
-        Begun::Code { authorize_url, redirect_url, expires_at, .. } => format!(
+        BegunSignIn::Code { authorize_url, redirect_url, expires_at, .. } => format!(
             "Open this address in a browser and sign in for the {owner}, until {expires_at}:\n\n{authorize_url}\n\n\
              The browser is then sent to {redirect_url}. If Postigo answers there, all is done.\n\
              If the page cannot be shown, paste its whole address here and press Enter.\n"
         ),
-        Begun::Device { verification_uri, user_code, expires_at, .. } => {
+        BegunSignIn::Device { verification_uri, user_code, expires_at, .. } => {
             format!("Open {verification_uri} on any device and type the code {user_code}, until {expires_at}.\n")
         }
     }
 }
 
-async fn by_device(wait: DeviceWait) -> Result<(), Failed> {
+async fn by_device(wait: DeviceWait) -> Result<(), CommandError> {
     Ok(wait.run().await?)
 }
 
 /// Waits for the address that the browser was sent to: pasted here, or come to the daemon.
-async fn by_browser(sign_ins: SignIns<'_>, id: &str) -> Result<(), Failed> {
+async fn by_browser(sign_ins: SignIns<'_>, id: &str) -> Result<(), CommandError> {
     let mut pasted = Some(read_line());
     loop {
         let line = async {
@@ -137,9 +137,9 @@ async fn by_browser(sign_ins: SignIns<'_>, id: &str) -> Result<(), Failed> {
                 }
             }
             () = tokio::time::sleep(LOOKED_EVERY) => match sign_ins.outcome(id).await? {
-                Outcome::Waiting => {}
-                Outcome::Done => return Ok(()),
-                Outcome::Failed(sentence) => return Err(Failed::because(sentence)),
+                SignInProgress::Waiting => {}
+                SignInProgress::Done => return Ok(()),
+                SignInProgress::Failed(sentence) => return Err(CommandError::because(sentence)),
             },
         }
     }

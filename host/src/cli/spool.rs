@@ -2,8 +2,8 @@
 
 use super::output::{lines, word};
 use super::rows::{self, Ids};
-use super::{Context, Failed};
-use crate::service::Refused;
+use super::{CommandError, Context};
+use crate::service::ServiceError;
 use crate::service::messages::{self, SpoolDocument};
 use crate::spool::MessageFilter;
 use crate::worker::is_daemon_running;
@@ -17,7 +17,7 @@ const WHAT: [&str; 2] = ["Message", "messages"];
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List messages: those that wait, are worked on, are held, failed or were ignored, or those of a status
-    List(List),
+    List(SpoolList),
     /// Show a message and what became of it
     Show {
         /// Its id
@@ -34,7 +34,7 @@ pub enum Command {
 
 /// `spool list`
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct SpoolList {
     /// Only of this status: waiting, claimed, held, failed, ignored, filed, rejected, dropped; may be given again
     #[arg(long)]
     status: Vec<SpoolStatus>,
@@ -47,7 +47,7 @@ pub struct List {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(list) => list.run(context).await,
             Self::Show { id, raw } => show(id, raw, context).await,
@@ -66,7 +66,7 @@ impl Command {
 }
 
 /// Releases messages, and works on them here where no daemon will.
-async fn release(ids: &[i64], context: &Context) -> Result<(), Failed> {
+async fn release(ids: &[i64], context: &Context) -> Result<(), CommandError> {
     let accounts = messages::release(context.spool().await?, ids.to_vec()).await?;
     if !is_daemon_running(context.data()) {
         for account in accounts {
@@ -76,8 +76,8 @@ async fn release(ids: &[i64], context: &Context) -> Result<(), Failed> {
     Ok(())
 }
 
-impl List {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+impl SpoolList {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let spool = context.spool().await?;
         let mut filter = MessageFilter { status: self.status, account: self.account, ..MessageFilter::default() };
         let found = rows::read(self.limit, async |limit, found: &[SpoolDocument]| {
@@ -98,10 +98,10 @@ impl List {
     }
 }
 
-async fn show(id: i64, raw: bool, context: &Context) -> Result<(), Failed> {
+async fn show(id: i64, raw: bool, context: &Context) -> Result<(), CommandError> {
     let spool = context.spool().await?;
     let told = |refused| match refused {
-        Refused::Missing { .. } => Failed::because(format!("There is no message {id} in the spool.")),
+        ServiceError::Missing { .. } => CommandError::because(format!("There is no message {id} in the spool.")),
         other => other.into(),
     };
     if raw {

@@ -1,10 +1,10 @@
 //! `ticket`: what was filed.
 
-use super::failed::of_options;
+use super::command_error::of_options;
 use super::output::{lines, word};
-use super::{Context, Failed, Table, rows, writing};
-use crate::answer::{Opening, WritingKind};
-use crate::service::Refused;
+use super::{CommandError, Context, TextTable, rows, writing};
+use crate::answer::{NewTicketFields, WritingKind};
+use crate::service::ServiceError;
 use crate::service::tickets::{self, TicketDocument};
 use crate::store::tickets::TicketFilter;
 use postigo_model::ticket::TicketEdit;
@@ -14,7 +14,7 @@ use serde_json::Value;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List tickets, the newest first
-    List(List),
+    List(TicketList),
     /// Show a ticket and its articles
     Show {
         /// The ticket's number
@@ -54,12 +54,12 @@ pub struct New {
     #[arg(long, value_name = "LOGIN")]
     owner: Option<String>,
     #[command(flatten)]
-    mail: writing::Mail,
+    mail: writing::MailOptions,
 }
 
 /// `ticket list`
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct TicketList {
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -108,7 +108,7 @@ pub struct Edit {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::List(list) => list.run(context).await,
             Self::Show { number } => show(&number, context).await,
@@ -122,14 +122,15 @@ impl Command {
 }
 
 impl New {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self { queue, customer_user, customer_number, priority, r#type, owner, mail } = self;
-        writing::open(Opening { queue, customer_user, customer_number, priority, r#type, owner }, mail, context).await
+        writing::open(NewTicketFields { queue, customer_user, customer_number, priority, r#type, owner }, mail, context)
+            .await
     }
 }
 
-impl List {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+impl TicketList {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let mut filter = TicketFilter {
             queue: self.queue,
             state: self.state,
@@ -156,10 +157,10 @@ impl List {
     }
 }
 
-async fn show(number: &str, context: &Context) -> Result<(), Failed> {
+async fn show(number: &str, context: &Context) -> Result<(), CommandError> {
     let found = tickets::show(context.store().await?, number).await.map_err(|refused| match refused {
-        Refused::Missing { .. } => {
-            Failed::because(format!("There is no ticket {number}; give its number without the hook."))
+        ServiceError::Missing { .. } => {
+            CommandError::because(format!("There is no ticket {number}; give its number without the hook."))
         }
         other => other.into(),
     })?;
@@ -167,7 +168,7 @@ async fn show(number: &str, context: &Context) -> Result<(), Failed> {
     context.output().document(&document, || {
         let mut ticket = document.clone();
         let articles = ticket.as_object_mut().and_then(|fields| fields.remove("articles")).unwrap_or_default();
-        let mut table = Table::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED"]);
+        let mut table = TextTable::new(&["ARTICLE", "DATE", "FROM", "SUBJECT", "SENDER", "VISIBLE", "UNVOUCHED"]);
         for article in articles.as_array().into_iter().flatten() {
             table.row(
                 ["id", "date", "from", "subject", "sender_type", "visible_for_customer", "unvouched"]
@@ -181,7 +182,7 @@ async fn show(number: &str, context: &Context) -> Result<(), Failed> {
 }
 
 impl Update {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Edit { state, queue, owner, lock, merge_into } = self.edit;
         let edit = TicketEdit { state, queue, owner, lock, merge_into };
         let edited = tickets::edit(context.store().await?, context.key(), self.number, edit).await;

@@ -1,7 +1,7 @@
 //! `token`: tokens for the REST API.
 
-use super::failed::of_options;
-use super::{Context, Failed};
+use super::command_error::of_options;
+use super::{CommandError, Context};
 use crate::service::tokens;
 use postigo_model::role::Role;
 
@@ -20,7 +20,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self::Create { role, name } = self;
         let created = tokens::create(context.store().await?, name, role).await;
         let created = created.map_err(|refused| of_options(refused, str::to_owned))?;

@@ -1,8 +1,8 @@
 //! `transport`: ways out for mail.
 
-use super::configured::{Common, Named, tell_probed, told};
+use super::configured::{Common, NamedThing, tell_probed, told};
 use super::sign_in::{SignIn, SignOut};
-use super::{Context, Failed};
+use super::{CommandError, Context};
 use crate::machine::{self, Machine};
 use crate::oauth2::Owner;
 use crate::service::probing;
@@ -14,17 +14,17 @@ pub enum Command {
     #[command(flatten)]
     Common(Common),
     /// Delete one
-    Delete(Named),
+    Delete(NamedThing),
     /// Sign in by OAuth2: a browser, or a code to type at another device
     SignIn(SignIn),
     /// Forget its OAuth2 tokens
     SignOut(SignOut),
     /// Connect and sign in, say what the server said, send nothing
-    Test(Test),
+    Test(TransportTestOptions),
 }
 
 impl Command {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
             Self::Common(command) => command.run::<Transport>(context).await,
             Self::Delete(transport) => transport.delete::<Transport>(context).await,
@@ -37,19 +37,19 @@ impl Command {
 
 /// `transport test`
 #[derive(Debug, clap::Args)]
-pub struct Test {
+pub struct TransportTestOptions {
     /// Its name
     name: String,
     /// As the daemon is given it, where the transport is of the kind sendmail
     #[arg(long, value_name = "NAME=PATH")]
-    allow_command: Vec<machine::Named>,
+    allow_command: Vec<machine::NamedPath>,
     /// As the daemon is given it, where the transport is of the kind file
     #[arg(long, value_name = "NAME=PATH")]
-    allow_folder: Vec<machine::Named>,
+    allow_folder: Vec<machine::NamedPath>,
 }
 
-impl Test {
-    async fn run(self, context: &Context) -> Result<(), Failed> {
+impl TransportTestOptions {
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self { name, allow_command, allow_folder } = self;
         let configuration = context.configuration().await?;
         let is_said = !allow_command.is_empty() || !allow_folder.is_empty();

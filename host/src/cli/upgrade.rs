@@ -1,22 +1,22 @@
 //! `filter upgrade` and `filter rollback`.
 
 use super::output::printable;
-use super::{Context, Failed};
-use crate::service::Refused;
-use crate::service::upgrades::{self, Way, Wish};
+use super::{CommandError, Context};
+use crate::service::ServiceError;
+use crate::service::upgrades::{self, MoveDirection, Wish};
 use serde_json::json;
 use std::fmt::Write as _;
 
 /// `filter upgrade`
 #[derive(Debug, clap::Args)]
-pub struct Upgrade {
+pub struct FilterUpgrade {
     /// A filter; or a component, where all filters that use it have the same version
     name: String,
     /// The version; else the newest that is activated
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
     #[command(flatten)]
-    how: How,
+    how: UpgradeOptions,
 }
 
 /// `filter rollback`
@@ -25,11 +25,11 @@ pub struct Rollback {
     /// The filter
     name: String,
     #[command(flatten)]
-    how: How,
+    how: UpgradeOptions,
 }
 
 #[derive(Debug, clap::Args)]
-struct How {
+struct UpgradeOptions {
     /// Show what changes and try it with every filter; change nothing
     #[arg(long)]
     check: bool,
@@ -38,10 +38,15 @@ struct How {
     only: bool,
 }
 
-impl Upgrade {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
+impl FilterUpgrade {
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         run(
-            Wish { name: &self.name, way: Way::To(self.to.as_deref()), only: self.how.only, check: self.how.check },
+            Wish {
+                name: &self.name,
+                way: MoveDirection::To(self.to.as_deref()),
+                only: self.how.only,
+                check: self.how.check,
+            },
             context,
         )
         .await
@@ -49,15 +54,16 @@ impl Upgrade {
 }
 
 impl Rollback {
-    pub(super) async fn run(self, context: &Context) -> Result<(), Failed> {
-        run(Wish { name: &self.name, way: Way::Back, only: self.how.only, check: self.how.check }, context).await
+    pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        run(Wish { name: &self.name, way: MoveDirection::Back, only: self.how.only, check: self.how.check }, context)
+            .await
     }
 }
 
-async fn run(wish: Wish<'_>, context: &Context) -> Result<(), Failed> {
+async fn run(wish: Wish<'_>, context: &Context) -> Result<(), CommandError> {
     let (upgrade, failed) = match upgrades::upgrade(context.place().await?, wish).await {
         Ok(upgrade) => (upgrade, None),
-        Err(Refused::NotUpgraded(upgrade)) => {
+        Err(ServiceError::NotUpgraded(upgrade)) => {
             let sentence = upgrade.refusal();
             (*upgrade, Some(sentence))
         }
@@ -65,13 +71,13 @@ async fn run(wish: Wish<'_>, context: &Context) -> Result<(), Failed> {
     };
     context.output().document(&json!(upgrade), || text(&upgrade, wish.check));
     match failed {
-        Some(sentence) => Err(Failed::because(sentence)),
+        Some(sentence) => Err(CommandError::because(sentence)),
         None if upgrade.problems().is_empty() => Ok(()),
-        None => Err(Failed::lines(upgrade.problems())),
+        None => Err(CommandError::lines(upgrade.problems())),
     }
 }
 
-fn text(upgrade: &upgrades::Upgrade, check: bool) -> String {
+fn text(upgrade: &upgrades::UpgradeDocument, check: bool) -> String {
     if upgrade.from == upgrade.to {
         return format!("{} is in force and stays so.\n", upgrade.from);
     }

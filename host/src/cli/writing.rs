@@ -1,10 +1,10 @@
 //! `ticket new|reply|mail|note`, `article forward|bounce`: what agents write, on the command line.
 
 use super::output::lines;
-use super::{Context, Failed, failed::of_options};
-use crate::answer::{File, ForwardAs, MOST_BYTES, Opening, Writing, WritingKind};
-use crate::filing::correspondence::{Once, Receipt};
-use crate::service::{Refused, correspondence};
+use super::{CommandError, Context, command_error::of_options};
+use crate::answer::{AgentText, AttachedFile, ForwardAs, MOST_BYTES, NewTicketFields, WritingKind};
+use crate::filing::correspondence::{Receipt, RequestIdentity};
+use crate::service::{ServiceError, correspondence};
 use postigo_files::regular_file::read_at_most;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const SCOPE: &str = "command line";
 
 /// A mail that is written.
 #[derive(Debug, clap::Args)]
-pub struct Mail {
+pub struct MailOptions {
     /// To whom; several times for several [default in a reply: who wrote the customer's last mail]
     #[arg(long, value_name = "ADDRESS")]
     to: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Mail {
     #[arg(long)]
     state: Option<String>,
     #[command(flatten)]
-    once: Named,
+    once: RequestName,
 }
 
 /// What is written to a ticket.
@@ -61,22 +61,22 @@ pub struct ToTicket {
     #[arg(long)]
     quote: bool,
     #[command(flatten)]
-    mail: Mail,
+    mail: MailOptions,
 }
 
 /// A request that has a name.
 #[derive(Debug, clap::Args)]
-pub struct Named {
+pub struct RequestName {
     /// Names what is asked, so that asked again, within a week, it has no further effect
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
-impl Named {
+impl RequestName {
     /// The name of the request that this command makes with what was written.
-    fn once(self, command: &str, writing: &Writing) -> Result<Option<Once>, Failed> {
+    fn once(self, command: &str, writing: &AgentText) -> Result<Option<RequestIdentity>, CommandError> {
         let Some(name) = self.idempotency_key else { return Ok(None) };
-        let once = Once::new(SCOPE.to_owned(), &name, |asked| {
+        let once = RequestIdentity::new(SCOPE.to_owned(), &name, |asked| {
             asked.bytes(command.as_bytes());
             asked.value(writing);
             for file in &writing.files {
@@ -84,19 +84,19 @@ impl Named {
                 asked.bytes(&file.content);
             }
         });
-        once.map(Some).map_err(|sentence| Failed::because(format!("--idempotency-key: {sentence}")))
+        once.map(Some).map_err(|sentence| CommandError::because(format!("--idempotency-key: {sentence}")))
     }
 }
 
-impl Mail {
+impl MailOptions {
     /// What was written, named as a request of this command, with `more` that the command says of it.
-    fn writing(self, command: &str, more: impl FnOnce(Writing) -> Writing) -> Result<Writing, Failed> {
+    fn writing(self, command: &str, more: impl FnOnce(AgentText) -> AgentText) -> Result<AgentText, CommandError> {
         if [&self.body_file, &self.html_file].iter().all(|path| path.as_deref() == Some(Path::new("-"))) {
-            return Err(Failed::because("--html-file: Standard input is the body already; name a file."));
+            return Err(CommandError::because("--html-file: Standard input is the body already; name a file."));
         }
         let read = |path: Option<PathBuf>| path.map(|path| text(&path)).transpose();
         let files = self.attach.iter().map(|path| file(path)).collect::<Result<Vec<_>, _>>()?;
-        let writing = more(Writing {
+        let writing = more(AgentText {
             to: (!self.to.is_empty()).then_some(self.to),
             cc: self.cc,
             bcc: self.bcc,
@@ -107,17 +107,17 @@ impl Mail {
             template: self.template,
             agent: self.agent,
             state: self.state,
-            ..Writing::default()
+            ..AgentText::default()
         });
-        Ok(Writing { once: self.once.once(command, &writing)?, ..writing })
+        Ok(AgentText { once: self.once.once(command, &writing)?, ..writing })
     }
 }
 
 impl ToTicket {
     /// Writes a reply, another mail or a note.
-    pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), Failed> {
+    pub async fn write(self, kind: WritingKind, context: &Context) -> Result<(), CommandError> {
         let Self { number, article, quote, mail } = self;
-        let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| Writing {
+        let writing = mail.writing(&format!("ticket {kind:?} {number}"), |writing| AgentText {
             article_id: article,
             quote,
             ..writing
@@ -127,21 +127,21 @@ impl ToTicket {
 }
 
 /// Opens a ticket by a mail.
-pub async fn open(opening: Opening, mail: Mail, context: &Context) -> Result<(), Failed> {
+pub async fn open(opening: NewTicketFields, mail: MailOptions, context: &Context) -> Result<(), CommandError> {
     let writing = mail.writing(&format!("ticket new {}", serde_json::to_string(&opening)?), |writing| writing)?;
     show(correspondence::open(context.spool().await?, context.key(), opening, writing).await, context)
 }
 
 /// Passes an article on.
-pub async fn forward(id: i64, how: ForwardAs, mail: Mail, context: &Context) -> Result<(), Failed> {
+pub async fn forward(id: i64, how: ForwardAs, mail: MailOptions, context: &Context) -> Result<(), CommandError> {
     let writing = mail.writing(&format!("article forward {id} {how:?}"), |writing| writing)?;
     show(correspondence::forward(context.spool().await?, context.key(), id, how, writing).await, context)
 }
 
 /// Sends an article's mail on unchanged.
-pub async fn bounce(id: i64, to: Vec<String>, named: Named, context: &Context) -> Result<(), Failed> {
-    let writing = Writing { to: Some(to), ..Writing::default() };
-    let writing = Writing { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
+pub async fn bounce(id: i64, to: Vec<String>, named: RequestName, context: &Context) -> Result<(), CommandError> {
+    let writing = AgentText { to: Some(to), ..AgentText::default() };
+    let writing = AgentText { once: named.once(&format!("article bounce {id}"), &writing)?, ..writing };
     show(correspondence::bounce(context.spool().await?, context.key(), id, writing).await, context)
 }
 
@@ -156,7 +156,7 @@ fn option(key: &str) -> String {
     }
 }
 
-fn show(sent: Result<Receipt, Refused>, context: &Context) -> Result<(), Failed> {
+fn show(sent: Result<Receipt, ServiceError>, context: &Context) -> Result<(), CommandError> {
     let receipt = sent.map_err(|refused| of_options(refused, option))?;
     let document = serde_json::to_value(&receipt)?;
     context.output().document(&document, || lines(&document));
@@ -164,7 +164,7 @@ fn show(sent: Result<Receipt, Refused>, context: &Context) -> Result<(), Failed>
 }
 
 /// The text in a file; `-`: in standard input.
-pub(super) fn text(path: &Path) -> Result<String, Failed> {
+pub(super) fn text(path: &Path) -> Result<String, CommandError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;
@@ -172,15 +172,15 @@ pub(super) fn text(path: &Path) -> Result<String, Failed> {
     } else {
         bytes(path)?
     };
-    String::from_utf8(bytes).map_err(|_| Failed::because(format!("{} is no text in UTF-8.", path.display())))
+    String::from_utf8(bytes).map_err(|_| CommandError::because(format!("{} is no text in UTF-8.", path.display())))
 }
 
-fn file(path: &Path) -> Result<File, Failed> {
+fn file(path: &Path) -> Result<AttachedFile, CommandError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(File { name, media_type: String::new(), content: bytes(path)? })
+    Ok(AttachedFile { name, media_type: String::new(), content: bytes(path)? })
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, Failed> {
+fn bytes(path: &Path) -> Result<Vec<u8>, CommandError> {
     let read = std::fs::File::open(path).and_then(|file| read_at_most(file, MOST_BYTES as u64));
-    read.map_err(|error| Failed::because(format!("The file {} cannot be read: {error}.", path.display())))
+    read.map_err(|error| CommandError::because(format!("The file {} cannot be read: {error}.", path.display())))
 }

@@ -1,6 +1,8 @@
 //! A communication while it runs.
 
-use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::communication::{
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+};
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
 
@@ -17,7 +19,7 @@ const LONGEST_SEARCH: usize = 1_000;
 /// Collects the entries of one connection or message.
 #[derive(Debug, Clone)]
 pub struct Communication {
-    record: Record,
+    record: CommunicationRecord,
     bytes: usize,
     dropped: u64,
 }
@@ -25,14 +27,14 @@ pub struct Communication {
 impl Communication {
     /// Starts one, now. `account` and `protocol` are the account's name and protocol (or `ingest`, `rest`), or a
     /// transport's name and kind.
-    pub fn start(kind: Kind, account: &str, protocol: &str) -> Self {
-        let record = Record {
+    pub fn start(kind: CommunicationKind, account: &str, protocol: &str) -> Self {
+        let record = CommunicationRecord {
             id: uuid::Uuid::now_v7().to_string(),
             account: account.to_owned(),
             protocol: protocol.to_owned(),
             kind,
             started_at: now(),
-            ..Record::default()
+            ..CommunicationRecord::default()
         };
         Self { record, bytes: 0, dropped: 0 }
     }
@@ -85,7 +87,7 @@ impl Communication {
             return;
         }
         self.bytes += value.len();
-        self.record.entries.push(Entry { at: now(), priority, key: key.to_owned(), value });
+        self.record.entries.push(LogEntry { at: now(), priority, key: key.to_owned(), value });
     }
 
     /// Adds text that a search finds.
@@ -97,25 +99,25 @@ impl Communication {
     }
 
     /// The row as it is while this runs.
-    pub fn so_far(&self) -> Record {
+    pub fn so_far(&self) -> CommunicationRecord {
         let mut record = self.record.clone();
         if self.dropped > 0 {
             let value =
                 format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
-            record.entries.push(Entry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
+            record.entries.push(LogEntry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
         }
         record
     }
 
     /// Ends it, now: failed, or successful, or in between where an entry is a warning or above.
     #[must_use]
-    pub fn finish(self, failed: bool) -> Record {
+    pub fn finish(self, failed: bool) -> CommunicationRecord {
         let mut record = self.so_far();
         record.ended_at = Some(now());
         record.status = match record.priority {
-            _ if failed => Status::Failed,
-            Priority::Warning | Priority::Error => Status::Warning,
-            _ => Status::Successful,
+            _ if failed => CommunicationStatus::Failed,
+            Priority::Warning | Priority::Error => CommunicationStatus::Warning,
+            _ => CommunicationStatus::Successful,
         };
         record
     }
@@ -127,19 +129,19 @@ mod tests {
 
     #[test]
     fn the_status_follows_outcome_and_highest_priority() {
-        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        let mut communication = Communication::start(CommunicationKind::Message, "main", "imaps");
         communication.entry(Priority::Info, "chain", "All went well.");
-        assert_eq!(communication.clone().finish(false).status, Status::Successful);
+        assert_eq!(communication.clone().finish(false).status, CommunicationStatus::Successful);
         communication.entry(Priority::Warning, "ticket", "A value is not known.");
         communication.entry(Priority::Debug, "ticket", "Done.");
         let record = communication.clone().finish(false);
-        assert_eq!((record.status, record.priority), (Status::Warning, Priority::Warning));
-        assert_eq!(communication.finish(true).status, Status::Failed);
+        assert_eq!((record.status, record.priority), (CommunicationStatus::Warning, Priority::Warning));
+        assert_eq!(communication.finish(true).status, CommunicationStatus::Failed);
     }
 
     #[test]
     fn a_flood_is_cut_and_says_so() {
-        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        let mut communication = Communication::start(CommunicationKind::Message, "main", "imaps");
         for _ in 0..MOST_ENTRIES + 10 {
             communication.entry(Priority::Debug, "filter:a", "x");
         }
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn cutting_respects_characters() {
-        let mut communication = Communication::start(Kind::Message, "main", "imaps");
+        let mut communication = Communication::start(CommunicationKind::Message, "main", "imaps");
         communication.entry(Priority::Debug, "x", "é".repeat(LONGEST_VALUE));
         communication.searchable(&"É".repeat(LONGEST_SEARCH));
         let record = communication.finish(false);

@@ -1,21 +1,21 @@
 //! A stored secret goes where it was given for: a change that would send it elsewhere asks for it again.
 
-use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
 use postigo_model::configured::{Breach, Configuration, KindVisitor, visit_kinds};
 
 /// Every stored secret that a configuration would send elsewhere than where it was given for.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
-    let mut bound = Bound { configuration, breaches: Vec::new() };
+    let mut bound = BoundSecrets { configuration, breaches: Vec::new() };
     visit_kinds(&mut bound);
     bound.breaches
 }
 
-struct Bound<'c> {
+struct BoundSecrets<'c> {
     configuration: &'c Configuration,
     breaches: Vec<Breach>,
 }
 
-impl KindVisitor for Bound<'_> {
+impl KindVisitor for BoundSecrets<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         for thing in K::all(self.configuration).values() {
             check_one(thing, &mut self.breaches);
@@ -23,7 +23,7 @@ impl KindVisitor for Bound<'_> {
     }
 
     /// They have no secrets.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 fn check_one<K: LoadedKind>(thing: &K, breaches: &mut Vec<Breach>) {

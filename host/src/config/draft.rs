@@ -1,6 +1,8 @@
 //! What the configuration will be once a file is applied to it.
 
-use postigo_model::configured::form::{Kind, LoadedKind, Problem, TakeSecret, below, read, read_fields};
+use postigo_model::configured::form::{
+    ConfigurationMistake, ConfiguredKind, LoadedKind, TakeSecret, below, read, read_fields,
+};
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,7 +22,7 @@ pub struct Draft {
     /// The secrets that the document gives, empty ones too: kind, name and key.
     pub secrets: HashSet<(&'static str, String, &'static str)>,
     /// The mistakes found so far.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigurationMistake>,
 }
 
 impl Draft {
@@ -35,9 +37,9 @@ impl Draft {
             problems: Vec::new(),
         };
         draft.settings(document, secrets);
-        let mut reading = Reading { draft, document, secrets, tables: vec![SETTINGS] };
+        let mut reading = TableReader { draft, document, secrets, tables: vec![SETTINGS] };
         visit_kinds(&mut reading);
-        let Reading { mut draft, tables, .. } = reading;
+        let TableReader { mut draft, tables, .. } = reading;
         for key in document.keys().filter(|key| !tables.contains(&key.as_str())) {
             draft.problem(below("", key), format!("there is no table `{key}`; the tables are {}.", tables.join(", ")));
         }
@@ -47,7 +49,7 @@ impl Draft {
     /// Removes the filters, and makes invalid the addresses and accounts, that the document did not name. The account
     /// `local` stays.
     pub fn prune(&mut self) {
-        visit_kinds(&mut Pruning { configuration: &mut self.configuration, named: &self.places });
+        visit_kinds(&mut Pruner { configuration: &mut self.configuration, named: &self.places });
     }
 
     /// Adds broken rules to the problems, at the places where the document names the things. A thing that it does not
@@ -55,9 +57,10 @@ impl Draft {
     pub fn add(&mut self, breaches: Vec<Breach>) {
         for breach in breaches {
             match self.places.get(&(breach.kind, breach.name.clone())) {
-                Some(pointer) => self
-                    .problems
-                    .push(Problem { pointer: format!("{pointer}{}", breach.place), sentence: breach.sentence }),
+                Some(pointer) => self.problems.push(ConfigurationMistake {
+                    pointer: format!("{pointer}{}", breach.place),
+                    sentence: breach.sentence,
+                }),
                 None => self.problem(String::new(), breach.to_string()),
             }
         }
@@ -125,12 +128,12 @@ impl Draft {
     }
 
     fn problem(&mut self, pointer: String, sentence: String) {
-        self.problems.push(Problem { pointer, sentence });
+        self.problems.push(ConfigurationMistake { pointer, sentence });
     }
 }
 
 /// Reads a document's tables, kind by kind.
-struct Reading<'r> {
+struct TableReader<'r> {
     draft: Draft,
     document: &'r Map<String, Value>,
     secrets: &'r TakeSecret<'r>,
@@ -138,25 +141,25 @@ struct Reading<'r> {
     tables: Vec<&'static str>,
 }
 
-impl KindVisitor for Reading<'_> {
+impl KindVisitor for TableReader<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         self.tables.push(K::KIND);
         self.draft.kind::<K>(self.document, self.secrets);
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.tables.push(K::KIND);
         self.draft.customers(self.document, self.secrets);
     }
 }
 
 /// Prunes the things that are not named, kind by kind.
-struct Pruning<'p> {
+struct Pruner<'p> {
     configuration: &'p mut Configuration,
     named: &'p HashMap<(&'static str, String), String>,
 }
 
-impl KindVisitor for Pruning<'_> {
+impl KindVisitor for Pruner<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         let named = self.named;
         K::all_mut(self.configuration)
@@ -164,7 +167,7 @@ impl KindVisitor for Pruning<'_> {
     }
 
     /// Files never take them away.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 /// Secrets that `given` leaves out stay what they were.

@@ -1,6 +1,6 @@
 //! The configuration as a file that `config apply` takes.
 
-use postigo_model::configured::form::{Kind, LoadedKind, write};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind, write};
 use postigo_model::configured::{Configuration, CustomerUser, KindVisitor, Settings, visit_kinds};
 use serde_json::{Map, Value};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table};
@@ -42,7 +42,7 @@ impl KindVisitor for Export<'_> {
         self.add(K::KIND, tables.collect());
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.add(CustomerUser::KIND, self.customers.iter().map(table_of).collect());
     }
 }
@@ -56,7 +56,7 @@ impl Export<'_> {
 }
 
 /// A thing's keys but those that have their defaults.
-fn table_of<K: Kind>(thing: &K) -> Table {
+fn table_of<K: ConfiguredKind>(thing: &K) -> Table {
     table(without(write(thing), &write(&K::default())))
 }
 

@@ -1,7 +1,7 @@
 //! The configuration file: TOML as the values that the [`postigo_model::configured::form`] reads, with the line of
 //! every place.
 
-use postigo_model::configured::form::{Problem, below};
+use postigo_model::configured::form::{ConfigurationMistake, below};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;
 use toml::Spanned;
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A parsed file.
 #[derive(Debug)]
-pub struct File {
+pub struct ConfigurationFile {
     /// Its content.
     pub root: Map<String, Value>,
     /// What TOML itself does not allow.
@@ -17,11 +17,11 @@ pub struct File {
     lines: HashMap<String, usize>,
 }
 
-impl File {
-    /// Parses the text; what can be understood of a broken file is in [`File::root`].
+impl ConfigurationFile {
+    /// Parses the text; what can be understood of a broken file is in [`ConfigurationFile::root`].
     pub fn parse(text: &str) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut reading = Reading { starts: line_starts(text), lines: HashMap::new(), problems: Vec::new() };
+        let mut reading = FileReader { starts: line_starts(text), lines: HashMap::new(), problems: Vec::new() };
         for error in errors {
             let line = error.span().map_or(1, |span| reading.line(span.start));
             reading.problems.push((line, format!("this is not TOML: {}.", error.message().trim_end_matches('.'))));
@@ -45,7 +45,7 @@ impl File {
     }
 
     /// Every mistake as `FILE:LINE: key KEY (THING): SENTENCE`, in the order of the lines.
-    pub fn tell(&self, name: &str, problems: &[Problem]) -> Vec<String> {
+    pub fn tell(&self, name: &str, problems: &[ConfigurationMistake]) -> Vec<String> {
         let mut told: Vec<(usize, String)> = self.problems.clone();
         told.extend(problems.iter().map(|problem| {
             let line = self.line(&problem.pointer);
@@ -87,13 +87,13 @@ impl File {
     }
 }
 
-struct Reading {
+struct FileReader {
     starts: Vec<usize>,
     lines: HashMap<String, usize>,
     problems: Vec<(usize, String)>,
 }
 
-impl Reading {
+impl FileReader {
     fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).max(1)
     }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_place_has_its_line() {
-        let file = File::parse(
+        let file = ConfigurationFile::parse(
             "[[queue]]\nname = \"a\"\n\n[[filter]]\nname = \"b\"\n[filter.settings]\nwhen = [ { header = \"x\" },\n  { header = \"y\" } ]\n",
         );
         assert_eq!(file.problems, []);
@@ -179,15 +179,17 @@ mod tests {
 
     #[test]
     fn every_mistake_of_the_syntax_is_told_with_its_line() {
-        let file = File::parse("[settings]\ncolour = \nx = 1\nx = 2\ny = 99999999999999999999\nz = nan\n");
+        let file = ConfigurationFile::parse("[settings]\ncolour = \nx = 1\nx = 2\ny = 99999999999999999999\nz = nan\n");
         let lines: Vec<usize> = file.problems.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [2, 4, 5, 6], "{:?}", file.problems);
     }
 
     #[test]
     fn a_mistake_is_told_with_file_line_key_and_thing() {
-        let file = File::parse("[[filter]]\nname = \"b\"\n[filter.settings]\nwhen = [ { matches = \"(\" } ]\n");
-        let problem = Problem { pointer: "/filter/0/settings/when/0/matches".into(), sentence: "wrong.".into() };
+        let file =
+            ConfigurationFile::parse("[[filter]]\nname = \"b\"\n[filter.settings]\nwhen = [ { matches = \"(\" } ]\n");
+        let problem =
+            ConfigurationMistake { pointer: "/filter/0/settings/when/0/matches".into(), sentence: "wrong.".into() };
         assert_eq!(file.tell("a.toml", &[problem]), ["a.toml:4: key settings.when[0].matches (filter \"b\"): wrong."]);
     }
 }

@@ -1,9 +1,9 @@
 //! What somebody who is no admin gives a filter: no more than an admin gave it, or Postigo gives its own.
 
-use crate::chain::{Components, Gathered, LazySandbox, grants};
+use crate::chain::{Components, LazySandbox, NeededComponents, grants};
 use crate::store::{Store, StoreError};
 use postigo_model::configured::Breach;
-use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Configuration, Filter};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub async fn widened(
 ) -> Result<Vec<Breach>, StoreError> {
     let changed: Vec<Filter> =
         after.filters.values().filter(|filter| before.filters.get(&filter.name) != Some(*filter)).cloned().collect();
-    let gathered = Gathered::of(&changed, store, sandbox).await?;
+    let gathered = NeededComponents::of(&changed, store, sandbox).await?;
     let earlier = |filter: &Filter| before.filters.get(&filter.name).filter(|before| is_made_alike(before, filter));
     let mut breaches = Vec::new();
     for filter in &changed {

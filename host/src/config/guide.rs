@@ -1,8 +1,8 @@
 //! The guide to the configuration names every key that there is.
 
 use super::{as_markdown, key_rows};
-use postigo_model::configured::form::{Kind, LoadedKind};
-use postigo_model::configured::keys::{Content, Key, keys};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
+use postigo_model::configured::keys::{ConfigurationKey, KeyContent, keys};
 use postigo_model::configured::{KindVisitor, Settings, visit_kinds};
 
 /// The guide, whose only block of TOML is an example of everything.
@@ -19,16 +19,16 @@ fn shown(kind: &str) -> toml::Table {
 }
 
 /// The paths of keys, those of tables inside a thing after a dot.
-fn paths(keys: &[Key], table: &str) -> Vec<String> {
-    let path = |key: &Key| match &key.content {
-        Content::Table { keys, .. } => paths(keys, &format!("{table}{}.", key.name)),
+fn paths(keys: &[ConfigurationKey], table: &str) -> Vec<String> {
+    let path = |key: &ConfigurationKey| match &key.content {
+        KeyContent::Table { keys, .. } => paths(keys, &format!("{table}{}.", key.name)),
         _ => vec![format!("{table}{}", key.name)],
     };
     keys.iter().flat_map(path).collect()
 }
 
 /// Which of a kind's keys the guide does not name.
-fn missing(kind: &str, keys: &[Key]) -> Vec<String> {
+fn missing(kind: &str, keys: &[ConfigurationKey]) -> Vec<String> {
     let example = shown(kind);
     let has = |path: &str| {
         let found = path.split('.').try_fold(&example, |table, key| Some(table.get(key)?.as_table().unwrap_or(table)));
@@ -39,21 +39,21 @@ fn missing(kind: &str, keys: &[Key]) -> Vec<String> {
     paths(keys, "").into_iter().filter(|path| !has(path)).map(|path| format!("{kind}: {path}")).collect()
 }
 
-struct Missing(Vec<String>);
+struct UndocumentedKinds(Vec<String>);
 
-impl KindVisitor for Missing {
+impl KindVisitor for UndocumentedKinds {
     fn loaded<K: LoadedKind>(&mut self) {
         self.looked_up::<K>();
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.0.extend(missing(K::KIND, &keys::<K>()));
     }
 }
 
 #[test]
 fn every_key_is_in_the_guide() {
-    let mut found = Missing(missing("settings", &keys::<Settings>()));
+    let mut found = UndocumentedKinds(missing("settings", &keys::<Settings>()));
     visit_kinds(&mut found);
     assert_eq!(found.0, Vec::<String>::new());
 }

@@ -1,8 +1,8 @@
 //! The keys that a configuration file may have, a row each: for `config keys` and for the reference in
 //! `docs/configuration.md`.
 
-use postigo_model::configured::form::{Kind, LoadedKind};
-use postigo_model::configured::keys::{Content, Key, Shape, keys};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
+use postigo_model::configured::keys::{ConfigurationKey, KeyContent, SchemaShape, keys};
 use postigo_model::configured::{KindVisitor, Settings, visit_kinds};
 use serde::Serialize;
 use serde_json::Value;
@@ -44,26 +44,26 @@ impl KindVisitor for Rows {
         self.looked_up::<K>();
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.add(K::KIND, "", &keys::<K>());
     }
 }
 
 impl Rows {
-    fn add(&mut self, kind: &'static str, table: &str, keys: &[Key]) {
+    fn add(&mut self, kind: &'static str, table: &str, keys: &[ConfigurationKey]) {
         for key in keys {
             let name = format!("{table}{}", key.name);
             let (values, default) = match &key.content {
-                Content::Table { keys, .. } => {
+                KeyContent::Table { keys, .. } => {
                     self.add(kind, &format!("{name}."), keys);
                     continue;
                 }
-                Content::Name => ("a name".to_owned(), Value::Null),
-                Content::Secret => ("a secret".to_owned(), Value::Null),
-                Content::Value { schema, default } => (values(schema), default.clone()),
+                KeyContent::Name => ("a name".to_owned(), Value::Null),
+                KeyContent::Secret => ("a secret".to_owned(), Value::Null),
+                KeyContent::Value { schema, default } => (values(schema), default.clone()),
             };
-            let (required, secret) = (key.content == Content::Name, key.content == Content::Secret);
-            let schema = key.schema(Shape::Given);
+            let (required, secret) = (key.content == KeyContent::Name, key.content == KeyContent::Secret);
+            let schema = key.schema(SchemaShape::Given);
             self.0.push(KeyRow { kind, key: name, help: key.help, values, default, required, secret, schema });
         }
     }

@@ -17,12 +17,12 @@ mod guide;
 #[cfg(test)]
 mod tests;
 
-pub use difference::{Difference, How, differences};
+pub use difference::{Difference, DifferenceKind, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;
-pub use file::File;
+pub use file::ConfigurationFile;
 pub use granting::widened;
 pub use key_rows::{KeyRow, as_markdown, key_rows};
-pub use place::Place;
+pub use place::ConfigurationPlace;
 pub use reference::{given_or_named, named};
 pub use review::{MOST_VALUES, judge, review};

@@ -1,6 +1,6 @@
 //! Where a configuration is kept, and by what it is tried.
 
-use crate::chain::{Asked, LazySandbox};
+use crate::chain::{AskersSandbox, LazySandbox};
 use crate::secret_key::SecretKey;
 use crate::store::Store;
 use postigo_sandbox::Asker;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Where a configuration is kept, and the sandbox that filters' settings are tried in.
 #[derive(Clone, Copy)]
-pub struct Place<'p> {
+pub struct ConfigurationPlace<'p> {
     /// The store.
     pub store: &'p Store,
     /// The key that seals the secrets.
@@ -21,9 +21,9 @@ pub struct Place<'p> {
     pub actor: &'p str,
 }
 
-impl Place<'_> {
+impl ConfigurationPlace<'_> {
     /// The sandbox for whoever makes the change.
-    pub fn asked(self) -> Asked {
+    pub fn asked(self) -> AskersSandbox {
         self.sandbox.asked_by(self.asker)
     }
 }

@@ -3,13 +3,13 @@
 
 use super::rules;
 use crate::catalogue::{Catalogue, settle};
-use crate::chain::{Asked, Components, Gathered, check_settings};
+use crate::chain::{AskersSandbox, Components, NeededComponents, check_settings};
 use crate::store::{Store, StoreError};
 use postigo_model::configured::Breach;
-use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Configuration, Filter};
-use postigo_sandbox::{GroupMember, Refused, SettingsProblem};
-use postigo_supervision::{Work, blocking};
+use postigo_sandbox::{GroupMember, SettingsMistake, UploadRefusal};
+use postigo_supervision::{WorkKind, blocking};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a filter's settings, as JSON.
@@ -38,7 +38,7 @@ pub async fn review(
     before: &Configuration,
     after: &mut Configuration,
     store: &Store,
-    sandbox: &Asked,
+    sandbox: &AskersSandbox,
 ) -> Result<Vec<Breach>, StoreError> {
     let unsettled = settle_components(before, after, store).await?;
     let judged = judge(before, after, store, sandbox).await?;
@@ -79,7 +79,7 @@ pub async fn judge(
     before: &Configuration,
     after: &Configuration,
     store: &Store,
-    sandbox: &Asked,
+    sandbox: &AskersSandbox,
 ) -> Result<Vec<Breach>, StoreError> {
     let mut breaches = rules::check(after);
     let changed = after.filters.values().filter(|filter| must_be_configured(before.filters.get(&filter.name), filter));
@@ -96,7 +96,7 @@ pub async fn judge(
     let components: BTreeSet<_> = changed.iter().filter_map(|name| after.filters.get(*name)).map(made).collect();
     let filters: Vec<Filter> =
         after.filters.values().filter(|filter| components.contains(&made(filter))).cloned().collect();
-    let gathered = Gathered::of(&filters, store, sandbox.sandbox()).await?;
+    let gathered = NeededComponents::of(&filters, store, sandbox.sandbox()).await?;
     let (missing, present): (Vec<Filter>, Vec<Filter>) =
         filters.into_iter().partition(|filter| gathered.find(filter).is_none());
     for filter in missing.iter().filter(|filter| changed.contains(filter.name.as_str())) {
@@ -207,8 +207,8 @@ fn is_flat_enough(value: &serde_json::Value, depth: usize) -> bool {
 async fn try_settings(
     filters: Vec<Filter>,
     changed: BTreeSet<String>,
-    components: Gathered,
-    sandbox: &Asked,
+    components: NeededComponents,
+    sandbox: &AskersSandbox,
 ) -> Result<Vec<Breach>, StoreError> {
     let turn = sandbox.turn().await;
     let sandbox = sandbox.clone();
@@ -222,10 +222,14 @@ async fn try_settings(
         breaches.extend(problems.into_iter().filter(|problem| changed.contains(&problem.filter)).map(in_settings));
         breaches
     };
-    Ok(blocking(Work::Preparation, "", work).await?)
+    Ok(blocking(WorkKind::Preparation, "", work).await?)
 }
 
-fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathered, sandbox: &Asked) -> Vec<Breach> {
+fn by_schema<'f>(
+    filters: impl Iterator<Item = &'f Filter>,
+    components: &NeededComponents,
+    sandbox: &AskersSandbox,
+) -> Vec<Breach> {
     let mut by_component: BTreeMap<_, Vec<&Filter>> = BTreeMap::new();
     for filter in filters {
         by_component.entry((filter.component.as_str(), filter.digest.as_deref())).or_default().push(filter);
@@ -236,7 +240,7 @@ fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathere
         let member =
             |filter: &&Filter| GroupMember { name: filter.name.as_str().into(), settings: filter.settings.clone() };
         let members: Vec<GroupMember> = filters.iter().map(member).collect();
-        let runtime = sandbox.sandbox().runtime().map_err(|reason| Refused::Unavailable(reason.to_owned()));
+        let runtime = sandbox.sandbox().runtime().map_err(|reason| UploadRefusal::Unavailable(reason.to_owned()));
         let checked = runtime.and_then(|runtime| {
             let schema = &component.description.settings_schema;
             runtime.check_settings(schema, &members, sandbox.asker())
@@ -250,7 +254,7 @@ fn by_schema<'f>(filters: impl Iterator<Item = &'f Filter>, components: &Gathere
     breaches
 }
 
-fn in_settings(problem: SettingsProblem) -> Breach {
+fn in_settings(problem: SettingsMistake) -> Breach {
     breach(&problem.filter, "/settings", &problem.place, problem.reason)
 }
 

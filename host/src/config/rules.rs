@@ -2,7 +2,7 @@
 
 use crate::machine::is_name;
 use crate::oauth2::{Provider, Purpose};
-use postigo_model::configured::form::{Kind, below};
+use postigo_model::configured::form::{ConfiguredKind, below};
 use postigo_model::configured::{
     Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, Filter, ListenerRecipients,
     ListenerSource, Network, OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
@@ -10,7 +10,7 @@ use postigo_model::configured::{
 
 /// Every rule that does not hold.
 pub fn check(configuration: &Configuration) -> Vec<Breach> {
-    let mut rules = Rules { configuration, breaches: Vec::new() };
+    let mut rules = ConfigurationRules { configuration, breaches: Vec::new() };
     rules.settings();
     configuration.queues.values().for_each(|queue| rules.queue(queue));
     configuration.system_addresses.values().for_each(|address| rules.system_address(address));
@@ -23,12 +23,12 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     rules.breaches
 }
 
-struct Rules<'c> {
+struct ConfigurationRules<'c> {
     configuration: &'c Configuration,
     breaches: Vec<Breach>,
 }
 
-impl Rules<'_> {
+impl ConfigurationRules<'_> {
     fn breach(&mut self, kind: &'static str, name: &str, key: &str, sentence: String) {
         self.breaches.push(Breach { kind, name: name.to_owned(), place: below("", key), sentence });
     }

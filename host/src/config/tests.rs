@@ -12,7 +12,7 @@ use postigo_model::configured::Protocol;
 use postigo_model::configured::Queue;
 use postigo_model::configured::Secret;
 use postigo_model::configured::Validity;
-use postigo_model::configured::form::{Problem, in_clear};
+use postigo_model::configured::form::{ConfigurationMistake, in_clear};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ fn whole() -> String {
     text
 }
 
-fn draft(text: &str, start: &Configuration) -> (File, Draft) {
-    let file = File::parse(text);
+fn draft(text: &str, start: &Configuration) -> (ConfigurationFile, Draft) {
+    let file = ConfigurationFile::parse(text);
     let mut draft = Draft::of(&file.root, start, &|value: &serde_json::Value| given_or_named(value, Path::new(".")));
     let breaches = rules::check(&draft.configuration);
     draft.add(breaches);
@@ -203,7 +203,7 @@ fn the_last_address_that_an_answer_is_sent_from_cannot_be_made_invalid() {
 fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
     let (_, mut whole) = draft(&whole(), &start());
     whole.configuration.auto_responses.clear();
-    let file = File::parse("[[queue]]\nname = \"Support\"\n");
+    let file = ConfigurationFile::parse("[[queue]]\nname = \"Support\"\n");
     let mut pruned = Draft::of(&file.root, &whole.configuration, &in_clear);
     pruned.prune();
     assert!(pruned.configuration.filters.is_empty());
@@ -217,7 +217,7 @@ fn pruning_removes_filters_and_makes_addresses_and_accounts_invalid() {
 #[test]
 fn pruning_an_address_that_a_queue_names_is_told_with_the_queue() {
     let (_, whole) = draft(&whole(), &start());
-    let file = File::parse("[settings]\n");
+    let file = ConfigurationFile::parse("[settings]\n");
     let mut pruned = Draft::of(&file.root, &whole.configuration, &in_clear);
     pruned.prune();
     let breaches = rules::check(&pruned.configuration);
@@ -260,7 +260,7 @@ fn a_change_keeps_what_it_does_not_name() {
     let queue = Queue { name: "Support".into(), comment: "kept".into(), ..Queue::default() };
     let object = serde_json::json!({"follow_up": "reject"});
     let (queue, problems) = postigo_model::configured::form::read(queue, &object, "", &in_clear);
-    assert_eq!(problems, Vec::<Problem>::new());
+    assert_eq!(problems, Vec::<ConfigurationMistake>::new());
     assert_eq!((queue.follow_up, queue.comment.as_str()), (FollowUpOption::Reject, "kept"));
 }
 

@@ -1,19 +1,19 @@
 //! Fetches the accounts that this daemon holds, each in a task of its own: one that is slow, silent or broken keeps
 //! none of the others.
 
-use super::shares::Held;
-use crate::inbound::{self, FetchReport, Intake, Rules};
+use super::shares::HeldAccounts;
+use crate::inbound::{self, FetchReport, Intake, IntakeRules};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::spool::Spool;
 use crate::spool::leases::Host;
 use crate::store::fetch_requests::{self, FetchRequest};
-use crate::worker::Setup;
+use crate::worker::LiveConfiguration;
 use postigo_model::configured::{Account, Configuration};
 use postigo_supervision as supervision;
 use postigo_supervision::back_off;
-use postigo_supervision::{Break, Supervised, Work, catch_async, caught};
+use postigo_supervision::{Break, SupervisedTask, WorkKind, catch_async, caught};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// What every fetch works with.
 #[derive(Clone)]
-pub struct Tools {
+pub struct FetchTools {
     /// Where messages become durable.
     pub spool: Spool,
     /// Who works here.
@@ -50,9 +50,9 @@ pub struct Tools {
 }
 
 /// The fetching of one account.
-struct Task {
+struct FetchTask {
     account: Arc<Account>,
-    rules: Rules,
+    rules: IntakeRules,
     stop: CancellationToken,
     requests: mpsc::UnboundedSender<FetchRequest>,
     ended: JoinHandle<()>,
@@ -60,8 +60,8 @@ struct Task {
 
 /// What is being fetched.
 #[derive(Default)]
-struct Tasks {
-    running: BTreeMap<String, Task>,
+struct FetchTasks {
+    running: BTreeMap<String, FetchTask>,
     /// By account: a changed account's next fetch begins when the one before has ended, so that no two are ever at the
     /// same mailbox.
     ending: BTreeMap<String, JoinHandle<()>>,
@@ -69,13 +69,13 @@ struct Tasks {
 
 /// Fetches until `stop`, then ends every fetch at its next good place.
 pub async fn run(
-    tools: Tools,
-    setup: impl Fn() -> Arc<Setup>,
-    mut held: watch::Receiver<Held>,
+    tools: FetchTools,
+    setup: impl Fn() -> Arc<LiveConfiguration>,
+    mut held: watch::Receiver<HeldAccounts>,
     stop: CancellationToken,
 ) {
-    let supervised = Supervised::new(Work::Fetches, "", stop.clone()).resting_at_most(LONGEST_REST);
-    let mut tasks = Tasks::default();
+    let supervised = SupervisedTask::new(WorkKind::Fetches, "", stop.clone()).resting_at_most(LONGEST_REST);
+    let mut tasks = FetchTasks::default();
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
         let looked = async {
@@ -99,10 +99,10 @@ pub async fn run(
     tasks.end().await;
 }
 
-impl Tasks {
+impl FetchTasks {
     /// Ends what is wanted no more, or otherwise; begins what is missing.
-    fn adapt(&mut self, tools: &Tools, wanted: BTreeMap<String, (Arc<Account>, Rules)>) {
-        let stays = |name: &str, task: &Task| {
+    fn adapt(&mut self, tools: &FetchTools, wanted: BTreeMap<String, (Arc<Account>, IntakeRules)>) {
+        let stays = |name: &str, task: &FetchTask| {
             wanted.get(name).is_some_and(|(account, rules)| **account == *task.account && *rules == task.rules)
         };
         for (name, task) in self.running.extract_if(.., |name, task| !stays(name, task)) {
@@ -130,8 +130,8 @@ impl Tasks {
     }
 }
 
-fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<Account>, Rules)> {
-    let rules = Rules::of(configuration);
+fn wanted(configuration: &Configuration, held: &HeldAccounts) -> BTreeMap<String, (Arc<Account>, IntakeRules)> {
+    let rules = IntakeRules::of(configuration);
     let accounts = configuration.accounts.values();
     accounts
         .filter(|account| held.contains(&account.name) && account.valid.is_valid() && account.source().is_polled())
@@ -142,15 +142,15 @@ fn wanted(configuration: &Configuration, held: &Held) -> BTreeMap<String, (Arc<A
         .collect()
 }
 
-fn start(tools: &Tools, account: Arc<Account>, rules: Rules, before: Option<JoinHandle<()>>) -> Task {
+fn start(tools: &FetchTools, account: Arc<Account>, rules: IntakeRules, before: Option<JoinHandle<()>>) -> FetchTask {
     let stop = CancellationToken::new();
     let (requests, asked) = mpsc::unbounded_channel();
-    let polling = Polling {
+    let polling = AccountPoller {
         tools: tools.clone(),
         account: Arc::clone(&account),
         rules: rules.clone(),
         stop: stop.clone(),
-        memory: inbound::Memory::lasting(),
+        memory: inbound::AccountMemory::lasting(),
         failures: 0,
         request: None,
         asked,
@@ -162,10 +162,10 @@ fn start(tools: &Tools, account: Arc<Account>, rules: Rules, before: Option<Join
         }
         polling.run().await;
     });
-    Task { account, rules, stop, requests, ended }
+    FetchTask { account, rules, stop, requests, ended }
 }
 
-async fn pass_requests(tools: &Tools, tasks: &BTreeMap<String, Task>, held: &Held) {
+async fn pass_requests(tools: &FetchTools, tasks: &BTreeMap<String, FetchTask>, held: &HeldAccounts) {
     let accounts: Vec<String> = held.iter().cloned().collect();
     if accounts.is_empty() {
         return;
@@ -200,12 +200,12 @@ fn not_fetched(account: &str, why: &str) -> FetchReport {
 }
 
 /// The fetching of one account, at its interval and whenever somebody asks.
-struct Polling {
-    tools: Tools,
+struct AccountPoller {
+    tools: FetchTools,
     account: Arc<Account>,
-    rules: Rules,
+    rules: IntakeRules,
     stop: CancellationToken,
-    memory: inbound::Memory,
+    memory: inbound::AccountMemory,
     /// In a row.
     failures: u32,
     /// Who asked for the next fetch.
@@ -213,10 +213,10 @@ struct Polling {
     asked: mpsc::UnboundedReceiver<FetchRequest>,
 }
 
-impl Polling {
+impl AccountPoller {
     async fn run(mut self) {
         let name = self.account.name.clone();
-        let supervised = Supervised::new(Work::Fetch, &name, self.stop.clone()).resting_at_most(LONGEST_PAUSE);
+        let supervised = SupervisedTask::new(WorkKind::Fetch, &name, self.stop.clone()).resting_at_most(LONGEST_PAUSE);
         while !self.stop.is_cancelled() {
             let round = async {
                 self.fetch().await;
@@ -251,7 +251,7 @@ impl Polling {
             tokio::spawn(answer_when_filed(tools.clone(), request, report));
         }
         if self.failures == 0 {
-            supervision::well(Work::Fetch, &self.account.name);
+            supervision::well(WorkKind::Fetch, &self.account.name);
         }
     }
 
@@ -264,17 +264,17 @@ impl Polling {
         } else {
             back_off::after_failures(failures, FIRST_PAUSE, LONGEST_PAUSE.max(interval))
         };
-        supervision::goes_on(Work::Fetch, &self.account.name, pause);
+        supervision::goes_on(WorkKind::Fetch, &self.account.name, pause);
         let mut waits_well = true;
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
-            () = news(&mut self.memory, inbound::Memory::wait_for_news, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
+            () = news(&mut self.memory, inbound::AccountMemory::wait_for_news, &self.account, &self.stop, &mut waits_well), if failures == 0 => {}
             () = held(&self.tools.spool, &self.account), if failures == 0 => {}
             came = self.asked.recv() => self.request = came,
         }
         if waits_well {
-            supervision::well(Work::Idle, &self.account.name);
+            supervision::well(WorkKind::Idle, &self.account.name);
         }
     }
 
@@ -290,18 +290,18 @@ impl Polling {
             .await;
         }
         // Nobody misses what is wanted no more.
-        supervision::well(Work::Fetch, &self.account.name);
-        supervision::well(Work::Idle, &self.account.name);
+        supervision::well(WorkKind::Fetch, &self.account.name);
+        supervision::well(WorkKind::Idle, &self.account.name);
         // What a server says to a goodbye is of no use.
-        let _ = caught(Work::Idle, &self.account.name, self.memory.close()).await;
+        let _ = caught(WorkKind::Idle, &self.account.name, self.memory.close()).await;
     }
 }
 
 /// Waits until the source tells of new mail. A wait that panics is followed by a pause, and then by a fetch on a new
 /// connection.
 async fn news(
-    memory: &mut inbound::Memory,
-    wait: impl AsyncFnOnce(&mut inbound::Memory),
+    memory: &mut inbound::AccountMemory,
+    wait: impl AsyncFnOnce(&mut inbound::AccountMemory),
     account: &Account,
     stop: &CancellationToken,
     waits_well: &mut bool,
@@ -309,7 +309,8 @@ async fn news(
     if let Err(panic) = catch_async(wait(memory)).await {
         *waits_well = false;
         memory.disconnect();
-        let supervised = Supervised::new(Work::Idle, &account.name, stop.clone()).resting_at_most(LONGEST_PAUSE);
+        let supervised =
+            SupervisedTask::new(WorkKind::Idle, &account.name, stop.clone()).resting_at_most(LONGEST_PAUSE);
         supervised.rest(&Break::Panicked(panic)).await;
     }
 }
@@ -350,10 +351,10 @@ fn tell(report: &FetchReport, failures: u32) -> u32 {
 }
 
 /// A command that asked expects to find its tickets when it ends.
-async fn answer_when_filed(tools: Tools, request: FetchRequest, report: FetchReport) {
+async fn answer_when_filed(tools: FetchTools, request: FetchRequest, report: FetchReport) {
     // After that time, or without looking, the answer is as true as before.
     let filed = tokio::time::timeout(FILED_WITHIN, until_worked_off(&tools.spool, &report.account));
-    let _ = caught(Work::FetchAnswer, &report.account, filed).await;
+    let _ = caught(WorkKind::FetchAnswer, &report.account, filed).await;
     answer(&tools, &request, &report).await;
 }
 
@@ -367,7 +368,7 @@ pub async fn until_worked_off(spool: &Spool, account: &str) {
     }
 }
 
-async fn answer(tools: &Tools, request: &FetchRequest, report: &FetchReport) {
+async fn answer(tools: &FetchTools, request: &FetchRequest, report: &FetchReport) {
     let report = serde_json::to_value(report).unwrap_or_default();
     if let Err(error) = fetch_requests::answer(tools.spool.store(), request.id, &report).await {
         tracing::warn!(%error, "a request to fetch could not be answered");
@@ -381,7 +382,7 @@ mod tests {
     #[tokio::test]
     async fn a_wait_for_news_that_panics_is_told_of_and_ends_before_the_next_fetch() {
         let account = Account { name: "waits".into(), ..Account::default() };
-        let (mut memory, stop) = (inbound::Memory::lasting(), CancellationToken::new());
+        let (mut memory, stop) = (inbound::AccountMemory::lasting(), CancellationToken::new());
         let mut waits_well = true;
         // The pause after it ends with the daemon.
         let mut changes = supervision::changes();
@@ -389,13 +390,15 @@ mod tests {
             changes.changed().await.unwrap();
             stop.cancel();
         };
-        let panics = async |_: &mut inbound::Memory| panic!("on purpose");
+        let panics = async |_: &mut inbound::AccountMemory| panic!("on purpose");
         tokio::join!(news(&mut memory, panics, &account, &stop, &mut waits_well), stopping);
         assert!(!waits_well, "it has not shown that it waits well");
-        let broken =
-            supervision::broken().into_iter().find(|broken| broken.work == Work::Idle && broken.of == "waits").unwrap();
+        let broken = supervision::broken()
+            .into_iter()
+            .find(|broken| broken.work == WorkKind::Idle && broken.of == "waits")
+            .unwrap();
         assert!(broken.why.contains("on purpose") && broken.again_at.is_some(), "{broken:?}");
-        let waits = async |_: &mut inbound::Memory| ();
+        let waits = async |_: &mut inbound::AccountMemory| ();
         waits_well = true;
         news(&mut memory, waits, &account, &stop, &mut waits_well).await;
         assert!(waits_well);

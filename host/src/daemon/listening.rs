@@ -1,15 +1,15 @@
 //! Listens for the mail that others bring, at every endpoint that a valid account names. Every daemon does so on its
 //! own machine, whichever holds the account: what it takes in is durable in the database that they share.
 
-use crate::inbound::lmtp::{Bound, Limits, Listener, Policy, SpoolSink};
+use crate::inbound::lmtp::{BoundSocket, Listener, Policy, SessionLimits, SpoolSink};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
-use crate::worker::Setup;
+use crate::worker::LiveConfiguration;
 use postigo_model::configured::{Configuration, Dialect, Endpoint, Tls};
-use postigo_net::listen::{Acceptance, Descriptors, Most, Places, Room};
+use postigo_net::listen::{Acceptance, ConnectionLimits, Descriptors, IntakeBudget, Places};
 use postigo_supervision as supervision;
 use postigo_supervision::back_off;
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,17 +25,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a listener works with.
 #[derive(Clone)]
-pub struct Tools<C> {
+pub struct ListenTools<C> {
     /// Where messages become durable.
     pub spool: Spool,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The memory for messages on their way in.
-    pub room: Arc<Room>,
+    pub room: Arc<IntakeBudget>,
     /// What all listeners share.
     pub descriptors: Arc<Descriptors>,
     /// Connections of each listener.
-    pub most: Most,
+    pub most: ConnectionLimits,
     /// A client that says no whole command within this time is told goodbye.
     pub command: Duration,
     /// What is configured now.
@@ -44,24 +44,24 @@ pub struct Tools<C> {
 
 /// What a listener is like; a changed one is started anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
+struct ListenerSetup {
     dialect: Dialect,
     tls: Tls,
 }
 
-struct Task {
-    wanted: Wanted,
+struct ListenTask {
+    wanted: ListenerSetup,
     stop: CancellationToken,
     ended: JoinHandle<()>,
 }
 
 /// Listens until `stop`; messages on their way are taken to their end.
-pub async fn run<C>(tools: Tools<C>, stop: CancellationToken)
+pub async fn run<C>(tools: ListenTools<C>, stop: CancellationToken)
 where
-    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+    C: Fn() -> Arc<LiveConfiguration> + Clone + Send + Sync + 'static,
 {
-    let supervised = Supervised::new(Work::Listeners, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
-    let mut tasks: BTreeMap<Endpoint, Task> = BTreeMap::new();
+    let supervised = SupervisedTask::new(WorkKind::Listeners, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
+    let mut tasks: BTreeMap<Endpoint, ListenTask> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
     while !stop.is_cancelled() {
         let looked =
@@ -83,13 +83,13 @@ where
 
 /// Ends what is wanted no more, or otherwise; begins what is missing.
 fn adapt<C>(
-    tools: &Tools<C>,
-    wanted: BTreeMap<Endpoint, Wanted>,
-    tasks: &mut BTreeMap<Endpoint, Task>,
+    tools: &ListenTools<C>,
+    wanted: BTreeMap<Endpoint, ListenerSetup>,
+    tasks: &mut BTreeMap<Endpoint, ListenTask>,
     ending: &mut Vec<JoinHandle<()>>,
     stop: &CancellationToken,
 ) where
-    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+    C: Fn() -> Arc<LiveConfiguration> + Clone + Send + Sync + 'static,
 {
     for (_, task) in tasks.extract_if(.., |endpoint, task| wanted.get(endpoint) != Some(&task.wanted)) {
         task.stop.cancel();
@@ -98,20 +98,20 @@ fn adapt<C>(
     for (endpoint, wanted) in wanted {
         tasks.entry(endpoint.clone()).or_insert_with(|| {
             let stop = stop.child_token();
-            let supervised =
-                Supervised::new(Work::Listener, endpoint.to_string(), stop.clone()).resting_at_most(LONGEST_PAUSE);
+            let supervised = SupervisedTask::new(WorkKind::Listener, endpoint.to_string(), stop.clone())
+                .resting_at_most(LONGEST_PAUSE);
             let (tools, one) = (tools.clone(), (wanted.clone(), stop.clone()));
             let listening =
                 supervised.keep(move || listen(tools.clone(), endpoint.clone(), one.0.clone(), one.1.clone()));
-            Task { wanted, stop, ended: tokio::spawn(listening) }
+            ListenTask { wanted, stop, ended: tokio::spawn(listening) }
         });
     }
     ending.retain(|task| !task.is_finished());
 }
 
 /// The endpoints of the valid accounts; of several at one, the first with a certificate gives it.
-fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, Wanted> {
-    let mut wanted: BTreeMap<Endpoint, Wanted> = BTreeMap::new();
+fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, ListenerSetup> {
+    let mut wanted: BTreeMap<Endpoint, ListenerSetup> = BTreeMap::new();
     let valid = configuration.accounts.values().filter(|account| account.valid.is_valid());
     for (account, listener) in valid.filter_map(|account| Some((account, account.source().listener()?))) {
         let this = of(&account.tls, listener.dialect);
@@ -127,19 +127,19 @@ fn wanted(configuration: &Configuration) -> BTreeMap<Endpoint, Wanted> {
     wanted
 }
 
-fn of(tls: &Tls, dialect: Dialect) -> Wanted {
+fn of(tls: &Tls, dialect: Dialect) -> ListenerSetup {
     let tls = Tls { certificate: tls.certificate.clone(), key: tls.key.clone(), ..Tls::default() };
-    Wanted { dialect, tls }
+    ListenerSetup { dialect, tls }
 }
 
 /// Listens at one endpoint; where that fails it is tried again.
-async fn listen<C>(tools: Tools<C>, endpoint: Endpoint, wanted: Wanted, stop: CancellationToken)
+async fn listen<C>(tools: ListenTools<C>, endpoint: Endpoint, wanted: ListenerSetup, stop: CancellationToken)
 where
-    C: Fn() -> Arc<Setup> + Clone + Send + Sync + 'static,
+    C: Fn() -> Arc<LiveConfiguration> + Clone + Send + Sync + 'static,
 {
     let mut failures = 0;
     let bound = loop {
-        match Bound::to(&endpoint).await {
+        match BoundSocket::to(&endpoint).await {
             Ok(bound) => break bound,
             Err(error) => {
                 failures += 1;
@@ -155,19 +155,19 @@ where
         }
     };
     tracing::info!(%endpoint, protocol = wanted.dialect.name(), "listens");
-    supervision::well(Work::Listener, &endpoint.to_string());
+    supervision::well(WorkKind::Listener, &endpoint.to_string());
     let policy = kept_policy(tools.configured, endpoint.clone());
     let (name, figures) = (endpoint.to_string(), tools.metrics.listeners().clone());
     let places = Places::of(&name, tools.most, &tools.descriptors, figures.clone());
     let acceptance = Acceptance::of(name, figures);
     let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
-    let limits = Limits { room: tools.room, command: tools.command, ..Limits::default() };
+    let limits = SessionLimits { room: tools.room, command: tools.command, ..SessionLimits::default() };
     Listener { dialect: wanted.dialect, tls: wanted.tls, sink, places, acceptance, limits }.serve(bound, stop).await;
 }
 
 /// The policy of an endpoint, made anew when the configuration has changed.
-fn kept_policy<C: Fn() -> Arc<Setup>>(configured: C, endpoint: Endpoint) -> impl Fn() -> Arc<Policy> {
-    let kept: Mutex<Option<(Arc<Setup>, Arc<Policy>)>> = Mutex::default();
+fn kept_policy<C: Fn() -> Arc<LiveConfiguration>>(configured: C, endpoint: Endpoint) -> impl Fn() -> Arc<Policy> {
+    let kept: Mutex<Option<(Arc<LiveConfiguration>, Arc<Policy>)>> = Mutex::default();
     move || {
         let now = configured();
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

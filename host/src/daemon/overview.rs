@@ -4,7 +4,7 @@
 use crate::store::broken_tasks;
 use crate::store::{Store, StoreError};
 use postigo_supervision as supervision;
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Writes what is broken whenever that changes, until `stop`; then nothing of this host is.
 pub async fn run(store: Store, host: String, stop: CancellationToken) {
-    let supervised = Supervised::new(Work::Overview, "", stop.clone());
+    let supervised = SupervisedTask::new(WorkKind::Overview, "", stop.clone());
     let mut changes = supervision::changes();
     // What an earlier run of this host left is not so any more.
     changes.mark_changed();

@@ -65,8 +65,8 @@ mod tests {
     use super::*;
     use crate::commlog::Communication;
     use crate::store::Location;
-    use crate::store::outgoing::{Composed, NewOutgoing};
-    use postigo_model::communication::Kind;
+    use crate::store::outgoing::{NewOutgoing, SendableMail};
+    use postigo_model::communication::CommunicationKind;
     use postigo_model::outgoing::{OutgoingKind, OutgoingStatus};
 
     #[tokio::test]
@@ -75,7 +75,7 @@ mod tests {
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
         for failed in [false, true] {
-            let record = Communication::start(Kind::Connection, "main", "imap").finish(failed);
+            let record = Communication::start(CommunicationKind::Connection, "main", "imap").finish(failed);
             store.write(record, |record, connection| Box::pin(communications::save(connection, record))).await.unwrap();
         }
         assert_eq!(purge(&spool, &Settings::default()).await.unwrap(), 0);
@@ -113,11 +113,11 @@ mod tests {
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
         let mut ids = Vec::new();
         for status in OutgoingStatus::ALL {
-            let composed = Composed {
+            let composed = SendableMail {
                 sender: "a@x.test".into(),
                 recipients: vec!["b@x.test".into()],
                 raw: vec![vec![b'x'; 3 << 20].into()],
-                ..Composed::default()
+                ..SendableMail::default()
             };
             let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: 1 };
             let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();

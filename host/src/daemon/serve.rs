@@ -1,6 +1,6 @@
 //! Running the daemon: everything is started, kept going, and ended in order.
 
-use super::fetching::{self, Tools};
+use super::fetching::{self, FetchTools};
 use super::shares::Shares;
 use super::{listening, overview, retention, signing_in, working};
 use crate::answer;
@@ -12,11 +12,11 @@ use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::spool::leases;
 use crate::store::StoreError;
-use crate::worker::{Done, Live, Worker};
+use crate::worker::{DoneMessage, Live, Worker};
 use crate::worker::{LockError, WorkLock};
-use postigo_net::listen::{Descriptors, Most, Room};
+use postigo_net::listen::{ConnectionLimits, Descriptors, IntakeBudget};
 use postigo_supervision::back_off;
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub struct Daemon {
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// Connections of each listener.
-    pub most: Most,
+    pub most: ConnectionLimits,
     /// A client of REST that brings no whole head of a request within this time is gone.
     pub head: Duration,
     /// A client of LMTP or SMTP that says no whole command within this time is told goodbye.
@@ -152,7 +152,7 @@ impl Daemon {
         // Before anybody can change where secrets go.
         tokens.bind(&self.live.current().configuration).await?;
         let machine = Arc::new(self.machine);
-        let tools = Tools {
+        let tools = FetchTools {
             spool: self.spool.clone(),
             host: host.clone(),
             tokens: Arc::clone(&tokens),
@@ -163,10 +163,10 @@ impl Daemon {
         let fetching = tokio::spawn(fetching::run(tools, configured, held.clone(), intake_ends.clone()));
         let live = Arc::clone(&self.live);
         let spool = self.spool.clone();
-        let tools = listening::Tools {
+        let tools = listening::ListenTools {
             spool,
             metrics: Arc::clone(&metrics),
-            room: Arc::new(Room::default()),
+            room: Arc::new(IntakeBudget::default()),
             descriptors: Arc::clone(&descriptors),
             most: self.clients.most,
             command: self.clients.command,
@@ -174,7 +174,7 @@ impl Daemon {
         };
         let listening = tokio::spawn(listening::run(tools, intake_ends.clone()));
         let counting = Arc::clone(&metrics);
-        let counted = move |done: Done| counting.message_done(&done.result);
+        let counted = move |done: DoneMessage| counting.message_done(&done.result);
         let worker = Arc::new(Worker::new(self.spool.clone(), Arc::clone(&self.live)));
         let working = tokio::spawn(working::run(worker, host.clone(), held, counted, all_ends.clone()));
         let live = Arc::clone(&self.live);
@@ -203,7 +203,7 @@ impl Daemon {
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
         let live = Arc::clone(&self.live);
-        let sending_tools = outbound::Tools {
+        let sending_tools = outbound::SendTools {
             store: store.clone(),
             host: host.clone(),
             tokens: Arc::clone(&tokens),
@@ -263,7 +263,7 @@ pub(super) async fn refresh<T, F: Future<Output = Result<T, StoreError>>>(
     look: impl Fn() -> F,
     stop: CancellationToken,
 ) {
-    let supervised = Supervised::new(Work::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
+    let supervised = SupervisedTask::new(WorkKind::Configuration, "", stop).resting_at_most(LONGEST_PAUSE);
     let failures = AtomicU32::new(0);
     let round = || async {
         match look().await {
@@ -299,5 +299,5 @@ pub(super) async fn purge<F: Future<Output = Result<u64, StoreError>>>(
         }
         PURGED_EVERY
     };
-    Supervised::new(Work::Purge, "", stop).repeat(round).await;
+    SupervisedTask::new(WorkKind::Purge, "", stop).repeat(round).await;
 }

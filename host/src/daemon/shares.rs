@@ -3,7 +3,7 @@
 
 use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,20 +19,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PRESENCE: &str = "\u{1}daemon/";
 
 /// The accounts that are held now; a change of the set wakes those who watch it.
-pub type Held = Arc<BTreeSet<String>>;
+pub type HeldAccounts = Arc<BTreeSet<String>>;
 
 /// Keeps the leases of this daemon.
 #[derive(Debug)]
 pub struct Shares {
     store: Store,
     host: Host,
-    held: watch::Sender<Held>,
+    held: watch::Sender<HeldAccounts>,
     renewed: Instant,
 }
 
 /// What a look at the leases in force leads to.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+enum ShareStep {
     /// Take these: they are free.
     Take(Vec<String>),
     /// Give these back: others are there and have less.
@@ -42,17 +42,17 @@ enum Step {
 impl Shares {
     /// Nothing is held yet.
     pub fn new(store: Store, host: Host) -> Self {
-        Self { store, host, held: watch::Sender::new(Held::default()), renewed: Instant::now() }
+        Self { store, host, held: watch::Sender::new(HeldAccounts::default()), renewed: Instant::now() }
     }
 
     /// The accounts held, now and as they change.
-    pub fn watch(&self) -> watch::Receiver<Held> {
+    pub fn watch(&self) -> watch::Receiver<HeldAccounts> {
         self.held.subscribe()
     }
 
     /// Takes, renews and gives back until `stop`; `accounts` are those that exist at each moment.
     pub async fn keep(mut self, accounts: impl Fn() -> Vec<String>, stop: CancellationToken) {
-        let supervised = Supervised::new(Work::Leases, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
+        let supervised = SupervisedTask::new(WorkKind::Leases, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
         let mut failures = 0_u32;
         while !stop.is_cancelled() {
             let looked = async {
@@ -104,8 +104,8 @@ impl Shares {
         }
         let held = self.held.borrow().clone();
         match step(&self.host.id, accounts, &held, &in_force) {
-            Step::Take(free) if free.is_empty() => {}
-            Step::Take(free) => {
+            ShareStep::Take(free) if free.is_empty() => {}
+            ShareStep::Take(free) => {
                 let taken: Vec<String> = leases::acquire(&self.store, &self.host, &free)
                     .await?
                     .into_iter()
@@ -116,7 +116,7 @@ impl Shares {
                 }
                 self.set(|held| held.extend(taken));
             }
-            Step::GiveBack(surplus) => {
+            ShareStep::GiveBack(surplus) => {
                 tracing::info!(accounts = surplus.join(", "), "gives accounts to another daemon");
                 // First nobody here works on them, then others may.
                 self.set(|held| held.retain(|account| !surplus.contains(account)));
@@ -146,7 +146,7 @@ impl Shares {
     }
 }
 
-fn step(me: &str, accounts: &[String], held: &BTreeSet<String>, in_force: &[(String, String)]) -> Step {
+fn step(me: &str, accounts: &[String], held: &BTreeSet<String>, in_force: &[(String, String)]) -> ShareStep {
     let others: BTreeSet<&str> = in_force
         .iter()
         .filter(|(name, host)| name.starts_with(PRESENCE) && host != me)
@@ -154,12 +154,12 @@ fn step(me: &str, accounts: &[String], held: &BTreeSet<String>, in_force: &[(Str
         .collect();
     let share = accounts.len().div_ceil(others.len() + 1);
     if held.len() > share {
-        return Step::GiveBack(held.iter().skip(share).cloned().collect());
+        return ShareStep::GiveBack(held.iter().skip(share).cloned().collect());
     }
     let elsewhere: BTreeSet<&str> =
         in_force.iter().filter(|(_, host)| host != me).map(|(name, _)| name.as_str()).collect();
     let free = accounts.iter().filter(|name| !held.contains(*name) && !elsewhere.contains(name.as_str()));
-    Step::Take(free.take(share - held.len()).cloned().collect())
+    ShareStep::Take(free.take(share - held.len()).cloned().collect())
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn alone_it_takes_all() {
         let taken = step("me", &names(&["a", "b", "c"]), &BTreeSet::new(), &in_force(&[("\u{1}daemon/me", "me")]));
-        assert_eq!(taken, Step::Take(names(&["a", "b", "c"])));
+        assert_eq!(taken, ShareStep::Take(names(&["a", "b", "c"])));
     }
 
     #[test]
@@ -187,10 +187,10 @@ mod tests {
             in_force(&[("\u{1}daemon/you", "you"), ("a", "me"), ("b", "me"), ("c", "me"), ("d", "me"), ("e", "me")]);
         assert_eq!(
             step("me", &accounts, &accounts.iter().cloned().collect(), &there),
-            Step::GiveBack(names(&["d", "e"]))
+            ShareStep::GiveBack(names(&["d", "e"]))
         );
         let there = in_force(&[("\u{1}daemon/me", "me"), ("a", "me"), ("b", "me"), ("c", "me")]);
-        assert_eq!(step("you", &accounts, &BTreeSet::new(), &there), Step::Take(names(&["d", "e"])));
+        assert_eq!(step("you", &accounts, &BTreeSet::new(), &there), ShareStep::Take(names(&["d", "e"])));
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let accounts = names(&["a", "b", "c"]);
         assert_eq!(
             step("me", &accounts, &names(&["a"]).into_iter().collect(), &in_force(&[("a", "me")])),
-            Step::Take(names(&["b", "c"]))
+            ShareStep::Take(names(&["b", "c"]))
         );
     }
 }

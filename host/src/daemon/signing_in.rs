@@ -1,7 +1,7 @@
 //! Looks after the tokens of accounts and transports while nobody uses them.
 
 use crate::oauth2::Tokens;
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_hours(1);
 
 /// Keeps refresh tokens from ending of disuse, until `stop`.
 pub async fn run(tokens: Arc<Tokens>, stop: CancellationToken) {
-    let supervised = Supervised::new(Work::Tokens, "", stop);
+    let supervised = SupervisedTask::new(WorkKind::Tokens, "", stop);
     supervised
         .repeat(|| async {
             if let Err(error) = tokens.keep_alive().await {

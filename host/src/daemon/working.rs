@@ -1,11 +1,11 @@
 //! Files the messages of the accounts that this daemon holds, account by account.
 
-use super::shares::Held;
+use super::shares::HeldAccounts;
 use crate::spool::leases::{Host, Lease};
-use crate::worker::{Done, Worker};
+use crate::worker::{DoneMessage, Worker};
 use postigo_supervision as supervision;
 use postigo_supervision::back_off;
-use postigo_supervision::{Break, Supervised, Work};
+use postigo_supervision::{Break, SupervisedTask, WorkKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +17,23 @@ use tokio_util::sync::CancellationToken;
 const LONGEST_REST: Duration = Duration::from_secs(15);
 
 /// Works until `stop`; what is under way is ended still. `done` hears of each message that ended.
-pub async fn run<D>(worker: Arc<Worker>, host: Host, mut held: watch::Receiver<Held>, done: D, stop: CancellationToken)
-where
-    D: Fn(Done) + Clone + Send + Sync + 'static,
+pub async fn run<D>(
+    worker: Arc<Worker>,
+    host: Host,
+    mut held: watch::Receiver<HeldAccounts>,
+    done: D,
+    stop: CancellationToken,
+) where
+    D: Fn(DoneMessage) + Clone + Send + Sync + 'static,
 {
     let calling = {
         let worker = Arc::clone(&worker);
-        let supervised = Supervised::new(Work::Calls, "", stop.clone()).resting_at_most(LONGEST_REST);
+        let supervised = SupervisedTask::new(WorkKind::Calls, "", stop.clone()).resting_at_most(LONGEST_REST);
         // It calls until it is dropped.
         let (calls, stop) = (supervised.keep(move || call(Arc::clone(&worker))), stop.clone());
         tokio::spawn(async move { stop.run_until_cancelled(calls).await })
     };
-    let supervised = Supervised::new(Work::Filings, "", stop.clone()).resting_at_most(LONGEST_REST);
+    let supervised = SupervisedTask::new(WorkKind::Filings, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut tasks: BTreeMap<String, (CancellationToken, JoinHandle<()>)> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
     while !stop.is_cancelled() {
@@ -68,18 +73,18 @@ where
 }
 
 async fn call(worker: Arc<Worker>) {
-    worker.call_accounts(&|| supervision::well(Work::Calls, "")).await;
+    worker.call_accounts(&|| supervision::well(WorkKind::Calls, "")).await;
 }
 
 /// One account. A database that is away, a message that is an obstacle, or a panic is met with a pause.
-async fn work(worker: Arc<Worker>, lease: Lease, done: impl Fn(Done) + Sync, stop: CancellationToken) {
+async fn work(worker: Arc<Worker>, lease: Lease, done: impl Fn(DoneMessage) + Sync, stop: CancellationToken) {
     let account = lease.account.as_str();
-    let supervised = Supervised::new(Work::Filing, account, stop.clone()).resting_at_most(LONGEST_REST);
+    let supervised = SupervisedTask::new(WorkKind::Filing, account, stop.clone()).resting_at_most(LONGEST_REST);
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let mut count = |ended: Done| {
+        let mut count = |ended: DoneMessage| {
             done(ended);
-            supervision::well(Work::Filing, account);
+            supervision::well(WorkKind::Filing, account);
         };
         match supervised.run(worker.run(&lease, &stop, &mut count)).await {
             Ok(Ok(())) => failures = 0,
@@ -97,5 +102,5 @@ async fn work(worker: Arc<Worker>, lease: Lease, done: impl Fn(Done) + Sync, sto
             }
         }
     }
-    supervision::well(Work::Filing, account);
+    supervision::well(WorkKind::Filing, account);
 }

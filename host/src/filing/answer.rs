@@ -4,7 +4,7 @@ use postigo_mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feed
 use postigo_model::configured::{AutoResponseType, Configuration};
 use postigo_model::mailbox::{Mailbox, Person};
 use postigo_model::ticket::StateType;
-use postigo_model::ticket::Vouched;
+use postigo_model::ticket::VouchedBy;
 use postigo_model::ticket::{AutoResponsePlan, NewArticle, SenderType, Ticket};
 use std::collections::HashSet;
 
@@ -17,12 +17,12 @@ pub fn plan(
     mail: &Mail,
     ticket: &Ticket,
     occasion: AutoResponseType,
-    vouched: Vouched,
+    vouched: VouchedBy,
 ) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, occasion)?;
     let addresses = match mail.addresses("Reply-To") {
         none if none.is_empty() => mail.addresses("From"),
-        reply_to if vouched == Vouched::ByAddress => senders_among(reply_to, mail.addresses("From")),
+        reply_to if vouched == VouchedBy::ByAddress => senders_among(reply_to, mail.addresses("From")),
         reply_to => reply_to,
     };
     let (counted, too_many) = different(addresses);

@@ -1,9 +1,9 @@
 //! Messages of one account on their way into one commit, in their order.
 
 use super::commit::file_all;
-use super::message::{Filed, FilingInput};
+use super::message::{FiledMessage, FilingInput};
 use crate::store::{StoreError, tickets};
-use postigo_model::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, Found};
+use postigo_model::ticket::{FilingKind, FollowUpCandidate, FollowUpSearch, TicketMatch};
 use sqlx::AnyConnection;
 
 /// Gathers messages to be filed by few statements, and writes those gathered so far as soon as a later one's decision
@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 #[derive(Debug, Default)]
 pub struct Batch {
     gathered: Vec<FilingInput>,
-    filed: Vec<Filed>,
+    filed: Vec<FiledMessage>,
 }
 
 impl Batch {
@@ -20,7 +20,7 @@ impl Batch {
         &mut self,
         connection: &mut AnyConnection,
         search: &FollowUpSearch,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<TicketMatch, StoreError> {
         if search.candidates.iter().any(|candidate| self.may_answer(candidate)) {
             self.write(connection).await?;
         }
@@ -52,7 +52,7 @@ impl Batch {
     }
 
     /// Files what is left; gives what was filed, in the order of [`Self::push`].
-    pub async fn finish(mut self, connection: &mut AnyConnection) -> Result<Vec<Filed>, StoreError> {
+    pub async fn finish(mut self, connection: &mut AnyConnection) -> Result<Vec<FiledMessage>, StoreError> {
         self.write(connection).await?;
         Ok(self.filed)
     }

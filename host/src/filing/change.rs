@@ -1,9 +1,9 @@
 //! What people change of a ticket, and what else that brings about, in one transaction.
 
 use super::answer::{is_of_customer, plan_removal};
-use crate::store::outgoing::{self, Due};
+use crate::store::outgoing::{self, DueResponse};
 use crate::store::tickets::{articles, by_number, is_kept, merge_into, standing_for, update};
-use crate::store::{Store, StoreError, Work};
+use crate::store::{Store, StoreError, WriteWork};
 use postigo_model::configured::Configuration;
 use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
@@ -12,7 +12,7 @@ use sqlx::AnyConnection;
 /// A change, and the configuration that says what else it brings about: the customer of a ticket that is removed is
 /// told so.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct TicketUpdate {
     /// What is changed. It was checked ([`TicketEdit::check`]).
     pub edit: TicketEdit,
     /// The configuration as it is.
@@ -20,8 +20,8 @@ pub struct Change {
 }
 
 /// Changes a ticket, merging included, all or nothing, and gives it as it is afterwards.
-pub async fn edit(store: &Store, number: String, change: Change) -> Result<Ticket, StoreError> {
-    let work: Work<(String, Change), Ticket> =
+pub async fn edit(store: &Store, number: String, change: TicketUpdate) -> Result<Ticket, StoreError> {
+    let work: WriteWork<(String, TicketUpdate), Ticket> =
         |(number, change), connection| Box::pin(carry_out(connection, number, change));
     store.write((number, change), work).await
 }
@@ -30,9 +30,9 @@ pub async fn edit(store: &Store, number: String, change: Change) -> Result<Ticke
 pub(super) async fn carry_out(
     connection: &mut AnyConnection,
     number: &str,
-    change: &Change,
+    change: &TicketUpdate,
 ) -> Result<Ticket, StoreError> {
-    let Change { edit, configuration } = change;
+    let TicketUpdate { edit, configuration } = change;
     let removes =
         edit.state.as_deref() == Some(REMOVED) && edit.merge_into.is_none() && is_kept(connection, number).await?;
     let ticket = update(connection, number, edit).await?.ok_or_else(|| missing(number))?;
@@ -59,7 +59,7 @@ async fn tell_removal(
         let per_day = configuration.settings.auto_responses_per_day;
         outgoing::answer_all(
             connection,
-            &[Due { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }],
+            &[DueResponse { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }],
         )
         .await?;
     }

@@ -5,19 +5,19 @@
 //! filing costs.
 
 use super::effect;
-use super::message::{Filed, FilingInput};
+use super::message::{FiledMessage, FilingInput};
 use super::reports;
-use crate::store::spool::Ending;
+use crate::store::spool::MessageEnding;
 use crate::store::{StoreError, communications, spool};
-use postigo_model::communication::{Entry, Priority, Record};
-use postigo_model::result::Status;
+use postigo_model::communication::{CommunicationRecord, LogEntry, Priority};
+use postigo_model::result::MessageStatus;
 use postigo_model::spool::SpoolStatus;
 use postigo_model::ticket::{AutoResponseStatus, FilingKind};
 use sqlx::AnyConnection;
 
 /// Files a message. [`StoreError::Fenced`] if its claim is no longer in force: then the caller's transaction must be
 /// rolled back.
-pub async fn file(connection: &mut AnyConnection, input: &FilingInput) -> Result<Filed, StoreError> {
+pub async fn file(connection: &mut AnyConnection, input: &FilingInput) -> Result<FiledMessage, StoreError> {
     let mut filed = file_all(connection, std::slice::from_ref(input)).await?;
     filed.pop().ok_or(StoreError::Stopped)
 }
@@ -25,18 +25,18 @@ pub async fn file(connection: &mut AnyConnection, input: &FilingInput) -> Result
 /// Files messages whose decisions do not depend on each other, all or none; what was filed has their order.
 /// [`StoreError::Fenced`] if one claim is no longer in force: then the caller's transaction must be rolled back, and
 /// each may be tried alone.
-pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<Filed>, StoreError> {
+pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<FiledMessage>, StoreError> {
     let mut filed = effect::write(connection, inputs).await?;
     let mut endings = Vec::with_capacity(inputs.len());
     let mut records = Vec::with_capacity(inputs.len());
     for (input, filed) in inputs.iter().zip(&mut filed) {
         let (status, spool_status) = match input.filing.kind {
-            FilingKind::Rejected(_) => (Status::Rejected, SpoolStatus::Rejected),
-            _ => (Status::Filed, SpoolStatus::Filed),
+            FilingKind::Rejected(_) => (MessageStatus::Rejected, SpoolStatus::Rejected),
+            _ => (MessageStatus::Filed, SpoolStatus::Filed),
         };
         filed.result.status = status;
-        endings.push(Ending::new(input.claim, spool_status, None, &filed.result)?);
-        let mut record = Record {
+        endings.push(MessageEnding::new(input.claim, spool_status, None, &filed.result)?);
+        let mut record = CommunicationRecord {
             spool_id: Some(input.claim.id),
             article_id: Some(filed.article_id),
             ..input.communication.clone()
@@ -53,7 +53,7 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
 }
 
 /// That an answer which was due is not sent: the only limit that filing itself counts is the day's.
-fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<Entry> {
+fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<LogEntry> {
     let plan = input.filing.auto_response.as_ref()?;
     if plan.suppressed.is_some() || answer != Some(AutoResponseStatus::Suppressed) {
         return None;
@@ -63,5 +63,5 @@ fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<
         plan.name,
         plan.to.join(", ")
     );
-    Some(Entry { at: input.now, priority: Priority::Info, key: "auto-response".to_owned(), value: told })
+    Some(LogEntry { at: input.now, priority: Priority::Info, key: "auto-response".to_owned(), value: told })
 }

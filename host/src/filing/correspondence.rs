@@ -1,8 +1,8 @@
 //! What people write: an article, the mail that it is, and what changes with it, in one transaction, once for each
 //! idempotency key.
 
-use super::change::{Change, carry_out as carry_out_change};
-use crate::store::outgoing::{self, Composed, NewOutgoing};
+use super::change::{TicketUpdate, carry_out as carry_out_change};
+use crate::store::outgoing::{self, NewOutgoing, SendableMail};
 use crate::store::{Store, StoreError, idempotency, tickets};
 use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::outgoing::OutgoingKind;
@@ -17,19 +17,19 @@ const LONGEST_NAME: usize = 200;
 
 /// What a person has written.
 #[derive(Debug, Clone)]
-pub struct Written {
+pub struct WrittenArticle {
     /// Where it goes.
     pub target: Target,
     /// The article.
     pub article: NewArticle,
     /// The mail that the article is; none for a note.
-    pub mail: Option<(OutgoingKind, Composed)>,
+    pub mail: Option<(OutgoingKind, SendableMail)>,
     /// The row id of the article that it answers or passes on; 0: none.
     pub about: i64,
     /// What becomes of a ticket that is there.
-    pub change: Option<Change>,
+    pub change: Option<TicketUpdate>,
     /// Names the request, so that sent again it has no further effect.
-    pub once: Option<Once>,
+    pub once: Option<RequestIdentity>,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
@@ -45,7 +45,7 @@ pub enum Target {
 
 /// The name of a request, and what it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct RequestIdentity {
     /// Whose name it is: `token:` and the token's row id, or `command line`.
     pub scope: String,
     /// The name.
@@ -54,17 +54,17 @@ pub struct Once {
     pub digest: String,
 }
 
-impl Once {
+impl RequestIdentity {
     /// Names a request; `asked` gives the parts of what it asks for to a digest. The error says what the name must be:
     /// `It must …`.
-    pub fn new(scope: String, name: &str, asked: impl FnOnce(&mut Asked)) -> Result<Self, String> {
+    pub fn new(scope: String, name: &str, asked: impl FnOnce(&mut RequestDigest)) -> Result<Self, String> {
         if name.is_empty()
             || name.len() > LONGEST_NAME
             || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
         {
             return Err(format!("It must have 1 to {LONGEST_NAME} visible ASCII characters."));
         }
-        let mut parts = Asked(Sha256::new());
+        let mut parts = RequestDigest(Sha256::new());
         asked(&mut parts);
         Ok(Self { scope, name: name.to_owned(), digest: hexadecimal(&parts.0.finalize()) })
     }
@@ -72,9 +72,9 @@ impl Once {
 
 /// What a request asks for, part by part; only its digest is kept.
 #[derive(Debug)]
-pub struct Asked(Sha256);
+pub struct RequestDigest(Sha256);
 
-impl Asked {
+impl RequestDigest {
     /// Bytes.
     pub fn bytes(&mut self, part: &[u8]) {
         // With its length beside it, no part can be taken for two.
@@ -108,7 +108,7 @@ pub struct Receipt {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CorrespondenceOutcome {
     /// It was written now, or by the first request of this name.
     Written(Receipt),
     /// A request of this name asked for something else.
@@ -118,21 +118,27 @@ pub enum Outcome {
 }
 
 /// What an earlier request of this name got; none where there was none.
-pub async fn before(connection: &mut AnyConnection, once: &Once) -> Result<Option<Outcome>, StoreError> {
+pub async fn before(
+    connection: &mut AnyConnection,
+    once: &RequestIdentity,
+) -> Result<Option<CorrespondenceOutcome>, StoreError> {
     let Some(before) = idempotency::find(connection, &once.scope, &once.name).await? else { return Ok(None) };
     if before.digest != once.digest {
-        return Ok(Some(Outcome::OtherRequest));
+        return Ok(Some(CorrespondenceOutcome::OtherRequest));
     }
     let receipt = serde_json::from_str(&before.answer).map_err(|error| corrupt(&error))?;
-    Ok(Some(Outcome::Written(receipt)))
+    Ok(Some(CorrespondenceOutcome::Written(receipt)))
 }
 
 /// Writes it, all or nothing.
-pub async fn write(store: &Store, written: Written) -> Result<Outcome, StoreError> {
+pub async fn write(store: &Store, written: WrittenArticle) -> Result<CorrespondenceOutcome, StoreError> {
     store.write(written, |written, connection| Box::pin(carry_out(connection, written))).await
 }
 
-async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<Outcome, StoreError> {
+async fn carry_out(
+    connection: &mut AnyConnection,
+    written: &WrittenArticle,
+) -> Result<CorrespondenceOutcome, StoreError> {
     if let Some(once) = &written.once
         && !idempotency::take(connection, &once.scope, &once.name, &once.digest, written.now).await?
     {
@@ -149,7 +155,7 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
                 if let Some(once) = &written.once {
                     idempotency::give_back(connection, &once.scope, &once.name).await?;
                 }
-                return Ok(Outcome::NumberTaken);
+                return Ok(CorrespondenceOutcome::NumberTaken);
             };
             (id, ticket.number.clone())
         }
@@ -179,7 +185,7 @@ async fn carry_out(connection: &mut AnyConnection, written: &Written) -> Result<
         let answer = serde_json::to_string(&receipt).map_err(|error| corrupt(&error))?;
         idempotency::set_answer(connection, &once.scope, &once.name, &answer).await?;
     }
-    Ok(Outcome::Written(receipt))
+    Ok(CorrespondenceOutcome::Written(receipt))
 }
 
 fn corrupt(error: &serde_json::Error) -> StoreError {

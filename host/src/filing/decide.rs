@@ -3,14 +3,14 @@
 
 use super::dispatch::dispatch;
 use super::follow_up::references;
-use super::header::Reader;
+use super::header::OccasionReader;
 use super::{answer, number, subject};
 use postigo_mail::{Mail, render_addresses};
 use postigo_model::configured::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, beginning_of};
 use postigo_model::ticket::{DEFAULT_PRIORITY, LOCKS, PRIORITIES, SenderType, StateType, cut_title};
-use postigo_model::ticket::{Found, FoundTicket, InternalMail, Vouched};
+use postigo_model::ticket::{FoundTicket, InternalMail, TicketMatch, VouchedBy};
 
 /// What a decision is made from, besides the mail itself.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub struct Circumstances<'a> {
     /// Everything that is configured.
     pub configuration: &'a Configuration,
     /// What the second follow-up check found.
-    pub found: &'a Found,
+    pub found: &'a TicketMatch,
     /// What is known of the customer; see [`customer_query`].
     pub customers: &'a CustomerLookup,
     /// The mails of that ticket that agents sent and customers don't see.
@@ -62,7 +62,7 @@ pub fn is_ignored(mail: &Mail) -> bool {
 
 /// Decides what becomes of a mail after the chain.
 pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
-    let Found { follow_up: Some(found), .. } = circumstances.found else {
+    let TicketMatch { follow_up: Some(found), .. } = circumstances.found else {
         return match circumstances.found.passed_over.first() {
             // To say that the ticket is there, or is closed, would tell a stranger of it.
             Some(found) => passed_over(
@@ -81,9 +81,9 @@ pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
         FollowUpOption::NewTicket if done && !bounce => {
             // Whoever gets the answer learns that the ticket is closed.
             let knows_of_it = match vouched {
-                Vouched::ByNobody => false,
-                Vouched::ByAddress => !answer::asks_for_others(mail),
-                Vouched::ByProof => true,
+                VouchedBy::ByNobody => false,
+                VouchedBy::ByAddress => !answer::asks_for_others(mail),
+                VouchedBy::ByProof => true,
             };
             let occasion = if knows_of_it { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };
             return new_ticket(mail, circumstances, Some((ticket, occasion)));
@@ -92,9 +92,9 @@ pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
         _ => follow_up(mail, circumstances, found),
     };
     match vouched {
-        Vouched::ByNobody => unvouched(filing, mail, circumstances.configuration.settings.unvouched_numbers),
-        Vouched::ByAddress => Filing { article: NewArticle { vouched_by_address: true, ..filing.article }, ..filing },
-        Vouched::ByProof => filing,
+        VouchedBy::ByNobody => unvouched(filing, mail, circumstances.configuration.settings.unvouched_numbers),
+        VouchedBy::ByAddress => Filing { article: NewArticle { vouched_by_address: true, ..filing.article }, ..filing },
+        VouchedBy::ByProof => filing,
     }
 }
 
@@ -144,7 +144,7 @@ fn new_ticket(
 ) -> Filing {
     let configuration = circumstances.configuration;
     let settings = &configuration.settings;
-    let mut reader = Reader::new(mail, false);
+    let mut reader = OccasionReader::new(mail, false);
     let dispatched = dispatch(configuration, mail, &mut reader);
     let mut article = article(mail);
     if let Some((old, _)) = instead_of {
@@ -199,7 +199,7 @@ fn new_ticket(
     let occasion = instead_of.map_or(AutoResponseType::Reply, |(_, occasion)| occasion);
     Filing {
         kind: FilingKind::NewTicket { linked_to: instead_of.map(|(old, _)| old.id) },
-        auto_response: answer::plan(configuration, mail, &ticket, occasion, Vouched::ByProof),
+        auto_response: answer::plan(configuration, mail, &ticket, occasion, VouchedBy::ByProof),
         ticket,
         article,
         queue_by: dispatched.by,
@@ -208,7 +208,7 @@ fn new_ticket(
 }
 
 /// Customer user and number: by header, else by the sender's address, else the address itself.
-fn customer(mail: &Mail, customers: &CustomerLookup, reader: &Reader<'_>) -> (Option<String>, Option<String>) {
+fn customer(mail: &Mail, customers: &CustomerLookup, reader: &OccasionReader<'_>) -> (Option<String>, Option<String>) {
     let filled = |number: &str| (!number.is_empty()).then(|| number.to_owned());
     let named = reader.value("CustomerUser");
     let found = if named.is_some() { &customers.by_login } else { &customers.by_sender };
@@ -223,7 +223,7 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
     let FoundTicket { ticket: old, why, vouched } = found;
     let configuration = circumstances.configuration;
     let settings = &configuration.settings;
-    let mut reader = Reader::new(mail, true);
+    let mut reader = OccasionReader::new(mail, true);
     let mut article = article(mail);
     article.sender_type = reader.sender_type();
     article.visible_for_customer =
@@ -270,7 +270,7 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
 /// An article of a ticket that stays closed. Sender type and visibility come from the plain headers.
 fn rejected(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket) -> Filing {
     let FoundTicket { ticket, why, vouched } = found;
-    let mut reader = Reader::new(mail, false);
+    let mut reader = OccasionReader::new(mail, false);
     let mut article = article(mail);
     article.sender_type = reader.sender_type();
     article.visible_for_customer = reader.visible_for_customer();
@@ -299,7 +299,7 @@ fn follow_up_lock(ticket: &Ticket, configuration: &Configuration) -> String {
 }
 
 /// The state that a follow-up sets, if it sets one.
-fn follow_up_state(reader: &mut Reader<'_>, old: &Ticket) -> Option<String> {
+fn follow_up_state(reader: &mut OccasionReader<'_>, old: &Ticket) -> Option<String> {
     if reader.value("State-Keep").is_some_and(|value| value != "0") {
         return None;
     }

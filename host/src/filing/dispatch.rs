@@ -1,6 +1,6 @@
 //! Into which queue a new ticket goes (OTOBO: `DestQueue`), and what decided it.
 
-use super::header::Reader;
+use super::header::OccasionReader;
 use postigo_mail::{Mail, SetBy};
 use postigo_model::configured::{Configuration, Dispatch, SystemAddress};
 use postigo_model::mailbox::Mailbox;
@@ -10,7 +10,7 @@ use postigo_model::mailbox::Mailbox;
 const RECIPIENTS: [&str; 6] = ["Resent-To", "Envelope-To", "To", "Cc", "Delivered-To", "X-Original-To"];
 
 /// A queue and what decided it: `header`, `filter:NAME`, `account`, `address:ADDR`, `default`.
-pub struct Dispatched {
+pub struct QueueChoice {
     /// Name of the queue.
     pub queue: String,
     /// What decided.
@@ -19,7 +19,7 @@ pub struct Dispatched {
 
 /// The queue of a new ticket. An `X-OTOBO-Queue` that names a queue wins; else the account's, else the first system
 /// address, else the default.
-pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<'_>) -> Dispatched {
+pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut OccasionReader<'_>) -> QueueChoice {
     let named = reader.known(
         "Queue",
         "queue",
@@ -31,19 +31,19 @@ pub fn dispatch(configuration: &Configuration, mail: &Mail, reader: &mut Reader<
             Some(SetBy::Filter(name)) => format!("filter:{name}"),
             _ => "header".to_owned(),
         };
-        return Dispatched { queue, by };
+        return QueueChoice { queue, by };
     }
     if let Some(Dispatch::Queue(queue)) =
         configuration.accounts.get(&mail.envelope.account).map(|account| &account.dispatch)
     {
         if configuration.queues.contains_key(queue) {
-            return Dispatched { queue: queue.clone(), by: "account".to_owned() };
+            return QueueChoice { queue: queue.clone(), by: "account".to_owned() };
         }
         reader.warn(format!("account {:?} dispatches to queue {queue:?}, which does not exist", mail.envelope.account));
     }
     match first_system_address(configuration, mail) {
-        Some(address) => Dispatched { queue: address.queue.clone(), by: format!("address:{}", address.address) },
-        None => Dispatched { queue: configuration.settings.default_queue.clone(), by: "default".to_owned() },
+        Some(address) => QueueChoice { queue: address.queue.clone(), by: format!("address:{}", address.address) },
+        None => QueueChoice { queue: configuration.settings.default_queue.clone(), by: "default".to_owned() },
     }
 }
 

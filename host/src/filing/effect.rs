@@ -1,18 +1,18 @@
 //! What a decision brings about: ticket, article, and the automatic answer that is due. This is the seam of filing:
-//! what is decided before knows nothing of it, and the commit around it knows of it what [`Filed`] says. A hand-over to
+//! what is decided before knows nothing of it, and the commit around it knows of it what [`FiledMessage`] says. A hand-over to
 //! another ticket system would be another such function, which writes rows to be handed over.
 
-use super::message::{Filed, FilingInput};
-use super::numbers::{self, Unnumbered};
+use super::message::{FiledMessage, FilingInput};
+use super::numbers::{self, NumberlessTicket};
 use crate::store::StoreError;
-use crate::store::outgoing::{self, Due};
+use crate::store::outgoing::{self, DueResponse};
 use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert_received, link};
 use postigo_model::ticket::FilingKind;
 use sqlx::AnyConnection;
 
 /// Writes what the decisions bring about, in their order; the results have numbers, ids and answers, and not yet their
 /// status.
-pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<Filed>, StoreError> {
+pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<FiledMessage>, StoreError> {
     let tickets = tickets(connection, inputs).await?;
     let articles: Vec<ReceivedArticle<'_>> = inputs
         .iter()
@@ -25,9 +25,9 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
         })
         .collect();
     let articles = insert_received(connection, &articles).await?;
-    let mut filed: Vec<Filed> = Vec::with_capacity(inputs.len());
+    let mut filed: Vec<FiledMessage> = Vec::with_capacity(inputs.len());
     for ((input, (ticket_id, number)), article_id) in inputs.iter().zip(tickets).zip(articles) {
-        filed.push(Filed { ticket_id, number, article_id, auto_response: None, result: input.result.clone() });
+        filed.push(FiledMessage { ticket_id, number, article_id, auto_response: None, result: input.result.clone() });
     }
     answer(connection, inputs, &mut filed).await?;
     for filed in &mut filed {
@@ -43,8 +43,12 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
 /// Makes or changes the ticket of each message; gives row id and number of each.
 async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Result<Vec<(i64, String)>, StoreError> {
     let new = inputs.iter().filter(|input| matches!(input.filing.kind, FilingKind::NewTicket { .. }));
-    let new: Vec<Unnumbered<'_>> = new
-        .map(|input| Unnumbered { generator: input.number_generator, ticket: &input.filing.ticket, now: input.now })
+    let new: Vec<NumberlessTicket<'_>> = new
+        .map(|input| NumberlessTicket {
+            generator: input.number_generator,
+            ticket: &input.filing.ticket,
+            now: input.now,
+        })
         .collect();
     let mut made = numbers::insert(connection, &new).await?.into_iter();
     let mut tickets = Vec::with_capacity(inputs.len());
@@ -73,14 +77,24 @@ async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Resu
     Ok(tickets)
 }
 
-async fn answer(connection: &mut AnyConnection, inputs: &[FilingInput], filed: &mut [Filed]) -> Result<(), StoreError> {
+async fn answer(
+    connection: &mut AnyConnection,
+    inputs: &[FilingInput],
+    filed: &mut [FiledMessage],
+) -> Result<(), StoreError> {
     let mut places = Vec::new();
     let mut due = Vec::new();
     for (place, (input, filed)) in inputs.iter().zip(filed.iter()).enumerate() {
         if let Some(plan) = &input.filing.auto_response {
             places.push(place);
             let (ticket_id, article_id) = (filed.ticket_id, filed.article_id);
-            due.push(Due { plan, ticket_id, article_id, now: input.now, per_day: input.auto_responses_per_day });
+            due.push(DueResponse {
+                plan,
+                ticket_id,
+                article_id,
+                now: input.now,
+                per_day: input.auto_responses_per_day,
+            });
         }
     }
     let answers = outgoing::answer_all(connection, &due).await?;

@@ -8,7 +8,7 @@ use postigo_model::ticket::SenderType;
 use std::collections::BTreeMap;
 
 /// Reads the headers of an occasion.
-pub struct Reader<'a> {
+pub struct OccasionReader<'a> {
     mail: &'a Mail,
     follow_up: bool,
     warnings: Vec<String>,
@@ -17,7 +17,7 @@ pub struct Reader<'a> {
 /// Dynamic fields by name, with their values.
 pub type Fields = BTreeMap<String, Vec<String>>;
 
-impl<'a> Reader<'a> {
+impl<'a> OccasionReader<'a> {
     /// Of new tickets (`X-OTOBO-…`), or of follow-ups (`X-OTOBO-FollowUp-…`).
     pub fn new(mail: &'a Mail, follow_up: bool) -> Self {
         Self { mail, follow_up, warnings: Vec::new() }

@@ -2,7 +2,7 @@
 
 use postigo_mail::DeliveryReport;
 use postigo_model::claim::Claim;
-use postigo_model::communication::Record;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::configured::NumberGenerator;
 use postigo_model::result::MessageResult;
 use postigo_model::ticket::{AutoResponseStatus, Filing};
@@ -17,7 +17,7 @@ pub struct FilingInput {
     /// What its source is told; status, numbers and the automatic answer are filled in here.
     pub result: MessageResult,
     /// Its communication, finished; the rows' ids are filled in here.
-    pub communication: Record,
+    pub communication: CommunicationRecord,
     /// What the message reports of a mail that we sent, if it is a delivery report.
     pub report: Option<DeliveryReport>,
     /// How the number of a new ticket is made.
@@ -30,7 +30,7 @@ pub struct FilingInput {
 
 /// What was filed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Filed {
+pub struct FiledMessage {
     /// The ticket's row id.
     pub ticket_id: i64,
     /// The ticket's number, without the hook.

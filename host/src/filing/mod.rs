@@ -25,11 +25,11 @@ pub use answer::{
     is_refused_by as gets_no_answers_by,
 };
 pub use batch::Batch;
-pub use change::{Change, edit};
+pub use change::{TicketUpdate, edit};
 pub use commit::{file, file_all};
 pub use decide::{Circumstances, CustomerLookup, CustomerQuery, customer_query, decide, is_ignored};
 pub use follow_up::follow_up_search;
-pub use message::{Filed, FilingInput};
+pub use message::{FiledMessage, FilingInput};
 pub use numbers::reserve_number;
 
 #[cfg(test)]

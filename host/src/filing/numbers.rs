@@ -39,7 +39,7 @@ pub async fn reserve_number(store: &Store, generator: NumberGenerator, now: i64)
 }
 
 /// A ticket that needs a number.
-pub(super) struct Unnumbered<'t> {
+pub(super) struct NumberlessTicket<'t> {
     /// How its number is made.
     pub generator: NumberGenerator,
     /// What it is.
@@ -51,7 +51,7 @@ pub(super) struct Unnumbered<'t> {
 /// Inserts tickets under the next free numbers; gives row id and number of each.
 pub(super) async fn insert(
     connection: &mut AnyConnection,
-    tickets: &[Unnumbered<'_>],
+    tickets: &[NumberlessTicket<'_>],
 ) -> Result<Vec<(i64, String)>, StoreError> {
     let mut made: Vec<Option<(i64, String)>> = vec![None; tickets.len()];
     // A number can be taken already where another generator was in use before, or by chance: then the next one is

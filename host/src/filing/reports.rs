@@ -4,12 +4,12 @@
 //! A report comes from anybody: only recipients that the mail had are marked, what failed stays so, and agents are told
 //! in the ticket of that mail, once for each recipient.
 
-use crate::store::outgoing::{Delivered, Delivery, SentMail};
+use crate::store::outgoing::{Delivery, DeliveryUpdate, SentMail};
 use crate::store::{StoreError, outgoing};
-use postigo_mail::{DeliveryReport, Reported, ReportedAction};
-use postigo_model::communication::{Entry, Priority, Record};
+use postigo_mail::{DeliveryReport, RecipientReport, ReportedAction};
+use postigo_model::communication::{CommunicationRecord, LogEntry, Priority};
 use postigo_model::mailbox::Mailbox;
-use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingStatus};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
 use sqlx::AnyConnection;
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use std::collections::HashSet;
 pub async fn mark(
     connection: &mut AnyConnection,
     report: &DeliveryReport,
-    record: &mut Record,
+    record: &mut CommunicationRecord,
     now: i64,
 ) -> Result<(), StoreError> {
     let mut sent = Vec::new();
@@ -74,7 +74,7 @@ pub async fn mark(
         if outgoing::delivered(connection, mail.id, &delivered, now).await? {
             let is_failed = delivered.status == DeliveryStatus::Failed;
             let priority = if is_failed { Priority::Warning } else { Priority::Info };
-            let Delivered { recipient, status, detail, .. } = delivered;
+            let DeliveryUpdate { recipient, status, detail, .. } = delivered;
             add(
                 record,
                 now,
@@ -98,7 +98,10 @@ pub async fn mark(
 
 /// The delivery that is meant: by the first spelling of the address that fits (another may be somebody else's), of the
 /// latest mail that went there, sooner of one that a server has taken.
-fn meant<'s>(sent: &'s [(SentMail, Vec<Delivery>)], reported: &Reported) -> Option<(&'s SentMail, &'s Delivery)> {
+fn meant<'s>(
+    sent: &'s [(SentMail, Vec<Delivery>)],
+    reported: &RecipientReport,
+) -> Option<(&'s SentMail, &'s Delivery)> {
     reported.addresses.iter().find_map(|address| {
         let is_named = |delivery: &&Delivery| Mailbox::of(&delivery.recipient) == Mailbox::of(address);
         let to_it = |(mail, deliveries): &'s (SentMail, Vec<Delivery>)| {
@@ -118,9 +121,9 @@ fn is_open(mail: &SentMail, delivery: &Delivery) -> bool {
     }
 }
 
-fn delivered(delivery: &Delivery, reported: &Reported) -> Delivered {
-    let kind = if reported.is_permanent() { Failure::Hard } else { Failure::Soft };
-    Delivered {
+fn delivered(delivery: &Delivery, reported: &RecipientReport) -> DeliveryUpdate {
+    let kind = if reported.is_permanent() { DeliveryFailure::Hard } else { DeliveryFailure::Soft };
+    DeliveryUpdate {
         recipient: delivery.recipient.clone(),
         status: status(reported),
         failure: (reported.action == ReportedAction::Failed).then_some(kind),
@@ -128,7 +131,7 @@ fn delivered(delivery: &Delivery, reported: &Reported) -> Delivered {
     }
 }
 
-fn status(reported: &Reported) -> DeliveryStatus {
+fn status(reported: &RecipientReport) -> DeliveryStatus {
     match reported.action {
         ReportedAction::Failed => DeliveryStatus::Failed,
         // A server has it and goes on trying; we must not.
@@ -138,7 +141,7 @@ fn status(reported: &Reported) -> DeliveryStatus {
 }
 
 /// Whether it is for good, the status code, and the server's words.
-fn detail(reported: &Reported) -> String {
+fn detail(reported: &RecipientReport) -> String {
     let what = match (reported.action, reported.is_permanent()) {
         (ReportedAction::Failed, true) => "Permanent failure",
         (ReportedAction::Failed, false) => "Given up after a temporary failure",
@@ -150,11 +153,11 @@ fn detail(reported: &Reported) -> String {
     format!("{what}{code}{words}")
 }
 
-fn add(record: &mut Record, at: i64, priority: Priority, value: String) {
-    record.entries.push(Entry { at, priority, key: "delivery-report".to_owned(), value });
+fn add(record: &mut CommunicationRecord, at: i64, priority: Priority, value: String) {
+    record.entries.push(LogEntry { at, priority, key: "delivery-report".to_owned(), value });
     record.priority = record.priority.max(priority);
-    if priority >= Priority::Warning && record.status == postigo_model::communication::Status::Successful {
-        record.status = postigo_model::communication::Status::Warning;
+    if priority >= Priority::Warning && record.status == postigo_model::communication::CommunicationStatus::Successful {
+        record.status = postigo_model::communication::CommunicationStatus::Warning;
     }
 }
 
@@ -162,20 +165,23 @@ fn add(record: &mut Record, at: i64, priority: Priority, value: String) {
 mod tests {
     use super::*;
     use crate::commlog::Communication;
-    use crate::store::outgoing::{Composed, NewOutgoing};
+    use crate::store::outgoing::{NewOutgoing, SendableMail};
     use crate::store::{Location, Store, tickets};
-    use postigo_model::communication::Kind;
+    use postigo_model::communication::CommunicationKind;
     use postigo_model::outgoing::OutgoingKind;
 
     const A: &str = "a@x.example";
 
     /// What a mail's delivery is after a report of these actions, and the number of notes in its ticket.
     async fn report(store: &Store, id: i64, actions: &[ReportedAction]) -> (DeliveryStatus, usize) {
-        let reported =
-            |action: &ReportedAction| Reported { addresses: vec![A.into()], action: *action, ..Reported::default() };
+        let reported = |action: &ReportedAction| RecipientReport {
+            addresses: vec![A.into()],
+            action: *action,
+            ..RecipientReport::default()
+        };
         let report =
             DeliveryReport { original: "<1@desk.example>".into(), recipients: actions.iter().map(reported).collect() };
-        let record = Communication::start(Kind::Message, "m", "imap").finish(false);
+        let record = Communication::start(CommunicationKind::Message, "m", "imap").finish(false);
         let work = store.write((report, record), |(report, record), connection| {
             Box::pin(async move { mark(connection, report, &mut record.clone(), 1).await })
         });
@@ -190,11 +196,11 @@ mod tests {
         use ReportedAction::{Delivered, Failed};
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let composed = Composed {
+        let composed = SendableMail {
             recipients: vec![A.into()],
             message_id: "<1@desk.example>".into(),
             raw: vec![b"x".to_vec().into()],
-            ..Composed::default()
+            ..SendableMail::default()
         };
         let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 7, article_id: 0, composed, now: 0 };
         let id = store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();

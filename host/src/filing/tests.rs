@@ -14,12 +14,12 @@ use postigo_model::ticket::Filing;
 use postigo_model::ticket::FilingKind;
 use postigo_model::ticket::FollowUpCandidate;
 use postigo_model::ticket::FollowUpSearch;
-use postigo_model::ticket::Found;
 use postigo_model::ticket::FoundTicket;
 use postigo_model::ticket::LARGEST_BODY;
 use postigo_model::ticket::SenderType;
 use postigo_model::ticket::Ticket;
-use postigo_model::ticket::Vouched;
+use postigo_model::ticket::TicketMatch;
+use postigo_model::ticket::VouchedBy;
 use postigo_model::ticket::WhyFollowUp;
 
 const NOW: i64 = 1_795_000_000_000;
@@ -105,7 +105,7 @@ fn mail(header: &str) -> Mail {
     read(Message::parse(raw.into_bytes().into()), envelope)
 }
 
-fn decide_as(mail: &Mail, found: &Found) -> Filing {
+fn decide_as(mail: &Mail, found: &TicketMatch) -> Filing {
     let (configuration, customers) = (configuration(), CustomerLookup::default());
     decide(
         mail,
@@ -114,15 +114,15 @@ fn decide_as(mail: &Mail, found: &Found) -> Filing {
 }
 
 /// A ticket that somebody vouches for.
-fn found(ticket: &Ticket, why: WhyFollowUp) -> Found {
-    Found {
-        follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: Vouched::ByProof }),
+fn found(ticket: &Ticket, why: WhyFollowUp) -> TicketMatch {
+    TicketMatch {
+        follow_up: Some(FoundTicket { ticket: ticket.clone(), why, vouched: VouchedBy::ByProof }),
         passed_over: Vec::new(),
     }
 }
 
 fn new_ticket(header: &str) -> Filing {
-    decide_as(&mail(header), &Found::default())
+    decide_as(&mail(header), &TicketMatch::default())
 }
 
 fn ticket(queue: &str, state: &str) -> Ticket {
@@ -170,7 +170,7 @@ fn an_article_has_the_beginning_of_a_text_that_is_no_letter_any_more() {
     ] {
         let raw = format!("Subject: x\n\n{text}");
         let message = Message::parse(raw.into_bytes().into());
-        let article = decide_as(&read(message, Envelope::default()), &Found::default()).article;
+        let article = decide_as(&read(message, Envelope::default()), &TicketMatch::default()).article;
         assert!(
             text.starts_with(&article.body)
                 && article.body.len() > LARGEST_BODY - 2
@@ -201,24 +201,28 @@ fn new_tickets_are_dispatched_by_the_first_system_address() {
 fn recipients_of_the_envelope_are_the_first_envelope_to() {
     let mut mail = mail("To: press@desk.test\nEnvelope-To: press@desk.test");
     mail.envelope.recipients = vec!["x@x.test".into(), "sales@DESK.test".into()];
-    assert_eq!(decide_as(&mail, &Found::default()).ticket.queue, "Sales");
+    assert_eq!(decide_as(&mail, &TicketMatch::default()).ticket.queue, "Sales");
     mail.envelope.recipients = vec!["sales+17@desk.test".into()];
-    assert_eq!(decide_as(&mail, &Found::default()).ticket.queue, "Sales", "a detail after a plus sign does not count");
+    assert_eq!(
+        decide_as(&mail, &TicketMatch::default()).ticket.queue,
+        "Sales",
+        "a detail after a plus sign does not count"
+    );
 }
 
 #[test]
 fn a_header_that_names_a_queue_wins_over_account_and_address() {
     let mut mail = mail("To: sales@desk.test");
     mail.envelope.account = "fixed".into();
-    let filing = decide_as(&mail, &Found::default());
+    let filing = decide_as(&mail, &TicketMatch::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Press", "account"));
     mail.set("X-OTOBO-Queue", vec!["Desk".into()], &SetBy::Mail);
-    assert_eq!(decide_as(&mail, &Found::default()).queue_by, "header");
+    assert_eq!(decide_as(&mail, &TicketMatch::default()).queue_by, "header");
     mail.set("X-OTOBO-Queue", vec!["Raw".into()], &SetBy::Filter("a".into()));
-    let filing = decide_as(&mail, &Found::default());
+    let filing = decide_as(&mail, &TicketMatch::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Raw", "filter:a"));
     mail.set("X-OTOBO-Queue", vec!["Quarks".into()], &SetBy::Filter("a".into()));
-    let filing = decide_as(&mail, &Found::default());
+    let filing = decide_as(&mail, &TicketMatch::default());
     assert_eq!((filing.ticket.queue.as_str(), filing.queue_by.as_str()), ("Press", "account"));
     assert!(
         filing.warnings.iter().any(|warning| warning.contains("X-OTOBO-Queue") && warning.contains("Quarks")),
@@ -308,7 +312,7 @@ fn customers_come_from_headers_or_the_sender() {
         let configuration = configuration();
         let circumstances = Circumstances {
             configuration: &configuration,
-            found: &Found::default(),
+            found: &TicketMatch::default(),
             customers,
             internal_mails: &[],
             now: NOW,
@@ -468,7 +472,7 @@ fn an_answer_is_due_unless_it_would_do_harm() {
     }
     let mut mail = mail("From: a@x.test\nPrecedence: bulk");
     mail.set("X-OTOBO-Loop", vec!["No".into()], &SetBy::Filter("f".into()));
-    assert_eq!(decide_as(&mail, &Found::default()).auto_response.unwrap().suppressed, None);
+    assert_eq!(decide_as(&mail, &TicketMatch::default()).auto_response.unwrap().suppressed, None);
 }
 
 #[test]
@@ -580,10 +584,10 @@ fn strangers(setting: UnvouchedNumbers, ticket: &Ticket) -> Filing {
     );
     let mut configuration = configuration();
     configuration.settings.unvouched_numbers = setting;
-    let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: Vouched::ByNobody };
+    let one = FoundTicket { ticket: ticket.clone(), why: WhyFollowUp::Subject, vouched: VouchedBy::ByNobody };
     let found = match setting {
-        UnvouchedNumbers::NewTicket => Found { follow_up: None, passed_over: vec![one] },
-        _ => Found { follow_up: Some(one), passed_over: Vec::new() },
+        UnvouchedNumbers::NewTicket => TicketMatch { follow_up: None, passed_over: vec![one] },
+        _ => TicketMatch { follow_up: Some(one), passed_over: Vec::new() },
     };
     let customers = CustomerLookup::default();
     decide(
@@ -627,12 +631,12 @@ fn a_follow_up_that_an_address_alone_vouches_for_is_answered_to_that_address() {
         let mail =
             mail(&format!("From: jane@x.test\nReply-To: {reply_to}\nSubject: Re: [Ticket#2026112400001] Old matter"));
         let found = FoundTicket { ticket: ticket(queue, state), why: WhyFollowUp::Subject, vouched };
-        let filing = decide_as(&mail, &Found { follow_up: Some(found), passed_over: Vec::new() });
+        let filing = decide_as(&mail, &TicketMatch { follow_up: Some(found), passed_over: Vec::new() });
         let plan = filing.auto_response.unwrap();
         assert_eq!((plan.suppressed, filing.article.unvouched), (None, false));
         (filing.article.vouched_by_address, plan.name, plan.to.join(", "))
     };
-    for (vouched, by_address) in [(Vouched::ByProof, false), (Vouched::ByAddress, true)] {
+    for (vouched, by_address) in [(VouchedBy::ByProof, false), (VouchedBy::ByAddress, true)] {
         for (queue, state, name) in [("Raw", "open", "more"), ("Press", "closed successful", "no")] {
             let to = if by_address { "jane@x.test" } else { "evil@e.test" };
             assert_eq!(

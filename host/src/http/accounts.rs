@@ -1,10 +1,10 @@
 //! `/accounts/{name}/…`: tests and fetches of accounts.
 
 use super::ApiState;
-use super::probed::Probed;
-use super::problem::{Kind, Problem};
-use crate::service::fetching::{self, Answer, Patience};
-use crate::service::{Refused, configured, probing};
+use super::probe::ProbeDocument;
+use super::problem::{Problem, ProblemKind};
+use crate::service::fetching::{self, FetchAnswer, FetchWait};
+use crate::service::{ServiceError, configured, probing};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -30,7 +30,7 @@ struct AccountTest {
     account: String,
     /// What came of it.
     #[serde(flatten)]
-    probed: Probed,
+    probed: ProbeDocument,
 }
 
 /// Connects to the account's server and signs in; mailbox and messages stay as they are.
@@ -61,16 +61,19 @@ struct FetchForm {
     responses((status = 200, body = FetchForm), (status = 202, body = FetchForm, description = "It goes on")))]
 async fn fetch(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
     let configuration = configured::load(&state.store, &state.key).await?;
-    let asked = fetching::ask(&state.store, configured::find(&configuration, &name)?, Patience::AtMost(PATIENCE)).await;
+    let asked =
+        fetching::ask(&state.store, configured::find(&configuration, &name)?, FetchWait::AtMost(PATIENCE)).await;
     let answer = asked.map_err(|refused| match refused {
-        Refused::NotValid { .. } => {
-            Problem::new(Kind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched."))
+        ServiceError::NotValid { .. } => {
+            Problem::new(ProblemKind::Conflict, format!("The account \"{name}\" is not valid; nothing was fetched."))
         }
         other => other.into(),
     })?;
     Ok(match answer {
-        Answer::Ended(result) => axum::Json(json!({ "account": name, "done": true, "result": result })).into_response(),
-        Answer::GoesOn | Answer::NobodyHolds => {
+        FetchAnswer::Ended(result) => {
+            axum::Json(json!({ "account": name, "done": true, "result": result })).into_response()
+        }
+        FetchAnswer::GoesOn | FetchAnswer::NobodyHolds => {
             (StatusCode::ACCEPTED, axum::Json(json!({ "account": name, "done": false, "result": null })))
                 .into_response()
         }

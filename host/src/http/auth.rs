@@ -1,7 +1,7 @@
 //! Bearer tokens (RFC 6750): who asks, and whether the table of [`super::role`] lets them.
 
 use super::ApiState;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use super::role::{self, Role};
 use crate::service::tokens::{self, Bearer};
 use crate::store::Store;
@@ -45,7 +45,10 @@ pub async fn identify(store: &Store, headers: &HeaderMap) -> Result<Caller, Prob
     let token = bearer(headers)?;
     let found = tokens::recognize(store, token).await?;
     let unknown = || {
-        Problem::new(Kind::Unauthenticated, "The token is not known: it was deleted, or was never one of this Postigo.")
+        Problem::new(
+            ProblemKind::Unauthenticated,
+            "The token is not known: it was deleted, or was never one of this Postigo.",
+        )
     };
     let Bearer { token, name, role } = found.ok_or_else(unknown)?;
     Ok(Caller { token, name, role })
@@ -54,7 +57,7 @@ pub async fn identify(store: &Store, headers: &HeaderMap) -> Result<Caller, Prob
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let missing = || {
         Problem::new(
-            Kind::Unauthenticated,
+            ProblemKind::Unauthenticated,
             "Send a token as \"Authorization: Bearer …\"; `postigo token create` makes one.",
         )
     };
@@ -82,7 +85,7 @@ pub async fn authorize(State(state): State<ApiState>, mut request: Request, next
     if !rule.roles.contains(&caller.role) {
         let may = rule.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
         return Problem::new(
-            Kind::Forbidden,
+            ProblemKind::Forbidden,
             format!("A token of role {} may not do this; it takes: {may}.", caller.role),
         )
         .into_response();

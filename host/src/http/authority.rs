@@ -8,7 +8,7 @@
 
 use super::ApiState;
 use super::auth;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use super::sign_in;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -35,14 +35,14 @@ pub async fn check(State(state): State<ApiState>, request: Request, next: Next) 
             "Without a valid token, only this machine's own names are answered here, such as localhost, and not \"{name}\". \
              Where a proxy passes on that name, start Postigo with `serve --host {name}`."
         );
-        return Problem::new(Kind::Misdirected, detail).into_response();
+        return Problem::new(ProblemKind::Misdirected, detail).into_response();
     }
     next.run(request).await
 }
 
 /// The host that a request names, without its port (RFC 9112, sections 3.2 and 3.3).
 fn named(uri: &Uri, headers: &HeaderMap, version: Version) -> Result<Option<String>, Problem> {
-    let wrong = |what: &str| Problem::new(Kind::BadRequest, format!("{what} (RFC 9112, section 3.2)."));
+    let wrong = |what: &str| Problem::new(ProblemKind::BadRequest, format!("{what} (RFC 9112, section 3.2)."));
     let without_login = |authority: &Authority| {
         // RFC 9110, section 4.2.4: a login before the host is for deceiving people.
         if authority.as_str().contains('@') {

@@ -6,8 +6,8 @@
 
 use super::ApiState;
 use super::auth::Caller;
-use super::paced::Pace;
-use super::problem::{Kind, Mistake, Problem};
+use super::paced::LeastPace;
+use super::problem::{PlacedMistake, Problem, ProblemKind};
 use super::values::{self, MAX_JSON, MOST_VALUES};
 use crate::answer::MOST_BYTES;
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -18,7 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use postigo_model::configured::Settings;
 use postigo_model::configured::codecs::LARGEST_COMPONENT;
-use postigo_net::listen::{Held, Share};
+use postigo_net::listen::{IntakeReservation, ReservedBytes};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
@@ -45,7 +45,8 @@ const LIMITS: &[(Method, &str, usize)] = &[
 ];
 
 /// How slowly a body may come: who drips holds no room for ever.
-const PACE: Pace = Pace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 16 << 10 };
+const PACE: LeastPace =
+    LeastPace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 16 << 10 };
 /// Where there is no room, a client is told to come again after so many seconds.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
 
@@ -94,7 +95,7 @@ pub async fn take(
 }
 
 /// Room for what reading a body makes of it, if it is JSON.
-fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Share, NotTaken> {
+fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: IntakeReservation) -> Result<IntakeReservation, NotTaken> {
     if expect_media_type(headers, &[JSON]).is_ok() {
         let read = values::reckoned(bytes).ok_or(NotTaken::TooManyValues)?;
         if !share.hold(read) {
@@ -106,7 +107,12 @@ fn set_aside(headers: &HeaderMap, bytes: &[u8], mut share: Share) -> Result<Shar
 
 /// A body's bytes, which take their share of the room for as long as there is a copy. What a client promises
 /// (Content-Length) is set aside before the first byte is read, what it does not promise as it comes.
-async fn collect(mut body: Body, limit: Limit, mut share: Share, pace: Pace) -> Result<Bytes, NotTaken> {
+async fn collect(
+    mut body: Body,
+    limit: Limit,
+    mut share: IntakeReservation,
+    pace: LeastPace,
+) -> Result<Bytes, NotTaken> {
     let begun = Instant::now();
     let most = limit.bytes;
     let promised = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
@@ -122,7 +128,7 @@ async fn collect(mut body: Body, limit: Limit, mut share: Share, pace: Pace) -> 
         let frame = tokio::time::timeout_at(due.min(Instant::now() + pace.silence), body.frame())
             .await
             .map_err(|_| NotTaken::TooSlow)?;
-        let Some(frame) = frame else { return Ok(Bytes::from_owner(Held::new(bytes, share))) };
+        let Some(frame) = frame else { return Ok(Bytes::from_owner(ReservedBytes::new(bytes, share))) };
         let Ok(piece) = frame.map_err(|error| NotTaken::Broken(error.to_string()))?.into_data() else { continue };
         let needed = bytes.len() + piece.len();
         if needed > most {
@@ -153,24 +159,25 @@ enum NotTaken {
 impl axum::response::IntoResponse for NotTaken {
     fn into_response(self) -> Response {
         let (kind, detail) = match self {
-            Self::TooLarge(Limit { bytes, setting: Some(setting) }) => {
-                (Kind::TooLarge, format!("The body is larger than the setting `{setting}` allows: {bytes} bytes."))
-            }
+            Self::TooLarge(Limit { bytes, setting: Some(setting) }) => (
+                ProblemKind::TooLarge,
+                format!("The body is larger than the setting `{setting}` allows: {bytes} bytes."),
+            ),
             Self::TooLarge(Limit { bytes, setting: None }) => {
-                (Kind::TooLarge, format!("The body is larger than this route takes: {bytes} bytes."))
+                (ProblemKind::TooLarge, format!("The body is larger than this route takes: {bytes} bytes."))
             }
             Self::TooManyValues => (
-                Kind::TooLarge,
+                ProblemKind::TooLarge,
                 format!("The body has more than {MOST_VALUES} texts, numbers, lists and tables. Nothing was done."),
             ),
             Self::NoRoom => (
-                Kind::Unavailable,
+                ProblemKind::Unavailable,
                 "Other bodies take all the room that there is for this token's now; try again.".to_owned(),
             ),
-            Self::TooSlow => (Kind::Timeout, "The body came too slowly. Nothing was done.".to_owned()),
-            Self::Broken(why) => (Kind::BadRequest, format!("The body did not arrive: {why}.")),
+            Self::TooSlow => (ProblemKind::Timeout, "The body came too slowly. Nothing was done.".to_owned()),
+            Self::Broken(why) => (ProblemKind::BadRequest, format!("The body did not arrive: {why}.")),
         };
-        let is_for_now = kind == Kind::Unavailable;
+        let is_for_now = kind == ProblemKind::Unavailable;
         let mut response = Problem::new(kind, detail).into_response();
         if is_for_now {
             response.headers_mut().insert(header::RETRY_AFTER, COME_AGAIN);
@@ -200,13 +207,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 pub fn read_as<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
-        Problem::invalid(vec![Mistake::at(pointer, sentence(&error.into_inner().to_string()))])
+        Problem::invalid(vec![PlacedMistake::at(pointer, sentence(&error.into_inner().to_string()))])
     })
 }
 
 fn unreadable(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
-    Problem::new(Kind::BadRequest, format!("The body is not JSON that can be read; at {place}: {error}."))
+    Problem::new(ProblemKind::BadRequest, format!("The body is not JSON that can be read; at {place}: {error}."))
 }
 
 /// Serde writes clauses; a detail is a sentence.
@@ -240,7 +247,7 @@ pub async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
     let arrived = Bytes::from_request(request, state).await;
     arrived.map_err(|rejection| {
         Problem::new(
-            Kind::BadRequest,
+            ProblemKind::BadRequest,
             format!("The body did not arrive: {}.", rejection.body_text().trim_end_matches('.')),
         )
     })
@@ -255,7 +262,7 @@ pub fn expect_media_type(headers: &HeaderMap, wanted: &[&str]) -> Result<(), Pro
     }
     let got = if given.is_empty() { "none".to_owned() } else { format!("\"{given}\"") };
     let wanted = wanted.join(" or ");
-    Err(Problem::new(Kind::UnsupportedMediaType, format!("The Content-Type must be {wanted}; it is {got}.")))
+    Err(Problem::new(ProblemKind::UnsupportedMediaType, format!("The Content-Type must be {wanted}; it is {got}.")))
 }
 
 #[cfg(test)]
@@ -263,7 +270,7 @@ mod tests {
     use super::super::role;
     use super::*;
     use futures_util::stream;
-    use postigo_net::listen::Room;
+    use postigo_net::listen::IntakeBudget;
     use std::convert::Infallible;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -294,7 +301,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_share_room_promised_or_not_and_give_it_back() {
-        let room = Arc::new(Room::of(8 << 20));
+        let room = Arc::new(IntakeBudget::of(8 << 20));
         let one = || room.share("1");
         let first = collect(Body::from(vec![b'x'; 3 << 20]), of(4 << 20), one(), PACE).await.unwrap();
         assert_eq!(collect(Body::from(vec![b'x'; 2 << 20]), of(4 << 20), one(), PACE).await, Err(NotTaken::NoRoom));
@@ -312,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_is_read_from_json_shares_the_room_too() {
-        let room = Arc::new(Room::of(16 << 20));
+        let room = Arc::new(IntakeBudget::of(16 << 20));
         let headers = |media_type: &'static str| {
             HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))])
         };
@@ -330,7 +337,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_largest_body_with_files_has_room() {
-        let room = Arc::new(Room::default());
+        let room = Arc::new(IntakeBudget::default());
         let mut body = br#"{"attachments":[{"content":""#.to_vec();
         body.resize(MAX_WITH_FILES - 4, b'x');
         body.extend(br#""}]}"#.get(..4).unwrap());
@@ -341,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_is_too_large_is_not_read() {
-        let room = Arc::new(Room::default());
+        let room = Arc::new(IntakeBudget::default());
         assert_eq!(
             collect(Body::from(vec![b'x'; 101]), of(100), room.share("1"), PACE).await,
             Err(NotTaken::TooLarge(of(100)))
@@ -359,7 +366,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_drips_or_stops_is_given_up() {
-        let room = Arc::new(Room::default());
+        let room = Arc::new(IntakeBudget::default());
         let dripping = |every: Duration| {
             Body::from_stream(stream::unfold((), move |()| async move {
                 tokio::time::sleep(every).await;
@@ -367,7 +374,7 @@ mod tests {
             }))
         };
         let short = Duration::from_millis(200);
-        let pace = Pace { silence: short, grace: short * 2, bytes_a_second: 1 << 20 };
+        let pace = LeastPace { silence: short, grace: short * 2, bytes_a_second: 1 << 20 };
         for every in [short / 20, short * 1_000] {
             assert_eq!(
                 collect(dripping(every), of(MAX_MAIL), room.share("1"), pace).await,

@@ -1,10 +1,10 @@
 //! `/chain`: the filters as this host runs them now.
 
 use super::ApiState;
-use crate::chain::{Place, Plan, Planned};
+use crate::chain::{ChainPlan, FilterPlace, PlannedFilter};
 use axum::extract::State;
 use postigo_model::configured::FailurePolicy;
-use postigo_sandbox::{Cost, Failure};
+use postigo_sandbox::{CallFailure, Cost};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -60,10 +60,10 @@ enum LinkState {
     Broken,
 }
 
-fn link(plan: &Plan, filter: &Planned) -> Link {
+fn link(plan: &ChainPlan, filter: &PlannedFilter) -> Link {
     let (state, reason) = match &filter.place {
-        Place::Broken(broken) => (LinkState::Broken, Some(broken.failure.message.clone())),
-        Place::Member { .. } => match filter.breaker.suspended_by() {
+        FilterPlace::Broken(broken) => (LinkState::Broken, Some(broken.failure.message.clone())),
+        FilterPlace::Member { .. } => match filter.breaker.suspended_by() {
             Some(failure) => (LinkState::Suspended, Some(suspended(&failure))),
             None => (LinkState::Ready, None),
         },
@@ -79,7 +79,7 @@ fn link(plan: &Plan, filter: &Planned) -> Link {
     }
 }
 
-fn suspended(failure: &Failure) -> String {
+fn suspended(failure: &CallFailure) -> String {
     format!(
         "It failed on several mails in a row, and on one that it should handle; it is tried again with growing pauses. The last failure: {}",
         failure.message

@@ -7,7 +7,7 @@ use super::query::Query;
 use crate::service::communications::{self, CommunicationDocument, CommunicationSummary, OverviewDocument};
 use crate::store::communications::{LogFilter, LogSort};
 use axum::extract::{Path, State};
-use postigo_model::communication::{Direction, Priority, Status};
+use postigo_model::communication::{CommunicationStatus, Direction, Priority};
 use postigo_model::timestamp;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +34,7 @@ struct LogQuery {
     /// That go this way.
     direction: Option<Direction>,
     /// With this status.
-    status: Option<Status>,
+    status: Option<CommunicationStatus>,
     /// Whose highest priority is this or above.
     priority: Option<Priority>,
     /// With this text in addresses, subject, Message-ID or account, case ignored.

@@ -9,7 +9,7 @@ use super::query::Query;
 use super::role::Role;
 use crate::catalogue::Upload;
 use crate::service::components::{self, ComponentDocument, Shelf};
-use crate::store::components::{After, Uploaded};
+use crate::store::components::{ComponentRow, ListedAfter};
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -46,7 +46,8 @@ struct UploadedComponent {
 
 /// A component that was activated.
 #[derive(Debug, Serialize, ToSchema)]
-struct Activated {
+#[schema(as = Activated)]
+struct ActivatedComponent {
     /// The component.
     component: ComponentDocument,
     /// Whether it was not activated before.
@@ -54,31 +55,31 @@ struct Activated {
 }
 
 /// A row of the list, with its place in the order.
-struct Ranked {
+struct RankedComponent {
     component: ComponentDocument,
-    place: Place,
+    place: PageEnd,
 }
 
 /// Where a page ended.
-enum Place {
+enum PageEnd {
     /// `shipped NAME`
     Shipped(String),
     /// `uploaded TIME DIGEST NAME`
-    Uploaded(After),
+    Uploaded(ListedAfter),
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for PageEnd {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shipped(name) => write!(formatter, "shipped {name}"),
-            Self::Uploaded(After { name, uploaded_at, digest }) => {
+            Self::Uploaded(ListedAfter { name, uploaded_at, digest }) => {
                 write!(formatter, "uploaded {uploaded_at} {digest} {name}")
             }
         }
     }
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for PageEnd {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -87,7 +88,7 @@ impl std::str::FromStr for Place {
             ["shipped", name] => Ok(Self::Shipped((*name).to_owned())),
             ["uploaded", at, digest, name] => {
                 let uploaded_at = at.parse().map_err(|_| ())?;
-                Ok(Self::Uploaded(After { name: (*name).to_owned(), uploaded_at, digest: (*digest).to_owned() }))
+                Ok(Self::Uploaded(ListedAfter { name: (*name).to_owned(), uploaded_at, digest: (*digest).to_owned() }))
             }
             _ => Err(()),
         }
@@ -105,20 +106,23 @@ async fn list(
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<Page<ComponentDocument>>, Problem> {
     let limit = query.limit()?;
-    let after: Option<Place> = query.after()?;
+    let after: Option<PageEnd> = query.after()?;
     let shelf = shelf(&state).await?;
     let mut rows = Vec::new();
-    if !matches!(after, Some(Place::Uploaded(_))) {
-        let last = if let Some(Place::Shipped(last)) = &after { Some(last.as_str()) } else { None };
+    if !matches!(after, Some(PageEnd::Uploaded(_))) {
+        let last = if let Some(PageEnd::Shipped(last)) = &after { Some(last.as_str()) } else { None };
         for shipped in shelf.shipped(last, usize::MAX).await {
-            let place = Place::Shipped(shipped.name.to_owned());
-            rows.push(Ranked { component: shipped.into(), place });
+            let place = PageEnd::Shipped(shipped.name.to_owned());
+            rows.push(RankedComponent { component: shipped.into(), place });
         }
     }
-    let after = after.and_then(|place| if let Place::Uploaded(after) = place { Some(after) } else { None });
+    let after = after.and_then(|place| if let PageEnd::Uploaded(after) = place { Some(after) } else { None });
     for stored in shelf.uploaded(after.as_ref(), limit + 1).await? {
-        let Uploaded { name, uploaded_at, digest, .. } = stored.row.clone();
-        rows.push(Ranked { component: stored.into(), place: Place::Uploaded(After { name, uploaded_at, digest }) });
+        let ComponentRow { name, uploaded_at, digest, .. } = stored.row.clone();
+        rows.push(RankedComponent {
+            component: stored.into(),
+            place: PageEnd::Uploaded(ListedAfter { name, uploaded_at, digest }),
+        });
     }
     Ok(axum::Json(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component)))
 }
@@ -174,16 +178,16 @@ async fn download(State(state): State<ApiState>, Path(name): Path<String>) -> Re
 /// Lets filters be made of an uploaded component. A name is enough where one version of it waits. No filter changes:
 /// those that are to run it are upgraded, or made anew.
 #[utoipa::path(post, path = "/components/{name}/activate", tag = TAG, params(("name" = String, Path)),
-    responses((status = 200, body = Activated)))]
+    responses((status = 200, body = ActivatedComponent)))]
 async fn activate(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-) -> Result<axum::Json<Activated>, Problem> {
+) -> Result<axum::Json<ActivatedComponent>, Problem> {
     let (uploaded, new) = components::activate(&state.store, &name, &caller.actor()).await?;
     let component =
         shelf(&state).await?.described(&uploaded).await?.ok_or_else(|| Problem::not_found("component", &name))?;
-    Ok(axum::Json(Activated { component: component.into(), new }))
+    Ok(axum::Json(ActivatedComponent { component: component.into(), new }))
 }
 
 /// Deletes an uploaded component that no filter uses or would go back to. Whoever is no admin deletes only one that is

@@ -11,12 +11,12 @@
 use super::ApiState;
 use super::auth::Caller;
 use super::page::{ListQuery, Page, PageQuery};
-use super::problem::{Mistake, Problem, no_content};
+use super::problem::{PlacedMistake, Problem, no_content};
 use super::role::Role;
-use crate::config::Place;
+use crate::config::ConfigurationPlace;
 use crate::oauth2::{Owner, SignInState};
-use crate::service::Refused;
-use crate::service::configured::{self as service, Editor, Object, SIGN_IN, Saved};
+use crate::service::ServiceError;
+use crate::service::configured::{self as service, Editor, Object, SIGN_IN, SavedChange};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -135,13 +135,18 @@ pub async fn delete<K: LoadedKind>(
 /// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places
 /// in the sandbox.
 pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Editor<'e> {
-    let place =
-        Place { store: &state.store, key: &state.key, sandbox: state.live.sandbox(), asker: caller.asker(), actor };
+    let place = ConfigurationPlace {
+        store: &state.store,
+        key: &state.key,
+        sandbox: state.live.sandbox(),
+        asker: caller.asker(),
+        actor,
+    };
     Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin }
 }
 
 /// Answers with what was saved as soon as this host works by it, else with 202.
-pub async fn answer_saved<T>(state: &ApiState, saved: &Saved<T>, object: Object, status: StatusCode) -> Response {
+pub async fn answer_saved<T>(state: &ApiState, saved: &SavedChange<T>, object: Object, status: StatusCode) -> Response {
     answer(
         if service::is_in_force(&state.live, saved.configuration.version).await {
             status
@@ -159,7 +164,7 @@ fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     let same = given.as_str().is_some_and(|given| service::is_same(K::NAME, given, name));
     if !same {
         let sentence = format!("The name in the path is \"{name}\"; a {} cannot be renamed.", service::what::<K>());
-        return Err(Problem::invalid(vec![Mistake::at(format!("/{}", K::NAME), sentence)]));
+        return Err(Problem::invalid(vec![PlacedMistake::at(format!("/{}", K::NAME), sentence)]));
     }
     Ok(Value::Object(fields))
 }
@@ -192,7 +197,7 @@ fn names_tag(headers: &HeaderMap, name: &HeaderName, tag: &str) -> bool {
 }
 
 /// Holds a change to its `If-Match` and `If-None-Match: *`.
-fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), Refused> {
+fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Result<(), ServiceError> {
     let tag = earlier.map(|thing| etag(&form::write(thing))).unwrap_or_default();
     let fresh =
         !headers.contains_key(header::IF_MATCH) || (earlier.is_some() && names_tag(headers, &header::IF_MATCH, &tag));
@@ -203,7 +208,7 @@ fn check_match<K: LoadedKind>(headers: &HeaderMap, earlier: Option<&K>) -> Resul
         return Ok(());
     }
     let what = service::what::<K>();
-    Err(Refused::Changed(format!("The {what} is not what If-Match or If-None-Match asks for; read it again.")))
+    Err(ServiceError::Changed(format!("The {what} is not what If-Match or If-None-Match asks for; read it again.")))
 }
 
 /// What stands as it is in a segment of a path: the unreserved characters (RFC 3986 section 2.3).

@@ -1,10 +1,10 @@
 //! What agents write: `POST /tickets`, `/tickets/{number}/articles`, `/articles/{id}/forward`, `/articles/{id}/bounce`.
 
 use super::ApiState;
-use super::asked::Asked;
-use super::problem::{Mistake, Problem};
-use crate::answer::{File, ForwardAs, Opening, Writing, WritingKind};
-use crate::filing::correspondence::{Once, Receipt};
+use super::idempotent::IdempotentRequest;
+use super::problem::{PlacedMistake, Problem};
+use crate::answer::{AgentText, AttachedFile, ForwardAs, NewTicketFields, WritingKind};
+use crate::filing::correspondence::{Receipt, RequestIdentity};
 use crate::service::correspondence;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -155,14 +155,16 @@ const MAIL: &[&str] = &[
 ];
 
 impl Correspondence {
-    fn writing(self, once: Option<Once>) -> Result<Writing, Problem> {
+    fn writing(self, once: Option<RequestIdentity>) -> Result<AgentText, Problem> {
         let mut mistakes = Vec::new();
         let mut files = Vec::with_capacity(self.attachments.len());
         for (place, attachment) in self.attachments.into_iter().enumerate() {
             match STANDARD.decode(attachment.content.as_bytes()) {
-                Ok(content) => files.push(File { name: attachment.name, media_type: attachment.media_type, content }),
+                Ok(content) => {
+                    files.push(AttachedFile { name: attachment.name, media_type: attachment.media_type, content });
+                }
                 Err(error) => {
-                    mistakes.push(Mistake::at(
+                    mistakes.push(PlacedMistake::at(
                         format!("/attachments/{place}/content"),
                         format!("It must be base64 with padding: {error}."),
                     ));
@@ -172,7 +174,7 @@ impl Correspondence {
         if !mistakes.is_empty() {
             return Err(Problem::invalid(mistakes));
         }
-        Ok(Writing {
+        Ok(AgentText {
             to: self.to,
             cc: self.cc,
             bcc: self.bcc,
@@ -185,12 +187,12 @@ impl Correspondence {
             agent: self.agent,
             visible_for_customer: self.visible_for_customer,
             once,
-            ..Writing::default()
+            ..AgentText::default()
         })
     }
 }
 
-type Written = Result<(StatusCode, axum::Json<Receipt>), Problem>;
+type WrittenAnswer = Result<(StatusCode, axum::Json<Receipt>), Problem>;
 
 fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
     (StatusCode::CREATED, axum::Json(receipt))
@@ -202,9 +204,9 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
 #[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
     params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ArticleInput, responses((status = 201, body = Receipt)))]
-async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked: Asked) -> Written {
+async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked: IdempotentRequest) -> WrittenAnswer {
     let (input, mail, once): (ArticleInput, Correspondence, _) = asked.read(&["kind", "article_id", "quote"], MAIL)?;
-    let writing = Writing { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
+    let writing = AgentText { article_id: input.article_id, quote: input.quote, ..mail.writing(once)? };
     Ok(created(correspondence::write(&state.spool, &state.key, &number, input.kind, writing).await?))
 }
 
@@ -212,11 +214,11 @@ async fn write(State(state): State<ApiState>, Path(number): Path<String>, asked:
 #[utoipa::path(post, path = "/tickets", tag = TAG,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = TicketInput, responses((status = 201, body = Receipt)))]
-async fn open(State(state): State<ApiState>, asked: Asked) -> Written {
+async fn open(State(state): State<ApiState>, asked: IdempotentRequest) -> WrittenAnswer {
     let own: &[&str] = &["queue", "customer_user", "customer_number", "priority", "type", "owner"];
     let (input, mail, once): (TicketInput, Correspondence, _) = asked.read(own, MAIL)?;
     let TicketInput { queue, customer_user, customer_number, priority, r#type, owner, .. } = input;
-    let opening = Opening { queue, customer_user, customer_number, priority, r#type, owner };
+    let opening = NewTicketFields { queue, customer_user, customer_number, priority, r#type, owner };
     Ok(created(correspondence::open(&state.spool, &state.key, opening, mail.writing(once)?).await?))
 }
 
@@ -224,7 +226,7 @@ async fn open(State(state): State<ApiState>, asked: Asked) -> Written {
 #[utoipa::path(post, path = "/articles/{id}/forward", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = ForwardInput, responses((status = 201, body = Receipt)))]
-async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
+async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: IdempotentRequest) -> WrittenAnswer {
     let (input, mail, once): (ForwardInput, Correspondence, _) = asked.read(&["as"], MAIL)?;
     Ok(created(correspondence::forward(&state.spool, &state.key, id, input.r#as, mail.writing(once)?).await?))
 }
@@ -234,8 +236,8 @@ async fn forward(State(state): State<ApiState>, Path(id): Path<i64>, asked: Aske
 #[utoipa::path(post, path = "/articles/{id}/bounce", tag = TAG,
     params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),
     request_body = BounceInput, responses((status = 201, body = Receipt)))]
-async fn bounce(State(state): State<ApiState>, Path(id): Path<i64>, asked: Asked) -> Written {
+async fn bounce(State(state): State<ApiState>, Path(id): Path<i64>, asked: IdempotentRequest) -> WrittenAnswer {
     let (input, _, once): (BounceInput, Correspondence, _) = asked.read(&["to"], &[])?;
-    let writing = Writing { to: Some(input.to), once, ..Writing::default() };
+    let writing = AgentText { to: Some(input.to), once, ..AgentText::default() };
     Ok(created(correspondence::bounce(&state.spool, &state.key, id, writing).await?))
 }

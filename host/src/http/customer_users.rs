@@ -4,7 +4,7 @@
 use super::ApiState;
 use super::body::Json;
 use super::page::{ListQuery, Page, PageQuery};
-use super::problem::{Mistake, Problem, no_content};
+use super::problem::{PlacedMistake, Problem, no_content};
 use super::query::Query;
 use crate::service::configured::Object;
 use crate::service::customer_users;
@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use postigo_model::configured::CustomerUser;
-use postigo_model::configured::form::{Kind as _, write};
+use postigo_model::configured::form::{ConfiguredKind as _, write};
 use serde_json::Value;
 
 /// The routes.
@@ -41,7 +41,7 @@ fn named(login: &str, body: Value) -> Result<Object, Problem> {
     let mut fields = object(body)?;
     if fields.entry("login").or_insert_with(|| Value::String(login.to_owned())).as_str() != Some(login) {
         let sentence = format!("The login in the path is \"{login}\"; a customer user cannot be renamed.");
-        return Err(Problem::invalid(vec![Mistake::at("/login", sentence)]));
+        return Err(Problem::invalid(vec![PlacedMistake::at("/login", sentence)]));
     }
     Ok(fields)
 }
@@ -49,7 +49,7 @@ fn named(login: &str, body: Value) -> Result<Object, Problem> {
 fn object(body: Value) -> Result<Object, Problem> {
     match body {
         Value::Object(fields) => Ok(fields),
-        _ => Err(Problem::invalid(vec![Mistake::at("", "A customer user must be an object.")])),
+        _ => Err(Problem::invalid(vec![PlacedMistake::at("", "A customer user must be an object.")])),
     }
 }
 

@@ -5,12 +5,12 @@ use super::auth::Caller;
 use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
-use crate::service::dry_runs::Trial;
-use crate::worker::{DryRun, Tried};
+use crate::service::dry_runs::PreparedDryRun;
+use crate::worker::{DryRun, DryRunResult};
 use axum::extract::{Extension, Path, State};
 use bytes::Bytes;
 use postigo_model::configured::Account;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,21 +46,23 @@ async fn try_out(
     one: Option<One>,
     query: TestQuery,
     mail: Bytes,
-) -> Result<axum::Json<Tried>, Problem> {
+) -> Result<axum::Json<DryRunResult>, Problem> {
     let sandbox = state.live.sandbox().asked_by(caller.asker());
     let turn = sandbox.turn().await;
     let trying = async move {
         let _turn = turn;
         let trial = match one {
-            Some(one) => Trial::of_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?,
-            None => Trial::of_chain(&state.live),
+            Some(one) => {
+                PreparedDryRun::of_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?
+            }
+            None => PreparedDryRun::of_chain(&state.live),
         };
         let account = query.account.unwrap_or_else(|| Account::LOCAL.to_owned());
         trial.check_account(&account).map_err(|refused| Problem::bad_parameter("account", refused.to_string()))?;
         let mail = DryRun { source: "rest".to_owned(), raw: mail, account, trusted: query.trusted };
         trial.run(mail).await.map_err(Problem::from)
     };
-    let tried = tokio::spawn(caught(Work::Preparation, "", trying)).await;
+    let tried = tokio::spawn(caught(WorkKind::Preparation, "", trying)).await;
     tried.map_err(|error| Problem::internal(&error))?.map_err(|panic| Problem::internal(&panic))?.map(axum::Json)
 }
 
@@ -80,26 +82,26 @@ struct FilterTestQuery {
 
 /// Runs the whole chain over a mail: every filter is called, later ones see what earlier ones set, and nothing is kept.
 #[utoipa::path(post, path = "/chain/test", tag = TAG, params(TestQuery),
-    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = DryRunResult)))]
 async fn test_chain(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Query(query): Query<TestQuery>,
     RawMail(mail): RawMail,
-) -> Result<axum::Json<Tried>, Problem> {
+) -> Result<axum::Json<DryRunResult>, Problem> {
     try_out(state, caller, None, query, mail).await
 }
 
 /// Runs one filter, on or off, in its place in the chain over a mail; `filters` of the answer has it alone.
 #[utoipa::path(post, path = "/filters/{name}/test", tag = TAG, params(("name" = String, Path), FilterTestQuery),
-    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = Tried)))]
+    request_body(content = Vec<u8>, content_type = "message/rfc822"), responses((status = 200, body = DryRunResult)))]
 async fn test_filter(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<FilterTestQuery>,
     RawMail(mail): RawMail,
-) -> Result<axum::Json<Tried>, Problem> {
+) -> Result<axum::Json<DryRunResult>, Problem> {
     let one = One { filter: name, component: query.component };
     try_out(state, caller, Some(one), TestQuery { account: query.account, trusted: query.trusted }, mail).await
 }

@@ -3,7 +3,7 @@
 use super::{ApiState, Doors, serve};
 use crate::daemon::Front;
 use postigo_net::listen::{Acceptance, Places};
-use postigo_supervision::{Supervised, Work};
+use postigo_supervision::{SupervisedTask, WorkKind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ pub async fn keep_serving(front: Front) {
         move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
     let state = ApiState::new(spool, key, tokens, live, metrics, machine).named(clients.hosts);
     let mut bound = Some(listener);
-    let supervised = Supervised::new(Work::Rest, "", ends.clone()).resting_at_most(LONGEST_PAUSE);
+    let supervised = SupervisedTask::new(WorkKind::Rest, "", ends.clone()).resting_at_most(LONGEST_PAUSE);
     let round = || {
         let (bound, state, doors, ends) = (bound.take(), state.clone(), doors(), ends.clone());
         async move {

@@ -17,7 +17,7 @@ use postigo_model::configured::Transport;
 use postigo_model::timestamp::now;
 use postigo_model::timestamp::rfc3339;
 use postigo_supervision as supervision;
-use postigo_supervision::Broken;
+use postigo_supervision::Breakage;
 use serde_json::{Value, json};
 
 /// The routes.
@@ -68,7 +68,7 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     (status, axum::Json(report)).into_response()
 }
 
-fn told(broken: &Broken) -> Value {
+fn told(broken: &Breakage) -> Value {
     json!({
         "task": broken.work.name(),
         "of": broken.of,

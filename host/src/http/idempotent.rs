@@ -4,8 +4,8 @@
 
 use super::auth::Caller;
 use super::body::{Json, read_as};
-use super::problem::{Mistake, Problem};
-use crate::filing::correspondence::Once;
+use super::problem::{PlacedMistake, Problem};
+use crate::filing::correspondence::RequestIdentity;
 use axum::extract::{Extension, FromRequest, FromRequestParts as _, Request};
 use postigo_model::configured::form::below;
 use serde::de::DeserializeOwned;
@@ -15,12 +15,12 @@ use serde_json::{Map, Value};
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A request as it came: its body, and what names it.
-pub struct Asked {
+pub struct IdempotentRequest {
     body: Value,
-    once: Option<Once>,
+    once: Option<RequestIdentity>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Asked {
+impl<S: Send + Sync> FromRequest<S> for IdempotentRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
         let Json(body) = Json::<Value>::from_request(Request::from_parts(parts, body), state).await?;
         let Some(name) = name else { return Ok(Self { body, once: None }) };
         let name = name.to_str().unwrap_or_default().trim().trim_matches('"');
-        let once = Once::new(format!("token:{}", caller.token), name, |asked| {
+        let once = RequestIdentity::new(format!("token:{}", caller.token), name, |asked| {
             asked.bytes(route.as_bytes());
             asked.value(&body);
         });
@@ -40,21 +40,21 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
     }
 }
 
-impl Asked {
+impl IdempotentRequest {
     /// The body in a shape with the keys `own`, and the mail in it with the keys `mail`, each read alone: so that
     /// mistakes keep their places.
     pub fn read<T: DeserializeOwned, M: DeserializeOwned>(
         self,
         own: &[&str],
         mail: &[&str],
-    ) -> Result<(T, M, Option<Once>), Problem> {
+    ) -> Result<(T, M, Option<RequestIdentity>), Problem> {
         let Value::Object(fields) = self.body else {
-            return Err(Problem::invalid(vec![Mistake::at("", "It must be an object.")]));
+            return Err(Problem::invalid(vec![PlacedMistake::at("", "It must be an object.")]));
         };
         let known = || own.iter().chain(mail);
         let unknown = fields.keys().filter(|key| !known().any(|name| name == key));
-        let mistakes: Vec<Mistake> = unknown
-            .map(|key| Mistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>())))
+        let mistakes: Vec<PlacedMistake> = unknown
+            .map(|key| PlacedMistake::at(below("", key), stranger(key, &known().copied().collect::<Vec<_>>())))
             .collect();
         if !mistakes.is_empty() {
             return Err(Problem::invalid(mistakes));

@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get};
 use axum::{Json as Shown, Router};
-use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
 use postigo_model::configured::{KindVisitor, visit_kinds};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ impl KindVisitor for Routes {
         self.0 = routes.route(path, get(list::<K>).post(create::<K>)).route(&format!("{path}/{{name}}"), one);
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.0 = std::mem::take(&mut self.0).merge(customer_users::routes());
     }
 }

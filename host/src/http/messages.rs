@@ -6,7 +6,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::raw::RawMail;
 use super::role::Role;
-use crate::service::Refused;
+use crate::service::ServiceError;
 use crate::service::messages::{self, Became, Submission};
 use axum::extract::{Extension, State};
 use axum::http::{StatusCode, header};
@@ -39,7 +39,8 @@ struct SubmitQuery {
 
 /// A mail that is stored and on its way.
 #[derive(Debug, Serialize, ToSchema)]
-struct Accepted {
+#[schema(as = Accepted)]
+struct AcceptedMail {
     /// Its id in the spool.
     id: i64,
 }
@@ -48,7 +49,7 @@ struct Accepted {
 /// durable as soon as there is an answer; 202 says that it is not worked on yet, and where to look.
 #[utoipa::path(post, path = "/messages", tag = TAG, params(SubmitQuery),
     request_body(content = Vec<u8>, content_type = "message/rfc822"),
-    responses((status = 200, body = MessageResult), (status = 201, body = MessageResult), (status = 202, body = Accepted)))]
+    responses((status = 200, body = MessageResult), (status = 201, body = MessageResult), (status = 202, body = AcceptedMail)))]
 async fn submit(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
@@ -64,16 +65,16 @@ async fn submit(
         Became::Done(result) => (StatusCode::CREATED, axum::Json(result)).into_response(),
         Became::OnItsWay => {
             let location = format!("{}/spool/{}", super::BASE, taken_in.id());
-            (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(Accepted { id: taken_in.id() }))
+            (StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(AcceptedMail { id: taken_in.id() }))
                 .into_response()
         }
     })
 }
 
 /// The account is named by a parameter.
-fn told(refused: Refused) -> Problem {
+fn told(refused: ServiceError) -> Problem {
     match refused {
-        refused @ (Refused::Missing { .. } | Refused::NotValid { .. }) => {
+        refused @ (ServiceError::Missing { .. } | ServiceError::NotValid { .. }) => {
             Problem::bad_parameter("account", refused.to_string())
         }
         refused => refused.into(),

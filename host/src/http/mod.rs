@@ -7,7 +7,6 @@
 
 mod accounts;
 mod articles;
-mod asked;
 mod auth;
 mod authority;
 mod body;
@@ -21,13 +20,14 @@ mod dry_runs;
 mod filters;
 mod front;
 mod health;
+mod idempotent;
 mod kinds;
 mod messages;
 mod openapi;
 mod outbound;
 mod paced;
 mod page;
-mod probed;
+mod probe;
 mod problem;
 mod query;
 mod raw;
@@ -84,7 +84,8 @@ pub async fn serve(
 
 /// All routes.
 pub fn router(state: ApiState) -> Router {
-    let (nouns, document) = OpenApiRouter::with_openapi(openapi::Base::openapi()).nest(BASE, nouns()).split_for_parts();
+    let (nouns, document) =
+        OpenApiRouter::with_openapi(openapi::BaseDocument::openapi()).nest(BASE, nouns()).split_for_parts();
     // As text: read into values it takes many times as much memory, and each answer would copy them.
     let document = Bytes::from(openapi::complete(&document).to_string());
     let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()));

@@ -3,7 +3,7 @@
 //!
 //! Only time counts in which bytes wait to be taken, so that an answer which itself comes slowly is nobody's fault.
 
-use postigo_net::listen::Place;
+use postigo_net::listen::ClientPlace;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const MOST_DROPPED: usize = 1 << 20;
 
 /// How slowly bytes may be taken, or come.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct LeastPace {
     /// Nothing at all may move for so long.
     pub silence: Duration,
     /// In all, so long may be waited, …
@@ -29,7 +29,7 @@ pub struct Pace {
     pub bytes_a_second: u64,
 }
 
-impl Pace {
+impl LeastPace {
     /// How long so many bytes may take.
     pub fn due(&self, bytes: u64) -> Duration {
         self.grace + Duration::from_secs(bytes / self.bytes_a_second.max(1))
@@ -37,17 +37,17 @@ impl Pace {
 }
 
 /// How slowly an answer may be taken.
-pub const ANSWERS: Pace =
-    Pace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 1_024 };
+pub const ANSWERS: LeastPace =
+    LeastPace { silence: Duration::from_secs(30), grace: Duration::from_mins(1), bytes_a_second: 1_024 };
 
-/// A stream whose writes keep to a [`Pace`].
+/// A stream whose writes keep to a [`LeastPace`].
 #[derive(Debug)]
-pub struct Paced<S> {
+pub struct PacedStream<S> {
     stream: S,
-    pace: Pace,
-    place: Arc<Place>,
-    state: Arc<State>,
-    waiting: Option<Waiting>,
+    pace: LeastPace,
+    place: Arc<ClientPlace>,
+    state: Arc<PaceState>,
+    waiting: Option<WaitingBytes>,
     waited: Duration,
     taken: u64,
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
@@ -55,29 +55,29 @@ pub struct Paced<S> {
 
 /// Bytes that wait to be taken.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingBytes {
     since: Instant,
     end: Pin<Box<Sleep>>,
 }
 
 /// What others may know of the stream, and what it must know.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct PaceState {
     /// What came may not all have been read: then some is, before the stream is closed.
     pub unread: AtomicBool,
     is_stalled: AtomicBool,
 }
 
-impl State {
+impl PaceState {
     /// Whether bytes wait to be taken.
     pub fn is_stalled(&self) -> bool {
         self.is_stalled.load(Ordering::Relaxed)
     }
 }
 
-impl<S> Paced<S> {
+impl<S> PacedStream<S> {
     /// A stream of the client in this place: one that takes bytes waits less long than one that takes none.
-    pub fn new(stream: S, pace: Pace, place: Arc<Place>, state: Arc<State>) -> Self {
+    pub fn new(stream: S, pace: LeastPace, place: Arc<ClientPlace>, state: Arc<PaceState>) -> Self {
         Self { stream, pace, place, state, waiting: None, waited: Duration::ZERO, taken: 0, lingering: None }
     }
 
@@ -88,7 +88,7 @@ impl<S> Paced<S> {
             let since = Instant::now();
             let left = self.pace.silence.min(due.saturating_sub(self.waited));
             self.state.is_stalled.store(true, Ordering::Relaxed);
-            Waiting { since, end: Box::pin(tokio::time::sleep_until(since + left)) }
+            WaitingBytes { since, end: Box::pin(tokio::time::sleep_until(since + left)) }
         });
         ready!(waiting.end.as_mut().poll(context));
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not take its answer")))
@@ -116,13 +116,13 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PacedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.wrote(written, context)
@@ -170,18 +170,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postigo_net::listen::{Descriptors, Figures, Most, Origin, Places};
+    use postigo_net::listen::{ConnectionLimits, Descriptors, ListenerFigures, Origin, Places};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
     const SHORT: Duration = Duration::from_millis(200);
 
-    async fn paced(buffer: usize, unread: bool) -> (Paced<DuplexStream>, DuplexStream, Arc<State>) {
-        let places = Places::of("here", Most::default(), &Arc::new(Descriptors::of(20_000)), Figures::default());
+    async fn paced(buffer: usize, unread: bool) -> (PacedStream<DuplexStream>, DuplexStream, Arc<PaceState>) {
+        let places = Places::of(
+            "here",
+            ConnectionLimits::default(),
+            &Arc::new(Descriptors::of(20_000)),
+            ListenerFigures::default(),
+        );
         let place = Arc::new(places.admit(Origin::Known).await.unwrap());
         let (stream, client) = tokio::io::duplex(buffer);
-        let state = Arc::new(State { unread: AtomicBool::new(unread), ..State::default() });
-        let pace = Pace { silence: SHORT, grace: SHORT * 2, bytes_a_second: 1 << 20 };
-        (Paced::new(stream, pace, place, Arc::clone(&state)), client, state)
+        let state = Arc::new(PaceState { unread: AtomicBool::new(unread), ..PaceState::default() });
+        let pace = LeastPace { silence: SHORT, grace: SHORT * 2, bytes_a_second: 1 << 20 };
+        (PacedStream::new(stream, pace, place, Arc::clone(&state)), client, state)
     }
 
     #[tokio::test]

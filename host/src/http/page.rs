@@ -8,7 +8,7 @@
 //! larger.
 
 use super::problem::Problem;
-use crate::service::Refused;
+use crate::service::ServiceError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ impl PageQuery {
     where
         K: std::str::FromStr,
         T: Serialize,
-        F: Future<Output = Result<Vec<T>, Refused>>,
+        F: Future<Output = Result<Vec<T>, ServiceError>>,
     {
         let limit = self.limit()?;
         let rows = read(self.after()?, i64::from(limit) + 1).await?;

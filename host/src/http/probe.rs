@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 /// What came of it.
 #[derive(Serialize, ToSchema)]
-pub struct Probed {
+#[schema(as = Probed)]
+pub struct ProbeDocument {
     /// Whether Postigo could connect and sign in; of a transport without a server, whether its command or folder can
     /// be used.
     works: bool,
@@ -18,8 +19,8 @@ pub struct Probed {
     error: Option<String>,
 }
 
-impl From<probing::Probed> for Probed {
-    fn from(probing::Probed { facts, error }: probing::Probed) -> Self {
+impl From<probing::ProbeResult> for ProbeDocument {
+    fn from(probing::ProbeResult { facts, error }: probing::ProbeResult) -> Self {
         Self { works: error.is_none(), facts: facts.into_iter().collect(), error }
     }
 }

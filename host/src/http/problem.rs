@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,7 +19,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What kind of problem; its name is the last part of the problem's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ProblemKind {
     /// The request cannot be read: JSON syntax, a query parameter, a header.
     BadRequest,
     /// No token, or one that is not known.
@@ -50,7 +50,7 @@ pub enum Kind {
     Unavailable,
 }
 
-impl Kind {
+impl ProblemKind {
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read"),
@@ -102,7 +102,7 @@ impl Kind {
 /// One mistake and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ProblemError)]
-pub struct Mistake {
+pub struct PlacedMistake {
     /// A JSON Pointer (RFC 6901) into the body; empty: the whole of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -113,7 +113,7 @@ pub struct Mistake {
     pub detail: String,
 }
 
-impl Mistake {
+impl PlacedMistake {
     /// A mistake in the body.
     pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
@@ -138,12 +138,12 @@ pub struct Problem {
     pub detail: String,
     /// Every mistake with its place, where there are several or places to name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<Mistake>,
+    pub errors: Vec<PlacedMistake>,
 }
 
 impl Problem {
     /// A problem of a kind.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let (status, slug, title) = kind.parts();
         Self {
             r#type: format!("urn:postigo:problem:{slug}"),
@@ -156,50 +156,56 @@ impl Problem {
 
     /// There is no `what` of this name.
     pub fn not_found(what: &str, name: &str) -> Self {
-        Self::new(Kind::NotFound, format!("There is no {what} \"{name}\"."))
+        Self::new(ProblemKind::NotFound, format!("There is no {what} \"{name}\"."))
     }
 
     /// The body is readable and has these mistakes.
-    pub fn invalid(mistakes: Vec<Mistake>) -> Self {
+    pub fn invalid(mistakes: Vec<PlacedMistake>) -> Self {
         let detail = match mistakes.as_slice() {
             [one] => one.detail.clone(),
             several => format!("{} mistakes; nothing was changed.", several.len()),
         };
-        Self { errors: mistakes, ..Self::new(Kind::Invalid, detail) }
+        Self { errors: mistakes, ..Self::new(ProblemKind::Invalid, detail) }
     }
 
     /// A query parameter is wrong.
     pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { errors: vec![Mistake::in_parameter(name, detail.clone())], ..Self::new(Kind::BadRequest, detail) }
+        Self {
+            errors: vec![PlacedMistake::in_parameter(name, detail.clone())],
+            ..Self::new(ProblemKind::BadRequest, detail)
+        }
     }
 
     /// Something failed that the client can do nothing about: the operator reads why in the log.
     pub fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
-        Self::new(Kind::Internal, "The request could not be carried out. Postigo's log says why.")
+        Self::new(ProblemKind::Internal, "The request could not be carried out. Postigo's log says why.")
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict(sentence) => Self::new(Kind::Conflict, sentence),
-            StoreError::NotFound(sentence) => Self::new(Kind::NotFound, sentence),
+            StoreError::Conflict(sentence) => Self::new(ProblemKind::Conflict, sentence),
+            StoreError::NotFound(sentence) => Self::new(ProblemKind::NotFound, sentence),
             error if error.is_temporary() => {
                 tracing::error!(%error, "the database did not do what a request asked");
-                Self::new(Kind::Unavailable, "The database could not do this now. Nothing was changed; try again.")
+                Self::new(
+                    ProblemKind::Unavailable,
+                    "The database could not do this now. Nothing was changed; try again.",
+                )
             }
             error @ StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a request failed");
                 // Which row it is helps whoever asked, and whoever they tell: without that they would look for it
                 // everywhere.
-                Self::new(Kind::Internal, error.to_string())
+                Self::new(ProblemKind::Internal, error.to_string())
             }
             StoreError::Secret(SecretError::Sealed { ref place, .. }) => {
                 tracing::error!(%error, "a request failed");
                 Self::new(
-                    Kind::Internal,
+                    ProblemKind::Internal,
                     format!("The secret of {place} cannot be opened. Postigo's log says what to do."),
                 )
             }
@@ -244,7 +250,7 @@ pub async fn problems_only(request: axum::extract::Request, next: axum::middlewa
         "" => default_detail(status, &place),
         words => words.to_owned(),
     };
-    let mut answer = Problem::new(Kind::of(status), detail).into_response();
+    let mut answer = Problem::new(ProblemKind::of(status), detail).into_response();
     answer.headers_mut().extend(kept);
     answer
 }
@@ -252,11 +258,11 @@ pub async fn problems_only(request: axum::extract::Request, next: axum::middlewa
 /// Answers a request whose handler panics; its connection and all others go on.
 pub async fn no_panics(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let method = request.method().to_string();
-    if let Ok(response) = caught(Work::Request, &method, next.run(request)).await {
+    if let Ok(response) = caught(WorkKind::Request, &method, next.run(request)).await {
         return response;
     }
     let detail = "The request broke the code that answers it. What it asked for may or may not have been done. Postigo's log says where.";
-    Problem::new(Kind::Internal, detail).into_response()
+    Problem::new(ProblemKind::Internal, detail).into_response()
 }
 
 fn default_detail(status: StatusCode, place: &str) -> String {

@@ -1,7 +1,7 @@
 //! Raw mails, in and out.
 
 use super::body;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -27,7 +27,7 @@ impl<S: Send + Sync> FromRequest<S> for RawMail {
         body::expect_media_type(request.headers(), &[MEDIA_TYPE])?;
         let bytes = body::read(request, state).await?;
         if bytes.is_empty() {
-            return Err(Problem::new(Kind::BadRequest, "The body is empty; it must be a mail."));
+            return Err(Problem::new(ProblemKind::BadRequest, "The body is empty; it must be a mail."));
         }
         Ok(Self(bytes))
     }

@@ -1,58 +1,65 @@
 //! What the service refuses, as problems: kinds become status codes, and places in what was given become JSON Pointers
 //! into the body.
 
-use super::problem::{Kind, Mistake, Problem};
-use crate::service::{self, Refused};
+use super::problem::{PlacedMistake, Problem, ProblemKind};
+use crate::service::{self, ServiceError};
 use postigo_model::configured::Breach;
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for Problem {
+    fn from(refused: ServiceError) -> Self {
         let told = refused.to_string();
         match refused {
-            Refused::Missing { .. } | Refused::NotFound(_) => Self::new(Kind::NotFound, told),
-            Refused::Taken { what, name } => {
-                Self::new(Kind::Conflict, format!("There is a {what} \"{name}\" already; change it with PUT or PATCH."))
-            }
-            Refused::Conflict(_) | Refused::NotValid { .. } => Self::new(Kind::Conflict, told),
-            Refused::Changed(_) => Self::new(Kind::PreconditionFailed, told),
-            Refused::Overtaken(_) => Self::new(
-                Kind::Conflict,
+            ServiceError::Missing { .. } | ServiceError::NotFound(_) => Self::new(ProblemKind::NotFound, told),
+            ServiceError::Taken { what, name } => Self::new(
+                ProblemKind::Conflict,
+                format!("There is a {what} \"{name}\" already; change it with PUT or PATCH."),
+            ),
+            ServiceError::Conflict(_) | ServiceError::NotValid { .. } => Self::new(ProblemKind::Conflict, told),
+            ServiceError::Changed(_) => Self::new(ProblemKind::PreconditionFailed, told),
+            ServiceError::Overtaken(_) => Self::new(
+                ProblemKind::Conflict,
                 "The configuration is being changed by others all the time; nothing was saved. Try again.",
             ),
-            Refused::Mistakes(mistakes) => Self::invalid(mistakes.into_iter().map(mistake).collect()),
-            Refused::NotTaken(_) | Refused::CannotRun(_) | Refused::Unreadable { .. } => Self::new(Kind::Invalid, told),
-            Refused::Argument { name, sentence } => Self::bad_parameter(name, sentence),
-            Refused::NotUpgraded(upgrade) => {
-                Self::invalid(upgrade.problems().into_iter().map(|line| Mistake::at("", line)).collect())
+            ServiceError::Mistakes(mistakes) => Self::invalid(mistakes.into_iter().map(mistake).collect()),
+            ServiceError::NotTaken(_) | ServiceError::CannotRun(_) | ServiceError::Unreadable { .. } => {
+                Self::new(ProblemKind::Invalid, told)
             }
-            Refused::FileMistakes(lines) => {
-                Self::invalid(lines.into_iter().map(|line| Mistake::at("", line)).collect())
+            ServiceError::Argument { name, sentence } => Self::bad_parameter(name, sentence),
+            ServiceError::NotUpgraded(upgrade) => {
+                Self::invalid(upgrade.problems().into_iter().map(|line| PlacedMistake::at("", line)).collect())
             }
-            Refused::OtherRequest(_) => Self {
-                errors: vec![Mistake::in_parameter("Idempotency-Key", told.clone())],
-                ..Self::new(Kind::Invalid, told)
+            ServiceError::FileMistakes(lines) => {
+                Self::invalid(lines.into_iter().map(|line| PlacedMistake::at("", line)).collect())
+            }
+            ServiceError::OtherRequest(_) => Self {
+                errors: vec![PlacedMistake::in_parameter("Idempotency-Key", told.clone())],
+                ..Self::new(ProblemKind::Invalid, told)
             },
-            Refused::NotGranted(breaches) => not_granted(breaches),
-            Refused::NotAllowed(_) => Self::new(Kind::Forbidden, told),
-            Refused::TooLarge(_) => Self::new(Kind::TooLarge, told),
-            Refused::TryLater(_) => Self::new(Kind::Unavailable, told),
-            Refused::Failed(_) => Self::internal(&told),
-            Refused::Store(error) => error.into(),
+            ServiceError::NotGranted(breaches) => not_granted(breaches),
+            ServiceError::NotAllowed(_) => Self::new(ProblemKind::Forbidden, told),
+            ServiceError::TooLarge(_) => Self::new(ProblemKind::TooLarge, told),
+            ServiceError::TryLater(_) => Self::new(ProblemKind::Unavailable, told),
+            ServiceError::Failed(_) => Self::internal(&told),
+            ServiceError::Store(error) => error.into(),
         }
     }
 }
 
 /// What the caller's role may not give.
 fn not_granted(breaches: Vec<Breach>) -> Problem {
-    let errors: Vec<Mistake> =
-        breaches.into_iter().map(|breach| Mistake::at(breach.place, sentence(&breach.sentence))).collect();
+    let errors: Vec<PlacedMistake> =
+        breaches.into_iter().map(|breach| PlacedMistake::at(breach.place, sentence(&breach.sentence))).collect();
     let detail = errors.first().map(|mistake| mistake.detail.clone()).unwrap_or_default();
-    Problem { errors, ..Problem::new(Kind::Forbidden, detail) }
+    Problem { errors, ..Problem::new(ProblemKind::Forbidden, detail) }
 }
 
 /// A mistake in what the request gives has its place in the body; one of any other thing, its name in the sentence.
-fn mistake(service::Mistake { breach, is_given }: service::Mistake) -> Mistake {
-    if is_given { Mistake::at(breach.place, sentence(&breach.sentence)) } else { Mistake::at("", breach.to_string()) }
+fn mistake(service::ThingMistake { breach, is_given }: service::ThingMistake) -> PlacedMistake {
+    if is_given {
+        PlacedMistake::at(breach.place, sentence(&breach.sentence))
+    } else {
+        PlacedMistake::at("", breach.to_string())
+    }
 }
 
 /// The configuration's sentences follow a key; here they stand alone.

@@ -4,7 +4,7 @@
 //! A route that is not in the table is not served, whatever handler it may have.
 
 use axum::http::Method;
-use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
 use postigo_model::configured::{About, KindVisitor, visit_kinds};
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ pub use postigo_model::role::Role;
 
 /// A row of the table.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct RoleRule {
     /// `GET` stands for `HEAD` as well.
     pub method: Method,
     /// The route as the router and OpenAPI write it, below `/api/v1`.
@@ -27,25 +27,25 @@ const AGENTS: &[Role] = Role::AGENTS;
 const AUTHORS: &[Role] = Role::AUTHORS;
 const ADMINS: &[Role] = Role::ADMINS;
 
-const fn rule(method: Method, path: &'static str, roles: &'static [Role]) -> Rule {
-    Rule { method, path: Cow::Borrowed(path), roles }
+const fn rule(method: Method, path: &'static str, roles: &'static [Role]) -> RoleRule {
+    RoleRule { method, path: Cow::Borrowed(path), roles }
 }
 
 /// The table: what all kinds have, and what else there is.
-pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+pub static RULES: LazyLock<Vec<RoleRule>> = LazyLock::new(|| {
     let mut rules = RulesOfKinds(Vec::new());
     visit_kinds(&mut rules);
     rules.0.into_iter().chain(OTHER_RULES.iter().cloned()).collect()
 });
 
-struct RulesOfKinds(Vec<Rule>);
+struct RulesOfKinds(Vec<RoleRule>);
 
 impl KindVisitor for RulesOfKinds {
     fn loaded<K: LoadedKind>(&mut self) {
         self.add(&K::ABOUT, "name");
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.add(&K::ABOUT, K::NAME);
     }
 }
@@ -55,7 +55,7 @@ impl RulesOfKinds {
         let one = format!("{}/{{{parameter}}}", about.path);
         self.0.push(rule(Method::GET, about.path, ANY));
         self.0.push(rule(Method::POST, about.path, about.editors));
-        let mut add = |method, roles| self.0.push(Rule { method, path: Cow::Owned(one.clone()), roles });
+        let mut add = |method, roles| self.0.push(RoleRule { method, path: Cow::Owned(one.clone()), roles });
         add(Method::GET, ANY);
         add(Method::PUT, about.editors);
         add(Method::PATCH, about.editors);
@@ -66,7 +66,7 @@ impl RulesOfKinds {
 }
 
 /// What there is beside them.
-const OTHER_RULES: &[Rule] = &[
+const OTHER_RULES: &[RoleRule] = &[
     rule(Method::POST, "/transports/{name}/test", ADMINS),
     rule(Method::POST, "/filters/{name}/enable", AUTHORS),
     rule(Method::POST, "/filters/{name}/disable", AUTHORS),
@@ -124,7 +124,7 @@ const OTHER_RULES: &[Rule] = &[
 ];
 
 /// The rule of a route.
-pub fn find(method: &Method, path: &str) -> Option<&'static Rule> {
+pub fn find(method: &Method, path: &str) -> Option<&'static RoleRule> {
     let method = if *method == Method::HEAD { &Method::GET } else { method };
     RULES.iter().find(|rule| rule.method == *method && rule.path == path)
 }

@@ -1,7 +1,7 @@
 //! The REST listener: connections come in, each has a place, and every wait for a client has an end.
 
-use super::paced::{ANSWERS, Paced, State};
-use super::problem::{self, Kind, Problem};
+use super::paced::{ANSWERS, PaceState, PacedStream};
+use super::problem::{self, Problem, ProblemKind};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response, StatusCode, header};
@@ -10,8 +10,8 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use postigo_net::listen::{Acceptance, Origin, Place, Places, Served};
-use postigo_supervision::{Work, caught};
+use postigo_net::listen::{Acceptance, ClientPlace, Origin, Places, ServedClient};
+use postigo_supervision::{WorkKind, caught};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,14 +71,14 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
         };
         doors.acceptance.succeeded();
         // A client whose admission or connection panics loses it: those who are served know nothing of it.
-        let Ok(admitted) = caught(Work::Request, "", doors.places.admit(Origin::of(Some(peer.ip()), false))).await
+        let Ok(admitted) = caught(WorkKind::Request, "", doors.places.admit(Origin::of(Some(peer.ip()), false))).await
         else {
             continue;
         };
         match admitted {
             Ok(place) => {
                 let conversation = converse(stream, router.clone(), Arc::new(place), doors.head, stop.clone());
-                connections.spawn(async move { drop(caught(Work::Request, "", conversation).await) });
+                connections.spawn(async move { drop(caught(WorkKind::Request, "", conversation).await) });
             }
             Err(_) => {
                 if let Ok(permit) = Arc::clone(&turning_away).try_acquire_owned() {
@@ -99,7 +99,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut doors: Doors, stop
 /// system.
 async fn turn_away(mut stream: TcpStream) -> std::io::Result<()> {
     let _ = stream.read(&mut [0; 8 << 10]).await?;
-    let body = serde_json::to_vec(&Problem::new(Kind::Unavailable, TURNED_AWAY)).unwrap_or_default();
+    let body = serde_json::to_vec(&Problem::new(ProblemKind::Unavailable, TURNED_AWAY)).unwrap_or_default();
     let head = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 5\r\nConnection: close\r\n\r\n",
         problem::MEDIA_TYPE,
@@ -109,11 +109,11 @@ async fn turn_away(mut stream: TcpStream) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-async fn converse(stream: TcpStream, router: Router, place: Arc<Place>, head: Duration, stop: CancellationToken) {
+async fn converse(stream: TcpStream, router: Router, place: Arc<ClientPlace>, head: Duration, stop: CancellationToken) {
     // Where that fails the client has gone.
     let _ = stream.set_nodelay(true);
-    let state = Arc::new(State::default());
-    let stream = Paced::new(stream, ANSWERS, Arc::clone(&place), Arc::clone(&state));
+    let state = Arc::new(PaceState::default());
+    let stream = PacedStream::new(stream, ANSWERS, Arc::clone(&place), Arc::clone(&state));
     let (serving, told) = (Arc::clone(&place), Arc::clone(&state));
     let service = service_fn(move |request: Request<Incoming>| {
         answer(request, router.clone(), Arc::clone(&serving), Arc::clone(&told))
@@ -148,27 +148,27 @@ fn note(ended: hyper::Result<()>) {
 async fn answer(
     request: Request<Incoming>,
     router: Router,
-    place: Arc<Place>,
-    state: Arc<State>,
+    place: Arc<ClientPlace>,
+    state: Arc<PaceState>,
 ) -> Result<Response<Body>, Infallible> {
     let Some(served) = place.serve() else {
         // It had to leave before this came.
-        let problem = Problem::new(Kind::Unavailable, TURNED_AWAY);
+        let problem = Problem::new(ProblemKind::Unavailable, TURNED_AWAY);
         return Ok((StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")], problem).into_response());
     };
     let has_body = !request.body().is_end_stream();
     let response = router.oneshot(request.map(Body::new)).await?;
     state.unread.store(has_body && !response.status().is_success(), Ordering::Relaxed);
-    Ok(response.map(|body| Body::new(Answer { body, _served: served })))
+    Ok(response.map(|body| Body::new(ServedBody { body, _served: served })))
 }
 
 /// An answer's body; its client is being served until all of it is on its way.
-struct Answer {
+struct ServedBody {
     body: Body,
-    _served: Served,
+    _served: ServedClient,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for ServedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

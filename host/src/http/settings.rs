@@ -4,7 +4,7 @@ use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
 use super::configured;
-use super::problem::{Mistake, Problem};
+use super::problem::{PlacedMistake, Problem};
 use crate::service::configured::load;
 use crate::service::settings;
 use axum::extract::{Extension, State};
@@ -37,7 +37,7 @@ async fn change(
     Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
     let Value::Object(fields) = body else {
-        return Err(Problem::invalid(vec![Mistake::at("", "It must be an object of settings.")]));
+        return Err(Problem::invalid(vec![PlacedMistake::at("", "It must be an object of settings.")]));
     };
     let actor = caller.actor();
     let saved = settings::alter(configured::editor(&state, &caller, &actor), &fields).await?;

@@ -5,14 +5,14 @@ use super::ApiState;
 use super::auth::Caller;
 use super::body::Json;
 use super::problem::{Problem, no_content};
-use crate::oauth2::{Begun, Flow, Owner, SignInState};
-use crate::service::Refused;
+use crate::oauth2::{BegunSignIn, Flow, Owner, SignInState};
+use crate::service::ServiceError;
 use crate::service::sign_in::SignIns;
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::response::Response;
 use axum::routing::get;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -39,7 +39,8 @@ pub fn callback() -> Router<ApiState> {
 /// What a sign-in is to be like.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewSignIn {
+#[schema(as = NewSignIn)]
+struct SignInRequest {
     /// Left out: the configured one.
     #[serde(default)]
     flow: Option<SignInFlow>,
@@ -66,14 +67,14 @@ impl From<SignInFlow> for Flow {
 
 /// Begins an account's sign-in: the answer says where a person goes on with it. One that was begun before no longer
 /// counts.
-#[utoipa::path(post, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)), request_body = NewSignIn,
-    responses((status = 200, body = Begun)))]
+#[utoipa::path(post, path = "/accounts/{name}/sign-in", tag = "accounts", params(("name" = String, Path)), request_body = SignInRequest,
+    responses((status = 200, body = BegunSignIn)))]
 async fn begin_account(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    Json(new): Json<NewSignIn>,
-) -> Result<axum::Json<Begun>, Problem> {
+    Json(new): Json<SignInRequest>,
+) -> Result<axum::Json<BegunSignIn>, Problem> {
     begin(&state, &caller, Owner::Account(name), &new).await
 }
 
@@ -99,14 +100,14 @@ async fn end_account(
 
 /// Begins a transport's sign-in: the answer says where a person goes on with it. One that was begun before no longer
 /// counts.
-#[utoipa::path(post, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)), request_body = NewSignIn,
-    responses((status = 200, body = Begun)))]
+#[utoipa::path(post, path = "/transports/{name}/sign-in", tag = "transports", params(("name" = String, Path)), request_body = SignInRequest,
+    responses((status = 200, body = BegunSignIn)))]
 async fn begin_transport(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
-    Json(new): Json<NewSignIn>,
-) -> Result<axum::Json<Begun>, Problem> {
+    Json(new): Json<SignInRequest>,
+) -> Result<axum::Json<BegunSignIn>, Problem> {
     begin(&state, &caller, Owner::Transport(name), &new).await
 }
 
@@ -139,11 +140,16 @@ fn by(caller: &Caller) -> String {
     format!("The token \"{}\"", caller.name)
 }
 
-async fn begin(state: &ApiState, caller: &Caller, owner: Owner, new: &NewSignIn) -> Result<axum::Json<Begun>, Problem> {
+async fn begin(
+    state: &ApiState,
+    caller: &Caller,
+    owner: Owner,
+    new: &SignInRequest,
+) -> Result<axum::Json<BegunSignIn>, Problem> {
     let (begun, wait) = sign_ins(state).begin(&owner, new.flow.map(Flow::from), &by(caller)).await?;
     if let Some(wait) = wait {
         // Told in the log and by the state.
-        tokio::spawn(async move { caught(Work::SignIn, owner.name(), wait.run()).await });
+        tokio::spawn(async move { caught(WorkKind::SignIn, owner.name(), wait.run()).await });
     }
     Ok(axum::Json(begun))
 }
@@ -161,7 +167,7 @@ async fn end(state: &ApiState, caller: &Caller, owner: &Owner) -> Result<Respons
 async fn finish(State(state): State<ApiState>, RawQuery(query): RawQuery) -> String {
     match sign_ins(&state).finish(&query.unwrap_or_default()).await {
         Ok(owner) => format!("The {owner} is signed in. You can close this page.\n"),
-        Err(error @ (Refused::Store(_) | Refused::Failed(_))) => {
+        Err(error @ (ServiceError::Store(_) | ServiceError::Failed(_))) => {
             tracing::error!(%error, "a sign-in could not be finished");
             "The sign-in failed. Postigo's log says why.\n".to_owned()
         }

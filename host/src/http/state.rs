@@ -7,7 +7,7 @@ use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::store::Store;
 use crate::worker::Live;
-use postigo_net::listen::Room;
+use postigo_net::listen::IntakeBudget;
 use std::sync::Arc;
 
 /// What the API works with. Cheap to clone.
@@ -21,7 +21,7 @@ pub struct ApiState {
     pub(super) metrics: Arc<Metrics>,
     pub(super) machine: Arc<Machine>,
     /// The memory for bodies.
-    pub(super) room: Arc<Room>,
+    pub(super) room: Arc<IntakeBudget>,
     /// Whether only this machine reaches the listener.
     pub(super) loopback: bool,
     /// Further names that such a listener goes by.

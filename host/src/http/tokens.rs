@@ -26,7 +26,8 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 /// A token that is to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewToken {
+#[schema(as = NewToken)]
+pub struct TokenRequest {
     /// What it is for, at most 200 characters.
     pub name: String,
     /// What it may do.
@@ -58,8 +59,8 @@ async fn list(
 }
 
 /// Makes a token. The answer shows it, once.
-#[utoipa::path(post, path = "/tokens", tag = TAG, request_body = NewToken, responses((status = 201, body = CreatedToken)))]
-async fn create(State(state): State<ApiState>, Json(new): Json<NewToken>) -> Result<Response, Problem> {
+#[utoipa::path(post, path = "/tokens", tag = TAG, request_body = TokenRequest, responses((status = 201, body = CreatedToken)))]
+async fn create(State(state): State<ApiState>, Json(new): Json<TokenRequest>) -> Result<Response, Problem> {
     let created = tokens::create(&state.store, new.name, new.role).await?;
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
 }

@@ -1,7 +1,7 @@
 //! `/transports/{name}/test`: tests of transports.
 
 use super::ApiState;
-use super::probed::Probed;
+use super::probe::ProbeDocument;
 use super::problem::Problem;
 use crate::service::{configured, probing};
 use axum::extract::{Path, State};
@@ -22,7 +22,7 @@ struct TransportTest {
     transport: String,
     /// What came of it.
     #[serde(flatten)]
-    probed: Probed,
+    probed: ProbeDocument,
 }
 
 /// Connects to the transport's server and signs in; nothing is sent.

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::service::configured::is_in_force;
 use crate::service::filters::{self, Ran};
-use crate::service::upgrades::{Upgrade, Way, Wish, upgrade};
+use crate::service::upgrades::{MoveDirection, UpgradeDocument, Wish, upgrade};
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -74,41 +74,45 @@ async fn carry(state: &ApiState, caller: &Caller, wish: Wish<'_>) -> Result<Resp
 
 /// Shows what an upgrade would change, and configures every filter with the other version; nothing is changed.
 #[utoipa::path(get, path = "/filters/{name}/upgrade", tag = TAG, params(("name" = String, Path), CheckQuery),
-    responses((status = 200, body = Upgrade)))]
+    responses((status = 200, body = UpgradeDocument)))]
 async fn check(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Query(query): Query<CheckQuery>,
 ) -> Result<Response, Problem> {
-    let wish = Wish { name: &name, way: Way::To(query.to.as_deref()), only: query.only, check: true };
+    let wish = Wish { name: &name, way: MoveDirection::To(query.to.as_deref()), only: query.only, check: true };
     carry(&state, &caller, wish).await
 }
 
 /// Upgrades the filters of a component to another version of it: all that use it, or none where one cannot run with it.
 /// Grants stay what they are.
 #[utoipa::path(post, path = "/filters/{name}/upgrade", tag = TAG, params(("name" = String, Path)), request_body = UpgradeBody,
-    responses((status = 200, body = Upgrade), (status = 202, body = Upgrade, description = "Saved, not in force yet")))]
+    responses((status = 200, body = UpgradeDocument), (status = 202, body = UpgradeDocument, description = "Saved, not in force yet")))]
 async fn carry_out(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Json(body): Json<UpgradeBody>,
 ) -> Result<Response, Problem> {
-    carry(&state, &caller, Wish { name: &name, way: Way::To(body.to.as_deref()), only: body.only, check: body.check })
-        .await
+    carry(
+        &state,
+        &caller,
+        Wish { name: &name, way: MoveDirection::To(body.to.as_deref()), only: body.only, check: body.check },
+    )
+    .await
 }
 
 /// Goes back to what the filter, and those that came along with it, had before the latest change of their component.
 #[utoipa::path(post, path = "/filters/{name}/rollback", tag = TAG, params(("name" = String, Path)), request_body = RollbackBody,
-    responses((status = 200, body = Upgrade), (status = 202, body = Upgrade, description = "Saved, not in force yet")))]
+    responses((status = 200, body = UpgradeDocument), (status = 202, body = UpgradeDocument, description = "Saved, not in force yet")))]
 async fn rollback(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Json(body): Json<RollbackBody>,
 ) -> Result<Response, Problem> {
-    carry(&state, &caller, Wish { name: &name, way: Way::Back, only: body.only, check: body.check }).await
+    carry(&state, &caller, Wish { name: &name, way: MoveDirection::Back, only: body.only, check: body.check }).await
 }
 
 /// Shows which components a filter ran, since when, and who made it so.

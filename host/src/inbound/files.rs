@@ -16,7 +16,7 @@ pub const LARGEST: u64 = 256 << 20;
 
 /// A message found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FileMessage {
     /// The path as it was given; in an mbox with the number of the message, from 1: `box.mbox#3`.
     pub source: String,
     /// The message's bytes.
@@ -24,11 +24,11 @@ pub struct Found {
 }
 
 /// The messages of a path. After an error the others are still read where that can be.
-pub struct Messages(Kind);
+pub struct Messages(FileKind);
 
-enum Kind {
+enum FileKind {
     Single(PathBuf),
-    Mbox { path: PathBuf, reader: mbox::Reader<BufReader<File>>, number: u64 },
+    Mbox { path: PathBuf, reader: mbox::MboxReader<BufReader<File>>, number: u64 },
     Maildir { maildir: Maildir, messages: VecDeque<MessageFile>, special: VecDeque<(PathBuf, &'static str)> },
     Done,
 }
@@ -41,7 +41,7 @@ pub fn read(path: &Path) -> Result<Messages, ReadError> {
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         let maildir = Maildir::open(&GivenFolder::named(path))?;
         let listing = maildir.list()?;
-        return Ok(Messages(Kind::Maildir {
+        return Ok(Messages(FileKind::Maildir {
             maildir,
             messages: listing.messages.into(),
             special: listing.special.into(),
@@ -54,22 +54,26 @@ pub fn read(path: &Path) -> Result<Messages, ReadError> {
     }
     let named_eml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"));
     if !named_eml && mbox::begins(start) {
-        return Ok(Messages(Kind::Mbox { path: path.to_owned(), reader: mbox::Reader::new(file, LARGEST), number: 0 }));
+        return Ok(Messages(FileKind::Mbox {
+            path: path.to_owned(),
+            reader: mbox::MboxReader::new(file, LARGEST),
+            number: 0,
+        }));
     }
-    Ok(Messages(Kind::Single(path.to_owned())))
+    Ok(Messages(FileKind::Single(path.to_owned())))
 }
 
 impl Iterator for Messages {
-    type Item = Result<Found, ReadError>;
+    type Item = Result<FileMessage, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Kind::Single(path) => {
+            FileKind::Single(path) => {
                 let found = whole(path);
-                self.0 = Kind::Done;
+                self.0 = FileKind::Done;
                 Some(found)
             }
-            Kind::Maildir { maildir, messages, special } => {
+            FileKind::Maildir { maildir, messages, special } => {
                 if let Some((path, what)) = special.pop_front() {
                     let reason =
                         io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file"));
@@ -79,33 +83,33 @@ impl Iterator for Messages {
                 let path = maildir.path_of(&message);
                 Some(found(&path, maildir.read(&message, LARGEST)))
             }
-            Kind::Mbox { path, reader, number } => match reader.next_message() {
+            FileKind::Mbox { path, reader, number } => match reader.next_message() {
                 Ok(Some(raw)) => {
                     *number += 1;
-                    Some(Ok(Found { source: format!("{}#{number}", path.display()), raw }))
+                    Some(Ok(FileMessage { source: format!("{}#{number}", path.display()), raw }))
                 }
                 Ok(None) => None,
                 Err(reason) => {
                     let path = std::mem::take(path);
-                    self.0 = Kind::Done;
+                    self.0 = FileKind::Done;
                     Some(Err(ReadError::Io { path, reason }))
                 }
             },
-            Kind::Done => None,
+            FileKind::Done => None,
         }
     }
 }
 
-fn whole(path: &Path) -> Result<Found, ReadError> {
+fn whole(path: &Path) -> Result<FileMessage, ReadError> {
     found(path, regular_file::read_named(path, LARGEST))
 }
 
-fn found(path: &Path, raw: io::Result<Vec<u8>>) -> Result<Found, ReadError> {
+fn found(path: &Path, raw: io::Result<Vec<u8>>) -> Result<FileMessage, ReadError> {
     let raw = raw.map_err(|reason| ReadError::Io { path: path.to_owned(), reason })?;
     if raw.is_empty() {
         return Err(ReadError::Empty(path.to_owned()));
     }
-    Ok(Found { source: path.display().to_string(), raw })
+    Ok(FileMessage { source: path.display().to_string(), raw })
 }
 
 #[cfg(test)]

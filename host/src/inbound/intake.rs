@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
 use crate::spool::Spool;
 use crate::store::communications;
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{Account, Configuration, Dispatch, Oversize};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
@@ -65,7 +65,7 @@ pub struct FetchReport {
 
 /// What may be taken in, and what is done with the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct IntakeRules {
     /// Bytes of the largest message that is taken in.
     pub greatest: u64,
     /// What becomes of larger ones.
@@ -84,7 +84,7 @@ pub struct Rules {
     pub queue: String,
 }
 
-impl Rules {
+impl IntakeRules {
     /// As they are configured.
     pub fn of(configuration: &Configuration) -> Self {
         let settings = &configuration.settings;
@@ -109,7 +109,7 @@ pub struct Intake {
     /// What was counted so far.
     pub report: FetchReport,
     tokens: Arc<Tokens>,
-    rules: Rules,
+    rules: IntakeRules,
     spool: Spool,
     machine: Arc<Machine>,
     stop: CancellationToken,
@@ -122,7 +122,7 @@ impl Intake {
     /// Begins a fetch; `stop` ends it between two batches.
     pub fn begin(
         account: Arc<Account>,
-        mut rules: Rules,
+        mut rules: IntakeRules,
         spool: Spool,
         tokens: Arc<Tokens>,
         stop: CancellationToken,
@@ -130,7 +130,7 @@ impl Intake {
         if let Dispatch::Queue(queue) = &account.dispatch {
             rules.queue.clone_from(queue);
         }
-        let log = Communication::start(Kind::Connection, &account.name, account.protocol.name());
+        let log = Communication::start(CommunicationKind::Connection, &account.name, account.protocol.name());
         let report = FetchReport {
             account: account.name.clone(),
             communication: Some(log.id().to_owned()),
@@ -170,7 +170,7 @@ impl Intake {
     }
 
     /// What may be taken in.
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &IntakeRules {
         &self.rules
     }
 
@@ -254,7 +254,7 @@ impl Intake {
     }
 
     /// A log that cannot be written must not stop mail that can.
-    async fn save(&self, record: postigo_model::communication::Record) {
+    async fn save(&self, record: postigo_model::communication::CommunicationRecord) {
         let saved = self
             .spool
             .store()

@@ -4,12 +4,12 @@ use super::error::FetchError;
 use super::intake::Intake;
 use super::maildir_folder::{Maildir, MessageFile};
 use super::refusal::TurnedAway;
-use crate::spool::Known;
+use crate::spool::KnownMessage;
 use postigo_model::communication::Priority;
 use postigo_model::configured::{AfterFetch, Oversize};
 use postigo_model::spool::SourceKey;
 use postigo_supervision as supervision;
-use postigo_supervision::Work;
+use postigo_supervision::WorkKind;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,8 @@ pub async fn fetch(intake: &mut Intake, path: &Path) -> Result<(), FetchError> {
         AfterFetch::Delete | AfterFetch::Move(_) => false,
     };
     // A name alone proves nothing: what is to be removed is read again, and compared by its bytes.
-    let is_done = |mail: &MessageFile, known: &Known| is_left(mail) && u64::try_from(known.size) == Ok(mail.size);
+    let is_done =
+        |mail: &MessageFile, known: &KnownMessage| is_left(mail) && u64::try_from(known.size) == Ok(mail.size);
     let all = fits.into_iter().zip(known);
     let mut new: Vec<MessageFile> = all
         .filter(|(mail, known)| !known.as_ref().is_some_and(|known| is_done(mail, known)))
@@ -177,12 +178,12 @@ async fn oversize(intake: &mut Intake, maildir: &Arc<Maildir>, mails: Vec<Messag
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
 ) -> Result<T, FetchError> {
-    supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(FetchError::Panicked(panic)))
+    supervision::blocking(WorkKind::Files, "", work).await.unwrap_or_else(|panic| Err(FetchError::Panicked(panic)))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::inbound::{FetchReport, Intake, Memory, Rules, fetch, probe};
+    use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch, probe};
     use crate::machine::Machine;
     use crate::oauth2::Tokens;
     use crate::secret_key::SecretKey;
@@ -209,11 +210,11 @@ mod tests {
         };
         let machine = Machine::new(Vec::new(), vec![format!("given={}", given.display()).parse().unwrap()]);
         let probed = probe(&account, &tokens, &machine).await.map(drop).map_err(|error| error.to_string());
-        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
+        let rules = IntakeRules { greatest: 1 << 20, ..IntakeRules::default() };
         let spool = Spool::open(store, data.path()).unwrap();
         let intake =
             Intake::begin(Arc::new(account), rules, spool, tokens, CancellationToken::new()).on(Arc::new(machine));
-        (probed, fetch(intake, &mut Memory::default()).await)
+        (probed, fetch(intake, &mut AccountMemory::default()).await)
     }
 
     #[tokio::test]

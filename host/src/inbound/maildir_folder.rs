@@ -3,7 +3,7 @@
 
 use super::read_error::ReadError;
 use postigo_files::given_folder::GivenFolder;
-use postigo_files::regular_file::{Entry, Folder, Size};
+use postigo_files::regular_file::{Folder, FolderEntry, Size};
 use rustix::fs::Dir;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -32,7 +32,7 @@ pub struct MessageFile {
 
 /// What lies in a Maildir.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct MaildirListing {
     /// The messages, oldest first.
     pub messages: Vec<MessageFile>,
     /// What is no regular file, with what it is: `a link`.
@@ -62,8 +62,8 @@ impl Maildir {
     }
 
     /// The messages in `new` and `cur`, and what is none. Hidden files and folders are passed over.
-    pub fn list(&self) -> Result<Listing, ReadError> {
-        let mut listing = Listing::default();
+    pub fn list(&self) -> Result<MaildirListing, ReadError> {
+        let mut listing = MaildirListing::default();
         for (part, folder) in &self.parts {
             let failed =
                 |reason: rustix::io::Errno| ReadError::Io { path: self.path.join(part), reason: reason.into() };
@@ -73,9 +73,9 @@ impl Maildir {
                     continue;
                 }
                 match folder.entry(&name) {
-                    Ok(Entry::Regular(Size(size))) => listing.messages.push(MessageFile { part, name, size }),
-                    Ok(Entry::Folder) => {}
-                    Ok(Entry::Special(what)) => listing.special.push((self.path.join(part).join(name), what)),
+                    Ok(FolderEntry::Regular(Size(size))) => listing.messages.push(MessageFile { part, name, size }),
+                    Ok(FolderEntry::Folder) => {}
+                    Ok(FolderEntry::Special(what)) => listing.special.push((self.path.join(part).join(name), what)),
                     Err(_) => listing.gone += 1,
                 }
             }

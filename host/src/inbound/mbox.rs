@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read as _};
 /// A separator is a line `From sender … hh:mm[:ss] … yyyy` at the start or after an empty line: a sentence in a body
 /// that happens to begin with `From ` is none. Quoted lines (`>From `) lose one `>`, as in mboxrd. The empty line
 /// before the next separator is not the message's.
-pub struct Reader<R> {
+pub struct MboxReader<R> {
     inner: R,
     most: u64,
     line: Vec<u8>,
@@ -28,7 +28,7 @@ pub fn without_separator(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> MboxReader<R> {
     /// Reads from `inner`, whose first line is a separator. A message has at most `most` bytes.
     pub fn new(inner: R, most: u64) -> Self {
         Self { inner, most, line: Vec::new(), started: false }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn messages(text: &str) -> Vec<String> {
-        let mut reader = Reader::new(text.as_bytes(), 1000);
+        let mut reader = MboxReader::new(text.as_bytes(), 1000);
         std::iter::from_fn(|| reader.next_message().unwrap()).map(|raw| String::from_utf8(raw).unwrap()).collect()
     }
 
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_message_without_end_is_not_read_to_its_end() {
         let endless = b"From a Fri Aug  9 15:11:47 2002\n".chain(io::repeat(b'x'));
-        let error = Reader::new(io::BufReader::new(endless), 1000).next_message().unwrap_err();
+        let error = MboxReader::new(io::BufReader::new(endless), 1000).next_message().unwrap_err();
         assert_eq!(error.to_string(), "a message in it has more than 1000 bytes");
     }
 }

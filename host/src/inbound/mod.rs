@@ -16,7 +16,7 @@ mod refusal;
 mod suspects;
 
 pub use error::FetchError;
-pub use intake::{FetchReport, Intake, Rules};
+pub use intake::{FetchReport, Intake, IntakeRules};
 pub use read_error::ReadError;
 
 use crate::machine::Machine;
@@ -25,21 +25,21 @@ use crate::spool::{MessageFilter, Spool};
 use crate::store::{StoreError, mailboxes};
 use postigo_model::configured::{Account, ImapFolder, Source};
 use postigo_model::spool::SpoolStatus;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use std::sync::Arc;
 
 /// What a process remembers of an account between two fetches; whatever is lost with it is only noticed anew.
 #[derive(Debug, Default)]
-pub struct Memory {
-    imap: imap::Memory,
+pub struct AccountMemory {
+    imap: imap::MailboxMemory,
     pop3: pop3::Memory,
 }
 
-impl Memory {
+impl AccountMemory {
     /// A memory that keeps an IMAP connection open between two fetches, where the account wishes IDLE and the server
     /// has it.
     pub fn lasting() -> Self {
-        Self { imap: imap::Memory::lasting(), ..Self::default() }
+        Self { imap: imap::MailboxMemory::lasting(), ..Self::default() }
     }
 
     /// Waits until the source tells of new mail by itself; forever where it cannot. May be dropped at any moment.
@@ -60,10 +60,10 @@ impl Memory {
 
 /// Fetches once what is new at the intake's account, and reports. `memory` belongs to this account, from one fetch to
 /// the next. Whatever ends the fetch, a panic among it, ends its communication with the reason.
-pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
+pub async fn fetch(mut intake: Intake, memory: &mut AccountMemory) -> FetchReport {
     let given_up = intake.given_up();
     let account = Arc::clone(&intake.account);
-    let fetched = caught(Work::Fetch, &account.name, fetch_from_source(&mut intake, memory));
+    let fetched = caught(WorkKind::Fetch, &account.name, fetch_from_source(&mut intake, memory));
     let result = tokio::select! {
         fetched = fetched => fetched.unwrap_or_else(|panic| Err(FetchError::Panicked(panic))),
         // As after a crash: what is durable is known, and the server is told by the next fetch.
@@ -75,7 +75,7 @@ pub async fn fetch(mut intake: Intake, memory: &mut Memory) -> FetchReport {
     intake.end(result).await
 }
 
-async fn fetch_from_source(intake: &mut Intake, memory: &mut Memory) -> Result<(), FetchError> {
+async fn fetch_from_source(intake: &mut Intake, memory: &mut AccountMemory) -> Result<(), FetchError> {
     let account = Arc::clone(&intake.account);
     match account.source() {
         Source::Imap(source) => imap::fetch(intake, source, &mut memory.imap).await,

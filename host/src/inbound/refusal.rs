@@ -3,9 +3,9 @@
 //! stays.
 
 use super::error::FetchError;
-use super::intake::{Intake, Rules};
+use super::intake::{Intake, IntakeRules};
 use crate::filing::gets_no_answers_by;
-use crate::store::outgoing::{self, Refusal, Told};
+use crate::store::outgoing::{self, IntakeRefusal, SenderNotice};
 use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::configured::Oversize;
 use postigo_model::timestamp::now;
@@ -42,12 +42,12 @@ impl Intake {
             .write(refusal, |refusal, connection| Box::pin(outgoing::refuse(connection, refusal)))
             .await?;
         Ok(match told {
-            Told::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
-            Told::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
-            Told::NotThisHour => TurnedAway::Stays(format!(
+            SenderNotice::Now => TurnedAway::ToBeRemoved(format!("{to} will be told. {mail}")),
+            SenderNotice::Before => TurnedAway::ToBeRemoved(format!("{to} was told before. {mail}")),
+            SenderNotice::NotThisHour => TurnedAway::Stays(format!(
                 "All automatic answers of this hour have gone out (auto_responses_per_hour); {to} is told later. {mail}"
             )),
-            Told::NotToday => TurnedAway::Stays(format!(
+            SenderNotice::NotToday => TurnedAway::Stays(format!(
                 "{to} has had all automatic answers of this day and is told on another. {mail}"
             )),
         })
@@ -65,7 +65,7 @@ fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
 
 /// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to
 /// ourselves.
-fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusal> {
+fn of(header: &[u8], size: u64, rules: &IntakeRules, digest: Vec<u8>) -> Option<IntakeRefusal> {
     let message = OpenedMessage::as_it_came(Message::parse(header.to_vec().into()));
     let mail = message.vet(Envelope::default(), &Vocabulary::default()).0.compute();
     if feeds_loop(&mail)
@@ -87,7 +87,7 @@ fn of(header: &[u8], size: u64, rules: &Rules, digest: Vec<u8>) -> Option<Refusa
         "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
         rules.greatest
     );
-    Some(Refusal {
+    Some(IntakeRefusal {
         digest,
         to,
         queue: rules.queue.clone(),
@@ -117,15 +117,15 @@ mod tests {
     use postigo_model::configured::Settings;
     use postigo_model::mailbox::Mailbox;
 
-    fn refusal(header: &str) -> Option<Refusal> {
+    fn refusal(header: &str) -> Option<IntakeRefusal> {
         let mut unanswered = Settings::default().auto_responses_refused;
         unanswered.push("*@robots.example.com".to_owned());
         let authentication_results_from = vec!["mx.example.org".to_owned()];
-        let rules = Rules {
+        let rules = IntakeRules {
             authentication_results_from,
             own_addresses: [Mailbox::of("support@example.org")].into(),
             unanswered,
-            ..Rules::default()
+            ..IntakeRules::default()
         };
         of(header.as_bytes(), 99, &rules, Vec::new())
     }

@@ -27,7 +27,7 @@ const LONGEST_TEXT: usize = 300;
 
 /// What a provider gave.
 #[derive(Debug, Clone)]
-pub struct Granted {
+pub struct ProviderGrant {
     pub access_token: Secret,
     pub refresh_token: Option<Secret>,
     pub lasts: Duration,
@@ -64,9 +64,9 @@ impl ProviderError {
     }
 }
 
-type Client = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+type OAuth2Client = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-fn client(subject: &Subject) -> Result<Client, ProviderError> {
+fn client(subject: &Subject) -> Result<OAuth2Client, ProviderError> {
     let token_url = TokenUrl::new(subject.provider.token_url.clone()).map_err(|_| unusable("token_url"))?;
     let mut client = BasicClient::new(ClientId::new(subject.client_id.clone())).set_token_uri(token_url);
     if let Some(secret) = &subject.client_secret {
@@ -95,7 +95,7 @@ pub async fn refresh(
     subject: &Subject,
     refresh_token: &Secret,
     still: Option<&Secret>,
-) -> Result<Granted, ProviderError> {
+) -> Result<ProviderGrant, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     let token = RefreshToken::new(refresh_token.reveal().to_owned());
     let answer = client.exchange_refresh_token(&token).request_async(&http).await;
@@ -104,7 +104,7 @@ pub async fn refresh(
 }
 
 /// An access token for the program itself (RFC 6749 section 4.4).
-pub async fn client_credentials(subject: &Subject) -> Result<Granted, ProviderError> {
+pub async fn client_credentials(subject: &Subject) -> Result<ProviderGrant, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     let answer = client.exchange_client_credentials().add_scopes(scopes(subject)).request_async(&http).await;
     granted(answer, &secrets(subject, None))
@@ -138,7 +138,7 @@ pub fn authorization(subject: &Subject) -> Result<Authorization, ProviderError> 
 }
 
 /// Tokens by an authorization code.
-pub async fn exchange_code(subject: &Subject, code: &str, verifier: &Secret) -> Result<Granted, ProviderError> {
+pub async fn exchange_code(subject: &Subject, code: &str, verifier: &Secret) -> Result<ProviderGrant, ProviderError> {
     let redirect_url = RedirectUrl::new(subject.provider.redirect_url.clone()).map_err(|_| unusable("redirect_url"))?;
     let (client, http) = (client(subject)?, http(subject).await?);
     let answer = client
@@ -171,7 +171,7 @@ pub async fn device_code(subject: &Subject) -> Result<DeviceCode, ProviderError>
 
 /// Asks for the tokens at the provider's interval, slower where it says so, until the person has typed the code or the
 /// code has ended.
-pub async fn device_tokens(subject: &Subject, code: &DeviceCode) -> Result<Granted, ProviderError> {
+pub async fn device_tokens(subject: &Subject, code: &DeviceCode) -> Result<ProviderGrant, ProviderError> {
     let (client, http) = (client(subject)?, http(subject).await?);
     // Whatever interval it asks for.
     let pause = |interval: Duration| tokio::time::sleep(interval.max(SHORTEST_INTERVAL));
@@ -189,7 +189,7 @@ pub fn secrets<'s>(subject: &'s Subject, more: impl IntoIterator<Item = (&'stati
 fn granted<E: ErrorCode>(
     answer: Result<BasicTokenResponse, RequestTokenError<HttpError, E>>,
     redactor: &Redactor,
-) -> Result<Granted, ProviderError> {
+) -> Result<ProviderGrant, ProviderError> {
     let answer = answer.map_err(|error| refused(error, redactor))?;
     if *answer.token_type() != BasicTokenType::Bearer {
         return Err(ProviderError::bad_answer("its tokens are not of the type Bearer"));
@@ -197,7 +197,7 @@ fn granted<E: ErrorCode>(
     if answer.access_token().secret().is_empty() {
         return Err(ProviderError::bad_answer("its access token is empty"));
     }
-    Ok(Granted {
+    Ok(ProviderGrant {
         access_token: Secret::new(answer.access_token().secret().clone()),
         refresh_token: answer
             .refresh_token()

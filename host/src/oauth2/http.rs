@@ -6,7 +6,7 @@ use oauth2::url::Url;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use postigo_model::configured::Tls;
 use postigo_net::tls;
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use std::error::Error;
 use std::pin::Pin;
 use std::time::Duration;
@@ -43,8 +43,9 @@ impl Http {
         // A client certificate, or no check at all, is for the mail server alone.
         let settings = Tls { ca: ca.to_owned(), ..Tls::default() };
         // Reads files.
-        let config =
-            blocking(Work::Files, "", move || tls::client_config(&settings)).await.map_err(|error| failed(&error))?;
+        let config = blocking(WorkKind::Files, "", move || tls::client_config(&settings))
+            .await
+            .map_err(|error| failed(&error))?;
         let mut builder = reqwest::Client::builder()
             .use_preconfigured_tls(config.map_err(|error| failed(&error))?)
             .redirect(reqwest::redirect::Policy::none())

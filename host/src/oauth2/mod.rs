@@ -18,13 +18,13 @@ mod watch;
 
 pub use error::OAuth2Error;
 pub use provider::{Flow, Provider, Purpose, is_loopback};
-pub use sign_in::{Begun, DeviceWait, Outcome};
+pub use sign_in::{BegunSignIn, DeviceWait, SignInProgress};
 pub use state::{SignInState, StateError, UnderWay};
 pub use subject::Subject;
 pub use tokens::Tokens;
-pub use watch::Watched;
+pub use watch::TokenWatch;
 
-use crate::store::oauth2::Key;
+use crate::store::oauth2::TokenOwner;
 
 /// Whose tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,8 +51,8 @@ impl Owner {
         }
     }
 
-    pub(crate) fn key(&self) -> Key {
-        Key { kind: self.kind().to_owned(), name: self.name().to_owned() }
+    pub(crate) fn key(&self) -> TokenOwner {
+        TokenOwner { kind: self.kind().to_owned(), name: self.name().to_owned() }
     }
 
     /// The owner of this kind (as [`Self::kind`] names it) and name; none where things of the kind do not sign in.
@@ -64,7 +64,7 @@ impl Owner {
         }
     }
 
-    fn of(key: &Key) -> Self {
+    fn of(key: &TokenOwner) -> Self {
         Self::of_kind(&key.kind, &key.name).unwrap_or_else(|| Self::Account(key.name.clone()))
     }
 }

@@ -87,7 +87,7 @@ pub struct Provider {
 
 /// What is wrong with a key of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ProviderMistake {
     /// The key.
     pub key: &'static str,
     /// What is wrong and what to do; the end of a sentence that begins with the key.
@@ -109,8 +109,8 @@ struct Preset {
 
 impl Provider {
     /// What the table comes to; else everything that is wrong with it.
-    pub fn of(oauth2: &OAuth2, purpose: Purpose) -> Result<Self, Vec<Mistake>> {
-        let mut mistakes = Mistakes::default();
+    pub fn of(oauth2: &OAuth2, purpose: Purpose) -> Result<Self, Vec<ProviderMistake>> {
+        let mut mistakes = ProviderMistakes::default();
         let flow = mistakes.flow(oauth2);
         let preset = mistakes.preset(oauth2, flow, purpose);
         if mistakes.0.iter().any(|mistake| mistake.key == "provider") {
@@ -152,11 +152,11 @@ fn implied(oauth2: &OAuth2) -> Option<Flow> {
 }
 
 #[derive(Default)]
-struct Mistakes(Vec<Mistake>);
+struct ProviderMistakes(Vec<ProviderMistake>);
 
-impl Mistakes {
+impl ProviderMistakes {
     fn add(&mut self, key: &'static str, sentence: impl Into<String>) {
-        self.0.push(Mistake { key, sentence: sentence.into() });
+        self.0.push(ProviderMistake { key, sentence: sentence.into() });
     }
 
     fn flow(&mut self, oauth2: &OAuth2) -> Option<Flow> {

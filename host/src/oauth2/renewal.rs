@@ -3,16 +3,16 @@
 //! A provider that rotates refresh tokens has made the one before void with its answer. So a renewal is a task of its
 //! own, which neither a client that hangs up nor a time-out ends, and which writes for as long as the database is away.
 
-use super::grant::{self, Granted, ProviderError};
+use super::grant::{self, ProviderError, ProviderGrant};
 use super::provider::Flow;
-use super::tokens::{Next, locked, random};
+use super::tokens::{TokenNeed, locked, random};
 use super::{OAuth2Error, Owner, Subject, Tokens, http};
 use crate::store::StoreError;
-use crate::store::oauth2::{self as rows, ErrorRow, NewTokens, Refusal, Renewed, TokenRow};
+use crate::store::oauth2::{self as rows, ErrorRow, NewTokens, OAuth2TokenRow, ProviderRefusal, RenewedTokens};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Secret;
 use postigo_supervision::back_off;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,7 +41,7 @@ impl Tokens {
         let (tokens, owned) = (Arc::clone(self), subject.clone());
         let task = self.renewals.spawn(async move {
             let (owner, renewing) = (owned.owner.clone(), tokens.renew_claimed(&owned, &claim, now));
-            match caught(Work::Renewal, owner.name(), renewing).await {
+            match caught(WorkKind::Renewal, owner.name(), renewing).await {
                 Ok(renewed) => renewed,
                 Err(panic) => {
                     // Another may try at once; where even this fails, the claim ends by itself.
@@ -58,14 +58,14 @@ impl Tokens {
         let row = rows::find(&self.store, &key).await?;
         let next = self.next(subject, row.as_ref(), now);
         let (refresh_token, still) = match next {
-            Ok(Next::Renew { refresh_token, still }) => (refresh_token, still),
+            Ok(TokenNeed::Renew { refresh_token, still }) => (refresh_token, still),
             // Another was quicker.
             other => {
                 rows::release(&self.store, &key, claim).await?;
                 return match other? {
-                    Next::Use(token) => Ok(Some(token)),
-                    Next::Fail(error) => Err(error),
-                    Next::Renew { .. } => Ok(None),
+                    TokenNeed::Use(token) => Ok(Some(token)),
+                    TokenNeed::Fail(error) => Err(error),
+                    TokenNeed::Renew { .. } => Ok(None),
                 };
             }
         };
@@ -78,7 +78,7 @@ impl Tokens {
                 let before = row.as_ref().and_then(|row| row.refresh_token.clone());
                 let sealed = self.seal(subject, &granted)?;
                 // Durable before it is used.
-                if !self.keep_renewed(Renewed { key, claim: claim.to_owned(), before }, sealed).await? {
+                if !self.keep_renewed(RenewedTokens { key, claim: claim.to_owned(), before }, sealed).await? {
                     return Ok(None);
                 }
                 locked(&self.refused_secrets).remove(&subject.owner);
@@ -93,7 +93,7 @@ impl Tokens {
     }
 
     /// Writes until it is written; false where others have renewed or signed in meanwhile.
-    async fn keep_renewed(&self, renewed: Renewed, new: NewTokens) -> Result<bool, StoreError> {
+    async fn keep_renewed(&self, renewed: RenewedTokens, new: NewTokens) -> Result<bool, StoreError> {
         let given = Instant::now();
         let mut failures = 0;
         loop {
@@ -117,14 +117,14 @@ impl Tokens {
         &self,
         subject: &Subject,
         claim: &str,
-        before: Option<TokenRow>,
+        before: Option<OAuth2TokenRow>,
         error: ProviderError,
     ) -> Result<OAuth2Error, OAuth2Error> {
         let owner = &subject.owner;
         let before = before.and_then(|row| row.error);
         let tries = before.as_ref().map_or(0, |before| before.tries);
         let is_final = subject.flow() != Flow::ClientCredentials && error.needs_person();
-        let refusal = Refusal {
+        let refusal = ProviderRefusal {
             pause: until_asked_again(tries, error.is_temporary),
             is_final,
             code: error.code,
@@ -148,7 +148,7 @@ impl Tokens {
         Ok(refused)
     }
 
-    async fn tell_renewed(&self, subject: &Subject, error: Option<ErrorRow>, granted: &Granted) {
+    async fn tell_renewed(&self, subject: &Subject, error: Option<ErrorRow>, granted: &ProviderGrant) {
         let rotated = if granted.refresh_token.is_some() { ", and another refresh token" } else { "" };
         let seconds = granted.lasts.as_secs();
         let sentence = format!("The provider gave an access token for {seconds} s{rotated}.");

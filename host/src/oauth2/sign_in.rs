@@ -1,6 +1,6 @@
 //! Sign-ins by a person: begun at one place, answered by the browser or by typing a code, finished once.
 
-use super::grant::{self, DeviceCode, Granted, ProviderError, cleaned};
+use super::grant::{self, DeviceCode, ProviderError, ProviderGrant, cleaned};
 use super::provider::Flow;
 use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::store::configuration;
@@ -12,7 +12,7 @@ use postigo_model::hexadecimal::hexadecimal;
 use postigo_model::timestamp::now;
 use postigo_model::timestamp::rfc3339;
 use postigo_net::redaction::Redactor;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,7 +26,8 @@ const CODE_LASTS: Duration = Duration::from_mins(10);
 /// A sign-in that was begun, for the person who is to go on with it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "flow", rename_all = "kebab-case")]
-pub enum Begun {
+#[schema(as = Begun)]
+pub enum BegunSignIn {
     /// Authorization code.
     Code {
         /// To be opened in a browser.
@@ -55,7 +56,7 @@ pub enum Begun {
     },
 }
 
-impl Begun {
+impl BegunSignIn {
     /// The id of its row.
     pub fn id(&self) -> &str {
         match self {
@@ -75,7 +76,7 @@ pub struct DeviceWait {
 
 /// How a sign-in stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SignInProgress {
     /// The person has not answered yet.
     Waiting,
     /// Signed in.
@@ -93,7 +94,7 @@ impl Tokens {
         owner: &Owner,
         flow: Option<Flow>,
         by: &str,
-    ) -> Result<(Begun, Option<DeviceWait>), OAuth2Error> {
+    ) -> Result<(BegunSignIn, Option<DeviceWait>), OAuth2Error> {
         let configured = Subject::find(configuration, owner, None)?;
         if configured.flow() == Flow::ClientCredentials {
             // A person's tokens would not be used.
@@ -112,7 +113,7 @@ impl Tokens {
         Ok((begun, wait))
     }
 
-    async fn begin_code(&self, subject: &Subject) -> Result<Begun, OAuth2Error> {
+    async fn begin_code(&self, subject: &Subject) -> Result<BegunSignIn, OAuth2Error> {
         let authorization = grant::authorization(subject).map_err(|error| denied(&subject.owner, error))?;
         let id = hexadecimal(&Sha256::digest(&authorization.state));
         let redirect_url = subject.provider.redirect_url.clone();
@@ -128,15 +129,15 @@ impl Tokens {
             id: id.clone(),
         };
         rows::begin(&self.store, new).await?;
-        Ok(Begun::Code { authorize_url: authorization.url, redirect_url, expires_at, id })
+        Ok(BegunSignIn::Code { authorize_url: authorization.url, redirect_url, expires_at, id })
     }
 
-    async fn begin_device(self: &Arc<Self>, subject: Subject) -> Result<(Begun, DeviceWait), OAuth2Error> {
+    async fn begin_device(self: &Arc<Self>, subject: Subject) -> Result<(BegunSignIn, DeviceWait), OAuth2Error> {
         let code = grant::device_code(&subject).await.map_err(|error| denied(&subject.owner, error))?;
         let id = hexadecimal(&Sha256::digest(code.device_code().secret()));
         let lasts = code.expires_in().min(grant::LONGEST_DEVICE_CODE);
         let redactor = grant::secrets(&subject, [("device code", code.device_code().secret().as_str())]);
-        let begun = Begun::Device {
+        let begun = BegunSignIn::Device {
             verification_uri: cleaned(code.verification_uri(), &redactor),
             verification_uri_complete: code.verification_uri_complete().map(|uri| cleaned(uri.secret(), &redactor)),
             user_code: cleaned(code.user_code().secret(), &redactor),
@@ -205,7 +206,7 @@ impl Tokens {
         Ok(Subject::find(&configuration, owner, None).map(|subject| grant::secrets(&subject, None)).unwrap_or_default())
     }
 
-    async fn keep(&self, subject: &Subject, granted: &Granted) -> Result<(), OAuth2Error> {
+    async fn keep(&self, subject: &Subject, granted: &ProviderGrant) -> Result<(), OAuth2Error> {
         let owner = &subject.owner;
         if granted.refresh_token.is_none() {
             let advice = "Ask for it by a scope (most providers: offline_access).";
@@ -232,16 +233,18 @@ impl Tokens {
     }
 
     /// How a sign-in stands that may be answered to any host.
-    pub async fn outcome(&self, id: &str) -> Result<Outcome, OAuth2Error> {
+    pub async fn outcome(&self, id: &str) -> Result<SignInProgress, OAuth2Error> {
         Ok(match rows::find_sign_in(&self.store, id).await? {
-            None => Outcome::Failed("Another sign-in was begun in its place.".to_owned()),
+            None => SignInProgress::Failed("Another sign-in was begun in its place.".to_owned()),
             Some(row) => match (row.status, row.error_code) {
-                (SignInStatus::Waiting, _) => Outcome::Waiting,
-                (SignInStatus::Done, _) => Outcome::Done,
-                (SignInStatus::Expired, _) => Outcome::Failed("Nobody answered in time. Begin it again.".to_owned()),
+                (SignInStatus::Waiting, _) => SignInProgress::Waiting,
+                (SignInStatus::Done, _) => SignInProgress::Done,
+                (SignInStatus::Expired, _) => {
+                    SignInProgress::Failed("Nobody answered in time. Begin it again.".to_owned())
+                }
                 (SignInStatus::Failed, code) => {
                     let (code, text) = (code.unwrap_or_default(), row.error_text.unwrap_or_default());
-                    Outcome::Failed(OAuth2Error::Denied { owner: Owner::of(&row.key), code, text }.to_string())
+                    SignInProgress::Failed(OAuth2Error::Denied { owner: Owner::of(&row.key), code, text }.to_string())
                 }
             },
         })
@@ -261,7 +264,7 @@ impl DeviceWait {
     /// Waits until the person has typed the code, and keeps the tokens.
     pub async fn run(self) -> Result<(), OAuth2Error> {
         let Self { tokens, subject, code, id } = self;
-        let asking = caught(Work::SignIn, subject.owner.name(), grant::device_tokens(&subject, &code)).await;
+        let asking = caught(WorkKind::SignIn, subject.owner.name(), grant::device_tokens(&subject, &code)).await;
         // Signed out, or begun anew meanwhile: nobody wants these.
         rows::take(&tokens.store, &id).await?.ok_or(OAuth2Error::NoSignIn)?;
         let finished = match asking {

@@ -3,7 +3,7 @@
 use super::provider::Flow;
 use super::tokens::row_of;
 use super::{OAuth2Error, Subject, Tokens};
-use crate::store::oauth2::{self as rows, ErrorRow, SignInRow, SignInStatus, TokenRow};
+use crate::store::oauth2::{self as rows, ErrorRow, OAuth2TokenRow, SignInRow, SignInStatus};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Tokens {
     }
 }
 
-fn state(subject: &Subject, row: Option<&TokenRow>, latest: Option<SignInRow>) -> SignInState {
+fn state(subject: &Subject, row: Option<&OAuth2TokenRow>, latest: Option<SignInRow>) -> SignInState {
     let by_itself = subject.flow() == Flow::ClientCredentials;
     let error = row.and_then(|row| row.error.as_ref());
     let has_tokens = by_itself || row.is_some_and(|row| row.refresh_token.is_some());
@@ -129,7 +129,7 @@ fn state(subject: &Subject, row: Option<&TokenRow>, latest: Option<SignInRow>) -
 }
 
 /// The end of a refresh token that is not used any more.
-pub(super) fn ends_at(subject: &Subject, row: &TokenRow) -> Option<i64> {
+pub(super) fn ends_at(subject: &Subject, row: &OAuth2TokenRow) -> Option<i64> {
     let age = i64::try_from(subject.provider.refresh_token_age?.as_millis()).ok()?;
     row.refresh_token.as_ref()?;
     Some(row.refreshed_at?.saturating_add(age))

@@ -1,14 +1,14 @@
 //! What accounts and transports sign in with, whichever way it came about.
 
-use super::grant::Granted;
+use super::grant::ProviderGrant;
 use super::provider::Flow;
 use super::subject::subjects;
 use super::{OAuth2Error, Owner, Subject, http};
 use crate::commlog::Communication;
 use crate::secret_key::{SecretError, SecretKey};
-use crate::store::oauth2::{self as rows, Key, NewTokens, TokenRow};
+use crate::store::oauth2::{self as rows, NewTokens, OAuth2TokenRow, TokenOwner};
 use crate::store::{Store, StoreError, communications};
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{Account, Configuration, Secret, Transport};
 use postigo_net::credentials::Credentials;
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ pub struct Tokens {
 }
 
 /// What a row of tokens calls for.
-pub(super) enum Next {
+pub(super) enum TokenNeed {
     Use(Secret),
     Fail(OAuth2Error),
     /// `still` is an access token that has not ended yet.
@@ -115,9 +115,9 @@ impl Tokens {
         while tokio::time::Instant::now() < end {
             let row = rows::find(&self.store, &key).await?.filter(|row| row.settings == settings);
             let still = match self.next(subject, row.as_ref(), now)? {
-                Next::Use(token) => return Ok(credentials(subject, token)),
-                Next::Fail(error) => return Err(error),
-                Next::Renew { still, .. } => still,
+                TokenNeed::Use(token) => return Ok(credentials(subject, token)),
+                TokenNeed::Fail(error) => return Err(error),
+                TokenNeed::Renew { still, .. } => still,
             };
             let claim = uuid::Uuid::now_v7().to_string();
             if rows::claim(&self.store, &key, &settings, &claim, CLAIM_LASTS).await? {
@@ -135,7 +135,12 @@ impl Tokens {
     }
 
     /// What a row calls for; `now`: whatever the provider refused before.
-    pub(super) fn next(&self, subject: &Subject, row: Option<&TokenRow>, now: bool) -> Result<Next, OAuth2Error> {
+    pub(super) fn next(
+        &self,
+        subject: &Subject,
+        row: Option<&OAuth2TokenRow>,
+        now: bool,
+    ) -> Result<TokenNeed, OAuth2Error> {
         let owner = &subject.owner;
         let by_itself = subject.flow() == Flow::ClientCredentials;
         let refresh_token = match row.and_then(|row| row.refresh_token.as_ref()) {
@@ -143,7 +148,7 @@ impl Tokens {
             _ => None,
         };
         let Some(row) = row.filter(|row| by_itself || row.refresh_token.is_some()) else {
-            return Ok(if by_itself { Next::Renew { refresh_token, still: None } } else { not_signed_in(owner) });
+            return Ok(if by_itself { TokenNeed::Renew { refresh_token, still: None } } else { not_signed_in(owner) });
         };
         let still = match (&row.access_token, row.expires_at) {
             (Some(sealed), Some(end)) if row.now < end => Some(self.open(subject, "access", sealed)?),
@@ -152,17 +157,17 @@ impl Tokens {
         let is_due = row.renew_at.is_none_or(|at| at <= row.now);
         let pauses = !now && row.error.as_ref().is_some_and(|error| error.is_final || row.now < error.next_try_at);
         Ok(match (still, &row.error) {
-            (Some(token), _) if !is_due || pauses => Next::Use(token),
+            (Some(token), _) if !is_due || pauses => TokenNeed::Use(token),
             (None, Some(error)) if pauses => {
-                Next::Fail(OAuth2Error::Refused { owner: owner.clone(), error: error.clone() })
+                TokenNeed::Fail(OAuth2Error::Refused { owner: owner.clone(), error: error.clone() })
             }
-            (still, _) => Next::Renew { refresh_token, still },
+            (still, _) => TokenNeed::Renew { refresh_token, still },
         })
     }
 
     /// Writes a communication of one entry. A log that cannot be written must not stop mail that can.
     pub(super) async fn tell(&self, owner: &Owner, priority: Priority, key: &str, sentence: String) {
-        let log = Communication::start(Kind::Connection, owner.name(), "oauth2");
+        let log = Communication::start(CommunicationKind::Connection, owner.name(), "oauth2");
         let mut log = if matches!(owner, Owner::Transport(_)) { log.outgoing() } else { log };
         log.searchable(owner.name());
         log.entry(priority, key, format!("For the {owner}: {sentence}"));
@@ -178,7 +183,7 @@ impl Tokens {
         locked(&self.refused_secrets).get(&subject.owner).is_some_and(|tried| *tried != subject.client_secret)
     }
 
-    pub(super) fn seal(&self, subject: &Subject, granted: &Granted) -> Result<NewTokens, OAuth2Error> {
+    pub(super) fn seal(&self, subject: &Subject, granted: &ProviderGrant) -> Result<NewTokens, OAuth2Error> {
         let settings = subject.settings();
         let seal =
             |what: &str, token: &Secret| self.key.seal_for(&place(&subject.owner, what), &settings, token.reveal());
@@ -197,7 +202,7 @@ impl Tokens {
     }
 
     /// The rows that can be read; of the others the log tells.
-    pub(super) async fn readable_rows(&self) -> Result<Vec<TokenRow>, StoreError> {
+    pub(super) async fn readable_rows(&self) -> Result<Vec<OAuth2TokenRow>, StoreError> {
         let (rows, others) = rows::all(&self.store).await?;
         for error in others {
             tracing::error!(%error, "an account or transport cannot be signed in; the others go on");
@@ -235,8 +240,8 @@ fn place(owner: &Owner, what: &str) -> String {
     format!("{} {}, oauth2 {what} token", owner.kind(), owner.name())
 }
 
-fn not_signed_in(owner: &Owner) -> Next {
-    Next::Fail(OAuth2Error::NotSignedIn { owner: owner.clone() })
+fn not_signed_in(owner: &Owner) -> TokenNeed {
+    TokenNeed::Fail(OAuth2Error::NotSignedIn { owner: owner.clone() })
 }
 
 fn credentials(subject: &Subject, token: Secret) -> Credentials {
@@ -269,7 +274,7 @@ pub(super) fn random(end: u64) -> u64 {
 }
 
 /// Whether a row of this key belongs to a subject of these settings.
-pub(super) async fn row_of(store: &Store, subject: &Subject) -> Result<Option<TokenRow>, OAuth2Error> {
-    let key: Key = subject.owner.key();
+pub(super) async fn row_of(store: &Store, subject: &Subject) -> Result<Option<OAuth2TokenRow>, OAuth2Error> {
+    let key: TokenOwner = subject.owner.key();
     Ok(rows::find(store, &key).await?.filter(|row| row.settings == subject.settings()))
 }

@@ -5,7 +5,7 @@ use super::state::{ends_at, warns};
 use super::subject::subjects;
 use super::{OAuth2Error, Owner, Subject, Tokens};
 use crate::store::configuration;
-use crate::store::oauth2::{self as rows, TokenRow};
+use crate::store::oauth2::{self as rows, OAuth2TokenRow};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Configuration;
 use postigo_model::timestamp::rfc3339;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// How an owner's tokens stand, for metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
+pub struct TokenWatch {
     /// Whose.
     pub owner: Owner,
     /// Seconds since the provider first refused; 0: it does not.
@@ -25,7 +25,7 @@ pub struct Watched {
 
 impl Tokens {
     /// How the tokens of all owners of a configuration stand.
-    pub async fn watch(&self, configuration: &Configuration) -> Result<Vec<Watched>, OAuth2Error> {
+    pub async fn watch(&self, configuration: &Configuration) -> Result<Vec<TokenWatch>, OAuth2Error> {
         let subjects = subjects(configuration);
         let (rows, _) = rows::all(&self.store).await?;
         Ok(rows.iter().filter_map(|row| subject_of(&subjects, row).map(|subject| watched(subject, row))).collect())
@@ -62,7 +62,7 @@ impl Tokens {
     }
 
     /// Forgets tokens that nothing uses any more. A person may be signing in for the new settings at this moment.
-    async fn forget_former(&self, row: &TokenRow) -> Result<(), OAuth2Error> {
+    async fn forget_former(&self, row: &OAuth2TokenRow) -> Result<(), OAuth2Error> {
         if rows::forget_tokens(&self.store, &row.key, &row.settings).await? {
             let sentence = "Tokens of former settings were forgotten.".to_owned();
             self.tell(&Owner::of(&row.key), Priority::Notice, "oauth2.sign-out", sentence).await;
@@ -71,8 +71,8 @@ impl Tokens {
     }
 }
 
-fn watched(subject: &Subject, row: &TokenRow) -> Watched {
-    Watched {
+fn watched(subject: &Subject, row: &OAuth2TokenRow) -> TokenWatch {
+    TokenWatch {
         owner: subject.owner.clone(),
         refused_for: row.error.as_ref().map_or(0, |error| seconds(row.now.saturating_sub(error.since))),
         refresh_token_left: ends_at(subject, row).map(|end| seconds(end.saturating_sub(row.now))),
@@ -80,7 +80,7 @@ fn watched(subject: &Subject, row: &TokenRow) -> Watched {
 }
 
 /// Whether half of a refresh token's age has passed without use.
-fn is_unused(subject: &Subject, row: &TokenRow) -> bool {
+fn is_unused(subject: &Subject, row: &OAuth2TokenRow) -> bool {
     let age = subject.provider.refresh_token_age.and_then(|age| i64::try_from(age.as_millis()).ok());
     let end = ends_at(subject, row);
     // An access token from before the disuse has long ended: to ask for one is to use the refresh token.
@@ -88,7 +88,7 @@ fn is_unused(subject: &Subject, row: &TokenRow) -> bool {
 }
 
 /// The owner that a row belongs to as it is configured now.
-fn subject_of<'s>(subjects: &'s BTreeMap<Owner, Subject>, row: &TokenRow) -> Option<&'s Subject> {
+fn subject_of<'s>(subjects: &'s BTreeMap<Owner, Subject>, row: &OAuth2TokenRow) -> Option<&'s Subject> {
     subjects.get(&Owner::of(&row.key)).filter(|subject| subject.settings() == row.settings)
 }
 

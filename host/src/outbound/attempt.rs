@@ -1,22 +1,22 @@
 //! One try to send a mail, and what it comes to.
 
-use super::content::Parts;
+use super::content::ContentParts;
 use super::pool::Pool;
-use super::reply::{Replies, Reply, Unsent, all};
-use super::smtp::{Envelope, Marker, Undelivered};
+use super::reply::{RecipientReply, Replies, Unsent, all};
+use super::smtp::{DeliverError, Envelope, Marker};
 use super::{file, probe, schedule, sendmail};
 use crate::commlog::Communication;
 use crate::machine::Machine;
 use crate::oauth2::Tokens;
-use crate::store::outgoing::{Claimed, Delivered, Outcome};
+use crate::store::outgoing::{AttemptOutcome, ClaimedMail, DeliveryUpdate};
 use crate::store::{Store, StoreError, communications};
-use postigo_model::communication::{Kind, Priority, Record};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, Priority};
 use postigo_model::configured::{Outlet, Retries, SmtpServer, Transport};
 use postigo_model::outgoing::MOST_UNCERTAIN;
-use postigo_model::outgoing::{DeliveryStatus, Failure};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus};
 use postigo_model::ticket::NewArticle;
 use postigo_model::timestamp::now;
-use postigo_supervision::{Panic, Work, caught};
+use postigo_supervision::{Panic, WorkKind, caught};
 use std::sync::Arc;
 
 /// What every try works with. Cheap to clone.
@@ -38,16 +38,16 @@ impl Means {
 }
 
 /// What a try came to.
-pub struct Tried {
+pub struct AttemptResult {
     /// For the store.
-    pub outcome: Outcome,
+    pub outcome: AttemptOutcome,
     /// How the transport did.
-    pub transport: Transported,
+    pub transport: TransportHealth,
 }
 
 /// How a transport did in a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transported {
+pub enum TransportHealth {
     /// It carried the mail, or said why not.
     Works,
     /// It could not be used at all, a sentence.
@@ -57,8 +57,8 @@ pub enum Transported {
 }
 
 /// Tries to send a mail.
-pub async fn attempt(means: Means, transport: Transport, retries: Retries, claimed: Claimed) -> Tried {
-    let mut log = Communication::start(Kind::Message, &transport.name, transport.kind.name()).outgoing();
+pub async fn attempt(means: Means, transport: Transport, retries: Retries, claimed: ClaimedMail) -> AttemptResult {
+    let mut log = Communication::start(CommunicationKind::Message, &transport.name, transport.kind.name()).outgoing();
     for text in claimed.recipients.iter().chain([&claimed.sender, &claimed.message_id]) {
         log.searchable(text);
     }
@@ -74,7 +74,7 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     log.entry(Priority::Info, "outbound", about);
     let marker = Marker::new(means.store.clone(), claimed.is_marked().then_some(claimed.claim));
     let sending = send(&means, &transport, &claimed, &marker, &mut log);
-    let sent = caught(Work::OutgoingMail, &transport.name, sending).await;
+    let sent = caught(WorkKind::OutgoingMail, &transport.name, sending).await;
     // A file is written without a mark.
     let may_be_out = marker.has_begun() || matches!(transport.outlet(), Outlet::Folder(_));
     conclude(&retries, &claimed, sent, may_be_out, log)
@@ -83,35 +83,46 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
 /// What a try comes to, by what came of sending; `may_be_out`: where that is a panic, the mail may have gone out.
 fn conclude(
     retries: &Retries,
-    claimed: &Claimed,
+    claimed: &ClaimedMail,
     sent: Result<Result<Replies, Unsent>, Panic>,
     may_be_out: bool,
     mut log: Communication,
-) -> Tried {
+) -> AttemptResult {
     let sent = match sent {
         Ok(sent) => sent,
         Err(panic) => {
             let text = format!("The try panicked: {panic}. This is a fault of Postigo: please report it.");
             log.entry(Priority::Error, "outbound", text.as_str());
-            let reply = if may_be_out { Reply::Unknown(text) } else { Reply::Later(text) };
+            let reply = if may_be_out { RecipientReply::Unknown(text) } else { RecipientReply::Later(text) };
             let replies = all(&claimed.recipients, &reply);
-            return Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Unknown };
+            return AttemptResult {
+                outcome: answered(retries, claimed, &replies, log),
+                transport: TransportHealth::Unknown,
+            };
         }
     };
     match sent {
-        Ok(replies) => Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Works },
-        Err(Unsent::Unreachable(why)) => {
-            Tried { outcome: not_reached(retries, claimed, &why, log), transport: Transported::Unreachable(why) }
+        Ok(replies) => {
+            AttemptResult { outcome: answered(retries, claimed, &replies, log), transport: TransportHealth::Works }
         }
-        Err(Unsent::Store(error)) if error.is_temporary() => {
-            Tried { outcome: put_off(claimed, error.to_string(), AFTER_STORE), transport: Transported::Unknown }
-        }
+        Err(Unsent::Unreachable(why)) => AttemptResult {
+            outcome: not_reached(retries, claimed, &why, log),
+            transport: TransportHealth::Unreachable(why),
+        },
+        Err(Unsent::Store(error)) if error.is_temporary() => AttemptResult {
+            outcome: put_off(claimed, error.to_string(), AFTER_STORE),
+            transport: TransportHealth::Unknown,
+        },
         Err(Unsent::Store(error)) => {
             // Whatever the database has against it may be mended; bytes that are gone do not come back.
             let is_lost = matches!(error, StoreError::Corrupt { .. });
-            let reply = if is_lost { Reply::Refused(error.to_string()) } else { Reply::Later(error.to_string()) };
+            let reply = if is_lost {
+                RecipientReply::Refused(error.to_string())
+            } else {
+                RecipientReply::Later(error.to_string())
+            };
             let replies = all(&claimed.recipients, &reply);
-            Tried { outcome: answered(retries, claimed, &replies, log), transport: Transported::Unknown }
+            AttemptResult { outcome: answered(retries, claimed, &replies, log), transport: TransportHealth::Unknown }
         }
     }
 }
@@ -119,7 +130,7 @@ fn conclude(
 async fn send(
     means: &Means,
     transport: &Transport,
-    claimed: &Claimed,
+    claimed: &ClaimedMail,
     marker: &Marker,
     log: &mut Communication,
 ) -> Result<Replies, Unsent> {
@@ -127,7 +138,7 @@ async fn send(
         // Each of them has it, has refused it, or may have it and is not sent it again.
         return Ok(Replies::new());
     }
-    let content = Parts::of(&means.store, claimed);
+    let content = ContentParts::of(&means.store, claimed);
     match transport.outlet() {
         Outlet::Folder(named) => {
             let folder = means.machine.folder(named).map_err(not_given)?;
@@ -158,9 +169,9 @@ async fn by_smtp(
     means: &Means,
     transport: &Transport,
     smtp: SmtpServer<'_>,
-    claimed: &Claimed,
+    claimed: &ClaimedMail,
     marker: &Marker,
-    ended: &mut Vec<Record>,
+    ended: &mut Vec<CommunicationRecord>,
     log: &mut Communication,
 ) -> Result<Replies, Unsent> {
     let (mut kept, dead) = means.pool.take(transport).await;
@@ -183,19 +194,19 @@ async fn by_smtp(
             },
         };
         *log = log.clone().brought_by(Some(session.id().to_owned()));
-        let delivered = session.deliver(envelope, Parts::of(&means.store, claimed), marker).await;
+        let delivered = session.deliver(envelope, ContentParts::of(&means.store, claimed), marker).await;
         ended.extend(means.pool.keep(transport, session).await);
         match delivered {
             Ok(replies) => return Ok(replies),
             // Only a connection that has carried a mail before says so.
-            Err(Undelivered::Left) => {}
-            Err(Undelivered::Store(error)) => return Err(error.into()),
+            Err(DeliverError::Left) => {}
+            Err(DeliverError::Store(error)) => return Err(error.into()),
         }
     }
 }
 
 /// Writes the communications of connections. A log that cannot be written must not stop mail that can be sent.
-pub async fn save(store: &Store, records: Vec<Record>) {
+pub async fn save(store: &Store, records: Vec<CommunicationRecord>) {
     if records.is_empty() {
         return;
     }
@@ -207,7 +218,7 @@ pub async fn save(store: &Store, records: Vec<Record>) {
 }
 
 /// The transport could not be used: the mail is not to blame, and waits until the transport can be, or its time is up.
-fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communication) -> Outcome {
+fn not_reached(retries: &Retries, claimed: &ClaimedMail, why: &str, mut log: Communication) -> AttemptOutcome {
     let now = now();
     // Tries that are not counted do not use up the allowed ones.
     let again = schedule::next(&Retries { attempts: 0, ..retries.clone() }, 1, claimed.queued_at, now);
@@ -219,7 +230,7 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
     let given_up = |recipient: &String| given_up(claimed, recipient, why);
     let deliveries: Vec<_> = claimed.recipients.iter().map(given_up).collect();
     let note = note(claimed, &deliveries, true);
-    Outcome {
+    AttemptOutcome {
         claim: claimed.claim,
         deliveries,
         next_try_at: None,
@@ -233,8 +244,8 @@ fn not_reached(retries: &Retries, claimed: &Claimed, why: &str, mut log: Communi
 }
 
 /// Nothing was tried: the mail waits as it was.
-fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
-    Outcome {
+fn put_off(claimed: &ClaimedMail, why: String, wait: i64) -> AttemptOutcome {
+    AttemptOutcome {
         claim: claimed.claim,
         deliveries: Vec::new(),
         next_try_at: Some(now() + wait),
@@ -249,26 +260,28 @@ fn put_off(claimed: &Claimed, why: String, wait: i64) -> Outcome {
 }
 
 /// What the replies come to.
-fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Communication) -> Outcome {
+fn answered(retries: &Retries, claimed: &ClaimedMail, replies: &Replies, mut log: Communication) -> AttemptOutcome {
     let now = now();
     let automatic = claimed.kind.is_automatic();
     let may_double = !automatic && claimed.uncertain_tries + 1 < MOST_UNCERTAIN;
-    let tried_again =
-        |reply: &Reply| matches!(reply, Reply::Later(_)) || (matches!(reply, Reply::Unknown(_)) && may_double);
+    let tried_again = |reply: &RecipientReply| {
+        matches!(reply, RecipientReply::Later(_)) || (matches!(reply, RecipientReply::Unknown(_)) && may_double)
+    };
     let open = replies.iter().any(|(_, reply)| tried_again(reply));
     let next_try_at = if open { schedule::next(retries, claimed.tries, claimed.queued_at, now) } else { None };
-    let uncertain = replies.iter().any(|(_, reply)| matches!(reply, Reply::Unknown(_)));
+    let uncertain = replies.iter().any(|(_, reply)| matches!(reply, RecipientReply::Unknown(_)));
     let mut deliveries = Vec::with_capacity(replies.len());
     for (recipient, reply) in replies {
         let words = reply.text();
         let delivered = match reply {
-            Reply::Accepted(_) => delivered(recipient, DeliveryStatus::Sent, words),
-            Reply::Later(_) if next_try_at.is_some() => delivered(recipient, DeliveryStatus::Delayed, words),
-            Reply::Later(_) => given_up(claimed, recipient, words),
-            Reply::Refused(_) => {
-                Delivered { failure: Some(Failure::Hard), ..delivered(recipient, DeliveryStatus::Failed, words) }
-            }
-            Reply::Unknown(_) => delivered(recipient, DeliveryStatus::Uncertain, words),
+            RecipientReply::Accepted(_) => delivered(recipient, DeliveryStatus::Sent, words),
+            RecipientReply::Later(_) if next_try_at.is_some() => delivered(recipient, DeliveryStatus::Delayed, words),
+            RecipientReply::Later(_) => given_up(claimed, recipient, words),
+            RecipientReply::Refused(_) => DeliveryUpdate {
+                failure: Some(DeliveryFailure::Hard),
+                ..delivered(recipient, DeliveryStatus::Failed, words)
+            },
+            RecipientReply::Unknown(_) => delivered(recipient, DeliveryStatus::Uncertain, words),
         };
         let priority = match delivered.status {
             DeliveryStatus::Failed => Priority::Error,
@@ -291,24 +304,34 @@ fn answered(retries: &Retries, claimed: &Claimed, replies: &Replies, mut log: Co
     let failed = deliveries.iter().any(|delivered| delivered.status == DeliveryStatus::Failed);
     let note = note(claimed, &deliveries, next_try_at.is_none() || !may_double);
     let communication = Some(log.finish(failed));
-    Outcome { claim: claimed.claim, deliveries, next_try_at, uncertain, counts: true, error, note, communication, now }
+    AttemptOutcome {
+        claim: claimed.claim,
+        deliveries,
+        next_try_at,
+        uncertain,
+        counts: true,
+        error,
+        note,
+        communication,
+        now,
+    }
 }
 
-fn delivered(recipient: &str, status: DeliveryStatus, words: &str) -> Delivered {
-    Delivered { recipient: recipient.to_owned(), status, failure: None, detail: words.to_owned() }
+fn delivered(recipient: &str, status: DeliveryStatus, words: &str) -> DeliveryUpdate {
+    DeliveryUpdate { recipient: recipient.to_owned(), status, failure: None, detail: words.to_owned() }
 }
 
 /// What a delivery is that is not tried again: one whose answer was lost before may have arrived.
-fn given_up(claimed: &Claimed, recipient: &str, words: &str) -> Delivered {
+fn given_up(claimed: &ClaimedMail, recipient: &str, words: &str) -> DeliveryUpdate {
     if claimed.uncertain_tries > 0 {
         return delivered(recipient, DeliveryStatus::Uncertain, words);
     }
-    Delivered { failure: Some(Failure::Soft), ..delivered(recipient, DeliveryStatus::Failed, words) }
+    DeliveryUpdate { failure: Some(DeliveryFailure::Soft), ..delivered(recipient, DeliveryStatus::Failed, words) }
 }
 
 /// What agents are told in the ticket of a mail of theirs that did not reach somebody, or may not have and is not sent
 /// again (`is_last`).
-fn note(claimed: &Claimed, deliveries: &[Delivered], is_last: bool) -> Option<(i64, NewArticle)> {
+fn note(claimed: &ClaimedMail, deliveries: &[DeliveryUpdate], is_last: bool) -> Option<(i64, NewArticle)> {
     let lost = deliveries.iter().filter_map(|delivered| match delivered.status {
         DeliveryStatus::Failed => Some(format!("{}: {}", delivered.recipient, delivered.detail)),
         DeliveryStatus::Uncertain if is_last => {
@@ -338,7 +361,7 @@ mod tests {
             (OutgoingKind::AutoResponse, false, false, true),
             (OutgoingKind::AutoResponse, true, true, false),
         ] {
-            let claimed = Claimed {
+            let claimed = ClaimedMail {
                 claim: Claim { id: 1, token: 1 },
                 kind,
                 ticket_id: 0,
@@ -353,8 +376,9 @@ mod tests {
                 queued_at: now(),
             };
             let panic = catch(|| panic!("on purpose")).map(|(): ()| ()).unwrap_err();
-            let log = Communication::start(Kind::Message, "relay", "smtp");
-            let Tried { outcome, transport } = conclude(&Retries::default(), &claimed, Err(panic), may_be_out, log);
+            let log = Communication::start(CommunicationKind::Message, "relay", "smtp");
+            let AttemptResult { outcome, transport } =
+                conclude(&Retries::default(), &claimed, Err(panic), may_be_out, log);
             let case = format!("{kind} {may_be_out}");
             assert_eq!(
                 (outcome.uncertain, outcome.next_try_at.is_some(), outcome.counts),
@@ -362,7 +386,7 @@ mod tests {
                 "{case}"
             );
             assert!(outcome.error.contains("on purpose"), "{case}: {}", outcome.error);
-            assert_eq!(transport, Transported::Unknown, "{case}: the server is not to blame");
+            assert_eq!(transport, TransportHealth::Unknown, "{case}: the server is not to blame");
             let entries = outcome.communication.unwrap().entries;
             assert!(
                 entries.iter().any(|entry| entry.priority == Priority::Error && entry.value.contains("on purpose")),

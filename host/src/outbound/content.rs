@@ -1,13 +1,13 @@
 //! The bytes of a mail on their way out: read part by part, so that a large mail is never in memory whole, with the
 //! line ends that SMTP or a command wants.
 
-use crate::store::outgoing::{self, Claimed};
+use crate::store::outgoing::{self, ClaimedMail};
 use crate::store::{Store, StoreError};
 use memchr::memchr2;
 
 /// The bytes of a mail in the queue, a part at a time.
 #[derive(Debug)]
-pub struct Parts {
+pub struct ContentParts {
     store: Store,
     id: i64,
     next: i64,
@@ -15,9 +15,9 @@ pub struct Parts {
     left: usize,
 }
 
-impl Parts {
+impl ContentParts {
     /// All of a mail that is to be sent.
-    pub fn of(store: &Store, claimed: &Claimed) -> Self {
+    pub fn of(store: &Store, claimed: &ClaimedMail) -> Self {
         Self {
             store: store.clone(),
             id: claimed.claim.id,
@@ -46,14 +46,17 @@ impl Parts {
 }
 
 #[cfg(test)]
-impl Parts {
+impl ContentParts {
     /// All of a mail of these bytes, in a queue of its own in the folder.
     pub async fn queued(raw: &[u8]) -> (tempfile::TempDir, Self) {
-        use crate::store::outgoing::{Composed, NewOutgoing};
+        use crate::store::outgoing::{NewOutgoing, SendableMail};
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&crate::store::Location::Folder(folder.path().to_owned())).await.unwrap();
-        let composed =
-            Composed { recipients: vec!["b@x.example".into()], raw: vec![raw.to_vec().into()], ..Composed::default() };
+        let composed = SendableMail {
+            recipients: vec!["b@x.example".into()],
+            raw: vec![raw.to_vec().into()],
+            ..SendableMail::default()
+        };
         let new = NewOutgoing {
             kind: postigo_model::outgoing::OutgoingKind::Reply,
             ticket_id: 0,
@@ -166,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn a_mail_is_read_part_by_part_and_what_is_missing_is_missed() {
         let raw: Vec<u8> = (0..5_000_000_u32).map(|number| (number % 251) as u8).collect();
-        let (_folder, mut parts) = Parts::queued(&raw).await;
+        let (_folder, mut parts) = ContentParts::queued(&raw).await;
         let mut read = Vec::new();
         while let Some(part) = parts.next().await.unwrap() {
             assert!(part.len() <= 1 << 20);

@@ -1,10 +1,10 @@
 //! The transport for trials: each mail becomes a file in a folder.
 
-use super::content::Parts;
-use super::reply::{Replies, Reply, Unsent, all};
+use super::content::ContentParts;
+use super::reply::{RecipientReply, Replies, Unsent, all};
 use postigo_files::given_folder::GivenFolder;
 use postigo_supervision as supervision;
-use postigo_supervision::Work;
+use postigo_supervision::WorkKind;
 use std::ffi::OsStr;
 use std::io;
 use tokio::fs::File;
@@ -12,7 +12,12 @@ use tokio::io::AsyncWriteExt as _;
 
 /// Writes the mail as `ID.eml`; the same mail again is the same file again. Nothing is written through a link that lies
 /// in the folder, or on the way to it from the one that the daemon was given.
-pub async fn send(place: &GivenFolder, id: i64, recipients: &[String], mut parts: Parts) -> Result<Replies, Unsent> {
+pub async fn send(
+    place: &GivenFolder,
+    id: i64,
+    recipients: &[String],
+    mut parts: ContentParts,
+) -> Result<Replies, Unsent> {
     let path = place.path();
     let failed = |error: io::Error| Unsent::Unreachable(cannot_be_written_to(place, &error));
     let (unfinished, finished) = (format!(".{id}.part"), format!("{id}.eml"));
@@ -36,12 +41,12 @@ pub async fn send(place: &GivenFolder, id: i64, recipients: &[String], mut parts
         folder.sync()
     });
     moved.await.map_err(failed)?;
-    Ok(all(recipients, &Reply::Accepted(format!("Written to {}/{id}.eml.", path.display()))))
+    Ok(all(recipients, &RecipientReply::Accepted(format!("Written to {}/{id}.eml.", path.display()))))
 }
 
 /// Works with files off the threads that serve connections.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    supervision::blocking(Work::Files, "", work).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    supervision::blocking(WorkKind::Files, "", work).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
 }
 
 /// What there is to say of the folder.
@@ -70,7 +75,7 @@ mod tests {
         symlink(elsewhere.path(), given.path().join("away")).unwrap();
         for below in ["away", "away/there", "away/new"] {
             let place = GivenFolder::by_way_of(given.path(), &given.path().join(below)).unwrap();
-            let (_queue, parts) = Parts::queued(b"Subject: x\r\n\r\n").await;
+            let (_queue, parts) = ContentParts::queued(b"Subject: x\r\n\r\n").await;
             let Err(Unsent::Unreachable(sent)) = send(&place, 1, &["a@x.test".to_owned()], parts).await else {
                 panic!("{below}: it was sent")
             };
@@ -92,7 +97,7 @@ mod tests {
         );
 
         let place = GivenFolder::by_way_of(given.path(), &given.path().join("new/deeper")).unwrap();
-        let (_queue, parts) = Parts::queued(b"Subject: x\r\n\r\n").await;
+        let (_queue, parts) = ContentParts::queued(b"Subject: x\r\n\r\n").await;
         assert!(send(&place, 1, &["a@x.test".to_owned()], parts).await.is_ok());
         assert_eq!(std::fs::read(given.path().join("new/deeper/1.eml")).unwrap(), b"Subject: x\r\n\r\n");
     }

@@ -1,6 +1,6 @@
 //! How a transport does: how much it carries now, and how long it is left alone after it could not be used.
 
-use super::attempt::Transported;
+use super::attempt::TransportHealth;
 use postigo_supervision::back_off;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -39,14 +39,14 @@ impl Health {
     }
 
     /// A try has ended.
-    pub fn end(&mut self, name: &str, transported: &Transported) {
+    pub fn end(&mut self, name: &str, transported: &TransportHealth) {
         self.busy = self.busy.saturating_sub(1);
         match transported {
             // Whether the transport works was not found out: it is as it was.
-            Transported::Unknown => {}
+            TransportHealth::Unknown => {}
             // Several mails under way that fail together tell the same once.
-            Transported::Unreachable(_) if self.is_paused() => {}
-            Transported::Unreachable(why) => {
+            TransportHealth::Unreachable(_) if self.is_paused() => {}
+            TransportHealth::Unreachable(why) => {
                 self.failures = self.failures.saturating_add(1);
                 self.paused_until = Some(Instant::now() + back_off::after_failures(self.failures, PAUSES.0, PAUSES.1));
                 if self.failures == 1 {
@@ -57,7 +57,7 @@ impl Health {
                     );
                 }
             }
-            Transported::Works => {
+            TransportHealth::Works => {
                 if self.failures > 0 {
                     tracing::info!(transport = name, "a transport can be used again");
                 }
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_transport_that_cannot_be_used_rests_and_then_gets_one_mail_until_it_works() {
         let mut health = Health::default();
-        let mut end = |transported: Transported, mails: u32, over: bool| {
+        let mut end = |transported: TransportHealth, mails: u32, over: bool| {
             health.begin();
             health.end("relay", &transported);
             if over {
@@ -88,14 +88,14 @@ mod tests {
             assert_eq!(health.free(5), mails, "{transported:?}");
             health.failures
         };
-        let unreachable = || Transported::Unreachable("No connection.".to_owned());
-        assert_eq!(end(Transported::Works, 5, false), 0);
+        let unreachable = || TransportHealth::Unreachable("No connection.".to_owned());
+        assert_eq!(end(TransportHealth::Works, 5, false), 0);
         assert_eq!(end(unreachable(), 0, false), 1);
         assert_eq!(end(unreachable(), 0, false), 1, "mails that fail together count once");
         assert_eq!(end(unreachable(), 1, true), 1);
-        assert_eq!(end(Transported::Unknown, 1, true), 1, "that the database was away says nothing of the server");
+        assert_eq!(end(TransportHealth::Unknown, 1, true), 1, "that the database was away says nothing of the server");
         assert_eq!(end(unreachable(), 1, true), 2);
-        assert_eq!(end(Transported::Works, 5, false), 0);
+        assert_eq!(end(TransportHealth::Works, 5, false), 0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! of every recipient.
 //!
 //! Data flows one way: [`run()`] claims rows of the queue and hands each to an attempt; the attempt speaks through a
-//! transport (`smtp` over a pool of connections, `sendmail`, `file`), which answers with a [`Reply`] for every
+//! transport (`smtp` over a pool of connections, `sendmail`, `file`), which answers with a [`RecipientReply`] for every
 //! recipient; what they come to is settled in the store. A process that is killed anywhere on the way loses nothing:
 //! the claim lapses, and the mail is sent by the next.
 
@@ -24,5 +24,5 @@ mod smtp;
 mod tests;
 
 pub use probe::{ProbeError, probe};
-pub use reply::Reply;
-pub use run::{Tools, run};
+pub use reply::RecipientReply;
+pub use run::{SendTools, run};

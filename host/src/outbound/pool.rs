@@ -1,7 +1,7 @@
 //! Connections that are kept for the next mail.
 
-use super::smtp::Session;
-use postigo_model::communication::Record;
+use super::smtp::SmtpSession;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::configured::Transport;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,13 +17,13 @@ const MAILS: u32 = 100;
 /// The idle connections of every transport.
 #[derive(Default)]
 pub struct Pool {
-    idle: Mutex<BTreeMap<String, Vec<(Transport, Session)>>>,
+    idle: Mutex<BTreeMap<String, Vec<(Transport, SmtpSession)>>>,
 }
 
 impl Pool {
     /// A connection of this transport that lives, if there is one; the rows are those of connections that were found
     /// dead.
-    pub async fn take(&self, transport: &Transport) -> (Option<Session>, Vec<Record>) {
+    pub async fn take(&self, transport: &Transport) -> (Option<SmtpSession>, Vec<CommunicationRecord>) {
         let mut ended = Vec::new();
         while let Some((kept, mut session)) = self.pop(&transport.name) {
             // A connection of what was configured before is none of this transport.
@@ -35,12 +35,12 @@ impl Pool {
         (None, ended)
     }
 
-    fn pop(&self, name: &str) -> Option<(Transport, Session)> {
+    fn pop(&self, name: &str) -> Option<(Transport, SmtpSession)> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name)?.pop()
     }
 
     /// Keeps a connection; gives its row if it is ended instead.
-    pub async fn keep(&self, transport: &Transport, session: Session) -> Option<Record> {
+    pub async fn keep(&self, transport: &Transport, session: SmtpSession) -> Option<CommunicationRecord> {
         if !session.is_usable() || session.sent() >= MAILS {
             return Some(session.end().await);
         }
@@ -50,7 +50,7 @@ impl Pool {
     }
 
     /// Ends connections: those that were idle for too long, or all. Gives their rows.
-    pub async fn close(&self, all: bool) -> Vec<Record> {
+    pub async fn close(&self, all: bool) -> Vec<CommunicationRecord> {
         let mut closed = Vec::new();
         {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! `transport test`: connects and signs in, sends nothing.
 
-use super::smtp::{Session, SmtpError};
+use super::smtp::{SmtpError, SmtpSession};
 use super::{file, sendmail};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
@@ -53,10 +53,14 @@ pub async fn probe(
 }
 
 /// Why there is no session, with the communication of the connection where there was one.
-pub type NoSession = (SmtpError, Option<Box<postigo_model::communication::Record>>);
+pub type NoSession = (SmtpError, Option<Box<postigo_model::communication::CommunicationRecord>>);
 
 /// Connects and signs in. A token that the server refuses is asked for anew, once.
-pub async fn connect(transport: &Transport, smtp: SmtpServer<'_>, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
+pub async fn connect(
+    transport: &Transport,
+    smtp: SmtpServer<'_>,
+    tokens: &Arc<Tokens>,
+) -> Result<SmtpSession, NoSession> {
     match connect_once(transport, smtp, tokens).await {
         Err((SmtpError::SignIn { .. }, _)) if transport.oauth2.is_some() => {
             tokens.refused(&Owner::Transport(transport.name.clone())).await;
@@ -66,7 +70,11 @@ pub async fn connect(transport: &Transport, smtp: SmtpServer<'_>, tokens: &Arc<T
     }
 }
 
-async fn connect_once(transport: &Transport, smtp: SmtpServer<'_>, tokens: &Arc<Tokens>) -> Result<Session, NoSession> {
+async fn connect_once(
+    transport: &Transport,
+    smtp: SmtpServer<'_>,
+    tokens: &Arc<Tokens>,
+) -> Result<SmtpSession, NoSession> {
     let credentials = tokens.for_transport(transport).await.map_err(|error| (error.into(), None))?;
-    Session::open(transport, smtp, &credentials).await.map_err(|(error, record)| (error, Some(record)))
+    SmtpSession::open(transport, smtp, &credentials).await.map_err(|(error, record)| (error, Some(record)))
 }

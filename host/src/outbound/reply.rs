@@ -4,7 +4,7 @@ use crate::store::StoreError;
 
 /// What became of a mail for one recipient. The text is the server's, or a sentence where the server said nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum RecipientReply {
     /// The next server has it.
     Accepted(String),
     /// Not now: nothing was delivered, the same may work later.
@@ -15,7 +15,7 @@ pub enum Reply {
     Unknown(String),
 }
 
-impl Reply {
+impl RecipientReply {
     /// Its text.
     pub fn text(&self) -> &str {
         match self {
@@ -40,9 +40,9 @@ impl From<StoreError> for Unsent {
 }
 
 /// Replies by recipient.
-pub type Replies = Vec<(String, Reply)>;
+pub type Replies = Vec<(String, RecipientReply)>;
 
 /// The same reply for all of them.
-pub fn all(recipients: &[String], reply: &Reply) -> Replies {
+pub fn all(recipients: &[String], reply: &RecipientReply) -> Replies {
     recipients.iter().map(|recipient| (recipient.clone(), reply.clone())).collect()
 }

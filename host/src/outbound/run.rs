@@ -1,6 +1,6 @@
 //! The loop that sends: looks for mails whose time has come, as many at once as their transports allow.
 
-use super::attempt::{self, Means, Transported, Tried};
+use super::attempt::{self, AttemptResult, Means, TransportHealth};
 use super::choose::choose;
 use super::health::Health;
 use super::pool::Pool;
@@ -12,13 +12,13 @@ use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::spool::leases::Host;
 use crate::store::claims;
-use crate::store::outgoing::{self, Claimed, Claiming, ForTransport, Recovering};
+use crate::store::outgoing::{self, ClaimedMail, ForTransport, MailClaimQuery, RecoverQuery};
 use crate::store::{Store, StoreError};
-use crate::worker::Setup;
+use crate::worker::LiveConfiguration;
 use postigo_model::configured::{Configuration, Retries, Transport};
 use postigo_model::timestamp::now;
 use postigo_supervision::back_off;
-use postigo_supervision::{Panic, Supervised, Work, caught};
+use postigo_supervision::{Panic, SupervisedTask, WorkKind, caught};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ const KEEPS_EVERY: Duration = claims::RENEWED;
 const CHOSEN_AT_ONCE: u32 = 256;
 
 /// What the loop works with.
-pub struct Tools {
+pub struct SendTools {
     /// The queue.
     pub store: Store,
     /// Who works here.
@@ -53,12 +53,12 @@ pub struct Tools {
 }
 
 struct Sender {
-    tools: Tools,
+    tools: SendTools,
     means: Means,
     transports: BTreeMap<String, Transport>,
     retries: Retries,
     health: BTreeMap<String, Health>,
-    sending: JoinSet<Result<Tried, Panic>>,
+    sending: JoinSet<Result<AttemptResult, Panic>>,
     /// Transport and claim token of what is being sent.
     claims: HashMap<Id, (String, i64)>,
     warned: bool,
@@ -66,7 +66,7 @@ struct Sender {
 }
 
 /// Sends until `stop`; what is under way then is ended still.
-pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: CancellationToken) {
+pub async fn run(tools: SendTools, configured: impl Fn() -> Arc<LiveConfiguration>, stop: CancellationToken) {
     let means = Means::new(tools.store.clone(), Arc::clone(&tools.tokens), Arc::clone(&tools.machine));
     let mut sender = Sender {
         tools,
@@ -79,7 +79,7 @@ pub async fn run(tools: Tools, configured: impl Fn() -> Arc<Setup>, stop: Cancel
         warned: false,
         kept: None,
     };
-    let supervised = Supervised::new(Work::Sending, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
+    let supervised = SupervisedTask::new(WorkKind::Sending, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let mut failures = 0;
     while !stop.is_cancelled() {
         let looked = async {
@@ -139,7 +139,7 @@ impl Sender {
             return Ok(false);
         }
         drop(connection);
-        let claiming = Claiming { engine, host: self.tools.host.id.clone(), chosen, transports: wanted };
+        let claiming = MailClaimQuery { engine, host: self.tools.host.id.clone(), chosen, transports: wanted };
         let claimed = self
             .tools
             .store
@@ -179,7 +179,7 @@ impl Sender {
 
     async fn recover(&self, own: bool) -> Result<(), StoreError> {
         let host = own.then(|| self.tools.host.id.clone());
-        let recovering = Recovering {
+        let recovering = RecoverQuery {
             engine: self.tools.store.engine(),
             host,
             pause: schedule::pause_after(&self.retries, 1),
@@ -235,13 +235,13 @@ impl Sender {
         self.warned = waiting;
     }
 
-    fn begin(&mut self, claimed: Claimed) {
+    fn begin(&mut self, claimed: ClaimedMail) {
         let Some(transport) = self.transports.get(&claimed.transport) else { return };
         self.health.entry(claimed.transport.clone()).or_default().begin();
         let names = (claimed.transport.clone(), claimed.claim.token);
         let (name, metrics) = (transport.name.clone(), Arc::clone(&self.tools.metrics));
         let trying = attempt_and_settle(self.means.clone(), transport.clone(), self.retries.clone(), claimed, metrics);
-        let task = self.sending.spawn(async move { caught(Work::OutgoingMail, &name, trying).await });
+        let task = self.sending.spawn(async move { caught(WorkKind::OutgoingMail, &name, trying).await });
         self.claims.insert(task.id(), names);
     }
 
@@ -262,8 +262,8 @@ impl Sender {
         let (id, transported) = match self.sending.join_next_with_id().await {
             Some(Ok((id, Ok(tried)))) => (id, tried.transport),
             // It has told so. What came of the mail could not be written: its claim lapses.
-            Some(Ok((id, Err(_)))) => (id, Transported::Unknown),
-            Some(Err(error)) => (error.id(), Transported::Unknown),
+            Some(Ok((id, Err(_)))) => (id, TransportHealth::Unknown),
+            Some(Err(error)) => (error.id(), TransportHealth::Unknown),
             None => return,
         };
         let Some((name, _)) = self.claims.remove(&id) else { return };

@@ -1,8 +1,8 @@
 //! The transport that hands mail to a command of this machine, as every mail server has one (`sendmail -i -f SENDER --
 //! RECIPIENT…`).
 
-use super::content::{Lines, Parts};
-use super::reply::{Replies, Reply, Unsent, all};
+use super::content::{ContentParts, Lines};
+use super::reply::{RecipientReply, Replies, Unsent, all};
 use crate::store::StoreError;
 use std::path::Path;
 use std::process::Stdio;
@@ -22,7 +22,7 @@ pub async fn send(
     timeout: u64,
     sender: &str,
     recipients: &[String],
-    parts: Parts,
+    parts: ContentParts,
 ) -> Result<Replies, Unsent> {
     let (fit, unfit): (Vec<&String>, Vec<&String>) =
         recipients.iter().partition(|recipient| !recipient.chars().any(char::is_control));
@@ -31,7 +31,7 @@ pub async fn send(
         .map(|recipient| {
             (
                 recipient.clone(),
-                Reply::Refused("The address holds a control character; mail cannot be sent to it.".into()),
+                RecipientReply::Refused("The address holds a control character; mail cannot be sent to it.".into()),
             )
         })
         .collect();
@@ -39,7 +39,7 @@ pub async fn send(
         return Ok(if fit.is_empty() {
             replies
         } else {
-            all(recipients, &Reply::Refused("The sender's address holds a control character.".into()))
+            all(recipients, &RecipientReply::Refused("The sender's address holds a control character.".into()))
         });
     }
     let mut command = Command::new(path);
@@ -53,9 +53,10 @@ pub async fn send(
     })?;
     let reply = match tokio::time::timeout(Duration::from_secs(timeout), hand_over(child, parts)).await {
         Ok(reply) => reply?,
-        Err(_) => {
-            Reply::Unknown(format!("The command {} did not end within {timeout} s; it was killed.", path.display()))
-        }
+        Err(_) => RecipientReply::Unknown(format!(
+            "The command {} did not end within {timeout} s; it was killed.",
+            path.display()
+        )),
     };
     replies.extend(fit.into_iter().map(|recipient| (recipient.clone(), reply.clone())));
     Ok(replies)
@@ -63,7 +64,7 @@ pub async fn send(
 
 /// Writes the mail and waits for the end. A command that has not got the whole mail is killed before it could take its
 /// end for the mail's.
-async fn hand_over(mut started: Child, parts: Parts) -> Result<Reply, StoreError> {
+async fn hand_over(mut started: Child, parts: ContentParts) -> Result<RecipientReply, StoreError> {
     let (mut stdin, stderr) = (started.stdin.take(), started.stderr.take());
     // Dropped before its input is: first the kill, then the end of what it reads.
     let mut child = started;
@@ -82,12 +83,12 @@ async fn hand_over(mut started: Child, parts: Parts) -> Result<Reply, StoreError
         String::from_utf8_lossy(&words).chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     Ok(match status {
         Ok(status) => meaning(status.code(), words.trim()),
-        Err(error) => Reply::Unknown(format!("What became of the command is not known: {error}.")),
+        Err(error) => RecipientReply::Unknown(format!("What became of the command is not known: {error}.")),
     })
 }
 
 /// Writes all of the mail, and only then ends the command's input.
-async fn write(input: &mut Option<ChildStdin>, mut parts: Parts) -> Result<(), StoreError> {
+async fn write(input: &mut Option<ChildStdin>, mut parts: ContentParts) -> Result<(), StoreError> {
     let mut lines = Lines::of_command();
     if let Some(stdin) = input {
         while let Some(part) = parts.next().await? {
@@ -103,16 +104,16 @@ async fn write(input: &mut Option<ChildStdin>, mut parts: Parts) -> Result<(), S
 }
 
 /// What an exit status means (sysexits.h): success, for now, for good.
-fn meaning(code: Option<i32>, words: &str) -> Reply {
+fn meaning(code: Option<i32>, words: &str) -> RecipientReply {
     let said = |code: i32| {
         if words.is_empty() { format!("exit status {code}") } else { format!("exit status {code}: {words}") }
     };
     match code {
-        Some(0) => Reply::Accepted("The command took it.".into()),
+        Some(0) => RecipientReply::Accepted("The command took it.".into()),
         // EX_USAGE, EX_DATAERR, EX_NOUSER, EX_NOHOST, EX_UNAVAILABLE, EX_PROTOCOL, EX_NOPERM.
-        Some(code @ (64 | 65 | 67 | 68 | 69 | 76 | 77)) => Reply::Refused(said(code)),
-        Some(code) => Reply::Later(said(code)),
-        None => Reply::Unknown("The command was killed.".into()),
+        Some(code @ (64 | 65 | 67 | 68 | 69 | 76 | 77)) => RecipientReply::Refused(said(code)),
+        Some(code) => RecipientReply::Later(said(code)),
+        None => RecipientReply::Unknown("The command was killed.".into()),
     }
 }
 
@@ -152,7 +153,7 @@ mod tests {
         recipients: &[&str],
         raw: &[u8],
     ) -> Result<Replies, Unsent> {
-        let (_folder, parts) = Parts::queued(raw).await;
+        let (_folder, parts) = ContentParts::queued(raw).await;
         send(
             path,
             timeout,
@@ -168,7 +169,7 @@ mod tests {
         let (folder, path) = command("printf '%s\\n' \"$@\" > arguments; cat > bytes");
         let replies =
             hand_over(&path, "", &["-oQ/tmp@x.example", "b@x.example"], b"Subject: x\r\n\r\n.\r\ny\r\n").await.unwrap();
-        assert!(replies.iter().all(|(_, reply)| matches!(reply, Reply::Accepted(_))), "{replies:?}");
+        assert!(replies.iter().all(|(_, reply)| matches!(reply, RecipientReply::Accepted(_))), "{replies:?}");
         assert_eq!(
             std::fs::read_to_string(folder.path().join("arguments")).unwrap(),
             "-i\n-f\n<>\n--\n-oQ/tmp@x.example\nb@x.example\n"
@@ -189,10 +190,13 @@ mod tests {
     #[tokio::test]
     async fn the_exit_status_says_whether_to_try_again() {
         for (script, expected) in [
-            ("cat >/dev/null; echo 'no such user' >&2; exit 67", Reply::Refused("exit status 67: no such user".into())),
-            ("exit 75", Reply::Later("exit status 75".into())),
-            ("exit 1", Reply::Later("exit status 1".into())),
-            ("kill -9 $$", Reply::Unknown("The command was killed.".into())),
+            (
+                "cat >/dev/null; echo 'no such user' >&2; exit 67",
+                RecipientReply::Refused("exit status 67: no such user".into()),
+            ),
+            ("exit 75", RecipientReply::Later("exit status 75".into())),
+            ("exit 1", RecipientReply::Later("exit status 1".into())),
+            ("kill -9 $$", RecipientReply::Unknown("The command was killed.".into())),
         ] {
             let (_folder, path) = command(script);
             let replies = hand_over(&path, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
@@ -211,13 +215,13 @@ mod tests {
     async fn a_command_that_hangs_is_killed_and_its_mail_uncertain() {
         let (_folder, path) = command("exec sleep 60");
         let replies = hand_over_within(1, &path, "a@x.example", &["b@x.example"], &vec![b'x'; 200_000]).await.unwrap();
-        assert!(matches!(replies.first(), Some((_, Reply::Unknown(_)))), "{replies:?}");
+        assert!(matches!(replies.first(), Some((_, RecipientReply::Unknown(_)))), "{replies:?}");
     }
 
     #[tokio::test]
     async fn a_mail_that_cannot_be_read_whole_is_not_taken_for_whole() {
         let (folder, path) = command("cat > bytes && touch whole");
-        let (_store, parts) = Parts::queued(&vec![b'x'; 3_000_000]).await;
+        let (_store, parts) = ContentParts::queued(&vec![b'x'; 3_000_000]).await;
         let unsent =
             send(&path, 10, "a@x.example", &["b@x.example".to_owned()], parts.with_bytes_missing()).await.unwrap_err();
         assert!(matches!(unsent, Unsent::Store(_)), "{unsent:?}");

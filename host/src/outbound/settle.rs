@@ -1,8 +1,8 @@
 //! Writing what a try came to, however long that takes: a mail that went out and is not known to would go out again.
 
-use super::attempt::{self, Means, Tried};
+use super::attempt::{self, AttemptResult, Means};
 use crate::metrics::Metrics;
-use crate::store::outgoing::{self, Claimed, Outcome};
+use crate::store::outgoing::{self, AttemptOutcome, ClaimedMail};
 use crate::store::{Store, StoreError};
 use postigo_model::claim::Claim;
 use postigo_model::configured::{Retries, Transport};
@@ -20,9 +20,9 @@ pub async fn attempt_and_settle(
     means: Means,
     transport: Transport,
     retries: Retries,
-    claimed: Claimed,
+    claimed: ClaimedMail,
     metrics: Arc<Metrics>,
-) -> Tried {
+) -> AttemptResult {
     let store = means.store.clone();
     let tried = attempt::attempt(means, transport, retries, claimed).await;
     settle(&store, &tried.outcome, &metrics).await;
@@ -30,7 +30,7 @@ pub async fn attempt_and_settle(
 }
 
 /// Writes what a try came to. What the database refuses for good ends as uncertain.
-pub async fn settle(store: &Store, outcome: &Outcome, metrics: &Metrics) {
+pub async fn settle(store: &Store, outcome: &AttemptOutcome, metrics: &Metrics) {
     let id = outcome.claim.id;
     let write = || store.write(outcome.clone(), |outcome, connection| Box::pin(outgoing::settle(connection, outcome)));
     match until_the_database_answers(id, write).await {
@@ -78,7 +78,7 @@ async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>
     }
 }
 
-fn tell(id: i64, status: OutgoingStatus, outcome: &Outcome) {
+fn tell(id: i64, status: OutgoingStatus, outcome: &AttemptOutcome) {
     let error = &outcome.error;
     match status {
         OutgoingStatus::Sent => tracing::info!(id, "sent"),

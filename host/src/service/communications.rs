@@ -4,26 +4,26 @@ mod document;
 
 pub use document::{CommunicationDocument, CommunicationSummary, OverviewDocument};
 
-use super::Refused;
+use super::ServiceError;
 use crate::store::Store;
 use crate::store::communications::{self, LogFilter};
 use postigo_model::communication::Priority;
 
 /// Communications, without their entries.
-pub async fn list(store: &Store, filter: LogFilter) -> Result<Vec<CommunicationSummary>, Refused> {
+pub async fn list(store: &Store, filter: LogFilter) -> Result<Vec<CommunicationSummary>, ServiceError> {
     let found = communications::list(&mut *store.read().await?, &filter).await?;
     Ok(found.into_iter().map(CommunicationSummary::from).collect())
 }
 
 /// The four figures of the communications started in this span of time (milliseconds since the epoch), and the tasks
 /// that are broken now.
-pub async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> Result<OverviewDocument, Refused> {
+pub async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> Result<OverviewDocument, ServiceError> {
     Ok(communications::overview(&mut *store.read().await?, since, until).await?.into())
 }
 
 /// A communication with its entries of this priority and above, and the connection or the messages that belong to it.
-pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<CommunicationDocument, Refused> {
+pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<CommunicationDocument, ServiceError> {
     let found = communications::show(&mut *store.read().await?, id, priority).await?;
-    let missing = || Refused::Missing { what: "communication".to_owned(), name: id.to_owned() };
+    let missing = || ServiceError::Missing { what: "communication".to_owned(), name: id.to_owned() };
     Ok(found.ok_or_else(missing)?.into())
 }

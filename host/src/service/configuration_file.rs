@@ -2,13 +2,15 @@
 //! one.
 
 use super::saving::Tries;
-use super::{Refused, configured};
-use crate::config::{self, Difference, Draft, File, How, Place, differences, given_or_named, review};
+use super::{ServiceError, configured};
+use crate::config::{
+    self, ConfigurationFile, ConfigurationPlace, Difference, DifferenceKind, Draft, differences, given_or_named, review,
+};
 use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
 use postigo_files::regular_file::read_at_most;
-use postigo_model::configured::form::{Kind, LoadedKind};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,7 +18,7 @@ use std::path::Path;
 
 /// What a file changed, or would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Applied {
+pub struct AppliedFile {
     /// The version of the configuration that has it.
     pub version: i64,
     /// What was not there before.
@@ -41,11 +43,16 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Applies a file, or, to `check` it, does everything but save.
-pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> Result<Applied, Refused> {
-    let unreadable = |reason: String| Refused::Unreadable { path: path.display().to_string(), reason };
+pub async fn apply(
+    path: &Path,
+    prune: bool,
+    check: bool,
+    place: ConfigurationPlace<'_>,
+) -> Result<AppliedFile, ServiceError> {
+    let unreadable = |reason: String| ServiceError::Unreadable { path: path.display().to_string(), reason };
     let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
-    let file = File::parse(&text);
+    let file = ConfigurationFile::parse(&text);
     let folder = path.parent().unwrap_or(Path::new("."));
     let secrets = |value: &Value| given_or_named(value, folder);
     let mut tries = Tries::default();
@@ -60,7 +67,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
         draft.add(breaches);
         let mistakes = file.tell(&path.display().to_string(), &draft.problems);
         if !mistakes.is_empty() {
-            return Err(Refused::FileMistakes(mistakes));
+            return Err(ServiceError::FileMistakes(mistakes));
         }
         let (customers, mut applied) = compare(&before, &draft, place.store).await?;
         if check {
@@ -74,7 +81,7 @@ pub async fn apply(path: &Path, prune: bool, check: bool, place: Place<'_>) -> R
 }
 
 /// The configuration written as a file.
-pub struct Exported {
+pub struct ExportedFile {
     /// The version of the configuration.
     pub version: i64,
     /// TOML, without secrets.
@@ -85,7 +92,7 @@ pub struct Exported {
 const PAGE: i64 = 1_000;
 
 /// Writes the configuration as a file that [`apply`] takes, without its secrets.
-pub async fn export(store: &Store, key: &SecretKey) -> Result<Exported, Refused> {
+pub async fn export(store: &Store, key: &SecretKey) -> Result<ExportedFile, ServiceError> {
     let configuration = configured::load(store, key).await?;
     let mut users: Vec<CustomerUser> = Vec::new();
     loop {
@@ -96,7 +103,7 @@ pub async fn export(store: &Store, key: &SecretKey) -> Result<Exported, Refused>
         }
         users.extend(page);
     }
-    Ok(Exported { version: configuration.version, toml: config::export(&configuration, &users) })
+    Ok(ExportedFile { version: configuration.version, toml: config::export(&configuration, &users) })
 }
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them
@@ -137,7 +144,7 @@ impl KindVisitor for Search<'_> {
     }
 
     /// They have no secrets.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 /// What differs, and the customer users that are to be saved.
@@ -145,15 +152,15 @@ async fn compare(
     before: &Configuration,
     draft: &Draft,
     store: &Store,
-) -> Result<(Vec<CustomerUser>, Applied), StoreError> {
-    let mut applied = Applied { version: before.version, ..Applied::default() };
+) -> Result<(Vec<CustomerUser>, AppliedFile), StoreError> {
+    let mut applied = AppliedFile { version: before.version, ..AppliedFile::default() };
     let mut found = differences(before, &draft.configuration);
     let stored = customers::by_logins(store, draft.customers.keys().map(String::as_str)).await?;
     let mut changed = Vec::new();
     for customer in draft.customers.values() {
         let earlier = stored.iter().find(|stored| stored.login == customer.login);
         if earlier != Some(customer) {
-            let how = if earlier.is_none() { How::Created } else { How::Changed };
+            let how = if earlier.is_none() { DifferenceKind::Created } else { DifferenceKind::Changed };
             found.push(Difference { how, kind: CustomerUser::KIND, name: customer.login.clone() });
             changed.push(customer.clone());
         }
@@ -163,9 +170,9 @@ async fn compare(
     applied.unchanged = draft.places.keys().filter(|(kind, name)| !differs(kind, name)).count();
     for difference in found {
         match difference.how {
-            How::Created => applied.created.push(difference),
-            How::Changed => applied.changed.push(difference),
-            How::Removed => applied.removed.push(difference),
+            DifferenceKind::Created => applied.created.push(difference),
+            DifferenceKind::Changed => applied.changed.push(difference),
+            DifferenceKind::Removed => applied.removed.push(difference),
         }
     }
     Ok((changed, applied))

@@ -4,17 +4,17 @@
 //! somebody else's was saved meanwhile, it is made anew on top of that.
 
 use super::saving::Tries;
-use super::{Mistake, Refused};
+use super::{ServiceError, ThingMistake};
 use crate::config::{self, differences, keep_secrets, review, widened};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, configuration};
 use crate::worker::Live;
-use postigo_model::configured::form::{self, Kind, LoadedKind, Problem};
+use postigo_model::configured::form::{self, ConfigurationMistake, ConfiguredKind, LoadedKind};
 use postigo_model::configured::{Breach, Configuration};
 use postigo_model::mailbox::Mailbox;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub type Object = Map<String, Value>;
 #[derive(Clone, Copy)]
 pub struct Editor<'e> {
     /// Where the configuration is kept, and who makes the change.
-    pub place: config::Place<'e>,
+    pub place: config::ConfigurationPlace<'e>,
     /// What of this machine may be configured; none: all of it, by somebody who has a shell there.
     pub machine: Option<&'e Machine>,
     /// Whether filters may be given grants that only an admin gives.
@@ -37,14 +37,14 @@ pub struct Editor<'e> {
 }
 
 /// A change that was saved.
-pub struct Saved<T> {
+pub struct SavedChange<T> {
     /// What the change gave.
     pub value: T,
     /// The configuration that was saved: what components mean is settled in it.
     pub configuration: Configuration,
 }
 
-impl<T> Saved<T> {
+impl<T> SavedChange<T> {
     /// A thing as it was saved.
     pub fn object<K: LoadedKind>(&self, name: &str) -> Object {
         find::<K>(&self.configuration, name).map(form::write).unwrap_or_default()
@@ -52,7 +52,7 @@ impl<T> Saved<T> {
 }
 
 /// The configuration as it is now.
-pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Refused> {
+pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, ServiceError> {
     Ok(configuration::load(store, key).await?)
 }
 
@@ -80,10 +80,10 @@ pub(super) fn mentions(value: &Value, text: &str) -> bool {
 }
 
 /// Finds a thing by name; a system address in any of its spellings.
-pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, Refused> {
+pub fn find<'c, K: LoadedKind>(configuration: &'c Configuration, name: &str) -> Result<&'c K, ServiceError> {
     let things = K::all(configuration);
     let found = if K::NAME == ADDRESS { things.get(Mailbox::of(name).as_str()) } else { things.get(name) };
-    found.ok_or_else(|| Refused::Missing { what: what::<K>(), name: name.to_owned() })
+    found.ok_or_else(|| ServiceError::Missing { what: what::<K>(), name: name.to_owned() })
 }
 
 /// Whether two names under this key are those of one thing: an address is in any of its spellings.
@@ -113,7 +113,7 @@ pub async fn sign_in<K: LoadedKind>(
     name: &str,
     object: &Object,
     tokens: &Tokens,
-) -> Result<Option<SignInState>, Refused> {
+) -> Result<Option<SignInState>, ServiceError> {
     let Some(owner) = Owner::of_kind(K::KIND, name).filter(|_| object.get("oauth2").is_some_and(Value::is_object))
     else {
         return Ok(None);
@@ -123,11 +123,11 @@ pub async fn sign_in<K: LoadedKind>(
 }
 
 /// Adds a thing; there must be none of its name. Gives the name.
-pub async fn create<K: LoadedKind>(editor: Editor<'_>, fields: &Value) -> Result<Saved<String>, Refused> {
+pub async fn create<K: LoadedKind>(editor: Editor<'_>, fields: &Value) -> Result<SavedChange<String>, ServiceError> {
     change(editor, |configuration| {
         let thing: K = read(K::default(), fields)?;
         if K::all(configuration).contains_key(&thing.name()) {
-            return Err(Refused::Taken { what: what::<K>(), name: thing.name() });
+            return Err(ServiceError::Taken { what: what::<K>(), name: thing.name() });
         }
         Ok(put(configuration, thing))
     })
@@ -141,8 +141,8 @@ pub async fn replace<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     fields: &Value,
-    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
-) -> Result<Saved<bool>, Refused> {
+    expect: impl Fn(Option<&K>) -> Result<(), ServiceError>,
+) -> Result<SavedChange<bool>, ServiceError> {
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name).ok().cloned();
         expect(earlier.as_ref())?;
@@ -160,8 +160,8 @@ pub async fn alter<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
     fields: &Value,
-    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
-) -> Result<Saved<()>, Refused> {
+    expect: impl Fn(Option<&K>) -> Result<(), ServiceError>,
+) -> Result<SavedChange<()>, ServiceError> {
     change(editor, |configuration| {
         let earlier = find::<K>(configuration, name)?.clone();
         expect(Some(&earlier))?;
@@ -174,11 +174,11 @@ pub async fn alter<K: LoadedKind>(
 }
 
 /// Keys with their values, as somebody gave them, and what is wrong with those that cannot be read.
-pub struct Given {
+pub struct GivenKeys {
     /// The keys that can be read.
     pub fields: Object,
     /// What is wrong with the others.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigurationMistake>,
 }
 
 /// Changes the keys of a thing that are given, or makes it where there is none of this name. `give` is told what there
@@ -187,12 +187,12 @@ pub struct Given {
 pub async fn set<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
-    give: impl Fn(&K) -> Given,
-) -> Result<Saved<bool>, Refused> {
+    give: impl Fn(&K) -> GivenKeys,
+) -> Result<SavedChange<bool>, ServiceError> {
     change_given(editor, |configuration| {
         let earlier = find::<K>(configuration, name).ok().cloned();
         let is_new = earlier.is_none();
-        let Given { fields, mut problems } = give(&earlier.clone().unwrap_or_default());
+        let GivenKeys { fields, mut problems } = give(&earlier.clone().unwrap_or_default());
         let fields = in_stored_spelling(Value::Object(fields), earlier.as_ref());
         let (thing, more) = form::read(earlier.unwrap_or_default(), &fields, "", &form::in_clear);
         problems.extend(more);
@@ -209,8 +209,8 @@ pub async fn set<K: LoadedKind>(
 pub async fn delete<K: LoadedKind>(
     editor: Editor<'_>,
     name: &str,
-    expect: impl Fn(Option<&K>) -> Result<(), Refused>,
-) -> Result<Saved<()>, Refused> {
+    expect: impl Fn(Option<&K>) -> Result<(), ServiceError>,
+) -> Result<SavedChange<()>, ServiceError> {
     change(editor, |configuration| {
         let earlier: &K = find(configuration, name)?;
         expect(Some(earlier))?;
@@ -225,16 +225,16 @@ pub async fn delete<K: LoadedKind>(
 /// gave. `edit` may run several times, each on what others saved meanwhile; where it refuses, nothing is saved.
 pub async fn change<T>(
     editor: Editor<'_>,
-    edit: impl Fn(&mut Configuration) -> Result<T, Refused>,
-) -> Result<Saved<T>, Refused> {
+    edit: impl Fn(&mut Configuration) -> Result<T, ServiceError>,
+) -> Result<SavedChange<T>, ServiceError> {
     change_given(editor, |configuration| Ok((edit(configuration)?, Vec::new()))).await
 }
 
 /// The same; `edit` gives what is wrong with what it was given, too. With any mistake nothing is saved.
 async fn change_given<T>(
     editor: Editor<'_>,
-    edit: impl Fn(&mut Configuration) -> Result<(T, Vec<Mistake>), Refused>,
-) -> Result<Saved<T>, Refused> {
+    edit: impl Fn(&mut Configuration) -> Result<(T, Vec<ThingMistake>), ServiceError>,
+) -> Result<SavedChange<T>, ServiceError> {
     let Editor { place, machine, gives_grants } = editor;
     let mut tries = Tries::default();
     loop {
@@ -245,17 +245,17 @@ async fn change_given<T>(
         breaches.extend(machine.into_iter().flat_map(|machine| machine.check(&before, &after)));
         mistakes.extend(broken(&before, &after, breaches));
         if !mistakes.is_empty() {
-            return Err(Refused::Mistakes(mistakes));
+            return Err(ServiceError::Mistakes(mistakes));
         }
         if !gives_grants {
             let widened = widened(&before, &after, place.store, place.sandbox).await?;
             if !widened.is_empty() {
-                return Err(Refused::NotGranted(widened));
+                return Err(ServiceError::NotGranted(widened));
             }
         }
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
             after.version = version;
-            return Ok(Saved { value, configuration: after });
+            return Ok(SavedChange { value, configuration: after });
         }
     }
 }
@@ -268,7 +268,7 @@ pub async fn is_in_force(live: &Arc<Live>, version: i64) -> bool {
     let taking_up = Arc::clone(live);
     tokio::spawn(async move {
         // A panic is told; the daemon's own look takes the change up.
-        if let Ok(Err(error)) = caught(Work::Preparation, "", taking_up.refresh()).await {
+        if let Ok(Err(error)) = caught(WorkKind::Preparation, "", taking_up.refresh()).await {
             tracing::error!(%error, "a changed configuration could not be taken up");
         }
     });
@@ -276,23 +276,23 @@ pub async fn is_in_force(live: &Arc<Live>, version: i64) -> bool {
 }
 
 /// What a kind is called: `system address`.
-pub fn what<K: Kind>() -> String {
+pub fn what<K: ConfiguredKind>() -> String {
     K::KIND.replace('_', " ")
 }
 
-fn read<K: LoadedKind>(start: K, fields: &Value) -> Result<K, Refused> {
+fn read<K: LoadedKind>(start: K, fields: &Value) -> Result<K, ServiceError> {
     let name = start.name();
     let (thing, problems) = form::read(start, fields, "", &form::in_clear);
     if problems.is_empty() { Ok(thing) } else { Err(unreadable(K::KIND, &name, problems)) }
 }
 
 /// What the form found wrong with a thing that was given.
-pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<Problem>) -> Refused {
-    Refused::Mistakes(given(kind, name, problems))
+pub(super) fn unreadable(kind: &'static str, name: &str, problems: Vec<ConfigurationMistake>) -> ServiceError {
+    ServiceError::Mistakes(given(kind, name, problems))
 }
 
-fn given(kind: &'static str, name: &str, problems: Vec<Problem>) -> Vec<Mistake> {
-    problems.into_iter().map(|problem| Mistake::given(kind, name, problem.pointer, problem.sentence)).collect()
+fn given(kind: &'static str, name: &str, problems: Vec<ConfigurationMistake>) -> Vec<ThingMistake> {
+    problems.into_iter().map(|problem| ThingMistake::given(kind, name, problem.pointer, problem.sentence)).collect()
 }
 
 fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
@@ -302,9 +302,9 @@ fn put<K: LoadedKind>(configuration: &mut Configuration, thing: K) -> String {
 }
 
 /// A breach of a thing that is changed has its place in what was given.
-fn broken(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<Mistake> {
+fn broken(before: &Configuration, after: &Configuration, breaches: Vec<Breach>) -> Vec<ThingMistake> {
     let changed = differences(before, after);
     let is_changed =
         |breach: &Breach| changed.iter().any(|changed| changed.kind == breach.kind && changed.name == breach.name);
-    breaches.into_iter().map(|breach| Mistake { is_given: is_changed(&breach), breach }).collect()
+    breaches.into_iter().map(|breach| ThingMistake { is_given: is_changed(&breach), breach }).collect()
 }

@@ -1,8 +1,8 @@
 //! What agents write: replies, other mails and notes, tickets that are opened by a mail, articles passed on and sent
 //! on.
 
-use super::{Mistake, Refused, configured};
-use crate::answer::{Desk, DeskError, ForwardAs, Opening, Writing, WritingKind};
+use super::{ServiceError, ThingMistake, configured};
+use crate::answer::{AgentText, Desk, DeskError, ForwardAs, NewTicketFields, WritingKind};
 use crate::filing::correspondence::Receipt;
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
@@ -14,13 +14,18 @@ pub async fn write(
     key: &SecretKey,
     number: &str,
     kind: WritingKind,
-    writing: Writing,
-) -> Result<Receipt, Refused> {
+    writing: AgentText,
+) -> Result<Receipt, ServiceError> {
     Ok(desk(spool, key).await?.write(number, kind, writing).await?)
 }
 
 /// Opens a ticket by a mail to somebody.
-pub async fn open(spool: &Spool, key: &SecretKey, opening: Opening, writing: Writing) -> Result<Receipt, Refused> {
+pub async fn open(
+    spool: &Spool,
+    key: &SecretKey,
+    opening: NewTicketFields,
+    writing: AgentText,
+) -> Result<Receipt, ServiceError> {
     Ok(desk(spool, key).await?.open_ticket(opening, writing).await?)
 }
 
@@ -30,27 +35,27 @@ pub async fn forward(
     key: &SecretKey,
     article: i64,
     how: ForwardAs,
-    writing: Writing,
-) -> Result<Receipt, Refused> {
+    writing: AgentText,
+) -> Result<Receipt, ServiceError> {
     Ok(desk(spool, key).await?.forward(article, writing, how).await?)
 }
 
 /// Sends an article's mail on to somebody else, unchanged but for `Resent-*` headers before it (RFC 5322 section
 /// 3.6.6).
-pub async fn bounce(spool: &Spool, key: &SecretKey, article: i64, writing: Writing) -> Result<Receipt, Refused> {
+pub async fn bounce(spool: &Spool, key: &SecretKey, article: i64, writing: AgentText) -> Result<Receipt, ServiceError> {
     Ok(desk(spool, key).await?.resend(article, writing).await?)
 }
 
 /// The desk, with the configuration as it is now.
-async fn desk(spool: &Spool, key: &SecretKey) -> Result<Desk, Refused> {
+async fn desk(spool: &Spool, key: &SecretKey) -> Result<Desk, ServiceError> {
     Ok(Desk { spool: spool.clone(), configuration: configured::load(spool.store(), key).await? })
 }
 
-impl From<DeskError> for Refused {
+impl From<DeskError> for ServiceError {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Mistakes(mistakes) => {
-                let given = |(key, sentence)| Mistake::given("mail", "", format!("/{key}"), sentence);
+                let given = |(key, sentence)| ThingMistake::given("mail", "", format!("/{key}"), sentence);
                 Self::Mistakes(mistakes.into_iter().map(given).collect())
             }
             DeskError::NotFound(sentence) => Self::NotFound(sentence),

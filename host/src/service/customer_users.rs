@@ -1,13 +1,13 @@
 //! Who writes to the helpdesk. There may be many, so that they are no part of the configuration that is held in memory:
 //! each is looked up, and saved by itself.
 
-use super::Refused;
-use super::configured::{Given, Object, mentions, unreadable};
+use super::ServiceError;
+use super::configured::{GivenKeys, Object, mentions, unreadable};
 use super::saving::Tries;
 use crate::secret_key::SecretKey;
 use crate::store::{Store, configuration, customers};
 use postigo_model::configured::CustomerUser;
-use postigo_model::configured::form::{self, Kind as _};
+use postigo_model::configured::form::{self, ConfiguredKind as _};
 
 /// So many are read at once.
 const PAGE: i64 = 1_000;
@@ -21,7 +21,7 @@ pub async fn search(
     text: Option<&str>,
     after: &str,
     limit: usize,
-) -> Result<Vec<CustomerUser>, Refused> {
+) -> Result<Vec<CustomerUser>, ServiceError> {
     let text = text.map(str::to_lowercase);
     let (mut found, mut after) = (Vec::new(), after.to_owned());
     let is_found = |customer: &CustomerUser| {
@@ -41,16 +41,16 @@ pub async fn search(
 }
 
 /// The customer user of a login.
-pub async fn show(store: &Store, login: &str) -> Result<CustomerUser, Refused> {
+pub async fn show(store: &Store, login: &str) -> Result<CustomerUser, ServiceError> {
     find(store, login).await?.ok_or_else(|| missing(login))
 }
 
 /// Adds a customer user; there must be none of its login.
-pub async fn create(store: &Store, key: &SecretKey, fields: &Object) -> Result<CustomerUser, Refused> {
+pub async fn create(store: &Store, key: &SecretKey, fields: &Object) -> Result<CustomerUser, ServiceError> {
     let customer = read(CustomerUser::default(), fields)?;
     let login = customer.login.clone();
     let edit = |earlier: Option<&CustomerUser>| match earlier {
-        Some(_) => Err(Refused::Taken { what: WHAT.to_owned(), name: customer.login.clone() }),
+        Some(_) => Err(ServiceError::Taken { what: WHAT.to_owned(), name: customer.login.clone() }),
         None => Ok(customer.clone()),
     };
     Ok(change(store, key, &login, edit).await?.0)
@@ -62,12 +62,12 @@ pub async fn replace(
     key: &SecretKey,
     login: &str,
     fields: &Object,
-) -> Result<(CustomerUser, bool), Refused> {
+) -> Result<(CustomerUser, bool), ServiceError> {
     change(store, key, login, |_| read(CustomerUser::default(), fields)).await
 }
 
 /// Changes the keys of a customer user that `fields` name; what they leave out stays.
-pub async fn alter(store: &Store, key: &SecretKey, login: &str, fields: &Object) -> Result<CustomerUser, Refused> {
+pub async fn alter(store: &Store, key: &SecretKey, login: &str, fields: &Object) -> Result<CustomerUser, ServiceError> {
     let edit = |earlier: Option<&CustomerUser>| read(earlier.ok_or_else(|| missing(login))?.clone(), fields);
     Ok(change(store, key, login, edit).await?.0)
 }
@@ -78,11 +78,11 @@ pub async fn set(
     store: &Store,
     key: &SecretKey,
     login: &str,
-    give: impl Fn(&CustomerUser) -> Given,
-) -> Result<(CustomerUser, bool), Refused> {
+    give: impl Fn(&CustomerUser) -> GivenKeys,
+) -> Result<(CustomerUser, bool), ServiceError> {
     let edit = |earlier: Option<&CustomerUser>| {
         let mut customer = earlier.cloned().unwrap_or_default();
-        let Given { fields, mut problems } = give(&customer);
+        let GivenKeys { fields, mut problems } = give(&customer);
         problems.extend(form::read_fields(&mut customer, &fields, "", &form::in_clear));
         if problems.is_empty() { Ok(customer) } else { Err(unreadable(CustomerUser::KIND, login, problems)) }
     };
@@ -90,19 +90,19 @@ pub async fn set(
 }
 
 /// Deletes a customer user; tickets keep its login.
-pub async fn delete(store: &Store, login: &str) -> Result<(), Refused> {
+pub async fn delete(store: &Store, login: &str) -> Result<(), ServiceError> {
     if customers::delete(store, login).await? { Ok(()) } else { Err(missing(login)) }
 }
 
-fn missing(login: &str) -> Refused {
-    Refused::Missing { what: WHAT.to_owned(), name: login.to_owned() }
+fn missing(login: &str) -> ServiceError {
+    ServiceError::Missing { what: WHAT.to_owned(), name: login.to_owned() }
 }
 
-async fn find(store: &Store, login: &str) -> Result<Option<CustomerUser>, Refused> {
+async fn find(store: &Store, login: &str) -> Result<Option<CustomerUser>, ServiceError> {
     Ok(customers::by_login(&mut *store.read().await?, login).await?)
 }
 
-fn read(mut customer: CustomerUser, fields: &Object) -> Result<CustomerUser, Refused> {
+fn read(mut customer: CustomerUser, fields: &Object) -> Result<CustomerUser, ServiceError> {
     let problems = form::read_fields(&mut customer, fields, "", &form::in_clear);
     if problems.is_empty() { Ok(customer) } else { Err(unreadable(CustomerUser::KIND, &customer.login, problems)) }
 }
@@ -113,8 +113,8 @@ async fn change(
     store: &Store,
     key: &SecretKey,
     login: &str,
-    edit: impl Fn(Option<&CustomerUser>) -> Result<CustomerUser, Refused>,
-) -> Result<(CustomerUser, bool), Refused> {
+    edit: impl Fn(Option<&CustomerUser>) -> Result<CustomerUser, ServiceError>,
+) -> Result<(CustomerUser, bool), ServiceError> {
     let mut tries = Tries::default();
     loop {
         // The version first: whoever changes the customer user after that counts it.
@@ -140,8 +140,8 @@ mod tests {
     use tokio::runtime::Handle;
     use tokio::task::block_in_place;
 
-    fn giving(fields: &Value) -> Given {
-        Given { fields: fields.as_object().unwrap().clone(), problems: Vec::new() }
+    fn giving(fields: &Value) -> GivenKeys {
+        GivenKeys { fields: fields.as_object().unwrap().clone(), problems: Vec::new() }
     }
 
     #[tokio::test(flavor = "multi_thread")]

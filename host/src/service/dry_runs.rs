@@ -1,19 +1,19 @@
 //! Dry runs: what would become of a mail, by the whole chain or by one filter in its place in it, without any effect.
 
-use super::Refused;
-use crate::chain::Asked;
-use crate::worker::{self, DryRun, EvaluateError, Live, NoFilter, Setup, Tried};
+use super::ServiceError;
+use crate::chain::AskersSandbox;
+use crate::worker::{self, DryRun, DryRunResult, EvaluateError, Live, LiveConfiguration, NoFilter};
 use std::sync::Arc;
 
 /// What is tried: prepared once, for any number of mails.
-pub struct Trial<'l> {
+pub struct PreparedDryRun<'l> {
     live: &'l Live,
-    setup: Arc<Setup>,
+    setup: Arc<LiveConfiguration>,
     /// Only what this filter does is told.
     filter: Option<String>,
 }
 
-impl<'l> Trial<'l> {
+impl<'l> PreparedDryRun<'l> {
     /// The chain as it is now.
     pub fn of_chain(live: &'l Live) -> Self {
         Self { live, setup: live.current(), filter: None }
@@ -25,22 +25,22 @@ impl<'l> Trial<'l> {
         live: &'l Live,
         name: &str,
         component: Option<&str>,
-        sandbox: &Asked,
-    ) -> Result<Self, Refused> {
+        sandbox: &AskersSandbox,
+    ) -> Result<Self, ServiceError> {
         let setup = worker::with_filter(live, name, component, sandbox).await?;
         Ok(Self { live, setup, filter: Some(name.to_owned()) })
     }
 
     /// Refuses an account that there is none of.
-    pub fn check_account(&self, name: &str) -> Result<(), Refused> {
+    pub fn check_account(&self, name: &str) -> Result<(), ServiceError> {
         if self.setup.configuration.accounts.contains_key(name) {
             return Ok(());
         }
-        Err(Refused::Missing { what: "account".to_owned(), name: name.to_owned() })
+        Err(ServiceError::Missing { what: "account".to_owned(), name: name.to_owned() })
     }
 
     /// Tries a mail: every filter is called, later ones see what earlier ones set, and nothing is kept.
-    pub async fn run(&self, mail: DryRun) -> Result<Tried, Refused> {
+    pub async fn run(&self, mail: DryRun) -> Result<DryRunResult, ServiceError> {
         self.check_account(&mail.account)?;
         let mut tried = worker::dry_run(mail, Arc::clone(&self.setup), self.live).await?;
         if let Some(name) = &self.filter {
@@ -51,7 +51,7 @@ impl<'l> Trial<'l> {
     }
 }
 
-impl From<NoFilter> for Refused {
+impl From<NoFilter> for ServiceError {
     fn from(error: NoFilter) -> Self {
         match error {
             NoFilter::Missing(name) => Self::Missing { what: "filter".to_owned(), name },
@@ -62,7 +62,7 @@ impl From<NoFilter> for Refused {
     }
 }
 
-impl From<EvaluateError> for Refused {
+impl From<EvaluateError> for ServiceError {
     fn from(error: EvaluateError) -> Self {
         match error {
             EvaluateError::Store(error) => error.into(),

@@ -3,14 +3,14 @@
 //! What of it is told, and in which words beyond the sentence, is the business of whoever asked: a status code, an exit
 //! status, an advice.
 
-use super::upgrades::Upgrade;
+use super::upgrades::UpgradeDocument;
 use crate::oauth2::OAuth2Error;
 use crate::store::StoreError;
 use postigo_model::configured::Breach;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
-pub enum Refused {
+pub enum ServiceError {
     /// There is nothing of this name.
     #[error("There is no {what} \"{name}\".")]
     Missing {
@@ -49,13 +49,13 @@ pub enum Refused {
     Overtaken(String),
     /// What was given has mistakes.
     #[error("{}", lines(.0))]
-    Mistakes(Vec<Mistake>),
+    Mistakes(Vec<ThingMistake>),
     /// The file is no component that Postigo takes: a clause that says why.
     #[error("The component is not taken: {0}")]
     NotTaken(String),
     /// Filters cannot run with the version that they were to be upgraded to.
     #[error("{}", .0.refusal())]
-    NotUpgraded(Box<Upgrade>),
+    NotUpgraded(Box<UpgradeDocument>),
     /// A file cannot be read.
     #[error("The file {path} cannot be read: {reason}.")]
     Unreadable {
@@ -103,7 +103,7 @@ pub enum Refused {
 
 /// A mistake in what was given, or what it would lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct ThingMistake {
     /// The thing, the place in it, and a clause.
     pub breach: Breach,
     /// Whether the thing is one that was given, so that the place is one of what was written; else it is another that
@@ -111,7 +111,7 @@ pub struct Mistake {
     pub is_given: bool,
 }
 
-impl Mistake {
+impl ThingMistake {
     /// A mistake in what was given.
     pub fn given(kind: &'static str, name: &str, place: impl Into<String>, clause: impl Into<String>) -> Self {
         Self {
@@ -121,11 +121,11 @@ impl Mistake {
     }
 }
 
-fn lines(mistakes: &[Mistake]) -> String {
+fn lines(mistakes: &[ThingMistake]) -> String {
     mistakes.iter().map(|mistake| mistake.breach.to_string()).collect::<Vec<_>>().join("\n")
 }
 
-impl From<OAuth2Error> for Refused {
+impl From<OAuth2Error> for ServiceError {
     fn from(error: OAuth2Error) -> Self {
         match error {
             OAuth2Error::Store(error) => error.into(),

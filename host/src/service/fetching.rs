@@ -1,7 +1,7 @@
 //! A fetch now: whoever holds the account is asked for it, here or on another host. The database is all that the hosts
 //! share.
 
-use super::Refused;
+use super::ServiceError;
 use crate::spool::leases;
 use crate::store::{Store, fetch_requests};
 use postigo_model::configured::Account;
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 /// How long it is waited for the end of the fetch.
 #[derive(Debug, Clone, Copy)]
-pub enum Patience {
+pub enum FetchWait {
     /// So long at most, whether anybody holds the account or comes to.
     AtMost(Duration),
     /// As long as somebody holds the account.
     WhileHeld,
 }
 
-impl Patience {
+impl FetchWait {
     /// How often it is looked whether the fetch has ended.
     fn looks_every(self) -> Duration {
         match self {
@@ -30,7 +30,7 @@ impl Patience {
 
 /// What came of asking.
 #[derive(Debug)]
-pub enum Answer {
+pub enum FetchAnswer {
     /// The fetch has ended: what it says of itself.
     Ended(Value),
     /// It goes on, or begins later.
@@ -40,28 +40,28 @@ pub enum Answer {
 }
 
 /// Asks for a fetch of a valid account's mail now, and waits for its end.
-pub async fn ask(store: &Store, account: &Account, patience: Patience) -> Result<Answer, Refused> {
+pub async fn ask(store: &Store, account: &Account, patience: FetchWait) -> Result<FetchAnswer, ServiceError> {
     let name = &account.name;
     if !account.valid.is_valid() {
-        return Err(Refused::NotValid { what: "account".to_owned(), name: name.clone() });
+        return Err(ServiceError::NotValid { what: "account".to_owned(), name: name.clone() });
     }
     if nobody_holds(store, name, patience).await? {
-        return Ok(Answer::NobodyHolds);
+        return Ok(FetchAnswer::NobodyHolds);
     }
     let request = fetch_requests::ask(store, name).await?;
     let begun = Instant::now();
     let answer = loop {
-        if let Patience::AtMost(patience) = patience
+        if let FetchWait::AtMost(patience) = patience
             && begun.elapsed() >= patience
         {
             // Whoever answers it later finds it.
-            return Ok(Answer::GoesOn);
+            return Ok(FetchAnswer::GoesOn);
         }
         if let Some(answer) = fetch_requests::answered(store, request).await? {
-            break Answer::Ended(answer);
+            break FetchAnswer::Ended(answer);
         }
         if nobody_holds(store, name, patience).await? {
-            break Answer::NobodyHolds;
+            break FetchAnswer::NobodyHolds;
         }
         tokio::time::sleep(patience.looks_every()).await;
     };
@@ -69,9 +69,9 @@ pub async fn ask(store: &Store, account: &Account, patience: Patience) -> Result
     Ok(answer)
 }
 
-async fn nobody_holds(store: &Store, account: &str, patience: Patience) -> Result<bool, Refused> {
+async fn nobody_holds(store: &Store, account: &str, patience: FetchWait) -> Result<bool, ServiceError> {
     match patience {
-        Patience::AtMost(_) => Ok(false),
-        Patience::WhileHeld => Ok(leases::holder(store, account).await?.is_none()),
+        FetchWait::AtMost(_) => Ok(false),
+        FetchWait::WhileHeld => Ok(leases::holder(store, account).await?.is_none()),
     }
 }

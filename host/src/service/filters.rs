@@ -1,10 +1,10 @@
 //! Filters, beside what all configured things have in common: let run, kept from running, and what they ran.
 
-use super::Refused;
-use super::configured::{self, Editor, Saved};
+use super::ServiceError;
+use super::configured::{self, Editor, SavedChange};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, filter_components};
-use postigo_model::configured::form::Kind as _;
+use postigo_model::configured::form::ConfiguredKind as _;
 use postigo_model::configured::{Filter, Validity};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
@@ -29,9 +29,9 @@ pub struct Ran {
 }
 
 /// Lets a filter run, or keeps it without running it.
-pub async fn set_validity(editor: Editor<'_>, name: &str, valid: Validity) -> Result<Saved<()>, Refused> {
+pub async fn set_validity(editor: Editor<'_>, name: &str, valid: Validity) -> Result<SavedChange<()>, ServiceError> {
     configured::change(editor, |configuration| {
-        let missing = || Refused::Missing { what: Filter::KIND.to_owned(), name: name.to_owned() };
+        let missing = || ServiceError::Missing { what: Filter::KIND.to_owned(), name: name.to_owned() };
         configuration.filters.get_mut(name).ok_or_else(missing)?.valid = valid;
         Ok(())
     })
@@ -39,7 +39,7 @@ pub async fn set_validity(editor: Editor<'_>, name: &str, valid: Validity) -> Re
 }
 
 /// Which components a filter ran, the latest first, at most 100; the first is what it runs.
-pub async fn history(store: &Store, key: &SecretKey, name: &str) -> Result<Vec<Ran>, Refused> {
+pub async fn history(store: &Store, key: &SecretKey, name: &str) -> Result<Vec<Ran>, ServiceError> {
     configured::find::<Filter>(&configured::load(store, key).await?, name)?;
     let past = filter_components::of(store, name, LATEST).await?.into_iter().map(|past| Ran {
         component: past.made.component,

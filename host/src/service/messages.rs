@@ -4,12 +4,12 @@ mod document;
 
 pub use document::SpoolDocument;
 
-use super::{Refused, configured};
+use super::{ServiceError, configured};
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
 use postigo_model::configured::Account;
-use postigo_model::result::{MessageResult, Status};
+use postigo_model::result::{MessageResult, MessageStatus};
 use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 use postigo_model::timestamp::now;
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub enum Became {
 }
 
 /// Hands a mail in: it is durable when this returns.
-pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> Result<TakenIn, Refused> {
+pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> Result<TakenIn, ServiceError> {
     check(spool, key, &submission).await?;
     let Submission { account, raw, source, .. } = submission;
     let arrival = Arrival {
@@ -58,24 +58,24 @@ pub async fn submit(spool: &Spool, key: &SecretKey, submission: Submission) -> R
     taken_in
         .first()
         .copied()
-        .ok_or_else(|| Refused::Failed("the spool took a message in and did not say so".to_owned()))
+        .ok_or_else(|| ServiceError::Failed("the spool took a message in and did not say so".to_owned()))
 }
 
-async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Result<(), Refused> {
+async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Result<(), ServiceError> {
     let Submission { account: name, raw, is_admin, .. } = submission;
     let configuration = configured::load(spool.store(), key).await?;
     let account: &Account = configured::find(&configuration, name)?;
     if !account.valid.is_valid() {
-        return Err(Refused::NotValid { what: "account".to_owned(), name: name.clone() });
+        return Err(ServiceError::NotValid { what: "account".to_owned(), name: name.clone() });
     }
     if account.trusted && !is_admin {
-        return Err(Refused::NotAllowed(format!(
+        return Err(ServiceError::NotAllowed(format!(
             "The account \"{name}\" is trusted; only an admin may hand mail in for it."
         )));
     }
     let (size, most) = (raw.len(), configuration.settings.max_message_size);
     if size as u64 > most {
-        return Err(Refused::TooLarge(format!(
+        return Err(ServiceError::TooLarge(format!(
             "The mail has {size} bytes; the setting `max_message_size` allows {most}."
         )));
     }
@@ -83,7 +83,7 @@ async fn check(spool: &Spool, key: &SecretKey, submission: &Submission) -> Resul
 }
 
 /// What became of a mail that was handed in, waited for so long at most.
-pub async fn wait(spool: &Spool, taken_in: TakenIn, patience: Duration) -> Result<Became, Refused> {
+pub async fn wait(spool: &Spool, taken_in: TakenIn, patience: Duration) -> Result<Became, ServiceError> {
     let Some(ended) = ended(spool, taken_in.id(), patience).await? else { return Ok(Became::OnItsWay) };
     if spool.told_here(&[taken_in]).await?.is_empty() {
         return Ok(Became::Before(ended.duplicate(taken_in.id())));
@@ -91,7 +91,7 @@ pub async fn wait(spool: &Spool, taken_in: TakenIn, patience: Duration) -> Resul
     Ok(Became::Done(ended.result))
 }
 
-async fn ended(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Ended>, Refused> {
+async fn ended(spool: &Spool, id: i64, patience: Duration) -> Result<Option<EndedMessage>, ServiceError> {
     let mut changes = spool.changed();
     let end = Instant::now() + patience;
     loop {
@@ -110,20 +110,20 @@ async fn ended(spool: &Spool, id: i64, patience: Duration) -> Result<Option<Ende
 
 /// What became of a message that is no longer on its way.
 #[derive(Debug, Clone)]
-pub struct Ended {
+pub struct EndedMessage {
     /// Its result; in the spool's words where there is none.
     pub result: MessageResult,
     /// Whether it was dropped after that.
     pub was_dropped: bool,
 }
 
-impl From<MessageResult> for Ended {
+impl From<MessageResult> for EndedMessage {
     fn from(result: MessageResult) -> Self {
         Self { result, was_dropped: false }
     }
 }
 
-impl From<SpoolMessage> for Ended {
+impl From<SpoolMessage> for EndedMessage {
     fn from(message: SpoolMessage) -> Self {
         let SpoolMessage { source, reason, result, status, .. } = message;
         let told = || MessageResult::held(&source, reason.unwrap_or_else(|| "It was dropped.".to_owned()));
@@ -131,41 +131,42 @@ impl From<SpoolMessage> for Ended {
     }
 }
 
-impl Ended {
+impl EndedMessage {
     /// The result of a mail that was here before, as the message of this id: what that became.
     pub fn duplicate(self, id: i64) -> MessageResult {
         let Self { result: earlier, was_dropped } = self;
         let status = serde_json::json!(earlier.status);
-        let is_filed = matches!(earlier.status, Status::Filed | Status::Rejected | Status::Duplicate);
+        let is_filed =
+            matches!(earlier.status, MessageStatus::Filed | MessageStatus::Rejected | MessageStatus::Duplicate);
         let stands = match status.as_str().filter(|_| !is_filed) {
             _ if was_dropped => Some("was dropped".to_owned()),
             status => status.map(|status| format!("is {status}")),
         };
         let told = |stands| format!("This message was here before and {stands}: see message {id} of the spool.");
         let warnings = stands.map(told).into_iter().collect();
-        MessageResult { status: Status::Duplicate, auto_response: None, warnings, ..earlier }
+        MessageResult { status: MessageStatus::Duplicate, auto_response: None, warnings, ..earlier }
     }
 }
 
 /// Messages in the order of their arrival.
-pub async fn list(spool: &Spool, filter: MessageFilter) -> Result<Vec<SpoolDocument>, Refused> {
+pub async fn list(spool: &Spool, filter: MessageFilter) -> Result<Vec<SpoolDocument>, ServiceError> {
     Ok(spool.list(&filter).await?.into_iter().map(SpoolDocument::from).collect())
 }
 
 /// A message of the spool, with what became of it.
-pub async fn show(spool: &Spool, id: i64) -> Result<SpoolDocument, Refused> {
+pub async fn show(spool: &Spool, id: i64) -> Result<SpoolDocument, ServiceError> {
     let found = spool.show(id).await?.map(SpoolDocument::from);
-    found.ok_or_else(|| Refused::Missing { what: "message".to_owned(), name: id.to_string() })
+    found.ok_or_else(|| ServiceError::Missing { what: "message".to_owned(), name: id.to_string() })
 }
 
 /// The received bytes of a message, unchanged.
-pub async fn raw(spool: &Spool, id: i64) -> Result<Vec<u8>, Refused> {
+pub async fn raw(spool: &Spool, id: i64) -> Result<Vec<u8>, ServiceError> {
     show(spool, id).await?;
     Ok(spool.raw(id).await?)
 }
 
 /// Sends held, failed or ignored messages the whole way again; gives the accounts that have something to do by that.
-pub async fn release(spool: &Spool, ids: Vec<i64>) -> Result<BTreeSet<String>, Refused> {
+pub async fn release(spool: &Spool, ids: Vec<i64>) -> Result<BTreeSet<String>, ServiceError> {
     let mut accounts = BTreeSet::new();
     for id in &ids {
         accounts.extend(spool.show(*id).await?.map(|message| message.account));
@@ -175,6 +176,6 @@ pub async fn release(spool: &Spool, ids: Vec<i64>) -> Result<BTreeSet<String>, R
 }
 
 /// Drops messages with their bytes.
-pub async fn drop(spool: &Spool, ids: Vec<i64>) -> Result<(), Refused> {
+pub async fn drop(spool: &Spool, ids: Vec<i64>) -> Result<(), ServiceError> {
     Ok(spool.drop(ids).await?)
 }

@@ -4,39 +4,39 @@ mod document;
 
 pub use document::{OutgoingDocument, OutgoingWithDeliveries};
 
-use super::Refused;
+use super::ServiceError;
 use crate::store::Store;
 use crate::store::outgoing::{self, OutgoingFilter};
 use postigo_model::timestamp::now;
 
 /// Outgoing mails in the order in which they were decided.
-pub async fn list(store: &Store, filter: OutgoingFilter) -> Result<Vec<OutgoingDocument>, Refused> {
+pub async fn list(store: &Store, filter: OutgoingFilter) -> Result<Vec<OutgoingDocument>, ServiceError> {
     let found = outgoing::list(&mut *store.read().await?, &filter).await?;
     Ok(found.into_iter().map(OutgoingDocument::from).collect())
 }
 
 /// An outgoing mail, with what became of it for each recipient.
-pub async fn show(store: &Store, id: i64) -> Result<OutgoingWithDeliveries, Refused> {
+pub async fn show(store: &Store, id: i64) -> Result<OutgoingWithDeliveries, ServiceError> {
     let found = outgoing::show(&mut *store.read().await?, id).await?;
     found.map(OutgoingWithDeliveries::from).ok_or_else(|| missing("outgoing mail", id))
 }
 
 /// The bytes that are sent.
-pub async fn raw(store: &Store, id: i64) -> Result<Vec<u8>, Refused> {
+pub async fn raw(store: &Store, id: i64) -> Result<Vec<u8>, ServiceError> {
     outgoing::raw(&mut *store.read().await?, id).await?.ok_or_else(|| missing("composed outgoing mail", id))
 }
 
 /// Has mails tried at once that wait, were given up, are uncertain or were cancelled; for the recipients that they did
 /// not reach.
-pub async fn retry(store: &Store, ids: Vec<i64>) -> Result<(), Refused> {
+pub async fn retry(store: &Store, ids: Vec<i64>) -> Result<(), ServiceError> {
     Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::retry(connection, ids, *now))).await?)
 }
 
 /// Ends mails that are due or wait: they are not sent.
-pub async fn cancel(store: &Store, ids: Vec<i64>) -> Result<(), Refused> {
+pub async fn cancel(store: &Store, ids: Vec<i64>) -> Result<(), ServiceError> {
     Ok(store.write((ids, now()), |(ids, now), connection| Box::pin(outgoing::cancel(connection, ids, *now))).await?)
 }
 
-fn missing(what: &str, id: i64) -> Refused {
-    Refused::Missing { what: what.to_owned(), name: id.to_string() }
+fn missing(what: &str, id: i64) -> ServiceError {
+    ServiceError::Missing { what: what.to_owned(), name: id.to_string() }
 }

@@ -1,6 +1,6 @@
 //! Accounts and transports tried out: Postigo connects and signs in, and leaves mailbox and queue alone.
 
-use super::{Refused, configured};
+use super::{ServiceError, configured};
 use crate::machine::Machine;
 use crate::oauth2::Tokens;
 use crate::{inbound, outbound};
@@ -8,7 +8,7 @@ use postigo_model::configured::{Account, Configuration, Outlet, Transport};
 use std::sync::Arc;
 
 /// What came of it.
-pub struct Probed {
+pub struct ProbeResult {
     /// What the server said of itself, key and value, in the order in which it said so; nothing where it does not
     /// work.
     pub facts: Vec<(&'static str, String)>,
@@ -16,7 +16,7 @@ pub struct Probed {
     pub error: Option<String>,
 }
 
-impl<E: std::error::Error> From<Result<Vec<(&'static str, String)>, E>> for Probed {
+impl<E: std::error::Error> From<Result<Vec<(&'static str, String)>, E>> for ProbeResult {
     fn from(probed: Result<Vec<(&'static str, String)>, E>) -> Self {
         let error = probed.as_ref().err().map(ToString::to_string);
         Self { facts: probed.unwrap_or_default(), error }
@@ -30,7 +30,7 @@ pub async fn account(
     name: &str,
     tokens: &Arc<Tokens>,
     machine: Option<&Machine>,
-) -> Result<Probed, Refused> {
+) -> Result<ProbeResult, ServiceError> {
     let account: &Account = configured::find(configuration, name)?;
     let of_user = Machine::default();
     Ok(inbound::probe(account, tokens, machine.unwrap_or(&of_user)).await.into())
@@ -44,10 +44,10 @@ pub async fn transport(
     name: &str,
     tokens: &Arc<Tokens>,
     machine: Option<&Machine>,
-) -> Result<Probed, Refused> {
+) -> Result<ProbeResult, ServiceError> {
     let transport: &Transport = configured::find(configuration, name)?;
     let of_user = Machine::of_user(transport);
-    let mut probed = Probed::from(outbound::probe(transport, tokens, machine.unwrap_or(&of_user)).await);
+    let mut probed = ProbeResult::from(outbound::probe(transport, tokens, machine.unwrap_or(&of_user)).await);
     if machine.is_none() && probed.error.is_none() && !transport.outlet().is_smtp() {
         // What the daemon was started with, it alone knows.
         let what = if matches!(transport.outlet(), Outlet::Folder(_)) { "folder" } else { "command" };

@@ -1,7 +1,7 @@
 //! Saving a changed configuration where others change it at the same time.
 
-use super::Refused;
-use crate::config::Place;
+use super::ServiceError;
+use crate::config::ConfigurationPlace;
 use crate::store::{StoreError, configuration};
 use postigo_model::configured::{Configuration, CustomerUser};
 
@@ -17,20 +17,20 @@ impl Tries {
     /// else's change was saved meanwhile, and this one is to be made anew on top of it.
     pub async fn save(
         &mut self,
-        place: Place<'_>,
+        place: ConfigurationPlace<'_>,
         before: &Configuration,
         after: &Configuration,
         customers: Vec<CustomerUser>,
-    ) -> Result<Option<i64>, Refused> {
+    ) -> Result<Option<i64>, ServiceError> {
         self.end(configuration::save(place.store, place.key, before, after, customers, place.actor).await)
     }
 
     /// The same of a save that was tried by other means.
-    pub fn end(&mut self, saved: Result<i64, StoreError>) -> Result<Option<i64>, Refused> {
+    pub fn end(&mut self, saved: Result<i64, StoreError>) -> Result<Option<i64>, ServiceError> {
         self.0 += 1;
         match saved {
             Err(StoreError::Conflict(_)) if self.0 < TRIES => Ok(None),
-            Err(StoreError::Conflict(sentence)) => Err(Refused::Overtaken(sentence)),
+            Err(StoreError::Conflict(sentence)) => Err(ServiceError::Overtaken(sentence)),
             saved => Ok(Some(saved?)),
         }
     }

@@ -1,7 +1,7 @@
 //! The general settings: shown, and changed key by key.
 
-use super::Refused;
-use super::configured::{self, Editor, Object, Saved};
+use super::ServiceError;
+use super::configured::{self, Editor, Object, SavedChange};
 use postigo_model::configured::{Configuration, form};
 
 /// The settings as they are shown.
@@ -10,7 +10,7 @@ pub fn show(configuration: &Configuration) -> Object {
 }
 
 /// Changes the settings that `fields` name; what they leave out stays.
-pub async fn alter(editor: Editor<'_>, fields: &Object) -> Result<Saved<()>, Refused> {
+pub async fn alter(editor: Editor<'_>, fields: &Object) -> Result<SavedChange<()>, ServiceError> {
     configured::change(editor, |configuration| {
         let problems = form::read_fields(&mut configuration.settings, fields, "", &form::in_clear);
         if problems.is_empty() { Ok(()) } else { Err(configured::unreadable("settings", "", problems)) }

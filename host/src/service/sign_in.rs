@@ -1,8 +1,8 @@
 //! Sign-ins by OAuth2, of accounts and transports: begun, looked at, finished, ended. No token and no secret is in
 //! anything that is given.
 
-use super::{Refused, configured};
-use crate::oauth2::{Begun, DeviceWait, Flow, OAuth2Error, Outcome, Owner, SignInState, Subject, Tokens};
+use super::{ServiceError, configured};
+use crate::oauth2::{BegunSignIn, DeviceWait, Flow, OAuth2Error, Owner, SignInProgress, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
 use crate::store::Store;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ impl SignIns<'_> {
         owner: &Owner,
         flow: Option<Flow>,
         by: &str,
-    ) -> Result<(Begun, Option<DeviceWait>), Refused> {
+    ) -> Result<(BegunSignIn, Option<DeviceWait>), ServiceError> {
         let configuration = configured::load(self.store, self.key).await?;
         Ok(self.tokens.begin_sign_in(&configuration, owner, flow, by).await?)
     }
 
     /// How an owner's sign-in stands.
-    pub async fn show(self, owner: &Owner) -> Result<SignInState, Refused> {
+    pub async fn show(self, owner: &Owner) -> Result<SignInState, ServiceError> {
         let configuration = configured::load(self.store, self.key).await?;
         let subject = Subject::find(&configuration, owner, None)?;
         Ok(self.tokens.state(&subject).await?)
@@ -41,7 +41,7 @@ impl SignIns<'_> {
 
     /// Forgets an owner's tokens; gives whether there were any. What is wrong with how it would sign in does not
     /// matter; where nothing was forgotten, an owner that is not there, or does not sign in by OAuth2, is refused.
-    pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, Refused> {
+    pub async fn end(self, owner: &Owner, by: &str) -> Result<bool, ServiceError> {
         if self.tokens.sign_out(owner, by).await? {
             return Ok(true);
         }
@@ -54,12 +54,12 @@ impl SignIns<'_> {
 
     /// Finishes a sign-in with what the provider had the browser say: the address that it was sent back to, or what
     /// that asks. Gives whose it was.
-    pub async fn finish(self, answer: &str) -> Result<Owner, Refused> {
+    pub async fn finish(self, answer: &str) -> Result<Owner, ServiceError> {
         Ok(self.tokens.finish_sign_in(answer).await?)
     }
 
-    /// How a sign-in that was begun has gone on; `id` is that of [`Begun`].
-    pub async fn outcome(self, id: &str) -> Result<Outcome, Refused> {
+    /// How a sign-in that was begun has gone on; `id` is that of [`BegunSignIn`].
+    pub async fn outcome(self, id: &str) -> Result<SignInProgress, ServiceError> {
         Ok(self.tokens.outcome(id).await?)
     }
 }

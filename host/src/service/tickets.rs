@@ -4,9 +4,9 @@ mod document;
 
 pub use document::{ArticleDocument, TicketDocument, TicketWithArticles};
 
-use super::{Mistake, Refused, configured};
+use super::{ServiceError, ThingMistake, configured};
 use crate::answer;
-use crate::filing::{self, Change};
+use crate::filing::{self, TicketUpdate};
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::store::tickets::{self, Article, TicketFilter};
@@ -14,15 +14,15 @@ use crate::store::{Store, outgoing};
 use postigo_model::ticket::TicketEdit;
 
 /// Tickets, the newest first.
-pub async fn list(store: &Store, filter: TicketFilter) -> Result<Vec<TicketDocument>, Refused> {
+pub async fn list(store: &Store, filter: TicketFilter) -> Result<Vec<TicketDocument>, ServiceError> {
     let found = tickets::list(&mut *store.read().await?, &filter).await?;
     Ok(found.into_iter().map(TicketDocument::from).collect())
 }
 
 /// A ticket with its articles.
-pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, Refused> {
+pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, ServiceError> {
     let mut connection = store.read().await?;
-    let missing = || Refused::Missing { what: "ticket".to_owned(), name: number.to_owned() };
+    let missing = || ServiceError::Missing { what: "ticket".to_owned(), name: number.to_owned() };
     let ticket = tickets::by_number(&mut connection, number).await?.ok_or_else(missing)?;
     let articles = tickets::article_heads(&mut connection, ticket.id).await?;
     let deliveries = outgoing::deliveries_of(&mut connection, ticket.id).await?;
@@ -30,32 +30,37 @@ pub async fn show(store: &Store, number: &str) -> Result<TicketWithArticles, Ref
 }
 
 /// Changes state, queue, owner or lock of a ticket, or merges it into another; all of it or nothing.
-pub async fn edit(store: &Store, key: &SecretKey, number: String, edit: TicketEdit) -> Result<TicketDocument, Refused> {
+pub async fn edit(
+    store: &Store,
+    key: &SecretKey,
+    number: String,
+    edit: TicketEdit,
+) -> Result<TicketDocument, ServiceError> {
     let configuration = configured::load(store, key).await?;
     let mistakes = edit.check(&configuration);
     if !mistakes.is_empty() {
         let given =
-            |(field, sentence): (&str, String)| Mistake::given("ticket", &number, format!("/{field}"), sentence);
-        return Err(Refused::Mistakes(mistakes.into_iter().map(given).collect()));
+            |(field, sentence): (&str, String)| ThingMistake::given("ticket", &number, format!("/{field}"), sentence);
+        return Err(ServiceError::Mistakes(mistakes.into_iter().map(given).collect()));
     }
-    Ok(filing::edit(store, number, Change { edit, configuration }).await?.into())
+    Ok(filing::edit(store, number, TicketUpdate { edit, configuration }).await?.into())
 }
 
 /// An article.
-pub async fn article(store: &Store, id: i64) -> Result<ArticleDocument, Refused> {
+pub async fn article(store: &Store, id: i64) -> Result<ArticleDocument, ServiceError> {
     let article = find_article(store, id).await?;
     let deliveries = outgoing::deliveries(&mut *store.read().await?, article.outgoing_id).await?;
     Ok(ArticleDocument::new(article, deliveries))
 }
 
 /// The bytes of an article's mail as they were received or sent, unchanged. A note has none.
-pub async fn article_raw(spool: &Spool, id: i64) -> Result<Vec<u8>, Refused> {
+pub async fn article_raw(spool: &Spool, id: i64) -> Result<Vec<u8>, ServiceError> {
     let article = find_article(spool.store(), id).await?;
     let raw = answer::raw(spool, &article).await?;
-    raw.ok_or_else(|| Refused::NotFound(format!("Article {id} is a note: it was never a mail.")))
+    raw.ok_or_else(|| ServiceError::NotFound(format!("Article {id} is a note: it was never a mail.")))
 }
 
-async fn find_article(store: &Store, id: i64) -> Result<Article, Refused> {
+async fn find_article(store: &Store, id: i64) -> Result<Article, ServiceError> {
     let found = tickets::article(&mut *store.read().await?, id).await?;
-    found.ok_or_else(|| Refused::Missing { what: "article".to_owned(), name: id.to_string() })
+    found.ok_or_else(|| ServiceError::Missing { what: "article".to_owned(), name: id.to_string() })
 }

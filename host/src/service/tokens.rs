@@ -1,7 +1,7 @@
 //! Tokens of the REST API: made, listed, deleted, recognized.
 
-use super::{Mistake, Refused};
-use crate::store::access::{self, NewToken, TokenRow};
+use super::{ServiceError, ThingMistake};
+use crate::store::access::{self, AccessTokenRow, NewAccessToken};
 use crate::store::{Store, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -59,8 +59,8 @@ pub struct Bearer {
     pub role: Role,
 }
 
-impl From<TokenRow> for TokenDocument {
-    fn from(row: TokenRow) -> Self {
+impl From<AccessTokenRow> for TokenDocument {
+    fn from(row: AccessTokenRow) -> Self {
         Self {
             id: row.id,
             name: row.name,
@@ -72,35 +72,36 @@ impl From<TokenRow> for TokenDocument {
 }
 
 /// Makes a token, and stores its digest alone. `name` says what it is for.
-pub async fn create(store: &Store, name: String, role: Role) -> Result<CreatedToken, Refused> {
+pub async fn create(store: &Store, name: String, role: Role) -> Result<CreatedToken, ServiceError> {
     if name.trim().is_empty() || name.chars().count() > LONGEST_NAME {
         let clause = format!("A token's name has 1 to {LONGEST_NAME} characters.");
-        return Err(Refused::Mistakes(vec![Mistake::given("token", &name, "/name", clause)]));
+        return Err(ServiceError::Mistakes(vec![ThingMistake::given("token", &name, "/name", clause)]));
     }
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| {
-        Refused::Failed(format!("No token was made, since the operating system gave no random bytes: {error}"))
+        ServiceError::Failed(format!("No token was made, since the operating system gave no random bytes: {error}"))
     })?;
     let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
-    let new = NewToken { name: name.clone(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
+    let new =
+        NewAccessToken { name: name.clone(), digest: digest(&token), role: role.name().to_owned(), created_at: now() };
     Ok(CreatedToken { id: access::insert_token(store, new).await?, name, role, token })
 }
 
 /// The tokens by id, those after this one, at most so many.
-pub async fn list(store: &Store, after: i64, limit: i64) -> Result<Vec<TokenDocument>, Refused> {
+pub async fn list(store: &Store, after: i64, limit: i64) -> Result<Vec<TokenDocument>, ServiceError> {
     Ok(access::list_tokens(store, after, limit).await?.into_iter().map(TokenDocument::from).collect())
 }
 
 /// Deletes a token; requests with it are refused from then on.
-pub async fn delete(store: &Store, id: i64) -> Result<(), Refused> {
+pub async fn delete(store: &Store, id: i64) -> Result<(), ServiceError> {
     if access::delete_token(store, id).await? {
         return Ok(());
     }
-    Err(Refused::Missing { what: "token".to_owned(), name: id.to_string() })
+    Err(ServiceError::Missing { what: "token".to_owned(), name: id.to_string() })
 }
 
 /// Finds out whose token this is, and notes that it was used; none where it is not one of this Postigo's.
-pub async fn recognize(store: &Store, token: &str) -> Result<Option<Bearer>, Refused> {
+pub async fn recognize(store: &Store, token: &str) -> Result<Option<Bearer>, ServiceError> {
     let Some(row) = access::find_token(store, &digest(token)).await? else { return Ok(None) };
     let role =
         row.role.parse::<Role>().map_err(|error| StoreError::Corrupt { what: "token", reason: error.to_string() })?;

@@ -6,23 +6,23 @@
 
 mod document;
 
-pub use document::Upgrade;
+pub use document::UpgradeDocument;
 
 use super::saving::Tries;
-use super::{Refused, configured};
-use crate::catalogue::{Catalogue, Found};
-use crate::chain::{Component, Components, Gathered, grants};
-use crate::config::{Place, judge};
-use crate::store::filter_components::{self, Made};
-use document::{Declared, Differs, Mistaken, SchemaDiffers, Upgraded};
-use postigo_model::configured::form::Kind;
+use super::{ServiceError, configured};
+use crate::catalogue::{Catalogue, KnownComponent};
+use crate::chain::{Components, FilterComponent, NeededComponents, grants};
+use crate::config::{ConfigurationPlace, judge};
+use crate::store::filter_components::{self, FilterMakeup};
+use document::{DeclarationChange, Differs, Mistaken, SchemaDiffers, UpgradedFilter};
+use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Configuration, Filter};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which way filters move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way<'w> {
+pub enum MoveDirection<'w> {
     /// To this version of the component, or to the newest that is activated.
     To(Option<&'w str>),
     /// To what the filter had before its latest change.
@@ -35,7 +35,7 @@ pub struct Wish<'w> {
     /// A filter; where there is none of this name, an uploaded component, which filters use in one version.
     pub name: &'w str,
     /// Which way.
-    pub way: Way<'w>,
+    pub way: MoveDirection<'w>,
     /// Only this filter, and not all that use the same component in the same version.
     pub only: bool,
     /// Show and try everything, change nothing.
@@ -43,14 +43,14 @@ pub struct Wish<'w> {
 }
 
 /// Moves filters, or checks what that would do. All of them or none.
-pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, Refused> {
+pub async fn upgrade(place: ConfigurationPlace<'_>, wish: Wish<'_>) -> Result<UpgradeDocument, ServiceError> {
     let mut tries = Tries::default();
     loop {
         let before = configured::load(place.store, place.key).await?;
         let catalogue = Catalogue::load(place.store).await?;
-        let moved = Moved::of(&before, &catalogue, wish, place).await?;
+        let moved = FilterMoves::of(&before, &catalogue, wish, place).await?;
         if !wish.check && !moved.activated {
-            return Err(Refused::Conflict(format!(
+            return Err(ServiceError::Conflict(format!(
                 "The component {to} is uploaded and not activated: `postigo component activate {to}` lets it act. Nothing was changed.",
                 to = moved.to.component
             )));
@@ -62,7 +62,7 @@ pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, Refuse
             return Ok(upgrade);
         }
         if upgrade.filters.iter().any(|filter| !filter.problems.is_empty()) {
-            return Err(Refused::NotUpgraded(Box::new(upgrade)));
+            return Err(ServiceError::NotUpgraded(Box::new(upgrade)));
         }
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
             upgrade.version = version;
@@ -73,38 +73,38 @@ pub async fn upgrade(place: Place<'_>, wish: Wish<'_>) -> Result<Upgrade, Refuse
 }
 
 /// Which filters move, from what to what.
-struct Moved {
+struct FilterMoves {
     filters: BTreeSet<String>,
-    from: Made,
-    to: Made,
+    from: FilterMakeup,
+    to: FilterMakeup,
     activated: bool,
 }
 
-fn made(filter: &Filter) -> Made {
-    Made { component: filter.component.clone(), digest: filter.digest.clone() }
+fn made(filter: &Filter) -> FilterMakeup {
+    FilterMakeup { component: filter.component.clone(), digest: filter.digest.clone() }
 }
 
-impl Moved {
+impl FilterMoves {
     async fn of(
         before: &Configuration,
         catalogue: &Catalogue,
         wish: Wish<'_>,
-        place: Place<'_>,
-    ) -> Result<Self, Refused> {
+        place: ConfigurationPlace<'_>,
+    ) -> Result<Self, ServiceError> {
         let filter = one(before, catalogue, wish.name)?;
         let from = made(filter);
         let to = match wish.way {
-            Way::To(version) => later(filter, version, catalogue)?,
-            Way::Back => earlier(filter, catalogue, place).await?,
+            MoveDirection::To(version) => later(filter, version, catalogue)?,
+            MoveDirection::Back => earlier(filter, catalogue, place).await?,
         };
         let mut filters = BTreeSet::from([filter.name.clone()]);
         let others = before.filters.values().filter(|other| !wish.only && made(other) == from);
         let others: Vec<String> = others.map(|other| other.name.clone()).collect();
         for other in others {
             let goes_along = match wish.way {
-                Way::To(_) => true,
+                MoveDirection::To(_) => true,
                 // A filter that came here by another way stays.
-                Way::Back => filter_components::before(place.store, &other).await?.as_ref() == Some(&to),
+                MoveDirection::Back => filter_components::before(place.store, &other).await?.as_ref() == Some(&to),
             };
             if goes_along {
                 filters.insert(other);
@@ -133,18 +133,18 @@ impl Moved {
         before: &Configuration,
         after: &Configuration,
         breaches: Vec<Breach>,
-        place: Place<'_>,
-    ) -> Result<Upgrade, Refused> {
+        place: ConfigurationPlace<'_>,
+    ) -> Result<UpgradeDocument, ServiceError> {
         let moved = |configuration: &Configuration| -> Vec<Filter> {
             configuration.filters.values().filter(|filter| self.filters.contains(&filter.name)).cloned().collect()
         };
         let (before_filters, filters) = (moved(before), moved(after));
         let both: Vec<Filter> = [before_filters.as_slice(), filters.as_slice()].concat();
-        let gathered = Gathered::of(&both, place.store, place.sandbox).await?;
+        let gathered = NeededComponents::of(&both, place.store, place.sandbox).await?;
         let found = |filters: &[Filter]| filters.first().and_then(|filter| gathered.find(filter));
         let (earlier, later) = (found(&before_filters), found(&filters));
-        let (before_says, says) = (Said::of(earlier.as_ref()), Said::of(later.as_ref()));
-        let filters: Vec<Upgraded> = filters
+        let (before_says, says) = (ShownDescription::of(earlier.as_ref()), ShownDescription::of(later.as_ref()));
+        let filters: Vec<UpgradedFilter> = filters
             .iter()
             .map(|filter| {
                 let granted = later.as_ref().map(|component| grants(filter, component)).unwrap_or_default();
@@ -153,17 +153,17 @@ impl Moved {
                 let problems = own
                     .map(|breach| Mistaken { place: breach.place.clone(), reason: breach.sentence.clone() })
                     .collect();
-                Upgraded { name: filter.name.clone(), granted, not_granted, problems }
+                UpgradedFilter { name: filter.name.clone(), granted, not_granted, problems }
             })
             .collect();
-        Ok(Upgrade {
+        Ok(UpgradeDocument {
             from: self.from.component.clone(),
             to: self.to.component.clone(),
             activated: self.activated,
             filters,
             headers: differs(&before_says.headers, &says.headers),
             schema: schema_differs(&before_says.schema, &says.schema),
-            grants: Declared { before: before_says.grants, after: says.grants },
+            grants: DeclarationChange { before: before_says.grants, after: says.grants },
             changed: false,
             version: before.version,
         })
@@ -172,14 +172,14 @@ impl Moved {
 
 /// What a component says of itself, as far as an upgrade shows it; nothing where it is gone.
 #[derive(Default)]
-struct Said {
+struct ShownDescription {
     headers: Vec<String>,
     grants: Vec<String>,
     schema: Value,
 }
 
-impl Said {
-    fn of(component: Option<&Component>) -> Self {
+impl ShownDescription {
+    fn of(component: Option<&FilterComponent>) -> Self {
         let Some(component) = component else { return Self::default() };
         let description = component.description.as_ref();
         Self {
@@ -191,33 +191,37 @@ impl Said {
 }
 
 /// The filter that is named; or one of those that use the component that is named, where they all have one version.
-fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) -> Result<&'c Filter, Refused> {
+fn one<'c>(configuration: &'c Configuration, catalogue: &Catalogue, name: &str) -> Result<&'c Filter, ServiceError> {
     if let Some(filter) = configuration.filters.get(name) {
         return Ok(filter);
     }
     let uses = |filter: &&Filter| {
         let component = filter.digest.as_deref().and_then(|digest| catalogue.by_digest(digest));
-        component
-            .is_some_and(|component| component.name == name || catalogue.find(name) == Ok(Found::Uploaded(component)))
+        component.is_some_and(|component| {
+            component.name == name || catalogue.find(name) == Ok(KnownComponent::Uploaded(component))
+        })
     };
     let users: Vec<&Filter> = configuration.filters.values().filter(uses).collect();
     match users.as_slice() {
-        [] => Err(Refused::NotFound(format!(
+        [] => Err(ServiceError::NotFound(format!(
             "There is no filter \"{name}\", and no uploaded component of this name that a filter uses; `postigo filter list` shows those that exist."
         ))),
         [first, others @ ..] if others.iter().all(|other| other.digest == first.digest) => Ok(first),
         several => {
             let names: Vec<String> =
                 several.iter().map(|filter| format!("\"{}\" ({})", filter.name, filter.component)).collect();
-            Err(Refused::Conflict(format!("Filters use several versions of {name}: name one of {}.", names.join(", "))))
+            Err(ServiceError::Conflict(format!(
+                "Filters use several versions of {name}: name one of {}.",
+                names.join(", ")
+            )))
         }
     }
 }
 
 /// The version that a filter is upgraded to.
-fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Result<Made, Refused> {
+fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Result<FilterMakeup, ServiceError> {
     let Some(digest) = &filter.digest else {
-        return Err(Refused::Conflict(format!(
+        return Err(ServiceError::Conflict(format!(
             "The component {} of the filter \"{}\" ships with Postigo and is upgraded with it.",
             filter.component, filter.name
         )));
@@ -229,21 +233,28 @@ fn later(filter: &Filter, version: Option<&str>, catalogue: &Catalogue) -> Resul
     let found = match version {
         Some(version) => catalogue.by_version(&name, version).ok_or_else(|| {
             let versions: Vec<&str> = catalogue.of_name(&name).map(|component| component.version.as_str()).collect();
-            Refused::NotFound(format!("There is no component {name}@{version}; uploaded are {}.", versions.join(", ")))
+            ServiceError::NotFound(format!(
+                "There is no component {name}@{version}; uploaded are {}.",
+                versions.join(", ")
+            ))
         })?,
         None => catalogue.newest_activated(&name).ok_or_else(|| {
-            Refused::Conflict(format!(
+            ServiceError::Conflict(format!(
                 "No version of the component {name} is activated; `postigo component activate` lets one act."
             ))
         })?,
     };
-    Ok(Made { component: found.shown(), digest: Some(found.digest.clone()) })
+    Ok(FilterMakeup { component: found.shown(), digest: Some(found.digest.clone()) })
 }
 
 /// What a filter goes back to.
-async fn earlier(filter: &Filter, catalogue: &Catalogue, place: Place<'_>) -> Result<Made, Refused> {
+async fn earlier(
+    filter: &Filter,
+    catalogue: &Catalogue,
+    place: ConfigurationPlace<'_>,
+) -> Result<FilterMakeup, ServiceError> {
     let Some(made) = filter_components::before(place.store, &filter.name).await? else {
-        return Err(Refused::Conflict(format!(
+        return Err(ServiceError::Conflict(format!(
             "The filter \"{}\" had no other component before {}: there is nothing to go back to.",
             filter.name, filter.component
         )));
@@ -253,7 +264,7 @@ async fn earlier(filter: &Filter, catalogue: &Catalogue, place: Place<'_>) -> Re
         None => catalogue.is_shipped(&made.component),
     };
     if !is_there {
-        return Err(Refused::NotFound(format!(
+        return Err(ServiceError::NotFound(format!(
             "The component {} that the filter \"{}\" had is not there any more.",
             made.component, filter.name
         )));

@@ -2,16 +2,16 @@
 
 use super::key::{as_received, comparable, content_digest, digest, epoch, stored_key, uidl_prefix};
 use super::telling::tell_held;
-use super::{Known, Lease, MessageFilter, SpoolMessage};
+use super::{KnownMessage, Lease, MessageFilter, SpoolMessage};
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
-use crate::store::spool::{self as rows, Ending, NewRow, RawPlace};
+use crate::store::spool::{self as rows, MessageEnding, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
 use crate::store::{claims, leases};
 use bytes::Bytes;
 use postigo_model::claim::Claim;
-use postigo_model::communication::Record;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::hexadecimal::hexadecimal;
-use postigo_model::spool::{Arrival, Claimed, SourceKey, SpoolStatus, TakenIn};
+use postigo_model::spool::{Arrival, ClaimedMessage, SourceKey, SpoolStatus, TakenIn};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Spool {
 
     /// What is known under these keys, in their order. Before a source acts on a known IMAP key it compares size and
     /// INTERNALDATE: only if both are equal, the message on the server is this one.
-    pub async fn known(&self, account: &str, keys: &[SourceKey]) -> Result<Vec<Option<Known>>, StoreError> {
+    pub async fn known(&self, account: &str, keys: &[SourceKey]) -> Result<Vec<Option<KnownMessage>>, StoreError> {
         let keys: Vec<String> = keys.iter().map(|key| stored_key(account, key, &[], false)).collect();
         let mut connection = self.store.read().await?;
         let known = rows::known(&mut connection, keys.iter().map(String::as_str)).await?;
@@ -179,8 +179,8 @@ impl Spool {
     }
 
     /// Claims the oldest waiting messages of the lease's account, in their order. Nothing where the lease is lost.
-    pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-        let claiming = rows::Claiming {
+    pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<ClaimedMessage>, StoreError> {
+        let claiming = rows::MessageClaimQuery {
             engine: self.store.engine(),
             account: lease.account.clone(),
             run: lease.host.run.clone(),
@@ -193,7 +193,7 @@ impl Spool {
 
     /// Claimed messages with their bytes. One whose bytes cannot be read is left out, and must not keep the others: it
     /// waits, then is held.
-    pub async fn read(&self, claimed: Vec<Claimed>) -> Result<Vec<(Claimed, Bytes)>, StoreError> {
+    pub async fn read(&self, claimed: Vec<ClaimedMessage>) -> Result<Vec<(ClaimedMessage, Bytes)>, StoreError> {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
@@ -252,7 +252,7 @@ impl Spool {
     }
 
     /// Ends a claimed message that is not filed: ignored, held or failed. [`StoreError::Fenced`] if the claim is lost.
-    pub async fn end(&self, ending: Ending, communication: Record) -> Result<(), StoreError> {
+    pub async fn end(&self, ending: MessageEnding, communication: CommunicationRecord) -> Result<(), StoreError> {
         let input = (ending, communication);
         self.store
             .write(input, |(ending, communication), connection| Box::pin(rows::end(connection, ending, communication)))
@@ -307,7 +307,7 @@ impl Spool {
         claim: Claim,
         not_before: i64,
         reason: String,
-        communication: Record,
+        communication: CommunicationRecord,
     ) -> Result<(), StoreError> {
         let input = (claim, not_before, reason, communication);
         self.store

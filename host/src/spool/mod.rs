@@ -7,6 +7,6 @@ mod key;
 pub mod leases;
 mod telling;
 
-pub use crate::store::spool::{Ending, Known, MOST_TRIES, MessageFilter, SpoolMessage};
+pub use crate::store::spool::{KnownMessage, MOST_TRIES, MessageEnding, MessageFilter, SpoolMessage};
 pub use handle::Spool;
 pub use leases::{Host, Lease};

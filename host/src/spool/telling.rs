@@ -3,15 +3,16 @@
 use crate::commlog::Communication;
 use crate::store::StoreError;
 use crate::store::spool::{HeldAfterTries, MOST_TRIES, set_result};
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::result::MessageResult;
 use sqlx::AnyConnection;
 
 /// Tells of each, in the transaction that holds it.
 pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterTries>) -> Result<(), StoreError> {
     for held in held {
-        let mut communication =
-            Communication::start(Kind::Message, &held.account, "spool").brought_by(held.brought_by).about(held.id);
+        let mut communication = Communication::start(CommunicationKind::Message, &held.account, "spool")
+            .brought_by(held.brought_by)
+            .about(held.id);
         communication.searchable(&held.source);
         communication.entry(
             Priority::Error,

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row};
 
 /// A token as it lies in the database: everything but the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenRow {
+pub struct AccessTokenRow {
     /// Row id.
     pub id: i64,
     /// What it is for, in its owner's words.
@@ -21,7 +21,7 @@ pub struct TokenRow {
 
 /// A token that is to be stored.
 #[derive(Debug, Clone)]
-pub struct NewToken {
+pub struct NewAccessToken {
     /// What it is for.
     pub name: String,
     /// SHA-256 of the token, hexadecimal.
@@ -35,8 +35,8 @@ pub struct NewToken {
 /// So long, in milliseconds, a token's last use is not written again: a busy client must not cost a commit a request.
 const LAST_USE_PRECISION: i64 = 60_000;
 
-fn token(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
-    Ok(TokenRow {
+fn token(row: &AnyRow) -> Result<AccessTokenRow, sqlx::Error> {
+    Ok(AccessTokenRow {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         role: row.try_get("role")?,
@@ -46,11 +46,11 @@ fn token(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
 }
 
 /// Stores a token and gives its row id.
-pub async fn insert_token(store: &Store, new: NewToken) -> Result<i64, StoreError> {
+pub async fn insert_token(store: &Store, new: NewAccessToken) -> Result<i64, StoreError> {
     store.write(new, |new, connection| Box::pin(insert(new, connection))).await
 }
 
-async fn insert(new: &NewToken, connection: &mut AnyConnection) -> Result<i64, StoreError> {
+async fn insert(new: &NewAccessToken, connection: &mut AnyConnection) -> Result<i64, StoreError> {
     let row =
         sqlx::query("INSERT INTO access_token (name, digest, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id")
             .bind(&new.name)
@@ -64,7 +64,7 @@ async fn insert(new: &NewToken, connection: &mut AnyConnection) -> Result<i64, S
 
 /// The token of this digest. Looking up by digest leaks nothing by its timing: who could steer the digest bit by bit
 /// would have to invert SHA-256.
-pub async fn find_token(store: &Store, digest: &str) -> Result<Option<TokenRow>, StoreError> {
+pub async fn find_token(store: &Store, digest: &str) -> Result<Option<AccessTokenRow>, StoreError> {
     let mut connection = store.read().await?;
     let row = sqlx::query("SELECT id, name, role, created_at, last_used_at FROM access_token WHERE digest = $1")
         .bind(digest)
@@ -74,7 +74,7 @@ pub async fn find_token(store: &Store, digest: &str) -> Result<Option<TokenRow>,
 }
 
 /// Tokens by row id, those after `after`, at most `limit`.
-pub async fn list_tokens(store: &Store, after: i64, limit: i64) -> Result<Vec<TokenRow>, StoreError> {
+pub async fn list_tokens(store: &Store, after: i64, limit: i64) -> Result<Vec<AccessTokenRow>, StoreError> {
     let mut connection = store.read().await?;
     let rows = sqlx::query(
         "SELECT id, name, role, created_at, last_used_at FROM access_token WHERE id > $1 ORDER BY id LIMIT $2",
@@ -106,7 +106,7 @@ pub async fn delete_token(store: &Store, id: i64) -> Result<bool, StoreError> {
 }
 
 /// Whether this use of a token is to be written.
-pub fn is_use_noteworthy(token: &TokenRow, now: i64) -> bool {
+pub fn is_use_noteworthy(token: &AccessTokenRow, now: i64) -> bool {
     token.last_used_at.is_none_or(|last| now - last >= LAST_USE_PRECISION)
 }
 

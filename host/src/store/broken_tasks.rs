@@ -2,7 +2,7 @@
 
 use super::sql::{Sql, pieces};
 use super::{Store, StoreError};
-use postigo_supervision::Broken;
+use postigo_supervision::Breakage;
 use sqlx::{AnyConnection, Row};
 
 /// A task that is broken, for the overview.
@@ -25,7 +25,7 @@ pub struct BrokenTask {
 }
 
 /// Makes these the broken tasks of a host, and no others.
-pub async fn replace(store: &Store, host: &str, broken: Vec<Broken>) -> Result<(), StoreError> {
+pub async fn replace(store: &Store, host: &str, broken: Vec<Breakage>) -> Result<(), StoreError> {
     if broken.is_empty() && !has_any(&mut *store.read().await?, host).await? {
         return Ok(());
     }

@@ -3,7 +3,9 @@
 use super::broken_tasks::{self, BrokenTask};
 use super::sql::{Sql, Value, contains_pattern, pieces};
 use super::{StoreError, json};
-use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use postigo_model::communication::{
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+};
 use postigo_model::timestamp::now;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -11,12 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 /// Writes a communication, or what it is now.
-pub async fn save(connection: &mut AnyConnection, record: &Record) -> Result<(), StoreError> {
+pub async fn save(connection: &mut AnyConnection, record: &CommunicationRecord) -> Result<(), StoreError> {
     save_all(connection, std::slice::from_ref(record)).await
 }
 
 /// Writes communications, or what they are now.
-pub async fn save_all(connection: &mut AnyConnection, records: &[Record]) -> Result<(), StoreError> {
+pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRecord]) -> Result<(), StoreError> {
     for piece in pieces(records) {
         let mut sql = Sql::new(
             "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
@@ -29,7 +31,7 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[Record]) -> Res
     Ok(())
 }
 
-fn row(record: &Record) -> Result<[Value; 14], StoreError> {
+fn row(record: &CommunicationRecord) -> Result<[Value; 14], StoreError> {
     let entries = json("communication", &record.entries)?;
     Ok([
         (&record.id).into(),
@@ -61,7 +63,7 @@ pub struct LogFilter {
     /// That go this way.
     pub direction: Option<Direction>,
     /// With this status.
-    pub status: Option<Status>,
+    pub status: Option<CommunicationStatus>,
     /// Whose highest priority is this or above.
     pub priority: Option<Priority>,
     /// With this text in addresses, subject, Message-ID or account, case ignored.
@@ -121,7 +123,7 @@ impl FromStr for LogSort {
 const COLUMNS: &str =
     "id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction";
 
-fn read(row: &AnyRow) -> Result<Record, StoreError> {
+fn read(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     let corrupt = |reason: String| StoreError::Corrupt { what: "communication", reason };
     let priority = match row.try_get::<i64, _>(8)? {
         ..=0 => Priority::Debug,
@@ -130,32 +132,32 @@ fn read(row: &AnyRow) -> Result<Record, StoreError> {
         3 => Priority::Warning,
         _ => Priority::Error,
     };
-    Ok(Record {
+    Ok(CommunicationRecord {
         id: row.try_get(0)?,
         parent: row.try_get(1)?,
         account: row.try_get(2)?,
         protocol: row.try_get(3)?,
-        kind: Kind::from_str(row.try_get(4)?).map_err(corrupt)?,
-        status: Status::from_str(row.try_get(5)?).map_err(corrupt)?,
+        kind: CommunicationKind::from_str(row.try_get(4)?).map_err(corrupt)?,
+        status: CommunicationStatus::from_str(row.try_get(5)?).map_err(corrupt)?,
         started_at: row.try_get(6)?,
         ended_at: row.try_get(7)?,
         priority,
         spool_id: row.try_get(9)?,
         article_id: row.try_get(10)?,
         direction: Direction::from_str(row.try_get(11)?).map_err(corrupt)?,
-        ..Record::default()
+        ..CommunicationRecord::default()
     })
 }
 
-fn read_whole(row: &AnyRow) -> Result<Record, StoreError> {
+fn read_whole(row: &AnyRow) -> Result<CommunicationRecord, StoreError> {
     let entries: &str = row.try_get(12)?;
     let entries = serde_json::from_str(entries)
         .map_err(|error| StoreError::Corrupt { what: "communication", reason: error.to_string() })?;
-    Ok(Record { entries, ..read(row)? })
+    Ok(CommunicationRecord { entries, ..read(row)? })
 }
 
 /// Communications, without their entries.
-pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<Vec<Record>, StoreError> {
+pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<Vec<CommunicationRecord>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS} FROM communication WHERE 1 = 1"));
     between(&mut sql, filter.since, filter.until);
     if let Some(account) = &filter.account {
@@ -200,16 +202,20 @@ fn first_id(at: i64) -> String {
 
 /// A communication with its entries, and with those of the other side: a message's connection, a connection's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShownCommunication {
     /// The one that was asked for.
-    pub communication: Record,
+    pub communication: CommunicationRecord,
     /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their
     /// order.
-    pub related: Vec<Record>,
+    pub related: Vec<CommunicationRecord>,
 }
 
 /// One communication. Of the entries, those of this priority and above.
-pub async fn show(connection: &mut AnyConnection, id: &str, priority: Priority) -> Result<Option<Shown>, StoreError> {
+pub async fn show(
+    connection: &mut AnyConnection,
+    id: &str,
+    priority: Priority,
+) -> Result<Option<ShownCommunication>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, entries FROM communication WHERE id = "));
     let Some(row) = sql.bind(id).optional(connection).await? else { return Ok(None) };
     let mut communication = read_whole(&row)?;
@@ -223,7 +229,7 @@ pub async fn show(connection: &mut AnyConnection, id: &str, priority: Priority) 
     for record in related.iter_mut().chain([&mut communication]) {
         record.entries.retain(|entry| entry.priority >= priority);
     }
-    Ok(Some(Shown { communication, related }))
+    Ok(Some(ShownCommunication { communication, related }))
 }
 
 /// The peer's four figures.
@@ -247,7 +253,7 @@ pub struct Overview {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountStatus {
     /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
-    pub status: Status,
+    pub status: CommunicationStatus,
     /// When that one started, milliseconds since the epoch.
     pub last: i64,
     /// Communications.
@@ -274,11 +280,11 @@ pub async fn overview(
         let corrupt = |reason| StoreError::Corrupt { what: "communication", reason };
         let name: String = row.try_get(0)?;
         let direction = Direction::from_str(row.try_get(1)?).map_err(corrupt)?;
-        let is_connection = row.try_get::<&str, _>(2)? == Kind::Connection.name();
-        let status = Status::from_str(row.try_get(3)?).map_err(corrupt)?;
+        let is_connection = row.try_get::<&str, _>(2)? == CommunicationKind::Connection.name();
+        let status = CommunicationStatus::from_str(row.try_get(3)?).map_err(corrupt)?;
         let (count, milliseconds, id): (i64, i64, String) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
         *overview.statuses.entry(status.name().to_owned()).or_default() += count;
-        if status == Status::Processing {
+        if status == CommunicationStatus::Processing {
             overview.active += count;
         } else {
             (ended, took) = (ended + count, took + milliseconds);
@@ -290,9 +296,9 @@ pub async fn overview(
         let all = if direction == Direction::Incoming { &mut overview.accounts } else { &mut overview.transports };
         let account = all.entry(name.clone()).or_default();
         account.communications += count;
-        account.failed += if status == Status::Failed { count } else { 0 };
+        account.failed += if status == CommunicationStatus::Failed { count } else { 0 };
         // One that runs tells of an account only where none has ended.
-        let rank = (status != Status::Processing, is_connection, id);
+        let rank = (status != CommunicationStatus::Processing, is_connection, id);
         let known = last.entry((direction, name)).or_default();
         if *known < rank {
             account.status = status;
@@ -318,11 +324,11 @@ pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Res
     let rows = sql.bind(account).all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut record = Record { search: row.try_get(13)?, ..read_whole(row)? };
+        let mut record = CommunicationRecord { search: row.try_get(13)?, ..read_whole(row)? };
         let value = "The host ended before this communication did.".to_owned();
-        record.entries.push(Entry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
+        record.entries.push(LogEntry { at: now(), priority: Priority::Error, key: "commlog".into(), value });
         record.priority = Priority::Error;
-        record.status = Status::Failed;
+        record.status = CommunicationStatus::Failed;
         record.ended_at = Some(now());
         ended.push(record);
     }
@@ -358,18 +364,18 @@ mod tests {
     async fn an_account_of_which_nothing_has_ended_is_told_of_by_what_runs() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let keep = async |record: Record| {
+        let keep = async |record: CommunicationRecord| {
             store.write(record, |record, connection| Box::pin(save(connection, record))).await.unwrap();
             overview(&mut store.read().await.unwrap(), None, None).await.unwrap().accounts.remove("main").unwrap()
         };
-        let first = Communication::start(Kind::Connection, "main", "imap");
+        let first = Communication::start(CommunicationKind::Connection, "main", "imap");
         let told = keep(first.so_far()).await;
-        assert_eq!((told.status, told.failed), (Status::Processing, 0));
+        assert_eq!((told.status, told.failed), (CommunicationStatus::Processing, 0));
         // Its time is the one in its id, which is drawn a moment before.
         let started_at = first.so_far().started_at;
         assert!((started_at - 1000..=started_at).contains(&told.last), "{} is not about {started_at}", told.last);
-        assert_eq!(keep(first.finish(true)).await.status, Status::Failed);
-        let second = Communication::start(Kind::Connection, "main", "imap");
-        assert_eq!(keep(second.so_far()).await.status, Status::Failed, "how the last one ended");
+        assert_eq!(keep(first.finish(true)).await.status, CommunicationStatus::Failed);
+        let second = Communication::start(CommunicationKind::Connection, "main", "imap");
+        assert_eq!(keep(second.so_far()).await.status, CommunicationStatus::Failed, "how the last one ended");
     }
 }

@@ -4,7 +4,7 @@ use super::configuration::{lock, touch};
 use super::sql::Sql;
 use super::{Store, StoreError, filter_components};
 use futures_util::future::BoxFuture;
-use postigo_sandbox::Description;
+use postigo_sandbox::ComponentDescription;
 use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -22,7 +22,7 @@ const USABLE: usize = 1 << 20;
 
 /// An uploaded component, without its bytes and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Uploaded {
+pub struct ComponentRow {
     /// SHA-256 of its bytes, hexadecimal.
     pub digest: String,
     /// Its name.
@@ -41,7 +41,7 @@ pub struct Uploaded {
     pub activated_by: Option<String>,
 }
 
-impl Uploaded {
+impl ComponentRow {
     /// How it is shown, and named by what is written from then on: `name@version`, or its digest where another one has
     /// these.
     pub fn shown(&self) -> String {
@@ -51,17 +51,17 @@ impl Uploaded {
 
 /// An uploaded component as a list has it: without bytes and schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedComponent {
     /// What is known of it.
-    pub uploaded: Uploaded,
+    pub uploaded: ComponentRow,
     /// What else it says of itself, empty where that is more than a list reads; or why that cannot be read, a clause.
-    pub said: Result<Said, String>,
+    pub said: Result<DescriptionSummary, String>,
 }
 
 /// What a component says of itself beside name, version and schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Said {
+pub struct DescriptionSummary {
     /// One sentence.
     pub summary: String,
     /// The grants it wants.
@@ -74,7 +74,7 @@ pub struct Said {
 
 /// A place in the list: the component that a page ended with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
+pub struct ListedAfter {
     /// Its name.
     pub name: String,
     /// When it was uploaded.
@@ -87,7 +87,7 @@ pub struct After {
 #[derive(Debug, Clone)]
 pub struct NewComponent {
     /// What it says of itself.
-    pub description: Description,
+    pub description: ComponentDescription,
     /// The component.
     pub bytes: Vec<u8>,
     /// What was uploaded, where the component was made of it.
@@ -100,7 +100,7 @@ pub struct NewComponent {
 
 /// What became of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
+pub enum DeletionResult {
     /// It is gone.
     Done,
     /// There was none of this digest.
@@ -110,7 +110,7 @@ pub enum Deleted {
 }
 
 /// The uploaded components by name, the newest upload of a name first.
-pub async fn uploaded(store: &Store) -> Result<Vec<Uploaded>, StoreError> {
+pub async fn uploaded(store: &Store) -> Result<Vec<ComponentRow>, StoreError> {
     let rows = sqlx::query(
         "SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by FROM component \
          ORDER BY name, uploaded_at DESC, digest",
@@ -129,8 +129,8 @@ fn told<T>(row: &AnyRow, read: Result<T, sqlx::Error>) -> Option<T> {
     read.inspect_err(tell).ok()
 }
 
-fn read(row: &AnyRow) -> Result<Uploaded, sqlx::Error> {
-    Ok(Uploaded {
+fn read(row: &AnyRow) -> Result<ComponentRow, sqlx::Error> {
+    Ok(ComponentRow {
         digest: row.try_get(0)?,
         name: row.try_get(1)?,
         version: row.try_get(2)?,
@@ -143,7 +143,7 @@ fn read(row: &AnyRow) -> Result<Uploaded, sqlx::Error> {
 }
 
 /// Uploaded components by name, the newest upload of a name first, from the one behind `after` on, `limit` at most.
-pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Vec<Listed>, StoreError> {
+pub async fn list(store: &Store, after: Option<&ListedAfter>, limit: u32) -> Result<Vec<ListedComponent>, StoreError> {
     let mut sql =
         Sql::new("SELECT digest, name, version, title, uploaded_at, uploaded_by, activated_at, activated_by, ");
     sql.push(&format!("CASE WHEN length(description) <= {LISTED} THEN description END FROM component"));
@@ -156,13 +156,13 @@ pub async fn list(store: &Store, after: Option<&After>, limit: u32) -> Result<Ve
     Ok(sql.all(&mut *store.read().await?).await?.iter().filter_map(|row| told(row, read_listed(row))).collect())
 }
 
-fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
+fn read_listed(row: &AnyRow) -> Result<ListedComponent, sqlx::Error> {
     let said = match row.try_get::<Option<String>, _>(8) {
         Ok(Some(text)) => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        Ok(None) => Ok(Said::default()),
+        Ok(None) => Ok(DescriptionSummary::default()),
         Err(error) => Err(error.to_string()),
     };
-    Ok(Listed { uploaded: read(row)?, said })
+    Ok(ListedComponent { uploaded: read(row)?, said })
 }
 
 /// The components whose descriptions cannot be read, as they are shown, and why, a clause.
@@ -171,7 +171,8 @@ pub async fn unreadable(store: &Store) -> Result<Vec<(String, String)>, StoreErr
     loop {
         let page = list(store, after.as_ref(), PAGE).await?;
         let Some(last) = page.last().map(|listed| &listed.uploaded) else { return Ok(unreadable) };
-        after = Some(After { name: last.name.clone(), uploaded_at: last.uploaded_at, digest: last.digest.clone() });
+        after =
+            Some(ListedAfter { name: last.name.clone(), uploaded_at: last.uploaded_at, digest: last.digest.clone() });
         unreadable.extend(page.into_iter().filter_map(|listed| Some((listed.uploaded.shown(), listed.said.err()?))));
     }
 }
@@ -179,7 +180,7 @@ pub async fn unreadable(store: &Store) -> Result<Vec<(String, String)>, StoreErr
 /// What an uploaded component says of itself; none where no such digest is stored. One that says more of itself than is
 /// taken now is as good as none, and the log says so. [`StoreError::Corrupt`] where its row was changed by hand, so
 /// that it cannot be read.
-pub async fn description(store: &Store, digest: &str) -> Result<Option<Description>, StoreError> {
+pub async fn description(store: &Store, digest: &str) -> Result<Option<ComponentDescription>, StoreError> {
     let usable = |column: &str| format!("CASE WHEN length({column}) <= {USABLE} THEN {column} END");
     let (description, schema) = (usable("description"), usable("settings_schema"));
     let mut sql = Sql::new(format!(
@@ -241,7 +242,7 @@ pub async fn activate(store: &Store, digest: &str, by: &str, at: i64) -> Result<
 
 /// Deletes an uploaded component that no filter uses and none would go back to; else [`StoreError::Conflict`] names
 /// them. Unless `even_activated`, only one that is not activated. Its name and version go on meaning it.
-pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<Deleted, StoreError> {
+pub async fn delete(store: &Store, digest: &str, even_activated: bool) -> Result<DeletionResult, StoreError> {
     store.write((digest.to_owned(), even_activated), remove).await
 }
 
@@ -299,7 +300,10 @@ fn insert<'c>(new: &'c NewComponent, connection: &'c mut AnyConnection) -> BoxFu
 }
 
 /// The digest that this name and version had before it was deleted.
-async fn meant_before(connection: &mut AnyConnection, description: &Description) -> Result<Option<String>, StoreError> {
+async fn meant_before(
+    connection: &mut AnyConnection,
+    description: &ComponentDescription,
+) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT digest FROM deleted_component WHERE name = $1 AND version = $2");
     let row = row.bind(&description.name).bind(&description.version).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
@@ -362,7 +366,7 @@ fn set_activated<'c>(
 fn remove<'c>(
     input: &'c (String, bool),
     connection: &'c mut AnyConnection,
-) -> BoxFuture<'c, Result<Deleted, StoreError>> {
+) -> BoxFuture<'c, Result<DeletionResult, StoreError>> {
     Box::pin(async move {
         let (digest, even_activated) = input;
         // Whoever made a filter of it meanwhile comes second, and finds that the configuration has changed.
@@ -371,9 +375,9 @@ fn remove<'c>(
             .bind(digest)
             .fetch_optional(&mut *connection)
             .await?;
-        let Some(row) = row else { return Ok(Deleted::Missing) };
+        let Some(row) = row else { return Ok(DeletionResult::Missing) };
         if row.try_get::<Option<i64>, _>(0)?.is_some() && !even_activated {
-            return Ok(Deleted::Activated);
+            return Ok(DeletionResult::Activated);
         }
         let rows =
             sqlx::query("SELECT name FROM configured WHERE kind = 'filter' AND digest = $1 ORDER BY name").bind(digest);
@@ -402,7 +406,7 @@ fn remove<'c>(
         .execute(&mut *connection)
         .await?;
         sqlx::query("DELETE FROM component WHERE digest = $1").bind(digest).execute(connection).await?;
-        Ok(Deleted::Done)
+        Ok(DeletionResult::Done)
     })
 }
 
@@ -419,7 +423,7 @@ mod tests {
     use serde_json::json;
 
     fn new(version: &str, digest: &str) -> NewComponent {
-        let description = Description {
+        let description = ComponentDescription {
             digest: digest.into(),
             name: "urgent".into(),
             version: version.into(),
@@ -463,7 +467,7 @@ mod tests {
             };
             match (saved, deleted) {
                 (Ok(_), Err(StoreError::Conflict(sentence))) => assert!(sentence.contains(&digest), "{sentence}"),
-                (Err(StoreError::Conflict(_)), Ok(Deleted::Done)) => {}
+                (Err(StoreError::Conflict(_)), Ok(DeletionResult::Done)) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -480,7 +484,7 @@ mod tests {
         assert!(activate(&store, "one", "an admin", 2).await.unwrap());
         assert!(!activate(&store, "one", "another", 3).await.unwrap());
         assert_eq!(uploaded(&store).await.unwrap()[0].activated_by.as_deref(), Some("an admin"));
-        assert_eq!(delete(&store, "one", false).await.unwrap(), Deleted::Activated);
+        assert_eq!(delete(&store, "one", false).await.unwrap(), DeletionResult::Activated);
         assert!(matches!(activate(&store, "two", "an admin", 2).await, Err(StoreError::NotFound(_))));
     }
 
@@ -492,7 +496,7 @@ mod tests {
             store.execute(format!("{insert} ('{digest}', 'urgent', '1.0.0', {title}, '{{}}', '', 1)")).await;
         }
         for digest in ["two", "one"] {
-            assert_eq!(delete(&store, digest, true).await.unwrap(), Deleted::Done);
+            assert_eq!(delete(&store, digest, true).await.unwrap(), DeletionResult::Done);
         }
         let refused = upload(&store, new("1.0.0", "two")).await;
         assert!(
@@ -502,8 +506,8 @@ mod tests {
         assert!(upload(&store, new("1.0.0", "one")).await.unwrap());
     }
 
-    fn described(name: &str, number: usize) -> Description {
-        Description {
+    fn described(name: &str, number: usize) -> ComponentDescription {
+        ComponentDescription {
             digest: format!("{number:064}"),
             name: name.to_owned(),
             version: format!("1.0.{number}"),
@@ -522,7 +526,7 @@ mod tests {
 
     async fn upload_component(
         store: &Store,
-        description: Description,
+        description: ComponentDescription,
         bytes: Vec<u8>,
         at: i64,
     ) -> Result<bool, StoreError> {
@@ -558,7 +562,7 @@ mod tests {
             versions.push(format!("{} {}", row.uploaded.name, row.uploaded.version));
             let said = row.said.as_ref().unwrap();
             assert_eq!((said.headers.len(), said.screens), (1, true));
-            after = Some(After {
+            after = Some(ListedAfter {
                 name: row.uploaded.name.clone(),
                 uploaded_at: row.uploaded.uploaded_at,
                 digest: row.uploaded.digest.clone(),
@@ -610,7 +614,7 @@ mod tests {
             !upload_component(&store, described("a", 1), vec![0], 1).await.unwrap(),
             "one that is there may come again"
         );
-        assert_eq!(delete(&store, &described("a", 1).digest, false).await.unwrap(), Deleted::Done);
+        assert_eq!(delete(&store, &described("a", 1).digest, false).await.unwrap(), DeletionResult::Done);
         assert!(upload_component(&store, described("a", 9_999), vec![0], 1).await.unwrap());
     }
 }

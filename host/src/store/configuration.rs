@@ -1,10 +1,10 @@
 //! What is configured, as rows: one for every thing, in the form of the configuration file.
 
-use super::filter_components::{self, Made, Move};
+use super::filter_components::{self, FilterMakeup, Move};
 use super::{Store, StoreError};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
-use postigo_model::configured::form::{Kind, LoadedKind, in_clear, read, read_fields, write};
+use postigo_model::configured::form::{ConfiguredKind, LoadedKind, in_clear, read, read_fields, write};
 use postigo_model::configured::{
     Configuration, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds,
 };
@@ -44,7 +44,7 @@ pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configur
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
         configuration.version = row.try_get(3)?;
-        let stored = Stored::read(&row, [0, 5, 1, 2], Some(4))?;
+        let stored = ConfiguredRow::read(&row, [0, 5, 1, 2], Some(4))?;
         stored.load_into(&mut configuration, key, &mut lost)?;
     }
     Ok((configuration, lost))
@@ -74,19 +74,19 @@ pub async fn save(
     customers: Vec<CustomerUser>,
     actor: &str,
 ) -> Result<i64, StoreError> {
-    let mut change = Change {
+    let mut change = SaveChange {
         expected: before.version,
         customers,
         actor: actor.to_owned(),
         at: postigo_model::timestamp::now(),
-        ..Change::default()
+        ..SaveChange::default()
     };
     if before.settings != after.settings {
         change.put(SETTINGS, String::new(), write(&after.settings), Map::new());
     }
-    let mut writing = Writing { change, before, after, key, result: Ok(()) };
+    let mut writing = ChangeWriter { change, before, after, key, result: Ok(()) };
     visit_kinds(&mut writing);
-    let Writing { mut change, result, .. } = writing;
+    let ChangeWriter { mut change, result, .. } = writing;
     result?;
     change.components(before, after);
     if change.put.is_empty() && change.remove.is_empty() && change.customers.is_empty() {
@@ -110,7 +110,7 @@ pub(super) async fn lock(connection: &mut AnyConnection) -> Result<(), StoreErro
 }
 
 /// A row of `configured`.
-struct Stored {
+struct ConfiguredRow {
     kind: String,
     name: String,
     body: Value,
@@ -119,7 +119,7 @@ struct Stored {
     digest: String,
 }
 
-impl Stored {
+impl ConfiguredRow {
     /// Reads a row that has kind, name, body and secrets in these columns, and the digest in this one. Whatever is
     /// wrong with it, the error says which row it is.
     fn read(row: &AnyRow, [kind, name, body, secrets]: [usize; 4], digest: Option<usize>) -> Result<Self, StoreError> {
@@ -146,7 +146,7 @@ impl Stored {
         if self.kind == SETTINGS {
             return self.load_settings(&mut configuration.settings);
         }
-        let mut loading = Loading { stored: self, configuration, key, lost, result: None };
+        let mut loading = RowLoader { stored: self, configuration, key, lost, result: None };
         visit_kinds(&mut loading);
         let loaded = loading.result.unwrap_or_else(|| Err(self.corrupt("its kind is not known to this version")));
         let name = loaded?;
@@ -198,8 +198,8 @@ impl Stored {
 }
 
 /// Loads a row as a thing of its kind.
-struct Loading<'l> {
-    stored: &'l Stored,
+struct RowLoader<'l> {
+    stored: &'l ConfiguredRow,
     configuration: &'l mut Configuration,
     key: &'l SecretKey,
     lost: &'l mut Vec<LostSecret>,
@@ -207,7 +207,7 @@ struct Loading<'l> {
     result: Option<Result<String, StoreError>>,
 }
 
-impl KindVisitor for Loading<'_> {
+impl KindVisitor for RowLoader<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         if self.stored.kind == K::KIND {
             self.result = Some(self.stored.load_thing::<K>(self.configuration, self.key, self.lost));
@@ -215,17 +215,17 @@ impl KindVisitor for Loading<'_> {
     }
 
     /// They have a table of their own.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 /// Binds the secrets of a row of any kind.
-struct Binding<'b> {
-    stored: &'b Stored,
+struct SecretBinder<'b> {
+    stored: &'b ConfiguredRow,
     key: &'b SecretKey,
     bound: Option<Map<String, Value>>,
 }
 
-impl KindVisitor for Binding<'_> {
+impl KindVisitor for SecretBinder<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         if self.stored.kind == K::KIND {
             self.bound = self.stored.bound::<K>(self.key);
@@ -233,10 +233,10 @@ impl KindVisitor for Binding<'_> {
     }
 
     /// They have no secrets.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
-impl Stored {
+impl ConfiguredRow {
     /// Its secrets, all of them bound; none where they are already, or one does not open, which is told where it is
     /// needed.
     fn bound<K: LoadedKind>(&self, key: &SecretKey) -> Option<Map<String, Value>> {
@@ -256,9 +256,9 @@ impl Stored {
 
 /// What a save does.
 #[derive(Default)]
-struct Change {
+struct SaveChange {
     expected: i64,
-    put: Vec<Put>,
+    put: Vec<PutRow>,
     remove: Vec<(&'static str, String)>,
     customers: Vec<CustomerUser>,
     /// Filters whose component becomes another.
@@ -268,15 +268,15 @@ struct Change {
 }
 
 /// Notes what differs, kind by kind.
-struct Writing<'w> {
-    change: Change,
+struct ChangeWriter<'w> {
+    change: SaveChange,
     before: &'w Configuration,
     after: &'w Configuration,
     key: &'w SecretKey,
     result: Result<(), StoreError>,
 }
 
-impl KindVisitor for Writing<'_> {
+impl KindVisitor for ChangeWriter<'_> {
     fn loaded<K: LoadedKind>(&mut self) {
         if self.result.is_ok() {
             self.result = self.change.kind::<K>(self.before, self.after, self.key);
@@ -284,11 +284,11 @@ impl KindVisitor for Writing<'_> {
     }
 
     /// They have a table of their own.
-    fn looked_up<K: Kind>(&mut self) {}
+    fn looked_up<K: ConfiguredKind>(&mut self) {}
 }
 
 /// A row that is written.
-struct Put {
+struct PutRow {
     kind: &'static str,
     name: String,
     body: String,
@@ -296,16 +296,17 @@ struct Put {
     digest: String,
 }
 
-impl Change {
+impl SaveChange {
     fn put(&mut self, kind: &'static str, name: String, body: Map<String, Value>, secrets: Map<String, Value>) {
         let (body, secrets) = (Value::Object(body).to_string(), Value::Object(secrets).to_string());
-        self.put.push(Put { kind, name, body, secrets, digest: String::new() });
+        self.put.push(PutRow { kind, name, body, secrets, digest: String::new() });
     }
 
     /// What the filters that are written are made of: their rows keep the digest, and what is another than before is
     /// noted.
     fn components(&mut self, before: &Configuration, after: &Configuration) {
-        let made = |filter: &Filter| Made { component: filter.component.clone(), digest: filter.digest.clone() };
+        let made =
+            |filter: &Filter| FilterMakeup { component: filter.component.clone(), digest: filter.digest.clone() };
         for put in self.put.iter_mut().filter(|put| put.kind == Filter::KIND) {
             let Some(filter) = after.filters.get(&put.name) else { continue };
             put.digest = filter.digest.clone().unwrap_or_default();
@@ -342,7 +343,7 @@ impl Change {
     }
 }
 
-fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<i64, StoreError>> {
+fn carry_out<'c>(change: &'c SaveChange, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<i64, StoreError>> {
     Box::pin(async move {
         let version: Option<i64> = sqlx::query(
             "UPDATE config_version SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version",
@@ -365,7 +366,7 @@ fn carry_out<'c>(change: &'c Change, connection: &'c mut AnyConnection) -> BoxFu
                 filter_components::forget(connection, name).await?;
             }
         }
-        for Put { kind, name, body, secrets, digest } in &change.put {
+        for PutRow { kind, name, body, secrets, digest } in &change.put {
             sqlx::query(
                 "INSERT INTO configured (kind, name, body, secrets, digest) VALUES ($1, $2, $3, $4, $5) \
                  ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, secrets = excluded.secrets, digest = excluded.digest",
@@ -414,9 +415,9 @@ pub async fn bind_secrets(store: &Store, key: &SecretKey) -> Result<(), StoreErr
         .fetch_all(&mut *store.read().await?)
         .await?;
     for row in rows {
-        let stored = Stored::read(&row, [0, 1, 2, 3], None)?;
+        let stored = ConfiguredRow::read(&row, [0, 1, 2, 3], None)?;
         let earlier: String = row.try_get(3)?;
-        let mut binding = Binding { stored: &stored, key, bound: None };
+        let mut binding = SecretBinder { stored: &stored, key, bound: None };
         visit_kinds(&mut binding);
         if let Some(bound) = binding.bound {
             let input = (stored.kind, stored.name, earlier, Value::Object(bound).to_string());
@@ -438,7 +439,7 @@ async fn replace_secrets(
 }
 
 /// Whose secret it is: what it is sealed for, and how errors name it.
-fn secret_place<K: Kind>(name: &str, field: &str) -> String {
+fn secret_place<K: ConfiguredKind>(name: &str, field: &str) -> String {
     format!("{} {name:?}, {field}", K::KIND)
 }
 

@@ -69,9 +69,9 @@ pub async fn open(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPoo
 const ABANDONED: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// An error, and whether it may be that another process makes the schema just now.
-type Failed = (StoreError, bool);
+type ConnectFailure = (StoreError, bool);
 
-async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPool>), Failed> {
+async fn open_once(location: &Location) -> Result<(Engine, AnyPool, Option<AnyPool>), ConnectFailure> {
     match location {
         Location::Folder(folder) => {
             let place = std::path::absolute(folder.join("postigo.db")).unwrap_or_else(|_| folder.join("postigo.db"));

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Row};
 
 /// What a filter is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct FilterMakeup {
     /// As it is shown: a shipped one's name, or `name@version`.
     pub component: String,
     /// None for a shipped one.
@@ -21,7 +21,7 @@ pub struct Made {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Past {
     /// What it was.
-    pub made: Made,
+    pub made: FilterMakeup,
     /// From when on, milliseconds since the epoch; 0 where that was not noted.
     pub since: i64,
     /// Who made it so; empty where that was not noted.
@@ -34,25 +34,25 @@ pub struct Move {
     /// The filter.
     pub filter: String,
     /// None: it is new.
-    pub before: Option<Made>,
+    pub before: Option<FilterMakeup>,
     /// What it runs now.
-    pub after: Made,
+    pub after: FilterMakeup,
 }
 
 /// A row, as far as going back needs it.
-struct Noted {
+struct FilterRevision {
     id: i64,
     previous: Option<i64>,
-    made: Made,
+    made: FilterMakeup,
 }
 
-fn noted(row: &AnyRow) -> Result<Noted, sqlx::Error> {
-    Ok(Noted { id: row.try_get(0)?, previous: row.try_get(1)?, made: made(row, 2)? })
+fn noted(row: &AnyRow) -> Result<FilterRevision, sqlx::Error> {
+    Ok(FilterRevision { id: row.try_get(0)?, previous: row.try_get(1)?, made: made(row, 2)? })
 }
 
-fn made(row: &AnyRow, first: usize) -> Result<Made, sqlx::Error> {
+fn made(row: &AnyRow, first: usize) -> Result<FilterMakeup, sqlx::Error> {
     let digest: String = row.try_get(first + 1)?;
-    Ok(Made { component: row.try_get(first)?, digest: Some(digest).filter(|digest| !digest.is_empty()) })
+    Ok(FilterMakeup { component: row.try_get(first)?, digest: Some(digest).filter(|digest| !digest.is_empty()) })
 }
 
 /// What a filter has been made of, the latest first, at most `limit`.
@@ -66,7 +66,7 @@ pub async fn of(store: &Store, filter: &str, limit: i64) -> Result<Vec<Past>, St
 }
 
 /// What a rollback of a filter goes to; none where nothing is before.
-pub async fn before(store: &Store, filter: &str) -> Result<Option<Made>, StoreError> {
+pub async fn before(store: &Store, filter: &str) -> Result<Option<FilterMakeup>, StoreError> {
     let mut connection = store.read().await?;
     let Some(latest) = latest(&mut connection, filter).await? else { return Ok(None) };
     Ok(row(&mut connection, latest.previous).await?.map(|noted| noted.made))
@@ -98,7 +98,7 @@ pub(super) async fn note(
     if let (None, Some(made)) = (&current, &moved.before) {
         // It is from before changes were noted.
         let id = insert(connection, &moved.filter, made, (None, 0, "")).await?;
-        current = Some(Noted { id, previous: None, made: made.clone() });
+        current = Some(FilterRevision { id, previous: None, made: made.clone() });
     }
     let earlier = match &current {
         Some(current) => row(connection, current.previous).await?,
@@ -118,7 +118,7 @@ pub(super) async fn forget(connection: &mut AnyConnection, filter: &str) -> Resu
     Ok(())
 }
 
-async fn latest(connection: &mut AnyConnection, filter: &str) -> Result<Option<Noted>, StoreError> {
+async fn latest(connection: &mut AnyConnection, filter: &str) -> Result<Option<FilterRevision>, StoreError> {
     let row = sqlx::query(
         "SELECT id, previous, component, digest FROM filter_component WHERE filter = $1 ORDER BY id DESC LIMIT 1",
     );
@@ -126,7 +126,7 @@ async fn latest(connection: &mut AnyConnection, filter: &str) -> Result<Option<N
     Ok(row.as_ref().map(noted).transpose()?)
 }
 
-async fn row(connection: &mut AnyConnection, id: Option<i64>) -> Result<Option<Noted>, StoreError> {
+async fn row(connection: &mut AnyConnection, id: Option<i64>) -> Result<Option<FilterRevision>, StoreError> {
     let Some(id) = id else { return Ok(None) };
     let row = sqlx::query("SELECT id, previous, component, digest FROM filter_component WHERE id = $1").bind(id);
     let row = row.fetch_optional(connection).await?;
@@ -136,7 +136,7 @@ async fn row(connection: &mut AnyConnection, id: Option<i64>) -> Result<Option<N
 async fn insert(
     connection: &mut AnyConnection,
     filter: &str,
-    made: &Made,
+    made: &FilterMakeup,
     (previous, since, actor): (Option<i64>, i64, &str),
 ) -> Result<i64, StoreError> {
     let insert = "INSERT INTO filter_component (filter, component, digest, previous, since, actor) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 use super::sql;
-use super::writer::{self, Work};
+use super::writer::{self, WriteWork};
 use super::{Engine, StoreError};
 use sqlx::AnyPool;
 use sqlx::pool::PoolConnection;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 pub struct Store {
     pub(super) engine: Engine,
     pub(super) readers: AnyPool,
-    pub(super) writer: Option<mpsc::Sender<Box<dyn writer::Job>>>,
+    pub(super) writer: Option<mpsc::Sender<Box<dyn writer::WriteJob>>>,
 }
 
 impl Store {
@@ -28,7 +28,7 @@ impl Store {
     }
 
     /// Runs `work` in a transaction. When this returns `Ok`, it is durable; on `Err`, nothing of it is.
-    pub async fn write<I, T>(&self, input: I, work: Work<I, T>) -> Result<T, StoreError>
+    pub async fn write<I, T>(&self, input: I, work: WriteWork<I, T>) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -45,7 +45,7 @@ impl Store {
     /// If the database refuses it.
     #[cfg(test)]
     pub async fn execute(&self, statement: impl Into<String>) {
-        let run: Work<String, u64> =
+        let run: WriteWork<String, u64> =
             |statement, connection| Box::pin(async move { sql::Sql::new(statement.clone()).execute(connection).await });
         self.write(statement.into(), run).await.unwrap();
     }

@@ -32,13 +32,13 @@ pub struct Lease {
     pub host: Host,
 }
 
-struct Asked {
+struct LeaseQuery {
     engine: Engine,
     host: Host,
     accounts: Vec<String>,
 }
 
-impl Asked {
+impl LeaseQuery {
     fn new(store: &Store, host: &Host, accounts: &[String]) -> Self {
         Self { engine: store.engine(), host: host.clone(), accounts: accounts.to_vec() }
     }
@@ -75,7 +75,7 @@ pub async fn take(
 /// Renews all leases of a process that nobody took over; gives the accounts that it still holds.
 pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError> {
     store
-        .write(Asked::new(store, host, &[]), |asked, connection| {
+        .write(LeaseQuery::new(store, host, &[]), |asked, connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("UPDATE lease SET expires_at = ");
                 LEASE
@@ -93,7 +93,7 @@ pub async fn renew(store: &Store, host: &Host) -> Result<Vec<String>, StoreError
 /// counted.
 pub async fn release(store: &Store, host: &Host, accounts: &[String]) -> Result<(), StoreError> {
     store
-        .write(Asked::new(store, host, accounts), |asked, connection| {
+        .write(LeaseQuery::new(store, host, accounts), |asked, connection| {
             Box::pin(async move {
                 let mut sql = Sql::new("DELETE FROM lease WHERE run = ");
                 sql.bind(&asked.host.run);

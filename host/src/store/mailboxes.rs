@@ -24,7 +24,7 @@ pub struct MailboxState {
 
 /// A held message that is not put aside yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldMessage {
     /// Row id in the spool.
     pub id: i64,
     /// Its key as stored; none where it was retired.
@@ -91,14 +91,14 @@ pub async fn remember(connection: &mut AnyConnection, mailbox: i64, state: &Mail
 }
 
 /// The oldest held messages of an account that are not put aside, `limit` at most.
-pub async fn held(connection: &mut AnyConnection, account: &str, limit: i64) -> Result<Vec<Held>, StoreError> {
+pub async fn held(connection: &mut AnyConnection, account: &str, limit: i64) -> Result<Vec<HeldMessage>, StoreError> {
     let mut sql = Sql::new(
         "SELECT id, source_key, source, size, COALESCE(internal_date, received_at), set_aside.status FROM spool LEFT JOIN set_aside ON spool_id = id WHERE spool.status IN ('held', 'failed', 'ignored') AND spool.status = 'held' AND COALESCE(set_aside.status, 'begun') = 'begun' AND account = ",
     );
     let rows = sql.bind(account).push(" ORDER BY id LIMIT ").bind(limit).all(connection).await?;
     rows.iter()
         .map(|row| {
-            Ok(Held {
+            Ok(HeldMessage {
                 id: row.try_get(0)?,
                 source_key: row.try_get(1)?,
                 source: row.try_get(2)?,

@@ -40,4 +40,4 @@ pub use connect::Location;
 pub use engine::Engine;
 pub use error::{StoreError, json};
 pub use handle::Store;
-pub use writer::Work;
+pub use writer::WriteWork;

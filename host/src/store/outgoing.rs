@@ -8,14 +8,14 @@ mod queue;
 mod refusals;
 
 pub use claims::{
-    Claimed, Claiming, ForTransport, Outcome, Recovering, begin_data, claim, is_any_waiting, park, recover, renew,
-    settle, unassign, unassigned,
+    AttemptOutcome, ClaimedMail, ForTransport, MailClaimQuery, RecoverQuery, begin_data, claim, is_any_waiting, park,
+    recover, renew, settle, unassign, unassigned,
 };
-pub use delivery::{Delivered, Delivery, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
-pub use due::{Due, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};
+pub use delivery::{Delivery, DeliveryUpdate, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
+pub use due::{DueResponse, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};
 pub use query::{OutgoingFilter, OutgoingMail, cancel, depths, list, retry, show};
-pub use queue::{Composed, FORGOTTEN_AT_ONCE, NewOutgoing, composed, forget_raw, queue, raw, raw_part};
-pub use refusals::{Refusal, Told, refuse};
+pub use queue::{FORGOTTEN_AT_ONCE, NewOutgoing, SendableMail, composed, forget_raw, queue, raw, raw_part};
+pub use refusals::{IntakeRefusal, SenderNotice, refuse};
 
 use super::StoreError;
 use sqlx::Row;

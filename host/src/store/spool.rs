@@ -4,7 +4,7 @@ use super::claims::LEASE;
 use super::sql::{Sql, Value, pieces};
 use super::{Engine, StoreError};
 use postigo_model::claim::Claim;
-use postigo_model::spool::{Claimed, SpoolStatus, TakenIn};
+use postigo_model::spool::{ClaimedMessage, SpoolStatus, TakenIn};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
@@ -19,13 +19,13 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    Ending, FORGOTTEN_AT_ONCE, HeldAfterTries, after_unclean_end, end, end_all, forget_raw, put_off, release, remove,
-    set_result, try_again, unclaim,
+    FORGOTTEN_AT_ONCE, HeldAfterTries, MessageEnding, after_unclean_end, end, end_all, forget_raw, put_off, release,
+    remove, set_result, try_again, unclaim,
 };
 pub use query::{
     MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show,
 };
-pub use rows::{Known, MOST_TRIES, NewRow, RawPlace};
+pub use rows::{KnownMessage, MOST_TRIES, NewRow, RawPlace};
 
 /// The epoch of messages whose key is a UIDL.
 pub const UIDL_EPOCH: &str = "uidl";
@@ -85,7 +85,7 @@ pub async fn insert(connection: &mut AnyConnection, rows: &[NewRow]) -> Result<V
 }
 
 /// Bytes that are here are compared themselves; a name or a UID may stand for others by now.
-fn same_message(known: &Known, row: &NewRow) -> bool {
+fn same_message(known: &KnownMessage, row: &NewRow) -> bool {
     known.digest == row.digest
 }
 
@@ -205,7 +205,7 @@ async fn insert_raw(
 pub async fn known<'k>(
     connection: &mut AnyConnection,
     keys: impl IntoIterator<Item = &'k str>,
-) -> Result<HashMap<String, Known>, StoreError> {
+) -> Result<HashMap<String, KnownMessage>, StoreError> {
     let keys: Vec<&str> = keys.into_iter().collect();
     let mut known = HashMap::new();
     for piece in pieces(&keys) {
@@ -258,7 +258,7 @@ pub async fn retire(connection: &mut AnyConnection, keys: &[String]) -> Result<u
 
 /// What a claim asks for.
 #[derive(Debug, Clone)]
-pub struct Claiming {
+pub struct MessageClaimQuery {
     /// Which database is below.
     pub engine: Engine,
     /// Account name.
@@ -275,7 +275,10 @@ pub struct Claiming {
 
 /// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended
 /// uncleanly comes alone.
-pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<Vec<Claimed>, StoreError> {
+pub async fn claim(
+    connection: &mut AnyConnection,
+    claim: &MessageClaimQuery,
+) -> Result<Vec<ClaimedMessage>, StoreError> {
     if claim.engine == Engine::Postgres && !lease_locked(connection, claim).await? {
         return Ok(Vec::new());
     }
@@ -313,8 +316,8 @@ pub async fn claim(connection: &mut AnyConnection, claim: &Claiming) -> Result<V
 }
 
 /// Reads id, tries, source, communication, time of reception, recipients, size and how often it was put off.
-fn read_claimed(row: &AnyRow, asked: &Claiming) -> Result<Claimed, StoreError> {
-    Ok(Claimed {
+fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessage, StoreError> {
+    Ok(ClaimedMessage {
         claim: Claim { id: row.try_get(0)?, token: asked.token },
         tries: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX),
         source: row.try_get(2)?,
@@ -336,7 +339,7 @@ pub async fn accounts_with_work(connection: &mut AnyConnection, now: i64) -> Res
 }
 
 /// Holds the lease's row until the commit: whoever takes the lease over waits for it, and then sees what was claimed.
-async fn lease_locked(connection: &mut AnyConnection, claim: &Claiming) -> Result<bool, StoreError> {
+async fn lease_locked(connection: &mut AnyConnection, claim: &MessageClaimQuery) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM lease WHERE account = ");
     sql.bind(&claim.account).push(" AND run = ").bind(&claim.run);
     LEASE.running(sql.push(" AND "), claim.engine).push(" FOR SHARE");
@@ -344,7 +347,7 @@ async fn lease_locked(connection: &mut AnyConnection, claim: &Claiming) -> Resul
 }
 
 /// The oldest waiting messages, as many as the batch holds.
-fn oldest<'s>(sql: &'s mut Sql, claim: &Claiming) -> &'s mut Sql {
+fn oldest<'s>(sql: &'s mut Sql, claim: &MessageClaimQuery) -> &'s mut Sql {
     sql.push("id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS before FROM (SELECT id, size FROM spool WHERE status IN ('waiting', 'claimed') AND status = 'waiting' AND account = ");
     sql.bind(&claim.account).push(" AND not_before <= ").bind(claim.now).push(" ORDER BY id LIMIT ").bind(claim.limit);
     sql.push(") oldest) sized WHERE before < ").bind(LARGEST_BATCH).push(")")

@@ -16,7 +16,7 @@ use super::sql::{Sql, contains_pattern, pieces};
 use super::{Engine, StoreError};
 use postigo_model::configured::UnvouchedNumbers;
 use postigo_model::ticket::{
-    FollowUpCandidate, FollowUpSearch, Found, FoundTicket, StateType, Ticket, Vouched, WhyFollowUp, states,
+    FollowUpCandidate, FollowUpSearch, FoundTicket, StateType, Ticket, TicketMatch, VouchedBy, WhyFollowUp, states,
 };
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -94,13 +94,19 @@ pub async fn standing_for(
 
 /// The first of the candidates that an existing ticket answers to, merged ones followed to their targets, and who
 /// vouches for it.
-pub async fn find_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
+pub async fn find_follow_up(
+    connection: &mut AnyConnection,
+    search: &FollowUpSearch,
+) -> Result<TicketMatch, StoreError> {
     find(connection, search, "", false).await
 }
 
 /// [`find_follow_up`] within the transaction that files: the ticket stays as it is until the end, so that two mails
 /// that follow it up at once do not undo each other's changes.
-pub async fn find_to_follow_up(connection: &mut AnyConnection, search: &FollowUpSearch) -> Result<Found, StoreError> {
+pub async fn find_to_follow_up(
+    connection: &mut AnyConnection,
+    search: &FollowUpSearch,
+) -> Result<TicketMatch, StoreError> {
     let lock = match Engine::of(connection) {
         // There is one writer.
         Engine::Sqlite => "",
@@ -114,9 +120,9 @@ async fn find(
     search: &FollowUpSearch,
     lock: &'static str,
     keep: bool,
-) -> Result<Found, StoreError> {
+) -> Result<TicketMatch, StoreError> {
     let unknown = unknown_ids(connection, &search.candidates).await?;
-    let mut found = Found::default();
+    let mut found = TicketMatch::default();
     for candidate in &search.candidates {
         let mut sql = select();
         let why = match candidate {
@@ -145,8 +151,8 @@ async fn find(
             let ticket = standing_for(connection, read(&row)?, lock).await?;
             let vouched = vouching::vouched(connection, &ticket, search, candidate, keep).await?;
             let one = FoundTicket { ticket, why, vouched };
-            if vouched != Vouched::ByNobody || search.unvouched != UnvouchedNumbers::NewTicket {
-                return Ok(Found { follow_up: Some(one), ..found });
+            if vouched != VouchedBy::ByNobody || search.unvouched != UnvouchedNumbers::NewTicket {
+                return Ok(TicketMatch { follow_up: Some(one), ..found });
             }
             found.passed_over.push(one);
         }

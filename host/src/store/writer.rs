@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a write does: the borrowed input, the connection inside a transaction, the result. It may run more than once.
-pub type Work<I, T> = for<'c> fn(&'c I, &'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>;
+pub type WriteWork<I, T> = for<'c> fn(&'c I, &'c mut AnyConnection) -> BoxFuture<'c, Result<T, StoreError>>;
 
 /// So many writes share a commit at most: more would make the first wait too long.
 const GROUP: usize = 256;
@@ -17,7 +17,7 @@ const GROUP: usize = 256;
 const TRIES: u32 = 12;
 
 /// A write that waits for the writer.
-pub trait Job: Send {
+pub trait WriteJob: Send {
     /// Does the work, inside a savepoint.
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool>;
     /// Tells the caller, after the commit; the error is the commit's.
@@ -26,16 +26,16 @@ pub trait Job: Send {
 
 struct Write<I, T> {
     input: I,
-    work: Work<I, T>,
+    work: WriteWork<I, T>,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<I: Send + Sync, T: Send> Job for Write<I, T> {
+impl<I: Send + Sync, T: Send> WriteJob for Write<I, T> {
     fn run<'c>(&'c mut self, connection: &'c mut AnyConnection) -> BoxFuture<'c, bool> {
         Box::pin(async move {
             let working = async { (self.work)(&self.input, connection).await };
-            let result = caught(supervision::Work::Write, "", working)
+            let result = caught(supervision::WorkKind::Write, "", working)
                 .await
                 .unwrap_or_else(|panic| Err(StoreError::Panicked(panic)));
             let done = result.is_ok();
@@ -57,29 +57,33 @@ impl<I: Send + Sync, T: Send> Job for Write<I, T> {
 }
 
 /// Starts the writer over its own connection.
-pub fn start(pool: AnyPool) -> mpsc::Sender<Box<dyn Job>> {
+pub fn start(pool: AnyPool) -> mpsc::Sender<Box<dyn WriteJob>> {
     let (sender, receiver) = mpsc::channel(4 * GROUP);
     tokio::spawn(run(pool, receiver));
     sender
 }
 
 /// Hands a write to the writer and waits for its commit.
-pub async fn submit<I, T>(writer: &mpsc::Sender<Box<dyn Job>>, input: I, work: Work<I, T>) -> Result<T, StoreError>
+pub async fn submit<I, T>(
+    writer: &mpsc::Sender<Box<dyn WriteJob>>,
+    input: I,
+    work: WriteWork<I, T>,
+) -> Result<T, StoreError>
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
 {
     let (caller, answer) = oneshot::channel();
-    let job: Box<dyn Job> = Box::new(Write { input, work, result: None, caller });
+    let job: Box<dyn WriteJob> = Box::new(Write { input, work, result: None, caller });
     writer.send(job).await.map_err(|_| StoreError::Stopped)?;
     answer.await.map_err(|_| StoreError::Stopped)?
 }
 
 /// Ends when the last store is dropped: nobody writes any more.
-async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+async fn run(pool: AnyPool, mut waiting: mpsc::Receiver<Box<dyn WriteJob>>) {
     let mut group = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut group, GROUP).await > 0 {
-        let failed = caught(supervision::Work::Writer, "", commit(&pool, &mut group))
+        let failed = caught(supervision::WorkKind::Writer, "", commit(&pool, &mut group))
             .await
             .unwrap_or_else(|panic| Err(broke(&panic)));
         let failed = failed.err().map(Arc::new);
@@ -97,9 +101,9 @@ fn broke(panic: &Panic) -> sqlx::Error {
     sqlx::Error::Protocol(format!("the transaction panicked: {panic}"))
 }
 
-async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+async fn commit(pool: &AnyPool, group: &mut [Box<dyn WriteJob>]) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    let done = match caught(supervision::Work::Writer, "", in_transaction(&mut connection, group)).await {
+    let done = match caught(supervision::WorkKind::Writer, "", in_transaction(&mut connection, group)).await {
         Ok(done) => done,
         Err(panic) => {
             // Nobody knows where it stands.
@@ -115,7 +119,7 @@ async fn commit(pool: &AnyPool, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::
     done
 }
 
-async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
+async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn WriteJob>]) -> Result<(), sqlx::Error> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     let changed = match group {
         // A write alone needs no savepoint: its failure is the transaction's.
@@ -129,7 +133,7 @@ async fn in_transaction(connection: &mut AnyConnection, group: &mut [Box<dyn Job
 }
 
 /// Runs each write in a savepoint of its own; says whether any of them did something.
-async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) -> Result<bool, sqlx::Error> {
+async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn WriteJob>]) -> Result<bool, sqlx::Error> {
     let mut changed = false;
     for job in group {
         sqlx::query("SAVEPOINT one_write").execute(&mut *connection).await?;
@@ -144,7 +148,7 @@ async fn savepoints(connection: &mut AnyConnection, group: &mut [Box<dyn Job>]) 
 }
 
 /// Runs a write as a transaction of its own (PostgreSQL), again when the server could not serialize it.
-pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: WriteWork<I, T>) -> Result<T, StoreError> {
     let mut tried = 0;
     loop {
         tried += 1;
@@ -157,12 +161,12 @@ pub async fn transaction<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>
     }
 }
 
-async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: Work<I, T>) -> Result<T, StoreError> {
+async fn once<I: Sync, T>(pool: &AnyPool, input: &I, work: WriteWork<I, T>) -> Result<T, StoreError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = Connection::begin(&mut *connection).await?;
     // Dropped with an error, the transaction is rolled back.
     let working = async { work(input, &mut transaction).await };
-    let value = caught(supervision::Work::Write, "", working).await??;
+    let value = caught(supervision::WorkKind::Write, "", working).await??;
     transaction.commit().await.map_err(|source| StoreError::Database { doing: "commit", source })?;
     tracing::trace!("committed");
     Ok(value)
@@ -193,8 +197,8 @@ mod tests {
     async fn a_write_that_panics_is_rolled_back_alone_and_its_caller_told() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
-        let good: Work<i64, u64> = |id, connection| Box::pin(async move { row(*id).execute(connection).await });
-        let bad: Work<i64, u64> = |id, connection| {
+        let good: WriteWork<i64, u64> = |id, connection| Box::pin(async move { row(*id).execute(connection).await });
+        let bad: WriteWork<i64, u64> = |id, connection| {
             Box::pin(async move {
                 let done = row(*id).execute(connection).await;
                 assert!(done.is_err(), "on purpose");

@@ -1,9 +1,9 @@
 //! An account's messages: evaluated side by side, filed in the order of their arrival.
 
+use super::budget::{WorkerBudget, WorkerReservation};
 use super::evaluate::{self, EvaluateError};
-use super::filing::{self, Filed, Ready};
+use super::filing::{self, FilingResult, Ready};
 use super::live::Live;
-use super::room::{Room, Share};
 use super::{reading, report};
 use crate::chain::PutOff;
 use crate::spool::{Lease, Spool};
@@ -12,9 +12,9 @@ use bytes::Bytes;
 use postigo_model::claim::Claim;
 use postigo_model::communication::Priority;
 use postigo_model::result::MessageResult;
-use postigo_model::spool::{Claimed, SpoolStatus};
+use postigo_model::spool::{ClaimedMessage, SpoolStatus};
 use postigo_model::ticket::FollowedTicket;
-use postigo_supervision::{Work, caught};
+use postigo_supervision::{WorkKind, caught};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 
 /// A message that came to an end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Done {
+pub struct DoneMessage {
     /// Its row in the spool.
     pub id: i64,
     /// What became of it.
@@ -41,33 +41,33 @@ pub struct Done {
 
 /// A claimed message on its way.
 struct InFlight {
-    claimed: Arc<Claimed>,
+    claimed: Arc<ClaimedMessage>,
     /// The memory that it takes is its own until it is filed.
     work: JoinHandle<Evaluation>,
 }
 
 /// What came of evaluating a message, and the memory that it still takes.
-type Evaluation = (Result<Ready, EvaluateError>, Option<Share>);
+type Evaluation = (Result<Ready, EvaluateError>, Option<WorkerReservation>);
 
 /// A run over an account's messages.
-pub struct Run<'w> {
+pub struct AccountRun<'w> {
     spool: &'w Spool,
     live: &'w Live,
     /// The memory that all runs share.
-    room: &'w Arc<Room>,
+    room: &'w Arc<WorkerBudget>,
     lease: &'w Lease,
     stop: &'w CancellationToken,
     /// Claimed, and waiting for memory.
-    unread: VecDeque<Claimed>,
+    unread: VecDeque<ClaimedMessage>,
     in_flight: VecDeque<InFlight>,
     filed: u64,
 }
 
-impl<'w> Run<'w> {
+impl<'w> AccountRun<'w> {
     pub fn new(
         spool: &'w Spool,
         live: &'w Live,
-        room: &'w Arc<Room>,
+        room: &'w Arc<WorkerBudget>,
         lease: &'w Lease,
         stop: &'w CancellationToken,
     ) -> Self {
@@ -76,7 +76,7 @@ impl<'w> Run<'w> {
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of
     /// messages that ended.
-    pub async fn until_empty(mut self, done: &mut (dyn FnMut(Done) + Send)) -> Result<u64, StoreError> {
+    pub async fn until_empty(mut self, done: &mut (dyn FnMut(DoneMessage) + Send)) -> Result<u64, StoreError> {
         loop {
             let ready = self.next_ready().await;
             let was_empty = ready.is_empty();
@@ -99,8 +99,8 @@ impl<'w> Run<'w> {
     /// Begins to work on what is claimed, as far as there is memory for it.
     async fn begin(&mut self) -> Result<(), StoreError> {
         let room = self.room;
-        let mut shares: Vec<Share> = Vec::new();
-        for Claimed { size, .. } in &self.unread {
+        let mut shares: Vec<WorkerReservation> = Vec::new();
+        for ClaimedMessage { size, .. } in &self.unread {
             match room.try_hold(*size) {
                 Some(share) => shares.push(share),
                 // Other accounts' messages have it. Whoever has some under way itself sees to those first.
@@ -108,8 +108,9 @@ impl<'w> Run<'w> {
                 None => break,
             }
         }
-        let next: Vec<Claimed> = self.unread.drain(..shares.len()).collect();
-        let mut shares: HashMap<Claim, Share> = next.iter().map(|claimed| claimed.claim).zip(shares).collect();
+        let next: Vec<ClaimedMessage> = self.unread.drain(..shares.len()).collect();
+        let mut shares: HashMap<Claim, WorkerReservation> =
+            next.iter().map(|claimed| claimed.claim).zip(shares).collect();
         for (claimed, raw) in self.spool.read(next).await? {
             let share = shares.remove(&claimed.claim);
             self.start(Arc::new(claimed), raw, share);
@@ -118,7 +119,7 @@ impl<'w> Run<'w> {
     }
 
     /// Waits for the oldest message under way, and takes those behind it that are ready as well.
-    async fn next_ready(&mut self) -> Vec<(Arc<Claimed>, Evaluation)> {
+    async fn next_ready(&mut self) -> Vec<(Arc<ClaimedMessage>, Evaluation)> {
         let mut ready = Vec::new();
         while ready.len() < BATCH
             && let Some(front) = self.in_flight.front()
@@ -131,7 +132,7 @@ impl<'w> Run<'w> {
     }
 
     /// Claims what the window has room for.
-    async fn claim(&self) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self) -> Result<Vec<ClaimedMessage>, StoreError> {
         let room = WINDOW - self.in_flight.len().min(WINDOW);
         if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
             return Ok(Vec::new());
@@ -139,7 +140,7 @@ impl<'w> Run<'w> {
         self.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
     }
 
-    fn start(&mut self, claimed: Arc<Claimed>, raw: Bytes, share: Option<Share>) {
+    fn start(&mut self, claimed: Arc<ClaimedMessage>, raw: Bytes, share: Option<WorkerReservation>) {
         let (setup, store) = (self.live.current(), self.spool.store().clone());
         let sandbox = Arc::clone(self.live.sandbox());
         let message = Arc::clone(&claimed);
@@ -150,7 +151,7 @@ impl<'w> Run<'w> {
                 let evaluated = evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?;
                 Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
             };
-            let outcome = caught(Work::Message, &account, evaluating)
+            let outcome = caught(WorkKind::Message, &account, evaluating)
                 .await
                 .unwrap_or_else(|panic| Err(EvaluateError::Panicked(panic)));
             (outcome, share)
@@ -160,7 +161,7 @@ impl<'w> Run<'w> {
 
     /// Ends messages in their order; gives what became of them. Those that must be tried again, or are another host's
     /// by now, are left out.
-    async fn file(&self, attempts: Vec<(Arc<Claimed>, Evaluation)>) -> Result<Vec<Done>, StoreError> {
+    async fn file(&self, attempts: Vec<(Arc<ClaimedMessage>, Evaluation)>) -> Result<Vec<DoneMessage>, StoreError> {
         let mut ended = Vec::new();
         let mut batch = VecDeque::new();
         let mut shares = Vec::with_capacity(attempts.len());
@@ -184,8 +185,10 @@ impl<'w> Run<'w> {
                     let ready: Vec<Arc<Ready>> = batch.drain(..filed.len().min(next.len())).collect();
                     for (ready, filed) in ready.into_iter().zip(filed) {
                         match filed {
-                            Filed::Ended(result) => ended.push(Done { id: ready.claimed.claim.id, result: *result }),
-                            Filed::Again(seen) => match self.run_again(&ready, seen).await {
+                            FilingResult::Ended(result) => {
+                                ended.push(DoneMessage { id: ready.claimed.claim.id, result: *result });
+                            }
+                            FilingResult::Again(seen) => match self.run_again(&ready, seen).await {
                                 Ok(ready) => batch.push_front(Arc::new(ready)),
                                 Err(error) => ended.extend(self.try_again(&ready.claimed, error.to_string()).await?),
                             },
@@ -209,13 +212,13 @@ impl<'w> Run<'w> {
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
         let (setup, opened) = (self.live.current(), ready.evaluated.run.mail.opened().clone());
         let running = evaluate::again(&ready.claimed, opened, seen, setup, self.live.sandbox().as_ref());
-        let evaluated = caught(Work::Message, &ready.claimed.account, running).await??;
+        let evaluated = caught(WorkKind::Message, &ready.claimed.account, running).await??;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
     }
 
     /// A message alone could not be filed: it is another host's by now, or tried again.
-    async fn give_up(&self, claimed: &Claimed, error: StoreError) -> Result<Option<Done>, StoreError> {
+    async fn give_up(&self, claimed: &ClaimedMessage, error: StoreError) -> Result<Option<DoneMessage>, StoreError> {
         match error {
             StoreError::Fenced => {
                 tracing::warn!(
@@ -253,7 +256,7 @@ impl<'w> Run<'w> {
         }
     }
 
-    async fn try_again(&self, claimed: &Claimed, reason: String) -> Result<Option<Done>, StoreError> {
+    async fn try_again(&self, claimed: &ClaimedMessage, reason: String) -> Result<Option<DoneMessage>, StoreError> {
         tracing::error!(
             message = claimed.claim.id,
             source = claimed.source,
@@ -267,7 +270,7 @@ impl<'w> Run<'w> {
             Ok(SpoolStatus::Held) => {
                 let stored = spool.results(&[id]).await?.remove(&id).and_then(|message| message.result);
                 let result = stored.unwrap_or_else(|| MessageResult::held(&claimed.source, reason));
-                Ok(Some(Done { id, result }))
+                Ok(Some(DoneMessage { id, result }))
             }
             Ok(_) | Err(StoreError::Fenced) => Ok(None),
             Err(error) => Err(error),

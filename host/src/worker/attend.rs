@@ -3,7 +3,7 @@
 //! Where a daemon works on the data folder, another command does, or another host holds the account, nothing is done
 //! here.
 
-use super::{Done, Live, Worker};
+use super::{DoneMessage, Live, Worker};
 use crate::spool::Spool;
 use crate::spool::leases::{self, Host};
 use crate::store::{Store, StoreError};
@@ -33,7 +33,7 @@ impl Attendant {
         &self,
         live: impl Fn() -> F,
         finished: &CancellationToken,
-        done: &mut (dyn FnMut(Done) + Send),
+        done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<(), E>
     where
         F: Future<Output = Result<Arc<Live>, E>>,
@@ -61,7 +61,7 @@ impl Attendant {
         host: &Host,
         live: Arc<Live>,
         finished: &CancellationToken,
-        done: &mut (dyn FnMut(Done) + Send),
+        done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<(), StoreError> {
         let (store, account) = (self.spool.store(), std::slice::from_ref(&self.account));
         let Some(lease) = leases::acquire(store, host, account).await?.pop() else { return Ok(()) };

@@ -19,32 +19,32 @@ pub fn memory_of(size: u64) -> u64 {
 
 /// The memory of a worker.
 #[derive(Debug)]
-pub struct Room {
-    taken: Mutex<Taken>,
+pub struct WorkerBudget {
+    taken: Mutex<WorkerBudgetState>,
     freed: Notify,
     most: u64,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct WorkerBudgetState {
     all: u64,
     large: u64,
 }
 
-impl Default for Room {
+impl Default for WorkerBudget {
     fn default() -> Self {
         Self::of(MOST)
     }
 }
 
-impl Room {
+impl WorkerBudget {
     /// Room for so many bytes.
     pub fn of(most: u64) -> Self {
         Self { taken: Mutex::default(), freed: Notify::new(), most }
     }
 
     /// The share of a message of so many bytes; none where there is no room now.
-    pub fn try_hold(self: &Arc<Self>, size: u64) -> Option<Share> {
+    pub fn try_hold(self: &Arc<Self>, size: u64) -> Option<WorkerReservation> {
         let (bytes, is_large) = self.reckoned(size);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all + bytes > self.most || is_large && taken.large + bytes > self.most_large() {
@@ -52,11 +52,11 @@ impl Room {
         }
         taken.all += bytes;
         taken.large += if is_large { bytes } else { 0 };
-        Some(Share { room: Arc::clone(self), bytes, is_large })
+        Some(WorkerReservation { room: Arc::clone(self), bytes, is_large })
     }
 
     /// The share of a message of so many bytes, as soon as there is room. Whoever waits must hold no other.
-    pub async fn hold(self: &Arc<Self>, size: u64) -> Share {
+    pub async fn hold(self: &Arc<Self>, size: u64) -> WorkerReservation {
         loop {
             let freed = self.freed.notified();
             let mut freed = std::pin::pin!(freed);
@@ -83,13 +83,13 @@ impl Room {
 
 /// What one message takes; given back when it is dropped.
 #[derive(Debug)]
-pub struct Share {
-    room: Arc<Room>,
+pub struct WorkerReservation {
+    room: Arc<WorkerBudget>,
     bytes: u64,
     is_large: bool,
 }
 
-impl Drop for Share {
+impl Drop for WorkerReservation {
     fn drop(&mut self) {
         let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all -= self.bytes;
@@ -107,10 +107,10 @@ mod tests {
 
     #[test]
     fn large_messages_leave_room_for_the_others() {
-        let room = Arc::new(Room::of(4 * memory_of(24 * MIB)));
-        let large: Vec<Share> = std::iter::from_fn(|| room.try_hold(24 * MIB)).collect();
+        let room = Arc::new(WorkerBudget::of(4 * memory_of(24 * MIB)));
+        let large: Vec<WorkerReservation> = std::iter::from_fn(|| room.try_hold(24 * MIB)).collect();
         assert_eq!(large.len(), 3, "three quarters of the room");
-        let others: Vec<Share> = std::iter::from_fn(|| room.try_hold(64 << 10)).collect();
+        let others: Vec<WorkerReservation> = std::iter::from_fn(|| room.try_hold(64 << 10)).collect();
         assert_eq!(others.len() as u64, memory_of(24 * MIB) / memory_of(64 << 10));
         drop(large);
         assert!(room.try_hold(1_000 * MIB).is_some(), "one that is larger than all room has that of the large ones");
@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_room_when_it_is_given_back() {
-        let room = Arc::new(Room::of(2 * memory_of(7 * MIB) - 1));
+        let room = Arc::new(WorkerBudget::of(2 * memory_of(7 * MIB) - 1));
         let first = room.try_hold(7 * MIB);
         assert!(first.is_some());
         let waiting = tokio::spawn({

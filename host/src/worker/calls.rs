@@ -14,9 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Who waits to be called, by account.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<BTreeMap<String, Arc<Notify>>>);
+pub struct CallQueue(Mutex<BTreeMap<String, Arc<Notify>>>);
 
-impl Calls {
+impl CallQueue {
     /// Where an account hears its calls. One that came while nobody listened is heard later.
     pub fn of(&self, account: &str) -> Arc<Notify> {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(account.to_owned()).or_default())

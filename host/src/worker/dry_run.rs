@@ -1,17 +1,17 @@
 //! Dry runs: a message's whole way up to the decision, with every filter called, and nothing kept of it.
 
-use super::evaluate::{self, EvaluateError, Evaluated};
-use super::{Live, Setup, filing, report};
+use super::evaluate::{self, EvaluateError, EvaluatedMessage};
+use super::{Live, LiveConfiguration, filing, report};
 use crate::catalogue::{Catalogue, settle};
-use crate::chain::{Asked, Gathered, Mode, Plan};
+use crate::chain::{AskersSandbox, ChainPlan, Mode, NeededComponents};
 use crate::filing::{follow_up_search, is_ignored};
 use crate::store::{Store, StoreError, tickets};
 use bytes::Bytes;
 use postigo_mail::Envelope;
 use postigo_model::configured::{Filter, Validity};
-use postigo_model::result::{FilterResult, MessageResult, Status};
+use postigo_model::result::{FilterResult, MessageResult, MessageStatus};
 use postigo_model::ticket::FilingKind;
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -31,14 +31,14 @@ pub struct DryRun {
 /// What would have become of a mail.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = DryRun)]
-pub struct Tried {
+pub struct DryRunResult {
     /// As a message's result, without what only filing gives: numbers and ids.
     #[serde(flatten)]
     pub result: MessageResult,
     /// What is wrong with screenings, and headers of the mail that have no effect: sentences.
     pub notes: Vec<String>,
     /// What the filters logged.
-    pub log: Vec<Logged>,
+    pub log: Vec<LoggedLine>,
     /// The filter that ended the chain.
     #[serde(skip)]
     pub ended_by: Option<String>,
@@ -46,7 +46,8 @@ pub struct Tried {
 
 /// A line that a filter logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Logged {
+#[schema(as = Logged)]
+pub struct LoggedLine {
     /// The filter's name.
     pub filter: String,
     /// `debug`, `info`, `notice`, `warning`, `error`.
@@ -55,7 +56,7 @@ pub struct Logged {
     pub text: String,
 }
 
-impl Tried {
+impl DryRunResult {
     /// What one filter did; none where the chain has none of this name.
     pub fn filter(&self, name: &str) -> Option<&FilterResult> {
         self.result.filters.iter().find(|filter| filter.name == name)
@@ -63,7 +64,11 @@ impl Tried {
 }
 
 /// Tries a mail on the chain as it is, without any effect.
-pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<Tried, EvaluateError> {
+pub async fn dry_run(
+    dry_run: DryRun,
+    setup: Arc<LiveConfiguration>,
+    live: &Live,
+) -> Result<DryRunResult, EvaluateError> {
     let account = setup.configuration.accounts.get(&dry_run.account);
     let trusted = dry_run.trusted.unwrap_or_else(|| account.is_some_and(|account| account.trusted));
     let envelope = Envelope {
@@ -80,7 +85,7 @@ pub async fn dry_run(dry_run: DryRun, setup: Arc<Setup>, live: &Live) -> Result<
         filter.component = Some(planned.component.to_string());
     }
     let ended_by = result.filters.iter().find(|filter| filter.stopped).map(|filter| filter.name.clone());
-    Ok(Tried { result, notes: notes(&evaluated), log: log(&evaluated), ended_by })
+    Ok(DryRunResult { result, notes: notes(&evaluated), log: log(&evaluated), ended_by })
 }
 
 /// Why one filter cannot be tried.
@@ -106,8 +111,8 @@ pub async fn with_filter(
     live: &Live,
     name: &str,
     component: Option<&str>,
-    sandbox: &Asked,
-) -> Result<Arc<Setup>, NoFilter> {
+    sandbox: &AskersSandbox,
+) -> Result<Arc<LiveConfiguration>, NoFilter> {
     let setup = live.current();
     let filter = setup.configuration.filters.get(name).ok_or_else(|| NoFilter::Missing(name.to_owned()))?;
     if filter.valid == Validity::Valid && component.is_none() {
@@ -122,11 +127,11 @@ pub async fn with_filter(
     }
     let others = setup.configuration.valid_filters().filter(|other| other.name != name).cloned();
     let filters: Vec<Filter> = others.chain([on]).collect();
-    let components = Gathered::of(&filters, live.store(), live.sandbox()).await?;
+    let components = NeededComponents::of(&filters, live.store(), live.sandbox()).await?;
     let sandbox = sandbox.clone();
-    let built = blocking(Work::Preparation, "", move || {
-        let plan = Plan::build(&filters, &components, &sandbox, Some(&setup.plan));
-        Setup::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
+    let built = blocking(WorkKind::Preparation, "", move || {
+        let plan = ChainPlan::build(&filters, &components, &sandbox, Some(&setup.plan));
+        LiveConfiguration::new(setup.configuration.clone(), plan, setup.vocabulary.clone())
     });
     let built = built.await.map_err(|panic| {
         NoFilter::Broken(format!("The chain could not be prepared, its preparation panicked: {panic}."))
@@ -140,13 +145,17 @@ pub async fn with_filter(
     Ok(Arc::new(built))
 }
 
-async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) -> Result<MessageResult, StoreError> {
-    let Evaluated { setup, run, .. } = evaluated;
+async fn decided(
+    result: MessageResult,
+    evaluated: &EvaluatedMessage,
+    store: &Store,
+) -> Result<MessageResult, StoreError> {
+    let EvaluatedMessage { setup, run, .. } = evaluated;
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
-        return Ok(MessageResult { status: Status::Held, error: Some(report::held_by(filter)), ..result });
+        return Ok(MessageResult { status: MessageStatus::Held, error: Some(report::held_by(filter)), ..result });
     }
     if is_ignored(&run.mail) {
-        return Ok(MessageResult { status: Status::Ignored, ..result });
+        return Ok(MessageResult { status: MessageStatus::Ignored, ..result });
     }
     let mut connection = store.read().await?;
     let search = follow_up_search(&run.mail, &setup.configuration);
@@ -155,22 +164,22 @@ async fn decided(result: MessageResult, evaluated: &Evaluated, store: &Store) ->
     let decision = filing::decide(&mut connection, &customers, evaluated, found).await?;
     let number = (decision.ticket.id != 0).then(|| decision.ticket.number.clone());
     let status = match decision.kind {
-        FilingKind::Rejected(_) => Status::Rejected,
-        _ => Status::Filed,
+        FilingKind::Rejected(_) => MessageStatus::Rejected,
+        _ => MessageStatus::Filed,
     };
     Ok(MessageResult { status, ticket_number: number, ..report::with_filing(result, &decision) })
 }
 
-fn notes(evaluated: &Evaluated) -> Vec<String> {
+fn notes(evaluated: &EvaluatedMessage) -> Vec<String> {
     let dropped = evaluated.dropped.iter().map(report::dropped);
     dropped.chain(evaluated.run.notes.iter().cloned()).collect()
 }
 
-fn log(evaluated: &Evaluated) -> Vec<Logged> {
+fn log(evaluated: &EvaluatedMessage) -> Vec<LoggedLine> {
     let filters = evaluated.setup.plan.filters().iter().zip(&evaluated.run.steps);
     filters
         .flat_map(|(filter, step)| {
-            step.log.iter().map(|line| Logged {
+            step.log.iter().map(|line| LoggedLine {
                 filter: filter.name.to_string(),
                 priority: line.priority,
                 text: line.text.clone(),

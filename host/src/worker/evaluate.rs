@@ -1,12 +1,12 @@
 //! One message from its bytes to what the chain made of it: read, first follow-up check, chain.
 
-use super::Setup;
-use super::reading::{self, Reading};
+use super::LiveConfiguration;
+use super::reading::{self, ReadMessage};
 use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
 use crate::store::{Store, StoreError, tickets};
 use bytes::Bytes;
-use postigo_mail::{Dropped, Envelope, OpenedMessage};
-use postigo_model::spool::Claimed;
+use postigo_mail::{DroppedHeader, Envelope, OpenedMessage};
+use postigo_model::spool::ClaimedMessage;
 use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::FollowedTicket;
 use postigo_supervision::Panic;
@@ -16,13 +16,13 @@ use std::sync::Arc;
 const CHECKED: i64 = 1_000;
 
 /// A message that the chain has seen.
-pub struct Evaluated {
+pub struct EvaluatedMessage {
     /// What was in force.
-    pub setup: Arc<Setup>,
+    pub setup: Arc<LiveConfiguration>,
     /// The chain's work; the mail is in it.
     pub run: ChainRun,
     /// The mail's own headers that took no effect.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<DroppedHeader>,
     /// What the first follow-up check looked for.
     pub search: FollowUpSearch,
     /// What it found: the ticket that the filters saw.
@@ -46,7 +46,7 @@ pub enum EvaluateError {
 }
 
 /// How the chain of a claimed message is run.
-pub fn live(claimed: &Claimed) -> Mode {
+pub fn live(claimed: &ClaimedMessage) -> Mode {
     Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: claimed.put_off }
 }
 
@@ -55,10 +55,10 @@ pub async fn evaluate(
     raw: Bytes,
     envelope: Envelope,
     mode: Mode,
-    setup: Arc<Setup>,
+    setup: Arc<LiveConfiguration>,
     store: &Store,
     sandbox: &dyn Sandbox,
-) -> Result<Evaluated, EvaluateError> {
+) -> Result<EvaluatedMessage, EvaluateError> {
     let in_force = Arc::clone(&setup);
     // Most mails follow up nothing, and go on to the chain on the same thread.
     let first = on_guest_thread(sandbox, move || {
@@ -83,12 +83,12 @@ pub async fn evaluate(
 /// Takes a claimed message through the chain once more, as it was opened for the first run, with the ticket that it
 /// follows up by now.
 pub async fn again(
-    claimed: &Claimed,
+    claimed: &ClaimedMessage,
     opened: OpenedMessage,
     seen: Option<FollowedTicket>,
-    setup: Arc<Setup>,
+    setup: Arc<LiveConfiguration>,
     sandbox: &dyn Sandbox,
-) -> Result<Evaluated, EvaluateError> {
+) -> Result<EvaluatedMessage, EvaluateError> {
     let envelope = reading::envelope(claimed, &setup);
     // Its turn has come: those behind it wait for it.
     let mode = Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: true };
@@ -100,7 +100,7 @@ pub async fn again(
 }
 
 /// Begins the trials that the chain asked for. The message does not wait for them.
-fn tried_afterwards(mut evaluated: Evaluated, sandbox: &dyn Sandbox) -> Evaluated {
+fn tried_afterwards(mut evaluated: EvaluatedMessage, sandbox: &dyn Sandbox) -> EvaluatedMessage {
     for trial in evaluated.run.trials.drain(..) {
         let setup = Arc::clone(&evaluated.setup);
         sandbox.execute(Box::new(move || trial.run(&setup.vocabulary)));
@@ -110,15 +110,15 @@ fn tried_afterwards(mut evaluated: Evaluated, sandbox: &dyn Sandbox) -> Evaluate
 
 fn through_chain(
     begun: i64,
-    reading: Reading,
+    reading: ReadMessage,
     seen: Option<FollowedTicket>,
-    setup: Arc<Setup>,
+    setup: Arc<LiveConfiguration>,
     mode: Mode,
-) -> Evaluated {
-    let Reading { mut mail, dropped, search } = reading;
+) -> EvaluatedMessage {
+    let ReadMessage { mut mail, dropped, search } = reading;
     mail.set_ticket(seen.clone());
     let run = chain::run(&setup.plan, &setup.vocabulary, Box::new(mail), mode);
-    Evaluated { setup, run, dropped, search, seen, begun }
+    EvaluatedMessage { setup, run, dropped, search, seen, begun }
 }
 
 async fn on_guest_thread<T: Send + 'static>(

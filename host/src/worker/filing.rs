@@ -1,24 +1,24 @@
 //! Filing: the second follow-up check, the decision, and all rows of a message; several messages in one transaction, in
 //! their order.
 
-use super::evaluate::Evaluated;
+use super::evaluate::EvaluatedMessage;
 use super::report;
 use crate::commlog::Communication;
 use crate::filing;
 use crate::filing::follow_up_search;
 use crate::filing::{Batch, FilingInput};
 use crate::filing::{Circumstances, CustomerLookup, CustomerQuery};
-use crate::store::spool::{self, Ending};
+use crate::store::spool::{self, MessageEnding};
 use crate::store::{Store, StoreError, customers, tickets};
 use postigo_mail::delivery_report;
 use postigo_model::communication::Priority;
 use postigo_model::configured::CustomerUser;
 use postigo_model::mailbox::Mailbox;
-use postigo_model::result::{MessageResult, Status};
-use postigo_model::spool::{Claimed, SpoolStatus};
+use postigo_model::result::{MessageResult, MessageStatus};
+use postigo_model::spool::{ClaimedMessage, SpoolStatus};
 use postigo_model::ticket::Filing;
 use postigo_model::ticket::FollowedTicket;
-use postigo_model::ticket::Found;
+use postigo_model::ticket::TicketMatch;
 use sqlx::AnyConnection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,15 +26,15 @@ use std::sync::Arc;
 /// A message that the chain has seen and that waits for its turn.
 pub struct Ready {
     /// The message.
-    pub claimed: Arc<Claimed>,
+    pub claimed: Arc<ClaimedMessage>,
     /// What the chain made of it.
-    pub evaluated: Evaluated,
+    pub evaluated: EvaluatedMessage,
     /// Whether its chain may still run again because of mail filed meanwhile.
     pub may_run_again: bool,
 }
 
 /// What became of a message in the transaction.
-pub enum Filed {
+pub enum FilingResult {
     /// It is filed, ignored or held.
     Ended(Box<MessageResult>),
     /// A filter read which ticket it follows up, and by mail filed meanwhile that is another one, or changed: its chain
@@ -44,22 +44,27 @@ pub enum Filed {
 
 /// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run
 /// again.
-pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<Filed>, StoreError> {
+pub async fn file(store: &Store, messages: Vec<Arc<Ready>>) -> Result<Vec<FilingResult>, StoreError> {
     store.write(messages, |messages, connection| Box::pin(file_in_order(connection, messages))).await
 }
 
-async fn file_in_order(connection: &mut AnyConnection, messages: &[Arc<Ready>]) -> Result<Vec<Filed>, StoreError> {
+async fn file_in_order(
+    connection: &mut AnyConnection,
+    messages: &[Arc<Ready>],
+) -> Result<Vec<FilingResult>, StoreError> {
     let customers = Customers::of(connection, messages.iter().map(|message| &message.evaluated)).await?;
     let mut batch = Batch::default();
     let mut steps = Vec::with_capacity(messages.len());
     for message in messages {
         steps.push(file_one(connection, &mut batch, &customers, message).await?);
-        if matches!(steps.last(), Some(Some(Filed::Again(_)))) {
+        if matches!(steps.last(), Some(Some(FilingResult::Again(_)))) {
             break;
         }
     }
     let mut written = batch.finish(connection).await?.into_iter();
-    let filed = |step: Option<Filed>| step.or_else(|| written.next().map(|filed| Filed::Ended(Box::new(filed.result))));
+    let filed = |step: Option<FilingResult>| {
+        step.or_else(|| written.next().map(|filed| FilingResult::Ended(Box::new(filed.result))))
+    };
     Ok(steps.into_iter().map_while(filed).collect())
 }
 
@@ -69,15 +74,15 @@ async fn file_one(
     batch: &mut Batch,
     customers: &Customers,
     message: &Ready,
-) -> Result<Option<Filed>, StoreError> {
-    let Evaluated { setup, run, search, seen, .. } = &message.evaluated;
+) -> Result<Option<FilingResult>, StoreError> {
+    let EvaluatedMessage { setup, run, search, seen, .. } = &message.evaluated;
     let mut communication = report::communication(&message.claimed, &message.evaluated);
     let result = report::result(&message.claimed.source, Some(&communication), &message.evaluated);
     if let Some(filter) = run.held_by.and_then(|position| setup.plan.filters().get(position)) {
         let reason = report::held_by(filter);
         report::not_read(&mut communication, &result);
         communication.entry(Priority::Error, "worker", format!("The message is held: {reason}"));
-        let result = MessageResult { status: Status::Held, error: Some(reason.clone()), ..result };
+        let result = MessageResult { status: MessageStatus::Held, error: Some(reason.clone()), ..result };
         return end(connection, message, SpoolStatus::Held, Some(reason), result, communication).await.map(Some);
     }
     if filing::is_ignored(&run.mail) {
@@ -87,7 +92,7 @@ async fn file_one(
             "worker",
             "Ignored, as X-OTOBO-Ignore says; the message stays in the spool's history.",
         );
-        let result = MessageResult { status: Status::Ignored, ..result };
+        let result = MessageResult { status: MessageStatus::Ignored, ..result };
         return end(connection, message, SpoolStatus::Ignored, None, result, communication).await.map(Some);
     }
     let second = follow_up_search(&run.mail, &setup.configuration);
@@ -97,7 +102,7 @@ async fn file_one(
             if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
         let now = by_first_check.follow_up.map(|found| found.ticket.followed());
         if now != *seen {
-            return Ok(Some(Filed::Again(now)));
+            return Ok(Some(FilingResult::Again(now)));
         }
     }
     let filing = decide(connection, customers, &message.evaluated, found).await?;
@@ -119,10 +124,10 @@ async fn file_one(
 pub async fn decide(
     connection: &mut AnyConnection,
     customers: &Customers,
-    evaluated: &Evaluated,
-    found: Found,
+    evaluated: &EvaluatedMessage,
+    found: TicketMatch,
 ) -> Result<Filing, StoreError> {
-    let Evaluated { setup, run, .. } = evaluated;
+    let EvaluatedMessage { setup, run, .. } = evaluated;
     let internal_mails = match &found.follow_up {
         Some(found) => tickets::internal_mails(connection, found.ticket.id).await?,
         None => Vec::new(),
@@ -147,7 +152,7 @@ impl Customers {
     /// Asks the store for them.
     pub async fn of(
         connection: &mut AnyConnection,
-        messages: impl Iterator<Item = &Evaluated>,
+        messages: impl Iterator<Item = &EvaluatedMessage>,
     ) -> Result<Self, StoreError> {
         let (mut logins, mut senders) = (Vec::new(), Vec::new());
         for evaluated in messages {
@@ -180,9 +185,9 @@ async fn end(
     reason: Option<String>,
     result: MessageResult,
     communication: Communication,
-) -> Result<Filed, StoreError> {
+) -> Result<FilingResult, StoreError> {
     let communication = communication.finish(status == SpoolStatus::Held);
-    let ending = Ending::new(message.claimed.claim, status, reason, &result)?;
+    let ending = MessageEnding::new(message.claimed.claim, status, reason, &result)?;
     spool::end(connection, &ending, &communication).await?;
-    Ok(Filed::Ended(Box::new(result)))
+    Ok(FilingResult::Ended(Box::new(result)))
 }

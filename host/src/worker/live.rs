@@ -1,12 +1,12 @@
 //! What is configured now, with its plan: replaced as a whole when the configuration's version changes.
 
-use crate::chain::{Gathered, LazySandbox, Plan, Sandbox};
+use crate::chain::{ChainPlan, LazySandbox, NeededComponents, Sandbox};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, StoreError, components, configuration};
 use postigo_mail::Vocabulary;
 use postigo_model::configured::Configuration;
 use postigo_supervision as supervision;
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,11 +16,11 @@ use tokio::sync::{Mutex, watch};
 const ANOTHER_TRY: Duration = Duration::from_secs(30);
 
 /// One state of the configuration, and what follows from it.
-pub struct Setup {
+pub struct LiveConfiguration {
     /// What is configured.
     pub configuration: Configuration,
     /// The chain.
-    pub plan: Arc<Plan>,
+    pub plan: Arc<ChainPlan>,
     /// The headers that exist.
     pub vocabulary: Vocabulary,
     /// Uploaded components whose rows cannot be read, as they are shown, and why.
@@ -29,9 +29,9 @@ pub struct Setup {
     pub prepared: Instant,
 }
 
-impl Setup {
+impl LiveConfiguration {
     /// With this plan, prepared now.
-    pub fn new(configuration: Configuration, plan: Plan, vocabulary: Vocabulary) -> Self {
+    pub fn new(configuration: Configuration, plan: ChainPlan, vocabulary: Vocabulary) -> Self {
         Self { configuration, plan: Arc::new(plan), vocabulary, unreadable: Vec::new(), prepared: Instant::now() }
     }
 
@@ -60,7 +60,7 @@ pub struct Live {
     store: Store,
     key: SecretKey,
     sandbox: Arc<LazySandbox>,
-    current: watch::Sender<Arc<Setup>>,
+    current: watch::Sender<Arc<LiveConfiguration>>,
     refreshing: Mutex<()>,
     /// Why what is configured cannot be taken up, a sentence; none: it could when it was last looked at.
     refused: watch::Sender<Option<String>>,
@@ -75,8 +75,11 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Loads what is configured and prepares its chain.
     pub async fn start(store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Result<Arc<Self>, StoreError> {
-        let current =
-            watch::Sender::new(Arc::new(Setup::new(Configuration::default(), Plan::default(), Vocabulary::default())));
+        let current = watch::Sender::new(Arc::new(LiveConfiguration::new(
+            Configuration::default(),
+            ChainPlan::default(),
+            Vocabulary::default(),
+        )));
         let live = Arc::new(Self {
             store,
             key,
@@ -91,13 +94,13 @@ impl Live {
 
     /// With this setup, for tests.
     #[cfg(test)]
-    pub fn with(setup: Setup, store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Arc<Self> {
+    pub fn with(setup: LiveConfiguration, store: Store, key: SecretKey, sandbox: Arc<LazySandbox>) -> Arc<Self> {
         let (current, refused) = (watch::Sender::new(Arc::new(setup)), watch::Sender::default());
         Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()), refused })
     }
 
     /// What is in force now.
-    pub fn current(&self) -> Arc<Setup> {
+    pub fn current(&self) -> Arc<LiveConfiguration> {
         Arc::clone(&self.current.borrow())
     }
 
@@ -156,24 +159,25 @@ impl Live {
         }
         let configuration = configuration::load(&self.store, &self.key).await?;
         let version = configuration.version;
-        let components = Gathered::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
+        let components = NeededComponents::of(configuration.valid_filters(), &self.store, &self.sandbox).await?;
         let unreadable = components::unreadable(&self.store).await?;
         let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
         let vocabulary = Vocabulary::new(&fields);
         self.withdraw(&before, &configuration);
         let sandbox = Arc::clone(&self.sandbox);
-        let setup = blocking(Work::Preparation, "", move || {
-            let plan = Plan::build(configuration.valid_filters(), &components, sandbox.as_ref(), Some(&before.plan));
+        let setup = blocking(WorkKind::Preparation, "", move || {
+            let plan =
+                ChainPlan::build(configuration.valid_filters(), &components, sandbox.as_ref(), Some(&before.plan));
             for (filter, broken) in plan.broken() {
                 tracing::error!(filter = %filter.name, reason = broken.failure.message, "a filter could not be prepared; its failure policy applies");
             }
-            let setup = Setup { unreadable, ..Setup::new(configuration, plan, vocabulary) };
+            let setup = LiveConfiguration { unreadable, ..LiveConfiguration::new(configuration, plan, vocabulary) };
             setup.about_components().for_each(|sentence| tracing::error!("{sentence}"));
             setup
         });
         match setup.await {
             Ok(setup) => {
-                supervision::well(Work::Preparation, "");
+                supervision::well(WorkKind::Preparation, "");
                 self.current.send_replace(Arc::new(setup));
                 Ok(version)
             }
@@ -184,13 +188,13 @@ impl Live {
     }
 
     /// Puts a plan in force that lacks the filters which are no longer wanted, until the new one is prepared.
-    fn withdraw(&self, before: &Setup, configuration: &Configuration) {
+    fn withdraw(&self, before: &LiveConfiguration, configuration: &Configuration) {
         let wanted: BTreeSet<&str> = configuration.valid_filters().map(|filter| filter.name.as_str()).collect();
         if before.plan.filters().iter().all(|filter| wanted.contains(&*filter.name)) {
             return;
         }
         let plan = before.plan.only(|name| wanted.contains(name));
-        let setup = Setup::new(before.configuration.clone(), plan, before.vocabulary.clone());
+        let setup = LiveConfiguration::new(before.configuration.clone(), plan, before.vocabulary.clone());
         self.current.send_replace(Arc::new(setup));
     }
 

@@ -5,6 +5,7 @@
 
 mod account;
 mod attend;
+mod budget;
 mod calls;
 mod dry_run;
 mod evaluate;
@@ -13,22 +14,21 @@ mod live;
 mod lock;
 mod reading;
 mod report;
-mod room;
 
 #[cfg(test)]
 mod tests;
 
-pub use account::Done;
+pub use account::DoneMessage;
 pub use attend::Attendant;
-pub use dry_run::{DryRun, Logged, NoFilter, Tried, dry_run, with_filter};
+pub use budget::memory_of;
+pub use dry_run::{DryRun, DryRunResult, LoggedLine, NoFilter, dry_run, with_filter};
 pub use evaluate::EvaluateError;
-pub use live::{Live, Setup};
+pub use live::{Live, LiveConfiguration};
 pub use lock::{LockError, WorkLock, is_daemon_running};
-pub use room::memory_of;
 
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
-use calls::Calls;
+use calls::CallQueue;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -36,14 +36,14 @@ use tokio_util::sync::CancellationToken;
 pub struct Worker {
     spool: Spool,
     live: Arc<Live>,
-    calls: Calls,
-    room: Arc<room::Room>,
+    calls: CallQueue,
+    room: Arc<budget::WorkerBudget>,
 }
 
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
-        Self { spool, live, calls: Calls::default(), room: Arc::default() }
+        Self { spool, live, calls: CallQueue::default(), room: Arc::default() }
     }
 
     /// What it works by.
@@ -58,9 +58,9 @@ impl Worker {
         &self,
         lease: &Lease,
         stop: &CancellationToken,
-        done: &mut (dyn FnMut(Done) + Send),
+        done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<u64, StoreError> {
-        account::Run::new(&self.spool, &self.live, &self.room, lease, stop).until_empty(done).await
+        account::AccountRun::new(&self.spool, &self.live, &self.room, lease, stop).until_empty(done).await
     }
 
     /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the
@@ -70,7 +70,7 @@ impl Worker {
         &self,
         lease: &Lease,
         stop: &CancellationToken,
-        done: &mut (dyn FnMut(Done) + Send),
+        done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<(), StoreError> {
         let call = self.calls.of(&lease.account);
         self.spool.give_back(lease).await?;

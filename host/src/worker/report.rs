@@ -1,12 +1,12 @@
 //! What the communication log and a message's result say of the chain.
 
-use super::evaluate::Evaluated;
-use crate::chain::{Plan, Planned, Step};
+use super::evaluate::EvaluatedMessage;
+use crate::chain::{ChainPlan, ChainStep, PlannedFilter};
 use crate::commlog::Communication;
-use postigo_mail::Dropped;
-use postigo_model::communication::{Kind, Priority};
-use postigo_model::result::{MessageResult, Outcome};
-use postigo_model::spool::Claimed;
+use postigo_mail::DroppedHeader;
+use postigo_model::communication::{CommunicationKind, Priority};
+use postigo_model::result::{FilterOutcome, MessageResult};
+use postigo_model::spool::ClaimedMessage;
 use postigo_model::ticket::{Filing, FilingKind, LARGEST_BODY, WhyFollowUp};
 use postigo_model::timestamp::rfc3339;
 use serde_json::Value;
@@ -16,10 +16,10 @@ use std::time::Duration;
 const WORTH_TELLING: Duration = Duration::from_millis(1);
 
 /// Starts the communication of a message, with what was done to it before it is filed.
-pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication {
+pub fn communication(claimed: &ClaimedMessage, evaluated: &EvaluatedMessage) -> Communication {
     let account = evaluated.setup.configuration.accounts.get(&claimed.account);
     let protocol = account.map_or("local", |account| account.protocol.name());
-    let mut communication = Communication::start(Kind::Message, &claimed.account, protocol)
+    let mut communication = Communication::start(CommunicationKind::Message, &claimed.account, protocol)
         .brought_by(claimed.communication.clone())
         .begun(evaluated.begun)
         .about(claimed.claim.id);
@@ -52,7 +52,7 @@ pub fn communication(claimed: &Claimed, evaluated: &Evaluated) -> Communication 
     communication
 }
 
-fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) {
+fn chain(communication: &mut Communication, plan: &ChainPlan, evaluated: &EvaluatedMessage) {
     let screening = evaluated.run.screening;
     if screening >= WORTH_TELLING {
         communication.entry(Priority::Debug, "chain", format!("The screenings took {} µs.", screening.as_micros()));
@@ -76,17 +76,17 @@ fn chain(communication: &mut Communication, plan: &Plan, evaluated: &Evaluated) 
 }
 
 /// Whose time a filter took: its own, and the rest, which the host needed for it and for what it set.
-fn time(step: &Step) -> String {
+fn time(step: &ChainStep) -> String {
     format!("{} µs ({} µs its own)", step.took.as_micros(), step.own.as_micros())
 }
 
 /// `component` is what ran, with its version.
-fn told(step: &Step, component: &str) -> (Priority, String) {
+fn told(step: &ChainStep, component: &str) -> (Priority, String) {
     let time = time(step);
     let error = step.error.as_ref().map(|failure| failure.message.as_str()).unwrap_or_default();
     let stopped = if step.stopped { " The chain ends here." } else { "" };
     match step.outcome {
-        Outcome::Matched => {
+        FilterOutcome::Matched => {
             let changes: Vec<String> =
                 step.changes.iter().map(|change| format!("{}: {}", change.header, change.value)).collect();
             let changes = if changes.is_empty() {
@@ -97,20 +97,20 @@ fn told(step: &Step, component: &str) -> (Priority, String) {
             let reason = if step.reason.is_empty() { String::new() } else { format!(" ({})", step.reason) };
             (Priority::Info, format!("Matched{reason} in {time} by {component}. {changes}{stopped}"))
         }
-        Outcome::NotMatched => (Priority::Debug, format!("Not matched, {time}.")),
-        Outcome::Failed => (Priority::Error, format!("Failed after {time} in {component}: {error}.{stopped}")),
-        Outcome::Suspended => (Priority::Error, format!("{error}.{stopped}")),
-        Outcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
+        FilterOutcome::NotMatched => (Priority::Debug, format!("Not matched, {time}.")),
+        FilterOutcome::Failed => (Priority::Error, format!("Failed after {time} in {component}: {error}.{stopped}")),
+        FilterOutcome::Suspended => (Priority::Error, format!("{error}.{stopped}")),
+        FilterOutcome::NotRun => (Priority::Debug, "Not run: the chain had ended.".to_owned()),
     }
 }
 
 /// Why a header of the mail has no effect.
-pub fn dropped(dropped: &Dropped) -> String {
+pub fn dropped(dropped: &DroppedHeader) -> String {
     format!("Header {} has no effect: {}.", dropped.name, dropped.reason)
 }
 
 /// Why a filter's failure holds a message.
-pub fn held_by(filter: &Planned) -> String {
+pub fn held_by(filter: &PlannedFilter) -> String {
     format!("Filter \"{}\" failed, and its on_failure is \"hold\".", filter.name)
 }
 
@@ -122,7 +122,7 @@ pub fn not_read(communication: &mut Communication, result: &MessageResult) {
 }
 
 /// The result as far as it is known before the message is filed.
-pub fn result(source: &str, communication: Option<&Communication>, evaluated: &Evaluated) -> MessageResult {
+pub fn result(source: &str, communication: Option<&Communication>, evaluated: &EvaluatedMessage) -> MessageResult {
     let mail = &evaluated.run.mail;
     MessageResult {
         source: source.to_owned(),

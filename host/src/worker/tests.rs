@@ -2,16 +2,17 @@
 //! Rust.
 
 use super::*;
-use crate::chain::{Component, Components, Guest, Guests, Job, LazySandbox, Plan, Sandbox};
+use crate::chain::{ChainPlan, Components, FilterComponent, Guest, Guests, Job, LazySandbox, Sandbox};
 use crate::spool::leases::{self, Host};
 use crate::store::{Location, Store, configuration, tickets};
 use postigo_mail::{Mail, Vocabulary};
 use postigo_model::configured::Filter;
 use postigo_model::guest::FailureKind;
-use postigo_model::result::{Outcome, Status};
+use postigo_model::result::{FilterOutcome, MessageStatus};
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use postigo_sandbox::{
-    Called, Change, Cost, Description, Failure, GroupSpec, PrepareError, RuntimeOptions, Screened, Verdict,
+    CallFailure, CallReport, ComponentDescription, Cost, GroupSpec, GuestHeader, PrepareError, RuntimeOptions,
+    ScreenResult, Verdict,
 };
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -23,8 +24,8 @@ type Judge = Arc<dyn Fn(&Mail) -> Verdict + Send + Sync>;
 /// The filter's time limit.
 const LIMIT: Duration = Duration::from_millis(250);
 
-fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, Failure>) -> Called<T> {
-    Called { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
+fn called<T>(mail: Box<Mail>, own: Duration, result: Result<T, CallFailure>) -> CallReport<T> {
+    CallReport { mail, own, host: Duration::ZERO, no_room: false, log: Vec::new(), result }
 }
 
 /// One filter as a group, and as the sandbox that prepares it. It loops on mails with the header `X-Loop-Here`.
@@ -54,37 +55,37 @@ impl Guests for Native {
         LIMIT
     }
 
-    fn open(&self) -> Result<Box<dyn Guest>, Failure> {
+    fn open(&self) -> Result<Box<dyn Guest>, CallFailure> {
         Ok(Box::new(self.clone()))
     }
 
-    fn open_full(&self) -> Result<Box<dyn Guest>, Failure> {
+    fn open_full(&self) -> Result<Box<dyn Guest>, CallFailure> {
         self.open()
     }
 }
 
 impl Guest for Native {
-    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> Called<Screened> {
-        called(mail, Duration::ZERO, Ok(Screened { candidates: vec![0], read: Vec::new() }))
+    fn screen(&mut self, mail: Box<Mail>, _at_most: Option<Duration>) -> CallReport<ScreenResult> {
+        called(mail, Duration::ZERO, Ok(ScreenResult { candidates: vec![0], read: Vec::new() }))
     }
 
-    fn evaluate(&mut self, _filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+    fn evaluate(&mut self, _filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict> {
         if mail.header("X-Loop-Here").is_some() {
-            let failure = Failure { kind: FailureKind::Timeout, message: "too slow".into() };
+            let failure = CallFailure { kind: FailureKind::Timeout, message: "too slow".into() };
             return called(mail, at_most.unwrap_or(LIMIT), Err(failure));
         }
         let verdict = (self.0)(&mail);
         called(mail, Duration::ZERO, Ok(verdict))
     }
 
-    fn wait_for_room(&mut self) -> Result<(), Failure> {
+    fn wait_for_room(&mut self) -> Result<(), CallFailure> {
         Ok(())
     }
 }
 
 impl Components for Native {
-    fn find(&self, _filter: &Filter) -> Option<Component> {
-        let description = Description {
+    fn find(&self, _filter: &Filter) -> Option<FilterComponent> {
+        let description = ComponentDescription {
             digest: "0".into(),
             name: "native".into(),
             version: "1.0.0".into(),
@@ -94,7 +95,7 @@ impl Components for Native {
             headers: vec!["X-OTOBO-*".into()],
             screens: false,
         };
-        Some(Component { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
+        Some(FilterComponent { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
     }
 }
 
@@ -105,7 +106,7 @@ fn unmatched() -> Verdict {
 fn sets(header: &str, value: &str) -> Verdict {
     Verdict {
         matched: true,
-        changes: vec![Change { header: header.into(), value: value.into() }],
+        changes: vec![GuestHeader { header: header.into(), value: value.into() }],
         reason: String::new(),
     }
 }
@@ -126,8 +127,8 @@ impl Desk {
         let configuration = configuration::load(&store, &key).await.unwrap();
         let native = Native(Arc::new(judge));
         let filter = Filter { name: "judge".into(), component: "native".into(), ..Filter::default() };
-        let plan = Plan::build([&filter], &native, &native, None);
-        let setup = Setup::new(configuration, plan, Vocabulary::new(&[]));
+        let plan = ChainPlan::build([&filter], &native, &native, None);
+        let setup = LiveConfiguration::new(configuration, plan, Vocabulary::new(&[]));
         let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "postigo".into())));
         let live = Live::with(setup, store.clone(), key, sandbox);
         let spool = Spool::open(store.clone(), folder.path()).unwrap();
@@ -154,7 +155,7 @@ impl Desk {
     }
 
     /// Works until nothing waits; the results in the order in which the messages ended.
-    async fn work(&self) -> Vec<Done> {
+    async fn work(&self) -> Vec<DoneMessage> {
         let mut ended = Vec::new();
         let stop = CancellationToken::new();
         self.worker.run_until_empty(&self.lease, &stop, &mut |done| ended.push(done)).await.unwrap();
@@ -218,9 +219,9 @@ async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up
         })
         .collect();
     let expected = [
-        (1, false, "1".to_owned(), Outcome::NotMatched),
-        (1, true, "was 1".to_owned(), Outcome::Matched),
-        (1, true, "was was 1".to_owned(), Outcome::Matched),
+        (1, false, "1".to_owned(), FilterOutcome::NotMatched),
+        (1, true, "was 1".to_owned(), FilterOutcome::Matched),
+        (1, true, "was was 1".to_owned(), FilterOutcome::Matched),
     ];
     assert_eq!(shown, expected);
 }
@@ -263,8 +264,8 @@ async fn a_message_that_breaks_its_thread_is_held_after_three_tries_and_the_othe
         ended.extend(desk.work().await.into_iter().map(|done| (done.id, done.result)));
         let _ = tokio::time::timeout(Duration::from_millis(100), changes.changed()).await;
     }
-    assert_eq!(ended[&ids[1]].status, Status::Filed);
-    assert_eq!(ended[&ids[0]].status, Status::Held);
+    assert_eq!(ended[&ids[1]].status, MessageStatus::Filed);
+    assert_eq!(ended[&ids[0]].status, MessageStatus::Held);
     assert!(ended[&ids[0]].error.as_ref().unwrap().contains("thread"), "{:?}", ended[&ids[0]].error);
     assert!(desk.spool.show(ids[0]).await.unwrap().unwrap().reason.is_some());
 }
@@ -278,7 +279,10 @@ async fn ignored_mail_is_no_ticket_and_stays_in_the_history() {
         .await;
     let ids = desk.take_in(&[mail("spam", ""), mail("ham", "")].each_ref().map(String::as_str)).await;
     let ended = desk.work().await;
-    assert_eq!(ended.iter().map(|done| done.result.status).collect::<Vec<_>>(), [Status::Ignored, Status::Filed]);
+    assert_eq!(
+        ended.iter().map(|done| done.result.status).collect::<Vec<_>>(),
+        [MessageStatus::Ignored, MessageStatus::Filed]
+    );
     let found = tickets::by_id(&mut desk.spool.store().read().await.unwrap(), 1).await.unwrap().unwrap();
     assert_eq!(found.title, "ham");
     assert_eq!(desk.spool.raw(ids[0]).await.unwrap(), mail("spam", "").as_bytes());
@@ -292,7 +296,7 @@ async fn work_that_was_broken_off_is_begun_anew() {
     assert_eq!(claimed.len(), 1, "claimed, and then lost by its worker");
     let stop = CancellationToken::new();
     let mut ended = Vec::new();
-    let mut done = |done: Done| {
+    let mut done = |done: DoneMessage| {
         ended.push(done.id);
         stop.cancel();
     };
@@ -305,7 +309,7 @@ async fn an_account_is_called_to_what_another_process_takes_in() {
     let desk = Desk::with(|_| unmatched()).await;
     let stop = CancellationToken::new();
     let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
-    let mut done = |done: Done| sender.send(done.id).unwrap();
+    let mut done = |done: DoneMessage| sender.send(done.id).unwrap();
     // As another process has it: the worker's own spool is not told of what this one takes in.
     let elsewhere = Spool::open(desk.spool.store().clone(), desk.folder.path()).unwrap();
     let desk = Desk { spool: elsewhere, ..desk };
@@ -346,7 +350,7 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     })
     .await;
     // Of large ones there is room for one.
-    desk.worker.room = Arc::new(room::Room::of(2 * memory_of(2 * MIB as u64)));
+    desk.worker.room = Arc::new(budget::WorkerBudget::of(2 * memory_of(2 * MIB as u64)));
     let large = ["1", "2", "3"].map(|id| mail(id, "") + &"x".repeat(2 * MIB));
     let others = [mail("small", ""), mail("of some size", "") + &"x".repeat(MIB / 4)];
     desk.take_in_of("large", &large.each_ref().map(String::as_str)).await;
@@ -356,7 +360,7 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
 
     let (stop, mut ended) = (CancellationToken::new(), Vec::new());
     let work_on_large = async {
-        let mut done = |done: Done| ended.push(done.result.status);
+        let mut done = |done: DoneMessage| ended.push(done.result.status);
         desk.worker.run_until_empty(&lease, &stop, &mut done).await.unwrap();
     };
     let meanwhile = async {
@@ -369,7 +373,7 @@ async fn mails_are_filed_while_large_ones_of_another_account_have_all_the_memory
     };
     let both = Box::pin(async { tokio::join!(work_on_large, meanwhile).1 });
     let filed = tokio::time::timeout(Duration::from_mins(1), both).await.expect("all are filed");
-    assert_eq!((filed, ended), (vec![Status::Filed; 2], vec![Status::Filed; 3]));
+    assert_eq!((filed, ended), (vec![MessageStatus::Filed; 2], vec![MessageStatus::Filed; 3]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -386,12 +390,12 @@ async fn mails_that_a_filter_loops_on_wait_for_their_turn_and_the_others_go_on()
         .collect();
     let mails: Vec<&str> = mails.iter().map(String::as_str).collect();
     let ids = desk.take_in(&mails).await;
-    let mut ended: HashMap<i64, Outcome> =
+    let mut ended: HashMap<i64, FilterOutcome> =
         desk.work().await.into_iter().map(|done| (done.id, done.result.filters[0].outcome)).collect();
     for good in &ids[50..] {
         assert_eq!(
             ended.get(good),
-            Some(&Outcome::NotMatched),
+            Some(&FilterOutcome::NotMatched),
             "those that the filter handles are filed behind the others"
         );
     }
@@ -413,6 +417,6 @@ async fn mails_that_a_filter_loops_on_wait_for_their_turn_and_the_others_go_on()
         }
         let _ = tokio::time::timeout(Duration::from_millis(100), changes.changed()).await;
     };
-    assert_eq!(in_turn, Some(Outcome::Failed));
+    assert_eq!(in_turn, Some(FilterOutcome::Failed));
     assert_eq!(desk.worker.live().current().plan.filters()[0].breaker.suspended_by(), None);
 }

@@ -2,7 +2,7 @@
 //! it is told (log, overview, readiness, metrics), and the task goes on after a pause.
 //!
 //! [`caught`], [`caught_here`] and [`blocking`] are for work that is done once: a session, a message, a file.
-//! [`Supervised`] is for work that goes on for as long as the process does.
+//! [`SupervisedTask`] is for work that goes on for as long as the process does.
 
 pub mod back_off;
 mod panic;
@@ -13,8 +13,8 @@ mod work;
 mod tests;
 
 pub use panic::{Panic, catch, catch_async};
-pub use record::{Break, Broken, Counts, broken, changes, counts, goes_on, well};
-pub use work::Work;
+pub use record::{Break, Breakage, Counts, broken, changes, counts, goes_on, well};
+pub use work::WorkKind;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,18 +27,18 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 
 /// Awaits something that is done once; its panic is told and is the error. Whatever it changed may be half changed
 /// then.
-pub fn caught<F: Future>(work: Work, of: &str, future: F) -> impl Future<Output = Result<F::Output, Panic>> {
+pub fn caught<F: Future>(work: WorkKind, of: &str, future: F) -> impl Future<Output = Result<F::Output, Panic>> {
     let done = catch_async(future);
     async move { done.await.inspect_err(|panic| told(work, of, panic)) }
 }
 
 /// The same for what is done at once.
-pub fn caught_here<T>(work: Work, of: &str, action: impl FnOnce() -> T) -> Result<T, Panic> {
+pub fn caught_here<T>(work: WorkKind, of: &str, action: impl FnOnce() -> T) -> Result<T, Panic> {
     catch(action).inspect_err(|panic| told(work, of, panic))
 }
 
 /// The same on a thread that may block.
-pub async fn blocking<T, A>(work: Work, of: &str, action: A) -> Result<T, Panic>
+pub async fn blocking<T, A>(work: WorkKind, of: &str, action: A) -> Result<T, Panic>
 where
     T: Send + 'static,
     A: FnOnce() -> T + Send + 'static,
@@ -47,22 +47,22 @@ where
     done.unwrap_or_else(|_| Err(Panic::because("the program is ending"))).inspect_err(|panic| told(work, of, panic))
 }
 
-fn told(work: Work, of: &str, panic: &Panic) {
+fn told(work: WorkKind, of: &str, panic: &Panic) {
     record::broke(work, of, &Break::Panicked(panic.clone()), None);
 }
 
 /// A task that goes on until it is told to stop, whatever happens to it.
 #[derive(Debug, Clone)]
-pub struct Supervised {
-    work: Work,
+pub struct SupervisedTask {
+    work: WorkKind,
     of: String,
     stop: CancellationToken,
     pauses: (Duration, Duration),
 }
 
-impl Supervised {
+impl SupervisedTask {
     /// The task of a kind; `of` says for whom, empty where there is one.
-    pub fn new(work: Work, of: impl Into<String>, stop: CancellationToken) -> Self {
+    pub fn new(work: WorkKind, of: impl Into<String>, stop: CancellationToken) -> Self {
         Self { work, of: of.into(), stop, pauses: PAUSES }
     }
 

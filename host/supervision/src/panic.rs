@@ -47,7 +47,7 @@ thread_local! {
 /// Does something; its panic is the error. Whatever it changed may be half changed then: the caller sees to that.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     listen();
-    let around = Around::enter();
+    let around = AroundGuard::enter();
     let done = catch_unwind(AssertUnwindSafe(work));
     drop(around);
     done.map_err(|payload| {
@@ -67,16 +67,16 @@ pub fn catch_async<F: Future>(work: F) -> impl Future<Output = Result<F::Output,
     })
 }
 
-struct Around;
+struct AroundGuard;
 
-impl Around {
+impl AroundGuard {
     fn enter() -> Self {
         let _ = AROUND.try_with(|around| around.set(around.get() + 1));
         Self
     }
 }
 
-impl Drop for Around {
+impl Drop for AroundGuard {
     fn drop(&mut self) {
         let _ = AROUND.try_with(|around| around.set(around.get().saturating_sub(1)));
     }

@@ -4,7 +4,7 @@
 //! a handle.
 
 use super::panic::Panic;
-use super::work::Work;
+use super::work::WorkKind;
 use crate::back_off;
 use postigo_model::timestamp::now;
 use std::collections::BTreeMap;
@@ -37,9 +37,9 @@ impl std::fmt::Display for Break {
 
 /// A task that broke and has not shown since that it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct Breakage {
     /// Its kind.
-    pub work: Work,
+    pub work: WorkKind,
     /// What it is for: an account, an endpoint, a transport; empty: there is one of its kind.
     pub of: String,
     /// What happened, a sentence.
@@ -63,22 +63,22 @@ pub struct Counts {
 }
 
 #[derive(Default)]
-struct Record {
-    counts: BTreeMap<Work, Counts>,
-    broken: BTreeMap<(Work, String), Broken>,
+struct TaskRecord {
+    counts: BTreeMap<WorkKind, Counts>,
+    broken: BTreeMap<(WorkKind, String), Breakage>,
 }
 
-static RECORD: LazyLock<Mutex<Record>> = LazyLock::new(Mutex::default);
+static RECORD: LazyLock<Mutex<TaskRecord>> = LazyLock::new(Mutex::default);
 static CHANGED: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
 
 /// Maps are changed by single steps: after a panic in between they are as good as before.
-fn record() -> MutexGuard<'static, Record> {
+fn record() -> MutexGuard<'static, TaskRecord> {
     RECORD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes that a task broke, and tells it in the log. `pauses` are the first and the longest before it goes on; gives
 /// this one.
-pub fn broke(work: Work, of: &str, how: &Break, pauses: Option<(Duration, Duration)>) -> Duration {
+pub fn broke(work: WorkKind, of: &str, how: &Break, pauses: Option<(Duration, Duration)>) -> Duration {
     let why = how.to_string();
     let (times, pause) = note(work, of, how, &why, pauses);
     if pauses.is_some() {
@@ -90,7 +90,7 @@ pub fn broke(work: Work, of: &str, how: &Break, pauses: Option<(Duration, Durati
     pause
 }
 
-fn note(work: Work, of: &str, how: &Break, why: &str, pauses: Option<(Duration, Duration)>) -> (u32, Duration) {
+fn note(work: WorkKind, of: &str, how: &Break, why: &str, pauses: Option<(Duration, Duration)>) -> (u32, Duration) {
     let mut record = record();
     let counts = record.counts.entry(work).or_default();
     match how {
@@ -102,7 +102,7 @@ fn note(work: Work, of: &str, how: &Break, why: &str, pauses: Option<(Duration, 
     let pause = pauses.map_or(Duration::ZERO, |(first, longest)| back_off::after_failures(times, first, longest));
     let at = now();
     let again_at = pauses.map(|_| at.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)));
-    let broken = Broken { work, of: of.to_owned(), why: why.to_owned(), times, at, again_at, since: Instant::now() };
+    let broken = Breakage { work, of: of.to_owned(), why: why.to_owned(), times, at, again_at, since: Instant::now() };
     if record.broken.len() < MOST || record.broken.contains_key(&key) {
         record.broken.insert(key, broken);
     }
@@ -110,7 +110,7 @@ fn note(work: Work, of: &str, how: &Break, why: &str, pauses: Option<(Duration, 
 }
 
 /// Says when a task that broke goes on, where its pause is its own: nothing where it did not break.
-pub fn goes_on(work: Work, of: &str, pause: Duration) {
+pub fn goes_on(work: WorkKind, of: &str, pause: Duration) {
     let mut record = record();
     if record.broken.is_empty() {
         return;
@@ -123,7 +123,7 @@ pub fn goes_on(work: Work, of: &str, pause: Duration) {
 }
 
 /// A task has shown that it works, or is wanted no more.
-pub fn well(work: Work, of: &str) {
+pub fn well(work: WorkKind, of: &str) {
     // The usual case allocates nothing.
     let mut record = record();
     if record.broken.is_empty() {
@@ -137,14 +137,14 @@ pub fn well(work: Work, of: &str) {
 }
 
 /// What broke and has not shown since that it works, by kind.
-pub fn broken() -> Vec<Broken> {
+pub fn broken() -> Vec<Breakage> {
     let mut record = record();
     record.broken.retain(|_, broken| broken.again_at.is_some() || broken.since.elapsed() < LINGERS);
     record.broken.values().cloned().collect()
 }
 
 /// How often tasks broke, by kind; those that never did are left out.
-pub fn counts() -> Vec<(Work, Counts)> {
+pub fn counts() -> Vec<(WorkKind, Counts)> {
     record().counts.iter().map(|(work, counts)| (*work, *counts)).collect()
 }
 

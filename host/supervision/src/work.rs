@@ -2,7 +2,7 @@
 
 /// A kind of work that goes on beside others. What it is for (an account, an endpoint) is said beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Work {
+pub enum WorkKind {
     /// Takes, renews and gives back the leases of accounts.
     Leases,
     /// Looks whether the configuration changed, and prepares the chain.
@@ -65,7 +65,7 @@ pub enum Work {
     Overview,
 }
 
-impl Work {
+impl WorkKind {
     /// Its name, an identifier that never changes.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 
 use super::by_hand::ByHand;
 use super::harness::*;
-use postigo_sandbox::{Asker, Refused};
+use postigo_sandbox::{Asker, UploadRefusal};
 use std::fmt::Write as _;
 
 /// A component with these parts that calls itself a filter.
@@ -16,7 +16,7 @@ fn component(parts: &str) -> Vec<u8> {
 
 /// Asserts that a bomb is valid and of a size that is taken, that it is refused, and that the next component is not;
 /// gives the reason.
-fn defused(bytes: &[u8]) -> Refused {
+fn defused(bytes: &[u8]) -> UploadRefusal {
     wasmparser::Validator::new().validate_all(bytes).unwrap();
     assert!(bytes.len() < 32 << 20, "{} bytes", bytes.len());
     let refused = runtime().inspect(bytes, Asker::Host).map(|_| "taken").unwrap_err();
@@ -27,7 +27,8 @@ fn defused(bytes: &[u8]) -> Refused {
 /// As [`defused`]; the child was ended by a limit while it compiled.
 fn ended_by_a_limit(bytes: &[u8]) {
     let refused = defused(bytes);
-    let told = matches!(&refused, Refused::Compile(reason) if reason.contains("memory") || reason.contains("time"));
+    let told =
+        matches!(&refused, UploadRefusal::Compile(reason) if reason.contains("memory") || reason.contains("time"));
     assert!(told, "{refused}");
 }
 
@@ -72,7 +73,7 @@ fn uploads_that_are_refused_leave_nothing_on_disk() {
             ..ByHand::default()
         };
         let refused = traps.inspect_in(&runtime).unwrap_err();
-        assert!(matches!(refused, Refused::Describe(_)), "{refused}");
+        assert!(matches!(refused, UploadRefusal::Describe(_)), "{refused}");
     }
     assert_eq!([files("functions"), files("code"), files("snapshots")], [const { Vec::<String>::new() }; 3]);
     assert!(ByHand::default().inspect_in(&runtime).is_ok());
@@ -184,7 +185,7 @@ fn a_module_that_writes_into_every_page_of_its_memory() {
     let mut data = String::new();
     (0..30_000_u32).for_each(|page| write!(data, "(data (i32.const {}) \"x\")", page << 12).unwrap());
     let refused = defused(&component(&format!("(core module (memory 1875) {data})").repeat(3)));
-    assert!(matches!(&refused, Refused::Compile(_) | Refused::Export(_)), "{refused}");
+    assert!(matches!(&refused, UploadRefusal::Compile(_) | UploadRefusal::Export(_)), "{refused}");
 }
 
 #[test]

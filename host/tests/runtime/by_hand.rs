@@ -2,8 +2,10 @@
 
 use super::harness::*;
 use postigo_mail::Mail;
-use postigo_model::guest::{FailureKind, Limits};
-use postigo_sandbox::{Asker, Failure, Group, GroupMember, GroupSpec, PrepareError, Refused, Session, Verdict};
+use postigo_model::guest::{FailureKind, GuestLimits};
+use postigo_sandbox::{
+    Asker, CallFailure, Group, GroupMember, GroupSpec, GuestSession, PrepareError, UploadRefusal, Verdict,
+};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -181,15 +183,15 @@ impl ByHand {
     }
 
     /// How its inspection by a runtime ends.
-    pub fn inspect_in(&self, runtime: &postigo_sandbox::Runtime) -> Result<postigo_sandbox::Inspected, Refused> {
+    pub fn inspect_in(&self, runtime: &postigo_sandbox::Runtime) -> Result<postigo_sandbox::Inspection, UploadRefusal> {
         runtime.inspect(&self.module(), Asker::Host)
     }
 
     pub fn prepare(&self, memory: u64) -> Result<Arc<Group>, PrepareError> {
-        self.prepare_within(Limits { time: LONG, memory })
+        self.prepare_within(GuestLimits { time: LONG, memory })
     }
 
-    fn prepare_within(&self, limits: Limits) -> Result<Arc<Group>, PrepareError> {
+    fn prepare_within(&self, limits: GuestLimits) -> Result<Arc<Group>, PrepareError> {
         let inspected = runtime().inspect(&self.module(), Asker::Host).map_err(PrepareError::Refused)?;
         let spec = GroupSpec {
             component: inspected.component.into(),
@@ -201,7 +203,7 @@ impl ByHand {
         runtime().prepare(&spec, Asker::Host)
     }
 
-    pub fn evaluate(&self) -> Result<Verdict, Failure> {
+    pub fn evaluate(&self) -> Result<Verdict, CallFailure> {
         evaluate(&self.prepare(16 << 20).unwrap(), 0)
     }
 
@@ -219,7 +221,7 @@ pub fn field_names() -> impl Iterator<Item = String> {
 }
 
 /// A guest that reads all of [`field_names`].
-pub fn reads_fields(limits: Limits) -> Arc<Group> {
+pub fn reads_fields(limits: GuestLimits) -> Arc<Group> {
     let guest = ByHand {
         imports:
             r#"(import "postigo:message/message@1.0.0" "[method]mail.headers" (func $headers (param i32 i32 i32 i32)))"#
@@ -381,7 +383,7 @@ fn instances_made_ahead_are_fresh_for_every_message() {
     };
     let group = guest.prepare(16 << 20).unwrap();
     for _ in 0..20 {
-        let mut session = Session::open(&group).unwrap();
+        let mut session = GuestSession::open(&group).unwrap();
         let first: Box<Mail> = mail("One");
         let called = session.evaluate(0, first, None);
         assert!(called.result.is_ok());
@@ -396,7 +398,7 @@ fn a_configure_that_every_message_would_wait_for_has_less_time() {
     let guest = ByHand { parts: parts.into(), configure: "(loop $l (br $l))".into(), ..ByHand::default() };
     let said = guest.prepare(16 << 20).map(|_| "prepared").unwrap_err();
     assert!(
-        matches!(&said, PrepareError::Failed(Failure { kind: FailureKind::Timeout, message }) if message.contains("5000 ms")),
+        matches!(&said, PrepareError::Failed(CallFailure { kind: FailureKind::Timeout, message }) if message.contains("5000 ms")),
         "{said}"
     );
 }
@@ -405,7 +407,7 @@ fn a_configure_that_every_message_would_wait_for_has_less_time() {
 fn a_start_function_that_loops_times_out() {
     let guest = ByHand { parts: "(func $start (loop $l (br $l))) (start $start)".into(), ..ByHand::default() };
     let said = runtime().inspect(&guest.module(), Asker::Host).map(|_| "taken").unwrap_err();
-    assert!(matches!(&said, Refused::Describe(Failure { kind: FailureKind::Timeout, .. })), "{said}");
+    assert!(matches!(&said, UploadRefusal::Describe(CallFailure { kind: FailureKind::Timeout, .. })), "{said}");
 }
 
 #[test]
@@ -424,7 +426,7 @@ fn a_compile_bomb_ends_in_the_child() {
     let module = guest.module();
     assert!(module.len() < 1 << 20, "{} bytes", module.len());
     let said = runtime().inspect(&module, Asker::Host).map(|_| "taken").unwrap_err();
-    assert!(matches!(said, Refused::Compile(_)), "{said}");
+    assert!(matches!(said, UploadRefusal::Compile(_)), "{said}");
     assert!(evaluate(&group(&["behave"]), 0).unwrap().matched, "the runtime goes on");
 }
 
@@ -433,7 +435,7 @@ fn a_settings_schema_is_bounded_at_upload() {
     let refused = |schema: serde_json::Value| {
         let guest = ByHand { schema: schema.to_string(), ..ByHand::default() };
         let said = runtime().inspect(&guest.module(), Asker::Host).map(|_| "taken").unwrap_err();
-        assert!(matches!(&said, Refused::Description(_)), "{said}");
+        assert!(matches!(&said, UploadRefusal::Description(_)), "{said}");
         said.to_string()
     };
     let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
@@ -464,7 +466,7 @@ fn a_schema_that_grows_with_the_settings_ends_in_the_child() {
     };
     assert_eq!(check(3), Ok(Vec::new()));
     let said = check(60).unwrap_err();
-    assert!(matches!(&said, Refused::Description(_)), "{said}");
+    assert!(matches!(&said, UploadRefusal::Description(_)), "{said}");
     let cyclic = serde_json::json!({ "allOf": [{ "$ref": "#" }] });
     let said = runtime().check_settings(&cyclic, &[], Asker::Host).unwrap_err();
     assert!(said.to_string().contains("again and again"), "one that an earlier version kept is refused too: {said}");
@@ -475,7 +477,7 @@ fn imports_that_are_not_offered_are_named() {
     let refused = |import: &str| {
         let wit = format!("(component (import \"{import}\" (instance)))");
         let said = runtime().inspect(&wat::parse_str(wit).unwrap(), Asker::Host).map(|_| "taken").unwrap_err();
-        assert!(matches!(&said, Refused::Import { import: named, .. } if named == import), "{said}");
+        assert!(matches!(&said, UploadRefusal::Import { import: named, .. } if named == import), "{said}");
         said.to_string()
     };
     for reserved in ["state", "http", "assets"] {

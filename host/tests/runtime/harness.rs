@@ -1,9 +1,9 @@
 //! A runtime with the built binary as its child, guests built from `tests/guests`, and mails.
 
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
-use postigo_model::guest::{FailureKind, Limits};
+use postigo_model::guest::{FailureKind, GuestLimits};
 use postigo_sandbox::{
-    Asker, Failure, Group, GroupMember, GroupSpec, Inspected, PrepareError, Runtime, RuntimeOptions, Session,
+    Asker, CallFailure, Group, GroupMember, GroupSpec, GuestSession, Inspection, PrepareError, Runtime, RuntimeOptions,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -33,8 +33,8 @@ pub fn runtime() -> Arc<Runtime> {
 }
 
 /// The hostile guest, inspected.
-pub fn hostile() -> Inspected {
-    static HOSTILE: LazyLock<Inspected> = LazyLock::new(|| runtime().inspect(&built("hostile"), Asker::Host).unwrap());
+pub fn hostile() -> Inspection {
+    static HOSTILE: LazyLock<Inspection> = LazyLock::new(|| runtime().inspect(&built("hostile"), Asker::Host).unwrap());
     HOSTILE.clone()
 }
 
@@ -58,7 +58,7 @@ pub fn spec(deeds: &[&str]) -> GroupSpec {
             })
             .collect(),
         grants: Vec::new(),
-        limits: Limits {
+        limits: GuestLimits {
             time: if deeds.iter().any(|deed| deed.contains("loop")) { SHORT } else { LONG },
             memory: 16 << 20,
         },
@@ -84,15 +84,15 @@ pub fn mail(subject: &str) -> Box<Mail> {
 }
 
 /// Evaluates one deed with a mail of its own, in a session of its own.
-pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo_sandbox::Verdict, Failure> {
-    Session::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
+pub fn evaluate(group: &Arc<Group>, filter: u32) -> Result<postigo_sandbox::Verdict, CallFailure> {
+    GuestSession::open(group).unwrap().evaluate(filter, mail("Invoice 42"), None).result
 }
 
 /// Asserts that a deed, beside a good one, ends as `kind`, that the good one works after it in the same session, and
 /// gives the message.
 pub fn fails_as(deed: &str, kind: FailureKind) -> String {
     let group = group(&[deed, "behave"]);
-    let mut session = Session::open(&group).unwrap();
+    let mut session = GuestSession::open(&group).unwrap();
     let called = session.evaluate(0, mail("Invoice 42"), None);
     let failure = called.result.unwrap_err();
     assert_eq!(failure.kind, kind, "{deed}: {failure}");

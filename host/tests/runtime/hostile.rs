@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{Failure, PrepareError, Session};
+use postigo_sandbox::{CallFailure, GuestSession, PrepareError};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -46,11 +46,11 @@ fn a_flood_of_host_calls_is_stopped() {
 #[test]
 fn a_flood_of_log_lines_is_cut_and_said_and_no_failure() {
     let group = group(&["log-flood", "long-line"]);
-    let called = Session::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
+    let called = GuestSession::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
     assert!(called.result.unwrap().matched);
     assert!(called.log.iter().map(|line| line.text.len()).sum::<usize>() < 66 << 10);
     assert!(called.log.last().unwrap().text.contains("left out"));
-    let called = Session::open(&group).unwrap().evaluate(1, mail("Invoice 42"), None);
+    let called = GuestSession::open(&group).unwrap().evaluate(1, mail("Invoice 42"), None);
     assert!(called.result.unwrap().matched);
     assert_eq!(called.log[0].text.len(), 1 << 10);
 }
@@ -63,7 +63,7 @@ fn a_screen_that_misbehaves_fails_and_its_filters_can_still_be_called() {
         ("unknown-candidate", FailureKind::Output),
     ] {
         let group = group(&[deed, "behave"]);
-        let mut session = Session::open(&group).unwrap();
+        let mut session = GuestSession::open(&group).unwrap();
         let screened = session.screen(mail("Invoice 42"), None);
         assert_eq!(screened.result.map(|screened| screened.candidates).unwrap_err().kind, kind, "{deed}");
         assert!(session.evaluate(1, screened.mail, None).result.unwrap().matched, "{deed}");
@@ -73,7 +73,7 @@ fn a_screen_that_misbehaves_fails_and_its_filters_can_still_be_called() {
 #[test]
 fn configure_that_misbehaves_fails_with_its_kind() {
     let failed = |deed: &str| match not_prepared(&[deed]) {
-        PrepareError::Failed(Failure { kind, .. }) => kind,
+        PrepareError::Failed(CallFailure { kind, .. }) => kind,
         other => panic!("{deed}: {other}"),
     };
     assert_eq!(failed("trap-in-configure"), FailureKind::Trap);

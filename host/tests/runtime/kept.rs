@@ -3,9 +3,9 @@
 
 use super::harness::{LONG, built, runtime};
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
-use postigo_model::guest::Limits;
+use postigo_model::guest::GuestLimits;
 use postigo_model::ticket::FollowedTicket;
-use postigo_sandbox::{Asker, Description, Group, GroupMember, GroupSpec, PrepareError, Session};
+use postigo_sandbox::{Asker, ComponentDescription, Group, GroupMember, GroupSpec, GuestSession, PrepareError};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn mail() -> Box<Mail> {
     Box::new(mail)
 }
 
-fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (Description, Result<Arc<Group>, PrepareError>) {
+fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (ComponentDescription, Result<Arc<Group>, PrepareError>) {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
     let member =
         |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
@@ -41,7 +41,7 @@ fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (Description, Resu
         digest: inspected.description.digest.clone(),
         members: words.iter().map(member).collect(),
         grants: grants.iter().map(ToString::to_string).collect(),
-        limits: Limits { time: LONG, memory: 16 << 20 },
+        limits: GuestLimits { time: LONG, memory: 16 << 20 },
     };
     (inspected.description, runtime().prepare(&spec, Asker::Host))
 }
@@ -53,10 +53,10 @@ fn all_said(bytes: &[u8]) -> String {
         let (description, group) = prepared(bytes, &["Invoice", "Order"], grants);
         let group = group.unwrap();
         assert!(group.screens() && group.cost().snapshot, "{:?}", group.cost());
-        let screened = Session::open(&group).unwrap().screen(mail(), None).result.unwrap();
-        let description = Description { digest: String::new(), ..description };
+        let screened = GuestSession::open(&group).unwrap().screen(mail(), None).result.unwrap();
+        let description = ComponentDescription { digest: String::new(), ..description };
         writeln!(said, "{description:?}\n{:?} {:?}", screened.candidates, screened.read).unwrap();
-        let mut session = Session::open(&group).unwrap();
+        let mut session = GuestSession::open(&group).unwrap();
         for filter in [0, 1, 7] {
             let called = session.evaluate(filter, mail(), None);
             writeln!(said, "{:?} {:?}", called.result, called.log).unwrap();

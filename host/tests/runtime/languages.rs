@@ -4,15 +4,15 @@
 
 use super::harness::*;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
-use postigo_model::guest::Limits;
-use postigo_sandbox::{Asker, Called, Failure, GroupMember, GroupSpec, Runtime, Session, Verdict};
+use postigo_model::guest::GuestLimits;
+use postigo_sandbox::{Asker, CallFailure, CallReport, GroupMember, GroupSpec, GuestSession, Runtime, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Mails of one load.
 const MAILS: usize = 1_000;
 /// What a filter has where its admin says nothing.
-const USUAL: Limits = Limits { time: Duration::from_millis(250), memory: 64 << 20 };
+const USUAL: GuestLimits = GuestLimits { time: Duration::from_millis(250), memory: 64 << 20 };
 
 /// The languages that are built.
 fn languages() -> Vec<&'static str> {
@@ -50,7 +50,7 @@ fn without_subject() -> Box<Mail> {
 }
 
 /// Evaluates as a worker does: waits for room where there is none.
-fn evaluated(session: &mut Session, filter: u32, mail: Box<Mail>) -> Called<Verdict> {
+fn evaluated(session: &mut GuestSession, filter: u32, mail: Box<Mail>) -> CallReport<Verdict> {
     let called = session.evaluate(filter, mail, None);
     if !called.no_room {
         return called;
@@ -64,7 +64,7 @@ fn the_same_filter_gives_the_same_verdicts_in_every_language() {
     for language in languages() {
         let (spec, _) = uploaded(&runtime(), language);
         let group = runtime().prepare(&spec, Asker::Host).unwrap_or_else(|error| panic!("{language}: {error}"));
-        let mut session = Session::open(&group).unwrap();
+        let mut session = GuestSession::open(&group).unwrap();
         let mut verdict = |filter, mail| {
             evaluated(&mut session, filter, mail).result.unwrap_or_else(|error| panic!("{language}: {error}"))
         };
@@ -102,7 +102,7 @@ fn a_thousand_mails_at_once_fail_in_no_language() {
         let call = |group: &Arc<_>| {
             let mail = mail("Urgent");
             let began = Instant::now();
-            let mut session = Session::open(group).unwrap();
+            let mut session = GuestSession::open(group).unwrap();
             let result = evaluated(&mut session, 0, mail).result;
             (began.elapsed(), result)
         };
@@ -140,7 +140,7 @@ fn a_thousand_mails_at_once_fail_in_no_language() {
 }
 
 /// How long a call took that must have matched.
-fn took((time, result): (Duration, Result<Verdict, Failure>), language: &str) -> Duration {
+fn took((time, result): (Duration, Result<Verdict, CallFailure>), language: &str) -> Duration {
     let verdict = result.unwrap_or_else(|failure| panic!("{language}: {failure}"));
     assert!(verdict.matched, "{language}");
     time

@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{Asker, PrepareError, Refused, Session};
+use postigo_sandbox::{Asker, GuestSession, PrepareError, UploadRefusal};
 
 #[test]
 fn an_upload_says_what_it_is() {
@@ -30,7 +30,7 @@ fn a_filter_matches_and_says_what_to_set() {
 #[test]
 fn the_screen_names_candidates_and_the_headers_it_read() {
     let group = group(&["behave", "miss", "ignore"]);
-    let screened = Session::open(&group).unwrap().screen(mail("Invoice 42"), None).result.unwrap();
+    let screened = GuestSession::open(&group).unwrap().screen(mail("Invoice 42"), None).result.unwrap();
     assert_eq!(screened.candidates, [0, 2]);
     assert_eq!(screened.read, ["subject"]);
 }
@@ -39,7 +39,7 @@ fn the_screen_names_candidates_and_the_headers_it_read() {
 fn every_message_finds_the_guest_as_it_was_configured() {
     let group = group(&["count", "remember"]);
     for subject in ["One", "Two", "Three"] {
-        let mut session = Session::open(&group).unwrap();
+        let mut session = GuestSession::open(&group).unwrap();
         let counted = session.evaluate(0, mail(subject), None);
         assert_eq!(counted.result.unwrap().reason, "1", "the count of {subject}");
         assert_eq!(session.evaluate(1, mail(subject), None).result.unwrap().reason, subject);
@@ -134,18 +134,18 @@ fn damage(folder: &std::path::Path) {
 #[test]
 fn what_is_no_filter_is_refused() {
     let refused = |bytes: &[u8]| runtime().inspect(bytes, Asker::Host).map(|_| "taken").unwrap_err();
-    assert!(matches!(refused(b""), Refused::NotWasm(_)));
-    assert!(matches!(refused(b"MZ\x90\0 an .exe"), Refused::NotWasm(_)));
-    assert!(matches!(refused(&wat::parse_str("(component)").unwrap()), Refused::Export(_)));
+    assert!(matches!(refused(b""), UploadRefusal::NotWasm(_)));
+    assert!(matches!(refused(b"MZ\x90\0 an .exe"), UploadRefusal::NotWasm(_)));
+    assert!(matches!(refused(&wat::parse_str("(component)").unwrap()), UploadRefusal::Export(_)));
     let truncated = built("hostile");
     let said = refused(&truncated[..truncated.len() / 2]);
-    assert!(matches!(said, Refused::NotWasm(_)), "{said:?}");
+    assert!(matches!(said, UploadRefusal::NotWasm(_)), "{said:?}");
 }
 
 #[test]
 fn a_mail_is_lent_for_one_call_only() {
     let group = group(&["behave", "fail"]);
-    let mut session = Session::open(&group).unwrap();
+    let mut session = GuestSession::open(&group).unwrap();
     let first = session.evaluate(0, mail("One"), None);
     let second = session.evaluate(0, mail("Two"), None);
     assert_eq!((first.mail.header("Subject"), second.mail.header("Subject")), (Some("One"), Some("Two")));

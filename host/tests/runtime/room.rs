@@ -1,12 +1,12 @@
 //! The memory of all guests together, and whose time a call's time is.
 
 use super::harness::*;
-use postigo::chain::{self, Component, Components, LazySandbox, Mode, Plan};
+use postigo::chain::{self, ChainPlan, Components, FilterComponent, LazySandbox, Mode};
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::Filter;
-use postigo_model::guest::{FailureKind, Limits};
-use postigo_model::result::Outcome;
-use postigo_sandbox::{Asker, GroupSpec, PrepareError, Runtime, RuntimeOptions, Session};
+use postigo_model::guest::{FailureKind, GuestLimits};
+use postigo_model::result::FilterOutcome;
+use postigo_sandbox::{Asker, GroupSpec, GuestSession, PrepareError, Runtime, RuntimeOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn memory_of(spec: &GroupSpec) -> u64 {
 fn a_message_waits_while_other_guests_have_the_room() {
     let spec = spec(&["behave"]);
     let group = roomy(memory_of(&spec) * 5 / 2).prepare(&spec, Asker::Host).unwrap();
-    let [mut first, mut second, mut third] = [(); 3].map(|()| Session::open(&group).unwrap());
+    let [mut first, mut second, mut third] = [(); 3].map(|()| GuestSession::open(&group).unwrap());
     assert!(first.evaluate(0, mail("One"), None).result.is_ok());
     assert!(second.evaluate(0, mail("Two"), None).result.is_ok());
     let called = third.evaluate(0, mail("Three"), None);
@@ -50,7 +50,7 @@ fn a_guest_that_grows_is_broken_off_and_only_failed_when_it_wants_more_than_ther
     let mut spec = spec(&["memory", "behave"]);
     spec.limits.memory = 64 << 20;
     let group = roomy(16 << 20).prepare(&spec, Asker::Host).unwrap();
-    let mut session = Session::open(&group).unwrap();
+    let mut session = GuestSession::open(&group).unwrap();
     let called = session.evaluate(0, mail("One"), None);
     assert!(called.no_room, "its limit is higher than the room that is left");
     session.wait_for_room().unwrap();
@@ -70,10 +70,10 @@ fn filters_that_begin_with_more_than_all_guests_may_have_are_refused() {
 }
 
 /// The hostile guest under any name.
-struct Hostile(Component);
+struct Hostile(FilterComponent);
 
 impl Components for Hostile {
-    fn find(&self, _filter: &Filter) -> Option<Component> {
+    fn find(&self, _filter: &Filter) -> Option<FilterComponent> {
         Some(self.0.clone())
     }
 }
@@ -81,20 +81,23 @@ impl Components for Hostile {
 #[test]
 fn messages_that_need_more_together_than_there_is_all_come_through() {
     let inspected = hostile();
-    let component =
-        Component { description: Arc::new(inspected.description), bytes: inspected.component.into(), shipped: false };
+    let component = FilterComponent {
+        description: Arc::new(inspected.description),
+        bytes: inspected.component.into(),
+        shipped: false,
+    };
     let filter = |number: u64| Filter {
         name: number.to_string(),
         component: "hostile".into(),
         // Limits of its own make a group of its own.
-        limits: Limits { time: LONG + Duration::from_secs(number), memory: 16 << 20 },
+        limits: GuestLimits { time: LONG + Duration::from_secs(number), memory: 16 << 20 },
         settings: serde_json::json!({ "do": "behave" }),
         ..Filter::default()
     };
     let filters: Vec<Filter> = (0..3).map(filter).collect();
     // Each message holds three instances: two messages at once have not room to end.
     let sandbox = LazySandbox::new(options(memory_of(&spec(&["behave"])) * 4));
-    let plan = Arc::new(Plan::build(&filters, &Hostile(component), &sandbox, None));
+    let plan = Arc::new(ChainPlan::build(&filters, &Hostile(component), &sandbox, None));
     assert_eq!((plan.broken().count(), plan.groups().len()), (0, 3));
     let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
     tokio.block_on(async {
@@ -111,7 +114,7 @@ fn messages_that_need_more_together_than_there_is_all_come_through() {
         for run in runs {
             assert_eq!(
                 run.await.unwrap(),
-                [(Outcome::Matched, None), (Outcome::Matched, None), (Outcome::Matched, None)]
+                [(FilterOutcome::Matched, None), (FilterOutcome::Matched, None), (FilterOutcome::Matched, None)]
             );
         }
     });
@@ -129,8 +132,8 @@ fn what_the_host_does_for_a_guest_is_not_the_guests_time() {
     let envelope = Envelope { account: "local".into(), ..Envelope::default() };
     let mail: Box<Mail> = Box::new(message.vet(envelope, &Vocabulary::new(&[])).0.compute());
     let limit = Duration::from_millis(15);
-    let group = super::by_hand::reads_fields(Limits { time: limit, memory: 16 << 20 });
-    let called = Session::open(&group).unwrap().evaluate(0, mail, None);
+    let group = super::by_hand::reads_fields(GuestLimits { time: limit, memory: 16 << 20 });
+    let called = GuestSession::open(&group).unwrap().evaluate(0, mail, None);
     assert!(called.host > limit, "the host took {:?}: too little to show anything", called.host);
     assert!(called.result.is_ok(), "{:?}", called.result);
     assert!(called.own < limit, "{:?}", called.own);

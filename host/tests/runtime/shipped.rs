@@ -1,8 +1,8 @@
 //! The shipped filters in the sandbox: that the built components are what their crates are.
 
 use super::harness::{mail, runtime};
-use postigo_model::guest::Limits;
-use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Session, Verdict, shipped};
+use postigo_model::guest::GuestLimits;
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, GuestSession, Verdict, shipped};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn group(name: &str, settings: &[Value]) -> Arc<Group> {
         digest: inspected.description.digest,
         members: members.collect(),
         grants: inspected.description.grants,
-        limits: Limits::default(),
+        limits: GuestLimits::default(),
     };
     runtime().prepare(&spec, Asker::Host).unwrap()
 }
@@ -40,7 +40,7 @@ fn the_classic_filter_screens_and_captures() {
     };
     let group = group("match", &[rule("order"), rule("INVOICE"), rule("straße")]);
     assert!(group.screens());
-    let mut session = Session::open(&group).unwrap();
+    let mut session = GuestSession::open(&group).unwrap();
     let called = session.screen(mail("Your invoice 42"), None);
     let screened = called.result.unwrap();
     assert_eq!(screened.candidates, [1]);
@@ -53,7 +53,7 @@ fn the_classic_filter_screens_and_captures() {
 fn the_guard_says_why() {
     let group = group("auto-reply-guard", &[json!({})]);
     let verdict =
-        Session::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
+        GuestSession::open(&group).unwrap().evaluate(0, mail("Automatische Antwort: Rechnung"), None).result.unwrap();
     assert!(verdict.matched);
     assert!(verdict.reason.starts_with("automatic reply"), "{}", verdict.reason);
 }
@@ -62,6 +62,6 @@ fn the_guard_says_why() {
 fn numbers_of_other_systems_are_found_in_the_body() {
     let source = json!({ "from": "jane@", "number": "(Hel+o)", "field": "Greeting", "body": true });
     let group = group("ticket-number", &[json!({ "sources": [source] })]);
-    let verdict = Session::open(&group).unwrap().evaluate(0, mail("x"), None).result.unwrap();
+    let verdict = GuestSession::open(&group).unwrap().evaluate(0, mail("x"), None).result.unwrap();
     assert_eq!(changes(verdict)[0], ("X-OTOBO-DynamicField-Greeting".to_owned(), "Hello".to_owned()));
 }

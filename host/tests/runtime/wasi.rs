@@ -3,7 +3,7 @@
 use super::by_hand::ByHand;
 use super::harness::*;
 use postigo_model::guest::FailureKind;
-use postigo_sandbox::{Asker, LogLine, Session};
+use postigo_sandbox::{Asker, GuestSession, LogLine};
 
 /// Every import of WASI that these tests use; those that are not called cost nothing.
 const IMPORTS: &str = r#"
@@ -33,7 +33,7 @@ fn guest(evaluate: &str) -> ByHand {
 
 /// What a guest logs in one call that works.
 fn logged(guest: &ByHand) -> Vec<LogLine> {
-    let called = Session::open(&guest.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
+    let called = GuestSession::open(&guest.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
     called.result.unwrap();
     called.log
 }
@@ -77,7 +77,7 @@ fn clocks_stand_still_and_who_sleeps_goes_on_at_once() {
         "(if (i64.ne (call $now) (i64.const 0)) (then unreachable))".to_owned(),
     ];
     let slept = guest(&format!("(local $pollable i32) {}", asked.concat()));
-    let called = Session::open(&slept.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
+    let called = GuestSession::open(&slept.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
     assert!(called.result.is_ok() && called.own < LONG, "{:?}", called.result);
     let forever = guest(
         "(local $pollable i32) (local.set $pollable (call $sleep (i64.const 1)))
@@ -156,7 +156,7 @@ fn a_handle_that_is_kept_over_configure_is_still_one_in_every_message() {
     let cost = group.cost();
     assert!(!cost.snapshot && cost.because.contains("1 handle of WASI"), "{cost:?}");
     for _ in 0..3 {
-        let called = Session::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
+        let called = GuestSession::open(&group).unwrap().evaluate(0, mail("Invoice 42"), None);
         assert!(called.result.is_ok());
         assert_eq!(called.log.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["hello"]);
     }
@@ -207,7 +207,8 @@ fn who_prints_without_end_is_ended_and_takes_little_of_the_hosts_time() {
           (call $write (local.get $out) (i32.const 131072) (i32.const 4190000) (i32.const 560))
           (br $again))";
     let printing = ByHand { memory: "70".into(), ..guest(flood) };
-    let called = Session::open(&printing.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
+    let called =
+        GuestSession::open(&printing.prepare(16 << 20).unwrap()).unwrap().evaluate(0, mail("Invoice 42"), None);
     let failure = called.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::HostCalls, "{failure}");
     assert!(failure.message.contains("printed more than 16 MiB"), "{failure}");

@@ -3,8 +3,8 @@
 use super::report::{line, median, micros, section};
 use super::rules::{Match, mails, receive, sandbox};
 use postigo_mail::Mail;
-use postigo_model::guest::Limits;
-use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, Session};
+use postigo_model::guest::GuestLimits;
+use postigo_sandbox::{Asker, Group, GroupMember, GroupSpec, GuestSession};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub fn run() {
             digest: component.description.digest.clone(),
             members: vec![member],
             grants: Vec::new(),
-            limits: Limits::default(),
+            limits: GuestLimits::default(),
         };
         let group = runtime.prepare(&spec, Asker::Host).unwrap();
         let job = move || (fresh(&group), used(&group));
@@ -46,16 +46,16 @@ pub fn run() {
 
 fn fresh(group: &Arc<Group>) -> std::time::Duration {
     let mut mail = Some(receive(&mails()[0]));
-    median(40, 500, || mail = Some(call(&mut Session::open(group).unwrap(), mail.take().unwrap())))
+    median(40, 500, || mail = Some(call(&mut GuestSession::open(group).unwrap(), mail.take().unwrap())))
 }
 
 fn used(group: &Arc<Group>) -> std::time::Duration {
-    let mut session = Session::open(group).unwrap();
+    let mut session = GuestSession::open(group).unwrap();
     let mut mail = Some(receive(&mails()[0]));
     median(40, 500, || mail = Some(call(&mut session, mail.take().unwrap())))
 }
 
-fn call(session: &mut Session, mail: Box<Mail>) -> Box<Mail> {
+fn call(session: &mut GuestSession, mail: Box<Mail>) -> Box<Mail> {
     let called = session.evaluate(0, mail, None);
     called.result.expect("the filter does not fail");
     called.mail

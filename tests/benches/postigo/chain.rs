@@ -2,7 +2,7 @@
 
 use super::report::{line, median, micros, section};
 use super::rules::{Match, heavy_mail, mails, pattern, receive, sandbox, settings};
-use postigo::chain::{ChainRun, Mode, Plan, Sandbox, run as run_chain};
+use postigo::chain::{ChainPlan, ChainRun, Mode, Sandbox, run as run_chain};
 use postigo_mail::{Mail, Vocabulary};
 use postigo_model::configured::Filter;
 use regex::{Regex, RegexBuilder};
@@ -20,7 +20,7 @@ pub fn run() {
     let components = Match::of(&sandbox);
     for (count, aim) in SIZES {
         let filters: Vec<Filter> = (0..count).map(|number| filter(number, count)).collect();
-        let plan = Arc::new(Plan::build(&filters, &components, sandbox.as_ref(), None));
+        let plan = Arc::new(ChainPlan::build(&filters, &components, sandbox.as_ref(), None));
         assert_eq!(plan.broken().count(), 0);
         let (sender, receiver) = mpsc::channel();
         let measured = Arc::clone(&plan);
@@ -46,7 +46,7 @@ fn filter(number: usize, count: usize) -> Filter {
     }
 }
 
-fn measure(plan: &Plan, count: usize) -> (Duration, Duration) {
+fn measure(plan: &ChainPlan, count: usize) -> (Duration, Duration) {
     let vocabulary = Vocabulary::new(&[]);
     let one = |mail| run_chain(plan, &vocabulary, mail, Mode::Live { check_screening: false, put_off_before: false });
     let usual = over_mails(one);

@@ -1,7 +1,7 @@
 //! The rules and mails that the benchmarks share.
 
 use bytes::Bytes;
-use postigo::chain::{Component, Components, LazySandbox, shipped_component};
+use postigo::chain::{Components, FilterComponent, LazySandbox, shipped_component};
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
 use postigo_model::configured::Filter;
 use postigo_sandbox::RuntimeOptions;
@@ -97,7 +97,7 @@ pub fn sandbox(folder: &Path) -> Arc<LazySandbox> {
 }
 
 /// The component `match`, ready for the chain.
-pub struct Match(pub Component);
+pub struct Match(pub FilterComponent);
 
 impl Match {
     /// Inspected by this sandbox.
@@ -108,7 +108,7 @@ impl Match {
 }
 
 impl Components for Match {
-    fn find(&self, filter: &Filter) -> Option<Component> {
+    fn find(&self, filter: &Filter) -> Option<FilterComponent> {
         (filter.component == "match").then(|| self.0.clone())
     }
 }

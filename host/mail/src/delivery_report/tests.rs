@@ -38,11 +38,11 @@ fn every_recipient_is_read() {
     assert_eq!(
         told,
         [
-            ("jane+2Bwork@x.test jane+work@x.test j.roe@inner.test".to_owned(), Action::Failed, true),
-            ("joe+news@x.test".to_owned(), Action::Delayed, false),
-            ("jörg@x.test".to_owned(), Action::Failed, false),
-            ("ok@x.test".to_owned(), Action::Delivered, false),
-            ("joe+42@x.test joeB@x.test".to_owned(), Action::Failed, true),
+            ("jane+2Bwork@x.test jane+work@x.test j.roe@inner.test".to_owned(), ReportAction::Failed, true),
+            ("joe+news@x.test".to_owned(), ReportAction::Delayed, false),
+            ("jörg@x.test".to_owned(), ReportAction::Failed, false),
+            ("ok@x.test".to_owned(), ReportAction::Delivered, false),
+            ("joe+42@x.test joeB@x.test".to_owned(), ReportAction::Failed, true),
         ]
     );
     let first = &found.recipients[0];

@@ -1,8 +1,8 @@
 //! The one form in which configured things are read and written: the tables of the configuration file, the objects of
 //! REST and the rows of the database all have the same keys and values.
 //!
-//! Each kind describes its keys once ([`Described::describe`]): their names, what they are for, and how their values
-//! are written. A [`Reader`] fills a thing from an object and names every mistake with its place, a [`Writer`] makes
+//! Each kind describes its keys once ([`HasKeys::describe`]): their names, what they are for, and how their values
+//! are written. A [`ObjectReader`] fills a thing from an object and names every mistake with its place, a [`Writer`] makes
 //! the object, [`super::keys`] tells of the keys themselves.
 
 use super::{About, Configuration, Destination, Secret};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// A mistake in something that was configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigurationMistake {
     /// Where, a JSON Pointer (RFC 6901) into the document: `/queue/0/follow_up`.
     pub pointer: String,
     /// What is wrong and what to do.
@@ -30,13 +30,13 @@ pub struct Codec<T> {
 }
 
 /// What has keys.
-pub trait Described: Clone + Default {
+pub trait HasKeys: Clone + Default {
     /// Lists its keys to a form.
-    fn describe<F: Form>(&mut self, form: &mut F);
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F);
 }
 
 /// A kind of configured thing.
-pub trait Kind: Described + PartialEq + Send + Sync + 'static {
+pub trait ConfiguredKind: HasKeys + PartialEq + Send + Sync + 'static {
     /// The key of its tables in the file: `queue`.
     const KIND: &'static str;
     /// The key that names it: `name`.
@@ -49,7 +49,7 @@ pub trait Kind: Described + PartialEq + Send + Sync + 'static {
 }
 
 /// A kind whose things the [`Configuration`] holds in memory, all of them.
-pub trait LoadedKind: Kind {
+pub trait LoadedKind: ConfiguredKind {
     /// Its secrets, by key.
     fn secrets(&mut self) -> Vec<(&'static str, &mut Option<Secret>)> {
         Vec::new()
@@ -65,7 +65,7 @@ pub trait LoadedKind: Kind {
         true
     }
 
-    /// All of its kind, by [`Kind::name`].
+    /// All of its kind, by [`ConfiguredKind::name`].
     fn all(configuration: &Configuration) -> &BTreeMap<String, Self>;
 
     /// All of its kind, to be changed.
@@ -73,7 +73,7 @@ pub trait LoadedKind: Kind {
 }
 
 /// What a kind lists its keys to. `help` says in a sentence what a key is for.
-pub trait Form {
+pub trait KeyVisitor {
     /// A key that may be left out.
     fn field<T>(&mut self, key: &'static str, help: &'static str, value: &mut T, codec: &Codec<T>);
 
@@ -84,13 +84,13 @@ pub trait Form {
     fn secret(&mut self, key: &'static str, help: &'static str, value: &mut Option<Secret>);
 
     /// A table inside.
-    fn table(&mut self, key: &'static str, table: Table, describe: impl FnOnce(&mut Self));
+    fn table(&mut self, key: &'static str, table: NestedTable, describe: impl FnOnce(&mut Self));
 
     /// A table inside that may be missing.
     fn optional_table<T: Default>(
         &mut self,
         key: &'static str,
-        table: Table,
+        table: NestedTable,
         value: &mut Option<T>,
         describe: impl FnOnce(&mut Self, &mut T),
     );
@@ -98,7 +98,7 @@ pub trait Form {
 
 /// What a table inside a thing is.
 #[derive(Debug, Clone, Copy)]
-pub struct Table {
+pub struct NestedTable {
     /// The name of its schema in the OpenAPI document: `Limits`.
     pub schema: &'static str,
     /// What it is for, a sentence.
@@ -116,12 +116,12 @@ pub fn in_clear(value: &Value) -> Result<Secret, String> {
 }
 
 /// Fills a thing from an object. What the object leaves out stays as it was.
-pub struct Reader<'a> {
+pub struct ObjectReader<'a> {
     fields: &'a Map<String, Value>,
     pointer: String,
     known: Vec<&'static str>,
     secrets: &'a TakeSecret<'a>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigurationMistake>,
 }
 
 /// Makes an object out of a thing.
@@ -132,10 +132,15 @@ pub struct Writer {
 
 /// Reads an object into `thing`; `pointer` is the object's place in its document. What is left out stays as it was in
 /// `thing`, so that a default gives a whole thing and an existing one a change.
-pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &TakeSecret<'_>) -> (K, Vec<Problem>) {
+pub fn read<K: ConfiguredKind>(
+    mut thing: K,
+    object: &Value,
+    pointer: &str,
+    secrets: &TakeSecret<'_>,
+) -> (K, Vec<ConfigurationMistake>) {
     let problems = match object {
         Value::Object(fields) => read_fields(&mut thing, fields, pointer, secrets),
-        _ => vec![Problem {
+        _ => vec![ConfigurationMistake {
             pointer: pointer.to_owned(),
             sentence: format!("a {} must be a table.", K::KIND.replace('_', " ")),
         }],
@@ -144,19 +149,20 @@ pub fn read<K: Kind>(mut thing: K, object: &Value, pointer: &str, secrets: &Take
 }
 
 /// Reads the fields of an object into `thing`, as [`read`] does.
-pub fn read_fields<D: Described>(
+pub fn read_fields<D: HasKeys>(
     thing: &mut D,
     fields: &Map<String, Value>,
     pointer: &str,
     secrets: &TakeSecret<'_>,
-) -> Vec<Problem> {
-    let mut reader = Reader { fields, pointer: pointer.to_owned(), known: Vec::new(), secrets, problems: Vec::new() };
+) -> Vec<ConfigurationMistake> {
+    let mut reader =
+        ObjectReader { fields, pointer: pointer.to_owned(), known: Vec::new(), secrets, problems: Vec::new() };
     thing.describe(&mut reader);
     reader.finish()
 }
 
 /// The object of a thing, without its secrets.
-pub fn write<D: Described>(thing: &D) -> Map<String, Value> {
+pub fn write<D: HasKeys>(thing: &D) -> Map<String, Value> {
     let mut writer = Writer::default();
     thing.clone().describe(&mut writer);
     writer.fields
@@ -167,27 +173,27 @@ pub fn below(pointer: &str, step: &str) -> String {
     format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
 }
 
-impl Reader<'_> {
+impl ObjectReader<'_> {
     fn take(&mut self, key: &'static str) -> Option<&Value> {
         self.known.push(key);
         self.fields.get(key)
     }
 
     fn problem(&mut self, key: &str, sentence: String) {
-        self.problems.push(Problem { pointer: below(&self.pointer, key), sentence });
+        self.problems.push(ConfigurationMistake { pointer: below(&self.pointer, key), sentence });
     }
 
-    fn finish(mut self) -> Vec<Problem> {
+    fn finish(mut self) -> Vec<ConfigurationMistake> {
         let unknown: Vec<&String> = self.fields.keys().filter(|key| !self.known.contains(&key.as_str())).collect();
         for key in unknown {
             let sentence = format!("there is no key `{key}` here; the keys are {}.", self.known.join(", "));
-            self.problems.push(Problem { pointer: below(&self.pointer, key), sentence });
+            self.problems.push(ConfigurationMistake { pointer: below(&self.pointer, key), sentence });
         }
         self.problems
     }
 }
 
-impl Form for Reader<'_> {
+impl KeyVisitor for ObjectReader<'_> {
     fn field<T>(&mut self, key: &'static str, _help: &'static str, value: &mut T, codec: &Codec<T>) {
         match self.take(key).map(codec.read) {
             None => {}
@@ -199,8 +205,10 @@ impl Form for Reader<'_> {
     fn name(&mut self, key: &'static str, _help: &'static str, value: &mut String) {
         match self.take(key) {
             None if value.is_empty() => {
-                self.problems
-                    .push(Problem { pointer: self.pointer.clone(), sentence: format!("the key `{key}` is missing.") });
+                self.problems.push(ConfigurationMistake {
+                    pointer: self.pointer.clone(),
+                    sentence: format!("the key `{key}` is missing."),
+                });
             }
             None => {}
             Some(Value::String(name)) if is_name(name) => value.clone_from(name),
@@ -220,14 +228,14 @@ impl Form for Reader<'_> {
         }
     }
 
-    fn table(&mut self, key: &'static str, _table: Table, describe: impl FnOnce(&mut Self)) {
+    fn table(&mut self, key: &'static str, _table: NestedTable, describe: impl FnOnce(&mut Self)) {
         let pointer = below(&self.pointer, key);
         self.known.push(key);
         match self.fields.get(key) {
             None => {}
             Some(Value::Object(fields)) => {
                 let mut reader =
-                    Reader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
+                    ObjectReader { fields, pointer, known: Vec::new(), secrets: self.secrets, problems: Vec::new() };
                 describe(&mut reader);
                 self.problems.extend(reader.finish());
             }
@@ -239,7 +247,7 @@ impl Form for Reader<'_> {
     fn optional_table<T: Default>(
         &mut self,
         key: &'static str,
-        table: Table,
+        table: NestedTable,
         value: &mut Option<T>,
         describe: impl FnOnce(&mut Self, &mut T),
     ) {
@@ -257,7 +265,7 @@ impl Form for Reader<'_> {
     }
 }
 
-impl Form for Writer {
+impl KeyVisitor for Writer {
     fn field<T>(&mut self, key: &'static str, _help: &'static str, value: &mut T, codec: &Codec<T>) {
         self.fields.insert(key.to_owned(), (codec.write)(value));
     }
@@ -268,7 +276,7 @@ impl Form for Writer {
 
     fn secret(&mut self, _key: &'static str, _help: &'static str, _value: &mut Option<Secret>) {}
 
-    fn table(&mut self, key: &'static str, _table: Table, describe: impl FnOnce(&mut Self)) {
+    fn table(&mut self, key: &'static str, _table: NestedTable, describe: impl FnOnce(&mut Self)) {
         let mut writer = Self::default();
         describe(&mut writer);
         self.fields.insert(key.to_owned(), Value::Object(writer.fields));
@@ -277,7 +285,7 @@ impl Form for Writer {
     fn optional_table<T: Default>(
         &mut self,
         key: &'static str,
-        table: Table,
+        table: NestedTable,
         value: &mut Option<T>,
         describe: impl FnOnce(&mut Self, &mut T),
     ) {

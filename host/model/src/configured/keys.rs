@@ -2,23 +2,23 @@
 //! command line.
 
 use super::Secret;
-use super::form::{Codec, Described, Form, Table};
+use super::form::{Codec, HasKeys, KeyVisitor, NestedTable};
 use serde_json::{Map, Value, json};
 
 /// A key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub struct ConfigurationKey {
     /// Its name: `follow_up`.
     pub name: &'static str,
     /// What it is for, a sentence.
     pub help: &'static str,
     /// What it has.
-    pub content: Content,
+    pub content: KeyContent,
 }
 
 /// What a key has.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub enum KeyContent {
     /// A name, which must be there.
     Name,
     /// A value, and the one that a thing has which leaves it out.
@@ -35,7 +35,7 @@ pub enum Content {
         /// The name of its schema: `Limits`.
         schema: &'static str,
         /// Its keys.
-        keys: Vec<Key>,
+        keys: Vec<ConfigurationKey>,
         /// Whether it may be missing, which null says.
         is_optional: bool,
     },
@@ -43,7 +43,7 @@ pub enum Content {
 
 /// In which way a schema says what a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum SchemaShape {
     /// As it is shown: whole, without secrets.
     Shown,
     /// As it is given whole: what is left out has its default.
@@ -52,7 +52,7 @@ pub enum Shape {
     Change,
 }
 
-impl Shape {
+impl SchemaShape {
     /// What the names of its schemas end with.
     pub fn ending(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Shape {
 }
 
 /// The keys of a kind, or of the settings, in their order.
-pub fn keys<D: Described>() -> Vec<Key> {
+pub fn keys<D: HasKeys>() -> Vec<ConfigurationKey> {
     let mut collector = Collector::default();
     D::default().describe(&mut collector);
     collector.0
@@ -72,8 +72,8 @@ pub fn keys<D: Described>() -> Vec<Key> {
 
 /// JSON Schema of an object that has these keys. Tables inside, and shapes that several keys have, stand in it under
 /// their names as `title`.
-pub fn schema(title: &str, help: &str, keys: &[Key], shape: Shape) -> Value {
-    let shown = keys.iter().filter(|key| shape != Shape::Shown || key.content != Content::Secret);
+pub fn schema(title: &str, help: &str, keys: &[ConfigurationKey], shape: SchemaShape) -> Value {
+    let shown = keys.iter().filter(|key| shape != SchemaShape::Shown || key.content != KeyContent::Secret);
     let properties: Map<String, Value> = shown.map(|key| (key.name.to_owned(), key.schema(shape))).collect();
     let required: Vec<&str> = keys.iter().filter(|key| key.must_be_there(shape)).map(|key| key.name).collect();
     json!({
@@ -86,16 +86,16 @@ pub fn schema(title: &str, help: &str, keys: &[Key], shape: Shape) -> Value {
     })
 }
 
-impl Key {
+impl ConfigurationKey {
     /// JSON Schema of what the key has, with what it is for.
-    pub fn schema(&self, shape: Shape) -> Value {
+    pub fn schema(&self, shape: SchemaShape) -> Value {
         let mut described = match &self.content {
-            Content::Name => json!({ "type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME }),
-            Content::Secret => json!({ "type": ["string", "null"], "writeOnly": true }),
-            Content::Value { schema, .. } => wrapped(schema.clone()),
-            Content::Table { schema: title, keys, is_optional } => {
+            KeyContent::Name => json!({ "type": "string", "minLength": 1, "maxLength": 200, "pattern": NAME }),
+            KeyContent::Secret => json!({ "type": ["string", "null"], "writeOnly": true }),
+            KeyContent::Value { schema, .. } => wrapped(schema.clone()),
+            KeyContent::Table { schema: title, keys, is_optional } => {
                 let inner = schema(title, self.help, keys, shape);
-                if *is_optional && shape != Shape::Shown {
+                if *is_optional && shape != SchemaShape::Shown {
                     json!({ "oneOf": [inner, { "type": "null" }] })
                 } else {
                     wrapped(inner)
@@ -103,8 +103,8 @@ impl Key {
             }
         };
         described["description"] = Value::from(self.help);
-        if let Content::Value { default, .. } = &self.content
-            && shape == Shape::Given
+        if let KeyContent::Value { default, .. } = &self.content
+            && shape == SchemaShape::Given
         {
             described["default"] = default.clone();
         }
@@ -112,11 +112,11 @@ impl Key {
     }
 
     /// Whether an object of this shape must have it.
-    fn must_be_there(&self, shape: Shape) -> bool {
+    fn must_be_there(&self, shape: SchemaShape) -> bool {
         match (&self.content, shape) {
-            (Content::Secret | Content::Table { is_optional: true, .. }, _) | (_, Shape::Change) => false,
-            (Content::Name, _) | (_, Shape::Shown) => true,
-            (_, Shape::Given) => false,
+            (KeyContent::Secret | KeyContent::Table { is_optional: true, .. }, _) | (_, SchemaShape::Change) => false,
+            (KeyContent::Name, _) | (_, SchemaShape::Shown) => true,
+            (_, SchemaShape::Given) => false,
         }
     }
 }
@@ -131,42 +131,42 @@ const NAME: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u00
 
 /// Collects the keys that are listed to it.
 #[derive(Default)]
-struct Collector(Vec<Key>);
+struct Collector(Vec<ConfigurationKey>);
 
 impl Collector {
-    fn inner(&mut self, key: &'static str, table: Table, is_optional: bool, describe: impl FnOnce(&mut Self)) {
+    fn inner(&mut self, key: &'static str, table: NestedTable, is_optional: bool, describe: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         describe(&mut inner);
-        let content = Content::Table { schema: table.schema, keys: inner.0, is_optional };
-        self.0.push(Key { name: key, help: table.help, content });
+        let content = KeyContent::Table { schema: table.schema, keys: inner.0, is_optional };
+        self.0.push(ConfigurationKey { name: key, help: table.help, content });
     }
 }
 
-impl Form for Collector {
+impl KeyVisitor for Collector {
     fn field<T>(&mut self, key: &'static str, help: &'static str, value: &mut T, codec: &Codec<T>) {
-        self.0.push(Key {
+        self.0.push(ConfigurationKey {
             name: key,
             help,
-            content: Content::Value { schema: (codec.schema)(), default: (codec.write)(value) },
+            content: KeyContent::Value { schema: (codec.schema)(), default: (codec.write)(value) },
         });
     }
 
     fn name(&mut self, key: &'static str, help: &'static str, _value: &mut String) {
-        self.0.push(Key { name: key, help, content: Content::Name });
+        self.0.push(ConfigurationKey { name: key, help, content: KeyContent::Name });
     }
 
     fn secret(&mut self, key: &'static str, help: &'static str, _value: &mut Option<Secret>) {
-        self.0.push(Key { name: key, help, content: Content::Secret });
+        self.0.push(ConfigurationKey { name: key, help, content: KeyContent::Secret });
     }
 
-    fn table(&mut self, key: &'static str, table: Table, describe: impl FnOnce(&mut Self)) {
+    fn table(&mut self, key: &'static str, table: NestedTable, describe: impl FnOnce(&mut Self)) {
         self.inner(key, table, false, describe);
     }
 
     fn optional_table<T: Default>(
         &mut self,
         key: &'static str,
-        table: Table,
+        table: NestedTable,
         _value: &mut Option<T>,
         describe: impl FnOnce(&mut Self, &mut T),
     ) {

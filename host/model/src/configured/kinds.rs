@@ -1,6 +1,6 @@
 //! The one list of the kinds of configured things. Whoever does something for each of them walks it.
 
-use super::form::{Kind, LoadedKind};
+use super::form::{ConfiguredKind, LoadedKind};
 use super::{Account, AutoResponse, CustomerUser, DynamicField, Filter, Queue, SystemAddress, Template, Transport};
 
 /// Does something for each kind.
@@ -9,7 +9,7 @@ pub trait KindVisitor {
     fn loaded<K: LoadedKind>(&mut self);
 
     /// For a kind that is looked up in the database: customer users.
-    fn looked_up<K: Kind>(&mut self);
+    fn looked_up<K: ConfiguredKind>(&mut self);
 }
 
 /// Walks all kinds, in the order in which files and pages have them.

@@ -382,7 +382,7 @@ pub struct Filter {
     /// None: a shipped component has what it asks for, an uploaded one nothing.
     pub grants: Option<Vec<String>>,
     /// Limits.
-    pub limits: crate::guest::Limits,
+    pub limits: crate::guest::GuestLimits,
     /// What the component's schema says; an object.
     pub settings: serde_json::Value,
 }
@@ -398,7 +398,7 @@ impl Default for Filter {
             valid: Validity::default(),
             comment: String::new(),
             grants: None,
-            limits: crate::guest::Limits::default(),
+            limits: crate::guest::GuestLimits::default(),
             settings: serde_json::Value::Object(serde_json::Map::new()),
         }
     }

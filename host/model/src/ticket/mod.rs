@@ -6,7 +6,7 @@ mod undelivered;
 mod vocabulary;
 
 pub use edit::TicketEdit;
-pub use search::{FollowUpSearch, Found, FoundTicket, Vouched};
+pub use search::{FollowUpSearch, FoundTicket, TicketMatch, VouchedBy};
 pub use vocabulary::{
     DEFAULT_PRIORITY, LOCKS, LONGEST_TITLE, PRIORITIES, REMOVED, SenderType, StateType, cut_title, states,
 };

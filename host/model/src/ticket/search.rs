@@ -24,7 +24,7 @@ pub struct FollowUpSearch {
 
 /// Who vouches for a mail being of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vouched {
+pub enum VouchedBy {
     /// Nobody.
     ByNobody,
     /// The address of its sender alone, which anybody can write: the mail is of the ticket, and brings it nobody and
@@ -43,19 +43,19 @@ pub struct FoundTicket {
     /// By which check.
     pub why: WhyFollowUp,
     /// Who vouches for it.
-    pub vouched: Vouched,
+    pub vouched: VouchedBy,
 }
 
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct TicketMatch {
     /// What the mail follows up, if anything.
     pub follow_up: Option<FoundTicket>,
     /// What it named and nobody vouches for, where such a mail becomes a new ticket.
     pub passed_over: Vec<FoundTicket>,
 }
 
-impl Found {
+impl TicketMatch {
     /// Every ticket that was found, whatever became of it.
     pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
         self.follow_up.iter().chain(&self.passed_over).map(|found| &found.ticket)

@@ -1,6 +1,6 @@
 //! What follows when the system cannot give a listener its next client.
 
-use super::figures::{Figures, Refusal};
+use super::figures::{CloseReason, ListenerFigures};
 use super::seldom::Seldom;
 use postigo_supervision::back_off;
 use std::io::{Error, ErrorKind};
@@ -15,14 +15,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Acceptance {
     listener: String,
-    figures: Figures,
+    figures: ListenerFigures,
     failures: u32,
     said: Seldom,
 }
 
 impl Acceptance {
     /// Nothing has failed yet.
-    pub fn of(listener: impl Into<String>, figures: Figures) -> Self {
+    pub fn of(listener: impl Into<String>, figures: ListenerFigures) -> Self {
         Self { listener: listener.into(), figures, failures: 0, said: Seldom::default() }
     }
 
@@ -38,7 +38,7 @@ impl Acceptance {
             return Duration::ZERO;
         }
         self.failures += 1;
-        self.figures.refuse(&self.listener, Refusal::Failed);
+        self.figures.refuse(&self.listener, CloseReason::Failed);
         if let Some(times) = self.said.happened() {
             tracing::warn!(listener = self.listener, times, %error, "clients could not be accepted; they are tried again after a pause");
         }
@@ -52,13 +52,13 @@ mod tests {
 
     #[test]
     fn without_descriptors_there_are_pauses_that_grow_until_a_client_is_accepted() {
-        let figures = Figures::default();
+        let figures = ListenerFigures::default();
         let mut acceptance = Acceptance::of("rest", figures.clone());
         let none_left = || Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
         let pauses: Vec<Duration> = (0..12).map(|_| acceptance.failed(&none_left())).collect();
         assert!(pauses.iter().all(|pause| *pause >= FIRST_PAUSE / 2 && *pause <= LONGEST_PAUSE * 2), "{pauses:?}");
         assert!(pauses[11] >= LONGEST_PAUSE / 2);
-        assert_eq!(figures.refused("rest", Refusal::Failed), 12);
+        assert_eq!(figures.refused("rest", CloseReason::Failed), 12);
         acceptance.succeeded();
         assert!(acceptance.failed(&none_left()) < LONGEST_PAUSE / 2);
         assert_eq!(

@@ -16,26 +16,26 @@ const STEP: u64 = 1 << 20;
 
 /// Memory for what comes in.
 #[derive(Debug)]
-pub struct Room {
-    taken: Mutex<Taken>,
+pub struct IntakeBudget {
+    taken: Mutex<IntakeBudgetState>,
     most: u64,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct IntakeBudgetState {
     all: u64,
     by_client: HashMap<Arc<str>, u64>,
     /// Something that is too large for any client's part is there.
     beyond: bool,
 }
 
-impl Default for Room {
+impl Default for IntakeBudget {
     fn default() -> Self {
         Self::of(MOST)
     }
 }
 
-impl Room {
+impl IntakeBudget {
     /// Room for so many bytes.
     pub fn of(most: u64) -> Self {
         Self { taken: Mutex::default(), most }
@@ -43,25 +43,25 @@ impl Room {
 
     /// The share of something that a client begins to send. Who counts as one client is the caller's to say: its
     /// address, its token.
-    pub fn share(self: &Arc<Self>, client: &str) -> Share {
-        Share { room: Arc::clone(self), client: client.into(), bytes: 0, beyond: false }
+    pub fn share(self: &Arc<Self>, client: &str) -> IntakeReservation {
+        IntakeReservation { room: Arc::clone(self), client: client.into(), bytes: 0, beyond: false }
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, IntakeBudgetState> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What one message or body takes; given back when it is dropped.
 #[derive(Debug)]
-pub struct Share {
-    room: Arc<Room>,
+pub struct IntakeReservation {
+    room: Arc<IntakeBudget>,
     client: Arc<str>,
     bytes: u64,
     beyond: bool,
 }
 
-impl Share {
+impl IntakeReservation {
     /// Makes room for so many bytes in all; false, and nothing more taken, where there is none.
     pub fn hold(&mut self, bytes: u64) -> bool {
         if bytes <= SMALL.max(self.bytes) {
@@ -120,7 +120,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for IntakeReservation {
     fn drop(&mut self) {
         self.give_back();
     }
@@ -129,19 +129,19 @@ impl Drop for Share {
 /// Bytes together with the share that they take, to be given back when the last copy is gone
 /// (`bytes::Bytes::from_owner`).
 #[derive(Debug)]
-pub struct Held {
+pub struct ReservedBytes {
     bytes: Vec<u8>,
-    _share: Share,
+    _share: IntakeReservation,
 }
 
-impl Held {
+impl ReservedBytes {
     /// Keeps both.
-    pub fn new(bytes: Vec<u8>, share: Share) -> Self {
+    pub fn new(bytes: Vec<u8>, share: IntakeReservation) -> Self {
         Self { bytes, _share: share }
     }
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -152,15 +152,15 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn is_empty(room: &Room) -> bool {
+    fn is_empty(room: &IntakeBudget) -> bool {
         let taken = room.taken();
         taken.all == 0 && taken.by_client.is_empty() && !taken.beyond
     }
 
     #[test]
     fn one_client_takes_half_at_most_however_many_messages_it_sends() {
-        let room = Arc::new(Room::of(12 * STEP));
-        let mut greedy: Vec<Share> = (0..46).map(|_| room.share("10.0.0.1")).collect();
+        let room = Arc::new(IntakeBudget::of(12 * STEP));
+        let mut greedy: Vec<IntakeReservation> = (0..46).map(|_| room.share("10.0.0.1")).collect();
         let held = greedy.iter_mut().filter_map(|share| share.hold(STEP).then_some(())).count();
         assert_eq!(held, 6);
         let mut other = room.share("10.0.0.2");
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_any_part_comes_alone_and_leaves_the_room_to_others() {
-        let room = Arc::new(Room::of(8 * STEP));
+        let room = Arc::new(IntakeBudget::of(8 * STEP));
         let (mut large, mut another) = (room.share("a"), room.share("b"));
         assert!(large.hold(4 * STEP) && large.hold(9 * STEP) && large.hold(90 * STEP));
         assert!(!another.hold(5 * STEP), "one at a time");
@@ -191,10 +191,10 @@ mod tests {
 
     #[test]
     fn room_is_given_back_with_the_last_copy_of_the_bytes() {
-        let room = Arc::new(Room::of(8 * STEP));
+        let room = Arc::new(IntakeBudget::of(8 * STEP));
         let mut share = room.share("a");
         assert!(share.hold(STEP));
-        let bytes = Bytes::from_owner(Held::new(vec![b'x'; 10], share));
+        let bytes = Bytes::from_owner(ReservedBytes::new(vec![b'x'; 10], share));
         let copy = bytes.slice(1..3);
         drop(bytes);
         assert!(!is_empty(&room));

@@ -85,31 +85,31 @@ impl Descriptors {
     }
 
     /// A listener that wants its part, for as long as what is given is kept.
-    pub(super) fn listener(self: &Arc<Self>) -> Counted {
-        Counted::one(self, |descriptors| &descriptors.listeners)
+    pub(super) fn listener(self: &Arc<Self>) -> DescriptorCount {
+        DescriptorCount::one(self, |descriptors| &descriptors.listeners)
     }
 
     /// A connection that is open for as long as what is given is kept.
-    pub(super) fn connection(self: &Arc<Self>) -> Counted {
-        Counted::one(self, |descriptors| &descriptors.connections)
+    pub(super) fn connection(self: &Arc<Self>) -> DescriptorCount {
+        DescriptorCount::one(self, |descriptors| &descriptors.connections)
     }
 }
 
 /// One of a count, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(super) struct DescriptorCount {
     descriptors: Arc<Descriptors>,
     of: fn(&Descriptors) -> &AtomicUsize,
 }
 
-impl Counted {
+impl DescriptorCount {
     fn one(descriptors: &Arc<Descriptors>, of: fn(&Descriptors) -> &AtomicUsize) -> Self {
         of(descriptors).fetch_add(1, Ordering::Relaxed);
         Self { descriptors: Arc::clone(descriptors), of }
     }
 }
 
-impl Drop for Counted {
+impl Drop for DescriptorCount {
     fn drop(&mut self) {
         (self.of)(&self.descriptors).fetch_sub(1, Ordering::Relaxed);
     }
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!((many.kept_back(), many.part(1_000)), (1_024, 1_000));
         let few = Arc::new(Descriptors::of(400));
         assert_eq!((few.kept_back(), few.part(1_000)), (200, 200));
-        let listeners: Vec<Counted> = (0..4).map(|_| few.listener()).collect();
+        let listeners: Vec<DescriptorCount> = (0..4).map(|_| few.listener()).collect();
         assert_eq!(few.part(1_000), 50);
         drop(listeners);
         assert_eq!(few.part(1_000), 200);
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn all_listeners_together_leave_what_is_kept_back() {
         let descriptors = Arc::new(Descriptors::of(8));
-        let mut connections: Vec<Counted> = (0..4).map(|_| descriptors.connection()).collect();
+        let mut connections: Vec<DescriptorCount> = (0..4).map(|_| descriptors.connection()).collect();
         assert!(descriptors.are_taken());
         connections.pop();
         assert!(!descriptors.are_taken());

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 /// Why a client's connection was closed before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refusal {
+pub enum CloseReason {
     /// The listener has as many clients as it may have, all of them being served.
     Full,
     /// Its address has as many connections as one may have.
@@ -23,7 +23,7 @@ pub enum Refusal {
     Failed,
 }
 
-impl Refusal {
+impl CloseReason {
     fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -53,13 +53,13 @@ struct KindLabel {
 
 /// Connections and descriptors, counted. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct Figures {
+pub struct ListenerFigures {
     connections: Family<ListenerLabel, Gauge>,
     refused: Family<RefusalLabels, Counter>,
     descriptors: Family<KindLabel, Gauge<u64, AtomicU64>>,
 }
 
-impl Figures {
+impl ListenerFigures {
     /// Names them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("connections", "Clients that are connected to a listener", self.connections.clone());
@@ -81,11 +81,11 @@ impl Figures {
     }
 
     /// How many clients of a listener were turned away or had to leave for this reason.
-    pub fn refused(&self, listener: &str, reason: Refusal) -> u64 {
+    pub fn refused(&self, listener: &str, reason: CloseReason) -> u64 {
         self.refused.get_or_create(&labels(listener, reason)).get()
     }
 
-    pub(super) fn refuse(&self, listener: &str, reason: Refusal) {
+    pub(super) fn refuse(&self, listener: &str, reason: CloseReason) {
         self.refused.get_or_create(&labels(listener, reason)).inc();
     }
 
@@ -94,6 +94,6 @@ impl Figures {
     }
 }
 
-fn labels(listener: &str, reason: Refusal) -> RefusalLabels {
+fn labels(listener: &str, reason: CloseReason) -> RefusalLabels {
     RefusalLabels { listener: listener.to_owned(), reason: reason.name() }
 }

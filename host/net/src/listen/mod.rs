@@ -2,20 +2,20 @@
 //! that they cannot take from the rest of the daemon, and room for what they send.
 
 mod acceptance;
+mod budget;
 mod descriptors;
 mod figures;
 mod origin;
 mod pace;
 mod places;
-mod room;
 mod seldom;
 mod taken;
 
 pub use acceptance::Acceptance;
+pub use budget::{IntakeBudget, IntakeReservation, ReservedBytes};
 pub use descriptors::Descriptors;
-pub use figures::{Figures, Refusal};
+pub use figures::{CloseReason, ListenerFigures};
 pub use origin::{Origin, network};
-pub use pace::Bringing;
-pub use places::{Most, Place, Places, Served};
-pub use room::{Held, Room, Share};
+pub use pace::IncomingMessage;
+pub use places::{ClientPlace, ConnectionLimits, Places, ServedClient};
 pub use seldom::Seldom;

@@ -47,18 +47,18 @@ impl Brought {
 
 /// What a client brings, as its place and its message share it.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<Mutex<Brought>>);
+pub struct ClientPace(Arc<Mutex<Brought>>);
 
-impl Pace {
+impl ClientPace {
     /// Bytes a second, where a message is on its way that is slow.
     pub fn if_slow(&self, slow: Slow) -> Option<u64> {
         self.locked().if_slow(slow)
     }
 
     /// A message begins to come, which is on its way for as long as what is given is kept. One at a time.
-    pub fn bring(&self) -> Bringing {
+    pub fn bring(&self) -> IncomingMessage {
         self.locked().now = Some((Instant::now(), 0));
-        Bringing { pace: self.clone() }
+        IncomingMessage { pace: self.clone() }
     }
 
     /// What was brought so far counts no more.
@@ -79,11 +79,11 @@ impl Pace {
 
 /// A message that a client brings, until it is dropped.
 #[derive(Debug)]
-pub struct Bringing {
-    pace: Pace,
+pub struct IncomingMessage {
+    pace: ClientPace,
 }
 
-impl Bringing {
+impl IncomingMessage {
     /// So many bytes of it have come, in all.
     pub fn came(&self, bytes: u64) {
         if let Some((_, brought)) = &mut self.pace.locked().now {
@@ -92,7 +92,7 @@ impl Bringing {
     }
 }
 
-impl Drop for Bringing {
+impl Drop for IncomingMessage {
     fn drop(&mut self) {
         self.pace.locked().ended();
     }

@@ -9,12 +9,12 @@
 //! on its way for long and comes far slower than mail servers send: the slowest of the address that has the most
 //! places, so that whoever takes all of them gives them up first. Those who are known never leave for this.
 
-use super::descriptors::{Counted, Descriptors};
-use super::figures::{Figures, Refusal};
+use super::descriptors::{DescriptorCount, Descriptors};
+use super::figures::{CloseReason, ListenerFigures};
 use super::origin::Origin;
-use super::pace::{Bringing, Pace, SLOW, Slow};
+use super::pace::{ClientPace, IncomingMessage, SLOW, Slow};
 use super::seldom::Seldom;
-use super::taken::Taken;
+use super::taken::TakenPlaces;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,14 +27,14 @@ const LEFT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many connections a listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most {
+pub struct ConnectionLimits {
     /// In all; fewer where there are few descriptors.
     pub connections: usize,
     /// From one address, of those that are not known.
     pub per_address: usize,
 }
 
-impl Default for Most {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self { connections: 1_024, per_address: 64 }
     }
@@ -44,19 +44,24 @@ impl Default for Most {
 #[derive(Debug)]
 pub struct Places {
     listener: String,
-    most: Most,
+    most: ConnectionLimits,
     slow: Slow,
     descriptors: Arc<Descriptors>,
-    figures: Figures,
-    taken: Mutex<Taken>,
+    figures: ListenerFigures,
+    taken: Mutex<TakenPlaces>,
     left: Notify,
     said: Seldom,
-    _part: Counted,
+    _part: DescriptorCount,
 }
 
 impl Places {
     /// Of a listener that has none yet.
-    pub fn of(listener: impl Into<String>, most: Most, descriptors: &Arc<Descriptors>, figures: Figures) -> Arc<Self> {
+    pub fn of(
+        listener: impl Into<String>,
+        most: ConnectionLimits,
+        descriptors: &Arc<Descriptors>,
+        figures: ListenerFigures,
+    ) -> Arc<Self> {
         Arc::new(Self {
             listener: listener.into(),
             most,
@@ -81,7 +86,7 @@ impl Places {
     }
 
     /// Gives a client that comes a place, if need be that of another that waits.
-    pub async fn admit(self: &Arc<Self>, origin: Origin) -> Result<Place, Refusal> {
+    pub async fn admit(self: &Arc<Self>, origin: Origin) -> Result<ClientPlace, CloseReason> {
         // So that descriptors are not outrun by those that have to leave and are slow to.
         let left = async {
             loop {
@@ -101,31 +106,31 @@ impl Places {
         place
     }
 
-    fn place(self: &Arc<Self>, origin: Origin) -> Result<Place, Refusal> {
+    fn place(self: &Arc<Self>, origin: Origin) -> Result<ClientPlace, CloseReason> {
         let most = self.most();
         let mut taken = self.taken();
         if let Origin::Address(address) = origin
             && taken.at(address) >= self.most.per_address
         {
-            let displaced = taken.displace(Some(address)).then_some(Refusal::Displaced);
-            self.let_leave(displaced, Refusal::Address)?;
+            let displaced = taken.displace(Some(address)).then_some(CloseReason::Displaced);
+            self.let_leave(displaced, CloseReason::Address)?;
         }
         if taken.count() >= most || self.descriptors.are_taken() {
-            let displaced = taken.displace(None).then_some(Refusal::Displaced);
+            let displaced = taken.displace(None).then_some(CloseReason::Displaced);
             self.let_leave(
-                displaced.or_else(|| taken.displace_slow(origin, self.slow).then_some(Refusal::Slow)),
-                Refusal::Full,
+                displaced.or_else(|| taken.displace_slow(origin, self.slow).then_some(CloseReason::Slow)),
+                CloseReason::Full,
             )?;
         }
-        let (leave, pace) = (CancellationToken::new(), Pace::default());
+        let (leave, pace) = (CancellationToken::new(), ClientPace::default());
         let id = taken.add(origin, leave.clone(), pace.clone());
         drop(taken);
         self.figures.connections(&self.listener, 1);
-        Ok(Place { places: Arc::clone(self), id, leave, pace, _open: self.descriptors.connection() })
+        Ok(ClientPlace { places: Arc::clone(self), id, leave, pace, _open: self.descriptors.connection() })
     }
 
     /// Counts the client that has to leave, and why; there is none where nobody can be asked to.
-    fn let_leave(&self, displaced: Option<Refusal>, otherwise: Refusal) -> Result<(), Refusal> {
+    fn let_leave(&self, displaced: Option<CloseReason>, otherwise: CloseReason) -> Result<(), CloseReason> {
         let why = displaced.ok_or(otherwise)?;
         self.figures.refuse(&self.listener, why);
         self.say(why);
@@ -142,46 +147,48 @@ impl Places {
         self.taken().count() * 4 > self.most() * 3
     }
 
-    fn say(&self, reason: Refusal) {
+    fn say(&self, reason: CloseReason) {
         if let Some(times) = self.said.happened() {
             let (listener, connections, per_address) = (&self.listener, self.most(), self.most.per_address);
             let what = match reason {
-                Refusal::Address => "clients were turned away: their address has all the connections that one may have",
-                Refusal::Displaced => {
+                CloseReason::Address => {
+                    "clients were turned away: their address has all the connections that one may have"
+                }
+                CloseReason::Displaced => {
                     "clients that said nothing for long had to leave for others: all connections were taken"
                 }
-                Refusal::Slow => {
+                CloseReason::Slow => {
                     "clients whose messages came slowly had to leave for others: all connections were taken"
                 }
-                Refusal::Full | Refusal::Failed => "clients were turned away: all connections are taken",
+                CloseReason::Full | CloseReason::Failed => "clients were turned away: all connections are taken",
             };
             tracing::warn!(listener, connections, per_address, times, "{what}");
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, TakenPlaces> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A client's place, until it is dropped. Its client waits, unless it is being served.
 #[derive(Debug)]
-pub struct Place {
+pub struct ClientPlace {
     places: Arc<Places>,
     id: u64,
     leave: CancellationToken,
-    pace: Pace,
-    _open: Counted,
+    pace: ClientPace,
+    _open: DescriptorCount,
 }
 
-impl Place {
+impl ClientPlace {
     /// Its client is being served for as long as what is given is kept; nothing where it has to leave already.
-    pub fn serve(self: &Arc<Self>) -> Option<Served> {
-        self.places.taken().serve(self.id).then(|| Served { place: Arc::clone(self) })
+    pub fn serve(self: &Arc<Self>) -> Option<ServedClient> {
+        self.places.taken().serve(self.id).then(|| ServedClient { place: Arc::clone(self) })
     }
 
     /// Its client begins to bring a message, which is on its way for as long as what is given is kept. One at a time.
-    pub fn bring(&self) -> Bringing {
+    pub fn bring(&self) -> IncomingMessage {
         self.pace.bring()
     }
 
@@ -206,7 +213,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ClientPlace {
     fn drop(&mut self) {
         self.places.taken().remove(self.id);
         self.places.left.notify_waiters();
@@ -216,11 +223,11 @@ impl Drop for Place {
 
 /// A client that is being served, until it is dropped.
 #[derive(Debug)]
-pub struct Served {
-    place: Arc<Place>,
+pub struct ServedClient {
+    place: Arc<ClientPlace>,
 }
 
-impl Drop for Served {
+impl Drop for ServedClient {
     fn drop(&mut self) {
         self.place.places.taken().served(self.place.id);
     }

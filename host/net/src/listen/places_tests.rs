@@ -1,8 +1,8 @@
 use super::*;
 
-fn places(connections: usize, per_address: usize) -> (Arc<Places>, Figures) {
-    let (figures, descriptors) = (Figures::default(), Arc::new(Descriptors::of(20_000)));
-    (Places::of("here", Most { connections, per_address }, &descriptors, figures.clone()), figures)
+fn places(connections: usize, per_address: usize) -> (Arc<Places>, ListenerFigures) {
+    let (figures, descriptors) = (ListenerFigures::default(), Arc::new(Descriptors::of(20_000)));
+    (Places::of("here", ConnectionLimits { connections, per_address }, &descriptors, figures.clone()), figures)
 }
 
 fn address(text: &str) -> Origin {
@@ -21,12 +21,12 @@ async fn who_waited_longest_leaves_and_who_is_served_stays() {
     assert_eq!(clients.iter().map(|place| place.is_displaced()).collect::<Vec<_>>(), [false, true, false]);
     assert!(clients[1].serve().is_none(), "it has to leave, whatever comes from it now");
     let others = [clients[2].serve().unwrap(), fourth.serve().unwrap()];
-    assert_eq!(places.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
+    assert_eq!(places.admit(Origin::Known).await.unwrap_err(), CloseReason::Full);
     drop(others);
     drop(served);
     let _fifth = places.admit(Origin::Known).await.unwrap();
     assert!(clients[2].is_displaced() && !clients[0].is_displaced(), "who was served a moment ago has waited least");
-    assert_eq!((figures.refused("here", Refusal::Displaced), figures.refused("here", Refusal::Full)), (2, 1));
+    assert_eq!((figures.refused("here", CloseReason::Displaced), figures.refused("here", CloseReason::Full)), (2, 1));
 }
 
 #[tokio::test]
@@ -34,21 +34,21 @@ async fn an_address_has_its_own_limit_and_those_known_have_none() {
     let (places, figures) = places(100, 2);
     let one = [places.admit(address("10.0.0.1")).await.unwrap(), places.admit(address("10.0.0.1")).await.unwrap()]
         .map(Arc::new);
-    let served: Vec<Served> = one.iter().filter_map(Place::serve).collect();
-    assert_eq!(places.admit(address("::ffff:10.0.0.1")).await.unwrap_err(), Refusal::Address);
+    let served: Vec<ServedClient> = one.iter().filter_map(ClientPlace::serve).collect();
+    assert_eq!(places.admit(address("::ffff:10.0.0.1")).await.unwrap_err(), CloseReason::Address);
     let _other = places.admit(address("10.0.0.2")).await.unwrap();
     drop(served);
     let _third = places.admit(address("10.0.0.1")).await.unwrap();
     assert!(one[0].is_displaced() && !one[1].is_displaced(), "its own oldest leaves, no other's");
-    assert_eq!(figures.refused("here", Refusal::Address), 1);
+    assert_eq!(figures.refused("here", CloseReason::Address), 1);
 
     let near =
         [places.admit(address("2001:db8::1")).await.unwrap(), places.admit(address("2001:db8::ffff:2")).await.unwrap()];
     let near = near.map(Arc::new);
-    let _served: Vec<Served> = near.iter().filter_map(Place::serve).collect();
+    let _served: Vec<ServedClient> = near.iter().filter_map(ClientPlace::serve).collect();
     assert_eq!(
         places.admit(address("2001:db8:0:0:7::")).await.unwrap_err(),
-        Refusal::Address,
+        CloseReason::Address,
         "a network of 64 bits is one"
     );
     assert!(places.admit(address("2001:db8:0:1::1")).await.is_ok());
@@ -95,15 +95,15 @@ async fn nobody_comes_in_while_many_that_have_to_leave_are_there() {
 #[tokio::test]
 async fn all_listeners_together_leave_the_descriptors_that_are_kept_back() {
     let descriptors = Arc::new(Descriptors::of(8));
-    let most = Most::default();
-    let first = Places::of("first", most, &descriptors, Figures::default());
+    let most = ConnectionLimits::default();
+    let first = Places::of("first", most, &descriptors, ListenerFigures::default());
     let mut taken = Vec::new();
     for _ in 0..4 {
         taken.push(Arc::new(first.admit(Origin::Known).await.unwrap()));
     }
-    let served: Vec<Served> = taken.iter().filter_map(Place::serve).collect();
-    let second = Places::of("second", most, &descriptors, Figures::default());
-    assert_eq!(second.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
+    let served: Vec<ServedClient> = taken.iter().filter_map(ClientPlace::serve).collect();
+    let second = Places::of("second", most, &descriptors, ListenerFigures::default());
+    assert_eq!(second.admit(Origin::Known).await.unwrap_err(), CloseReason::Full);
     taken.truncate(1);
     // Those that are served keep their place themselves.
     drop(served);
@@ -112,9 +112,9 @@ async fn all_listeners_together_leave_the_descriptors_that_are_kept_back() {
 
 /// A client that is being served and brings a message.
 struct Delivering {
-    place: Arc<Place>,
-    bringing: Bringing,
-    _served: Served,
+    place: Arc<ClientPlace>,
+    bringing: IncomingMessage,
+    _served: ServedClient,
 }
 
 impl Delivering {
@@ -145,7 +145,7 @@ async fn where_all_bring_messages_the_slowest_of_the_address_with_most_places_le
         clients.push(delivering(&places, address(from)).await);
     }
     let full = || async { places.admit(address("10.0.0.9")).await.unwrap_err() };
-    assert_eq!(full().await, Refusal::Full, "all have just begun");
+    assert_eq!(full().await, CloseReason::Full, "all have just begun");
     for (client, bytes) in clients.iter().zip([2 << 20, 1 << 20, 64 << 20, 1, 1]) {
         client.came(bytes, LONG);
     }
@@ -156,7 +156,7 @@ async fn where_all_bring_messages_the_slowest_of_the_address_with_most_places_le
         [false, true, false, false, false],
         "not the slowest of all, nor one that has just begun"
     );
-    assert_eq!((figures.refused("here", Refusal::Slow), figures.refused("here", Refusal::Displaced)), (1, 0));
+    assert_eq!((figures.refused("here", CloseReason::Slow), figures.refused("here", CloseReason::Displaced)), (1, 0));
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn who_has_more_places_than_others_gets_none_of_theirs() {
         clients.push(delivering(&places, address(from)).await);
     }
     clients[2].came(1, LONG);
-    assert_eq!(places.admit(address("10.0.0.1")).await.unwrap_err(), Refusal::Full);
+    assert_eq!(places.admit(address("10.0.0.1")).await.unwrap_err(), CloseReason::Full);
     clients[0].came(1, LONG);
     let _own = places.admit(address("10.0.0.1")).await.unwrap();
     assert_eq!(displaced(&clients), [true, false, false], "its own slow one leaves for it");
@@ -186,7 +186,7 @@ async fn those_who_are_known_and_those_who_bring_enough_leave_for_nobody() {
     for coming in [Origin::Known, address("10.0.0.9")] {
         assert_eq!(
             places.admit(coming).await.unwrap_err(),
-            Refusal::Full,
+            CloseReason::Full,
             "one whose message is being stored is not slow either"
         );
     }
@@ -203,5 +203,5 @@ async fn who_waits_between_messages_begins_anew() {
     let place = Arc::clone(&slow.place);
     drop(slow);
     let (_served, _bringing) = (place.serve(), place.bring());
-    assert_eq!(places.admit(Origin::Known).await.unwrap_err(), Refusal::Full);
+    assert_eq!(places.admit(Origin::Known).await.unwrap_err(), CloseReason::Full);
 }

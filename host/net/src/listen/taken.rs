@@ -1,7 +1,7 @@
 //! Who has places, who of them waits, and who has to leave for one that comes.
 
 use super::origin::Origin;
-use super::pace::{Pace, Slow};
+use super::pace::{ClientPace, Slow};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The places that are taken.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct TakenPlaces {
     next: u64,
     /// By the place's number.
     clients: HashMap<u64, Client>,
@@ -31,17 +31,17 @@ struct Client {
     served: usize,
     /// Cancelled when it has to leave.
     leave: CancellationToken,
-    pace: Pace,
+    pace: ClientPace,
 }
 
-impl Taken {
+impl TakenPlaces {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.clients.len()
     }
 
     /// Adds a client that waits from now on; gives its number.
-    pub fn add(&mut self, origin: Origin, leave: CancellationToken, pace: Pace) -> u64 {
+    pub fn add(&mut self, origin: Origin, leave: CancellationToken, pace: ClientPace) -> u64 {
         let (id, since) = (self.next, Instant::now());
         self.next += 1;
         self.clients.insert(id, Client { origin, since, served: 0, leave, pace });

@@ -1,6 +1,6 @@
 //! Bytes in base64, in either alphabet, over several lines or with words before it.
 
-use super::layer::{Decoded, LEAST, Layer, Place};
+use super::layer::{LEAST, Layer, LayerBuilder, TextSpan};
 
 /// Whether servers add it anywhere, so that it means nothing.
 pub fn is_passed_over(letter: char) -> bool {
@@ -27,14 +27,14 @@ pub fn decoded(layer: &Layer) -> Vec<Layer> {
     layers
 }
 
-fn end(layer: &Layer, run: &mut Vec<(u8, Place)>, layers: &mut Vec<Layer>) {
+fn end(layer: &Layer, run: &mut Vec<(u8, TextSpan)>, layers: &mut Vec<Layer>) {
     let run = std::mem::take(run);
     // Eight bits for six.
     if run.len() * 3 < LEAST * 4 {
         return;
     }
     for from in 0..4 {
-        let mut bytes = Decoded::default();
+        let mut bytes = LayerBuilder::default();
         for four in run.get(from..).unwrap_or_default().chunks(4) {
             // Each byte has bits of two letters: two, four or six of the first.
             for (two, left) in four.windows(2).zip([2, 4, 6]) {
@@ -61,7 +61,7 @@ fn six_bits(letter: char) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layer::Letter;
+    use super::super::layer::LayerLetter;
     use super::*;
     use ::base64::Engine as _;
     use ::base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -76,7 +76,7 @@ mod tests {
             {
                 let read: Vec<String> = decoded(&Layer::of(&text))
                     .iter()
-                    .map(|layer| layer.letters().iter().map(Letter::read).collect())
+                    .map(|layer| layer.letters().iter().map(LayerLetter::read).collect())
                     .collect();
                 assert!(read.iter().any(|bytes| bytes.contains(secret)), "{text}: {read:?}");
             }

@@ -4,7 +4,7 @@
 //! put them over whatever else there is. What a secret itself has of such letters is undone in it as well, by whoever
 //! looks for it.
 
-use super::layer::{Decoded, Layer, Letter};
+use super::layer::{Layer, LayerBuilder, LayerLetter};
 
 /// The marks that HTML has names for.
 const NAMED: [(&str, char); 32] = [
@@ -68,7 +68,7 @@ struct Kinds {
 
 /// The layer without the escapes that begin with a mark of these, and which there were.
 fn undone(layer: &Layer, is_meant: fn(char) -> bool) -> (Layer, Kinds) {
-    let mut decoded = Decoded::default();
+    let mut decoded = LayerBuilder::default();
     let (mut rest, mut kinds) = (layer.letters(), Kinds::default());
     while let [first, others @ ..] = rest {
         let Some((meaning, read)) = is_meant(first.letter).then(|| escape(rest)).flatten() else {
@@ -90,7 +90,7 @@ fn undone(layer: &Layer, is_meant: fn(char) -> bool) -> (Layer, Kinds) {
 }
 
 /// What the first letters stand for, and how many they are.
-fn escape(letters: &[Letter]) -> Option<(Meaning, usize)> {
+fn escape(letters: &[LayerLetter]) -> Option<(Meaning, usize)> {
     match (at(letters, 0)?, at(letters, 1)?) {
         ('\\', _) => backslash(letters),
         ('%', 'u' | 'U') => unit(letters, 2),
@@ -106,12 +106,12 @@ fn escape(letters: &[Letter]) -> Option<(Meaning, usize)> {
     }
 }
 
-fn at(letters: &[Letter], place: usize) -> Option<char> {
+fn at(letters: &[LayerLetter], place: usize) -> Option<char> {
     letters.get(place).map(|letter| letter.letter)
 }
 
 /// As C, Rust, JSON, IMAP and their kin have it.
-fn backslash(letters: &[Letter]) -> Option<(Meaning, usize)> {
+fn backslash(letters: &[LayerLetter]) -> Option<(Meaning, usize)> {
     let escaped = at(letters, 1)?;
     let known = match escaped {
         'x' | 'X' | 'u' | 'U' if at(letters, 2) == Some('{') => letter(letters, 3, 8, 16),
@@ -131,13 +131,13 @@ fn backslash(letters: &[Letter]) -> Option<(Meaning, usize)> {
 }
 
 /// Two hexadecimal digits from `from` on.
-fn byte(letters: &[Letter], from: usize) -> Option<(Meaning, usize)> {
+fn byte(letters: &[LayerLetter], from: usize) -> Option<(Meaning, usize)> {
     let (value, read) = number(letters, from, 2, 16).filter(|(_, read)| *read == 2)?;
     Some((Meaning::Byte(u8::try_from(value).ok()?), from + read))
 }
 
 /// Four hexadecimal digits from `from` on, or two escapes like this one for one letter (UTF-16).
-fn unit(letters: &[Letter], from: usize) -> Option<(Meaning, usize)> {
+fn unit(letters: &[LayerLetter], from: usize) -> Option<(Meaning, usize)> {
     let unit = |from: usize| {
         number(letters, from, 4, 16).filter(|(_, read)| *read == 4).and_then(|(unit, _)| u16::try_from(unit).ok())
     };
@@ -154,13 +154,13 @@ fn unit(letters: &[Letter], from: usize) -> Option<(Meaning, usize)> {
 }
 
 /// A letter's number from `from` on, and the mark that ends it.
-fn letter(letters: &[Letter], from: usize, most: usize, radix: u32) -> Option<(Meaning, usize)> {
+fn letter(letters: &[LayerLetter], from: usize, most: usize, radix: u32) -> Option<(Meaning, usize)> {
     let (value, read) = number(letters, from, most, radix)?;
     let end = from + read;
     Some((Meaning::Letter(char::from_u32(value)?), end + usize::from(matches!(at(letters, end), Some(';' | '}')))))
 }
 
-fn named(letters: &[Letter]) -> Option<(Meaning, usize)> {
+fn named(letters: &[LayerLetter]) -> Option<(Meaning, usize)> {
     let name: String = letters
         .iter()
         .skip(1)
@@ -173,7 +173,7 @@ fn named(letters: &[Letter]) -> Option<(Meaning, usize)> {
 }
 
 /// A number of at least one digit, from `from` on, and how many digits it has.
-fn number(letters: &[Letter], from: usize, most: usize, radix: u32) -> Option<(u32, usize)> {
+fn number(letters: &[LayerLetter], from: usize, most: usize, radix: u32) -> Option<(u32, usize)> {
     let digits = letters.get(from..)?.iter().take(most).map_while(|letter| letter.letter.to_digit(radix));
     let (value, read) =
         digits.fold((0_u32, 0), |(value, read), digit| (value.wrapping_mul(radix).wrapping_add(digit), read + 1));
@@ -198,7 +198,7 @@ mod tests {
         ] {
             let layer = Layer::of(text);
             let read: String =
-                decoded(&layer).next().unwrap_or(Layer::of(text)).letters().iter().map(Letter::read).collect();
+                decoded(&layer).next().unwrap_or(Layer::of(text)).letters().iter().map(LayerLetter::read).collect();
             assert_eq!(read, plain, "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! Bytes in hexadecimal digits, with whatever between them: `6875`, `68:75`, `0x68, 0x75`, `U+0068 U+0075`, a dump's
 //! `6875 6e74`.
 
-use super::layer::{Decoded, LEAST, Layer, Place};
+use super::layer::{LEAST, Layer, LayerBuilder, TextSpan};
 
 /// What each run of digits in the layer stands for, from its first digit and from its second on: words before it may
 /// end in such digits.
@@ -9,7 +9,7 @@ pub fn decoded(layer: &Layer) -> Vec<Layer> {
     let (mut layers, mut digits) = (Vec::new(), Vec::new());
     let mut letters = layer.letters().iter().peekable();
     // Where a mark began that belongs to the digits behind it.
-    let mut mark: Option<Place> = None;
+    let mut mark: Option<TextSpan> = None;
     while let Some(letter) = letters.next() {
         let is_marked = letter.letter == '0' && letters.next_if(|next| matches!(next.letter, 'x' | 'X')).is_some();
         match letter.letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) {
@@ -28,13 +28,13 @@ pub fn decoded(layer: &Layer) -> Vec<Layer> {
     layers
 }
 
-fn end(layer: &Layer, digits: &mut Vec<(u8, Place)>, layers: &mut Vec<Layer>) {
+fn end(layer: &Layer, digits: &mut Vec<(u8, TextSpan)>, layers: &mut Vec<Layer>) {
     let digits = std::mem::take(digits);
     if digits.len() < LEAST * 2 {
         return;
     }
     for from in 0..2 {
-        let mut bytes = Decoded::default();
+        let mut bytes = LayerBuilder::default();
         for pair in digits.get(from..).unwrap_or_default().chunks_exact(2) {
             if let [(high, first), (low, last)] = pair {
                 bytes.byte(high << 4 | low, first.to(*last));
@@ -46,7 +46,7 @@ fn end(layer: &Layer, digits: &mut Vec<(u8, Place)>, layers: &mut Vec<Layer>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layer::Letter;
+    use super::super::layer::LayerLetter;
     use super::*;
 
     #[test]
@@ -63,7 +63,7 @@ mod tests {
         ] {
             let read: Vec<String> = decoded(&Layer::of(text))
                 .iter()
-                .map(|layer| layer.letters().iter().map(Letter::read).collect())
+                .map(|layer| layer.letters().iter().map(LayerLetter::read).collect())
                 .collect();
             assert!(read.iter().any(|bytes| bytes.ends_with("hunt")), "{text}: {read:?}");
         }

@@ -8,14 +8,14 @@ pub const LEAST: usize = 4;
 
 /// A part of the text, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct TextSpan {
     /// Where it begins.
     pub start: usize,
     /// Where it has ended.
     pub end: usize,
 }
 
-impl Place {
+impl TextSpan {
     /// From the beginning of this to the end of another one behind it.
     pub fn to(self, other: Self) -> Self {
         Self { start: self.start, end: other.end }
@@ -28,14 +28,14 @@ const LONE_BYTES: u32 = 0x10_FF00;
 
 /// A letter of a layer, and what of the text it comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Letter {
+pub struct LayerLetter {
     /// The letter; of a byte that is no UTF-8, one that stands for it.
     pub letter: char,
     /// What a reader must see to decode it.
-    pub place: Place,
+    pub place: TextSpan,
 }
 
-impl Letter {
+impl LayerLetter {
     /// The letter, as Latin-1 has it where it is no UTF-8.
     pub fn read(&self) -> char {
         lone_byte(self.letter).map_or(self.letter, char::from)
@@ -48,7 +48,7 @@ fn lone_byte(letter: char) -> Option<u8> {
 
 /// A text, or what a decoder makes of one.
 pub struct Layer {
-    letters: Vec<Letter>,
+    letters: Vec<LayerLetter>,
     is_text: bool,
     is_of_base64: bool,
 }
@@ -58,27 +58,27 @@ impl Layer {
     pub fn of(text: &str) -> Self {
         let letters = text
             .char_indices()
-            .map(|(start, letter)| Letter { letter, place: Place { start, end: start + letter.len_utf8() } });
+            .map(|(start, letter)| LayerLetter { letter, place: TextSpan { start, end: start + letter.len_utf8() } });
         Self { letters: letters.collect(), is_text: true, is_of_base64: false }
     }
 
     /// This layer with its escapes undone: as much a text as before.
-    pub fn unescaped(&self, decoded: Decoded) -> Self {
+    pub fn unescaped(&self, decoded: LayerBuilder) -> Self {
         Self { letters: decoded.letters(), ..*self }
     }
 
     /// Bytes that stood in this layer as numbers: what is no secret there is nothing to read.
-    pub fn bytes(&self, decoded: Decoded) -> Self {
+    pub fn bytes(&self, decoded: LayerBuilder) -> Self {
         Self { letters: decoded.letters(), is_text: false, ..*self }
     }
 
     /// Bytes that stood in this layer in base64, of which each letter has a part of two bytes.
-    pub fn of_base64(&self, decoded: Decoded) -> Self {
+    pub fn of_base64(&self, decoded: LayerBuilder) -> Self {
         Self { is_of_base64: true, ..self.bytes(decoded) }
     }
 
     /// Its letters, in the order in which they stand in the text.
-    pub fn letters(&self) -> &[Letter] {
+    pub fn letters(&self) -> &[LayerLetter] {
         &self.letters
     }
 
@@ -101,20 +101,20 @@ impl Layer {
 
 /// What a decoder has put together so far: bytes, of which letters may be made in the end.
 #[derive(Default)]
-pub struct Decoded {
+pub struct LayerBuilder {
     bytes: Vec<u8>,
-    places: Vec<Place>,
+    places: Vec<TextSpan>,
 }
 
-impl Decoded {
+impl LayerBuilder {
     /// Adds a byte.
-    pub fn byte(&mut self, byte: u8, place: Place) {
+    pub fn byte(&mut self, byte: u8, place: TextSpan) {
         self.bytes.push(byte);
         self.places.push(place);
     }
 
     /// Adds a letter.
-    pub fn letter(&mut self, letter: char, place: Place) {
+    pub fn letter(&mut self, letter: char, place: TextSpan) {
         match lone_byte(letter) {
             Some(byte) => self.byte(byte, place),
             None => letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| self.byte(byte, place)),
@@ -138,14 +138,14 @@ impl Decoded {
                     last.end = place.end;
                 }
             } else {
-                kept.byte(*byte, before.take().map_or(place, |before: Place| before.to(place)));
+                kept.byte(*byte, before.take().map_or(place, |before: TextSpan| before.to(place)));
             }
         }
         kept
     }
 
     /// The bytes as letters of UTF-8, and each for itself where they are none.
-    pub fn letters(self) -> Vec<Letter> {
+    pub fn letters(self) -> Vec<LayerLetter> {
         let Self { bytes, places } = self.of_one_byte_each();
         let mut letters = Vec::with_capacity(bytes.len());
         let mut places = places.into_iter();
@@ -153,7 +153,7 @@ impl Decoded {
         let mut of = |letter: char, bytes: usize| {
             let mut places = places.by_ref().take(bytes);
             if let Some(first) = places.next() {
-                letters.push(Letter { letter, place: first.to(places.last().unwrap_or(first)) });
+                letters.push(LayerLetter { letter, place: first.to(places.last().unwrap_or(first)) });
             }
         };
         for chunk in bytes.utf8_chunks() {

@@ -14,18 +14,18 @@ mod escapes;
 mod hexadecimal;
 mod layer;
 mod numbers;
+mod pattern;
 #[cfg(test)]
 mod properties;
 mod readings;
 #[cfg(test)]
 mod tests;
-mod wanted;
 
+use pattern::{Letters, SecretPattern, Sighting};
 use postigo_model::text::beginning;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
-use wanted::{Found, Letters, Wanted};
 
 /// No more bytes of a text are looked at: far more than any log shows of it.
 const LONGEST: usize = 16 << 10;
@@ -34,7 +34,7 @@ const LONGEST: usize = 16 << 10;
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// What each is called in its place (`password`), and the secret.
-    secrets: Arc<[(&'static str, Wanted)]>,
+    secrets: Arc<[(&'static str, SecretPattern)]>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -49,7 +49,7 @@ impl Redactor {
     pub fn of(secrets: impl IntoIterator<Item = (&'static str, impl Into<String>)>) -> Self {
         let secrets =
             secrets.into_iter().map(|(name, clear)| (name, clear.into())).filter(|(_, clear)| !clear.is_empty());
-        Self { secrets: secrets.map(|(name, clear)| (name, Wanted::new(clear))).collect() }
+        Self { secrets: secrets.map(|(name, clear)| (name, SecretPattern::new(clear))).collect() }
     }
 
     /// The text without the secrets.
@@ -66,7 +66,7 @@ impl Redactor {
         let mut found = Vec::new();
         for (name, secret) in self.secrets.iter() {
             found.extend(
-                secret.standing_alone(text).into_iter().map(|place| (Found { place, is_in_base64: false }, *name)),
+                secret.standing_alone(text).into_iter().map(|place| (Sighting { place, is_in_base64: false }, *name)),
             );
         }
         readings::each(text, &mut |layer| {
@@ -75,7 +75,7 @@ impl Redactor {
                 found.extend(secret.find(layer, &letters).into_iter().map(|found| (found, *name)));
             }
         });
-        wanted::with_words(text, found)
+        pattern::with_words(text, found)
     }
 
     /// The text without the secrets, on one line of at most `most` letters.

@@ -1,10 +1,10 @@
 //! Letters as a list of numbers, in tens, eights or twos, with whatever between them: `104, 117`, `150 165`,
 //! `\104\117`.
 
-use super::layer::{Decoded, LEAST, Layer, Letter, Place};
+use super::layer::{LEAST, Layer, LayerBuilder, LayerLetter, TextSpan};
 
 /// A base that such lists have.
-struct Base {
+struct NumberBase {
     radix: u32,
     /// What may stand before a number of it.
     prefixes: [&'static str; 2],
@@ -12,17 +12,17 @@ struct Base {
     digits: std::ops::RangeInclusive<usize>,
 }
 
-const BASES: [Base; 3] = [
-    Base { radix: 10, prefixes: ["", ""], digits: 1..=7 },
-    Base { radix: 8, prefixes: ["0o", "0O"], digits: 2..=7 },
-    Base { radix: 2, prefixes: ["0b", "0B"], digits: 6..=8 },
+const BASES: [NumberBase; 3] = [
+    NumberBase { radix: 10, prefixes: ["", ""], digits: 1..=7 },
+    NumberBase { radix: 8, prefixes: ["0o", "0O"], digits: 2..=7 },
+    NumberBase { radix: 2, prefixes: ["0b", "0B"], digits: 6..=8 },
 ];
 
 /// What each list in the layer stands for, in every base in which it may be read.
 pub fn decoded(layer: &Layer) -> Vec<Layer> {
     let mut layers = Vec::new();
     for base in &BASES {
-        let mut list = Decoded::default();
+        let mut list = LayerBuilder::default();
         for word in layer.letters().split(|letter| !letter.letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
             if let Some((value, place)) = base.number(word) {
                 match u8::try_from(value) {
@@ -39,16 +39,16 @@ pub fn decoded(layer: &Layer) -> Vec<Layer> {
     layers
 }
 
-fn end(layer: &Layer, list: &mut Decoded, layers: &mut Vec<Layer>) {
+fn end(layer: &Layer, list: &mut LayerBuilder, layers: &mut Vec<Layer>) {
     let list = std::mem::take(list);
     if list.len() >= LEAST {
         layers.push(layer.bytes(list));
     }
 }
 
-impl Base {
+impl NumberBase {
     /// The number that a whole word is.
-    fn number(&self, word: &[Letter]) -> Option<(u32, Place)> {
+    fn number(&self, word: &[LayerLetter]) -> Option<(u32, TextSpan)> {
         let place = word.first()?.place.to(word.last()?.place);
         let has = |prefix: &&str| {
             prefix.chars().zip(word).filter(|(mark, letter)| *mark == letter.letter).count() == prefix.len()
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<String> {
-        decoded(&Layer::of(text)).iter().map(|layer| layer.letters().iter().map(Letter::read).collect()).collect()
+        decoded(&Layer::of(text)).iter().map(|layer| layer.letters().iter().map(LayerLetter::read).collect()).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::base64::{is_in_base64, is_passed_over};
 use super::escapes;
-use super::layer::{Decoded, LEAST, Layer, Letter, Place};
+use super::layer::{LEAST, Layer, LayerBuilder, LayerLetter, TextSpan};
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use std::collections::{BTreeMap, HashSet};
@@ -23,14 +23,14 @@ const UNDONE: usize = 3;
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A secret that is looked for.
-pub struct Wanted {
+pub struct SecretPattern {
     clear: String,
     /// Made when a text is first searched: most connections are never told anything.
-    pieces: OnceLock<BTreeMap<Kind, HashSet<u64>>>,
+    pieces: OnceLock<BTreeMap<PatternGroup, HashSet<u64>>>,
 }
 
 /// A place in the text that tells of the secret.
-pub struct Found {
+pub struct Sighting {
     /// Where.
     pub place: Range<usize>,
     /// Whether the letters of base64 around it belong to it: they have the secret's last bits.
@@ -39,7 +39,7 @@ pub struct Found {
 
 /// Pieces that are looked for together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind {
+struct PatternGroup {
     /// So many letters in a row are a piece.
     length: usize,
     among: Among,
@@ -57,7 +57,7 @@ enum Among {
     LeftOut,
 }
 
-impl Wanted {
+impl SecretPattern {
     /// For this secret.
     pub fn new(clear: String) -> Self {
         Self { clear, pieces: OnceLock::new() }
@@ -66,7 +66,7 @@ impl Wanted {
     /// Where the text itself has the secret, if that has so few letters that others' words have them too: with no
     /// letter or digit beside it.
     pub fn standing_alone(&self, text: &str) -> Vec<Range<usize>> {
-        if Compared::of(Layer::of(&self.clear).letters(), |_| true).letters.len() >= LEAST {
+        if ComparedLetters::of(Layer::of(&self.clear).letters(), |_| true).letters.len() >= LEAST {
             return Vec::new();
         }
         let places = text.match_indices(self.clear.as_str()).map(|(place, found)| place..place + found.len());
@@ -79,7 +79,7 @@ impl Wanted {
     }
 
     /// Where a layer has pieces of the secret.
-    pub fn find(&self, layer: &Layer, compared: &Letters) -> Vec<Found> {
+    pub fn find(&self, layer: &Layer, compared: &Letters) -> Vec<Sighting> {
         let mut found = Vec::new();
         for (kind, sums) in self.pieces.get_or_init(|| pieces(&self.clear)) {
             let letters = match kind.among {
@@ -92,7 +92,7 @@ impl Wanted {
             for range in letters.find(kind.length, sums) {
                 let range = if self.clear.is_ascii() { range } else { grown(layer.letters(), range) };
                 if let Some(place) = layer.place(range) {
-                    found.push(Found { place, is_in_base64: kind.is_base64 || layer.is_of_base64() });
+                    found.push(Sighting { place, is_in_base64: kind.is_base64 || layer.is_of_base64() });
                 }
             }
         }
@@ -101,8 +101,8 @@ impl Wanted {
 }
 
 /// The range with the letters around it that are not of ASCII: the secret's own were left out of what was compared.
-fn grown(letters: &[Letter], range: Range<usize>) -> Range<usize> {
-    let others = |letter: &&Letter| !letter.letter.is_ascii();
+fn grown(letters: &[LayerLetter], range: Range<usize>) -> Range<usize> {
+    let others = |letter: &&LayerLetter| !letter.letter.is_ascii();
     let before = letters.get(..range.start).unwrap_or_default().iter().rev().take_while(others).count();
     let after = letters.get(range.end..).unwrap_or_default().iter().take_while(others).count();
     range.start - before..range.end + after
@@ -110,29 +110,29 @@ fn grown(letters: &[Letter], range: Range<usize>) -> Range<usize> {
 
 /// The letters of a layer as they are compared.
 pub struct Letters {
-    all: Compared,
-    ascii: Compared,
+    all: ComparedLetters,
+    ascii: ComparedLetters,
 }
 
 impl Letters {
     /// Of this layer.
     pub fn of(layer: &Layer) -> Self {
         Self {
-            all: Compared::of(layer.letters(), |_| true),
-            ascii: Compared::of(layer.letters(), |letter| letter.is_ascii()),
+            all: ComparedLetters::of(layer.letters(), |_| true),
+            ascii: ComparedLetters::of(layer.letters(), |letter| letter.is_ascii()),
         }
     }
 }
 
 /// Letters that count, and which of their layer's they are.
-struct Compared {
+struct ComparedLetters {
     letters: Vec<char>,
     places: Vec<usize>,
 }
 
-impl Compared {
-    fn of(letters: &[Letter], counts: fn(char) -> bool) -> Self {
-        let read = letters.iter().map(Letter::read).enumerate();
+impl ComparedLetters {
+    fn of(letters: &[LayerLetter], counts: fn(char) -> bool) -> Self {
+        let read = letters.iter().map(LayerLetter::read).enumerate();
         let counted = read.filter(|(_, letter)| !is_passed_over(*letter) && counts(*letter));
         let (letters, places) = counted.map(|(place, letter)| (alike(letter), place)).unzip();
         Self { letters, places }
@@ -180,8 +180,8 @@ fn sums(letters: &[char], length: usize) -> impl Iterator<Item = u64> {
 }
 
 /// All pieces of a secret.
-fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
-    let mut pieces: BTreeMap<Kind, HashSet<u64>> = BTreeMap::new();
+fn pieces(clear: &str) -> BTreeMap<PatternGroup, HashSet<u64>> {
+    let mut pieces: BTreeMap<PatternGroup, HashSet<u64>> = BTreeMap::new();
     let mut add = |mut letters: Vec<char>, among: Among, is_base64: bool| {
         // Of a secret at least half, and six letters, tell too much. Encoded, even a short piece is hardly there by
         // chance.
@@ -190,7 +190,7 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
         } else {
             usize::clamp(letters.len() / 2, SURE, 2 * SURE)
         };
-        let kind = Kind { length: letters.len().min(enough), among, is_base64 };
+        let kind = PatternGroup { length: letters.len().min(enough), among, is_base64 };
         if letters.len() < LEAST {
             return;
         }
@@ -201,7 +201,7 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
             sums_of.extend(sums(&letters, kind.length));
         }
     };
-    let compared = |letters: &[Letter]| Compared::of(letters, |_| true).letters;
+    let compared = |letters: &[LayerLetter]| ComparedLetters::of(letters, |_| true).letters;
     let mut plain: Vec<Vec<char>> = Vec::new();
     let mut layer = Layer::of(clear);
     // What it has of escapes itself is undone with those of a text.
@@ -216,8 +216,8 @@ fn pieces(clear: &str) -> BTreeMap<Kind, HashSet<u64>> {
         let replaced =
             |by: char| clear.chars().map(|letter| if letter.is_ascii() { letter } else { by }).collect::<String>();
         let of_bytes = |bytes: &mut dyn Iterator<Item = u8>| {
-            let mut decoded = Decoded::default();
-            bytes.for_each(|byte| decoded.byte(byte, Place { start: 0, end: 0 }));
+            let mut decoded = LayerBuilder::default();
+            bytes.for_each(|byte| decoded.byte(byte, TextSpan { start: 0, end: 0 }));
             compared(&decoded.letters())
         };
         plain.extend([
@@ -259,11 +259,11 @@ fn in_any_base64(secret: &[u8]) -> [String; 3] {
 
 /// Places in the text, those in base64 with the rest of their words; in the order in which they begin. Each letter is
 /// looked at once.
-pub fn with_words(text: &str, mut found: Vec<(Found, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
+pub fn with_words(text: &str, mut found: Vec<(Sighting, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
     found.sort_by_key(|(found, _)| (found.place.start, found.place.end));
     let mut done = 0;
     let mut places = Vec::with_capacity(found.len());
-    for (Found { mut place, is_in_base64: grows }, name) in found {
+    for (Sighting { mut place, is_in_base64: grows }, name) in found {
         if grows && place.end > done {
             let before = text.get(done.min(place.start)..place.start).unwrap_or_default();
             place.start -= before.len() - before.trim_end_matches(is_in_base64).len();

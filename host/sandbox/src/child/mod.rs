@@ -7,13 +7,13 @@ mod process;
 mod work;
 
 pub use places::Asker;
-pub(super) use process::{Children, Fault};
+pub(super) use process::{ChildFault, Children};
 pub use work::main;
 
 use super::component::code_bytes;
-use super::contract::{Description, GroupMember, GroupStart, SettingsProblem};
-use super::refusal::{PrepareError, Refused};
-use postigo_model::guest::Limits;
+use super::contract::{ComponentDescription, GroupMember, GroupStart, SettingsMistake};
+use super::refusal::{PrepareError, UploadRefusal};
+use postigo_model::guest::GuestLimits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -30,12 +30,12 @@ pub(super) struct Request {
     pub(super) cache: PathBuf,
     /// The component's digest.
     pub(super) digest: String,
-    pub(super) task: Task,
+    pub(super) task: ChildTask,
 }
 
 /// The task.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Task {
+pub(super) enum ChildTask {
     /// Look at an upload.
     Inspect,
     /// Apply a settings schema to the settings of filters. No component follows.
@@ -43,34 +43,34 @@ pub(super) enum Task {
     /// Compile a component that was looked at before, or a snapshot of one.
     Compile,
     /// Configure a group and take its snapshot.
-    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<String>, limits: Limits },
+    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<String>, limits: GuestLimits },
 }
 
 /// What came of it. A component or snapshot follows where there is one.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(super) enum ChildAnswer {
     Inspected {
-        description: Description,
+        description: ComponentDescription,
         unsnapshotable: Option<String>,
     },
-    Refused(Refused),
+    Refused(UploadRefusal),
     Compiled,
     /// The mistakes by the schema.
-    Checked(Vec<SettingsProblem>),
+    Checked(Vec<SettingsMistake>),
     Made(GroupStart),
     NotMade(PrepareError),
     /// The child itself could not work.
     Unable(String),
 }
 
-impl Task {
+impl ChildTask {
     /// The task to apply a schema.
     pub(super) fn check(schema: &serde_json::Value, members: &[GroupMember]) -> Self {
         Self::Check { schema: schema.clone(), members: named(members) }
     }
 
     /// The task to prepare a group.
-    pub(super) fn prepare(members: &[GroupMember], grants: &[String], limits: Limits) -> Self {
+    pub(super) fn prepare(members: &[GroupMember], grants: &[String], limits: GuestLimits) -> Self {
         Self::Prepare { members: named(members), grants: grants.to_vec(), limits }
     }
 
@@ -110,13 +110,13 @@ mod tests {
         let module = format!("(core module (func {code}))");
         let component = |rest: &str| wat::parse_str(format!("(component {module} {rest})")).unwrap();
         let data = format!("(core module (memory 1) (data (i32.const 0) \"{}\"))", "x".repeat(13 << 20));
-        let plain = Task::Inspect.processor_seconds(&component(""));
+        let plain = ChildTask::Inspect.processor_seconds(&component(""));
         assert!((40 + 4 * COMPILING..40 + 5 * COMPILING).contains(&plain), "{plain}");
         let padded = component(&data);
         assert!(padded.len() > 16 << 20);
-        assert_eq!(Task::Inspect.processor_seconds(&padded), plain);
-        assert_eq!(Task::Inspect.processor_seconds(b"no WebAssembly"), 40);
+        assert_eq!(ChildTask::Inspect.processor_seconds(&padded), plain);
+        assert_eq!(ChildTask::Inspect.processor_seconds(b"no WebAssembly"), 40);
         // A section that says that it is longer than the file.
-        assert_eq!(Task::Inspect.processor_seconds(b"\0asm\x01\0\0\0\x0a\xff\xff\xff\x7f\x01"), 40);
+        assert_eq!(ChildTask::Inspect.processor_seconds(b"\0asm\x01\0\0\0\x0a\xff\xff\xff\x7f\x01"), 40);
     }
 }

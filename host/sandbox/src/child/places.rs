@@ -24,13 +24,13 @@ pub enum Asker {
 
 /// The places that there are.
 #[derive(Debug, Default)]
-pub(super) struct Places {
-    queue: Mutex<Queue>,
+pub(super) struct ChildPlaces {
+    queue: Mutex<PlaceQueue>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct PlaceQueue {
     working: Vec<Asker>,
     /// In the order in which they came.
     waiting: Vec<(u64, Asker)>,
@@ -40,14 +40,14 @@ struct Queue {
 }
 
 /// A place, given back when it is dropped.
-pub(super) struct Place<'p> {
-    places: &'p Places,
+pub(super) struct ChildPlace<'p> {
+    places: &'p ChildPlaces,
     asker: Asker,
 }
 
-impl Places {
+impl ChildPlaces {
     /// Waits for a place. Blocks.
-    pub(super) fn take(&self, asker: Asker) -> Place<'_> {
+    pub(super) fn take(&self, asker: Asker) -> ChildPlace<'_> {
         let mut queue = self.lock();
         let ticket = queue.join(asker);
         let mut queue = self
@@ -57,15 +57,15 @@ impl Places {
         queue.serve(ticket);
         // There may be room for one more.
         self.changed.notify_all();
-        Place { places: self, asker }
+        ChildPlace { places: self, asker }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, PlaceQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
+impl PlaceQueue {
     fn join(&mut self, asker: Asker) -> u64 {
         self.clock += 1;
         self.waiting.push((self.clock, asker));
@@ -106,7 +106,7 @@ impl Queue {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for ChildPlace<'_> {
     fn drop(&mut self) {
         self.places.lock().leave(self.asker);
         self.places.changed.notify_all();
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     /// Who gets a place, one after the other, until there is room for nobody.
-    fn serve_all(queue: &mut Queue) -> Vec<Asker> {
+    fn serve_all(queue: &mut PlaceQueue) -> Vec<Asker> {
         let before = queue.working.len();
         while let Some(ticket) = queue.next() {
             queue.serve(ticket);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn authors_leave_room_for_the_host_and_for_an_admin() {
-        let mut queue = Queue::default();
+        let mut queue = PlaceQueue::default();
         let mallory = Asker::Author(6);
         for _ in 0..6 {
             queue.join(mallory);
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn one_author_with_many_requests_keeps_no_other_waiting_behind_them() {
-        let mut queue = Queue::default();
+        let mut queue = PlaceQueue::default();
         let (mallory, alice) = (Asker::Author(6), Asker::Author(7));
         for _ in 0..6 {
             queue.join(mallory);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn places_are_given_back() {
-        let places = Places::default();
+        let places = ChildPlaces::default();
         for _ in 0..10 {
             let _all = [places.take(Asker::Admin(1)), places.take(Asker::Admin(1)), places.take(Asker::Admin(2))];
         }

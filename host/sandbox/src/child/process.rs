@@ -1,7 +1,7 @@
 //! The parent's side: starts a child, gives it its task, and waits for the answer, but not for ever.
 
-use super::places::Places;
-use super::{ARGUMENT, Answer, Asker, Request, frame};
+use super::places::ChildPlaces;
+use super::{ARGUMENT, Asker, ChildAnswer, Request, frame};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,7 +15,7 @@ const PATIENCE: u32 = 10;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum ChildFault {
     /// The guest's code used up what the child may use, or broke it.
     Guest(String),
     /// The child could not be run.
@@ -26,16 +26,21 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct Children {
     program: PathBuf,
-    places: Places,
+    places: ChildPlaces,
 }
 
 impl Children {
     pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program, places: Places::default() }
+        Self { program, places: ChildPlaces::default() }
     }
 
     /// Has a task done. Blocks, also until there is a place for the asker.
-    pub(crate) fn run(&self, asker: Asker, request: &Request, component: &[u8]) -> Result<(Answer, Vec<u8>), Fault> {
+    pub(crate) fn run(
+        &self,
+        asker: Asker,
+        request: &Request,
+        component: &[u8],
+    ) -> Result<(ChildAnswer, Vec<u8>), ChildFault> {
         let _place = self.places.take(asker);
         let seconds = request.task.processor_seconds(component);
         let mut child = Command::new(&self.program)
@@ -45,7 +50,7 @@ impl Children {
             .stderr(Stdio::null())
             .env_clear()
             .spawn()
-            .map_err(|error| Fault::Host(format!("{} could not be run: {error}", self.program.display())))?;
+            .map_err(|error| ChildFault::Host(format!("{} could not be run: {error}", self.program.display())))?;
         let answer = converse(&mut child, request, component, Duration::from_secs(seconds) * PATIENCE);
         if answer.is_none() {
             child.kill().ok();
@@ -54,16 +59,16 @@ impl Children {
         match (answer, ended) {
             (Some(Ok(answer)), _) => Ok(answer),
             (Some(Err(_)), Ok(status)) => Err(fault(status, seconds)),
-            (None, _) => Err(Fault::Guest(format!("it took longer than {} s", seconds * u64::from(PATIENCE)))),
-            (_, Err(error)) => Err(Fault::Host(format!("the child process was lost: {error}"))),
+            (None, _) => Err(ChildFault::Guest(format!("it took longer than {} s", seconds * u64::from(PATIENCE)))),
+            (_, Err(error)) => Err(ChildFault::Host(format!("the child process was lost: {error}"))),
         }
     }
 }
 
-type Read = std::io::Result<(Answer, Vec<u8>)>;
+type AnswerRead = std::io::Result<(ChildAnswer, Vec<u8>)>;
 
 /// Writes the request and reads the answer; none when that takes too long.
-fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Duration) -> Option<Read> {
+fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Duration) -> Option<AnswerRead> {
     let (Some(mut to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
         return Some(Err(std::io::ErrorKind::BrokenPipe.into()));
     };
@@ -80,12 +85,12 @@ fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Du
     receiver.recv_timeout(patience).ok()
 }
 
-fn fault(status: ExitStatus, seconds: u64) -> Fault {
+fn fault(status: ExitStatus, seconds: u64) -> ChildFault {
     // Signal numbers of signal(7).
     match status.signal() {
-        Some(9 | 24) => Fault::Guest(format!("it took more than {seconds} s of processor time")),
-        Some(6) => Fault::Guest("it took more memory than it may".into()),
-        Some(signal) => Fault::Guest(format!("it broke the child process that looked at it (signal {signal})")),
-        None => Fault::Host(format!("the child process ended without an answer ({status})")),
+        Some(9 | 24) => ChildFault::Guest(format!("it took more than {seconds} s of processor time")),
+        Some(6) => ChildFault::Guest("it took more memory than it may".into()),
+        Some(signal) => ChildFault::Guest(format!("it broke the child process that looked at it (signal {signal})")),
+        None => ChildFault::Host(format!("the child process ended without an answer ({status})")),
     }
 }

@@ -1,12 +1,12 @@
 //! The child's side: takes one task, within limits that the system enforces, and answers.
 
-use super::{Answer, Request, Task, frame};
+use super::{ChildAnswer, ChildTask, Request, frame};
+use crate::cache_folder::CacheFolder;
 use crate::contract::GroupMember;
 use crate::engine::ChildEngine;
 use crate::functions::Functions;
-use crate::kept::Kept;
-use crate::refusal::{PrepareError, Refused};
-use crate::template::Template;
+use crate::refusal::{PrepareError, UploadRefusal};
+use crate::template::LinkedComponent;
 use crate::worlds::WORLDS;
 use crate::{inspect, schema, snapshot};
 use postigo_supervision as supervision;
@@ -35,8 +35,8 @@ pub fn main() -> ExitCode {
             let (answer, bytes) = supervision::catch(|| answer(&request, &component))
                 .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
             let answer = match answer {
-                Answer::Refused(refused) => Answer::Refused(refused.shortened()),
-                Answer::NotMade(error) => Answer::NotMade(error.shortened()),
+                ChildAnswer::Refused(refused) => ChildAnswer::Refused(refused.shortened()),
+                ChildAnswer::NotMade(error) => ChildAnswer::NotMade(error.shortened()),
                 answer => answer,
             };
             frame::write(&mut io::stdout().lock(), &answer, &bytes)
@@ -45,60 +45,63 @@ pub fn main() -> ExitCode {
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn answer(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
-    if let Task::Check { schema, members } = &request.task {
+fn answer(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<u8>) {
+    if let ChildTask::Check { schema, members } = &request.task {
         let checked = schema::mistakes(schema, &group_members(members));
-        return (checked.map_or_else(|why| Answer::Refused(Refused::Description(why)), Answer::Checked), Vec::new());
+        return (
+            checked.map_or_else(|why| ChildAnswer::Refused(UploadRefusal::Description(why)), ChildAnswer::Checked),
+            Vec::new(),
+        );
     }
     answer_with_engine(request, component)
 }
 
-fn answer_with_engine(request: &Request, component: &[u8]) -> (Answer, Vec<u8>) {
-    let started = Kept::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
+fn answer_with_engine(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<u8>) {
+    let started = CacheFolder::open(&request.cache).map_err(|error| error.to_string()).and_then(|kept| {
         let functions = Arc::new(Functions::read(&kept.functions_path(&request.digest)));
         let engine = ChildEngine::start(kept.folder(), WORLDS, functions.clone()).map_err(|error| error.to_string())?;
         Ok((engine, functions, kept))
     });
     let (engine, functions, kept) = match started {
         Ok(started) => started,
-        Err(reason) => return (Answer::Unable(reason), Vec::new()),
+        Err(reason) => return (ChildAnswer::Unable(reason), Vec::new()),
     };
     let answered = match &request.task {
-        Task::Check { .. } => (Answer::Unable("a schema is applied without an engine".into()), Vec::new()),
-        Task::Inspect => {
+        ChildTask::Check { .. } => (ChildAnswer::Unable("a schema is applied without an engine".into()), Vec::new()),
+        ChildTask::Inspect => {
             match inspect::inspect(&engine.loader, component, &request.digest, |refused| engine.forget(refused)) {
                 Ok(found) => (
-                    Answer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
+                    ChildAnswer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
                     found.component,
                 ),
-                Err(refused) => (Answer::Refused(refused), Vec::new()),
+                Err(refused) => (ChildAnswer::Refused(refused), Vec::new()),
             }
         }
-        Task::Compile => (compile(&engine, component), Vec::new()),
-        Task::Prepare { members, grants, limits } => {
+        ChildTask::Compile => (compile(&engine, component), Vec::new()),
+        ChildTask::Prepare { members, grants, limits } => {
             match snapshot::make(&engine.loader, component, &group_members(members), grants, *limits) {
                 Ok((made, bytes)) => {
                     // Where that fails, the daemon asks for it by itself, and hears why.
                     engine.offer(if made.unsnapshotable.is_some() { component } else { &bytes }).ok();
-                    (Answer::Made(made), bytes)
+                    (ChildAnswer::Made(made), bytes)
                 }
-                Err(error) => (Answer::NotMade(error), Vec::new()),
+                Err(error) => (ChildAnswer::NotMade(error), Vec::new()),
             }
         }
     };
     // Whoever uploads what is refused leaves nothing behind.
-    if !matches!(answered.0, Answer::Refused(_)) {
+    if !matches!(answered.0, ChildAnswer::Refused(_)) {
         // Without the file, the next snapshot takes longer.
         functions.write().and_then(|()| kept.forget_old_functions()).ok();
     }
     answered
 }
 
-fn compile(engine: &ChildEngine, component: &[u8]) -> Answer {
-    match Template::new(&engine.loader, component).map(|_| engine.offer(component)) {
-        Ok(Ok(())) => Answer::Compiled,
-        Ok(Err(error)) => Answer::Unable(format!("compiled code could not be kept: {error}")),
-        Err(refused) => Answer::Refused(refused),
+fn compile(engine: &ChildEngine, component: &[u8]) -> ChildAnswer {
+    match LinkedComponent::new(&engine.loader, component).map(|_| engine.offer(component)) {
+        Ok(Ok(())) => ChildAnswer::Compiled,
+        Ok(Err(error)) => ChildAnswer::Unable(format!("compiled code could not be kept: {error}")),
+        Err(refused) => ChildAnswer::Refused(refused),
     }
 }
 
@@ -110,14 +113,14 @@ fn group_members(members: &[(String, serde_json::Value)]) -> Vec<GroupMember> {
 }
 
 /// The answer where the component made a tool panic.
-fn broken(task: &Task, panic: &Panic) -> Answer {
-    let refused = Refused::Compile(format!("it breaks the tools that read it: {panic}"));
+fn broken(task: &ChildTask, panic: &Panic) -> ChildAnswer {
+    let refused = UploadRefusal::Compile(format!("it breaks the tools that read it: {panic}"));
     match task {
-        Task::Inspect | Task::Compile => Answer::Refused(refused),
-        Task::Check { .. } => {
-            Answer::Refused(Refused::Description("the settings schema breaks what applies it".into()))
+        ChildTask::Inspect | ChildTask::Compile => ChildAnswer::Refused(refused),
+        ChildTask::Check { .. } => {
+            ChildAnswer::Refused(UploadRefusal::Description("the settings schema breaks what applies it".into()))
         }
-        Task::Prepare { .. } => Answer::NotMade(PrepareError::Refused(refused)),
+        ChildTask::Prepare { .. } => ChildAnswer::NotMade(PrepareError::Refused(refused)),
     }
 }
 

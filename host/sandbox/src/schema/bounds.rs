@@ -50,24 +50,24 @@ pub(crate) fn read(text: &str) -> Result<Value, String> {
 
 /// Checks a schema that was read. It ends after [`WRITTEN_OUT`] bytes, whatever refers to what.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
-    Walk { root: schema, path: Vec::new(), written: 0 }.visit(schema, 1, 0)
+    SchemaWalk { root: schema, path: Vec::new(), written: 0 }.visit(schema, 1, 0)
 }
 
 /// A walk through the schema as it is applied: into every schema inside it, and wherever a reference leads.
-struct Walk<'s> {
+struct SchemaWalk<'s> {
     root: &'s Value,
-    path: Vec<Step<'s>>,
+    path: Vec<SchemaStep<'s>>,
     written: usize,
 }
 
 /// A schema that contains, or refers to, where the walk is.
-struct Step<'s> {
+struct SchemaStep<'s> {
     schema: &'s Value,
     /// How many steps to this one led to a value inside the value.
     inward: usize,
 }
 
-impl<'s> Walk<'s> {
+impl<'s> SchemaWalk<'s> {
     /// `times`: so often is it made ready for each time that it is written.
     fn visit(&mut self, schema: &'s Value, times: usize, inward: usize) -> Result<(), String> {
         if let Some(step) = self.path.iter().find(|step| std::ptr::eq(step.schema, schema)) {
@@ -83,7 +83,7 @@ impl<'s> Walk<'s> {
             return Err(format!("nests more than {DEPTH} schemas, references followed"));
         }
         let Some(keywords) = schema.as_object() else { return self.write(&schema.to_string(), times) };
-        self.path.push(Step { schema, inward });
+        self.path.push(SchemaStep { schema, inward });
         let visited = self.keywords(keywords, times, inward);
         self.path.pop();
         visited

@@ -5,7 +5,7 @@ mod bounds;
 
 pub(super) use bounds::read;
 
-use super::contract::{GroupMember, SettingsProblem};
+use super::contract::{GroupMember, SettingsMistake};
 use super::guest_log::one_line;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, Retrieve, Uri, ValidationError, Validator};
@@ -24,12 +24,12 @@ const STEPS_BACK: usize = 100_000;
 
 /// Every mistake in the settings, the first thousand of them. The error is a sentence: why the schema cannot be
 /// applied.
-pub(super) fn mistakes(schema: &Value, members: &[GroupMember]) -> Result<Vec<SettingsProblem>, String> {
+pub(super) fn mistakes(schema: &Value, members: &[GroupMember]) -> Result<Vec<SettingsMistake>, String> {
     bounds::check(schema).map_err(|why| format!("the settings schema {why}"))?;
     let validator = compile(schema)?;
     let told = members.iter().flat_map(|member| {
         let errors = validator.iter_errors(&member.settings);
-        errors.flat_map(|error| tell(&error)).map(|(place, reason)| SettingsProblem {
+        errors.flat_map(|error| tell(&error)).map(|(place, reason)| SettingsMistake {
             filter: member.name.to_string(),
             place: one_line(&place, PLACE),
             reason: one_line(&reason, SENTENCE),
@@ -47,16 +47,16 @@ fn compile(schema: &Value) -> Result<Validator, String> {
     }
     let patterns =
         PatternOptions::fancy_regex().backtrack_limit(STEPS_BACK).size_limit(PATTERN).dfa_size_limit(PATTERN);
-    let options = jsonschema::draft202012::options().with_pattern_options(patterns).with_retriever(Nothing);
+    let options = jsonschema::draft202012::options().with_pattern_options(patterns).with_retriever(NoRemoteSchema);
     let compiled = options.build(&schema);
     compiled
         .map_err(|error| format!("the settings schema is no JSON Schema: {}", one_line(&error.to_string(), SENTENCE)))
 }
 
 /// Fetches nothing.
-struct Nothing;
+struct NoRemoteSchema;
 
-impl Retrieve for Nothing {
+impl Retrieve for NoRemoteSchema {
     fn retrieve(&self, _: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Err("schemas are not fetched".into())
     }

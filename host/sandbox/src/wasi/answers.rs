@@ -1,10 +1,10 @@
 //! The functions of WASI whose answer does not follow from its type: output, waiting, chance, and the end.
 
-use super::output::Stream;
-use super::state::Nothing;
+use super::output::OutputStream;
+use super::state::WasiHandle;
 use crate::limits::LIFTED_BYTES;
-use crate::sandbox::Sandbox;
-use crate::stopped::Stopped;
+use crate::sandbox::StoreData;
+use crate::stopped::StopReason;
 use postigo_model::guest::FailureKind;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
@@ -18,7 +18,7 @@ const TAKEN_AT_ONCE: u64 = 64 << 10;
 enum StreamError {
     #[expect(dead_code, reason = "WASI's variant has it")]
     #[component(name = "last-operation-failed")]
-    LastOperationFailed(Resource<Nothing>),
+    LastOperationFailed(Resource<WasiHandle>),
     #[expect(dead_code, reason = "WASI's variant has it")]
     #[component(name = "closed")]
     Closed,
@@ -32,13 +32,13 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-type Handle = Resource<Nothing>;
-type Done = Result<(), StreamError>;
+type Handle = Resource<WasiHandle>;
+type StreamResult = Result<(), StreamError>;
 
 /// Which answer an item of an interface has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Output(Stream),
+enum ItemAnswer {
+    Output(OutputStream),
     Room,
     Write,
     Flush,
@@ -54,32 +54,34 @@ enum Answer {
     ExitWithCode,
 }
 
-fn answer(interface: &str, item: &str) -> Option<Answer> {
+fn answer(interface: &str, item: &str) -> Option<ItemAnswer> {
     Some(match (interface, item) {
-        ("wasi:cli/stdout", "get-stdout") => Answer::Output(Stream::Output),
-        ("wasi:cli/stderr", "get-stderr") => Answer::Output(Stream::Error),
-        ("wasi:io/streams", "[method]output-stream.check-write") => Answer::Room,
+        ("wasi:cli/stdout", "get-stdout") => ItemAnswer::Output(OutputStream::Output),
+        ("wasi:cli/stderr", "get-stderr") => ItemAnswer::Output(OutputStream::Error),
+        ("wasi:io/streams", "[method]output-stream.check-write") => ItemAnswer::Room,
         ("wasi:io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => {
-            Answer::Write
+            ItemAnswer::Write
         }
-        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => Answer::Flush,
+        ("wasi:io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => {
+            ItemAnswer::Flush
+        }
         (
             "wasi:io/streams",
             "[method]output-stream.write-zeroes" | "[method]output-stream.blocking-write-zeroes-and-flush",
-        ) => Answer::Zeroes,
-        ("wasi:io/poll", "poll") => Answer::Poll,
-        ("wasi:io/poll", "[method]pollable.ready") => Answer::Ready,
-        ("wasi:clocks/monotonic-clock", "resolution") => Answer::Resolution,
-        ("wasi:clocks/wall-clock", "resolution") => Answer::WallResolution,
+        ) => ItemAnswer::Zeroes,
+        ("wasi:io/poll", "poll") => ItemAnswer::Poll,
+        ("wasi:io/poll", "[method]pollable.ready") => ItemAnswer::Ready,
+        ("wasi:clocks/monotonic-clock", "resolution") => ItemAnswer::Resolution,
+        ("wasi:clocks/wall-clock", "resolution") => ItemAnswer::WallResolution,
         ("wasi:random/random", "get-random-bytes") | ("wasi:random/insecure", "get-insecure-random-bytes") => {
-            Answer::Bytes
+            ItemAnswer::Bytes
         }
         ("wasi:random/random", "get-random-u64") | ("wasi:random/insecure", "get-insecure-random-u64") => {
-            Answer::Number
+            ItemAnswer::Number
         }
-        ("wasi:random/insecure-seed", "insecure-seed") => Answer::Seed,
-        ("wasi:cli/exit", "exit") => Answer::Exit,
-        ("wasi:cli/exit", "exit-with-code") => Answer::ExitWithCode,
+        ("wasi:random/insecure-seed", "insecure-seed") => ItemAnswer::Seed,
+        ("wasi:cli/exit", "exit") => ItemAnswer::Exit,
+        ("wasi:cli/exit", "exit-with-code") => ItemAnswer::ExitWithCode,
         _ => return None,
     })
 }
@@ -90,68 +92,70 @@ pub(super) fn has(interface: &str, item: &str) -> bool {
 }
 
 /// Offers an item that has one.
-pub(super) fn offer(offered: &mut LinkerInstance<'_, Sandbox>, interface: &str, item: &str) -> wasmtime::Result<()> {
+pub(super) fn offer(offered: &mut LinkerInstance<'_, StoreData>, interface: &str, item: &str) -> wasmtime::Result<()> {
     let Some(answer) = answer(interface, item) else { return Ok(()) };
     match answer {
-        Answer::Output(stream) => {
+        ItemAnswer::Output(stream) => {
             wrap(offered, item, move |sandbox, ()| Ok((Handle::new_own(sandbox.wasi.give(stream)),)))
         }
-        Answer::Room => wrap(offered, item, |_, (_,): (Handle,)| Ok((Result::<u64, StreamError>::Ok(TAKEN_AT_ONCE),))),
-        Answer::Write => wrap(offered, item, |sandbox, (to, bytes): (Handle, Vec<u8>)| {
-            sandbox.print(Stream::of(to.rep()), &bytes)?;
-            Ok((Done::Ok(()),))
+        ItemAnswer::Room => {
+            wrap(offered, item, |_, (_,): (Handle,)| Ok((Result::<u64, StreamError>::Ok(TAKEN_AT_ONCE),)))
+        }
+        ItemAnswer::Write => wrap(offered, item, |sandbox, (to, bytes): (Handle, Vec<u8>)| {
+            sandbox.print(OutputStream::of(to.rep()), &bytes)?;
+            Ok((StreamResult::Ok(()),))
         }),
-        Answer::Flush => wrap(offered, item, |_, (_,): (Handle,)| Ok((Done::Ok(()),))),
-        Answer::Zeroes => wrap(offered, item, |_, (_, _): (Handle, u64)| Ok((Done::Ok(()),))),
+        ItemAnswer::Flush => wrap(offered, item, |_, (_,): (Handle,)| Ok((StreamResult::Ok(()),))),
+        ItemAnswer::Zeroes => wrap(offered, item, |_, (_, _): (Handle, u64)| Ok((StreamResult::Ok(()),))),
         // Whoever waits goes on at once, for whatever it is: a guest that wants to sleep spends its own time.
-        Answer::Poll => wrap(offered, item, |_, (waited,): (Vec<Handle>,)| {
+        ItemAnswer::Poll => wrap(offered, item, |_, (waited,): (Vec<Handle>,)| {
             if waited.is_empty() {
-                return Err(Stopped::error(
+                return Err(StopReason::error(
                     FailureKind::Trap,
                     "the guest waited for nothing at all (wasi:io/poll#poll)",
                 ));
             }
             Ok(((0..waited.len() as u32).collect::<Vec<u32>>(),))
         }),
-        Answer::Ready => wrap(offered, item, |_, (_,): (Handle,)| Ok((true,))),
-        Answer::Resolution => wrap(offered, item, |_, ()| Ok((1_u64,))),
-        Answer::WallResolution => wrap(offered, item, |_, ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },))),
-        Answer::Bytes => wrap(offered, item, |sandbox, (length,): (u64,)| {
+        ItemAnswer::Ready => wrap(offered, item, |_, (_,): (Handle,)| Ok((true,))),
+        ItemAnswer::Resolution => wrap(offered, item, |_, ()| Ok((1_u64,))),
+        ItemAnswer::WallResolution => wrap(offered, item, |_, ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },))),
+        ItemAnswer::Bytes => wrap(offered, item, |sandbox, (length,): (u64,)| {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if length > LIFTED_BYTES {
                 let message = format!("the guest asked for {length} random bytes; {LIFTED_BYTES} are given at once");
-                return Err(Stopped::error(FailureKind::Output, message));
+                return Err(StopReason::error(FailureKind::Output, message));
             }
             sandbox.hand_over(length)?;
             Ok((sandbox.wasi.bytes(length),))
         }),
-        Answer::Number => wrap(offered, item, |sandbox, ()| Ok((sandbox.wasi.number(),))),
-        Answer::Seed => wrap(offered, item, |sandbox, ()| Ok(((sandbox.wasi.number(), sandbox.wasi.number()),))),
-        Answer::Exit => wrap(offered, item, |_, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
+        ItemAnswer::Number => wrap(offered, item, |sandbox, ()| Ok((sandbox.wasi.number(),))),
+        ItemAnswer::Seed => wrap(offered, item, |sandbox, ()| Ok(((sandbox.wasi.number(), sandbox.wasi.number()),))),
+        ItemAnswer::Exit => wrap(offered, item, |_, (status,): (Result<(), ()>,)| -> wasmtime::Result<()> {
             Err(ended(if status.is_ok() { "success" } else { "failure" }))
         }),
-        Answer::ExitWithCode => {
+        ItemAnswer::ExitWithCode => {
             wrap(offered, item, |_, (code,): (u8,)| -> wasmtime::Result<()> { Err(ended(&format!("the code {code}"))) })
         }
     }
 }
 
 fn wrap<Params, Return>(
-    offered: &mut LinkerInstance<'_, Sandbox>,
+    offered: &mut LinkerInstance<'_, StoreData>,
     item: &str,
-    answer: impl Fn(&mut Sandbox, Params) -> wasmtime::Result<Return> + Send + Sync + 'static,
+    answer: impl Fn(&mut StoreData, Params) -> wasmtime::Result<Return> + Send + Sync + 'static,
 ) -> wasmtime::Result<()>
 where
     Params: ComponentNamedList + Lift + 'static,
     Return: ComponentNamedList + Lower + 'static,
 {
-    offered.func_wrap(item, move |mut store: StoreContextMut<'_, Sandbox>, params: Params| {
+    offered.func_wrap(item, move |mut store: StoreContextMut<'_, StoreData>, params: Params| {
         store.data_mut().host_call(|sandbox| answer(sandbox, params))
     })
 }
 
 fn ended(status: &str) -> wasmtime::Error {
-    Stopped::error(
+    StopReason::error(
         FailureKind::Trap,
         format!("the guest ended itself with {status} (wasi:cli/exit), before it had answered"),
     )

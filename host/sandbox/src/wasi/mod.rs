@@ -13,18 +13,18 @@ mod output;
 mod state;
 
 pub(super) use interfaces::check;
-pub(super) use output::Stream;
+pub(super) use output::OutputStream;
 pub(super) use state::Wasi;
 
-use super::sandbox::Sandbox;
-use state::Nothing;
+use super::sandbox::StoreData;
+use state::WasiHandle;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
 
 /// Offers the WASI interfaces that a component imports.
 pub(super) fn offer_nothing(
-    linker: &mut Linker<Sandbox>,
+    linker: &mut Linker<StoreData>,
     component: &Component,
     engine: &Engine,
 ) -> wasmtime::Result<()> {
@@ -38,7 +38,7 @@ pub(super) fn offer_nothing(
         for (item, export) in interface.exports(engine) {
             match export.ty {
                 ComponentItem::Resource(_) => {
-                    offered.resource(item, ResourceType::host::<Nothing>(), |mut store, _| {
+                    offered.resource(item, ResourceType::host::<WasiHandle>(), |mut store, _| {
                         store.data_mut().wasi.take_back();
                         Ok(())
                     })?;

@@ -1,11 +1,11 @@
 //! The answer of a world in which there is nothing, by the type of what is asked for: an empty list, none, zero, or the
 //! error that says best that it is not to be had.
 
-use super::output::Stream;
-use super::state::Nothing;
+use super::output::OutputStream;
+use super::state::WasiHandle;
 use crate::limits::{ANSWER_NAMES, ANSWER_PARTS};
-use crate::sandbox::Sandbox;
-use crate::stopped::Stopped;
+use crate::sandbox::StoreData;
+use crate::stopped::StopReason;
 use postigo_model::guest::FailureKind;
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::{ComponentFunc, Type};
@@ -19,7 +19,7 @@ const REFUSALS: [&str; 7] =
 /// Offers a function that answers by its type, unless its answer is larger than any of WASI's is: the type is the
 /// guest's word, and the answer is built anew at each call.
 pub(super) fn offer(
-    offered: &mut LinkerInstance<'_, Sandbox>,
+    offered: &mut LinkerInstance<'_, StoreData>,
     interface: &str,
     item: &str,
     ty: &ComponentFunc,
@@ -33,7 +33,7 @@ pub(super) fn offer(
     }
     let (name, bytes) = (item.to_owned(), size.bytes());
     offered.func_new(item, move |mut store, ty, arguments, results| {
-        Sandbox::host_call_in(&mut store, |store| {
+        StoreData::host_call_in(&mut store, |store| {
             store.data_mut().hand_over(bytes)?;
             for (result, ty) in results.iter_mut().zip(ty.results()) {
                 *result = nothing(&ty, store, &name)?;
@@ -77,7 +77,7 @@ impl AnswerSize {
     }
 }
 
-fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
+fn nothing(ty: &Type, store: &mut StoreContextMut<'_, StoreData>, item: &str) -> wasmtime::Result<Val> {
     Ok(match ty {
         Type::Bool => Val::Bool(false),
         Type::S8 => Val::S8(0),
@@ -96,7 +96,7 @@ fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
         Type::Option(_) => Val::Option(None),
         Type::Flags(_) => Val::Flags(Vec::new()),
         Type::Own(_) => {
-            let handle = Resource::<Nothing>::new_own(store.data_mut().wasi.give(Stream::None));
+            let handle = Resource::<WasiHandle>::new_own(store.data_mut().wasi.give(OutputStream::None));
             Val::Resource(ResourceAny::try_from_resource(handle, &mut *store)?)
         }
         Type::Result(result) => {
@@ -116,7 +116,7 @@ fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
         | Type::Future(_)
         | Type::Stream(_)
         | Type::ErrorContext => {
-            return Err(Stopped::error(
+            return Err(StopReason::error(
                 FailureKind::Denied,
                 format!("the guest called {item} of WASI, which has no answer here"),
             ));
@@ -125,7 +125,7 @@ fn nothing(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
 }
 
 /// Of several things that may be said, the one that says best that there is nothing.
-fn refusal(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> wasmtime::Result<Val> {
+fn refusal(ty: &Type, store: &mut StoreContextMut<'_, StoreData>, item: &str) -> wasmtime::Result<Val> {
     let best =
         |names: &[&str]| REFUSALS.iter().find_map(|refusal| names.iter().position(|name| name == refusal)).unwrap_or(0);
     match ty {
@@ -144,7 +144,7 @@ fn refusal(ty: &Type, store: &mut StoreContextMut<'_, Sandbox>, item: &str) -> w
 }
 
 /// Gives back the handles among the arguments: those that the guest gave away, and those that it lent.
-fn drop_handles(argument: &Val, store: &mut StoreContextMut<'_, Sandbox>) -> wasmtime::Result<()> {
+fn drop_handles(argument: &Val, store: &mut StoreContextMut<'_, StoreData>) -> wasmtime::Result<()> {
     match argument {
         Val::Resource(handle) => handle.resource_drop(&mut *store),
         Val::List(items) | Val::Tuple(items) | Val::FixedLengthList(items) => {

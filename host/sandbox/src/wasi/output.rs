@@ -4,7 +4,7 @@ use crate::limits::LOG_LINE;
 
 /// What stands behind a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub(crate) enum OutputStream {
     /// Nothing.
     None,
     /// Standard output.
@@ -13,7 +13,7 @@ pub(crate) enum Stream {
     Error,
 }
 
-impl Stream {
+impl OutputStream {
     /// What the number of a handle stands for.
     pub(super) fn of(number: u32) -> Self {
         match number {
@@ -41,9 +41,9 @@ impl Stream {
 /// The line that has not ended yet, as much of it as the log would show, and a little more, so that the log tells of
 /// the cut.
 #[derive(Debug, Default)]
-pub(super) struct Line(Vec<u8>);
+pub(super) struct UnendedLine(Vec<u8>);
 
-impl Line {
+impl UnendedLine {
     /// Adds bytes, and hands every line that ends in them to `log`, which says whether it takes more; what follows is
     /// not looked at where it does not.
     pub(super) fn write(&mut self, bytes: &[u8], mut log: impl FnMut(&str) -> bool) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
-        let (mut line, mut lines) = (Line::default(), Vec::new());
+        let (mut line, mut lines) = (UnendedLine::default(), Vec::new());
         for piece in pieces {
             line.write(piece, |line| keep(&mut lines, line));
         }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_full_log_is_asked_no_more() {
-        let (mut line, mut asked) = (Line::default(), 0);
+        let (mut line, mut asked) = (UnendedLine::default(), 0);
         line.write(&vec![b'\n'; 1 << 20], |_| {
             asked += 1;
             asked < 100

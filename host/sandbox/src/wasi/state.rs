@@ -1,22 +1,22 @@
 //! What a guest's empty world remembers: how many handles it gave, the next random number, lines that have not ended.
 
-use super::output::{Line, Stream};
+use super::output::{OutputStream, UnendedLine};
 
 /// The host's type behind every handle of WASI. A guest's handles know their own types; here there is but a number.
-pub(super) struct Nothing;
+pub(super) struct WasiHandle;
 
 /// The empty world of one guest. Every guest's begins the same.
 #[derive(Debug, Default)]
 pub(crate) struct Wasi {
     handles: u32,
     chance: u64,
-    output: Line,
-    error: Line,
+    output: UnendedLine,
+    error: UnendedLine,
 }
 
 impl Wasi {
     /// Gives a handle: the number behind it.
-    pub(super) fn give(&mut self, stream: Stream) -> u32 {
+    pub(super) fn give(&mut self, stream: OutputStream) -> u32 {
         self.handles = self.handles.saturating_add(1);
         stream.number()
     }
@@ -48,17 +48,17 @@ impl Wasi {
     }
 
     /// A guest writes to an output; whole lines go to `log`, until that says that it is full.
-    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8], log: impl FnMut(&str) -> bool) {
+    pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8], log: impl FnMut(&str) -> bool) {
         match stream {
-            Stream::None => {}
-            Stream::Output => self.output.write(bytes, log),
-            Stream::Error => self.error.write(bytes, log),
+            OutputStream::None => {}
+            OutputStream::Output => self.output.write(bytes, log),
+            OutputStream::Error => self.error.write(bytes, log),
         }
     }
 
     /// Ends the lines that have not, as a call ends.
     pub(crate) fn end_lines(&mut self, mut log: impl FnMut(&'static str, &str) -> bool) {
-        self.output.end(|line| log(Stream::Output.priority(), line));
-        self.error.end(|line| log(Stream::Error.priority(), line));
+        self.output.end(|line| log(OutputStream::Output.priority(), line));
+        self.error.end(|line| log(OutputStream::Error.priority(), line));
     }
 }

@@ -1,15 +1,15 @@
 //! The world of filters: they judge a mail, and may say beforehand which of them can match.
 
-use crate::contract::{Called, Failure};
+use crate::contract::{CallFailure, CallReport};
 use crate::group::Group;
 use crate::guest_log::one_line;
 use crate::limits::{LOG_LINE, RESULT_BYTES};
 use crate::mail_handle::MailHandle;
-use crate::plugin::{SETUP, Setup};
-use crate::refusal::Refused;
-use crate::sandbox::Sandbox;
-use crate::session::Session;
-use crate::world::{Calls, Exports, SelfDescription, World, function, optional_function, typed};
+use crate::plugin::{PluginExports, SETUP};
+use crate::refusal::UploadRefusal;
+use crate::sandbox::StoreData;
+use crate::session::GuestSession;
+use crate::world::{Exports, SelfDescription, World, WorldCalls, function, optional_function, typed};
 use bindings::exports::postigo::filter::filtering::Verdict as GuestVerdict;
 use postigo_mail::Mail;
 use postigo_model::guest::FailureKind;
@@ -36,7 +36,7 @@ const CHANGES: usize = 1_000;
 
 /// A header to be set, as the guest gave it, unchecked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct GuestHeader {
     /// Header name.
     pub header: String,
     /// Value.
@@ -49,13 +49,13 @@ pub struct Verdict {
     /// Whether it matched.
     pub matched: bool,
     /// Headers to be set.
-    pub changes: Vec<Change>,
+    pub changes: Vec<GuestHeader>,
     /// Why.
     pub reason: String,
 }
 
 /// What `screen` gave.
-pub struct Screened {
+pub struct ScreenResult {
     /// Indices of the candidates in the group, checked to be in range.
     pub candidates: Vec<u32>,
     /// Names of the headers that were read, in lower case: ask again when one of them changed. `*` stands for all of
@@ -64,9 +64,9 @@ pub struct Screened {
 }
 
 /// The world.
-pub(crate) struct Filter;
+pub(crate) struct FilterWorld;
 
-impl World for Filter {
+impl World for FilterWorld {
     fn name(&self) -> &'static str {
         "postigo:filter/filter@1.1.0"
     }
@@ -79,10 +79,10 @@ impl World for Filter {
         &[SCREENING]
     }
 
-    fn find(&self, component: &Component) -> Result<Exports, Refused> {
+    fn find(&self, component: &Component) -> Result<Exports, UploadRefusal> {
         let mut calls = FilterExports::find(component, FILTERING, SCREENING)?;
         calls.settable_headers = Some(function(component, FILTERING, "settable-headers")?);
-        Ok(Exports { plugin: Box::new(Setup::find(component)?), calls: Box::new(calls) })
+        Ok(Exports { plugin: Box::new(PluginExports::find(component)?), calls: Box::new(calls) })
     }
 }
 
@@ -105,20 +105,20 @@ struct FilterCalls {
 
 impl FilterExports {
     /// Finds them in these interfaces, of which `screening` is optional.
-    pub(super) fn find(component: &Component, filtering: &str, screening: &str) -> Result<Self, Refused> {
+    pub(super) fn find(component: &Component, filtering: &str, screening: &str) -> Result<Self, UploadRefusal> {
         let screen = optional_function(component, screening, "screen")?;
         Ok(Self { evaluate: function(component, filtering, "evaluate")?, settable_headers: None, screen })
     }
 }
 
-impl Calls for FilterExports {
-    fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
+impl WorldCalls for FilterExports {
+    fn of_instance(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
         let evaluate = typed(store, instance, self.evaluate, "evaluate")?;
         let screen = self.screen.map(|screen| typed(store, instance, screen, "screen")).transpose()?;
         Ok(Box::new(FilterCalls { evaluate, screen }))
     }
 
-    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
+    fn check(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()> {
         if let Some(settable_headers) = self.settable_headers {
             typed::<(), (Vec<String>,)>(store, instance, settable_headers, "settable-headers")?;
         }
@@ -127,7 +127,7 @@ impl Calls for FilterExports {
 
     fn describe(
         &self,
-        store: &mut Store<Sandbox>,
+        store: &mut Store<StoreData>,
         instance: &Instance,
         described: &mut SelfDescription,
     ) -> wasmtime::Result<()> {
@@ -148,9 +148,9 @@ impl Group {
     }
 }
 
-impl Session {
+impl GuestSession {
     /// Asks which filters might match the mail as it is now. Only where [`Group::screens`].
-    pub fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Screened> {
+    pub fn screen(&mut self, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<ScreenResult> {
         let members = self.group().members();
         let mut read = Vec::new();
         self.call(mail, at_most, |instance, mail| {
@@ -162,12 +162,12 @@ impl Session {
             read = instance.store.data_mut().reads();
             Ok(checked_candidates(candidates?.0, members))
         })
-        .with(|candidates| Screened { candidates, read })
+        .with(|candidates| ScreenResult { candidates, read })
     }
 
     /// Calls a filter, named by its index in the group. The guest runs for its limit, or for `at_most` where that is
     /// less.
-    pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> Called<Verdict> {
+    pub fn evaluate(&mut self, filter: u32, mail: Box<Mail>, at_most: Option<Duration>) -> CallReport<Verdict> {
         self.call(mail, at_most, |instance, mail| {
             let Some(evaluate) = instance.calls.downcast_ref::<FilterCalls>().map(|calls| calls.evaluate) else {
                 return Ok(Err(output("the component is no filter")));
@@ -180,12 +180,12 @@ impl Session {
     }
 }
 
-fn output(message: impl Into<String>) -> Failure {
-    Failure { kind: FailureKind::Output, message: message.into() }
+fn output(message: impl Into<String>) -> CallFailure {
+    CallFailure { kind: FailureKind::Output, message: message.into() }
 }
 
 /// Candidates in ascending order, each once, all of them filters of the group.
-fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>, Failure> {
+fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>, CallFailure> {
     if candidates.len() > members as usize {
         return Err(output(format!("the screen named {} filters of a group of {members}", candidates.len())));
     }
@@ -197,16 +197,17 @@ fn checked_candidates(mut candidates: Vec<u32>, members: u32) -> Result<Vec<u32>
     Ok(candidates)
 }
 
-fn checked_verdict(raw: GuestVerdict) -> Result<Verdict, Failure> {
+fn checked_verdict(raw: GuestVerdict) -> Result<Verdict, CallFailure> {
     if raw.changes.len() > CHANGES {
         return Err(output(format!("the verdict sets {} headers; at most {CHANGES} are taken", raw.changes.len())));
     }
     let changes: usize =
-        raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<Change>()).sum();
+        raw.changes.iter().map(|change| change.header.len() + change.value.len() + size_of::<GuestHeader>()).sum();
     let size = changes + raw.reason.len();
     if size > RESULT_BYTES {
         return Err(output(format!("the verdict has {size} bytes; at most {RESULT_BYTES} are taken")));
     }
-    let changes = raw.changes.into_iter().map(|change| Change { header: change.header, value: change.value }).collect();
+    let changes =
+        raw.changes.into_iter().map(|change| GuestHeader { header: change.header, value: change.value }).collect();
     Ok(Verdict { matched: raw.matched, changes, reason: raw.reason })
 }

@@ -9,9 +9,9 @@ use crate::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
 use crate::bindings::postigo::message::message::HostMail as _;
 use crate::bindings::postigo::plugin::log::{Host as _, Level};
 use crate::mail_handle::MailHandle;
-use crate::plugin::Setup;
-use crate::refusal::Refused;
-use crate::sandbox::Sandbox;
+use crate::plugin::PluginExports;
+use crate::refusal::UploadRefusal;
+use crate::sandbox::StoreData;
 use crate::world::{Exports, Plugin, SelfDescription, World, typed};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentType, Instance, Lift, Linker, Resource, ResourceType};
@@ -22,9 +22,9 @@ const MESSAGE: &str = "postigo:filter/message@1.0.0";
 const LOG: &str = "postigo:filter/log@1.0.0";
 
 /// The world.
-pub(crate) struct Filter;
+pub(crate) struct FilterWorld1_0;
 
-impl World for Filter {
+impl World for FilterWorld1_0 {
     fn name(&self) -> &'static str {
         "postigo:filter/filter@1.0.0"
     }
@@ -45,21 +45,21 @@ impl World for Filter {
         true
     }
 
-    fn offer(&self, linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    fn offer(&self, linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
         offer_mail(linker)?;
         linker
             .instance(LOG)?
             .func_wrap("write", |mut store, (level, line): (Level, String)| store.data_mut().write(level, line))
     }
 
-    fn find(&self, component: &Component) -> Result<Exports, Refused> {
-        let plugin = Guest(Setup::find_in(component, GUEST)?);
+    fn find(&self, component: &Component) -> Result<Exports, UploadRefusal> {
+        let plugin = Guest1_0(PluginExports::find_in(component, GUEST)?);
         let calls = FilterExports::find(component, GUEST, SCREENING)?;
         Ok(Exports { plugin: Box::new(plugin), calls: Box::new(calls) })
     }
 }
 
-fn offer_mail(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+fn offer_mail(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     type Mail = Resource<MailHandle>;
     let mut message = linker.instance(MESSAGE)?;
     message.resource("mail", ResourceType::host::<MailHandle>(), |_, _| Ok(()))?;
@@ -96,12 +96,12 @@ fn offer_mail(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
         .func_wrap("[method]mail.generation", |mut store, (mail,): (Mail,)| Ok((store.data_mut().generation(mail)?,)))
 }
 
-struct Guest(Setup);
+struct Guest1_0(PluginExports);
 
 /// What a component said of itself.
 #[derive(ComponentType, Lift)]
 #[component(record)]
-struct Description {
+struct Description1_0 {
     name: String,
     version: String,
     summary: String,
@@ -111,21 +111,22 @@ struct Description {
     headers: Vec<String>,
 }
 
-impl Plugin for Guest {
-    fn check(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<()> {
-        typed::<(), (Description,)>(store, instance, self.0.describe(), "describe")?;
+impl Plugin for Guest1_0 {
+    fn check(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<()> {
+        typed::<(), (Description1_0,)>(store, instance, self.0.describe(), "describe")?;
         self.0.check_configure(store, instance)
     }
 
-    fn describe(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
-        let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.0.describe())?;
-        let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;
+    fn describe(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
+        let describe = instance.get_typed_func::<(), (Description1_0,)>(&mut *store, self.0.describe())?;
+        let (Description1_0 { name, version, summary, settings_schema, grants, headers },) =
+            describe.call(store, ())?;
         Ok(SelfDescription { name, version, summary, settings_schema, grants, headers, ..SelfDescription::default() })
     }
 
     fn configure(
         &self,
-        store: &mut Store<Sandbox>,
+        store: &mut Store<StoreData>,
         instance: &Instance,
         filters: &[FilterSettings],
     ) -> wasmtime::Result<Result<(), Vec<Problem>>> {

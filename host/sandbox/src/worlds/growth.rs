@@ -2,23 +2,23 @@
 //! whose package is three versions on. The world here is made up, and stands in one file, as one does that is not.
 
 use super::WORLDS;
-use crate::contract::{GroupMember, GroupSpec, Inspected};
+use crate::budget::GuestBudget;
+use crate::cache_folder::CacheFolder;
+use crate::contract::{GroupMember, GroupSpec, Inspection};
 use crate::engine::{ChildEngine, Engines};
 use crate::functions::Functions;
 use crate::group::Group;
-use crate::kept::Kept;
 use crate::mail_handle::MailHandle;
-use crate::plugin::{SETUP, Setup};
-use crate::refusal::Refused;
-use crate::room::Room;
-use crate::sandbox::Sandbox;
-use crate::session::Session;
+use crate::plugin::{PluginExports, SETUP};
+use crate::refusal::UploadRefusal;
+use crate::sandbox::StoreData;
+use crate::session::GuestSession;
 use crate::threads::Threads;
-use crate::world::{Calls, Exports, World, Worlds, function};
+use crate::world::{Exports, World, WorldCalls, Worlds, function};
 use crate::{inspect, shipped, snapshot};
 use bindings::exports::postigo::classifier::classifying::Guess;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
-use postigo_model::guest::Limits;
+use postigo_model::guest::GuestLimits;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,13 +83,13 @@ impl World for Classifier {
         &[MODELS]
     }
 
-    fn offer(&self, linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    fn offer(&self, linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
         linker.instance(MODELS)?.func_wrap("formats", |_, (): ()| Ok((vec!["scratch/1".to_owned()],)))
     }
 
-    fn find(&self, component: &Component) -> Result<Exports, Refused> {
+    fn find(&self, component: &Component) -> Result<Exports, UploadRefusal> {
         let calls = Classifying(function(component, CLASSIFYING, "classify")?);
-        Ok(Exports { plugin: Box::new(Setup::find(component)?), calls: Box::new(calls) })
+        Ok(Exports { plugin: Box::new(PluginExports::find(component)?), calls: Box::new(calls) })
     }
 }
 
@@ -97,42 +97,42 @@ struct Classifying(ComponentExportIndex);
 
 type Classify = TypedFunc<(u32, Resource<MailHandle>), (Result<Vec<Guess>, String>,)>;
 
-impl Calls for Classifying {
-    fn of_instance(&self, store: &mut Store<Sandbox>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
+impl WorldCalls for Classifying {
+    fn of_instance(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<Box<dyn Any + Send>> {
         let classify: Classify = instance.get_typed_func(store, self.0)?;
         Ok(Box::new(classify))
     }
 }
 
 /// The worlds of a later host.
-const GROWN: Worlds = &[&Classifier, &super::filter::Filter, &super::filter_1_0::Filter];
+const GROWN: Worlds = &[&Classifier, &super::filter::FilterWorld, &super::filter_1_0::FilterWorld1_0];
 
 /// A host that inspects and prepares in this very process.
 struct Host {
     _folder: tempfile::TempDir,
     child: ChildEngine,
     engines: Arc<Engines>,
-    kept: Kept,
+    kept: CacheFolder,
     threads: Arc<Threads>,
-    room: Arc<Room>,
+    room: Arc<GuestBudget>,
 }
 
 impl Host {
     fn of(worlds: Worlds) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::open(folder.path()).unwrap();
+        let kept = CacheFolder::open(folder.path()).unwrap();
         let functions = Arc::new(Functions::read(&kept.functions_path("00")));
         Self {
             child: ChildEngine::start(folder.path(), worlds, functions).unwrap(),
             engines: Arc::new(Engines::start(folder.path(), worlds).unwrap()),
             kept,
             threads: Arc::new(Threads::start(1).unwrap()),
-            room: Room::of(1 << 30),
+            room: GuestBudget::of(1 << 30),
             _folder: folder,
         }
     }
 
-    fn inspect(&self, bytes: &[u8]) -> Result<Inspected, Refused> {
+    fn inspect(&self, bytes: &[u8]) -> Result<Inspection, UploadRefusal> {
         inspect::inspect(&self.child.loader, bytes, "00", |_| ())
     }
 
@@ -143,7 +143,7 @@ impl Host {
             digest: inspected.description.digest,
             members: vec![GroupMember { name: "one".into(), settings: settings.clone() }],
             grants: Vec::new(),
-            limits: Limits { time: Duration::from_secs(20), memory: 16 << 20 },
+            limits: GuestLimits { time: Duration::from_secs(20), memory: 16 << 20 },
         };
         let made =
             snapshot::make(&self.child.loader, &spec.component, &spec.members, &spec.grants, spec.limits).unwrap();
@@ -196,7 +196,7 @@ fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_o
     for (bytes, settings) in [(kept, serde_json::json!({ "word": "Invoice" })), (shipped, serde_json::json!({}))] {
         let said = [&today, &grown].map(|host| {
             let group = host.group(bytes, &settings);
-            let verdict = Session::open(&group).unwrap().evaluate(0, mail(), None).result.unwrap();
+            let verdict = GuestSession::open(&group).unwrap().evaluate(0, mail(), None).result.unwrap();
             (group.screens(), verdict)
         });
         assert!(said[0].1.matched);
@@ -205,7 +205,7 @@ fn a_filter_says_the_same_on_a_host_whose_classifier_package_is_three_versions_o
 }
 
 /// The same worlds in another order.
-const TURNED: Worlds = &[&super::filter_1_0::Filter, &super::filter::Filter, &Classifier];
+const TURNED: Worlds = &[&super::filter_1_0::FilterWorld1_0, &super::filter::FilterWorld, &Classifier];
 
 #[test]
 fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_which_order() {
@@ -218,7 +218,7 @@ fn what_a_component_exports_means_the_same_whatever_worlds_come_beside_and_in_wh
     for worlds in [WORLDS, GROWN] {
         let refused = Host::of(worlds).inspect(&wat::parse_str(both).unwrap()).unwrap_err();
         assert!(
-            matches!(&refused, Refused::Export(why) if why.contains("postigo:classifier/classifying")),
+            matches!(&refused, UploadRefusal::Export(why) if why.contains("postigo:classifier/classifying")),
             "{refused}"
         );
     }
@@ -231,7 +231,7 @@ fn a_classifier_of_the_first_version_runs_on_a_host_whose_package_is_three_versi
     let host = Host::of(GROWN);
     let group = host.group(&classifier(), &serde_json::json!({}));
     assert!(!group.screens());
-    let mut session = Session::open(&group).unwrap();
+    let mut session = GuestSession::open(&group).unwrap();
     let called = session.call(mail(), None, |instance, mail| {
         let classify = *instance.calls.downcast_ref::<Classify>().unwrap();
         Ok(Ok(classify.call(&mut instance.store, (0, mail))?.0.unwrap()))

@@ -8,4 +8,4 @@ mod growth;
 use crate::world::Worlds;
 
 /// All of them, the newest first.
-pub(crate) const WORLDS: Worlds = &[&filter::Filter, &filter_1_0::Filter];
+pub(crate) const WORLDS: Worlds = &[&filter::FilterWorld, &filter_1_0::FilterWorld1_0];

@@ -1,16 +1,16 @@
 //! Reading the files and storing what is in them.
 
-use crate::cli::Failed;
+use crate::cli::CommandError;
 use crate::cli::pipe::{NO_BYTES, TRY_LATER};
 use crate::commlog;
 use crate::inbound::ReadError;
-use crate::inbound::files::{self, Found};
+use crate::inbound::files::{self, FileMessage};
 use crate::inbound::mbox;
 use crate::spool::Spool;
 use crate::store::StoreError;
 use postigo_files::regular_file::read_at_most;
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use std::path::Path;
 use tokio::sync::mpsc;
 
@@ -20,23 +20,23 @@ const BATCH: usize = 256;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// Stores messages and tells which.
-pub struct Intake<'s> {
+pub struct FileIntake<'s> {
     pub spool: &'s Spool,
     pub account: &'s str,
-    pub envelope: Envelope,
-    pub stored: mpsc::UnboundedSender<Stored>,
+    pub envelope: IngestEnvelope,
+    pub stored: mpsc::UnboundedSender<StoredMessage>,
 }
 
 /// What a mail server says of a message besides its bytes.
 #[derive(Debug, Clone, Default)]
-pub struct Envelope {
+pub struct IngestEnvelope {
     /// Empty: the null sender.
     pub sender: Option<String>,
     /// As the server names them.
     pub recipients: Vec<String>,
 }
 
-impl Envelope {
+impl IngestEnvelope {
     /// The header that keeps the sender (RFC 5321 section 4.4), with line ends like the message's.
     fn return_path(&self, raw: &[u8]) -> Vec<u8> {
         let Some(sender) = &self.sender else { return Vec::new() };
@@ -52,7 +52,7 @@ impl Envelope {
 }
 
 /// A message that is in the spool.
-pub struct Stored {
+pub struct StoredMessage {
     /// Where it came from.
     pub source: String,
     /// What the spool says.
@@ -70,24 +70,26 @@ pub enum IntakeError {
 }
 
 impl IntakeError {
-    pub fn failed(self, as_pipe: bool) -> Failed {
+    pub fn failed(self, as_pipe: bool) -> CommandError {
         match self {
             Self::Unread(errors) => {
-                let failed = Failed::lines(errors.iter().map(ToString::to_string).collect());
+                let failed = CommandError::lines(errors.iter().map(ToString::to_string).collect());
                 if as_pipe { failed.with_status(TRY_LATER) } else { failed }
             }
-            Self::NoBytes => Failed::because("There is no message: standard input had no bytes.").with_status(NO_BYTES),
-            Self::Store(error) if as_pipe => Failed::from(error).with_status(TRY_LATER),
-            Self::Store(error) => Failed::from(error),
+            Self::NoBytes => {
+                CommandError::because("There is no message: standard input had no bytes.").with_status(NO_BYTES)
+            }
+            Self::Store(error) if as_pipe => CommandError::from(error).with_status(TRY_LATER),
+            Self::Store(error) => CommandError::from(error),
         }
     }
 }
 
-impl Intake<'_> {
+impl FileIntake<'_> {
     /// Reads all paths and stores what they hold, in batches, in their order.
     pub async fn run(self, paths: Vec<String>) -> Result<(), IntakeError> {
         let (sender, mut batches) = mpsc::channel(2);
-        let reading = tokio::spawn(blocking(Work::Files, "", move || read(&paths, &sender)));
+        let reading = tokio::spawn(blocking(WorkKind::Files, "", move || read(&paths, &sender)));
         while let Some(batch) = batches.recv().await {
             self.store(batch).await.map_err(IntakeError::Store)?;
         }
@@ -101,10 +103,10 @@ impl Intake<'_> {
         }
     }
 
-    async fn store(&self, batch: Vec<Found>) -> Result<(), StoreError> {
+    async fn store(&self, batch: Vec<FileMessage>) -> Result<(), StoreError> {
         let now = commlog::now();
         let sources: Vec<String> = batch.iter().map(|found| found.source.clone()).collect();
-        let arrival = |found: Found| {
+        let arrival = |found: FileMessage| {
             let mut raw = self.envelope.return_path(&found.raw);
             let key = if raw.is_empty() { SourceKey::Digest } else { SourceKey::DigestAfter(raw.len()) };
             raw.extend_from_slice(&found.raw);
@@ -121,18 +123,18 @@ impl Intake<'_> {
         let taken_in = self.spool.take_in(batch.into_iter().map(arrival).collect()).await?;
         for (source, taken_in) in sources.into_iter().zip(taken_in) {
             // Whoever prints the results outlives this.
-            let _ = self.stored.send(Stored { source, taken_in });
+            let _ = self.stored.send(StoredMessage { source, taken_in });
         }
         Ok(())
     }
 }
 
 /// Reads all paths into batches; what cannot be read does not keep the rest.
-fn read(paths: &[String], batches: &mpsc::Sender<Vec<Found>>) -> Result<(), IntakeError> {
+fn read(paths: &[String], batches: &mpsc::Sender<Vec<FileMessage>>) -> Result<(), IntakeError> {
     let mut unread = Vec::new();
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for path in paths {
-        let messages: Box<dyn Iterator<Item = Result<Found, ReadError>>> = if path == "-" {
+        let messages: Box<dyn Iterator<Item = Result<FileMessage, ReadError>>> = if path == "-" {
             Box::new(std::iter::once(standard_input()?))
         } else {
             match files::read(Path::new(path)) {
@@ -166,10 +168,10 @@ fn read(paths: &[String], batches: &mpsc::Sender<Vec<Found>>) -> Result<(), Inta
     if unread.is_empty() { Ok(()) } else { Err(IntakeError::Unread(unread)) }
 }
 
-fn standard_input() -> Result<Result<Found, ReadError>, IntakeError> {
+fn standard_input() -> Result<Result<FileMessage, ReadError>, IntakeError> {
     match read_at_most(std::io::stdin().lock(), files::LARGEST) {
         Ok(raw) if raw.is_empty() => Err(IntakeError::NoBytes),
-        Ok(raw) => Ok(Ok(Found { source: "-".into(), raw: mbox::without_separator(raw) })),
+        Ok(raw) => Ok(Ok(FileMessage { source: "-".into(), raw: mbox::without_separator(raw) })),
         Err(reason) => Ok(Err(ReadError::Io { path: "-".into(), reason })),
     }
 }

@@ -1,13 +1,13 @@
 //! Printing what became of the messages, in the order in which they were read.
 
-use super::intake::Stored;
-use crate::cli::{Failed, Output};
-use crate::service::messages::Ended;
+use super::intake::StoredMessage;
+use crate::cli::{CommandError, Output};
+use crate::service::messages::EndedMessage;
 use crate::spool::Spool;
 use crate::store::StoreError;
-use crate::worker::Done;
+use crate::worker::DoneMessage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use postigo_model::result::{MessageResult, Status};
+use postigo_model::result::{MessageResult, MessageStatus};
 use postigo_model::spool::TakenIn;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -22,8 +22,8 @@ const ASKED_FOR: usize = 200;
 pub struct Results<'s> {
     spool: &'s Spool,
     output: Output,
-    waiting: VecDeque<Stored>,
-    known: HashMap<i64, Ended>,
+    waiting: VecDeque<StoredMessage>,
+    known: HashMap<i64, EndedMessage>,
     failed: u64,
     progress: ProgressBar,
 }
@@ -41,9 +41,9 @@ impl<'s> Results<'s> {
     /// Prints until all that was stored has come to an end.
     pub async fn print(
         &mut self,
-        stored: &mut UnboundedReceiver<Stored>,
-        endings: &mut UnboundedReceiver<Done>,
-    ) -> Result<(), Failed> {
+        stored: &mut UnboundedReceiver<StoredMessage>,
+        endings: &mut UnboundedReceiver<DoneMessage>,
+    ) -> Result<(), CommandError> {
         let mut all_stored = false;
         while !all_stored || !self.waiting.is_empty() {
             tokio::select! {
@@ -57,7 +57,7 @@ impl<'s> Results<'s> {
                 }
                 () = tokio::time::sleep(ASKED), if !self.waiting.is_empty() => self.ask().await?,
             }
-            if matches!(self.waiting.front(), Some(Stored { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id))
+            if matches!(self.waiting.front(), Some(StoredMessage { taken_in: TakenIn::Known(id), .. }) if !self.known.contains_key(id))
             {
                 self.ask().await?;
             }
@@ -66,9 +66,9 @@ impl<'s> Results<'s> {
         self.progress.finish_and_clear();
         match self.failed {
             0 => Ok(()),
-            count => {
-                Err(Failed::because(format!("{count} of the messages could not be worked on; the results say why.")))
-            }
+            count => Err(CommandError::because(format!(
+                "{count} of the messages could not be worked on; the results say why."
+            ))),
         }
     }
 
@@ -90,7 +90,7 @@ impl<'s> Results<'s> {
         }
         let mut told_here = self.spool.told_here(&ended).await?;
         let mut told = Vec::new();
-        for Stored { source, taken_in } in self.waiting.drain(..ended.len()) {
+        for StoredMessage { source, taken_in } in self.waiting.drain(..ended.len()) {
             let id = taken_in.id();
             let Some(mut ended) = self.known.get(&id).cloned() else { continue };
             ended.result.source = source;
@@ -100,7 +100,7 @@ impl<'s> Results<'s> {
             } else {
                 ended.duplicate(id)
             };
-            self.failed += u64::from(result.status == Status::Failed);
+            self.failed += u64::from(result.status == MessageStatus::Failed);
             self.progress.inc(1);
             self.progress.suspend(|| self.output.document(&serde_json::json!(result), || sentence(&result)));
         }
@@ -117,13 +117,13 @@ fn sentence(result: &MessageResult) -> String {
     let by = result.queue_by.as_deref().unwrap_or("?");
     let error = result.error.as_deref().unwrap_or("no reason is known");
     let told = match result.status {
-        Status::Filed if result.follow_up => format!("follow-up of ticket {number} in {queue}"),
-        Status::Filed => format!("new ticket {number} in {queue} ({by})"),
-        Status::Ignored => "ignored, as X-OTOBO-Ignore says".to_owned(),
-        Status::Rejected => format!("kept with ticket {number}, which stays closed"),
-        Status::Held => format!("held: {error}"),
-        Status::Duplicate => format!("a duplicate, filed before as ticket {number}"),
-        Status::Failed => format!("failed: {error}"),
+        MessageStatus::Filed if result.follow_up => format!("follow-up of ticket {number} in {queue}"),
+        MessageStatus::Filed => format!("new ticket {number} in {queue} ({by})"),
+        MessageStatus::Ignored => "ignored, as X-OTOBO-Ignore says".to_owned(),
+        MessageStatus::Rejected => format!("kept with ticket {number}, which stays closed"),
+        MessageStatus::Held => format!("held: {error}"),
+        MessageStatus::Duplicate => format!("a duplicate, filed before as ticket {number}"),
+        MessageStatus::Failed => format!("failed: {error}"),
     };
     format!("{}: {told}\n", crate::cli::output::printable(&result.source))
 }

@@ -4,7 +4,7 @@ mod server;
 
 use super::{fetching, listening, overview, serve, shares, working};
 use crate::answer;
-use crate::chain::{LazySandbox, Plan};
+use crate::chain::{ChainPlan, LazySandbox};
 use crate::http::{self, ApiState};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
@@ -15,18 +15,18 @@ use crate::spool::leases::Host;
 use crate::store::communications::{self, AccountStatus, Overview};
 use crate::store::{Location, Store, configuration, fetch_requests};
 use crate::trapped_log::trap;
-use crate::worker::{Done, Live, Setup, Worker};
+use crate::worker::{DoneMessage, Live, LiveConfiguration, Worker};
 use axum::body::Body;
 use axum::http::Request;
 use postigo_mail::Vocabulary;
-use postigo_model::communication::Status;
+use postigo_model::communication::CommunicationStatus;
 use postigo_model::configured::{Account, AfterFetch, Configuration, OAuth2, Protocol, Secret};
 use postigo_model::spool::{Arrival, SourceKey};
 use postigo_model::timestamp::now;
-use postigo_net::listen::{Descriptors, Most};
+use postigo_net::listen::{ConnectionLimits, Descriptors};
 use postigo_sandbox::RuntimeOptions;
 use postigo_supervision as supervision;
-use postigo_supervision::Work;
+use postigo_supervision::WorkKind;
 use serde_json::Value;
 use server::{Answers, Server};
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ impl Desk {
         let key = SecretKey::at(folder.path().join("key"));
         let mut configuration: Configuration = configuration::load(&store, &key).await.unwrap();
         configuration.accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
-        let setup = Setup::new(configuration, Plan::default(), Vocabulary::new(&[]));
+        let setup = LiveConfiguration::new(configuration, ChainPlan::default(), Vocabulary::new(&[]));
         let sandbox =
             Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into())));
         let live = Live::with(setup, store.clone(), key.clone(), sandbox);
@@ -105,7 +105,7 @@ impl Desk {
     }
 
     /// What is configured, told by a closure that panics the first time.
-    fn configured(&self, trap: Trap) -> impl Fn() -> Arc<Setup> + Clone + Send + Sync + use<> {
+    fn configured(&self, trap: Trap) -> impl Fn() -> Arc<LiveConfiguration> + Clone + Send + Sync + use<> {
         let (live, trap) = (Arc::clone(&self.live), Arc::new(trap));
         move || {
             trap.spring();
@@ -116,8 +116,8 @@ impl Desk {
     /// Fetches and files for all accounts.
     fn begin(
         &self,
-        configured: impl Fn() -> Arc<Setup> + Send + Sync + 'static,
-        done: impl Fn(Done) + Clone + Send + Sync + 'static,
+        configured: impl Fn() -> Arc<LiveConfiguration> + Send + Sync + 'static,
+        done: impl Fn(DoneMessage) + Clone + Send + Sync + 'static,
         trap: Trap,
     ) {
         let shares = shares::Shares::new(self.store.clone(), self.host.clone());
@@ -128,7 +128,7 @@ impl Desk {
             live.current().configuration.accounts.keys().cloned().collect()
         };
         self.tasks.spawn(shares.keep(accounts, self.stop.clone()));
-        let tools = fetching::Tools {
+        let tools = fetching::FetchTools {
             spool: self.spool.clone(),
             host: self.host.clone(),
             tokens: Arc::clone(&self.tokens),
@@ -223,7 +223,7 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
     // What each task is given panics the first time that it is used.
     let (filing, filings) = (Arc::new(Trap::default()), Fragile(Arc::default()));
     let (filed, mut ended) = tokio::sync::mpsc::unbounded_channel();
-    let done = move |done: Done| {
+    let done = move |done: DoneMessage| {
         std::hint::black_box(&filings);
         let _ = filed.send(done.result.source.clone());
         if done.result.source == "first" {
@@ -231,12 +231,12 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
         }
     };
     desk.begin(desk.configured(Trap::default()), done, Trap::default());
-    let tools = listening::Tools {
+    let tools = listening::ListenTools {
         spool: desk.spool.clone(),
         metrics: Arc::clone(&desk.metrics),
         room: Arc::default(),
         descriptors: Arc::new(Descriptors::of(20_000)),
-        most: Most::default(),
+        most: ConnectionLimits::default(),
         command: Duration::from_mins(5),
         configured: desk.configured(Trap::default()),
     };
@@ -244,7 +244,7 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
     desk.tasks.spawn(answer::run(desk.spool.clone(), desk.configured(Trap::default()), || (), desk.stop.clone()));
     let (store, host, tokens) = (desk.store.clone(), desk.host.clone(), Arc::clone(&desk.tokens));
     let (metrics, machine, woken) = (Arc::clone(&desk.metrics), Arc::default(), Arc::new(Notify::new()));
-    let tools = outbound::Tools { store, host, tokens, metrics, machine, woken };
+    let tools = outbound::SendTools { store, host, tokens, metrics, machine, woken };
     desk.tasks.spawn(outbound::run(tools, desk.configured(Trap::default()), desk.stop.clone()));
     let trapped = |trap: Arc<Trap>| {
         move || {
@@ -260,16 +260,16 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
     desk.spool.take_in(vec![arrival("main", "first"), arrival("beside", "other")]).await.unwrap();
 
     let expected: BTreeSet<(String, String)> = [
-        (Work::Leases, ""),
-        (Work::Fetches, ""),
-        (Work::Fetch, "waits"),
-        (Work::Filings, ""),
-        (Work::Filing, "main"),
-        (Work::Listeners, ""),
-        (Work::Answers, ""),
-        (Work::Sending, ""),
-        (Work::Configuration, ""),
-        (Work::Purge, ""),
+        (WorkKind::Leases, ""),
+        (WorkKind::Fetches, ""),
+        (WorkKind::Fetch, "waits"),
+        (WorkKind::Filings, ""),
+        (WorkKind::Filing, "main"),
+        (WorkKind::Listeners, ""),
+        (WorkKind::Answers, ""),
+        (WorkKind::Sending, ""),
+        (WorkKind::Configuration, ""),
+        (WorkKind::Purge, ""),
     ]
     .map(|(work, of)| (work.name().to_owned(), of.to_owned()))
     .into();
@@ -319,18 +319,19 @@ async fn a_server_that_breaks_the_parser_fails_its_fetch_with_the_reason_and_kee
     };
     let failed =
         desk.until("its fetches fail", async |desk| Some(status(desk, "odd").await).filter(|odd| odd.failed > 0)).await;
-    assert_eq!(failed.status, Status::Failed);
+    assert_eq!(failed.status, CommunicationStatus::Failed);
     assert!(now() - failed.last < 60_000, "it is of now: {failed:?}");
     let readiness = desk
         .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))
         .await;
     assert_eq!(named(&readiness["broken_tasks"]), [("fetch".to_owned(), "odd".to_owned())]);
     assert!(readiness["broken_tasks"][0]["again_at"].is_string(), "{readiness}");
-    let fetched = async |desk: &Desk| (status(desk, "good").await.status == Status::Successful).then_some(());
+    let fetched =
+        async |desk: &Desk| (status(desk, "good").await.status == CommunicationStatus::Successful).then_some(());
     desk.until("the other is fetched", fetched).await;
     odd.mend();
     desk.until("it goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
-    assert_eq!(status(&desk, "odd").await.status, Status::Successful);
+    assert_eq!(status(&desk, "odd").await.status, CommunicationStatus::Successful);
     desk.end().await;
 }
 
@@ -347,7 +348,7 @@ async fn a_wait_for_mail_that_breaks_the_parser_is_told_of_and_goes_on() {
     desk.until("it goes on", async |desk| (desk.readiness().await["degraded"] == false).then_some(())).await;
     desk.until("it waits again", async |_| (server.waits() > 1).then_some(())).await;
     let status = desk.overview().await.accounts.remove("waits").unwrap();
-    assert_eq!((status.status, status.failed), (Status::Successful, 0), "no fetch has failed");
+    assert_eq!((status.status, status.failed), (CommunicationStatus::Successful, 0), "no fetch has failed");
     desk.end().await;
 }
 
@@ -384,7 +385,7 @@ async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
         desk.until("it is tried anew", async |desk| fetch_requests::answered(&desk.store, again).await.unwrap()).await;
     assert!(answer["error"].as_str().unwrap().contains("The provider gives the account"), "{answer}");
     let fetched = async |desk: &Desk| {
-        desk.overview().await.accounts.remove("good").filter(|good| good.status == Status::Successful)
+        desk.overview().await.accounts.remove("good").filter(|good| good.status == CommunicationStatus::Successful)
     };
     desk.until("the other is fetched", fetched).await;
     assert!(desk.get("/metrics").await.contains("postigo_task_panics_total{task=\"renewal\"} 1"));
@@ -403,12 +404,12 @@ async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() 
     };
     let desk = Desk::with(vec![lmtp("one"), lmtp("other")]).await;
     let live = Arc::clone(&desk.live);
-    let tools = listening::Tools {
+    let tools = listening::ListenTools {
         spool: desk.spool.clone(),
         metrics: Arc::clone(&desk.metrics),
         room: Arc::default(),
         descriptors: Arc::new(Descriptors::of(20_000)),
-        most: Most::default(),
+        most: ConnectionLimits::default(),
         command: Duration::from_mins(5),
         configured: move || live.current(),
     };
@@ -437,14 +438,14 @@ async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
     let desk = Desk::with(Vec::new()).await;
-    let tools = || fetching::Tools {
+    let tools = || fetching::FetchTools {
         spool: desk.spool.clone(),
         host: desk.host.clone(),
         tokens: Arc::clone(&desk.tokens),
         metrics: Arc::clone(&desk.metrics),
         machine: Arc::default(),
     };
-    let nobody = || tokio::sync::watch::channel(shares::Held::default()).1;
+    let nobody = || tokio::sync::watch::channel(shares::HeldAccounts::default()).1;
     let live = Arc::clone(&desk.live);
     let configured = move || live.current();
     let ended = CancellationToken::new();
@@ -456,7 +457,7 @@ async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
         ending()
     };
     fetching::run(tools(), ends, nobody(), ended).await;
-    assert!(supervision::broken().iter().all(|task| task.work != Work::Fetches), "{:?}", supervision::broken());
+    assert!(supervision::broken().iter().all(|task| task.work != WorkKind::Fetches), "{:?}", supervision::broken());
     desk.tasks.spawn(fetching::run(tools(), configured, nobody(), desk.stop.clone()));
     let told = desk
         .until("it is told", async |desk| Some(desk.readiness().await).filter(|ready| ready["degraded"] == true))

@@ -6,8 +6,8 @@
 use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
 use crate::service::configured::SIGN_IN;
-use postigo_model::configured::form::{Described, Kind, LoadedKind};
-use postigo_model::configured::keys::{Shape, keys, schema};
+use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind};
+use postigo_model::configured::keys::{SchemaShape, keys, schema};
 use postigo_model::configured::{About, KindVisitor, Settings, visit_kinds};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
@@ -18,7 +18,7 @@ const SETTINGS: (&str, &str) = ("Settings", "The general settings.");
 
 /// The schemas by name, and the paths below the base.
 #[derive(Default)]
-pub struct Parts {
+pub struct KindSchemas {
     /// Schemas by their names.
     pub schemas: Map<String, Value>,
     /// Path items by their paths.
@@ -26,16 +26,16 @@ pub struct Parts {
 }
 
 /// What is made of the kinds' keys.
-pub fn parts() -> Parts {
-    let mut parts = Parts::default();
-    for shape in [Shape::Shown, Shape::Given, Shape::Change] {
+pub fn parts() -> KindSchemas {
+    let mut parts = KindSchemas::default();
+    for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
         parts.shape::<Settings>(SETTINGS, shape);
     }
     visit_kinds(&mut parts);
     parts
 }
 
-impl KindVisitor for Parts {
+impl KindVisitor for KindSchemas {
     fn loaded<K: LoadedKind>(&mut self) {
         self.schemas_of::<K>();
         if Owner::of_kind(K::KIND, "").is_some() {
@@ -47,7 +47,7 @@ impl KindVisitor for Parts {
         self.paths_of(&operations, &list_query());
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         self.schemas_of::<K>();
         let operations = Operations { about: K::ABOUT, parameter: K::NAME, is_in_force_later: false };
         self.paths_of(&operations, &list_query());
@@ -59,9 +59,9 @@ fn list_query() -> Value {
     serde_json::to_value(ListQuery::into_params(|| Some(ParameterIn::Query))).unwrap_or_default()
 }
 
-impl Parts {
-    fn schemas_of<K: Kind>(&mut self) {
-        for shape in [Shape::Shown, Shape::Given, Shape::Change] {
+impl KindSchemas {
+    fn schemas_of<K: ConfiguredKind>(&mut self) {
+        for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
             self.shape::<K>((K::ABOUT.schema, K::ABOUT.sentence), shape);
         }
         let page = json!({
@@ -79,7 +79,7 @@ impl Parts {
         self.schemas.insert(page_of(&K::ABOUT), page);
     }
 
-    fn shape<D: Described>(&mut self, (title, sentence): (&str, &str), shape: Shape) {
+    fn shape<D: HasKeys>(&mut self, (title, sentence): (&str, &str), shape: SchemaShape) {
         let schema = schema(title, sentence, &keys::<D>(), shape);
         self.lift(schema);
     }
@@ -149,7 +149,7 @@ impl Operations {
 
     fn create(&self) -> Value {
         let summary = "Adds one. What the body leaves out has its default.";
-        let body = self.body(Shape::Given);
+        let body = self.body(SchemaShape::Given);
         json!({ "tags": self.tags(), "summary": summary, "requestBody": body, "responses": self.saved(&["201"]) })
     }
 
@@ -164,13 +164,13 @@ impl Operations {
     fn replace(&self) -> Value {
         let summary = "Puts a whole one in the place of this name, or adds it. What the body leaves out has its default; secrets that it \
                        leaves out stay.";
-        let (body, responses) = (self.body(Shape::Given), self.saved(&["200", "201"]));
+        let (body, responses) = (self.body(SchemaShape::Given), self.saved(&["200", "201"]));
         json!({ "tags": self.tags(), "summary": summary, "parameters": self.parameters(), "requestBody": body, "responses": responses })
     }
 
     fn change(&self) -> Value {
         let summary = "Changes the keys that the body names; what it leaves out stays.";
-        let (body, responses) = (self.body(Shape::Change), self.saved(&["200"]));
+        let (body, responses) = (self.body(SchemaShape::Change), self.saved(&["200"]));
         json!({ "tags": self.tags(), "summary": summary, "parameters": self.parameters(), "requestBody": body, "responses": responses })
     }
 
@@ -191,7 +191,7 @@ impl Operations {
         content(self.about.schema)
     }
 
-    fn body(&self, shape: Shape) -> Value {
+    fn body(&self, shape: SchemaShape) -> Value {
         json!({ "content": content(&format!("{}{}", self.about.schema, shape.ending())), "required": true })
     }
 

@@ -8,7 +8,7 @@ use super::problem::{self, Problem};
 use super::role::{self, Role};
 use crate::oauth2::SignInState;
 use axum::http::Method;
-use kinds::Parts;
+use kinds::KindSchemas;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
@@ -29,12 +29,12 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     ),
     components(schemas(Problem, SignInState))
 )]
-pub struct Base;
+pub struct BaseDocument;
 
 /// The document as it is served.
 pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
-    let Parts { schemas, paths } = kinds::parts();
+    let KindSchemas { schemas, paths } = kinds::parts();
     for (name, schema) in schemas {
         document["components"]["schemas"][name] = schema;
     }

@@ -49,7 +49,7 @@ async fn a_handler_that_panics_is_a_problem_and_the_next_request_is_answered() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("fine"), "on the same connection: {answer}");
     let told = postigo_supervision::broken()
         .into_iter()
-        .find(|broken| broken.work == postigo_supervision::Work::Request)
+        .find(|broken| broken.work == postigo_supervision::WorkKind::Request)
         .unwrap();
     assert!(told.why.contains("host/src/http/tests/panics.rs:") && !told.why.contains(word), "{}", told.why);
 }

@@ -2,13 +2,13 @@
 
 use super::harness::Api;
 use crate::commlog::Communication;
-use crate::filing::{self, Filed, FilingInput};
+use crate::filing::{self, FiledMessage, FilingInput};
 use crate::spool::leases;
-use crate::spool::{Ending, Host};
-use postigo_model::communication::{Kind, Priority};
+use crate::spool::{Host, MessageEnding};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::NumberGenerator;
-use postigo_model::result::{MessageResult, Status};
-use postigo_model::spool::{Arrival, Claimed, SourceKey, SpoolStatus};
+use postigo_model::result::{MessageResult, MessageStatus};
+use postigo_model::spool::{Arrival, ClaimedMessage, SourceKey, SpoolStatus};
 use postigo_model::ticket::{Filing, FilingKind, NewArticle, SenderType, Ticket};
 
 /// A mail with this subject.
@@ -18,7 +18,7 @@ pub fn mail(subject: &str) -> String {
 
 impl Api {
     /// Takes a mail in and claims it.
-    async fn claim(&self, subject: &str) -> Claimed {
+    async fn claim(&self, subject: &str) -> ClaimedMessage {
         let arrival = Arrival {
             account: "local".into(),
             key: SourceKey::Digest,
@@ -34,9 +34,10 @@ impl Api {
     }
 
     /// Files a mail as a new ticket in the queue Raw.
-    pub async fn file(&self, subject: &str) -> Filed {
+    pub async fn file(&self, subject: &str) -> FiledMessage {
         let claimed = self.claim(subject).await;
-        let mut communication = Communication::start(Kind::Message, "local", "rest").about(claimed.claim.id);
+        let mut communication =
+            Communication::start(CommunicationKind::Message, "local", "rest").about(claimed.claim.id);
         communication.entry(Priority::Debug, "chain", "No filter matched.");
         communication.entry(Priority::Warning, "filing", "The header X-OTOBO-Queue names no queue.");
         communication.searchable(subject);
@@ -81,10 +82,10 @@ impl Api {
     /// Leaves a mail in the spool, held; gives its id.
     pub async fn hold(&self, subject: &str) -> i64 {
         let claimed = self.claim(subject).await;
-        let result = MessageResult { status: Status::Held, ..MessageResult::default() };
+        let result = MessageResult { status: MessageStatus::Held, ..MessageResult::default() };
         let reason = "The filter \"10 Invoices\" failed.".to_owned();
-        let ending = Ending::new(claimed.claim, SpoolStatus::Held, Some(reason), &result).unwrap();
-        let communication = Communication::start(Kind::Message, "local", "rest").finish(true);
+        let ending = MessageEnding::new(claimed.claim, SpoolStatus::Held, Some(reason), &result).unwrap();
+        let communication = Communication::start(CommunicationKind::Message, "local", "rest").finish(true);
         self.state.spool.end(ending, communication).await.unwrap();
         claimed.claim.id
     }

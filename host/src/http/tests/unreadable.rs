@@ -7,7 +7,7 @@ use crate::store::components::{self, NewComponent};
 use crate::store::{StoreError, configuration};
 use axum::http::Method;
 use postigo_model::configured::{Filter, Queue};
-use postigo_sandbox::Description;
+use postigo_sandbox::ComponentDescription;
 use serde_json::{Value, json};
 
 async fn readiness(api: &Api) -> Value {
@@ -27,7 +27,7 @@ async fn told(api: &Api) -> Vec<String> {
 }
 
 fn uploaded(digest: &str, version: &str) -> NewComponent {
-    let description = Description {
+    let description = ComponentDescription {
         digest: digest.repeat(64),
         name: "urgent".into(),
         version: version.into(),

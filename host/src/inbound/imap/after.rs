@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::error::ImapError;
 use super::folder;
 use super::listing::uid_set;
-use super::place::Place;
+use super::place::MailFolder;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
 use postigo_model::configured::AfterFetch;
@@ -13,7 +13,7 @@ const KEY: &str = "transport.imap.after-fetch";
 
 /// How this server is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum After {
+pub enum DoneSign {
     /// Nothing is told.
     Keep,
     /// `\Seen` is set.
@@ -23,17 +23,17 @@ pub enum After {
     /// `\Deleted` is set, and that is all: a plain EXPUNGE would remove what others marked.
     Mark,
     /// Moved to a folder by MOVE, which touches nothing else.
-    Move(Place),
+    Move(MailFolder),
     /// Copied to a folder, then the originals are removed as far as the server can.
     Copy {
         /// The folder.
-        folder: Place,
+        folder: MailFolder,
         /// Whether the originals can be expunged by UID.
         expunge: bool,
     },
 }
 
-impl After {
+impl DoneSign {
     /// Chooses by what the account wishes and the server can, and makes the folder where one is needed.
     pub async fn choose(
         connection: &mut Connection,
@@ -75,7 +75,7 @@ impl After {
     }
 
     /// The best way that the server has of moving messages into a folder.
-    pub fn into_folder(connection: &Connection, folder: Place) -> Self {
+    pub fn into_folder(connection: &Connection, folder: MailFolder) -> Self {
         if connection.has("MOVE") {
             Self::Move(folder)
         } else {

@@ -1,15 +1,15 @@
 //! Held messages go into the account's `failed_folder` on the server, each once.
 
-use super::after::After;
+use super::after::DoneSign;
 use super::body::message_id;
 use super::error::ImapError;
 use super::folder;
-use super::listing::{Listed, list_set, uid_set};
-use super::place::Place;
-use super::run::{KEY, Run};
+use super::listing::{ListedMessage, list_set, uid_set};
+use super::place::MailFolder;
+use super::run::{FetchRun, KEY};
 use super::twins::{self, Likeness};
 use crate::inbound::error::FetchError;
-use crate::store::mailboxes::{self, Held};
+use crate::store::mailboxes::{self, HeldMessage};
 use crate::store::{Store, StoreError};
 use postigo_model::communication::Priority;
 use std::collections::HashMap;
@@ -18,9 +18,9 @@ use std::collections::HashMap;
 const AT_ONCE: i64 = 100;
 
 /// A held message and, where it still lies in the account's folder, how it is listed there.
-type Found = (Held, Option<Listed>);
+type FoundMessage = (HeldMessage, Option<ListedMessage>);
 
-impl Run<'_> {
+impl FetchRun<'_> {
     /// Puts what is held into the failed folder: moved where it still lies in the folder, else its bytes, flagged.
     pub(super) async fn set_aside(&mut self) -> Result<(), FetchError> {
         let Some(failed_folder) = self.source.failed_folder else { return Ok(()) };
@@ -48,9 +48,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn where_they_are(&mut self, held: Vec<Held>) -> Result<Vec<Found>, ImapError> {
+    async fn where_they_are(&mut self, held: Vec<HeldMessage>) -> Result<Vec<FoundMessage>, ImapError> {
         let prefix = format!("imap/{}/{}/", self.mailbox, self.selected.uid_validity);
-        let uid = |held: &Held| held.source_key.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
+        let uid = |held: &HeldMessage| held.source_key.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
         let uids: Vec<u32> = held.iter().filter_map(uid).collect();
         let mut there = HashMap::new();
         if !uids.is_empty() && self.connection.exists() > 0 {
@@ -59,8 +59,9 @@ impl Run<'_> {
                 listed.into_iter().filter(|message| !message.deleted).map(|message| (message.uid, message)).collect();
         }
         let found = held.into_iter().map(|held| {
-            let same =
-                |message: &Listed| i64::try_from(message.size) == Ok(held.size) && message.internal_date == held.date;
+            let same = |message: &ListedMessage| {
+                i64::try_from(message.size) == Ok(held.size) && message.internal_date == held.date
+            };
             let listed = uid(&held).and_then(|uid| there.remove(&uid)).filter(same);
             (held, listed)
         });
@@ -68,7 +69,7 @@ impl Run<'_> {
     }
 
     /// Which of these an earlier run may have put aside before its connection was lost, and has.
-    async fn already_aside(&mut self, found: &[Found], place: &Place) -> Result<Vec<bool>, FetchError> {
+    async fn already_aside(&mut self, found: &[FoundMessage], place: &MailFolder) -> Result<Vec<bool>, FetchError> {
         let mut there = vec![false; found.len()];
         let mut doubtful = Vec::new();
         for (index, (held, _)) in found.iter().enumerate().filter(|(_, (held, _))| held.begun) {
@@ -91,10 +92,10 @@ impl Run<'_> {
 
     async fn put_aside(
         &mut self,
-        held: &Held,
-        listed: Option<Listed>,
+        held: &HeldMessage,
+        listed: Option<ListedMessage>,
         there: bool,
-        place: &Place,
+        place: &MailFolder,
     ) -> Result<(), FetchError> {
         let store = self.intake.spool().store().clone();
         let folder = place.shown();
@@ -102,13 +103,13 @@ impl Run<'_> {
             _ if *place == self.selected.place => format!("It stays in {folder}."),
             // A server without MOVE has copied it, and was to remove the original.
             Some(message) if there => {
-                let after = After::into_folder(&self.connection, place.clone());
+                let after = DoneSign::into_folder(&self.connection, place.clone());
                 after.remove_copied(&mut self.connection, &uid_set([message.uid])).await?;
                 format!("It is in {folder} since an earlier fetch.")
             }
             Some(message) => {
                 note(&store, held.id, false).await?;
-                let after = After::into_folder(&self.connection, place.clone());
+                let after = DoneSign::into_folder(&self.connection, place.clone());
                 after.tell(&mut self.connection, &[message.uid]).await?;
                 format!("It was moved to {folder}.")
             }

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::error::ImapError;
-use super::listing::{Listed, uid_set};
+use super::listing::{ListedMessage, uid_set};
 use async_imap::imap_proto::{AttributeValue, RequestId, Response};
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ const DOING: &str = "fetch messages";
 pub type Bodies = HashMap<u32, Vec<u8>>;
 
 /// Asks for the bytes of small messages; they are read by [`read_small`].
-pub async fn ask_small(connection: &mut Connection, messages: &[Listed]) -> Result<RequestId, ImapError> {
+pub async fn ask_small(connection: &mut Connection, messages: &[ListedMessage]) -> Result<RequestId, ImapError> {
     let set = uid_set(messages.iter().map(|message| message.uid));
     connection.send(DOING, &format!("UID FETCH {set} (UID BODY.PEEK[])")).await
 }
@@ -25,7 +25,7 @@ pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Resul
     let mut bodies = HashMap::new();
     connection
         .finish(DOING, asked, |response| {
-            if let Some(Body { uid, bytes: Some(bytes), .. }) = read(response) {
+            if let Some(BodyFacts { uid, bytes: Some(bytes), .. }) = read(response) {
                 bodies.insert(uid, bytes.to_vec());
             }
         })
@@ -49,7 +49,7 @@ pub enum InRanges {
 /// A server may list another size than a message has (Exchange does), give less than it is asked for, or lose the
 /// message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and the listed size is reached, or the
 /// message is there still.
-pub async fn large(connection: &mut Connection, message: &Listed, greatest: u64) -> Result<InRanges, ImapError> {
+pub async fn large(connection: &mut Connection, message: &ListedMessage, greatest: u64) -> Result<InRanges, ImapError> {
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
         let offset = whole.len() as u64;
@@ -81,7 +81,7 @@ async fn range(
     let mut came = None;
     connection
         .command(DOING, &format!("UID FETCH {uid} (UID BODY.PEEK[]<{offset}.{length}>)"), |response| {
-            if let Some(Body { uid: of, origin, bytes }) = read(response)
+            if let Some(BodyFacts { uid: of, origin, bytes }) = read(response)
                 && of == uid
                 && u64::from(origin.unwrap_or(0)) == offset
             {
@@ -95,7 +95,7 @@ async fn range(
 }
 
 /// The header of a message, at most 64 KiB of it.
-pub async fn header(connection: &mut Connection, message: &Listed) -> Result<Option<Vec<u8>>, ImapError> {
+pub async fn header(connection: &mut Connection, message: &ListedMessage) -> Result<Option<Vec<u8>>, ImapError> {
     let mut header = None;
     connection
         .command("fetch a header", &format!("UID FETCH {} (UID BODY.PEEK[HEADER]<0.65536>)", message.uid), |response| {
@@ -161,7 +161,7 @@ pub fn message_id(raw: &[u8]) -> Vec<u8> {
 }
 
 /// What a server tells of a message's bytes.
-struct Body<'a> {
+struct BodyFacts<'a> {
     uid: u32,
     /// Where a range begins.
     origin: Option<u32>,
@@ -169,7 +169,7 @@ struct Body<'a> {
     bytes: Option<&'a [u8]>,
 }
 
-fn read<'a>(response: &'a Response<'_>) -> Option<Body<'a>> {
+fn read<'a>(response: &'a Response<'_>) -> Option<BodyFacts<'a>> {
     let Response::Fetch(_, attributes) = response else { return None };
     let (mut uid, mut body) = (None, None);
     for attribute in attributes {
@@ -180,7 +180,7 @@ fn read<'a>(response: &'a Response<'_>) -> Option<Body<'a>> {
         }
     }
     let (origin, bytes) = body?;
-    Some(Body { uid: uid?, origin, bytes })
+    Some(BodyFacts { uid: uid?, origin, bytes })
 }
 
 #[cfg(test)]

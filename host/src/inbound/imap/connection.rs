@@ -6,7 +6,7 @@
 
 use super::date_time::date_time;
 use super::error::{ImapError, unbroken};
-use super::place::Place;
+use super::place::MailFolder;
 use super::sign_in;
 use async_imap::Session;
 use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
@@ -58,9 +58,9 @@ pub enum Idle {
 
 /// The folder after SELECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
+pub struct SelectedFolder {
     /// Which one.
-    pub place: Place,
+    pub place: MailFolder,
     /// UIDVALIDITY (RFC 3501 section 2.3.1.1).
     pub uid_validity: u32,
     /// Whether flags can be set and messages deleted.
@@ -215,7 +215,7 @@ impl Connection {
     }
 
     /// Opens a folder by `SELECT` or `EXAMINE`.
-    pub async fn open_place(&mut self, verb: &str, place: &Place) -> Result<Selected, ImapError> {
+    pub async fn open_place(&mut self, verb: &str, place: &MailFolder) -> Result<SelectedFolder, ImapError> {
         let (mut uid_validity, mut writable) = (None, true);
         self.exists = 0;
         let opened = self
@@ -231,11 +231,11 @@ impl Connection {
         self.news = false;
         opened?;
         let uid_validity = uid_validity.ok_or_else(|| ImapError::NoUids(place.shown().to_owned()))?;
-        Ok(Selected { place: place.clone(), uid_validity, writable })
+        Ok(SelectedFolder { place: place.clone(), uid_validity, writable })
     }
 
     /// Puts a message into a folder, flagged, with the date on which it was received (milliseconds since the epoch).
-    pub async fn append(&mut self, place: &Place, date: i64, raw: &[u8]) -> Result<(), ImapError> {
+    pub async fn append(&mut self, place: &MailFolder, date: i64, raw: &[u8]) -> Result<(), ImapError> {
         const DOING: &str = "take a message into a folder";
         let command = format!("APPEND {place} (\\Flagged) \"{}\" {{{}}}", date_time(date), raw.len());
         let sent = self.send(DOING, &command).await?;

@@ -4,7 +4,7 @@ use async_imap::error::Error as Protocol;
 use postigo_net::ConnectError;
 use postigo_net::redaction::Redactor;
 use postigo_net::words::said;
-use postigo_supervision::{Panic, Work, caught};
+use postigo_supervision::{Panic, WorkKind, caught};
 
 /// Why a fetch from an IMAP server failed.
 #[derive(Debug, thiserror::Error)]
@@ -112,5 +112,5 @@ impl ImapError {
 
 /// Has the library read what the server answers: it panics on some answers, and then the connection is of no more use.
 pub async fn unbroken<F: Future>(account: &str, doing: &'static str, reading: F) -> Result<F::Output, ImapError> {
-    caught(Work::Fetch, account, reading).await.map_err(|panic| ImapError::Unread { doing, panic })
+    caught(WorkKind::Fetch, account, reading).await.map_err(|panic| ImapError::Unread { doing, panic })
 }

@@ -1,22 +1,22 @@
 //! Folders by their configured names: which one is meant, and how it is opened or made.
 
-use super::connection::{Connection, Selected};
+use super::connection::{Connection, SelectedFolder};
 use super::error::ImapError;
-use super::place::{Place, plain};
+use super::place::{MailFolder, plain};
 use async_imap::imap_proto::{MailboxDatum, NameAttribute, Response};
 
 impl Connection {
     /// Selects a folder, named in UTF-8.
-    pub async fn select(&mut self, folder: &str) -> Result<Selected, ImapError> {
+    pub async fn select(&mut self, folder: &str) -> Result<SelectedFolder, ImapError> {
         self.open_folder("SELECT", folder).await
     }
 
     /// Looks at a folder without changing anything in it.
-    pub async fn examine(&mut self, folder: &str) -> Result<Selected, ImapError> {
+    pub async fn examine(&mut self, folder: &str) -> Result<SelectedFolder, ImapError> {
         self.open_folder("EXAMINE", folder).await
     }
 
-    async fn open_folder(&mut self, verb: &str, folder: &str) -> Result<Selected, ImapError> {
+    async fn open_folder(&mut self, verb: &str, folder: &str) -> Result<SelectedFolder, ImapError> {
         let place = find(self, folder).await?;
         self.open_place(verb, &place).await.map_err(|error| match error {
             ImapError::Refused { text, .. } => ImapError::Folder { folder: folder.to_owned(), text },
@@ -28,16 +28,16 @@ impl Connection {
 /// The folder that a configured name means: the one of a special use (`\Junk`, RFC 6154), else the one of that name,
 /// else the one of that name in the user's own namespace (`INBOX.Failed`), with the server's own delimiter. Where there
 /// is none, the name as it is.
-pub async fn find(connection: &mut Connection, folder: &str) -> Result<Place, ImapError> {
+pub async fn find(connection: &mut Connection, folder: &str) -> Result<MailFolder, ImapError> {
     match existing(connection, folder).await? {
         Some(place) => Ok(place),
         // The server says what is wrong with it when it is opened.
-        None => Place::named(folder),
+        None => MailFolder::named(folder),
     }
 }
 
 /// As [`find`]; where there is none, it is made.
-pub async fn find_or_make(connection: &mut Connection, folder: &str) -> Result<Place, ImapError> {
+pub async fn find_or_make(connection: &mut Connection, folder: &str) -> Result<MailFolder, ImapError> {
     if let Some(place) = existing(connection, folder).await? {
         return Ok(place);
     }
@@ -54,12 +54,12 @@ pub async fn find_or_make(connection: &mut Connection, folder: &str) -> Result<P
     Err(refused.unwrap_or_else(|| ImapError::FolderName(folder.to_owned())))
 }
 
-async fn existing(connection: &mut Connection, folder: &str) -> Result<Option<Place>, ImapError> {
+async fn existing(connection: &mut Connection, folder: &str) -> Result<Option<MailFolder>, ImapError> {
     if folder.starts_with('\\') {
         return special(connection, folder).await?.map(Some).ok_or_else(|| ImapError::NoSpecialUse(folder.to_owned()));
     }
     if folder.eq_ignore_ascii_case("INBOX") {
-        return Place::named(folder).map(Some);
+        return MailFolder::named(folder).map(Some);
     }
     for place in candidates(connection, folder).await? {
         if is_there(connection, &place).await? {
@@ -70,7 +70,7 @@ async fn existing(connection: &mut Connection, folder: &str) -> Result<Option<Pl
 }
 
 /// The folder of a special use, if the server has one.
-pub async fn special(connection: &mut Connection, wanted: &str) -> Result<Option<Place>, ImapError> {
+pub async fn special(connection: &mut Connection, wanted: &str) -> Result<Option<MailFolder>, ImapError> {
     let extended = connection.has("LIST-EXTENDED") && connection.has("SPECIAL-USE");
     let command = if extended { "LIST \"\" \"*\" RETURN (SPECIAL-USE)" } else { "LIST \"\" \"*\"" };
     let (mut found, redactor) = (None, connection.redactor().clone());
@@ -79,7 +79,7 @@ pub async fn special(connection: &mut Connection, wanted: &str) -> Result<Option
             if let Response::MailboxData(MailboxDatum::List(list)) = response
                 && list.name_attributes.iter().any(|attribute| use_of(attribute).eq_ignore_ascii_case(wanted))
             {
-                found.get_or_insert_with(|| Place::listed(&list.name, &redactor));
+                found.get_or_insert_with(|| MailFolder::listed(&list.name, &redactor));
             }
         })
         .await?;
@@ -100,7 +100,7 @@ fn use_of<'a>(attribute: &'a NameAttribute<'_>) -> &'a str {
     }
 }
 
-async fn is_there(connection: &mut Connection, place: &Place) -> Result<bool, ImapError> {
+async fn is_there(connection: &mut Connection, place: &MailFolder) -> Result<bool, ImapError> {
     let mut there = false;
     connection
         .command("look for a folder", &format!("LIST \"\" {place}"), |response| {
@@ -115,9 +115,9 @@ async fn is_there(connection: &mut Connection, place: &Place) -> Result<bool, Im
 }
 
 /// What a name may mean, the likeliest first.
-async fn candidates(connection: &mut Connection, folder: &str) -> Result<Vec<Place>, ImapError> {
+async fn candidates(connection: &mut Connection, folder: &str) -> Result<Vec<MailFolder>, ImapError> {
     let delimiter = delimiter(connection).await?;
-    spellings(folder, &delimiter).iter().map(|name| Place::named(name)).collect()
+    spellings(folder, &delimiter).iter().map(|name| MailFolder::named(name)).collect()
 }
 
 /// What stands between the levels of a folder's name, asked for once a connection; empty where folders have no levels.

@@ -1,10 +1,10 @@
 //! Fetching the bytes of messages and making them durable, batch after batch.
 
-use super::after::After;
+use super::after::DoneSign;
 use super::body::{self, Bodies, InRanges, RANGE};
 use super::error::ImapError;
-use super::listing::Listed;
-use super::run::{KEY, Run};
+use super::listing::ListedMessage;
+use super::run::{FetchRun, KEY};
 use crate::inbound::error::FetchError;
 use async_imap::imap_proto::RequestId;
 use postigo_model::communication::Priority;
@@ -15,11 +15,11 @@ use std::collections::HashMap;
 const TELL: usize = 512;
 
 /// Messages with their bytes.
-type Fetched = Vec<(Listed, Vec<u8>)>;
+type FetchedBatch = Vec<(ListedMessage, Vec<u8>)>;
 
 /// What is under way of a batch whose turn has not come.
 #[derive(Debug, Default)]
-enum Ahead {
+enum BatchAhead {
     /// Nothing.
     #[default]
     No,
@@ -29,19 +29,19 @@ enum Ahead {
     Come(Bodies),
 }
 
-impl Run<'_> {
+impl FetchRun<'_> {
     /// Fetches batch after batch: the server is asked for the next one before the last has come, and while one comes
     /// the one before it is stored.
-    pub(super) async fn fetch_all(&mut self, batches: &[&[Listed]]) -> Result<(), FetchError> {
-        let mut waiting: Fetched = Vec::new();
-        let mut ahead = Ahead::No;
+    pub(super) async fn fetch_all(&mut self, batches: &[&[ListedMessage]]) -> Result<(), FetchError> {
+        let mut waiting: FetchedBatch = Vec::new();
+        let mut ahead = BatchAhead::No;
         for (place, batch) in batches.iter().enumerate() {
             let stopped = self.intake.is_stopped();
-            if stopped && matches!(ahead, Ahead::No) {
+            if stopped && matches!(ahead, BatchAhead::No) {
                 break;
             }
             // Between the question and the answer nothing else can be told.
-            let telling = self.after != After::Keep && self.durable.len() + waiting.len() >= TELL;
+            let telling = self.after != DoneSign::Keep && self.durable.len() + waiting.len() >= TELL;
             let next = batches.get(place + 1).copied().filter(|next| !stopped && !telling && !is_large(next));
             let (uids, arrivals) = self.arrivals(std::mem::take(&mut waiting));
             let spool = self.intake.spool().clone();
@@ -62,7 +62,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn arrivals(&mut self, fetched: Fetched) -> (Vec<u32>, Vec<Arrival>) {
+    fn arrivals(&mut self, fetched: FetchedBatch) -> (Vec<u32>, Vec<Arrival>) {
         let mut uids = Vec::with_capacity(fetched.len());
         let mut arrivals = Vec::with_capacity(fetched.len());
         for (message, raw) in fetched {
@@ -106,10 +106,10 @@ impl Run<'_> {
 
     async fn fetch_batch(
         &mut self,
-        batch: &[Listed],
-        ahead: Ahead,
-        next: Option<&[Listed]>,
-    ) -> Result<(Fetched, Ahead), FetchError> {
+        batch: &[ListedMessage],
+        ahead: BatchAhead,
+        next: Option<&[ListedMessage]>,
+    ) -> Result<(FetchedBatch, BatchAhead), FetchError> {
         let result = self.bodies(batch, ahead, next).await;
         match &result {
             Ok(_) => self.memory.acquit(batch),
@@ -121,29 +121,31 @@ impl Run<'_> {
 
     async fn bodies(
         &mut self,
-        batch: &[Listed],
-        ahead: Ahead,
-        next: Option<&[Listed]>,
-    ) -> Result<(Fetched, Ahead), FetchError> {
+        batch: &[ListedMessage],
+        ahead: BatchAhead,
+        next: Option<&[ListedMessage]>,
+    ) -> Result<(FetchedBatch, BatchAhead), FetchError> {
         if let ([only], true) = (batch, is_large(batch)) {
-            return Ok((self.large_body(only).await?, Ahead::No));
+            return Ok((self.large_body(only).await?, BatchAhead::No));
         }
         let (mut bodies, mut ahead) = match ahead {
-            Ahead::Come(bodies) => (bodies, Ahead::No),
+            BatchAhead::Come(bodies) => (bodies, BatchAhead::No),
             ahead => {
                 let asked = match ahead {
-                    Ahead::Asked(asked) => asked,
-                    Ahead::No | Ahead::Come(_) => body::ask_small(&mut self.connection, batch).await?,
+                    BatchAhead::Asked(asked) => asked,
+                    BatchAhead::No | BatchAhead::Come(_) => body::ask_small(&mut self.connection, batch).await?,
                 };
                 let ahead = match next {
-                    Some(next) => Ahead::Asked(body::ask_small(&mut self.connection, next).await?),
-                    None => Ahead::No,
+                    Some(next) => BatchAhead::Asked(body::ask_small(&mut self.connection, next).await?),
+                    None => BatchAhead::No,
                 };
                 (self.read_small(&asked).await?, ahead)
             }
         };
-        if let (true, Ahead::Asked(asked)) = (batch.iter().any(|message| !bodies.contains_key(&message.uid)), &ahead) {
-            ahead = Ahead::Come(self.read_small(asked).await?);
+        if let (true, BatchAhead::Asked(asked)) =
+            (batch.iter().any(|message| !bodies.contains_key(&message.uid)), &ahead)
+        {
+            ahead = BatchAhead::Come(self.read_small(asked).await?);
         }
         let mut fetched = Vec::with_capacity(batch.len());
         for message in batch {
@@ -168,7 +170,7 @@ impl Run<'_> {
         }
     }
 
-    async fn large_body(&mut self, message: &Listed) -> Result<Fetched, FetchError> {
+    async fn large_body(&mut self, message: &ListedMessage) -> Result<FetchedBatch, FetchError> {
         match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
             Ok(InRanges::Whole(raw)) => Ok(vec![(*message, raw)]),
             Ok(InRanges::Gone) => {
@@ -188,7 +190,7 @@ impl Run<'_> {
     }
 
     /// Asks for a message alone that a batch did not bring.
-    async fn again(&mut self, message: &Listed) -> Result<Option<Vec<u8>>, FetchError> {
+    async fn again(&mut self, message: &ListedMessage) -> Result<Option<Vec<u8>>, FetchError> {
         let asked = body::ask_small(&mut self.connection, &[*message]).await?;
         match body::read_small(&mut self.connection, &asked).await {
             Ok(mut bodies) => {
@@ -207,9 +209,9 @@ impl Run<'_> {
     }
 
     /// It is larger than it was listed, and than is taken.
-    fn larger(&mut self, message: &Listed, size: u64) {
+    fn larger(&mut self, message: &ListedMessage, size: u64) {
         self.memory.learnt.is_larger(message.uid, size);
-        self.larger.push(Listed { size, ..*message });
+        self.larger.push(ListedMessage { size, ..*message });
     }
 
     /// It stays open: if it is there after all, the next run lists it again.
@@ -217,7 +219,7 @@ impl Run<'_> {
         self.intake.report.gone += 1;
     }
 
-    fn unreadable(&mut self, message: &Listed, text: &str) {
+    fn unreadable(&mut self, message: &ListedMessage, text: &str) {
         self.intake.report.unreadable += 1;
         let sentence = format!(
             "Message {} of {} cannot be fetched and stays on the server, which says: {text}",
@@ -228,6 +230,6 @@ impl Run<'_> {
 }
 
 /// Whether a batch is one message that comes in ranges.
-fn is_large(batch: &[Listed]) -> bool {
+fn is_large(batch: &[ListedMessage]) -> bool {
     matches!(batch, [only] if only.size > RANGE)
 }

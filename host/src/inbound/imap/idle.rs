@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub const RENEWED: Duration = Duration::from_mins(4);
 
 /// What the server says while it is waited on.
-enum Told {
+enum IdleNews {
     /// A command has ended.
     Ended(RequestId),
     /// It hangs up.
@@ -42,19 +42,19 @@ impl Connection {
                 continue;
             };
             let told = self.answer(WAIT, |response| match response {
-                Response::Done { tag, .. } => Told::Ended(tag.clone()),
+                Response::Done { tag, .. } => IdleNews::Ended(tag.clone()),
                 Response::Data { status: Status::Bye, outcome } => {
-                    Told::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned())
+                    IdleNews::Bye(outcome.information.as_deref().unwrap_or("BYE").to_owned())
                 }
-                _ => Told::Other,
+                _ => IdleNews::Other,
             });
             match tokio::time::timeout_at(at + RENEWED, told).await {
                 Err(_) => self.wake().await?,
                 // Some servers end it by themselves.
-                Ok(Ok(Told::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => {
+                Ok(Ok(IdleNews::Ended(ended))) if matches!(&self.idle, Idle::Begun { tag, .. } if *tag == ended) => {
                     self.idle = Idle::Not;
                 }
-                Ok(Ok(Told::Bye(text))) => return Err(ImapError::left(WAIT, &text, self.redactor())),
+                Ok(Ok(IdleNews::Bye(text))) => return Err(ImapError::left(WAIT, &text, self.redactor())),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Err(error),
             }

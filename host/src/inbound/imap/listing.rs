@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// A message on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedMessage {
     /// UID.
     pub uid: u32,
     /// RFC822.SIZE, bytes.
@@ -24,7 +24,7 @@ pub struct Listed {
 
 /// What the spool knows of a UID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remembered {
+pub struct KnownUid {
     /// Bytes.
     pub size: u64,
     /// INTERNALDATE, milliseconds since the epoch.
@@ -33,13 +33,13 @@ pub struct Remembered {
 
 /// What is to be done in a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct FolderPlan {
     /// Not known yet.
-    pub fetch: Vec<Listed>,
+    pub fetch: Vec<ListedMessage>,
     /// Durable here since an earlier run that did not get to tell the server: told now, not fetched.
-    pub finish: Vec<Listed>,
+    pub finish: Vec<ListedMessage>,
     /// Above the greatest size.
-    pub oversize: Vec<Listed>,
+    pub oversize: Vec<ListedMessage>,
     /// Marked as deleted by others before they were fetched: theirs, left alone.
     pub marked_by_others: usize,
     /// Known UIDs whose size or date is another: other messages, fetched.
@@ -47,7 +47,7 @@ pub struct Plan {
 }
 
 /// Lists the open folder from a UID on, by rising UID.
-pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<Listed>, ImapError> {
+pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<ListedMessage>, ImapError> {
     if connection.exists() == 0 {
         return Ok(Vec::new());
     }
@@ -58,8 +58,8 @@ pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<Listed>,
 }
 
 /// Lists those messages of a set that are in the open folder, by rising UID.
-pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<Listed>, ImapError> {
-    let mut listed: Vec<Listed> = Vec::new();
+pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<ListedMessage>, ImapError> {
+    let mut listed: Vec<ListedMessage> = Vec::new();
     let mut dates = MissingDates::default();
     connection.session.get_mut().mend(Some(Box::new(move |bytes| dates.replace(bytes))));
     let asked = connection
@@ -77,7 +77,7 @@ pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<List
     Ok(listed)
 }
 
-fn read(attributes: &[AttributeValue<'_>]) -> Option<Listed> {
+fn read(attributes: &[AttributeValue<'_>]) -> Option<ListedMessage> {
     let (mut uid, mut size, mut date) = (None, None, 0);
     let (mut deleted, mut seen) = (false, false);
     for attribute in attributes {
@@ -92,13 +92,13 @@ fn read(attributes: &[AttributeValue<'_>]) -> Option<Listed> {
             _ => {}
         }
     }
-    Some(Listed { uid: uid?, size: size?, internal_date: date, deleted, seen })
+    Some(ListedMessage { uid: uid?, size: size?, internal_date: date, deleted, seen })
 }
 
-impl Plan {
+impl FolderPlan {
     /// Sorts what is listed by what is remembered. `seen_is_told`: `\Seen` tells that the server was told (`after_fetch
     /// = "seen"`).
-    pub fn new(listed: &[Listed], remembered: &HashMap<u32, Remembered>, greatest: u64) -> Self {
+    pub fn new(listed: &[ListedMessage], remembered: &HashMap<u32, KnownUid>, greatest: u64) -> Self {
         let mut plan = Self::default();
         for message in listed {
             match remembered.get(&message.uid) {
@@ -115,7 +115,7 @@ impl Plan {
         plan
     }
 
-    fn sort_new(&mut self, message: &Listed, greatest: u64) {
+    fn sort_new(&mut self, message: &ListedMessage, greatest: u64) {
         if message.deleted {
             self.marked_by_others += 1;
         } else if message.size > greatest {
@@ -128,7 +128,7 @@ impl Plan {
 
 /// Cuts what is to be fetched into batches of at most `count` messages and about `bytes` bytes; a message above `bytes`
 /// is alone.
-pub fn batches(messages: &[Listed], count: usize, bytes: u64) -> Vec<&[Listed]> {
+pub fn batches(messages: &[ListedMessage], count: usize, bytes: u64) -> Vec<&[ListedMessage]> {
     let mut cut = Vec::new();
     let mut rest = messages;
     while !rest.is_empty() {
@@ -172,18 +172,19 @@ pub fn uid_set(uids: impl IntoIterator<Item = u32>) -> String {
 mod tests {
     use super::*;
 
-    fn listed(uid: u32, size: u64) -> Listed {
-        Listed { uid, size, internal_date: 1_000, deleted: false, seen: false }
+    fn listed(uid: u32, size: u64) -> ListedMessage {
+        ListedMessage { uid, size, internal_date: 1_000, deleted: false, seen: false }
     }
 
     #[test]
     fn a_known_uid_is_finished_only_where_size_and_date_are_the_same() {
         let remembered = [
-            (1, Remembered { size: 10, internal_date: 1_000 }),
-            (2, Remembered { size: 11, internal_date: 1_000 }),
-            (3, Remembered { size: 10, internal_date: 0 }),
+            (1, KnownUid { size: 10, internal_date: 1_000 }),
+            (2, KnownUid { size: 11, internal_date: 1_000 }),
+            (3, KnownUid { size: 10, internal_date: 0 }),
         ];
-        let plan = Plan::new(&[listed(1, 10), listed(2, 10), listed(3, 10), listed(4, 10)], &remembered.into(), 100);
+        let plan =
+            FolderPlan::new(&[listed(1, 10), listed(2, 10), listed(3, 10), listed(4, 10)], &remembered.into(), 100);
         assert_eq!(plan.finish, [listed(1, 10)]);
         assert_eq!(plan.fetch, [listed(2, 10), listed(3, 10), listed(4, 10)]);
         assert_eq!(plan.changed, 2);
@@ -191,15 +192,15 @@ mod tests {
 
     #[test]
     fn mail_that_others_marked_as_deleted_is_theirs_but_our_own_marks_are_finished() {
-        let ours = Listed { deleted: true, ..listed(1, 10) };
-        let theirs = Listed { deleted: true, ..listed(2, 10) };
-        let plan = Plan::new(&[ours, theirs], &[(1, Remembered { size: 10, internal_date: 1_000 })].into(), 100);
+        let ours = ListedMessage { deleted: true, ..listed(1, 10) };
+        let theirs = ListedMessage { deleted: true, ..listed(2, 10) };
+        let plan = FolderPlan::new(&[ours, theirs], &[(1, KnownUid { size: 10, internal_date: 1_000 })].into(), 100);
         assert_eq!((plan.finish.as_slice(), plan.fetch.len(), plan.marked_by_others), ([ours].as_slice(), 0, 1));
     }
 
     #[test]
     fn the_greatest_size_is_still_fetched() {
-        let plan = Plan::new(&[listed(1, 100), listed(2, 101)], &HashMap::new(), 100);
+        let plan = FolderPlan::new(&[listed(1, 100), listed(2, 101)], &HashMap::new(), 100);
         assert_eq!((plan.fetch, plan.oversize), (vec![listed(1, 100)], vec![listed(2, 101)]));
     }
 

@@ -1,9 +1,9 @@
 //! What is remembered of a mailbox between two runs of one process: the connection, and messages that ended a run.
 
-use super::after::After;
-use super::connection::{Connection, Selected};
+use super::after::DoneSign;
+use super::connection::{Connection, SelectedFolder};
 use super::error::ImapError;
-use super::listing::Listed;
+use super::listing::ListedMessage;
 use crate::inbound::experience::Experience;
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ const LIVED: Duration = Duration::from_secs(30);
 
 /// A connection whose folder stays open between two runs.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptConnection {
     /// The connection.
     pub connection: Connection,
     /// The folder that is open.
-    pub selected: Selected,
+    pub selected: SelectedFolder,
     /// Its identity.
     pub mailbox: i64,
     /// How the server is told of durable messages.
-    pub after: After,
+    pub after: DoneSign,
     /// The communication that opened it.
     pub communication: String,
     /// When it was opened.
@@ -29,10 +29,10 @@ pub struct Kept {
 
 /// What is remembered of an account's mailbox between two runs.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct MailboxMemory {
     /// Whether connections are kept between two runs.
     pub(super) lasting: bool,
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<KeptConnection>,
     /// Why a kept connection is no more, until the log has it.
     pub(super) lost: Option<ImapError>,
     of: Option<(i64, u32)>,
@@ -40,7 +40,7 @@ pub struct Memory {
     pub(super) learnt: Experience<u32>,
 }
 
-impl Memory {
+impl MailboxMemory {
     /// A memory that keeps the connection open, where the account wishes IDLE and the server has it.
     pub fn lasting() -> Self {
         Self { lasting: true, ..Self::default() }
@@ -86,7 +86,7 @@ impl Memory {
     }
 
     /// The connection was lost while these were fetched: one of them may be the cause.
-    pub fn suspect(&mut self, messages: &[Listed]) {
+    pub fn suspect(&mut self, messages: &[ListedMessage]) {
         // A lone one is guilty; of several each comes alone next time.
         for message in messages {
             self.learnt.suspects.add(message.uid);
@@ -94,7 +94,7 @@ impl Memory {
     }
 
     /// These were fetched after all.
-    pub fn acquit(&mut self, messages: &[Listed]) {
+    pub fn acquit(&mut self, messages: &[ListedMessage]) {
         for message in messages {
             self.learnt.suspects.acquit(&message.uid);
         }
@@ -102,7 +102,7 @@ impl Memory {
 
     /// Takes the suspects out of what is to be fetched: those that are to be fetched alone, at the end, and how many
     /// are given up.
-    pub fn set_apart(&self, messages: &mut Vec<Listed>) -> (Vec<Listed>, u64) {
+    pub fn set_apart(&self, messages: &mut Vec<ListedMessage>) -> (Vec<ListedMessage>, u64) {
         self.learnt.suspects.set_apart(messages, |message| message.uid)
     }
 }
@@ -111,13 +111,13 @@ impl Memory {
 mod tests {
     use super::*;
 
-    fn listed(uid: u32) -> Listed {
-        Listed { uid, size: 1, internal_date: 0, deleted: false, seen: false }
+    fn listed(uid: u32) -> ListedMessage {
+        ListedMessage { uid, size: 1, internal_date: 0, deleted: false, seen: false }
     }
 
     #[test]
     fn a_renumbered_mailbox_has_other_messages() {
-        let mut memory = Memory::default();
+        let mut memory = MailboxMemory::default();
         memory.recall(1, 1);
         memory.suspect(&[listed(2)]);
         assert!(memory.learnt.first_mention(3) && !memory.learnt.first_mention(3));

@@ -23,9 +23,9 @@ mod run;
 mod sign_in;
 mod twins;
 
-pub use connection::{Connection, Selected};
+pub use connection::{Connection, SelectedFolder};
 pub use error::ImapError;
-pub use memory::Memory;
+pub use memory::MailboxMemory;
 pub use run::{fetch, probe};
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! What becomes of messages that are too large to be taken in.
 
-use super::after::After;
+use super::after::DoneSign;
 use super::body;
 use super::error::ImapError;
-use super::listing::Listed;
-use super::run::{KEY, Run};
+use super::listing::ListedMessage;
+use super::run::{FetchRun, KEY};
 use crate::inbound::error::FetchError;
 use crate::inbound::refusal::TurnedAway;
 use postigo_model::communication::Priority;
 use postigo_model::configured::Oversize;
 
-impl Run<'_> {
+impl FetchRun<'_> {
     /// Leaves, removes or refuses messages above the greatest size, as it is configured.
-    pub(super) async fn oversize(&mut self, messages: &[Listed]) -> Result<(), FetchError> {
+    pub(super) async fn oversize(&mut self, messages: &[ListedMessage]) -> Result<(), FetchError> {
         self.intake.report.oversize += messages.len() as u64;
         for message in messages {
             if self.intake.rules().oversize == Oversize::Leave {
@@ -27,7 +27,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn remove_oversize(&mut self, message: &Listed) -> Result<(), FetchError> {
+    async fn remove_oversize(&mut self, message: &ListedMessage) -> Result<(), FetchError> {
         let what = self.too_large(message);
         let header = match body::header(&mut self.connection, message).await {
             Ok(header) => header,
@@ -68,14 +68,14 @@ impl Run<'_> {
         }
     }
 
-    fn too_large(&self, message: &Listed) -> String {
+    fn too_large(&self, message: &ListedMessage) -> String {
         let (uid, folder, size, greatest) =
             (message.uid, self.source.folder, message.size, self.intake.rules().greatest);
         format!("Message {uid} of {folder} has {size} bytes; at most {greatest} are fetched (max_message_size).")
     }
 
     /// Oversize mail is removed whatever is done with fetched mail.
-    fn after_oversize(&self) -> After {
-        if self.connection.has("UIDPLUS") { After::Expunge } else { After::Mark }
+    fn after_oversize(&self) -> DoneSign {
+        if self.connection.has("UIDPLUS") { DoneSign::Expunge } else { DoneSign::Mark }
     }
 }

@@ -12,14 +12,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 
 /// A folder of a server. It is written as a quoted string for a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct MailFolder {
     /// On the wire, encoded, without quotes.
     name: String,
     /// For people.
     shown: String,
 }
 
-impl Place {
+impl MailFolder {
     /// A folder by its name in UTF-8, just as it is.
     pub fn named(folder: &str) -> Result<Self, ImapError> {
         if folder.contains(['\r', '\n', '\0']) {
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for MailFolder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "\"{}\"", self.name.replace('\\', "\\\\").replace('"', "\\\""))
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn quoted(folder: &str) -> String {
-        Place::named(folder).unwrap().to_string()
+        MailFolder::named(folder).unwrap().to_string()
     }
 
     #[test]
@@ -107,15 +107,15 @@ mod tests {
 
     #[test]
     fn a_listed_name_is_written_as_the_server_wrote_it() {
-        assert_eq!(Place::listed("a\\\"b\\\\c", &Redactor::default()).to_string(), quoted("a\"b\\c"));
+        assert_eq!(MailFolder::listed("a\\\"b\\\\c", &Redactor::default()).to_string(), quoted("a\"b\\c"));
         assert_eq!(
-            Place::listed("Entw&APw-rfe", &Redactor::default()),
-            Place { shown: "Entw&APw-rfe".into(), ..Place::named("Entwürfe").unwrap() }
+            MailFolder::listed("Entw&APw-rfe", &Redactor::default()),
+            MailFolder { shown: "Entw&APw-rfe".into(), ..MailFolder::named("Entwürfe").unwrap() }
         );
     }
 
     #[test]
     fn a_name_cannot_end_the_command() {
-        assert!(Place::named("INBOX\"\r\nA1 DELETE x").is_err());
+        assert!(MailFolder::named("INBOX\"\r\nA1 DELETE x").is_err());
     }
 }

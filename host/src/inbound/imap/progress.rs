@@ -1,7 +1,7 @@
 //! How far an account is with a folder: what is left alone, and up to which UID nothing is left to do.
 
-use super::listing::Listed;
-use crate::inbound::intake::{Intake, Rules};
+use super::listing::ListedMessage;
+use crate::inbound::intake::{Intake, IntakeRules};
 use crate::store::StoreError;
 use crate::store::mailboxes::{self, MailboxState};
 use postigo_model::configured::{Account, Start};
@@ -52,7 +52,7 @@ impl Progress {
 
     /// Takes out of a list what is left alone, and says how much that is. On first sight of a folder it is all that is
     /// there, where the account begins now.
-    pub fn leave(&mut self, listed: &mut Vec<Listed>, start: Start) -> usize {
+    pub fn leave(&mut self, listed: &mut Vec<ListedMessage>, start: Start) -> usize {
         self.last = listed.last().map(|message| message.uid);
         let first_sight = self.stored.is_none() && !self.renumbered;
         if first_sight && start == Start::Now {
@@ -106,7 +106,7 @@ fn bound(newest: Option<i64>, now: i64) -> i64 {
 }
 
 /// What decides whether a message is done with.
-fn settings(account: &Account, rules: &Rules) -> String {
+fn settings(account: &Account, rules: &IntakeRules) -> String {
     format!("{:?} {:?} {} {:?}", account.after_fetch, account.start, rules.greatest, rules.oversize)
 }
 
@@ -114,15 +114,15 @@ fn settings(account: &Account, rules: &Rules) -> String {
 mod tests {
     use super::*;
 
-    fn listed(uid: u32, internal_date: i64) -> Listed {
-        Listed { uid, size: 1, internal_date, deleted: false, seen: false }
+    fn listed(uid: u32, internal_date: i64) -> ListedMessage {
+        ListedMessage { uid, size: 1, internal_date, deleted: false, seen: false }
     }
 
     fn progress() -> Progress {
         Progress { stored: None, state: MailboxState::default(), renumbered: false, last: None }
     }
 
-    fn uids(listed: &[Listed]) -> Vec<u32> {
+    fn uids(listed: &[ListedMessage]) -> Vec<u32> {
         listed.iter().map(|message| message.uid).collect()
     }
 

@@ -1,10 +1,10 @@
 //! One run over one account's folder.
 
-use super::after::After;
-use super::connection::{Connection, Selected};
+use super::after::DoneSign;
+use super::connection::{Connection, SelectedFolder};
 use super::error::ImapError;
-use super::listing::{Listed, Plan, Remembered, batches, list, uid_set};
-use super::memory::{Kept, Memory};
+use super::listing::{FolderPlan, KnownUid, ListedMessage, batches, list, uid_set};
+use super::memory::{KeptConnection, MailboxMemory};
 use super::progress::Progress;
 use super::twins;
 use crate::inbound::error::FetchError;
@@ -25,14 +25,15 @@ const BATCH_BYTES: u64 = 2 << 20;
 pub(super) const KEY: &str = "transport.imap";
 
 /// Fetches what is new from the account's folder.
-pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Memory) -> Result<(), FetchError> {
+pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut MailboxMemory) -> Result<(), FetchError> {
     let account = intake.account.clone();
-    let Kept { connection, selected, mailbox, after, communication, since } = match resume(intake, memory).await {
-        Some(kept) => kept,
-        None => begin(intake, source).await?,
-    };
+    let KeptConnection { connection, selected, mailbox, after, communication, since } =
+        match resume(intake, memory).await {
+            Some(kept) => kept,
+            None => begin(intake, source).await?,
+        };
     memory.recall(mailbox, selected.uid_validity);
-    let mut run = Run {
+    let mut run = FetchRun {
         connection,
         intake,
         memory,
@@ -47,9 +48,9 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mem
         larger: Vec::new(),
     };
     let done = run.through().await;
-    let Run { connection, memory, selected, after, .. } = run;
+    let FetchRun { connection, memory, selected, after, .. } = run;
     if done.is_ok() && memory.lasting && source.idle && connection.has("IDLE") {
-        memory.kept = Some(Kept { connection, selected, mailbox, after, communication, since });
+        memory.kept = Some(KeptConnection { connection, selected, mailbox, after, communication, since });
     } else {
         connection.close().await;
     }
@@ -57,7 +58,7 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mem
 }
 
 /// The connection that the last run left open, if it still lives.
-async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
+async fn resume(intake: &mut Intake, memory: &mut MailboxMemory) -> Option<KeptConnection> {
     let mut lost = memory.lost.take();
     if let Some(mut kept) = memory.kept.take() {
         match kept.connection.wake().await {
@@ -79,7 +80,7 @@ async fn resume(intake: &mut Intake, memory: &mut Memory) -> Option<Kept> {
     None
 }
 
-async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<Kept, FetchError> {
+async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<KeptConnection, FetchError> {
     let mut connection = open(intake, source.server).await?;
     for (key, value) in std::mem::take(&mut connection.facts) {
         intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
@@ -88,9 +89,9 @@ async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<Kept, Fetc
     let account = Arc::clone(&intake.account);
     let selected = connection.select(source.folder).await?;
     let mailbox = intake.spool().mailbox(&account.name, source.server.host, source.server.user, source.folder).await?;
-    let after = After::choose(&mut connection, &account.after_fetch, intake).await?;
+    let after = DoneSign::choose(&mut connection, &account.after_fetch, intake).await?;
     let communication = intake.report.communication.clone().unwrap_or_default();
-    Ok(Kept { connection, selected, mailbox, after, communication, since: Instant::now() })
+    Ok(KeptConnection { connection, selected, mailbox, after, communication, since: Instant::now() })
 }
 
 async fn open(intake: &mut Intake, server: Server<'_>) -> Result<Connection, FetchError> {
@@ -132,15 +133,15 @@ pub async fn probe(
 }
 
 /// A run under way.
-pub(super) struct Run<'a> {
+pub(super) struct FetchRun<'a> {
     pub connection: Connection,
     pub intake: &'a mut Intake,
-    pub memory: &'a mut Memory,
+    pub memory: &'a mut MailboxMemory,
     pub account: &'a Account,
     pub source: ImapFolder<'a>,
     pub mailbox: i64,
-    pub selected: Selected,
-    pub after: After,
+    pub selected: SelectedFolder,
+    pub after: DoneSign,
     /// Durable here, not told yet.
     pub durable: Vec<u32>,
     /// Messages that are not done with.
@@ -148,10 +149,10 @@ pub(super) struct Run<'a> {
     /// What the server said no to when it was told of durable messages.
     pub refused: Option<ImapError>,
     /// Messages that turned out to be too large.
-    pub larger: Vec<Listed>,
+    pub larger: Vec<ListedMessage>,
 }
 
-impl Run<'_> {
+impl FetchRun<'_> {
     async fn through(&mut self) -> Result<(), FetchError> {
         self.connection.news = false;
         let mut progress = Progress::load(self.intake, self.mailbox, self.selected.uid_validity).await?;
@@ -184,9 +185,9 @@ impl Run<'_> {
         self.work_off(&listed).await
     }
 
-    async fn work_off(&mut self, listed: &[Listed]) -> Result<(), FetchError> {
+    async fn work_off(&mut self, listed: &[ListedMessage]) -> Result<(), FetchError> {
         let remembered = self.remembered(listed).await?;
-        let mut plan = Plan::new(listed, &remembered, self.intake.rules().greatest);
+        let mut plan = FolderPlan::new(listed, &remembered, self.intake.rules().greatest);
         self.intake.report.marked_deleted = plan.marked_by_others as u64;
         self.intake.report.earlier += plan.finish.len() as u64;
         self.open = plan.fetch.iter().chain(self.removed(&plan.oversize)).map(|message| message.uid).collect();
@@ -221,26 +222,26 @@ impl Run<'_> {
     }
 
     /// Those of the too large messages that do not stay on the server.
-    fn removed<'p>(&self, oversize: &'p [Listed]) -> &'p [Listed] {
+    fn removed<'p>(&self, oversize: &'p [ListedMessage]) -> &'p [ListedMessage] {
         if self.intake.rules().oversize == Oversize::Leave { &[] } else { oversize }
     }
 
     /// What the spool knows of the listed UIDs.
-    async fn remembered(&self, listed: &[Listed]) -> Result<HashMap<u32, Remembered>, FetchError> {
+    async fn remembered(&self, listed: &[ListedMessage]) -> Result<HashMap<u32, KnownUid>, FetchError> {
         let keys: Vec<SourceKey> = listed.iter().map(|message| self.key(message)).collect();
         let known = self.intake.spool().known(&self.account.name, &keys).await?;
         let remembered = listed.iter().zip(known).filter_map(|(message, known)| {
             let known = known?;
             Some((
                 message.uid,
-                Remembered { size: u64::try_from(known.size).ok()?, internal_date: known.internal_date.unwrap_or(0) },
+                KnownUid { size: u64::try_from(known.size).ok()?, internal_date: known.internal_date.unwrap_or(0) },
             ))
         });
         Ok(remembered.collect())
     }
 
     /// The key of a message of the open folder.
-    pub fn key(&self, message: &Listed) -> SourceKey {
+    pub fn key(&self, message: &ListedMessage) -> SourceKey {
         SourceKey::Imap {
             mailbox: self.mailbox,
             uid_validity: self.selected.uid_validity,
@@ -250,8 +251,8 @@ impl Run<'_> {
     }
 
     /// Tells the server of what an earlier run made durable, without fetching it again.
-    async fn finish_earlier(&mut self, plan: &Plan) -> Result<(), FetchError> {
-        let due: Vec<Listed> =
+    async fn finish_earlier(&mut self, plan: &FolderPlan) -> Result<(), FetchError> {
+        let due: Vec<ListedMessage> =
             plan.finish.iter().filter(|message| !self.after.is_done(message.deleted, message.seen)).copied().collect();
         if due.is_empty() {
             return Ok(());
@@ -267,8 +268,8 @@ impl Run<'_> {
 
     /// Where the server has no MOVE, an earlier run may have been cut off between COPY and the removal: what is in the
     /// other folder already is not copied again.
-    async fn remove_copied(&mut self, due: &[Listed]) -> Result<BTreeSet<u32>, FetchError> {
-        let After::Copy { folder, .. } = self.after.clone() else { return Ok(BTreeSet::new()) };
+    async fn remove_copied(&mut self, due: &[ListedMessage]) -> Result<BTreeSet<u32>, FetchError> {
+        let DoneSign::Copy { folder, .. } = self.after.clone() else { return Ok(BTreeSet::new()) };
         let wanted = twins::likenesses(&mut self.connection, due).await?;
         let found = twins::find(&mut self.connection, &folder, &wanted).await?;
         self.back_to_folder().await?;

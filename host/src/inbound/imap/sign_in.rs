@@ -13,10 +13,13 @@ use std::collections::BTreeSet;
 use tokio::io::AsyncWriteExt as _;
 
 /// What the log tells of how a connection came about: key and value.
-pub type Facts = Vec<(&'static str, String)>;
+pub type ConnectionFacts = Vec<(&'static str, String)>;
 
 /// Connects, agrees on TLS where the protocol says so, and signs in.
-pub async fn open(server: Server<'_>, credentials: &Credentials) -> Result<(Session<Stream>, Facts), ImapError> {
+pub async fn open(
+    server: Server<'_>,
+    credentials: &Credentials,
+) -> Result<(Session<Stream>, ConnectionFacts), ImapError> {
     let mut facts = Vec::new();
     let redactor = credentials.redactor();
     let stream = reach(server, &redactor, &mut facts).await?;
@@ -30,7 +33,7 @@ pub async fn open(server: Server<'_>, credentials: &Credentials) -> Result<(Sess
 }
 
 /// Connects; for STARTTLS what is sent in clear ends here.
-async fn reach(server: Server<'_>, redactor: &Redactor, facts: &mut Facts) -> Result<Stream, ImapError> {
+async fn reach(server: Server<'_>, redactor: &Redactor, facts: &mut ConnectionFacts) -> Result<Stream, ImapError> {
     let stream = Stream::connect(server.host, server.port, server.timeout, redactor.clone()).await?;
     facts.push(("server", format!("{}:{}", server.host, server.port)));
     match server.tls_mode {
@@ -134,7 +137,7 @@ async fn authenticate(
             mechanism.map_err(|error| if disabled { ImapError::SignInDisabled } else { refused(error.to_string()) })?;
         let mut exchange = Exchange::new(mechanism, credentials, server.host, server.port)
             .map_err(|error| refused(error.to_string()))?;
-        let result = client.authenticate(mechanism.name(), Answering(&mut exchange)).await;
+        let result = client.authenticate(mechanism.name(), SaslAnswers(&mut exchange)).await;
         why = exchange.refusal().map(|why| format!(" ({why})")).unwrap_or_default();
         result
     };
@@ -149,9 +152,9 @@ async fn authenticate(
 }
 
 /// Lets async-imap ask for each answer.
-struct Answering<'e, 'c>(&'e mut Exchange<'c>);
+struct SaslAnswers<'e, 'c>(&'e mut Exchange<'c>);
 
-impl Authenticator for Answering<'_, '_> {
+impl Authenticator for SaslAnswers<'_, '_> {
     type Response = Vec<u8>;
 
     fn process(&mut self, challenge: &[u8]) -> Vec<u8> {

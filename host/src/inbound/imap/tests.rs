@@ -1,11 +1,11 @@
 //! Fetching from a server that behaves badly with some of its messages.
 
-use crate::inbound::{FetchReport, Intake, Memory, Rules, fetch};
+use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool};
 use crate::store::{Location, Store, communications};
-use postigo_model::communication::{Priority, Status};
+use postigo_model::communication::{CommunicationStatus, Priority};
 use postigo_model::configured::{Account, AfterFetch, Oversize, Protocol};
 use postigo_model::spool::SpoolStatus;
 use std::sync::Arc;
@@ -135,8 +135,8 @@ fn body(uid: usize) -> String {
 struct Trial {
     spool: Spool,
     account: Arc<Account>,
-    rules: Rules,
-    memory: Memory,
+    rules: IntakeRules,
+    memory: AccountMemory,
     told: Arc<std::sync::Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
 }
@@ -160,8 +160,8 @@ impl Trial {
             ..Account::default()
         };
         let spool = Spool::open(store, folder.path()).unwrap();
-        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
-        Self { spool, account: Arc::new(account), rules, memory: Memory::default(), told, _folder: folder }
+        let rules = IntakeRules { greatest: 1 << 20, ..IntakeRules::default() };
+        Self { spool, account: Arc::new(account), rules, memory: AccountMemory::default(), told, _folder: folder }
     }
 
     async fn fetch(&mut self) -> FetchReport {
@@ -294,7 +294,7 @@ async fn a_server_that_says_no_to_a_deletion_is_not_believed_to_have_deleted() {
 async fn a_connection_that_dies_in_silence_while_it_waits_is_replaced() {
     let mut trial = Trial::against(vec![Manner::Gives]).await;
     trial.account = Arc::new(Account { timeout: 1, after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
-    trial.memory = Memory::lasting();
+    trial.memory = AccountMemory::lasting();
     assert_eq!(trial.fetch().await.new, 1);
     let waited = tokio::time::timeout(Duration::from_millis(200), trial.memory.wait_for_news()).await;
     assert!(waited.is_err(), "nothing was told");
@@ -318,6 +318,6 @@ async fn a_fetch_that_is_broken_off_ends_its_communication_with_the_reason() {
     assert!(report.error.as_ref().is_some_and(|error| error.contains("broken off")), "{report:?}");
     let (id, mut connection) = (report.communication.unwrap(), trial.spool.store().read().await.unwrap());
     let shown = communications::show(&mut connection, &id, Priority::Error).await.unwrap().unwrap().communication;
-    assert_eq!(shown.status, Status::Failed);
+    assert_eq!(shown.status, CommunicationStatus::Failed);
     assert!(shown.ended_at.is_some() && shown.entries[0].value.contains("broken off"), "{shown:?}");
 }

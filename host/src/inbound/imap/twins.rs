@@ -6,8 +6,8 @@
 use super::body;
 use super::connection::Connection;
 use super::error::ImapError;
-use super::listing::{Listed, list};
-use super::place::Place;
+use super::listing::{ListedMessage, list};
+use super::place::MailFolder;
 use std::collections::{HashMap, HashSet};
 
 /// What tells a message in another folder.
@@ -22,10 +22,10 @@ pub struct Likeness {
 }
 
 /// What tells these messages of the open folder elsewhere.
-pub async fn likenesses(connection: &mut Connection, messages: &[Listed]) -> Result<Vec<Likeness>, ImapError> {
+pub async fn likenesses(connection: &mut Connection, messages: &[ListedMessage]) -> Result<Vec<Likeness>, ImapError> {
     let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
     let mut message_ids = body::message_ids(connection, &uids).await?;
-    let alike = |message: &Listed| Likeness {
+    let alike = |message: &ListedMessage| Likeness {
         size: message.size,
         date: message.internal_date,
         message_id: message_ids.remove(&message.uid).unwrap_or_default(),
@@ -34,7 +34,11 @@ pub async fn likenesses(connection: &mut Connection, messages: &[Listed]) -> Res
 }
 
 /// Which of these have a twin in a folder, each twin counted once. Another folder is open afterwards.
-pub async fn find(connection: &mut Connection, place: &Place, wanted: &[Likeness]) -> Result<Vec<bool>, ImapError> {
+pub async fn find(
+    connection: &mut Connection,
+    place: &MailFolder,
+    wanted: &[Likeness],
+) -> Result<Vec<bool>, ImapError> {
     connection.open_place("EXAMINE", place).await?;
     let rough: HashSet<(u64, i64)> = wanted.iter().map(|one| (one.size, one.date)).collect();
     let mut there = list(connection, 1).await?;

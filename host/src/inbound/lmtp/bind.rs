@@ -2,7 +2,7 @@
 //! dropped.
 
 use super::ListenError;
-use super::wire::Bytes;
+use super::wire::ClientBytes;
 use postigo_model::configured::Endpoint;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 const SOCKET_MODE: u32 = 0o660;
 
 /// Something that is listened on.
-pub enum Bound {
+pub enum BoundSocket {
     /// An address.
     Tcp(TcpListener),
     /// A socket file.
@@ -28,7 +28,7 @@ pub struct SocketFile {
     inode: Option<u64>,
 }
 
-impl Bound {
+impl BoundSocket {
     /// Listens. A socket file that nobody listens on any more is replaced.
     pub async fn to(endpoint: &Endpoint) -> Result<Self, ListenError> {
         let failed = |reason| ListenError::Bind { endpoint: endpoint.clone(), reason };
@@ -45,7 +45,7 @@ impl Bound {
     }
 
     /// Waits for a client: its stream, and over TCP its address.
-    pub async fn accept(&self) -> io::Result<(Box<dyn Bytes>, Option<IpAddr>)> {
+    pub async fn accept(&self) -> io::Result<(Box<dyn ClientBytes>, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;

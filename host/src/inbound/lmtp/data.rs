@@ -6,7 +6,7 @@
 
 use super::reply::Reply;
 use bytes::{Buf, BytesMut};
-use postigo_net::listen::{Bringing, Share};
+use postigo_net::listen::{IncomingMessage, IntakeReservation};
 use tokio::time::Instant;
 
 /// A line of text has at most so many bytes. RFC 5321 promises 1,000; what is far above that is no mail.
@@ -18,7 +18,7 @@ const MOST_HOPS: usize = 100;
 
 /// Why a message is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DataFault {
     /// A line feed or carriage return alone.
     BareNewline,
     /// More bytes than are taken.
@@ -31,7 +31,7 @@ pub enum Fault {
     NoRoom,
 }
 
-impl Fault {
+impl DataFault {
     /// What the client is told.
     pub fn reply(self) -> Reply {
         match self {
@@ -50,14 +50,14 @@ impl Fault {
 
 /// A message on its way in.
 #[derive(Debug)]
-pub struct Body {
+pub struct IncomingBody {
     bytes: Vec<u8>,
-    share: Share,
+    share: IntakeReservation,
     begun: Instant,
     own: usize,
     greatest: u64,
     received: u64,
-    fault: Option<Fault>,
+    fault: Option<DataFault>,
     /// Whether the line before ended with CRLF.
     after_crlf: bool,
     /// Bytes of the present line that were taken already.
@@ -65,13 +65,13 @@ pub struct Body {
     /// The last byte of a chunk was a CR.
     after_cr: bool,
     /// Tells the listener how far it is.
-    bringing: Option<Bringing>,
+    bringing: Option<IncomingMessage>,
 }
 
-impl Body {
+impl IncomingBody {
     /// Begins with what this host writes before the message; at most `greatest` bytes may follow, in the share's
     /// memory.
-    pub fn new(own: Vec<u8>, greatest: u64, share: Share) -> Self {
+    pub fn new(own: Vec<u8>, greatest: u64, share: IntakeReservation) -> Self {
         Self {
             own: own.len(),
             bytes: own,
@@ -88,7 +88,7 @@ impl Body {
     }
 
     /// The same, and the listener is told how far it is.
-    pub fn told(self, bringing: Bringing) -> Self {
+    pub fn told(self, bringing: IncomingMessage) -> Self {
         Self { bringing: Some(bringing), ..self }
     }
 
@@ -103,7 +103,7 @@ impl Body {
     }
 
     /// What is wrong with it so far.
-    pub fn fault(&self) -> Option<Fault> {
+    pub fn fault(&self) -> Option<DataFault> {
         self.fault
     }
 
@@ -136,7 +136,7 @@ impl Body {
     fn take_line(&mut self, line: &[u8]) {
         let text = line.strip_suffix(b"\r\n");
         if text.is_none_or(|text| memchr::memchr(b'\r', text).is_some()) {
-            self.wrong(Fault::BareNewline);
+            self.wrong(DataFault::BareNewline);
         }
         let text = self.without_dot(line);
         self.keep(text);
@@ -145,13 +145,13 @@ impl Body {
 
     fn take_piece(&mut self, piece: &[u8]) {
         if memchr::memchr(b'\r', piece).is_some() {
-            self.wrong(Fault::BareNewline);
+            self.wrong(DataFault::BareNewline);
         }
         let text = self.without_dot(piece);
         self.keep(text);
         self.in_line += piece.len();
         if self.in_line > LONGEST_LINE {
-            self.wrong(Fault::LongLine);
+            self.wrong(DataFault::LongLine);
         }
     }
 
@@ -168,12 +168,12 @@ impl Body {
         self.received += here as u64;
         for &byte in &piece {
             if self.after_cr != (byte == b'\n') {
-                self.wrong(Fault::BareNewline);
+                self.wrong(DataFault::BareNewline);
             }
             self.after_cr = byte == b'\r';
             self.in_line = if byte == b'\n' { 0 } else { self.in_line + 1 };
             if self.in_line > LONGEST_LINE {
-                self.wrong(Fault::LongLine);
+                self.wrong(DataFault::LongLine);
             }
         }
         self.keep(&piece);
@@ -185,16 +185,16 @@ impl Body {
             return;
         }
         if (self.bytes.len() - self.own + piece.len()) as u64 > self.greatest {
-            return self.wrong(Fault::TooLarge);
+            return self.wrong(DataFault::TooLarge);
         }
         if !self.share.hold((self.bytes.len() + piece.len()) as u64) {
-            return self.wrong(Fault::NoRoom);
+            return self.wrong(DataFault::NoRoom);
         }
         self.bytes.extend_from_slice(piece);
     }
 
     /// The first fault stays; nothing is kept of a message that is refused.
-    fn wrong(&mut self, fault: Fault) {
+    fn wrong(&mut self, fault: DataFault) {
         if self.fault.is_none() {
             self.fault = Some(fault);
             self.bytes = Vec::new();
@@ -204,13 +204,13 @@ impl Body {
 
     /// The whole message, how many of its bytes this host wrote, and the share to keep for as long as the bytes; or why
     /// it is not stored.
-    pub fn finish(mut self) -> Result<(Vec<u8>, usize, Share), Fault> {
+    pub fn finish(mut self) -> Result<(Vec<u8>, usize, IntakeReservation), DataFault> {
         if self.after_cr {
-            self.wrong(Fault::BareNewline);
+            self.wrong(DataFault::BareNewline);
         }
         match self.fault {
             Some(fault) => Err(fault),
-            None if hops(self.bytes.get(self.own..).unwrap_or_default()) >= MOST_HOPS => Err(Fault::TooManyHops),
+            None if hops(self.bytes.get(self.own..).unwrap_or_default()) >= MOST_HOPS => Err(DataFault::TooManyHops),
             None => Ok((self.bytes, self.own, self.share)),
         }
     }
@@ -232,13 +232,13 @@ fn hops(message: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postigo_net::listen::Room;
+    use postigo_net::listen::IntakeBudget;
     use proptest::prelude::*;
     use std::sync::Arc;
 
     /// What comes of a message that arrives in these pieces, and what was left over.
-    fn by_lines(pieces: &[&[u8]], greatest: u64) -> (bool, Result<Vec<u8>, Fault>, Vec<u8>) {
-        let mut body = Body::new(b"own:".to_vec(), greatest, Arc::<Room>::default().share("a"));
+    fn by_lines(pieces: &[&[u8]], greatest: u64) -> (bool, Result<Vec<u8>, DataFault>, Vec<u8>) {
+        let mut body = IncomingBody::new(b"own:".to_vec(), greatest, Arc::<IntakeBudget>::default().share("a"));
         let mut input = BytesMut::new();
         let mut ended = false;
         for piece in pieces {
@@ -248,8 +248,8 @@ mod tests {
         (ended, body.finish().map(|(bytes, own, _)| bytes[own..].to_vec()), input.to_vec())
     }
 
-    fn by_chunks(chunks: &[&[u8]]) -> Result<Vec<u8>, Fault> {
-        let mut body = Body::new(Vec::new(), 1 << 20, Arc::<Room>::default().share("a"));
+    fn by_chunks(chunks: &[&[u8]]) -> Result<Vec<u8>, DataFault> {
+        let mut body = IncomingBody::new(Vec::new(), 1 << 20, Arc::<IntakeBudget>::default().share("a"));
         for chunk in chunks {
             let (mut input, mut left) = (BytesMut::from(*chunk), chunk.len() as u64);
             body.take_chunk(&mut input, &mut left);
@@ -276,7 +276,7 @@ mod tests {
             let whole = format!("{smuggled}.\r\n");
             let (ended, bytes, _) = by_lines(&[whole.as_bytes()], 1_000);
             assert!(ended, "{end:?}");
-            let expected = if end.contains('\0') { None } else { Some(Fault::BareNewline) };
+            let expected = if end.contains('\0') { None } else { Some(DataFault::BareNewline) };
             assert_eq!(bytes.err(), expected, "{end:?}");
         }
     }
@@ -285,7 +285,7 @@ mod tests {
     fn chunks_are_held_to_the_same_rule() {
         assert_eq!(by_chunks(&[b"a\r\n.\r\nb\r", b"\n..c\r\n"]).unwrap(), b"a\r\n.\r\nb\r\n..c\r\n");
         for chunks in [&[b"a\nb".as_slice()][..], &[b"a\rb"], &[b"a\r", b"b\r\n"], &[b"a\r\n", b"\n"], &[b"a\r"]] {
-            assert_eq!(by_chunks(chunks), Err(Fault::BareNewline), "{chunks:?}");
+            assert_eq!(by_chunks(chunks), Err(DataFault::BareNewline), "{chunks:?}");
         }
     }
 
@@ -293,30 +293,30 @@ mod tests {
     fn what_is_too_large_too_long_or_goes_in_circles_is_read_to_its_end_and_refused() {
         assert_eq!(
             by_lines(&[b"12345\r\n", b"678\r\n.\r\nQUIT\r\n"], 10),
-            (true, Err(Fault::TooLarge), b"QUIT\r\n".to_vec())
+            (true, Err(DataFault::TooLarge), b"QUIT\r\n".to_vec())
         );
         let line = vec![b'x'; LONGEST_LINE + PIECE];
-        assert_eq!(by_lines(&[&line, b"\r\n.\r\n"], 1 << 30).1, Err(Fault::LongLine));
+        assert_eq!(by_lines(&[&line, b"\r\n.\r\n"], 1 << 30).1, Err(DataFault::LongLine));
         let circles = "Received: x\r\n".repeat(MOST_HOPS);
-        assert_eq!(by_lines(&[circles.as_bytes(), b"\r\n.\r\n"], 1 << 20).1, Err(Fault::TooManyHops));
+        assert_eq!(by_lines(&[circles.as_bytes(), b"\r\n.\r\n"], 1 << 20).1, Err(DataFault::TooManyHops));
         let body = format!("Subject: x\r\n\r\n{circles}.\r\n");
         assert!(by_lines(&[body.as_bytes()], 1 << 20).1.is_ok(), "lines of a body are no hops");
     }
 
     #[test]
     fn a_message_that_finds_no_room_is_put_off_until_there_is_some() {
-        let room = Arc::new(Room::of(2 << 20));
+        let room = Arc::new(IntakeBudget::of(2 << 20));
         let mut other = room.share("a");
         assert!(other.hold(1 << 20));
         let taken = || {
-            let mut body = Body::new(Vec::new(), 1 << 20, room.share("a"));
+            let mut body = IncomingBody::new(Vec::new(), 1 << 20, room.share("a"));
             let mut input = BytesMut::from("line\r\n".repeat(20_000).as_str());
             input.extend_from_slice(b".\r\n");
             assert!(body.take_lines(&mut input));
             body.finish().map(|(bytes, ..)| bytes.len())
         };
-        assert_eq!(taken(), Err(Fault::NoRoom));
-        assert!(!Fault::NoRoom.reply().is_permanent());
+        assert_eq!(taken(), Err(DataFault::NoRoom));
+        assert!(!DataFault::NoRoom.reply().is_permanent());
         drop(other);
         assert_eq!(taken(), Ok(120_000));
         assert_eq!(taken(), Ok(120_000), "it is given back");

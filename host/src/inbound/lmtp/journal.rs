@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::sink::Sink;
 use crate::commlog::Communication;
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ pub struct Journal {
 impl Journal {
     /// Begins with the client's address.
     pub fn new(account: &str, protocol: &str, peer: Option<IpAddr>) -> Self {
-        let mut communication = Communication::start(Kind::Connection, account, protocol);
+        let mut communication = Communication::start(CommunicationKind::Connection, account, protocol);
         let from = peer.map_or_else(|| "the Unix socket".to_owned(), |peer| peer.to_string());
         communication.entry(Priority::Info, "transport.connection", format!("A client connected from {from}."));
         communication.searchable(&from);

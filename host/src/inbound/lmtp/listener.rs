@@ -1,15 +1,15 @@
 //! Waits for clients at an endpoint, and gives each a session of its own.
 
-use super::bind::Bound;
+use super::bind::BoundSocket;
 use super::reply::Reply;
-use super::session::{Client, Limits, Next, Session};
+use super::session::{LmtpClient, NextStep, Session, SessionLimits};
 use super::sink::Sink;
 use super::wire::Wire;
 use postigo_model::communication::Priority;
 use postigo_model::configured::Dialect;
 use postigo_model::configured::Tls;
-use postigo_net::listen::{Acceptance, Origin, Place, Places};
-use postigo_supervision::{Work, caught};
+use postigo_net::listen::{Acceptance, ClientPlace, Origin, Places};
+use postigo_supervision::{WorkKind, caught};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,12 +38,12 @@ pub struct Listener<S> {
     /// How accepting them goes.
     pub acceptance: Acceptance,
     /// What each client may do.
-    pub limits: Limits,
+    pub limits: SessionLimits,
 }
 
 impl<S: Sink> Listener<S> {
     /// Serves clients until `stop`; then idle ones are told goodbye, and messages on their way are taken to their end.
-    pub async fn serve(mut self, bound: Bound, stop: CancellationToken) {
+    pub async fn serve(mut self, bound: BoundSocket, stop: CancellationToken) {
         let turning_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_ONCE));
         let mut sessions = JoinSet::new();
         loop {
@@ -62,13 +62,14 @@ impl<S: Sink> Listener<S> {
             self.acceptance.succeeded();
             let wire = Wire::new(stream);
             // A client whose admission panics is dropped: those who are served know nothing of it.
-            let Ok(admitted) = caught(Work::Session, "", self.admit(peer)).await else { continue };
+            let Ok(admitted) = caught(WorkKind::Session, "", self.admit(peer)).await else { continue };
             match admitted {
                 Ok(place) => {
-                    let client = Client { dialect: self.dialect, peer, tls: self.tls.clone(), place: Arc::new(place) };
+                    let client =
+                        LmtpClient { dialect: self.dialect, peer, tls: self.tls.clone(), place: Arc::new(place) };
                     let session = converse(Arc::clone(&self.sink), wire, client, self.limits.clone(), stop.clone());
                     // What panics besides the conversation has told so.
-                    sessions.spawn(async move { drop(caught(Work::Session, "", session).await) });
+                    sessions.spawn(async move { drop(caught(WorkKind::Session, "", session).await) });
                 }
                 Err(reply) => {
                     if let Ok(permit) = Arc::clone(&turning_away).try_acquire_owned() {
@@ -85,7 +86,7 @@ impl<S: Sink> Listener<S> {
         while sessions.join_next().await.is_some() {}
     }
 
-    async fn admit(&self, peer: Option<IpAddr>) -> Result<Place, Reply> {
+    async fn admit(&self, peer: Option<IpAddr>) -> Result<ClientPlace, Reply> {
         let policy = self.sink.policy();
         if !policy.admits(peer) {
             let text = "Not from your address: it is in no network of an account that listens here";
@@ -97,19 +98,25 @@ impl<S: Sink> Listener<S> {
 }
 
 /// One whose session panics loses its connection and its place, and nobody else anything.
-async fn converse<S: Sink>(sink: Arc<S>, wire: Wire, client: Client, limits: Limits, stop: CancellationToken) {
+async fn converse<S: Sink>(
+    sink: Arc<S>,
+    wire: Wire,
+    client: LmtpClient,
+    limits: SessionLimits,
+    stop: CancellationToken,
+) {
     let place = Arc::clone(&client.place);
     let account = sink.policy().first_account().to_owned();
     let mut session = Session::new(sink, client, limits, stop);
-    if let Err(panic) = caught(Work::Session, &account, talk(&mut session, wire, &place)).await {
+    if let Err(panic) = caught(WorkKind::Session, &account, talk(&mut session, wire, &place)).await {
         session.journal.failed(format!("The session panicked: {panic}. What was not answered was not taken."));
     }
     session.end().await;
 }
 
-async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire, place: &Place) {
+async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire, place: &ClientPlace) {
     let mut next = session.run(&mut wire).await;
-    if next == Next::StartTls {
+    if next == NextStep::StartTls {
         let secured = tokio::select! {
             secured = secure(wire, session.take_acceptor()) => secured,
             () = place.displaced() => Err("it took long, and others came".to_owned()),
@@ -129,7 +136,7 @@ async fn talk<S: Sink>(session: &mut Session<S>, mut wire: Wire, place: &Place) 
             }
         }
     }
-    debug_assert_ne!(next, Next::StartTls, "it is not offered twice");
+    debug_assert_ne!(next, NextStep::StartTls, "it is not offered twice");
     if place.is_displaced() {
         // Others wait for its place.
         let _ = tokio::time::timeout(TURNED_AWAY_WITHIN, wire.close()).await;

@@ -1,10 +1,10 @@
 //! The part of a session that takes a message: DATA and BDAT, and the answers, which come when it is durable.
 
-use super::data::{Body, Fault, drop_chunk};
+use super::data::{DataFault, IncomingBody, drop_chunk};
 use super::reply::{Reply, displaced, too_slow};
-use super::session::{Next, Session};
+use super::session::{NextStep, Session};
 use super::sink::Sink;
-use super::trace::{self, Way};
+use super::trace::{self, ArrivalTrace};
 use super::transaction::Transaction;
 use super::wire::{Wire, WireError};
 use crate::commlog;
@@ -20,18 +20,18 @@ use tokio::time::Instant;
 const DROPPED: u64 = 64 << 20;
 
 impl<S: Sink> Session<S> {
-    pub(super) async fn data(&mut self, wire: &mut Wire) -> Result<Next, WireError> {
+    pub(super) async fn data(&mut self, wire: &mut Wire) -> Result<NextStep, WireError> {
         let Some(transaction) =
             self.transaction.as_ref().filter(|open| !open.recipients.is_empty() && open.body.is_none())
         else {
             self.mistake(wire, &Reply::new(503, "5.5.1", self.why_no_message()));
-            return Ok(Next::Command);
+            return Ok(NextStep::Command);
         };
         let (mut body, policy) = (self.body(transaction), transaction.policy.clone());
         wire.answer(&Reply::plain(354, "Go on, and end with a dot on a line of its own"));
         while !body.take_lines(&mut wire.input) {
             if body.received() > policy.greatest + DROPPED {
-                return Ok(self.give_up(wire, body.fault().unwrap_or(Fault::TooLarge)));
+                return Ok(self.give_up(wire, body.fault().unwrap_or(DataFault::TooLarge)));
             }
             let end = self.end_of_read(&body, policy.patience);
             if let Err(error) = self.more(wire, end).await {
@@ -41,17 +41,17 @@ impl<S: Sink> Session<S> {
         Ok(self.deliver(body, wire).await)
     }
 
-    pub(super) async fn chunk(&mut self, size: u64, last: bool, wire: &mut Wire) -> Result<Next, WireError> {
+    pub(super) async fn chunk(&mut self, size: u64, last: bool, wire: &mut Wire) -> Result<NextStep, WireError> {
         let greatest = self.sink.policy().greatest;
         let mut transaction = self.transaction.take();
         let mut body = match &mut transaction {
             Some(open) if !open.recipients.is_empty() => Some(open.body.take().unwrap_or_else(|| self.body(open))),
             _ => None,
         };
-        let before = body.as_ref().map_or(0, Body::received);
+        let before = body.as_ref().map_or(0, IncomingBody::received);
         self.transaction = transaction;
         if before.saturating_add(size) > greatest + DROPPED {
-            return Ok(self.give_up(wire, Fault::TooLarge));
+            return Ok(self.give_up(wire, DataFault::TooLarge));
         }
         let patience = self.sink.policy().patience;
         let alone = Instant::now() + self.limits.grace;
@@ -77,15 +77,16 @@ impl<S: Sink> Session<S> {
             None => self.mistake(wire, &Reply::new(503, "5.5.1", self.why_no_message())),
             Some(body) if last => return Ok(self.deliver(body, wire).await),
             Some(body) => {
-                let reply =
-                    body.fault().map_or_else(|| Reply::new(250, "2.0.0", format!("{size} bytes taken")), Fault::reply);
+                let reply = body
+                    .fault()
+                    .map_or_else(|| Reply::new(250, "2.0.0", format!("{size} bytes taken")), DataFault::reply);
                 wire.answer(&reply);
                 if let Some(transaction) = &mut self.transaction {
                     transaction.body = Some(body);
                 }
             }
         }
-        Ok(Next::Command)
+        Ok(NextStep::Command)
     }
 
     fn why_no_message(&self) -> &'static str {
@@ -97,10 +98,10 @@ impl<S: Sink> Session<S> {
     }
 
     /// A body that begins with this host's trace headers.
-    fn body(&self, transaction: &Transaction) -> Body {
+    fn body(&self, transaction: &Transaction) -> IncomingBody {
         let (hello, extended) = self.hello.as_ref().map_or(("", false), |(name, extended)| (name.as_str(), *extended));
         let client = &self.client;
-        let way = Way {
+        let way = ArrivalTrace {
             dialect: client.dialect,
             extended,
             secure: self.secure.is_some(),
@@ -112,7 +113,7 @@ impl<S: Sink> Session<S> {
         let headers =
             trace::headers(&way, &transaction.sender, &recipients, &transaction.id, OffsetDateTime::now_utc());
         let share = self.limits.room.share(&self.client.sharer());
-        Body::new(headers.into_bytes(), transaction.policy.greatest, share).told(client.place.bring())
+        IncomingBody::new(headers.into_bytes(), transaction.policy.greatest, share).told(client.place.bring())
     }
 
     /// Reads more of a message, unless others need the place of a client that brings it slowly.
@@ -126,14 +127,14 @@ impl<S: Sink> Session<S> {
 
     /// When a read within a message has taken too long: for itself, or because all of it comes too slowly, whatever is
     /// said between its chunks.
-    pub(super) fn end_of_read(&self, body: &Body, patience: Duration) -> Instant {
+    pub(super) fn end_of_read(&self, body: &IncomingBody, patience: Duration) -> Instant {
         let due = Duration::from_secs(body.received() / self.limits.bytes_a_second.max(1));
         let grace = if self.client.place.is_one_of_few() { self.limits.short_grace } else { self.limits.grace };
         (Instant::now() + patience).min(body.begun() + grace + due)
     }
 
     /// A client that never comes to the end of what is refused hears why all the same.
-    fn broken(&mut self, wire: &mut Wire, error: WireError, fault: Option<Fault>) -> Result<Next, WireError> {
+    fn broken(&mut self, wire: &mut Wire, error: WireError, fault: Option<DataFault>) -> Result<NextStep, WireError> {
         match (&error, fault) {
             (WireError::TooSlow | WireError::Displaced, Some(fault)) => return Ok(self.give_up(wire, fault)),
             (WireError::TooSlow, None) => wire.answer(&too_slow()),
@@ -143,24 +144,24 @@ impl<S: Sink> Session<S> {
         Err(error)
     }
 
-    fn give_up(&mut self, wire: &mut Wire, fault: Fault) -> Next {
+    fn give_up(&mut self, wire: &mut Wire, fault: DataFault) -> NextStep {
         match self.transaction.take() {
             Some(transaction) if !transaction.recipients.is_empty() => self.refuse(&transaction, &fault.reply(), wire),
             _ => self.mistake(wire, &fault.reply()),
         }
-        Next::Close
+        NextStep::Close
     }
 
     /// Stores the message and answers: for each recipient in LMTP (RFC 2033 section 4.2), once in SMTP.
-    async fn deliver(&mut self, body: Body, wire: &mut Wire) -> Next {
-        let Some(transaction) = self.transaction.take() else { return Next::Command };
+    async fn deliver(&mut self, body: IncomingBody, wire: &mut Wire) -> NextStep {
+        let Some(transaction) = self.transaction.take() else { return NextStep::Command };
         let size = body.received();
         // The share is kept until the bytes are stored.
         let (raw, own, _share) = match body.finish() {
             Ok(whole) => whole,
             Err(fault) => {
                 self.refuse(&transaction, &fault.reply(), wire);
-                return if fault == Fault::BareNewline { Next::Close } else { Next::Command };
+                return if fault == DataFault::BareNewline { NextStep::Close } else { NextStep::Command };
             }
         };
         // The log's row comes first: messages name it.
@@ -175,7 +176,7 @@ impl<S: Sink> Session<S> {
                 self.refuse(&transaction, &temporary(&error), wire);
             }
         }
-        Next::Command
+        NextStep::Command
     }
 
     fn stored(&mut self, transaction: &Transaction, taken: &[TakenIn], size: u64, wire: &mut Wire) {

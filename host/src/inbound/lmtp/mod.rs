@@ -26,10 +26,10 @@ mod fuzz;
 #[cfg(test)]
 mod tests;
 
-pub use bind::Bound;
+pub use bind::BoundSocket;
 pub use error::ListenError;
 pub use listener::Listener;
 pub use probe::probe;
 pub use recipients::Policy;
-pub use session::Limits;
+pub use session::SessionLimits;
 pub use sink::{Sink, SpoolSink};

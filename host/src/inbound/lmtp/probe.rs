@@ -1,7 +1,7 @@
 //! What an admin is told of a listener: whether it is there, and if not, whether it could be.
 
-use super::bind::Bound;
-use super::wire::Bytes;
+use super::bind::BoundSocket;
+use super::wire::ClientBytes;
 use super::{ListenError, tls};
 use postigo_model::configured::{Endpoint, Tls};
 use std::io;
@@ -17,11 +17,13 @@ const LONGEST_GREETING: u64 = 1_024;
 /// Says how an endpoint greets, or that nobody listens there and the daemon could.
 pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, String)>, ListenError> {
     tls::acceptor(tls).await?;
-    let connected: io::Result<Box<dyn Bytes>> = match &endpoint {
+    let connected: io::Result<Box<dyn ClientBytes>> = match &endpoint {
         Endpoint::Tcp(address) => {
-            TcpStream::connect(address).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) })
+            TcpStream::connect(address).await.map(|stream| -> Box<dyn ClientBytes> { Box::new(stream) })
         }
-        Endpoint::Unix(path) => UnixStream::connect(path).await.map(|stream| -> Box<dyn Bytes> { Box::new(stream) }),
+        Endpoint::Unix(path) => {
+            UnixStream::connect(path).await.map(|stream| -> Box<dyn ClientBytes> { Box::new(stream) })
+        }
     };
     let mut facts = vec![("listens on", endpoint.to_string())];
     if let Ok(stream) = connected {
@@ -38,7 +40,7 @@ pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, S
         return Err(ListenError::Stranger { endpoint, reason });
     }
     // It is given back at once.
-    drop(Bound::to(&endpoint).await?);
+    drop(BoundSocket::to(&endpoint).await?);
     facts.push((
         "state",
         "nobody listens there now; the daemon can, and does so while it runs and the account is valid".to_owned(),
@@ -46,7 +48,7 @@ pub async fn probe(endpoint: Endpoint, tls: &Tls) -> Result<Vec<(&'static str, S
     Ok(facts)
 }
 
-async fn greeting(stream: Box<dyn Bytes>) -> io::Result<String> {
+async fn greeting(stream: Box<dyn ClientBytes>) -> io::Result<String> {
     let mut stream = BufReader::new(stream.take(LONGEST_GREETING));
     let mut line = Vec::new();
     stream.read_until(b'\n', &mut line).await?;

@@ -7,12 +7,12 @@ use super::sink::Sink;
 use super::tls;
 use super::trace::host_name;
 use super::transaction::{Recipient, Transaction};
-use super::wire::{Line, Wire, WireError};
+use super::wire::{ClientLine, Wire, WireError};
 use postigo_model::communication::Priority;
 use postigo_model::configured::Dialect;
 use postigo_model::configured::Tls;
 use postigo_net::listen;
-use postigo_net::listen::{Place, Room, Served};
+use postigo_net::listen::{ClientPlace, IntakeBudget, ServedClient};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a client may do at most.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct SessionLimits {
     /// A client that says nothing for so long is told goodbye (RFC 5321 section 4.5.3.2.7).
     pub command: Duration,
     /// Recipients of a transaction; more are put off to another (RFC 5321 section 4.5.3.1.10).
@@ -38,10 +38,10 @@ pub struct Limits {
     /// Afterwards it must, on the whole: a client that drips does not hold a connection for ever.
     pub bytes_a_second: u64,
     /// What the messages of all sessions may take in memory, shared by clients' addresses.
-    pub room: Arc<Room>,
+    pub room: Arc<IntakeBudget>,
 }
 
-impl Default for Limits {
+impl Default for SessionLimits {
     fn default() -> Self {
         Self {
             command: Duration::from_mins(5),
@@ -58,7 +58,7 @@ impl Default for Limits {
 
 /// Who is at the other end.
 #[derive(Debug)]
-pub struct Client {
+pub struct LmtpClient {
     /// LMTP or SMTP.
     pub dialect: Dialect,
     /// Its address; none over a Unix socket.
@@ -66,10 +66,10 @@ pub struct Client {
     /// The certificate that STARTTLS is offered with; none without.
     pub tls: Tls,
     /// Its place at the listener.
-    pub place: Arc<Place>,
+    pub place: Arc<ClientPlace>,
 }
 
-impl Client {
+impl LmtpClient {
     /// Whose messages share a part of the room with its own.
     pub(super) fn sharer(&self) -> String {
         self.peer.map_or_else(|| "the Unix socket".to_owned(), |peer| listen::network(peer).to_string())
@@ -78,7 +78,7 @@ impl Client {
 
 /// How a session goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// With the next command.
     Command,
     /// Over TLS.
@@ -90,8 +90,8 @@ pub enum Next {
 /// A session. It outlives STARTTLS, which changes only its bytes' way.
 pub struct Session<S> {
     pub(super) sink: Arc<S>,
-    pub(super) client: Client,
-    pub(super) limits: Limits,
+    pub(super) client: LmtpClient,
+    pub(super) limits: SessionLimits,
     pub(super) stop: CancellationToken,
     pub(super) journal: Journal,
     /// What TLS was agreed on.
@@ -99,17 +99,17 @@ pub struct Session<S> {
     /// The client's name of itself, and whether it knows extensions.
     pub(super) hello: Option<(String, bool)>,
     pub(super) transaction: Option<Transaction>,
-    /// What agrees on TLS, after [`Next::StartTls`].
+    /// What agrees on TLS, after [`NextStep::StartTls`].
     acceptor: Option<TlsAcceptor>,
     /// While a command is obeyed or a message has begun.
-    served: Option<Served>,
+    served: Option<ServedClient>,
     transactions: u32,
     mistakes: u32,
 }
 
 impl<S: Sink> Session<S> {
     /// A session that begins.
-    pub fn new(sink: Arc<S>, client: Client, limits: Limits, stop: CancellationToken) -> Self {
+    pub fn new(sink: Arc<S>, client: LmtpClient, limits: SessionLimits, stop: CancellationToken) -> Self {
         let journal = Journal::new(sink.policy().first_account(), client.dialect.name(), client.peer);
         Self {
             sink,
@@ -139,7 +139,7 @@ impl<S: Sink> Session<S> {
     }
 
     /// Talks until the client or this side ends it, or TLS is to begin.
-    pub async fn run(&mut self, wire: &mut Wire) -> Next {
+    pub async fn run(&mut self, wire: &mut Wire) -> NextStep {
         match self.talk(wire).await {
             Ok(next) => next,
             Err(error) => {
@@ -153,7 +153,7 @@ impl<S: Sink> Session<S> {
                         format!("A transaction was not ended: {error}."),
                     );
                 }
-                Next::Close
+                NextStep::Close
             }
         }
     }
@@ -163,20 +163,20 @@ impl<S: Sink> Session<S> {
         self.journal.end(&*self.sink).await;
     }
 
-    async fn talk(&mut self, wire: &mut Wire) -> Result<Next, WireError> {
+    async fn talk(&mut self, wire: &mut Wire) -> Result<NextStep, WireError> {
         if self.secure.is_none() {
             wire.answer(&Reply::plain(220, format!("{} {} Postigo", host_name(), in_greeting(self.client.dialect))));
         }
         loop {
             let line = match self.line(wire).await? {
-                Some(Line::Whole(line)) => line,
-                Some(Line::BareNewline) => {
+                Some(ClientLine::Whole(line)) => line,
+                Some(ClientLine::BareNewline) => {
                     self.mistake(wire, &Reply::new(500, "5.5.2", "A line ends with CRLF, not with LF alone"));
-                    return Ok(Next::Close);
+                    return Ok(NextStep::Close);
                 }
-                Some(Line::TooLong) => {
+                Some(ClientLine::TooLong) => {
                     self.mistake(wire, &Reply::new(500, "5.5.6", "The line is too long"));
-                    return Ok(Next::Close);
+                    return Ok(NextStep::Close);
                 }
                 None if self.client.place.is_displaced() => {
                     wire.answer(&Reply::new(
@@ -184,32 +184,32 @@ impl<S: Sink> Session<S> {
                         "4.7.0",
                         "All connections are taken, and you were silent longest; come again",
                     ));
-                    return Ok(Next::Close);
+                    return Ok(NextStep::Close);
                 }
                 None => {
                     wire.answer(&Reply::new(421, "4.3.2", "Postigo is being stopped; try again soon"));
-                    return Ok(Next::Close);
+                    return Ok(NextStep::Close);
                 }
             };
             let next = match command::parse(&line) {
                 Ok(command) => self.obey(command, wire).await?,
                 Err(reply) => {
                     self.mistake(wire, &reply);
-                    if hides_commands(&line) { Next::Close } else { Next::Command }
+                    if hides_commands(&line) { NextStep::Close } else { NextStep::Command }
                 }
             };
-            if next != Next::Command {
+            if next != NextStep::Command {
                 return Ok(next);
             }
             if self.mistakes >= self.limits.mistakes {
                 wire.answer(&Reply::new(421, "4.7.0", "Too many mistakes; goodbye"));
-                return Ok(Next::Close);
+                return Ok(NextStep::Close);
             }
         }
     }
 
     /// The next line; none when this side is to end, or others need the place of a client that says nothing.
-    async fn line(&mut self, wire: &mut Wire) -> Result<Option<Line>, WireError> {
+    async fn line(&mut self, wire: &mut Wire) -> Result<Option<ClientLine>, WireError> {
         let begun = self.transaction.as_ref().and_then(|transaction| transaction.body.as_ref());
         let end = begun
             .map_or_else(|| Instant::now() + self.limits.command, |body| self.end_of_read(body, self.limits.command));
@@ -255,7 +255,7 @@ impl<S: Sink> Session<S> {
         wire.answer(reply);
     }
 
-    async fn obey(&mut self, command: Command, wire: &mut Wire) -> Result<Next, WireError> {
+    async fn obey(&mut self, command: Command, wire: &mut Wire) -> Result<NextStep, WireError> {
         match command {
             Command::Hello(greeting, name) => self.hello(greeting, name, wire),
             Command::Mail { sender, size, utf8 } => return Ok(self.mail(sender, size, utf8, wire).await),
@@ -272,10 +272,10 @@ impl<S: Sink> Session<S> {
             Command::StartTls => return Ok(self.start_tls(wire).await),
             Command::Quit => {
                 wire.answer(&Reply::new(221, "2.0.0", "Goodbye"));
-                return Ok(Next::Close);
+                return Ok(NextStep::Close);
             }
         }
-        Ok(Next::Command)
+        Ok(NextStep::Command)
     }
 
     fn hello(&mut self, greeting: Greeting, name: String, wire: &mut Wire) {
@@ -303,14 +303,14 @@ impl<S: Sink> Session<S> {
         !self.client.tls.certificate.is_empty() && self.secure.is_none()
     }
 
-    async fn mail(&mut self, sender: String, size: u64, utf8: bool, wire: &mut Wire) -> Next {
+    async fn mail(&mut self, sender: String, size: u64, utf8: bool, wire: &mut Wire) -> NextStep {
         if self.hello.is_none() {
             self.mistake(wire, &Reply::new(503, "5.5.1", "Greet first"));
-            return Next::Command;
+            return NextStep::Command;
         }
         if self.transaction.is_some() {
             self.mistake(wire, &Reply::new(503, "5.5.1", "A transaction is open already"));
-            return Next::Command;
+            return NextStep::Command;
         }
         self.transactions += 1;
         let policy = self.sink.policy();
@@ -326,11 +326,11 @@ impl<S: Sink> Session<S> {
         if let Some(reply) = refusal {
             self.journal.refused_message(&sender, &reply);
             wire.answer(&reply);
-            return if reply.code == 421 { Next::Close } else { Next::Command };
+            return if reply.code == 421 { NextStep::Close } else { NextStep::Command };
         }
         self.transaction = Some(Transaction::new(sender, utf8, policy));
         wire.answer(&Reply::new(250, "2.1.0", "Sender taken"));
-        Next::Command
+        NextStep::Command
     }
 
     fn recipient(&mut self, address: String, wire: &mut Wire) {
@@ -360,17 +360,17 @@ impl<S: Sink> Session<S> {
     }
 
     /// The certificate is read for each client, so that a renewed one is shown without a restart.
-    async fn start_tls(&mut self, wire: &mut Wire) -> Next {
+    async fn start_tls(&mut self, wire: &mut Wire) -> NextStep {
         if !self.offers_tls() {
             self.mistake(wire, &Reply::new(502, "5.5.1", "STARTTLS is not offered"));
-            return Next::Command;
+            return NextStep::Command;
         }
         match tls::acceptor(&self.client.tls).await {
             Ok(acceptor) => self.acceptor = acceptor,
             Err(error) => {
                 self.journal.entry(Priority::Error, "transport.tls", error.to_string());
                 wire.answer(&Reply::new(454, "4.7.0", "TLS cannot be begun now; try again later"));
-                return Next::Command;
+                return NextStep::Command;
             }
         }
         if !wire.input.is_empty() {
@@ -381,7 +381,7 @@ impl<S: Sink> Session<S> {
             );
         }
         wire.answer(&Reply::new(220, "2.0.0", "Begin TLS"));
-        Next::StartTls
+        NextStep::StartTls
     }
 }
 

@@ -4,7 +4,7 @@ use super::Policy;
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::store::{StoreError, communications};
-use postigo_model::communication::Record;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::configured::Endpoint;
 use postigo_model::spool::{Arrival, SpoolStatus, TakenIn};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ pub trait Sink: Send + Sync + 'static {
     fn take_in(&self, arrivals: Vec<Arrival>) -> impl Future<Output = Result<Vec<TakenIn>, StoreError>> + Send;
 
     /// Writes a connection's communication.
-    fn log(&self, record: Record) -> impl Future<Output = ()> + Send;
+    fn log(&self, record: CommunicationRecord) -> impl Future<Output = ()> + Send;
 
     /// Counts what a client was answered for a message of an account: `stored`, `known`, `refused`, `deferred`.
     fn count(&self, account: &str, outcome: &'static str);
@@ -86,7 +86,7 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
         taken
     }
 
-    async fn log(&self, record: Record) {
+    async fn log(&self, record: CommunicationRecord) {
         let saved = self
             .spool
             .store()

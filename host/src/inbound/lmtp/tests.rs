@@ -1,18 +1,20 @@
 //! Sessions over a pipe in memory: what a client is answered, and what has been stored by then.
 
-use super::session::{Client, Next, Session};
+use super::session::{LmtpClient, NextStep, Session};
 use super::sink::Sink;
 use super::wire::Wire;
-use super::{Bound, Limits, Listener, Policy};
+use super::{BoundSocket, Listener, Policy, SessionLimits};
 use crate::store::StoreError;
-use postigo_model::communication::{Record, Status};
+use postigo_model::communication::{CommunicationRecord, CommunicationStatus};
 use postigo_model::configured::{Account, Configuration, Dialect, Endpoint, Protocol, SystemAddress, Tls};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::spool::{Arrival, TakenIn};
-use postigo_net::listen::{Acceptance, Descriptors, Figures, Most, Origin, Place, Places, Room};
+use postigo_net::listen::{
+    Acceptance, ClientPlace, ConnectionLimits, Descriptors, IntakeBudget, ListenerFigures, Origin, Places,
+};
 use postigo_skipped::skipped;
 use postigo_supervision as supervision;
-use postigo_supervision::Work;
+use postigo_supervision::WorkKind;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,7 +44,7 @@ pub struct FakeSpool {
     mood: Mood,
     /// What was stored.
     pub stored: Mutex<Vec<Arrival>>,
-    logged: Mutex<Vec<Record>>,
+    logged: Mutex<Vec<CommunicationRecord>>,
     /// Whether it panics when it is next asked for its policy.
     breaks: AtomicBool,
 }
@@ -99,7 +101,7 @@ impl Sink for FakeSpool {
         }
     }
 
-    async fn log(&self, record: Record) {
+    async fn log(&self, record: CommunicationRecord) {
         self.logged.lock().unwrap().push(record);
     }
 
@@ -107,23 +109,34 @@ impl Sink for FakeSpool {
 }
 
 /// Quick limits, so that waits end soon.
-pub fn limits() -> Limits {
-    Limits { command: Duration::from_secs(5), recipients: 3, mistakes: 5, transactions: 4, ..Limits::default() }
+pub fn limits() -> SessionLimits {
+    SessionLimits {
+        command: Duration::from_secs(5),
+        recipients: 3,
+        mistakes: 5,
+        transactions: 4,
+        ..SessionLimits::default()
+    }
 }
 
 /// The places of a listener.
 fn places(connections: usize) -> Arc<Places> {
-    Places::of("here", Most { connections, per_address: 1 }, &Arc::new(Descriptors::of(20_000)), Figures::default())
+    Places::of(
+        "here",
+        ConnectionLimits { connections, per_address: 1 },
+        &Arc::new(Descriptors::of(20_000)),
+        ListenerFigures::default(),
+    )
 }
 
 /// A place at a listener where there are enough.
-async fn alone() -> Arc<Place> {
+async fn alone() -> Arc<ClientPlace> {
     Arc::new(places(100).admit(Origin::Known).await.unwrap())
 }
 
 /// Sends all at once, as a pipelining client may, and gives what is answered until the session ends. TLS is offered
 /// with a certificate that is not there.
-pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said: &[u8]) -> (String, Next) {
+pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: SessionLimits, said: &[u8]) -> (String, NextStep) {
     talk_in_pieces(spool, dialect, limits, said, 1 << 20).await
 }
 
@@ -131,10 +144,10 @@ pub async fn talk(spool: &Arc<FakeSpool>, dialect: Dialect, limits: Limits, said
 pub async fn talk_in_pieces(
     spool: &Arc<FakeSpool>,
     dialect: Dialect,
-    limits: Limits,
+    limits: SessionLimits,
     said: &[u8],
     piece: usize,
-) -> (String, Next) {
+) -> (String, NextStep) {
     let tls = Tls { certificate: "/nowhere/mail.pem".into(), key: "/nowhere/mail.key".into(), ..Tls::default() };
     talk_with(tls, spool, dialect, limits, said, piece).await
 }
@@ -143,13 +156,13 @@ async fn talk_with(
     tls: Tls,
     spool: &Arc<FakeSpool>,
     dialect: Dialect,
-    limits: Limits,
+    limits: SessionLimits,
     said: &[u8],
     piece: usize,
-) -> (String, Next) {
+) -> (String, NextStep) {
     let (client, server) = tokio::io::duplex(piece);
     let place = alone().await;
-    let client_of = Client { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls, place };
+    let client_of = LmtpClient { dialect, peer: Some("127.0.0.1".parse().unwrap()), tls, place };
     let mut session = Session::new(Arc::clone(spool), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
         let mut wire = Wire::new(Box::new(server));
@@ -176,7 +189,7 @@ fn codes(answers: &str) -> Vec<&str> {
     answers.lines().filter(|line| line.as_bytes().get(3) == Some(&b' ')).map(|line| &line[..3]).collect()
 }
 
-async fn lmtp(spool: &Arc<FakeSpool>, said: &str) -> (String, Next) {
+async fn lmtp(spool: &Arc<FakeSpool>, said: &str) -> (String, NextStep) {
     talk(spool, Dialect::Lmtp, limits(), format!("LHLO mx.test\r\n{said}").as_bytes()).await
 }
 
@@ -193,7 +206,7 @@ async fn one_message_an_account_and_an_answer_a_recipient() {
         ["220", "250", "250", "250", "550", "250", "250", "354", "250", "250", "250", "221"],
         "{answers}"
     );
-    assert_eq!(next, Next::Close);
+    assert_eq!(next, NextStep::Close);
     let stored = spool.stored.lock().unwrap();
     let envelopes: Vec<(&str, &[String])> =
         stored.iter().map(|arrival| (arrival.account.as_str(), arrival.recipients.as_slice())).collect();
@@ -277,7 +290,7 @@ async fn smuggled_commands_are_neither_obeyed_nor_stored() {
         );
         let (answers, next) = lmtp(&spool, &said).await;
         assert_eq!(codes(&answers), ["220", "250", "250", "250", "354", "550"], "{end:?}: {answers}");
-        assert_eq!(next, Next::Close);
+        assert_eq!(next, NextStep::Close);
         assert!(spool.stored.lock().unwrap().is_empty(), "{end:?}");
     }
 }
@@ -318,7 +331,7 @@ async fn commands_have_their_order_and_their_number() {
     let (answers, _) = lmtp(&spool, &format!("{MAIL}RSET\r\n").repeat(5)).await;
     assert_eq!(codes(&answers)[10..], ["421"], "who must connect anew is not kept: {answers}");
     let (answers, next) = talk(&spool, Dialect::Lmtp, limits(), b"NOOP\nNOOP\r\n").await;
-    assert_eq!((codes(&answers), next), (vec!["220", "500"], Next::Close), "a line ends with CRLF");
+    assert_eq!((codes(&answers), next), (vec!["220", "500"], NextStep::Close), "a line ends with CRLF");
     let (answers, _) = talk(&spool, Dialect::Lmtp, limits(), &[b'x'; 5_000]).await;
     assert_eq!(codes(&answers), ["220", "500"]);
 }
@@ -331,14 +344,14 @@ async fn bytes_of_a_chunk_whose_size_cannot_be_read_are_no_commands() {
             lmtp(&spool, &format!("{MAIL}RCPT TO:<help@desk.test>\r\nbdat {size} LAST\r\nRSET\r\nNOOP\r\n")).await;
         assert_eq!(
             (codes(&answers), next),
-            (vec!["220", "250", "250", "250", "501"], Next::Close),
+            (vec!["220", "250", "250", "250", "501"], NextStep::Close),
             "{size}: {answers}"
         );
     }
     for before in ["", MAIL, &format!("{MAIL}RCPT TO:<help@desk.test>\r\n")] {
         let (answers, next) =
             lmtp(&FakeSpool::new(Mood::Well), &format!("{before}BDAT 999999999999 LAST\r\nNOOP\r\n")).await;
-        assert_eq!((codes(&answers).last(), next), (Some(&"552"), Next::Close), "{answers}");
+        assert_eq!((codes(&answers).last(), next), (Some(&"552"), NextStep::Close), "{answers}");
     }
 }
 
@@ -349,7 +362,7 @@ async fn what_was_sent_in_clear_behind_starttls_is_dropped() {
     let Some(tls) = certificate(folder.path()) else { return };
     let said = format!("LHLO mx.test\r\nSTARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\n");
     let (answers, next) = talk_with(tls, &spool, Dialect::Lmtp, limits(), said.as_bytes(), 1 << 20).await;
-    assert_eq!((codes(&answers), next), (vec!["220", "250", "220"], Next::StartTls));
+    assert_eq!((codes(&answers), next), (vec!["220", "250", "220"], NextStep::StartTls));
 }
 
 /// A certificate of its own, and its key.
@@ -385,7 +398,7 @@ async fn a_certificate_that_cannot_be_read_is_told_and_the_session_goes_on() {
         lmtp(&spool, &format!("STARTTLS\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\n{TEXT}.\r\nQUIT\r\n")).await;
     assert_eq!(
         (codes(&answers), next),
-        (vec!["220", "250", "454", "250", "250", "354", "250", "221"], Next::Close),
+        (vec!["220", "250", "454", "250", "250", "354", "250", "221"], NextStep::Close),
         "{answers}"
     );
     let record = spool.logged.lock().unwrap().pop().unwrap();
@@ -398,8 +411,8 @@ async fn dripping_clients_are_told_goodbye() {
     for (begin, drip) in [("DATA\r\n", "a"), ("BDAT 1\r\na", "NOOP\r\n"), ("BDAT 1\r\na", "BDAT 1\r\na")] {
         let spool = FakeSpool::new(Mood::Well);
         let (client, server) = tokio::io::duplex(1 << 10);
-        let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
-        let quick = Limits { grace: Duration::from_millis(300), ..limits() };
+        let client_of = LmtpClient { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
+        let quick = SessionLimits { grace: Duration::from_millis(300), ..limits() };
         let mut session = Session::new(Arc::clone(&spool), client_of, quick, CancellationToken::new());
         let serving = tokio::spawn(async move {
             let mut wire = Wire::new(Box::new(server));
@@ -428,7 +441,7 @@ async fn dripping_clients_are_told_goodbye() {
 async fn a_stop_ends_idle_clients_but_takes_a_message_to_its_end() {
     let spool = FakeSpool::new(Mood::Well);
     let (client, server) = tokio::io::duplex(1 << 16);
-    let client_of = Client { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
+    let client_of = LmtpClient { dialect: Dialect::Lmtp, peer: None, tls: Tls::default(), place: alone().await };
     let stop = CancellationToken::new();
     let mut session = Session::new(Arc::clone(&spool), client_of, limits(), stop.clone());
     let serving = tokio::spawn(async move {
@@ -474,11 +487,11 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     let path = folder.path().join("lmtp");
     let spool = FakeSpool::new(Mood::Panics);
     // Room for one client.
-    let (places, acceptance) = (places(1), Acceptance::of("here", Figures::default()));
+    let (places, acceptance) = (places(1), Acceptance::of("here", ListenerFigures::default()));
     let (sink, tls) = (Arc::clone(&spool), Tls::default());
     let listener = Listener { dialect: Dialect::Lmtp, tls, sink, places, acceptance, limits: limits() };
     let stop = CancellationToken::new();
-    let bound = Bound::to(&Endpoint::Unix(path.clone())).await.unwrap();
+    let bound = BoundSocket::to(&Endpoint::Unix(path.clone())).await.unwrap();
     let serving = tokio::spawn(listener.serve(bound, stop.clone()));
     for _ in 0..3 {
         let brought = async {
@@ -495,17 +508,19 @@ async fn a_session_that_panics_gives_its_place_back_and_is_told_of() {
     stop.cancel();
     serving.await.expect("the listener goes on");
     let logged = spool.logged.lock().unwrap();
-    let ended: Vec<&Record> = logged.iter().filter(|record| record.ended_at.is_some()).collect();
+    let ended: Vec<&CommunicationRecord> = logged.iter().filter(|record| record.ended_at.is_some()).collect();
     assert_eq!(ended.len(), 3);
     for record in ended {
-        assert_eq!((record.status, record.account.as_str()), (Status::Failed, "main"));
+        assert_eq!((record.status, record.account.as_str()), (CommunicationStatus::Failed, "main"));
         assert!(
             record.entries.iter().any(|entry| entry.value.contains("The session panicked: on purpose (")),
             "{record:?}"
         );
     }
-    let told =
-        supervision::broken().into_iter().find(|broken| broken.work == Work::Session && broken.of == "main").unwrap();
+    let told = supervision::broken()
+        .into_iter()
+        .find(|broken| broken.work == WorkKind::Session && broken.of == "main")
+        .unwrap();
     assert_eq!(told.times, 3);
 }
 
@@ -514,11 +529,11 @@ async fn a_client_whose_admission_panics_ends_no_session_under_way() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lmtp");
     let spool = FakeSpool::new(Mood::Well);
-    let (places, acceptance) = (places(5), Acceptance::of("here", Figures::default()));
+    let (places, acceptance) = (places(5), Acceptance::of("here", ListenerFigures::default()));
     let (sink, tls) = (Arc::clone(&spool), Tls::default());
     let listener = Listener { dialect: Dialect::Lmtp, tls, sink, places, acceptance, limits: limits() };
     let stop = CancellationToken::new();
-    let bound = Bound::to(&Endpoint::Unix(path.clone())).await.unwrap();
+    let bound = BoundSocket::to(&Endpoint::Unix(path.clone())).await.unwrap();
     let serving = tokio::spawn(listener.serve(bound, stop.clone()));
     let heard = async |client: &mut UnixStream| {
         let mut line = Vec::new();
@@ -539,7 +554,7 @@ async fn a_client_whose_admission_panics_ends_no_session_under_way() {
     let mut next = UnixStream::connect(&path).await.unwrap();
     assert!(heard(&mut next).await.starts_with("220 "), "and others are let in");
     assert!(
-        supervision::broken().iter().any(|broken| broken.work == Work::Session && broken.of.is_empty()),
+        supervision::broken().iter().any(|broken| broken.work == WorkKind::Session && broken.of.is_empty()),
         "it is told"
     );
     stop.cancel();
@@ -565,14 +580,14 @@ impl Connected {
 }
 
 /// A client that has said this and heard so many answers.
-async fn connected(places: &Arc<Places>, limits: Limits, said: &str, answers: usize) -> Connected {
+async fn connected(places: &Arc<Places>, limits: SessionLimits, said: &str, answers: usize) -> Connected {
     connected_from(None, places, limits, said, answers).await
 }
 
 async fn connected_from(
     peer: Option<IpAddr>,
     places: &Arc<Places>,
-    limits: Limits,
+    limits: SessionLimits,
     said: &str,
     answers: usize,
 ) -> Connected {
@@ -583,13 +598,13 @@ async fn connected_as(
     origin: Origin,
     peer: Option<IpAddr>,
     places: &Arc<Places>,
-    limits: Limits,
+    limits: SessionLimits,
     said: &str,
     answers: usize,
 ) -> Connected {
     let (mut client, server) = tokio::io::duplex(1 << 16);
     let place = Arc::new(places.admit(origin).await.unwrap());
-    let client_of = Client { dialect: Dialect::Lmtp, peer, tls: Tls::default(), place };
+    let client_of = LmtpClient { dialect: Dialect::Lmtp, peer, tls: Tls::default(), place };
     let mut session = Session::new(FakeSpool::taking(Mood::Well, 1 << 20), client_of, limits, CancellationToken::new());
     let serving = tokio::spawn(async move {
         let mut wire = Wire::new(Box::new(server));
@@ -625,7 +640,7 @@ async fn a_client_that_waits_leaves_for_another_and_one_that_brings_a_message_st
 #[tokio::test]
 async fn where_places_are_few_a_slow_message_has_less_time() {
     let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nDATA\r\na");
-    let short = Limits { short_grace: Duration::ZERO, ..limits() };
+    let short = SessionLimits { short_grace: Duration::ZERO, ..limits() };
     let dripping = connected(&places(1), short.clone(), &begun, 5).await;
     assert_eq!(codes(&dripping.hear_out().await), ["421"]);
     let mut alone = connected(&places(100), short, &begun, 5).await;
@@ -655,7 +670,7 @@ async fn a_slow_message_leaves_for_another_client_and_nothing_of_it_is_promised(
 
 #[tokio::test]
 async fn the_messages_of_one_client_leave_room_for_those_of_others() {
-    let limits = Limits { room: Arc::new(Room::of(4 << 20)), ..limits() };
+    let limits = SessionLimits { room: Arc::new(IntakeBudget::of(4 << 20)), ..limits() };
     let places = places(100);
     let line = format!("{}\r\n", "x".repeat(98));
     let begun = format!("LHLO x\r\n{MAIL}RCPT TO:<help@desk.test>\r\nBDAT 100000\r\n{}", line.repeat(1_000));

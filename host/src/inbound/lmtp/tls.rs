@@ -3,7 +3,7 @@
 use super::ListenError;
 use postigo_model::configured::Tls;
 use postigo_net::pem;
-use postigo_supervision::{Work, blocking};
+use postigo_supervision::{WorkKind, blocking};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub async fn acceptor(settings: &Tls) -> Result<Option<TlsAcceptor>, ListenError
     let (certificate, key) = (settings.certificate.clone(), settings.key.clone());
     let lost = failed("certificate", &certificate);
     // Reads files.
-    let config = blocking(Work::Files, "", move || server_config(&certificate, &key))
+    let config = blocking(WorkKind::Files, "", move || server_config(&certificate, &key))
         .await
         .map_err(|panic| lost(panic.to_string()))??;
     Ok(Some(TlsAcceptor::from(Arc::new(config))))

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc2822;
 
 /// How a mail came.
 #[derive(Debug, Clone, Copy)]
-pub struct Way<'w> {
+pub struct ArrivalTrace<'w> {
     /// LMTP or SMTP.
     pub dialect: Dialect,
     /// Whether the client greeted with EHLO or LHLO, not HELO.
@@ -25,7 +25,7 @@ pub struct Way<'w> {
     pub peer: Option<IpAddr>,
 }
 
-impl Way<'_> {
+impl ArrivalTrace<'_> {
     /// RFC 3848 and RFC 6531: `LMTP`, `ESMTPS`, `UTF8SMTP`, …
     fn protocol(&self) -> String {
         let base = match self.dialect {
@@ -39,7 +39,7 @@ impl Way<'_> {
 }
 
 /// Return-Path and Received; of several recipients none is named, so that nobody learns of the others.
-pub fn headers(way: &Way<'_>, sender: &str, recipients: &[&str], id: &str, now: OffsetDateTime) -> String {
+pub fn headers(way: &ArrivalTrace<'_>, sender: &str, recipients: &[&str], id: &str, now: OffsetDateTime) -> String {
     let mut text = format!("Return-Path: <{}>\r\nReceived: from {}", quoted(sender), name(way.hello));
     match way.peer {
         Some(IpAddr::V4(address)) => drop(write!(text, " ([{address}])")),
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_headers_say_how_a_mail_came() {
         let now = OffsetDateTime::from_unix_timestamp(1_795_600_000).unwrap();
-        let way = Way {
+        let way = ArrivalTrace {
             dialect: Dialect::Lmtp,
             extended: true,
             secure: true,
@@ -108,7 +108,7 @@ mod tests {
             host_name()
         );
         assert_eq!(text, expected);
-        let text = headers(&Way { peer: None, dialect: Dialect::Smtp, ..way }, "", &["a@x", "b@x"], "17", now);
+        let text = headers(&ArrivalTrace { peer: None, dialect: Dialect::Smtp, ..way }, "", &["a@x", "b@x"], "17", now);
         assert!(
             text.starts_with("Return-Path: <>\r\n") && text.contains("(local)") && text.contains("with ESMTPS"),
             "{text}"

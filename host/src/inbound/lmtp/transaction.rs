@@ -1,7 +1,7 @@
 //! One mail transaction (RFC 5321 section 3.3): a sender, recipients, and the message, which becomes one arrival an
 //! account.
 
-use super::data::Body;
+use super::data::IncomingBody;
 use super::recipients::Policy;
 use bytes::Bytes;
 use postigo_model::spool::{Arrival, SourceKey};
@@ -21,7 +21,7 @@ pub struct Transaction {
     /// Who is taken in, as of MAIL.
     pub policy: Arc<Policy>,
     /// What BDAT has brought so far.
-    pub body: Option<Body>,
+    pub body: Option<IncomingBody>,
 }
 
 /// An accepted recipient.

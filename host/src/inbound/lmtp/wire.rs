@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 /// A byte stream from a client.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+pub trait ClientBytes: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ClientBytes for T {}
 
 /// A command has at most so many bytes; RFC 5321 says 512, extensions add some.
 const LONGEST_COMMAND: usize = 4_096;
@@ -39,7 +39,7 @@ pub enum WireError {
 
 /// A line from a client.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ClientLine {
     /// Whole, CRLF included.
     Whole(BytesMut),
     /// It ended with a line feed alone.
@@ -50,7 +50,7 @@ pub enum Line {
 
 /// The connection as a session has it.
 pub struct Wire {
-    stream: Box<dyn Bytes>,
+    stream: Box<dyn ClientBytes>,
     /// What came and was not read yet.
     pub input: BytesMut,
     read: usize,
@@ -61,13 +61,13 @@ pub struct Wire {
 
 impl Wire {
     /// Nothing was read or said yet.
-    pub fn new(stream: Box<dyn Bytes>) -> Self {
+    pub fn new(stream: Box<dyn ClientBytes>) -> Self {
         Self { stream, input: BytesMut::new(), read: FIRST_READ, output: Vec::new(), sent: 0 }
     }
 
     /// The stream alone. What was read ahead is dropped: before STARTTLS anybody could have put it there (RFC 3207
     /// section 4.2).
-    pub fn into_stream(self) -> Box<dyn Bytes> {
+    pub fn into_stream(self) -> Box<dyn ClientBytes> {
         self.stream
     }
 
@@ -118,14 +118,14 @@ impl Wire {
     }
 
     /// The next line, if it is here.
-    pub fn line(&mut self) -> Option<Line> {
+    pub fn line(&mut self) -> Option<ClientLine> {
         match memchr::memchr(b'\n', &self.input) {
             Some(end) if end < LONGEST_COMMAND => {
                 let line = self.input.split_to(end + 1);
-                Some(if line.ends_with(b"\r\n") { Line::Whole(line) } else { Line::BareNewline })
+                Some(if line.ends_with(b"\r\n") { ClientLine::Whole(line) } else { ClientLine::BareNewline })
             }
             None if self.input.len() < LONGEST_COMMAND => None,
-            _ => Some(Line::TooLong),
+            _ => Some(ClientLine::TooLong),
         }
     }
 

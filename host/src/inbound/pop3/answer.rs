@@ -26,7 +26,7 @@ pub enum Code {
 
 /// The server said `-ERR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrAnswer {
     /// Why, for programs.
     pub code: Code,
     /// Why, for people: one short line.
@@ -35,30 +35,30 @@ pub struct Refusal {
 
 /// What a status line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
+pub enum StatusLine {
     /// `+OK`, and the words behind it, as they came: numbers may be meant.
     Ok(String),
     /// `+ `: what it asks while somebody signs in (RFC 5034), in base64.
     Challenge(String),
     /// `-ERR`.
-    Refused(Refusal),
+    Refused(ErrAnswer),
 }
 
 /// Reads a status line without its line break; nothing if it is none. A refusal's text goes through the redactor.
-pub fn status(line: &[u8], redactor: &Redactor) -> Option<Status> {
+pub fn status(line: &[u8], redactor: &Redactor) -> Option<StatusLine> {
     let (word, rest) = match memchr(b' ', line) {
         Some(end) => (line.get(..end)?, line.get(end + 1..)?),
         None => (line, [].as_slice()),
     };
     match word {
-        b"+" => Some(Status::Challenge(String::from_utf8_lossy(rest).trim().to_owned())),
-        _ if word.eq_ignore_ascii_case(b"+OK") => Some(Status::Ok(String::from_utf8_lossy(rest).into_owned())),
-        _ if word.eq_ignore_ascii_case(b"-ERR") => Some(Status::Refused(refusal(rest, redactor))),
+        b"+" => Some(StatusLine::Challenge(String::from_utf8_lossy(rest).trim().to_owned())),
+        _ if word.eq_ignore_ascii_case(b"+OK") => Some(StatusLine::Ok(String::from_utf8_lossy(rest).into_owned())),
+        _ if word.eq_ignore_ascii_case(b"-ERR") => Some(StatusLine::Refused(refusal(rest, redactor))),
         _ => None,
     }
 }
 
-fn refusal(rest: &[u8], redactor: &Redactor) -> Refusal {
+fn refusal(rest: &[u8], redactor: &Redactor) -> ErrAnswer {
     let text = String::from_utf8_lossy(rest);
     let code =
         text.trim().strip_prefix('[').and_then(|text| text.split_once(']')).map(|(code, _)| code.to_ascii_uppercase());
@@ -70,7 +70,7 @@ fn refusal(rest: &[u8], redactor: &Redactor) -> Refusal {
         Some("SYS/PERM") => Code::SystemPermanent,
         _ => Code::Other,
     };
-    Refusal { code, text: said(rest, redactor) }
+    ErrAnswer { code, text: said(rest, redactor) }
 }
 
 /// A server's words, one short line without secrets.
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn status_lines_are_told_apart() {
         let read = |line: &[u8]| status(line, &Redactor::default());
-        assert_eq!(read(b"+OK 2 320"), Some(Status::Ok("2 320".into())));
-        assert_eq!(read(b"+OK"), Some(Status::Ok(String::new())));
-        assert_eq!(read(b"+ eyJz"), Some(Status::Challenge("eyJz".into())));
-        assert_eq!(read(b"+"), Some(Status::Challenge(String::new())));
-        let Some(Status::Refused(refusal)) = read(b"-ERR [in-use] Do you have\x07 another session?") else {
+        assert_eq!(read(b"+OK 2 320"), Some(StatusLine::Ok("2 320".into())));
+        assert_eq!(read(b"+OK"), Some(StatusLine::Ok(String::new())));
+        assert_eq!(read(b"+ eyJz"), Some(StatusLine::Challenge("eyJz".into())));
+        assert_eq!(read(b"+"), Some(StatusLine::Challenge(String::new())));
+        let Some(StatusLine::Refused(refusal)) = read(b"-ERR [in-use] Do you have\x07 another session?") else {
             panic!("refused")
         };
         assert_eq!((refusal.code, refusal.text.as_str()), (Code::InUse, "[in-use] Do you have  another session?"));

@@ -1,9 +1,9 @@
 //! A signed-in POP3 connection (RFC 1939): commands go out, alone or several at once where the server has PIPELINING
 //! (RFC 2449), and every answer is read within bounds.
 
-use super::answer::{self, Refusal, Status};
+use super::answer::{self, ErrAnswer, StatusLine};
 use super::error::Pop3Error;
-use super::text::Text;
+use super::text::DotText;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub const GIVE: &str = "give a message";
 
 /// How many bytes may be kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Most {
+pub struct KeptLimit {
     /// Of one message.
     pub message: u64,
     /// Of all that are asked for at once.
@@ -47,7 +47,7 @@ pub struct Most {
 
 /// What RETR or TOP brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Retrieved {
+pub enum RetrieveAnswer {
     /// The bytes, as they were before they got their dots.
     Bytes(Vec<u8>),
     /// More bytes than may be; so many.
@@ -160,8 +160,8 @@ impl Connection {
     pub async fn retrieve(
         &mut self,
         numbers: &[u32],
-        most: Most,
-        mut each: impl FnMut(Retrieved),
+        most: KeptLimit,
+        mut each: impl FnMut(RetrieveAnswer),
     ) -> Result<(), Pop3Error> {
         let mut left = most.together;
         for group in numbers.chunks(self.ahead(numbers.len())) {
@@ -169,7 +169,7 @@ impl Connection {
             self.send(GIVE, &commands).await?;
             for _ in group {
                 let retrieved = self.text(GIVE, most.message.min(left)).await?;
-                if let Retrieved::Bytes(bytes) = &retrieved {
+                if let RetrieveAnswer::Bytes(bytes) = &retrieved {
                     left = left.saturating_sub(bytes.len() as u64);
                 }
                 each(retrieved);
@@ -179,14 +179,14 @@ impl Connection {
     }
 
     /// The header of a message (TOP, which servers may lack).
-    pub async fn header(&mut self, number: u32) -> Result<Retrieved, Pop3Error> {
+    pub async fn header(&mut self, number: u32) -> Result<RetrieveAnswer, Pop3Error> {
         let doing = "give a message's header";
         self.send(doing, &format!("TOP {number} 0\r\n")).await?;
         self.text(doing, 1 << 20).await
     }
 
     /// Marks messages as deleted; QUIT deletes them. Which the server refused, by their numbers.
-    pub async fn delete(&mut self, numbers: &[u32]) -> Result<Vec<(u32, Refusal)>, Pop3Error> {
+    pub async fn delete(&mut self, numbers: &[u32]) -> Result<Vec<(u32, ErrAnswer)>, Pop3Error> {
         let doing = "delete messages";
         let mut refused = Vec::new();
         for group in numbers.chunks(self.ahead(PIPELINE)) {
@@ -220,7 +220,7 @@ impl Connection {
         &mut self,
         doing: &'static str,
         text: &str,
-    ) -> Result<Result<String, Refusal>, Pop3Error> {
+    ) -> Result<Result<String, ErrAnswer>, Pop3Error> {
         self.send(doing, &format!("{text}\r\n")).await?;
         self.answer(doing).await
     }
@@ -235,7 +235,7 @@ impl Connection {
     }
 
     /// A status line, whichever it is.
-    pub(super) async fn status(&mut self, doing: &'static str) -> Result<Status, Pop3Error> {
+    pub(super) async fn status(&mut self, doing: &'static str) -> Result<StatusLine, Pop3Error> {
         let mut line = Vec::new();
         self.line(doing, LONGEST_STATUS, &mut line).await?;
         let redactor = self.redactor();
@@ -244,11 +244,11 @@ impl Connection {
         })
     }
 
-    async fn answer(&mut self, doing: &'static str) -> Result<Result<String, Refusal>, Pop3Error> {
+    async fn answer(&mut self, doing: &'static str) -> Result<Result<String, ErrAnswer>, Pop3Error> {
         match self.status(doing).await? {
-            Status::Ok(words) => Ok(Ok(words)),
-            Status::Refused(refusal) => Ok(Err(refusal)),
-            Status::Challenge(_) => Err(Pop3Error::lost(doing, "it asked for something that nobody had begun")),
+            StatusLine::Ok(words) => Ok(Ok(words)),
+            StatusLine::Refused(refusal) => Ok(Err(refusal)),
+            StatusLine::Challenge(_) => Err(Pop3Error::lost(doing, "it asked for something that nobody had begun")),
         }
     }
 
@@ -297,11 +297,11 @@ impl Connection {
     }
 
     /// Reads a status line and the text that follows an OK.
-    async fn text(&mut self, doing: &'static str, most: u64) -> Result<Retrieved, Pop3Error> {
+    async fn text(&mut self, doing: &'static str, most: u64) -> Result<RetrieveAnswer, Pop3Error> {
         if let Err(refusal) = self.answer(doing).await? {
-            return Ok(Retrieved::Refused(refusal.text));
+            return Ok(RetrieveAnswer::Refused(refusal.text));
         }
-        let mut text = Text::new(most);
+        let mut text = DotText::new(most);
         while !text.is_ended() {
             let bytes = self.stream.fill_buf().await.map_err(|error| Pop3Error::lost(doing, error))?;
             if bytes.is_empty() {
@@ -313,6 +313,6 @@ impl Connection {
                 return Err(Pop3Error::lost(doing, format!("it sent a message of more than {} bytes", text.len())));
             }
         }
-        Ok(text.into_bytes().map_or_else(Retrieved::TooLarge, Retrieved::Bytes))
+        Ok(text.into_bytes().map_or_else(RetrieveAnswer::TooLarge, RetrieveAnswer::Bytes))
     }
 }

@@ -1,6 +1,6 @@
 //! Why a fetch from a POP3 server failed.
 
-use super::answer::{Code, Refusal};
+use super::answer::{Code, ErrAnswer};
 use postigo_net::ConnectError;
 
 /// Why a fetch from a POP3 server failed.
@@ -68,12 +68,12 @@ pub enum Pop3Error {
 
 impl Pop3Error {
     /// The server said no.
-    pub fn refused(doing: &'static str, refusal: Refusal) -> Self {
+    pub fn refused(doing: &'static str, refusal: ErrAnswer) -> Self {
         Self::by_code(refusal).unwrap_or_else(|text| Self::Refused { doing, text })
     }
 
     /// The server said no to these credentials.
-    pub fn sign_in(user: &str, refusal: Refusal) -> Self {
+    pub fn sign_in(user: &str, refusal: ErrAnswer) -> Self {
         Self::by_code(refusal).unwrap_or_else(|text| Self::SignIn { user: user.to_owned(), text })
     }
 
@@ -88,7 +88,7 @@ impl Pop3Error {
     }
 
     /// What the server's code says beyond doubt; else its words.
-    fn by_code(Refusal { code, text }: Refusal) -> Result<Self, String> {
+    fn by_code(ErrAnswer { code, text }: ErrAnswer) -> Result<Self, String> {
         match code {
             Code::InUse => Ok(Self::InUse(text)),
             Code::LoginDelay => Ok(Self::LoginDelay(text)),

@@ -1,10 +1,10 @@
 //! Fetching a session's messages and making them durable.
 
 use super::bytes_key::standing_for_bytes;
-use super::connection::{Most, Retrieved};
+use super::connection::{KeptLimit, RetrieveAnswer};
 use super::error::Pop3Error;
-use super::listing::Listed;
-use super::session::{BATCH_BYTES, KEY, Session};
+use super::listing::ScanListing;
+use super::session::{BATCH_BYTES, KEY, Pop3Session};
 use crate::inbound::error::FetchError;
 use crate::store::StoreError;
 use postigo_model::communication::Priority;
@@ -13,11 +13,11 @@ use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use sha2::{Digest as _, Sha256};
 
 /// Messages with their bytes, and how the connection ended, if it did.
-type Fetched = (Vec<(Listed, Vec<u8>)>, Result<(), Pop3Error>);
+type FetchResult = (Vec<(ScanListing, Vec<u8>)>, Result<(), Pop3Error>);
 
-impl Session<'_> {
+impl Pop3Session<'_> {
     /// Fetches batch after batch; while one is stored, the next is under way.
-    pub(super) async fn fetch_all(&mut self, batches: Vec<&[Listed]>) -> Result<(), FetchError> {
+    pub(super) async fn fetch_all(&mut self, batches: Vec<&[ScanListing]>) -> Result<(), FetchError> {
         let mut waiting = Vec::new();
         for batch in batches {
             if self.intake.is_stopped() {
@@ -40,7 +40,7 @@ impl Session<'_> {
         self.store(waiting).await
     }
 
-    async fn store(&mut self, fetched: Vec<(Listed, Vec<u8>)>) -> Result<(), FetchError> {
+    async fn store(&mut self, fetched: Vec<(ScanListing, Vec<u8>)>) -> Result<(), FetchError> {
         let (messages, arrivals) = self.arrivals(fetched);
         if arrivals.is_empty() {
             return Ok(());
@@ -49,11 +49,11 @@ impl Session<'_> {
         self.stored(messages, stored)
     }
 
-    async fn fetch_batch(&mut self, batch: &[Listed]) -> Fetched {
+    async fn fetch_batch(&mut self, batch: &[ScanListing]) -> FetchResult {
         let numbers: Vec<u32> = batch.iter().map(|message| message.number).collect();
         let greatest = self.intake.rules().greatest;
         let mut came = Vec::with_capacity(batch.len());
-        let most = Most { message: greatest, together: greatest.saturating_add(BATCH_BYTES) };
+        let most = KeptLimit { message: greatest, together: greatest.saturating_add(BATCH_BYTES) };
         let ended = self.connection.retrieve(&numbers, most, |retrieved| came.push(retrieved)).await;
         if let (Err(Pop3Error::Lost { .. }), Some(guilty)) = (&ended, batch.get(came.len())) {
             self.memory.suspects.add(guilty.name().into_owned());
@@ -61,17 +61,17 @@ impl Session<'_> {
         let mut fetched = Vec::with_capacity(came.len());
         for (message, retrieved) in batch.iter().zip(came) {
             match retrieved {
-                Retrieved::Bytes(raw) => fetched.push((message.clone(), raw)),
-                Retrieved::TooLarge(size) if size > greatest => {
+                RetrieveAnswer::Bytes(raw) => fetched.push((message.clone(), raw)),
+                RetrieveAnswer::TooLarge(size) if size > greatest => {
                     self.passed_over += 1;
                     // Without a unique-id it cannot be told from others of its listed size.
                     if !message.uidl.is_empty() {
                         self.memory.is_larger(message.uidl.clone(), size);
                     }
-                    self.oversize.push(Listed { size, ..message.clone() });
+                    self.oversize.push(ScanListing { size, ..message.clone() });
                 }
-                Retrieved::TooLarge(_) => self.put_off = true,
-                Retrieved::Refused(text) => {
+                RetrieveAnswer::TooLarge(_) => self.put_off = true,
+                RetrieveAnswer::Refused(text) => {
                     self.passed_over += 1;
                     self.intake.report.unreadable += 1;
                     let title = message.title(self.connection.redactor());
@@ -84,7 +84,7 @@ impl Session<'_> {
     }
 
     /// The fetched messages under the keys that they are known by.
-    fn arrivals(&mut self, fetched: Vec<(Listed, Vec<u8>)>) -> (Vec<(Listed, String)>, Vec<Arrival>) {
+    fn arrivals(&mut self, fetched: Vec<(ScanListing, Vec<u8>)>) -> (Vec<(ScanListing, String)>, Vec<Arrival>) {
         let mut messages = Vec::with_capacity(fetched.len());
         let mut arrivals = Vec::with_capacity(fetched.len());
         for (message, raw) in fetched {
@@ -111,7 +111,7 @@ impl Session<'_> {
 
     fn stored(
         &mut self,
-        messages: Vec<(Listed, String)>,
+        messages: Vec<(ScanListing, String)>,
         stored: Result<Vec<TakenIn>, StoreError>,
     ) -> Result<(), FetchError> {
         self.intake.count(&stored?);

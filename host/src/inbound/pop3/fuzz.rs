@@ -2,9 +2,9 @@
 //! sets how many.
 
 use super::Memory;
-use super::connection::{Connection, Most};
+use super::connection::{Connection, KeptLimit};
 use super::error::Pop3Error;
-use super::listing::{Listing, Plan};
+use super::listing::{MailboxListing, MailboxPlan};
 use postigo_model::configured::{Account, Protocol, Secret, Server};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
@@ -95,11 +95,11 @@ async fn converse(said: Vec<u8>, server: Server<'_>, credentials: &Credentials) 
     let mut connection = Connection::over(stream, server, credentials).await?;
     connection.count().await?;
     let sizes = connection.sizes().await?;
-    let listing = Listing::new(sizes, connection.uidls().await?);
-    let plan = Plan::new(&listing, &HashMap::new(), true, 1_000, &Memory::default());
+    let listing = MailboxListing::new(sizes, connection.uidls().await?);
+    let plan = MailboxPlan::new(&listing, &HashMap::new(), true, 1_000, &Memory::default());
     let numbers: Vec<u32> = plan.fetch.iter().map(|message| message.number).collect();
     let mut came = 0;
-    connection.retrieve(&numbers, Most { message: 1_000, together: 2_000 }, |_| came += 1).await?;
+    connection.retrieve(&numbers, KeptLimit { message: 1_000, together: 2_000 }, |_| came += 1).await?;
     for message in &plan.oversize {
         connection.header(message.number).await?;
     }

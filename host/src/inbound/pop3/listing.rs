@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A message on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ScanListing {
     /// Its number in this session.
     pub number: u32,
     /// As the server lists it, bytes.
@@ -16,7 +16,7 @@ pub struct Listed {
     pub uidl: String,
 }
 
-impl Listed {
+impl ScanListing {
     /// What it goes by in memory: its unique-id, else its size.
     pub fn name(&self) -> Cow<'_, str> {
         if self.uidl.is_empty() { self.size.to_string().into() } else { self.uidl.as_str().into() }
@@ -38,14 +38,14 @@ impl Listed {
 
 /// A mailbox's messages, by their number.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct MailboxListing {
     /// Every one of them.
-    pub messages: Vec<Listed>,
+    pub messages: Vec<ScanListing>,
     /// Why the unique-ids cannot be used, the end of a sentence; nothing where they can.
     pub without_uidl: Option<&'static str>,
 }
 
-impl Listing {
+impl MailboxListing {
     /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are
     /// none.
     pub fn new(sizes: Vec<(u32, u64)>, uidls: Option<Vec<(u32, Option<String>)>>) -> Self {
@@ -57,7 +57,7 @@ impl Listing {
                 Err(why) => (HashMap::new(), Some(why)),
             },
         };
-        let messages = sizes.into_iter().map(|(number, size)| Listed {
+        let messages = sizes.into_iter().map(|(number, size)| ScanListing {
             number,
             size,
             uidl: uidls.remove(&number).unwrap_or_default(),
@@ -84,24 +84,30 @@ fn usable(uidls: Vec<(u32, Option<String>)>, sizes: &BTreeMap<u32, u64>) -> Resu
 
 /// What is to be done in a mailbox.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct MailboxPlan {
     /// To be fetched.
-    pub fetch: Vec<Listed>,
+    pub fetch: Vec<ScanListing>,
     /// To be fetched one by one, when all others are told of.
-    pub alone: Vec<Listed>,
+    pub alone: Vec<ScanListing>,
     /// Above the greatest size.
-    pub oversize: Vec<Listed>,
+    pub oversize: Vec<ScanListing>,
     /// Known, and to be kept on the server: nothing is done.
     pub known: u64,
     /// Given up for a while.
     pub given_up: u64,
 }
 
-impl Plan {
+impl MailboxPlan {
     /// Plans. `known` has the sizes of what is here by unique-id. What is to be deleted is fetched even if its
     /// unique-id is known: servers use these again, and nothing is deleted whose bytes were not compared. Kept
     /// messages are known by unique-id and size, as are those that were taken in when larger ones were.
-    pub fn new(listing: &Listing, known: &HashMap<String, u64>, deletes: bool, greatest: u64, memory: &Memory) -> Self {
+    pub fn new(
+        listing: &MailboxListing,
+        known: &HashMap<String, u64>,
+        deletes: bool,
+        greatest: u64,
+        memory: &Memory,
+    ) -> Self {
         let mut plan = Self::default();
         for message in &listing.messages {
             let is_known = known
@@ -122,13 +128,13 @@ impl Plan {
 }
 
 /// The unique-ids that are known and not listed: their messages are gone from the server.
-pub fn gone(known: &HashMap<String, u64>, listing: &Listing) -> Vec<String> {
+pub fn gone(known: &HashMap<String, u64>, listing: &MailboxListing) -> Vec<String> {
     let listed: HashSet<&str> = listing.messages.iter().map(|message| message.uidl.as_str()).collect();
     known.keys().filter(|uidl| !listed.contains(uidl.as_str())).cloned().collect()
 }
 
 /// The first messages that together have at most so many messages and bytes, and at least one.
-pub fn first(messages: &[Listed], most: usize, most_bytes: u64) -> &[Listed] {
+pub fn first(messages: &[ScanListing], most: usize, most_bytes: u64) -> &[ScanListing] {
     let mut bytes = 0_u64;
     let fits = messages.iter().take(most).take_while(|message| {
         bytes = bytes.saturating_add(message.size);
@@ -142,16 +148,16 @@ pub fn first(messages: &[Listed], most: usize, most_bytes: u64) -> &[Listed] {
 mod tests {
     use super::*;
 
-    fn listing(messages: &[(u32, u64, &str)]) -> Listing {
+    fn listing(messages: &[(u32, u64, &str)]) -> MailboxListing {
         let sizes = messages.iter().map(|(number, size, _)| (*number, *size)).collect();
         let uidls = messages
             .iter()
             .map(|(number, _, uidl)| (*number, (!uidl.is_empty()).then(|| (*uidl).to_owned())))
             .collect();
-        Listing::new(sizes, Some(uidls))
+        MailboxListing::new(sizes, Some(uidls))
     }
 
-    fn numbers(messages: &[Listed]) -> Vec<u32> {
+    fn numbers(messages: &[ScanListing]) -> Vec<u32> {
         messages.iter().map(|message| message.number).collect()
     }
 
@@ -159,12 +165,12 @@ mod tests {
     fn unique_ids_that_are_not_unique_valid_or_complete_are_none() {
         let good = listing(&[(1, 10, "a"), (2, 20, "b")]);
         assert_eq!((good.without_uidl, good.messages[1].uidl.as_str()), (None, "b"));
-        let incomplete = Listing::new(vec![(1, 10), (2, 20)], Some(vec![(1, Some("a".into()))]));
+        let incomplete = MailboxListing::new(vec![(1, 10), (2, 20)], Some(vec![(1, Some("a".into()))]));
         for bad in [
             listing(&[(1, 10, "a"), (2, 20, "a")]),
             listing(&[(1, 10, "a"), (2, 20, "")]),
             incomplete,
-            Listing::new(vec![(1, 1)], None),
+            MailboxListing::new(vec![(1, 1)], None),
         ] {
             assert!(
                 bad.without_uidl.is_some() && bad.messages.iter().all(|message| message.uidl.is_empty()),
@@ -177,9 +183,9 @@ mod tests {
     fn what_is_kept_is_known_by_id_and_size_and_what_is_deleted_is_compared_first() {
         let listing = listing(&[(1, 10, "a"), (2, 20, "b"), (3, 30, "c"), (4, 99, "d")]);
         let known = HashMap::from([("a".to_owned(), 10), ("b".to_owned(), 21), ("gone".to_owned(), 1)]);
-        let plan = Plan::new(&listing, &known, false, 50, &Memory::default());
+        let plan = MailboxPlan::new(&listing, &known, false, 50, &Memory::default());
         assert_eq!((numbers(&plan.fetch), numbers(&plan.oversize), plan.known), (vec![2, 3], vec![4], 1));
-        let plan = Plan::new(&listing, &known, true, 50, &Memory::default());
+        let plan = MailboxPlan::new(&listing, &known, true, 50, &Memory::default());
         assert_eq!((numbers(&plan.fetch), numbers(&plan.oversize), plan.known), (vec![1, 2, 3], vec![4], 0));
         assert_eq!(gone(&known, &listing), ["gone"]);
     }
@@ -191,7 +197,7 @@ mod tests {
         let mut memory = Memory::default();
         memory.compared("a".into(), 10);
         memory.is_larger("b".into(), 70);
-        let plan = Plan::new(&listing, &known, false, 50, &memory);
+        let plan = MailboxPlan::new(&listing, &known, false, 50, &memory);
         assert_eq!((plan.known, numbers(&plan.fetch), numbers(&plan.oversize)), (1, vec![], vec![2]));
     }
 
@@ -206,7 +212,7 @@ mod tests {
     #[test]
     fn a_unique_id_that_repeats_a_secret_is_not_shown() {
         let redactor = Redactor::of([("password", "hunter2hunter2")]);
-        let message = Listed { number: 7, size: 1, uidl: "00hunter2hunter2".into() };
+        let message = ScanListing { number: 7, size: 1, uidl: "00hunter2hunter2".into() };
         let shown = format!("{} {}", message.place(&redactor), message.title(&redactor));
         assert!(!shown.contains("hunter2") && shown.contains("Message 7"), "{shown}");
         assert_eq!(message.name(), "00hunter2hunter2", "what the program goes by stays as it is");

@@ -1,17 +1,17 @@
 //! Messages above the greatest size.
 
-use super::connection::Retrieved;
-use super::listing::Listed;
-use super::session::{KEY, Session};
+use super::connection::RetrieveAnswer;
+use super::listing::ScanListing;
+use super::session::{KEY, Pop3Session};
 use crate::inbound::error::FetchError;
 use crate::inbound::refusal::TurnedAway;
 use postigo_model::communication::Priority;
 use postigo_model::configured::Oversize;
 
-impl Session<'_> {
+impl Pop3Session<'_> {
     /// What becomes of messages that are too large: they stay, or they are removed without being fetched whole.
-    pub(super) async fn remove_oversize(&mut self, planned: Vec<Listed>) -> Result<(), FetchError> {
-        let messages: Vec<Listed> = planned.into_iter().chain(std::mem::take(&mut self.oversize)).collect();
+    pub(super) async fn remove_oversize(&mut self, planned: Vec<ScanListing>) -> Result<(), FetchError> {
+        let messages: Vec<ScanListing> = planned.into_iter().chain(std::mem::take(&mut self.oversize)).collect();
         self.intake.report.oversize += messages.len() as u64;
         for message in messages {
             let greatest = self.intake.rules().greatest;
@@ -29,8 +29,8 @@ impl Session<'_> {
                 }
                 Oversize::DeleteAndLog | Oversize::Refuse => {
                     let header = match self.connection.header(message.number).await? {
-                        Retrieved::Bytes(header) => header,
-                        Retrieved::TooLarge(_) | Retrieved::Refused(_) => {
+                        RetrieveAnswer::Bytes(header) => header,
+                        RetrieveAnswer::TooLarge(_) | RetrieveAnswer::Refused(_) => {
                             let sentence = format!(
                                 "{what} The server does not give its header, so that nobody can be told; it stays there."
                             );

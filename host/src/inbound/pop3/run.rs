@@ -3,7 +3,7 @@
 use super::Memory;
 use super::connection::Connection;
 use super::error::Pop3Error;
-use super::session::{KEY, Left, Session};
+use super::session::{KEY, Pop3Session, SessionRest};
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
@@ -32,10 +32,10 @@ pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory)
             }
             intake.show_progress().await;
         }
-        match Session::new(connection, intake, memory, &account, first).run().await {
-            Ok((Left::Nothing, _)) => return Ok(()),
-            Ok((Left::More, _)) if intake.is_stopped() => return Ok(()),
-            Ok((Left::More, listed)) => {
+        match Pop3Session::new(connection, intake, memory, &account, first).run().await {
+            Ok((SessionRest::Nothing, _)) => return Ok(()),
+            Ok((SessionRest::More, _)) if intake.is_stopped() => return Ok(()),
+            Ok((SessionRest::More, listed)) => {
                 let new = intake.report.new;
                 if before.is_some_and(|(there, known)| listed >= there && new == known) {
                     let sentence =
@@ -46,7 +46,7 @@ pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory)
                 before = Some((listed, new));
             }
             // One message may have ended it: the others are fetched now, that one alone and last.
-            Err((error, Left::More)) if !lost && !intake.is_stopped() => {
+            Err((error, SessionRest::More)) if !lost && !intake.is_stopped() => {
                 intake.note(Priority::Warning, KEY, format!("{error}. The other messages are fetched first."));
                 lost = true;
             }

@@ -4,7 +4,7 @@ use super::Memory;
 use super::bytes_key::stands_for_bytes;
 use super::connection::{Connection, GIVE};
 use super::error::Pop3Error;
-use super::listing::{Listed, Listing, Plan, first, gone};
+use super::listing::{MailboxListing, MailboxPlan, ScanListing, first, gone};
 use crate::inbound::error::FetchError;
 use crate::inbound::intake::Intake;
 use postigo_model::communication::Priority;
@@ -26,7 +26,7 @@ const SESSION_BYTES: u64 = 64 << 20;
 
 /// What a session leaves to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum SessionRest {
     /// Nothing.
     Nothing,
     /// Messages that are to be fetched.
@@ -34,7 +34,7 @@ pub enum Left {
 }
 
 /// A session that has begun.
-pub struct Session<'a> {
+pub struct Pop3Session<'a> {
     pub(super) connection: Connection,
     pub(super) intake: &'a mut Intake,
     pub(super) memory: &'a mut Memory,
@@ -48,7 +48,7 @@ pub struct Session<'a> {
     pub(super) copies: HashMap<String, u32>,
     /// Durable here, to be deleted there: number, and the unique-id that it is known by.
     pub(super) durable: Vec<(u32, String)>,
-    pub(super) oversize: Vec<Listed>,
+    pub(super) oversize: Vec<ScanListing>,
     /// Messages that are removed without being fetched, by their numbers.
     pub(super) removed: Vec<u32>,
     /// Some were left for later, lest they take too much memory together.
@@ -57,7 +57,7 @@ pub struct Session<'a> {
     pub(super) passed_over: u64,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Pop3Session<'a> {
     /// A session over a signed-in connection.
     pub fn new(
         connection: Connection,
@@ -85,17 +85,18 @@ impl<'a> Session<'a> {
 
     /// Does the session's work to its end; gives the number of messages that there were. With an error comes whether
     /// another session may get further.
-    pub async fn run(mut self) -> Result<(Left, u32), (FetchError, Left)> {
-        let (plan, listed) = self.plan().await.map_err(|error| (error, Left::Nothing))?;
+    pub async fn run(mut self) -> Result<(SessionRest, u32), (FetchError, SessionRest)> {
+        let (plan, listed) = self.plan().await.map_err(|error| (error, SessionRest::Nothing))?;
         self.passed_over = plan.given_up + plan.oversize.len() as u64;
         let (now, left) = self.choose(&plan);
         let mut result = self.fetch_all(now).await;
-        let left = if self.put_off { Left::More } else { left };
-        if result.is_ok() && left == Left::Nothing {
+        let left = if self.put_off { SessionRest::More } else { left };
+        if result.is_ok() && left == SessionRest::Nothing {
             result = self.remove_oversize(plan.oversize).await;
         }
         let progress = !self.durable.is_empty();
-        let is_complete = result.is_ok() && left == Left::Nothing && self.passed_over == 0 && !self.intake.is_stopped();
+        let is_complete =
+            result.is_ok() && left == SessionRest::Nothing && self.passed_over == 0 && !self.intake.is_stopped();
         let told = match &result {
             // What is durable is told even if no more can be stored; on a lost connection the next session tells it.
             Ok(()) | Err(FetchError::Store(_)) => self.finish(is_complete).await,
@@ -103,28 +104,28 @@ impl<'a> Session<'a> {
         };
         match result.and(told) {
             // Without progress another session would do the same again.
-            Ok(()) => Ok((if progress { left } else { Left::Nothing }, listed)),
-            Err(error @ FetchError::Pop3(Pop3Error::Lost { doing: GIVE, .. })) => Err((error, Left::More)),
-            Err(error) => Err((error, Left::Nothing)),
+            Ok(()) => Ok((if progress { left } else { SessionRest::Nothing }, listed)),
+            Err(error @ FetchError::Pop3(Pop3Error::Lost { doing: GIVE, .. })) => Err((error, SessionRest::More)),
+            Err(error) => Err((error, SessionRest::Nothing)),
         }
     }
 
     /// Lists the mailbox, forgets what is gone from it, and plans.
-    async fn plan(&mut self) -> Result<(Plan, u32), FetchError> {
+    async fn plan(&mut self) -> Result<(MailboxPlan, u32), FetchError> {
         let count = self.connection.count().await?;
         let listing = if count == 0 {
-            Listing::default()
+            MailboxListing::default()
         } else {
             let sizes = self.connection.sizes().await?;
             let uidls = self.connection.uidls().await?;
-            Listing::new(sizes, uidls)
+            MailboxListing::new(sizes, uidls)
         };
         self.has_uidls = listing.without_uidl.is_none();
-        let names: HashSet<Cow<'_, str>> = listing.messages.iter().map(Listed::name).collect();
+        let names: HashSet<Cow<'_, str>> = listing.messages.iter().map(ScanListing::name).collect();
         self.memory.retain(|name| names.contains(name.as_str()));
         self.known = self.intake.spool().uidls(&self.account.name).await?;
         self.retire_gone(&listing).await?;
-        let plan = Plan::new(&listing, &self.known, self.deletes(), self.intake.rules().greatest, self.memory);
+        let plan = MailboxPlan::new(&listing, &self.known, self.deletes(), self.intake.rules().greatest, self.memory);
         if self.is_first {
             self.intake.report.seen = u64::from(count);
             self.tell_plan(&listing, &plan);
@@ -132,7 +133,7 @@ impl<'a> Session<'a> {
         Ok((plan, count))
     }
 
-    async fn retire_gone(&mut self, listing: &Listing) -> Result<(), FetchError> {
+    async fn retire_gone(&mut self, listing: &MailboxListing) -> Result<(), FetchError> {
         let mut gone = gone(&self.known, listing);
         if !self.has_uidls {
             // What stands for bytes may still be there; that is seen when all are fetched.
@@ -145,7 +146,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn tell_plan(&mut self, listing: &Listing, plan: &Plan) {
+    fn tell_plan(&mut self, listing: &MailboxListing, plan: &MailboxPlan) {
         let sentence = format!(
             "{} messages are listed: {} to be fetched, {} known by unique-id and size, {} too large, {} left out.",
             listing.messages.len(),
@@ -176,10 +177,10 @@ impl<'a> Session<'a> {
     }
 
     /// What this session fetches. Those that may end it come when the others have been told of.
-    fn choose<'p>(&self, plan: &'p Plan) -> (Vec<&'p [Listed]>, Left) {
+    fn choose<'p>(&self, plan: &'p MailboxPlan) -> (Vec<&'p [ScanListing]>, SessionRest) {
         // Without unique-ids all others would come first each time where nothing is deleted.
         if plan.fetch.is_empty() || (!self.is_first && !self.deletes() && !plan.alone.is_empty()) {
-            return (plan.alone.chunks(1).collect(), Left::Nothing);
+            return (plan.alone.chunks(1).collect(), SessionRest::Nothing);
         }
         // A server that lets nobody in for a while has all its work done at once.
         let is_patient = self.connection.capability("LOGIN-DELAY").is_none_or(|delay| delay.trim() == "0");
@@ -193,7 +194,7 @@ impl<'a> Session<'a> {
             batches.push(batch);
         }
         let all = now.len() == plan.fetch.len() && plan.alone.is_empty();
-        (batches, if all { Left::Nothing } else { Left::More })
+        (batches, if all { SessionRest::Nothing } else { SessionRest::More })
     }
 
     pub(super) fn deletes(&self) -> bool {

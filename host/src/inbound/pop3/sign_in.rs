@@ -1,6 +1,6 @@
 //! Signing in: USER and PASS (RFC 1939), or AUTH (RFC 5034) with a mechanism that the server names.
 
-use super::answer::{Refusal, Status};
+use super::answer::{ErrAnswer, StatusLine};
 use super::connection::Connection;
 use super::error::Pop3Error;
 use base64::Engine as _;
@@ -61,15 +61,15 @@ async fn authenticate(
     connection.send(DOING, &format!("AUTH {}\r\n", exchange.mechanism().name())).await?;
     for _ in 0..MOST_CHALLENGES {
         match connection.status(DOING).await? {
-            Status::Ok(_) => return Ok(()),
-            Status::Refused(refusal) => {
+            StatusLine::Ok(_) => return Ok(()),
+            StatusLine::Refused(refusal) => {
                 let text = match exchange.refusal() {
                     Some(reason) => format!("{} ({reason})", refusal.text),
                     None => refusal.text,
                 };
-                return Err(Pop3Error::sign_in(server.user, Refusal { code: refusal.code, text }));
+                return Err(Pop3Error::sign_in(server.user, ErrAnswer { code: refusal.code, text }));
             }
-            Status::Challenge(challenge) => {
+            StatusLine::Challenge(challenge) => {
                 let challenge = STANDARD.decode(challenge).unwrap_or_default();
                 let answer = STANDARD.encode(exchange.respond(&challenge));
                 connection.send(DOING, &format!("{answer}\r\n")).await?;

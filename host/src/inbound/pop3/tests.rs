@@ -1,6 +1,6 @@
 //! Fetching from a server that behaves badly, at each command.
 
-use crate::inbound::{FetchReport, Intake, Memory, Rules, fetch};
+use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool};
@@ -144,8 +144,8 @@ struct Trial {
     server: Arc<Mutex<Server>>,
     spool: Spool,
     account: Account,
-    rules: Rules,
-    memory: Memory,
+    rules: IntakeRules,
+    memory: AccountMemory,
     _folder: tempfile::TempDir,
 }
 
@@ -168,8 +168,8 @@ impl Trial {
             ..Account::default()
         };
         let spool = Spool::open(store, folder.path()).unwrap();
-        let rules = Rules { greatest: 1 << 20, ..Rules::default() };
-        Self { server, spool, account, rules, memory: Memory::default(), _folder: folder }
+        let rules = IntakeRules { greatest: 1 << 20, ..IntakeRules::default() };
+        Self { server, spool, account, rules, memory: AccountMemory::default(), _folder: folder }
     }
 
     fn server(&self) -> MutexGuard<'_, Server> {
@@ -339,7 +339,7 @@ async fn what_was_taken_in_is_not_refused_when_less_is_taken_later() {
     trial.account.after_fetch = postigo_model::configured::AfterFetch::Keep;
     assert_eq!(trial.fetch().await.new, 1);
     trial.account.after_fetch = postigo_model::configured::AfterFetch::Delete;
-    trial.rules = Rules { greatest: 5, oversize: Oversize::Refuse, ..Rules::default() };
+    trial.rules = IntakeRules { greatest: 5, oversize: Oversize::Refuse, ..IntakeRules::default() };
     let report = trial.fetch().await;
     assert_eq!((report.oversize, report.earlier, trial.server().mails.len()), (0, 1, 1), "{report:?}");
 }
@@ -390,7 +390,8 @@ async fn the_sender_of_a_mail_that_stays_although_it_is_too_large_is_told_once()
         (format!("id-{number}"), raw.into_bytes())
     };
     let mut trial = Trial::against(Server { mails: vec![large(1)], ..Server::default() }).await;
-    trial.rules = Rules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 40, ..Rules::default() };
+    trial.rules =
+        IntakeRules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 40, ..IntakeRules::default() };
     let mut told = Vec::new();
     for (command, times) in [("TOP", 1), ("DELE", 1), ("QUIT", 1), ("none", 0)] {
         trial.harm(command, Manner::Refuses, times);
@@ -414,7 +415,8 @@ async fn a_mail_that_is_too_large_stays_while_its_sender_cannot_be_told() {
     let raw = format!("From: jane@example.com\r\nSubject: large\r\n\r\n{}", "far too long\r\n".repeat(100));
     let mut trial =
         Trial::against(Server { mails: vec![("id".to_owned(), raw.into_bytes())], ..Server::default() }).await;
-    trial.rules = Rules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 0, ..Rules::default() };
+    trial.rules =
+        IntakeRules { greatest: 500, oversize: Oversize::Refuse, answers_per_day: 0, ..IntakeRules::default() };
     assert_eq!(trial.fetch().await.oversize, 1);
     assert_eq!((trial.told().await, trial.server().mails.len()), (0, 1), "nobody was told");
     trial.rules.answers_per_day = 40;

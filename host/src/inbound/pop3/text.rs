@@ -6,15 +6,15 @@ use memchr::memchr;
 /// Takes the dots off a text as its bytes come, and finds its end. Only CR LF begins a line: a lone LF within a mail
 /// hides no end.
 #[derive(Debug)]
-pub struct Text {
-    state: State,
+pub struct DotText {
+    state: DotState,
     kept: Vec<u8>,
     total: u64,
     most: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum DotState {
     LineStart,
     Dot,
     DotCr,
@@ -22,10 +22,10 @@ enum State {
     Ended,
 }
 
-impl Text {
+impl DotText {
     /// Of a text that is longer than `most` bytes only the length is kept.
     pub fn new(most: u64) -> Self {
-        Self { state: State::LineStart, kept: Vec::new(), total: 0, most }
+        Self { state: DotState::LineStart, kept: Vec::new(), total: 0, most }
     }
 
     /// Takes bytes in, and gives how many of them belong to the text: all, unless it ended.
@@ -33,25 +33,25 @@ impl Text {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             match (self.state, byte) {
-                (State::Ended, _) => return at,
-                (State::LineStart, b'.') => {
-                    self.state = State::Dot;
+                (DotState::Ended, _) => return at,
+                (DotState::LineStart, b'.') => {
+                    self.state = DotState::Dot;
                     at += 1;
                 }
-                (State::Dot, b'\r') => {
-                    self.state = State::DotCr;
+                (DotState::Dot, b'\r') => {
+                    self.state = DotState::DotCr;
                     at += 1;
                 }
-                (State::DotCr, b'\n') => {
-                    self.state = State::Ended;
+                (DotState::DotCr, b'\n') => {
+                    self.state = DotState::Ended;
                     return at + 1;
                 }
-                (State::LineStart | State::Dot, _) => self.state = State::Line { cr: false },
-                (State::DotCr, _) => {
+                (DotState::LineStart | DotState::Dot, _) => self.state = DotState::Line { cr: false },
+                (DotState::DotCr, _) => {
                     self.keep(b"\r");
-                    self.state = State::Line { cr: true };
+                    self.state = DotState::Line { cr: true };
                 }
-                (State::Line { cr }, _) => at = self.line(bytes, at, cr),
+                (DotState::Line { cr }, _) => at = self.line(bytes, at, cr),
             }
         }
         at
@@ -62,10 +62,10 @@ impl Text {
         let rest = bytes.get(at..).unwrap_or_default();
         let part = memchr(b'\n', rest).and_then(|end| rest.get(..=end)).unwrap_or(rest);
         self.state = match part {
-            [.., b'\r', b'\n'] => State::LineStart,
-            b"\n" if cr => State::LineStart,
-            [.., b'\r'] => State::Line { cr: true },
-            _ => State::Line { cr: false },
+            [.., b'\r', b'\n'] => DotState::LineStart,
+            b"\n" if cr => DotState::LineStart,
+            [.., b'\r'] => DotState::Line { cr: true },
+            _ => DotState::Line { cr: false },
         };
         self.keep(part);
         at + part.len()
@@ -82,7 +82,7 @@ impl Text {
 
     /// Whether the lone dot has come.
     pub fn is_ended(&self) -> bool {
-        self.state == State::Ended
+        self.state == DotState::Ended
     }
 
     /// How many bytes it has had so far.
@@ -102,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(wire: &[u8], step: usize) -> (Vec<u8>, usize) {
-        let mut text = Text::new(1 << 20);
+        let mut text = DotText::new(1 << 20);
         let mut used = 0;
         for part in wire.chunks(step) {
             used += text.feed(part);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn of_a_text_that_is_too_long_the_length_is_known_and_no_bytes_are_kept() {
-        let mut text = Text::new(4);
+        let mut text = DotText::new(4);
         text.feed(b"123456\r\n.\r\n");
         assert!(text.is_ended() && text.kept.is_empty());
         assert_eq!(text.into_bytes(), Err(8));

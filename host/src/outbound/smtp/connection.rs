@@ -4,7 +4,7 @@
 //! (no UTF-8, codes that no standard names, a code alone), and waits for every answer equally long; its commands are
 //! used, its connection is not.
 
-use super::error::Answer;
+use super::error::NegativeReply;
 use super::response::{Response, said};
 use postigo_model::configured::Tls;
 use postigo_net::Stream;
@@ -54,13 +54,13 @@ impl Connection {
     }
 
     /// Says a command (its CRLF is in it) and gives the answer, if it is positive.
-    pub async fn command(&mut self, command: impl Display) -> Result<Response, Answer> {
+    pub async fn command(&mut self, command: impl Display) -> Result<Response, NegativeReply> {
         self.write(command.to_string().as_bytes()).await?;
         self.answer().await
     }
 
     /// Writes bytes as they are.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Answer> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), NegativeReply> {
         let written = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
@@ -69,22 +69,22 @@ impl Connection {
     }
 
     /// The next answer, if it is positive.
-    pub async fn answer(&mut self) -> Result<Response, Answer> {
+    pub async fn answer(&mut self) -> Result<Response, NegativeReply> {
         self.answer_within(self.timeout).await
     }
 
     /// The answer to a mail's content.
-    pub async fn answer_to_content(&mut self) -> Result<Response, Answer> {
+    pub async fn answer_to_content(&mut self) -> Result<Response, NegativeReply> {
         self.answer_within(self.timeout.saturating_mul(PATIENCE_AFTER_CONTENT)).await
     }
 
     /// What the server said before it took no more bytes, if that is a refusal.
-    pub async fn refusal(&mut self) -> Option<Answer> {
+    pub async fn refusal(&mut self) -> Option<NegativeReply> {
         let answered = self.answer_within(self.timeout.min(PATIENCE_AFTER_BREAK)).await;
-        answered.err().filter(|answer| !matches!(answer, Answer::Broken(_)))
+        answered.err().filter(|answer| !matches!(answer, NegativeReply::Broken(_)))
     }
 
-    async fn answer_within(&mut self, timeout: Duration) -> Result<Response, Answer> {
+    async fn answer_within(&mut self, timeout: Duration) -> Result<Response, NegativeReply> {
         // Reads end a little later than the whole answer must be there: one clock decides, and a server that drips does
         // not stretch it.
         self.stream.set_timeout(timeout.saturating_add(Duration::from_secs(1)));
@@ -93,7 +93,7 @@ impl Connection {
         match bytes {
             Ok(Ok(bytes)) => parse(&bytes, self.redactor()),
             Ok(Err(error)) => Err(broken(&error)),
-            Err(_) => Err(Answer::Broken(format!(
+            Err(_) => Err(NegativeReply::Broken(format!(
                 "the connection broke: the server did not answer within {} s",
                 timeout.as_secs_f32()
             ))),
@@ -120,7 +120,7 @@ async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
     }
 }
 
-fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, Answer> {
+fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, NegativeReply> {
     let Some(response) = Response::read(bytes, redactor) else {
         let text = String::from_utf8_lossy(bytes);
         // Of the lines that are in order the words alone: codes would stand within a secret that goes over several
@@ -128,20 +128,20 @@ fn parse(bytes: &[u8], redactor: &Redactor) -> Result<Response, Answer> {
         let words = text
             .lines()
             .map(|line| line.split_once('-').filter(|(code, _)| code.len() == 3).map_or(line, |(_, words)| words));
-        return Err(Answer::Broken(format!(
+        return Err(NegativeReply::Broken(format!(
             "{:?} is no answer of SMTP",
             said(&words.collect::<Vec<_>>().join(" "), redactor)
         )));
     };
-    if response.is_positive() { Ok(response) } else { Err(Answer::negative(&response)) }
+    if response.is_positive() { Ok(response) } else { Err(NegativeReply::negative(&response)) }
 }
 
-fn broken(error: &io::Error) -> Answer {
+fn broken(error: &io::Error) -> NegativeReply {
     let why = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
         _ => error.to_string(),
     };
-    Answer::Broken(format!("the connection broke: {why}"))
+    NegativeReply::Broken(format!("the connection broke: {why}"))
 }
 
 #[cfg(test)]
@@ -154,9 +154,9 @@ mod tests {
             (&b"250 2.0.0 Nachricht \xfcbernommen\r\n"[..], Ok("250 2.0.0 Nachricht \u{fffd}bernommen")),
             (b"250-a\r\n250 b\r\n", Ok("250 a b")),
             (b"250 bare line end\n", Ok("250 bare line end")),
-            (b"450 4.2.0 gro\xdf\r\n", Err(Answer::Later { code: 450, words: "450 4.2.0 gro\u{fffd}".into() })),
-            (b"550 no\r\n", Err(Answer::Refused("550 no".into()))),
-            (b"571 no\r\n", Err(Answer::Refused("571 no".into()))),
+            (b"450 4.2.0 gro\xdf\r\n", Err(NegativeReply::Later { code: 450, words: "450 4.2.0 gro\u{fffd}".into() })),
+            (b"550 no\r\n", Err(NegativeReply::Refused("550 no".into()))),
+            (b"571 no\r\n", Err(NegativeReply::Refused("571 no".into()))),
             (b"250\r\n", Ok("250")),
         ] {
             let mut connection =
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let mut connection = Connection::new(Stream::over(io::Cursor::new(said.to_vec())), Duration::from_secs(5));
             let answer = connection.answer().await.unwrap_err();
-            assert!(matches!(&answer, Answer::Broken(words) if words.contains(why)), "{answer:?}");
+            assert!(matches!(&answer, NegativeReply::Broken(words) if words.contains(why)), "{answer:?}");
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
         let mut connection = Connection::new(Stream::over(ours), Duration::from_millis(150));
         let began = std::time::Instant::now();
         let answer = connection.answer_to_content().await.unwrap_err();
-        assert!(matches!(&answer, Answer::Broken(words) if words.contains("within 0.3 s")), "{answer:?}");
+        assert!(matches!(&answer, NegativeReply::Broken(words) if words.contains("within 0.3 s")), "{answer:?}");
         assert!(began.elapsed() >= Duration::from_millis(300), "after the content it waits longer");
         dripping.abort();
     }

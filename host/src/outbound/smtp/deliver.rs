@@ -1,10 +1,10 @@
 //! One mail over a session: MAIL, RCPT, DATA, and what the answers mean for each recipient.
 
-use super::error::Answer;
-use super::session::Session;
+use super::error::NegativeReply;
+use super::session::SmtpSession;
 use crate::outbound::address;
-use crate::outbound::content::{Lines, Parts};
-use crate::outbound::reply::{Replies, Reply, all};
+use crate::outbound::content::{ContentParts, Lines};
+use crate::outbound::reply::{RecipientReply, Replies, all};
 use crate::store::outgoing;
 use crate::store::{Store, StoreError};
 use lettre::Address;
@@ -30,14 +30,14 @@ pub struct Envelope<'m> {
 
 /// Why there are no replies. The server has nothing of the mail.
 #[derive(Debug)]
-pub enum Undelivered {
+pub enum DeliverError {
     /// The server had ended the connection since the last mail: another connection may do.
     Left,
     /// The mail could not be read, or it could not be noted that it goes out.
     Store(StoreError),
 }
 
-impl From<StoreError> for Undelivered {
+impl From<StoreError> for DeliverError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
@@ -74,28 +74,30 @@ impl Marker {
     }
 }
 
-impl Session {
+impl SmtpSession {
     /// Sends a mail; gives a reply for each recipient.
     pub async fn deliver(
         &mut self,
         envelope: Envelope<'_>,
-        content: Parts,
+        content: ContentParts,
         marker: &Marker,
-    ) -> Result<Replies, Undelivered> {
+    ) -> Result<Replies, DeliverError> {
         let sender = match self.address(envelope.sender) {
             Ok(sender) => sender,
-            Err(why) => return Ok(all(envelope.recipients, &Reply::Refused(why))),
+            Err(why) => return Ok(all(envelope.recipients, &RecipientReply::Refused(why))),
         };
         if let Some(why) = self.too_large(envelope.size) {
-            return Ok(all(envelope.recipients, &Reply::Refused(why)));
+            return Ok(all(envelope.recipients, &RecipientReply::Refused(why)));
         }
         let mut replies = Replies::new();
         let mut fit: Vec<(&String, Address)> = Vec::new();
         for recipient in envelope.recipients {
             match self.address(recipient) {
                 Ok(Some(address)) => fit.push((recipient, address)),
-                Ok(None) => replies.push((recipient.clone(), Reply::Refused("The recipient has no address.".into()))),
-                Err(why) => replies.push((recipient.clone(), Reply::Refused(why))),
+                Ok(None) => {
+                    replies.push((recipient.clone(), RecipientReply::Refused("The recipient has no address.".into())));
+                }
+                Err(why) => replies.push((recipient.clone(), RecipientReply::Refused(why))),
             }
         }
         if fit.is_empty() {
@@ -105,7 +107,7 @@ impl Session {
         if let Err(answer) = self.done(Mail::new(sender, parameters)).await {
             if self.sent > 0 && answer.ends_connection() {
                 self.leave();
-                return Err(Undelivered::Left);
+                return Err(DeliverError::Left);
             }
             replies.extend(fit.into_iter().map(|(recipient, _)| (recipient.clone(), answer.reply())));
             return Ok(replies);
@@ -183,7 +185,7 @@ impl Session {
             if self.broken {
                 refused.push((
                     recipient.clone(),
-                    Reply::Later("The connection broke before this recipient was named.".into()),
+                    RecipientReply::Later("The connection broke before this recipient was named.".into()),
                 ));
                 continue;
             }
@@ -193,14 +195,14 @@ impl Session {
             }
         }
         if self.broken {
-            let broke = Reply::Later("The connection broke before the content was sent.".into());
+            let broke = RecipientReply::Later("The connection broke before the content was sent.".into());
             refused.extend(accepted.drain(..).map(|recipient| (recipient, broke.clone())));
         }
         (accepted, refused)
     }
 
     /// Sends the content; the reply is that of every recipient that was accepted.
-    async fn content(&mut self, mut content: Parts, marker: &Marker) -> Result<Reply, StoreError> {
+    async fn content(&mut self, mut content: ContentParts, marker: &Marker) -> Result<RecipientReply, StoreError> {
         let first = match content.next().await {
             Ok(first) => marker.begin().await.map(|()| first),
             Err(error) => Err(error),
@@ -216,7 +218,10 @@ impl Session {
             Ok(response) if response.code() == 354 => {}
             Ok(response) => {
                 self.broken = true;
-                return Ok(Reply::Later(format!("The server answers {} to DATA where 354 was due.", response.code())));
+                return Ok(RecipientReply::Later(format!(
+                    "The server answers {} to DATA where 354 was due.",
+                    response.code()
+                )));
             }
             Err(answer) => {
                 self.take_back().await;
@@ -230,7 +235,7 @@ impl Session {
             if let Some(refusal) = self.connection.refusal().await {
                 return Ok(refusal.reply());
             }
-            return Ok(Reply::Later(format!("The content went out in part only: {}.", answer.words())));
+            return Ok(RecipientReply::Later(format!("The content went out in part only: {}.", answer.words())));
         }
         let answered = self.connection.answer_to_content().await;
         self.sent += 1;
@@ -238,14 +243,14 @@ impl Session {
         Ok(match answered {
             Ok(response) if response.is_done() => {
                 self.broken = false;
-                Reply::Accepted(response.words())
+                RecipientReply::Accepted(response.words())
             }
-            Ok(response) => Reply::Unknown(format!(
+            Ok(response) => RecipientReply::Unknown(format!(
                 "The server answers {} to the content, which says neither yes nor no.",
                 response.code()
             )),
-            Err(Answer::Broken(words)) => {
-                Reply::Unknown(format!("The mail went out whole and no answer came: {words}."))
+            Err(NegativeReply::Broken(words)) => {
+                RecipientReply::Unknown(format!("The mail went out whole and no answer came: {words}."))
             }
             Err(answer) => {
                 self.broken = answer.ends_connection();
@@ -256,7 +261,11 @@ impl Session {
 
     /// Writes the content and the dot that ends it. Where that fails, the server has not got the dot: nothing was
     /// delivered (RFC 5321 section 4.1.1.4).
-    async fn write_content(&mut self, first: Vec<u8>, mut content: Parts) -> Result<Result<(), Answer>, StoreError> {
+    async fn write_content(
+        &mut self,
+        first: Vec<u8>,
+        mut content: ContentParts,
+    ) -> Result<Result<(), NegativeReply>, StoreError> {
         let (mut lines, mut part) = (Lines::of_smtp(), first);
         loop {
             let mut bytes = lines.of(&part);

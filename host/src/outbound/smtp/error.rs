@@ -2,14 +2,14 @@
 
 use super::response::Response;
 use crate::oauth2::OAuth2Error;
-use crate::outbound::Reply;
+use crate::outbound::RecipientReply;
 use postigo_net::ConnectError;
 use postigo_net::sasl::SaslError;
 use postigo_net::tls::TlsError;
 
 /// An answer that is no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum NegativeReply {
     /// 4yz.
     Later {
         /// `421`
@@ -23,7 +23,7 @@ pub enum Answer {
     Broken(String),
 }
 
-impl Answer {
+impl NegativeReply {
     /// What a response says that is not positive.
     pub fn negative(response: &Response) -> Self {
         let words = response.words();
@@ -40,10 +40,10 @@ impl Answer {
     }
 
     /// As it is for a recipient, before the content went out.
-    pub fn reply(&self) -> Reply {
+    pub fn reply(&self) -> RecipientReply {
         match self {
-            Self::Later { words, .. } | Self::Broken(words) => Reply::Later(words.clone()),
-            Self::Refused(words) => Reply::Refused(words.clone()),
+            Self::Later { words, .. } | Self::Broken(words) => RecipientReply::Later(words.clone()),
+            Self::Refused(words) => RecipientReply::Refused(words.clone()),
         }
     }
 

@@ -9,6 +9,6 @@ mod response;
 mod session;
 mod sign_in;
 
-pub use deliver::{Envelope, Marker, Undelivered};
+pub use deliver::{DeliverError, Envelope, Marker};
 pub use error::SmtpError;
-pub use session::Session;
+pub use session::SmtpSession;

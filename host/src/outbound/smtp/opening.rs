@@ -1,14 +1,14 @@
 //! From nothing to a session: connection, greeting, TLS, EHLO, sign-in.
 
 use super::connection::Connection;
-use super::error::{Answer, SmtpError};
+use super::error::{NegativeReply, SmtpError};
 use super::response::Response;
-use super::session::Session;
+use super::session::SmtpSession;
 use super::sign_in;
 use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
-use postigo_model::communication::{Priority, Record};
+use postigo_model::communication::{CommunicationRecord, Priority};
 use postigo_model::configured::{Server, SmtpServer, TlsMode, Transport};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
@@ -19,16 +19,16 @@ const LONGEST_OFFERS: usize = 2_000;
 /// A TCP connection that takes longer does not come about.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 
-impl Session {
+impl SmtpSession {
     /// Connects and signs in. The error comes with the communication of the failed connection.
     pub async fn open(
         transport: &Transport,
         smtp: SmtpServer<'_>,
         credentials: &Credentials,
-    ) -> Result<Self, (SmtpError, Box<Record>)> {
+    ) -> Result<Self, (SmtpError, Box<CommunicationRecord>)> {
         let mut log = Self::log(transport);
         match open(smtp, credentials, &mut log).await {
-            Ok(Opened { connection, offers, facts }) => Ok(Self::new(connection, offers, facts, log)),
+            Ok(OpenedConnection { connection, offers, facts }) => Ok(Self::new(connection, offers, facts, log)),
             Err(error) => {
                 log.entry(Priority::Error, "outbound.smtp", error.to_string());
                 Err((error, Box::new(log.finish(true))))
@@ -38,13 +38,17 @@ impl Session {
 }
 
 /// A connection that is signed in, and what was learnt on the way.
-struct Opened {
+struct OpenedConnection {
     connection: Connection,
     offers: Vec<String>,
     facts: Vec<(&'static str, String)>,
 }
 
-async fn open(smtp: SmtpServer<'_>, credentials: &Credentials, log: &mut Communication) -> Result<Opened, SmtpError> {
+async fn open(
+    smtp: SmtpServer<'_>,
+    credentials: &Credentials,
+    log: &mut Communication,
+) -> Result<OpenedConnection, SmtpError> {
     let mut facts = Vec::new();
     let mut note = |key: &'static str, fact: String| {
         log.entry(Priority::Info, "outbound.smtp", format!("{key}: {fact}"));
@@ -79,7 +83,7 @@ async fn open(smtp: SmtpServer<'_>, credentials: &Credentials, log: &mut Communi
         let mechanism = sign_in::sign_in(&mut connection, &offers, server, credentials).await?;
         note("signed in", format!("{} by {mechanism}", server.user));
     }
-    Ok(Opened { connection, offers, facts })
+    Ok(OpenedConnection { connection, offers, facts })
 }
 
 async fn connect(server: Server<'_>, credentials: &Credentials) -> Result<Connection, SmtpError> {
@@ -105,7 +109,7 @@ async fn ehlo(connection: &mut Connection, host: &str, hello: &ClientId) -> Resu
 }
 
 /// The response, if it has the code that is due; else what came instead.
-fn due(answered: Result<Response, Answer>, code: u16) -> Result<Response, String> {
+fn due(answered: Result<Response, NegativeReply>, code: u16) -> Result<Response, String> {
     match answered {
         Ok(response) if response.code() == code => Ok(response),
         Ok(response) => Err(format!("it answers {} where {code} was due", response.words())),

@@ -1,11 +1,11 @@
 //! A session: a connection that is signed in, over which one mail goes after another.
 
 use super::connection::Connection;
-use super::error::Answer;
+use super::error::NegativeReply;
 use super::response::Response;
 use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Quit, Rset};
-use postigo_model::communication::{Kind, Priority, Record};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, Priority};
 use postigo_model::configured::Transport;
 use std::fmt::Display;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A connection that is signed in.
-pub struct Session {
+pub struct SmtpSession {
     pub(super) connection: Connection,
     /// What the server offers (EHLO), in capitals, each with its parameters.
     offers: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Session {
     pub(super) used: Instant,
 }
 
-impl Session {
+impl SmtpSession {
     /// Over a connection that has just been signed in: what the server offers, and what was learnt on the way.
     pub(super) fn new(
         connection: Connection,
@@ -41,7 +41,7 @@ impl Session {
 
     /// Starts the communication of a connection of this transport.
     pub(super) fn log(transport: &Transport) -> Communication {
-        Communication::start(Kind::Connection, &transport.name, transport.kind.name()).outgoing()
+        Communication::start(CommunicationKind::Connection, &transport.name, transport.kind.name()).outgoing()
     }
 
     /// Its communication's id.
@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// Says goodbye; gives the communication's row.
-    pub async fn end(mut self) -> Record {
+    pub async fn end(mut self) -> CommunicationRecord {
         if !self.broken {
             // The server's answer changes nothing.
             let _ = tokio::time::timeout(GOODBYE, self.connection.command(Quit)).await;
@@ -109,7 +109,7 @@ impl Session {
         self.log.finish(failed)
     }
 
-    pub(super) async fn command(&mut self, command: impl Display) -> Result<Response, Answer> {
+    pub(super) async fn command(&mut self, command: impl Display) -> Result<Response, NegativeReply> {
         self.used = Instant::now();
         let answer = self.connection.command(command).await;
         if let Err(answer) = &answer {
@@ -120,12 +120,12 @@ impl Session {
 
     /// Says a command that is done or not: an answer that asks for more (3yz) is to something else, and so may be all
     /// that follow.
-    pub(super) async fn done(&mut self, command: impl Display) -> Result<(), Answer> {
+    pub(super) async fn done(&mut self, command: impl Display) -> Result<(), NegativeReply> {
         let response = self.command(command).await?;
         if response.is_done() {
             return Ok(());
         }
         self.broken = true;
-        Err(Answer::Broken(format!("the server answers {:?} where 250 was due", response.words())))
+        Err(NegativeReply::Broken(format!("the server answers {:?} where 250 was due", response.words())))
     }
 }

@@ -1,7 +1,7 @@
 //! AUTH (RFC 4954).
 
 use super::connection::Connection;
-use super::error::{Answer, SmtpError};
+use super::error::{NegativeReply, SmtpError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postigo_model::configured::Server;
@@ -41,10 +41,10 @@ pub async fn sign_in(
     let words = match answered {
         Ok(response) if response.code() == 235 => return Ok(mechanism.name()),
         Ok(response) => format!("it answers {} where 235 was due", response.code()),
-        Err(Answer::Broken(words) | Answer::Later { words, .. }) => {
+        Err(NegativeReply::Broken(words) | NegativeReply::Later { words, .. }) => {
             return Err(SmtpError::Server { host: server.host.to_owned(), doing: "let this client sign in", words });
         }
-        Err(Answer::Refused(words)) => words,
+        Err(NegativeReply::Refused(words)) => words,
     };
     let reason = exchange.refusal().map(|reason| format!(" ({reason})")).unwrap_or_default();
     Err(SmtpError::SignIn {

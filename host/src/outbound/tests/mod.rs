@@ -3,11 +3,11 @@
 mod doubt;
 mod server;
 
-use super::attempt::{Means, Transported, attempt};
+use super::attempt::{Means, TransportHealth, attempt};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::store::outgoing::{
-    self, Claimed, Claiming, Composed, Delivery, ForTransport, NewOutgoing, OutgoingMail, Recovering,
+    self, ClaimedMail, Delivery, ForTransport, MailClaimQuery, NewOutgoing, OutgoingMail, RecoverQuery, SendableMail,
 };
 use crate::store::{Location, Store, StoreError, tickets};
 use postigo_model::configured::{Retries, Transport, TransportKind};
@@ -32,21 +32,21 @@ impl Post {
     }
 
     async fn queue(&self, kind: OutgoingKind, recipients: &[&str], raw: &[u8]) -> i64 {
-        let composed = Composed {
+        let composed = SendableMail {
             sender: "support@desk.example".into(),
             queue: "Support".into(),
             recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
             message_id: "<1@desk.example>".into(),
             raw: vec![raw.to_vec().into()],
-            ..Composed::default()
+            ..SendableMail::default()
         };
         let new = NewOutgoing { kind, ticket_id: 7, article_id: 0, composed, now: now() };
         self.store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap()
     }
 
-    async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<Claimed> {
+    async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<ClaimedMail> {
         let transports = vec![ForTransport { name: "t".into(), limit: 10 }];
-        let claiming = Claiming { engine: self.store.engine(), host: "here".into(), chosen, transports };
+        let claiming = MailClaimQuery { engine: self.store.engine(), host: "here".into(), chosen, transports };
         self.store
             .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
             .await
@@ -68,14 +68,14 @@ impl Post {
             .await
             .unwrap();
         match tried.transport {
-            Transported::Unreachable(why) => Some(why),
-            Transported::Works | Transported::Unknown => None,
+            TransportHealth::Unreachable(why) => Some(why),
+            TransportHealth::Works | TransportHealth::Unknown => None,
         }
     }
 
     /// Takes claims back, as a process does that begins on this data folder, or on another (none).
     async fn recover(&self, host: Option<&str>, pause: i64) -> u64 {
-        let recovering = Recovering { engine: self.store.engine(), host: host.map(str::to_owned), pause, now: now() };
+        let recovering = RecoverQuery { engine: self.store.engine(), host: host.map(str::to_owned), pause, now: now() };
         self.store
             .write(recovering, |recovering, connection| Box::pin(outgoing::recover(connection, recovering)))
             .await

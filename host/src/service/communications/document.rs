@@ -1,8 +1,10 @@
 //! Communications as the command line and REST show them.
 
 use crate::store::broken_tasks::BrokenTask;
-use crate::store::communications::{Overview, Shown};
-use postigo_model::communication::{Direction, Entry, Kind, Priority, Record, Status};
+use crate::store::communications::{Overview, ShownCommunication};
+use postigo_model::communication::{
+    CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
+};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,9 +25,9 @@ pub struct CommunicationSummary {
     /// Which way the mail goes.
     pub direction: Direction,
     /// Connection or message.
-    pub kind: Kind,
+    pub kind: CommunicationKind,
     /// What became of it.
-    pub status: Status,
+    pub status: CommunicationStatus,
     /// The highest priority among its entries.
     pub priority: Priority,
     /// RFC 3339, UTC.
@@ -120,7 +122,7 @@ pub struct BrokenTaskDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccountOverview {
     /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
-    pub status: Status,
+    pub status: CommunicationStatus,
     /// When that one started, RFC 3339, UTC.
     #[schema(required)]
     pub last: Option<String>,
@@ -130,8 +132,8 @@ pub struct AccountOverview {
     pub failed: i64,
 }
 
-impl From<Record> for CommunicationSummary {
-    fn from(record: Record) -> Self {
+impl From<CommunicationRecord> for CommunicationSummary {
+    fn from(record: CommunicationRecord) -> Self {
         Self {
             id: record.id,
             parent: record.parent,
@@ -149,21 +151,21 @@ impl From<Record> for CommunicationSummary {
     }
 }
 
-impl From<Entry> for EntryDocument {
-    fn from(entry: Entry) -> Self {
+impl From<LogEntry> for EntryDocument {
+    fn from(entry: LogEntry) -> Self {
         Self { at: rfc3339(entry.at), priority: entry.priority, key: entry.key, value: entry.value }
     }
 }
 
-impl From<Record> for CommunicationObject {
-    fn from(mut record: Record) -> Self {
+impl From<CommunicationRecord> for CommunicationObject {
+    fn from(mut record: CommunicationRecord) -> Self {
         let entries = std::mem::take(&mut record.entries).into_iter().map(EntryDocument::from).collect();
         Self { summary: record.into(), entries }
     }
 }
 
-impl From<Shown> for CommunicationDocument {
-    fn from(shown: Shown) -> Self {
+impl From<ShownCommunication> for CommunicationDocument {
+    fn from(shown: ShownCommunication) -> Self {
         Self {
             communication: shown.communication.into(),
             related: shown.related.into_iter().map(CommunicationObject::from).collect(),

@@ -1,9 +1,9 @@
 //! Components as the command line and REST show them.
 
-use super::{Component, Shipped, Stored};
-use crate::store::components::Said;
+use super::{CatalogueComponent, ComponentDetails, ShippedComponent};
+use crate::store::components::DescriptionSummary;
 use postigo_model::timestamp::rfc3339;
-use postigo_sandbox::Description;
+use postigo_sandbox::ComponentDescription;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,9 +52,10 @@ pub struct ComponentDocument {
     pub used_by: Vec<String>,
 }
 
-impl From<Shipped> for ComponentDocument {
-    fn from(Shipped { name, description, used_by }: Shipped) -> Self {
-        let Description { digest, version, summary, grants, headers, screens, .. } = description.as_ref().clone();
+impl From<ShippedComponent> for ComponentDocument {
+    fn from(ShippedComponent { name, description, used_by }: ShippedComponent) -> Self {
+        let ComponentDescription { digest, version, summary, grants, headers, screens, .. } =
+            description.as_ref().clone();
         Self {
             digest,
             name: name.to_owned(),
@@ -76,10 +77,11 @@ impl From<Shipped> for ComponentDocument {
     }
 }
 
-impl From<Stored<Said>> for ComponentDocument {
-    fn from(Stored { row, said, used_by }: Stored<Said>) -> Self {
-        let (said, unreadable) = said.map_or_else(|why| (Said::default(), Some(why)), |said| (said, None));
-        let Said { summary, grants, headers, screens } = said;
+impl From<ComponentDetails<DescriptionSummary>> for ComponentDocument {
+    fn from(ComponentDetails { row, said, used_by }: ComponentDetails<DescriptionSummary>) -> Self {
+        let (said, unreadable) =
+            said.map_or_else(|why| (DescriptionSummary::default(), Some(why)), |said| (said, None));
+        let DescriptionSummary { summary, grants, headers, screens } = said;
         Self {
             summary,
             grants,
@@ -101,23 +103,23 @@ impl From<Stored<Said>> for ComponentDocument {
     }
 }
 
-impl From<Stored<Description>> for ComponentDocument {
-    fn from(Stored { row, said, used_by }: Stored<Description>) -> Self {
-        let said = said.map(|Description { summary, grants, headers, screens, .. }| Said {
+impl From<ComponentDetails<ComponentDescription>> for ComponentDocument {
+    fn from(ComponentDetails { row, said, used_by }: ComponentDetails<ComponentDescription>) -> Self {
+        let said = said.map(|ComponentDescription { summary, grants, headers, screens, .. }| DescriptionSummary {
             summary,
             grants,
             headers,
             screens,
         });
-        Stored { row, said, used_by }.into()
+        ComponentDetails { row, said, used_by }.into()
     }
 }
 
-impl From<Component> for ComponentDocument {
-    fn from(component: Component) -> Self {
+impl From<CatalogueComponent> for ComponentDocument {
+    fn from(component: CatalogueComponent) -> Self {
         match component {
-            Component::Shipped(shipped) => shipped.into(),
-            Component::Uploaded(uploaded) => (*uploaded).into(),
+            CatalogueComponent::Shipped(shipped) => shipped.into(),
+            CatalogueComponent::Uploaded(uploaded) => (*uploaded).into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Outgoing mails as the command line and REST show them.
 
 use crate::store::outgoing::{Delivery, OutgoingMail};
-use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus, OutgoingKind, OutgoingStatus};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,20 +55,20 @@ pub struct OutgoingWithDeliveries {
     #[serde(flatten)]
     pub mail: OutgoingDocument,
     /// By recipient; empty before it is composed.
-    pub deliveries: Vec<DeliveryDocument>,
+    pub deliveries: Vec<MailDeliveryDocument>,
 }
 
 /// What became of a mail for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Delivery)]
-pub struct DeliveryDocument {
+pub struct MailDeliveryDocument {
     /// Bare address.
     pub recipient: String,
     /// How far it has come.
     pub status: DeliveryStatus,
     /// Whether a failure is for good; null where nothing failed.
     #[schema(required)]
-    pub failure: Option<Failure>,
+    pub failure: Option<DeliveryFailure>,
     /// The server's words; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.
@@ -99,7 +99,7 @@ impl From<OutgoingMail> for OutgoingDocument {
     }
 }
 
-impl From<Delivery> for DeliveryDocument {
+impl From<Delivery> for MailDeliveryDocument {
     fn from(delivery: Delivery) -> Self {
         Self {
             recipient: delivery.recipient,
@@ -113,6 +113,6 @@ impl From<Delivery> for DeliveryDocument {
 
 impl From<(OutgoingMail, Vec<Delivery>)> for OutgoingWithDeliveries {
     fn from((mail, deliveries): (OutgoingMail, Vec<Delivery>)) -> Self {
-        Self { mail: mail.into(), deliveries: deliveries.into_iter().map(DeliveryDocument::from).collect() }
+        Self { mail: mail.into(), deliveries: deliveries.into_iter().map(MailDeliveryDocument::from).collect() }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::store::outgoing::Delivery;
 use crate::store::tickets::Article;
-use postigo_model::outgoing::{DeliveryStatus, Failure};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus};
 use postigo_model::ticket::{ArticleAttachment, Ticket};
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
@@ -167,7 +167,7 @@ pub struct RecipientDocument {
     pub status: DeliveryStatus,
     /// Whether a failure is for good; null where nothing failed.
     #[schema(required)]
-    pub failure: Option<Failure>,
+    pub failure: Option<DeliveryFailure>,
     /// The words of the server or of the delivery report; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.

@@ -1,6 +1,6 @@
 //! What an upgrade of filters changes, or would, as the command line and REST show it.
 
-use postigo_model::configured::form::Kind;
+use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Filter};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 /// What changes, or would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FilterUpgrade)]
-pub struct Upgrade {
+pub struct UpgradeDocument {
     /// The component that the filters have, as it is shown.
     pub from: String,
     /// The component that they are to have.
@@ -18,11 +18,11 @@ pub struct Upgrade {
     /// Headers that a filter may set by the one and not by the other.
     pub headers: Differs,
     /// Grants that the components ask for.
-    pub grants: Declared,
+    pub grants: DeclarationChange,
     /// Settings.
     pub schema: SchemaDiffers,
     /// The filters, each tried with its settings as they are.
-    pub filters: Vec<Upgraded>,
+    pub filters: Vec<UpgradedFilter>,
     /// Whether it is done: the filters have `to`. False where it was only checked, and where they had it before.
     pub changed: bool,
     /// The version of the configuration that has it.
@@ -41,7 +41,7 @@ pub struct Differs {
 /// What is declared before and after.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = DeclaredGrants)]
-pub struct Declared {
+pub struct DeclarationChange {
     /// Before.
     pub before: Vec<String>,
     /// After.
@@ -63,8 +63,7 @@ pub struct SchemaDiffers {
 
 /// A filter that moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = UpgradedFilter)]
-pub struct Upgraded {
+pub struct UpgradedFilter {
     /// Its name.
     pub name: String,
     /// What it is granted with the other version.
@@ -85,10 +84,10 @@ pub struct Mistaken {
     pub reason: String,
 }
 
-impl Upgrade {
+impl UpgradeDocument {
     /// A line for every reason why a filter cannot run with the version.
     pub fn problems(&self) -> Vec<String> {
-        let line = |filter: &Upgraded, problem: &Mistaken| {
+        let line = |filter: &UpgradedFilter, problem: &Mistaken| {
             let sentence = problem.reason.clone();
             Breach { kind: Filter::KIND, name: filter.name.clone(), place: problem.place.clone(), sentence }.to_string()
         };

@@ -6,13 +6,13 @@ mod tokens;
 
 pub use sign_ins::{NewSignIn, SignInRow, SignInStatus, begin, find_sign_in, finish, latest, take};
 pub use tokens::{
-    ErrorRow, NewTokens, Refusal, Renewed, TokenRow, all, bind, claim, failed, find, forget, forget_access,
-    forget_tokens, release, renewed, signed_in,
+    ErrorRow, NewTokens, OAuth2TokenRow, ProviderRefusal, RenewedTokens, all, bind, claim, failed, find, forget,
+    forget_access, forget_tokens, release, renewed, signed_in,
 };
 
 /// Whose: the kind (`account`, `transport`) and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct TokenOwner {
     /// `account` or `transport`.
     pub kind: String,
     /// Its name.

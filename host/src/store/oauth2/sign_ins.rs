@@ -1,6 +1,6 @@
 //! The rows of sign-ins under way. Each is taken once.
 
-use super::Key;
+use super::TokenOwner;
 use super::tokens::milliseconds;
 use crate::store::sql::{Sql, Value};
 use crate::store::{Store, StoreError};
@@ -17,7 +17,7 @@ pub struct NewSignIn {
     /// Unique: a digest of the state parameter, or random.
     pub id: String,
     /// Whose.
-    pub key: Key,
+    pub key: TokenOwner,
     /// What the tokens will be for.
     pub settings: String,
     /// The flow's name.
@@ -36,7 +36,7 @@ pub struct SignInRow {
     /// Its id.
     pub id: String,
     /// Whose.
-    pub key: Key,
+    pub key: TokenOwner,
     /// What the tokens will be for.
     pub settings: String,
     /// The flow's name.
@@ -175,7 +175,7 @@ pub async fn find_sign_in(store: &Store, id: &str) -> Result<Option<SignInRow>, 
 }
 
 /// The sign-in that an owner began last.
-pub async fn latest(store: &Store, key: &Key) -> Result<Option<SignInRow>, StoreError> {
+pub async fn latest(store: &Store, key: &TokenOwner) -> Result<Option<SignInRow>, StoreError> {
     let mut sql = select(store);
     sql.push(" WHERE owner_kind = ").bind(&key.kind).push(" AND owner = ").bind(&key.name);
     let row = sql.push(" ORDER BY begun_at DESC LIMIT 1").optional(&mut *store.read().await?).await?;
@@ -191,7 +191,7 @@ fn select(store: &Store) -> Sql {
 fn read(row: &AnyRow) -> Result<SignInRow, StoreError> {
     Ok(SignInRow {
         id: row.try_get(0)?,
-        key: Key { kind: row.try_get(1)?, name: row.try_get(2)? },
+        key: TokenOwner { kind: row.try_get(1)?, name: row.try_get(2)? },
         settings: row.try_get(3)?,
         flow: row.try_get(4)?,
         sealed: row.try_get(5)?,

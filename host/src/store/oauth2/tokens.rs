@@ -1,6 +1,6 @@
 //! The rows of tokens. Whoever renews a token holds the row's claim: one at a time, over all hosts.
 
-use super::Key;
+use super::TokenOwner;
 use crate::store::claims::Term;
 use crate::store::sql::{Sql, Value};
 use crate::store::{Store, StoreError};
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 /// Tokens as they lie in the database, sealed; times in milliseconds of its clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenRow {
+pub struct OAuth2TokenRow {
     /// Whose.
-    pub key: Key,
+    pub key: TokenOwner,
     /// What the tokens were got for.
     pub settings: String,
     /// Sealed.
@@ -67,7 +67,7 @@ pub struct NewTokens {
 
 /// What the provider said instead.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct ProviderRefusal {
     /// The provider's code.
     pub code: String,
     /// Its words.
@@ -83,7 +83,7 @@ const COLUMNS: &str = "owner_kind, owner, settings, access_token, refresh_token,
 const NO_ERROR: &str = "error_code = NULL, error_text = NULL, error_since = NULL, error_at = NULL, error_final = 0, tries = 0, next_try_at = NULL";
 
 /// The tokens of one owner, if it ever had any.
-pub async fn find(store: &Store, key: &Key) -> Result<Option<TokenRow>, StoreError> {
+pub async fn find(store: &Store, key: &TokenOwner) -> Result<Option<OAuth2TokenRow>, StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, {} FROM oauth2_token", store.engine().clock()));
     let row = of(&mut sql, key).optional(&mut *store.read().await?).await?;
     row.as_ref().map(|row| read(row).map_err(|error| unreadable(row, &error))).transpose()
@@ -91,7 +91,7 @@ pub async fn find(store: &Store, key: &Key) -> Result<Option<TokenRow>, StoreErr
 
 /// The tokens of all owners, as far as their rows can be read, and what is wrong with the others: one that was changed
 /// by hand must not keep the others from being renewed.
-pub async fn all(store: &Store) -> Result<(Vec<TokenRow>, Vec<StoreError>), StoreError> {
+pub async fn all(store: &Store) -> Result<(Vec<OAuth2TokenRow>, Vec<StoreError>), StoreError> {
     let mut sql = Sql::new(format!("SELECT {COLUMNS}, {} FROM oauth2_token", store.engine().clock()));
     let rows = sql.push(" ORDER BY owner_kind, owner").all(&mut *store.read().await?).await?;
     let (mut readable, mut others) = (Vec::new(), Vec::new());
@@ -112,11 +112,11 @@ fn unreadable(row: &AnyRow, error: &sqlx::Error) -> StoreError {
     }
 }
 
-fn of<'s>(sql: &'s mut Sql, key: &Key) -> &'s mut Sql {
+fn of<'s>(sql: &'s mut Sql, key: &TokenOwner) -> &'s mut Sql {
     sql.push(" WHERE owner_kind = ").bind(&key.kind).push(" AND owner = ").bind(&key.name)
 }
 
-fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
+fn read(row: &AnyRow) -> Result<OAuth2TokenRow, sqlx::Error> {
     let code: Option<String> = row.try_get(9)?;
     let error = match code {
         None => None,
@@ -130,8 +130,8 @@ fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
             next_try_at: row.try_get::<Option<i64>, _>(15)?.unwrap_or_default(),
         }),
     };
-    Ok(TokenRow {
-        key: Key { kind: row.try_get(0)?, name: row.try_get(1)? },
+    Ok(OAuth2TokenRow {
+        key: TokenOwner { kind: row.try_get(0)?, name: row.try_get(1)? },
         settings: row.try_get(2)?,
         access_token: row.try_get(3)?,
         refresh_token: row.try_get(4)?,
@@ -146,7 +146,13 @@ fn read(row: &AnyRow) -> Result<TokenRow, sqlx::Error> {
 
 /// Takes the right to renew an owner's token, for as long as `lasts`; false where somebody else has it. A row for other
 /// settings is begun anew: its tokens are not for these.
-pub async fn claim(store: &Store, key: &Key, settings: &str, claim: &str, lasts: Duration) -> Result<bool, StoreError> {
+pub async fn claim(
+    store: &Store,
+    key: &TokenOwner,
+    settings: &str,
+    claim: &str,
+    lasts: Duration,
+) -> Result<bool, StoreError> {
     let term = Term { until: "oauth2_token.claimed_until", lasts };
     let input = (key.clone(), settings.to_owned(), claim.to_owned(), term, store.engine());
     store
@@ -167,7 +173,7 @@ pub async fn claim(store: &Store, key: &Key, settings: &str, claim: &str, lasts:
 }
 
 /// Gives a claim back without having asked the provider.
-pub async fn release(store: &Store, key: &Key, claim: &str) -> Result<(), StoreError> {
+pub async fn release(store: &Store, key: &TokenOwner, claim: &str) -> Result<(), StoreError> {
     store
         .write((key.clone(), claim.to_owned()), |(key, claim), connection| {
             Box::pin(async move {
@@ -181,9 +187,9 @@ pub async fn release(store: &Store, key: &Key, claim: &str) -> Result<(), StoreE
 
 /// What was renewed.
 #[derive(Debug, Clone)]
-pub struct Renewed {
+pub struct RenewedTokens {
     /// Whose.
-    pub key: Key,
+    pub key: TokenOwner,
     /// The claim under which the provider was asked.
     pub claim: String,
     /// The refresh token, sealed, that it was asked with, if there was one.
@@ -193,7 +199,7 @@ pub struct Renewed {
 /// Stores what a renewal gave, access token and rotated refresh token together; false where it was signed in or renewed
 /// by others meanwhile. A claim that lapsed does not matter while the refresh token is still the one before: the
 /// provider has given this one for it.
-pub async fn renewed(store: &Store, renewed: Renewed, new: NewTokens) -> Result<bool, StoreError> {
+pub async fn renewed(store: &Store, renewed: RenewedTokens, new: NewTokens) -> Result<bool, StoreError> {
     store
         .write((renewed, new, store.engine().clock()), |(renewed, new, clock), connection| {
             Box::pin(async move {
@@ -214,7 +220,7 @@ pub async fn renewed(store: &Store, renewed: Renewed, new: NewTokens) -> Result<
 }
 
 /// Stores what a sign-in gave, in place of all that was there.
-pub async fn signed_in(store: &Store, key: &Key, settings: &str, new: NewTokens) -> Result<(), StoreError> {
+pub async fn signed_in(store: &Store, key: &TokenOwner, settings: &str, new: NewTokens) -> Result<(), StoreError> {
     let input = (key.clone(), settings.to_owned(), new, store.engine().clock());
     store
         .write(input, |(key, settings, new, clock), connection| {
@@ -244,7 +250,7 @@ pub async fn signed_in(store: &Store, key: &Key, settings: &str, new: NewTokens)
 }
 
 /// Stores that the provider refused; the first of several refusals in a row keeps its time.
-pub async fn failed(store: &Store, key: &Key, claim: &str, refusal: Refusal) -> Result<(), StoreError> {
+pub async fn failed(store: &Store, key: &TokenOwner, claim: &str, refusal: ProviderRefusal) -> Result<(), StoreError> {
     let input = (key.clone(), claim.to_owned(), refusal, store.engine().clock());
     store
         .write(input, |(key, claim, refusal, clock), connection| {
@@ -271,7 +277,7 @@ pub async fn failed(store: &Store, key: &Key, claim: &str, refusal: Refusal) -> 
 /// Puts the same tokens, sealed for other settings, in the place of a row's, if it is still as it was.
 pub async fn bind(
     store: &Store,
-    row: &TokenRow,
+    row: &OAuth2TokenRow,
     settings: &str,
     access_token: Option<String>,
     refresh_token: Option<String>,
@@ -296,7 +302,7 @@ pub async fn bind(
 }
 
 /// Forgets an access token that the provider gave at least `age` ago; false where it is younger.
-pub async fn forget_access(store: &Store, key: &Key, age: Duration) -> Result<bool, StoreError> {
+pub async fn forget_access(store: &Store, key: &TokenOwner, age: Duration) -> Result<bool, StoreError> {
     let input = (key.clone(), milliseconds(age), store.engine().clock());
     store
         .write(input, |(key, age, clock), connection| {
@@ -311,7 +317,7 @@ pub async fn forget_access(store: &Store, key: &Key, age: Duration) -> Result<bo
 }
 
 /// Forgets all tokens of an owner, and its sign-ins under way; false where there were no tokens.
-pub async fn forget(store: &Store, key: &Key) -> Result<bool, StoreError> {
+pub async fn forget(store: &Store, key: &TokenOwner) -> Result<bool, StoreError> {
     store
         .write(key.clone(), |key, connection| {
             Box::pin(async move {
@@ -325,7 +331,7 @@ pub async fn forget(store: &Store, key: &Key) -> Result<bool, StoreError> {
 }
 
 /// Forgets the tokens that an owner got for these settings; false where there are none. Sign-ins under way go on.
-pub async fn forget_tokens(store: &Store, key: &Key, settings: &str) -> Result<bool, StoreError> {
+pub async fn forget_tokens(store: &Store, key: &TokenOwner, settings: &str) -> Result<bool, StoreError> {
     store
         .write((key.clone(), settings.to_owned()), |(key, settings), connection| {
             Box::pin(async move {

@@ -1,11 +1,11 @@
 //! Who sends a mail: claims that end by themselves, by the database's clock, and what a try came to.
 
-use super::{Delivered, read_word};
+use super::{DeliveryUpdate, read_word};
 use crate::store::claims::{self, Term, but_for_locked, fence, fenced};
 use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications};
 use postigo_model::claim::Claim;
-use postigo_model::communication::Record;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
 use sqlx::{AnyConnection, Row};
@@ -16,7 +16,7 @@ const TERM: Term = Term { until: "outgoing.claimed_until", lasts: Duration::from
 
 /// A mail that is to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
+pub struct ClaimedMail {
     /// The right to send it.
     pub claim: Claim,
     /// What it is.
@@ -43,7 +43,7 @@ pub struct Claimed {
     pub queued_at: i64,
 }
 
-impl Claimed {
+impl ClaimedMail {
     /// Whether it is noted that its content is about to go out. Of an agent's mail that costs nothing until an answer
     /// was lost: the first time it is sent again in any case.
     pub fn is_marked(&self) -> bool {
@@ -66,7 +66,7 @@ pub struct ForTransport {
 
 /// What a process asks for when it looks for work.
 #[derive(Debug, Clone)]
-pub struct Claiming {
+pub struct MailClaimQuery {
     /// The database.
     pub engine: Engine,
     /// The data folder's id.
@@ -105,7 +105,7 @@ pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError>
 }
 
 /// Claims mails whose time has come. No two processes ever get the same.
-pub async fn claim(connection: &mut AnyConnection, asked: &Claiming) -> Result<Vec<Claimed>, StoreError> {
+pub async fn claim(connection: &mut AnyConnection, asked: &MailClaimQuery) -> Result<Vec<ClaimedMail>, StoreError> {
     for (id, transport) in &asked.chosen {
         let mut sql = Sql::new("UPDATE outgoing SET transport = ");
         sql.bind(transport)
@@ -125,7 +125,7 @@ pub async fn claim(connection: &mut AnyConnection, asked: &Claiming) -> Result<V
 
 async fn waiting(
     connection: &mut AnyConnection,
-    asked: &Claiming,
+    asked: &MailClaimQuery,
     wanted: &ForTransport,
 ) -> Result<Vec<i64>, StoreError> {
     let clock = asked.engine.clock();
@@ -138,7 +138,7 @@ async fn waiting(
     but_for_locked(&mut sql, asked.engine).all(connection).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) -> Result<Claimed, StoreError> {
+async fn claim_one(connection: &mut AnyConnection, asked: &MailClaimQuery, id: i64) -> Result<ClaimedMail, StoreError> {
     let claim = Claim { id, token: claims::token()? };
     let mut sql = Sql::new("UPDATE outgoing SET status = 'sending', tries = tries + 1, data_begun = 0, claim = ");
     sql.bind(claim.token.to_string()).push(", claimed_by = ").bind(&asked.host).push(", claimed_until = ");
@@ -152,7 +152,7 @@ async fn claim_one(connection: &mut AnyConnection, asked: &Claiming, id: i64) ->
         .list(open(kind, uncertain_tries).iter().map(|status| status.name()))
         .push(" ORDER BY recipient");
     let recipients = sql.all(connection).await?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    Ok(Claimed {
+    Ok(ClaimedMail {
         claim,
         kind,
         ticket_id: row.try_get(1)?,
@@ -202,11 +202,11 @@ fn in_force<'s>(sql: &'s mut Sql, claim: &Claim) -> &'s mut Sql {
 
 /// What a try came to.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct AttemptOutcome {
     /// The right to say so.
     pub claim: Claim,
     /// What became of it for its recipients.
-    pub deliveries: Vec<Delivered>,
+    pub deliveries: Vec<DeliveryUpdate>,
     /// When it is tried again, milliseconds since the epoch; none: it is not.
     pub next_try_at: Option<i64>,
     /// The content went out and its answer was lost.
@@ -218,13 +218,13 @@ pub struct Outcome {
     /// For the ticket: what could not be delivered.
     pub note: Option<(i64, NewArticle)>,
     /// The mail's communication.
-    pub communication: Option<Record>,
+    pub communication: Option<CommunicationRecord>,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
 
 /// Writes what a try came to; gives the mail's new status. [`StoreError::Fenced`] if the claim is no longer in force.
-pub async fn settle(connection: &mut AnyConnection, outcome: &Outcome) -> Result<OutgoingStatus, StoreError> {
+pub async fn settle(connection: &mut AnyConnection, outcome: &AttemptOutcome) -> Result<OutgoingStatus, StoreError> {
     for delivered in &outcome.deliveries {
         super::delivered(connection, outcome.claim.id, delivered, outcome.now).await?;
     }
@@ -262,7 +262,7 @@ async fn ended(connection: &mut AnyConnection, id: i64) -> Result<OutgoingStatus
 
 /// Whose claims are taken back, and how.
 #[derive(Debug, Clone)]
-pub struct Recovering {
+pub struct RecoverQuery {
     /// The database.
     pub engine: Engine,
     /// The data folder whose claims are all of an earlier run; none: only lapsed claims are taken back.
@@ -276,7 +276,7 @@ pub struct Recovering {
 /// Takes back the claims of processes that have ended; gives their number. A mail whose content had not begun to go out
 /// waits again; an automatic one whose content had ends as uncertain; an agent's is sent again after the pause, until
 /// its answer was lost too often.
-pub async fn recover(connection: &mut AnyConnection, asked: &Recovering) -> Result<u64, StoreError> {
+pub async fn recover(connection: &mut AnyConnection, asked: &RecoverQuery) -> Result<u64, StoreError> {
     let mut sql = Sql::new(
         "SELECT id, kind, data_begun, uncertain_tries, ticket_id, message_id FROM outgoing WHERE status = 'sending'",
     );

@@ -3,7 +3,7 @@
 use super::read_word;
 use crate::store::sql::Sql;
 use crate::store::{StoreError, tickets};
-use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind, OutgoingStatus};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus, OutgoingKind, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
 use serde::Serialize;
 use sqlx::any::AnyRow;
@@ -19,7 +19,7 @@ pub struct Delivery {
     /// How far it has come.
     pub status: DeliveryStatus,
     /// Whether a failure is for good; none where nothing failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<DeliveryFailure>,
     /// The server's words; empty where there are none.
     pub detail: String,
     /// Milliseconds since the epoch.
@@ -94,13 +94,13 @@ pub async fn find_sent(connection: &mut AnyConnection, message_id: &str) -> Resu
 
 /// What became of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
+pub struct DeliveryUpdate {
     /// Bare address, as the mail has it.
     pub recipient: String,
     /// How far it has come.
     pub status: DeliveryStatus,
     /// Whether a failure is for good; none where nothing failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<DeliveryFailure>,
     /// The server's words.
     pub detail: String,
 }
@@ -109,10 +109,10 @@ pub struct Delivered {
 pub async fn delivered(
     connection: &mut AnyConnection,
     outgoing_id: i64,
-    delivered: &Delivered,
+    delivered: &DeliveryUpdate,
     now: i64,
 ) -> Result<bool, StoreError> {
-    let failure = delivered.failure.map_or("", Failure::name);
+    let failure = delivered.failure.map_or("", DeliveryFailure::name);
     let mut sql = Sql::new("UPDATE delivery SET status = ");
     sql.bind(delivered.status.name()).push(", failure = ").bind(failure);
     sql.push(", detail = ").bind(&delivered.detail).push(", changed_at = ").bind(now);

@@ -16,7 +16,7 @@ const HOUR: i64 = 3_600_000;
 
 /// An automatic answer that is due, and for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Due<'p> {
+pub struct DueResponse<'p> {
     /// What was decided.
     pub plan: &'p AutoResponsePlan,
     /// The ticket's row id.
@@ -32,7 +32,7 @@ pub struct Due<'p> {
 /// Counts the addresses against their daily limit and writes the answers to those below it; says what became of each.
 pub async fn answer_all(
     connection: &mut AnyConnection,
-    due: &[Due<'_>],
+    due: &[DueResponse<'_>],
 ) -> Result<Vec<AutoResponseStatus>, StoreError> {
     let mut counted: BTreeMap<(String, String), i64> = BTreeMap::new();
     for due in due.iter().filter(|due| due.plan.suppressed.is_none()) {
@@ -109,7 +109,7 @@ pub async fn forget_counts(connection: &mut AnyConnection, now: i64) -> Result<u
 }
 
 /// Person and day; each once.
-fn addresses(due: &Due<'_>) -> BTreeSet<(String, String)> {
+fn addresses(due: &DueResponse<'_>) -> BTreeSet<(String, String)> {
     due.plan.counted.iter().map(|address| key(address, due.now)).collect()
 }
 
@@ -122,7 +122,7 @@ fn day(now: i64) -> String {
 }
 
 /// Who gets this answer; counts it.
-fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) -> Vec<&'p String> {
+fn recipients<'p>(due: &DueResponse<'p>, before: &mut HashMap<(String, String), i64>) -> Vec<&'p String> {
     if due.plan.suppressed.is_some() {
         return Vec::new();
     }
@@ -134,7 +134,7 @@ fn recipients<'p>(due: &Due<'p>, before: &mut HashMap<(String, String), i64>) ->
     due.plan.to.iter().filter(below).collect()
 }
 
-fn row(due: &Due<'_>, recipients: &[&String]) -> [Value; 10] {
+fn row(due: &DueResponse<'_>, recipients: &[&String]) -> [Value; 10] {
     let occasion = serde_json::to_value(due.plan.occasion)
         .ok()
         .and_then(|name| name.as_str().map(str::to_owned))

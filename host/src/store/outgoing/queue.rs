@@ -22,14 +22,14 @@ pub struct NewOutgoing {
     /// names it by `article.outgoing_id`.
     pub article_id: i64,
     /// What goes out.
-    pub composed: Composed,
+    pub composed: SendableMail,
     /// Milliseconds since the epoch.
     pub now: i64,
 }
 
 /// A mail as it goes out.
 #[derive(Debug, Clone, Default)]
-pub struct Composed {
+pub struct SendableMail {
     /// Envelope sender, a bare address; empty: the null sender.
     pub sender: String,
     /// The queue that it is sent from: with the sender it decides the transport.
@@ -68,7 +68,12 @@ pub async fn queue(connection: &mut AnyConnection, new: &NewOutgoing) -> Result<
 
 /// Makes a row that is due a mail that waits to be sent. [`StoreError::Fenced`] if it is no longer due: another host
 /// has composed it, or it was cancelled; then the caller's transaction must be rolled back.
-pub async fn composed(connection: &mut AnyConnection, id: i64, mail: &Composed, now: i64) -> Result<(), StoreError> {
+pub async fn composed(
+    connection: &mut AnyConnection,
+    id: i64,
+    mail: &SendableMail,
+    now: i64,
+) -> Result<(), StoreError> {
     let mut seen = HashSet::new();
     let recipients: Vec<&String> =
         mail.recipients.iter().filter(|recipient| seen.insert(Mailbox::of(recipient))).collect();

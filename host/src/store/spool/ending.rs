@@ -5,7 +5,7 @@ use crate::store::claims::{fence, fenced};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications, json};
 use postigo_model::claim::Claim;
-use postigo_model::communication::Record;
+use postigo_model::communication::CommunicationRecord;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::SpoolStatus;
 use sqlx::any::AnyRow;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 /// The end of a claimed message, as its row says it.
 #[derive(Debug, Clone)]
-pub struct Ending {
+pub struct MessageEnding {
     /// The right to end it.
     pub claim: Claim,
     /// Where it stands now.
@@ -25,7 +25,7 @@ pub struct Ending {
     result: String,
 }
 
-impl Ending {
+impl MessageEnding {
     /// With what the message's source is told.
     pub fn new(
         claim: Claim,
@@ -39,15 +39,19 @@ impl Ending {
 
 /// Ends a message that is not filed, but ignored, held or failed, with its communication. [`StoreError::Fenced`] if the
 /// claim is no longer in force.
-pub async fn end(connection: &mut AnyConnection, ending: &Ending, communication: &Record) -> Result<(), StoreError> {
+pub async fn end(
+    connection: &mut AnyConnection,
+    ending: &MessageEnding,
+    communication: &CommunicationRecord,
+) -> Result<(), StoreError> {
     end_all(connection, std::slice::from_ref(ending)).await?;
-    let record = Record { spool_id: Some(ending.claim.id), ..communication.clone() };
+    let record = CommunicationRecord { spool_id: Some(ending.claim.id), ..communication.clone() };
     communications::save(connection, &record).await
 }
 
 /// The fence: rows are changed only while their claims are still their own. [`StoreError::Fenced`] if one is not; then
 /// the transaction must be rolled back.
-pub async fn end_all(connection: &mut AnyConnection, endings: &[Ending]) -> Result<(), StoreError> {
+pub async fn end_all(connection: &mut AnyConnection, endings: &[MessageEnding]) -> Result<(), StoreError> {
     let now = postigo_model::timestamp::now();
     for piece in pieces(endings) {
         let rows = piece.iter().map(|end| -> [Value; 5] {
@@ -98,14 +102,14 @@ pub async fn put_off(
     claim: Claim,
     not_before: i64,
     reason: &str,
-    communication: &Record,
+    communication: &CommunicationRecord,
 ) -> Result<(), StoreError> {
     let mut sql = Sql::new(
         "UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ",
     );
     sql.bind(not_before).push(", reason = ").bind(reason);
     fenced(in_force(&mut sql, claim).execute(connection).await?, 1)?;
-    let record = Record { spool_id: Some(claim.id), ..communication.clone() };
+    let record = CommunicationRecord { spool_id: Some(claim.id), ..communication.clone() };
     communications::save(connection, &record).await
 }
 
@@ -164,7 +168,7 @@ pub async fn set_result(
     connection: &mut AnyConnection,
     id: i64,
     result: &MessageResult,
-    told: &Record,
+    told: &CommunicationRecord,
 ) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE spool SET result = ");
     sql.bind(json("result", result)?).push(" WHERE id = ").bind(id).execute(connection).await?;

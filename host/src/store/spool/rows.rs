@@ -52,7 +52,7 @@ pub enum RawPlace {
 
 /// What is known of a stored message, to be compared with what a source says before its key is acted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownMessage {
     /// Row id.
     pub id: i64,
     /// Where it stands.
@@ -65,7 +65,7 @@ pub struct Known {
     pub digest: Vec<u8>,
 }
 
-impl Known {
+impl KnownMessage {
     /// What a source is told that brings it again.
     pub(super) fn taken_in(&self) -> TakenIn {
         match self.status {
@@ -76,8 +76,8 @@ impl Known {
 }
 
 /// Reads id, status, size, INTERNALDATE and digest.
-pub(super) fn read_known(row: &AnyRow) -> Result<Known, StoreError> {
-    Ok(Known {
+pub(super) fn read_known(row: &AnyRow) -> Result<KnownMessage, StoreError> {
+    Ok(KnownMessage {
         id: row.try_get(0)?,
         status: read_status(row, 1)?,
         size: row.try_get(2)?,

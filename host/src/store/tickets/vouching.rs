@@ -11,7 +11,7 @@ use postigo_mail::Address;
 use postigo_model::configured::UnvouchedNumbers;
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{FollowUpCandidate, Ticket};
-use postigo_model::ticket::{FollowUpSearch, Vouched};
+use postigo_model::ticket::{FollowUpSearch, VouchedBy};
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
@@ -29,9 +29,9 @@ pub(super) async fn vouched(
     search: &FollowUpSearch,
     candidate: &FollowUpCandidate,
     keep: bool,
-) -> Result<Vouched, StoreError> {
+) -> Result<VouchedBy, StoreError> {
     if search.unvouched == UnvouchedNumbers::Accept {
-        return Ok(Vouched::ByProof);
+        return Ok(VouchedBy::ByProof);
     }
     let named = match candidate {
         FollowUpCandidate::MessageId(_, id) => Some(id.as_str()),
@@ -39,10 +39,10 @@ pub(super) async fn vouched(
     };
     let ids: Vec<&str> = named.into_iter().chain(search.references.iter().map(String::as_str)).collect();
     if refers_to(connection, ticket.id, &ids).await? {
-        return Ok(Vouched::ByProof);
+        return Ok(VouchedBy::ByProof);
     }
     if search.senders.is_empty() {
-        return Ok(Vouched::ByNobody);
+        return Ok(VouchedBy::ByNobody);
     }
     let mut strangers: BTreeSet<Mailbox> = search.senders.iter().cloned().collect();
     if let Some(customer) = &ticket.customer_user {
@@ -51,11 +51,11 @@ pub(super) async fn vouched(
         strangers.retain(|stranger| users.get(stranger).is_none_or(|user| user.login != *customer));
     }
     Ok(if !strangers.is_empty() && !are_correspondents(connection, ticket.id, strangers, keep).await? {
-        Vouched::ByNobody
+        VouchedBy::ByNobody
     } else if search.authenticated {
-        Vouched::ByProof
+        VouchedBy::ByProof
     } else {
-        Vouched::ByAddress
+        VouchedBy::ByAddress
     })
 }
 
@@ -111,7 +111,7 @@ async fn are_correspondents(
         let mut met: BTreeSet<Mailbox> = BTreeSet::new();
         for row in &rows {
             last = row.try_get(0)?;
-            let addresses: Addresses = serde_json::from_str(row.try_get(1)?)
+            let addresses: ArticleAddresses = serde_json::from_str(row.try_get(1)?)
                 .map_err(|error| StoreError::Corrupt { what: "article", reason: error.to_string() })?;
             met.extend(addresses.mailboxes());
         }
@@ -145,14 +145,14 @@ async fn note(connection: &mut AnyConnection, ticket_id: i64, met: &BTreeSet<Mai
 
 /// What an article says of people.
 #[derive(Deserialize)]
-struct Addresses {
+struct ArticleAddresses {
     from: String,
     reply_to: String,
     to: String,
     cc: String,
 }
 
-impl Addresses {
+impl ArticleAddresses {
     fn mailboxes(&self) -> impl Iterator<Item = Mailbox> {
         let headers = [&self.from, &self.reply_to, &self.to, &self.cc].into_iter();
         let all = headers.flat_map(|header| Address::parse_all(header).into_iter().take(MOST_ADDRESSES));

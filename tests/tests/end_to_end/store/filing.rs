@@ -2,35 +2,35 @@
 
 use super::database::{Database, Databases, arrival, mail};
 use postigo::commlog::Communication;
-use postigo::filing::{self, Change};
-use postigo::filing::{Batch, Filed, FilingInput, file};
+use postigo::filing::{self, TicketUpdate};
+use postigo::filing::{Batch, FiledMessage, FilingInput, file};
 use postigo::spool::leases;
-use postigo::spool::{Ending, Host};
+use postigo::spool::{Host, MessageEnding};
 use postigo::store::StoreError;
-use postigo::store::outgoing::{self, Composed, Delivered, NewOutgoing};
+use postigo::store::outgoing::{self, DeliveryUpdate, NewOutgoing, SendableMail};
 use postigo::store::sql::Sql;
 use postigo::store::tickets::{self, TicketFilter};
-use postigo_mail::{DeliveryReport, Reported};
+use postigo_mail::{DeliveryReport, RecipientReport};
 use postigo_model::claim::Claim;
-use postigo_model::communication::{Kind, Priority};
+use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{AutoResponseType, Configuration, NumberGenerator, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
-use postigo_model::outgoing::{DeliveryStatus, Failure, OutgoingKind};
-use postigo_model::result::{MessageResult, Status};
-use postigo_model::spool::{Claimed, SourceKey, SpoolStatus};
-use postigo_model::ticket::Vouched::{ByAddress, ByNobody, ByProof};
+use postigo_model::outgoing::{DeliveryFailure, DeliveryStatus, OutgoingKind};
+use postigo_model::result::{MessageResult, MessageStatus};
+use postigo_model::spool::{ClaimedMessage, SourceKey, SpoolStatus};
+use postigo_model::ticket::VouchedBy::{ByAddress, ByNobody, ByProof};
 use postigo_model::ticket::{
     AutoResponsePlan, AutoResponseStatus, Filing, FilingKind, FollowUpCandidate, NewArticle, SenderType, Ticket,
     WhyFollowUp,
 };
-use postigo_model::ticket::{FollowUpSearch, FoundTicket, TicketEdit, Vouched};
+use postigo_model::ticket::{FollowUpSearch, FoundTicket, TicketEdit, VouchedBy};
 use std::collections::HashSet;
 
 pub const NOON: i64 = 1_795_521_600_000;
 
 impl Database {
     /// Takes in and claims so many messages.
-    pub async fn claimed(&self, account: &str, count: usize) -> Vec<Claimed> {
+    pub async fn claimed(&self, account: &str, count: usize) -> Vec<ClaimedMessage> {
         let arrivals = (0..count)
             .map(|number| arrival(account, SourceKey::Digest, mail(&format!("{account}-{number}"))))
             .collect();
@@ -39,7 +39,7 @@ impl Database {
         self.spool.claim(&lease, 1_000).await.unwrap()
     }
 
-    pub async fn file(&self, input: FilingInput) -> Result<Filed, StoreError> {
+    pub async fn file(&self, input: FilingInput) -> Result<FiledMessage, StoreError> {
         self.store().write(input, |input, connection| Box::pin(file(connection, input))).await
     }
 
@@ -54,8 +54,8 @@ fn search(candidate: FollowUpCandidate) -> FollowUpSearch {
     FollowUpSearch { candidates: vec![candidate], ..FollowUpSearch::default() }
 }
 
-pub fn new_ticket(claimed: &Claimed) -> FilingInput {
-    let mut communication = Communication::start(Kind::Message, &claimed.account, "local");
+pub fn new_ticket(claimed: &ClaimedMessage) -> FilingInput {
+    let mut communication = Communication::start(CommunicationKind::Message, &claimed.account, "local");
     communication.searchable("jane@example.com");
     communication.entry(Priority::Info, "ticket", "Filed.");
     let ticket = Ticket {
@@ -99,7 +99,7 @@ async fn a_message_is_filed_whole_or_not_at_all() {
     for database in Databases::start().each().await {
         let claimed = database.claimed("main", 2).await;
         let filed = database.file(new_ticket(&claimed[0])).await.unwrap();
-        assert_eq!(filed.result.status, Status::Filed);
+        assert_eq!(filed.result.status, MessageStatus::Filed);
         assert_eq!(filed.number.len(), 14, "date, counter, check digit: {}", filed.number);
         assert!(filed.number.starts_with("2026112400001"));
 
@@ -161,9 +161,10 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(database.find(external("7")).await, None, "the ticket is closed");
         assert_eq!(database.find(external("43")).await, Some((first.number.clone(), WhyFollowUp::ExternalNumber)));
 
-        let change = |edit| Change { edit, configuration: Configuration::default() };
-        let merge =
-            |target: &Filed| change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() });
+        let change = |edit| TicketUpdate { edit, configuration: Configuration::default() };
+        let merge = |target: &FiledMessage| {
+            change(TicketEdit { merge_into: Some(target.number.clone()), ..TicketEdit::default() })
+        };
         let merged = filing::edit(database.store(), first.number.clone(), merge(&second)).await.unwrap();
         assert_eq!((merged.state.as_str(), merged.merged_into.as_ref()), ("merged", Some(&second.number)));
         assert_eq!(database.find(by_number(&first.number)).await, Some((second.number.clone(), WhyFollowUp::Subject)));
@@ -208,8 +209,10 @@ async fn numbers_are_unique_however_many_file_at_once() {
         assert_eq!(numbers.len(), 48);
         // Counted numbers that exist already, here from another generator's time, are stepped over.
         let claimed = database.claimed("late", 2).await;
-        let counted =
-            |claimed: &Claimed| FilingInput { number_generator: NumberGenerator::AutoIncrement, ..new_ticket(claimed) };
+        let counted = |claimed: &ClaimedMessage| FilingInput {
+            number_generator: NumberGenerator::AutoIncrement,
+            ..new_ticket(claimed)
+        };
         let mut taken = new_ticket(&claimed[0]);
         taken.number_generator = NumberGenerator::Random;
         assert!(!numbers.contains(&database.file(taken).await.unwrap().number));
@@ -248,14 +251,18 @@ async fn automatic_answers_have_a_daily_limit() {
 async fn what_is_not_filed_ends_behind_the_same_fence() {
     for database in Databases::start().each().await {
         let claimed = database.claimed("main", 1).await.remove(0);
-        let result = MessageResult { status: Status::Ignored, ..MessageResult::default() };
-        let ending = Ending::new(claimed.claim, SpoolStatus::Ignored, Some("X-OTOBO-Ignore".into()), &result).unwrap();
+        let result = MessageResult { status: MessageStatus::Ignored, ..MessageResult::default() };
+        let ending =
+            MessageEnding::new(claimed.claim, SpoolStatus::Ignored, Some("X-OTOBO-Ignore".into()), &result).unwrap();
         let communication = new_ticket(&claimed).communication;
         database.spool.end(ending.clone(), communication.clone()).await.unwrap();
         assert!(matches!(database.spool.end(ending, communication).await.unwrap_err(), StoreError::Fenced));
         assert!(matches!(database.file(new_ticket(&claimed)).await.unwrap_err(), StoreError::Fenced));
         let results = database.spool.results(&[claimed.claim.id]).await.unwrap();
-        assert_eq!(results[&claimed.claim.id].result.as_ref().map(|result| result.status), Some(Status::Ignored));
+        assert_eq!(
+            results[&claimed.claim.id].result.as_ref().map(|result| result.status),
+            Some(MessageStatus::Ignored)
+        );
         database.spool.release(vec![claimed.claim.id]).await.unwrap();
         assert!(database.spool.results(&[claimed.claim.id]).await.unwrap().is_empty());
     }
@@ -362,7 +369,7 @@ async fn follow_ups_filed_at_once_keep_each_others_changes() {
 
 /// A mail that a server has taken for this recipient, under one Message-ID with all others.
 async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
-    let composed = Composed {
+    let composed = SendableMail {
         sender: "support@desk.test".into(),
         queue: "Raw".into(),
         recipients: vec![recipient.into()],
@@ -371,8 +378,12 @@ async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
         not_before: 0,
     };
     let new = NewOutgoing { kind: OutgoingKind::Bounce, ticket_id, article_id: 0, composed, now: NOON };
-    let taken =
-        Delivered { recipient: recipient.into(), status: DeliveryStatus::Sent, failure: None, detail: "250".into() };
+    let taken = DeliveryUpdate {
+        recipient: recipient.into(),
+        status: DeliveryStatus::Sent,
+        failure: None,
+        detail: "250".into(),
+    };
     let write = database.store().write((new, taken), |(new, taken), connection| {
         Box::pin(async move {
             let id = outgoing::queue(connection, new).await?;
@@ -393,11 +404,11 @@ async fn a_report_marks_the_mail_that_went_to_its_recipient_and_tells_agents_onc
         let others = [sent(&database, ticket, "joeB@x.test").await, sent(&database, ticket, "ann@x.test").await];
         let report = |status: &str| DeliveryReport {
             original: "<sent@desk.test>".into(),
-            recipients: vec![Reported {
+            recipients: vec![RecipientReport {
                 addresses: vec!["JOE+42@x.test".into(), "joeB@x.test".into()],
                 status: status.into(),
                 detail: "550 no such user".into(),
-                ..Reported::default()
+                ..RecipientReport::default()
             }],
         };
         for (claimed, status) in claimed.iter().zip(["4.4.7", "5.1.1", "5.1.1"]) {
@@ -407,7 +418,7 @@ async fn a_report_marks_the_mail_that_went_to_its_recipient_and_tells_agents_onc
         let delivery = outgoing::deliveries(&mut connection, first).await.unwrap().remove(0);
         assert_eq!(
             (delivery.status, delivery.failure),
-            (DeliveryStatus::Failed, Some(Failure::Soft)),
+            (DeliveryStatus::Failed, Some(DeliveryFailure::Soft)),
             "the first stands: {}",
             delivery.detail
         );
@@ -452,7 +463,7 @@ async fn sent_bytes_are_forgotten_by_age() {
 }
 
 /// Who vouches for the ticket that a mail names, as filing finds it.
-async fn vouched(database: &Database, search: FollowUpSearch) -> Option<Vouched> {
+async fn vouched(database: &Database, search: FollowUpSearch) -> Option<VouchedBy> {
     let looked_at = tickets::find_follow_up(&mut database.store().read().await.unwrap(), &search).await.unwrap();
     let filing =
         database.store().write(search, |search, connection| Box::pin(tickets::find_to_follow_up(connection, search)));
@@ -480,7 +491,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
             unvouched: UnvouchedNumbers::Mark,
         };
         // A stranger has written to the ticket before.
-        let add = async |place: usize, from: &str, vouched: Vouched| {
+        let add = async |place: usize, from: &str, vouched: VouchedBy| {
             let mut input = new_ticket(&claimed[place]);
             input.filing.kind = FilingKind::FollowUp(WhyFollowUp::Subject);
             let mut connection = database.store().read().await.unwrap();
@@ -554,7 +565,7 @@ async fn a_ticket_is_vouched_for_by_its_people_and_by_references_but_not_by_a_st
         let other = database.file(other).await.unwrap();
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByNobody));
         let edit = TicketEdit { merge_into: Some(first.number.clone()), ..TicketEdit::default() };
-        let change = Change { edit, configuration: Configuration::default() };
+        let change = TicketUpdate { edit, configuration: Configuration::default() };
         filing::edit(database.store(), other.number.clone(), change).await.unwrap();
         assert_eq!(vouched(&database, by("erin@x.test", &[])).await, Some(ByAddress));
         for stranger in ["evil@e.test", "friend-of-jane@x.test", "answered@e.test"] {

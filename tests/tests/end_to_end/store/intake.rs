@@ -274,7 +274,7 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         assert_eq!((held.status, held.tries), (SpoolStatus::Held, 3));
         assert!(held.reason.as_ref().is_some_and(|reason| reason.contains("3 times")));
         let result = held.result.unwrap();
-        assert_eq!((result.status, result.error), (postigo_model::result::Status::Held, held.reason));
+        assert_eq!((result.status, result.error), (postigo_model::result::MessageStatus::Held, held.reason));
         let mut connection = spool.store().read().await.unwrap();
         let id = result.communication.unwrap();
         let shown =

@@ -3,11 +3,11 @@
 use super::database::{Database, Databases};
 use postigo::commlog::Communication;
 use postigo::store::communications::{self, LogFilter, LogSort};
-use postigo_model::communication::{Direction, Kind, Priority, Record, Status};
+use postigo_model::communication::{CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, Priority};
 use postigo_model::timestamp::now;
 
 impl Database {
-    async fn save(&self, record: Record) {
+    async fn save(&self, record: CommunicationRecord) {
         self.store()
             .write(record, |record, connection| Box::pin(communications::save(connection, record)))
             .await
@@ -24,17 +24,18 @@ impl Database {
 #[tokio::test]
 async fn the_log_is_readable_while_it_grows() {
     for database in Databases::start().each().await {
-        let mut connection = Communication::start(Kind::Connection, "main", "imaps");
+        let mut connection = Communication::start(CommunicationKind::Connection, "main", "imaps");
         connection.entry(Priority::Info, "transport.imap", "Connected.");
         database.save(connection.so_far()).await;
-        let mut message =
-            Communication::start(Kind::Message, "main", "imaps").brought_by(Some(connection.id().to_owned())).about(7);
+        let mut message = Communication::start(CommunicationKind::Message, "main", "imaps")
+            .brought_by(Some(connection.id().to_owned()))
+            .about(7);
         message.entry(Priority::Warning, "ticket", "X-OTOBO-State: \"Open\" is no state.\0");
         message.searchable("Jane@Example.com");
         message.searchable("100% off");
         let message = message.finish(false);
         database.save(message.clone()).await;
-        let mut other = Communication::start(Kind::Message, "Other", "local").finish(true);
+        let mut other = Communication::start(CommunicationKind::Message, "Other", "local").finish(true);
         other.ended_at = Some(other.started_at + 60_000);
         database.save(other.clone()).await;
 
@@ -58,7 +59,7 @@ async fn the_log_is_readable_while_it_grows() {
             ids(&[&other.id])
         );
         assert_eq!(
-            database.ids(LogFilter { status: Some(Status::Processing), ..LogFilter::default() }).await,
+            database.ids(LogFilter { status: Some(CommunicationStatus::Processing), ..LogFilter::default() }).await,
             ids(&[&first])
         );
         assert_eq!(
@@ -79,11 +80,14 @@ async fn the_log_is_readable_while_it_grows() {
             (1, true),
             "{overview:?}"
         );
-        assert_eq!((overview.accounts["main"].status, overview.accounts["Other"].failed), (Status::Warning, 1));
+        assert_eq!(
+            (overview.accounts["main"].status, overview.accounts["Other"].failed),
+            (CommunicationStatus::Warning, 1)
+        );
 
         // A transport may have an account's name.
-        let sent = Communication::start(Kind::Message, "main", "smtp").outgoing().finish(true);
-        let unsent = Communication::start(Kind::Message, "", "auto-response").outgoing().finish(true);
+        let sent = Communication::start(CommunicationKind::Message, "main", "smtp").outgoing().finish(true);
+        let unsent = Communication::start(CommunicationKind::Message, "", "auto-response").outgoing().finish(true);
         database.save(sent.clone()).await;
         database.save(unsent.clone()).await;
         let overview = communications::overview(&mut reader, None, None).await.unwrap();
@@ -103,13 +107,17 @@ async fn the_log_is_readable_while_it_grows() {
         assert_eq!(shown.communication.entries, message.entries);
         assert_eq!(
             (shown.related.len(), shown.related[0].status, shown.related[0].entries.len()),
-            (1, Status::Failed, 1)
+            (1, CommunicationStatus::Failed, 1)
         );
         let shown = communications::show(&mut reader, &first, Priority::Debug).await.unwrap().unwrap();
         assert_eq!((shown.communication.entries.len(), shown.related.len()), (2, 1));
         assert_eq!(communications::show(&mut reader, "' OR 1=1", Priority::Debug).await.unwrap(), None);
         let overview = communications::overview(&mut reader, None, None).await.unwrap();
-        assert_eq!(overview.accounts["main"].status, Status::Failed, "a connection's outcome stands for its account");
+        assert_eq!(
+            overview.accounts["main"].status,
+            CommunicationStatus::Failed,
+            "a connection's outcome stands for its account"
+        );
         drop(reader);
 
         let purge = |successful: i64, failed: i64| {

@@ -6,7 +6,7 @@ use postigo::commlog::Communication;
 use postigo::spool::leases;
 use postigo::spool::{Host, Spool};
 use postigo::store::{Location, Store, StoreError, communications};
-use postigo_model::communication::{Kind, Status};
+use postigo_model::communication::{CommunicationKind, CommunicationStatus};
 use postigo_model::spool::{SourceKey, TakenIn};
 use postigo_skipped::skipped;
 use sqlx::Connection;
@@ -82,7 +82,7 @@ async fn intake_stops_while_the_disk_is_full_and_resumes_by_itself() {
 async fn a_host_that_comes_back_late_files_nothing() {
     for database in Databases::start().each().await {
         let claimed = database.claimed("main", 2).await;
-        let running = Communication::start(Kind::Connection, "main", "imap").so_far();
+        let running = Communication::start(CommunicationKind::Connection, "main", "imap").so_far();
         let id = running.id.clone();
         database
             .store()
@@ -114,7 +114,7 @@ async fn a_host_that_comes_back_late_files_nothing() {
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(shown.communication.status, Status::Failed, "what the host was doing is over");
+        assert_eq!(shown.communication.status, CommunicationStatus::Failed, "what the host was doing is over");
         assert_eq!(shown.communication.entries.len(), 1);
     }
 }

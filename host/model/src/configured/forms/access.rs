@@ -5,7 +5,7 @@ use crate::configured::codecs::{
     AFTER_FETCH, CONNECTIONS, DISPATCH, FLAG, INTERVAL, NAMES, OPTIONAL_AGE, OPTIONAL_INTERVAL, PORT, TEXT, TEXTS,
     VALIDITY, word,
 };
-use crate::configured::form::{Described, Form, Kind, LoadedKind, Table};
+use crate::configured::form::{ConfiguredKind, HasKeys, KeyVisitor, LoadedKind, NestedTable};
 use crate::configured::{About, Account, Configuration, Destination, OAuth2, Secret, Tls, Transport, Validity};
 use crate::role::Role;
 use std::collections::BTreeMap;
@@ -15,13 +15,13 @@ const CLIENT_SECRET: &str = "oauth2.client_secret";
 /// The account that is always there.
 const LOCAL: &str = "local";
 
-const OAUTH2: Table = Table { schema: "OAuth2", help: "Sign-in by OAuth2; null, or left out: none." };
-const ACCOUNT_TLS: Table =
-    Table { schema: "AccountTls", help: "TLS towards the server; of a listener towards its clients." };
-const TRANSPORT_TLS: Table = Table { schema: "TransportTls", help: "TLS towards the server." };
+const OAUTH2: NestedTable = NestedTable { schema: "OAuth2", help: "Sign-in by OAuth2; null, or left out: none." };
+const ACCOUNT_TLS: NestedTable =
+    NestedTable { schema: "AccountTls", help: "TLS towards the server; of a listener towards its clients." };
+const TRANSPORT_TLS: NestedTable = NestedTable { schema: "TransportTls", help: "TLS towards the server." };
 
-impl Described for Account {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Account {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("protocol", "How it is reached.", &mut self.protocol, &word());
         let help = "The server, or the path of a Maildir; of a listener the address to listen on (empty: 127.0.0.1), or the path of a Unix socket.";
@@ -63,7 +63,7 @@ impl Described for Account {
     }
 }
 
-impl Kind for Account {
+impl ConfiguredKind for Account {
     const KIND: &'static str = "account";
     const ABOUT: About = About {
         heading: "Accounts that mail comes from",
@@ -110,8 +110,8 @@ impl LoadedKind for Account {
     }
 }
 
-impl Described for Transport {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Transport {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("kind", "How it passes mail on.", &mut self.kind, &word());
         let help = "The server; of `sendmail` the command (empty: `/usr/sbin/sendmail`), of `file` the folder: one that `serve` was given, by \
@@ -136,7 +136,7 @@ impl Described for Transport {
     }
 }
 
-impl Kind for Transport {
+impl ConfiguredKind for Transport {
     const KIND: &'static str = "transport";
     const ABOUT: About = About {
         heading: "Ways out for mail",
@@ -175,7 +175,7 @@ impl LoadedKind for Transport {
     }
 }
 
-fn client_tls<F: Form>(form: &mut F, tls: &mut Tls) {
+fn client_tls<F: KeyVisitor>(form: &mut F, tls: &mut Tls) {
     form.field("ca", "A file of further certificate authorities, PEM; empty: the system's alone.", &mut tls.ca, &TEXT);
     form.field(
         "client_certificate",
@@ -192,7 +192,7 @@ fn client_tls<F: Form>(form: &mut F, tls: &mut Tls) {
     form.field("verify", "Whether the server's certificate is checked.", &mut tls.verify, &FLAG);
 }
 
-fn oauth2<F: Form>(form: &mut F, oauth2: &mut Option<OAuth2>) {
+fn oauth2<F: KeyVisitor>(form: &mut F, oauth2: &mut Option<OAuth2>) {
     form.optional_table("oauth2", OAUTH2, oauth2, |form, oauth2| {
         let help = "A provider whose addresses are known (`microsoft`, `google`); empty: the addresses below.";
         form.field("provider", help, &mut oauth2.provider, &TEXT);

@@ -2,13 +2,13 @@
 
 use super::kept_in;
 use crate::configured::codecs::{NAMES, TEXT, VALIDITY, word};
-use crate::configured::form::{Described, Form, Kind, LoadedKind};
+use crate::configured::form::{ConfiguredKind, HasKeys, KeyVisitor, LoadedKind};
 use crate::configured::{About, AutoResponse, Configuration, Template};
 use crate::role::Role;
 use std::collections::BTreeMap;
 
-impl Described for AutoResponse {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for AutoResponse {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("type", "Its occasion.", &mut self.occasion, &word());
         form.name("queue", "The queue whose answer it is.", &mut self.queue);
@@ -19,7 +19,7 @@ impl Described for AutoResponse {
     }
 }
 
-impl Kind for AutoResponse {
+impl ConfiguredKind for AutoResponse {
     const KIND: &'static str = "auto_response";
     const ABOUT: About = About {
         heading: "Automatic answers of queues",
@@ -48,8 +48,8 @@ impl LoadedKind for AutoResponse {
     kept_in!(auto_responses);
 }
 
-impl Described for Template {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Template {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("type", "What it is for.", &mut self.purpose, &word());
         form.field("queues", "The queues that it is for; empty: all.", &mut self.queues, &NAMES);
@@ -61,7 +61,7 @@ impl Described for Template {
     }
 }
 
-impl Kind for Template {
+impl ConfiguredKind for Template {
     const KIND: &'static str = "template";
     const ABOUT: About = About {
         heading: "Texts that agents write from",

@@ -2,14 +2,14 @@
 
 use super::kept_in;
 use crate::configured::codecs::{FLAG, OPTIONAL_TEXT, TEXT, VALIDITY, word};
-use crate::configured::form::{Described, Form, Kind, LoadedKind};
+use crate::configured::form::{ConfiguredKind, HasKeys, KeyVisitor, LoadedKind};
 use crate::configured::{About, Configuration, CustomerUser, DynamicField, Queue, SystemAddress, Validity};
 use crate::mailbox::Mailbox;
 use crate::role::Role;
 use std::collections::BTreeMap;
 
-impl Described for Queue {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Queue {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("follow_up", "What becomes of follow-ups to its closed tickets.", &mut self.follow_up, &word());
         form.field(
@@ -28,7 +28,7 @@ impl Described for Queue {
     }
 }
 
-impl Kind for Queue {
+impl ConfiguredKind for Queue {
     const KIND: &'static str = "queue";
     const ABOUT: About = About {
         heading: "Queues, where tickets lie",
@@ -51,8 +51,8 @@ impl LoadedKind for Queue {
     kept_in!(queues);
 }
 
-impl Described for SystemAddress {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for SystemAddress {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("address", "The address, unique whatever its spelling.", &mut self.address);
         form.field("display_name", "The name beside it in From.", &mut self.display_name, &TEXT);
         form.name("queue", "The queue that mail to it is dispatched to.", &mut self.queue);
@@ -61,7 +61,7 @@ impl Described for SystemAddress {
     }
 }
 
-impl Kind for SystemAddress {
+impl ConfiguredKind for SystemAddress {
     const KIND: &'static str = "system_address";
     const NAME: &'static str = "address";
     const ABOUT: About = About {
@@ -92,14 +92,14 @@ impl LoadedKind for SystemAddress {
     }
 }
 
-impl Described for DynamicField {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for DynamicField {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique.", &mut self.name);
         form.field("multiple", "Whether it takes several values.", &mut self.multiple, &FLAG);
     }
 }
 
-impl Kind for DynamicField {
+impl ConfiguredKind for DynamicField {
     const KIND: &'static str = "dynamic_field";
     const ABOUT: About = About {
         heading: "Dynamic fields, those of tickets beside the built-in ones",
@@ -122,8 +122,8 @@ impl LoadedKind for DynamicField {
     kept_in!(dynamic_fields);
 }
 
-impl Described for CustomerUser {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for CustomerUser {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("login", "The login, unique.", &mut self.login);
         form.name("email", "The address by which they are found as a sender, in any spelling.", &mut self.email);
         form.field("customer_number", "The customer's number.", &mut self.customer_number, &TEXT);
@@ -135,7 +135,7 @@ impl Described for CustomerUser {
 }
 
 /// There may be many, so that they are looked up in the database.
-impl Kind for CustomerUser {
+impl ConfiguredKind for CustomerUser {
     const KIND: &'static str = "customer_user";
     const NAME: &'static str = "login";
     const ABOUT: About = About {

@@ -2,15 +2,15 @@
 
 use super::kept_in;
 use crate::configured::codecs::{CALL_TIME, FLAG, GRANTS, MEMORY, OBJECT, TEXT, VALIDITY, word};
-use crate::configured::form::{Described, Form, Kind, LoadedKind, Table};
+use crate::configured::form::{ConfiguredKind, HasKeys, KeyVisitor, LoadedKind, NestedTable};
 use crate::configured::{About, Configuration, Filter};
 use crate::role::Role;
 use std::collections::BTreeMap;
 
-const LIMITS: Table = Table { schema: "Limits", help: "What a call may take." };
+const LIMITS: NestedTable = NestedTable { schema: "Limits", help: "What a call may take." };
 
-impl Described for Filter {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Filter {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.name("name", "Its name, unique; filters run in the byte order of their names.", &mut self.name);
         let help = "A shipped component by its name; an uploaded one as `name@version` or `sha256:DIGEST`; a name alone means the newest \
                     version that is activated, or the one that the filter has already.";
@@ -31,7 +31,7 @@ impl Described for Filter {
     }
 }
 
-impl Kind for Filter {
+impl ConfiguredKind for Filter {
     const KIND: &'static str = "filter";
     const ABOUT: About = About {
         heading: "Filters, which run over every mail in the byte order of their names",

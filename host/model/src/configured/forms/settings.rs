@@ -2,14 +2,14 @@
 
 use crate::configured::Settings;
 use crate::configured::codecs::{AGE, COMPONENT_SIZE, COUNT, INTERVAL, NAMES, SIZE, TEXT, word, words};
-use crate::configured::form::{Described, Form, Table};
+use crate::configured::form::{HasKeys, KeyVisitor, NestedTable};
 
-const LOG_RETENTION: Table = Table { schema: "LogRetention", help: "How long communications are kept." };
-const OUTBOUND: Table =
-    Table { schema: "Retries", help: "How outgoing mail is tried again after a temporary failure." };
+const LOG_RETENTION: NestedTable = NestedTable { schema: "LogRetention", help: "How long communications are kept." };
+const OUTBOUND: NestedTable =
+    NestedTable { schema: "Retries", help: "How outgoing mail is tried again after a temporary failure." };
 
-impl Described for Settings {
-    fn describe<F: Form>(&mut self, form: &mut F) {
+impl HasKeys for Settings {
+    fn describe<F: KeyVisitor>(&mut self, form: &mut F) {
         form.field("default_queue", "The queue where nothing else decides.", &mut self.default_queue, &TEXT);
         form.field("ticket_hook", "What stands before a ticket's number in a subject.", &mut self.ticket_hook, &TEXT);
         form.field("ticket_hook_divider", "What stands between hook and number.", &mut self.ticket_hook_divider, &TEXT);

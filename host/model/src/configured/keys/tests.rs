@@ -1,20 +1,20 @@
 //! What is told of keys is true: their help, and that schemas and reading agree.
 
-use super::{Content, Key, Shape, keys, schema};
-use crate::configured::form::{Described, Kind, LoadedKind, in_clear, read, read_fields, write};
+use super::{ConfigurationKey, KeyContent, SchemaShape, keys, schema};
+use crate::configured::form::{ConfiguredKind, HasKeys, LoadedKind, in_clear, read, read_fields, write};
 use crate::configured::{Account, Filter, KindVisitor, OAuth2, Settings, Transport, visit_kinds};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn check_help(kind: &str, keys: &[Key], checked: &mut usize) {
+fn check_help(kind: &str, keys: &[ConfigurationKey], checked: &mut usize) {
     for key in keys {
         *checked += 1;
-        let Key { name, help, content } = key;
+        let ConfigurationKey { name, help, content } = key;
         assert!(
             help.ends_with('.') && help.len() > 5 && !help.contains('\n') && !help.contains("  "),
             "{kind}.{name}: {help:?}"
         );
-        if let Content::Table { keys, .. } = content {
+        if let KeyContent::Table { keys, .. } = content {
             check_help(kind, keys, checked);
         }
     }
@@ -110,11 +110,14 @@ const STRICTER: [(&str, &str); 6] = [
 ];
 
 /// A schema takes what is read, and nothing else, but for what is listed.
-fn agree<D: Described>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<String>) {
+fn agree<D: HasKeys>(kind: &str, start: &D, given: impl Fn(&D, &Value) -> Vec<String>) {
     let keys = keys::<D>();
-    assert!(!has_default(&schema(kind, "A thing.", &keys, Shape::Change)), "{kind}: what a change leaves out stays");
+    assert!(
+        !has_default(&schema(kind, "A thing.", &keys, SchemaShape::Change)),
+        "{kind}: what a change leaves out stays"
+    );
     let validator = |shape| jsonschema::draft202012::new(&schema(kind, "A thing.", &keys, shape)).unwrap();
-    let (shown, change) = (validator(Shape::Shown), validator(Shape::Change));
+    let (shown, change) = (validator(SchemaShape::Shown), validator(SchemaShape::Change));
     let written = Value::Object(write(start));
     let errors: Vec<String> =
         shown.iter_errors(&written).map(|error| format!("{}: {error}", error.instance_path)).collect();
@@ -147,7 +150,7 @@ fn has_default(schema: &Value) -> bool {
 }
 
 /// What is wrong with a change of a thing.
-fn problems<D: Described>(thing: &D, object: &Value) -> Vec<String> {
+fn problems<D: HasKeys>(thing: &D, object: &Value) -> Vec<String> {
     let mut thing = thing.clone();
     read_fields(&mut thing, object.as_object().unwrap(), "", &in_clear)
         .into_iter()
@@ -162,12 +165,12 @@ impl KindVisitor for Checking {
         self.looked_up::<K>();
     }
 
-    fn looked_up<K: Kind>(&mut self) {
+    fn looked_up<K: ConfiguredKind>(&mut self) {
         check_help(K::KIND, &keys::<K>(), &mut self.0);
         // With a name in every key that must have one.
         let named = keys::<K>()
             .into_iter()
-            .filter(|key| key.content == Content::Name)
+            .filter(|key| key.content == KeyContent::Name)
             .map(|key| (key.name.to_owned(), json!("a")));
         let (thing, wrong) = read(K::default(), &Value::Object(named.collect()), "", &in_clear);
         assert_eq!(wrong, []);
@@ -191,7 +194,7 @@ fn every_key_has_a_help_and_a_schema_that_agrees_with_reading_and_writing() {
 
 #[test]
 fn a_schema_takes_what_a_file_may_give() {
-    let takes = |keys: &[Key], shape, object: Value| {
+    let takes = |keys: &[ConfigurationKey], shape, object: Value| {
         let validator = jsonschema::draft202012::new(&schema("Thing", "A thing.", keys, shape)).unwrap();
         let errors: Vec<String> = validator.iter_errors(&object).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{object}");
@@ -200,22 +203,22 @@ fn a_schema_takes_what_a_file_may_give() {
         "name": "main", "protocol": "imap+starttls", "host": "mail.example.org", "port": null, "password": "x", "dispatch": "queue:A", "interval": "90s",
         "oauth2": { "provider": "google", "client_secret": "y", "refresh_token_age": "0" }, "tls": { "verify": false }, "valid": "temporarily-invalid"
     });
-    takes(&keys::<Account>(), Shape::Given, account);
-    takes(&keys::<Account>(), Shape::Change, json!({ "oauth2": null }));
+    takes(&keys::<Account>(), SchemaShape::Given, account);
+    takes(&keys::<Account>(), SchemaShape::Change, json!({ "oauth2": null }));
     takes(
         &keys::<Transport>(),
-        Shape::Given,
+        SchemaShape::Given,
         json!({ "name": "way", "kind": "file", "for": ["a@b", "Q"], "connections": 1 }),
     );
     let limits = json!({ "time": "1m", "memory": "64 KiB" });
     takes(
         &keys::<Filter>(),
-        Shape::Given,
+        SchemaShape::Given,
         json!({ "name": "f", "component": "c", "grants": ["body"], "limits": limits, "settings": { "a": [1] } }),
     );
     takes(
         &keys::<Settings>(),
-        Shape::Change,
+        SchemaShape::Change,
         json!({ "follow_up_checks": ["raw", "raw"], "log_retention": { "failed": "1d" } }),
     );
 }
