@@ -1,7 +1,7 @@
 //! The sandbox: the only place that knows wasmtime.
 //!
 //! Bytes are uploaded and [inspected](Runtime::inspect), filters of one component are [prepared](Runtime::prepare) as a
-//! group, both in a child process that hostile code may break; a message [opens](Session::open) a session of the group
+//! group, both in a child process that hostile code may break; a message [opens](GuestSession::open) a session of the group
 //! on a guest thread ([`Runtime::spawn`]), whose first call gets a fresh instance of the group's snapshot.
 
 mod ahead;

@@ -41,7 +41,7 @@ pub struct PlannedFilter {
 pub enum FilterPlace {
     /// In a group.
     Member {
-        /// Index in [`Plan::groups`](super::Plan::groups).
+        /// Index in [`Plan::groups`](super::ChainPlan::groups).
         group: usize,
         /// Index in the group.
         index: u32,

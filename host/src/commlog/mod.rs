@@ -1,7 +1,7 @@
 //! The communication log: what happened to a connection or a message, entry by entry, for the people who must find out.
 //!
 //! A [`Communication`] collects entries in memory and becomes one packed row
-//! ([`Record`](postigo_model::communication::Record)): a message's is written by the transaction that files it, a
+//! ([`Record`](postigo_model::communication::CommunicationRecord)): a message's is written by the transaction that files it, a
 //! connection's while it runs, whenever its owner says so. A message's communication names the connection's as its
 //! parent, so that each can be shown with the other.
 
