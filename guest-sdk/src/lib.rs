@@ -48,7 +48,7 @@ mod verdict;
 pub use describe::Description;
 pub use filter::{Filter, Grants, Problem, Screen};
 pub use group::{Each, FilterSettings, Group, GroupProblem, Screening};
-pub use mail::{Address, Attachment, Envelope, Mail, Refusal, Ticket};
+pub use mail::{Address, Arrival, Attachment, Mail, Refusal, Ticket};
 pub use verdict::{Change, Verdict};
 
 #[doc(hidden)]

@@ -14,9 +14,9 @@ pub struct Address {
     pub address: String,
 }
 
-/// What is known of a mail besides its bytes.
+/// How a mail came to Postigo.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Envelope {
+pub struct Arrival {
     /// The name of the account that brought the mail.
     pub account: String,
     /// Whether that account is trusted.
@@ -25,11 +25,9 @@ pub struct Envelope {
     pub size: u64,
     /// When Postigo took the mail in, in milliseconds since 1970-01-01T00:00:00Z.
     pub received_at: u64,
-    /// The envelope's recipients where the source tells them; otherwise empty.
-    pub recipients: Vec<String>,
 }
 
-/// The ticket that a mail follows up.
+/// The ticket that a mail follows up. What has no value is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ticket {
     /// The ticket number, without the hook.
@@ -44,10 +42,24 @@ pub struct Ticket {
     pub state_type: String,
     /// The name of its priority.
     pub priority: String,
-    /// The login of its owner; empty where nobody owns it.
+    /// The name of its type.
+    pub type_: String,
+    /// The name of its service.
+    pub service: String,
+    /// The name of its service level agreement.
+    pub sla: String,
+    /// Its lock: `unlock`, `lock`, `tmp_lock`.
+    pub lock: String,
+    /// The login of its owner.
     pub owner: String,
-    /// The login of its customer user; empty where there is none.
+    /// The login of its responsible agent.
+    pub responsible: String,
+    /// Its customer's number (OTOBO: CustomerID).
+    pub customer_number: String,
+    /// The login of its customer user.
     pub customer_user: String,
+    /// When it was opened, in milliseconds since 1970-01-01T00:00:00Z.
+    pub created_at: u64,
 }
 
 /// An attachment.
@@ -59,10 +71,14 @@ pub struct Attachment {
     pub media_type: String,
     /// Size in bytes after transfer decoding.
     pub size: u64,
+    /// Whether it wants to be shown within the mail, not beside it.
+    pub inline: bool,
+    /// Its Content-ID without the angle brackets; empty where there is none.
+    pub content_id: String,
 }
 
 /// Why a part of the mail could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The filter was not granted this.
     #[error("The filter was not granted what it wants to read.")]
@@ -70,6 +86,9 @@ pub enum Refusal {
     /// There is no attachment of this index.
     #[error("There is no such attachment.")]
     NotFound,
+    /// It is there, and it cannot be read: why, a sentence. A later Postigo may say so of what is encrypted, for example.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl From<Refusal> for String {
@@ -84,6 +103,7 @@ impl From<host::Refusal> for Refusal {
         match refusal {
             host::Refusal::Denied => Self::Denied,
             host::Refusal::NotFound => Self::NotFound,
+            host::Refusal::Unreadable(why) => Self::Unreadable(why),
         }
     }
 }
@@ -121,16 +141,15 @@ impl<'a> Mail<'a> {
         addresses.into_iter().map(|one| Address { display_name: one.display_name, address: one.address }).collect()
     }
 
-    /// What is known of the mail besides its bytes.
-    pub fn envelope(&self) -> Envelope {
-        let known = self.0.envelope();
-        Envelope {
-            account: known.account,
-            trusted: known.trusted,
-            size: known.size,
-            received_at: known.received_at,
-            recipients: known.recipients,
-        }
+    /// How the mail came to Postigo.
+    pub fn arrival(&self) -> Arrival {
+        let known = self.0.arrival();
+        Arrival { account: known.account, trusted: known.trusted, size: known.size, received_at: known.received_at }
+    }
+
+    /// The envelope's recipients where the source tells them (LMTP, SMTP); otherwise empty.
+    pub fn recipients(&self) -> Vec<String> {
+        self.0.recipients()
     }
 
     /// The ticket that the mail follows up, if it does.
@@ -142,8 +161,15 @@ impl<'a> Mail<'a> {
             state: ticket.state,
             state_type: ticket.state_type,
             priority: ticket.priority,
+            type_: ticket.type_,
+            service: ticket.service,
+            sla: ticket.sla,
+            lock: ticket.lock,
             owner: ticket.owner,
+            responsible: ticket.responsible,
+            customer_number: ticket.customer_number,
             customer_user: ticket.customer_user,
+            created_at: ticket.created_at,
         })
     }
 
@@ -171,7 +197,13 @@ impl<'a> Mail<'a> {
         let attachments = self.0.attachments()?;
         Ok(attachments
             .into_iter()
-            .map(|one| Attachment { name: one.name, media_type: one.media_type, size: one.size })
+            .map(|one| Attachment {
+                name: one.name,
+                media_type: one.media_type,
+                size: one.size,
+                inline: one.inline,
+                content_id: one.content_id,
+            })
             .collect())
     }
 

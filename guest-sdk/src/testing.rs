@@ -16,7 +16,7 @@
 //! ```
 
 use crate::{
-    Address, Attachment, Description, Each, Envelope, Filter, FilterSettings, Grants, Group, Refusal, Ticket, Verdict,
+    Address, Arrival, Attachment, Description, Each, Filter, FilterSettings, Grants, Group, Refusal, Ticket, Verdict,
 };
 use crate::{Problem, Screening, log::Level};
 use std::cell::RefCell;
@@ -25,7 +25,8 @@ use std::cell::RefCell;
 #[derive(Debug, Clone, Default)]
 pub struct Mail {
     headers: Vec<(String, String)>,
-    envelope: Envelope,
+    arrival: Arrival,
+    recipients: Vec<String>,
     ticket: Option<Ticket>,
     text: String,
     html: Option<String>,
@@ -61,19 +62,31 @@ impl Mail {
         self
     }
 
-    /// Adds an attachment.
+    /// Adds an attachment that stands beside the mail.
     #[must_use]
-    pub fn with_attachment(mut self, name: &str, media_type: &str, bytes: &[u8]) -> Self {
-        let attachment =
-            Attachment { name: name.to_owned(), media_type: media_type.to_owned(), size: bytes.len() as u64 };
-        self.attachments.push((attachment, bytes.to_owned()));
+    pub fn with_attachment(self, name: &str, media_type: &str, bytes: &[u8]) -> Self {
+        let (name, media_type) = (name.to_owned(), media_type.to_owned());
+        self.with_attached(Attachment { name, media_type, ..Attachment::default() }, bytes)
+    }
+
+    /// Adds an attachment of which more is said. Its size is that of the bytes.
+    #[must_use]
+    pub fn with_attached(mut self, attachment: Attachment, bytes: &[u8]) -> Self {
+        self.attachments.push((Attachment { size: bytes.len() as u64, ..attachment }, bytes.to_owned()));
         self
     }
 
-    /// Says what is known besides the bytes.
+    /// Says how the mail came. Its size is that of the mail.
     #[must_use]
-    pub fn with_envelope(mut self, envelope: Envelope) -> Self {
-        self.envelope = envelope;
+    pub fn with_arrival(mut self, arrival: Arrival) -> Self {
+        self.arrival = arrival;
+        self
+    }
+
+    /// Adds a recipient of the envelope.
+    #[must_use]
+    pub fn with_recipient(mut self, address: &str) -> Self {
+        self.recipients.push(address.to_owned());
         self
     }
 
@@ -130,8 +143,12 @@ impl Mail {
         self.headers(name).iter().flat_map(|value| addresses(value)).collect()
     }
 
-    pub(crate) fn envelope(&self) -> Envelope {
-        Envelope { size: self.bytes().len() as u64, ..self.envelope.clone() }
+    pub(crate) fn arrival(&self) -> Arrival {
+        Arrival { size: self.bytes().len() as u64, ..self.arrival.clone() }
+    }
+
+    pub(crate) fn recipients(&self) -> Vec<String> {
+        self.recipients.clone()
     }
 
     pub(crate) fn ticket(&self) -> Option<Ticket> {

@@ -87,7 +87,15 @@ fn grants_and_log_lines_are_as_in_the_host() {
 #[test]
 fn built_mails_read_as_mails_do() {
     let built = Built::new().with("To", "\"Roe, Jane\" <jane@a.test>, b@c.test").with("TO", "d@e.test");
-    let built = built.with_attachment("a.txt", "text/plain", b"12345");
+    let logo = crate::Attachment {
+        media_type: "image/png".into(),
+        inline: true,
+        content_id: "logo@example.com".into(),
+        ..crate::Attachment::default()
+    };
+    let built = built.with_attachment("a.txt", "text/plain", b"12345").with_attached(logo, b"PNG");
+    let arrival = crate::Arrival { account: "desk".into(), ..crate::Arrival::default() };
+    let built = built.with_arrival(arrival).with_recipient("support@example.org");
     let mail = Mail::lent(&built);
     assert_eq!(mail.header_names(), ["To"]);
     assert_eq!(mail.headers("to").len(), 2);
@@ -95,5 +103,10 @@ fn built_mails_read_as_mails_do() {
     let expected = [("Roe, Jane", "jane@a.test"), ("", "b@c.test"), ("", "d@e.test")];
     assert_eq!(addresses, expected.map(|(name, address)| (name.to_owned(), address.to_owned())));
     assert_eq!(mail.attachment_bytes(0, 3, 9).unwrap(), b"45");
-    assert_eq!(mail.attachment_bytes(1, 0, 1), Err(crate::Refusal::NotFound));
+    assert_eq!(mail.attachment_bytes(2, 0, 1), Err(crate::Refusal::NotFound));
+    let attachments = mail.attachments().unwrap().into_iter().map(|one| (one.size, one.inline, one.content_id));
+    assert_eq!(attachments.collect::<Vec<_>>(), [(5, false, String::new()), (3, true, "logo@example.com".to_owned())]);
+    let bytes = mail.raw(0, 1_000).unwrap().len() as u64;
+    assert_eq!((mail.arrival().account.as_str(), mail.arrival().size), ("desk", bytes));
+    assert_eq!(mail.recipients(), ["support@example.org"]);
 }

@@ -28,6 +28,8 @@ pub struct Attachment {
     pub size: u64,
     /// Whether it wants to be shown in the body (`Content-Disposition: inline`).
     pub inline: bool,
+    /// Content-ID without its angle brackets; empty where there is none.
+    pub content_id: String,
 }
 
 /// The parts of a message, and what they are for.
@@ -155,6 +157,7 @@ impl Content {
             media_type: part.media_type.clone(),
             size: part.encoding.decoded_size(raw.get(part.range.clone()).unwrap_or_default()) as u64,
             inline: part.disposition == Some(Disposition::Inline),
+            content_id: part.content_id.clone(),
         };
         indices.iter().filter_map(|index| self.parts.get(*index)).map(describe).collect()
     }
@@ -366,6 +369,14 @@ mod tests {
         assert_eq!(message.attachment_bytes(0), Some(&b"secret"[..]));
         assert_eq!(message.attachment_bytes(1), Some(&b"%PDF-"[..]));
         assert_eq!(message.attachment_bytes(2), None);
+    }
+
+    #[test]
+    fn an_attachment_says_whether_it_wants_to_be_shown_and_by_which_id() {
+        let message = message(&multipart("mixed", &[PLAIN, IMAGE, PDF]));
+        let said: Vec<_> =
+            message.attachments().iter().map(|found| (found.inline, found.content_id.as_str())).collect();
+        assert_eq!(said, [(true, "l@x"), (false, "")]);
     }
 
     #[test]

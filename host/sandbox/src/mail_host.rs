@@ -1,6 +1,6 @@
 //! The mail as guests read it: `postigo:message` of `wit/`.
 
-use super::bindings::postigo::message::message::{Address, Attachment, Envelope, Host, HostMail, Refusal, Ticket};
+use super::bindings::postigo::message::message::{Address, Arrival, Attachment, Host, HostMail, Refusal, Ticket};
 use super::mail_handle::MailHandle;
 use super::sandbox::StoreData;
 use std::borrow::Cow;
@@ -56,18 +56,23 @@ impl HostMail for StoreData {
         })
     }
 
-    fn envelope(&mut self, mail: MailResource) -> wasmtime::Result<Envelope> {
+    fn arrival(&mut self, mail: MailResource) -> wasmtime::Result<Arrival> {
         self.host_call(|sandbox| {
             let mail = sandbox.lent(&mail)?;
-            let envelope = Envelope {
+            Ok(Arrival {
                 account: mail.envelope.account.clone(),
                 trusted: mail.envelope.trusted,
                 size: mail.message().raw().len() as u64,
-                received_at: u64::try_from(mail.envelope.received_at).unwrap_or(0),
-                recipients: mail.envelope.recipients.clone(),
-            };
-            sandbox.hand_over(envelope.recipients.iter().map(String::len).sum())?;
-            Ok(envelope)
+                received_at: since_epoch(mail.envelope.received_at),
+            })
+        })
+    }
+
+    fn recipients(&mut self, mail: MailResource) -> wasmtime::Result<Vec<String>> {
+        self.host_call(|sandbox| {
+            let recipients = sandbox.lent(&mail)?.envelope.recipients.clone();
+            sandbox.hand_over(recipients.iter().map(|recipient| recipient.len() + ITEM).sum())?;
+            Ok(recipients)
         })
     }
 
@@ -80,8 +85,15 @@ impl HostMail for StoreData {
                 state: ticket.state.clone(),
                 state_type: ticket.state_type.clone(),
                 priority: ticket.priority.clone(),
+                type_: ticket.r#type.clone(),
+                service: ticket.service.clone(),
+                sla: ticket.sla.clone(),
+                lock: ticket.lock.clone(),
                 owner: ticket.owner.clone(),
+                responsible: ticket.responsible.clone(),
+                customer_number: ticket.customer_number.clone(),
                 customer_user: ticket.customer_user.clone(),
+                created_at: since_epoch(ticket.created_at),
             }))
         })
     }
@@ -114,7 +126,8 @@ impl HostMail for StoreData {
                 return Ok(Err(sandbox.denied_read("attachments")));
             }
             let attachments: Vec<_> = sandbox.lent(&mail)?.attachments().iter().map(described).collect();
-            sandbox.hand_over(attachments.iter().map(|one| one.name.len() + one.media_type.len() + ITEM).sum())?;
+            let bytes = |one: &Attachment| one.name.len() + one.media_type.len() + one.content_id.len() + ITEM;
+            sandbox.hand_over(attachments.iter().map(bytes).sum())?;
             Ok(Ok(attachments))
         })
     }
@@ -165,7 +178,18 @@ impl StoreData {
 }
 
 fn described(attachment: &postigo_mail::Attachment) -> Attachment {
-    Attachment { name: attachment.name.clone(), media_type: attachment.media_type.clone(), size: attachment.size }
+    Attachment {
+        name: attachment.name.clone(),
+        media_type: attachment.media_type.clone(),
+        size: attachment.size,
+        inline: attachment.inline,
+        content_id: attachment.content_id.clone(),
+    }
+}
+
+/// Milliseconds since the epoch, as guests have them.
+fn since_epoch(milliseconds: i64) -> u64 {
+    u64::try_from(milliseconds).unwrap_or(0)
 }
 
 /// At most `length` bytes from `offset`; fewer at the end, none behind it.

@@ -75,10 +75,24 @@ pub struct FollowedTicket {
     pub state_type: String,
     /// The priority's name.
     pub priority: String,
+    /// The type's name.
+    pub r#type: String,
+    /// The service's name.
+    pub service: String,
+    /// The service level agreement's name.
+    pub sla: String,
+    /// `unlock`, `lock`, `tmp_lock`.
+    pub lock: String,
     /// The owner's login; empty where nobody owns it.
     pub owner: String,
+    /// The login of the responsible agent; empty where there is none.
+    pub responsible: String,
+    /// The customer's number; empty where there is none.
+    pub customer_number: String,
     /// The customer user's login; empty where there is none.
     pub customer_user: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
 }
 
 impl Ticket {
@@ -91,8 +105,15 @@ impl Ticket {
             state: self.state.clone(),
             state_type: StateType::of(&self.state).map(StateType::name).unwrap_or_default().to_owned(),
             priority: self.priority.clone(),
+            r#type: self.r#type.clone(),
+            service: self.service.clone().unwrap_or_default(),
+            sla: self.sla.clone().unwrap_or_default(),
+            lock: self.lock.clone(),
             owner: self.owner.clone().unwrap_or_default(),
+            responsible: self.responsible.clone().unwrap_or_default(),
+            customer_number: self.customer_number.clone().unwrap_or_default(),
             customer_user: self.customer_user.clone().unwrap_or_default(),
+            created_at: self.created_at,
         }
     }
 }

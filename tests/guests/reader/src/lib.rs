@@ -1,6 +1,6 @@
 //! A filter that reads all that a mail says and tells it in its verdict, so that the tests see whether every function
 //! of the contract gives the same through every version of it. The files in `tests/kept` were built from this one: what
-//! it tells stays as it is.
+//! it tells stays as it is, and what earlier versions did not know is told apart.
 
 use postigo_filter::{
     Description, FilterSettings, Grants, Group, GroupProblem, Mail, Problem, Screening, Verdict, log,
@@ -54,19 +54,21 @@ impl Reader {
         if !subject.contains(&self.word) {
             return Ok(Verdict::not_matched());
         }
-        let mut told = mail.headers("Received");
+        let (mut told, mut later) = (mail.headers("Received"), Vec::new());
         told.extend(mail.addresses("To").into_iter().flat_map(|one| [one.display_name, one.address]));
-        let envelope = mail.envelope();
+        let arrival = mail.arrival();
         told.extend([
-            envelope.account,
-            envelope.trusted.to_string(),
-            envelope.size.to_string(),
-            envelope.received_at.to_string(),
+            arrival.account,
+            arrival.trusted.to_string(),
+            arrival.size.to_string(),
+            arrival.received_at.to_string(),
         ]);
-        told.extend(envelope.recipients);
+        told.extend(mail.recipients());
         if let Some(ticket) = mail.ticket() {
             told.extend([ticket.number, ticket.title, ticket.queue, ticket.state]);
             told.extend([ticket.state_type, ticket.priority, ticket.owner, ticket.customer_user]);
+            later.extend([ticket.type_, ticket.service, ticket.sla, ticket.lock, ticket.responsible]);
+            later.extend([ticket.customer_number, ticket.created_at.to_string()]);
         }
         told.push(mail.generation().to_string());
         let mut verdict = Verdict::matched().set("X-OTOBO-Title", told.join("|"));
@@ -80,11 +82,14 @@ impl Reader {
                 let told =
                     [one.name, one.media_type, one.size.to_string(), String::from_utf8_lossy(&bytes).into_owned()];
                 verdict = verdict.set("X-OTOBO-DynamicField-Attachment", told.join("|"));
+                later.extend([one.inline.to_string(), one.content_id]);
             }
             if mail.attachment_bytes(1000, 0, 1).is_ok() {
                 return Err("There is no attachment of this index.".to_owned());
             }
         }
+        // What version 1.0.0 of the contract did not know stands apart.
+        verdict = verdict.set("X-OTOBO-DynamicField-Later", later.join("|"));
         let raw = mail.raw(0, 5).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Ok(verdict
             .set("X-OTOBO-DynamicField-Raw", raw.unwrap_or_else(|refusal| refusal.to_string()))
