@@ -17,6 +17,46 @@ impl Default for GuestLimits {
     }
 }
 
+/// What a filter may read beside headers, by WIT `description.grants` and a filter's key `grants`.
+///
+/// In the order in which they are shown.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grant {
+    /// The text and the HTML.
+    Body,
+    /// The attachments.
+    Attachments,
+    /// The message's bytes as they were received.
+    Raw,
+}
+
+impl Grant {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::Body, Self::Attachments, Self::Raw];
+
+    /// Its name in the contract, in configuration, log and REST.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Attachments => "attachments",
+            Self::Raw => "raw",
+        }
+    }
+
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.name() == name)
+    }
+
+    /// Their names, to be shown: `body, raw`.
+    pub fn list(grants: &[Self]) -> String {
+        grants.iter().map(|grant| grant.name()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// Which limit or rule a call broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]

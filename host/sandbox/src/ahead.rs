@@ -7,6 +7,7 @@ use super::refusal::PrepareError;
 use super::snapshot::start_configured;
 use super::template::{Instance, LinkedComponent, NotStarted};
 use super::threads::Threads;
+use postigo_model::guest::Grant;
 use postigo_model::guest::{FailureKind, GuestLimits};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,7 @@ const GROUP_MEMORY: u64 = 256 << 20;
 pub(super) struct ReadyInstances {
     template: LinkedComponent,
     members: Vec<GroupMember>,
-    grants: Vec<String>,
+    grants: Vec<Grant>,
     limits: GuestLimits,
     memory: u64,
     most: usize,

@@ -2,6 +2,7 @@
 //! what is missing or damaged is made anew.
 
 use super::contract::{GroupSpec, GroupStart};
+use postigo_model::guest::Grant;
 use postigo_model::hexadecimal::hexadecimal;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -119,7 +120,7 @@ pub(super) fn snapshot_key(spec: &GroupSpec) -> String {
     add(GENERATION.as_bytes());
     add(&Sha256::digest(&spec.component));
     add(&spec.limits.memory.to_le_bytes());
-    add(spec.grants.join(",").as_bytes());
+    add(Grant::list(&spec.grants).as_bytes());
     for member in &spec.members {
         add(member.name.as_bytes());
         add(member.settings.to_string().as_bytes());
@@ -204,22 +205,22 @@ mod tests {
 
     #[test]
     fn the_key_changes_with_everything_that_matters() {
-        let spec = |component: &[u8], name: &str, settings: &str, grant: &str, memory: u64| {
+        let spec = |component: &[u8], name: &str, settings: &str, grant: Grant, memory: u64| {
             snapshot_key(&GroupSpec {
                 component: Arc::from(component),
                 digest: String::new(),
                 members: vec![GroupMember { name: name.into(), settings: serde_json::json!({ "a": settings }) }],
-                grants: vec![grant.into()],
+                grants: vec![grant],
                 limits: GuestLimits { memory, ..GuestLimits::default() },
             })
         };
         let keys = [
-            spec(b"c", "n", "s", "body", 1),
-            spec(b"d", "n", "s", "body", 1),
-            spec(b"c", "m", "s", "body", 1),
-            spec(b"c", "n", "t", "body", 1),
-            spec(b"c", "n", "s", "raw", 1),
-            spec(b"c", "n", "s", "body", 2),
+            spec(b"c", "n", "s", Grant::Body, 1),
+            spec(b"d", "n", "s", Grant::Body, 1),
+            spec(b"c", "m", "s", Grant::Body, 1),
+            spec(b"c", "n", "t", Grant::Body, 1),
+            spec(b"c", "n", "s", Grant::Raw, 1),
+            spec(b"c", "n", "s", Grant::Body, 2),
         ];
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());

@@ -7,6 +7,7 @@ use super::refusal::PrepareError;
 use super::template::{Instance, LinkedComponent};
 use super::world::SelfDescription;
 use postigo_model::guest::FailureKind;
+use postigo_model::guest::Grant;
 
 /// Problems that are passed on.
 const PROBLEMS: usize = 1000;
@@ -31,14 +32,14 @@ pub(super) fn configure(
     template: &LinkedComponent,
     instance: &mut Instance,
     members: &[GroupMember],
-    grants: &[String],
+    grants: &[Grant],
 ) -> Result<(), PrepareError> {
     let settings: Vec<_> = members
         .iter()
         .map(|member| FilterSettings {
             name: member.name.to_string(),
             settings: member.settings.to_string(),
-            grants: grants.to_vec(),
+            grants: grants.iter().map(|grant| grant.name().to_owned()).collect(),
         })
         .collect();
     instance.store.data_mut().begin(None);

@@ -1,6 +1,7 @@
 //! The plain types in which the sandbox speaks with the rest: no type of wasmtime among them.
 
 use postigo_mail::Mail;
+use postigo_model::guest::Grant;
 use postigo_model::guest::{FailureKind, GuestLimits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct ComponentDescription {
     /// JSON Schema of a filter's settings.
     pub settings_schema: serde_json::Value,
     /// The grants it wants.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
     /// The headers it may set; a trailing `*` stands for any ending.
     pub headers: Vec<String>,
     /// Whether it exports `screening`.
@@ -111,7 +112,7 @@ pub struct GroupSpec {
     /// The filters, in the order of the chain; their index here names them in calls.
     pub members: Vec<GroupMember>,
     /// What they were granted: `body`, `attachments`, `raw`.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
     /// Their limits.
     pub limits: GuestLimits,
 }

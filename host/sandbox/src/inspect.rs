@@ -15,11 +15,11 @@ use super::snapshot;
 use super::template::LinkedComponent;
 use super::world::SelfDescription;
 use postigo_model::component_reference::{LONGEST_NAME, is_component_name};
+use postigo_model::guest::Grant;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The grants that exist.
-const GRANTS: [&str; 3] = ["body", "attachments", "raw"];
 /// Bytes of the summary.
 const SUMMARY: usize = 1024;
 /// Headers that a component may declare; a `*` at the end stands for any number of them.
@@ -78,11 +78,10 @@ fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescriptio
         return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
     }
     let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
-    if let Some(unknown) = grants.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
-        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), GRANTS.join(", ")));
+    if let Some(unknown) = grants.iter().find(|grant| Grant::of_name(grant).is_none()) {
+        return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), Grant::list(&Grant::ALL)));
     }
-    let grants: Vec<String> =
-        GRANTS.into_iter().filter(|known| grants.iter().any(|grant| grant == known)).map(str::to_owned).collect();
+    let grants = Grant::ALL.into_iter().filter(|known| grants.iter().any(|grant| grant == known.name())).collect();
     if headers.len() > HEADERS {
         let declared = headers.len();
         return Err(format!(
@@ -190,6 +189,6 @@ mod tests {
         it.grants = vec!["raw".into(); 100_000];
         let taken = check(it, "00").unwrap();
         assert!(taken.summary.len() <= SUMMARY && !taken.summary.contains('\u{1b}'));
-        assert_eq!(taken.grants, ["raw"]);
+        assert_eq!(taken.grants, [Grant::Raw]);
     }
 }

@@ -3,6 +3,7 @@
 use super::bindings::postigo::message::message::{Address, Arrival, Attachment, Host, HostMail, Refusal, Ticket};
 use super::mail_handle::MailHandle;
 use super::sandbox::StoreData;
+use postigo_model::guest::Grant;
 use std::borrow::Cow;
 use wasmtime::component::Resource;
 
@@ -101,7 +102,7 @@ impl HostMail for StoreData {
     fn text(&mut self, mail: MailResource) -> MailRead<String> {
         self.host_call(|sandbox| {
             if !sandbox.grants().body {
-                return Ok(Err(sandbox.denied_read("body")));
+                return Ok(Err(sandbox.denied_read(Grant::Body)));
             }
             let text = sandbox.lent(&mail)?.text().to_owned();
             sandbox.hand_over(text.len())?;
@@ -112,7 +113,7 @@ impl HostMail for StoreData {
     fn html(&mut self, mail: MailResource) -> MailRead<Option<String>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().body {
-                return Ok(Err(sandbox.denied_read("body")));
+                return Ok(Err(sandbox.denied_read(Grant::Body)));
             }
             let html = sandbox.lent(&mail)?.html().map(str::to_owned);
             sandbox.hand_over(html.as_ref().map_or(0, String::len))?;
@@ -123,7 +124,7 @@ impl HostMail for StoreData {
     fn attachments(&mut self, mail: MailResource) -> MailRead<Vec<Attachment>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().attachments {
-                return Ok(Err(sandbox.denied_read("attachments")));
+                return Ok(Err(sandbox.denied_read(Grant::Attachments)));
             }
             let attachments: Vec<_> = sandbox.lent(&mail)?.attachments().iter().map(described).collect();
             let bytes = |one: &Attachment| one.name.len() + one.media_type.len() + one.content_id.len() + ITEM;
@@ -135,7 +136,7 @@ impl HostMail for StoreData {
     fn attachment_bytes(&mut self, mail: MailResource, index: u32, offset: u64, length: u32) -> MailRead<Vec<u8>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().attachments {
-                return Ok(Err(sandbox.denied_read("attachments")));
+                return Ok(Err(sandbox.denied_read(Grant::Attachments)));
             }
             let Some(bytes) = sandbox.lent(&mail)?.attachment_bytes(index as usize) else {
                 return Ok(Err(Refusal::NotFound));
@@ -149,7 +150,7 @@ impl HostMail for StoreData {
     fn raw(&mut self, mail: MailResource, offset: u64, length: u32) -> MailRead<Vec<u8>> {
         self.host_call(|sandbox| {
             if !sandbox.grants().raw {
-                return Ok(Err(sandbox.denied_read("raw")));
+                return Ok(Err(sandbox.denied_read(Grant::Raw)));
             }
             let range = range(sandbox.lent(&mail)?.message().raw(), offset, length).to_vec();
             sandbox.hand_over(range.len())?;
@@ -171,8 +172,8 @@ impl HostMail for StoreData {
 }
 
 impl StoreData {
-    fn denied_read(&mut self, grant: &'static str) -> Refusal {
-        self.deny(grant);
+    fn denied_read(&mut self, grant: Grant) -> Refusal {
+        self.deny(grant.name());
         Refusal::Denied
     }
 }

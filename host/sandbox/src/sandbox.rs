@@ -10,6 +10,7 @@ use super::stopped::StopReason;
 use super::wasi::{OutputStream, Wasi};
 use postigo_mail::{Mail, canonical_lower_case};
 use postigo_model::guest::FailureKind;
+use postigo_model::guest::Grant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,9 +34,9 @@ pub(super) struct Grants {
 }
 
 impl Grants {
-    pub(super) fn of(names: &[String]) -> Self {
-        let has = |name: &str| names.iter().any(|grant| grant == name);
-        Self { body: has("body"), attachments: has("attachments"), raw: has("raw") }
+    pub(super) fn of(given: &[Grant]) -> Self {
+        let has = |grant| given.contains(&grant);
+        Self { body: has(Grant::Body), attachments: has(Grant::Attachments), raw: has(Grant::Raw) }
     }
 }
 

@@ -11,6 +11,7 @@ use super::limits::{CONFIGURE_AHEAD_TIME, CONFIGURE_TIME};
 use super::refusal::PrepareError;
 use super::sandbox::{Grants, StoreData};
 use super::template::{Instance, LinkedComponent};
+use postigo_model::guest::Grant;
 use postigo_model::guest::GuestLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(super) fn make(
     loader: &Loader,
     component: &[u8],
     members: &[GroupMember],
-    grants: &[String],
+    grants: &[Grant],
     limits: GuestLimits,
 ) -> Result<(GroupStart, Vec<u8>), PrepareError> {
     Outside::read(component).and_then(|outside| world_of(&outside, loader.worlds))?;
@@ -61,7 +62,7 @@ pub(super) fn make(
 pub(super) fn start_configured(
     template: &LinkedComponent,
     members: &[GroupMember],
-    grants: &[String],
+    grants: &[Grant],
     limits: GuestLimits,
     held: Arc<GuestReservation>,
 ) -> Result<Instance, PrepareError> {
@@ -72,7 +73,7 @@ fn start_in(
     time: Duration,
     template: &LinkedComponent,
     members: &[GroupMember],
-    grants: &[String],
+    grants: &[Grant],
     limits: GuestLimits,
     held: Arc<GuestReservation>,
 ) -> Result<Instance, PrepareError> {

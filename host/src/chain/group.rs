@@ -7,6 +7,7 @@ use super::component::FilterComponent;
 use super::guests::Sandbox;
 use super::planned_filter::{BrokenFilter, PlannedGroup};
 use postigo_model::configured::Filter;
+use postigo_model::guest::Grant;
 use postigo_model::guest::{FailureKind, GuestLimits};
 use postigo_sandbox::{CallFailure, GroupMember, GroupSpec, PrepareError, SettingsMistake};
 use postigo_supervision::{WorkKind, caught_here};
@@ -19,7 +20,7 @@ pub struct GroupKey {
     /// The component's digest.
     pub digest: String,
     /// Sorted, each once.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
     /// Limits.
     pub limits: GuestLimits,
     /// In the order of the chain.
@@ -60,7 +61,7 @@ pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterCo
 
 /// What a filter may read beside headers, sorted, each once: what is stated, else what a shipped component asks for,
 /// and of an uploaded one nothing.
-pub fn grants(filter: &Filter, component: &FilterComponent) -> Vec<String> {
+pub fn grants(filter: &Filter, component: &FilterComponent) -> Vec<Grant> {
     let mut grants = match &filter.grants {
         Some(stated) => stated.clone(),
         None if component.shipped => component.description.grants.clone(),

@@ -8,6 +8,7 @@ use crate::service::ServiceError;
 use crate::service::components::{self, CatalogueComponent, ComponentDocument, Shelf};
 use crate::store::components::{ComponentRow, description};
 use bytes::Bytes;
+use postigo_model::guest::Grant;
 use postigo_sandbox::{Asker, ComponentDescription};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -198,8 +199,9 @@ pub async fn upload(file: &Path, context: &Context) -> Result<(), CommandError> 
 
 /// What an admin decides by.
 fn declared(description: &ComponentDescription) -> String {
-    let list = |items: &[String]| if items.is_empty() { "nothing".to_owned() } else { items.join(", ") };
-    format!("It may set {}, and asks to be granted {}.\n", list(&description.headers), list(&description.grants))
+    let or_nothing = |list: String| if list.is_empty() { "nothing".to_owned() } else { list };
+    let (headers, grants) = (description.headers.join(", "), Grant::list(&description.grants));
+    format!("It may set {}, and asks to be granted {}.\n", or_nothing(headers), or_nothing(grants))
 }
 
 async fn activate(reference: &str, context: &Context) -> Result<(), CommandError> {

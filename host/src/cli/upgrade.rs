@@ -4,6 +4,7 @@ use super::output::printable;
 use super::{CommandError, Context};
 use crate::service::ServiceError;
 use crate::service::upgrades::{self, MoveDirection, Wish};
+use postigo_model::guest::Grant;
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -91,8 +92,9 @@ fn text(upgrade: &upgrades::UpgradeDocument, check: bool) -> String {
     };
     line("may also set", &upgrade.headers.added);
     line("no longer sets", &upgrade.headers.removed);
-    line("asked for the grants", &upgrade.grants.before);
-    line("asks for the grants", &upgrade.grants.after);
+    let names = |grants: &[Grant]| grants.iter().map(|grant| grant.name().to_owned()).collect::<Vec<_>>();
+    line("asked for the grants", &names(&upgrade.grants.before));
+    line("asks for the grants", &names(&upgrade.grants.after));
     line("new settings", &upgrade.schema.added);
     line("settings that are gone", &upgrade.schema.removed);
     line("settings that must be there now", &upgrade.schema.required);
@@ -102,12 +104,12 @@ fn text(upgrade: &upgrades::UpgradeDocument, check: bool) -> String {
         let granted = if filter.granted.is_empty() {
             "no grants".to_owned()
         } else {
-            format!("granted {}", filter.granted.join(", "))
+            format!("granted {}", Grant::list(&filter.granted))
         };
         let lacks = if filter.not_granted.is_empty() {
             String::new()
         } else {
-            format!(", not granted {}", filter.not_granted.join(", "))
+            format!(", not granted {}", Grant::list(&filter.not_granted))
         };
         let _ = writeln!(text, "  filter {}: {state}; {granted}{lacks}", printable(&filter.name));
     }

@@ -5,6 +5,7 @@ use crate::store::{Store, StoreError};
 use postigo_model::configured::Breach;
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Configuration, Filter};
+use postigo_model::guest::Grant;
 use std::sync::Arc;
 
 /// The filters that have grants in `after`, whose components are settled, which only an admin may give: other ones than
@@ -24,12 +25,12 @@ pub async fn widened(
         let Some(component) = gathered.find(filter) else { continue };
         let mut given = if component.shipped { component.description.grants.clone() } else { Vec::new() };
         given.extend(earlier(filter).into_iter().flat_map(|before| grants(before, &component)));
-        let more: Vec<String> = grants(filter, &component).into_iter().filter(|grant| !given.contains(grant)).collect();
+        let more: Vec<Grant> = grants(filter, &component).into_iter().filter(|grant| !given.contains(grant)).collect();
         if !more.is_empty() {
             let sentence = format!(
                 "only an admin gives the filter \"{}\" the grants {} with the component {}.",
                 filter.name,
-                more.join(", "),
+                Grant::list(&more),
                 filter.component
             );
             breaches.push(Breach {

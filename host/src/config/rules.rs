@@ -4,8 +4,8 @@ use crate::machine::is_name;
 use crate::oauth2::{Provider, Purpose};
 use postigo_model::configured::form::{ConfiguredKind, below};
 use postigo_model::configured::{
-    Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, Filter, ListenerRecipients,
-    ListenerSource, Network, OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
+    Account, AfterFetch, AutoResponse, Breach, Configuration, Dispatch, Endpoint, ListenerRecipients, ListenerSource,
+    Network, OAuth2, Outlet, Queue, Source, Start, SystemAddress, Template, Transport, Validity,
 };
 
 /// Every rule that does not hold.
@@ -18,7 +18,6 @@ pub fn check(configuration: &Configuration) -> Vec<Breach> {
     configuration.auto_responses.values().for_each(|answer| rules.auto_response(answer));
     configuration.templates.values().for_each(|template| rules.template(template));
     configuration.transports.values().for_each(|transport| rules.transport(transport));
-    configuration.filters.values().for_each(|filter| rules.filter(filter));
     rules.breaches.extend(super::binding::check(configuration));
     rules.breaches
 }
@@ -282,27 +281,6 @@ impl ConfigurationRules<'_> {
         }
         let purpose = outlet.is_smtp().then_some(Purpose::Smtp);
         self.oauth2(Transport::KIND, name, transport.oauth2.as_ref(), purpose);
-    }
-
-    fn filter(&mut self, filter: &Filter) {
-        let mut seen: Vec<&str> = Vec::new();
-        for grant in filter.grants.iter().flatten() {
-            let sentence = match grant.as_str() {
-                "body" | "attachments" | "raw" if seen.contains(&grant.as_str()) => {
-                    Some(format!("\"{grant}\" is there twice."))
-                }
-                "body" | "attachments" | "raw" => None,
-                "state" => Some("the grant \"state\" is reserved; this version does not offer it.".to_owned()),
-                other if other.starts_with("http:") => {
-                    Some(format!("the grant \"{other}\" is reserved; this version offers no HTTP to filters."))
-                }
-                other => Some(format!("there is no grant \"{other}\"; the grants are body, attachments and raw.")),
-            };
-            if let Some(sentence) = sentence {
-                self.breach(Filter::KIND, &filter.name, "grants", sentence);
-            }
-            seen.push(grant);
-        }
     }
 
     /// `purpose` is none where nothing is signed in to.

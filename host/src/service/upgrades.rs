@@ -14,9 +14,10 @@ use crate::catalogue::{Catalogue, KnownComponent};
 use crate::chain::{Components, FilterComponent, NeededComponents, grants};
 use crate::config::{ConfigurationPlace, judge};
 use crate::store::filter_components::{self, FilterMakeup};
-use document::{DeclarationChange, Differs, Mistaken, SchemaDiffers, UpgradedFilter};
+use document::{DeclarationChange, Differs, SchemaDiffers, UpgradeMistake, UpgradedFilter};
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Configuration, Filter};
+use postigo_model::guest::Grant;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,10 +149,10 @@ impl FilterMoves {
             .iter()
             .map(|filter| {
                 let granted = later.as_ref().map(|component| grants(filter, component)).unwrap_or_default();
-                let not_granted = says.grants.iter().filter(|grant| !granted.contains(grant)).cloned().collect();
+                let not_granted = says.grants.iter().filter(|grant| !granted.contains(grant)).copied().collect();
                 let own = breaches.iter().filter(|breach| breach.kind == Filter::KIND && breach.name == filter.name);
                 let problems = own
-                    .map(|breach| Mistaken { place: breach.place.clone(), reason: breach.sentence.clone() })
+                    .map(|breach| UpgradeMistake { place: breach.place.clone(), reason: breach.sentence.clone() })
                     .collect();
                 UpgradedFilter { name: filter.name.clone(), granted, not_granted, problems }
             })
@@ -174,7 +175,7 @@ impl FilterMoves {
 #[derive(Default)]
 struct ShownDescription {
     headers: Vec<String>,
-    grants: Vec<String>,
+    grants: Vec<Grant>,
     schema: Value,
 }
 

@@ -4,6 +4,7 @@ use super::configuration::{lock, touch};
 use super::sql::Sql;
 use super::{Store, StoreError, filter_components};
 use futures_util::future::BoxFuture;
+use postigo_model::guest::Grant;
 use postigo_sandbox::ComponentDescription;
 use serde::Deserialize;
 use sqlx::any::AnyRow;
@@ -65,7 +66,7 @@ pub struct DescriptionSummary {
     /// One sentence.
     pub summary: String,
     /// The grants it wants.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
     /// The headers it may set; a trailing `*` stands for any ending.
     pub headers: Vec<String>,
     /// Whether it exports `screening`.
@@ -513,7 +514,7 @@ mod tests {
             version: format!("1.0.{number}"),
             summary: "Says little.".into(),
             settings_schema: json!({ "type": "object", "description": "x".repeat(1000) }),
-            grants: vec!["body".into()],
+            grants: vec![Grant::Body],
             headers: vec!["X-OTOBO-Queue".into()],
             screens: true,
         }

@@ -3,6 +3,7 @@
 
 use super::harness::{LONG, built, runtime};
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, Vocabulary};
+use postigo_model::guest::Grant;
 use postigo_model::guest::GuestLimits;
 use postigo_model::ticket::Ticket;
 use postigo_sandbox::{Asker, ComponentDescription, Group, GroupMember, GroupSpec, GuestSession, PrepareError};
@@ -50,7 +51,11 @@ fn mail() -> Box<Mail> {
     Box::new(mail)
 }
 
-fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (ComponentDescription, Result<Arc<Group>, PrepareError>) {
+fn prepared(
+    bytes: &[u8],
+    words: &[&str],
+    grants: &[Grant],
+) -> (ComponentDescription, Result<Arc<Group>, PrepareError>) {
     let inspected = runtime().inspect(bytes, Asker::Host).unwrap();
     let member =
         |word: &&str| GroupMember { name: format!("has {word}").into(), settings: serde_json::json!({ "word": word }) };
@@ -58,7 +63,7 @@ fn prepared(bytes: &[u8], words: &[&str], grants: &[&str]) -> (ComponentDescript
         component: inspected.component.into(),
         digest: inspected.description.digest.clone(),
         members: words.iter().map(member).collect(),
-        grants: grants.iter().map(ToString::to_string).collect(),
+        grants: grants.to_vec(),
         limits: GuestLimits { time: LONG, memory: 16 << 20 },
     };
     (inspected.description, runtime().prepare(&spec, Asker::Host))
@@ -70,7 +75,7 @@ const LATER: &str = "X-OTOBO-DynamicField-Later";
 /// All that a component says of itself, of its settings and of mails, but what 1.0.0 did not know.
 fn all_said(bytes: &[u8]) -> String {
     let mut said = String::new();
-    for grants in [&["body", "attachments", "raw"][..], &[]] {
+    for grants in [&Grant::ALL[..], &[]] {
         let (description, group) = prepared(bytes, &["Invoice", "Order"], grants);
         let group = group.unwrap();
         assert!(group.screens() && group.cost().snapshot, "{:?}", group.cost());

@@ -3,6 +3,7 @@
 use super::form::Codec;
 use super::units::{format_duration, format_size, parse_duration, parse_size};
 use super::{AfterFetch, Dispatch, Validity};
+use crate::guest::Grant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -240,18 +241,51 @@ pub const OBJECT: Codec<Value> = Codec {
 };
 
 /// What a filter may read beside headers; null: as its component has it.
-pub const GRANTS: Codec<Option<Vec<String>>> = Codec {
+pub const GRANTS: Codec<Option<Vec<Grant>>> = Codec {
+    read: |value| {
+        let Some(names) = (OPTIONAL_TEXTS.read)(value)? else { return Ok(None) };
+        let mut grants = Vec::with_capacity(names.len());
+        for name in names {
+            match Grant::of_name(&name) {
+                Some(grant) if grants.contains(&grant) => {
+                    return Err(format!("a list of different grants; \"{name}\" is there twice"));
+                }
+                Some(grant) => grants.push(grant),
+                None => {
+                    return Err(format!(
+                        "a list of grants, which are {}; {}",
+                        Grant::list(&Grant::ALL),
+                        no_grant(&name)
+                    ));
+                }
+            }
+        }
+        Ok(Some(grants))
+    },
+    write: |grants| {
+        grants.as_ref().map_or(Value::Null, |grants| grants.iter().map(|grant| Value::from(grant.name())).collect())
+    },
     schema: || {
         let grant = json!({
             "title": "Grant",
             "description": "What a filter may read beside headers: text and HTML, attachments, the received bytes.",
             "type": "string",
-            "enum": ["body", "attachments", "raw"]
+            "enum": Grant::ALL.map(Grant::name)
         });
         json!({ "type": ["array", "null"], "items": grant })
     },
-    ..OPTIONAL_TEXTS
 };
+
+/// Why this is no grant, a clause.
+fn no_grant(name: &str) -> String {
+    match name {
+        "state" => "\"state\" is reserved, and this version does not offer it".to_owned(),
+        http if http.starts_with("http:") => {
+            format!("\"{http}\" is reserved, and this version offers no HTTP to filters")
+        }
+        other => format!("there is no \"{other}\""),
+    }
+}
 
 /// How many connections there may be.
 pub const CONNECTIONS: Codec<u32> =

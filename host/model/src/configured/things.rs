@@ -1,5 +1,6 @@
 //! The configured things, under the names that the configuration file and the REST API use.
 
+use crate::guest::Grant;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -380,7 +381,7 @@ pub struct Filter {
     /// For admins.
     pub comment: String,
     /// None: a shipped component has what it asks for, an uploaded one nothing.
-    pub grants: Option<Vec<String>>,
+    pub grants: Option<Vec<Grant>>,
     /// Limits.
     pub limits: crate::guest::GuestLimits,
     /// What the component's schema says; an object.

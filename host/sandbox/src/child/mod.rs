@@ -13,6 +13,7 @@ pub use work::main;
 use super::component::code_bytes;
 use super::contract::{ComponentDescription, GroupMember, GroupStart, SettingsMistake};
 use super::refusal::{PrepareError, UploadRefusal};
+use postigo_model::guest::Grant;
 use postigo_model::guest::GuestLimits;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub(super) enum ChildTask {
     /// Compile a component that was looked at before, or a snapshot of one.
     Compile,
     /// Configure a group and take its snapshot.
-    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<String>, limits: GuestLimits },
+    Prepare { members: Vec<(String, serde_json::Value)>, grants: Vec<Grant>, limits: GuestLimits },
 }
 
 /// What came of it. A component or snapshot follows where there is one.
@@ -70,7 +71,7 @@ impl ChildTask {
     }
 
     /// The task to prepare a group.
-    pub(super) fn prepare(members: &[GroupMember], grants: &[String], limits: GuestLimits) -> Self {
+    pub(super) fn prepare(members: &[GroupMember], grants: &[Grant], limits: GuestLimits) -> Self {
         Self::Prepare { members: named(members), grants: grants.to_vec(), limits }
     }
 

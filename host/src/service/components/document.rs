@@ -2,6 +2,7 @@
 
 use super::{CatalogueComponent, ComponentDetails, ShippedComponent};
 use crate::store::components::DescriptionSummary;
+use postigo_model::guest::Grant;
 use postigo_model::timestamp::rfc3339;
 use postigo_sandbox::ComponentDescription;
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub struct ComponentDocument {
     /// One sentence.
     pub summary: String,
     /// The grants it wants.
-    pub grants: Vec<String>,
+    pub grants: Vec<Grant>,
     /// The headers it may set; a trailing `*` stands for any ending.
     pub headers: Vec<String>,
     /// Whether it exports `screening`.

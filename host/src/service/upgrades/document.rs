@@ -2,6 +2,7 @@
 
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Filter};
+use postigo_model::guest::Grant;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,9 +44,9 @@ pub struct Differs {
 #[schema(as = DeclaredGrants)]
 pub struct DeclarationChange {
     /// Before.
-    pub before: Vec<String>,
+    pub before: Vec<Grant>,
     /// After.
-    pub after: Vec<String>,
+    pub after: Vec<Grant>,
 }
 
 /// How two schemas of settings differ, by the keys that they describe: `when.header`.
@@ -67,17 +68,17 @@ pub struct UpgradedFilter {
     /// Its name.
     pub name: String,
     /// What it is granted with the other version.
-    pub granted: Vec<String>,
+    pub granted: Vec<Grant>,
     /// What that asks for and the filter is not granted.
-    pub not_granted: Vec<String>,
+    pub not_granted: Vec<Grant>,
     /// Why it cannot run with it; empty where it can.
-    pub problems: Vec<Mistaken>,
+    pub problems: Vec<UpgradeMistake>,
 }
 
 /// Why a filter cannot run with a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = UpgradeProblem)]
-pub struct Mistaken {
+pub struct UpgradeMistake {
     /// Where in the filter, a JSON Pointer: `/settings/word`.
     pub place: String,
     /// A sentence.
@@ -87,7 +88,7 @@ pub struct Mistaken {
 impl UpgradeDocument {
     /// A line for every reason why a filter cannot run with the version.
     pub fn problems(&self) -> Vec<String> {
-        let line = |filter: &UpgradedFilter, problem: &Mistaken| {
+        let line = |filter: &UpgradedFilter, problem: &UpgradeMistake| {
             let sentence = problem.reason.clone();
             Breach { kind: Filter::KIND, name: filter.name.clone(), place: problem.place.clone(), sentence }.to_string()
         };

@@ -97,9 +97,7 @@ fn samples() -> Vec<Value> {
 
 /// The keys whose schemas leave out something that is read: clients are told the one way to write it, or what the rules
 /// take.
-const STRICTER: [(&str, &str); 6] = [
-    // A rule says which grants there are.
-    ("filter", "grants"),
+const STRICTER: [(&str, &str); 5] = [
     // Durations of no time and sizes in bytes may be bare numbers; schemas have texts with a unit.
     ("settings", "auto_responses_max_age"),
     ("settings", "max_component_size"),
