@@ -148,6 +148,8 @@ pub struct ClaimedMessage {
     pub recipients: Vec<String>,
     /// Its bytes.
     pub size: u64,
+    /// The version of the configuration when it was claimed: whoever works on it works by this one, or a later.
+    pub configuration: i64,
 }
 
 impl TakenIn {

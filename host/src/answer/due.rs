@@ -10,7 +10,7 @@ use crate::filing::gets_no_answers;
 use crate::spool::Spool;
 use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
-use crate::worker::LiveConfiguration;
+use crate::worker::{Live, LiveConfiguration};
 use futures_util::StreamExt as _;
 use postigo_mail::{
     Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
@@ -38,9 +38,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause after a round that panicked.
 const LONGEST_REST: Duration = Duration::from_secs(15);
 
-/// Composes what is due until `stop`. `composed` is called after each round that put mails into the queue.
+/// Composes what is due until `stop`, by what `live` has in force then, and `setup` gives. `composed` is called after each round that put mails into the queue.
 pub async fn run(
     spool: Spool,
+    live: Arc<Live>,
     setup: impl Fn() -> Arc<LiveConfiguration>,
     composed: impl Fn(),
     stop: CancellationToken,
@@ -50,7 +51,12 @@ pub async fn run(
     while !stop.is_cancelled() {
         changes.mark_unchanged();
         let round = async {
-            let count = compose_due(&spool, &setup().configuration).await?;
+            let rows = due(&spool).await?;
+            if !rows.is_empty() {
+                // What became due after a change is composed by it.
+                live.newest().await?;
+            }
+            let count = compose_all(&spool, &setup().configuration, rows).await?;
             if count > 0 {
                 composed();
             }
@@ -72,9 +78,18 @@ pub async fn run(
     }
 }
 
+/// The oldest rows that are due.
+async fn due(spool: &Spool) -> Result<Vec<DueRow>, StoreError> {
+    outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await
+}
+
 /// Composes the oldest rows that are due; gives their number. None is left half done.
 pub async fn compose_due(spool: &Spool, configuration: &Configuration) -> Result<usize, StoreError> {
-    let rows = outgoing::due(&mut *spool.store().read().await?, AT_ONCE).await?;
+    compose_all(spool, configuration, due(spool).await?).await
+}
+
+/// Composes these rows; gives their number. None is left half done.
+async fn compose_all(spool: &Spool, configuration: &Configuration, rows: Vec<DueRow>) -> Result<usize, StoreError> {
     let count = rows.len();
     let ended =
         futures_util::stream::iter(rows).map(|row| end_one(spool, configuration, row)).buffer_unordered(SIDE_BY_SIDE);

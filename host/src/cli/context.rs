@@ -1,5 +1,6 @@
 //! What the commands work on, opened when the first of them needs it.
 
+use super::output::printable;
 use super::place::CommandPlace;
 use super::{CommandError, Output};
 use crate::chain::LazySandbox;
@@ -7,9 +8,10 @@ use crate::config;
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::service::configured::Editor;
+use crate::service::in_force;
 use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
-use crate::worker::Live;
+use crate::worker::{Live, WorkLock, is_daemon_running};
 use postigo_files::data_folder;
 use postigo_model::configured::Configuration;
 use postigo_sandbox::{Asker, RuntimeOptions};
@@ -28,6 +30,9 @@ pub struct Context {
     cache: PathBuf,
     guest_memory: OnceLock<u64>,
     json: bool,
+    waits: bool,
+    /// The version of the configuration before a command that may change it.
+    before: OnceCell<i64>,
     store: OnceCell<Store>,
     spool: OnceCell<Spool>,
     sandbox: OnceLock<Arc<LazySandbox>>,
@@ -47,6 +52,8 @@ impl Context {
             data: place.data,
             location,
             json: place.json,
+            waits: !place.no_wait,
+            before: OnceCell::new(),
             store: OnceCell::new(),
             spool: OnceCell::new(),
             sandbox: OnceLock::new(),
@@ -118,8 +125,10 @@ impl Context {
 
     /// What a change of the configuration needs.
     pub async fn place(&self) -> Result<config::ConfigurationPlace<'_>, CommandError> {
+        let store = self.store().await?;
+        self.before.get_or_try_init(|| configuration::version(store)).await?;
         Ok(config::ConfigurationPlace {
-            store: self.store().await?,
+            store,
             key: &self.key,
             sandbox: self.sandbox()?,
             asker: Asker::Host,
@@ -130,6 +139,24 @@ impl Context {
     /// Whoever runs the command, as one who changes the configuration.
     pub async fn editor(&self) -> Result<Editor<'_>, CommandError> {
         Ok(Editor { place: self.place().await?, machine: None, gives_grants: true })
+    }
+
+    /// After a command that changed the configuration: waits until every daemon works by it, and names those that do
+    /// not in time. What they claim from now on they work on by it all the same.
+    pub async fn wait_until_in_force(&self) -> Result<(), CommandError> {
+        let Some(before) = self.before.get().filter(|_| self.waits) else { return Ok(()) };
+        let store = self.store().await?;
+        let version = configuration::version(store).await?;
+        if version == *before {
+            return Ok(());
+        }
+        // The daemon of this folder may have ended a moment ago, without a word.
+        let own = WorkLock::folder_id(&self.data);
+        let is_gone = |id: &str| own.as_deref() == Some(id) && !is_daemon_running(&self.data);
+        for behind in in_force::wait(store, version, in_force::COMMANDS_WAIT, is_gone).await? {
+            eprintln!("It is saved, and not in force everywhere yet: {}.", printable(&behind.sentence()));
+        }
+        Ok(())
     }
 
     /// The configuration as it is now.

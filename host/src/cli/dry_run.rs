@@ -67,7 +67,7 @@ impl FilterTest {
 impl ChainCommand {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self::Test { mails, trusted, account } = self;
-        let trial = PreparedDryRun::of_chain(context.live().await?);
+        let trial = PreparedDryRun::of_chain(context.live().await?).await?;
         DryRunOptions { context, account, trusted, trial }.run(&mails).await
     }
 }

@@ -126,7 +126,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return CommandError::from(error).tell(),
     };
-    let ended = supervision::catch(|| runtime.block_on(run(&context, arguments.command)));
+    let running = async {
+        run(&context, arguments.command).await?;
+        context.wait_until_in_force().await
+    };
+    let ended = supervision::catch(|| runtime.block_on(running));
     // A file system that hangs holds a thread; it must not hold the end of the process.
     runtime.shutdown_timeout(BLOCKED_THREADS_WITHIN);
     match ended {

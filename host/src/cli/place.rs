@@ -17,6 +17,9 @@ pub(super) struct CommandPlace {
     /// The folder of compiled code [default: `cache` in the folder]
     #[arg(long, global = true, value_name = "DIR", env = "POSTIGO_CACHE", hide = true)]
     pub(super) cache: Option<PathBuf>,
+    /// Do not wait until every daemon works by a change of the configuration
+    #[arg(long, global = true)]
+    pub(super) no_wait: bool,
     /// Print JSON: one document, or one line each for lists
     #[arg(long, global = true)]
     pub(super) json: bool,

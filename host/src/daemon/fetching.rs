@@ -8,8 +8,9 @@ use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::spool::Spool;
 use crate::spool::leases::Host;
+use crate::store::StoreError;
 use crate::store::fetch_requests::{self, FetchRequest};
-use crate::worker::LiveConfiguration;
+use crate::worker::{Live, LiveConfiguration};
 use postigo_model::configured::{Account, Configuration};
 use postigo_supervision as supervision;
 use postigo_supervision::back_off;
@@ -39,6 +40,8 @@ const LONGEST_REST: Duration = Duration::from_secs(5);
 pub struct FetchTools {
     /// Where messages become durable.
     pub spool: Spool,
+    /// What is looked into before each fetch: an account is never fetched as it was configured before.
+    pub live: Arc<Live>,
     /// Who works here.
     pub host: Host,
     /// What is signed in with.
@@ -76,11 +79,19 @@ pub async fn run(
 ) {
     let supervised = SupervisedTask::new(WorkKind::Fetches, "", stop.clone()).resting_at_most(LONGEST_REST);
     let mut tasks = FetchTasks::default();
+    let mut changes = tools.live.changes();
     while !stop.is_cancelled() {
         let now_held = held.borrow_and_update().clone();
+        changes.mark_unchanged();
         let looked = async {
             tasks.adapt(&tools, wanted(&setup().configuration, &now_held));
-            pass_requests(&tools, &tasks.running, &now_held).await;
+            let asked = requests(&tools, &now_held).await;
+            if !asked.is_empty() {
+                // Who changed an account, and then asks for it, is given what was changed.
+                let newest = tools.live.newest().await;
+                tasks.adapt(&tools, wanted(&setup().configuration, &now_held));
+                pass(&tools, &tasks.running, asked, newest.err()).await;
+            }
         };
         if supervised.round(looked).await.is_err() {
             continue;
@@ -93,6 +104,7 @@ pub async fn run(
                 // Nobody says any more what is held: what is, stays.
                 supervised.rest(&Break::Ended).await;
             },
+            _ = changes.changed() => {}
             () = tokio::time::sleep(REQUESTS_EVERY) => {}
         }
     }
@@ -132,14 +144,18 @@ impl FetchTasks {
 
 fn wanted(configuration: &Configuration, held: &HeldAccounts) -> BTreeMap<String, (Arc<Account>, IntakeRules)> {
     let rules = IntakeRules::of(configuration);
-    let accounts = configuration.accounts.values();
+    let accounts = configuration.accounts.values().filter(|account| held.contains(&account.name));
     accounts
-        .filter(|account| held.contains(&account.name) && account.valid.is_valid() && account.source().is_polled())
-        .map(|account| {
-            let interval = account.interval.or(Some(configuration.settings.poll_interval));
-            (account.name.clone(), (Arc::new(Account { interval, ..account.clone() }), rules.clone()))
-        })
+        .filter_map(|account| polled(configuration, account))
+        .map(|account| (account.name.clone(), (Arc::new(account), rules.clone())))
         .collect()
+}
+
+/// An account as it is fetched, if it is.
+fn polled(configuration: &Configuration, account: &Account) -> Option<Account> {
+    let interval = account.interval.or(Some(configuration.settings.poll_interval));
+    let is_polled = account.valid.is_valid() && account.source().is_polled();
+    is_polled.then(|| Account { interval, ..account.clone() })
 }
 
 fn start(tools: &FetchTools, account: Arc<Account>, rules: IntakeRules, before: Option<JoinHandle<()>>) -> FetchTask {
@@ -165,19 +181,30 @@ fn start(tools: &FetchTools, account: Arc<Account>, rules: IntakeRules, before: 
     FetchTask { account, rules, stop, requests, ended }
 }
 
-async fn pass_requests(tools: &FetchTools, tasks: &BTreeMap<String, FetchTask>, held: &HeldAccounts) {
+/// What commands ask for of the accounts that are held.
+async fn requests(tools: &FetchTools, held: &HeldAccounts) -> Vec<FetchRequest> {
     let accounts: Vec<String> = held.iter().cloned().collect();
     if accounts.is_empty() {
-        return;
+        return Vec::new();
     }
-    let taken = match fetch_requests::take(tools.spool.store(), &tools.host.id, &accounts).await {
-        Ok(taken) => taken,
-        Err(error) => {
-            tracing::debug!(%error, "requests to fetch could not be looked for");
-            return;
+    fetch_requests::take(tools.spool.store(), &tools.host.id, &accounts).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "requests to fetch could not be looked for");
+        Vec::new()
+    })
+}
+
+/// Passes requests on to the accounts' tasks; not where it could not be taken up how these are configured now.
+async fn pass(
+    tools: &FetchTools,
+    tasks: &BTreeMap<String, FetchTask>,
+    asked: Vec<FetchRequest>,
+    refused: Option<StoreError>,
+) {
+    for request in asked {
+        if let Some(error) = &refused {
+            answer(tools, &request, &not_fetched(&request.account, &not_taken_up(error))).await;
+            continue;
         }
-    };
-    for request in taken {
         let Some(task) = tasks.get(&request.account) else {
             let report =
                 not_fetched(&request.account, "The account is not valid, or nothing is fetched for its protocol.");
@@ -193,6 +220,10 @@ async fn pass_requests(tools: &FetchTools, tasks: &BTreeMap<String, FetchTask>, 
             .await;
         }
     }
+}
+
+fn not_taken_up(error: &StoreError) -> String {
+    format!("What is configured now could not be taken up, and nothing is fetched by what was before: {error}")
 }
 
 fn not_fetched(account: &str, why: &str) -> FetchReport {
@@ -219,7 +250,13 @@ impl AccountPoller {
         let supervised = SupervisedTask::new(WorkKind::Fetch, &name, self.stop.clone()).resting_at_most(LONGEST_PAUSE);
         while !self.stop.is_cancelled() {
             let round = async {
-                self.fetch().await;
+                match self.is_as_configured().await {
+                    // It is ended, and begun anew as it is to be.
+                    Ok(false) => return self.stop.cancelled().await,
+                    Err(error) if !error.is_temporary() => self.ended(not_fetched(&name, &not_taken_up(&error))),
+                    // Where the database is away a fetch says so itself.
+                    Ok(true) | Err(_) => self.fetch().await,
+                }
                 self.wait().await;
             };
             if let Err(panic) = catch_async(round).await {
@@ -234,6 +271,14 @@ impl AccountPoller {
         self.end().await;
     }
 
+    /// Whether the account is to be fetched still as it was when this began.
+    async fn is_as_configured(&self) -> Result<bool, StoreError> {
+        let setup = self.tools.live.newest().await?;
+        let account = setup.configuration.accounts.get(&self.account.name);
+        let account = account.and_then(|account| polled(&setup.configuration, account));
+        Ok(account.as_ref() == Some(&*self.account) && IntakeRules::of(&setup.configuration) == self.rules)
+    }
+
     /// Fetches once and tells what came of it.
     async fn fetch(&mut self) {
         let tools = &self.tools;
@@ -245,6 +290,12 @@ impl AccountPoller {
             self.stop.clone(),
         );
         let report = inbound::fetch(intake.on(Arc::clone(&tools.machine)), &mut self.memory).await;
+        self.ended(report);
+    }
+
+    /// Tells what a fetch came to.
+    fn ended(&mut self, report: FetchReport) {
+        let tools = &self.tools;
         tools.metrics.fetched(&self.account.name, report.fetched, report.error.is_some());
         self.failures = tell(&report, self.failures);
         if let Some(request) = self.request.take() {

@@ -4,7 +4,7 @@
 use crate::inbound::lmtp::{BoundSocket, Listener, Policy, SessionLimits, SpoolSink};
 use crate::metrics::Metrics;
 use crate::spool::Spool;
-use crate::worker::LiveConfiguration;
+use crate::worker::{Live, LiveConfiguration};
 use postigo_model::configured::{Configuration, Dialect, Endpoint, Tls};
 use postigo_net::listen::{Acceptance, ConnectionLimits, Descriptors, IntakeBudget, Places};
 use postigo_supervision as supervision;
@@ -28,6 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub struct ListenTools<C> {
     /// Where messages become durable.
     pub spool: Spool,
+    /// What is looked into before each message: none is taken in as it was configured before.
+    pub live: Arc<Live>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The memory for messages on their way in.
@@ -63,6 +65,7 @@ where
     let supervised = SupervisedTask::new(WorkKind::Listeners, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let mut tasks: BTreeMap<Endpoint, ListenTask> = BTreeMap::new();
     let mut ending: Vec<JoinHandle<()>> = Vec::new();
+    let mut changes = tools.live.changes();
     while !stop.is_cancelled() {
         let looked =
             async { adapt(&tools, wanted(&(tools.configured)().configuration), &mut tasks, &mut ending, &stop) };
@@ -71,6 +74,7 @@ where
         }
         tokio::select! {
             () = stop.cancelled() => {}
+            _ = changes.changed() => {}
             () = tokio::time::sleep(LOOKS_EVERY) => {}
         }
     }
@@ -160,7 +164,7 @@ where
     let (name, figures) = (endpoint.to_string(), tools.metrics.listeners().clone());
     let places = Places::of(&name, tools.most, &tools.descriptors, figures.clone());
     let acceptance = Acceptance::of(name, figures);
-    let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, policy));
+    let sink = Arc::new(SpoolSink::new(endpoint, tools.spool, tools.metrics, tools.live, policy));
     let limits = SessionLimits { room: tools.room, command: tools.command, ..SessionLimits::default() };
     Listener { dialect: wanted.dialect, tls: wanted.tls, sink, places, acceptance, limits }.serve(bound, stop).await;
 }

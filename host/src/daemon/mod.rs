@@ -6,6 +6,7 @@
 mod fetching;
 mod listening;
 mod overview;
+mod presence;
 mod retention;
 mod serve;
 mod shares;

@@ -2,7 +2,7 @@
 
 use super::fetching::{self, FetchTools};
 use super::shares::Shares;
-use super::{listening, overview, retention, signing_in, working};
+use super::{listening, overview, presence, retention, signing_in, working};
 use crate::answer;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
@@ -154,6 +154,7 @@ impl Daemon {
         let machine = Arc::new(self.machine);
         let tools = FetchTools {
             spool: self.spool.clone(),
+            live: Arc::clone(&live),
             host: host.clone(),
             tokens: Arc::clone(&tokens),
             metrics: Arc::clone(&metrics),
@@ -165,6 +166,7 @@ impl Daemon {
         let spool = self.spool.clone();
         let tools = listening::ListenTools {
             spool,
+            live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
             room: Arc::new(IntakeBudget::default()),
             descriptors: Arc::clone(&descriptors),
@@ -191,6 +193,7 @@ impl Daemon {
         let wake = Arc::clone(&woken);
         let answering = tokio::spawn(answer::run(
             self.spool.clone(),
+            Arc::clone(&live),
             move || live.current(),
             move || wake.notify_one(),
             all_ends.clone(),
@@ -202,9 +205,11 @@ impl Daemon {
         };
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
+        let present = tokio::spawn(presence::run(Arc::clone(&self.live), host.clone(), all_ends.clone()));
         let live = Arc::clone(&self.live);
         let sending_tools = outbound::SendTools {
             store: store.clone(),
+            live: Arc::clone(&live),
             host: host.clone(),
             tokens: Arc::clone(&tokens),
             metrics: Arc::clone(&metrics),
@@ -239,7 +244,8 @@ impl Daemon {
         }
         all_ends.cancel();
         let ended = async {
-            tokio::join!(working, answering, sending, keeping, refreshing, purging, signing_in, serving, telling)
+            let other = async { tokio::join!(keeping, refreshing, purging, signing_in, telling, present) };
+            tokio::join!(working, answering, sending, serving, other)
         };
         let in_time = tokio::time::timeout(ENDS_WITHIN, ended).await.is_ok();
         if tokio::time::timeout(Tokens::RENEWED_WITHIN, tokens.settled()).await.is_err() {

@@ -17,13 +17,14 @@ use crate::config::ConfigurationPlace;
 use crate::oauth2::{Owner, SignInState};
 use crate::service::ServiceError;
 use crate::service::configured::{self as service, Editor, Object, SIGN_IN, SavedChange};
+use crate::service::in_force::{self, BEHIND};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use postigo_model::configured::Configuration;
 use postigo_model::configured::form::{self, LoadedKind};
 use postigo_model::hexadecimal::hexadecimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// A page of the things of a kind, in byte order of their names.
@@ -72,9 +73,9 @@ async fn attach_sign_in<K: LoadedKind>(
 /// Adds a thing; there must be none of its name.
 pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Value) -> Result<Response, Problem> {
     let actor = caller.actor();
-    let saved = service::create::<K>(editor(state, caller, &actor), &without_sign_in::<K>(body)).await?;
+    let saved = service::create::<K>(editor(state, caller, &actor), &without_shown::<K>(body)).await?;
     let name = &saved.value;
-    let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
+    let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await?;
     if let Ok(location) =
         HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT)))
     {
@@ -92,13 +93,13 @@ pub async fn replace<K: LoadedKind>(
     name: &str,
     body: Value,
 ) -> Result<Response, Problem> {
-    let body = without_sign_in::<K>(named::<K>(name, body)?);
+    let body = without_shown::<K>(named::<K>(name, body)?);
     let actor = caller.actor();
     let saved =
         service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
     let status = if saved.value { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer_saved(state, &saved, saved.object::<K>(name), status).await)
+    answer_saved(state, &saved, saved.object::<K>(name), status).await
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are
@@ -110,12 +111,12 @@ pub async fn change<K: LoadedKind>(
     name: &str,
     body: Value,
 ) -> Result<Response, Problem> {
-    let body = without_sign_in::<K>(named::<K>(name, body)?);
+    let body = without_shown::<K>(named::<K>(name, body)?);
     let actor = caller.actor();
     let saved =
         service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
-    Ok(answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await)
+    answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await
 }
 
 /// Removes a thing.
@@ -128,8 +129,12 @@ pub async fn delete<K: LoadedKind>(
     let actor = caller.actor();
     let saved =
         service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
-    service::is_in_force(&state.live, saved.configuration.version).await;
-    Ok(no_content())
+    let not_yet = in_force::take_up(&state.live, saved.configuration.version).await?;
+    Ok(if not_yet.is_nobody() {
+        no_content()
+    } else {
+        (StatusCode::ACCEPTED, axum::Json(json!({ BEHIND: not_yet.hosts }))).into_response()
+    })
 }
 
 /// The caller as one who changes the configuration, noted as `actor`. What is prepared for it takes the caller's places
@@ -145,16 +150,21 @@ pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Edito
     Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin }
 }
 
-/// Answers with what was saved as soon as this host works by it, else with 202.
-pub async fn answer_saved<T>(state: &ApiState, saved: &SavedChange<T>, object: Object, status: StatusCode) -> Response {
-    answer(
-        if service::is_in_force(&state.live, saved.configuration.version).await {
-            status
-        } else {
-            StatusCode::ACCEPTED
-        },
-        object,
-    )
+/// Answers with what was saved as soon as all hosts work by it; else with 202, and with those that do not yet.
+pub async fn answer_saved<T>(
+    state: &ApiState,
+    saved: &SavedChange<T>,
+    mut object: Object,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let not_yet = in_force::take_up(&state.live, saved.configuration.version).await?;
+    if not_yet.is_nobody() {
+        return Ok(answer(status, object));
+    }
+    // Of the thing itself, as it is shown from now on.
+    let tag = etag(&object);
+    object.insert(BEHIND.to_owned(), json!(not_yet.hosts));
+    Ok((StatusCode::ACCEPTED, [(header::ETAG, tag)], axum::Json(object)).into_response())
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
@@ -169,8 +179,11 @@ fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     Ok(Value::Object(fields))
 }
 
-/// The body without how a sign-in stands: what was read can be written.
-fn without_sign_in<K: LoadedKind>(mut body: Value) -> Value {
+/// The body without what is only shown, how a sign-in stands and which hosts are behind: what was read can be written.
+fn without_shown<K: LoadedKind>(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove(BEHIND);
+    }
     if let Some(fields) = body.as_object_mut().filter(|_| Owner::of_kind(K::KIND, "").is_some()) {
         fields.remove(SIGN_IN);
     }

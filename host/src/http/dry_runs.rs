@@ -55,7 +55,7 @@ async fn try_out(
             Some(one) => {
                 PreparedDryRun::of_filter(&state.live, &one.filter, one.component.as_deref(), &sandbox).await?
             }
-            None => PreparedDryRun::of_chain(&state.live),
+            None => PreparedDryRun::of_chain(&state.live).await?,
         };
         let account = query.account.unwrap_or_else(|| Account::LOCAL.to_owned());
         trial.check_account(&account).map_err(|refused| Problem::bad_parameter("account", refused.to_string()))?;

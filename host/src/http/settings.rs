@@ -6,6 +6,7 @@ use super::body::Json;
 use super::configured;
 use super::problem::{PlacedMistake, Problem};
 use crate::service::configured::load;
+use crate::service::in_force::BEHIND;
 use crate::service::settings;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
@@ -36,10 +37,11 @@ async fn change(
     Extension(caller): Extension<Caller>,
     Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
-    let Value::Object(fields) = body else {
+    let Value::Object(mut fields) = body else {
         return Err(Problem::invalid(vec![PlacedMistake::at("", "It must be an object of settings.")]));
     };
+    fields.remove(BEHIND);
     let actor = caller.actor();
     let saved = settings::alter(configured::editor(&state, &caller, &actor), &fields).await?;
-    Ok(configured::answer_saved(&state, &saved, settings::show(&saved.configuration), StatusCode::OK).await)
+    configured::answer_saved(&state, &saved, settings::show(&saved.configuration), StatusCode::OK).await
 }

@@ -6,8 +6,8 @@ use super::body::Json;
 use super::configured;
 use super::problem::Problem;
 use super::query::Query;
-use crate::service::configured::is_in_force;
 use crate::service::filters::{self, Ran};
+use crate::service::in_force;
 use crate::service::upgrades::{MoveDirection, UpgradeDocument, Wish, upgrade};
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
@@ -67,9 +67,15 @@ struct History {
 
 async fn carry(state: &ApiState, caller: &Caller, wish: Wish<'_>) -> Result<Response, Problem> {
     let actor = caller.actor();
-    let upgrade = upgrade(configured::editor(state, caller, &actor).place, wish).await?;
-    let live = !upgrade.changed || is_in_force(&state.live, upgrade.version).await;
-    Ok((if live { StatusCode::OK } else { StatusCode::ACCEPTED }, axum::Json(upgrade)).into_response())
+    let mut upgrade = upgrade(configured::editor(state, caller, &actor).place, wish).await?;
+    let mut status = StatusCode::OK;
+    if upgrade.changed {
+        let not_yet = in_force::take_up(&state.live, upgrade.version).await?;
+        if !not_yet.is_nobody() {
+            (status, upgrade.behind) = (StatusCode::ACCEPTED, not_yet.hosts);
+        }
+    }
+    Ok((status, axum::Json(upgrade)).into_response())
 }
 
 /// Shows what an upgrade would change, and configures every filter with the other version; nothing is changed.

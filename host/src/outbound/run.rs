@@ -12,10 +12,10 @@ use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::spool::leases::Host;
 use crate::store::claims;
-use crate::store::outgoing::{self, ClaimedMail, ForTransport, MailClaimQuery, RecoverQuery};
+use crate::store::outgoing::{self, ClaimedMail, ForTransport, MailClaimQuery, MailClaims, RecoverQuery};
 use crate::store::{Store, StoreError};
-use crate::worker::LiveConfiguration;
-use postigo_model::configured::{Configuration, Retries, Transport};
+use crate::worker::{Live, LiveConfiguration};
+use postigo_model::configured::{Configuration, Queue, Retries, Transport};
 use postigo_model::timestamp::now;
 use postigo_supervision::back_off;
 use postigo_supervision::{Panic, SupervisedTask, WorkKind, caught};
@@ -40,6 +40,8 @@ const CHOSEN_AT_ONCE: u32 = 256;
 pub struct SendTools {
     /// The queue.
     pub store: Store,
+    /// What is taken up before anything is sent, where a claim tells of a later configuration.
+    pub live: Arc<Live>,
     /// Who works here.
     pub host: Host,
     /// What is signed in with.
@@ -56,6 +58,8 @@ struct Sender {
     tools: SendTools,
     means: Means,
     transports: BTreeMap<String, Transport>,
+    /// What mails with the null sender are chosen a transport by: the addresses that queues send from.
+    senders: BTreeMap<String, String>,
     retries: Retries,
     health: BTreeMap<String, Health>,
     sending: JoinSet<Result<AttemptResult, Panic>>,
@@ -72,6 +76,7 @@ pub async fn run(tools: SendTools, configured: impl Fn() -> Arc<LiveConfiguratio
         tools,
         means,
         transports: BTreeMap::new(),
+        senders: BTreeMap::new(),
         retries: Retries::default(),
         health: BTreeMap::new(),
         sending: JoinSet::new(),
@@ -139,12 +144,25 @@ impl Sender {
             return Ok(false);
         }
         drop(connection);
-        let claiming = MailClaimQuery { engine, host: self.tools.host.id.clone(), chosen, transports: wanted };
+        let claiming = MailClaimQuery {
+            engine,
+            host: self.tools.host.id.clone(),
+            configuration: configuration.version,
+            chosen,
+            transports: wanted,
+        };
         let claimed = self
             .tools
             .store
             .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
             .await?;
+        let claimed = match claimed {
+            MailClaims::Mails(claimed) => claimed,
+            MailClaims::Behind(version) => {
+                self.tools.live.at_least(version).await?;
+                return Ok(true);
+            }
+        };
         let found = !claimed.is_empty();
         for claimed in claimed {
             self.begin(claimed);
@@ -157,7 +175,11 @@ impl Sender {
         let valid = configuration.transports.iter().filter(|(_, transport)| transport.valid.is_valid());
         let transports: BTreeMap<String, Transport> =
             valid.map(|(name, transport)| (name.clone(), transport.clone())).collect();
-        if transports == self.transports && self.kept.is_some() {
+        let sender = |queue: &Queue| configuration.sender_of(queue).map(|sender| sender.address.clone());
+        let queues = configuration.queues.iter();
+        let senders: BTreeMap<String, String> =
+            queues.filter_map(|(name, queue)| Some((name.clone(), sender(queue)?))).collect();
+        if transports == self.transports && senders == self.senders && self.kept.is_some() {
             return Ok(());
         }
         if self.kept.is_none() {
@@ -173,7 +195,7 @@ impl Sender {
                 self.health.entry(name.clone()).or_default().forgive();
             }
         }
-        self.transports = transports;
+        (self.transports, self.senders) = (transports, senders);
         Ok(())
     }
 

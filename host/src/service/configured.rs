@@ -10,14 +10,10 @@ use crate::machine::Machine;
 use crate::oauth2::{Owner, SignInState, Subject, Tokens};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, configuration};
-use crate::worker::Live;
 use postigo_model::configured::form::{self, ConfigurationMistake, ConfiguredKind, LoadedKind};
 use postigo_model::configured::{Breach, Configuration};
 use postigo_model::mailbox::Mailbox;
-use postigo_supervision::{WorkKind, caught};
 use serde_json::{Map, Value};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// The key under which it is shown how a sign-in by OAuth2 stands.
 pub const SIGN_IN: &str = "sign_in";
@@ -258,21 +254,6 @@ async fn change_given<T>(
             return Ok(SavedChange { value, configuration: after });
         }
     }
-}
-
-/// So long a save waits until this host works by what was saved.
-const IN_FORCE_WITHIN: Duration = Duration::from_secs(5);
-
-/// Has this host work by a version that was saved, or a later one; gives whether it does already, or will soon.
-pub async fn is_in_force(live: &Arc<Live>, version: i64) -> bool {
-    let taking_up = Arc::clone(live);
-    tokio::spawn(async move {
-        // A panic is told; the daemon's own look takes the change up.
-        if let Ok(Err(error)) = caught(WorkKind::Preparation, "", taking_up.refresh()).await {
-            tracing::error!(%error, "a changed configuration could not be taken up");
-        }
-    });
-    live.wait_for(version, IN_FORCE_WITHIN).await
 }
 
 /// What a kind is called: `system address`.

@@ -15,8 +15,8 @@ pub struct PreparedDryRun<'l> {
 
 impl<'l> PreparedDryRun<'l> {
     /// The chain as it is now.
-    pub fn of_chain(live: &'l Live) -> Self {
-        Self { live, setup: live.current(), filter: None }
+    pub async fn of_chain(live: &'l Live) -> Result<Self, ServiceError> {
+        Ok(Self { live, setup: live.newest().await?, filter: None })
     }
 
     /// One filter, on or off, in its place in the chain; made of another component where one is named, activated or

@@ -11,6 +11,7 @@ pub mod dry_runs;
 mod error;
 pub mod fetching;
 pub mod filters;
+pub mod in_force;
 pub mod messages;
 pub mod outgoing;
 pub mod probing;

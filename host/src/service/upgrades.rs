@@ -167,6 +167,7 @@ impl FilterMoves {
             grants: DeclarationChange { before: before_says.grants, after: says.grants },
             changed: false,
             version: before.version,
+            behind: Vec::new(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What is configured, as rows: one for every thing, in the form of the configuration file.
 
 use super::filter_components::{self, FilterMakeup, Move};
-use super::{Store, StoreError};
+use super::{Engine, Store, StoreError};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind, in_clear, read, read_fields, write};
@@ -16,11 +16,25 @@ use std::collections::BTreeMap;
 /// The kind of the row that has the general settings.
 const SETTINGS: &str = "settings";
 
+/// The version of the configuration, as an expression of a statement that does something by it.
+pub(super) const VERSION: &str = "(SELECT version FROM config_version WHERE id = 1)";
+
 /// The version of the configuration; grows with every change.
 pub async fn version(store: &Store) -> Result<i64, StoreError> {
     let row =
         sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(&mut *store.read().await?).await?;
     Ok(row.try_get(0)?)
+}
+
+/// The version of the configuration, which stays what it is until this transaction ends: what is done in it is done by
+/// that version, and whoever saves the next one sees it done.
+pub(super) async fn kept_version(connection: &mut AnyConnection, engine: Engine) -> Result<i64, StoreError> {
+    let statement = match engine {
+        Engine::Postgres => "SELECT version FROM config_version WHERE id = 1 FOR SHARE",
+        // Nobody else writes meanwhile.
+        Engine::Sqlite => "SELECT version FROM config_version WHERE id = 1",
+    };
+    Ok(sqlx::query(statement).fetch_one(connection).await?.try_get(0)?)
 }
 
 /// The whole configuration, at one version.

@@ -21,6 +21,7 @@ pub mod filter_components;
 #[cfg(test)]
 pub(crate) mod fresh_store;
 mod handle;
+pub mod hosts;
 pub mod idempotency;
 mod indexed;
 pub mod leases;

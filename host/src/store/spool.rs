@@ -2,7 +2,7 @@
 
 use super::claims::LEASE;
 use super::sql::{Sql, Value, pieces};
-use super::{Engine, StoreError};
+use super::{Engine, StoreError, configuration};
 use postigo_model::claim::Claim;
 use postigo_model::spool::{ClaimedMessage, SpoolStatus, TakenIn};
 use sqlx::any::AnyRow;
@@ -306,7 +306,9 @@ pub async fn claim(
         .push(" AND account = ")
         .bind(&claim.account);
     LEASE.running(sql.push(" AND "), claim.engine).push(")");
-    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off");
+    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off, ");
+    // In the very statement: it sees one state of the database, and what came after a change sees the change.
+    sql.push(configuration::VERSION);
     let mut rows = Vec::new();
     for row in sql.all(connection).await? {
         rows.push(read_claimed(&row, claim)?);
@@ -315,7 +317,8 @@ pub async fn claim(
     Ok(rows)
 }
 
-/// Reads id, tries, source, communication, time of reception, recipients, size and how often it was put off.
+/// Reads id, tries, source, communication, time of reception, recipients, size, how often it was put off, and the
+/// configuration's version.
 fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessage, StoreError> {
     Ok(ClaimedMessage {
         claim: Claim { id: row.try_get(0)?, token: asked.token },
@@ -327,6 +330,7 @@ fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessag
         size: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
         put_off: row.try_get::<i64, _>(7)? > 0,
         account: asked.account.clone(),
+        configuration: row.try_get(8)?,
     })
 }
 

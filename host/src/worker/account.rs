@@ -98,6 +98,9 @@ impl<'w> AccountRun<'w> {
 
     /// Begins to work on what is claimed, as far as there is memory for it.
     async fn begin(&mut self) -> Result<(), StoreError> {
+        if let Some(version) = self.unread.iter().map(|claimed| claimed.configuration).max() {
+            self.live.at_least(version).await?;
+        }
         let room = self.room;
         let mut shares: Vec<WorkerReservation> = Vec::new();
         for ClaimedMessage { size, .. } in &self.unread {

@@ -113,7 +113,7 @@ pub async fn with_filter(
     component: Option<&str>,
     sandbox: &AskersSandbox,
 ) -> Result<Arc<LiveConfiguration>, NoFilter> {
-    let setup = live.current();
+    let setup = live.newest().await?;
     let filter = setup.configuration.filters.get(name).ok_or_else(|| NoFilter::Missing(name.to_owned()))?;
     if filter.valid == Validity::Valid && component.is_none() {
         return Ok(setup);

@@ -104,6 +104,38 @@ impl Live {
         Arc::clone(&self.current.borrow())
     }
 
+    /// What is in force, at this version or a later one: loaded and prepared now where this host is behind. An error
+    /// says why it cannot be; then nothing is to be done by what was in force before.
+    pub async fn at_least(&self, version: i64) -> Result<Arc<LiveConfiguration>, StoreError> {
+        let current = self.current();
+        if current.configuration.version >= version {
+            return Ok(current);
+        }
+        let reached = self.refresh().await?;
+        if reached < version {
+            return Err(StoreError::Conflict(format!(
+                "Version {version} of the configuration was in force when work was claimed, and the database has {reached} now. \
+                 Was an older state of it put back? Restart this daemon."
+            )));
+        }
+        Ok(self.current())
+    }
+
+    /// What is in force, as it is in the database now.
+    pub async fn newest(&self) -> Result<Arc<LiveConfiguration>, StoreError> {
+        self.at_least(configuration::version(&self.store).await?).await
+    }
+
+    /// Wakes whoever watches when something else is in force.
+    pub fn changes(&self) -> watch::Receiver<Arc<LiveConfiguration>> {
+        self.current.subscribe()
+    }
+
+    /// Wakes whoever watches when it changes why what is configured cannot be taken up.
+    pub fn refusals(&self) -> watch::Receiver<Option<String>> {
+        self.refused.subscribe()
+    }
+
     /// The database that it is loaded from.
     pub fn store(&self) -> &Store {
         &self.store
@@ -130,12 +162,20 @@ impl Live {
     pub async fn refresh(&self) -> Result<i64, StoreError> {
         let taken_up = self.take_up().await;
         match &taken_up {
-            Ok(_) => drop(self.refused.send_replace(None)),
+            Ok(_) => self.refuse(None),
             // The database is away: that is told by itself, and says nothing of what is configured.
             Err(error) if error.is_temporary() => {}
-            Err(error) => drop(self.refused.send_replace(Some(error.to_string()))),
+            Err(error) => self.refuse(Some(error.to_string())),
         }
         taken_up
+    }
+
+    fn refuse(&self, refused: Option<String>) {
+        self.refused.send_if_modified(|before| {
+            let differs = *before != refused;
+            *before = refused;
+            differs
+        });
     }
 
     /// What is configured or stored of components and cannot be read, and what goes on without it: sentences.

@@ -71,6 +71,12 @@ impl WorkLock {
         }
     }
 
+    /// The id of a folder where a process has worked.
+    pub fn folder_id(data: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(data.join(FILE)).ok()?;
+        text.lines().next().map(str::to_owned)
+    }
+
     /// Who works here: for leases.
     pub fn host(&self) -> &Host {
         &self.host

@@ -196,6 +196,38 @@ async fn chains_run_side_by_side_and_filing_keeps_the_order_of_arrival() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_worked_on_by_what_was_configured_before_it_was_claimed() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let key = crate::secret_key::SecretKey::at(desk.folder.path().join("key"));
+    let store = desk.spool.store();
+    desk.take_in(&[&mail("before", "")]).await;
+    assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Raw"));
+    // By another process: nobody tells this one.
+    let before = configuration::load(store, &key).await.unwrap();
+    let mut after = before.clone();
+    after.settings.default_queue = "Misc".into();
+    configuration::save(store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
+    desk.take_in(&[&mail("after", "")]).await;
+    assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Misc"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_waits_while_what_is_configured_cannot_be_taken_up() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let store = desk.spool.store();
+    let curse = "INSERT INTO configured (kind, name, body, secrets, digest) VALUES ('queue', 'x', 'no JSON', '{}', '')";
+    for statement in [curse, "UPDATE config_version SET version = version + 1"] {
+        store.execute(statement).await;
+    }
+    let ids = desk.take_in(&[&mail("waits", "")]).await;
+    let worked = desk.worker.run_until_empty(&desk.lease, &CancellationToken::new(), &mut |_| ()).await;
+    assert!(worked.unwrap_err().to_string().contains("queue \"x\""));
+    desk.spool.give_back(&desk.lease).await.unwrap();
+    store.execute("DELETE FROM configured WHERE name = 'x'").await;
+    assert_eq!(desk.work().await.iter().map(|done| done.id).collect::<Vec<_>>(), ids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_runs_again_when_mail_filed_meanwhile_makes_its_mail_a_follow_up() {
     let desk = Desk::with(|mail| match mail.ticket() {
         Some(ticket) => sets("X-OTOBO-FollowUp-Title", &format!("was {}", ticket.title)),

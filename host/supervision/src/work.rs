@@ -63,6 +63,8 @@ pub enum WorkKind {
     Files,
     /// Keeps the overview's list of broken tasks.
     Overview,
+    /// Says that this host is there, and by what it works.
+    Presence,
 }
 
 impl WorkKind {
@@ -99,6 +101,7 @@ impl WorkKind {
             Self::Preparation => "preparation",
             Self::Files => "files",
             Self::Overview => "overview",
+            Self::Presence => "presence",
         }
     }
 }

@@ -14,6 +14,7 @@ mod documentation;
 mod fetching;
 mod flood;
 mod imap;
+mod in_force;
 mod isolation;
 mod kills;
 mod lmtp;

@@ -130,6 +130,7 @@ impl Desk {
         self.tasks.spawn(shares.keep(accounts, self.stop.clone()));
         let tools = fetching::FetchTools {
             spool: self.spool.clone(),
+            live: Arc::clone(&self.live),
             host: self.host.clone(),
             tokens: Arc::clone(&self.tokens),
             metrics: Arc::clone(&self.metrics),
@@ -233,6 +234,7 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
     desk.begin(desk.configured(Trap::default()), done, Trap::default());
     let tools = listening::ListenTools {
         spool: desk.spool.clone(),
+        live: Arc::clone(&desk.live),
         metrics: Arc::clone(&desk.metrics),
         room: Arc::default(),
         descriptors: Arc::new(Descriptors::of(20_000)),
@@ -241,10 +243,12 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
         configured: desk.configured(Trap::default()),
     };
     desk.tasks.spawn(listening::run(tools, desk.stop.clone()));
-    desk.tasks.spawn(answer::run(desk.spool.clone(), desk.configured(Trap::default()), || (), desk.stop.clone()));
+    let (live, configured) = (Arc::clone(&desk.live), desk.configured(Trap::default()));
+    desk.tasks.spawn(answer::run(desk.spool.clone(), live, configured, || (), desk.stop.clone()));
     let (store, host, tokens) = (desk.store.clone(), desk.host.clone(), Arc::clone(&desk.tokens));
     let (metrics, machine, woken) = (Arc::clone(&desk.metrics), Arc::default(), Arc::new(Notify::new()));
-    let tools = outbound::SendTools { store, host, tokens, metrics, machine, woken };
+    let live = Arc::clone(&desk.live);
+    let tools = outbound::SendTools { store, live, host, tokens, metrics, machine, woken };
     desk.tasks.spawn(outbound::run(tools, desk.configured(Trap::default()), desk.stop.clone()));
     let trapped = |trap: Arc<Trap>| {
         move || {
@@ -406,6 +410,7 @@ async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() 
     let live = Arc::clone(&desk.live);
     let tools = listening::ListenTools {
         spool: desk.spool.clone(),
+        live: Arc::clone(&desk.live),
         metrics: Arc::clone(&desk.metrics),
         room: Arc::default(),
         descriptors: Arc::new(Descriptors::of(20_000)),
@@ -440,6 +445,7 @@ async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
     let desk = Desk::with(Vec::new()).await;
     let tools = || fetching::FetchTools {
         spool: desk.spool.clone(),
+        live: Arc::clone(&desk.live),
         host: desk.host.clone(),
         tokens: Arc::clone(&desk.tokens),
         metrics: Arc::clone(&desk.metrics),

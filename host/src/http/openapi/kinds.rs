@@ -6,6 +6,7 @@
 use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
 use crate::service::configured::SIGN_IN;
+use crate::service::in_force::BEHIND;
 use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind};
 use postigo_model::configured::keys::{SchemaShape, keys, schema};
 use postigo_model::configured::{About, KindVisitor, Settings, visit_kinds};
@@ -31,6 +32,7 @@ pub fn parts() -> KindSchemas {
     for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
         parts.shape::<Settings>(SETTINGS, shape);
     }
+    parts.may_be_behind(SETTINGS.0);
     visit_kinds(&mut parts);
     parts
 }
@@ -38,6 +40,7 @@ pub fn parts() -> KindSchemas {
 impl KindVisitor for KindSchemas {
     fn loaded<K: LoadedKind>(&mut self) {
         self.schemas_of::<K>();
+        self.may_be_behind(K::ABOUT.schema);
         if Owner::of_kind(K::KIND, "").is_some() {
             let help = "How that stands; only there with `oauth2`. Passed over in bodies.";
             let sign_in = json!({ "$ref": reference("SignIn"), "description": help, "readOnly": true });
@@ -60,6 +63,14 @@ fn list_query() -> Value {
 }
 
 impl KindSchemas {
+    /// Adds which hosts do not work yet by what was saved.
+    fn may_be_behind(&mut self, schema: &str) {
+        self.schemas[schema]["properties"][BEHIND] = json!({
+            "type": "array", "items": { "$ref": reference("HostBehind") }, "readOnly": true,
+            "description": "The hosts that do not work by it yet; only in answers with 202. Passed over in bodies."
+        });
+    }
+
     fn schemas_of<K: ConfiguredKind>(&mut self) {
         for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
             self.shape::<K>((K::ABOUT.schema, K::ABOUT.sentence), shape);
@@ -175,7 +186,13 @@ impl Operations {
     }
 
     fn delete(&self) -> Value {
-        let responses = json!({ "204": { "description": "" } });
+        let mut responses = json!({ "204": { "description": "" } });
+        if self.is_in_force_later {
+            let behind = json!({ "type": "object", "required": [BEHIND], "properties": { BEHIND: { "type": "array", "items": { "$ref": reference("HostBehind") } } } });
+            let content = json!({ "application/json": { "schema": behind } });
+            responses["202"] =
+                json!({ "description": "Deleted; these hosts do not work by it yet", "content": content });
+        }
         json!({ "tags": self.tags(), "summary": "Deletes it.", "parameters": self.parameters(), "responses": responses })
     }
 

@@ -7,6 +7,7 @@ mod kinds;
 use super::problem::{self, Problem};
 use super::role::{self, Role};
 use crate::oauth2::SignInState;
+use crate::service::in_force::HostNotYet;
 use axum::http::Method;
 use kinds::KindSchemas;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
         title = "Postigo",
         description = "The mail gate of a helpdesk. Every error is a problem by RFC 9457; lists come in pages; secrets are written and never read."
     ),
-    components(schemas(Problem, SignInState))
+    components(schemas(Problem, SignInState, HostNotYet))
 )]
 pub struct BaseDocument;
 

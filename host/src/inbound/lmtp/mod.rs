@@ -33,3 +33,4 @@ pub use probe::probe;
 pub use recipients::Policy;
 pub use session::SessionLimits;
 pub use sink::{Sink, SpoolSink};
+pub use trace::host_name;

@@ -313,7 +313,12 @@ impl<S: Sink> Session<S> {
             return NextStep::Command;
         }
         self.transactions += 1;
-        let policy = self.sink.policy();
+        let Some(policy) = self.sink.newest_policy().await else {
+            let reply = Reply::new(451, "4.3.5", "What is configured cannot be taken up now; try again later");
+            self.journal.refused_message(&sender, &reply);
+            wire.answer(&reply);
+            return NextStep::Command;
+        };
         let refusal = if self.transactions > self.limits.transactions {
             Some(Reply::new(421, "4.7.0", "Enough for one connection; connect anew"))
         } else if size > policy.greatest {

@@ -4,6 +4,7 @@ use super::Policy;
 use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::store::{StoreError, communications};
+use crate::worker::Live;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::configured::Endpoint;
 use postigo_model::spool::{Arrival, SpoolStatus, TakenIn};
@@ -20,6 +21,9 @@ const FULL_FOR: Duration = Duration::from_secs(5);
 pub trait Sink: Send + Sync + 'static {
     /// Who is taken in, as of now.
     fn policy(&self) -> Arc<Policy>;
+
+    /// Who is taken in, as it is configured in the database now; none where that cannot be taken up.
+    fn newest_policy(&self) -> impl Future<Output = Option<Arc<Policy>>> + Send;
 
     /// Whether it is known that no more can be taken for now.
     fn is_full(&self, policy: &Policy) -> impl Future<Output = bool> + Send;
@@ -39,6 +43,7 @@ pub struct SpoolSink<P> {
     endpoint: Endpoint,
     spool: Spool,
     metrics: Arc<Metrics>,
+    live: Arc<Live>,
     policy: P,
     waiting: Mutex<Option<(Instant, i64)>>,
     full: Mutex<Option<Instant>>,
@@ -46,8 +51,8 @@ pub struct SpoolSink<P> {
 
 impl<P> SpoolSink<P> {
     /// For a listener at this endpoint.
-    pub fn new(endpoint: Endpoint, spool: Spool, metrics: Arc<Metrics>, policy: P) -> Self {
-        Self { endpoint, spool, metrics, policy, waiting: Mutex::default(), full: Mutex::default() }
+    pub fn new(endpoint: Endpoint, spool: Spool, metrics: Arc<Metrics>, live: Arc<Live>, policy: P) -> Self {
+        Self { endpoint, spool, metrics, live, policy, waiting: Mutex::default(), full: Mutex::default() }
     }
 
     /// Messages that wait or are worked on, counted a moment ago.
@@ -70,6 +75,15 @@ impl<P> SpoolSink<P> {
 impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
     fn policy(&self) -> Arc<Policy> {
         (self.policy)()
+    }
+
+    async fn newest_policy(&self) -> Option<Arc<Policy>> {
+        match self.live.newest().await {
+            // What cannot be asked for the configuration stores no message either, and says so.
+            Ok(_) => Some(self.policy()),
+            Err(error) if error.is_temporary() => Some(self.policy()),
+            Err(_) => None,
+        }
     }
 
     async fn is_full(&self, policy: &Policy) -> bool {
@@ -105,8 +119,11 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::LazySandbox;
+    use crate::secret_key::SecretKey;
     use crate::store::{Location, Store};
     use postigo_model::spool::SourceKey;
+    use postigo_sandbox::RuntimeOptions;
 
     #[tokio::test]
     async fn a_spool_with_as_many_waiting_as_may_be_is_full() {
@@ -119,7 +136,10 @@ mod tests {
             policy
         };
         let endpoint = Endpoint::Tcp("127.0.0.1:24".parse().unwrap());
-        let sink = SpoolSink::new(endpoint, spool, Arc::new(Metrics::new()), || Arc::new(Policy::default()));
+        let key = SecretKey::at(folder.path().join("key"));
+        let sandbox = LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "no-filter-runs-here".into()));
+        let live = Live::start(spool.store().clone(), key, Arc::new(sandbox)).await.unwrap();
+        let sink = SpoolSink::new(endpoint, spool, Arc::new(Metrics::new()), live, || Arc::new(Policy::default()));
         let arrival = Arrival {
             account: "main".into(),
             key: SourceKey::Digest,

@@ -36,6 +36,8 @@ pub enum Mood {
     Broken,
     /// Panics.
     Panics,
+    /// Cannot take up what is configured.
+    Behind,
 }
 
 /// A spool in memory.
@@ -84,6 +86,10 @@ impl Sink for FakeSpool {
         Arc::clone(&self.policy)
     }
 
+    async fn newest_policy(&self) -> Option<Arc<Policy>> {
+        (self.mood != Mood::Behind).then(|| self.policy())
+    }
+
     async fn is_full(&self, _: &Policy) -> bool {
         self.mood == Mood::Full
     }
@@ -93,7 +99,7 @@ impl Sink for FakeSpool {
             Mood::Broken => Err(StoreError::Stopped),
             Mood::Panics => panic!("on purpose"),
             Mood::Known => Ok(arrivals.iter().map(|_| TakenIn::Known(1)).collect()),
-            Mood::Well | Mood::Full => {
+            Mood::Well | Mood::Full | Mood::Behind => {
                 let taken = arrivals.iter().map(|_| TakenIn::New(1)).collect();
                 self.stored.lock().unwrap().extend(arrivals);
                 Ok(taken)
@@ -265,6 +271,8 @@ async fn what_is_not_stored_is_not_said_to_be() {
     }
     let (answers, _) = lmtp(&FakeSpool::new(Mood::Full), MAIL).await;
     assert!(answers.ends_with("452 4.3.1 No room for more messages now\r\n"), "{answers}");
+    let (answers, _) = lmtp(&FakeSpool::new(Mood::Behind), MAIL).await;
+    assert!(answers.ends_with("451 4.3.5 What is configured cannot be taken up now; try again later\r\n"), "{answers}");
 }
 
 #[tokio::test]

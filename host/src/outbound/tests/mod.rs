@@ -7,9 +7,10 @@ use super::attempt::{Means, TransportHealth, attempt};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::store::outgoing::{
-    self, ClaimedMail, Delivery, ForTransport, MailClaimQuery, NewOutgoing, OutgoingMail, RecoverQuery, SendableMail,
+    self, ClaimedMail, Delivery, ForTransport, MailClaimQuery, MailClaims, NewOutgoing, OutgoingMail, RecoverQuery,
+    SendableMail,
 };
-use crate::store::{Location, Store, StoreError, tickets};
+use crate::store::{Location, Store, StoreError, configuration, tickets};
 use postigo_model::configured::{Retries, Transport, TransportKind};
 use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use postigo_model::timestamp::now;
@@ -46,7 +47,20 @@ impl Post {
 
     async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<ClaimedMail> {
         let transports = vec![ForTransport { name: "t".into(), limit: 10 }];
-        let claiming = MailClaimQuery { engine: self.store.engine(), host: "here".into(), chosen, transports };
+        match self.claim_by(i64::MAX, chosen, transports).await {
+            MailClaims::Mails(claimed) => claimed,
+            behind @ MailClaims::Behind(_) => panic!("{behind:?}"),
+        }
+    }
+
+    async fn claim_by(
+        &self,
+        configuration: i64,
+        chosen: Vec<(i64, String)>,
+        transports: Vec<ForTransport>,
+    ) -> MailClaims {
+        let (engine, host) = (self.store.engine(), "here".into());
+        let claiming = MailClaimQuery { engine, host, configuration, chosen, transports };
         self.store
             .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
             .await
@@ -366,6 +380,20 @@ async fn a_mail_of_which_nothing_can_be_written_ends_as_uncertain() {
     let (mail, deliveries) = post.show(id).await;
     assert_eq!((mail.status, deliveries[0].status), (OutgoingStatus::Uncertain, DeliveryStatus::Uncertain));
     assert!(mail.error.contains("could not be written") && mail.error.contains("cursed"), "{}", mail.error);
+}
+
+#[tokio::test]
+async fn who_is_behind_the_configuration_chooses_and_claims_nothing() {
+    let post = Post::new().await;
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    let now = configuration::version(&post.store).await.unwrap();
+    let wanted = || vec![ForTransport { name: "t".into(), limit: 10 }];
+    let behind = post.claim_by(now - 1, vec![(id, "t".into())], wanted()).await;
+    assert_eq!(behind, MailClaims::Behind(now));
+    let open = outgoing::unassigned(&mut post.store.read().await.unwrap(), 10).await.unwrap();
+    assert_eq!(open.len(), 1, "the way that was chosen by what is no longer in force is not written");
+    let claimed = post.claim_by(now, vec![(id, "t".into())], wanted()).await;
+    assert!(matches!(&claimed, MailClaims::Mails(mails) if mails.len() == 1), "{claimed:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What an upgrade of filters changes, or would, as the command line and REST show it.
 
+use crate::service::in_force::HostNotYet;
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Filter};
 use postigo_model::guest::Grant;
@@ -28,6 +29,10 @@ pub struct UpgradeDocument {
     pub changed: bool,
     /// The version of the configuration that has it.
     pub version: i64,
+    /// The hosts that do not work by it yet; only in answers with 202.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub behind: Vec<HostNotYet>,
 }
 
 /// What is in one of two lists alone.

@@ -3,7 +3,7 @@
 use super::{DeliveryUpdate, read_word};
 use crate::store::claims::{self, Term, but_for_locked, fence, fenced};
 use crate::store::sql::{Sql, pieces};
-use crate::store::{Engine, StoreError, communications};
+use crate::store::{Engine, StoreError, communications, configuration};
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
@@ -71,10 +71,21 @@ pub struct MailClaimQuery {
     pub engine: Engine,
     /// The data folder's id.
     pub host: String,
+    /// The version of the configuration by which is chosen and sent.
+    pub configuration: i64,
     /// Transports chosen for mails that had none: row id and name.
     pub chosen: Vec<(i64, String)>,
     /// What is wanted.
     pub transports: Vec<ForTransport>,
+}
+
+/// What a look for work gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailClaims {
+    /// Mails to be sent now.
+    Mails(Vec<ClaimedMail>),
+    /// Nothing is claimed or changed: the configuration is at this later version, which may choose otherwise.
+    Behind(i64),
 }
 
 /// The waiting mails that no transport is chosen for: row id, sender, queue. Oldest first.
@@ -104,8 +115,13 @@ pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError>
         .await
 }
 
-/// Claims mails whose time has come. No two processes ever get the same.
-pub async fn claim(connection: &mut AnyConnection, asked: &MailClaimQuery) -> Result<Vec<ClaimedMail>, StoreError> {
+/// Claims mails whose time has come, for whoever works by the configuration as it is. No two processes ever get the
+/// same.
+pub async fn claim(connection: &mut AnyConnection, asked: &MailClaimQuery) -> Result<MailClaims, StoreError> {
+    let version = configuration::kept_version(connection, asked.engine).await?;
+    if version > asked.configuration {
+        return Ok(MailClaims::Behind(version));
+    }
     for (id, transport) in &asked.chosen {
         let mut sql = Sql::new("UPDATE outgoing SET transport = ");
         sql.bind(transport)
@@ -120,7 +136,7 @@ pub async fn claim(connection: &mut AnyConnection, asked: &MailClaimQuery) -> Re
             claimed.push(claim_one(connection, asked, id).await?);
         }
     }
-    Ok(claimed)
+    Ok(MailClaims::Mails(claimed))
 }
 
 async fn waiting(

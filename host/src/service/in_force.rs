@@ -1,0 +1,111 @@
+//! Waiting until every host works by a configuration that was saved.
+//!
+//! Nothing depends on it: whoever claims a message or a mail reads the configuration's version with the claim, and
+//! works by that one. Whoever changed something may want to know all the same when nobody works by the old.
+
+use super::ServiceError;
+use crate::store::hosts::{self, HostBehind};
+use crate::store::{Store, StoreError};
+use crate::worker::Live;
+use postigo_supervision::{WorkKind, caught};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+/// So long a command waits.
+pub const COMMANDS_WAIT: Duration = Duration::from_secs(30);
+/// So long a request waits.
+const REQUESTS_WAIT: Duration = Duration::from_secs(5);
+/// So often is looked.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
+
+/// The key under which an answer lists the hosts that do not work yet by what was saved.
+pub const BEHIND: &str = "behind";
+
+/// A host that is there and does not work by what was saved yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HostBehind)]
+pub struct HostNotYet {
+    /// Id of its data folder.
+    pub id: String,
+    /// The machine's name.
+    pub name: String,
+    /// The version of the configuration that it works by.
+    pub version: i64,
+    /// Seconds since it was seen last.
+    pub seen_seconds_ago: u64,
+    /// Why it cannot take up a later one, where it cannot.
+    pub why: Option<String>,
+}
+
+impl From<HostBehind> for HostNotYet {
+    fn from(HostBehind { host, seen }: HostBehind) -> Self {
+        let why = Some(host.refused).filter(|why| !why.is_empty());
+        Self { id: host.id, name: host.name, version: host.version, seen_seconds_ago: seen, why }
+    }
+}
+
+impl HostNotYet {
+    /// A line for people.
+    pub fn sentence(&self) -> String {
+        let Self { id, name, version, seen_seconds_ago, why } = self;
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{name} ({id}) works by version {version} still, and was seen {seen_seconds_ago} s ago{why}")
+    }
+}
+
+/// Waits until all hosts that are there work by this version or a later one, or have ended; gives those that do not when
+/// `patience` ends, even where nothing was seen of them meanwhile. A host of which `is_gone` says so does not count.
+pub async fn wait(
+    store: &Store,
+    version: i64,
+    patience: Duration,
+    is_gone: impl Fn(&str) -> bool,
+) -> Result<Vec<HostNotYet>, StoreError> {
+    let until = Instant::now() + patience;
+    let there = hosts::behind(store, version, hosts::ALIVE).await?;
+    let ids: BTreeSet<String> = there.into_iter().map(|behind| behind.host.id).collect();
+    loop {
+        let mut behind = hosts::behind(store, version, hosts::ALIVE + 2 * patience).await?;
+        behind.retain(|behind| ids.contains(&behind.host.id) && !is_gone(&behind.host.id));
+        if behind.is_empty() || Instant::now() >= until {
+            return Ok(behind.into_iter().map(HostNotYet::from).collect());
+        }
+        tokio::time::sleep(LOOKS_EVERY).await;
+    }
+}
+
+/// Who does not work yet by a version that was saved: this host, and others.
+#[derive(Debug, Default)]
+pub struct NotInForce {
+    /// Whether this host does.
+    pub here: bool,
+    /// Those that do not, as they say of themselves; this host among them, where it runs as a daemon.
+    pub hosts: Vec<HostNotYet>,
+}
+
+impl NotInForce {
+    /// Whether nobody is behind.
+    pub fn is_nobody(&self) -> bool {
+        self.here && self.hosts.is_empty()
+    }
+}
+
+/// Has this host work by a version that was saved, or a later one, and waits a while for it and the others; gives who
+/// does not yet.
+pub async fn take_up(live: &Arc<Live>, version: i64) -> Result<NotInForce, ServiceError> {
+    let taking_up = Arc::clone(live);
+    tokio::spawn(async move {
+        // A panic is told; the daemon's own look takes the change up.
+        if let Ok(Err(error)) = caught(WorkKind::Preparation, "", taking_up.refresh()).await {
+            tracing::error!(%error, "a changed configuration could not be taken up");
+        }
+    });
+    let since = Instant::now();
+    let here = live.wait_for(version, REQUESTS_WAIT).await;
+    let left = REQUESTS_WAIT.saturating_sub(since.elapsed());
+    Ok(NotInForce { here, hosts: wait(live.store(), version, left, |_| false).await? })
+}
