@@ -10,6 +10,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Bytes of the key.
@@ -46,11 +47,14 @@ pub enum SecretError {
     },
 }
 
-/// The key that seals secrets. Its file is read, or made, when the first secret needs it. Cheap to clone.
+/// The key that seals secrets. Its file is read, or made, when the first secret needs it; never made where there are
+/// secrets already. Cheap to clone.
 #[derive(Clone)]
 pub struct SecretKey {
     path: Arc<Path>,
     cipher: Arc<OnceLock<XChaCha20Poly1305>>,
+    /// Whether there are secrets that it sealed.
+    is_needed: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for SecretKey {
@@ -62,12 +66,19 @@ impl std::fmt::Debug for SecretKey {
 impl SecretKey {
     /// The key in this file; nothing is read yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into().into(), cipher: Arc::default() }
+        Self { path: path.into().into(), cipher: Arc::default(), is_needed: Arc::default() }
     }
 
-    /// Reads the key, and makes it (mode 600) where there is none.
+    /// There are secrets that the key sealed: another in its place would not open them, so none is made.
+    pub fn need(&self) {
+        self.is_needed.store(true, Ordering::Relaxed);
+    }
+
+    /// Reads the key's file, and makes it (mode 600) where there is none and no secret needs it.
     pub fn check(&self) -> Result<(), SecretError> {
-        self.cipher().map(|_| ())
+        self.cipher()?;
+        // It may have gone, or been given to somebody else, since it was read.
+        self.read()?.map(|_| ()).ok_or_else(|| self.missing())
     }
 
     /// Seals a secret for `place`: opened for any other, it fails.
@@ -108,6 +119,7 @@ impl SecretKey {
     }
 
     fn open_with(&self, place: &str, aad: &[u8], sealed: &str) -> Result<String, SecretError> {
+        self.need();
         let cipher = self.cipher()?;
         let bytes = STANDARD.decode(sealed).map_err(|_| self.does_not_open(place))?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE).ok_or_else(|| self.does_not_open(place))?;
@@ -123,6 +135,7 @@ impl SecretKey {
         }
         let key = match self.read()? {
             Some(key) => key,
+            None if self.is_needed.load(Ordering::Relaxed) => return Err(self.missing()),
             None => self.make()?,
         };
         Ok(self.cipher.get_or_init(|| XChaCha20Poly1305::new((&key).into())))
@@ -177,7 +190,18 @@ impl SecretKey {
         let _ = std::fs::remove_file(draft);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
         writeln!(file, "{}", STANDARD.encode(key))?;
-        file.sync_all()
+        file.sync_all()?;
+        // Before it has its name: a daemon that is another user must be able to read it.
+        data_folder::give_to_owner(draft);
+        Ok(())
+    }
+
+    fn missing(&self) -> SecretError {
+        let path = self.path.display();
+        self.unusable(format!(
+            "it is missing, and secrets in the database were sealed with it. Put it back from a backup, or name it with --key FILE. \
+             If it is lost for good, make another (head -c {KEY} /dev/urandom | base64 > {path}; chmod 600 {path}) and set each secret again."
+        ))
     }
 
     fn unusable(&self, reason: String) -> SecretError {
@@ -235,6 +259,29 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(SecretKey::at(&path).open("x", &sealed).unwrap(), "clear");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft stays behind");
+    }
+
+    #[test]
+    fn a_lost_key_is_never_replaced_while_a_secret_needs_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let key = SecretKey::at(&path);
+        let sealed = key.seal("x", "clear").unwrap();
+        std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        let told = |error: SecretError| {
+            let error = error.to_string();
+            assert!(error.contains("it is missing") && error.contains("--key FILE"), "{error}");
+        };
+        told(key.check().unwrap_err());
+        let later = SecretKey::at(&path);
+        told(later.open("x", &sealed).unwrap_err());
+        told(later.seal("x", "another").unwrap_err());
+        let needed = SecretKey::at(&path);
+        needed.need();
+        told(needed.seal("x", "another").unwrap_err());
+        assert!(!path.exists());
+        std::fs::rename(folder.path().join("elsewhere"), &path).unwrap();
+        assert_eq!(later.open("x", &sealed).unwrap(), "clear");
     }
 
     #[test]

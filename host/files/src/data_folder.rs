@@ -1,11 +1,11 @@
 //! The data folder, and the files in it: mail and keys lie there, so nobody but its owner reads them, whatever the
 //! folder itself allows.
 
-use rustix::fs::{Mode, OFlags, fstat, open};
+use rustix::fs::{Access, Mode, OFlags, fstat, open};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What others than owner and group may do with a file.
 const OTHERS: u32 = 0o007;
@@ -17,16 +17,112 @@ pub fn keep_new_files_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Makes a folder, and those on the way to it, for their owner alone. One that exists stays as it is: an admin may let
-/// a group in.
+/// Makes a folder, and those on the way to it, for their owner alone; made by root, they belong to whoever owns the
+/// folder that they lie in. One that exists stays as it is: an admin may let a group in.
 pub fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let missing: Vec<&Path> = missing.collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    missing.into_iter().rev().for_each(give_to_owner);
+    Ok(())
+}
+
+/// Gives what root has made to whoever owns the folder that it lies in: a command that an admin ran as root must leave
+/// nothing that the daemon, which is another user, cannot read. What belongs to somebody else than root already stays
+/// so, and so does what has several names, which might stand somewhere else. Where it is refused, the log says so.
+pub fn give_to_owner(path: &Path) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    if let Err(error) = try_give_to_owner(path) {
+        tracing::warn!("{} belongs to root, and cannot be given to the owner of its folder: {error}", path.display());
+    }
+}
+
+fn try_give_to_owner(path: &Path) -> io::Result<()> {
+    let absolute = std::path::absolute(path)?;
+    let Some(parent) = absolute.parent() else { return Ok(()) };
+    let owner = std::fs::metadata(parent)?;
+    if owner.uid() == 0 {
+        return Ok(());
+    }
+    // By descriptor, and never through a link: what the path leads to may be changed meanwhile.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    let is_one = metadata.is_dir() || (metadata.is_file() && metadata.nlink() == 1);
+    if metadata.uid() != 0 || !is_one {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))
+}
+
+/// Gives everything that root has made in a folder, at any depth, to the folders' owners; but for the folder `but_for`
+/// in it.
+pub fn give_all_to_owner(folder: &Path, but_for: &str) {
+    let is_others = std::fs::metadata(folder).is_ok_and(|metadata| metadata.uid() != 0);
+    if !is_others || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            // What is gone meanwhile need not be given to anybody.
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && !(next == folder && entry.file_name() == but_for) {
+                give_to_owner(&path);
+                folders.push(path);
+            } else if kind.is_file() {
+                give_to_owner(&path);
+            }
+        }
+    }
+}
+
+/// What of a data folder this process cannot read and write, sentences: files of another user, made by a command that
+/// ran as root perhaps.
+pub fn unusable(folder: &Path) -> Vec<String> {
+    let mut wanted = vec![folder.to_owned()];
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("postigo.db") || ["worker.lock", "objects", "cache", "key"].contains(&name)
+    };
+    wanted.extend(entries.filter(is_ours));
+    let objects = std::fs::read_dir(folder.join("objects")).into_iter().flatten().flatten();
+    wanted.extend(objects.map(|entry| entry.path()).filter(|path| path.is_dir()));
+    wanted.iter().filter_map(|path| unusable_path(path)).collect()
+}
+
+fn unusable_path(path: &Path) -> Option<String> {
+    let metadata = std::fs::symlink_metadata(path).ok().filter(|metadata| !metadata.is_symlink())?;
+    let all = if metadata.is_dir() {
+        Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK
+    } else {
+        Access::READ_OK | Access::WRITE_OK
+    };
+    // The key is only ever read.
+    let wanted = if path.file_name().is_some_and(|name| name == "key") { Access::READ_OK } else { all };
+    match rustix::fs::accessat(rustix::fs::CWD, path, wanted, rustix::fs::AtFlags::EACCESS) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => None,
+        Err(error) => Some(format!(
+            "{} cannot be read and written by this daemon: {} (it belongs to the user {}, mode {:03o}; the daemon runs as the user {}). \
+             Give it to that user (chown).",
+            path.display(),
+            io::Error::from(error),
+            metadata.uid(),
+            metadata.mode() & 0o777,
+            rustix::process::geteuid().as_raw(),
+        )),
+    }
 }
 
 /// Makes a folder of the data folder for its owner alone, and closes one that everybody could look into.
 pub fn make_private(folder: &Path) -> io::Result<()> {
     make(folder)?;
     close(folder);
+    give_to_owner(folder);
     Ok(())
 }
 
@@ -39,6 +135,7 @@ pub fn open_private(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     close(path);
+    give_to_owner(path);
     Ok(File::from(file))
 }
 

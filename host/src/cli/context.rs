@@ -90,7 +90,11 @@ impl Context {
     pub async fn store(&self) -> Result<&Store, CommandError> {
         let open = || async {
             make_folder(&self.data)?;
-            Store::open(&self.location).await.map_err(CommandError::from)
+            let store = Store::open(&self.location).await?;
+            if configuration::has_secrets(&store).await? {
+                self.key.need();
+            }
+            Ok::<_, CommandError>(store)
         };
         self.store.get_or_try_init(open).await
     }
@@ -139,6 +143,14 @@ impl Context {
     /// Whoever runs the command, as one who changes the configuration.
     pub async fn editor(&self) -> Result<Editor<'_>, CommandError> {
         Ok(Editor { place: self.place().await?, machine: None, gives_grants: true })
+    }
+
+    /// After a command, whatever came of it: what root has made in somebody's folder is theirs, so that a daemon that
+    /// runs as them can read it.
+    pub fn keep_owner(&self) {
+        // Each large message was given to them before it was told of.
+        data_folder::give_all_to_owner(&self.data, "objects");
+        data_folder::give_all_to_owner(&self.cache, "");
     }
 
     /// After a command that changed the configuration: waits until every daemon works by it, and names those that do

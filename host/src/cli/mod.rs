@@ -131,6 +131,7 @@ pub fn main() -> ExitCode {
         context.wait_until_in_force().await
     };
     let ended = supervision::catch(|| runtime.block_on(running));
+    context.keep_owner();
     // A file system that hangs holds a thread; it must not hold the end of the process.
     runtime.shutdown_timeout(BLOCKED_THREADS_WITHIN);
     match ended {

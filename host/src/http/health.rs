@@ -1,4 +1,4 @@
-//! What operations look at: `/healthz` (the process answers), `/readyz` (it can do its work), `/metrics` (Prometheus).
+//! What operations look at: `/healthz` (the process answers), `/readyz` (it can do its work: database, key, files and configuration can be read), `/metrics` (Prometheus).
 //!
 //! They stand outside `/api/v1`. On a listener that only this machine reaches they are open, so that a service manager
 //! or an agent needs no token; on any other, `/metrics` and the figures of `/readyz` ask for one.
@@ -30,8 +30,10 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
-    let (database, key) = (state.store.read().await.is_ok(), state.key.check().is_ok());
-    let ready = database && key;
+    let (database, key) = (state.store.read().await.is_ok(), state.key.check());
+    let files = state.spool.unusable_files();
+    let refused = state.live.refused();
+    let ready = database && key.is_ok() && files.is_empty() && refused.is_none();
     // A task that broke goes on by itself, and the others go on meanwhile: taking the host out of service would stop
     // them too.
     let broken = supervision::broken();
@@ -40,7 +42,13 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     if database {
         unreadable.extend(state.tokens.unreadable().await);
     }
-    let checks = json!({ "database": word(database), "key": word(key), "tasks": word(broken.is_empty()), "rows": word(unreadable.is_empty()) });
+    let is_rows = unreadable.is_empty();
+    unreadable.extend(key.as_ref().err().map(ToString::to_string));
+    unreadable.extend(files.iter().cloned());
+    let checks = json!({ 
+        "database": word(database), "key": word(key.is_ok()), "files": word(files.is_empty()), "configuration": word(refused.is_none()),
+        "tasks": word(broken.is_empty()), "rows": word(is_rows)
+    });
     let degraded = !broken.is_empty() || !unreadable.is_empty();
     let mut report = json!({ "ready": ready, "degraded": degraded, "checks": checks });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -8,6 +8,7 @@ use crate::store::spool::{self as rows, MessageEnding, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
 use crate::store::{claims, leases};
 use bytes::Bytes;
+use postigo_files::data_folder;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::hexadecimal::hexadecimal;
@@ -25,18 +26,24 @@ const PIECE: usize = 8 << 20;
 pub struct Spool {
     store: Store,
     objects: Objects,
+    data: Arc<Path>,
     changed: Arc<watch::Sender<u64>>,
 }
 
 impl Spool {
     /// The spool in this database; with SQLite, large messages are in the data folder.
     pub fn open(store: Store, data: &Path) -> Result<Self, StoreError> {
-        Ok(Self { store, objects: Objects::open(data)?, changed: Arc::new(watch::Sender::new(0)) })
+        Ok(Self { store, objects: Objects::open(data)?, data: data.into(), changed: Arc::new(watch::Sender::new(0)) })
     }
 
     /// The database below.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What of the data folder this process cannot read and write, sentences.
+    pub fn unusable_files(&self) -> Vec<String> {
+        data_folder::unusable(&self.data)
     }
 
     /// Changes whenever this process has taken messages in, released some, or ended some. Other processes' work is seen

@@ -77,6 +77,12 @@ pub struct LostSecret {
     pub error: SecretError,
 }
 
+/// Whether the database has a secret that is sealed.
+pub async fn has_secrets(store: &Store) -> Result<bool, StoreError> {
+    let statement = "SELECT 1 WHERE EXISTS (SELECT 1 FROM configured WHERE secrets <> '{}') OR EXISTS (SELECT 1 FROM oauth2_token)";
+    Ok(sqlx::query(statement).fetch_optional(&mut *store.read().await?).await?.is_some())
+}
+
 /// Makes `after` out of `before`, all or nothing, and gives the new version; that of `before` when nothing differs.
 /// `customers` are created or updated beside it. `actor` is who made the change; it is noted with the components that
 /// filters run. [`StoreError::Conflict`] when the configuration is no longer at the version of `before`.

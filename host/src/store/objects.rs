@@ -17,6 +17,7 @@ pub const LARGEST_IN_ROW: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    folder: Arc<Path>,
     place: String,
 }
 
@@ -29,7 +30,7 @@ impl Objects {
             |error: &dyn std::fmt::Display| StoreError::Open { place: place.clone(), reason: error.to_string() };
         data_folder::make_private(&folder).map_err(|error| failed(&error))?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| failed(&error))?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), place })
+        Ok(Self { store: Arc::new(store), folder: folder.into(), place })
     }
 
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
@@ -39,6 +40,8 @@ impl Objects {
             .put(&Name::from(name.as_str()), bytes.into())
             .await
             .map_err(|source| self.failed("be written to", source))?;
+        let path = self.folder.join(&name);
+        path.parent().into_iter().chain([path.as_path()]).for_each(data_folder::give_to_owner);
         Ok(name)
     }
 

@@ -178,12 +178,17 @@ impl Live {
         });
     }
 
+    /// Why what is configured now cannot be taken up, a sentence; none: it could when it was last looked at.
+    pub fn refused(&self) -> Option<String> {
+        self.refused.borrow().clone()
+    }
+
     /// What is configured or stored of components and cannot be read, and what goes on without it: sentences.
     pub fn unreadable(&self) -> Vec<String> {
         let setup = self.current();
-        let refused = self.refused.borrow().as_ref().map(|why| {
+        let refused = self.refused().map(|why| {
             format!(
-                "What is configured now cannot be taken up, and version {} stays in force: {why}",
+                "What is configured now cannot be taken up, and version {} stays in force, by which nothing is begun: {why}",
                 setup.configuration.version
             )
         });

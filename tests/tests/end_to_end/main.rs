@@ -21,6 +21,7 @@ mod lmtp;
 mod matrix;
 mod oauth2;
 mod outages;
+mod owners;
 mod pipe;
 mod pop3;
 mod repeated;

@@ -10,13 +10,13 @@ use postigo_model::configured::{Filter, Queue};
 use postigo_sandbox::ComponentDescription;
 use serde_json::{Value, json};
 
-async fn readiness(api: &Api) -> Value {
-    api.raw(request(Method::GET, "/readyz", &[], Vec::new())).await.expect(200)
+async fn readiness(api: &Api, status: u16) -> Value {
+    api.raw(request(Method::GET, "/readyz", &[], Vec::new())).await.expect(status)
 }
 
-/// What `/readyz` says of rows, one sentence each.
+/// What `/readyz` says of rows, one sentence each, while everything else goes on.
 async fn told(api: &Api) -> Vec<String> {
-    let report = readiness(api).await;
+    let report = readiness(api, 200).await;
     let told: Vec<String> = serde_json::from_value(report["unreadable"].clone()).unwrap_or_default();
     let word = if told.is_empty() { "ok" } else { "failed" };
     assert_eq!(
@@ -129,11 +129,14 @@ async fn a_configured_row_that_cannot_be_read_is_named_in_the_answer_and_by_read
             .await;
         let error = api.state.live.refresh().await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("queue \"Misc\""), "{error}");
-        let unreadable = told(&api).await;
+        // What comes now waits for it: the host is not ready.
+        let report = readiness(&api, 503).await;
+        let unreadable = report["unreadable"].as_array().unwrap();
         assert!(
-            matches!(unreadable.as_slice(), [one] if one.contains("queue \"Misc\"") && one.contains("stays in force")),
+            matches!(unreadable.as_slice(), [Value::String(one)] if one.contains("queue \"Misc\"") && one.contains("stays in force")),
             "{unreadable:?}"
         );
+        assert_eq!(report["checks"]["configuration"], "failed");
         let problem = api.get(Role::Reader, "/queues").await.problem(500);
         assert!(problem["detail"].as_str().unwrap().contains("queue \"Misc\""), "{problem}");
         api.state
