@@ -5,24 +5,26 @@ use crate::config::{Difference, as_markdown, key_rows};
 use crate::service::configuration_file::{self, AppliedFile, ExportedFile};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `config …`
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Name every mistake of a file, change nothing
     Check {
-        /// The file; `-`: standard input
-        file: PathBuf,
+        /// The files, which count as one; `-`: standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
         /// As `apply --prune` would
         #[arg(long)]
         prune: bool,
     },
     /// Create and update what a file names, all or nothing
     Apply {
-        /// The file; `-`: standard input
-        file: PathBuf,
-        /// Also remove filters, and make addresses and accounts invalid, that the file does not name
+        /// The files, which count as one; `-`: standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Also remove filters, and make addresses and accounts invalid, that the files do not name
         #[arg(long)]
         prune: bool,
     },
@@ -41,18 +43,21 @@ pub enum Command {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
-            Self::Check { file, prune } => run(&file, prune, true, context).await,
-            Self::Apply { file, prune } => run(&file, prune, false, context).await,
+            Self::Check { files, prune } => run(&files, prune, true, context).await,
+            Self::Apply { files, prune } => run(&files, prune, false, context).await,
             Self::Export => print(context).await,
             Self::Keys { table, markdown } => print_keys(table.as_deref(), markdown, context),
         }
     }
 }
 
-async fn run(file: &Path, prune: bool, check: bool, context: &Context) -> Result<(), CommandError> {
-    let applied = configuration_file::apply(file, prune, check, context.place().await?).await?;
+async fn run(files: &[PathBuf], prune: bool, check: bool, context: &Context) -> Result<(), CommandError> {
+    let applied = configuration_file::apply(files, prune, check, context.place().await?).await?;
     let document = serde_json::to_value(&applied)?;
     context.output().document(&document, || tell(&applied, check));
+    for warning in &applied.warnings {
+        context.output().aside(&format!("warning: {warning}"));
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The configuration as a whole: read from a file, checked by the rules, compared and applied, taken up by the chain.
 
+mod access_rules;
 mod binding;
 mod difference;
 mod draft;
@@ -17,6 +18,7 @@ mod guide;
 #[cfg(test)]
 mod tests;
 
+pub use access_rules::{look as look_at_access, settle_files};
 pub use difference::{Difference, DifferenceKind, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;

@@ -1,7 +1,7 @@
 //! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of
 //! filters, which only their components can judge.
 
-use super::rules;
+use super::{access_rules, rules};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{AskersSandbox, Components, NeededComponents, check_settings};
 use crate::store::{Store, StoreError};
@@ -46,7 +46,8 @@ pub async fn review(
     let is_told = |breach: &Breach| unsettled.iter().any(|told| told.name == breach.name && told.kind == breach.kind);
     let judged: Vec<Breach> =
         judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
-    Ok(unsettled.into_iter().chain(judged).collect())
+    let access = access_rules::look(before, after).breaches;
+    Ok(unsettled.into_iter().chain(judged).chain(access).collect())
 }
 
 /// Settles the components of the filters that are new or name another one; a valid one must be activated.

@@ -10,13 +10,14 @@ use crate::secret_key::SecretKey;
 use crate::store::configuration::{self, LostSecret};
 use crate::store::{Store, StoreError, customers};
 use postigo_files::regular_file::read_at_most;
-use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
+use postigo_model::configured::form::{ConfigurationMistake, ConfiguredKind, LoadedKind, in_clear};
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde::Serialize;
-use serde_json::Value;
-use std::path::Path;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-/// What a file changed, or would change.
+/// What files changed, or would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AppliedFile {
     /// The version of the configuration that has it.
@@ -27,8 +28,10 @@ pub struct AppliedFile {
     pub changed: Vec<Difference>,
     /// What pruning removed.
     pub removed: Vec<Difference>,
-    /// How many things of the file were as it says already.
+    /// How many things of the files were as they say already.
     pub unchanged: usize,
+    /// What is saved, and worth a second look: `FILE:LINE: …`.
+    pub warnings: Vec<String>,
 }
 
 /// A configuration file has at most so many bytes: 64 MiB.
@@ -42,41 +45,135 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     read_at_most(std::fs::File::open(path)?, LARGEST_FILE)
 }
 
-/// Applies a file, or, to `check` it, does everything but save.
+/// A file that is to be applied.
+struct GivenFile {
+    /// As it was named.
+    path: String,
+    /// What its relative paths begin at.
+    folder: PathBuf,
+    file: ConfigurationFile,
+}
+
+impl GivenFile {
+    fn read(path: &Path) -> Result<Self, ServiceError> {
+        let unreadable = |reason: String| ServiceError::Unreadable { path: path.display().to_string(), reason };
+        let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { path: path.display().to_string(), folder, file: ConfigurationFile::parse(&text) })
+    }
+}
+
+/// Applies files as one, or, to `check` them, does everything but save.
 pub async fn apply(
-    path: &Path,
+    paths: &[PathBuf],
     prune: bool,
     check: bool,
     place: ConfigurationPlace<'_>,
 ) -> Result<AppliedFile, ServiceError> {
-    let unreadable = |reason: String| ServiceError::Unreadable { path: path.display().to_string(), reason };
-    let bytes = read(path).map_err(|error| unreadable(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| unreadable(format!("it is not UTF-8 ({error})")))?;
-    let file = ConfigurationFile::parse(&text);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let secrets = |value: &Value| given_or_named(value, folder);
+    let files = paths.iter().map(|path| GivenFile::read(path)).collect::<Result<Vec<_>, _>>()?;
     let mut tries = Tries::default();
     loop {
         let (before, lost) = configuration::load_what_opens(place.store, place.key).await?;
-        let mut draft = Draft::of(&file.root, &before, &secrets);
+        let mut drafts = FileDrafts::of(&files, &before);
         if prune {
-            draft.prune();
+            drafts.prune();
         }
-        draft.add(still_lost(&draft, &lost));
-        let breaches = review(&before, &mut draft.configuration, place.store, &place.asked()).await?;
-        draft.add(breaches);
-        let mistakes = file.tell(&path.display().to_string(), &draft.problems);
+        let still_lost = still_lost(&drafts, &lost);
+        drafts.add(still_lost);
+        let breaches = review(&before, &mut drafts.last.configuration, place.store, &place.asked()).await?;
+        drafts.add(breaches);
+        let mistakes = drafts.tell();
         if !mistakes.is_empty() {
             return Err(ServiceError::FileMistakes(mistakes));
         }
-        let (customers, mut applied) = compare(&before, &draft, place.store).await?;
+        let mut warnings = config::look_at_access(&before, &drafts.last.configuration).warnings;
+        warnings.append(&mut drafts.warnings);
+        let (customers, mut applied) = compare(&before, &drafts, place.store).await?;
+        drafts.add(warnings);
+        applied.warnings = drafts.tell();
         if check {
             return Ok(applied);
         }
-        if let Some(version) = tries.save(place, &before, &draft.configuration, customers).await? {
+        if let Some(version) = tries.save(place, &before, &drafts.last.configuration, customers).await? {
             applied.version = version;
             return Ok(applied);
         }
+    }
+}
+
+/// What the configuration will be once several files are applied to it, one after the other.
+struct FileDrafts<'f> {
+    files: &'f [GivenFile],
+    /// The mistakes of each file, and where it names things.
+    told: Vec<(Vec<ConfigurationMistake>, Places)>,
+    /// What is worth a second look, of the files that they name.
+    warnings: Vec<Breach>,
+    /// What all of them make.
+    last: Draft,
+}
+
+/// Where a file names a thing: kind and name → JSON Pointer.
+type Places = HashMap<(&'static str, String), String>;
+
+impl<'f> FileDrafts<'f> {
+    fn of(files: &'f [GivenFile], before: &Configuration) -> Self {
+        let mut drafts =
+            Self { files, told: Vec::new(), warnings: Vec::new(), last: Draft::of(&Map::new(), before, &in_clear) };
+        for given in files {
+            let secrets = |value: &Value| given_or_named(value, &given.folder);
+            let mut draft = Draft::of(&given.file.root, &drafts.last.configuration, &secrets);
+            let places = draft.places.clone();
+            let is_named = |kind: &'static str, name: &str| places.contains_key(&(kind, name.to_owned()));
+            drafts.warnings.extend(config::settle_files(&mut draft.configuration, &given.folder, is_named));
+            for ((kind, name), pointer) in &places {
+                if let Some(earlier) = drafts.last.places.get(&(*kind, name.clone())).filter(|_| *kind != "settings") {
+                    let file = drafts.file_of(kind, name, earlier);
+                    let sentence = format!("the {} \"{name}\" is in {file} already.", kind.replace('_', " "));
+                    draft.problems.push(ConfigurationMistake { pointer: pointer.clone(), sentence });
+                }
+            }
+            drafts.told.push((std::mem::take(&mut draft.problems), places));
+            draft.places.extend(drafts.last.places);
+            draft.secrets.extend(drafts.last.secrets);
+            draft.customers.extend(drafts.last.customers);
+            drafts.last = draft;
+        }
+        drafts
+    }
+
+    /// The file that names a thing, and the line.
+    fn file_of(&self, kind: &'static str, name: &str, pointer: &str) -> String {
+        let naming = self.files.iter().zip(&self.told);
+        let found = naming.into_iter().find(|(_, (_, places))| places.contains_key(&(kind, name.to_owned())));
+        found.map(|(given, _)| format!("{}:{}", given.path, given.file.line(pointer))).unwrap_or_default()
+    }
+
+    fn prune(&mut self) {
+        self.last.prune();
+    }
+
+    /// Adds what is wrong with things to what is told of the file that names them; of what no file names, to the first.
+    fn add(&mut self, breaches: Vec<Breach>) {
+        for breach in breaches {
+            let key = (breach.kind, breach.name.clone());
+            let named = self.told.iter().position(|(_, places)| places.contains_key(&key));
+            let pointer = named.and_then(|index| self.told.get(index)?.1.get(&key).cloned());
+            let mistake = match pointer {
+                Some(pointer) => {
+                    ConfigurationMistake { pointer: format!("{pointer}{}", breach.place), sentence: breach.sentence }
+                }
+                None => ConfigurationMistake { pointer: String::new(), sentence: breach.to_string() },
+            };
+            if let Some((problems, _)) = self.told.get_mut(named.unwrap_or_default()) {
+                problems.push(mistake);
+            }
+        }
+    }
+
+    fn tell(&self) -> Vec<String> {
+        let told = self.files.iter().zip(&self.told);
+        told.flat_map(|(given, (problems, _))| given.file.tell(&given.path, problems)).collect()
     }
 }
 
@@ -108,7 +205,8 @@ pub async fn export(store: &Store, key: &SecretKey) -> Result<ExportedFile, Serv
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them
 /// for the right key.
-fn still_lost(draft: &Draft, lost: &[LostSecret]) -> Vec<Breach> {
+fn still_lost(drafts: &FileDrafts<'_>, lost: &[LostSecret]) -> Vec<Breach> {
+    let draft = &drafts.last;
     lost.iter()
         .filter(|lost| !draft.secrets.contains(&(lost.kind, lost.name.clone(), lost.field)))
         .filter(|lost| {
@@ -150,9 +248,10 @@ impl KindVisitor for Search<'_> {
 /// What differs, and the customer users that are to be saved.
 async fn compare(
     before: &Configuration,
-    draft: &Draft,
+    drafts: &FileDrafts<'_>,
     store: &Store,
 ) -> Result<(Vec<CustomerUser>, AppliedFile), StoreError> {
+    let draft = &drafts.last;
     let mut applied = AppliedFile { version: before.version, ..AppliedFile::default() };
     let mut found = differences(before, &draft.configuration);
     let stored = customers::by_logins(store, draft.customers.keys().map(String::as_str)).await?;

@@ -4,16 +4,15 @@
 //! works by that one. Whoever changed something may want to know all the same when nobody works by the old.
 
 use super::ServiceError;
-use crate::store::hosts::{self, HostBehind};
+use super::behind::HostNotYet;
+use crate::store::hosts;
 use crate::store::{Store, StoreError};
 use crate::worker::Live;
 use postigo_supervision::{WorkKind, caught};
-use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use utoipa::ToSchema;
 
 /// So long a command waits.
 pub const COMMANDS_WAIT: Duration = Duration::from_secs(30);
@@ -21,41 +20,6 @@ pub const COMMANDS_WAIT: Duration = Duration::from_secs(30);
 const REQUESTS_WAIT: Duration = Duration::from_secs(5);
 /// So often is looked.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
-
-/// The key under which an answer lists the hosts that do not work yet by what was saved.
-pub const BEHIND: &str = "behind";
-
-/// A host that is there and does not work by what was saved yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = HostBehind)]
-pub struct HostNotYet {
-    /// Id of its data folder.
-    pub id: String,
-    /// The machine's name.
-    pub name: String,
-    /// The version of the configuration that it works by.
-    pub version: i64,
-    /// Seconds since it was seen last.
-    pub seen_seconds_ago: u64,
-    /// Why it cannot take up a later one, where it cannot.
-    pub why: Option<String>,
-}
-
-impl From<HostBehind> for HostNotYet {
-    fn from(HostBehind { host, seen }: HostBehind) -> Self {
-        let why = Some(host.refused).filter(|why| !why.is_empty());
-        Self { id: host.id, name: host.name, version: host.version, seen_seconds_ago: seen, why }
-    }
-}
-
-impl HostNotYet {
-    /// A line for people.
-    pub fn sentence(&self) -> String {
-        let Self { id, name, version, seen_seconds_ago, why } = self;
-        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        format!("{name} ({id}) works by version {version} still, and was seen {seen_seconds_ago} s ago{why}")
-    }
-}
 
 /// Waits until all hosts that are there work by this version or a later one, or have ended; gives those that do not when
 /// `patience` ends, even where nothing was seen of them meanwhile. A host of which `is_gone` says so does not count.

@@ -79,7 +79,8 @@ pub struct LostSecret {
 
 /// Whether the database has a secret that is sealed.
 pub async fn has_secrets(store: &Store) -> Result<bool, StoreError> {
-    let statement = "SELECT 1 WHERE EXISTS (SELECT 1 FROM configured WHERE secrets <> '{}') OR EXISTS (SELECT 1 FROM oauth2_token)";
+    let statement =
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM configured WHERE secrets <> '{}') OR EXISTS (SELECT 1 FROM oauth2_token)";
     Ok(sqlx::query(statement).fetch_optional(&mut *store.read().await?).await?.is_some())
 }
 

@@ -89,11 +89,13 @@ fn applied_once_and_taken_back(gate: &Gate, other: &Gate) {
         "{export}"
     );
 
-    other.run(&["config", "apply", &path]);
-    assert_eq!(
-        other.run(&["config", "export"]).replace("# password", ""),
-        export.lines().filter(|line| !line.starts_with("# password")).collect::<Vec<_>>().join("\n") + "\n"
-    );
+    // Where it is new, an account needs its password: an export has none.
+    let (status, said) = failure(other, &["config", "apply", &path]);
+    assert!(status == 1 && said.contains("key password (account \"main\"): must be given"), "{said}");
+    let login = "user = \"support\"\n";
+    let with_password = file(gate, "export.toml", &export.replace(login, &format!("{login}password = \"another\"\n")));
+    other.run(&["config", "apply", &with_password]);
+    assert_eq!(other.run(&["config", "export"]), export);
 }
 
 #[test]
@@ -147,8 +149,13 @@ fn secrets_are_sealed_and_never_shown() {
             assert!(!std::fs::read(&path).unwrap().windows(4).any(|window| window == b"pa55"), "{}", path.display());
         }
     }
-    // With another key the password is not opened, and the error says what to do.
+    // A key that is gone is not made anew; how to make another, if it is lost, is said.
     std::fs::remove_file(gate.folder().join("key")).unwrap();
+    let (status, said) = failure(&gate, &["queue", "list"]);
+    let make = said.split_once("make another (").and_then(|(_, rest)| rest.split_once(')')).map(|(make, _)| make);
+    let made = std::process::Command::new("sh").args(["-c", make.unwrap_or_default()]).status().unwrap();
+    assert!(status == 1 && made.success(), "{said}");
+    // With another key the password is not opened, and the error says what to do.
     let (status, said) = failure(&gate, &["queue", "list"]);
     assert!(status == 1 && said.contains("account \"main\", password") && said.contains("--key"), "{said}");
     // Where the key is lost, the secret is set again.
@@ -479,4 +486,35 @@ fn every_key_is_told_of() {
     assert!(gate.run(&["queue", "set", "--help"]).contains("follow_up_lock\n"));
     let (status, said) = failure(&gate, &["config", "keys", "queues"]);
     assert!(status == 1 && said.contains("the tables are settings, queue, system_address"), "{said}");
+}
+
+#[test]
+fn several_files_are_one_and_what_makes_no_sense_is_warned_of() {
+    let gate = Gate::new();
+    let queues = file(&gate, "queues.toml", "[[queue]]\nname = \"Support\"\n");
+    let account = |more: &str| {
+        format!(
+            "[[account]]\nname = \"main\"\nprotocol = \"imap\"\nhost = \"mail.desk.test\"\nuser = \"u\"\npassword = \"p\"\n{more}"
+        )
+    };
+    let accounts = file(&gate, "accounts.toml", &account("dispatch = \"queue:Support\"\ntls = { ca = \"ca.pem\" }\n"));
+    // By itself the second names a queue that is not there.
+    let (status, said) = failure(&gate, &["config", "check", &accounts]);
+    assert!(status == 1 && said.contains(&format!("{accounts}:7: key dispatch")), "{said}");
+    let output = gate.try_run(["config", "apply", &queues, &accounts]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let ca = gate.folder().join("ca.pem");
+    for told in [format!("warning: {accounts}:3: key protocol"), format!("warning: {accounts}:8: key tls.ca")] {
+        assert!(said.contains(&told), "{told} is missing: {said}");
+    }
+    assert!(said.contains(ca.to_str().unwrap()), "relative to the file: {said}");
+    std::fs::write(&ca, "").unwrap();
+    assert_eq!(gate.json(&["account", "show", "main"])[0]["tls"]["ca"], json!(ca.to_str().unwrap()));
+    let again = &gate.json(&["config", "apply", &accounts, &queues])[0];
+    assert_eq!((&again["changed"], &again["warnings"]), (&json!([]), &json!([])), "{again}");
+    // A thing is in one of them.
+    let (status, said) =
+        failure(&gate, &["config", "apply", &queues, &accounts, &queues.replace("queues", "./queues")]);
+    assert!(status == 1 && said.contains("is in") && said.contains("already"), "{said}");
 }

@@ -35,7 +35,9 @@ fn serve(gate: &Gate) -> Daemon {
 
 fn everything(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { [vec![path.clone()], everything(&path)].concat() } else { vec![path] }).collect()
+    entries
+        .flat_map(|path| if path.is_dir() { [vec![path.clone()], everything(&path)].concat() } else { vec![path] })
+        .collect()
 }
 
 fn readiness(daemon: &Daemon) -> (u16, Value) {
@@ -54,9 +56,31 @@ fn what_a_command_of_root_makes_is_read_by_the_daemon_of_another_user() {
     let (large, elsewhere) = (outside.path().join("large.eml"), outside.path().join("elsewhere"));
     std::fs::write(&large, large_mail(1, 600_000)).unwrap();
     std::fs::write(&elsewhere, "root's").unwrap();
-    run(&gate, &["account", "set", "main", "protocol=imaps", "host=127.0.0.1", "port=1", "user=u", "password=secret", "valid=false"]);
-    run(&gate, &["filter", "set", "mark", "component=match", "settings.when=[{\"header\": \"Subject\", \"matches\": \"x\"}]",
-        "settings.set=[{\"header\": \"X-OTOBO-Queue\", \"value\": \"Misc\"}]"]);
+    run(
+        &gate,
+        &[
+            "account",
+            "set",
+            "main",
+            "protocol=imaps",
+            "host=127.0.0.1",
+            "port=1",
+            "user=u",
+            "password=secret",
+            "valid=false",
+        ],
+    );
+    run(
+        &gate,
+        &[
+            "filter",
+            "set",
+            "mark",
+            "component=match",
+            "settings.when=[{\"header\": \"Subject\", \"matches\": \"x\"}]",
+            "settings.set=[{\"header\": \"X-OTOBO-Queue\", \"value\": \"Misc\"}]",
+        ],
+    );
     run(&gate, &["ingest", large.to_str().unwrap()]);
     for path in everything(gate.folder()) {
         let metadata = std::fs::symlink_metadata(&path).unwrap();
@@ -92,7 +116,17 @@ fn what_a_command_of_root_makes_is_read_by_the_daemon_of_another_user() {
 #[test]
 fn a_lost_key_is_an_error_and_no_other_takes_its_place() {
     let gate = Gate::new();
-    gate.run(&["account", "set", "main", "protocol=imaps", "host=127.0.0.1", "port=1", "user=u", "password=secret", "valid=false"]);
+    gate.run(&[
+        "account",
+        "set",
+        "main",
+        "protocol=imaps",
+        "host=127.0.0.1",
+        "port=1",
+        "user=u",
+        "password=secret",
+        "valid=false",
+    ]);
     let (key, backup) = (gate.folder().join("key"), gate.folder().join("backup"));
     std::fs::rename(&key, &backup).unwrap();
     for arguments in [
@@ -103,7 +137,10 @@ fn a_lost_key_is_an_error_and_no_other_takes_its_place() {
     ] {
         let output = gate.try_run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains("it is missing") && said.contains("--key FILE"), "{arguments:?}: {output:?}");
+        assert!(
+            output.status.code() == Some(1) && said.contains("it is missing") && said.contains("--key FILE"),
+            "{arguments:?}: {output:?}"
+        );
         assert!(!key.exists(), "{arguments:?}");
     }
     std::fs::rename(&backup, &key).unwrap();

@@ -5,8 +5,8 @@
 
 use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
+use crate::service::behind::BEHIND;
 use crate::service::configured::SIGN_IN;
-use crate::service::in_force::BEHIND;
 use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind};
 use postigo_model::configured::keys::{SchemaShape, keys, schema};
 use postigo_model::configured::{About, KindVisitor, Settings, visit_kinds};

@@ -7,7 +7,7 @@ mod kinds;
 use super::problem::{self, Problem};
 use super::role::{self, Role};
 use crate::oauth2::SignInState;
-use crate::service::in_force::HostNotYet;
+use crate::service::behind::HostNotYet;
 use axum::http::Method;
 use kinds::KindSchemas;
 use serde_json::{Value, json};

@@ -131,7 +131,7 @@ async fn a_configured_row_that_cannot_be_read_is_named_in_the_answer_and_by_read
         assert!(matches!(error, StoreError::Corrupt { .. }) && error.to_string().contains("queue \"Misc\""), "{error}");
         // What comes now waits for it: the host is not ready.
         let report = readiness(&api, 503).await;
-        let unreadable = report["unreadable"].as_array().unwrap();
+        let unreadable = report["unreadable"].as_array().unwrap_or_else(|| panic!("{report:#}"));
         assert!(
             matches!(unreadable.as_slice(), [Value::String(one)] if one.contains("queue \"Misc\"") && one.contains("stays in force")),
             "{unreadable:?}"

@@ -1,6 +1,6 @@
 //! What an upgrade of filters changes, or would, as the command line and REST show it.
 
-use crate::service::in_force::HostNotYet;
+use crate::service::behind::HostNotYet;
 use postigo_model::configured::form::ConfiguredKind;
 use postigo_model::configured::{Breach, Filter};
 use postigo_model::guest::Grant;
