@@ -368,6 +368,7 @@ mod tests {
             micros: 14,
             error,
             component: None,
+            reason: None,
         };
         MessageResult { status: MessageStatus::Filed, filters: vec![filter], ..MessageResult::default() }
     }

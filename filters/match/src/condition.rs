@@ -9,6 +9,7 @@ use memchr::memmem;
 use postigo_filter::pattern::{Cache, Case, Parsed, Pattern};
 use postigo_filter::{Mail, Problem};
 use std::cell::RefCell;
+use std::fmt::Write as _;
 
 /// What a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct Condition {
     pub negate: bool,
     /// Whether what it captures is wanted.
     captures: bool,
+    /// The header and the expression as they were written.
+    written: (String, String),
 }
 
 /// More literals than this are looked for by the screen alone.
@@ -45,8 +48,13 @@ const FEW_LITERALS: usize = 8;
 /// Values longer than this, in bytes, are not folded for each condition.
 const SHORT_VALUE: usize = 1 << 10;
 
+/// So many characters of a value, or of an expression, are told.
+const TOLD: usize = 100;
+
 /// What introduces a pattern for addresses.
 const ADDRESS_PREFIX: &str = "EMAILADDRESS:";
+/// So many addresses of a header are told.
+const FEW_ADDRESSES: usize = 3;
 /// The name of the address that such a pattern matched.
 const ADDRESS_NAME: &str = "email";
 
@@ -80,6 +88,7 @@ impl Condition {
             witness: witness(&tree),
             negate: when.negate,
             captures: false,
+            written: (when.header.clone(), when.matches.clone()),
         })
     }
 
@@ -95,23 +104,57 @@ impl Condition {
         self.captures = !self.negate;
     }
 
-    /// Whether it holds for a mail; what it captured is added.
+    /// Whether it holds for a mail; what it captured is added, and to `told`, where that is wanted, whether it held and
+    /// the value that was compared.
     ///
     /// # Errors
     /// A sentence, when it looks at the body and that was not granted.
-    pub fn holds(&self, mail: &Mail<'_>, cache: &RefCell<Cache>, captured: &mut Captured) -> Result<bool, String> {
+    pub fn holds(
+        &self,
+        mail: &Mail<'_>,
+        cache: &RefCell<Cache>,
+        captured: &mut Captured,
+        told: Option<&mut String>,
+    ) -> Result<bool, String> {
         let cache = &mut *cache.borrow_mut();
-        let matched = match &self.source {
-            Source::Header(name) => self.search(&mail.header(name).unwrap_or_default(), cache, captured),
+        let (matched, compared) = match &self.source {
+            Source::Header(name) => {
+                let value = mail.header(name);
+                let matched = self.search(value.as_deref().unwrap_or_default(), cache, captured);
+                (matched, value.map_or_else(|| "is missing, and \"\"".to_owned(), |value| quoted(&value)))
+            }
             Source::Addresses(name) => {
-                mail.addresses(name).iter().any(|one| self.search(&one.address, cache, captured))
+                let addresses = mail.addresses(name);
+                let matched = addresses.iter().any(|one| self.search(&one.address, cache, captured));
+                let few: Vec<String> = addresses.iter().take(FEW_ADDRESSES).map(|one| quoted(&one.address)).collect();
+                let more = if addresses.len() > FEW_ADDRESSES { ", …" } else { "" };
+                (matched, if few.is_empty() { "has no address, which".to_owned() } else { few.join(", ") + more })
             }
             Source::Body => {
                 let text = mail.text().map_err(|refusal| format!("A condition reads the Body. {refusal}"))?;
-                self.search(&text, cache, captured)
+                (self.search(&text, cache, captured), "text".to_owned())
             }
         };
-        Ok(matched != self.negate)
+        let held = matched != self.negate;
+        if let Some(told) = told {
+            self.tell(&compared, held, told);
+        }
+        Ok(held)
+    }
+
+    fn tell(&self, compared: &str, held: bool, told: &mut String) {
+        let (header, expression) = &self.written;
+        let matched = held != self.negate;
+        let says = if matched { "matches" } else { "does not match" };
+        let verdict = match (held, self.negate) {
+            (true, false) => "holds",
+            (true, true) => "holds, since it is negated",
+            (false, true) => "fails, since it is negated",
+            (false, false) => "fails",
+        };
+        let separator = if told.is_empty() { "" } else { "; " };
+        // Writing to a string does not fail.
+        let _ = write!(told, "{separator}{header} {compared} {says} {}: {verdict}", quoted(expression));
     }
 
     fn search(&self, value: &str, cache: &mut Cache, captured: &mut Captured) -> bool {
@@ -166,4 +209,14 @@ impl Condition {
         }
         cache
     }
+}
+
+/// A text as it is told: in quotes, on one line, and its beginning where it is long.
+fn quoted(text: &str) -> String {
+    let mut told: String =
+        text.chars().take(TOLD).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if text.chars().nth(TOLD).is_some() {
+        told.push('…');
+    }
+    format!("\"{told}\"")
 }

@@ -1,6 +1,6 @@
 //! One filter: its conditions and what it sets.
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Source};
 use crate::settings::{Settings, check_set};
 use crate::template::{Captured, Template};
 use postigo_filter::pattern::Cache;
@@ -44,25 +44,36 @@ impl Rule {
         Ok(Self { conditions, changes })
     }
 
-    /// Judges a mail. `caches` has one for each condition.
+    /// Judges a mail, and tells of each condition whether it held, until there is much to tell. `caches` has one for
+    /// each condition.
     ///
     /// # Errors
     /// A sentence, when a condition looks at what was not granted.
     pub fn evaluate(&self, mail: &Mail<'_>, caches: &[RefCell<Cache>]) -> Result<Verdict, String> {
         if self.conditions.is_empty() {
-            return Ok(Verdict::not_matched());
+            return Ok(Verdict::not_matched().because("it has no conditions"));
         }
-        let mut captured = Captured::default();
+        let (mut captured, mut told, mut matched) = (Captured::default(), String::new(), true);
         for (condition, cache) in self.conditions.iter().zip(caches) {
-            if !condition.holds(mail, cache, &mut captured)? {
-                return Ok(Verdict::not_matched());
+            // What is behind one that fails decides nothing: it is told, and the body is not read for it.
+            if !matched && (told.len() > MOST_TOLD || condition.source == Source::Body) {
+                continue;
             }
+            let is_told = told.len() <= MOST_TOLD;
+            matched &= condition.holds(mail, cache, &mut captured, is_told.then_some(&mut told))?;
+        }
+        if !matched {
+            return Ok(Verdict::not_matched().because(told));
         }
         let changes = self.changes.iter();
         Ok(changes
-            .fold(Verdict::matched(), |verdict, (header, template)| verdict.set(header, template.fill(&captured))))
+            .fold(Verdict::matched(), |verdict, (header, template)| verdict.set(header, template.fill(&captured)))
+            .because(told))
     }
 }
+
+/// When so many bytes are told of conditions, no further one is.
+const MOST_TOLD: usize = 1 << 10;
 
 fn unknown_names(conditions: &[Condition], changes: &[(String, Template)]) -> Vec<Problem> {
     let mut problems = Vec::new();

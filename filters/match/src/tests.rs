@@ -1,8 +1,8 @@
 //! What an admin sees of the classic filter, and the screen against the plain loop.
 
 use crate::Rules;
+use postigo_filter::Problem;
 use postigo_filter::testing::{Configured, Mail, configure, configure_granted};
-use postigo_filter::{Problem, Verdict};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -256,7 +256,35 @@ proptest! {
             // What fails, because the body was not granted, must be called too: its failure is to be seen.
             let outcome = rules.evaluate(filter, &mail);
             let called = candidates.contains(&u32::try_from(filter).unwrap());
-            prop_assert!(called || outcome == Ok(Verdict::not_matched()), "{settings} missed: {outcome:?}");
+            prop_assert!(called || outcome.as_ref().is_ok_and(|verdict| !verdict.matched), "{settings} missed: {outcome:?}");
         }
     }
+}
+
+#[test]
+fn each_condition_is_told_with_the_value_that_was_compared() {
+    let told = |when: &[(&str, &str, bool)], mail: &Mail| one(&settings(when, "")).evaluate(0, mail).unwrap().reason;
+    let mail = Mail::new().with("Subject", "Invoice 42").with("From", "Jane <jane@example.com>");
+    assert_eq!(
+        told(
+            &[
+                ("Subject", "invoice", false),
+                ("X-Spam", "yes", false),
+                ("From", "EMAILADDRESS:.*@example\\.org", false)
+            ],
+            &mail
+        ),
+        "Subject \"Invoice 42\" matches \"invoice\": holds; X-Spam is missing, and \"\" does not match \"yes\": fails; \
+         From \"jane@example.com\" does not match \"EMAILADDRESS:.*@example\\.org\": fails"
+    );
+    assert_eq!(
+        told(&[("Subject", "42", true), ("Body", "x", false)], &mail),
+        "Subject \"Invoice 42\" matches \"42\": fails, since it is negated",
+        "what decides nothing any more is not read from the body"
+    );
+    assert_eq!(told(&[], &mail), "it has no conditions");
+    let long = subject(&"x".repeat(5_000));
+    let many = vec![("Subject", "x", false); 200];
+    let size = told(&many, &long).len();
+    assert!((1_000..2_000).contains(&size), "{size}");
 }

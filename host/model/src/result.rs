@@ -117,6 +117,10 @@ pub struct FilterResult {
     /// In a dry run the component that ran: a shipped one's name, or `name@version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// In a dry run what the filter says of its own finding: of `match`, which condition held, which failed, and the value
+    /// that was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What came of a filter.

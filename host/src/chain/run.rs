@@ -123,6 +123,7 @@ fn result(filter: &PlannedFilter, step: &ChainStep) -> FilterResult {
         micros: u64::try_from(step.took.as_micros()).unwrap_or(u64::MAX),
         error: step.error.as_ref().map(|failure| FilterError { kind: failure.kind, message: failure.message.clone() }),
         component: None,
+        reason: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::ACTOR;
 use super::output::{lines, word};
+use super::rows::FoundRows;
 use super::{CommandError, Context};
 use crate::catalogue::Catalogue;
 use crate::service::ServiceError;
@@ -61,7 +62,7 @@ pub struct NamedComponent {
 impl Command {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         match self {
-            Self::List { limit } => list(limit.unwrap_or(usize::MAX), context).await,
+            Self::List { limit } => list(limit, context).await,
             Self::Show(named) => show(&named.reference, context).await,
             Self::Inspect { file } => inspect(&file, context).await,
             Self::Upload { file } => upload(&file, context).await,
@@ -88,15 +89,17 @@ fn with_schema(component: CatalogueComponent) -> Value {
 }
 
 /// Lists the components, at most `limit`.
-pub async fn list(limit: usize, context: &Context) -> Result<(), CommandError> {
+pub async fn list(limit: Option<usize>, context: &Context) -> Result<(), CommandError> {
     let shelf = shelf(context).await?;
+    let most = limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
     let mut found: Vec<Value> =
-        shelf.shipped(None, limit).await.into_iter().map(|shipped| json!(ComponentDocument::from(shipped))).collect();
-    let limit = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
-    found.extend(shelf.uploaded(None, limit).await?.into_iter().map(|stored| json!(ComponentDocument::from(stored))));
+        shelf.shipped(None, most).await.into_iter().map(|shipped| json!(ComponentDocument::from(shipped))).collect();
+    let left = u32::try_from(most.saturating_sub(found.len())).unwrap_or(u32::MAX);
+    found.extend(shelf.uploaded(None, left).await?.into_iter().map(|stored| json!(ComponentDocument::from(stored))));
+    let found = FoundRows::of(found, limit);
     context.output().list(
         &["COMPONENT", "VERSION", "SHIPPED", "ACTIVATED", "GRANTS", "USED BY", "DIGEST", "SUMMARY"],
-        &found,
+        &found.rows,
         |component| {
             let known = ["name", "version", "shipped", "activated", "grants", "used_by", "digest"]
                 .map(|key| word(component, key));
@@ -107,6 +110,7 @@ pub async fn list(limit: usize, context: &Context) -> Result<(), CommandError> {
             known.into_iter().chain([summary]).collect()
         },
     );
+    found.tell_more(context);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 use super::key_values::{Changes, KeyValue};
 use super::output::{lines, printable, word};
+use super::rows::FoundRows;
 use super::{CommandError, Context, sign_in};
 use crate::oauth2::Owner;
 use crate::service::ServiceError;
@@ -75,9 +76,9 @@ impl ThingList {
     async fn run<K: LoadedKind>(&self, context: &Context) -> Result<(), CommandError> {
         let configuration = context.configuration().await?;
         let mut things = Vec::new();
-        let found = configured::list::<K>(&configuration, self.search.as_deref());
-        for (name, object) in found.take(self.limit.unwrap_or(usize::MAX)) {
-            things.push(with_sign_in::<K>(&configuration, &name, object, context).await?);
+        let found = FoundRows::of(configured::list::<K>(&configuration, self.search.as_deref()), self.limit);
+        for (name, object) in &found.rows {
+            things.push(with_sign_in::<K>(&configuration, name, object.clone(), context).await?);
         }
         let signs_in = Owner::of_kind(K::KIND, "").is_some();
         let columns = K::ABOUT.columns;
@@ -87,17 +88,20 @@ impl ThingList {
             let words = columns.iter().map(|(_, key)| word(thing, key));
             words.chain(signs_in.then(|| sign_in::word(thing))).collect()
         });
+        found.tell_more(context);
         Ok(())
     }
 
     /// Lists customer users in the order of their logins.
     pub async fn customers(&self, context: &Context) -> Result<(), CommandError> {
-        let limit = self.limit.unwrap_or(usize::MAX);
-        let found = customer_users::search(context.store().await?, self.search.as_deref(), "", limit).await?;
-        let things: Vec<Value> = found.iter().map(|customer| Value::Object(form::write(customer))).collect();
+        let most = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
+        let found = customer_users::search(context.store().await?, self.search.as_deref(), "", most).await?;
+        let found = FoundRows::of(found, self.limit);
+        let things: Vec<Value> = found.rows.iter().map(|customer| Value::Object(form::write(customer))).collect();
         let columns = CustomerUser::ABOUT.columns;
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
         context.output().list(&headings, &things, |thing| columns.iter().map(|(_, key)| word(thing, key)).collect());
+        found.tell_more(context);
         Ok(())
     }
 }

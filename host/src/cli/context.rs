@@ -89,6 +89,7 @@ impl Context {
     /// The store, opened now if it was not.
     pub async fn store(&self) -> Result<&Store, CommandError> {
         let open = || async {
+            self.tell_new_folder();
             make_folder(&self.data)?;
             let store = Store::open(&self.location).await?;
             if configuration::has_secrets(&store).await? {
@@ -97,6 +98,17 @@ impl Context {
             Ok::<_, CommandError>(store)
         };
         self.store.get_or_try_init(open).await
+    }
+
+    /// Says that the data folder is new, where it is: another one may have been meant.
+    pub fn tell_new_folder(&self) {
+        if !self.data.exists() {
+            let place = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+            let place = printable(&place.display().to_string());
+            eprintln!(
+                "The data folder {place} does not exist yet: it is made, with nothing in it. Another is named by --data or POSTIGO_DATA."
+            );
+        }
     }
 
     /// The spool, opened now if it was not.

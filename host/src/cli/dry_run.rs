@@ -155,6 +155,9 @@ fn filter_lines(text: &mut String, filter: &FilterResult, ended_by: Option<&str>
                 writeln!(text, ", {} µs{}", filter.micros, if filter.stopped { ", the chain ends here" } else { "" });
         }
     }
+    for said in filter.reason.iter().flat_map(|reason| reason.split("; ")) {
+        let _ = writeln!(text, "    because {}", printable(said));
+    }
     for change in &filter.changes {
         let _ = writeln!(text, "    {}: {}", change.header, printable(&change.value));
     }

@@ -2,6 +2,7 @@
 
 use super::configured::{NamedThing, ThingList, ThingSet, missing, told};
 use super::output::{lines, printable, word};
+use super::rows::FoundRows;
 use super::{CommandError, Context, component, dry_run, upgrade};
 use crate::service::{configured, filters};
 use crate::store::spool;
@@ -65,7 +66,7 @@ impl Command {
             Self::Enable { name } => set_validity(&name, Validity::Valid, context).await,
             Self::Disable { name } => set_validity(&name, Validity::Invalid, context).await,
             Self::Upload { file } => component::upload(&file, context).await,
-            Self::Components { limit } => component::list(limit.unwrap_or(usize::MAX), context).await,
+            Self::Components { limit } => component::list(limit, context).await,
             Self::Upgrade(upgrade) => upgrade.run(context).await,
             Self::Rollback(rollback) => rollback.run(context).await,
             Self::Delete(filter) => filter.delete::<Filter>(context).await,
@@ -80,11 +81,10 @@ async fn list(wish: &ThingList, context: &Context) -> Result<(), CommandError> {
     let found: HashSet<String> =
         configured::list::<Filter>(&configuration, wish.search.as_deref()).map(|(name, _)| name).collect();
     let filters = configuration.filters.values().zip(1..).filter(|(filter, _)| found.contains(&filter.name));
-    let filters = filters.take(wish.limit.unwrap_or(usize::MAX));
-    let filters: Vec<Value> = filters.map(|(filter, place)| document(filter, place, &matches)).collect();
+    let filters = FoundRows::of(filters.map(|(filter, place)| document(filter, place, &matches)), wish.limit);
     context.output().list(
         &["#", "FILTER", "COMPONENT", "STOP", "ON FAILURE", "VALID", "MATCHED", "LAST MATCH", "COMMENT"],
-        &filters,
+        &filters.rows,
         |filter| {
             let keys = [
                 "order",
@@ -100,6 +100,7 @@ async fn list(wish: &ThingList, context: &Context) -> Result<(), CommandError> {
             keys.map(|key| word(filter, key)).to_vec()
         },
     );
+    filters.tell_more(context);
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub enum Command {
     /// Status of accounts and transports, of communications, what is active, mean processing time
     Overview {
-        /// From this time on: RFC 3339, a date, or how long ago (`24h`)
+        /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
         /// Until this time
@@ -35,7 +35,7 @@ pub enum Command {
 /// `log list`
 #[derive(Debug, clap::Args)]
 pub struct LogList {
-    /// From this time on: RFC 3339, a date, or how long ago (`24h`)
+    /// From this time on: `2026-11-29 10:44`, a date, RFC 3339, or how long ago (`24h`)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Until this time
@@ -90,18 +90,19 @@ impl LogList {
         let store = context.store().await?;
         let found = rows::read(self.limit, async |limit, found: &[CommunicationSummary]| {
             (filter.limit, filter.offset) = (limit, found.len() as i64);
-            Ok(communications::list(store, filter.clone()).await?)
+            Ok(communications::list(store, context.key(), filter.clone()).await?)
         });
-        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+        let found = found.await?.documents()?;
         context.output().list(
             &["COMMUNICATION", "STARTED", "KIND", "DIRECTION", "ACCOUNT", "TRANSPORT", "STATUS", "PRIORITY"],
-            &found,
+            &found.rows,
             |record| {
                 ["id", "started_at", "kind", "direction", "account", "transport", "status", "priority"]
                     .map(|key| word(record, key))
                     .to_vec()
             },
         );
+        found.tell_more(context);
         Ok(())
     }
 }

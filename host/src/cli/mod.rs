@@ -33,6 +33,7 @@ mod token;
 mod transport;
 mod upgrade;
 mod writing;
+mod zone;
 
 pub use command_error::CommandError;
 pub use context::Context;
@@ -121,6 +122,7 @@ pub fn main() -> ExitCode {
     };
     let as_pipe = matches!(&arguments.command, Command::Ingest(ingest) if ingest.is_pipe());
     logging::start(matches!(arguments.command, Command::Serve(_)));
+    zone::choose(arguments.place.utc);
     let context = Context::new(arguments.place);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -131,9 +133,9 @@ pub fn main() -> ExitCode {
         context.wait_until_in_force().await
     };
     let ended = supervision::catch(|| runtime.block_on(running));
-    context.keep_owner();
     // A file system that hangs holds a thread; it must not hold the end of the process.
     runtime.shutdown_timeout(BLOCKED_THREADS_WITHIN);
+    context.keep_owner();
     match ended {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failed)) => failed.tell(),

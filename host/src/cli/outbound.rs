@@ -70,10 +70,10 @@ impl OutboundList {
             (filter.limit, filter.after) = (limit, found.last().map(|mail| mail.id));
             Ok(outgoing::list(store, filter.clone()).await?)
         });
-        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+        let found = found.await?.documents()?;
         let headings =
             ["ID", "STATUS", "KIND", "TICKET", "SENDER", "RECIPIENTS", "TRANSPORT", "TRIES", "NEXT TRY", "ERROR"];
-        context.output().list(&headings, &found, |mail| {
+        context.output().list(&headings, &found.rows, |mail| {
             [
                 "id",
                 "status",
@@ -89,6 +89,7 @@ impl OutboundList {
             .map(|key| word(mail, key))
             .to_vec()
         });
+        found.tell_more(context);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::printable;
 pub use super::printable::one_line as printable;
+use super::zone;
 use serde_json::Value;
 use std::io::{ErrorKind, Write};
 
@@ -110,6 +111,7 @@ impl std::fmt::Display for TextTable {
 pub fn word(object: &Value, key: &str) -> String {
     match object.get(key) {
         None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) if is_time(key) => zone::shown(text),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(items)) => items
             .iter()
@@ -118,6 +120,11 @@ pub fn word(object: &Value, key: &str) -> String {
             .join(", "),
         Some(other) => other.to_string(),
     }
+}
+
+/// Whether a field of this name has a time, in all that is shown.
+fn is_time(key: &str) -> bool {
+    key.ends_with("_at") || matches!(key, "at" | "date" | "last" | "last_match" | "pending_until" | "since" | "until")
 }
 
 /// An object for people: a line for every field that is not empty, the names in a column.

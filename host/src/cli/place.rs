@@ -20,6 +20,9 @@ pub(super) struct CommandPlace {
     /// Do not wait until every daemon works by a change of the configuration
     #[arg(long, global = true)]
     pub(super) no_wait: bool,
+    /// Show and read times in UTC, not in the time zone of this machine (`TZ`); JSON has UTC always
+    #[arg(long, global = true)]
+    pub(super) utc: bool,
     /// Print JSON: one document, or one line each for lists
     #[arg(long, global = true)]
     pub(super) json: bool,

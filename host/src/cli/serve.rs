@@ -58,6 +58,7 @@ fn size(text: &str) -> Result<u64, String> {
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<(), CommandError> {
         context.set_guest_memory(self.guest_memory);
+        context.tell_new_folder();
         let mut lock = WorkLock::acquire(context.data()).await?;
         lock.say_daemon()?;
         configuration::bind_secrets(context.store().await?, context.key()).await?;

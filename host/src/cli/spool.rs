@@ -82,18 +82,19 @@ impl SpoolList {
         let mut filter = MessageFilter { status: self.status, account: self.account, ..MessageFilter::default() };
         let found = rows::read(self.limit, async |limit, found: &[SpoolDocument]| {
             (filter.limit, filter.after) = (limit, found.last().map(|message| message.id));
-            Ok(messages::list(spool, filter.clone()).await?)
+            Ok(messages::list(spool, context.key(), filter.clone()).await?)
         });
-        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+        let found = found.await?.documents()?;
         context.output().list(
             &["ID", "STATUS", "ACCOUNT", "SOURCE", "RECEIVED", "SIZE", "TRIES", "REASON"],
-            &found,
+            &found.rows,
             |message| {
                 ["id", "status", "account", "source", "received_at", "size", "tries", "reason"]
                     .map(|key| word(message, key))
                     .to_vec()
             },
         );
+        found.tell_more(context);
         Ok(())
     }
 }

@@ -8,7 +8,6 @@ use crate::service::ServiceError;
 use crate::service::tickets::{self, TicketDocument};
 use crate::store::tickets::TicketFilter;
 use postigo_model::ticket::TicketEdit;
-use serde_json::Value;
 
 /// `ticket …`
 #[derive(Debug, clap::Subcommand)]
@@ -141,18 +140,19 @@ impl TicketList {
         let store = context.store().await?;
         let found = rows::read(self.limit, async |limit, found: &[TicketDocument]| {
             (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.ticket_id));
-            Ok(tickets::list(store, filter.clone()).await?)
+            Ok(tickets::list(store, context.key(), filter.clone()).await?)
         });
-        let found = found.await?.into_iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+        let found = found.await?.documents()?;
         context.output().list(
             &["TICKET", "QUEUE", "STATE", "PRIORITY", "OWNER", "CUSTOMER", "TITLE"],
-            &found,
+            &found.rows,
             |ticket| {
                 ["ticket_number", "queue", "state", "priority", "owner", "customer_user", "title"]
                     .map(|key| word(ticket, key))
                     .to_vec()
             },
         );
+        found.tell_more(context);
         Ok(())
     }
 }

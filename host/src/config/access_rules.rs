@@ -23,6 +23,7 @@ pub struct AccessReview {
     pub warnings: Vec<Breach>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a rule asks for")]
 /// What an account or transport that is used signs in to, and with what.
 struct Access<'a> {
     kind: &'static str,

@@ -90,7 +90,7 @@ pub async fn run(
                 // Who changed an account, and then asks for it, is given what was changed.
                 let newest = tools.live.newest().await;
                 tasks.adapt(&tools, wanted(&setup().configuration, &now_held));
-                pass(&tools, &tasks.running, asked, newest.err()).await;
+                pass(&tools, &tasks.running, asked, newest.as_ref().err()).await;
             }
         };
         if supervised.round(looked).await.is_err() {
@@ -198,10 +198,10 @@ async fn pass(
     tools: &FetchTools,
     tasks: &BTreeMap<String, FetchTask>,
     asked: Vec<FetchRequest>,
-    refused: Option<StoreError>,
+    refused: Option<&StoreError>,
 ) {
     for request in asked {
-        if let Some(error) = &refused {
+        if let Some(error) = refused {
             answer(tools, &request, &not_fetched(&request.account, &not_taken_up(error))).await;
             continue;
         }

@@ -96,7 +96,7 @@ async fn list(
         offset: offset.max(0),
         limit: i64::from(limit) + 1,
     };
-    let rows = communications::list(&state.store, filter).await?;
+    let rows = communications::list(&state.store, &state.key, filter).await?;
     // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
     let rows = rows.into_iter().zip(offset + 1..);
     Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| row)))

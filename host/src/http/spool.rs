@@ -51,7 +51,7 @@ async fn list(
     let page = PageQuery { limit, cursor };
     let page = page.read(
         |message: &SpoolDocument| message.id.to_string(),
-        |after, limit| messages::list(&state.spool, MessageFilter { status, account, after, limit }),
+        |after, limit| messages::list(&state.spool, &state.key, MessageFilter { status, account, after, limit }),
     );
     page.await.map(axum::Json)
 }

@@ -95,6 +95,7 @@ async fn list(
         |before, limit| {
             tickets::list(
                 &state.store,
+                &state.key,
                 TicketFilter { queue, state: of_state, owner, lock, customer_user, search, before, limit },
             )
         },

@@ -4,14 +4,22 @@ mod document;
 
 pub use document::{CommunicationDocument, CommunicationSummary, OverviewDocument};
 
-use super::ServiceError;
+use super::{ServiceError, names};
+use crate::secret_key::SecretKey;
 use crate::store::Store;
 use crate::store::communications::{self, LogFilter};
 use postigo_model::communication::Priority;
 
 /// Communications, without their entries.
-pub async fn list(store: &Store, filter: LogFilter) -> Result<Vec<CommunicationSummary>, ServiceError> {
+pub async fn list(
+    store: &Store,
+    key: &SecretKey,
+    filter: LogFilter,
+) -> Result<Vec<CommunicationSummary>, ServiceError> {
     let found = communications::list(&mut *store.read().await?, &filter).await?;
+    if found.is_empty() {
+        names::of_communications(store, key, &filter).await?;
+    }
     Ok(found.into_iter().map(CommunicationSummary::from).collect())
 }
 

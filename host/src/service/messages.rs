@@ -4,7 +4,7 @@ mod document;
 
 pub use document::SpoolDocument;
 
-use super::{ServiceError, configured};
+use super::{ServiceError, configured, names};
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool, SpoolMessage};
 use bytes::Bytes;
@@ -149,8 +149,12 @@ impl EndedMessage {
 }
 
 /// Messages in the order of their arrival.
-pub async fn list(spool: &Spool, filter: MessageFilter) -> Result<Vec<SpoolDocument>, ServiceError> {
-    Ok(spool.list(&filter).await?.into_iter().map(SpoolDocument::from).collect())
+pub async fn list(spool: &Spool, key: &SecretKey, filter: MessageFilter) -> Result<Vec<SpoolDocument>, ServiceError> {
+    let found = spool.list(&filter).await?;
+    if found.is_empty() {
+        names::of_messages(spool, key, &filter).await?;
+    }
+    Ok(found.into_iter().map(SpoolDocument::from).collect())
 }
 
 /// A message of the spool, with what became of it.

@@ -14,6 +14,7 @@ pub mod fetching;
 pub mod filters;
 pub mod in_force;
 pub mod messages;
+mod names;
 pub mod outgoing;
 pub mod probing;
 mod saving;

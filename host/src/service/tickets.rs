@@ -4,7 +4,7 @@ mod document;
 
 pub use document::{ArticleDocument, TicketDocument, TicketWithArticles};
 
-use super::{ServiceError, ThingMistake, configured};
+use super::{ServiceError, ThingMistake, configured, names};
 use crate::answer;
 use crate::filing::{self, TicketUpdate};
 use crate::secret_key::SecretKey;
@@ -14,8 +14,11 @@ use crate::store::{Store, outgoing};
 use postigo_model::ticket::TicketEdit;
 
 /// Tickets, the newest first.
-pub async fn list(store: &Store, filter: TicketFilter) -> Result<Vec<TicketDocument>, ServiceError> {
+pub async fn list(store: &Store, key: &SecretKey, filter: TicketFilter) -> Result<Vec<TicketDocument>, ServiceError> {
     let found = tickets::list(&mut *store.read().await?, &filter).await?;
+    if found.is_empty() {
+        names::of_tickets(store, key, &filter).await?;
+    }
     Ok(found.into_iter().map(TicketDocument::from).collect())
 }
 

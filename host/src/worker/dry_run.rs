@@ -81,8 +81,10 @@ pub async fn dry_run(
         evaluate::evaluate(dry_run.raw, envelope, Mode::Dry, setup, live.store(), live.sandbox().as_ref()).await?;
     let result = report::result(&dry_run.source, None, &evaluated);
     let mut result = decided(result, &evaluated, live.store()).await?;
-    for (filter, planned) in result.filters.iter_mut().zip(evaluated.setup.plan.filters()) {
+    let planned = evaluated.setup.plan.filters().iter().zip(&evaluated.run.steps);
+    for (filter, (planned, step)) in result.filters.iter_mut().zip(planned) {
         filter.component = Some(planned.component.to_string());
+        filter.reason = Some(step.reason.clone()).filter(|reason| !reason.is_empty());
     }
     let ended_by = result.filters.iter().find(|filter| filter.stopped).map(|filter| filter.name.clone());
     Ok(DryRunResult { result, notes: notes(&evaluated), log: log(&evaluated), ended_by })

@@ -518,3 +518,44 @@ fn several_files_are_one_and_what_makes_no_sense_is_warned_of() {
         failure(&gate, &["config", "apply", &queues, &accounts, &queues.replace("queues", "./queues")]);
     assert!(status == 1 && said.contains("is in") && said.contains("already"), "{said}");
 }
+
+#[test]
+fn a_name_that_does_not_exist_is_an_error_and_a_list_that_is_cut_says_so() {
+    let gate = Gate::new();
+    gate.configure(CONFIGURATION);
+    let mail =
+        file(&gate, "a.eml", std::str::from_utf8(b"From: a@x.test\r\nSubject: invoice\r\n\r\nHello\r\n").unwrap());
+    gate.run(&["ingest", &mail]);
+    for (arguments, names) in [
+        (&["ticket", "list", "--queue", "Suport"][..], "There is no queue \"Suport\""),
+        (&["ticket", "list", "--state", "opened"], "There is no state \"opened\""),
+        (&["ticket", "list", "--owner", "bob"], "There is no agent \"bob\""),
+        (&["spool", "list", "--account", "mian"], "There is no account \"mian\""),
+        (&["log", "list", "--account", "mian"], "There is no account or transport \"mian\""),
+    ] {
+        let (status, said) = failure(&gate, arguments);
+        assert!(status == 1 && said.contains(names), "{arguments:?}: {said}");
+    }
+    // What exists and has nothing is an empty list, and no more.
+    assert_eq!(gate.json(&["ticket", "list", "--queue", "Support"]), [Value::Null; 0]);
+    assert_eq!(gate.json(&["spool", "list", "--account", "main"]), [Value::Null; 0]);
+    let said = |arguments: &[&str]| String::from_utf8(gate.try_run(arguments).stderr).unwrap();
+    assert!(said(&["queue", "list", "--limit", "2"]).contains("There are more than these 2"));
+    assert_eq!(said(&["queue", "list", "--limit", "5"]), "", "all five are shown");
+    // Times are the admin's.
+    let listed = |zone: &str, more: &[&str]| {
+        let output =
+            gate.command().env("TZ", zone).args([&["spool", "list", "--status", "filed"], more].concat()).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert!(listed("IST-5:30", &[]).contains("+05:30"), "{}", listed("IST-5:30", &[]));
+    assert!(!listed("IST-5:30", &["--utc"]).contains("+05:30"));
+    assert!(listed("IST-5:30", &["--json"]).contains("Z\""));
+    let new = gate.folder().join("new");
+    let mut command = std::process::Command::new(postigo_tests::gate::binary());
+    let output = command.args(["--data", new.to_str().unwrap(), "queue", "list"]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("does not exist yet"));
+    // A dry run says why.
+    let tried = gate.run(&["filter", "test", "10 Invoices", &mail]);
+    assert!(tried.contains("because Subject \"invoice\" matches \"invoice\": holds"), "{tried}");
+}

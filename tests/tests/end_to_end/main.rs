@@ -19,6 +19,7 @@ mod isolation;
 mod kills;
 mod lmtp;
 mod matrix;
+mod mistakes;
 mod oauth2;
 mod outages;
 mod owners;

@@ -82,7 +82,9 @@ fn what_a_command_of_root_makes_is_read_by_the_daemon_of_another_user() {
         ],
     );
     run(&gate, &["ingest", large.to_str().unwrap()]);
-    for path in everything(gate.folder()) {
+    // Compiled code may be written until the process ends: what the daemon cannot read of it, it makes anew.
+    let code = gate.folder().join("cache/code");
+    for path in everything(gate.folder()).into_iter().filter(|path| !path.starts_with(&code)) {
         let metadata = std::fs::symlink_metadata(&path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (NOBODY, NOBODY), "{}", path.display());
     }

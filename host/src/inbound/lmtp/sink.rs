@@ -79,10 +79,9 @@ impl<P: Fn() -> Arc<Policy> + Send + Sync + 'static> Sink for SpoolSink<P> {
 
     async fn newest_policy(&self) -> Option<Arc<Policy>> {
         match self.live.newest().await {
+            Err(error) if !error.is_temporary() => None,
             // What cannot be asked for the configuration stores no message either, and says so.
-            Ok(_) => Some(self.policy()),
-            Err(error) if error.is_temporary() => Some(self.policy()),
-            Err(_) => None,
+            _ => Some(self.policy()),
         }
     }
 

@@ -1,0 +1,77 @@
+//! Names that lists are asked for: one that neither the configuration nor any row has is a mistake, and no empty list.
+
+use super::{ServiceError, configured};
+use crate::secret_key::SecretKey;
+use crate::spool::{MessageFilter, Spool};
+use crate::store::Store;
+use crate::store::communications::{self, LogFilter};
+use crate::store::tickets::{self, TicketFilter};
+use postigo_model::spool::SpoolStatus;
+use postigo_model::ticket::{StateType, states};
+
+fn unknown(name: &'static str, what: &str, given: &str, hint: &str) -> ServiceError {
+    ServiceError::Argument { name, sentence: format!("There is no {what} \"{given}\"; {hint}.") }
+}
+
+/// Of tickets: their queue, state and owner.
+pub async fn of_tickets(store: &Store, key: &SecretKey, filter: &TicketFilter) -> Result<(), ServiceError> {
+    let TicketFilter { queue, state, owner, .. } = filter;
+    if queue.is_none() && state.is_none() && owner.is_none() {
+        return Ok(());
+    }
+    let configuration = configured::load(store, key).await?;
+    let is_any = async |filter: TicketFilter| -> Result<bool, ServiceError> {
+        let filter = TicketFilter { limit: 1, ..filter };
+        Ok(!tickets::list(&mut *store.read().await?, &filter).await?.is_empty())
+    };
+    if let Some(name) = queue.as_ref().filter(|name| !configuration.queues.contains_key(*name))
+        && !is_any(TicketFilter { queue: Some(name.clone()), ..TicketFilter::default() }).await?
+    {
+        return Err(unknown("queue", "queue", name, "`postigo queue list` shows those that exist"));
+    }
+    if let Some(name) = state.as_ref().filter(|name| StateType::of(name).is_none())
+        && !is_any(TicketFilter { state: Some(name.clone()), ..TicketFilter::default() }).await?
+    {
+        let names: Vec<&str> = states().collect();
+        return Err(unknown("state", "state", name, &format!("the states are {}", names.join(", "))));
+    }
+    if let Some(name) = owner.as_ref().filter(|name| !name.is_empty() && !configuration.settings.agents.contains(*name))
+        && !is_any(TicketFilter { owner: Some(name.clone()), ..TicketFilter::default() }).await?
+    {
+        return Err(unknown("owner", "agent", name, "the setting `agents` has their logins"));
+    }
+    Ok(())
+}
+
+/// Of messages in the spool: their account.
+pub async fn of_messages(spool: &Spool, key: &SecretKey, filter: &MessageFilter) -> Result<(), ServiceError> {
+    let Some(name) = &filter.account else { return Ok(()) };
+    if configured::load(spool.store(), key).await?.accounts.contains_key(name) {
+        return Ok(());
+    }
+    let any = MessageFilter {
+        account: Some(name.clone()),
+        status: SpoolStatus::ALL.to_vec(),
+        limit: 1,
+        ..MessageFilter::default()
+    };
+    if spool.list(&any).await?.is_empty() {
+        return Err(unknown("account", "account", name, "`postigo account list` shows those that exist"));
+    }
+    Ok(())
+}
+
+/// Of the communication log: an account or a transport.
+pub async fn of_communications(store: &Store, key: &SecretKey, filter: &LogFilter) -> Result<(), ServiceError> {
+    let Some(name) = &filter.account else { return Ok(()) };
+    let configuration = configured::load(store, key).await?;
+    if configuration.accounts.contains_key(name) || configuration.transports.contains_key(name) {
+        return Ok(());
+    }
+    let any = LogFilter { account: Some(name.clone()), limit: 1, ..LogFilter::default() };
+    if communications::list(&mut *store.read().await?, &any).await?.is_empty() {
+        let hint = "`postigo account list` and `postigo transport list` show those that exist";
+        return Err(unknown("account", "account or transport", name, hint));
+    }
+    Ok(())
+}
