@@ -7,9 +7,9 @@ use super::compose::ComposedMail;
 use super::facts::TemplateFacts;
 use super::letter::{Letter, Recipients, by_agent};
 use super::quoting::quoted;
-use super::sender;
 use super::subject::Relation;
 use super::writing::{AgentText, DeskError, MistakeList, SendResult, WritingKind};
+use super::{display_name, from_address, sender};
 use crate::filing::TicketUpdate;
 use crate::filing::correspondence::{self, CorrespondenceOutcome, Receipt, RequestIdentity, Target, WrittenArticle};
 use crate::filing::{addresses_asked_for, addresses_to_answer, is_of_customer};
@@ -17,7 +17,7 @@ use crate::spool::Spool;
 use crate::store::tickets::{self, Article};
 use crate::store::{StoreError, customers, outgoing};
 use postigo_mail::Address;
-use postigo_model::configured::{Configuration, CustomerUser, Queue, Template, TemplateType};
+use postigo_model::configured::{Configuration, CustomerUser, Queue, SystemAddress, Template, TemplateType};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::outgoing::OutgoingKind;
 use postigo_model::text::on_one_line;
@@ -113,7 +113,7 @@ impl Desk {
             _ => None,
         };
         let template = self.template(&mut mistakes, &writing, TemplateType::Answer, &ticket.queue);
-        let (queue, from) = self.sender(&ticket.queue)?;
+        let (queue, from) = self.agents_sender(&mut mistakes, &ticket.queue, &writing)?;
         let mut recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.is_none() && kind == WritingKind::Reply {
             recipients.to = self.answered_by(open, answered);
@@ -243,6 +243,49 @@ impl Desk {
         Ok((queue, from))
     }
 
+    /// A queue, and what an agent's mail goes out from in it: the address that was asked for, if the queue allows it,
+    /// else the queue's own; never another.
+    pub(super) fn agents_sender(
+        &self,
+        mistakes: &mut MistakeList,
+        queue: &str,
+        writing: &AgentText,
+    ) -> Result<(&Queue, Addressee), DeskError> {
+        let refused = |reason: String| DeskError::Conflict(format!("{reason} Nothing was sent."));
+        let Some(asked) = &writing.from else {
+            let (queue, own) = self.sender(queue)?;
+            let address = self.configuration.sender_of(queue);
+            let named = address.map(|address| self.named(address, queue, writing)).transpose().map_err(refused)?;
+            return Ok((queue, named.unwrap_or(own)));
+        };
+        let found = self.configuration.queues.get(queue);
+        let queue = found.ok_or_else(|| refused("The ticket's queue is not there any more.".to_owned()))?;
+        let allowed = self.configuration.senders_of(queue);
+        let wanted = Addressee::parse(asked).map(|asked| Mailbox::of(&asked.shown.address));
+        let is_wanted =
+            |address: &&&SystemAddress| wanted.as_ref().is_ok_and(|wanted| *wanted == Mailbox::of(&address.address));
+        if let Some(address) = allowed.iter().find(is_wanted) {
+            return Ok((queue, self.named(address, queue, writing).map_err(refused)?));
+        }
+        let names: Vec<&str> = allowed.iter().map(|address| address.address.as_str()).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let asked = on_one_line(asked);
+        mistakes.add(
+            "from",
+            format!(
+                "The queue \"{}\" sends from its valid system addresses alone, {names}; not from \"{asked}\".",
+                queue.name
+            ),
+        );
+        let (queue, own) = self.sender(&queue.name)?;
+        Ok((queue, own))
+    }
+
+    fn named(&self, address: &SystemAddress, queue: &Queue, writing: &AgentText) -> Result<Addressee, String> {
+        let name = display_name(&self.configuration, address, writing.agent.as_deref());
+        from_address(address, name, queue)
+    }
+
     /// The template that a request names, if it is one for this purpose and queue.
     pub(super) fn template(
         &self,
@@ -292,6 +335,7 @@ fn note(
 ) -> Result<WrittenArticle, DeskError> {
     let mut mistakes = MistakeList::default();
     for (key, given) in [
+        ("from", writing.from.is_some()),
         ("to", writing.to.is_some()),
         ("cc", !writing.cc.is_empty()),
         ("bcc", !writing.bcc.is_empty()),

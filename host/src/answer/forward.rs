@@ -35,7 +35,7 @@ impl Desk {
         let now = now();
         let mut mistakes = MistakeList::default();
         let template = self.template(&mut mistakes, &writing, TemplateType::Forward, &open.ticket.queue);
-        let (queue, from) = self.sender(&open.ticket.queue)?;
+        let (queue, from) = self.agents_sender(&mut mistakes, &open.ticket.queue, &writing)?;
         let recipients = Recipients::read(&mut mistakes, &writing, &self.configuration);
         if writing.to.as_ref().is_none_or(Vec::is_empty) {
             mistakes.add("to", "There is no address to forward to: name one.");

@@ -60,8 +60,11 @@ impl Desk {
         }
         mistakes.limits(recipients.count(), &writing);
         mistakes.circumstances(&writing, &self.configuration);
+        // Who names a queue that is not there is told with the rest.
+        let is_there = self.configuration.queues.contains_key(&opening.queue);
+        let sender = is_there.then(|| self.agents_sender(&mut mistakes, &opening.queue, &writing));
         mistakes.tell()?;
-        let (queue, from) = self.sender(&opening.queue)?;
+        let (queue, from) = sender.unwrap_or_else(|| self.sender(&opening.queue))?;
 
         let first = recipients.to.first().map(|addressee| addressee.shown.address.clone()).unwrap_or_default();
         let customer = self.customer(&opening, &first).await?;

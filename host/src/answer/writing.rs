@@ -34,6 +34,9 @@ pub enum WritingKind {
 /// What an agent has written. Nothing of it but the template is read for tags. It is serialized without its files.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct AgentText {
+    /// The system address that it goes out from, one that the ticket's queue allows; left out: the queue's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Addresses; left out in a reply: who wrote the mail that is answered.
     pub to: Option<Vec<String>>,
     /// Addresses.

@@ -15,6 +15,9 @@ const SCOPE: &str = "command line";
 /// A mail that is written.
 #[derive(Debug, clap::Args)]
 pub struct MailOptions {
+    /// The system address that it goes out from, one that the queue allows [default: the queue's own]
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
     /// To whom; several times for several [default in a reply: who wrote the customer's last mail]
     #[arg(long, value_name = "ADDRESS")]
     to: Vec<String>,
@@ -97,6 +100,7 @@ impl MailOptions {
         let read = |path: Option<PathBuf>| path.map(|path| text(&path)).transpose();
         let files = self.attach.iter().map(|path| file(path)).collect::<Result<Vec<_>, _>>()?;
         let writing = more(AgentText {
+            from: self.from,
             to: (!self.to.is_empty()).then_some(self.to),
             cc: self.cc,
             bcc: self.bcc,

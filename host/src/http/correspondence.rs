@@ -40,6 +40,10 @@ struct AttachmentInput {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 struct Correspondence {
+    /// The system address that it goes out from: the address of the ticket's queue, or another valid one that names
+    /// this queue. Left out: the queue's own.
+    #[schema(nullable = false)]
+    from: Option<String>,
     /// Addresses: `jane@example.com`, `Jane Roe <jane@example.com>`. Left out in a reply: who wrote the mail that is
     /// answered.
     #[schema(nullable = false)]
@@ -141,6 +145,7 @@ struct BounceInput {
 
 /// The keys of [`Correspondence`].
 const MAIL: &[&str] = &[
+    "from",
     "to",
     "cc",
     "bcc",
@@ -175,6 +180,7 @@ impl Correspondence {
             return Err(Problem::invalid(mistakes));
         }
         Ok(AgentText {
+            from: self.from,
             to: self.to,
             cc: self.cc,
             bcc: self.bcc,
@@ -199,7 +205,7 @@ fn created(receipt: Receipt) -> (StatusCode, axum::Json<Receipt>) {
 }
 
 /// Writes a reply, another mail or a note. The mail lies in the outgoing queue, durable, as soon as there is an answer.
-/// It goes out from the address of the ticket's queue, never another. With the header `Idempotency-Key` the request is
+/// It goes out from the address of the ticket's queue, or the one of its addresses that `from` names, never another. With the header `Idempotency-Key` the request is
 /// carried out once, however often it is sent.
 #[utoipa::path(post, path = "/tickets/{number}/articles", tag = TAG,
     params(("number" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Names the request")),

@@ -488,3 +488,42 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
     assert_eq!(log.len(), 1, "{log:?}");
     drop(daemon);
 }
+
+#[test]
+fn an_agents_mail_goes_out_from_an_address_that_the_queue_allows_and_from_no_other() {
+    let out = tempfile::tempdir().unwrap();
+    let gate = gate(out.path());
+    gate.configure(
+        "[settings]\nagents = [\"anna\"]\ndefine_email_from = \"agent-name-system-address-name\"\n\
+         [[queue]]\nname = \"Raw\"\naddress = \"help@desk.test\"\n\
+         [[system_address]]\naddress = \"sales@desk.test\"\ndisplay_name = \"Sales\"\nqueue = \"Raw\"\n\
+         [[system_address]]\naddress = \"old@desk.test\"\nqueue = \"Raw\"\nvalid = false\n\
+         [[system_address]]\naddress = \"junk@desk.test\"\nqueue = \"Junk\"\n",
+    );
+    let daemon = serve(&gate, out.path());
+    let result = ingest(&gate, "From: Jane <jane@x.test>\nMessage-ID: <one@x.test>\nSubject: Printer\n\nhello\n");
+    let number = result["ticket_number"].as_str().unwrap();
+    let body = out.path().join("body.txt");
+    std::fs::write(&body, "Dear Jane").unwrap();
+    let body = body.to_str().unwrap();
+    let reply = |more: &[&str]| {
+        gate.try_run([&["ticket", "reply", number, "--agent", "anna", "--body-file", body], more].concat())
+    };
+    for (subject, more, from) in [
+        ("own", &[][..], "From: \"anna via Desk\" <help@desk.test>"),
+        ("other", &["--from", "Sales@Desk.test"], "From: \"anna via Sales\" <sales@desk.test>"),
+    ] {
+        assert!(reply(&[&["--subject", subject], more].concat()).status.success());
+        let mail = await_sent(out.path(), &format!("] {subject}"));
+        assert!(mail.lines().any(|line| line.eq_ignore_ascii_case(from)), "{from} is not in {mail}");
+    }
+    for from in ["junk@desk.test", "old@desk.test", "jane@x.test", "nobody", "a@b.test\nBcc: c@d.test"] {
+        let refused = reply(&["--from", from]);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            refused.status.code() == Some(1) && said.contains("--from: ") && said.contains("sales@desk.test"),
+            "{said}"
+        );
+    }
+    daemon.stop();
+}

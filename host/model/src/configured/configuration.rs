@@ -65,6 +65,16 @@ impl Configuration {
         }
     }
 
+    /// The valid addresses that agents may send from in a queue: its own first, then those whose mail it gets.
+    pub fn senders_of(&self, queue: &Queue) -> Vec<&SystemAddress> {
+        let own = self.sender_of(queue).filter(|address| address.valid.is_valid());
+        let others = self
+            .system_addresses
+            .values()
+            .filter(|address| address.valid.is_valid() && address.queue == queue.name && Some(*address) != own);
+        own.into_iter().chain(others).collect()
+    }
+
     /// The automatic answer of a queue on an occasion; the first by name.
     pub fn auto_response(&self, queue: &str, occasion: AutoResponseType) -> Option<&AutoResponse> {
         self.auto_responses.values().find(|answer| answer.queue == queue && answer.occasion == occasion)

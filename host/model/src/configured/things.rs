@@ -96,6 +96,19 @@ pub enum UnvouchedNumbers {
     NewTicket,
 }
 
+/// The display name that agents' mail goes out under (OTOBO: `Ticket::DefineEmailFrom`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefineEmailFrom {
+    /// That of the system address: `Support <support@example.org>`.
+    #[default]
+    SystemAddressName,
+    /// The agent's, and that of the system address: `anna via Support <support@example.org>`.
+    AgentNameSystemAddressName,
+    /// The agent's: `anna <support@example.org>`.
+    AgentName,
+}
+
 /// The general settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -113,6 +126,8 @@ pub struct Settings {
     pub follow_up_checks: Vec<FollowUpCheck>,
     /// What becomes of follow-ups that nobody vouches for.
     pub unvouched_numbers: UnvouchedNumbers,
+    /// What agents' mail is called in From.
+    pub define_email_from: DefineEmailFrom,
     /// Ticket types; the first is the default.
     pub types: Vec<String>,
     /// Services.
@@ -198,6 +213,7 @@ impl Default for Settings {
             poll_interval: 600,
             follow_up_checks: vec![FollowUpCheck::Bounce, FollowUpCheck::Subject, FollowUpCheck::References],
             unvouched_numbers: UnvouchedNumbers::default(),
+            define_email_from: DefineEmailFrom::default(),
             types: vec!["Unclassified".into()],
             services: Vec::new(),
             slas: Vec::new(),

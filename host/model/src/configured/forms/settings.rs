@@ -21,6 +21,8 @@ impl HasKeys for Settings {
         form.field("follow_up_checks", help, &mut self.follow_up_checks, &words());
         let help = "What becomes of a mail that names a ticket by its number where nobody vouches for that.";
         form.field("unvouched_numbers", help, &mut self.unvouched_numbers, &word());
+        let help = "The display name of agents' mail: the system address's, the agent's via that, or the agent's.";
+        form.field("define_email_from", help, &mut self.define_email_from, &word());
         form.field("types", "The ticket types that there are; the first is the default.", &mut self.types, &NAMES);
         form.field("services", "The services that there are.", &mut self.services, &NAMES);
         form.field("slas", "The service level agreements that there are.", &mut self.slas, &NAMES);
