@@ -14,7 +14,7 @@ use postigo_model::configured::form::{ConfigurationMistake, ConfiguredKind, Load
 use postigo_model::configured::{Breach, Configuration, CustomerUser, KindVisitor, visit_kinds};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What files changed, or would change.
@@ -154,7 +154,12 @@ impl<'f> FileDrafts<'f> {
     }
 
     /// Adds what is wrong with things to what is told of the file that names them; of what no file names, to the first.
+    /// Of a place that could not be read, nothing follows.
     fn add(&mut self, breaches: Vec<Breach>) {
+        let told = |(problems, _): &(Vec<ConfigurationMistake>, Places)| -> HashSet<String> {
+            problems.iter().map(|problem| problem.pointer.clone()).filter(|pointer| !pointer.is_empty()).collect()
+        };
+        let told: Vec<HashSet<String>> = self.told.iter().map(told).collect();
         for breach in breaches {
             let key = (breach.kind, breach.name.clone());
             let named = self.told.iter().position(|(_, places)| places.contains_key(&key));
@@ -165,7 +170,9 @@ impl<'f> FileDrafts<'f> {
                 }
                 None => ConfigurationMistake { pointer: String::new(), sentence: breach.to_string() },
             };
-            if let Some((problems, _)) = self.told.get_mut(named.unwrap_or_default()) {
+            let index = named.unwrap_or_default();
+            let is_told = told.get(index).is_some_and(|told| told.contains(&mistake.pointer));
+            if let Some((problems, _)) = self.told.get_mut(index).filter(|_| !is_told) {
                 problems.push(mistake);
             }
         }
