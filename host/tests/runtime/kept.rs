@@ -116,7 +116,7 @@ fn a_component_of_every_earlier_version_says_what_one_of_today_says() {
 
 #[test]
 fn a_component_of_today_reads_what_1_0_0_did_not_know() {
-    let group = prepared(&built("reader"), &["Invoice"], &["attachments"]).1.unwrap();
+    let group = prepared(&built("reader"), &["Invoice"], &[Grant::Attachments]).1.unwrap();
     let verdict = GuestSession::open(&group).unwrap().evaluate(0, mail(), None).result.unwrap();
     let later = verdict.changes.iter().find(|change| change.header == LATER).unwrap();
     assert_eq!(later.value, "Incident|Billing|Gold|tmp_lock|rosa|C-17|1763000000000|false||true|logo@example.com");
