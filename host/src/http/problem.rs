@@ -237,8 +237,10 @@ pub async fn problems_only(request: axum::extract::Request, next: axum::middlewa
     let place = format!("{} {}", request.method(), request.uri().path());
     let response = next.run(request).await;
     let status = response.status();
-    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    // A document is a handler's own: what `/readyz` says of a host that is not ready.
+    let is_document = |kind: &HeaderValue| kind == MEDIA_TYPE || kind == "application/json";
+    let is_said = response.headers().get(header::CONTENT_TYPE).is_some_and(is_document);
+    if is_said || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let kept: Vec<(HeaderName, HeaderValue)> = [header::ALLOW, header::RETRY_AFTER]
