@@ -12,7 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 POSTIGO := $(TARGET)/$(CARGO_PROFILE)/postigo
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev try build test check bench proof guests setup
+.PHONY: help run dev try pages build test check bench proof guests setup
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ try: setup-build guests ## Run some tests, unoptimised: make try TEST=filing::, 
 	@# End-to-end tests run the binary; only a crate's own integration tests have cargo build it.
 	$(if $(findstring end_to_end,$(IN)),CARGO_INCREMENTAL=1 cargo build --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --bin postigo)
 	CARGO_INCREMENTAL=1 cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace $(IN) -- $(TEST)
+
+pages: setup-build guests ## Write the tables in docs/ that are made of the code anew; read the difference afterwards
+	POSTIGO_BLESS=1 CARGO_INCREMENTAL=1 cargo test --$(CARGO_PROFILE) --config .ci/dev.toml --workspace --lib -- the_tables_of_keys the_page_of_roles
 
 build: setup-build guests ## Build the guests and the binary
 	cargo build --$(CARGO_PROFILE) --workspace --bin postigo

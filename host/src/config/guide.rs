@@ -12,7 +12,10 @@ const GUIDE: &str = include_str!("../../../docs/configuration.md");
 fn shown(kind: &str) -> toml::Table {
     let from = GUIDE.find("```toml\n").unwrap() + "```toml\n".len();
     let example: toml::Table = toml::from_str(GUIDE[from..].split("```").next().unwrap()).unwrap();
-    match &example[kind] {
+    let things = example.get(kind).unwrap_or_else(|| {
+        panic!("docs/configuration.md has no example of `[[{kind}]]`: write one in its block of TOML");
+    });
+    match things {
         toml::Value::Array(things) => things[0].as_table().unwrap().clone(),
         settings => settings.as_table().unwrap().clone(),
     }

@@ -61,6 +61,18 @@ fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
+/// The first row of a reader's map: what there is at all.
+#[test]
+fn the_page_for_clients_names_every_noun() {
+    let page = include_str!("../../../../docs/api.md");
+    let nouns: BTreeSet<&str> = RULES.iter().filter_map(|rule| rule.path.split('/').nth(1)).collect();
+    let unnamed: Vec<&str> = nouns
+        .into_iter()
+        .filter(|noun| !page.contains(&format!("`{noun}`")) && !page.contains(&format!("`{noun}/")))
+        .collect();
+    assert_eq!(unnamed, Vec::<&str>::new(), "docs/api.md, \"What there is\", has no row for these");
+}
+
 #[tokio::test]
 async fn the_openapi_document_is_whole() {
     let api = Api::start().await;
