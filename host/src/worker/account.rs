@@ -191,7 +191,7 @@ impl<'w> AccountRun<'w> {
                             FilingResult::Ended(result) => {
                                 ended.push(DoneMessage { id: ready.claimed.claim.id, result: *result });
                             }
-                            FilingResult::Again(seen) => match self.run_again(&ready, seen).await {
+                            FilingResult::Again(seen) => match self.run_again(&ready, seen.map(|seen| *seen)).await {
                                 Ok(ready) => batch.push_front(Arc::new(ready)),
                                 Err(error) => ended.extend(self.try_again(&ready.claimed, error.to_string()).await?),
                             },

@@ -39,7 +39,7 @@ pub enum FilingResult {
     Ended(Box<MessageResult>),
     /// A filter read which ticket it follows up, and by mail filed meanwhile that is another one, or changed: its chain
     /// must run again. Nothing was done.
-    Again(Option<FollowedTicket>),
+    Again(Option<Box<FollowedTicket>>),
 }
 
 /// Files messages in their order, in one transaction: all of them, or those before the first whose chain must run
@@ -102,7 +102,7 @@ async fn file_one(
             if second == *search { found.clone() } else { batch.find_follow_up(connection, search).await? };
         let now = by_first_check.follow_up.map(|found| found.ticket.followed());
         if now != *seen {
-            return Ok(Some(FilingResult::Again(now)));
+            return Ok(Some(FilingResult::Again(now.map(Box::new))));
         }
     }
     let filing = decide(connection, customers, &message.evaluated, found).await?;
