@@ -21,6 +21,29 @@ impl Address {
         parse_into(&mut addresses, ADDRESSES, text.as_bytes(), Some("utf-8"), true);
         addresses
     }
+
+    /// Whether mail can be sent to it, as far as its form tells (RFC 5321 section 4.1.2, RFC 6531): what headers have is
+    /// often no more than a word with an `@`.
+    pub fn can_be_written_to(&self) -> bool {
+        let Some((local, domain)) = self.address.rsplit_once('@') else { return false };
+        let is_quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+        let is_word = |character: char| {
+            !character.is_whitespace()
+                && !matches!(character, '(' | ')' | '<' | '>' | '[' | ']' | ':' | ';' | ',' | '\\' | '"' | '@')
+        };
+        let is_label = |label: &str| {
+            !label.is_empty()
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
+        };
+        let is_literal = domain.starts_with('[') && domain.ends_with(']') && !domain.contains(char::is_whitespace);
+        (1..=64).contains(&local.len())
+            && self.address.len() <= 254
+            && !self.address.contains(char::is_control)
+            && (is_quoted || local.chars().all(is_word))
+            && (is_literal || domain.strip_suffix('.').unwrap_or(domain).split('.').all(is_label))
+    }
 }
 
 /// Adds the addresses of an unfolded header value to `addresses`, at most `room`; entries without `@` are none. Bytes
@@ -107,6 +130,10 @@ impl<'a> AddressEntry<'a> {
             None if self.more => return None,
             None => self.without_angle(fallback)?,
         };
+        if address.len() > 2 * ADDRESS_BYTES {
+            return None;
+        }
+        let address = without_wrapping(address);
         let (local_part, domain) = address.rsplit_once('@')?;
         if local_part.is_empty() || domain.is_empty() || address.len() > ADDRESS_BYTES {
             return None;
@@ -118,8 +145,14 @@ impl<'a> AddressEntry<'a> {
         Some(Address { display_name, address })
     }
 
-    /// The last run of joined words with an `@` is the address; what stands before it is a name.
+    /// The last run of joined words with an `@` is the address; what stands before it is a name. Web forms put quotes
+    /// around the whole of an address.
     fn without_angle(&self, fallback: Option<&str>) -> Option<(String, &[AddressWord<'a>])> {
+        if let [AddressWord { text, quoted: true, .. }] = self.words.as_slice() {
+            let is_address =
+                !text.iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\\' | b',' | b';'));
+            return is_address.then(|| (bare(text, fallback), &[] as &[AddressWord<'a>]));
+        }
         let at = self.words.iter().rposition(|word| !word.quoted && word.text.contains(&b'@'))?;
         let mut first = at;
         while first > 0 && self.words.get(first).is_some_and(|word| word.joins) {
@@ -165,6 +198,45 @@ fn bare(inner: &[u8], fallback: Option<&str>) -> String {
     address
 }
 
+/// Takes off what mail programs write around an address and is no part of it: apostrophes and other quotes, in pairs or
+/// where the domain ends, which has none; `mailto:` and `smtp:`; commas, semicolons and square brackets that were meant
+/// for somebody else. An apostrophe at the beginning alone may be a local part's own.
+fn without_wrapping(mut address: String) -> String {
+    const SCHEMES: [&str; 2] = ["mailto:", "smtp:"];
+    for _ in 0..4 {
+        let before = address.len();
+        let is_literal = address.rsplit_once('@').is_some_and(|(_, domain)| domain.starts_with('['));
+        let last = address.chars().next_back().filter(|last| is_quote(*last) || *last == '"');
+        let closes = |character: char| {
+            is_quote(character) || matches!(character, '"' | ',' | ';' | ':') || character == ']' && !is_literal
+        };
+        address.truncate(address.trim_end_matches(closes).len());
+        let opens = |character: char| last.is_some_and(|last| is_quote(character) && last != '"' || character == last);
+        let opened = address.len() - address.trim_start_matches(opens).len();
+        let bracket = usize::from(address.get(opened..).is_some_and(|rest| rest.starts_with('[')));
+        let scheme = SCHEMES.iter().find(|scheme| {
+            let start = address.as_bytes().get(opened + bracket..).and_then(|rest| rest.get(..scheme.len()));
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+        });
+        address.drain(..opened + bracket + scheme.map_or(0, |scheme| scheme.len()));
+        // What a link to an address may have besides.
+        if scheme.is_some()
+            && let Some(query) = address.find('?')
+        {
+            address.truncate(query);
+        }
+        if address.len() == before {
+            break;
+        }
+    }
+    address
+}
+
+/// Whether it is a quote of some language, and not the one of RFC 5322.
+fn is_quote(character: char) -> bool {
+    matches!(character, '\'' | '`' | '´' | '‘' | '’' | '‚' | '‛' | '“' | '”' | '„' | '«' | '»' | '‹' | '›' | '\u{2032}')
+}
+
 fn display(words: &[AddressWord<'_>], fallback: Option<&str>) -> String {
     let mut name = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -203,20 +275,30 @@ struct AddressTokens<'a> {
     quotes_close: bool,
     comments_close: bool,
     angles_close: bool,
+    /// Whether an escape sequence to ASCII may still follow.
+    escapes_close: bool,
     /// Whether the value's end is its own: else nobody knows what is never closed.
     whole: bool,
 }
 
 impl<'a> AddressTokens<'a> {
     fn new(value: &'a [u8], whole: bool) -> Self {
-        Self { value, position: 0, quotes_close: true, comments_close: true, angles_close: true, whole }
+        Self {
+            value,
+            position: 0,
+            quotes_close: true,
+            comments_close: true,
+            angles_close: true,
+            escapes_close: true,
+            whole,
+        }
     }
 
     /// The length of what is enclosed by the opening character at the current position, up to the closing one.
     fn enclosed(&mut self) -> Option<usize> {
         let rest = self.value.get(self.position..)?;
         let (length, closes) = match rest.first()? {
-            b'"' if self.quotes_close => (quoted_length(rest), &mut self.quotes_close),
+            b'"' if self.quotes_close => (quoted_length(rest, &mut self.escapes_close), &mut self.quotes_close),
             b'(' if self.comments_close => (comment_length(rest), &mut self.comments_close),
             b'<' if self.angles_close => (memchr::memchr(b'>', rest), &mut self.angles_close),
             _ => return None,
@@ -229,12 +311,38 @@ impl<'a> AddressTokens<'a> {
     }
 }
 
+impl<'a> AddressTokens<'a> {
+    /// Where another bracket opens before the one at the current position closes: either this one was forgotten to be
+    /// closed before a comma, and what stands up to there is an address, or it is one too many, and begins nothing.
+    fn before_another_angle(&mut self) -> Option<Token<'a>> {
+        let rest = self.value.get(self.position + 1..)?;
+        let length = memchr::memchr2(b'<', b'>', rest).filter(|length| rest.get(*length) == Some(&b'<'))?;
+        let mut quoted = false;
+        let end = rest.get(..length)?.iter().position(|byte| {
+            quoted ^= *byte == b'"';
+            !quoted && matches!(byte, b',' | b';')
+        });
+        self.position += 1;
+        let Some(forgotten) = end.and_then(|end| rest.get(..end)).filter(|inner| inner.contains(&b'@')) else {
+            return Some(Token::Blank);
+        };
+        self.position += forgotten.len();
+        Some(Token::Angle(forgotten))
+    }
+}
+
 impl<'a> Iterator for AddressTokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
         let start = self.position;
         let first = *self.value.get(start)?;
+        if first == b'<'
+            && self.angles_close
+            && let Some(token) = self.before_another_angle()
+        {
+            return Some(token);
+        }
         if let Some(length) = self.enclosed() {
             self.position = start + length + 1;
             let inner = self.value.get(start + 1..start + length).unwrap_or_default();
@@ -250,7 +358,7 @@ impl<'a> Iterator for AddressTokens<'a> {
         self.position += 1;
         match first {
             b',' | b';' | b':' => Some(Token::Separator(first)),
-            b' ' | b'\t' | b'\r' | b'\n' => Some(Token::Blank),
+            b' ' | b'\t' | b'\r' | b'\n' | b'>' => Some(Token::Blank),
             b'<' => {
                 // Never closed: the address goes on to the next separator.
                 let rest = self.value.get(self.position..).unwrap_or_default();
@@ -260,8 +368,16 @@ impl<'a> Iterator for AddressTokens<'a> {
             }
             _ => {
                 let mut literal = first == b'['; // in [IPv6:::1] a colon ends no group
+                self.position -= 1;
                 while let Some(byte) = self.value.get(self.position) {
+                    let escaped =
+                        escaped_length(self.value.get(self.position..).unwrap_or_default(), &mut self.escapes_close);
+                    if escaped > 0 {
+                        self.position += escaped;
+                        continue;
+                    }
                     let ends = match byte {
+                        _ if self.position == start => false,
                         b',' | b';' | b' ' | b'\t' | b'\r' | b'\n' | b'<' => true,
                         b':' => !literal,
                         b'"' => self.quotes_close,
@@ -280,15 +396,27 @@ impl<'a> Iterator for AddressTokens<'a> {
     }
 }
 
-fn quoted_length(rest: &[u8]) -> Option<usize> {
+fn quoted_length(rest: &[u8], escapes_close: &mut bool) -> Option<usize> {
     let mut position = 1;
     loop {
         match rest.get(position)? {
             b'"' => return Some(position),
             b'\\' => position += 2,
+            0x1B => position += escaped_length(rest.get(position..)?, escapes_close).max(1),
             _ => position += 1,
         }
     }
+}
+
+/// How long what `rest` begins with is up to ASCII, where it is Japanese as it is (ISO-2022-JP): any byte may be half of
+/// a character there, a comma or a quote, too.
+fn escaped_length(rest: &[u8], escapes_close: &mut bool) -> usize {
+    if !*escapes_close || !rest.starts_with(b"\x1b$") {
+        return 0;
+    }
+    let end = memchr::memmem::find(rest, b"\x1b(");
+    *escapes_close = end.is_some();
+    end.map_or(0, |end| (end + 3).min(rest.len()))
 }
 
 fn comment_length(rest: &[u8]) -> Option<usize> {
@@ -345,6 +473,22 @@ mod tests {
             ("=?utf-8?Q?a=40x.test?=", &[]),
             ("a@x B <b@x.test>", &[("a@x B", "b@x.test")]),
             ("Bob <b@x.test> (work) <c@x.test>", &[("Bob", "b@x.test")]),
+            // Brackets too many, or too few.
+            (
+                "<Sales Desk <sales@x.test>, \"Roe, Jane\" <jane@x.test>",
+                &[("Sales Desk", "sales@x.test"), ("Roe, Jane", "jane@x.test")],
+            ),
+            ("<\"Desk, Sales\" <sales@x.test>", &[("Desk, Sales", "sales@x.test")]),
+            ("Sales <<sales@x.test>>, b@x.test", &[("Sales", "sales@x.test"), ("", "b@x.test")]),
+            ("<<<sales@x.test>", &[("", "sales@x.test")]),
+            (
+                "<a@x.test, B <b@x.test>, <c@x.test; <d@x.test>",
+                &[("", "a@x.test"), ("B", "b@x.test"), ("", "c@x.test"), ("", "d@x.test")],
+            ),
+            ("A <B <C <c@x.test>", &[("A B C", "c@x.test")]),
+            ("a@x.test>, <b@x.test>>", &[("", "a@x.test"), ("", "b@x.test")]),
+            ("Jane < jane@x.test >", &[("Jane", "jane@x.test")]),
+            ("<jane@x.test", &[("", "jane@x.test")]),
         ] {
             let expected: Vec<_> =
                 expected.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect();
@@ -353,11 +497,105 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_around_an_address_is_no_part_of_it() {
+        for value in [
+            "<'jane@x.test'>",
+            "'jane@x.test'",
+            "\"'jane@x.test'\"",
+            "\"jane@x.test\"",
+            "<\"jane@x.test\">",
+            "''jane@x.test''",
+            "<' jane@x.test '>",
+            "<jane@x.test'>",
+            "`jane@x.test'",
+            "‘jane@x.test’",
+            "<“jane@x.test”>",
+            "<´jane@x.test´>",
+            "<mailto:jane@x.test>",
+            "mailto:jane@x.test",
+            "<MAILTO:jane@x.test?subject=x>",
+            "<SMTP:jane@x.test>",
+            "<'mailto:jane@x.test'>",
+            "[mailto:jane@x.test]",
+            "<jane@x.test;>",
+            "<jane@x.test,>",
+            "<[jane@x.test]>",
+        ] {
+            assert_eq!(pairs(value), [(String::new(), "jane@x.test".to_owned())], "{value}");
+        }
+        for (value, name, address) in [
+            ("'Jane Roe' <'jane@x.test'>", "'Jane Roe'", "jane@x.test"),
+            ("\"'jane@x.test'\" <'jane@x.test'>", "'jane@x.test'", "jane@x.test"),
+            ("Jane 'jane@x.test'", "Jane", "jane@x.test"),
+            ("Jane [mailto:jane@x.test]", "Jane", "jane@x.test"),
+            ("o'brien@x.test", "", "o'brien@x.test"),
+            ("<'brien@x.test>", "", "'brien@x.test"),
+            ("<o'@x.test>", "", "o'@x.test"),
+            ("\"jane roe\"@x.test", "", "\"jane roe\"@x.test"),
+            ("<jane@[192.0.2.1]>", "", "jane@[192.0.2.1]"),
+        ] {
+            assert_eq!(pairs(value), [(name.to_owned(), address.to_owned())], "{value}");
+        }
+        for value in [
+            "''",
+            "'@'",
+            "<''>",
+            "\"\"",
+            "\"Jane Roe\"",
+            "\"a@x.test, b@x.test\"",
+            "\"Jane at jane@x.test\"",
+            "<mailto:>",
+        ] {
+            assert_eq!(pairs(value), [], "{value}");
+        }
+    }
+
+    #[test]
+    fn japanese_that_is_not_encoded_is_a_name_all_the_same() {
+        // Among the bytes of these characters are `"`, `,`, `<` and `(`.
+        let name = "\x1b$B\"!$,<T4(\x1b(B";
+        for name in [name, &format!("\"{name}\""), "\x1b$B;3ED\x1b(B"] {
+            let found = parse(format!("{name} <a@x.test>, b@x.test").as_bytes(), None);
+            let addresses: Vec<_> = found.iter().map(|one| one.address.as_str()).collect();
+            assert_eq!(addresses, ["a@x.test", "b@x.test"], "{name:?}");
+            assert!(!found[0].display_name.is_ascii(), "{found:?}");
+        }
+        assert_eq!(pairs("\x1b$B, <a@x.test>").len(), 1, "where it never ends it is none");
+    }
+
+    #[test]
     fn rendered_addresses_are_read_back() {
         let addresses =
             parse(b"\"Roe, Jane\" <jane@x.test>, =?utf-8?Q?=22B=5C?= <b@x.test>, c@x.test, D <d@x.test>", None);
         assert_eq!(addresses.len(), 4);
         assert_eq!(parse(render_addresses(&addresses).as_bytes(), None), addresses);
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_be_written_to_is_told_from_others() {
+        for (address, expected) in [
+            ("jane@x.test", true),
+            ("jane@localhost", true),
+            ("jane@x.test.", true),
+            ("o'brien+x@x-y.test", true),
+            ("jörg@bücher.example", true),
+            ("\"jane roe\"@x.test", true),
+            ("jane@[192.0.2.1]", true),
+            ("jane@x..test", false),
+            ("jane@-x.test", false),
+            ("jane@.test", false),
+            ("jane@x,test", false),
+            ("jane@x/test", false),
+            ("ja(ne@x.test", false),
+            ("jane@y@x.test", false),
+            ("\"@x.test", false),
+            (&format!("{}@x.test", "j".repeat(65)), false),
+            (&format!("jane@{}.test", "x".repeat(250)), false),
+            ("jane", false),
+        ] {
+            let address = Address { address: address.to_owned(), ..Address::default() };
+            assert_eq!(address.can_be_written_to(), expected, "{}", address.address);
+        }
     }
 
     #[test]
