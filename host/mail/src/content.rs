@@ -1,13 +1,14 @@
-//! What the parts of a message are for: which of them form the body, which are attachments (OTOBO's rules; see the
-//! architecture page).
+//! What the parts of a message are for: which of them form the body, which are attachments, which are files (OTOBO's
+//! rules, and where they hide what somebody wrote others; docs/mails.md has them).
 
 use super::bounds::Cuts;
 use super::html;
 use super::message_id::message_ids;
-use super::structure::{Disposition, Part, PartPlace};
+use super::structure::{Disposition, Multipart, MultipartKind, Part, Structure};
 use super::transfer::TransferEncoding;
-use super::{charset, fields};
+use super::{charset, encoded_word, fields};
 use postigo_model::text::beginning;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -16,6 +17,13 @@ pub const NO_TEXT: &str = "- no text message => see attachment -";
 
 /// So many bytes of what HTML calls a part are looked at.
 const LONGEST_ID: usize = 1_000;
+/// Whether a text says anything is looked for in so many bytes of it first.
+const BEGINNING: usize = 16 << 10;
+/// In so many bytes of HTML its charset is looked for.
+const HTML_HEAD: usize = 4 << 10;
+/// In so many bytes of an attached message its subject is looked for, of which so many are its name.
+const MESSAGE_HEAD: usize = 64 << 10;
+const LONGEST_SUBJECT: usize = 200;
 
 /// An attachment as the peer counts them: a part with a Content-Disposition that the mail's HTML does not show inline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +50,8 @@ pub struct Content {
     html: Option<usize>,
     /// Indices of the attachments.
     attached: Vec<usize>,
-    /// Indices of all that a reader of the article may want to open: the attachments, and parts that never said they
-    /// were some.
+    /// Indices of all that a reader of the article may want to open: the attachments, parts that never said they were
+    /// some, and of the body what is a file besides, a table say.
     files: Vec<usize>,
     text: OnceLock<String>,
     html_text: OnceLock<String>,
@@ -53,26 +61,27 @@ pub struct Content {
 }
 
 impl Content {
-    /// Sorts the parts of a message; `cuts` says what of them was not read.
-    pub fn new(raw: &[u8], (parts, cuts): (Vec<Part>, Cuts)) -> Self {
-        let body = body_parts(&parts);
+    /// Sorts the parts of a message.
+    pub fn new(raw: &[u8], structure: Structure) -> Self {
+        let roles = Roles::of(raw, &structure);
+        let Structure { parts, cuts, .. } = structure;
+        let body: Vec<usize> = (0..parts.len()).filter(|index| roles.is(*index, Role::Body)).collect();
         let html = parts.iter().position(|part| part.media_type == "text/html" && !is_file(part));
         let shown = shown_inline(raw, &parts);
-        let attached: Vec<usize> = parts
-            .iter()
-            .enumerate()
-            .filter(|(index, part)| {
-                body.binary_search(index).is_err() && is_file(part) && !shown.contains(part.content_id.as_str())
-            })
-            .map(|(index, _)| index)
-            .collect();
-        let files = parts
-            .iter()
-            .enumerate()
-            .filter(|(index, part)| body.binary_search(index).is_err() && !shown.contains(part.content_id.as_str()))
-            .filter(|(_, part)| is_file(part) || !part.file_name.is_empty() || !is_text(part))
-            .map(|(index, _)| index)
-            .collect();
+        let mut attached = Vec::new();
+        let mut files = Vec::new();
+        for (index, part) in parts.iter().enumerate().filter(|(_, part)| !shown.contains(part.content_id.as_str())) {
+            let is_body = roles.is(index, Role::Body);
+            if is_file(part) && !is_body {
+                attached.push(index);
+            }
+            let is_meant_as_file = is_file(part) || !part.file_name.is_empty() || !is_written(part);
+            if is_meant_as_file && !roles.is(index, Role::OtherForm)
+                || roles.is(index, Role::Left) && html != Some(index)
+            {
+                files.push(index);
+            }
+        }
         let decoded = attached.iter().map(|_| OnceLock::new()).collect();
         Self {
             body,
@@ -153,7 +162,7 @@ impl Content {
 
     fn describe(&self, raw: &[u8], indices: &[usize]) -> Vec<Attachment> {
         let describe = |part: &Part| Attachment {
-            name: part.file_name.clone(),
+            name: file_name(raw, part),
             media_type: part.media_type.clone(),
             size: part.encoding.decoded_size(raw.get(part.range.clone()).unwrap_or_default()) as u64,
             inline: part.disposition == Some(Disposition::Inline),
@@ -173,10 +182,42 @@ impl Content {
     }
 }
 
-/// The decoded text of a part.
+/// The decoded text of a part. HTML without a charset of its own may name one in its head.
 pub fn decode_text(raw: &[u8], part: &Part) -> String {
     let bytes = part.encoding.decode(raw.get(part.range.clone()).unwrap_or_default());
+    decode_as(bytes, part)
+}
+
+fn decode_as(bytes: Cow<'_, [u8]>, part: &Part) -> String {
+    if part.media_type == "text/html"
+        && charset::is_left_open(part.charset.as_deref())
+        && let Some(label) = html::declared_charset(bytes.get(..HTML_HEAD).unwrap_or(&bytes)).map(str::to_owned)
+        && std::str::from_utf8(&bytes).is_err()
+    {
+        return charset::decode(bytes, Some(&label));
+    }
     charset::decode(bytes, part.charset.as_deref())
+}
+
+/// A part's file name; an attached message that has none is called by its subject, as the peer does.
+fn file_name(raw: &[u8], part: &Part) -> String {
+    if !part.file_name.is_empty() || part.media_type != "message/rfc822" {
+        return part.file_name.clone();
+    }
+    let encoded = raw.get(part.range.clone()).unwrap_or_default();
+    let message = part.encoding.decode(encoded.get(..MESSAGE_HEAD).unwrap_or(encoded));
+    let Some(subject) = header_value(&message, b"subject") else { return String::new() };
+    let subject = encoded_word::decode(&subject, None).replace(['/', '\\'], "-");
+    let subject = beginning(subject.trim(), LONGEST_SUBJECT);
+    if subject.is_empty() { String::new() } else { format!("{subject}.eml") }
+}
+
+/// The first value of a header, unfolded.
+fn header_value(message: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let header = fields::split(message, 0);
+    let is_it =
+        |field: &&fields::Field| message.get(field.name.clone()).is_some_and(|found| found.eq_ignore_ascii_case(name));
+    header.fields.iter().find(is_it).and_then(|field| Some(fields::unfold(message.get(field.value.clone())?)))
 }
 
 /// CRLF and CR become LF, NUL a blank; in place, since a text may be large.
@@ -215,24 +256,180 @@ fn is_file(part: &Part) -> bool {
     }
 }
 
-/// The first text that is no file; in multipart/mixed every further plain or HTML text without file name follows it.
-fn body_parts(parts: &[Part]) -> Vec<usize> {
-    if let [part] = parts
-        && part.place == PartPlace::Alone
-    {
-        return if is_text(part) { vec![0] } else { Vec::new() };
+/// Whether a part is of a kind that people write mails in.
+fn is_written(part: &Part) -> bool {
+    matches!(part.media_type.as_str(), "text/plain" | "text/html" | "text/markdown")
+}
+
+/// Whether among alternatives a part is but another form of the text, for certain programs or of old.
+fn is_special_form(part: &Part) -> bool {
+    matches!(part.media_type.as_str(), "text/x-amp-html" | "text/watch-html" | "text/enriched" | "text/richtext")
+}
+
+/// What a part is to the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It belongs to the body.
+    Body,
+    /// What it says the body says in another form, or it says nothing.
+    OtherForm,
+    /// A text that stands beside the body, and says something.
+    Left,
+    /// It is no text of the mail.
+    File,
+}
+
+/// The role of each part.
+struct Roles(Vec<Role>);
+
+impl Roles {
+    /// The body is every text of the mail, as people write them, that says something and is no file: of alternatives the
+    /// first that does, of what belongs together (multipart/related) the first, which the others belong to. Where there
+    /// is none, it is the first other text: one with a name, or a table. A lone text is the body, whatever it is.
+    fn of(raw: &[u8], structure: &Structure) -> Self {
+        let Structure { parts, multiparts, .. } = structure;
+        let mut roles = Self(vec![Role::File; parts.len()]);
+        if let [part] = parts.as_slice()
+            && part.place.is_none()
+        {
+            roles.0.fill(if is_text(part) { Role::Body } else { Role::File });
+            return roles;
+        }
+        let texts = |written: bool| {
+            parts.iter().enumerate().filter(move |(_, part)| {
+                is_text(part)
+                    && !is_file(part)
+                    && !matches!(part.media_type.as_str(), "text/x-amp-html" | "text/watch-html")
+                    && (is_written(part) && part.file_name.is_empty()) == written
+            })
+        };
+        let is_only = texts(true).count() + texts(false).count() == 1;
+        let mut chosen = ChosenParts::new(multiparts);
+        for (index, part) in parts.iter().enumerate() {
+            let is_alternative = || chosen.around(part).any(|(_, kind, _)| kind == MultipartKind::Alternative);
+            if is_special_form(part) && !is_file(part) && is_alternative() {
+                roles.set(index, Role::OtherForm);
+            }
+        }
+        for (index, part) in texts(true) {
+            let excluded = chosen.excludes(part);
+            roles.set(
+                index,
+                match excluded {
+                    Some(MultipartKind::Alternative) => Role::OtherForm,
+                    _ if !is_only && !says_anything(raw, part) => Role::OtherForm,
+                    Some(_) => Role::Left,
+                    None => {
+                        chosen.choose(part);
+                        Role::Body
+                    }
+                },
+            );
+        }
+        if !roles.0.contains(&Role::Body) {
+            let named = texts(false).find(|(_, part)| is_only || says_anything(raw, part));
+            if let Some((index, _)) = named.or_else(|| texts(true).next()).or_else(|| texts(false).next()) {
+                roles.set(index, Role::Body);
+            }
+        }
+        roles
     }
-    let Some(first) = parts.iter().position(|part| is_text(part) && !is_file(part)) else { return Vec::new() };
-    let same_branch = |part: &Part| {
-        part.alternative.is_none() || part.alternative == parts.get(first).and_then(|first| first.alternative)
+
+    fn set(&mut self, index: usize, role: Role) {
+        if let Some(known) = self.0.get_mut(index) {
+            *known = role;
+        }
+    }
+
+    fn is(&self, index: usize, role: Role) -> bool {
+        self.0.get(index) == Some(&role)
+    }
+}
+
+/// Which part of each multipart is meant where only one is.
+struct ChosenParts<'s> {
+    multiparts: &'s [Multipart],
+    chosen: Vec<Option<usize>>,
+}
+
+impl<'s> ChosenParts<'s> {
+    fn new(multiparts: &'s [Multipart]) -> Self {
+        Self { multiparts, chosen: vec![None; multiparts.len()] }
+    }
+
+    /// The multiparts around a part, from the inner to the outer, each with its place, its kind and which of its parts
+    /// it is.
+    fn around(&self, part: &Part) -> impl Iterator<Item = (usize, MultipartKind, usize)> {
+        let multiparts = self.multiparts;
+        let mut place = part.place;
+        std::iter::from_fn(move || {
+            let inner = place?;
+            let multipart = multiparts.get(inner.multipart)?;
+            place = multipart.place;
+            Some((inner.multipart, multipart.kind, inner.part))
+        })
+        .filter(|(_, kind, _)| *kind != MultipartKind::Mixed)
+    }
+
+    /// The multipart, by its kind, of which another part is meant than the one that this leaf is in.
+    fn excludes(&self, part: &Part) -> Option<MultipartKind> {
+        let other = |place: &usize, part: &usize| {
+            self.chosen.get(*place).copied().flatten().is_some_and(|chosen| chosen != *part)
+        };
+        let mut others = self.around(part).filter(|(place, _, part)| other(place, part)).map(|(_, kind, _)| kind);
+        let first = others.next()?;
+        Some(if others.any(|kind| kind == MultipartKind::Alternative) { MultipartKind::Alternative } else { first })
+    }
+
+    /// This leaf is in the body: of each multipart around it the part with it is meant.
+    fn choose(&mut self, part: &Part) {
+        let around: Vec<(usize, usize)> = self.around(part).map(|(place, _, part)| (place, part)).collect();
+        for (place, part) in around {
+            if let Some(chosen) = self.chosen.get_mut(place) {
+                chosen.get_or_insert(part);
+            }
+        }
+    }
+}
+
+/// Whether a text has anything that a reader sees.
+fn says_anything(raw: &[u8], part: &Part) -> bool {
+    let encoded = raw.get(part.range.clone()).unwrap_or_default();
+    let text_of = |encoded: &[u8]| {
+        let text = decode_as(part.encoding.decode(encoded), part);
+        if part.media_type == "text/html" { html::to_text(&text) } else { text }
     };
-    let follows = |part: &Part| {
-        let plain_or_html = matches!(part.media_type.as_str(), "text/plain" | "text/html");
-        let shown = part.disposition != Some(Disposition::Attachment) && part.file_name.is_empty();
-        part.place == PartPlace::Mixed && plain_or_html && shown && same_branch(part)
-    };
-    let further = parts.iter().enumerate().skip(first + 1).filter(|(_, part)| follows(part)).map(|(index, _)| index);
-    std::iter::once(first).chain(further).collect()
+    // Where the beginning was cut, a character may have been.
+    let beginning = encoded.get(..BEGINNING).filter(|beginning| beginning.len() < encoded.len());
+    beginning.is_some_and(|beginning| {
+        text_of(beginning).contains(|character| is_visible(character) && character != char::REPLACEMENT_CHARACTER)
+    }) || text_of(encoded).contains(is_visible)
+}
+
+/// Whether a reader sees a character: no blank (U+00A0 is one), none without width, none that stands for nothing.
+fn is_visible(character: char) -> bool {
+    !(character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            '\u{AD}'
+                | '\u{34F}'
+                | '\u{61C}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{17B4}'
+                | '\u{17B5}'
+                | '\u{180B}'..='\u{180E}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{202A}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{FFFC}'
+        ))
 }
 
 /// Those of the parts' Content-IDs that the mail's HTML shows.
@@ -272,12 +469,7 @@ fn shown_inline<'p>(raw: &[u8], parts: &'p [Part]) -> HashSet<&'p str> {
 /// The Message-ID in the header of an attached message.
 pub fn attached_message_id(raw: &[u8], part: &Part) -> Option<String> {
     let message = part.encoding.decode(raw.get(part.range.clone())?);
-    let header = fields::split(&message, 0);
-    let field = header
-        .fields
-        .iter()
-        .find(|field| message.get(field.name.clone()).is_some_and(|name| name.eq_ignore_ascii_case(b"message-id")))?;
-    let value = charset::decode(fields::unfold(message.get(field.value.clone())?), None);
+    let value = charset::decode(header_value(&message, b"message-id")?, None);
     message_ids(&value).next().map(str::to_owned)
 }
 
@@ -306,6 +498,13 @@ mod tests {
         "Content-Type: application/pdf\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\nJVBERi0=";
     const SILENT: &str = "Content-Type: application/pdf; name=c.pdf\n\nx";
     const IMAGE: &str = "Content-Type: image/png\nContent-Disposition: inline; filename=l.png\nContent-ID: <l@x>\n\nx";
+    const CALENDAR: &str = "Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR";
+    const AMP: &str = "Content-Type: text/x-amp-html\n\n<html amp4email>";
+    const ENRICHED: &str = "Content-Type: text/enriched\n\n<bold>x";
+    const TABLE: &str = "Content-Type: text/csv\n\na;b";
+    const CARD: &str = "Content-Type: text/vcard\n\nBEGIN:VCARD";
+    const DELIVERY_STATUS: &str = "Content-Type: message/delivery-status\n\nAction: failed";
+    const HEADERS: &str = "Content-Type: text/rfc822-headers\n\nSubject: x";
     const SHOWING: &str = "Content-Type: text/html\n\n<img src='cid:l@x'>see";
     const ATTACHED: &str = "Content-Type: message/rfc822\nContent-Disposition: attachment\n\nSubject: x\n\nsecret";
 
@@ -314,6 +513,8 @@ mod tests {
         for (raw, body) in [
             (multipart("mixed", &[PLAIN, FOOTER]), "plain\nfooter"),
             (multipart("mixed", &[PLAIN, FILE, NAMED, ATTACHED]), "plain"),
+            (multipart("mixed", &[NAMED, PLAIN]), "plain"),
+            (multipart("mixed", &[PDF, NAMED]), "secret"),
             (multipart("mixed", &[PDF, FILE, PLAIN]), "plain"),
             (multipart("mixed", &[PLAIN, HTML]), "plain\nfancy & more"),
             (multipart("alternative", &[PLAIN, HTML]), "plain"),
@@ -321,6 +522,23 @@ mod tests {
             (multipart("mixed", &[&multipart("alternative", &[PLAIN, HTML]), FOOTER]), "plain\nfooter"),
             (multipart("alternative", &[PLAIN, &multipart("mixed", &[HTML, PDF, HTML])]), "plain"),
             (multipart("related", &[SHOWING, IMAGE]), "see"),
+            // Lists write before and behind what they pass on; Apple Mail puts files between texts.
+            (
+                multipart("mixed", &[PLAIN, &multipart("alternative", &[HTML, PLAIN]), FOOTER]),
+                "plain\nfancy & more\nfooter",
+            ),
+            (
+                multipart("mixed", &[PLAIN, &multipart("related", &[SHOWING, IMAGE, PLAIN]), FOOTER]),
+                "plain\nsee\nfooter",
+            ),
+            (
+                multipart(
+                    "alternative",
+                    &[&multipart("alternative", &[PLAIN, &multipart("related", &[SHOWING, IMAGE])]), CALENDAR],
+                ),
+                "plain",
+            ),
+            (multipart("report", &[PLAIN, DELIVERY_STATUS, HEADERS]), "plain"),
             (multipart("mixed", &[PDF]), super::NO_TEXT),
             (PDF.to_owned(), super::NO_TEXT),
             (FILE.to_owned(), "secret"),
@@ -354,7 +572,120 @@ mod tests {
             &[&multipart("alternative", &[PLAIN, SHOWING]), IMAGE, NAMED, SILENT, PDF, ATTACHED],
         ));
         let names: Vec<_> = message.files().iter().map(|file| file.name.clone() + " " + &file.media_type).collect();
-        assert_eq!(names, ["b.txt text/plain", "c.pdf application/pdf", " application/pdf", " message/rfc822"]);
+        assert_eq!(names, ["b.txt text/plain", "c.pdf application/pdf", " application/pdf", "x.eml message/rfc822"]);
+    }
+
+    #[test]
+    fn a_text_without_a_visible_character_hides_none() {
+        let blank = |text: &str| format!("Content-Type: text/plain; charset=utf-8\n\n{text}");
+        let related = multipart("related", &[SHOWING, IMAGE]);
+        for text in [
+            "",
+            "\n\n",
+            " \t\n",
+            "\u{a0}\n",
+            "\u{200b}\u{feff}\u{2060}",
+            "\u{3000}\u{ad}",
+            "\u{200e}\u{202c}",
+            "\u{fffc}",
+        ] {
+            let blank = blank(text);
+            let spaces = blank.clone() + &" \n".repeat(super::BEGINNING);
+            for (raw, body) in [
+                (multipart("alternative", &[&blank, HTML]), "fancy & more"),
+                (multipart("alternative", &[&spaces, HTML]), "fancy & more"),
+                (multipart("alternative", &[&blank, &related]), "see"),
+                (multipart("mixed", &[&multipart("alternative", &[&blank, HTML]), FOOTER]), "fancy & more\nfooter"),
+                (multipart("related", &[&multipart("alternative", &[&blank, SHOWING]), IMAGE]), "see"),
+                (multipart("mixed", &[&blank, HTML, PDF]), "fancy & more"),
+                (multipart("related", &[&blank, SHOWING, IMAGE]), "see"),
+                (
+                    multipart("alternative", &[&blank, &multipart("mixed", &[HTML, PDF, HTML])]),
+                    "fancy & more\nfancy & more",
+                ),
+                (multipart("alternative", &["Content-Type: text/html\n\n<p>&nbsp;<br></p>", PLAIN]), "plain"),
+                (
+                    multipart("alternative", &[&blank, "Content-Type: text/html\n\n<img src=x>", CALENDAR]),
+                    "BEGIN:VCALENDAR",
+                ),
+                (multipart("mixed", &[&blank, PDF]), super::with_line_feeds(text.to_owned()).as_str()),
+                (multipart("mixed", &[&blank, TABLE]), "a;b"),
+            ] {
+                assert_eq!(message(&raw).text(), body, "{text:?} {raw}");
+            }
+            let names: Vec<_> = message(&multipart("alternative", &[&blank, HTML])).files();
+            assert_eq!(names, [], "{text:?} is no file");
+        }
+        let late = blank(&(" ".repeat(2 * super::BEGINNING) + "late"));
+        assert!(message(&multipart("alternative", &[&late, HTML])).text().ends_with("  late"));
+    }
+
+    #[test]
+    fn a_text_that_is_neither_body_nor_html_is_a_file() {
+        let files = |raw: String| -> Vec<String> {
+            message(&raw).files().iter().map(|file| format!("{} {}", file.media_type, file.size)).collect()
+        };
+        for (raw, expected) in [
+            (multipart("alternative", &[PLAIN, HTML, CALENDAR]), &["text/calendar 15"][..]),
+            (multipart("alternative", &[PLAIN, CALENDAR]), &["text/calendar 15"]),
+            (multipart("mixed", &[&multipart("alternative", &[PLAIN, HTML]), CALENDAR]), &["text/calendar 15"]),
+            (multipart("mixed", &[PLAIN, CARD, TABLE]), &["text/vcard 11", "text/csv 3"]),
+            (multipart("mixed", &[TABLE, PLAIN]), &["text/csv 3"]),
+            (
+                multipart("report", &[PLAIN, DELIVERY_STATUS, HEADERS]),
+                &["message/delivery-status 14", "text/rfc822-headers 10"],
+            ),
+            (multipart("related", &[SHOWING, IMAGE, PLAIN]), &["text/plain 5"]),
+            // Other forms of the body are none.
+            (multipart("alternative", &[PLAIN, AMP, HTML]), &[]),
+            (multipart("alternative", &[PLAIN, ENRICHED, HTML]), &[]),
+            (multipart("mixed", &[PLAIN, ENRICHED]), &["text/enriched 7"]),
+            (multipart("alternative", &[ENRICHED, CALENDAR]), &["text/enriched 7", "text/calendar 15"]),
+            (multipart("alternative", &[HTML, PLAIN]), &[]),
+            (multipart("mixed", &[PLAIN, FOOTER, HTML]), &[]),
+            // What is the body for want of another may be wanted as a file, too.
+            (multipart("mixed", &[PDF, TABLE]), &["application/pdf 5", "text/csv 3"]),
+            (CALENDAR.to_owned(), &["text/calendar 15"]),
+            (TABLE.to_owned(), &["text/csv 3"]),
+            (FILE.to_owned(), &["text/plain 6"]),
+            (PDF.to_owned(), &["application/pdf 5"]),
+            (PLAIN.to_owned(), &[]),
+            (HTML.to_owned(), &[]),
+        ] {
+            assert_eq!(files(raw.clone()), expected, "{raw}");
+        }
+        assert_eq!(message(TABLE).text(), "a;b");
+        assert_eq!(message(TABLE).file_bytes(0).as_deref(), Some(&b"a;b"[..]));
+        assert_eq!(message(&multipart("mixed", &[PLAIN, CALENDAR])).attachment_count(), 0, "as the peer counts");
+    }
+
+    #[test]
+    fn an_attached_message_without_a_name_is_called_by_its_subject() {
+        for (header, name) in [
+            ("Subject: Your\n order", "Your order.eml"),
+            ("From: a@x.test\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= 1/2", "Grüße 1-2.eml"),
+            ("From: a@x.test", ""),
+            ("Subject:", ""),
+        ] {
+            let part = format!("Content-Type: message/rfc822\n\n{header}\n\nSubject: none");
+            assert_eq!(message(&multipart("mixed", &[PLAIN, &part])).files()[0].name, name, "{header}");
+        }
+        let named = "Content-Type: message/rfc822; name=a.eml\n\nSubject: x\n\nx";
+        assert_eq!(message(&multipart("mixed", &[PLAIN, named])).files()[0].name, "a.eml");
+    }
+
+    #[test]
+    fn html_without_a_label_names_its_charset_itself() {
+        let meta = "<html><head><META http-equiv='Content-Type' content='text/html; charset=windows-1251'></head>";
+        for (label, html, text) in [
+            ("", &b"\xcf\xf0\xe8\xe2\xe5\xf2"[..], "Привет"),
+            ("; charset=us-ascii", b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+            ("; charset=koi8-r", b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"),
+            ("", "Привет".as_bytes(), "Привет"),
+        ] {
+            let raw = [format!("Content-Type: text/html{label}\n\n{meta}").as_bytes(), html].concat();
+            assert_eq!(Message::parse(raw.into()).text(), text, "{label}");
+        }
     }
 
     #[test]

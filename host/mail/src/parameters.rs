@@ -35,7 +35,7 @@ impl<'a> ParametrizedValue<'a> {
     /// Reads an unfolded value, and its parameters of these names (in lower case). Total.
     pub fn read(value: &[u8], names: &'a [&'a str]) -> Self {
         let mut rest = UnreadRest(value);
-        let value = String::from_utf8_lossy(&rest.plain(b";", true)).trim().to_owned();
+        let value = String::from_utf8_lossy(&rest.first()).trim().to_owned();
         let mut read = Self { value, names, pieces: Vec::new(), cut: false };
         while !rest.0.is_empty() {
             let name = rest.plain(b"=;", true);
@@ -63,49 +63,70 @@ impl<'a> ParametrizedValue<'a> {
         read
     }
 
-    /// The text of a parameter, decoded; of several of one name the first. It may be cut ([`PARAMETER_BYTES`]).
-    pub fn text(&self, name: &str) -> Option<String> {
-        let (charset, bytes) = self.bytes(name)?;
-        let text = match charset {
-            Some(charset) => {
-                charset::decode(bytes, Some(&charset).filter(|charset| !charset.is_empty()).map(String::as_str))
-            }
-            None => encoded_word::decode(&bytes, None),
+    /// The text of a parameter, decoded; of several of one name the first. It may be cut ([`PARAMETER_BYTES`]). Bytes
+    /// above 127 that are neither encoded nor labelled are in `fallback`, the charset of the mail's text.
+    pub fn text(&self, name: &str, fallback: Option<&str>) -> Option<String> {
+        let found = self.bytes(name)?;
+        let text = match &found.charset {
+            Some(charset) => charset::decode(found.bytes, Some(charset)),
+            None => encoded_word::decode(&found.bytes, fallback),
         };
         Some(beginning(&text, PARAMETER_BYTES).to_owned())
     }
 
     /// The bytes of a parameter as they stand there, without the charset's name.
     pub fn raw(&self, name: &str) -> Option<Vec<u8>> {
-        Some(self.bytes(name)?.1)
+        Some(self.bytes(name)?.bytes)
     }
 
-    /// The charset, where the parameter is of the kind that may have one, and the bytes.
-    fn bytes(&self, name: &str) -> Option<(Option<String>, Vec<u8>)> {
+    /// Whether the charset of the mail's text is needed to read a parameter.
+    pub fn needs_charset(&self, name: &str) -> bool {
+        self.bytes(name).is_some_and(|found| found.charset.is_none() && !found.bytes.is_ascii())
+    }
+
+    /// What is there under a name: in the form that may have a charset, if it has its beginning there, too. Programs
+    /// write the plain one besides for those who don't know that form (RFC 6266 section 4.3).
+    fn bytes(&self, name: &str) -> Option<ParameterBytes> {
         let wanted = self.names.iter().position(|known| *known == name)?;
         let named = |piece: &&Piece| piece.name == wanted;
-        let first = self.pieces.iter().find(named)?;
-        if !first.extended {
-            return Some((None, first.text.clone()));
-        }
+        let plain = self.pieces.iter().filter(named).find(|piece| !piece.extended);
         let mut pieces: Vec<&Piece> = self.pieces.iter().filter(|piece| piece.extended).filter(named).collect();
-        pieces.sort_by_key(|piece| piece.number);
-        let mut charset = String::new();
-        let mut bytes = Vec::new();
+        // Of two with one number the encoded one tells more.
+        pieces.sort_by_key(|piece| (piece.number, !piece.encoded));
+        pieces.dedup_by_key(|piece| piece.number);
+        match (plain, pieces.first()) {
+            (Some(plain), first) if first.is_none_or(|first| first.number > 0) => {
+                return Some(ParameterBytes { charset: None, bytes: plain.text.clone() });
+            }
+            (_, None) => return None,
+            _ => {}
+        }
+        let mut found = ParameterBytes { charset: None, bytes: Vec::new() };
         for (place, piece) in pieces.into_iter().enumerate() {
             let mut text = piece.text.as_slice();
             if place == 0 && piece.encoded {
-                // charset'language'text
+                // charset'language'text; the charset is that of all pieces.
                 let mut parts = text.splitn(3, |byte| *byte == b'\'');
                 if let (Some(label), Some(_), Some(after)) = (parts.next(), parts.next(), parts.next()) {
-                    charset = String::from_utf8_lossy(label.get(..LABEL_BYTES).unwrap_or(label)).into_owned();
+                    let label = String::from_utf8_lossy(label.get(..LABEL_BYTES).unwrap_or(label)).into_owned();
+                    found.charset = Some(label).filter(|label| !label.is_empty());
                     text = after;
                 }
             }
-            if piece.encoded { bytes.extend(transfer::escapes(text, b'%')) } else { bytes.extend_from_slice(text) }
+            if piece.encoded {
+                found.bytes.extend(transfer::escapes(text, b'%'));
+            } else {
+                found.bytes.extend_from_slice(text);
+            }
         }
-        Some((Some(charset), bytes))
+        Some(found)
     }
+}
+
+/// What is there under a name, and in which charset, where it says so.
+struct ParameterBytes {
+    charset: Option<String>,
+    bytes: Vec<u8>,
 }
 
 /// What is still to be read.
@@ -114,6 +135,25 @@ struct UnreadRest<'a>(&'a [u8]);
 impl UnreadRest<'_> {
     fn skip(&mut self, bytes: usize) {
         self.0 = self.0.get(bytes..).unwrap_or_default();
+    }
+
+    /// What stands before the parameters, without comments and quotes. Some programs forget the semicolon
+    /// (`text/html charset=utf-8`), and others the value itself (`filename=x`).
+    fn first(&mut self) -> Vec<u8> {
+        let all = self.0;
+        let first = self.plain(b";", true);
+        let value = first.trim_ascii();
+        if !value.contains(&b'=') {
+            return first;
+        }
+        // Where in what was read the first parameter begins: after the last blank before its equals sign.
+        let read = all.get(..all.len() - self.0.len()).unwrap_or_default();
+        let Some(equals) = memchr::memchr(b'=', read) else { return first };
+        let name = read.get(..equals).unwrap_or_default().trim_ascii_end();
+        let begins = name.iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
+        let mut before = UnreadRest(all.get(..begins).unwrap_or_default());
+        self.0 = all.get(begins..).unwrap_or_default();
+        before.plain(b";", true)
     }
 
     /// What stands before one of these bytes, without comments, and without quotes where they mean nothing.
@@ -159,7 +199,12 @@ impl UnreadRest<'_> {
                     end = position + 1;
                     break;
                 }
-                b'\\' => text.extend(bytes.next().map(|(_, escaped)| *escaped)),
+                b'\\' => {
+                    let escaped = bytes.next().map(|(_, escaped)| *escaped);
+                    // Nobody escapes a letter: it is a path of Windows.
+                    text.extend(escaped.filter(u8::is_ascii_alphanumeric).map(|_| b'\\'));
+                    text.extend(escaped);
+                }
                 byte => text.push(*byte),
             }
         }
@@ -229,12 +274,58 @@ mod tests {
             ),
             ("attachment; filename*0*=utf-8''a%20; filename*1=\"%20b\"", "filename", Some("a %20b")),
             ("attachment; filename=\"=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\"", "filename", Some("Grüße")),
-            ("attachment; filename=plain; filename*=utf-8''other", "filename", Some("plain")),
+            ("attachment; filename=plain; filename*=utf-8''other", "filename", Some("other")),
+            ("attachment; filename*=utf-8''other; filename=plain", "filename", Some("other")),
+            ("attachment; filename=plain; filename*1=other", "filename", Some("plain")),
+            ("attachment; filename*1*=utf-8''from%20; filename*2*=one", "filename", Some("from one")),
+            (
+                "attachment; filename*0*=iso-8859-1''Pr%FCf; filename*1*=bericht%20Gr%F6%DFe",
+                "filename",
+                Some("Prüfbericht Größe"),
+            ),
+            (
+                "attachment; filename*0=a; filename*0*=utf-8''%C3%A4; filename*1=b; filename*1*=%C3%B6",
+                "filename",
+                Some("äö"),
+            ),
+            ("attachment; filename*0=\"=?utf-8?Q?Gr=C3\"; filename*1=\"=BC=C3=9Fe?=\"", "filename", Some("Grüße")),
+            ("attachment; filename*=\"utf-8''Gr%C3%BC%C3%9Fe\"", "filename", Some("Grüße")),
+            ("attachment; filename==?utf-8?Q?Gr=C3=BC=C3=9Fe?=", "filename", Some("Grüße")),
+            ("attachment; filename*=''Gr%C3%BC%C3%9Fe", "filename", Some("Grüße")),
+            ("attachment; filename*=cp-850''Gr%81%E1e", "filename", Some("Grüße")),
             ("attachment; filename*=no%20charset", "filename", Some("no charset")),
+            ("attachment; filename=\"C:\\temp\\a (1).pdf\"", "filename", Some("C:\\temp\\a (1).pdf")),
+            ("attachment; filename=\"a \\(1\\).pdf\"", "filename", Some("a (1).pdf")),
+            // No semicolon, or nothing before the parameters.
+            ("text/html charset=utf-8", "charset", Some("utf-8")),
+            ("multipart/mixed boundary=\"a b\"; charset=c", "boundary", Some("a b")),
+            ("attachment filename=\"a.pdf\"", "filename", Some("a.pdf")),
+            ("filename=\"a.pdf\"", "filename", Some("a.pdf")),
+            ("filename = a.pdf; name=x", "filename", Some("a.pdf")),
             ("attachment; filename=", "filename", Some("")),
             ("attachment; filename", "filename", None),
         ] {
-            assert_eq!(ParametrizedValue::read(value.as_bytes(), &NAMES).text(name).as_deref(), expected, "{value}");
+            assert_eq!(
+                ParametrizedValue::read(value.as_bytes(), &NAMES).text(name, None).as_deref(),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_value_is_what_stands_before_the_parameters() {
+        for (value, expected) in [
+            ("text/plain; charset=x", "text/plain"),
+            ("text/plain charset=x", "text/plain"),
+            ("text / plain", "text / plain"),
+            ("text/plain (a=b)", "text/plain"),
+            ("\"text/plain\"", "text/plain"),
+            ("name=x", ""),
+            ("=", ""),
+            ("", ""),
+        ] {
+            assert_eq!(ParametrizedValue::read(value.as_bytes(), &NAMES).value, expected, "{value}");
         }
     }
 
@@ -252,10 +343,10 @@ mod tests {
         let value: String = (0..=PIECES).map(|number| format!("; filename*{number}=x")).collect();
         let read = ParametrizedValue::read(format!("attachment{value}").as_bytes(), &NAMES);
         assert!(read.cut);
-        assert_eq!(read.text("filename").map(|name| name.len()), Some(PIECES));
+        assert_eq!(read.text("filename", None).map(|name| name.len()), Some(PIECES));
         let long = format!("attachment; filename={}", "ä".repeat(PARAMETER_BYTES));
         assert_eq!(
-            ParametrizedValue::read(long.as_bytes(), &NAMES).text("filename").map(|name| name.len()),
+            ParametrizedValue::read(long.as_bytes(), &NAMES).text("filename", None).map(|name| name.len()),
             Some(PARAMETER_BYTES)
         );
     }
@@ -275,7 +366,7 @@ mod tests {
             let read = ParametrizedValue::read(value.as_bytes(), &NAMES);
             prop_assert_eq!(read.value.clone(), format!("text/{kind}"));
             for name in NAMES {
-                prop_assert_eq!(read.text(name), other.attribute(name).map(str::to_owned), "{} of {}", name, value);
+                prop_assert_eq!(read.text(name, None), other.attribute(name).map(str::to_owned), "{} of {}", name, value);
             }
         }
 
@@ -284,7 +375,7 @@ mod tests {
             for value in [bytes.as_slice(), text.as_bytes(), format!("a;name{text}").as_bytes()] {
                 let read = ParametrizedValue::read(value, &NAMES);
                 for name in NAMES {
-                    read.text(name);
+                    read.text(name, None);
                     read.raw(name);
                 }
             }

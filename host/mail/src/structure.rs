@@ -23,14 +23,54 @@ pub struct Part {
     pub disposition: Option<Disposition>,
     /// The decoded file name; empty where there is none.
     pub file_name: String,
+    /// The file name's bytes, where nothing says their charset: until that of the mail's text is known.
+    unlabelled_name: Option<Vec<u8>>,
     /// Content-ID without its angle brackets; empty where there is none.
     pub content_id: String,
     /// Where its encoded bytes lie in the raw message.
     pub range: Range<usize>,
-    /// Whether it lies directly in a multipart, and in one that is read as multipart/mixed.
-    pub place: PartPlace,
-    /// The outermost multipart/alternative around it, and which of its alternatives holds the part.
-    pub alternative: Option<(usize, usize)>,
+    /// The multipart that it lies in; none where it is the message.
+    pub place: Option<Place>,
+}
+
+/// Where in a multipart something lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which multipart, by its place among those of the message.
+    pub multipart: usize,
+    /// Which of its parts, from 1 on.
+    pub part: usize,
+}
+
+/// A multipart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Multipart {
+    /// What its parts are to one another.
+    pub kind: MultipartKind,
+    /// The multipart that it lies in; none where it is the message.
+    pub place: Option<Place>,
+}
+
+/// What the parts of a multipart are to one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MultipartKind {
+    /// One after the other: multipart/mixed, and what is not known (RFC 2046 section 5.1.7).
+    Mixed,
+    /// The same in several forms: multipart/alternative.
+    Alternative,
+    /// The first is what is meant, the others belong to it: multipart/related, multipart/report and the like.
+    Related,
+}
+
+/// What a message is made of.
+#[derive(Debug, Default)]
+pub struct Structure {
+    /// The leaf parts.
+    pub parts: Vec<Part>,
+    /// The multiparts, the outer ones first.
+    pub multiparts: Vec<Multipart>,
+    /// What of the parts is not read.
+    pub cuts: Cuts,
 }
 
 /// How a part wants to be shown (RFC 2183).
@@ -42,18 +82,6 @@ pub enum Disposition {
     Attachment,
 }
 
-/// Where a part lies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PartPlace {
-    /// It is the message.
-    #[default]
-    Alone,
-    /// Directly in a multipart/mixed, or in a multipart of a type that is not known.
-    Mixed,
-    /// In another multipart.
-    Other,
-}
-
 /// What the header of an entity says of it.
 struct Entity {
     part: Part,
@@ -61,34 +89,34 @@ struct Entity {
 }
 
 /// A multipart that is open.
-struct Multipart {
+struct OpenMultipart {
     boundary: Vec<u8>,
     /// The depth of an outer multipart with the same boundary, hidden by this one.
     hidden: Option<usize>,
-    place: PartPlace,
+    /// Its place among all.
+    index: usize,
     default_type: &'static str,
-    /// The depth of the outermost multipart/alternative from here on outwards, and its number.
-    alternative: Option<(usize, usize)>,
     parts: usize,
 }
 
-/// The leaves of a message with this header, and what of them is not read.
-pub fn leaves(raw: &[u8], header: &HeaderSection) -> (Vec<Part>, Cuts) {
+/// The structure of a message with this header.
+pub fn read(raw: &[u8], header: &HeaderSection) -> Structure {
     let mut walk = StructureWalk { raw, ..StructureWalk::default() };
     let entity = walk.entity(header, "text/plain");
     walk.enter(entity, header.body);
     walk.lines(header.body);
-    (walk.leaves, walk.cuts)
+    walk.label_names();
+    Structure { parts: walk.leaves, multiparts: walk.multiparts, cuts: walk.cuts }
 }
 
 #[derive(Default)]
 struct StructureWalk<'a> {
     raw: &'a [u8],
-    stack: Vec<Multipart>,
+    stack: Vec<OpenMultipart>,
+    multiparts: Vec<Multipart>,
     depth_of: HashMap<Vec<u8>, usize>,
     /// The leaf that is being read, and whether it is what stands before the first part of a multipart.
     current: Option<(Part, bool)>,
-    alternatives: usize,
     leaves: Vec<Part>,
     /// Multiparts that lie too deep.
     too_deep: usize,
@@ -99,12 +127,7 @@ impl StructureWalk<'_> {
     /// Begins an entity whose body begins at `start`.
     fn enter(&mut self, entity: Entity, start: usize) {
         let mut part = entity.part;
-        let around = self.stack.last();
-        part.place = around.map_or(PartPlace::Alone, |multipart| multipart.place);
-        part.alternative = around.and_then(|multipart| {
-            let (depth, number) = multipart.alternative?;
-            Some((number, self.stack.get(depth)?.parts))
-        });
+        part.place = self.stack.last().map(|multipart| Place { multipart: multipart.index, part: multipart.parts });
         part.range = start..start;
         let is_multipart = part.media_type.starts_with("multipart/");
         let boundary = entity.boundary.filter(|_| is_multipart);
@@ -112,7 +135,7 @@ impl StructureWalk<'_> {
         self.too_deep += usize::from(is_too_deep);
         match boundary.filter(|_| !is_too_deep) {
             Some(boundary) => {
-                self.open(boundary, &part.media_type);
+                self.open(boundary, &part);
                 self.current = Some((Part { media_type: "text/plain".into(), ..part }, true));
             }
             None if is_multipart => self.current = Some((Part { media_type: "text/plain".into(), ..part }, false)),
@@ -120,25 +143,19 @@ impl StructureWalk<'_> {
         }
     }
 
-    fn open(&mut self, boundary: Vec<u8>, media_type: &str) {
+    fn open(&mut self, boundary: Vec<u8>, part: &Part) {
         let depth = self.stack.len();
-        let alternative = self.stack.last().and_then(|multipart| multipart.alternative).or_else(|| {
-            (media_type == "multipart/alternative").then(|| {
-                self.alternatives += 1;
-                (depth, self.alternatives)
-            })
-        });
         let hidden = self.depth_of.insert(boundary.clone(), depth);
-        let place = match media_type {
-            "multipart/alternative"
-            | "multipart/related"
-            | "multipart/report"
-            | "multipart/digest"
-            | "multipart/encrypted" => PartPlace::Other,
-            _ => PartPlace::Mixed,
+        let kind = match part.media_type.as_str() {
+            "multipart/alternative" => MultipartKind::Alternative,
+            "multipart/related" | "multipart/report" | "multipart/digest" | "multipart/encrypted" => {
+                MultipartKind::Related
+            }
+            _ => MultipartKind::Mixed,
         };
-        let default_type = if media_type == "multipart/digest" { "message/rfc822" } else { "text/plain" };
-        self.stack.push(Multipart { boundary, hidden, place, default_type, alternative, parts: 0 });
+        let default_type = if part.media_type == "multipart/digest" { "message/rfc822" } else { "text/plain" };
+        self.stack.push(OpenMultipart { boundary, hidden, index: self.multiparts.len(), default_type, parts: 0 });
+        self.multiparts.push(Multipart { kind, place: part.place });
     }
 
     /// Closes all multiparts from `depth` on.
@@ -207,7 +224,7 @@ impl StructureWalk<'_> {
         if let Some(depth) = self.depth_of.get(candidate) {
             return Some((*depth, false));
         }
-        self.depth_of.get(candidate.strip_suffix(b"--")?).map(|depth| (*depth, true))
+        self.depth_of.get(candidate.strip_suffix(b"--")?.trim_ascii_end()).map(|depth| (*depth, true))
     }
 
     /// Ends the leaf that is being read, before a delimiter of the multipart at a depth, or at the end of the message.
@@ -235,7 +252,7 @@ impl StructureWalk<'_> {
     fn entity(&mut self, header: &HeaderSection, default_type: &str) -> Entity {
         let mut part = Part { media_type: default_type.to_owned(), ..Part::default() };
         let mut boundary = None;
-        let mut name = None;
+        let (mut name, mut file_name) = (FileName::default(), FileName::default());
         let mut typed = false;
         if !self.stack.is_empty() {
             self.cuts.fields("A part's header", header.left);
@@ -256,9 +273,9 @@ impl StructureWalk<'_> {
                     typed = true;
                     let content = ParametrizedValue::read(&value, &["charset", "boundary", "name"]);
                     part.media_type = media_type(&content.value);
-                    part.charset = content.text("charset").filter(|label| label.len() <= LABEL_BYTES);
+                    part.charset = content.text("charset", None).filter(|label| label.len() <= LABEL_BYTES);
                     boundary = content.raw("boundary").map(|text| text.trim_ascii_end().to_vec());
-                    name = content.text("name");
+                    name = FileName::read(&content, "name");
                     self.pieces("Content-Type", content.cut);
                 }
                 b"transfer-encoding" => part.encoding = TransferEncoding::by_name(&String::from_utf8_lossy(&value)),
@@ -266,7 +283,7 @@ impl StructureWalk<'_> {
                     let content = ParametrizedValue::read(&value, &["filename"]);
                     let inline = content.value.eq_ignore_ascii_case("inline");
                     part.disposition = Some(if inline { Disposition::Inline } else { Disposition::Attachment });
-                    part.file_name = content.text("filename").unwrap_or_default();
+                    file_name = FileName::read(&content, "filename");
                     self.pieces("Content-Disposition", content.cut);
                 }
                 b"id" => {
@@ -276,11 +293,24 @@ impl StructureWalk<'_> {
                 _ => {}
             }
         }
-        if part.file_name.is_empty() {
-            part.file_name = name.unwrap_or_default();
-        }
-        part.file_name = encoded_word::on_one_line(part.file_name);
+        let named = if file_name.text.is_empty() { name } else { file_name };
+        (part.file_name, part.unlabelled_name) = (bare_name(named.text), named.unlabelled);
         Entity { part, boundary: boundary.filter(|boundary| !boundary.is_empty() && boundary.len() <= BOUNDARY_BYTES) }
+    }
+
+    /// Reads names in the charset of the mail's text where they do not say theirs, and none was needed to read them.
+    fn label_names(&mut self) {
+        if self.leaves.iter().all(|part| part.unlabelled_name.is_none()) {
+            return;
+        }
+        let texts = self.leaves.iter().filter(|part| part.media_type.starts_with("text/"));
+        let charset = texts.into_iter().find_map(|part| part.charset.clone());
+        for part in &mut self.leaves {
+            if let Some(name) = part.unlabelled_name.take() {
+                let name = encoded_word::decode(&name, charset.as_deref());
+                part.file_name = bare_name(beginning(&name, PARAMETER_BYTES).to_owned());
+            }
+        }
     }
 
     /// Tells that a field has more pieces of parameters than are read.
@@ -293,6 +323,34 @@ impl StructureWalk<'_> {
                 )
             });
         }
+    }
+}
+
+/// A file name on one line, without the folder of the machine that it comes from (RFC 2183 section 2.3) and without the
+/// apostrophes that some programs take for quotes.
+fn bare_name(name: String) -> String {
+    let name = encoded_word::on_one_line(name);
+    let is_path = name.starts_with('/')
+        || name.starts_with("\\\\")
+        || name.starts_with("..")
+        || name.get(1..3).is_some_and(|after| after == ":\\" || after == ":/");
+    let bare = if is_path { name.rsplit(['/', '\\']).next().unwrap_or_default() } else { &name };
+    let bare = bare.strip_prefix('\'').and_then(|bare| bare.strip_suffix('\'')).unwrap_or(bare);
+    if bare.len() == name.len() { name } else { bare.to_owned() }
+}
+
+/// A part's file name.
+#[derive(Default)]
+struct FileName {
+    text: String,
+    /// Its bytes, where nothing says their charset.
+    unlabelled: Option<Vec<u8>>,
+}
+
+impl FileName {
+    fn read(content: &ParametrizedValue<'_>, parameter: &str) -> Self {
+        let unlabelled = content.raw(parameter).filter(|_| content.needs_charset(parameter));
+        Self { text: content.text(parameter, None).unwrap_or_default(), unlabelled }
     }
 }
 
@@ -315,7 +373,7 @@ mod tests {
     use super::*;
 
     fn parts(raw: &[u8]) -> Vec<Part> {
-        leaves(raw, &fields::split(raw, 0)).0
+        read(raw, &fields::split(raw, 0)).parts
     }
 
     fn contents(raw: &[u8]) -> Vec<(String, String)> {
@@ -337,10 +395,14 @@ mod tests {
             contents(raw),
             owned(&[("text/plain", "plain --b\r\n--b2"), ("text/html", "<p>"), ("application/pdf", "")])
         );
-        let places: Vec<_> = parts(raw).iter().map(|part| (part.place, part.alternative)).collect();
+        let place = |multipart, part| Some(Place { multipart, part });
+        let places: Vec<_> = parts(raw).iter().map(|part| part.place).collect();
+        assert_eq!(places, [place(1, 1), place(1, 2), place(0, 2)]);
+        let multiparts = read(raw, &fields::split(raw, 0)).multiparts;
+        let (mixed, alternative) = (MultipartKind::Mixed, MultipartKind::Alternative);
         assert_eq!(
-            places,
-            [(PartPlace::Other, Some((1, 1))), (PartPlace::Other, Some((1, 2))), (PartPlace::Mixed, None)]
+            multiparts,
+            [Multipart { kind: mixed, place: None }, Multipart { kind: alternative, place: place(0, 1) }]
         );
         assert_eq!(parts(raw)[2].file_name, "a.pdf");
     }
@@ -387,7 +449,7 @@ mod tests {
             .chain((0..2 * DEPTH).rev().map(close))
             .collect();
         let raw = lines.concat();
-        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        let Structure { parts, cuts, .. } = read(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!(parts.len(), 1 + DEPTH, "one that holds the rest, and the second of each multipart that was opened");
         assert!(raw[parts[0].range.clone()].contains("deep inside"));
         let told = "The mail's parts lie more than 100 deep in one another: those that do are not taken apart.";
@@ -397,7 +459,7 @@ mod tests {
     #[test]
     fn of_too_many_parts_the_last_has_the_rest() {
         let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n{}--x--\n", "--x\n\none\n".repeat(PARTS + 10));
-        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        let Structure { parts, cuts, .. } = read(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!(parts.len(), PARTS);
         assert_eq!(parts[PARTS - 1].range.end, raw.len());
         assert_eq!(
@@ -405,7 +467,7 @@ mod tests {
             ["The mail has 2000 parts or more: the last one that is read has all that follows."]
         );
         let raw = format!("Content-Type: multipart/mixed; boundary=x\n\n{}--x--\n", "--x\n\none\n".repeat(PARTS - 1));
-        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        let Structure { parts, cuts, .. } = read(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!((parts.len(), cuts), (PARTS - 1, Cuts::default()));
     }
 
@@ -413,7 +475,7 @@ mod tests {
     fn pieces_of_a_parts_name_are_read_up_to_a_bound() {
         let pieces: String = (0..=bounds::PIECES).map(|number| format!(";\n filename*{number}=x")).collect();
         let raw = format!("Content-Disposition: attachment{pieces}\n\n");
-        let (parts, cuts) = leaves(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
+        let Structure { parts, cuts, .. } = read(raw.as_bytes(), &fields::split(raw.as_bytes(), 0));
         assert_eq!(parts[0].file_name.len(), bounds::PIECES);
         assert_eq!(
             cuts.into_sentences(),
@@ -425,5 +487,53 @@ mod tests {
     fn names_are_decoded() {
         let raw = b"Content-Type: application/x; name=other\nContent-Disposition: attachment; filename*0*=utf-8''Gr%C3%BC; filename*1*=%C3%9Fe\n\n";
         assert_eq!(parts(raw)[0].file_name, "Grüße");
+    }
+
+    #[test]
+    fn names_have_no_folders_and_no_apostrophes() {
+        for (name, expected) in [
+            ("C:\\temp\\report.pdf", "report.pdf"),
+            ("\\\\\\\\server\\share\\report.pdf", "report.pdf"),
+            ("/tmp/report.pdf", "report.pdf"),
+            ("../../etc/passwd", "passwd"),
+            ("Offer 1/2.pdf", "Offer 1/2.pdf"),
+            ("'report.pdf'", "report.pdf"),
+            ("Jane's report.pdf", "Jane's report.pdf"),
+            ("..pdf", "..pdf"),
+        ] {
+            let raw = format!("Content-Disposition: attachment; filename=\"{name}\"\n\n");
+            assert_eq!(parts(raw.as_bytes())[0].file_name, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_may_end_with_blanks_and_the_semicolon_be_missing() {
+        for header in ["multipart/mixed; boundary=\" b \"", "multipart/mixed boundary=\" b\""] {
+            let raw = format!("Content-Type: {header}\n\n-- b\n\none\n-- b --\nepilogue\n");
+            assert_eq!(contents(raw.as_bytes()), owned(&[("text/plain", "one")]), "{header}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_encoded_are_in_the_charset_of_the_text() {
+        let named = |charset: &str, name: &[u8]| {
+            let header = format!(
+                "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain; charset={charset}\n\nsee\n--x\n\
+                 Content-Type: application/pdf\nContent-Disposition: attachment; filename=\""
+            );
+            let raw = [header.as_bytes(), name, b"\"\n\nx\n--x--\n"].concat();
+            parts(&raw)[1].file_name.clone()
+        };
+        for (charset, name, expected) in [
+            ("windows-1251", &b"\xd1\xf7\xb8\xf2.pdf"[..], "Счёт.pdf"),
+            ("koi8-r", b"\xf3\xde\xc5\xd4.pdf", "Счет.pdf"),
+            ("shift_jis", b"\x90\xbf\x8b\x81\x8f\x91.pdf", "請求書.pdf"),
+            ("iso-8859-1", b"Gr\xfc\xdfe.pdf", "Grüße.pdf"),
+            ("utf-8", b"Gr\xfc\xdfe.pdf", "Grüße.pdf"),
+            ("iso-8859-1", "Grüße.pdf".as_bytes(), "Grüße.pdf"),
+            ("iso-2022-jp", b"\x1b$B@A5a=q\x1b(B.pdf", "請求書.pdf"),
+        ] {
+            assert_eq!(named(charset, name), expected, "{charset} {name:?}");
+        }
     }
 }

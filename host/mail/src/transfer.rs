@@ -15,13 +15,19 @@ pub enum TransferEncoding {
 }
 
 impl TransferEncoding {
-    /// By the value of Content-Transfer-Encoding.
+    /// By the value of Content-Transfer-Encoding; quotes and hyphens are as they come.
     pub fn by_name(value: &str) -> Self {
-        let name =
-            value.split(|character: char| character == ';' || character.is_whitespace()).find(|word| !word.is_empty());
-        match name {
-            Some(name) if name.eq_ignore_ascii_case("base64") => Self::Base64,
-            Some(name) if name.eq_ignore_ascii_case("quoted-printable") => Self::QuotedPrintable,
+        let mut words = value.split(|character: char| matches!(character, ';' | '(') || character.is_whitespace());
+        let letters = |word: &str| -> String {
+            word.chars()
+                .filter(char::is_ascii_alphanumeric)
+                .map(|letter| letter.to_ascii_lowercase())
+                .take(20)
+                .collect()
+        };
+        match words.find(|word| !word.is_empty()).map(letters).as_deref() {
+            Some("base64") => Self::Base64,
+            Some("quotedprintable") => Self::QuotedPrintable,
             _ => Self::Identity,
         }
     }
@@ -42,17 +48,26 @@ impl TransferEncoding {
             Self::Base64 => {
                 let symbols = |run: &[u8]| run.iter().filter(|byte| symbol(**byte).is_some()).count();
                 let size = |symbols: usize| symbols / 4 * 3 + (symbols % 4).saturating_sub(1);
-                bytes.split(|byte| *byte == b'=').map(|run| size(symbols(run))).sum()
+                runs(bytes).map(|run| size(symbols(run))).sum()
             }
             Self::QuotedPrintable => quoted_printable(bytes).len(),
         }
     }
 }
 
+/// What is encoded from its beginning to its padding. More of it may follow; a line that has anything else is text that
+/// was added behind, by a scanner for viruses say.
+fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (first, rest) = bytes.split_at(memchr::memchr(b'=', bytes).unwrap_or(bytes.len()));
+    let is_encoded = |line: &&[u8]| line.trim_ascii().iter().all(|byte| *byte == b'=' || symbol(*byte).is_some());
+    let lines = rest.split(|byte| *byte == b'\n').filter(is_encoded);
+    std::iter::once(first).chain(lines.flat_map(|line| line.split(|byte| *byte == b'=')))
+}
+
 /// Decodes base64; what is neither padding nor one of its 64 symbols is passed over.
 pub fn base64(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len() / 4 * 3 + 3);
-    for run in bytes.split(|byte| *byte == b'=') {
+    for run in runs(bytes) {
         let mut group = 0_u32;
         let mut symbols = 0;
         for value in run.iter().filter_map(|byte| symbol(*byte)) {
@@ -145,6 +160,25 @@ mod tests {
     }
 
     #[test]
+    fn encodings_are_known_by_what_programs_write() {
+        for (value, encoding) in [
+            ("base64", TransferEncoding::Base64),
+            (" BASE64 ; x", TransferEncoding::Base64),
+            ("\"base64\"", TransferEncoding::Base64),
+            ("Base-64", TransferEncoding::Base64),
+            ("base64(x)", TransferEncoding::Base64),
+            ("quoted-printable", TransferEncoding::QuotedPrintable),
+            ("QuotedPrintable", TransferEncoding::QuotedPrintable),
+            ("quoted_printable", TransferEncoding::QuotedPrintable),
+            ("8bit", TransferEncoding::Identity),
+            ("x-base64-of-mine", TransferEncoding::Identity),
+            ("", TransferEncoding::Identity),
+        ] {
+            assert_eq!(TransferEncoding::by_name(value), encoding, "{value}");
+        }
+    }
+
+    #[test]
     fn base64_passes_over_what_is_none() {
         for (encoded, decoded) in [
             (&b"JVBERi0="[..], &b"%PDF-"[..]),
@@ -152,6 +186,9 @@ mod tests {
             (b"JVBE!Ri0=!", b"%PDF-"),
             (b"YQ==Yg==", b"ab"),
             (b"%%%", b""),
+            (b"YQ==\r\nYg==\r\n", b"ab"),
+            (b"YWI=\n-- \nThis mail was scanned.\nYm\n", b"abb"),
+            (b"YWI=\n\n_______________\nlist@x.test\n", b"ab"),
         ] {
             assert_eq!(TransferEncoding::Base64.decode(encoded), decoded);
         }
@@ -161,7 +198,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
 
         #[test]
-        fn the_size_is_the_decoded_one(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn the_size_is_the_decoded_one(bytes in proptest::collection::vec(any::<u8>(), 0..300), text in "[A-C=\n \\-]{0,60}") {
+            let bytes = [bytes.as_slice(), text.as_bytes()].concat();
             for encoding in [TransferEncoding::Identity, TransferEncoding::Base64, TransferEncoding::QuotedPrintable] {
                 prop_assert_eq!(encoding.decode(&bytes).len(), encoding.decoded_size(&bytes));
             }
