@@ -4,9 +4,9 @@ use std::io::{self, BufRead, Read as _};
 
 /// Reads the messages of an mbox in turn.
 ///
-/// A separator is a line `From sender … hh:mm[:ss] … yyyy` at the start or after an empty line: a sentence in a body
-/// that happens to begin with `From ` is none. Quoted lines (`>From `) lose one `>`, as in mboxrd. The empty line
-/// before the next separator is not the message's.
+/// A separator is a postmark at the start or after an empty line: `From `, the sender, and a date, and nothing else (see
+/// [`is_postmark`]). A sentence in a body that happens to begin with `From ` is none. Quoted lines (`>From `) lose one
+/// `>`, as in mboxrd. The empty line before the next separator is not the message's.
 pub struct MboxReader<R> {
     inner: R,
     most: u64,
@@ -16,7 +16,7 @@ pub struct MboxReader<R> {
 
 /// Whether a file with this start is an mbox.
 pub fn begins(start: &[u8]) -> bool {
-    start.split(|byte| *byte == b'\n').next().is_some_and(is_separator)
+    start.split(|byte| *byte == b'\n').next().is_some_and(is_postmark)
 }
 
 /// A message without the separator that local delivery writes before it.
@@ -47,7 +47,7 @@ impl<R: BufRead> MboxReader<R> {
         let mut after_empty = false;
         loop {
             self.read_line()?;
-            if self.line.is_empty() || (after_empty && is_separator(&self.line)) {
+            if self.line.is_empty() || (after_empty && is_postmark(&self.line)) {
                 drop_empty_line(&mut message);
                 return Ok(Some(message));
             }
@@ -83,10 +83,72 @@ fn drop_empty_line(message: &mut Vec<u8>) {
     }
 }
 
-fn is_separator(line: &[u8]) -> bool {
+/// Whether a line is a postmark: `From `, the sender (none, one word, or `jane at example.com` as in archives of lists),
+/// and to the end of the line a date as asctime writes it, `Mon Nov 23 09:15:00 2026`, in which a zone may stand before
+/// or after the year, or one as in a header, `Mon, 23 Nov 2026 09:15:00 +0100`. UUCP's `remote from host` may follow.
+fn is_postmark(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else { return false };
-    let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    words.by_ref().any(is_time) && words.any(|word| word.len() == 4 && word.iter().all(u8::is_ascii_digit))
+    let words: Vec<&[u8]> =
+        rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(MOST_WORDS).collect();
+    let Some(day) = words.iter().position(|word| is_one_of(word.strip_suffix(b",").unwrap_or(word), &DAYS)) else {
+        return false;
+    };
+    let (sender, date) = words.split_at(day);
+    let is_sender = match sender {
+        [] | [_] => true,
+        [_, at, _] => at.eq_ignore_ascii_case(b"at"),
+        // A local part in quotes may have blanks.
+        [first, .., last] => first.starts_with(b"\"") && last.contains(&b'@'),
+    };
+    let date = match date {
+        [date @ .., b"remote", b"from", _] => date,
+        date => date,
+    };
+    let is_date = match date {
+        [_, month, day, time, rest @ ..] if is_one_of(month, &MONTHS) => {
+            let mut others = rest.iter().filter(|word| !is_year(word));
+            is_number(day, 2)
+                && is_time(time)
+                && rest.len() <= 3
+                && others.all(|word| is_zone(word))
+                && rest.iter().any(|word| is_year(word))
+        }
+        [_, day, month, year, time, zone @ ..] => {
+            is_number(day, 2)
+                && is_one_of(month, &MONTHS)
+                && is_year(year)
+                && is_time(time)
+                && zone.len() <= 2
+                && zone.iter().all(|word| is_zone(word))
+        }
+        _ => false,
+    };
+    is_sender && is_date
+}
+
+/// A postmark has no more words.
+const MOST_WORDS: usize = 40;
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+fn is_one_of(word: &[u8], names: &[&str]) -> bool {
+    names.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(word))
+}
+
+fn is_number(word: &[u8], most_digits: usize) -> bool {
+    (1..=most_digits).contains(&word.len()) && word.iter().all(u8::is_ascii_digit)
+}
+
+fn is_year(word: &[u8]) -> bool {
+    word.len() == 4 && is_number(word, 4)
+}
+
+/// `+0100`, `UTC`, `(CET)`.
+fn is_zone(word: &[u8]) -> bool {
+    match word.strip_prefix(b"(").and_then(|word| word.strip_suffix(b")")).unwrap_or(word) {
+        [b'+' | b'-', digits @ ..] => digits.len() == 4 && is_number(digits, 4),
+        letters => (1..=5).contains(&letters.len()) && letters.iter().all(u8::is_ascii_uppercase),
+    }
 }
 
 /// `hh:mm` or `hh:mm:ss`.
@@ -111,6 +173,47 @@ mod tests {
     fn a_sentence_that_begins_with_from_separates_nothing() {
         let text = "From a@x Fri Aug  9 15:11:47 2002\nSubject: a\n\n\nFrom here on 2 of 3\n\nFrom b\n";
         assert_eq!(messages(text), ["Subject: a\n\n\nFrom here on 2 of 3\n\nFrom b\n"]);
+    }
+
+    #[test]
+    fn only_a_postmark_begins_a_message() {
+        for postmark in [
+            "From jane@x.test Mon Nov 23 09:15:00 2026",
+            "From - Mon Nov 23 09:15:00 2026",
+            "From ???@??? Mon Nov 23 09:15:00 2026",
+            "From MAILER-DAEMON Mon Nov  3 09:15:00 2026",
+            "From  Mon Nov 23 09:15:00 2026",
+            "From jane@x.test Mon Nov 23 09:15 2026",
+            "From jane@x.test Mon Nov 23 09:15:00 CET 2026",
+            "From jane@x.test Mon Nov 23 09:15:00 2026 +0100",
+            "From 1784@xxx Mon Nov 23 09:15:00 +0000 2026",
+            "From jane at x.test  Mon Nov 23 09:15:00 2026",
+            "From \"jane roe\"@x.test Mon Nov 23 09:15:00 2026",
+            "From jane Mon Nov 23 09:15:00 2026 remote from mailhub",
+            "From jane@x.test Mon, 23 Nov 2026 09:15:00 +0100",
+            "From jane@x.test Mon Nov 23 09:15:00 2026\r",
+        ] {
+            let text = format!("From a@x Fri Aug  9 15:11:47 2002\nSubject: a\n\n{postmark}\nSubject: b\n");
+            assert_eq!(messages(&text).len(), 2, "{postmark}");
+            assert!(begins(text.as_bytes()), "{postmark}");
+        }
+        for sentence in [
+            "From 10:30 to 11:15 on 23 November 2026 the line was down.",
+            "From Mon Nov 23 09:15:00 2026 on the line was down.",
+            "From jane@x.test, Mon Nov 23 09:15 2026: what she said",
+            "From Monday 09:15 to Friday 17:00 we are here, in 2026 too",
+            "From our shop on Mon Nov 23 09:15:00 2026",
+            "From Mon Nov 23 to Fri Nov 27 2026",
+            "From the log: Mon Nov 23 09:15:00 2026",
+            "From jane@x.test",
+            "From ",
+            "From jane@x.test Mon Nov 23 2026",
+            "From jane@x.test Mon Nov 23 09:15:00 26",
+            "From: jane@x.test Mon Nov 23 09:15:00 2026",
+        ] {
+            let text = format!("From a@x Fri Aug  9 15:11:47 2002\nSubject: a\n\n{sentence}\nSubject: b\n");
+            assert_eq!(messages(&text).len(), 1, "{sentence}");
+        }
     }
 
     #[test]
