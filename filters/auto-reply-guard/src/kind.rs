@@ -138,7 +138,8 @@ fn automatic_message(mail: &Mail<'_>) -> Recognised {
         return found(format!("Auto-Submitted is {keyword} (RFC 3834)"));
     }
     let suppressed = mail.header("X-Auto-Response-Suppress").unwrap_or_default().to_ascii_lowercase();
-    if suppressed.split(',').any(|what| matches!(what.trim(), "all" | "autoreply" | "oof")) {
+    // OOF alone is about notes of absence, and stands on what people send, too.
+    if suppressed.split([',', ';']).any(|what| matches!(what.trim(), "all" | "autoreply")) {
         return found("X-Auto-Response-Suppress asks for no answer".to_owned());
     }
     let keyword = keyword(mail, "Precedence").filter(|keyword| keyword == "bulk" || keyword == "junk")?;

@@ -61,6 +61,7 @@ fn headers_of_programs_and_lists_are_recognised() {
     assert_eq!(kind(&with(&[("Precedence", "auto_reply")])), "automatic reply");
     assert_eq!(kind(&with(&[("Auto-Submitted", "auto-generated; type=x")])), "automatic message");
     assert_eq!(kind(&with(&[("X-Auto-Response-Suppress", "DR, OOF, AutoReply")])), "automatic message");
+    assert_eq!(guard(&with(&[("X-Auto-Response-Suppress", "OOF")])).changes.len(), 0, "a person's mail");
     assert_eq!(kind(&with(&[("Precedence", "bulk")])), "automatic message");
     assert_eq!(kind(&with(&[("Precedence", "bulk"), ("List-Id", "<users.example.org>")])), "mailing list");
 }

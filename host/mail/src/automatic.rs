@@ -40,9 +40,10 @@ pub fn why_unanswered(message: &Message) -> Option<&'static str> {
         return Some("it is a report, of a delivery or of having been read (RFC 6522)");
     }
     let suppressed = says("X-Auto-Response-Suppress").is_some_and(|value| {
-        value.split(',').any(|word| {
-            ["all", "autoreply", "oof"].iter().any(|suppressed| word.trim().eq_ignore_ascii_case(suppressed))
-        })
+        // OOF alone is about notes of absence, which ours are not ([MS-OXCMAIL], 2.2.3.2.14): Exchange writes it on what
+        // people send, too.
+        let words = || value.split([',', ';']).map(str::trim);
+        words().any(|word| ["all", "autoreply"].iter().any(|suppressed| word.eq_ignore_ascii_case(suppressed)))
     });
     if suppressed
         || ROBOT_HEADERS
@@ -81,6 +82,10 @@ mod tests {
             ("Precedence: first-class", true),
             ("X-Auto-Response-Suppress: DR, AutoReply", false),
             ("X-Auto-Response-Suppress: DR", true),
+            ("X-Auto-Response-Suppress: OOF", true),
+            ("X-Auto-Response-Suppress: DR, RN, NRN, OOF", true),
+            ("X-Auto-Response-Suppress: OOF, AutoReply", false),
+            ("X-Auto-Response-Suppress: all", false),
             ("X-Autoreply: yes", false),
             ("Content-Type: multipart/report; report-type=disposition-notification; boundary=x", false),
             ("Content-Type: Multipart/Report", false),

@@ -170,7 +170,7 @@ impl Desk {
         })
     }
 
-    /// Who is answered by default: Reply-To, else From, of a customer's mail; of one that went out its recipients.
+    /// Who is answered by default: Reply-To, if it can be used, else From, of a customer's mail; of one that went out its recipients.
     /// Never ourselves, and nobody whom only a mail brought that does not vouch for them: then it is its sender who
     /// is answered, if their address vouched for it.
     fn answered_by(&self, open: &OpenTicket, answered: Option<&Article>) -> Vec<Addressee> {
@@ -178,7 +178,7 @@ impl Desk {
         let content = &article.content;
         let addresses = match content.sender_type {
             SenderType::Agent | SenderType::System => Address::parse_all(&content.to),
-            SenderType::Customer => addresses_asked_for(content),
+            SenderType::Customer => addresses_asked_for(content, &self.configuration),
         };
         let known = (!article.brings_people()).then(|| open.people());
         let is_known =
@@ -188,7 +188,11 @@ impl Desk {
             others.filter_map(|address| Addressee::new(address).ok()).collect()
         };
         let answered = others(addresses.into_iter().filter(is_known).collect());
-        if answered.is_empty() && content.vouched_by_address { others(addresses_to_answer(content)) } else { answered }
+        if answered.is_empty() && content.vouched_by_address {
+            others(addresses_to_answer(content, &self.configuration))
+        } else {
+            answered
+        }
     }
 
     /// Writes it into the database, once.

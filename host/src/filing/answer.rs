@@ -20,11 +20,9 @@ pub fn plan(
     vouched: VouchedBy,
 ) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, occasion)?;
-    let addresses = match mail.addresses("Reply-To") {
-        none if none.is_empty() => mail.addresses("From"),
-        reply_to if vouched == VouchedBy::ByAddress => senders_among(reply_to, mail.addresses("From")),
-        reply_to => reply_to,
-    };
+    let from = mail.addresses("From");
+    let asked = asked_for(mail.addresses("Reply-To"), &from, |address| configuration.is_own(address));
+    let addresses = if vouched == VouchedBy::ByAddress { senders_among(asked, from) } else { asked };
     let (counted, too_many) = different(addresses);
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
@@ -71,7 +69,7 @@ fn is_allowed_by_filter(mail: &Mail) -> bool {
 /// The answer to the last mail of a customer when their ticket is removed; none where the queue has none.
 pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewArticle) -> Option<AutoResponsePlan> {
     let answer = configuration.auto_response(&ticket.queue, AutoResponseType::Remove)?;
-    let (counted, too_many) = different(addresses_to_answer(last));
+    let (counted, too_many) = different(addresses_to_answer(last, configuration));
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let suppressed = if too_many {
         Some(asks_for_too_many())
@@ -88,25 +86,36 @@ pub fn is_of_customer(article: &NewArticle, configuration: &Configuration) -> bo
     article.sender_type == SenderType::Customer
         && article.visible_for_customer
         && !article.unvouched
-        && addresses_to_answer(article).iter().any(is_answered)
+        && addresses_to_answer(article, configuration).iter().any(is_answered)
 }
 
 /// Whether a mail asks for answers to others than those in its From.
-pub fn asks_for_others(mail: &Mail) -> bool {
-    let from: HashSet<Mailbox> = mail.addresses("From").iter().map(mailbox).collect();
-    mail.addresses("Reply-To").iter().any(|address| !from.contains(&mailbox(address)))
+pub fn asks_for_others(mail: &Mail, configuration: &Configuration) -> bool {
+    let from = mail.addresses("From");
+    let senders: HashSet<Mailbox> = from.iter().map(mailbox).collect();
+    let asked = asked_for(mail.addresses("Reply-To"), &from, |address| configuration.is_own(address));
+    asked.iter().any(|address| !senders.contains(&mailbox(address)))
 }
 
 /// Whom an answer to a mail goes to: Reply-To, else From (RFC 5322 section 3.6.2). Where the address of its sender
 /// alone vouched for it, nobody but those in From: whoever forges a From would get the ticket's mail.
-pub fn addresses_to_answer(article: &NewArticle) -> Vec<Address> {
-    let asked = addresses_asked_for(article);
+pub fn addresses_to_answer(article: &NewArticle, configuration: &Configuration) -> Vec<Address> {
+    let asked = addresses_asked_for(article, configuration);
     if article.vouched_by_address { senders_among(asked, Address::parse_all(&article.from)) } else { asked }
 }
 
 /// Whom a mail asks to answer to, whoever vouches for it.
-pub fn addresses_asked_for(article: &NewArticle) -> Vec<Address> {
-    Address::parse_all(if article.reply_to.is_empty() { &article.from } else { &article.reply_to })
+pub fn addresses_asked_for(article: &NewArticle, configuration: &Configuration) -> Vec<Address> {
+    let from = Address::parse_all(&article.from);
+    asked_for(Address::parse_all(&article.reply_to), &from, |address| configuration.is_own(address))
+}
+
+/// Those of Reply-To whom mail can be sent to and who are not we ourselves; where there is none, all in From: web forms
+/// and programs write words into Reply-To that are no address, and the address that they write to.
+pub fn asked_for(reply_to: Vec<Address>, from: &[Address], is_own: impl Fn(&str) -> bool) -> Vec<Address> {
+    let can_be_used = |address: &Address| address.can_be_written_to() && !is_own(&address.address);
+    let usable: Vec<Address> = reply_to.into_iter().filter(can_be_used).collect();
+    if usable.is_empty() { from.to_vec() } else { usable }
 }
 
 /// Those of Reply-To who are in From; where none is, all in From.
@@ -152,7 +161,7 @@ fn fits(address: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postigo_model::configured::AutoResponse;
+    use postigo_model::configured::{AutoResponse, SystemAddress};
 
     #[test]
     fn who_removes_a_ticket_writes_to_no_strangers() {
@@ -177,12 +186,21 @@ mod tests {
 
     #[test]
     fn a_mail_that_an_address_alone_vouches_for_is_answered_to_its_sender() {
+        let mut configuration = Configuration::default();
+        let own = SystemAddress { address: "desk@desk.test".into(), ..SystemAddress::default() };
+        configuration.system_addresses.insert(own.address.clone(), own);
         for (from, reply_to, by_proof, by_address) in [
             ("jane@x.test", "", "jane@x.test", "jane@x.test"),
             ("jane@x.test", "evil@e.test", "evil@e.test", "jane@x.test"),
             ("jane@x.test", "evil@e.test, \"Jane\"@X.test.", "evil@e.test, Jane@x.test", "Jane@x.test"),
             ("jane@x.test, bob@x.test", "bob@x.test", "bob@x.test", "bob@x.test"),
-            ("jane@x.test", "nobody", "", "jane@x.test"),
+            ("jane@x.test", "nobody", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "nobody@", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "no reply <>", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "Jane <jane@the office>, (none)@x..test", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "<'bob@x.test'>", "bob@x.test", "jane@x.test"),
+            ("jane@x.test", "Desk <desk@desk.test>", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "desk+web@DESK.test, bob@x.test", "bob@x.test", "jane@x.test"),
         ] {
             for (vouched_by_address, expected) in [(false, by_proof), (true, by_address)] {
                 let article = NewArticle {
@@ -191,7 +209,7 @@ mod tests {
                     vouched_by_address,
                     ..NewArticle::default()
                 };
-                let told: Vec<Mailbox> = addresses_to_answer(&article).iter().map(mailbox).collect();
+                let told: Vec<Mailbox> = addresses_to_answer(&article, &configuration).iter().map(mailbox).collect();
                 let expected: Vec<Mailbox> = Address::parse_all(expected).iter().map(mailbox).collect();
                 assert_eq!(told, expected, "{from}, {reply_to}, {vouched_by_address}");
             }

@@ -82,7 +82,7 @@ pub fn decide(mail: &Mail, circumstances: &Circumstances<'_>) -> Filing {
             // Whoever gets the answer learns that the ticket is closed.
             let knows_of_it = match vouched {
                 VouchedBy::ByNobody => false,
-                VouchedBy::ByAddress => !answer::asks_for_others(mail),
+                VouchedBy::ByAddress => !answer::asks_for_others(mail, circumstances.configuration),
                 VouchedBy::ByProof => true,
             };
             let occasion = if knows_of_it { AutoResponseType::ReplyNewTicket } else { AutoResponseType::Reply };

@@ -6,10 +6,11 @@ use postigo_mail::{Mail, authenticated_sender, failed_authentication, message_id
 use postigo_model::configured::{Configuration, FollowUpCheck, Settings};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{FollowUpCandidate, FollowUpSearch, WhyFollowUp};
+use std::collections::HashSet;
 
-/// Of References so many ids are looked for, from the last: mails with thousands of them are made to keep a server
-/// busy.
-const MOST_REFERENCES: usize = 100;
+/// So many bytes of ids are looked for, of References from the last on: those of threads of two thousand mails. Mails
+/// with more of them are made to keep a server busy.
+const REFERENCE_BYTES: usize = 128 << 10;
 /// A mail from more addresses is from none that vouches for anything.
 const MOST_SENDERS: usize = 10;
 
@@ -100,13 +101,13 @@ fn external_number(mail: &Mail, field: &str) -> Option<FollowUpCandidate> {
 
 /// The first id of In-Reply-To, then those of References from the last to the first, each once.
 pub fn references(mail: &Mail) -> Vec<String> {
-    let mut ids: Vec<String> = Vec::new();
     let reply = message_ids(mail.header("In-Reply-To").unwrap_or_default()).take(1);
-    let references = message_ids(mail.header("References").unwrap_or_default()).rev().take(MOST_REFERENCES);
-    for id in reply.chain(references) {
-        if !ids.iter().any(|known| known == id) {
-            ids.push(id.to_owned());
-        }
-    }
-    ids
+    let references = message_ids(mail.header("References").unwrap_or_default()).rev();
+    let mut seen = HashSet::new();
+    let mut bytes = 0;
+    let ids = reply.chain(references).filter(|id| seen.insert(*id)).take_while(|id| {
+        bytes += id.len();
+        bytes <= REFERENCE_BYTES
+    });
+    ids.map(str::to_owned).collect()
 }

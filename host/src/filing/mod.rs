@@ -21,7 +21,7 @@ mod reports;
 pub mod subject;
 
 pub use answer::{
-    addresses_asked_for, addresses_to_answer, is_of_customer, is_refused as gets_no_answers,
+    addresses_asked_for, addresses_to_answer, asked_for, is_of_customer, is_refused as gets_no_answers,
     is_refused_by as gets_no_answers_by,
 };
 pub use batch::Batch;

@@ -4,7 +4,7 @@
 
 use super::error::FetchError;
 use super::intake::{Intake, IntakeRules};
-use crate::filing::gets_no_answers_by;
+use crate::filing::{asked_for, gets_no_answers_by};
 use crate::store::outgoing::{self, IntakeRefusal, SenderNotice};
 use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
 use postigo_model::configured::Oversize;
@@ -74,11 +74,8 @@ fn of(header: &[u8], size: u64, rules: &IntakeRules, digest: Vec<u8>) -> Option<
     {
         return None;
     }
-    let mut addresses = mail.addresses("Reply-To");
-    if addresses.is_empty() {
-        addresses = mail.addresses("From");
-    }
-    let to = addresses.pop()?.address;
+    let is_own = |address: &str| gets_no_answers_by(address, &[], |mailbox| rules.own_addresses.contains(mailbox));
+    let to = asked_for(mail.addresses("Reply-To"), &mail.addresses("From"), is_own).pop()?.address;
     if gets_no_answers_by(&to, &rules.unanswered, |mailbox| rules.own_addresses.contains(mailbox)) {
         return None;
     }
@@ -144,6 +141,10 @@ mod tests {
     fn a_person_is_told_but_no_list_no_machine_and_not_ourselves() {
         assert_eq!(to("From: Jane <jane@example.com>\nSubject: big\n\n").as_deref(), Some("jane@example.com"));
         assert_eq!(to("From: a@example.com\nReply-To: b@example.com\n\n").as_deref(), Some("b@example.com"));
+        for unusable in ["none", "<>", "b@", "Support@Example.org", "b@example..com"] {
+            let header = format!("From: a@example.com\nReply-To: {unusable}\n\n");
+            assert_eq!(to(&header).as_deref(), Some("a@example.com"), "{unusable}");
+        }
         for header in [
             "From: a@example.com\nPrecedence: bulk\n\n",
             "From: a@example.com\nAuto-Submitted: auto-replied\n\n",
