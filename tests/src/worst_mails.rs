@@ -40,6 +40,8 @@ pub const KINDS: &[(&str, Make)] = &[
     ("encoded words of no encoding", |size| field("Subject", b"=?a?x? ", size)),
     ("encoded words that may begin anywhere", |size| field("Subject", b"=?", size)),
     ("encoded words in two charsets", |size| field("Subject", b"=?koi8-r?q?=E1?= =?utf-8?q?=C3?= ", size)),
+    ("encoded words that are cut in characters", |size| field("Subject", b"=?utf-8?b?w6?= ", size)),
+    ("encoded words that are cut in escapes", |size| field("Subject", b"=?utf-8?q?=C?= ", size)),
     ("encoded words in iso-2022-jp", |size| field("Subject", b"=?iso-2022-jp?b?GyRCQEE1YT1xGyhC?= ", size)),
     ("a subject in a charset with a long name", |size| {
         let label = "l".repeat(size / 2);
@@ -65,6 +67,14 @@ pub const KINDS: &[(&str, Make)] = &[
     ("comments of nothing beside addresses", |size| field("To", b"()a@b,", size)),
     ("groups", |size| field("To", b"a:b@c;", size)),
     ("routes", |size| field("To", b"<@a:b@c>,", size)),
+    ("angle brackets that only open", |size| field("From", b"<", size)),
+    ("angle brackets in angle brackets", |size| field("To", b"<a <a@b>,", size)),
+    ("angle brackets that are forgotten", |size| field("To", b"<\"a@b\",", size)),
+    ("addresses in apostrophes", |size| field("To", b"'a@b',", size)),
+    ("addresses in quotes of all kinds", |size| field("To", "<‘“'mailto:smtp:mailto:a@b'”’>,".as_bytes(), size)),
+    ("an address of schemes", |size| field("To", format!("<{}a@b>,", "mailto:".repeat(280)).as_bytes(), size)),
+    ("names in iso-2022-jp as it is", |size| field("To", b"\x1b$B@A\x1b(B <a@b>,", size)),
+    ("names in iso-2022-jp that never end", |size| field("To", b"\x1b$B@A\x1b$B,", size)),
     ("an address without end", |size| field("From", b"a@", size)),
     // Parameters.
     ("names in pieces", |size| {
@@ -90,6 +100,22 @@ pub const KINDS: &[(&str, Make)] = &[
     ("parts without a header", |size| parts("", size)),
     ("parts with a long header", |size| parts(&format!("{}\n", "Content-ID: <x>\n".repeat(3_000)), size)),
     ("parts that are files", |size| parts("Content-Disposition: attachment; filename=x\n\nx\n", size)),
+    ("parts that say nothing", |size| parts("\n\u{a0}\u{200b}\n", size)),
+    ("parts of HTML that says nothing", |size| parts("Content-Type: text/html\n\n<p>&nbsp;\n", size)),
+    ("two texts that say nothing", |size| {
+        let blank = " ".repeat(size / 2);
+        filled(format!("{MIXED}--b\n\n{blank}\n--b\nContent-Type: text/html\n\n").as_bytes(), b"<p>&nbsp;", size)
+    }),
+    ("alternatives in alternatives", |size| {
+        let open = |number: usize| {
+            format!("Content-Type: multipart/alternative; boundary=b{number}\n\n--b{number}\n\n \n--b{number}\n")
+        };
+        let opened: String = (0..90).map(open).collect();
+        filled(opened.as_bytes(), b"Content-Type: text/html\n\na\n--b89\n", size)
+    }),
+    ("parts that are files without a charset", |size| {
+        parts("Content-Disposition: attachment; filename=\"ü.pdf\"\n\nx\n", size)
+    }),
     ("parts that are texts in another charset", |size| {
         parts("Content-Type: text/plain; charset=windows-1252\n\n\x7f\n", size)
     }),
@@ -127,6 +153,20 @@ pub const KINDS: &[(&str, Make)] = &[
     ("text that grows in UTF-8", |size| body("Content-Type: text/plain; charset=windows-1252\n", b"\x80", size)),
     ("text that is not UTF-8", |size| body("Content-Type: text/plain; charset=utf-8\n", b"\xff", size)),
     ("iso-2022-jp", |size| body("Content-Type: text/plain; charset=iso-2022-jp\n", b"\x1b$B@A\x1b(B", size)),
+    ("iso-2022-jp of escapes", |size| body("Content-Type: text/plain; charset=iso-2022-jp\n", b"\x1b(B", size)),
+    ("iso-2022-jp without a label", |size| body("", b"\x1b$B@A\x1b(B", size)),
+    ("escapes without a label", |size| body("", b"\x1b$B\x1b$)", size)),
+    ("iso-2022-jp that is something else", |size| {
+        body("Content-Type: text/plain; charset=iso-2022-jp\n", b"\x1b$B@A\x1b(B\xff", size)
+    }),
+    ("iso-2022-kr", |size| body("Content-Type: text/plain; charset=iso-2022-kr\n", b"\x0eGQ\x0f", size)),
+    ("hz", |size| body("Content-Type: text/plain; charset=hz-gb-2312\n", b"~{VP~}", size)),
+    ("a code page of DOS", |size| body("Content-Type: text/plain; charset=cp437\n", b"\xdb", size)),
+    ("text that is UTF-8 here and there", |size| {
+        body("Content-Type: text/plain; charset=utf-8\n", b"\xc3\xa4\xe6\x97a", size)
+    }),
+    ("a byte order mark", |size| filled(b"Subject: x\n\n\xef\xbb\xbf", b"\xff", size)),
+    ("a byte order mark of UTF-16", |size| filled(b"Subject: x\n\n\xff\xfe", b"\x20\x20", size)),
     ("utf-7", |size| body("Content-Type: text/plain; charset=utf-7\n", b"+AOQ-", size)),
     ("utf-7 that never ends", |size| body("Content-Type: text/plain; charset=utf-7\n+", b"AOQA", size)),
     ("utf-16", |size| body("Content-Type: text/plain; charset=utf-16\n", b"\x20\x20", size)),
@@ -169,6 +209,17 @@ pub const KINDS: &[(&str, Make)] = &[
     ("HTML of one comment of ends", |size| body("Content-Type: text/html\n\n<!--", b"->", size)),
     ("HTML of blanks", |size| html(" ", size)),
     ("HTML of words of one letter", |size| html("a ", size)),
+    ("HTML of links", |size| html("<a href=x:>a", size)),
+    ("HTML of links that say where they lead", |size| html("<a href='http://a.test/'>a.test</a>", size)),
+    ("HTML of links without text", |size| html("<a href=x:></a>", size)),
+    ("HTML of one link of entities", |size| body("Content-Type: text/html\n\n<a href='", b"&lt;", size)),
+    ("HTML of links of entities", |size| html("<a href=x:&lt;&lt;&lt;>", size)),
+    ("HTML of preformatted elements", |size| html("<pre>", size)),
+    ("HTML of preformatted lines", |size| body("Content-Type: text/html\n\n<pre>", b"a\r\n", size)),
+    ("HTML of preformatted entities", |size| body("Content-Type: text/html\n\n<pre>", b"&lt;", size)),
+    ("HTML of preformatted ampersands", |size| body("Content-Type: text/html\n\n<pre>", b"&\0", size)),
+    ("HTML of elements that keep lines", |size| html("<p style=white-space:pre>", size)),
+    ("HTML of elements that nearly keep lines", |size| html("<p style=white-space:no>", size)),
     ("HTML that grows in UTF-8", |size| body("Content-Type: text/html; charset=windows-1252\n", b"\x80", size)),
     ("HTML of images that are never named", |size| {
         let numbered: String = (0..size / 16).map(|number| format!("cid:{number:x}")).collect();
@@ -287,7 +338,7 @@ pub fn read(raw: Vec<u8>) -> usize {
         seen += mail.header(name).map_or(0, str::len);
     }
     for name in ["In-Reply-To", "References"] {
-        seen += message_ids(mail.header(name).unwrap_or_default()).rev().take(100).count();
+        seen += message_ids(mail.header(name).unwrap_or_default()).rev().count();
     }
     seen += mail.message().message_id().map_or(0, |id| id.len());
     seen += usize::from(mail.message().date().is_some());
