@@ -135,7 +135,9 @@ impl<'a> AddressEntry<'a> {
         }
         let address = without_wrapping(address);
         let (local_part, domain) = address.rsplit_once('@')?;
-        if local_part.is_empty() || domain.is_empty() || address.len() > ADDRESS_BYTES {
+        // What mail servers make of a group without members: <undisclosed-recipients:@example.com>.
+        let is_group = local_part.ends_with(':');
+        if local_part.is_empty() || domain.is_empty() || is_group || address.len() > ADDRESS_BYTES {
             return None;
         }
         let mut display_name = display(name_words, fallback);

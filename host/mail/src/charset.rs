@@ -1,9 +1,9 @@
 //! Bytes to text. Never an error: what a label says is tried, then what the bytes themselves tell.
 //!
 //! - A byte order mark decides, and is no part of the text.
-//! - Without a label, with one that is not known and with one that says ASCII: UTF-8, where it is valid; ISO-2022-JP and
-//!   ISO-2022-KR by the escape sequences that nothing else has; else windows-1252. So is text of a charset whose bytes
-//!   below 128 are ASCII, and that has no others.
+//! - Without a label, with one that is not known and with one that says ASCII: UTF-8, where it is valid, or nearly;
+//!   ISO-2022-JP and ISO-2022-KR by the escape sequences that nothing else has; else windows-1252. So is text of a
+//!   charset whose bytes below 128 are ASCII, and that has no others.
 //! - Text labelled UTF-8 that is not is read as UTF-8 where it can be, and each byte that cannot as windows-1252: mail
 //!   servers add Latin-1 footers to UTF-8 texts, and programs write UTF-8 on all that they send.
 //! - Text that does not fit its label of several bytes a character is read as UTF-8, if it is that without a mistake, and
@@ -78,7 +78,23 @@ fn unlabelled(bytes: Cow<'_, [u8]>) -> String {
             return japanese;
         }
     }
-    mostly_utf_8(bytes)
+    let bytes = match String::from_utf8(bytes.into_owned()) {
+        Ok(text) => return text,
+        Err(error) => error.into_bytes(),
+    };
+    let (good, bad) = in_utf_8(&bytes);
+    if good > bad {
+        mostly_utf_8(bytes.into())
+    } else {
+        WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned()
+    }
+}
+
+/// How many characters of several bytes there are, read as UTF-8, and how many bytes that are of none.
+fn in_utf_8(bytes: &[u8]) -> (usize, usize) {
+    bytes.utf8_chunks().fold((0, 0), |(good, bad), chunk| {
+        (good + chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count(), bad + chunk.invalid().len())
+    })
 }
 
 /// Whether there are escape sequences that call other characters than ASCII: nothing else has them.
@@ -95,11 +111,7 @@ fn mostly_utf_8(bytes: Cow<'_, [u8]>) -> String {
         Ok(text) => return text,
         Err(error) => error.into_bytes(),
     };
-    let (mut good, mut bad) = (0_usize, 0_usize); // characters of several bytes, and bytes that are of none
-    for chunk in bytes.utf8_chunks() {
-        good += chunk.valid().bytes().filter(|byte| *byte >= 0xC0).count();
-        bad += chunk.invalid().len();
-    }
+    let (good, bad) = in_utf_8(&bytes);
     let mut text = String::with_capacity(bytes.len() + 2 * bad);
     let mut chunks = bytes.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
@@ -224,6 +236,15 @@ mod tests {
             assert_eq!(decode("schön".as_bytes(), charset), "schön", "{charset:?}");
             assert_eq!(decode(b"sch\xf6n", charset), "schön", "{charset:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_labelled_is_one_charset_or_another() {
+        // Thai, in which some pairs of bytes would be UTF-8.
+        assert_eq!(decode(b"\xca\xd3\xcb\xc3\xd1\xba\xa4\xd8\xb3!".as_slice(), None), "ÊÓËÃÑº¤Ø³!");
+        assert_eq!(decode("Größe, Maße\nGesch\u{e4}ft".as_bytes(), None), "Größe, Maße\nGeschäft");
+        let with_footer = [" Größe, Maße, Höhe\nGesch".as_bytes(), b"\xe4ft"].concat();
+        assert_eq!(decode(with_footer, None), " Größe, Maße, Höhe\nGeschäft");
     }
 
     #[test]

@@ -92,11 +92,11 @@ impl UnreadDate {
             return self.whole_date(word);
         }
         let digits = word.trim_end_matches(|letter: char| !letter.is_ascii_digit()); // 23., 23rd, 2026年
-        let value: i64 = digits.parse().ok().filter(|_| digits.len() <= 4)?;
+        let Some(value) = digits.parse().ok().filter(|_| digits.len() <= 4) else { return Some(()) };
         if digits.len() <= 2 && self.day.is_none() {
             self.day = u8::try_from(value).ok();
         } else if self.year.is_none() {
-            self.year = Some(whole_year(value, digits.len()));
+            self.year = Some(whole_year(value));
         } else if self.time.is_some() && self.zone.is_none() && digits.len() == 4 {
             self.zone = zone_of(&format!("+{digits}"));
         }
@@ -125,7 +125,7 @@ impl UnreadDate {
     }
 
     fn set(&mut self, year: &str, month: u8, day: u8) -> Option<()> {
-        self.year = Some(whole_year(year.parse().ok()?, year.len()));
+        self.year = Some(whole_year(year.parse().ok()?));
         (self.month, self.day) = (Some(month), Some(day));
         Some(())
     }
@@ -163,10 +163,10 @@ fn time_of(text: &str) -> Option<(i64, i64, i64)> {
 }
 
 /// A year of two digits (RFC 5322 section 4.3), or of three, as programs wrote it that counted from 1900.
-fn whole_year(year: i64, digits: usize) -> i64 {
-    match (year, digits) {
-        (0..50, ..=2) => year + 2_000,
-        (..1_000, ..=3) => year + 1_900,
+fn whole_year(year: i64) -> i64 {
+    match year {
+        0..50 => year + 2_000,
+        50..1_000 => year + 1_900,
         _ => year,
     }
 }
@@ -223,7 +223,7 @@ fn zone_of(text: &str) -> Option<i64> {
         _ => return None,
     };
     let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
-    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let sign = if offset.contains('-') { -1 } else { 1 };
     (hours <= 23 && minutes <= 59).then_some(named + sign * (hours * 60 + minutes))
 }
 
@@ -352,7 +352,12 @@ mod tests {
             ("Sun, 29 Feb 2026 12:00:00 +0000", None),
             ("Mon, 23 Nov 2026 25:00:00 +0000", None),
             ("11/12/2026 09:15", None),
-            ("Mon, 23 Nov 0026 09:15:00 +0000", None),
+            ("Thu, 22 Aug 0102 12:07:35 +0800", Some(1_029_989_255_000)),
+            ("Thu, 29 Aug 2002 15:36:58 +-0500", Some(1_030_653_418_000)),
+            ("Sun, 25 Aug 2002 19:21:44 01800", Some(1_030_303_304_000)),
+            ("2002/09/14 Sat 02:29:32 CDT", Some(1_031_988_572_000)),
+            ("Fri, 23 Aug 2002 22:46:34 GMT+1", Some(1_030_139_194_000)),
+            ("Mon, 23 Nov 1026 09:15:00 +0000", None),
             ("yesterday", None),
             ("99 Xxx 2026", None),
             ("", None),

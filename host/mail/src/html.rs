@@ -178,11 +178,16 @@ impl HtmlText {
         self.address = address;
     }
 
-    /// Adds where the link leads that is open, unless its text says that.
+    /// Adds where the link leads that is open, unless its text says that, or it is a further image of the same link.
     fn end_link(&mut self) {
         let Some(begun) = self.link.take() else { return };
         let address = std::mem::take(&mut self.address);
-        if !says(self.out.get(begun..).unwrap_or_default(), &address) {
+        let text = self.out.get(begun..).unwrap_or_default();
+        let stands_there = || {
+            let before = self.out.trim_end().strip_suffix('>').and_then(|before| before.strip_suffix(address.as_str()));
+            before.is_some_and(|before| before.ends_with('<'))
+        };
+        if !says(text, &address) && !(text.trim().is_empty() && stands_there()) {
             self.blank = true;
             self.word("<");
             self.out.push_str(&address);
@@ -618,6 +623,7 @@ mod tests {
             ("<a href=https://x.test/7>here</a>", "here <https://x.test/7>"),
             ("<a href=\" https://x.test/\n7 \">here</a>", "here <https://x.test/7>"),
             ("see <a href=\"https://x.test\"><img src=y></a>!", "see <https://x.test>!"),
+            ("<a href='x:y'><img></a><br><a href='x:y'><img></a> <a href='x:z'></a>", "<x:y>\n<x:z>"),
             ("<a href=\"mailto:jane@x.test?subject=z\">Jane</a>", "Jane <mailto:jane@x.test?subject=z>"),
             ("<a href=\"https://x.test/a\">a<a href='https://x.test/b'>b", "a <https://x.test/a>b <https://x.test/b>"),
             ("<a href=\"www.x.test\">here</a>", "here <www.x.test>"),
