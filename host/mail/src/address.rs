@@ -175,13 +175,16 @@ impl<'a> AddressEntry<'a> {
     }
 }
 
-/// The address inside angle brackets: without white space, control characters, comments and the route of old.
+/// The address inside angle brackets: without white space, control characters, comments and the route of old. Nothing
+/// where blanks stand within a word: of two words would be made one that nobody wrote.
 fn bare(inner: &[u8], fallback: Option<&str>) -> String {
     let text = charset::decode(inner, fallback);
     let route_ends = if text.trim_start().starts_with('@') { text.find(':').map_or(0, |colon| colon + 1) } else { 0 };
     let mut depth = 0_u32;
     let mut quoted = false;
     let mut address = String::with_capacity(text.len());
+    let mut gap = false; // whether blanks stand behind what was read
+    let separates = |character: char| matches!(character, '.' | '@') || is_quote(character) || character == '"';
     for character in text.get(route_ends..).unwrap_or_default().chars() {
         match character {
             '"' if depth == 0 => quoted = !quoted,
@@ -193,7 +196,12 @@ fn bare(inner: &[u8], fallback: Option<&str>) -> String {
             _ => {}
         }
         let blank = character.is_whitespace() && !(quoted && character == ' ');
+        gap |= blank;
         if depth == 0 && !blank && !character.is_control() && !matches!(character, '<' | '>') {
+            if gap && !separates(character) && address.chars().next_back().is_some_and(|last| !separates(last)) {
+                return String::new();
+            }
+            gap = false;
             address.push(character);
         }
     }
@@ -490,6 +498,8 @@ mod tests {
             ("A <B <C <c@x.test>", &[("A B C", "c@x.test")]),
             ("a@x.test>, <b@x.test>>", &[("", "a@x.test"), ("", "b@x.test")]),
             ("Jane < jane@x.test >", &[("Jane", "jane@x.test")]),
+            ("<jane @ x. test>", &[("", "jane@x.test")]),
+            ("<jane\t@x.test (home)>", &[("", "jane@x.test")]),
             ("<jane@x.test", &[("", "jane@x.test")]),
         ] {
             let expected: Vec<_> =

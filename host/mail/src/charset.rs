@@ -112,6 +112,9 @@ fn mostly_utf_8(bytes: Cow<'_, [u8]>) -> String {
         Err(error) => error.into_bytes(),
     };
     let (good, bad) = in_utf_8(&bytes);
+    if good == 0 {
+        return WINDOWS_1252.decode_without_bom_handling(&bytes).0.into_owned();
+    }
     let mut text = String::with_capacity(bytes.len() + 2 * bad);
     let mut chunks = bytes.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
@@ -119,10 +122,20 @@ fn mostly_utf_8(bytes: Cow<'_, [u8]>) -> String {
         match chunk.invalid() {
             [] => {}
             cut if good > bad && (cut.len() > 1 || chunks.peek().is_none()) => text.push(char::REPLACEMENT_CHARACTER),
-            others => text.push_str(&WINDOWS_1252.decode_without_bom_handling(others).0),
+            others => text.extend(others.iter().map(|byte| windows_1252(*byte))),
         }
     }
     text
+}
+
+/// A character of windows-1252. One byte of a text costs less so than a decoder that is called for it.
+fn windows_1252(byte: u8) -> char {
+    const OTHER_THAN_LATIN_1: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}', '\u{90}', '‘',
+        '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
+    ];
+    let place = usize::from(byte).wrapping_sub(0x80);
+    OTHER_THAN_LATIN_1.get(place).copied().unwrap_or(char::from(byte))
 }
 
 /// By an encoding that is not UTF-8; by another where the text does not fit it and fits that.
@@ -235,6 +248,15 @@ mod tests {
         for charset in [None, Some(""), Some("us-ascii"), Some("x-klingon-9"), Some("iso-2022-kr"), Some("x-unknown")] {
             assert_eq!(decode("schön".as_bytes(), charset), "schön", "{charset:?}");
             assert_eq!(decode(b"sch\xf6n", charset), "schön", "{charset:?}");
+        }
+    }
+
+    #[test]
+    fn each_byte_of_windows_1252_is_what_the_decoder_says() {
+        for byte in 0x80..=0xFF_u8 {
+            let bytes = [byte];
+            let text = WINDOWS_1252.decode_without_bom_handling(&bytes).0;
+            assert_eq!(text.chars().next(), Some(windows_1252(byte)), "{byte:x}");
         }
     }
 

@@ -197,7 +197,7 @@ mod tests {
             ("jane@x.test", "nobody", "jane@x.test", "jane@x.test"),
             ("jane@x.test", "nobody@", "jane@x.test", "jane@x.test"),
             ("jane@x.test", "no reply <>", "jane@x.test", "jane@x.test"),
-            ("jane@x.test", "Jane <jane@the office>, (none)@x..test", "jane@x.test", "jane@x.test"),
+            ("jane@x.test", "Jane <jane@the office>, none@x..test", "jane@x.test", "jane@x.test"),
             ("jane@x.test", "<'bob@x.test'>", "bob@x.test", "jane@x.test"),
             ("jane@x.test", "Desk <desk@desk.test>", "jane@x.test", "jane@x.test"),
             ("jane@x.test", "desk+web@DESK.test, bob@x.test", "bob@x.test", "jane@x.test"),
