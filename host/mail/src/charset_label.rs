@@ -17,8 +17,11 @@ pub enum Charset {
     /// A code page with this upper half.
     CodePage(&'static str),
     /// In bytes below 128, by this decoder.
-    SevenBit(fn(&[u8]) -> String),
+    SevenBit(Decoder),
 }
+
+/// Makes text of bytes.
+pub type Decoder = fn(&[u8]) -> String;
 
 impl Charset {
     /// By its name, in any case of letters.
@@ -135,7 +138,7 @@ fn by_number(key: &str) -> Option<Charset> {
 
 /// By what the name begins with: years, platforms and dialects follow.
 fn by_name(key: &str) -> Option<Charset> {
-    const SEVEN_BIT: [(&str, fn(&[u8]) -> String); 8] = [
+    const SEVEN_BIT: [(&str, Decoder); 8] = [
         ("iso2022kr", super::seven_bit::iso_2022_kr),
         ("csiso2022kr", super::seven_bit::iso_2022_kr),
         ("iso2022cn", super::seven_bit::iso_2022_cn),

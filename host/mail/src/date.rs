@@ -7,7 +7,7 @@ pub fn read(text: &str) -> Option<i64> {
     let plain = without_comments(text);
     let mut rest = plain.as_str();
     while let Some(word) = next_word(&mut rest) {
-        date.take(word, &mut rest)?;
+        date.take(word)?;
     }
     date.finish()
 }
@@ -26,7 +26,7 @@ struct UnreadDate {
 
 impl UnreadDate {
     /// Takes a word: what it is is told by its form, and by what is still missing. None where it can be nothing.
-    fn take(&mut self, word: &str, rest: &mut &str) -> Option<()> {
+    fn take(&mut self, word: &str) -> Option<()> {
         let is_after_time = self.time.is_some();
         if let Some((date, time)) =
             word.split_once(['T', 't']).filter(|(date, _)| date.starts_with(|first: char| first.is_ascii_digit()))
@@ -35,18 +35,20 @@ impl UnreadDate {
             self.whole_date(date)?;
             let zone = time.find(['+', '-', 'Z', 'z']).unwrap_or(time.len());
             self.time = Some(time_of(time.get(..zone)?)?);
-            return self.take_zone(time.get(zone..)?);
+            self.take_zone(time.get(zone..)?);
+            return Some(());
         }
         if word.contains(':') && self.time.is_none() && word.starts_with(|first: char| first.is_ascii_digit()) {
             let zone = word.find(['+', '-', 'Z', 'z', 'a', 'A', 'p', 'P', 'G', 'U']).unwrap_or(word.len());
             self.time = Some(time_of(word.get(..zone)?)?);
             return match word.get(zone..)? {
                 "" => Some(()),
-                more => self.take(more, rest),
+                more => self.take(more),
             };
         }
         if word.starts_with(['+', '-']) && is_after_time {
-            return self.take_zone(word);
+            self.take_zone(word);
+            return Some(());
         }
         if word.starts_with(|first: char| first.is_ascii_digit()) {
             return self.number(word);
@@ -55,7 +57,10 @@ impl UnreadDate {
         match lower.trim_matches('.') {
             "am" | "a.m" => self.of_the_day(0),
             "pm" | "p.m" => self.of_the_day(12),
-            name if is_after_time && zone_of(name).is_some() => self.take_zone(word),
+            name if is_after_time && zone_of(name).is_some() => {
+                self.take_zone(word);
+                Some(())
+            }
             name => {
                 // A name that is no month's is a day's, or nothing. Tuesday begins as March does where it is `mardi`.
                 if self.month.is_none() || self.year.is_none() && !is_after_time {
@@ -73,11 +78,10 @@ impl UnreadDate {
     }
 
     /// A zone that is nonsense counts as none.
-    fn take_zone(&mut self, word: &str) -> Option<()> {
+    fn take_zone(&mut self, word: &str) {
         if self.zone.is_none() {
             self.zone = zone_of(&word.to_lowercase());
         }
-        Some(())
     }
 
     /// A word that begins with a digit: a day, a year, or several numbers of a date.

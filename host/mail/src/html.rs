@@ -187,7 +187,7 @@ impl HtmlText {
             let before = self.out.trim_end().strip_suffix('>').and_then(|before| before.strip_suffix(address.as_str()));
             before.is_some_and(|before| before.ends_with('<'))
         };
-        if !says(text, &address) && !(text.trim().is_empty() && stands_there()) {
+        if !(says(text, &address) || text.trim().is_empty() && stands_there()) {
             self.blank = true;
             self.word("<");
             self.out.push_str(&address);

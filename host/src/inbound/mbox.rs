@@ -100,10 +100,7 @@ fn is_postmark(line: &[u8]) -> bool {
         // A local part in quotes may have blanks.
         [first, .., last] => first.starts_with(b"\"") && last.contains(&b'@'),
     };
-    let date = match date {
-        [date @ .., b"remote", b"from", _] => date,
-        date => date,
-    };
+    let date = if let [before @ .., b"remote", b"from", _] = date { before } else { date };
     let is_date = match date {
         [_, month, day, time, rest @ ..] if is_one_of(month, &MONTHS) => {
             let mut others = rest.iter().filter(|word| !is_year(word));
