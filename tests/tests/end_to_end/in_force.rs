@@ -184,7 +184,7 @@ fn a_command_waits_for_all_hosts_and_names_one_that_does_not_come() {
     assert!(is_alone());
     assert!(!set("both work by it", &[]).contains("not in force"), "nobody is missing");
     let id = std::fs::read_to_string(second.folder().join("worker.lock")).unwrap().lines().next().unwrap().to_owned();
-    until_or(PATIENCE, || daemons.iter().all(|daemon| is_ready(daemon)), || "both are ready".to_owned());
+    until_or(PATIENCE, || daemons.iter().all(is_ready), || "both are ready".to_owned());
     daemons[1].signal("STOP");
     let quick = Instant::now();
     assert_eq!(set("without waiting", &["--no-wait"]).lines().count(), 1, "only what was done is told");

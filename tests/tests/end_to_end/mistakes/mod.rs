@@ -120,9 +120,8 @@ fn every_mistake_is_told_with_its_place_and_what_to_do() {
             let _ = writeln!(found, "{line}");
         } else if !(is_said && line.starts_with("  ")) {
             is_said = false;
-            if !line.is_empty() && !line.starts_with('#') {
-                panic!("messages.txt has a line that is neither file nor command: {line}");
-            }
+            let is_known = line.is_empty() || line.starts_with('#');
+            assert!(is_known, "messages.txt has a line that is neither file nor command: {line}");
             if line.starts_with('#') {
                 file = None;
             }
