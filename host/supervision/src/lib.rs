@@ -47,6 +47,11 @@ where
     done.unwrap_or_else(|_| Err(Panic::because("the program is ending"))).inspect_err(|panic| told(work, of, panic))
 }
 
+/// Tells that the process of its own died in which something was done once: of what, a clause.
+pub fn died(work: WorkKind, of: &str, what: &str) {
+    record::broke(work, of, &Break::Died(what.to_owned()), None);
+}
+
 fn told(work: WorkKind, of: &str, panic: &Panic) {
     record::broke(work, of, &Break::Panicked(panic.clone()), None);
 }

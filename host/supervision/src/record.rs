@@ -24,12 +24,15 @@ pub enum Break {
     Panicked(Panic),
     /// It ended by itself, though it was to go on.
     Ended,
+    /// The process that it had for itself died: of what, a clause.
+    Died(String),
 }
 
 impl std::fmt::Display for Break {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Panicked(panic) => write!(formatter, "It panicked: {panic}."),
+            Self::Died(what) => write!(formatter, "Its process died: {what}."),
             Self::Ended => formatter.write_str("It ended by itself, though it was to go on."),
         }
     }
@@ -58,7 +61,7 @@ pub struct Breakage {
 pub struct Counts {
     /// By a panic.
     pub panics: u64,
-    /// By ending.
+    /// By ending, or with a process of their own.
     pub ends: u64,
 }
 
@@ -95,7 +98,7 @@ fn note(work: WorkKind, of: &str, how: &Break, why: &str, pauses: Option<(Durati
     let counts = record.counts.entry(work).or_default();
     match how {
         Break::Panicked(_) => counts.panics += 1,
-        Break::Ended => counts.ends += 1,
+        Break::Ended | Break::Died(_) => counts.ends += 1,
     }
     let key = (work, of.to_owned());
     let times = record.broken.get(&key).map_or(0, |broken| broken.times).saturating_add(1);

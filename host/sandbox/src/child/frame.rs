@@ -9,7 +9,8 @@ const HEADER: u64 = 64 << 20;
 /// Bytes behind a header: a snapshot of the largest memory there is.
 const BODY: u64 = 2 << 30;
 
-pub(super) fn write(to: &mut impl Write, header: &impl Serialize, body: &[u8]) -> io::Result<()> {
+/// Writes a frame.
+pub fn write(to: &mut impl Write, header: &impl Serialize, body: &[u8]) -> io::Result<()> {
     let header = serde_json::to_vec(header)?;
     to.write_all(&(header.len() as u64).to_le_bytes())?;
     to.write_all(&(body.len() as u64).to_le_bytes())?;
@@ -18,7 +19,9 @@ pub(super) fn write(to: &mut impl Write, header: &impl Serialize, body: &[u8]) -
     to.flush()
 }
 
-pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, Vec<u8>)> {
+/// Reads a frame: its header and what comes behind it. The end of what can be read is an error of the kind
+/// [`io::ErrorKind::UnexpectedEof`].
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, Vec<u8>)> {
     let header = length(from, HEADER)?;
     let body = length(from, BODY)?;
     let header = serde_json::from_slice(&part(from, header)?)?;

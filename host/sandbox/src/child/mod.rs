@@ -1,7 +1,8 @@
 //! The child process in which code of strangers is validated, compiled, configured and snapshotted for the first time.
 //! What breaks it breaks nothing else; what it compiled is in the cache on disk, where the daemon finds it.
 
-mod frame;
+pub mod confinement;
+pub mod frame;
 mod places;
 mod process;
 mod work;

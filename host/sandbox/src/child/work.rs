@@ -1,6 +1,6 @@
 //! The child's side: takes one task, within limits that the system enforces, and answers.
 
-use super::{ChildAnswer, ChildTask, Request, frame};
+use super::{ChildAnswer, ChildTask, Request, confinement, frame};
 use crate::cache_folder::CacheFolder;
 use crate::contract::GroupMember;
 use crate::engine::ChildEngine;
@@ -11,7 +11,6 @@ use crate::worlds::WORLDS;
 use crate::{inspect, schema, snapshot};
 use postigo_supervision as supervision;
 use postigo_supervision::Panic;
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, nice, set_parent_process_death_signal, setrlimit};
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use std::sync::Arc;
 const DATA: u64 = 3 << 30;
 /// Bytes of address space. That alone costs nothing, and wasmtime reserves a lot of it.
 const ADDRESS_SPACE: u64 = 1 << 40;
-/// How much more willing than the daemon the child is to leave the processor to others.
+/// What is prepared can wait for mail that is filed.
 const NICE: i32 = 10;
 
 /// The child's whole life: one request on standard input, one answer on standard output. `main` of the binary calls it
@@ -28,10 +27,10 @@ const NICE: i32 = 10;
 pub fn main() -> ExitCode {
     // A panic is an answer here, not a message for the daemon's log.
     std::panic::set_hook(Box::new(|_| {}));
-    let worked = limit_memory().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(
-        |(request, component)| {
-            limit(Resource::Data, request.task.memory())?;
-            limit(Resource::Cpu, request.task.processor_seconds(&component))?;
+    let worked =
+        confine().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
+            confinement::limit_memory(request.task.memory())?;
+            confinement::limit_processor(request.task.processor_seconds(&component))?;
             let (answer, bytes) = supervision::catch(|| answer(&request, &component))
                 .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
             let answer = match answer {
@@ -40,8 +39,7 @@ pub fn main() -> ExitCode {
                 answer => answer,
             };
             frame::write(&mut io::stdout().lock(), &answer, &bytes)
-        },
-    );
+        });
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -124,17 +122,8 @@ fn broken(task: &ChildTask, panic: &Panic) -> ChildAnswer {
     }
 }
 
-fn limit_memory() -> io::Result<()> {
-    // The parent may be gone already, and niceness may be at its end: neither matters.
-    set_parent_process_death_signal(Some(Signal::KILL)).ok();
-    nice(NICE).ok();
-    limit(Resource::Core, 0)?;
-    limit(Resource::As, ADDRESS_SPACE)?;
-    limit(Resource::Data, DATA)
-}
-
-fn limit(resource: Resource, most: u64) -> io::Result<()> {
-    // Where the daemon itself may use less, that stays.
-    let most = getrlimit(resource).maximum.map_or(most, |already| already.min(most));
-    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).map_err(io::Error::from)
+fn confine() -> io::Result<()> {
+    confinement::begin(NICE)?;
+    confinement::limit_address_space(ADDRESS_SPACE)?;
+    confinement::limit_memory(DATA)
 }
