@@ -14,7 +14,7 @@ use unicode_normalization::UnicodeNormalization as _;
 /// - Composed and decomposed characters are the same (Unicode normalization form C; RFC 6532 section 3.1).
 ///
 /// It is for comparing, not for writing to: what goes over the wire is what was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Mailbox(String);
 
 impl Mailbox {

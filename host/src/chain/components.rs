@@ -37,6 +37,12 @@ impl Components for NeededComponents {
 }
 
 impl NeededComponents {
+    /// The bytes of all of them, by the digest that plans know them by.
+    pub fn by_digest(&self) -> HashMap<String, Arc<[u8]>> {
+        let components = self.shipped.values().chain(self.uploaded.values());
+        components.map(|known| (known.description.digest.clone(), Arc::clone(&known.bytes))).collect()
+    }
+
     /// Fetches the components of these filters, which are settled: of a digest the uploaded one of these bytes, else
     /// the shipped one of the name. One that does not exist is not there afterwards, nor is one that cannot be
     /// read: its filters fail, and the others go on.

@@ -3,7 +3,7 @@
 
 use super::breaker::Breaker;
 use super::component::Components;
-use super::group::{self, GroupDemand, PreparedGroup};
+use super::group::{self, GroupDemand, GroupKey, PreparedGroup};
 use super::guests::Sandbox;
 use super::planned_filter::{BrokenFilter, FilterPlace, PlannedFilter, PlannedGroup};
 use super::share::FailureShare;
@@ -36,6 +36,16 @@ impl ChainPlan {
     /// The prepared groups.
     pub fn groups(&self) -> &[PlannedGroup] {
         &self.groups
+    }
+
+    /// What was prepared for each of the groups, in their order.
+    pub(super) fn group_keys(&self) -> impl Iterator<Item = &GroupKey> {
+        self.prepared.iter().filter(|prepared| prepared.outcome.is_ok()).map(|prepared| &prepared.key)
+    }
+
+    /// A plan of filters whose places are in these groups. No later plan takes anything over from it.
+    pub(super) fn of_parts(filters: Vec<PlannedFilter>, groups: Vec<PlannedGroup>) -> Self {
+        Self { filters, groups, ..Self::default() }
     }
 
     /// What a message pays for the group of a filter; none where the filter could not be prepared.

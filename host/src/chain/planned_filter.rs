@@ -8,6 +8,7 @@ use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
 use postigo_model::text::beginning;
 use postigo_sandbox::{CallFailure, SettingsMistake};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// So many problems of a filter's settings are told where it fails for them.
@@ -37,7 +38,7 @@ pub struct PlannedFilter {
 }
 
 /// Where a filter runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FilterPlace {
     /// In a group.
     Member {
@@ -51,7 +52,7 @@ pub enum FilterPlace {
 }
 
 /// Why a filter could not be prepared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenFilter {
     /// What each message's result says.
     pub failure: CallFailure,

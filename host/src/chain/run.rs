@@ -21,7 +21,7 @@ pub const BUDGET: Duration = Duration::from_secs(10);
 const LARGEST_HANDLED: usize = 64 << 10;
 
 /// How a chain is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
     /// For a mail that will be filed: only candidates are called, breakers count.
     Live {

@@ -4,6 +4,7 @@ use postigo_mail::{Vocabulary, on_one_line};
 use postigo_model::guest::FailureKind;
 use postigo_model::result::HeaderChange;
 use postigo_sandbox::{CallFailure, GuestHeader};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// A header that is to be set, with all its values.
@@ -16,7 +17,7 @@ pub struct AllowedHeader {
 }
 
 /// The headers that a component declared, to be looked up however many they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclaredHeaders {
     /// In lower case.
     names: HashSet<String>,

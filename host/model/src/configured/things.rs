@@ -110,7 +110,7 @@ pub enum DefineEmailFrom {
 }
 
 /// The general settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Queue where nothing else decides.
     pub default_queue: String,
@@ -177,7 +177,7 @@ pub enum Retry {
 }
 
 /// How outgoing mail is tried again after a temporary failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
     /// How the pauses grow.
     pub retry: Retry,
@@ -272,7 +272,7 @@ pub struct SystemAddress {
 }
 
 /// A dynamic field of tickets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicField {
     /// Unique.
     pub name: String,

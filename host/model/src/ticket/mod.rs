@@ -61,7 +61,7 @@ pub struct Ticket {
 }
 
 /// The ticket that a mail follows up, as the filters see it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowedTicket {
     /// The ticket number without the hook.
     pub number: String,
@@ -212,7 +212,7 @@ pub enum WhyFollowUp {
 }
 
 /// What a follow-up check looks for in the store; asked in order, the first that exists wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FollowUpCandidate {
     /// A stored Message-ID, with its angle brackets.
     MessageId(WhyFollowUp, String),

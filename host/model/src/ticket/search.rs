@@ -3,11 +3,12 @@
 use super::{FollowUpCandidate, Ticket, WhyFollowUp};
 use crate::configured::UnvouchedNumbers;
 use crate::mailbox::Mailbox;
+use serde::{Deserialize, Serialize};
 
 /// What a mail's ticket is looked for by, and what vouches for it. Numbers follow each other, and so can be guessed by
 /// anybody: a ticket that a mail names is its own only if the mail refers to a mail of that ticket, or if it is from
 /// people of that ticket.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowUpSearch {
     /// In order; the first that exists is the ticket that the mail follows up.
     pub candidates: Vec<FollowUpCandidate>,
