@@ -1,5 +1,6 @@
 //! The `postigo` binary.
 
+use postigo::worker::alone;
 use postigo_files::data_folder;
 use postigo_sandbox::child;
 use std::process::ExitCode;
@@ -9,6 +10,10 @@ fn main() -> ExitCode {
     // The child that compiles strangers' code limits itself before it does anything else.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == child::ARGUMENT) {
         return child::main();
+    }
+    // So does the one that a message has for itself.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == alone::ARGUMENT) {
+        return alone::main();
     }
     postigo::cli::main()
 }

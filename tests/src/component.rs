@@ -11,6 +11,7 @@ pub struct Component {
     grants: Vec<String>,
     sets: Vec<(String, String)>,
     traps: bool,
+    loops: bool,
 }
 
 /// The memory of a guest as it is written down, from an address on.
@@ -66,6 +67,7 @@ impl Component {
             grants: Vec::new(),
             sets: Vec::new(),
             traps: false,
+            loops: false,
         }
     }
 
@@ -94,6 +96,13 @@ impl Component {
     #[must_use]
     pub fn that_traps_in_configure(mut self) -> Self {
         self.traps = true;
+        self
+    }
+
+    /// Never comes to a verdict: each call lasts until the filter's time limit.
+    #[must_use]
+    pub fn that_loops(mut self) -> Self {
+        self.loops = true;
         self
     }
 
@@ -138,11 +147,13 @@ impl Component {
     (i32.const 12288))
   (func (export "postigo:filter/filtering@1.1.0#evaluate") (param i32 i32) (result i32)
     (call $drop (local.get 1))
+    {evaluate}
     (i32.const 64)))"#,
             description = escaped(&bytes(&description.concat())),
             verdict = escaped(&bytes(&verdict)),
             texts = escaped(&memory.bytes),
             configure = if self.traps { "unreachable" } else { "" },
+            evaluate = if self.loops { "(loop (br 0))" } else { "" },
         );
         let mut module = wat::parse_str(text).expect("the text is a module");
         let mut wit = wit_parser::Resolve::default();

@@ -132,8 +132,12 @@ pub enum TakenIn {
 pub struct ClaimedMessage {
     /// The right to file it.
     pub claim: Claim,
-    /// Tries counted so far, this one included.
+    /// Tries counted so far, this one included. How they ended says nothing of the message.
     pub tries: u32,
+    /// How many of them failed on it, while the process that works went on.
+    pub failures: u32,
+    /// Whether it was claimed when a process ended uncleanly: it is worked on in a process of its own.
+    pub suspect: bool,
     /// Whether it was put off before, until there was time for it.
     pub put_off: bool,
     /// Where it came from, for people.

@@ -2,7 +2,7 @@
 
 use super::key::{as_received, comparable, content_digest, digest, epoch, stored_key, uidl_prefix};
 use super::telling::tell_held;
-use super::{KnownMessage, Lease, MessageFilter, SpoolMessage};
+use super::{KnownMessage, Lease, MessageFailure, MessageFilter, SpoolMessage};
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
 use crate::store::spool::{self as rows, MessageEnding, NewRow, RawPlace};
 use crate::store::{Engine, Store, StoreError};
@@ -214,7 +214,8 @@ impl Spool {
                 Err(error) => {
                     tracing::error!(message = id, %error, "a message's bytes cannot be read");
                     let later = postigo_model::timestamp::now() + 60_000;
-                    self.try_again(message.claim, later, error.to_string()).await?;
+                    let (claim, reason) = (message.claim, error.to_string());
+                    self.failed(MessageFailure { claim, not_before: later, reason, suspect: message.suspect }).await?;
                 }
             }
         }
@@ -289,14 +290,13 @@ impl Spool {
         Ok(())
     }
 
-    /// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason; it is held
-    /// if its tries are used up. Says which.
-    pub async fn try_again(&self, claim: Claim, not_before: i64, reason: String) -> Result<SpoolStatus, StoreError> {
+    /// Lets a message that a try failed on wait for the next one; it is held after so many. Says which.
+    pub async fn failed(&self, failure: MessageFailure) -> Result<SpoolStatus, StoreError> {
         let status = self
             .store
-            .write((claim, not_before, reason), |(claim, not_before, reason), connection| {
+            .write(failure, |failure, connection| {
                 Box::pin(async move {
-                    let held = rows::try_again(connection, *claim, *not_before, reason).await?;
+                    let held = rows::failed(connection, failure).await?;
                     let status = if held.is_some() { SpoolStatus::Held } else { SpoolStatus::Waiting };
                     tell_held(connection, held.into_iter().collect()).await?;
                     Ok(status)
@@ -305,6 +305,17 @@ impl Spool {
             .await?;
         self.tell_change();
         Ok(status)
+    }
+
+    /// Lets a suspect wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried.
+    pub async fn set_aside(&self, claim: Claim, not_before: i64, reason: String) -> Result<(), StoreError> {
+        self.store
+            .write((claim, not_before, reason), |(claim, not_before, reason), connection| {
+                Box::pin(rows::set_aside(connection, *claim, *not_before, reason))
+            })
+            .await?;
+        self.tell_change();
+        Ok(())
     }
 
     /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch); its tries

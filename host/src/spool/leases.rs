@@ -1,14 +1,13 @@
-//! Leases: one host works on an account's messages at a time. What becomes of the messages of a host that is gone is
-//! told here.
+//! Leases: one host works on an account's messages at a time.
 
-use super::telling::tell_held;
 pub use crate::store::claims::{LEASE, RENEWED};
 use crate::store::leases::take;
 pub use crate::store::leases::{Host, Lease, holder, in_force, is_held, release, renew};
 use crate::store::{Engine, Store, StoreError};
 
 /// Takes the leases of these accounts that are free, have run out, are held already, or were held by an earlier run of
-/// this host. What a former holder had claimed waits again, each message alone. Gives those that are held now.
+/// this host. What a former holder had claimed waits again, each message for a process of its own. Gives those that are
+/// held now.
 pub async fn acquire(store: &Store, host: &Host, accounts: &[String]) -> Result<Vec<Lease>, StoreError> {
     let asked: (Engine, Host, Vec<String>) = (store.engine(), host.clone(), accounts.to_vec());
     store
@@ -16,8 +15,7 @@ pub async fn acquire(store: &Store, host: &Host, accounts: &[String]) -> Result<
             Box::pin(async move {
                 let mut leases = Vec::new();
                 for account in accounts {
-                    if let Some(held) = take(connection, *engine, host, account).await? {
-                        tell_held(connection, held).await?;
+                    if take(connection, *engine, host, account).await? {
                         leases.push(Lease { account: account.clone(), host: host.clone() });
                     }
                 }

@@ -7,6 +7,8 @@ mod key;
 pub mod leases;
 mod telling;
 
-pub use crate::store::spool::{KnownMessage, MOST_TRIES, MessageEnding, MessageFilter, SpoolMessage};
+pub use crate::store::spool::{
+    KnownMessage, MOST_FAILURES, MessageEnding, MessageFailure, MessageFilter, SpoolMessage,
+};
 pub use handle::Spool;
 pub use leases::{Host, Lease};

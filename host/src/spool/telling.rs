@@ -1,14 +1,14 @@
-//! Says in the log and in its result why a message is held after its tries: nobody came to do it.
+//! Says in the log and in its result why a message is held after tries that failed on it.
 
 use crate::commlog::Communication;
 use crate::store::StoreError;
-use crate::store::spool::{HeldAfterTries, MOST_TRIES, set_result};
+use crate::store::spool::{HeldAfterFailures, MOST_FAILURES, set_result};
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::result::MessageResult;
 use sqlx::AnyConnection;
 
 /// Tells of each, in the transaction that holds it.
-pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterTries>) -> Result<(), StoreError> {
+pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterFailures>) -> Result<(), StoreError> {
     for held in held {
         let mut communication = Communication::start(CommunicationKind::Message, &held.account, "spool")
             .brought_by(held.brought_by)
@@ -17,7 +17,7 @@ pub async fn tell_held(connection: &mut AnyConnection, held: Vec<HeldAfterTries>
         communication.entry(
             Priority::Error,
             "spool",
-            format!("The message is held after {MOST_TRIES} tries: {}", held.reason),
+            format!("The message is held after {MOST_FAILURES} tries that failed on it: {}", held.reason),
         );
         let id = communication.id().to_owned();
         let result = MessageResult { communication: Some(id), ..MessageResult::held(&held.source, held.reason) };

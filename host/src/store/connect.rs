@@ -45,6 +45,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (20, "people again", include_str!("migrations/0020_people_again.sql")),
     (21, "deleted components", include_str!("migrations/0021_deleted_components.sql")),
     (22, "hosts", include_str!("migrations/0022_hosts.sql")),
+    (23, "failures", include_str!("migrations/0023_failures.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -1,7 +1,7 @@
 //! Leases: one host works on an account at a time, by the database's clock.
 
 use super::claims::LEASE;
-use super::spool::{self, HeldAfterTries};
+use super::spool;
 use super::sql::Sql;
 use super::{Engine, Store, StoreError, communications};
 use sqlx::{AnyConnection, Row};
@@ -45,14 +45,14 @@ impl LeaseQuery {
 }
 
 /// Takes the lease of an account that is free, has run out, is held already, or was held by an earlier run of this
-/// host; none where it is another's. What a former holder had claimed waits again, each message alone; gives those that
-/// are held now, to be told in the same transaction.
+/// host; false where it is another's. What a former holder had claimed waits again, each message for a process of its
+/// own.
 pub async fn take(
     connection: &mut AnyConnection,
     engine: Engine,
     host: &Host,
     account: &str,
-) -> Result<Option<Vec<HeldAfterTries>>, StoreError> {
+) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT run FROM lease WHERE account = ");
     let row = sql.bind(account).optional(connection).await?;
     let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
@@ -62,14 +62,14 @@ pub async fn take(
     sql.push(") ON CONFLICT (account) DO UPDATE SET host = excluded.host, run = excluded.run, expires_at = excluded.expires_at WHERE ");
     LEASE.free_for(&mut sql, engine, ("lease.host", &host.id));
     if sql.execute(connection).await? == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     if before.as_ref() == Some(&host.run) {
-        return Ok(Some(Vec::new()));
+        return Ok(true);
     }
-    let held = spool::after_unclean_end(connection, account).await?;
+    spool::after_unclean_end(connection, account).await?;
     communications::end_abandoned(connection, account).await?;
-    Ok(Some(held))
+    Ok(true)
 }
 
 /// Renews all leases of a process that nobody took over; gives the accounts that it still holds.

@@ -19,13 +19,13 @@ mod together;
 
 pub use answering::{adopted, take_answer};
 pub use ending::{
-    FORGOTTEN_AT_ONCE, HeldAfterTries, MessageEnding, after_unclean_end, end, end_all, forget_raw, put_off, release,
-    remove, set_result, try_again, unclaim,
+    FORGOTTEN_AT_ONCE, HeldAfterFailures, MessageEnding, MessageFailure, after_unclean_end, end, end_all, failed,
+    forget_raw, put_off, release, remove, set_aside, set_result, unclaim,
 };
 pub use query::{
     MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show,
 };
-pub use rows::{KnownMessage, MOST_TRIES, NewRow, RawPlace};
+pub use rows::{KnownMessage, MOST_FAILURES, NewRow, RawPlace};
 
 /// The epoch of messages whose key is a UIDL.
 pub const UIDL_EPOCH: &str = "uidl";
@@ -273,8 +273,9 @@ pub struct MessageClaimQuery {
     pub now: i64,
 }
 
-/// Claims the oldest waiting messages of an account, in their order. One that was claimed while its host ended
-/// uncleanly comes alone.
+/// Claims the oldest waiting messages of an account, in their order. A suspect, which was claimed while its host ended
+/// uncleanly, comes alone and before the others: it is among the oldest. One whose try failed waits out of their order,
+/// as all do that are tried again.
 pub async fn claim(
     connection: &mut AnyConnection,
     claim: &MessageClaimQuery,
@@ -306,7 +307,9 @@ pub async fn claim(
         .push(" AND account = ")
         .bind(&claim.account);
     LEASE.running(sql.push(" AND "), claim.engine).push(")");
-    sql.push(" RETURNING id, tries, source, communication, received_at, recipients, size, put_off, ");
+    sql.push(
+        " RETURNING id, tries, source, communication, received_at, recipients, size, put_off, failures, suspect, ",
+    );
     // In the very statement: it sees one state of the database, and what came after a change sees the change.
     sql.push(configuration::VERSION);
     let mut rows = Vec::new();
@@ -317,8 +320,8 @@ pub async fn claim(
     Ok(rows)
 }
 
-/// Reads id, tries, source, communication, time of reception, recipients, size, how often it was put off, and the
-/// configuration's version.
+/// Reads id, tries, source, communication, time of reception, recipients, size, how often it was put off, failures,
+/// whether it is a suspect, and the configuration's version.
 fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessage, StoreError> {
     Ok(ClaimedMessage {
         claim: Claim { id: row.try_get(0)?, token: asked.token },
@@ -329,8 +332,10 @@ fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessag
         recipients: serde_json::from_str(row.try_get(5)?).unwrap_or_default(),
         size: u64::try_from(row.try_get::<i64, _>(6)?).unwrap_or(0),
         put_off: row.try_get::<i64, _>(7)? > 0,
+        failures: u32::try_from(row.try_get::<i64, _>(8)?).unwrap_or(u32::MAX),
+        suspect: row.try_get::<i64, _>(9)? > 0,
         account: asked.account.clone(),
-        configuration: row.try_get(8)?,
+        configuration: row.try_get(10)?,
     })
 }
 

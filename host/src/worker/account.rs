@@ -1,12 +1,13 @@
 //! An account's messages: evaluated side by side, filed in the order of their arrival.
 
+use super::alone::ProcessEnd;
 use super::budget::{WorkerBudget, WorkerReservation};
-use super::evaluate::{self, EvaluateError};
+use super::evaluate::{self, AloneWorker, EvaluateError, FirstCheck};
 use super::filing::{self, FilingResult, Ready};
 use super::live::Live;
 use super::{reading, report};
 use crate::chain::PutOff;
-use crate::spool::{Lease, Spool};
+use crate::spool::{Lease, MessageFailure, Spool};
 use crate::store::StoreError;
 use bytes::Bytes;
 use postigo_model::claim::Claim;
@@ -14,6 +15,7 @@ use postigo_model::communication::Priority;
 use postigo_model::result::MessageResult;
 use postigo_model::spool::{ClaimedMessage, SpoolStatus};
 use postigo_model::ticket::FollowedTicket;
+use postigo_supervision as supervision;
 use postigo_supervision::{WorkKind, caught};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,8 +27,10 @@ use tokio_util::sync::CancellationToken;
 const WINDOW: usize = 128;
 /// So many are filed in one transaction at most.
 const BATCH: usize = 64;
-/// How long a failed message waits before its second try; four times as long before its third.
+/// How long a message waits after the first try that failed on it; four times as long after the second.
 const NEXT_TRY: Duration = Duration::from_secs(1);
+/// How long a message waits for a process of its own where there was none for it.
+const NEXT_PROCESS: Duration = Duration::from_secs(5);
 /// The pauses while the database does not answer: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -55,6 +59,8 @@ pub struct AccountRun<'w> {
     live: &'w Live,
     /// The memory that all runs share.
     room: &'w Arc<WorkerBudget>,
+    /// Where those are worked on that were under way at an unclean end.
+    alone: &'w Arc<AloneWorker>,
     lease: &'w Lease,
     stop: &'w CancellationToken,
     /// Claimed, and waiting for memory.
@@ -65,13 +71,13 @@ pub struct AccountRun<'w> {
 
 impl<'w> AccountRun<'w> {
     pub fn new(
-        spool: &'w Spool,
-        live: &'w Live,
+        (spool, live): (&'w Spool, &'w Live),
         room: &'w Arc<WorkerBudget>,
+        alone: &'w Arc<AloneWorker>,
         lease: &'w Lease,
         stop: &'w CancellationToken,
     ) -> Self {
-        Self { spool, live, room, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
+        Self { spool, live, room, alone, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
     }
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of
@@ -140,18 +146,28 @@ impl<'w> AccountRun<'w> {
         if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
             return Ok(Vec::new());
         }
-        self.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await
+        let claimed = self.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await?;
+        if let Some(first) = claimed.first() {
+            let (account, messages) = (&first.account, claimed.len());
+            tracing::debug!(account, messages, suspect = first.suspect, "messages are claimed");
+        }
+        Ok(claimed)
     }
 
     fn start(&mut self, claimed: Arc<ClaimedMessage>, raw: Bytes, share: Option<WorkerReservation>) {
         let (setup, store) = (self.live.current(), self.spool.store().clone());
         let sandbox = Arc::clone(self.live.sandbox());
         let message = Arc::clone(&claimed);
+        let (alone, stop) = (Arc::clone(self.alone), self.stop.clone());
         let work = tokio::spawn(async move {
             let account = message.account.clone();
             let evaluating = async {
-                let (envelope, mode) = (reading::envelope(&message, &setup), evaluate::live(&message));
-                let evaluated = evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?;
+                let evaluated = if message.suspect {
+                    alone.evaluate((&message, raw), FirstCheck::Due, setup, (&store, &sandbox), &stop).await?
+                } else {
+                    let (envelope, mode) = (reading::envelope(&message, &setup), evaluate::live(&message));
+                    evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?
+                };
                 Ok::<_, EvaluateError>(Ready { claimed: message, evaluated, may_run_again: true })
             };
             let outcome = caught(WorkKind::Message, &account, evaluating)
@@ -177,7 +193,7 @@ impl<'w> AccountRun<'w> {
                 },
                 // Not the mail's fault: what is claimed is given back, and begun anew when the database answers.
                 Err(EvaluateError::Store(error)) if error.is_temporary() => return Err(error),
-                Err(error) => ended.extend(self.try_again(&claimed, error.to_string()).await?),
+                Err(error) => ended.extend(self.not_evaluated(&claimed, error).await?),
             }
         }
         let mut together = BATCH;
@@ -193,7 +209,7 @@ impl<'w> AccountRun<'w> {
                             }
                             FilingResult::Again(seen) => match self.run_again(&ready, seen.map(|seen| *seen)).await {
                                 Ok(ready) => batch.push_front(Arc::new(ready)),
-                                Err(error) => ended.extend(self.try_again(&ready.claimed, error.to_string()).await?),
+                                Err(error) => ended.extend(self.not_evaluated(&ready.claimed, error).await?),
                             },
                         }
                     }
@@ -214,8 +230,18 @@ impl<'w> AccountRun<'w> {
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
     async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
         let (setup, opened) = (self.live.current(), ready.evaluated.run.mail.opened().clone());
-        let running = evaluate::again(&ready.claimed, opened, seen, setup, self.live.sandbox().as_ref());
-        let evaluated = caught(WorkKind::Message, &ready.claimed.account, running).await??;
+        let (claimed, sandbox) = (&ready.claimed, self.live.sandbox());
+        let running = async {
+            if claimed.suspect {
+                let raw = opened.message().raw().clone();
+                let places = (self.spool.store(), sandbox);
+                let made = FirstCheck::Made(Box::new(seen));
+                self.alone.evaluate((claimed, raw), made, setup, places, self.stop).await
+            } else {
+                evaluate::again(claimed, opened, seen, setup, sandbox.as_ref()).await
+            }
+        };
+        let evaluated = caught(WorkKind::Message, &claimed.account, running).await??;
         // It is first in its account's order now; whatever other accounts file meanwhile, once is enough.
         Ok(Ready { claimed: Arc::clone(&ready.claimed), evaluated, may_run_again: false })
     }
@@ -231,7 +257,7 @@ impl<'w> AccountRun<'w> {
                 Ok(None)
             }
             error if error.is_temporary() => Err(error),
-            error => self.try_again(claimed, error.to_string()).await,
+            error => self.try_again(claimed, error.to_string(), false).await,
         }
     }
 
@@ -249,8 +275,7 @@ impl<'w> AccountRun<'w> {
         let mut communication = report::communication(claimed, &ready.evaluated);
         let words = format!("Put off for {} s: {}", put_off.pause.as_secs(), put_off.reason);
         communication.entry(Priority::Warning, "worker", words);
-        let not_before =
-            postigo_model::timestamp::now() + i64::try_from(put_off.pause.as_millis()).unwrap_or(i64::MAX / 2);
+        let not_before = after(put_off.pause);
         let communication = communication.finish(false);
         let put_off = || self.spool.put_off(claimed.claim, not_before, put_off.reason.clone(), communication.clone());
         match self.patiently(put_off).await {
@@ -259,17 +284,57 @@ impl<'w> AccountRun<'w> {
         }
     }
 
-    async fn try_again(&self, claimed: &ClaimedMessage, reason: String) -> Result<Option<DoneMessage>, StoreError> {
+    /// A message was not evaluated: that may say something of it, or nothing at all.
+    async fn not_evaluated(
+        &self,
+        claimed: &ClaimedMessage,
+        error: EvaluateError,
+    ) -> Result<Option<DoneMessage>, StoreError> {
+        let reason = error.to_string();
+        match error {
+            EvaluateError::Store(error) | EvaluateError::Alone(ProcessEnd::Store(error)) if error.is_temporary() => {
+                Err(error)
+            }
+            // It stays claimed until the lease is given back, which is the next that happens.
+            EvaluateError::Alone(ProcessEnd::Stopped) => Ok(None),
+            EvaluateError::Alone(ProcessEnd::NotRun(_)) => self.set_aside(claimed, reason).await.map(|()| None),
+            EvaluateError::Alone(ProcessEnd::Died(what)) => {
+                supervision::died(WorkKind::Message, &claimed.account, &what);
+                self.try_again(claimed, reason, true).await
+            }
+            // Where it broke before, it breaks nothing else.
+            EvaluateError::Alone(ProcessEnd::Panicked(_)) => self.try_again(claimed, reason, true).await,
+            _ => self.try_again(claimed, reason, false).await,
+        }
+    }
+
+    /// There was no process for a message: it waits for one, out of the order of arrival. Nothing is said of it.
+    async fn set_aside(&self, claimed: &ClaimedMessage, reason: String) -> Result<(), StoreError> {
+        tracing::warn!(message = claimed.claim.id, source = claimed.source, "{reason}");
+        let not_before = after(NEXT_PROCESS);
+        match self.patiently(|| self.spool.set_aside(claimed.claim, not_before, reason.clone())).await {
+            Err(StoreError::Fenced) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// A try failed on the message itself. `suspect`: the next one is in a process of its own.
+    async fn try_again(
+        &self,
+        claimed: &ClaimedMessage,
+        reason: String,
+        suspect: bool,
+    ) -> Result<Option<DoneMessage>, StoreError> {
         tracing::error!(
             message = claimed.claim.id,
             source = claimed.source,
             reason,
             "a message could not be worked on"
         );
-        let pause = NEXT_TRY * claimed.tries * claimed.tries;
-        let not_before = postigo_model::timestamp::now() + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let (spool, id) = (self.spool, claimed.claim.id);
-        match self.patiently(|| spool.try_again(claimed.claim, not_before, reason.clone())).await {
+        let failed = claimed.failures.saturating_add(1).min(10);
+        let (spool, id, not_before) = (self.spool, claimed.claim.id, after(NEXT_TRY * failed * failed));
+        let failure = || MessageFailure { claim: claimed.claim, not_before, reason: reason.clone(), suspect };
+        match self.patiently(|| spool.failed(failure())).await {
             Ok(SpoolStatus::Held) => {
                 let stored = spool.results(&[id]).await?.remove(&id).and_then(|message| message.result);
                 let result = stored.unwrap_or_else(|| MessageResult::held(&claimed.source, reason));
@@ -300,4 +365,9 @@ impl<'w> AccountRun<'w> {
             }
         }
     }
+}
+
+/// So long from now, in milliseconds since the epoch.
+fn after(pause: Duration) -> i64 {
+    postigo_model::timestamp::now().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
 }

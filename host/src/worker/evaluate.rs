@@ -1,16 +1,20 @@
 //! One message from its bytes to what the chain made of it: read, first follow-up check, chain.
 
 use super::LiveConfiguration;
+use super::alone::{AloneJob, MessageProcess, ProcessEnd};
 use super::reading::{self, ReadMessage};
-use crate::chain::{self, ChainRun, Job, Mode, Sandbox};
+use crate::chain::{self, ChainRun, Job, LazySandbox, Mode, NeededComponents, Sandbox};
 use crate::store::{Store, StoreError, tickets};
 use bytes::Bytes;
 use postigo_mail::{DroppedHeader, Envelope, OpenedMessage};
 use postigo_model::spool::ClaimedMessage;
 use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::FollowedTicket;
-use postigo_supervision::Panic;
+use postigo_supervision::{Panic, WorkKind, blocking};
 use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// One message in so many has its screenings checked against full evaluations.
 const CHECKED: i64 = 1_000;
@@ -43,6 +47,98 @@ pub enum EvaluateError {
     /// The code that works on it broke.
     #[error("Working on this message panicked: {0}. This is a fault of Postigo: please report it.")]
     Panicked(#[from] Panic),
+    /// The process of its own that it was worked on in.
+    #[error(transparent)]
+    Alone(#[from] ProcessEnd),
+}
+
+/// The first follow-up check of a message.
+pub enum FirstCheck {
+    /// It is to be made.
+    Due,
+    /// It was made, and found this.
+    Made(Box<Option<FollowedTicket>>),
+}
+
+/// Where messages are worked on in processes of their own, one at a time a host.
+pub struct AloneWorker {
+    process: Arc<dyn MessageProcess>,
+    place: Arc<Semaphore>,
+}
+
+impl AloneWorker {
+    /// In such processes.
+    pub fn of(process: impl MessageProcess + 'static) -> Self {
+        Self { process: Arc::new(process), place: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Takes a claimed message through the chain in a process of its own, and then reads it here, where it is known to
+    /// be harmless.
+    pub async fn evaluate(
+        &self,
+        (claimed, raw): (&ClaimedMessage, Bytes),
+        first_check: FirstCheck,
+        setup: Arc<LiveConfiguration>,
+        (store, sandbox): (&Store, &Arc<LazySandbox>),
+        stop: &CancellationToken,
+    ) -> Result<EvaluatedMessage, EvaluateError> {
+        let place = stop.run_until_cancelled(Arc::clone(&self.place).acquire_owned()).await;
+        // Nobody closes it.
+        let Some(Ok(place)) = place else { return Err(ProcessEnd::Stopped.into()) };
+        let begun = postigo_model::timestamp::now();
+        let mode = match first_check {
+            FirstCheck::Due => live(claimed),
+            FirstCheck::Made(_) => in_its_turn(claimed),
+        };
+        let needed = NeededComponents::of(setup.configuration.valid_filters(), store, sandbox).await?;
+        let envelope = reading::envelope(claimed, &setup);
+        let job = AloneJob {
+            message: claimed.claim.id,
+            raw: raw.clone(),
+            envelope: envelope.clone(),
+            mode,
+            setup: Arc::clone(&setup),
+            components: needed.by_digest(),
+        };
+        let (process, store, stop) = (Arc::clone(&self.process), store.clone(), stop.clone());
+        let runtime = Handle::current();
+        let ran = blocking(WorkKind::Message, &claimed.account, move || {
+            let _place = place;
+            let mut found = None;
+            let mut look_up = |search| {
+                let seen = match &first_check {
+                    FirstCheck::Made(seen) => (**seen).clone(),
+                    FirstCheck::Due => runtime.block_on(followed(&store, &search))?,
+                };
+                found.clone_from(&seen);
+                Ok(seen)
+            };
+            let record = process.run(&job, &mut look_up, &stop)?;
+            Ok::<_, ProcessEnd>((record, found))
+        });
+        let (record, seen) = ran.await??;
+        on_guest_thread(sandbox.as_ref(), move || {
+            let ReadMessage { mut mail, dropped, search } = reading::read(reading::open(raw), envelope, &setup);
+            mail.set_ticket(seen.clone());
+            let run = record.apply(&setup.plan, Box::new(mail));
+            EvaluatedMessage { setup, run, dropped, search, seen, begun }
+        })
+        .await
+    }
+}
+
+/// The ticket that a mail follows up, as its filters see it.
+async fn followed(store: &Store, search: &FollowUpSearch) -> Result<Option<FollowedTicket>, StoreError> {
+    if search.candidates.is_empty() {
+        return Ok(None);
+    }
+    let found = tickets::find_follow_up(&mut *store.read().await?, search).await?;
+    Ok(found.follow_up.map(|found| found.ticket.followed()))
+}
+
+/// How the chain of a message is run that is first in its account's order: those behind it wait for it.
+fn in_its_turn(claimed: &ClaimedMessage) -> Mode {
+    Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: true }
 }
 
 /// How the chain of a claimed message is run.
@@ -74,8 +170,7 @@ pub async fn evaluate(
         Ok(evaluated) => return Ok(tried_afterwards(evaluated, sandbox)),
         Err(unevaluated) => unevaluated,
     };
-    let found = tickets::find_follow_up(&mut *store.read().await?, &reading.search).await?;
-    let seen = found.follow_up.map(|found| found.ticket.followed());
+    let seen = followed(store, &reading.search).await?;
     let evaluated = on_guest_thread(sandbox, move || through_chain(begun, *reading, seen, setup, mode)).await?;
     Ok(tried_afterwards(evaluated, sandbox))
 }
@@ -90,8 +185,7 @@ pub async fn again(
     sandbox: &dyn Sandbox,
 ) -> Result<EvaluatedMessage, EvaluateError> {
     let envelope = reading::envelope(claimed, &setup);
-    // Its turn has come: those behind it wait for it.
-    let mode = Mode::Live { check_screening: claimed.claim.id % CHECKED == 0, put_off_before: true };
+    let mode = in_its_turn(claimed);
     let evaluated = on_guest_thread(sandbox, move || {
         let begun = postigo_model::timestamp::now();
         through_chain(begun, reading::read(opened, envelope, &setup), seen, setup, mode)

@@ -1,9 +1,11 @@
 //! Takes messages from the spool through parsing, chain and decision to filing.
 //!
 //! Chains run side by side; filing keeps an account's order of arrival, several messages in one transaction. A message
-//! that cannot be worked on is tried again, then held; the others go on.
+//! that cannot be worked on is tried again, then held; the others go on. What was under way at an unclean end of a host
+//! is worked on in processes of its own ([`alone`]).
 
 mod account;
+pub mod alone;
 mod attend;
 mod budget;
 mod calls;
@@ -15,6 +17,8 @@ mod lock;
 mod reading;
 mod report;
 
+#[cfg(test)]
+mod alone_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +32,9 @@ pub use lock::{LockError, WorkLock, is_daemon_running};
 
 use crate::spool::{Lease, Spool};
 use crate::store::StoreError;
+use alone::ChildProcess;
 use calls::CallQueue;
+use evaluate::AloneWorker;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -38,12 +44,20 @@ pub struct Worker {
     live: Arc<Live>,
     calls: CallQueue,
     room: Arc<budget::WorkerBudget>,
+    alone: Arc<AloneWorker>,
 }
 
 impl Worker {
     /// A worker over this spool.
     pub fn new(spool: Spool, live: Arc<Live>) -> Self {
-        Self { spool, live, calls: CallQueue::default(), room: Arc::default() }
+        let alone = Arc::new(AloneWorker::of(ChildProcess::new(live.sandbox().options())));
+        Self { spool, live, calls: CallQueue::default(), room: Arc::default(), alone }
+    }
+
+    /// With other processes for messages that are worked on alone.
+    #[cfg(test)]
+    fn with_processes(self, processes: impl alone::MessageProcess + 'static) -> Self {
+        Self { alone: Arc::new(AloneWorker::of(processes)), ..self }
     }
 
     /// What it works by.
@@ -60,7 +74,8 @@ impl Worker {
         stop: &CancellationToken,
         done: &mut (dyn FnMut(DoneMessage) + Send),
     ) -> Result<u64, StoreError> {
-        account::AccountRun::new(&self.spool, &self.live, &self.room, lease, stop).until_empty(done).await
+        let Self { spool, live, room, alone, .. } = self;
+        account::AccountRun::new((spool, live), room, alone, lease, stop).until_empty(done).await
     }
 
     /// Works on an account's messages, whenever [`Self::call_accounts`] calls, until `stop`, or until an error: the

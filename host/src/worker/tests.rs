@@ -99,11 +99,11 @@ impl Components for Native {
     }
 }
 
-fn unmatched() -> Verdict {
+pub(super) fn unmatched() -> Verdict {
     Verdict { matched: false, changes: Vec::new(), reason: String::new() }
 }
 
-fn sets(header: &str, value: &str) -> Verdict {
+pub(super) fn sets(header: &str, value: &str) -> Verdict {
     Verdict {
         matched: true,
         changes: vec![GuestHeader { header: header.into(), value: value.into() }],
@@ -112,15 +112,15 @@ fn sets(header: &str, value: &str) -> Verdict {
 }
 
 /// A helpdesk with one filter and the account `local`.
-struct Desk {
+pub(super) struct Desk {
     folder: tempfile::TempDir,
-    spool: Spool,
-    worker: Worker,
-    lease: Lease,
+    pub(super) spool: Spool,
+    pub(super) worker: Worker,
+    pub(super) lease: Lease,
 }
 
 impl Desk {
-    async fn with(judge: impl Fn(&Mail) -> Verdict + Send + Sync + 'static) -> Self {
+    pub(super) async fn with(judge: impl Fn(&Mail) -> Verdict + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let key = crate::secret_key::SecretKey::at(folder.path().join("key"));
@@ -136,11 +136,11 @@ impl Desk {
         Self { folder, worker: Worker::new(spool.clone(), live), spool, lease }
     }
 
-    async fn take_in(&self, mails: &[&str]) -> Vec<i64> {
+    pub(super) async fn take_in(&self, mails: &[&str]) -> Vec<i64> {
         self.take_in_of("local", mails).await
     }
 
-    async fn take_in_of(&self, account: &str, mails: &[&str]) -> Vec<i64> {
+    pub(super) async fn take_in_of(&self, account: &str, mails: &[&str]) -> Vec<i64> {
         let arrival = |(number, text): (usize, &&str)| Arrival {
             account: account.into(),
             key: SourceKey::Digest,
@@ -155,7 +155,7 @@ impl Desk {
     }
 
     /// Works until nothing waits; the results in the order in which the messages ended.
-    async fn work(&self) -> Vec<DoneMessage> {
+    pub(super) async fn work(&self) -> Vec<DoneMessage> {
         let mut ended = Vec::new();
         let stop = CancellationToken::new();
         self.worker.run_until_empty(&self.lease, &stop, &mut |done| ended.push(done)).await.unwrap();
@@ -163,7 +163,7 @@ impl Desk {
     }
 }
 
-fn mail(id: &str, more: &str) -> String {
+pub(super) fn mail(id: &str, more: &str) -> String {
     format!(
         "From: jane@customer.test\r\nTo: desk@desk.test\r\nSubject: {id}\r\nMessage-ID: <{id}@x.test>\r\n{more}\r\nHello\r\n"
     )

@@ -1,6 +1,6 @@
 //! How a claimed message leaves its claim, and how an admin sets messages going again or drops them.
 
-use super::rows::{MOST_TRIES, read_status};
+use super::rows::{MOST_FAILURES, read_status};
 use crate::store::claims::{fence, fenced};
 use crate::store::sql::{Sql, Value, pieces};
 use crate::store::{Engine, StoreError, communications, json};
@@ -77,21 +77,47 @@ fn in_force(sql: &mut Sql, claim: Claim) -> &mut Sql {
     fence(sql, "claimed", claim.id, claim.token)
 }
 
-/// Lets a claimed message wait again until `not_before` (milliseconds since the epoch), with the reason, or holds it if
-/// its tries are used up; gives it if it is held. That is to be told in the same transaction.
-pub async fn try_again(
+/// A try that failed on the message itself, while the process that works went on.
+#[derive(Debug, Clone)]
+pub struct MessageFailure {
+    /// The right to say so.
+    pub claim: Claim,
+    /// The next try comes then at the earliest, in milliseconds since the epoch.
+    pub not_before: i64,
+    /// Why it failed, a sentence.
+    pub reason: String,
+    /// Whether the next try is in a process of its own.
+    pub suspect: bool,
+}
+
+/// Lets a message wait for its next try, or holds it if so many have failed; gives it if it is held. That is to be told
+/// in the same transaction.
+pub async fn failed(
+    connection: &mut AnyConnection,
+    failure: &MessageFailure,
+) -> Result<Option<HeldAfterFailures>, StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET failures = failures + 1, status = CASE WHEN failures + 1 >= ");
+    sql.bind(MOST_FAILURES)
+        .push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = ")
+        .bind(i64::from(failure.suspect))
+        .push(", not_before = ")
+        .bind(failure.not_before);
+    sql.push(", reason = ").bind(&failure.reason);
+    let tried = in_force(&mut sql, failure.claim).push(RETURNING).optional(connection).await?;
+    Ok(held(&[tried.ok_or(StoreError::Fenced)?])?.pop())
+}
+
+/// Lets a suspect wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried now.
+/// The try is not counted.
+pub async fn set_aside(
     connection: &mut AnyConnection,
     claim: Claim,
     not_before: i64,
     reason: &str,
-) -> Result<Option<HeldAfterTries>, StoreError> {
-    let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
-    sql.bind(MOST_TRIES)
-        .push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, not_before = ")
-        .bind(not_before);
-    sql.push(", reason = ").bind(reason);
-    let tried = in_force(&mut sql, claim).push(RETURNING).optional(connection).await?.ok_or(StoreError::Fenced)?;
-    Ok(held(&[tried])?.pop())
+) -> Result<(), StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET status = 'waiting', claim = 0, tries = tries - 1, not_before = ");
+    sql.bind(not_before).push(", reason = ").bind(reason);
+    fenced(in_force(&mut sql, claim).execute(connection).await?, 1)
 }
 
 /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch), with the reason
@@ -113,27 +139,19 @@ pub async fn put_off(
     communications::save(connection, &record).await
 }
 
-/// After an unclean end: what is claimed of this account waits again, alone, or is held if its tries are used up; gives
-/// what is held, to be told in the same transaction.
-pub async fn after_unclean_end(
-    connection: &mut AnyConnection,
-    account: &str,
-) -> Result<Vec<HeldAfterTries>, StoreError> {
-    let mut sql = Sql::new("UPDATE spool SET status = CASE WHEN tries >= ");
-    sql.bind(MOST_TRIES)
-        .push(" THEN 'held' ELSE 'waiting' END, claim = 0, suspect = 1, reason = CASE WHEN tries >= ")
-        .bind(MOST_TRIES);
-    sql.push(" THEN ").bind(format!("The host ended {MOST_TRIES} times while it worked on this message.")).push(" END");
+/// After an unclean end: what is claimed of this account waits again as a suspect, each to be tried in a process of its
+/// own. Nothing says that one of them is to blame, so that none is held for it.
+pub async fn after_unclean_end(connection: &mut AnyConnection, account: &str) -> Result<u64, StoreError> {
+    let mut sql = Sql::new("UPDATE spool SET status = 'waiting', claim = 0, suspect = 1, reason = NULL");
     sql.push(" WHERE status IN ('waiting', 'claimed') AND status = 'claimed' AND account = ").bind(account);
-    let tried = sql.push(RETURNING).all(connection).await?;
-    held(&tried)
+    sql.execute(connection).await
 }
 
 const RETURNING: &str = " RETURNING id, status, account, source, communication, reason";
 
-/// A message that is held because its tries are used up.
+/// A message that is held because so many tries failed on it.
 #[derive(Debug, Clone)]
-pub struct HeldAfterTries {
+pub struct HeldAfterFailures {
     /// Row id.
     pub id: i64,
     /// Account name.
@@ -147,11 +165,11 @@ pub struct HeldAfterTries {
 }
 
 /// Those of the rows that are held now.
-fn held(tried: &[AnyRow]) -> Result<Vec<HeldAfterTries>, StoreError> {
+fn held(tried: &[AnyRow]) -> Result<Vec<HeldAfterFailures>, StoreError> {
     let mut held = Vec::new();
     for row in tried {
         if read_status(row, 1)? == SpoolStatus::Held {
-            held.push(HeldAfterTries {
+            held.push(HeldAfterFailures {
                 id: row.try_get(0)?,
                 account: row.try_get(2)?,
                 source: row.try_get(3)?,
@@ -183,14 +201,14 @@ pub async fn unclaim(connection: &mut AnyConnection, account: &str) -> Result<u6
     sql.bind(account).execute(connection).await
 }
 
-/// Sends held, failed and ignored messages the whole way again. All or none: an id that cannot be released is an error
-/// that names it.
+/// Sends held, failed and ignored messages the whole way again; those that tries failed on in a process of their own,
+/// where they may fail again and harm nothing. All or none: an id that cannot be released is an error that names it.
 pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
     let allowed = [SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "released").await?;
     for piece in pieces(ids) {
         let mut sql = Sql::new(
-            "UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
+            "UPDATE spool SET status = 'waiting', claim = 0, suspect = CASE WHEN failures > 0 THEN 1 ELSE 0 END, failures = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
         );
         sql.list(piece.iter().copied()).execute(connection).await?;
     }

@@ -5,8 +5,8 @@ use postigo_model::spool::{SpoolStatus, TakenIn};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-/// After so many tries a message is held.
-pub const MOST_TRIES: i64 = 3;
+/// After so many tries that failed on it a message is held.
+pub const MOST_FAILURES: i64 = 3;
 
 /// A message on its way into the spool.
 #[derive(Debug, Clone)]

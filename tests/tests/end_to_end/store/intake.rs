@@ -2,7 +2,7 @@
 
 use super::database::{Databases, arrival, mail};
 use postigo::spool::leases;
-use postigo::spool::{Host, MessageFilter};
+use postigo::spool::{Host, MessageFailure, MessageFilter};
 use postigo::store::{Engine, StoreError};
 use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 
@@ -248,7 +248,7 @@ async fn claims_follow_the_lease_and_the_order_of_arrival() {
 }
 
 #[tokio::test]
-async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries() {
+async fn three_unclean_ends_hold_nothing_and_three_failures_of_a_message_alone_hold_it() {
     for database in Databases::start().each().await {
         let spool = &database.spool;
         let taken = spool
@@ -257,22 +257,34 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
             .unwrap();
         let lease =
             |run: Host| async move { leases::acquire(spool.store(), &run, &["main".into()]).await.unwrap().remove(0) };
-        assert_eq!(spool.claim(&lease(Host::new("here")).await, 10).await.unwrap().len(), 2);
+        let claimed = spool.claim(&lease(Host::new("here")).await, 10).await.unwrap();
+        assert_eq!(claimed.iter().map(|message| message.suspect).collect::<Vec<_>>(), [false; 2]);
 
-        let second = lease(Host::new("here")).await;
-        let alone = spool.claim(&second, 10).await.unwrap();
-        assert_eq!(
-            alone.iter().map(|message| (message.claim.id, message.tries)).collect::<Vec<_>>(),
-            [(taken[0].id(), 2)]
-        );
-        assert!(spool.claim(&second, 10).await.unwrap().is_empty(), "nothing runs beside it");
-        spool.try_again(alone[0].claim, 0, "The host was busy.".into()).await.unwrap();
-        spool.claim(&second, 10).await.unwrap();
+        // However often the host ends, each message runs alone, and none is held for it.
+        let mut current = lease(Host::new("here")).await;
+        for end in 1..=4 {
+            let alone = spool.claim(&current, 10).await.unwrap();
+            assert_eq!(
+                alone.iter().map(|one| (one.claim.id, one.tries, one.failures, one.suspect)).collect::<Vec<_>>(),
+                [(taken[0].id(), end + 1, 0, true)]
+            );
+            assert!(spool.claim(&current, 10).await.unwrap().is_empty(), "nothing runs beside it");
+            current = lease(Host::new("here")).await;
+            assert_eq!(spool.show(taken[0].id()).await.unwrap().unwrap().status, SpoolStatus::Waiting);
+        }
 
-        let third = lease(Host::new("here")).await;
+        // What fails on it while the host lives counts, with what came of it.
+        let mut late = None;
+        for failed in 1..=3 {
+            let claim = spool.claim(&current, 10).await.unwrap()[0].claim;
+            let failure = MessageFailure { claim, not_before: 0, reason: format!("Failure {failed}."), suspect: true };
+            let status = spool.failed(failure).await.unwrap();
+            assert_eq!(status, if failed < 3 { SpoolStatus::Waiting } else { SpoolStatus::Held });
+            late = Some(claim);
+        }
+        let (third, late) = (current, late.unwrap());
         let held = spool.show(taken[0].id()).await.unwrap().unwrap();
-        assert_eq!((held.status, held.tries), (SpoolStatus::Held, 3));
-        assert!(held.reason.as_ref().is_some_and(|reason| reason.contains("3 times")));
+        assert_eq!((held.status, held.tries, held.reason.as_deref()), (SpoolStatus::Held, 8, Some("Failure 3.")));
         let result = held.result.unwrap();
         assert_eq!((result.status, result.error), (postigo_model::result::MessageStatus::Held, held.reason));
         let mut connection = spool.store().read().await.unwrap();
@@ -290,7 +302,8 @@ async fn after_an_unclean_end_messages_run_alone_and_are_held_after_three_tries(
         drop(connection);
         assert_eq!(spool.claim(&third, 10).await.unwrap()[0].claim.id, taken[1].id());
         // A late host's claim is no longer in force.
-        let late = spool.try_again(alone[0].claim, 0, String::new()).await.unwrap_err();
+        let failure = MessageFailure { claim: late, not_before: 0, reason: String::new(), suspect: true };
+        let late = spool.failed(failure).await.unwrap_err();
         assert!(matches!(late, StoreError::Fenced), "{late}");
 
         let aside = MessageFilter { status: vec![SpoolStatus::Held], limit: 10, ..MessageFilter::default() };
