@@ -222,8 +222,11 @@ impl Postfix {
         if self.options.tls.is_some() {
             let _ = writeln!(text, "127.0.0.1:{} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes", self.smtps);
         }
+        // A mail whose next try comes while its last one has not ended yet is passed over ("still being delivered") and
+        // lies in the incoming queue until the queue manager wakes up: with pauses of a second that happens, and five
+        // minutes are too long.
         text.push_str(
-            "pickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\ntlsmgr unix - - n 1000? 1 tlsmgr\n\
+            "pickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 2 1 qmgr\ntlsmgr unix - - n 1000? 1 tlsmgr\n\
              rewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\n\
              verify unix - - n - 1 verify\nflush unix n - n 1000? 0 flush\nproxymap unix - - n - - proxymap\nsmtp unix - - n - - smtp\n\
              relay unix - - n - - smtp\nshowq unix n - n - - showq\nerror unix - - n - - error\nretry unix - - n - - error\n\
