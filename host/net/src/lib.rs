@@ -6,8 +6,11 @@ pub mod listen;
 pub mod pem;
 pub mod redaction;
 pub mod sasl;
+mod silence;
 mod stream;
 pub mod tls;
+pub mod waiting;
 pub mod words;
 
+pub use silence::greeted;
 pub use stream::{ConnectError, Stream};

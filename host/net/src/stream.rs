@@ -3,6 +3,7 @@
 
 use crate::redaction::Redactor;
 use crate::tls;
+use crate::waiting::waits_for;
 use postigo_model::configured::Tls;
 use std::fmt;
 use std::io;
@@ -32,6 +33,18 @@ pub enum ConnectError {
         /// Why.
         reason: io::Error,
     },
+    /// The server waits for TLS while its greeting is waited for.
+    #[error(
+        "{host} speaks TLS from the first byte on port {port} and was waiting for it, while its greeting in clear was waited for. Use {instead}."
+    )]
+    TlsAtOnce {
+        /// As configured.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What to configure.
+        instead: &'static str,
+    },
     /// TLS could not be agreed on.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
@@ -42,11 +55,7 @@ pub struct Stream {
     bytes: Box<dyn ByteStream>,
     timeout: Timeout,
     redactor: Redactor,
-    mend: Option<Mend>,
 }
-
-/// What changes bytes of an answer before its client reads them.
-type Mend = Box<dyn FnMut(&mut [u8]) + Send + Sync>;
 
 trait ByteStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> ByteStream for T {}
@@ -55,6 +64,7 @@ impl Stream {
     /// Opens a TCP stream on which every read and write ends after `timeout`. `redactor` takes out of the server's
     /// words what it is told on this stream; from the beginning, for the same server may have been told before.
     pub async fn connect(host: &str, port: u16, timeout: Duration, redactor: Redactor) -> Result<Self, ConnectError> {
+        waits_for(|| format!("a connection to {host}, port {port}"));
         let unreachable = |reason| ConnectError::Unreachable { host: host.to_owned(), port, reason };
         let stream = tokio::time::timeout(timeout, TcpStream::connect((host, port)))
             .await
@@ -62,7 +72,7 @@ impl Stream {
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let timeout = Timeout::new(timeout);
-        Ok(Self { bytes: Box::new(TimeoutStream::new(stream, timeout.clone())), timeout, redactor, mend: None })
+        Ok(Self { bytes: Box::new(TimeoutStream::new(stream, timeout.clone())), timeout, redactor })
     }
 
     /// What takes the secrets out of the server's words. Clients make no text of these without it.
@@ -75,21 +85,17 @@ impl Stream {
         self.timeout.set(timeout);
     }
 
-    /// Changes what is read from now on, as the server may say what its client cannot read; none: nothing more.
-    pub fn mend(&mut self, mend: Option<Mend>) {
-        self.mend = mend;
-    }
-
     /// A stream over any bytes, without a time-out: for tests.
     pub fn over(bytes: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
-        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX), redactor: Redactor::default(), mend: None }
+        Self { bytes: Box::new(bytes), timeout: Timeout::new(Duration::MAX), redactor: Redactor::default() }
     }
 
     /// Agrees on TLS over this stream; the sentence tells with which version and cipher suite.
     pub async fn secure(self, host: &str, settings: &Tls) -> Result<(Self, String), tls::TlsError> {
         let (timeout, redactor) = (self.timeout.clone(), self.redactor.clone());
+        waits_for(|| format!("TLS with {host}"));
         let (stream, agreed) = tls::agree(self, &redactor, host, settings).await?;
-        Ok((Self { bytes: Box::new(stream), timeout, redactor, mend: None }, agreed))
+        Ok((Self { bytes: Box::new(stream), timeout, redactor }, agreed))
     }
 
     /// Reads ahead, so that many small answers cost one system call. Not before STARTTLS: what was read ahead in clear
@@ -112,12 +118,7 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.bytes).poll_read(context, buffer))?;
-        if let (Some(mend), Some(new)) = (&mut self.mend, buffer.filled_mut().get_mut(before..)) {
-            mend(new);
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.bytes).poll_read(context, buffer)
     }
 }
 

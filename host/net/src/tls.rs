@@ -3,6 +3,7 @@
 
 use crate::pem;
 use crate::redaction::Redactor;
+use crate::words::said;
 use postigo_model::configured::Tls;
 use postigo_supervision::{WorkKind, blocking};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -10,8 +11,10 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::io;
-use std::sync::{Arc, OnceLock};
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -51,6 +54,16 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
+    /// It answers in clear.
+    #[error(
+        "{host} does not speak TLS where it was to begin, but in clear: {words}. If this port begins in clear, use STARTTLS (imap+starttls, pop3+starttls, smtp+starttls); else the port that speaks TLS from the first byte (993, 995, 465)."
+    )]
+    InClear {
+        /// As configured.
+        host: String,
+        /// What it said.
+        words: String,
+    },
     /// The handshake failed.
     #[error(
         "{host} and this host could not agree on TLS: {reason}. It must speak TLS 1.2 or 1.3 on this port: check port, protocol and the server's settings."
@@ -70,17 +83,75 @@ pub async fn agree<S: AsyncRead + AsyncWrite + Unpin>(
     redactor: &Redactor,
     host: &str,
     settings: &Tls,
-) -> Result<(TlsStream<S>, String), TlsError> {
+) -> Result<(TlsStream<FirstBytes<S>>, String), TlsError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
     let settings = settings.clone();
     // Reads files.
     let config = blocking(WorkKind::Files, "", move || shared_config(&settings))
         .await
         .map_err(|error| TlsError::File { key: "tls.ca", path: String::new(), reason: error.to_string() })??;
-    let stream =
-        TlsConnector::from(config).connect(name, stream).await.map_err(|reason| explain(host, reason, redactor))?;
+    let first = Arc::default();
+    let stream = FirstBytes { inner: stream, first: Arc::clone(&first) };
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|reason| {
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.is_empty() || is_record(&first) {
+            return explain(host, reason, redactor);
+        }
+        TlsError::InClear { host: host.to_owned(), words: said(&String::from_utf8_lossy(&first), redactor) }
+    })?;
     let agreed = agreed(stream.get_ref().1);
     Ok((stream, agreed))
+}
+
+/// Whether bytes begin as TLS does (RFC 8446 section 5.1): a record's kind, and a version.
+pub fn is_record(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=23, rest @ ..] if rest.first().is_none_or(|version| *version == 3))
+}
+
+/// The first bytes of a handshake with a server: whoever speaks TLS answers them with TLS, whatever it thinks of them.
+pub fn hello(host: &str) -> Option<Vec<u8>> {
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let config = client_config(&Tls { verify: false, ..Tls::default() }).ok()?;
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).ok()?;
+    Some(hello)
+}
+
+/// So many bytes of what a server says first are kept.
+const FIRST: usize = 200;
+
+/// A stream that keeps what came first: where that is no TLS, the server's words say more than the error.
+#[derive(Debug)]
+pub struct FirstBytes<S> {
+    inner: S,
+    first: Arc<Mutex<Vec<u8>>>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for FirstBytes<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, into))?;
+        let come = into.filled().get(before..).unwrap_or_default();
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = FIRST.saturating_sub(first.len()).min(come.len());
+        first.extend_from_slice(come.get(..room).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for FirstBytes<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
 }
 
 /// With which version and cipher suite a connection is secured.
@@ -223,5 +294,21 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_answers_in_clear_is_quoted_at_once() {
+        for words in ["220 mx.example.org ESMTP\r\n", "* OK IMAP ready\r\n", "+OK POP3 \u{1}\r\n"] {
+            let (ours, mut theirs) = tokio::io::duplex(4096);
+            tokio::io::AsyncWriteExt::write_all(&mut theirs, words.as_bytes()).await.unwrap();
+            let error = agree(ours, &Redactor::default(), "mx.example.org", &Tls::default()).await.unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(&format!("in clear: {}", &words[..8])) && text.contains("STARTTLS"), "{text}");
+        }
     }
 }

@@ -6,6 +6,8 @@
 //! parent, so that each can be shown with the other.
 
 mod builder;
+mod shown_wait;
 
 pub use builder::Communication;
 pub use postigo_model::timestamp::now;
+pub use shown_wait::{ShownWait, save};

@@ -1,11 +1,10 @@
 //! One fetch from one account: what it may take, what it has taken in, what it tells the log.
 
 use super::error::FetchError;
-use crate::commlog::Communication;
+use crate::commlog::{Communication, ShownWait, save};
 use crate::machine::Machine;
 use crate::oauth2::{Owner, Tokens};
 use crate::spool::Spool;
-use crate::store::communications;
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{Account, Configuration, Dispatch, Oversize};
 use postigo_model::mailbox::Mailbox;
@@ -220,8 +219,13 @@ impl Intake {
     pub async fn show_progress(&mut self) {
         if self.logged.elapsed() >= LOG_EVERY || self.logged == self.started {
             self.logged = Instant::now();
-            self.save(self.log.so_far()).await;
+            save(self.spool.store().clone(), self.log.so_far()).await;
         }
+    }
+
+    /// What shows in the communication, as it is now, what is waited for.
+    pub fn shown_wait(&self) -> ShownWait {
+        ShownWait::of(self.spool.store(), &self.log, "transport")
     }
 
     /// Ends the fetch, writes its communication and gives the report.
@@ -249,19 +253,7 @@ impl Intake {
         self.report.milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.report.error = result.err().map(|error| error.to_string());
         let record = self.log.clone().finish(self.report.error.is_some());
-        self.save(record).await;
+        save(self.spool.store().clone(), record).await;
         self.report
-    }
-
-    /// A log that cannot be written must not stop mail that can.
-    async fn save(&self, record: postigo_model::communication::CommunicationRecord) {
-        let saved = self
-            .spool
-            .store()
-            .write(record, |record, connection| Box::pin(communications::save(connection, record)))
-            .await;
-        if let Err(error) = saved {
-            tracing::warn!(account = self.account.name, %error, "the communication log could not be written");
-        }
     }
 }

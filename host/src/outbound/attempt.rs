@@ -5,7 +5,7 @@ use super::pool::Pool;
 use super::reply::{RecipientReply, Replies, Unsent, all};
 use super::smtp::{DeliverError, Envelope, Marker};
 use super::{file, probe, schedule, sendmail};
-use crate::commlog::Communication;
+use crate::commlog::{Communication, ShownWait};
 use crate::machine::Machine;
 use crate::oauth2::Tokens;
 use crate::store::outgoing::{AttemptOutcome, ClaimedMail, DeliveryUpdate};
@@ -73,11 +73,19 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     );
     log.entry(Priority::Info, "outbound", about);
     let marker = Marker::new(means.store.clone(), claimed.is_marked().then_some(claimed.claim));
-    let sending = send(&means, &transport, &claimed, &marker, &mut log);
+    let mut shown = ShownWait::of(&means.store, &log, "outbound");
+    let sending = shown.during(send(&means, &transport, &claimed, &marker, &mut log));
     let sent = caught(WorkKind::OutgoingMail, &transport.name, sending).await;
     // A file is written without a mark.
     let may_be_out = marker.has_begun() || matches!(transport.outlet(), Outlet::Folder(_));
-    conclude(&retries, &claimed, sent, may_be_out, log)
+    let is_shown = shown.is_shown();
+    let mut result = conclude(&retries, &claimed, sent, may_be_out, log.clone());
+    if is_shown && result.outcome.communication.is_none() {
+        // Whoever saw it wait is told how that ended.
+        log.entry(Priority::Error, "outbound", result.outcome.error.as_str());
+        result.outcome.communication = Some(log.finish(true));
+    }
+    result
 }
 
 /// What a try comes to, by what came of sending; `may_be_out`: where that is a panic, the mail may have gone out.
@@ -194,7 +202,7 @@ async fn by_smtp(
             },
         };
         *log = log.clone().brought_by(Some(session.id().to_owned()));
-        let delivered = session.deliver(envelope, ContentParts::of(&means.store, claimed), marker).await;
+        let delivered = session.deliver(envelope, || ContentParts::of(&means.store, claimed), marker).await;
         ended.extend(means.pool.keep(transport, session).await);
         match delivered {
             Ok(replies) => return Ok(replies),

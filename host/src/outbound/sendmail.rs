@@ -4,6 +4,7 @@
 use super::content::{ContentParts, Lines};
 use super::reply::{RecipientReply, Replies, Unsent, all};
 use crate::store::StoreError;
+use postigo_net::waiting::waits_for;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub async fn send(
     // No shell, and `--` before what comes from outside: an address is never an option.
     command.args(["-i", "-f", if sender.is_empty() { "<>" } else { sender }, "--"]).args(&fit);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    waits_for(|| format!("the command {} to take the mail", path.display()));
     let child = command.spawn();
     let child = child.map_err(|error| {
         Unsent::Unreachable(format!("The command {} could not be started: {error}.", path.display()))

@@ -8,6 +8,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// An answer that the library's parser panics on: a value (RFC 5464) that is no UTF-8.
 pub const BREAKS_THE_PARSER: &[u8] = b"* METADATA \"INBOX\" (/private/comment \"\xff\")\r\n";
 
+/// The same, and that there is a second message.
+pub const BREAKS_THE_PARSER_AND_TELLS: &[u8] = b"* METADATA \"INBOX\" (/private/comment \"\xff\")\r\n* 2 EXISTS\r\n";
+
 /// What it answers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Answers {
@@ -20,7 +23,6 @@ pub struct Answers {
 /// A server that runs until the test ends.
 pub struct Server {
     pub port: u16,
-    answers: Arc<Mutex<Answers>>,
     waits: Arc<AtomicU32>,
 }
 
@@ -30,23 +32,18 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let answers = Arc::new(Mutex::new(answers));
         let waits = Arc::default();
-        let (shared, counted) = (Arc::clone(&answers), Arc::clone(&waits));
+        let counted = Arc::clone(&waits);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&shared), Arc::clone(&counted)));
+                tokio::spawn(converse(stream, Arc::clone(&answers), Arc::clone(&counted)));
             }
         });
-        Self { port, answers, waits }
+        Self { port, waits }
     }
 
     /// How often it was waited on.
     pub fn waits(&self) -> u32 {
         self.waits.load(Ordering::Relaxed)
-    }
-
-    /// From now on all is as it should be.
-    pub fn mend(&self) {
-        *self.answers.lock().unwrap() = Answers::default();
     }
 }
 

@@ -4,16 +4,18 @@
 //! The commands are written here and read through async-imap's parser, because its own methods for FETCH, STORE and
 //! EXPUNGE end quietly when the server answers NO, and Postigo must know.
 
+use super::answer_stream::AnswerStream;
 use super::date_time::date_time;
 use super::error::{ImapError, unbroken};
+use super::odd::Oddities;
 use super::place::MailFolder;
-use super::sign_in;
+use super::sign_in::{self, ConnectionFacts};
 use async_imap::Session;
 use async_imap::imap_proto::{MailboxDatum, RequestId, Response, ResponseCode, Status};
 use postigo_model::configured::Server;
-use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
 use postigo_net::redaction::Redactor;
+use postigo_net::waiting::waits_for;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -24,7 +26,7 @@ use tokio::time::Instant;
 pub struct Connection {
     /// Account name.
     account: String,
-    pub(super) session: Session<Stream>,
+    pub(super) session: Session<AnswerStream>,
     capabilities: BTreeSet<String>,
     /// Every read and write ends after this time.
     pub(super) timeout: Duration,
@@ -37,7 +39,7 @@ pub struct Connection {
     /// What stands between the levels of a folder's name, once it was asked for; empty: folders have no levels.
     pub(super) delimiter: Option<String>,
     /// What the log tells of how the connection came about: key and value.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: ConnectionFacts,
 }
 
 /// Whether the server waits for the end of an IDLE.
@@ -68,14 +70,30 @@ pub struct SelectedFolder {
 }
 
 impl Connection {
-    /// Connects, agrees on TLS where the protocol says so, and signs in.
-    pub async fn open(account: &str, server: Server<'_>, credentials: &Credentials) -> Result<Self, ImapError> {
-        let (session, facts) = unbroken(account, "begin", sign_in::open(server, credentials)).await??;
+    /// Connects, agrees on TLS where the protocol says so, and signs in. `oddities` hears of what is not quite IMAP,
+    /// now and later.
+    pub async fn open(
+        account: &str,
+        server: Server<'_>,
+        credentials: &Credentials,
+        oddities: &Oddities,
+    ) -> Result<Self, ImapError> {
+        let (session, facts) = unbroken(account, "begin", sign_in::open(server, credentials, oddities)).await??;
+        Self::after(account, session, facts, server.timeout).await
+    }
+
+    /// Over a session that has just been signed in.
+    pub(super) async fn after(
+        account: &str,
+        session: Session<AnswerStream>,
+        facts: ConnectionFacts,
+        timeout: Duration,
+    ) -> Result<Self, ImapError> {
         let mut connection = Self {
             account: account.to_owned(),
             session,
             capabilities: BTreeSet::new(),
-            timeout: server.timeout,
+            timeout,
             exists: 0,
             news: false,
             idle: Idle::Not,
@@ -105,6 +123,11 @@ impl Connection {
         self.session.get_ref().redactor()
     }
 
+    /// What was met that is not quite IMAP.
+    pub fn oddities(&self) -> &Oddities {
+        self.session.get_ref().oddities()
+    }
+
     /// Whether the server has a capability, named in capitals.
     pub fn has(&self, capability: &str) -> bool {
         self.capabilities.contains(capability)
@@ -124,6 +147,7 @@ impl Connection {
     /// Sends a command whose answers are read later: the next one can be under way while they are.
     pub async fn send(&mut self, doing: &'static str, text: &str) -> Result<RequestId, ImapError> {
         tracing::trace!(doing, "commanded");
+        waits_for(|| format!("the server to {doing}"));
         let sent = self.session.run_command(text).await;
         sent.map_err(|error| ImapError::during(doing, error, self.redactor()))
     }

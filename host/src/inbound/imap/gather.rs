@@ -113,7 +113,9 @@ impl FetchRun<'_> {
         let result = self.bodies(batch, ahead, next).await;
         match &result {
             Ok(_) => self.memory.acquit(batch),
-            Err(FetchError::Imap(ImapError::Lost { .. } | ImapError::Unread { .. })) => self.memory.suspect(batch),
+            Err(FetchError::Imap(ImapError::Lost { .. } | ImapError::Unread { .. } | ImapError::Unreadable { .. })) => {
+                self.memory.suspect(batch)
+            }
             Err(_) => {}
         }
         result
@@ -174,7 +176,7 @@ impl FetchRun<'_> {
         match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
             Ok(InRanges::Whole(raw)) => Ok(vec![(*message, raw)]),
             Ok(InRanges::Gone) => {
-                self.gone();
+                self.gone(message);
                 Ok(Vec::new())
             }
             Ok(InRanges::TooLarge(size)) => {
@@ -196,7 +198,7 @@ impl FetchRun<'_> {
             Ok(mut bodies) => {
                 let raw = bodies.remove(&message.uid);
                 if raw.is_none() {
-                    self.gone();
+                    self.gone(message);
                 }
                 Ok(raw)
             }
@@ -215,8 +217,9 @@ impl FetchRun<'_> {
     }
 
     /// It stays open: if it is there after all, the next run lists it again.
-    fn gone(&mut self) {
+    fn gone(&mut self, message: &ListedMessage) {
         self.intake.report.gone += 1;
+        self.ungiven.push(message.uid);
     }
 
     fn unreadable(&mut self, message: &ListedMessage, text: &str) {

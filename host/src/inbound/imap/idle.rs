@@ -6,6 +6,7 @@
 use super::connection::{Connection, Idle};
 use super::error::ImapError;
 use async_imap::imap_proto::{RequestId, Response, Status};
+use postigo_net::waiting::waits_for;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,6 +80,7 @@ impl Connection {
     /// Makes the connection take commands again; an error where it does not live any more.
     pub async fn wake(&mut self) -> Result<(), ImapError> {
         self.session.get_ref().set_timeout(self.timeout);
+        waits_for(|| format!("the server to {END}"));
         match std::mem::replace(&mut self.idle, Idle::Unclear) {
             Idle::Begun { tag, .. } => {
                 let done = self.session.run_command_untagged("DONE").await;

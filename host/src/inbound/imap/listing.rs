@@ -2,7 +2,6 @@
 
 use super::connection::Connection;
 use super::date_time::internal_date;
-use super::dates::MissingDates;
 use super::error::ImapError;
 use async_imap::imap_proto::{AttributeValue, Response};
 use std::collections::HashMap;
@@ -12,7 +11,7 @@ use std::collections::HashMap;
 pub struct ListedMessage {
     /// UID.
     pub uid: u32,
-    /// RFC822.SIZE, bytes.
+    /// RFC822.SIZE, bytes; 0: the server does not tell it.
     pub size: u64,
     /// INTERNALDATE, milliseconds since the epoch; 0: there is none that can be read.
     pub internal_date: i64,
@@ -60,17 +59,13 @@ pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<ListedMe
 /// Lists those messages of a set that are in the open folder, by rising UID.
 pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<ListedMessage>, ImapError> {
     let mut listed: Vec<ListedMessage> = Vec::new();
-    let mut dates = MissingDates::default();
-    connection.session.get_mut().mend(Some(Box::new(move |bytes| dates.replace(bytes))));
-    let asked = connection
+    connection
         .command("list the folder", &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE FLAGS)"), |response| {
             if let Response::Fetch(_, attributes) = response {
                 listed.extend(read(attributes));
             }
         })
-        .await;
-    connection.session.get_mut().mend(None);
-    asked?;
+        .await?;
     listed.sort_unstable_by_key(|message| message.uid);
     // A server may tell of flags once more on its own accord.
     listed.dedup_by_key(|message| message.uid);
@@ -78,13 +73,13 @@ pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<List
 }
 
 fn read(attributes: &[AttributeValue<'_>]) -> Option<ListedMessage> {
-    let (mut uid, mut size, mut date) = (None, None, 0);
+    let (mut uid, mut size, mut date, mut has_date) = (None, None, 0, false);
     let (mut deleted, mut seen) = (false, false);
     for attribute in attributes {
         match attribute {
             AttributeValue::Uid(value) => uid = Some(*value),
             AttributeValue::Rfc822Size(value) => size = Some(u64::from(*value)),
-            AttributeValue::InternalDate(text) => date = internal_date(text).unwrap_or(0),
+            AttributeValue::InternalDate(text) => (date, has_date) = (internal_date(text).unwrap_or(0), true),
             AttributeValue::Flags(flags) => {
                 deleted = flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
                 seen = flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Seen"));
@@ -92,7 +87,11 @@ fn read(attributes: &[AttributeValue<'_>]) -> Option<ListedMessage> {
             _ => {}
         }
     }
-    Some(ListedMessage { uid: uid?, size: size?, internal_date: date, deleted, seen })
+    // What a server tells of flags on its own accord has neither size nor date.
+    if size.is_none() && !has_date {
+        return None;
+    }
+    Some(ListedMessage { uid: uid?, size: size.unwrap_or(0), internal_date: date, deleted, seen })
 }
 
 impl FolderPlan {
@@ -102,7 +101,10 @@ impl FolderPlan {
         let mut plan = Self::default();
         for message in listed {
             match remembered.get(&message.uid) {
-                Some(known) if known.size == message.size && known.internal_date == message.internal_date => {
+                Some(known)
+                    if (known.size == message.size || message.size == 0)
+                        && known.internal_date == message.internal_date =>
+                {
                     plan.finish.push(*message);
                 }
                 Some(_) => {

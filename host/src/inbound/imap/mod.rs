@@ -5,17 +5,19 @@
 //! is fetched.
 
 mod after;
+mod answer;
+mod answer_stream;
 mod aside;
 mod body;
 mod connection;
 mod date_time;
-mod dates;
 mod error;
 mod folder;
 mod gather;
 mod idle;
 mod listing;
 mod memory;
+mod odd;
 mod oversize;
 mod place;
 mod progress;
@@ -28,5 +30,7 @@ pub use error::ImapError;
 pub use memory::MailboxMemory;
 pub use run::{fetch, probe};
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

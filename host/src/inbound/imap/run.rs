@@ -3,8 +3,9 @@
 use super::after::DoneSign;
 use super::connection::{Connection, SelectedFolder};
 use super::error::ImapError;
-use super::listing::{FolderPlan, KnownUid, ListedMessage, batches, list, uid_set};
+use super::listing::{FolderPlan, KnownUid, ListedMessage, batches, list, list_set, uid_set};
 use super::memory::{KeptConnection, MailboxMemory};
+use super::odd::Oddities;
 use super::progress::Progress;
 use super::twins;
 use crate::inbound::error::FetchError;
@@ -30,7 +31,12 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
     let KeptConnection { connection, selected, mailbox, after, communication, since } =
         match resume(intake, memory).await {
             Some(kept) => kept,
-            None => begin(intake, source).await?,
+            None => {
+                let oddities = Oddities::default();
+                let begun = begin(intake, source, &oddities).await;
+                tell(intake, &oddities);
+                begun?
+            }
         };
     memory.recall(mailbox, selected.uid_validity);
     let mut run = FetchRun {
@@ -45,9 +51,12 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
         durable: Vec::new(),
         open: BTreeSet::new(),
         refused: None,
+        ungiven: Vec::new(),
         larger: Vec::new(),
     };
-    let done = run.through().await;
+    let mut shown = run.intake.shown_wait();
+    let done = shown.during(run.through()).await;
+    tell(run.intake, run.connection.oddities());
     let FetchRun { connection, memory, selected, after, .. } = run;
     if done.is_ok() && memory.lasting && source.idle && connection.has("IDLE") {
         memory.kept = Some(KeptConnection { connection, selected, mailbox, after, communication, since });
@@ -61,7 +70,8 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
 async fn resume(intake: &mut Intake, memory: &mut MailboxMemory) -> Option<KeptConnection> {
     let mut lost = memory.lost.take();
     if let Some(mut kept) = memory.kept.take() {
-        match kept.connection.wake().await {
+        let mut shown = intake.shown_wait();
+        match shown.during(kept.connection.wake()).await {
             Ok(()) => {
                 let sentence = format!(
                     "It goes on on the connection of communication {}, which waited for new mail.",
@@ -80,8 +90,17 @@ async fn resume(intake: &mut Intake, memory: &mut MailboxMemory) -> Option<KeptC
     None
 }
 
-async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<KeptConnection, FetchError> {
-    let mut connection = open(intake, source.server).await?;
+/// Has the log tell what is odd about the server.
+fn tell(intake: &mut Intake, oddities: &Oddities) {
+    for oddity in oddities.untold() {
+        intake.note(Priority::Notice, KEY, oddity);
+    }
+}
+
+async fn begin(intake: &mut Intake, source: ImapFolder<'_>, oddities: &Oddities) -> Result<KeptConnection, FetchError> {
+    intake.show_progress().await;
+    let mut shown = intake.shown_wait();
+    let mut connection = shown.during(open(intake, source.server, oddities)).await?;
     for (key, value) in std::mem::take(&mut connection.facts) {
         intake.note(Priority::Debug, &format!("{KEY}.{key}"), value);
     }
@@ -94,9 +113,9 @@ async fn begin(intake: &mut Intake, source: ImapFolder<'_>) -> Result<KeptConnec
     Ok(KeptConnection { connection, selected, mailbox, after, communication, since: Instant::now() })
 }
 
-async fn open(intake: &mut Intake, server: Server<'_>) -> Result<Connection, FetchError> {
+async fn open(intake: &mut Intake, server: Server<'_>, oddities: &Oddities) -> Result<Connection, FetchError> {
     let credentials = intake.credentials().await?;
-    let error = match Connection::open(&intake.account.name, server, &credentials).await {
+    let error = match Connection::open(&intake.account.name, server, &credentials, oddities).await {
         Err(error @ ImapError::SignIn { .. }) => error,
         other => return Ok(other?),
     };
@@ -110,7 +129,7 @@ async fn open(intake: &mut Intake, server: Server<'_>) -> Result<Connection, Fet
     if fresh == credentials {
         return Err(error.into());
     }
-    Ok(Connection::open(&intake.account.name, server, &fresh).await?)
+    Ok(Connection::open(&intake.account.name, server, &fresh, oddities).await?)
 }
 
 /// Connects, signs in and looks at the folder, changing nothing; what the server said, key and value.
@@ -119,10 +138,14 @@ pub async fn probe(
     source: ImapFolder<'_>,
     credentials: &Credentials,
 ) -> Result<Vec<(&'static str, String)>, ImapError> {
-    let mut connection = Connection::open(account, source.server, credentials).await?;
+    let mut connection = Connection::open(account, source.server, credentials, &Oddities::default()).await?;
     let mut facts = std::mem::take(&mut connection.facts);
     let selected = connection.examine(source.folder).await;
     let exists = connection.exists();
+    let oddities = connection.oddities().untold();
+    if !oddities.is_empty() {
+        facts.push(("odd", oddities.join(" ")));
+    }
     connection.close().await;
     let selected = selected?;
     facts.push((
@@ -148,6 +171,8 @@ pub(super) struct FetchRun<'a> {
     pub open: BTreeSet<u32>,
     /// What the server said no to when it was told of durable messages.
     pub refused: Option<ImapError>,
+    /// Messages that were listed and did not come.
+    pub ungiven: Vec<u32>,
     /// Messages that turned out to be too large.
     pub larger: Vec<ListedMessage>,
 }
@@ -164,16 +189,30 @@ impl FetchRun<'_> {
         };
         progress.settle(&self.open);
         let saved = progress.save(self.intake, self.mailbox).await.map_err(FetchError::from);
+        let looked = if done.is_ok() && told.is_ok() { self.look_for_ungiven().await } else { Ok(()) };
         let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
         let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
-        done.and(told).and(saved).and(aside).and(refused)
+        done.and(told).and(saved).and(looked.map_err(FetchError::from)).and(aside).and(refused)
     }
 
     async fn all(&mut self, progress: &mut Progress) -> Result<(), FetchError> {
+        let there = self.connection.exists() as usize;
         let mut listed = list(&mut self.connection, progress.from()).await?;
-        let seen =
-            if progress.from() == 1 { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
-        self.intake.report.seen = seen as u64;
+        // Some may have been removed meanwhile.
+        let there = there.min(self.connection.exists() as usize);
+        let is_whole = progress.from() == 1;
+        let hidden = if is_whole { there.saturating_sub(listed.len()) } else { 0 };
+        if hidden > 0 {
+            let sentence = format!(
+                "By its count the server has {there} messages in {}, and it lists {} of them. The others cannot be fetched.",
+                self.source.folder,
+                listed.len()
+            );
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
+        let seen = if is_whole { listed.len() } else { listed.len().max(self.connection.exists() as usize) };
+        self.intake.report.seen = (seen + hidden) as u64;
+        self.intake.report.unreadable += hidden as u64;
         self.intake.report.earlier = (seen - listed.len()) as u64;
         self.intake.report.left = progress.leave(&mut listed, self.source.start) as u64;
         for message in &mut listed {
@@ -196,15 +235,7 @@ impl FetchRun<'_> {
                 format!("{} UIDs stand for other messages than before; these are fetched as new ones.", plan.changed);
             self.intake.note(Priority::Warning, KEY, sentence);
         }
-        let undated: Vec<u32> =
-            plan.fetch.iter().filter(|message| message.internal_date == 0).map(|message| message.uid).collect();
-        if !undated.is_empty() {
-            let sentence = format!(
-                "The server tells no date that can be read (INTERNALDATE) of the messages with these UIDs: {}. They are fetched all the same.",
-                uid_set(undated)
-            );
-            self.intake.note(Priority::Warning, KEY, sentence);
-        }
+        self.tell_missing(&plan.fetch);
         self.finish_earlier(&plan).await?;
         let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
         self.intake.report.unreadable += given_up;
@@ -219,6 +250,45 @@ impl FetchRun<'_> {
         self.fetch_all(&all).await?;
         plan.oversize.append(&mut self.larger);
         self.oversize(&plan.oversize).await
+    }
+
+    /// What is listed still was not removed meanwhile: the server does not give it, and will not the next time.
+    async fn look_for_ungiven(&mut self) -> Result<(), ImapError> {
+        let ungiven: BTreeSet<u32> = std::mem::take(&mut self.ungiven).into_iter().collect();
+        let mut there = BTreeSet::new();
+        for part in ungiven.iter().copied().collect::<Vec<u32>>().chunks(500) {
+            let listed = list_set(&mut self.connection, &uid_set(part.iter().copied())).await?;
+            there.extend(listed.iter().map(|message| message.uid).filter(|uid| ungiven.contains(uid)));
+        }
+        if !there.is_empty() {
+            self.intake.report.gone = self.intake.report.gone.saturating_sub(there.len() as u64);
+            self.intake.report.unreadable += there.len() as u64;
+            let sentence = format!(
+                "The server lists messages in {} and does not give them, by their UIDs: {}. They stay there, and each fetch asks for them again. Look at them with another mail program.",
+                self.source.folder,
+                uid_set(there)
+            );
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
+        Ok(())
+    }
+
+    /// Tells of what is to be fetched without the facts by which it would be known.
+    fn tell_missing(&mut self, messages: &[ListedMessage]) {
+        let without = |is_missing: fn(&ListedMessage) -> bool| {
+            uid_set(messages.iter().filter(|message| is_missing(message)).map(|message| message.uid))
+        };
+        for (what, uids) in [
+            ("date that can be read (INTERNALDATE)", without(|message| message.internal_date == 0)),
+            ("size (RFC822.SIZE)", without(|message| message.size == 0)),
+        ] {
+            if !uids.is_empty() {
+                let sentence = format!(
+                    "The server tells no {what} of the messages with these UIDs: {uids}. They are fetched all the same."
+                );
+                self.intake.note(Priority::Warning, KEY, sentence);
+            }
+        }
     }
 
     /// Those of the too large messages that do not stay on the server.

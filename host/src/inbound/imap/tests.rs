@@ -22,16 +22,32 @@ enum Manner {
     Refuses,
     /// Closes the connection.
     HangsUp,
-    /// Sends what is no IMAP.
+    /// Sends what is no IMAP in place of its bytes.
     Babbles,
-    /// Gives nothing for it: it was expunged meanwhile.
+    /// Gives it, and says this before every answer.
+    Says(&'static [u8]),
+    /// Gives nothing for it: it was expunged meanwhile, and is not listed again.
     Lacks,
+    /// Gives nothing for it, and lists it whenever it is asked.
+    Withholds,
     /// Lists so many bytes, has so many MiB, and says NIL after them.
     HasMore(usize, usize),
     /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
     Vanishes(usize),
     /// Lists it without a date.
     Undated,
+    /// Counts it, and does not list it.
+    Hides,
+    /// Lists it without its size.
+    Unsized,
+    /// The same, and says NIL.
+    SizeNil,
+}
+
+impl Manner {
+    fn is_removed(self) -> bool {
+        matches!(self, Self::Lacks | Self::Vanishes(_))
+    }
 }
 
 /// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
@@ -51,18 +67,30 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
         let command = line.trim_end().to_owned();
         line.clear();
         let (tag, command) = command.split_once(' ').unwrap_or_default();
+        for manner in manners {
+            if let Manner::Says(words) = manner {
+                stream.write_all(words).await?;
+            }
+        }
         let mut answer = String::new();
         let mut end = "OK done";
         match command.split(' ').next().unwrap_or_default() {
             "CAPABILITY" => answer.push_str("* CAPABILITY IMAP4rev1 UIDPLUS IDLE\r\n"),
             "SELECT" => answer = format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n", manners.len()),
             "UID" if command.contains("RFC822.SIZE") => {
+                let set = command.split(' ').nth(2).unwrap_or_default();
                 for (place, manner) in manners.iter().enumerate() {
+                    if !set.ends_with('*') && (!uids(set).contains(&(place + 1)) || manner.is_removed()) {
+                        continue;
+                    }
                     answer += &match manner {
+                        Manner::Hides => String::new(),
                         Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
                         Manner::Undated => {
                             listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL")
                         }
+                        Manner::Unsized => listed(place + 1, 1).replace("RFC822.SIZE 1 ", ""),
+                        Manner::SizeNil => listed(place + 1, 1).replace("SIZE 1 ", "SIZE NIL "),
                         _ => listed(place + 1, body(place + 1).len()),
                     };
                 }
@@ -76,11 +104,15 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 let set = command.split(' ').nth(2).unwrap_or_default();
                 for uid in uids(set) {
                     match manners[uid - 1] {
-                        Manner::Gives | Manner::Undated => answer += &given(uid),
+                        Manner::Gives | Manner::Undated | Manner::Unsized | Manner::SizeNil | Manner::Says(_) => {
+                            answer += &given(uid)
+                        }
                         Manner::Refuses => end = "NO internal error",
                         Manner::HangsUp => return Ok(()),
-                        Manner::Babbles => answer.push_str("* \u{1}\u{2} what\r\n"),
-                        Manner::Lacks => {}
+                        Manner::Babbles => {
+                            answer += &format!("* {uid} FETCH (UID {uid} BODY[] \u{1}\u{2} gr\u{fc}n)\r\n")
+                        }
+                        Manner::Lacks | Manner::Withholds | Manner::Hides => {}
                         Manner::Vanishes(_) if command.contains("<0.1>") => answer += &range(uid, command, 0),
                         Manner::Vanishes(_) => answer += &range(uid, command, 1 << 20),
                         Manner::HasMore(_, mebibytes) => answer += &range(uid, command, mebibytes << 20),
@@ -194,6 +226,33 @@ async fn a_message_that_the_server_refuses_or_lacks_keeps_none_of_the_others() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_listed_and_never_given_is_named_by_a_warning_each_time() {
+    use Manner::{Gives, Lacks, Withholds};
+    let mut trial = Trial::against(vec![Gives, Withholds, Lacks, Withholds]).await;
+    for _ in 0..2 {
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.unreadable, report.gone), (None, 2, 1), "{report:?}");
+        let told = trial.told_by(&report, Priority::Warning).await;
+        assert!(told[0].contains("lists messages in INBOX and does not give them, by their UIDs: 2,4."), "{told:?}");
+        assert_eq!(told.len(), 1);
+        let id = report.communication.unwrap();
+        let mut connection = trial.spool.store().read().await.unwrap();
+        let shown = communications::show(&mut connection, &id, Priority::Debug).await.unwrap().unwrap();
+        assert_eq!(shown.communication.status, CommunicationStatus::Warning);
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_counted_and_not_listed_are_told_of() {
+    use Manner::{Gives, Hides};
+    let mut trial = Trial::against(vec![Gives, Hides, Gives]).await;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.seen, report.new, report.unreadable), (None, 3, 2, 1));
+    let told = trial.told_by(&report, Priority::Warning).await;
+    assert!(told[0].contains("has 3 messages in INBOX, and it lists 2 of them"), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_large() {
     use Manner::{Gives, HasMore};
     // What is listed with more than 2 MiB is asked for alone, in ranges of 1 MiB.
@@ -243,15 +302,97 @@ async fn a_message_without_a_date_is_told_of_and_fetched_once_like_the_others() 
 #[tokio::test]
 async fn a_message_that_ends_every_connection_keeps_none_of_the_others() {
     use Manner::{Babbles, Gives, HangsUp};
-    for bad in [HangsUp, Babbles] {
+    for (bad, shown) in
+        [(HangsUp, "the connection was lost"), (Babbles, "no IMAP that can be read: * 3 FETCH (UID 3 BODY[]")]
+    {
         let mut trial = Trial::against(vec![Gives, Gives, bad, Gives]).await;
-        assert!(trial.fetch().await.error.is_some(), "the first run sees the connection end");
+        let error = trial.fetch().await.error.expect("the first run sees the connection end");
+        assert!(error.to_lowercase().contains(&shown.to_lowercase()), "{error}");
         for _ in 0..6 {
             trial.fetch().await;
         }
         assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/2", "INBOX/4"], "{bad:?}");
         let report = trial.fetch().await;
         assert_eq!((report.error, report.unreadable), (None, 1), "{bad:?}: it is given up, and the run ends well");
+    }
+}
+
+impl Trial {
+    /// What a fetch's communication tells, from this priority on.
+    async fn told_by(&self, report: &FetchReport, priority: Priority) -> Vec<String> {
+        let id = report.communication.as_deref().unwrap();
+        let mut connection = self.spool.store().read().await.unwrap();
+        let shown = communications::show(&mut connection, id, priority).await.unwrap().unwrap().communication;
+        shown.entries.into_iter().map(|entry| entry.value).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_nobody_needs_ends_no_session_and_is_told_once() {
+    use Manner::{Gives, Says};
+    for (said, told) in [
+        (&b"* CAPABILITY  IMAP4rev1  UIDPLUS IDLE\r\n"[..], "* CAPABILITY  IMAP4rev1  UIDPLUS IDLE"),
+        (b"* CAPABILITY IMAP4 UIDPLUS\r\n", "* CAPABILITY IMAP4 UIDPLUS"),
+        (b"* FLAGS (\\Seen a\x01b)\r\n", "* FLAGS (\\Seen a b)"),
+        (b"* FLAGS (\\Seen Gr\xfcn)\r\n", "* FLAGS (\\Seen Gr\u{fffd}n)"),
+        (b"* FLAGS (\\Seen \"two words\")\r\n", "* FLAGS (\\Seen \"two words\")"),
+        (b"* FLAGS NIL\r\n", "* FLAGS NIL"),
+        (b"* LIST (\\Odd \"x\r\n", "* LIST (\\Odd \"x"),
+        (b"* METADATA \"INBOX\" (/private/comment \"\xff\")\r\n", "* METADATA \"INBOX\""),
+        (b"* X {11}\r\nA1 BAD x\r\n\xff\r\n", "left out: * X {\u{2026}}"),
+        (b"* \x01\x02 what\r\n", "left out: *"),
+        (b"* NO [X]\xc3\xbcber\0\r\n", "* NO [X]\u{fc}ber"),
+        (b"* 1 FETCH (FLAGS (\\Seen Gr\xfcn))\r\n", "* 1 FETCH (FLAGS (\\Seen Gr\u{fffd}n))"),
+        (b"\r\n", "an empty line"),
+    ] {
+        let mut trial = Trial::against(vec![Gives, Says(said), Gives]).await;
+        let report = trial.fetch().await;
+        let shown = String::from_utf8_lossy(said);
+        assert_eq!((report.error.as_deref(), report.new, report.told), (None, 3, 3), "{shown}");
+        let notices = trial.told_by(&report, Priority::Notice).await;
+        assert_eq!(notices.iter().filter(|sentence| sentence.contains(told)).count(), 1, "{shown}: {notices:?}");
+        assert_eq!(notices.len(), 1, "{shown}: {notices:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_listed_without_its_size_is_fetched_once_like_the_others_and_told_of() {
+    use Manner::{Gives, SizeNil, Unsized};
+    let mut trial = Trial::against(vec![Unsized, Gives, SizeNil]).await;
+    trial.account = Arc::new(Account { after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    for (new, earlier) in [(3, 0), (0, 3)] {
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.seen, report.new, report.earlier), (None, 3, new, earlier));
+        let told = trial.told_by(&report, Priority::Warning).await;
+        let told =
+            told.iter().filter(|told| told.contains("no size (RFC822.SIZE) of the messages with these UIDs: 1,3"));
+        assert_eq!(told.count(), usize::from(new > 0));
+    }
+}
+
+#[tokio::test]
+async fn flags_that_cannot_be_read_keep_no_message_from_being_fetched() {
+    use Manner::{Gives, Says};
+    // Flags stand in the listing of their message, too; what is told twice of a message counts once.
+    let listing = b"* 2 FETCH (UID 2 FLAGS (\\Seen \"Gr\xfcn \x02\" NIL) RFC822.SIZE 47 INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\")\r\n";
+    let mut trial = Trial::against(vec![Gives, Says(listing), Gives]).await;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.seen), (None, 3, 3));
+}
+
+#[tokio::test]
+async fn what_is_needed_and_cannot_be_read_is_an_error_that_shows_it() {
+    use Manner::{Gives, Says};
+    for (said, shown) in [
+        (&b"* 99999999999 EXISTS\r\n"[..], "* 99999999999 EXISTS"),
+        (b"* 2 FETCH (UID zwei RFC822.SIZE gro\xdf)\r\n", "* 2 FETCH (UID zwei RFC822.SIZE gro\u{fffd})"),
+        (b"250 smtp\r\n", "250 smtp"),
+    ] {
+        let mut trial = Trial::against(vec![Gives, Says(said)]).await;
+        let report = trial.fetch().await;
+        let error = report.error.unwrap();
+        assert!(error.ends_with(&format!("is no IMAP that can be read: {shown}")), "{error}");
+        assert_eq!(report.new, 0);
     }
 }
 

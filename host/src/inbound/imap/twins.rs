@@ -48,7 +48,8 @@ pub async fn find(
         *twins.entry(likeness).or_default() += 1;
     }
     let found = wanted.iter().map(|one| match twins.get_mut(one) {
-        Some(left) if *left > 0 => {
+        // By its date alone nothing is known again.
+        Some(left) if *left > 0 && (one.size > 0 || !one.message_id.is_empty()) => {
             *left -= 1;
             true
         }

@@ -78,10 +78,18 @@ pub fn said(words: &[u8], redactor: &Redactor) -> String {
     words::said(&String::from_utf8_lossy(words), redactor)
 }
 
-/// A line of LIST, or the words of STAT's answer: two numbers. Servers may add more.
+/// The words of STAT's answer: two numbers. Servers may add more.
 pub fn two_numbers(line: &[u8]) -> Option<(u32, u64)> {
     let mut words = words_of(line);
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+/// A line of LIST: number and size; 0 where what stands there is none: it is seen when the message comes.
+pub fn number_and_size(line: &[u8]) -> Option<(u32, u64)> {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+    let number = words.next()?.parse().ok()?;
+    Some((number, words.next().and_then(|size| size.parse().ok()).unwrap_or(0)))
 }
 
 /// A line of UIDL: number and unique-id; no id where what stands there is none (RFC 1939: 1 to 70 characters from 0x21
@@ -122,6 +130,9 @@ mod tests {
     fn listing_lines_are_read_and_bad_ids_are_none() {
         assert_eq!(two_numbers(b"1 120 octets"), Some((1, 120)));
         assert_eq!(two_numbers(b"1 -2"), None);
+        assert_eq!(number_and_size(b" 1\t120 octets \xff"), Some((1, 120)));
+        assert_eq!(number_and_size(b"1 \xff"), Some((1, 0)));
+        assert_eq!(number_and_size(b"x 1"), None);
         assert_eq!(number_and_uidl(b"1 whqtswO00WBw418f9t5JxYwZ"), Some((1, Some("whqtswO00WBw418f9t5JxYwZ".into()))));
         assert_eq!(number_and_uidl(b"1"), Some((1, None)));
         assert_eq!(number_and_uidl(format!("1 {}", "x".repeat(71)).as_bytes()), Some((1, None)));

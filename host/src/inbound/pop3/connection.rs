@@ -6,6 +6,7 @@ use super::error::Pop3Error;
 use super::text::DotText;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
+use postigo_net::waiting::waits_for;
 use std::collections::BTreeMap;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -13,8 +14,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 const READ_AHEAD: usize = 64 << 10;
 /// RFC 1939 allows 512 bytes; a challenge (RFC 5034 section 4) 12 KiB.
 const LONGEST_STATUS: usize = 12 << 10;
-/// A line of a listing.
-const LONGEST_LINE: usize = 1 << 10;
+/// A line of a listing or of CAPA.
+const LONGEST_LINE: usize = 12 << 10;
 /// The lines of CAPA.
 const MOST_CAPABILITIES: usize = 1_000;
 /// A listing that goes on after so many lines is not read: it would take some hundred MB.
@@ -29,6 +30,8 @@ const PIPELINE: usize = 256;
 pub struct Connection {
     stream: BufReader<Stream>,
     capabilities: BTreeMap<String, String>,
+    /// What the server said that is no POP3 and that nobody needs, as sentences.
+    pub(super) odd: Vec<String>,
     /// What the log tells of how the connection came about: key and value.
     pub facts: Vec<(&'static str, String)>,
 }
@@ -59,7 +62,12 @@ pub enum RetrieveAnswer {
 impl Connection {
     /// Over a stream of which nothing that was said counts yet.
     pub(super) fn new(stream: Stream, facts: Vec<(&'static str, String)>) -> Self {
-        Self { stream: BufReader::with_capacity(READ_AHEAD, stream), capabilities: BTreeMap::new(), facts }
+        Self {
+            stream: BufReader::with_capacity(READ_AHEAD, stream),
+            capabilities: BTreeMap::new(),
+            odd: Vec::new(),
+            facts,
+        }
     }
 
     /// The stream, and the facts so far; none where the server has said more already than it was asked.
@@ -117,11 +125,11 @@ impl Connection {
         Ok(count)
     }
 
-    /// Number and size of each message.
-    pub async fn sizes(&mut self) -> Result<Vec<(u32, u64)>, Pop3Error> {
+    /// Number and size of each of `count` messages.
+    pub async fn sizes(&mut self, count: u32) -> Result<Vec<(u32, u64)>, Pop3Error> {
         let doing = "list the messages";
         self.command(doing, "LIST").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
-        self.listing(doing, answer::two_numbers).await
+        self.listing(doing, count, answer::number_and_size).await
     }
 
     /// Whether the server tells the unique-id of the first message.
@@ -129,30 +137,34 @@ impl Connection {
         Ok(self.command("tell a unique-id", "UIDL 1").await?.is_ok())
     }
 
-    /// Number and unique-id of each message; nothing where the server has no UIDL.
-    pub async fn uidls(&mut self) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
+    /// Number and unique-id of each of `count` messages; nothing where the server has no UIDL.
+    pub async fn uidls(&mut self, count: u32) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
         let doing = "list the unique-ids";
         if self.command(doing, "UIDL").await?.is_err() {
             return Ok(None);
         }
-        Ok(Some(self.listing(doing, answer::number_and_uidl).await?))
+        Ok(Some(self.listing(doing, count, answer::number_and_uidl).await?))
     }
 
+    /// Lines that nobody needs are left out and told: where all messages are listed, the others say nothing of one.
     async fn listing<T>(
         &mut self,
         doing: &'static str,
+        count: u32,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, Pop3Error> {
         let (mut listed, mut odd, redactor) = (Vec::new(), None, self.redactor().clone());
         self.lines(doing, MOST_LINES, |line| match read(line) {
             Some(entry) => listed.push(entry),
-            None => odd = Some(answer::said(line, &redactor)),
+            None => odd = odd.take().or_else(|| Some(answer::said(line, &redactor))),
         })
         .await?;
-        match odd {
-            Some(line) => Err(Pop3Error::lost(doing, format!("it listed: {line}"))),
-            None => Ok(listed),
+        let Some(line) = odd else { return Ok(listed) };
+        if listed.len() < count as usize {
+            return Err(Pop3Error::lost(doing, format!("it listed: {line}")));
         }
+        self.odd.push(format!("The server was to {doing} and said what belongs to none; it was left out: {line}"));
+        Ok(listed)
     }
 
     /// Fetches messages by number, several at once where the server can. `each` has those that came, in their order,
@@ -227,6 +239,7 @@ impl Connection {
 
     pub(super) async fn send(&mut self, doing: &'static str, bytes: &str) -> Result<(), Pop3Error> {
         tracing::trace!(doing, "commanded");
+        waits_for(|| format!("the server to {doing}"));
         let sent = async {
             self.stream.write_all(bytes.as_bytes()).await?;
             self.stream.flush().await

@@ -93,9 +93,9 @@ fn session(dice: &mut Dice) -> Vec<u8> {
 async fn converse(said: Vec<u8>, server: Server<'_>, credentials: &Credentials) -> Result<usize, Pop3Error> {
     let stream = Stream::over(tokio::io::join(Cursor::new(said), tokio::io::sink()));
     let mut connection = Connection::over(stream, server, credentials).await?;
-    connection.count().await?;
-    let sizes = connection.sizes().await?;
-    let listing = MailboxListing::new(sizes, connection.uidls().await?);
+    let count = connection.count().await?;
+    let sizes = connection.sizes(count).await?;
+    let listing = MailboxListing::new(sizes, connection.uidls(count).await?);
     let plan = MailboxPlan::new(&listing, &HashMap::new(), true, 1_000, &Memory::default());
     let numbers: Vec<u32> = plan.fetch.iter().map(|message| message.number).collect();
     let mut came = 0;

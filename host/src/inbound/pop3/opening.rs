@@ -6,7 +6,8 @@ use super::error::Pop3Error;
 use super::sign_in;
 use postigo_model::configured::{Server, TlsMode};
 use postigo_net::credentials::Credentials;
-use postigo_net::{ConnectError, Stream};
+use postigo_net::waiting::waits_for;
+use postigo_net::{ConnectError, Stream, greeted};
 
 /// So many characters of what a server can do are shown.
 const LONGEST_CAPABILITIES: usize = 2_000;
@@ -24,12 +25,20 @@ impl Connection {
         let stream =
             if server.tls_mode == TlsMode::Implicit { secure(stream, server, &mut facts).await? } else { stream };
         let mut connection = Self::new(stream, facts);
-        let greeting = connection.expect("greet").await?;
+        waits_for(|| format!("the greeting of {}", server.host));
+        let greeting = connection.expect("greet");
+        let greeting = if server.tls_mode == TlsMode::Implicit {
+            greeting.await?
+        } else {
+            greeted(server.host, server.port, "protocol pop3s", greeting).await??
+        };
         connection.facts.insert(0, ("greeting", answer::said(greeting.as_bytes(), connection.redactor())));
+        waits_for(|| format!("the capabilities of {}", server.host));
         connection.ask_capabilities().await?;
         if server.tls_mode == TlsMode::StartTls {
             connection = connection.start_tls(server).await?;
         }
+        waits_for(|| format!("{} to let {} in", server.host, server.user));
         sign_in::sign_in(&mut connection, server, credentials).await?;
         // They may differ before and after signing in (RFC 2449 section 5).
         connection.ask_capabilities().await?;
@@ -45,6 +54,7 @@ impl Connection {
 
     /// Agrees on TLS in a connection in clear (STLS).
     async fn start_tls(mut self, server: Server<'_>) -> Result<Self, Pop3Error> {
+        waits_for(|| format!("the answer of {} to STLS", server.host));
         match self.command("start TLS", "STLS").await? {
             Ok(_) => {}
             Err(refusal) => return Err(Pop3Error::NoStartTls(refusal.text)),

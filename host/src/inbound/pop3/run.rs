@@ -17,7 +17,9 @@ pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory)
     let mut lost = false;
     let mut before = None;
     loop {
-        let mut connection = match open(intake, server).await {
+        intake.show_progress().await;
+        let mut shown = intake.shown_wait();
+        let mut connection = match shown.during(open(intake, server)).await {
             // Some servers let nobody in again at once. The next run goes on.
             Err(FetchError::Pop3(error)) if !first && error.is_wait() => {
                 intake.note(Priority::Notice, KEY, format!("The rest is left for the next fetch. {error}"));
@@ -32,7 +34,8 @@ pub async fn fetch(intake: &mut Intake, server: Server<'_>, memory: &mut Memory)
             }
             intake.show_progress().await;
         }
-        match Pop3Session::new(connection, intake, memory, &account, first).run().await {
+        let mut shown = intake.shown_wait();
+        match shown.during(Pop3Session::new(connection, intake, memory, &account, first).run()).await {
             Ok((SessionRest::Nothing, _)) => return Ok(()),
             Ok((SessionRest::More, _)) if intake.is_stopped() => return Ok(()),
             Ok((SessionRest::More, listed)) => {

@@ -116,8 +116,11 @@ impl<'a> Pop3Session<'a> {
         let listing = if count == 0 {
             MailboxListing::default()
         } else {
-            let sizes = self.connection.sizes().await?;
-            let uidls = self.connection.uidls().await?;
+            let sizes = self.connection.sizes(count).await?;
+            let uidls = self.connection.uidls(count).await?;
+            for odd in std::mem::take(&mut self.connection.odd) {
+                self.intake.note(Priority::Notice, KEY, odd);
+            }
             MailboxListing::new(sizes, uidls)
         };
         self.has_uidls = listing.without_uidl.is_none();
@@ -128,9 +131,20 @@ impl<'a> Pop3Session<'a> {
         let plan = MailboxPlan::new(&listing, &self.known, self.deletes(), self.intake.rules().greatest, self.memory);
         if self.is_first {
             self.intake.report.seen = u64::from(count);
+            self.tell_hidden(count as usize, listing.messages.len());
             self.tell_plan(&listing, &plan);
         }
         Ok((plan, count))
+    }
+
+    fn tell_hidden(&mut self, count: usize, listed: usize) {
+        if listed < count {
+            self.intake.report.unreadable += (count - listed) as u64;
+            let sentence = format!(
+                "By its count the server has {count} messages, and it lists {listed} of them. The others cannot be fetched."
+            );
+            self.intake.note(Priority::Warning, KEY, sentence);
+        }
     }
 
     async fn retire_gone(&mut self, listing: &MailboxListing) -> Result<(), FetchError> {

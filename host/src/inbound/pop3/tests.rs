@@ -4,7 +4,8 @@ use crate::inbound::{AccountMemory, FetchReport, Intake, IntakeRules, fetch};
 use crate::oauth2::Tokens;
 use crate::secret_key::SecretKey;
 use crate::spool::{MessageFilter, Spool};
-use crate::store::{Location, Store, outgoing};
+use crate::store::{Location, Store, communications, outgoing};
+use postigo_model::communication::Priority;
 use postigo_model::configured::{Account, Oversize, Protocol};
 use postigo_model::spool::SpoolStatus;
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ struct Server {
     mails: Vec<(String, Vec<u8>)>,
     capabilities: &'static str,
     has_no_uidl: bool,
+    /// Lines that belong to no message, in every list.
+    odd: &'static [u8],
     /// What comes with the answer to STLS.
     injected: &'static str,
     /// Commands that begin so, and how often.
@@ -66,11 +69,13 @@ impl Server {
         let list = |what: &dyn Fn(&Stored) -> String| {
             let lines = there.iter().enumerate().filter(|(place, _)| !deleted.contains(&(place + 1)));
             let lines: String = lines.map(|(place, mail)| format!("{} {}\r\n", place + 1, what(mail))).collect();
-            format!("+OK\r\n{lines}.\r\n").into_bytes()
+            [b"+OK\r\n", self.odd, lines.as_bytes(), b".\r\n"].concat()
         };
         match (verb, mail) {
             ("CAPA", _) if self.capabilities.is_empty() => b"-ERR what?\r\n".to_vec(),
-            ("CAPA", _) => format!("+OK\r\n{}\r\n.\r\n", self.capabilities.replace(' ', "\r\n")).into_bytes(),
+            ("CAPA", _) => {
+                [b"+OK\r\n", self.odd, self.capabilities.replace(' ', "\r\n").as_bytes(), b"\r\n.\r\n"].concat()
+            }
             ("STLS", _) => format!("+OK begin\r\n{}", self.injected).into_bytes(),
             ("STAT", _) => format!("+OK {} 1\r\n", there.len()).into_bytes(),
             ("LIST", _) => list(&|(_, raw)| raw.len().to_string()),
@@ -247,6 +252,21 @@ async fn whatever_breaks_at_whichever_command_is_said_and_nothing_is_lost_or_dou
             trial.fetch_the_rest().await;
             assert_eq!(trial.taken_in().await, bytes(&mails(3)), "{command} {manner:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_belong_to_no_message_end_no_session_and_are_told() {
+    for odd in [&b"\r\n"[..], b"X\xff \x01\r\n", b"* \"quoted\" NIL\r\n", b"99999999999 x\r\n"] {
+        let server = Server { mails: mails(3), capabilities: "USER UIDL TOP", odd, ..Server::default() };
+        let mut trial = Trial::against(server).await;
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.new, report.told), (None, 3, 3), "{odd:?}");
+        let id = report.communication.unwrap();
+        let mut connection = trial.spool.store().read().await.unwrap();
+        let shown = communications::show(&mut connection, &id, Priority::Notice).await.unwrap().unwrap();
+        let told = shown.communication.entries.iter().filter(|entry| entry.value.contains("belongs to none")).count();
+        assert_eq!(told, 2, "of the sizes and of the unique-ids: {:?}", shown.communication.entries);
     }
 }
 

@@ -5,7 +5,7 @@
 //! used, its connection is not.
 
 use super::error::NegativeReply;
-use super::response::{Response, said};
+use super::response::{self, Response, said};
 use postigo_model::configured::Tls;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
@@ -109,7 +109,10 @@ async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
         let byte = stream.read_u8().await?;
         bytes.push(byte);
         if byte == b'\n' {
-            if bytes.get(line + 3) != Some(&b'-') {
+            let said = bytes.get(line..).unwrap_or_default();
+            // Within an answer some servers break their lines as they like.
+            let goes_on = line > 0 && !response::has_code(said);
+            if !goes_on && said.get(3) != Some(&b'-') {
                 return Ok(bytes);
             }
             line = bytes.len();
@@ -158,6 +161,8 @@ mod tests {
             (b"550 no\r\n", Err(NegativeReply::Refused("550 no".into()))),
             (b"571 no\r\n", Err(NegativeReply::Refused("571 no".into()))),
             (b"250\r\n", Ok("250")),
+            (b"220-wel\x01come\r\n to us\r\n\r\n-\r\n220 mx\xff\r\n", Ok("220 wel come to us - mx\u{fffd}")),
+            (b"550-5.1.1\r\nno such user\r\n550\r\n", Err(NegativeReply::Refused("550 5.1.1 no such user".into()))),
         ] {
             let mut connection =
                 Connection::new(Stream::over(io::Cursor::new(answer.to_vec())), Duration::from_secs(5));

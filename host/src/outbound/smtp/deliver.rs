@@ -12,6 +12,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
 use postigo_model::claim::Claim;
 use postigo_model::communication::Priority;
+use postigo_net::waiting::waits_for;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
@@ -74,12 +75,24 @@ impl Marker {
     }
 }
 
+/// What came of naming recipients.
+#[derive(Default)]
+struct NamedRecipients<'r> {
+    /// The server takes them.
+    accepted: Vec<String>,
+    /// It does not, with what it said.
+    refused: Replies,
+    /// It takes no more in this transaction.
+    left: Vec<(&'r String, Address)>,
+}
+
 impl SmtpSession {
-    /// Sends a mail; gives a reply for each recipient.
+    /// Sends a mail; gives a reply for each recipient. Where the server takes only so many recipients at once, the
+    /// others follow in further transactions (RFC 5321 section 4.5.3.1.10); `content` gives the mail's bytes for each.
     pub async fn deliver(
         &mut self,
         envelope: Envelope<'_>,
-        content: ContentParts,
+        content: impl Fn() -> ContentParts,
         marker: &Marker,
     ) -> Result<Replies, DeliverError> {
         let sender = match self.address(envelope.sender) {
@@ -104,23 +117,58 @@ impl SmtpSession {
             return Ok(replies);
         }
         let parameters = self.parameters(sender.iter().chain(fit.iter().map(|(_, address)| address)), envelope);
-        if let Err(answer) = self.done(Mail::new(sender, parameters)).await {
+        let mail = Mail::new(sender, parameters);
+        let mut left = self.transaction(&mail, fit, content(), marker, &mut replies).await?;
+        while !left.is_empty() {
+            self.note(
+                Priority::Info,
+                format!("The server takes no more recipients at once; {} follow in a further transaction.", left.len()),
+            );
+            let recipients: Vec<&String> = left.iter().map(|(recipient, _)| *recipient).collect();
+            match self.transaction(&mail, left, content(), marker, &mut replies).await {
+                Ok(rest) => left = rest,
+                // Some have the mail: what is left is tried later, and never the whole again.
+                Err(error) => {
+                    let why = match error {
+                        DeliverError::Left => "The server ended the connection after the first recipients.".to_owned(),
+                        DeliverError::Store(error) => error.to_string(),
+                    };
+                    let later = |recipient: &String| (recipient.clone(), RecipientReply::Later(why.clone()));
+                    replies.extend(recipients.into_iter().map(later));
+                    break;
+                }
+            }
+        }
+        Ok(replies)
+    }
+
+    /// One transaction; gives the recipients for whom another one is needed. Then some were taken in this one.
+    async fn transaction<'r>(
+        &mut self,
+        mail: &Mail,
+        fit: Vec<(&'r String, Address)>,
+        content: ContentParts,
+        marker: &Marker,
+        replies: &mut Replies,
+    ) -> Result<Vec<(&'r String, Address)>, DeliverError> {
+        waits_for(|| "the server to take the mail's sender".to_owned());
+        if let Err(answer) = self.done(mail).await {
             if self.sent > 0 && answer.ends_connection() {
                 self.leave();
                 return Err(DeliverError::Left);
             }
             replies.extend(fit.into_iter().map(|(recipient, _)| (recipient.clone(), answer.reply())));
-            return Ok(replies);
+            return Ok(Vec::new());
         }
-        let (accepted, refused) = self.recipients(fit).await;
-        replies.extend(refused);
+        let NamedRecipients { accepted, refused, left } = self.recipients(fit).await;
         if accepted.is_empty() {
             self.take_back().await;
         } else {
             let reply = self.content(content, marker).await?;
             replies.extend(accepted.into_iter().map(|recipient| (recipient, reply.clone())));
         }
-        Ok(replies)
+        replies.extend(refused);
+        Ok(left)
     }
 
     /// Takes back what was begun by MAIL: the next mail would be refused for it. Where that does not work, the session
@@ -178,27 +226,34 @@ impl SmtpSession {
         parameters
     }
 
-    /// Names the recipients; gives those that the server takes, and the replies for the others.
-    async fn recipients(&mut self, fit: Vec<(&String, Address)>) -> (Vec<String>, Replies) {
-        let (mut accepted, mut refused) = (Vec::new(), Replies::new());
-        for (recipient, address) in fit {
+    /// Names the recipients.
+    async fn recipients<'r>(&mut self, fit: Vec<(&'r String, Address)>) -> NamedRecipients<'r> {
+        let mut named = NamedRecipients::default();
+        let mut to_name = fit.into_iter();
+        while let Some((recipient, address)) = to_name.next() {
             if self.broken {
-                refused.push((
+                named.refused.push((
                     recipient.clone(),
                     RecipientReply::Later("The connection broke before this recipient was named.".into()),
                 ));
                 continue;
             }
-            match self.done(Rcpt::new(address, Vec::new())).await {
-                Ok(()) => accepted.push(recipient.clone()),
-                Err(answer) => refused.push((recipient.clone(), answer.reply())),
+            waits_for(|| format!("the server to take the recipient {recipient}"));
+            match self.done(Rcpt::new(address.clone(), Vec::new())).await {
+                Ok(()) => named.accepted.push(recipient.clone()),
+                Err(answer) if answer.is_too_many() && !named.accepted.is_empty() => {
+                    named.left.push((recipient, address));
+                    named.left.extend(to_name.by_ref());
+                }
+                Err(answer) => named.refused.push((recipient.clone(), answer.reply())),
             }
         }
         if self.broken {
             let broke = RecipientReply::Later("The connection broke before the content was sent.".into());
-            refused.extend(accepted.drain(..).map(|recipient| (recipient, broke.clone())));
+            let lost = named.accepted.drain(..).chain(named.left.drain(..).map(|(recipient, _)| recipient.clone()));
+            named.refused.extend(lost.map(|recipient| (recipient, broke.clone())));
         }
-        (accepted, refused)
+        named
     }
 
     /// Sends the content; the reply is that of every recipient that was accepted.
@@ -214,6 +269,7 @@ impl SmtpSession {
                 return Err(error);
             }
         };
+        waits_for(|| "the server to take the mail's content".to_owned());
         match self.command(Data).await {
             Ok(response) if response.code() == 354 => {}
             Ok(response) => {
@@ -237,6 +293,7 @@ impl SmtpSession {
             }
             return Ok(RecipientReply::Later(format!("The content went out in part only: {}.", answer.words())));
         }
+        waits_for(|| "the server's answer to the mail's content".to_owned());
         let answered = self.connection.answer_to_content().await;
         self.sent += 1;
         self.used = Instant::now();

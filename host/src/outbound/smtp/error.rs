@@ -47,6 +47,19 @@ impl NegativeReply {
         }
     }
 
+    /// Whether it may mean, once some recipients are taken, that there are too many for one transaction: 452, or 552 by
+    /// the older standard (RFC 5321 section 4.5.3.1.10). An enhanced code that speaks of the recipient's own mailbox
+    /// (RFC 3463: `x.2.z`) means that one alone.
+    pub fn is_too_many(&self) -> bool {
+        let words = match self {
+            Self::Later { code: 452, words } => words,
+            Self::Refused(words) if words.starts_with("552") => words,
+            _ => return false,
+        };
+        let enhanced = words.get(4..).unwrap_or_default().as_bytes();
+        !(enhanced.first().is_some_and(u8::is_ascii_digit) && enhanced.get(1..4) == Some(b".2."))
+    }
+
     /// Its words.
     pub fn words(&self) -> &str {
         match self {
@@ -100,4 +113,25 @@ pub enum SmtpError {
     /// No access token.
     #[error(transparent)]
     OAuth2(#[from] OAuth2Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_recipients_are_told_from_a_full_mailbox() {
+        let later = |code, words: &str| NegativeReply::Later { code, words: words.to_owned() };
+        let refused = |words: &str| NegativeReply::Refused(words.to_owned());
+        for many in
+            [later(452, "452 4.5.3 too many"), later(452, "452"), refused("552 5.5.3 x"), refused("552 too many")]
+        {
+            assert!(many.is_too_many(), "{many:?}");
+        }
+        for own in
+            [later(452, "452 4.2.2 full"), later(450, "450 x"), refused("552 5.2.2 quota"), refused("550 5.5.3 x")]
+        {
+            assert!(!own.is_too_many(), "{own:?}");
+        }
+    }
 }

@@ -10,8 +10,9 @@ use lettre::transport::smtp::commands::{Ehlo, Starttls};
 use lettre::transport::smtp::extension::ClientId;
 use postigo_model::communication::{CommunicationRecord, Priority};
 use postigo_model::configured::{Server, SmtpServer, TlsMode, Transport};
-use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
+use postigo_net::waiting::waits_for;
+use postigo_net::{Stream, greeted};
 use std::time::Duration;
 
 /// So much of what a server offers is shown.
@@ -64,7 +65,14 @@ async fn open(
         (connection, agreed) = connection.secure(host, server.tls).await?;
         secured = Some(agreed);
     }
-    let greeting = due(connection.answer().await, 220).map_err(|words| failed(host, "greet", words))?;
+    waits_for(|| format!("the greeting of {host}"));
+    let greeting = connection.answer();
+    let greeting = if server.tls_mode == TlsMode::Implicit {
+        greeting.await
+    } else {
+        greeted(host, server.port, "kind = \"smtps\"", greeting).await?
+    };
+    let greeting = due(greeting, 220).map_err(|words| failed(host, "greet", words))?;
     note("greeting", greeting.words());
     if server.tls_mode == TlsMode::StartTls {
         start_tls(&mut connection, host, &hello).await?;
@@ -74,12 +82,19 @@ async fn open(
     }
     note("tls", secured.clone().unwrap_or_else(|| "none".to_owned()));
     let mut connection = connection.read_ahead();
-    let offers = ehlo(&mut connection, host, &hello).await?;
+    let offers = match introduce(&mut connection, host, &hello).await? {
+        Introduction::Extended(offers) => offers,
+        Introduction::Plain(words) => {
+            note("hello", format!("HELO, since the server does not take EHLO ({words}); it offers nothing"));
+            Vec::new()
+        }
+    };
     note("capabilities", connection.redactor().line(&offers.join(", "), LONGEST_OFFERS));
     if *credentials != Credentials::None {
         if secured.is_none() && !smtp.allow_insecure_auth && !is_this_machine(host) {
             return Err(SmtpError::Clear(host.to_owned()));
         }
+        waits_for(|| format!("{host} to let {} in", server.user));
         let mechanism = sign_in::sign_in(&mut connection, &offers, server, credentials).await?;
         note("signed in", format!("{} by {mechanism}", server.user));
     }
@@ -96,16 +111,38 @@ async fn connect(server: Server<'_>, credentials: &Credentials) -> Result<Connec
 
 /// STARTTLS (RFC 3207); the stream is at the first byte of TLS afterwards.
 async fn start_tls(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<(), SmtpError> {
-    if !ehlo(connection, host, hello).await?.iter().any(|offer| offer == "STARTTLS") {
-        return Err(SmtpError::NoStartTls(host.to_owned()));
+    // Who knows no EHLO knows no STARTTLS either.
+    match introduce(connection, host, hello).await? {
+        Introduction::Extended(offers) if offers.iter().any(|offer| offer == "STARTTLS") => {}
+        _ => return Err(SmtpError::NoStartTls(host.to_owned())),
     }
+    waits_for(|| format!("the answer of {host} to STARTTLS"));
     due(connection.command(Starttls).await, 220).map(|_| ()).map_err(|words| failed(host, "start TLS", words))
 }
 
-/// Introduces this client; gives what the server offers.
-async fn ehlo(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<Vec<String>, SmtpError> {
-    let answered = connection.command(Ehlo::new(hello.clone())).await;
-    due(answered, 250).map(|response| offers(&response)).map_err(|words| failed(host, "answer EHLO", words))
+/// How a server takes to this client.
+enum Introduction {
+    /// It knows EHLO, and offers this.
+    Extended(Vec<String>),
+    /// It knows HELO alone; what it said to EHLO.
+    Plain(String),
+}
+
+/// Introduces this client: by EHLO, and where the server refuses that for good, by HELO (RFC 5321 section 3.2).
+async fn introduce(connection: &mut Connection, host: &str, hello: &ClientId) -> Result<Introduction, SmtpError> {
+    waits_for(|| format!("the answer of {host} to EHLO"));
+    let words = match connection.command(Ehlo::new(hello.clone())).await {
+        Err(NegativeReply::Refused(words)) => words,
+        answered => {
+            let offered = due(answered, 250).map(|response| Introduction::Extended(offers(&response)));
+            return offered.map_err(|words| failed(host, "answer EHLO", words));
+        }
+    };
+    match due(connection.command(format!("HELO {hello}\r\n")).await, 250) {
+        Ok(_) => Ok(Introduction::Plain(words)),
+        // What it has against EHLO says more, a blocked address for example.
+        Err(_) => Err(failed(host, "answer EHLO", words)),
+    }
 }
 
 /// The response, if it has the code that is due; else what came instead.

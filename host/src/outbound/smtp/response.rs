@@ -33,14 +33,21 @@ impl Response {
         let text = String::from_utf8_lossy(bytes);
         let mut response = Self { code: 0, lines: Vec::new(), redactor: redactor.clone() };
         for line in text.lines() {
-            let (code, words) = line.split_at_checked(3)?;
-            if !code.bytes().all(|digit| digit.is_ascii_digit())
-                || !matches!(words.bytes().next(), None | Some(b' ' | b'-' | b'\t'))
-            {
-                return None;
-            }
+            let Some((code, words)) = line.split_at_checked(3).filter(|_| has_code(line.as_bytes())) else {
+                // Words of the line before, which the server broke as it liked.
+                let before = response.lines.last_mut()?;
+                let words = line.trim();
+                if !words.is_empty() {
+                    before.push(' ');
+                    before.push_str(words);
+                }
+                continue;
+            };
             response.code = code.parse().ok()?;
             response.lines.push(words.get(1..).unwrap_or_default().trim_end().to_owned());
+        }
+        if !text.lines().next_back().is_some_and(|last| has_code(last.as_bytes())) {
+            return None;
         }
         (200..600).contains(&response.code).then_some(response)
     }
@@ -76,6 +83,14 @@ impl Response {
     }
 }
 
+/// Whether a line begins with a code as a reply's lines do.
+pub fn has_code(line: &[u8]) -> bool {
+    let (code, rest) = line.split_at_checked(3).unwrap_or((&[], line));
+    !code.is_empty()
+        && code.iter().all(u8::is_ascii_digit)
+        && matches!(rest.first(), None | Some(b' ' | b'-' | b'\t' | b'\r' | b'\n'))
+}
+
 /// A server's words on one line, not too long, and without the secrets that it was told.
 pub fn said(words: &str, redactor: &Redactor) -> String {
     redactor.line(words, LONGEST)
@@ -96,6 +111,7 @@ mod tests {
             ("250-a\r\n250 b\r\n", 250, "250 a b"),
             ("250-a\r\n250\r\n", 250, "250 a"),
             ("550-a\r\n450 b\r\n", 450, "450 a b"),
+            ("220-a\r\n b\r\n\r\n220 c\r\n", 220, "220 a b c"),
         ] {
             let response = Response::read(said.as_bytes(), &Redactor::default()).unwrap_or_else(|| panic!("{said:?}"));
             assert_eq!((response.code(), response.words().as_str()), (code, words));
@@ -111,6 +127,7 @@ mod tests {
             "650 x\r\n",
             "+50 x\r\n",
             "25\u{e4} x\r\n",
+            "250-a\r\nb\r\n",
         ] {
             assert!(Response::read(said.as_bytes(), &Redactor::default()).is_none(), "{said:?}");
         }

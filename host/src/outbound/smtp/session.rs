@@ -7,6 +7,7 @@ use crate::commlog::Communication;
 use lettre::transport::smtp::commands::{Quit, Rset};
 use postigo_model::communication::{CommunicationKind, CommunicationRecord, Priority};
 use postigo_model::configured::Transport;
+use postigo_net::waiting::waits_for;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -83,6 +84,7 @@ impl SmtpSession {
 
     /// Asks whether the server is still there, and takes back whatever was begun.
     pub async fn is_alive(&mut self) -> bool {
+        waits_for(|| "the server to answer on a connection that was kept".to_owned());
         let alive = !self.broken && self.done(Rset).await.is_ok();
         if !alive {
             self.leave();

@@ -201,6 +201,100 @@ async fn each_recipient_has_an_answer_of_its_own() {
 }
 
 #[tokio::test]
+async fn recipients_beyond_what_a_server_takes_at_once_follow_in_further_transactions() {
+    for answer in ["452 4.5.3 too many recipients", "552 too many recipients", "552 5.5.3 too many"] {
+        let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::AtMost(2, answer))]).await);
+        let people: Vec<String> = (1..=5).map(|number| format!("{number}@x.example")).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        let id = post.queue(OutgoingKind::AutoResponse, &people, RAW).await;
+        post.attempt(&to(&server), id).await;
+        assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent; 5]), "{answer}");
+        assert_eq!((server.contents().len(), server.seen.lock().unwrap().connections), (3, 1), "{answer}");
+        let mut taken = server.commands("");
+        taken.retain(|command| command.starts_with("RCPT") || command == ".");
+        assert_eq!(
+            taken.join(" ").replace("RCPT TO:", "").replace("@x.example", ""),
+            "<1> <2> <3> . <3> <4> <5> . <5> .",
+            "{answer}"
+        );
+    }
+    // Where not even one is taken, it is that recipient's own answer.
+    for (answer, expected) in
+        [("552 5.2.2 mailbox full", DeliveryStatus::Failed), ("452 4.2.2 mailbox full", DeliveryStatus::Delayed)]
+    {
+        let (post, server) = (Post::new().await, Server::start(&[("RCPT TO:<full@", Act::Say(answer))]).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example", "full@x.example", "b@x.example"], RAW).await;
+        post.attempt(&to(&server), id).await;
+        let (_, deliveries) = post.show(id).await;
+        for delivery in deliveries {
+            let due = if delivery.recipient.starts_with("full") { expected } else { DeliveryStatus::Sent };
+            assert_eq!(delivery.status, due, "{answer}: {}", delivery.recipient);
+        }
+        assert_eq!(server.contents().len(), 1, "{answer}");
+    }
+    let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::AtMost(0, "552 no"))]).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    post.attempt(&to(&server), id).await;
+    assert_eq!(post.statuses(id).await.1, [DeliveryStatus::Failed]);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_between_two_transactions_sends_nobody_the_mail_twice() {
+    for act in [Act::CutAfter(1), Act::SayAfter(1, "421 one mail a connection")] {
+        let acts = [("RCPT", Act::AtMost(1, "452 4.5.3 too many")), ("MAIL", act)];
+        let (post, server) = (Post::new().await, Server::start(&acts).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example", "b@x.example"], RAW).await;
+        post.attempt(&to(&server), id).await;
+        let expected = vec![DeliveryStatus::Sent, DeliveryStatus::Delayed];
+        assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, expected));
+        post.attempt(&to(&server), id).await;
+        assert_eq!(post.statuses(id).await, (OutgoingStatus::Sent, vec![DeliveryStatus::Sent; 2]));
+        assert_eq!(server.contents().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_ehlo_is_greeted_by_helo() {
+    for refusal in ["500 what?", "502 5.5.1 not implemented", "504 no", "550 no EHLO here"] {
+        let (post, server) = (Post::new().await, Server::start(&[("EHLO", Act::Say(refusal))]).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+        assert_eq!(post.attempt(&to(&server), id).await, None, "{refusal}");
+        assert_eq!(post.statuses(id).await.0, OutgoingStatus::Sent, "{refusal}");
+        assert_eq!(server.commands("HELO").len(), 1, "{refusal}");
+        assert_eq!(server.commands("MAIL"), ["MAIL FROM:<support@desk.example>"], "it offers nothing");
+    }
+    // "Not now" is no reason to try another greeting, and who refuses both is believed.
+    for (acts, helos) in [
+        (vec![("EHLO", Act::Say("421 4.3.2 busy"))], 0),
+        (vec![("EHLO", Act::Say("550 5.7.1 blocked")), ("HELO", Act::Say("550 no"))], 1),
+    ] {
+        let (post, server) = (Post::new().await, Server::start(&acts).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+        let unreachable = post.attempt(&to(&server), id).await.unwrap();
+        let Act::Say(words) = acts[0].1 else { unreachable!() };
+        assert!(unreachable.contains("did not answer EHLO") && unreachable.contains(words), "{unreachable}");
+        assert_eq!(server.commands("HELO").len(), helos);
+    }
+}
+
+#[tokio::test]
+async fn odd_words_of_a_server_change_nothing() {
+    let acts = [
+        ("GREETING", Act::SayBytes(b"220-wel\x01come\r\n to\xff us\r\n\r\n220 ready")),
+        (
+            "EHLO",
+            Act::SayBytes(b"250-mx \xfc\r\n250-X\x02 \xff\r\n250-\r\n  SMTPUTF8\r\n250-\"quoted\"\r\n250 SIZE 1000"),
+        ),
+        ("MAIL", Act::SayBytes(b"250-2.1.0\r\nfine\r\n250 \xe4")),
+    ];
+    let (post, server) = (Post::new().await, Server::start(&acts).await);
+    let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
+    assert_eq!(post.attempt(&to(&server), id).await, None);
+    assert_eq!(post.statuses(id).await.0, OutgoingStatus::Sent);
+    assert_eq!(server.commands("MAIL"), ["MAIL FROM:<support@desk.example> SIZE=30"]);
+}
+
+#[tokio::test]
 async fn what_a_server_cannot_take_is_not_sent_to_it() {
     let (post, server) = (Post::new().await, Server::start(&[]).await);
     let long = [RAW, &vec![b'x'; 5_000_000]].concat();
