@@ -10,7 +10,7 @@ use tracing::{Event, Metadata, Subscriber};
 /// The sentences at which it panics, each once.
 static SET: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
-/// Whoever logs this sentence next panics.
+/// Whoever logs this sentence next panics; with an account's name behind it, whoever logs it of that account.
 pub fn trap(sentence: &'static str) {
     static ONCE: Once = Once::new();
     // Tests have no other log.
@@ -38,7 +38,7 @@ impl Subscriber for TrappedLog {
         event.record(&mut said);
         let sprung = {
             let mut set = SET.lock().unwrap_or_else(PoisonError::into_inner);
-            set.iter().position(|sentence| *sentence == said.0).map(|place| set.swap_remove(place))
+            set.iter().position(|sentence| said.is(sentence)).map(|place| set.swap_remove(place))
         };
         assert!(sprung.is_none(), "on purpose");
     }
@@ -48,14 +48,30 @@ impl Subscriber for TrappedLog {
     fn exit(&self, _span: &Id) {}
 }
 
-/// An event's message.
+/// An event's message, and the account that it is about.
 #[derive(Default)]
-struct Sentence(String);
+struct Sentence {
+    words: String,
+    account: String,
+}
+
+impl Sentence {
+    fn is(&self, sentence: &str) -> bool {
+        let of_account = sentence.strip_prefix(&self.words).and_then(|rest| rest.strip_prefix(' '));
+        sentence == self.words || of_account.is_some_and(|account| account == self.account)
+    }
+}
 
 impl Visit for Sentence {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
-            self.0 = format!("{value:?}");
+            self.words = format!("{value:?}");
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "account" {
+            value.clone_into(&mut self.account);
         }
     }
 }

@@ -33,7 +33,7 @@ impl Command {
 
 async fn test(name: String, context: &Context) -> Result<(), CommandError> {
     let configuration = context.configuration().await?;
-    let probed =
-        probing::account(&configuration, &name, &context.tokens().await?, None).await.map_err(told::<Account>)?;
+    let (store, tokens) = (context.store().await?, context.tokens().await?);
+    let probed = probing::account(&configuration, &name, store, &tokens, None).await.map_err(told::<Account>)?;
     tell_probed(&Owner::Account(name), probed, context)
 }

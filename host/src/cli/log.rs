@@ -47,6 +47,9 @@ pub struct LogList {
     /// incoming or outgoing
     #[arg(long)]
     direction: Option<Direction>,
+    /// Only of the messages that the connection with this id brought
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
     /// processing, successful, warning or failed
     #[arg(long)]
     status: Option<CommunicationStatus>,
@@ -81,6 +84,7 @@ impl LogList {
             until: time("until", self.until.as_deref())?,
             account: self.account,
             direction: self.direction,
+            parent: self.parent,
             status: self.status,
             priority: self.priority,
             search: self.search,
@@ -166,16 +170,27 @@ async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Com
             text += "\n";
             text += &communication(related);
         }
-        text
+        text + &unshown(id, &document)
     });
     Ok(())
+}
+
+/// What is not shown of what belongs to a communication.
+fn unshown(id: &str, document: &Value) -> String {
+    let shown = document["related"].as_array().map_or(0, Vec::len);
+    match document["related_count"].as_u64() {
+        Some(all) if all > shown as u64 => format!(
+            "\nOf the {all} messages that this connection brought, the first {shown} are shown. All are listed by\n  postigo log list --parent {id} --sort oldest\n"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// A communication's fields, and its entries a line each.
 fn communication(document: &Value) -> String {
     let mut head = document.clone();
     if let Some(fields) = head.as_object_mut() {
-        fields.retain(|key, _| key != "entries" && key != "related");
+        fields.retain(|key, _| !["entries", "related", "related_count"].contains(&key.as_str()));
     }
     let entries = document.get("entries").and_then(Value::as_array).into_iter().flatten();
     entries.fold(lines(&head), |text, entry| {

@@ -87,6 +87,8 @@ pub(super) fn word(shown: &Value) -> String {
         None => String::new(),
         Some(true) if state["warning"].is_string() => "ends soon".to_owned(),
         Some(true) => "signed in".to_owned(),
+        // Nobody signs in: its first fetch, or a test, asks the provider.
+        Some(false) if state["flow"] == "client-credentials" => "not asked yet".to_owned(),
         Some(false) => "not signed in".to_owned(),
     }
 }

@@ -54,7 +54,8 @@ impl TransportTestOptions {
         let configuration = context.configuration().await?;
         let is_said = !allow_command.is_empty() || !allow_folder.is_empty();
         let machine = is_said.then(|| Machine::new(allow_command, allow_folder));
-        let probed = probing::transport(&configuration, &name, &context.tokens().await?, machine.as_ref()).await;
+        let (store, tokens) = (context.store().await?, context.tokens().await?);
+        let probed = probing::transport(&configuration, &name, store, &tokens, machine.as_ref()).await;
         tell_probed(&Owner::Transport(name), probed.map_err(told::<Transport>)?, context)
     }
 }

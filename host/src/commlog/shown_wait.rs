@@ -20,15 +20,16 @@ impl ShownWait {
         Self { store: store.clone(), log: log.clone(), key, shown: false }
     }
 
-    /// Does something that may wait for a server.
-    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+    /// Does something that may wait for a server; it lies on the heap, so that those around it stay small.
+    pub fn during<T>(&mut self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let work = Box::pin(work);
         let Self { store, log, key, shown } = self;
         let tell = |what: String| {
             *shown = true;
             log.entry(Priority::Info, key, format!("It waits for {what}."));
             save(store.clone(), log.so_far())
         };
-        telling(work, tell).await
+        telling(work, tell)
     }
 
     /// Whether the communication has a row by now, which is to be ended.

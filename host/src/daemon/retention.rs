@@ -30,6 +30,11 @@ pub async fn purge(spool: &Spool, settings: &Settings) -> Result<u64, StoreError
         .write(names_before, |before, connection| Box::pin(idempotency::forget_before(connection, *before)))
         .await?;
     spool.store().write(now(), |now, connection| Box::pin(outgoing::forget_counts(connection, *now))).await?;
+    let sent_before = now().saturating_sub(communications::SENT_WITHIN);
+    spool
+        .store()
+        .write(sent_before, |before, connection| Box::pin(communications::end_unsent(connection, *before)))
+        .await?;
     let broken_before = now().saturating_sub(BROKEN_KEPT);
     spool
         .store()

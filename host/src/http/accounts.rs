@@ -37,7 +37,8 @@ struct AccountTest {
 #[utoipa::path(post, path = "/accounts/{name}/test", tag = "accounts", params(("name" = String, Path)), responses((status = 200, body = AccountTest)))]
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<AccountTest>, Problem> {
     let configuration = configured::load(&state.store, &state.key).await?;
-    let probed = probing::account(&configuration, &name, &state.tokens, Some(&state.machine)).await?.into();
+    let probed =
+        probing::account(&configuration, &name, &state.store, &state.tokens, Some(&state.machine)).await?.into();
     Ok(axum::Json(AccountTest { account: name, probed }))
 }
 

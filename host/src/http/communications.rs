@@ -33,6 +33,8 @@ struct LogQuery {
     account: Option<String>,
     /// That go this way.
     direction: Option<Direction>,
+    /// Of the messages that the connection with this id brought.
+    parent: Option<String>,
     /// With this status.
     status: Option<CommunicationStatus>,
     /// Whose highest priority is this or above.
@@ -89,6 +91,7 @@ async fn list(
         until: time("until", query.until)?,
         account: query.account,
         direction: query.direction,
+        parent: query.parent,
         status: query.status,
         priority: query.priority,
         search: query.search,

@@ -29,6 +29,7 @@ struct TransportTest {
 #[utoipa::path(post, path = "/transports/{name}/test", tag = "transports", params(("name" = String, Path)), responses((status = 200, body = TransportTest)))]
 async fn test(State(state): State<ApiState>, Path(name): Path<String>) -> Result<axum::Json<TransportTest>, Problem> {
     let configuration = configured::load(&state.store, &state.key).await?;
-    let probed = probing::transport(&configuration, &name, &state.tokens, Some(&state.machine)).await?.into();
+    let probed =
+        probing::transport(&configuration, &name, &state.store, &state.tokens, Some(&state.machine)).await?.into();
     Ok(axum::Json(TransportTest { transport: name, probed }))
 }

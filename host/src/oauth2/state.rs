@@ -18,7 +18,8 @@ const WARNED_BEFORE: Duration = Duration::from_hours(14 * 24);
 pub struct SignInState {
     /// `code`, `device`, `client-credentials`.
     pub flow: String,
-    /// Whether access tokens can be had without a person, as far as is known.
+    /// Whether access tokens can be had without a person, as far as is known: somebody signed in, or, by client
+    /// credentials, the provider has given one.
     pub signed_in: bool,
     /// The last sign-in by a person, RFC 3339; null: none.
     #[schema(required)]
@@ -101,7 +102,9 @@ impl Tokens {
 fn state(subject: &Subject, row: Option<&OAuth2TokenRow>, latest: Option<SignInRow>) -> SignInState {
     let by_itself = subject.flow() == Flow::ClientCredentials;
     let error = row.and_then(|row| row.error.as_ref());
-    let has_tokens = by_itself || row.is_some_and(|row| row.refresh_token.is_some());
+    // Whose provider was never asked may have a wrong secret.
+    let has_tokens =
+        row.is_some_and(|row| if by_itself { row.refreshed_at.is_some() } else { row.refresh_token.is_some() });
     let ends_at = row.and_then(|row| ends_at(subject, row));
     let warning = match (ends_at, row) {
         (Some(end), Some(row)) if warns(end, row.now) => {

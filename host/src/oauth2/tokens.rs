@@ -11,6 +11,7 @@ use crate::store::{Store, StoreError, communications};
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::{Account, Configuration, Secret, Transport};
 use postigo_net::credentials::Credentials;
+use postigo_net::waiting::waits_for;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -112,6 +113,7 @@ impl Tokens {
         let (key, settings) = (subject.owner.key(), subject.settings());
         let now = now || self.has_new_secret(subject);
         let end = tokio::time::Instant::now() + 2 * CLAIM_LASTS;
+        waits_for(|| format!("an access token of the {}", subject.owner));
         while tokio::time::Instant::now() < end {
             let row = rows::find(&self.store, &key).await?.filter(|row| row.settings == settings);
             let still = match self.next(subject, row.as_ref(), now)? {

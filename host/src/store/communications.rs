@@ -24,7 +24,7 @@ pub async fn save_all(connection: &mut AnyConnection, records: &[CommunicationRe
             "INSERT INTO communication (id, parent, account, transport, direction, kind, status, started_at, ended_at, priority, spool_id, article_id, search, entries) VALUES ",
         );
         sql.tuples(piece.iter().map(row).collect::<Result<Vec<_>, _>>()?);
-        sql.push(" ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
+        sql.push(" ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, status = excluded.status, ended_at = excluded.ended_at, priority = excluded.priority,");
         sql.push(" spool_id = excluded.spool_id, article_id = excluded.article_id, search = excluded.search, entries = excluded.entries");
         sql.execute(connection).await?;
     }
@@ -62,6 +62,8 @@ pub struct LogFilter {
     pub account: Option<String>,
     /// That go this way.
     pub direction: Option<Direction>,
+    /// Of the messages that this connection brought.
+    pub parent: Option<String>,
     /// With this status.
     pub status: Option<CommunicationStatus>,
     /// Whose highest priority is this or above.
@@ -166,6 +168,9 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     if let Some(direction) = filter.direction {
         sql.push(" AND direction = ").bind(direction.name());
     }
+    if let Some(parent) = &filter.parent {
+        sql.push(" AND parent = ").bind(parent);
+    }
     if let Some(status) = filter.status {
         sql.push(" AND status = ").bind(status.name());
     }
@@ -208,7 +213,12 @@ pub struct ShownCommunication {
     /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their
     /// order.
     pub related: Vec<CommunicationRecord>,
+    /// How many there are.
+    pub related_count: i64,
 }
+
+/// So many of the messages that a connection brought are shown with it.
+const MOST_RELATED: i64 = 1_000;
 
 /// One communication. Of the entries, those of this priority and above.
 pub async fn show(
@@ -224,12 +234,17 @@ pub async fn show(
         Some(parent) => sql.push("id = ").bind(parent),
         None => sql.push("parent = ").bind(id),
     };
-    let rows = sql.push(" ORDER BY id LIMIT 1000").all(connection).await?;
+    let rows = sql.push(" ORDER BY id LIMIT ").bind(MOST_RELATED).all(connection).await?;
     let mut related = rows.iter().map(read_whole).collect::<Result<Vec<_>, _>>()?;
     for record in related.iter_mut().chain([&mut communication]) {
         record.entries.retain(|entry| entry.priority >= priority);
     }
-    Ok(Some(ShownCommunication { communication, related }))
+    let mut related_count = related.len() as i64;
+    if related_count == MOST_RELATED {
+        let mut sql = Sql::new("SELECT COUNT(*) FROM communication WHERE parent = ");
+        related_count = sql.bind(id).one(connection).await?.try_get(0)?;
+    }
+    Ok(Some(ShownCommunication { communication, related, related_count }))
 }
 
 /// The peer's four figures.
@@ -243,7 +258,8 @@ pub struct Overview {
     pub statuses: BTreeMap<String, i64>,
     /// How many run.
     pub active: i64,
-    /// Mean milliseconds from start to end, of those that ended.
+    /// Mean milliseconds from start to end, of messages and fetches that ended. Connections that wait for the next mail,
+    /// to a server or of a listener's client, last as long as somebody likes.
     pub mean_milliseconds: Option<f64>,
     /// Tasks of the daemons that are broken now, whatever the span of time.
     pub broken_tasks: Vec<BrokenTask>,
@@ -252,7 +268,8 @@ pub struct Overview {
 /// How an account or transport does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountStatus {
-    /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
+    /// Of the last communication that ended; of an account, of a connection where there was one. `processing` where none
+    /// has ended.
     pub status: CommunicationStatus,
     /// When that one started, milliseconds since the epoch.
     pub last: i64,
@@ -262,6 +279,9 @@ pub struct AccountStatus {
     pub failed: i64,
 }
 
+/// Connections that wait for the next mail.
+const WAITS: &str = "kind = 'connection' AND (direction = 'outgoing' OR transport IN ('lmtp', 'smtp'))";
+
 /// The figures of communications started in this span of time (milliseconds since the epoch).
 pub async fn overview(
     connection: &mut AnyConnection,
@@ -269,9 +289,9 @@ pub async fn overview(
     until: Option<i64>,
 ) -> Result<Overview, StoreError> {
     let mut overview = Overview { broken_tasks: broken_tasks::all(connection).await?, ..Overview::default() };
-    let mut sql = Sql::new(
-        "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(ended_at - started_at), 0) AS BIGINT), MAX(id) FROM communication WHERE 1 = 1",
-    );
+    let mut sql = Sql::new(format!(
+        "SELECT account, direction, kind, status, COUNT(*), CAST(COALESCE(SUM(CASE WHEN {WAITS} THEN 0 ELSE ended_at - started_at END), 0) AS BIGINT), MAX(id), CAST(SUM(CASE WHEN {WAITS} THEN 0 ELSE 1 END) AS BIGINT) FROM communication WHERE 1 = 1"
+    ));
     between(&mut sql, since, until);
     let rows = sql.push(" GROUP BY account, direction, kind, status").all(connection).await?;
     let (mut ended, mut took) = (0, 0);
@@ -287,7 +307,7 @@ pub async fn overview(
         if status == CommunicationStatus::Processing {
             overview.active += count;
         } else {
-            (ended, took) = (ended + count, took + milliseconds);
+            (ended, took) = (ended + row.try_get::<i64, _>(7)?, took + milliseconds);
         }
         // An answer that was never composed had no transport.
         if name.is_empty() {
@@ -297,8 +317,10 @@ pub async fn overview(
         let account = all.entry(name.clone()).or_default();
         account.communications += count;
         account.failed += if status == CommunicationStatus::Failed { count } else { 0 };
-        // One that runs tells of an account only where none has ended.
-        let rank = (status != CommunicationStatus::Processing, is_connection, id);
+        // One that runs tells of an account only where none has ended. What an account's messages come to is no matter of
+        // its server; a transport is for its mails, and a connection that ends well later makes none of them arrive.
+        let is_telling = is_connection || direction == Direction::Outgoing;
+        let rank = (status != CommunicationStatus::Processing, is_telling, id);
         let known = last.entry((direction, name)).or_default();
         if *known < rank {
             account.status = status;
@@ -316,12 +338,27 @@ fn started(id: &str) -> i64 {
     i64::from_str_radix(&digits, 16).unwrap_or_default()
 }
 
+const ABANDONED: &str = "SELECT id, parent, account, transport, kind, status, started_at, ended_at, priority, spool_id, article_id, direction, entries, search FROM communication WHERE status = 'processing'";
+
 /// After a host's unclean end: its communications of this account are over too.
 pub async fn end_abandoned(connection: &mut AnyConnection, account: &str) -> Result<(), StoreError> {
-    let mut sql = Sql::new(format!(
-        "SELECT {COLUMNS}, entries, search FROM communication WHERE status = 'processing' AND account = "
-    ));
-    let rows = sql.bind(account).all(connection).await?;
+    let mut sql = Sql::new(format!("{ABANDONED} AND direction = 'incoming' AND account = "));
+    sql.bind(account);
+    end_all(connection, &mut sql).await
+}
+
+/// What goes out ends sooner than this, in milliseconds, or the host did before it.
+pub const SENT_WITHIN: i64 = 3 * 60 * 60 * 1_000;
+
+/// After a host's unclean end: what it was sending, begun before this time (milliseconds since the epoch), is over too.
+pub async fn end_unsent(connection: &mut AnyConnection, before: i64) -> Result<(), StoreError> {
+    let mut sql = Sql::new(format!("{ABANDONED} AND direction = 'outgoing' AND id < "));
+    sql.bind(first_id(before));
+    end_all(connection, &mut sql).await
+}
+
+async fn end_all(connection: &mut AnyConnection, sql: &mut Sql) -> Result<(), StoreError> {
+    let rows = sql.all(connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut record = CommunicationRecord { search: row.try_get(13)?, ..read_whole(row)? };
@@ -359,6 +396,89 @@ mod tests {
     use super::*;
     use crate::commlog::Communication;
     use crate::store::{Location, Store};
+
+    async fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        (folder, store)
+    }
+
+    async fn keep_all(store: &Store, records: Vec<CommunicationRecord>) {
+        store.write(records, |records, connection| Box::pin(save_all(connection, records))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_well_after_its_mail_failed_makes_its_transport_no_success() {
+        let (_folder, store) = store().await;
+        let connection = Communication::start(CommunicationKind::Connection, "out", "smtp").outgoing();
+        let mail = Communication::start(CommunicationKind::Message, "out", "smtp").outgoing();
+        keep_all(&store, vec![mail.finish(true)]).await;
+        let mut idle = connection.finish(false);
+        idle.ended_at = Some(idle.started_at + 50_000);
+        keep_all(&store, vec![idle]).await;
+        let status = async || {
+            overview(&mut store.read().await.unwrap(), None, None).await.unwrap().transports.remove("out").unwrap()
+        };
+        assert_eq!(status().await.status, CommunicationStatus::Failed);
+        let next = Communication::start(CommunicationKind::Message, "out", "smtp").outgoing();
+        keep_all(&store, vec![next.finish(false)]).await;
+        assert_eq!(status().await.status, CommunicationStatus::Successful, "the next mail decides");
+    }
+
+    #[tokio::test]
+    async fn connections_that_wait_for_mail_do_not_count_for_the_mean_time() {
+        use CommunicationKind::{Connection, Message};
+        let (_folder, store) = store().await;
+        let lasting = |communication: Communication, milliseconds: i64| {
+            let mut record = communication.finish(false);
+            record.ended_at = Some(record.started_at + milliseconds);
+            record
+        };
+        let records = vec![
+            lasting(Communication::start(Message, "out", "smtp").outgoing(), 20),
+            lasting(Communication::start(Connection, "main", "imap"), 40),
+            lasting(Communication::start(Connection, "out", "smtp").outgoing(), 30_000),
+            lasting(Communication::start(Connection, "door", "lmtp"), 60_000),
+        ];
+        keep_all(&store, records).await;
+        let overview = overview(&mut store.read().await.unwrap(), None, None).await.unwrap();
+        assert_eq!((overview.mean_milliseconds, overview.active), (Some(30.0), 0));
+        assert_eq!(overview.statuses["successful"], 4);
+    }
+
+    #[tokio::test]
+    async fn of_a_large_fetch_is_said_how_many_messages_there_are_and_all_can_be_listed() {
+        let (_folder, store) = store().await;
+        let fetch = Communication::start(CommunicationKind::Connection, "main", "imap");
+        let id = fetch.id().to_owned();
+        let message = || {
+            Communication::start(CommunicationKind::Message, "main", "imap").brought_by(Some(id.clone())).finish(false)
+        };
+        let mut records: Vec<CommunicationRecord> = (0..MOST_RELATED + 5).map(|_| message()).collect();
+        records.push(fetch.finish(false));
+        keep_all(&store, records).await;
+        let mut connection = store.read().await.unwrap();
+        let shown = show(&mut connection, &id, Priority::Debug).await.unwrap().unwrap();
+        assert_eq!((shown.related.len() as i64, shown.related_count), (MOST_RELATED, MOST_RELATED + 5));
+        let filter = LogFilter { parent: Some(id), limit: 10_000, ..LogFilter::default() };
+        assert_eq!(list(&mut connection, &filter).await.unwrap().len() as i64, MOST_RELATED + 5);
+        let one = show(&mut connection, &shown.related[0].id, Priority::Debug).await.unwrap().unwrap();
+        assert_eq!((one.related.len(), one.related_count), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn what_a_host_was_sending_when_it_ended_is_told_to_be_over() {
+        let (_folder, store) = store().await;
+        let sending = Communication::start(CommunicationKind::Message, "out", "smtp").outgoing();
+        let id = sending.id().to_owned();
+        keep_all(&store, vec![sending.so_far()]).await;
+        let status = async |before: i64| {
+            store.write(before, |before, connection| Box::pin(end_unsent(connection, *before))).await.unwrap();
+            show(&mut store.read().await.unwrap(), &id, Priority::Debug).await.unwrap().unwrap().communication.status
+        };
+        assert_eq!(status(now() - SENT_WITHIN).await, CommunicationStatus::Processing);
+        assert_eq!(status(now() + 1_000).await, CommunicationStatus::Failed);
+    }
 
     #[tokio::test]
     async fn an_account_of_which_nothing_has_ended_is_told_of_by_what_runs() {

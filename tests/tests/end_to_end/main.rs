@@ -29,4 +29,5 @@ mod repeated;
 mod rest;
 mod round_trip;
 mod sending;
+mod silence;
 mod store;

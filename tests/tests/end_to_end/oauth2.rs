@@ -139,6 +139,8 @@ fn a_program_signs_in_as_itself_without_a_person() {
     let gate = Gate::new();
     let ca = provider.authorities(&[server.ca()]);
     gate.configure(&account("app", "imaps", &server, &ca, &provider.table("client-credentials", NOWHERE)));
+    assert_eq!(state(&gate, "app")["signed_in"], false, "its provider was never asked");
+    assert!(gate.run(&["account", "list"]).contains("not asked yet"));
     deliver(&server, "app", 0);
     assert_eq!(fetch(&gate, "app")["new"], 1);
     assert_eq!(fetch(&gate, "app")["error"], Value::Null);

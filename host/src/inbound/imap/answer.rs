@@ -112,7 +112,7 @@ impl AnswerCutter {
 fn may_announce(answer: &[u8]) -> bool {
     let Some(rest) = answer.strip_prefix(b"*") else { return false };
     let rest = rest.trim_ascii_start();
-    let word = rest.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     ![&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"].iter().any(|status| word.eq_ignore_ascii_case(status))
 }
 

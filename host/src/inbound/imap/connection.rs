@@ -146,7 +146,7 @@ impl Connection {
 
     /// Sends a command whose answers are read later: the next one can be under way while they are.
     pub async fn send(&mut self, doing: &'static str, text: &str) -> Result<RequestId, ImapError> {
-        tracing::trace!(doing, "commanded");
+        tracing::trace!(account = self.account, doing, "commanded");
         waits_for(|| format!("the server to {doing}"));
         let sent = self.session.run_command(text).await;
         sent.map_err(|error| ImapError::during(doing, error, self.redactor()))

@@ -114,7 +114,7 @@ impl FetchRun<'_> {
         match &result {
             Ok(_) => self.memory.acquit(batch),
             Err(FetchError::Imap(ImapError::Lost { .. } | ImapError::Unread { .. } | ImapError::Unreadable { .. })) => {
-                self.memory.suspect(batch)
+                self.memory.suspect(batch);
             }
             Err(_) => {}
         }

@@ -200,9 +200,9 @@ fn without_odd_words(words: &[u8]) -> Vec<u8> {
 /// Servers that name no version of IMAP, or a later one alone, are spoken to as any other.
 fn capabilities(words: &[u8]) -> Vec<u8> {
     let mut plain = b"* CAPABILITY".to_vec();
-    let mut named = words.split(|byte| byte.is_ascii_whitespace()).skip(2).filter(|word| is_plain(word)).peekable();
+    let named = words.split(u8::is_ascii_whitespace).skip(2).filter(|word| is_plain(word));
     let mut has_version = false;
-    while let Some(word) = named.next() {
+    for word in named {
         has_version |= word.eq_ignore_ascii_case(b"IMAP4rev1");
         plain.push(b' ');
         plain.extend_from_slice(word);
@@ -221,16 +221,13 @@ fn with_plain_flags(words: &[u8]) -> Vec<u8> {
         return words.to_vec();
     };
     let (before, list) = words.split_at(at + FLAGS.len());
-    let (flags, after) = match list.strip_prefix(b"(") {
-        Some(flags) => {
-            let end = end_of_list(flags);
-            let after = flags.get(end..).unwrap_or_default();
-            (flags.get(..end).unwrap_or_default(), after.strip_prefix(b")").unwrap_or(after))
-        }
-        None => {
-            let end = list.iter().position(|byte| matches!(byte, b' ' | b')' | b'\r')).unwrap_or(list.len());
-            (&b""[..], list.get(end..).unwrap_or_default())
-        }
+    let (flags, after) = if let Some(flags) = list.strip_prefix(b"(") {
+        let end = end_of_list(flags);
+        let after = flags.get(end..).unwrap_or_default();
+        (flags.get(..end).unwrap_or_default(), after.strip_prefix(b")").unwrap_or(after))
+    } else {
+        let end = list.iter().position(|byte| matches!(byte, b' ' | b')' | b'\r')).unwrap_or(list.len());
+        (&b""[..], list.get(end..).unwrap_or_default())
     };
     let plain: Vec<&[u8]> = flags
         .split(u8::is_ascii_whitespace)

@@ -29,14 +29,13 @@ pub(super) const KEY: &str = "transport.imap";
 pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut MailboxMemory) -> Result<(), FetchError> {
     let account = intake.account.clone();
     let KeptConnection { connection, selected, mailbox, after, communication, since } =
-        match resume(intake, memory).await {
-            Some(kept) => kept,
-            None => {
-                let oddities = Oddities::default();
-                let begun = begin(intake, source, &oddities).await;
-                tell(intake, &oddities);
-                begun?
-            }
+        if let Some(kept) = resume(intake, memory).await {
+            kept
+        } else {
+            let oddities = Oddities::default();
+            let begun = begin(intake, source, &oddities).await;
+            tell(intake, &oddities);
+            begun?
         };
     memory.recall(mailbox, selected.uid_validity);
     let mut run = FetchRun {

@@ -105,12 +105,12 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 for uid in uids(set) {
                     match manners[uid - 1] {
                         Manner::Gives | Manner::Undated | Manner::Unsized | Manner::SizeNil | Manner::Says(_) => {
-                            answer += &given(uid)
+                            answer += &given(uid);
                         }
                         Manner::Refuses => end = "NO internal error",
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => {
-                            answer += &format!("* {uid} FETCH (UID {uid} BODY[] \u{1}\u{2} gr\u{fc}n)\r\n")
+                            answer += &babbled(uid);
                         }
                         Manner::Lacks | Manner::Withholds | Manner::Hides => {}
                         Manner::Vanishes(_) if command.contains("<0.1>") => answer += &range(uid, command, 0),
@@ -153,6 +153,10 @@ fn range(uid: usize, command: &str, size: usize) -> String {
     let there = size.saturating_sub(offset).min(length);
     let bytes = if there == 0 { "NIL".to_owned() } else { format!("{{{there}}}\r\n{}", "x".repeat(there)) };
     format!("* {uid} FETCH (UID {uid} BODY[]<{offset}> {bytes})\r\n")
+}
+
+fn babbled(uid: usize) -> String {
+    format!("* {uid} FETCH (UID {uid} BODY[] \u{1}\u{2} gr\u{fc}n)\r\n")
 }
 
 fn given(uid: usize) -> String {

@@ -74,8 +74,10 @@ pub struct CommunicationDocument {
     #[serde(flatten)]
     pub communication: CommunicationObject,
     /// The connection that brought a message, or the messages that a connection brought (at most 1,000), in their
-    /// order.
+    /// order. `GET /communications?parent=ID` lists all of these.
     pub related: Vec<CommunicationObject>,
+    /// How many there are.
+    pub related_count: i64,
 }
 
 /// The four figures of the communication log.
@@ -90,7 +92,8 @@ pub struct OverviewDocument {
     pub statuses: BTreeMap<String, i64>,
     /// How many run.
     pub active: i64,
-    /// Mean milliseconds from start to end, of those that ended.
+    /// Mean milliseconds from start to end, of messages and fetches that ended; connections that wait for the next mail do
+    /// not count.
     #[schema(required)]
     pub mean_milliseconds: Option<f64>,
     /// Tasks of the daemons that are broken now, the last first, whatever the span of time.
@@ -121,7 +124,8 @@ pub struct BrokenTaskDocument {
 /// How an account or transport does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AccountOverview {
-    /// Of the last communication that ended, of a connection where there was one; `processing` where none has ended.
+    /// Of the last communication that ended; of an account, of a connection where there was one. `processing` where none
+    /// has ended.
     pub status: CommunicationStatus,
     /// When that one started, RFC 3339, UTC.
     #[schema(required)]
@@ -168,6 +172,7 @@ impl From<ShownCommunication> for CommunicationDocument {
     fn from(shown: ShownCommunication) -> Self {
         Self {
             communication: shown.communication.into(),
+            related_count: shown.related_count,
             related: shown.related.into_iter().map(CommunicationObject::from).collect(),
         }
     }
