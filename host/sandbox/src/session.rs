@@ -1,7 +1,7 @@
 //! A session: the calls that one message makes into one group.
 
 use super::budget::GuestReservation;
-use super::contract::{CallFailure, CallReport, LogLine};
+use super::contract::{CallFailure, CallReport};
 use super::group::Group;
 use super::limits::ROOM_PATIENCE;
 use super::mail_handle::MailHandle;
@@ -23,16 +23,6 @@ pub struct GuestSession {
     reserved: Option<GuestReservation>,
     /// Whether the instance has room that was waited for: then there is no more to wait for.
     waited: bool,
-}
-
-/// What came of a call, with the mail back.
-struct Came<T> {
-    mail: Box<Mail>,
-    own: Duration,
-    host: Duration,
-    no_room: bool,
-    log: Vec<LogLine>,
-    result: Result<T, CallFailure>,
 }
 
 impl GuestSession {
@@ -78,24 +68,22 @@ impl GuestSession {
         at_most: Option<Duration>,
         call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, CallFailure>>,
     ) -> CallReport<T> {
-        let Came { mail, own, host, no_room, log, result } = match self.take_instance() {
+        let mut report = match self.take_instance() {
             Ok(instance) => self.call_in(instance, mail, at_most, call),
-            Err(not_started) => {
-                let no_room = matches!(not_started, NotStarted::NoRoom);
-                Came {
-                    mail,
-                    own: Duration::ZERO,
-                    host: Duration::ZERO,
-                    no_room,
-                    log: Vec::new(),
-                    result: Err(not_started.into()),
-                }
-            }
+            Err(not_started) => CallReport {
+                mail,
+                own: Duration::ZERO,
+                host: Duration::ZERO,
+                no_room: matches!(not_started, NotStarted::NoRoom),
+                log: Vec::new(),
+                result: Err(not_started.into()),
+            },
         };
-        if no_room && self.waited {
-            return CallReport { mail, own, host, no_room: false, log, result: Err(self.larger_than_all()) };
+        if report.no_room && self.waited {
+            report.no_room = false;
+            report.result = Err(self.larger_than_all());
         }
-        CallReport { mail, own, host, no_room, log, result }
+        report
     }
 
     fn take_instance(&mut self) -> Result<Instance, NotStarted> {
@@ -129,7 +117,7 @@ impl GuestSession {
         mail: Box<Mail>,
         at_most: Option<Duration>,
         call: impl FnOnce(&mut Instance, Resource<MailHandle>) -> wasmtime::Result<Result<T, CallFailure>>,
-    ) -> Came<T> {
+    ) -> CallReport<T> {
         let sandbox = instance.store.data_mut();
         sandbox.begin(at_most);
         let lent = sandbox.lend(mail);
@@ -144,7 +132,7 @@ impl GuestSession {
             Ok(_) => self.instance = Some(instance),
             Err(_) => bury(instance),
         }
-        Came { mail, own, host, no_room, log, result }
+        CallReport { mail, own, host, no_room, log, result }
     }
 }
 
