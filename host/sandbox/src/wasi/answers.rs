@@ -35,9 +35,9 @@ struct Datetime {
 type Handle = Resource<WasiHandle>;
 type StreamResult = Result<(), StreamError>;
 
-/// Which answer an item of an interface has.
+/// Which answer of its own an item of an interface has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ItemAnswer {
+pub(super) enum ItemAnswer {
     Output(OutputStream),
     Room,
     Write,
@@ -54,7 +54,8 @@ enum ItemAnswer {
     ExitWithCode,
 }
 
-fn answer(interface: &str, item: &str) -> Option<ItemAnswer> {
+/// The answer of an item of an interface (without its version), if it has one of its own.
+pub(super) fn answer(interface: &str, item: &str) -> Option<ItemAnswer> {
     Some(match (interface, item) {
         ("wasi:cli/stdout", "get-stdout") => ItemAnswer::Output(OutputStream::Output),
         ("wasi:cli/stderr", "get-stderr") => ItemAnswer::Output(OutputStream::Error),
@@ -86,14 +87,12 @@ fn answer(interface: &str, item: &str) -> Option<ItemAnswer> {
     })
 }
 
-/// Whether an item of an interface (without its version) has an answer of its own.
-pub(super) fn has(interface: &str, item: &str) -> bool {
-    answer(interface, item).is_some()
-}
-
-/// Offers an item that has one.
-pub(super) fn offer(offered: &mut LinkerInstance<'_, StoreData>, interface: &str, item: &str) -> wasmtime::Result<()> {
-    let Some(answer) = answer(interface, item) else { return Ok(()) };
+/// Offers an item with its answer.
+pub(super) fn offer(
+    offered: &mut LinkerInstance<'_, StoreData>,
+    item: &str,
+    answer: ItemAnswer,
+) -> wasmtime::Result<()> {
     match answer {
         ItemAnswer::Output(stream) => {
             wrap(offered, item, move |sandbox, ()| Ok((Handle::new_own(sandbox.wasi.give(stream)),)))

@@ -43,10 +43,10 @@ pub(super) fn offer_nothing(
                         Ok(())
                     })?;
                 }
-                ComponentItem::ComponentFunc(_) if answers::has(unversioned, item) => {
-                    answers::offer(&mut offered, unversioned, item)?;
-                }
-                ComponentItem::ComponentFunc(ty) => nothing::offer(&mut offered, name, item, &ty)?,
+                ComponentItem::ComponentFunc(ty) => match answers::answer(unversioned, item) {
+                    Some(answer) => answers::offer(&mut offered, item, answer)?,
+                    None => nothing::offer(&mut offered, name, item, &ty)?,
+                },
                 _ => {}
             }
         }
