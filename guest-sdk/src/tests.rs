@@ -110,3 +110,10 @@ fn built_mails_read_as_mails_do() {
     assert_eq!((mail.arrival().account.as_str(), mail.arrival().size), ("desk", bytes));
     assert_eq!(mail.recipients(), ["support@example.org"]);
 }
+
+#[test]
+fn the_guide_shows_the_example_in_rust_in_25_lines() {
+    let (filter, _) = include_str!("../../examples/rust/src/lib.rs").split_once("\n#[cfg(test)]").unwrap();
+    assert!(include_str!("../../docs/filter-authors.md").contains(&format!("```rust\n{filter}```")));
+    assert!(filter.lines().count() <= 25);
+}
