@@ -102,6 +102,43 @@ fn random_numbers_are_the_same_for_every_message() {
     guest("(call $random-bytes (i64.const 5000000000) (i32.const 500))").fails_as(FailureKind::Output);
 }
 
+/// Draws a random number, and traps unless it is the first of the sequence, or the second in an instance's second call,
+/// and so on; `drawn` have been drawn before any call.
+fn draws_from(drawn: u32) -> ByHand {
+    let sequence = ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x06c45d188009454f"];
+    let expected = sequence.iter().zip(0_u32..).map(|(number, place)| {
+        format!(
+            "(if (i32.eq (global.get $drawn) (i32.const {place})) (then (local.set $expected (i64.const {number}))))"
+        )
+    });
+    let evaluate = format!(
+        "(local $expected i64) {} (global.set $drawn (i32.add (global.get $drawn) (i32.const 1)))
+         (if (i64.ne (call $random) (local.get $expected)) (then unreachable))",
+        expected.collect::<String>()
+    );
+    let parts = format!("(global $output (mut i32) (i32.const 0)) (global $drawn (mut i32) (i32.const {drawn}))");
+    ByHand { parts, ..guest(&evaluate) }
+}
+
+#[test]
+fn random_numbers_begin_anew_after_the_snapshot_and_go_on_within_a_message() {
+    let draw = "(drop (call $random))";
+    // A handle that is kept keeps it from being snapshotted: each instance is configured itself, and goes on.
+    let keep = "(global.set $output (call $stdout))";
+    let snapshotted = ByHand { configure: draw.into(), ..draws_from(0) };
+    let ahead = ByHand { configure: format!("{draw} {keep}"), ..draws_from(1) };
+    for (drawing, snapshot) in [(snapshotted, true), (ahead, false)] {
+        let group = drawing.prepare(16 << 20).unwrap();
+        assert_eq!(group.cost().snapshot, snapshot, "{:?}", group.cost());
+        for _ in 0..3 {
+            let mut session = GuestSession::open(&group).unwrap();
+            let first = session.evaluate(0, mail("Invoice 42"), None);
+            first.result.unwrap();
+            session.evaluate(0, first.mail, None).result.unwrap();
+        }
+    }
+}
+
 /// Instructions that write so many bytes from an address to standard output (or error), with a handle that is then
 /// dropped.
 fn print(to: &str, address: u32, length: u32) -> String {
