@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What a component says of itself (WIT `description`), with its digest.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ComponentDescription {
     /// SHA-256 of the uploaded bytes, hexadecimal.
     pub digest: String,
@@ -21,10 +21,29 @@ pub struct ComponentDescription {
     pub settings_schema: serde_json::Value,
     /// The grants it wants.
     pub grants: Vec<Grant>,
-    /// The headers it may set; a trailing `*` stands for any ending.
-    pub headers: Vec<String>,
-    /// Whether it exports `screening`.
-    pub screens: bool,
+    /// What components of its world alone say, beside the rest where it is written.
+    #[serde(flatten)]
+    pub of_world: WorldDescription,
+}
+
+/// What components of one world alone say of themselves: keys and values, which the world's own file gives and reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct WorldDescription(serde_json::Map<String, serde_json::Value>);
+
+impl WorldDescription {
+    /// What a world's type of its own has to say.
+    pub(super) fn of(said: &impl serde::Serialize) -> Self {
+        match serde_json::to_value(said) {
+            Ok(serde_json::Value::Object(said)) => Self(said),
+            _ => Self::default(),
+        }
+    }
+
+    /// The same as that type; nothing where it is another world's.
+    pub(super) fn read<T: serde::de::DeserializeOwned + Default>(&self) -> T {
+        T::deserialize(&self.0).unwrap_or_default()
+    }
 }
 
 /// A mistake in the settings of one filter.

@@ -22,12 +22,8 @@ use std::sync::Arc;
 /// The grants that exist.
 /// Bytes of the summary.
 const SUMMARY: usize = 1024;
-/// Headers that a component may declare; a `*` at the end stands for any number of them.
-const HEADERS: usize = 200;
-/// Bytes of a declared header.
-const HEADER: usize = 200;
-/// The beginning of every header that can be set.
-const SETTABLE: &str = "X-OTOBO-";
+/// Bytes of what was said that are repeated in a refusal.
+const SHOWN: usize = 200;
 
 /// Inspects uploaded bytes; `digest` is their SHA-256. What was compiled of a component that is refused after all is
 /// handed to `forget`.
@@ -63,11 +59,12 @@ fn described(loader: &Loader, runnable: &[u8], digest: &str) -> Result<Component
         template.instantiate(store).map_err(|not_started| UploadRefusal::Describe(not_started.into()))?;
     template.check_exports(&mut instance)?;
     let described = describe(&template, &mut instance).map_err(UploadRefusal::Describe)?;
+    template.calls().check_description(&described.of_world).map_err(UploadRefusal::Description)?;
     check(described, digest).map_err(UploadRefusal::Description)
 }
 
 fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescription, String> {
-    let SelfDescription { name, version, summary, settings_schema, grants, headers, screens } = described;
+    let SelfDescription { name, version, summary, settings_schema, grants, of_world } = described;
     if !is_component_name(&name) {
         return Err(format!(
             "the name {:?} is not 1 to {LONGEST_NAME} small letters a to z, digits, `.`, `_` and `-`, beginning with a letter or digit",
@@ -82,18 +79,6 @@ fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescriptio
         return Err(format!("it wants the grant {:?}; there are {}", shown(unknown), Grant::list(&Grant::ALL)));
     }
     let grants = Grant::ALL.into_iter().filter(|known| grants.iter().any(|grant| grant == known.name())).collect();
-    if headers.len() > HEADERS {
-        let declared = headers.len();
-        return Err(format!(
-            "it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"
-        ));
-    }
-    if let Some(wrong) = headers.iter().find(|header| !may_be_declared(header)) {
-        let wrong = shown(wrong);
-        return Err(format!(
-            "it declares the header {wrong:?}; filters set {SETTABLE} headers only, of at most {HEADER} bytes, and `*` stands at the end only"
-        ));
-    }
     Ok(ComponentDescription {
         digest: digest.to_owned(),
         name,
@@ -101,29 +86,19 @@ fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescriptio
         summary: one_line(&summary, SUMMARY),
         settings_schema: schema,
         grants,
-        headers,
-        screens,
+        of_world,
     })
 }
 
 /// The beginning of something that may be as long as it likes.
-fn shown(text: &str) -> String {
-    one_line(text, HEADER)
-}
-
-fn may_be_declared(header: &str) -> bool {
-    let name = header.strip_suffix('*').unwrap_or(header);
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
-    begins
-        && header.len() <= HEADER
-        && name.bytes().all(token)
-        && (name.len() > SETTABLE.len() || header.ends_with('*'))
+pub(super) fn shown(text: &str) -> String {
+    one_line(text, SHOWN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::WorldDescription;
 
     fn description() -> SelfDescription {
         SelfDescription {
@@ -132,15 +107,18 @@ mod tests {
             summary: "Sets\nheaders.".into(),
             settings_schema: r#"{"type":"object"}"#.into(),
             grants: vec!["body".into()],
-            headers: vec!["X-OTOBO-Queue".into(), "X-OTOBO-DynamicField-*".into()],
-            screens: true,
+            of_world: WorldDescription::of(&serde_json::json!({ "more": 1 })),
         }
     }
 
     #[test]
     fn a_sound_description_is_taken_in_one_line() {
         let taken = check(description(), "00").unwrap();
-        assert_eq!((taken.summary.as_str(), taken.screens), ("Sets headers.", true));
+        assert_eq!(taken.summary, "Sets headers.");
+        // What its world alone has stands beside the rest, and comes back.
+        let written = serde_json::to_value(&taken).unwrap();
+        assert_eq!((&written["name"], &written["more"]), (&"match".into(), &1.into()));
+        assert_eq!(serde_json::from_value::<ComponentDescription>(written).unwrap(), taken);
     }
 
     #[test]
@@ -160,22 +138,16 @@ mod tests {
         assert!(wrong(|it| it.settings_schema = "{".into()).contains("JSON"));
         assert!(wrong(|it| it.settings_schema = "[]".into()).contains("object"));
         assert!(wrong(|it| it.grants.push("http".into())).contains("http"));
-        assert!(wrong(|it| it.headers.push("Subject".into())).contains("Subject"));
-        assert!(wrong(|it| it.headers.push("X-OTOBO-*-Queue".into())).contains("X-OTOBO-*-Queue"));
-        assert!(wrong(|it| it.headers.push("X-OTOBO-Queue: a\r\nBcc".into())).contains("Bcc"));
-        assert!(wrong(|it| it.headers.push(format!("X-OTOBO-{}", "A".repeat(200)))).contains("200 bytes"));
-        assert!(wrong(|it| it.headers = vec!["X-OTOBO-Queue".into(); 60_000]).contains("60000 headers"));
         assert!(wrong(|it| it.settings_schema = r##"{"allOf":[{"$ref":"#"}]}"##.into()).contains("again and again"));
     }
 
     #[test]
     fn a_refusal_is_short_whatever_was_said() {
         let long = "\u{1b}[2Jx".repeat(100_000);
-        let changes: [fn(&mut SelfDescription, String); 5] = [
+        let changes: [fn(&mut SelfDescription, String); 4] = [
             |it, long| it.name = long,
             |it, long| it.version = long,
             |it, long| it.grants.push(long),
-            |it, long| it.headers.push(long),
             |it, long| it.settings_schema = serde_json::json!({ "$ref": long }).to_string(),
         ];
         for change in changes {

@@ -41,11 +41,12 @@ mod worlds;
 pub use child::Asker;
 pub use contract::{
     CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, Inspection, LogLine, SettingsMistake,
+    WorldDescription,
 };
 pub use group::Group;
 pub use refusal::{LostJob, PrepareError, StartError, UploadRefusal};
 pub use session::GuestSession;
-pub use worlds::filter::{GuestHeader, ScreenResult, Verdict};
+pub use worlds::filter::{FilterDescription, GuestHeader, ScreenResult, Verdict};
 
 use budget::GuestBudget;
 use cache_folder::CacheFolder;

@@ -4,6 +4,7 @@
 //! A world is one file of `worlds/`. The list of them is handed down from above, so that nothing here names one.
 
 use super::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
+use super::contract::WorldDescription;
 use super::refusal::UploadRefusal;
 use super::sandbox::StoreData;
 use std::any::Any;
@@ -83,13 +84,18 @@ pub(super) trait WorldCalls: Any + Send + Sync {
         self.of_instance(store, instance).map(drop)
     }
 
-    /// Adds what a component says of itself to the world alone.
+    /// Adds what components of the world alone say of themselves, `described.of_world`.
     fn describe(
         &self,
         _store: &mut Store<StoreData>,
         _instance: &Instance,
         _described: &mut SelfDescription,
     ) -> wasmtime::Result<()> {
+        Ok(())
+    }
+
+    /// Whether that is as it must be; else why not, a sentence.
+    fn check_description(&self, _described: &WorldDescription) -> Result<(), String> {
         Ok(())
     }
 }
@@ -102,10 +108,8 @@ pub(super) struct SelfDescription {
     pub(super) summary: String,
     pub(super) settings_schema: String,
     pub(super) grants: Vec<String>,
-    /// Headers that it may set; none where its world sets none.
-    pub(super) headers: Vec<String>,
-    /// Whether it says beforehand which filters can match.
-    pub(super) screens: bool,
+    /// What components of its world alone say.
+    pub(super) of_world: WorldDescription,
 }
 
 /// The place of a function in an exported interface. An interface that is there in another version of the same major

@@ -112,8 +112,8 @@ impl ChainPlan {
                 Some(component) => {
                     group::join(&mut wanted, filter, &component);
                     let declared = declared.entry(component.description.digest.clone());
-                    let declared =
-                        declared.or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.headers)));
+                    let declared = declared
+                        .or_insert_with(|| Arc::new(DeclaredHeaders::of(&component.description.filter().headers)));
                     planned(filter, Arc::clone(declared), previous)
                 }
                 None => without_component(filter, components.unreadable(filter)),

@@ -7,8 +7,8 @@ use postigo_model::configured::FailurePolicy;
 use postigo_model::guest::FailureKind;
 use postigo_model::result::FilterOutcome;
 use postigo_sandbox::{
-    CallFailure, CallReport, ComponentDescription, Cost, GroupMember, GroupSpec, GuestHeader, PrepareError,
-    ScreenResult, Verdict,
+    CallFailure, CallReport, ComponentDescription, Cost, FilterDescription, GroupMember, GroupSpec, GuestHeader,
+    PrepareError, ScreenResult, Verdict,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -183,8 +183,7 @@ impl Components for AnyComponent {
             summary: String::new(),
             settings_schema: serde_json::Value::Null,
             grants: Vec::new(),
-            headers: vec!["X-OTOBO-*".into()],
-            screens: true,
+            of_world: FilterDescription { headers: vec!["X-OTOBO-*".into()], screens: true }.into(),
         };
         (name != "missing").then(|| FilterComponent {
             description: Arc::new(description),

@@ -204,7 +204,7 @@ pub async fn upload(file: &Path, context: &Context) -> Result<(), CommandError> 
 /// What an admin decides by.
 fn declared(description: &ComponentDescription) -> String {
     let or_nothing = |list: String| if list.is_empty() { "nothing".to_owned() } else { list };
-    let (headers, grants) = (description.headers.join(", "), Grant::list(&description.grants));
+    let (headers, grants) = (description.filter().headers.join(", "), Grant::list(&description.grants));
     format!("It may set {}, and asks to be granted {}.\n", or_nothing(headers), or_nothing(grants))
 }
 

@@ -185,7 +185,7 @@ impl ShownDescription {
         let Some(component) = component else { return Self::default() };
         let description = component.description.as_ref();
         Self {
-            headers: description.headers.clone(),
+            headers: description.filter().headers,
             grants: description.grants.clone(),
             schema: description.settings_schema.clone(),
         }

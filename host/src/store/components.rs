@@ -421,6 +421,7 @@ mod tests {
     use crate::store::configuration;
     use crate::store::fresh_store::fresh;
     use postigo_model::configured::Filter;
+    use postigo_sandbox::{FilterDescription, WorldDescription};
     use serde_json::json;
 
     fn new(version: &str, digest: &str) -> NewComponent {
@@ -431,8 +432,7 @@ mod tests {
             summary: String::new(),
             settings_schema: serde_json::json!({}),
             grants: Vec::new(),
-            headers: Vec::new(),
-            screens: false,
+            of_world: WorldDescription::default(),
         };
         NewComponent {
             description,
@@ -515,8 +515,7 @@ mod tests {
             summary: "Says little.".into(),
             settings_schema: json!({ "type": "object", "description": "x".repeat(1000) }),
             grants: vec![Grant::Body],
-            headers: vec!["X-OTOBO-Queue".into()],
-            screens: true,
+            of_world: FilterDescription { headers: vec!["X-OTOBO-Queue".into()], screens: true }.into(),
         }
     }
 

@@ -11,8 +11,8 @@ use postigo_model::guest::FailureKind;
 use postigo_model::result::{FilterOutcome, MessageStatus};
 use postigo_model::spool::{Arrival, SourceKey, TakenIn};
 use postigo_sandbox::{
-    CallFailure, CallReport, ComponentDescription, Cost, GroupSpec, GuestHeader, PrepareError, RuntimeOptions,
-    ScreenResult, Verdict,
+    CallFailure, CallReport, ComponentDescription, Cost, FilterDescription, GroupSpec, GuestHeader, PrepareError,
+    RuntimeOptions, ScreenResult, Verdict,
 };
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -92,8 +92,7 @@ impl Components for Native {
             summary: String::new(),
             settings_schema: serde_json::Value::Null,
             grants: Vec::new(),
-            headers: vec!["X-OTOBO-*".into()],
-            screens: false,
+            of_world: FilterDescription { headers: vec!["X-OTOBO-*".into()], screens: false }.into(),
         };
         Some(FilterComponent { description: Arc::new(description), bytes: Arc::new([]), shipped: true })
     }

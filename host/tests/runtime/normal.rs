@@ -10,8 +10,8 @@ fn an_upload_says_what_it_is() {
     let inspected = hostile();
     assert_eq!(inspected.description.name, "hostile");
     assert_eq!(inspected.description.grants, [Grant::Body, Grant::Raw]);
-    assert_eq!(inspected.description.headers, ["X-OTOBO-Queue"]);
-    assert!(inspected.description.screens);
+    assert_eq!(inspected.description.filter().headers, ["X-OTOBO-Queue"]);
+    assert!(inspected.description.filter().screens);
     assert_eq!(inspected.unsnapshotable, None);
     // The component that came of the core module is an upload like any other.
     let again = runtime().inspect(&inspected.component, Asker::Host).unwrap();

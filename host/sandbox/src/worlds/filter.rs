@@ -1,8 +1,9 @@
 //! The world of filters: they judge a mail, and may say beforehand which of them can match.
 
-use crate::contract::{CallFailure, CallReport};
+use crate::contract::{CallFailure, CallReport, ComponentDescription, WorldDescription};
 use crate::group::Group;
 use crate::guest_log::one_line;
+use crate::inspect::shown;
 use crate::limits::{LOG_LINE, RESULT_BYTES};
 use crate::mail_handle::MailHandle;
 use crate::plugin::{PluginExports, SETUP};
@@ -33,6 +34,35 @@ mod bindings {
 
 /// Headers that one verdict sets.
 const CHANGES: usize = 1_000;
+/// Headers that a component may declare; a `*` at the end stands for any number of them.
+const HEADERS: usize = 200;
+/// Bytes of a declared header.
+const HEADER: usize = 200;
+/// The beginning of every header that can be set.
+const SETTABLE: &str = "X-OTOBO-";
+
+/// What filters alone say of themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct FilterDescription {
+    /// The headers it may set; a trailing `*` stands for any ending.
+    pub headers: Vec<String>,
+    /// Whether it exports `screening`.
+    pub screens: bool,
+}
+
+impl From<FilterDescription> for WorldDescription {
+    fn from(said: FilterDescription) -> Self {
+        Self::of(&said)
+    }
+}
+
+impl ComponentDescription {
+    /// What it says as a filter; nothing where it is none.
+    pub fn filter(&self) -> FilterDescription {
+        self.of_world.read()
+    }
+}
 
 /// A header to be set, as the guest gave it, unchecked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,13 +161,45 @@ impl WorldCalls for FilterExports {
         instance: &Instance,
         described: &mut SelfDescription,
     ) -> wasmtime::Result<()> {
+        let mut said: FilterDescription = described.of_world.read();
         if let Some(settable_headers) = self.settable_headers {
             let settable_headers = instance.get_typed_func::<(), (Vec<String>,)>(&mut *store, settable_headers)?;
-            (described.headers,) = settable_headers.call(store, ())?;
+            (said.headers,) = settable_headers.call(store, ())?;
         }
-        described.screens = self.screen.is_some();
+        said.screens = self.screen.is_some();
+        described.of_world = said.into();
         Ok(())
     }
+
+    fn check_description(&self, described: &WorldDescription) -> Result<(), String> {
+        checked_headers(&described.read::<FilterDescription>().headers)
+    }
+}
+
+fn checked_headers(headers: &[String]) -> Result<(), String> {
+    if headers.len() > HEADERS {
+        let declared = headers.len();
+        return Err(format!(
+            "it declares {declared} headers; at most {HEADERS} are taken, and one that ends in `*` stands for many"
+        ));
+    }
+    match headers.iter().find(|header| !may_be_declared(header)) {
+        None => Ok(()),
+        Some(wrong) => Err(format!(
+            "it declares the header {:?}; filters set {SETTABLE} headers only, of at most {HEADER} bytes, and `*` stands at the end only",
+            shown(wrong)
+        )),
+    }
+}
+
+fn may_be_declared(header: &str) -> bool {
+    let name = header.strip_suffix('*').unwrap_or(header);
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let begins = name.get(..SETTABLE.len()).is_some_and(|start| start.eq_ignore_ascii_case(SETTABLE));
+    begins
+        && header.len() <= HEADER
+        && name.bytes().all(token)
+        && (name.len() > SETTABLE.len() || header.ends_with('*'))
 }
 
 impl Group {
@@ -210,4 +272,36 @@ fn checked_verdict(raw: GuestVerdict) -> Result<Verdict, CallFailure> {
     let changes =
         raw.changes.into_iter().map(|change| GuestHeader { header: change.header, value: change.value }).collect();
     Ok(Verdict { matched: raw.matched, changes, reason: raw.reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(header: &str) -> String {
+        checked_headers(&["X-OTOBO-Queue".to_owned(), header.to_owned()]).unwrap_err()
+    }
+
+    #[test]
+    fn every_rule_of_declared_headers_bites() {
+        assert_eq!(
+            checked_headers(&["x-otobo-queue", "X-OTOBO-DynamicField-*", "X-OTOBO-*"].map(str::to_owned)),
+            Ok(())
+        );
+        assert!(wrong("Subject").contains("Subject"));
+        assert!(wrong("X-OTOBO-*-Queue").contains("X-OTOBO-*-Queue"));
+        assert!(wrong("X-OTOBO-Queue: a\r\nBcc").contains("Bcc"));
+        assert!(wrong(&format!("X-OTOBO-{}", "A".repeat(200))).contains("200 bytes"));
+        assert!(checked_headers(&vec!["X-OTOBO-Queue".into(); 60_000]).unwrap_err().contains("60000 headers"));
+        let long = wrong(&"\u{1b}[2Jx".repeat(100_000));
+        assert!(long.len() < 500 && !long.contains('\u{1b}'), "{} bytes", long.len());
+    }
+
+    #[test]
+    fn what_another_world_says_is_nothing_to_a_filter() {
+        let foreign = WorldDescription::of(&serde_json::json!({ "labels": ["spam"], "headers": 7 }));
+        assert_eq!(foreign.read::<FilterDescription>(), FilterDescription::default());
+        let said = FilterDescription { headers: vec!["X-OTOBO-Queue".into()], screens: true };
+        assert_eq!(WorldDescription::from(said.clone()).read::<FilterDescription>(), said);
+    }
 }

@@ -5,7 +5,7 @@
 //! description, and arrival, ticket, attachment and refusal said less. So it has types of its own, generated from its
 //! text as it was; what `configure` and `evaluate` take and give is the same today. It goes with version 2.0.
 
-use super::filter::FilterExports;
+use super::filter::{FilterDescription, FilterExports};
 use crate::bindings::exports::postigo::plugin::setup::{FilterSettings, Problem};
 use crate::bindings::postigo::message::message::{self, HostMail as Today};
 use crate::bindings::postigo::plugin::log;
@@ -190,7 +190,8 @@ impl Plugin for Guest1_0 {
     fn describe(&self, store: &mut Store<StoreData>, instance: &Instance) -> wasmtime::Result<SelfDescription> {
         let describe = instance.get_typed_func::<(), (Description,)>(&mut *store, self.0.describe())?;
         let (Description { name, version, summary, settings_schema, grants, headers },) = describe.call(store, ())?;
-        Ok(SelfDescription { name, version, summary, settings_schema, grants, headers, ..SelfDescription::default() })
+        let of_world = FilterDescription { headers, ..FilterDescription::default() }.into();
+        Ok(SelfDescription { name, version, summary, settings_schema, grants, of_world })
     }
 
     fn configure(

@@ -7,7 +7,7 @@ use crate::store::components::{self, NewComponent};
 use crate::store::{StoreError, configuration};
 use axum::http::Method;
 use postigo_model::configured::{Filter, Queue};
-use postigo_sandbox::ComponentDescription;
+use postigo_sandbox::{ComponentDescription, WorldDescription};
 use serde_json::{Value, json};
 
 async fn readiness(api: &Api, status: u16) -> Value {
@@ -34,8 +34,7 @@ fn uploaded(digest: &str, version: &str) -> NewComponent {
         summary: "Finds what is urgent.".into(),
         settings_schema: json!({}),
         grants: Vec::new(),
-        headers: Vec::new(),
-        screens: false,
+        of_world: WorldDescription::default(),
     };
     NewComponent { description, bytes: vec![0], source: None, by: "a test".into(), at: 1 }
 }

@@ -4,7 +4,7 @@ use super::{CatalogueComponent, ComponentDetails, ShippedComponent};
 use crate::store::components::DescriptionSummary;
 use postigo_model::guest::Grant;
 use postigo_model::timestamp::rfc3339;
-use postigo_sandbox::ComponentDescription;
+use postigo_sandbox::{ComponentDescription, FilterDescription};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,8 +55,8 @@ pub struct ComponentDocument {
 
 impl From<ShippedComponent> for ComponentDocument {
     fn from(ShippedComponent { name, description, used_by }: ShippedComponent) -> Self {
-        let ComponentDescription { digest, version, summary, grants, headers, screens, .. } =
-            description.as_ref().clone();
+        let FilterDescription { headers, screens } = description.filter();
+        let ComponentDescription { digest, version, summary, grants, .. } = description.as_ref().clone();
         Self {
             digest,
             name: name.to_owned(),
@@ -106,11 +106,9 @@ impl From<ComponentDetails<DescriptionSummary>> for ComponentDocument {
 
 impl From<ComponentDetails<ComponentDescription>> for ComponentDocument {
     fn from(ComponentDetails { row, said, used_by }: ComponentDetails<ComponentDescription>) -> Self {
-        let said = said.map(|ComponentDescription { summary, grants, headers, screens, .. }| DescriptionSummary {
-            summary,
-            grants,
-            headers,
-            screens,
+        let said = said.map(|said| {
+            let FilterDescription { headers, screens } = said.filter();
+            DescriptionSummary { summary: said.summary, grants: said.grants, headers, screens }
         });
         ComponentDetails { row, said, used_by }.into()
     }
