@@ -19,7 +19,8 @@ use postigo_model::guest::Grant;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The grants that exist.
+/// Bytes of the version.
+const VERSION: usize = 64;
 /// Bytes of the summary.
 const SUMMARY: usize = 1024;
 /// Bytes of what was said that are repeated in a refusal.
@@ -71,7 +72,7 @@ fn check(described: SelfDescription, digest: &str) -> Result<ComponentDescriptio
             shown(&name)
         ));
     }
-    if version.len() > 64 || semver::Version::parse(&version).is_err() {
+    if version.len() > VERSION || semver::Version::parse(&version).is_err() {
         return Err(format!("the version {:?} is not one of Semantic Versioning, like 1.2.3", shown(&version)));
     }
     let schema = schema::read(&settings_schema).map_err(|why| format!("the settings schema {why}"))?;
@@ -119,6 +120,18 @@ mod tests {
         let written = serde_json::to_value(&taken).unwrap();
         assert_eq!((&written["name"], &written["more"]), (&"match".into(), &1.into()));
         assert_eq!(serde_json::from_value::<ComponentDescription>(written).unwrap(), taken);
+    }
+
+    #[test]
+    fn the_contract_says_these_limits() {
+        let contract = crate::limits::tests::contract();
+        for said in [
+            format!("1 to {LONGEST_NAME} of"),
+            format!("of at most {VERSION} bytes"),
+            format!("longer than {} KiB is cut", SUMMARY >> 10),
+        ] {
+            assert!(contract.contains(&said), "{said}");
+        }
     }
 
     #[test]

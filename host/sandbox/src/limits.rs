@@ -156,3 +156,46 @@ impl ResourceLimiter for Meter {
         PARTS
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The contract's comments, each in one line.
+    pub(crate) fn contract() -> String {
+        let texts = [
+            include_str!("../../../wit/filter.wit"),
+            include_str!("../../../wit/deps/postigo-message/message.wit"),
+            include_str!("../../../wit/deps/postigo-plugin/plugin.wit"),
+        ];
+        texts.concat().split_whitespace().filter(|word| *word != "///").collect::<Vec<_>>().join(" ")
+    }
+
+    /// A number as the contract writes it.
+    pub(crate) fn written(number: impl TryInto<u64>) -> String {
+        let number = number.try_into().unwrap_or_default();
+        let (thousands, rest) = (number / 1000, number % 1000);
+        if thousands == 0 { rest.to_string() } else { format!("{thousands},{rest:03}") }
+    }
+
+    #[test]
+    fn the_contract_says_the_limits_that_are_held_to() {
+        let contract = contract();
+        for said in [
+            format!("{} calls of functions of the host, {} GiB that", written(HOST_CALLS), HANDED_BYTES >> 30),
+            format!("{} MiB that one of them is handed", LIFTED_BYTES >> 20),
+            format!("{} KiB in all", RESULT_BYTES >> 10),
+            format!("hold {} handles at once", written(HANDLES)),
+            format!("{} s of its own time and {} MiB", DESCRIBE_TIME.as_secs(), DESCRIBE_MEMORY >> 20),
+            format!(
+                "{} s of its own time ({} s where the component cannot be snapshotted)",
+                CONFIGURE_TIME.as_secs(),
+                CONFIGURE_AHEAD_TIME.as_secs()
+            ),
+            format!("At most {} KiB a line and {} KiB a call", LOG_LINE >> 10, LOG_CALL >> 10),
+            format!("the first {} KiB is kept", LOG_LINE >> 10),
+        ] {
+            assert!(contract.contains(&said), "{said}");
+        }
+    }
+}

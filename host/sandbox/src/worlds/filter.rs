@@ -283,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn the_contract_says_these_limits() {
+        let contract = crate::limits::tests::contract();
+        for said in [
+            format!("At most {HEADERS}, of {HEADER} bytes each"),
+            format!("At most {} changes", crate::limits::tests::written(CHANGES)),
+            format!("each change counts {} bytes more", size_of::<GuestHeader>()),
+        ] {
+            assert!(contract.contains(&said), "{said}");
+        }
+    }
+
+    #[test]
     fn every_rule_of_declared_headers_bites() {
         assert_eq!(
             checked_headers(&["x-otobo-queue", "X-OTOBO-DynamicField-*", "X-OTOBO-*"].map(str::to_owned)),
