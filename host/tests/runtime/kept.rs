@@ -14,6 +14,9 @@ use std::sync::Arc;
 const KEPT: [(&str, &[u8]); 1] =
     [("postigo:filter@1.0.0", include_bytes!("../../../tests/kept/postigo-filter-1.0.0.wasm"))];
 
+/// A component that imports WASI 0.2.6, as Rust's own standard library does.
+const WASI: &[u8] = include_bytes!("../../../tests/kept/postigo-filter-1.1.0-wasi.wasm");
+
 const MAIL: &str = "Received: from one by two\r\nReceived: from two by three\r\n\
     From: Jane <jane@example.com>\r\nTo: =?UTF-8?Q?J=C3=B6rg?= <joerg@example.org>, support@example.org\r\nSubject: Invoice 42\r\n\
     MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
@@ -120,4 +123,24 @@ fn a_component_of_today_reads_what_1_0_0_did_not_know() {
     let verdict = GuestSession::open(&group).unwrap().evaluate(0, mail(), None).result.unwrap();
     let later = verdict.changes.iter().find(|change| change.header == LATER).unwrap();
     assert_eq!(later.value, "Incident|Billing|Gold|tmp_lock|rosa|C-17|1763000000000|false||true|logo@example.com");
+}
+
+#[test]
+fn a_component_that_imports_wasi_finds_there_what_it_always_found() {
+    // What it printed by is kept, so that it is configured for each message anew.
+    for (word, snapshot) in [("quiet", true), ("print", false)] {
+        let group = prepared(WASI, &[word], &[]).1.unwrap();
+        assert_eq!(group.cost().snapshot, snapshot, "{:?}", group.cost());
+        // Each message finds the same, the random number too.
+        for _ in 0..2 {
+            let called = GuestSession::open(&group).unwrap().evaluate(0, mail(), None);
+            let verdict = called.result.unwrap();
+            assert_eq!(
+                verdict.changes[0].value,
+                "arguments 0, variables 0, files false, written false, input 0, network false, today 0ns, slept 0ns, chance 1b8137bbacf0a1b1"
+            );
+            let lines: Vec<_> = called.log.iter().map(|line| (line.priority, line.text.as_str())).collect();
+            assert_eq!(lines, [("info", "looking around"), ("notice", "without a line's end comes its end")]);
+        }
+    }
 }
