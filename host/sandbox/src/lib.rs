@@ -117,7 +117,7 @@ impl Runtime {
         let request = self.request(hexadecimal(&Sha256::digest(bytes)), ChildTask::Inspect);
         let inspected = match self.children.run(asker, &request, bytes) {
             Ok((ChildAnswer::Inspected { description, unsnapshotable }, component)) => {
-                Inspection { description, component, unsnapshotable }
+                Inspection { description: *description, component, unsnapshotable }
             }
             Ok((ChildAnswer::Refused(refused), _)) => return Err(refused),
             Ok((ChildAnswer::Unable(reason), _)) | Err(ChildFault::Host(reason)) => {

@@ -52,7 +52,7 @@ pub(super) enum ChildTask {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ChildAnswer {
     Inspected {
-        description: ComponentDescription,
+        description: Box<ComponentDescription>,
         unsnapshotable: Option<String>,
     },
     Refused(UploadRefusal),

@@ -69,7 +69,10 @@ fn answer_with_engine(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<
         ChildTask::Inspect => {
             match inspect::inspect(&engine.loader, component, &request.digest, |refused| engine.forget(refused)) {
                 Ok(found) => (
-                    ChildAnswer::Inspected { description: found.description, unsnapshotable: found.unsnapshotable },
+                    ChildAnswer::Inspected {
+                        description: Box::new(found.description),
+                        unsnapshotable: found.unsnapshotable,
+                    },
                     found.component,
                 ),
                 Err(refused) => (ChildAnswer::Refused(refused), Vec::new()),
