@@ -1,6 +1,6 @@
 //! The rules of filing, one by one.
 
-use super::follow_up::follow_up_candidates;
+use super::follow_up::{follow_up_candidates, references};
 use super::*;
 use crate::store::tickets::internal_mail;
 use postigo_mail::{Envelope, Mail, Message, OpenedMessage, SetBy, Vocabulary};
@@ -513,6 +513,19 @@ fn follow_up_checks_run_in_their_order() {
         FollowUpCandidate::ExternalNumber { field: "Other".into(), value: "INC7".into() },
     ];
     assert_eq!(follow_up_candidates(&mail(raw), &configuration().settings), expected);
+}
+
+#[test]
+fn a_long_thread_is_known_by_its_first_mail_and_ids_without_end_are_not_looked_for() {
+    let looked_for = |count: usize| {
+        let ids: Vec<String> = (0..count).map(|number| format!("<{number}@x.test>")).collect();
+        references(&mail(&format!("References: {}", ids.join("\n "))))
+    };
+    assert_eq!(looked_for(2_000).last().map(String::as_str), Some("<0@x.test>"));
+    let endless = looked_for(20_000);
+    assert_eq!(endless.first().map(String::as_str), Some("<19999@x.test>"), "the newest are looked for");
+    let bytes: usize = endless.iter().map(String::len).sum();
+    assert!((100_000..=128 << 10).contains(&bytes), "{bytes} bytes of ids");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read as _};
 
 /// Reads the messages of an mbox in turn.
 ///
-/// A separator is a postmark at the start or after an empty line: `From `, the sender, and a date, and nothing else (see
-/// [`is_postmark`]). A sentence in a body that happens to begin with `From ` is none. Quoted lines (`>From `) lose one
+/// A separator is a postmark at the start or after an empty line: `From `, the sender, and a date, and nothing else. A
+/// sentence in a body that happens to begin with `From ` is none. Quoted lines (`>From `) lose one
 /// `>`, as in mboxrd. The empty line before the next separator is not the message's.
 pub struct MboxReader<R> {
     inner: R,
