@@ -212,6 +212,10 @@ pub const KINDS: &[(&str, Make)] = &[
     ("HTML of links", |size| html("<a href=x:>a", size)),
     ("HTML of links that say where they lead", |size| html("<a href='http://a.test/'>a.test</a>", size)),
     ("HTML of links without text", |size| html("<a href=x:></a>", size)),
+    ("HTML of links to one place behind line ends", |size| {
+        let begun = [b"Content-Type: text/html\n\n<a href=x:></a>".as_slice(), &b"<br>".repeat(size / 8)].concat();
+        body(std::str::from_utf8(&begun).unwrap_or_default(), b"<a href=x:>", size)
+    }),
     ("HTML of one link of entities", |size| body("Content-Type: text/html\n\n<a href='", b"&lt;", size)),
     ("HTML of links of entities", |size| html("<a href=x:&lt;&lt;&lt;>", size)),
     ("HTML of preformatted elements", |size| html("<pre>", size)),

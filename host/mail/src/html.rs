@@ -8,6 +8,7 @@
 
 use mail_parser::decoders::html::add_html_token;
 use memchr::memmem::Finder;
+use std::ops::Range;
 
 /// So many bytes of an entity are looked at, between `&` and `;`: the longest name has 31, and numbers may begin with
 /// zeros.
@@ -105,6 +106,9 @@ struct HtmlText {
     link: Option<usize>,
     /// Where it leads to; one memory for all of them.
     address: String,
+    /// The address that was written last, where no more than blanks followed it. Looking back for it would cost the
+    /// blanks once a link.
+    written: Option<Range<usize>>,
 }
 
 impl HtmlText {
@@ -115,6 +119,9 @@ impl HtmlText {
 
     /// Adds preformatted text: lines and blanks are kept, entities are decoded.
     fn lines(&mut self, source: &str) {
+        if source.contains(|letter: char| !letter.is_whitespace()) {
+            self.written = None;
+        }
         let mut rest = source;
         if std::mem::take(&mut self.begins) {
             rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
@@ -183,14 +190,13 @@ impl HtmlText {
         let Some(begun) = self.link.take() else { return };
         let address = std::mem::take(&mut self.address);
         let text = self.out.get(begun..).unwrap_or_default();
-        let stands_there = || {
-            let before = self.out.trim_end().strip_suffix('>').and_then(|before| before.strip_suffix(address.as_str()));
-            before.is_some_and(|before| before.ends_with('<'))
-        };
-        if !(says(text, &address) || text.trim().is_empty() && stands_there()) {
+        let written = self.written.clone().and_then(|written| self.out.get(written));
+        if !(says(text, &address) || text.trim().is_empty() && written == Some(address.as_str())) {
             self.blank = true;
             self.word("<");
+            let begins = self.out.len();
             self.out.push_str(&address);
+            self.written = Some(begins..self.out.len());
             self.out.push('>');
         }
         self.address = address;
@@ -245,6 +251,7 @@ impl HtmlText {
             self.out.push(' ');
         }
         self.blank = false;
+        self.written = None;
         self.out.push_str(word);
     }
 
