@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many kinds of oddities are told of one session.
 const MOST_TOLD: usize = 20;
+/// Lists within lists. The library calls itself for each and would run out of its stack, which nothing catches; a
+/// mail's structure, which nobody asks for, is the deepest that there is.
+const MOST_DEEP: usize = 100;
 
 /// What becomes of an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,12 +48,34 @@ fn tried(answer: &Answer, change: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
 }
 
 fn is_readable(bytes: &[u8]) -> bool {
+    if is_deeper_than(MOST_DEEP, bytes) {
+        return false;
+    }
     let read = || match Response::parse(bytes) {
         Ok(([], Response::Fetch(_, facts))) => is_understood(bytes, &facts),
         Ok((rest, _)) => rest.is_empty(),
         Err(_) => false,
     };
     catch(read).unwrap_or(false)
+}
+
+/// Whether lists lie in each other deeper than that.
+fn is_deeper_than(most: usize, bytes: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'(' if !quoted => depth += 1,
+            b')' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > most {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether what is asked for of a message was understood where it is said: the library passes over what it does not
@@ -332,6 +357,17 @@ mod tests {
         ] {
             assert_eq!(reading(said), Reading::Mended(right.to_vec()), "{}", String::from_utf8_lossy(said));
         }
+    }
+
+    #[test]
+    fn lists_within_lists_without_end_reach_no_reader_that_calls_itself_for_each() {
+        let deep = |lists: usize| {
+            let (open, close) = ("(".repeat(lists), ")".repeat(lists));
+            reading(format!("* 1 FETCH (BODYSTRUCTURE {open}\"x\"{close})\r\n").as_bytes())
+        };
+        assert_eq!(deep(300_000), Reading::LeftOut);
+        let brackets_in_words = format!("* LIST () \"/\" \"{}\"\r\n", "(".repeat(1_000));
+        assert_eq!(reading(brackets_in_words.as_bytes()), Reading::AsItIs);
     }
 
     #[test]
