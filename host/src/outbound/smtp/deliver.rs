@@ -118,14 +118,23 @@ impl SmtpSession {
         }
         let parameters = self.parameters(sender.iter().chain(fit.iter().map(|(_, address)| address)), envelope);
         let mail = Mail::new(sender, parameters);
-        let mut left = self.transaction(&mail, fit, content(), marker, &mut replies).await?;
+        let mut left = self.transaction(&mail, fit, false, content(), marker, &mut replies).await?;
         while !left.is_empty() {
+            if self.broken {
+                let later = |recipient: &String| {
+                    let words =
+                        "The connection broke after the server had taken as many recipients as it takes at once.";
+                    (recipient.clone(), RecipientReply::Later(words.to_owned()))
+                };
+                replies.extend(left.into_iter().map(|(recipient, _)| later(recipient)));
+                break;
+            }
             self.note(
                 Priority::Info,
                 format!("The server takes no more recipients at once; {} follow in a further transaction.", left.len()),
             );
             let recipients: Vec<&String> = left.iter().map(|(recipient, _)| *recipient).collect();
-            match self.transaction(&mail, left, content(), marker, &mut replies).await {
+            match self.transaction(&mail, left, true, content(), marker, &mut replies).await {
                 Ok(rest) => left = rest,
                 // Some have the mail: what is left is tried later, and never the whole again.
                 Err(error) => {
@@ -142,11 +151,13 @@ impl SmtpSession {
         Ok(replies)
     }
 
-    /// One transaction; gives the recipients for whom another one is needed. Then some were taken in this one.
+    /// One transaction, the first or a further one; gives the recipients for whom another one is needed. Then some were
+    /// taken in this one.
     async fn transaction<'r>(
         &mut self,
         mail: &Mail,
         fit: Vec<(&'r String, Address)>,
+        is_further: bool,
         content: ContentParts,
         marker: &Marker,
         replies: &mut Replies,
@@ -160,7 +171,7 @@ impl SmtpSession {
             replies.extend(fit.into_iter().map(|(recipient, _)| (recipient.clone(), answer.reply())));
             return Ok(Vec::new());
         }
-        let NamedRecipients { accepted, refused, left } = self.recipients(fit).await;
+        let NamedRecipients { accepted, refused, left } = self.recipients(fit, is_further).await;
         if accepted.is_empty() {
             self.take_back().await;
         } else {
@@ -226,8 +237,9 @@ impl SmtpSession {
         parameters
     }
 
-    /// Names the recipients.
-    async fn recipients<'r>(&mut self, fit: Vec<(&'r String, Address)>) -> NamedRecipients<'r> {
+    /// Names the recipients. In a further transaction a server that takes no more at all has its limit for a while: that
+    /// is no refusal of the recipient.
+    async fn recipients<'r>(&mut self, fit: Vec<(&'r String, Address)>, is_further: bool) -> NamedRecipients<'r> {
         let mut named = NamedRecipients::default();
         let mut to_name = fit.into_iter();
         while let Some((recipient, address)) = to_name.next() {
@@ -244,6 +256,9 @@ impl SmtpSession {
                 Err(answer) if answer.is_too_many() && !named.accepted.is_empty() => {
                     named.left.push((recipient, address));
                     named.left.extend(to_name.by_ref());
+                }
+                Err(answer) if answer.is_too_many() && is_further => {
+                    named.refused.push((recipient.clone(), RecipientReply::Later(answer.words().to_owned())));
                 }
                 Err(answer) => named.refused.push((recipient.clone(), answer.reply())),
             }

@@ -232,6 +232,14 @@ async fn recipients_beyond_what_a_server_takes_at_once_follow_in_further_transac
         }
         assert_eq!(server.contents().len(), 1, "{answer}");
     }
+    // A limit of the whole connection is no refusal of those behind it either.
+    for answer in ["452 4.5.3 too many recipients", "552 5.5.3 too many"] {
+        let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::AtMostInAll(2, answer))]).await);
+        let id = post.queue(OutgoingKind::Reply, &["a@x.example", "b@x.example", "c@x.example"], RAW).await;
+        post.attempt(&to(&server), id).await;
+        let expected = vec![DeliveryStatus::Sent, DeliveryStatus::Sent, DeliveryStatus::Delayed];
+        assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, expected), "{answer}");
+    }
     let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::AtMost(0, "552 no"))]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     post.attempt(&to(&server), id).await;

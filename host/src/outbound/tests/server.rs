@@ -17,6 +17,8 @@ pub enum Act {
     CutAfter(u32),
     /// Takes so many recipients in a transaction, and answers this to the next ones.
     AtMost(usize, &'static str),
+    /// Takes so many recipients in a connection, and answers this to the next ones.
+    AtMostInAll(usize, &'static str),
     /// Answers this and closes, if the connection has carried so many mails.
     SayAfter(u32, &'static str),
 }
@@ -67,11 +69,11 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     let mut carried = 0;
-    let mut named = 0;
+    let (mut named, mut named_in_all) = (0, 0);
     let mut answer = async |command: &str, usual: &str, carried: u32| {
         match command.split(' ').next() {
             Some("MAIL") => named = 0,
-            Some("RCPT") => named += 1,
+            Some("RCPT") => (named, named_in_all) = (named + 1, named_in_all + 1),
             _ => {}
         }
         let act = acts.iter().find(|(beginning, _)| command.starts_with(beginning)).map(|(_, act)| act.clone());
@@ -85,7 +87,10 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
             Some(Act::Say(text)) => text.as_bytes(),
             Some(Act::SayBytes(bytes)) => bytes,
             Some(Act::AtMost(most, text)) if named > most => text.as_bytes(),
-            Some(Act::AtMost(..) | Act::CutAfter(_) | Act::SayAfter(..)) | None => usual.as_bytes(),
+            Some(Act::AtMostInAll(most, text)) if named_in_all > most => text.as_bytes(),
+            Some(Act::AtMost(..) | Act::AtMostInAll(..) | Act::CutAfter(_) | Act::SayAfter(..)) | None => {
+                usual.as_bytes()
+            }
         };
         write.write_all(&[said, b"\r\n"].concat()).await.ok().map(|()| said.starts_with(b"2") || said.starts_with(b"3"))
     };
