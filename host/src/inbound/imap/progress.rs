@@ -67,10 +67,9 @@ impl Progress {
         }
         let count = listed.len();
         let MailboxState { first_uid, left_before, .. } = self.state;
-        // A renumbered folder tells old mail by its date alone.
-        listed.retain(
-            |message| if first_uid > 0 { message.uid >= first_uid } else { message.internal_date >= left_before },
-        );
+        // A renumbered folder tells old mail by its date alone; one without a date may be new.
+        let is_new = |date: i64| date == 0 || date >= left_before;
+        listed.retain(|message| if first_uid > 0 { message.uid >= first_uid } else { is_new(message.internal_date) });
         count - listed.len()
     }
 
@@ -152,8 +151,8 @@ mod tests {
     fn a_renumbered_folder_tells_what_it_left_by_its_date() {
         let mut progress = Progress { renumbered: true, ..progress() };
         progress.state.left_before = 500;
-        let mut there = vec![listed(1, 400), listed(2, 500), listed(3, 600)];
-        assert_eq!((progress.leave(&mut there, Start::Now), uids(&there)), (1, vec![2, 3]));
+        let mut there = vec![listed(1, 400), listed(2, 500), listed(3, 600), listed(4, 0)];
+        assert_eq!((progress.leave(&mut there, Start::Now), uids(&there)), (1, vec![2, 3, 4]), "no date says nothing");
     }
 
     #[test]
