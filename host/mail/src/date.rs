@@ -28,9 +28,10 @@ impl UnreadDate {
     /// Takes a word: what it is is told by its form, and by what is still missing. None where it can be nothing.
     fn take(&mut self, word: &str) -> Option<()> {
         let is_after_time = self.time.is_some();
-        if let Some((date, time)) =
-            word.split_once(['T', 't']).filter(|(date, _)| date.starts_with(|first: char| first.is_ascii_digit()))
-        {
+        let begins_with_digit = |text: &str| text.starts_with(|first: char| first.is_ascii_digit());
+        // Not `12-Oct-2026`, not `21st`.
+        let is_whole = |(date, time): &(&str, &str)| begins_with_digit(date) && begins_with_digit(time);
+        if let Some((date, time)) = word.split_once(['T', 't']).filter(is_whole) {
             // 2026-11-23T09:15:00.000+01:00
             self.whole_date(date)?;
             let zone = time.find(['+', '-', 'Z', 'z']).unwrap_or(time.len());
@@ -334,6 +335,7 @@ mod tests {
             "2026-11-23T10:15:00+01:00",
             "2026-11-23T09:15:00.123Z",
             "23-Nov-2026 09:15:00 +0000",
+            "23rd November 2026 09:15:00 +0000",
             "23.11.2026 09:15",
             "2026/11/23 09:15:00",
             "11/23/2026 9:15:00 AM",
@@ -348,6 +350,8 @@ mod tests {
         for (date, expected) in [
             ("Mon, 23 Sep 102 08:00:00 GMT", Some(1_032_768_000_000)),
             ("1 January 1970 00:00:00 +0000", Some(0)),
+            ("12-Oct-2026 09:15:00 +0000", Some(1_791_796_500_000)),
+            ("1st October 2026 10:00", Some(1_790_848_800_000)),
             ("Wed, 29 Feb 2028 12:00:00 +0000", Some(1_835_438_400_000)),
             ("Sat, 31 Dec 2016 23:59:60 +0000", Some(1_483_228_799_000)),
             ("Nov 23, 2026 12:00:00 AM", Some(1_795_392_000_000)),
