@@ -474,6 +474,7 @@ mod tests {
     use crate::store::fresh_store::fresh;
     use postigo_model::configured::Account;
     use serde_json::json;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[tokio::test]
     async fn a_fresh_store_has_the_four_queues_and_the_local_account() {
@@ -603,7 +604,10 @@ mod tests {
             Account { name: "main".into(), password: Some(Secret::new("x")), ..Account::default() },
         );
         save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
-        let error = load(&store, &SecretKey::at(folder.path().join("other"))).await.unwrap_err().to_string();
+        let other = folder.path().join("other");
+        std::fs::write(&other, format!("{}=", "A".repeat(43))).unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let error = load(&store, &SecretKey::at(other)).await.unwrap_err().to_string();
         assert!(error.contains("account \"main\", password"), "{error}");
     }
 }
