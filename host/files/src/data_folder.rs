@@ -1,7 +1,8 @@
 //! The data folder, and the files in it: mail and keys lie there, so nobody but its owner reads them, whatever the
 //! folder itself allows.
 
-use rustix::fs::{Access, Mode, OFlags, fstat, open};
+use rustix::fs::{Access, Dir, Mode, OFlags, fstat, open, openat};
+use rustix::path::Arg;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -11,6 +12,13 @@ use std::path::{Path, PathBuf};
 const OTHERS: u32 = 0o007;
 /// Read, write and search for all others.
 const ANYBODY_ELSE: u32 = 0o077;
+
+/// How a folder is opened to see what lies in it.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// How what lies in a folder is opened, whatever it is: never through a link, and without waiting for a pipe.
+const ENTRY: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// Folders within folders: deeper than this nothing of ours lies, and each that is looked into holds a descriptor.
+const DEEPEST: u32 = 16;
 
 /// From here on, what this process makes is its owner's alone. To be called before the first thread starts.
 pub fn keep_new_files_private() {
@@ -41,41 +49,50 @@ pub fn give_to_owner(path: &Path) {
 
 fn try_give_to_owner(path: &Path) -> io::Result<()> {
     let absolute = std::path::absolute(path)?;
-    let Some(parent) = absolute.parent() else { return Ok(()) };
-    let owner = std::fs::metadata(parent)?;
-    if owner.uid() == 0 {
-        return Ok(());
-    }
-    // By descriptor, and never through a link: what the path leads to may be changed meanwhile.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty())?);
-    let metadata = file.metadata()?;
-    let is_one = metadata.is_dir() || (metadata.is_file() && metadata.nlink() == 1);
-    if metadata.uid() != 0 || !is_one {
-        return Ok(());
-    }
-    std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(()) };
+    let parent = File::from(open(parent, FOLDER, Mode::empty())?);
+    give_entry_to_owner(&parent, name).map(drop)
 }
 
-/// Gives everything that root has made in a folder, at any depth, to the folders' owners; but for the folder `but_for`
-/// in it.
+/// Gives a file or folder in an open folder to the folder's owner; gives it back, open. Both by descriptor, and never
+/// through a link: whoever owns the folder could lead a path elsewhere between two looks.
+fn give_entry_to_owner(parent: &File, name: impl Arg) -> io::Result<File> {
+    let owner = parent.metadata()?;
+    let entry = File::from(openat(parent, name, ENTRY, Mode::empty())?);
+    let metadata = entry.metadata()?;
+    let is_one = metadata.is_dir() || (metadata.is_file() && metadata.nlink() == 1);
+    if owner.uid() != 0 && metadata.uid() == 0 && is_one {
+        std::os::unix::fs::fchown(&entry, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(entry)
+}
+
+/// Gives everything that root has made in a folder, as deep as we make folders, to the folders' owners; but for the
+/// folder `but_for` in it.
 pub fn give_all_to_owner(folder: &Path, but_for: &str) {
     let is_others = std::fs::metadata(folder).is_ok_and(|metadata| metadata.uid() != 0);
     if !is_others || !rustix::process::geteuid().is_root() {
         return;
     }
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
-            let path = entry.path();
-            // What is gone meanwhile need not be given to anybody.
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() && !(next == folder && entry.file_name() == but_for) {
-                give_to_owner(&path);
-                folders.push(path);
-            } else if kind.is_file() {
-                give_to_owner(&path);
-            }
+    let given = open(folder, FOLDER, Mode::empty())
+        .map(File::from)
+        .map(|opened| give_entries_to_owner(&opened, but_for, DEEPEST));
+    if let Err(error) = given {
+        tracing::warn!("what root made in {} cannot be given to its owner: {error}", folder.display());
+    }
+}
+
+/// Every look at what lies in it begins at the descriptor of the folder that was looked into, never at a path.
+fn give_entries_to_owner(folder: &File, but_for: &str, depth: u32) {
+    for entry in Dir::read_from(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") || name.to_bytes() == but_for.as_bytes() {
+            continue;
+        }
+        // What is gone meanwhile, or a link, need not be given to anybody.
+        let Ok(entry) = give_entry_to_owner(folder, name) else { continue };
+        if depth > 0 && entry.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            give_entries_to_owner(&entry, "", depth - 1);
         }
     }
 }
@@ -143,12 +160,14 @@ pub fn open_private(path: &Path) -> io::Result<File> {
 /// One that only a group shares was shared on purpose, with a program that makes backups perhaps, and stays so. Where
 /// that is refused, the log says so.
 pub fn close(path: &Path) {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
+    // By descriptor, and never through a link. What cannot be opened is no file of ours, or is gone.
+    let Ok(opened) = open(path, ENTRY, Mode::empty()).map(File::from) else { return };
+    let Ok(metadata) = opened.metadata() else { return };
     let mode = metadata.mode() & 0o777;
-    if metadata.is_symlink() || mode & OTHERS == 0 {
+    if mode & OTHERS == 0 {
         return;
     }
-    match std::fs::set_permissions(path, Permissions::from_mode(mode & !ANYBODY_ELSE)) {
+    match opened.set_permissions(Permissions::from_mode(mode & !ANYBODY_ELSE)) {
         Ok(()) => {
             tracing::info!("{} could be read by everybody (mode {mode:03o}); now its owner alone may", path.display());
         }
