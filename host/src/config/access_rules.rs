@@ -144,7 +144,8 @@ impl AccessReview {
         }
     }
 
-    /// A fixed value that puts mails into a queue must name one.
+    /// A fixed value that puts mails into a queue should name one. The queue may come later, and until then the value
+    /// counts as none, as one does that a mail or another filter has: that is told, and refused by nobody.
     fn queues(&mut self, filter: &Filter, configuration: &Configuration) {
         if filter.component != MATCH {
             return;
@@ -157,11 +158,11 @@ impl AccessReview {
             // What is taken from the mail is known when it comes.
             let is_fixed = !value.contains("[**") && !value.is_empty();
             if names_queue && is_fixed && !configuration.queues.contains_key(value) {
-                self.breaches.push(Breach {
+                self.warnings.push(Breach {
                     kind: Filter::KIND,
                     name: filter.name.clone(),
                     place: format!("/settings/set/{index}/value"),
-                    sentence: format!("there is no queue \"{value}\"."),
+                    sentence: format!("there is no queue \"{value}\": mails go where they would without this."),
                 });
             }
         }
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_queue_of_a_filter_must_be_there() {
+    fn a_fixed_queue_of_a_filter_that_is_not_there_is_warned_of() {
         let settings = json!({ "set": [
             { "header": "x-otobo-queue", "value": "Raw" },
             { "header": "X-OTOBO-Queue", "value": "[** \\queue **]" },
@@ -343,7 +344,8 @@ mod tests {
         let filter = Filter { name: "f".into(), component: "match".into(), settings, ..Filter::default() };
         let mut after = Configuration { filters: [("f".to_owned(), filter)].into(), ..Configuration::default() };
         after.queues.insert("Raw".into(), postigo_model::configured::Queue::default());
-        let breaches = look(&Configuration::default(), &after).breaches;
-        assert_eq!(breaches.iter().map(|breach| breach.place.as_str()).collect::<Vec<_>>(), ["/settings/set/2/value"]);
+        let AccessReview { breaches, warnings } = look(&Configuration::default(), &after);
+        assert_eq!(breaches, []);
+        assert_eq!(warnings.iter().map(|breach| breach.place.as_str()).collect::<Vec<_>>(), ["/settings/set/2/value"]);
     }
 }
