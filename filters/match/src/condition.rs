@@ -9,7 +9,6 @@ use memchr::memmem;
 use postigo_filter::pattern::{Cache, Case, Parsed, Pattern};
 use postigo_filter::{Mail, Problem};
 use std::cell::RefCell;
-use std::fmt::Write as _;
 
 /// What a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,8 +38,9 @@ pub struct Condition {
     pub negate: bool,
     /// Whether what it captures is wanted.
     captures: bool,
-    /// The header and the expression as they were written.
-    written: (String, String),
+    /// What is told before the value and after it: the header, and the expression in quotes, as they were written. Made
+    /// once, since each mail that a filter looks at is told of.
+    told: (String, String),
 }
 
 /// More literals than this are looked for by the screen alone.
@@ -88,7 +88,11 @@ impl Condition {
             witness: witness(&tree),
             negate: when.negate,
             captures: false,
-            written: (when.header.clone(), when.matches.clone()),
+            told: (format!("{} ", when.header), {
+                let mut expression = String::new();
+                push_quoted(&when.matches, &mut expression);
+                expression + ": "
+            }),
         })
     }
 
@@ -117,44 +121,57 @@ impl Condition {
         told: Option<&mut String>,
     ) -> Result<bool, String> {
         let cache = &mut *cache.borrow_mut();
-        let (matched, compared) = match &self.source {
+        let matched = match &self.source {
             Source::Header(name) => {
                 let value = mail.header(name);
                 let matched = self.search(value.as_deref().unwrap_or_default(), cache, captured);
-                (matched, value.map_or_else(|| "is missing, and \"\"".to_owned(), |value| quoted(&value)))
+                self.tell(matched, told, |told| match &value {
+                    Some(value) => push_quoted(value, told),
+                    None => told.push_str("is missing, and \"\""),
+                });
+                matched
             }
             Source::Addresses(name) => {
                 let addresses = mail.addresses(name);
                 let matched = addresses.iter().any(|one| self.search(&one.address, cache, captured));
-                let few: Vec<String> = addresses.iter().take(FEW_ADDRESSES).map(|one| quoted(&one.address)).collect();
-                let more = if addresses.len() > FEW_ADDRESSES { ", …" } else { "" };
-                (matched, if few.is_empty() { "has no address, which".to_owned() } else { few.join(", ") + more })
+                self.tell(matched, told, |told| {
+                    for (at, one) in addresses.iter().take(FEW_ADDRESSES).enumerate() {
+                        told.push_str(if at == 0 { "" } else { ", " });
+                        push_quoted(&one.address, told);
+                    }
+                    told.push_str(match addresses.len() {
+                        0 => "has no address, which",
+                        1..=FEW_ADDRESSES => "",
+                        _ => ", …",
+                    });
+                });
+                matched
             }
             Source::Body => {
                 let text = mail.text().map_err(|refusal| format!("A condition reads the Body. {refusal}"))?;
-                (self.search(&text, cache, captured), "text".to_owned())
+                let matched = self.search(&text, cache, captured);
+                self.tell(matched, told, |told| told.push_str("text"));
+                matched
             }
         };
-        let held = matched != self.negate;
-        if let Some(told) = told {
-            self.tell(&compared, held, told);
-        }
-        Ok(held)
+        Ok(matched != self.negate)
     }
 
-    fn tell(&self, compared: &str, held: bool, told: &mut String) {
-        let (header, expression) = &self.written;
-        let matched = held != self.negate;
-        let says = if matched { "matches" } else { "does not match" };
-        let verdict = match (held, self.negate) {
+    /// Adds, where that is wanted, whether it held, with the value that `compared` writes.
+    fn tell(&self, matched: bool, told: Option<&mut String>, compared: impl FnOnce(&mut String)) {
+        let Some(told) = told else { return };
+        let (header, expression) = &self.told;
+        told.push_str(if told.is_empty() { "" } else { "; " });
+        told.push_str(header);
+        compared(told);
+        told.push_str(if matched { " matches " } else { " does not match " });
+        told.push_str(expression);
+        told.push_str(match (matched, self.negate) {
             (true, false) => "holds",
-            (true, true) => "holds, since it is negated",
-            (false, true) => "fails, since it is negated",
+            (false, true) => "holds, since it is negated",
+            (true, true) => "fails, since it is negated",
             (false, false) => "fails",
-        };
-        let separator = if told.is_empty() { "" } else { "; " };
-        // Writing to a string does not fail.
-        let _ = write!(told, "{separator}{header} {compared} {says} {}: {verdict}", quoted(expression));
+        });
     }
 
     fn search(&self, value: &str, cache: &mut Cache, captured: &mut Captured) -> bool {
@@ -211,12 +228,18 @@ impl Condition {
     }
 }
 
-/// A text as it is told: in quotes, on one line, and its beginning where it is long.
-fn quoted(text: &str) -> String {
-    let mut told: String =
-        text.chars().take(TOLD).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if text.chars().nth(TOLD).is_some() {
-        told.push('…');
+/// Adds a text as it is told: in quotes, on one line, and its beginning where it is long.
+fn push_quoted(text: &str, told: &mut String) {
+    told.push('"');
+    // 0xC2 begins the control characters that are not of ASCII, and some others.
+    let is_plain = |byte: u8| byte >= b' ' && byte != 0x7f && byte != 0xc2;
+    if text.len() <= TOLD && text.bytes().all(is_plain) {
+        told.push_str(text);
+    } else {
+        told.extend(text.chars().take(TOLD).map(|letter| if letter.is_control() { ' ' } else { letter }));
+        if text.chars().nth(TOLD).is_some() {
+            told.push('…');
+        }
     }
-    format!("\"{told}\"")
+    told.push('"');
 }

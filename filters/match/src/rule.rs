@@ -53,7 +53,7 @@ impl Rule {
         if self.conditions.is_empty() {
             return Ok(Verdict::not_matched().because("it has no conditions"));
         }
-        let (mut captured, mut told, mut matched) = (Captured::default(), String::new(), true);
+        let (mut captured, mut told, mut matched) = (Captured::default(), String::with_capacity(USUALLY_TOLD), true);
         for (condition, cache) in self.conditions.iter().zip(caches) {
             // What is behind one that fails decides nothing: it is told, and the body is not read for it.
             if !matched && (told.len() > MOST_TOLD || condition.source == Source::Body) {
@@ -72,6 +72,8 @@ impl Rule {
     }
 }
 
+/// So many bytes are room for what is usually told, so that it is written to one place of memory.
+const USUALLY_TOLD: usize = 192;
 /// When so many bytes are told of conditions, no further one is.
 const MOST_TOLD: usize = 1 << 10;
 
