@@ -44,6 +44,18 @@ pub enum StatusLine {
     Refused(ErrAnswer),
 }
 
+/// What a line says of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingLine<T> {
+    /// The message's number in this session, from 1.
+    pub number: u32,
+    /// Its size or unique-id; none where what stands there is none.
+    pub fact: Option<T>,
+    /// Whether the line is as such lines are. Another may be of a message all the same, or be words that begin with a
+    /// number (`3 messages follow`).
+    pub is_plain: bool,
+}
+
 /// Reads a status line without its line break; nothing if it is none. A refusal's text goes through the redactor.
 pub fn status(line: &[u8], redactor: &Redactor) -> Option<StatusLine> {
     let (word, rest) = match memchr(b' ', line) {
@@ -84,22 +96,30 @@ pub fn two_numbers(line: &[u8]) -> Option<(u32, u64)> {
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
-/// A line of LIST: number and size; 0 where what stands there is none: it is seen when the message comes.
-pub fn number_and_size(line: &[u8]) -> Option<(u32, u64)> {
+/// A line of LIST: number and size; servers may add more.
+pub fn number_and_size(line: &[u8]) -> Option<ListingLine<u64>> {
     let line = String::from_utf8_lossy(line);
     let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
-    let number = words.next()?.parse().ok()?;
-    Some((number, words.next().and_then(|size| size.parse().ok()).unwrap_or(0)))
+    let number = message_number(words.next()?)?;
+    let size = words.next().and_then(|size| size.parse().ok());
+    Some(ListingLine { number, fact: size, is_plain: size.is_some() })
 }
 
-/// A line of UIDL: number and unique-id; no id where what stands there is none (RFC 1939: 1 to 70 characters from 0x21
-/// to 0x7E).
-pub fn number_and_uidl(line: &[u8]) -> Option<(u32, Option<String>)> {
-    let mut words = words_of(line);
-    let number = words.next()?.parse().ok()?;
-    let uidl =
-        words.next().filter(|uidl| uidl.len() <= LONGEST_UIDL && uidl.bytes().all(|byte| byte.is_ascii_graphic()));
-    Some((number, uidl.map(str::to_owned)))
+/// A line of UIDL: number and unique-id, and nothing else; no id where what stands there is none (RFC 1939: 1 to 70
+/// characters from 0x21 to 0x7E).
+pub fn number_and_uidl(line: &[u8]) -> Option<ListingLine<String>> {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+    let number = message_number(words.next()?)?;
+    let uidl = words.next();
+    let is_plain = uidl.is_some() && words.next().is_none();
+    let valid = |uidl: &&str| uidl.len() <= LONGEST_UIDL && uidl.bytes().all(|byte| byte.is_ascii_graphic());
+    Some(ListingLine { number, fact: uidl.filter(valid).map(str::to_owned), is_plain })
+}
+
+/// Digits alone, from 1.
+fn message_number(word: &str) -> Option<u32> {
+    word.bytes().all(|byte| byte.is_ascii_digit()).then(|| word.parse().ok()).flatten().filter(|number| *number > 0)
 }
 
 fn words_of(line: &[u8]) -> impl Iterator<Item = &str> {
@@ -130,13 +150,17 @@ mod tests {
     fn listing_lines_are_read_and_bad_ids_are_none() {
         assert_eq!(two_numbers(b"1 120 octets"), Some((1, 120)));
         assert_eq!(two_numbers(b"1 -2"), None);
-        assert_eq!(number_and_size(b" 1\t120 octets \xff"), Some((1, 120)));
-        assert_eq!(number_and_size(b"1 \xff"), Some((1, 0)));
-        assert_eq!(number_and_size(b"x 1"), None);
-        assert_eq!(number_and_uidl(b"1 whqtswO00WBw418f9t5JxYwZ"), Some((1, Some("whqtswO00WBw418f9t5JxYwZ".into()))));
-        assert_eq!(number_and_uidl(b"1"), Some((1, None)));
-        assert_eq!(number_and_uidl(format!("1 {}", "x".repeat(71)).as_bytes()), Some((1, None)));
-        assert_eq!(number_and_uidl("1 ü".as_bytes()), Some((1, None)));
-        assert_eq!(number_and_uidl(b"x y"), None);
+        let size = |line: &[u8]| number_and_size(line).map(|line| (line.number, line.fact, line.is_plain));
+        assert_eq!(size(b" 1\t120 octets \xff"), Some((1, Some(120), true)));
+        assert_eq!(size(b"1 \xff"), Some((1, None, false)));
+        let uidl = |line: &[u8]| number_and_uidl(line).map(|line| (line.number, line.fact, line.is_plain));
+        assert_eq!(uidl(b"1\twhqtswO00WBw418f9t5JxYwZ"), Some((1, Some("whqtswO00WBw418f9t5JxYwZ".into()), true)));
+        assert_eq!(uidl(b"1 a b"), Some((1, Some("a".into()), false)));
+        assert_eq!(uidl(b"1"), Some((1, None, false)));
+        assert_eq!(uidl(format!("1 {}", "x".repeat(71)).as_bytes()), Some((1, None, true)));
+        assert_eq!((uidl("1 ü".as_bytes()), uidl(b"1 \xff")), (Some((1, None, true)), Some((1, None, true))));
+        for none in [&b"x 1"[..], b"+1 1", b"0 1", b"4294967296 1", b""] {
+            assert_eq!((size(none), uidl(none)), (None, None), "{none:?}");
+        }
     }
 }

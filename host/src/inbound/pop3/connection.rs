@@ -1,8 +1,9 @@
 //! A signed-in POP3 connection (RFC 1939): commands go out, alone or several at once where the server has PIPELINING
 //! (RFC 2449), and every answer is read within bounds.
 
-use super::answer::{self, ErrAnswer, StatusLine};
+use super::answer::{self, ErrAnswer, ListingLine, StatusLine};
 use super::error::Pop3Error;
+use super::listing_lines::ListingLines;
 use super::text::DotText;
 use postigo_net::Stream;
 use postigo_net::redaction::Redactor;
@@ -125,11 +126,13 @@ impl Connection {
         Ok(count)
     }
 
-    /// Number and size of each of `count` messages.
-    pub async fn sizes(&mut self, count: u32) -> Result<Vec<(u32, u64)>, Pop3Error> {
+    /// The size of each of `count` messages in bytes, by its number; 0 where none is told: it is seen when the message
+    /// comes.
+    pub async fn sizes(&mut self, count: u32) -> Result<BTreeMap<u32, u64>, Pop3Error> {
         let doing = "list the messages";
         self.command(doing, "LIST").await?.map_err(|refusal| Pop3Error::refused(doing, refusal))?;
-        self.listing(doing, count, answer::number_and_size).await
+        let listed = self.listing(doing, count, answer::number_and_size).await?;
+        Ok(listed.into_iter().map(|(number, size)| (number, size.unwrap_or(0))).collect())
     }
 
     /// Whether the server tells the unique-id of the first message.
@@ -137,8 +140,8 @@ impl Connection {
         Ok(self.command("tell a unique-id", "UIDL 1").await?.is_ok())
     }
 
-    /// Number and unique-id of each of `count` messages; nothing where the server has no UIDL.
-    pub async fn uidls(&mut self, count: u32) -> Result<Option<Vec<(u32, Option<String>)>>, Pop3Error> {
+    /// The unique-id of each of `count` messages, by its number; nothing where the server has no UIDL.
+    pub async fn uidls(&mut self, count: u32) -> Result<Option<BTreeMap<u32, Option<String>>>, Pop3Error> {
         let doing = "list the unique-ids";
         if self.command(doing, "UIDL").await?.is_err() {
             return Ok(None);
@@ -147,18 +150,15 @@ impl Connection {
     }
 
     /// Lines that nobody needs are left out and told: where all messages are listed, the others say nothing of one.
-    async fn listing<T>(
+    async fn listing<T: PartialEq>(
         &mut self,
         doing: &'static str,
         count: u32,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, Pop3Error> {
-        let (mut listed, mut odd, redactor) = (Vec::new(), None, self.redactor().clone());
-        self.lines(doing, MOST_LINES, |line| match read(line) {
-            Some(entry) => listed.push(entry),
-            None => odd = odd.take().or_else(|| Some(answer::said(line, &redactor))),
-        })
-        .await?;
+        read: impl Fn(&[u8]) -> Option<ListingLine<T>>,
+    ) -> Result<BTreeMap<u32, Option<T>>, Pop3Error> {
+        let (mut lines, redactor) = (ListingLines::new(count), self.redactor().clone());
+        self.lines(doing, MOST_LINES, |line| lines.take(read(line), || answer::said(line, &redactor))).await?;
+        let (listed, odd) = lines.put_together();
         let Some(line) = odd else { return Ok(listed) };
         if listed.len() < count as usize {
             return Err(Pop3Error::lost(doing, format!("it listed: {line}")));

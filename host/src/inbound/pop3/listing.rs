@@ -48,8 +48,7 @@ pub struct MailboxListing {
 impl MailboxListing {
     /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are
     /// none.
-    pub fn new(sizes: Vec<(u32, u64)>, uidls: Option<Vec<(u32, Option<String>)>>) -> Self {
-        let sizes: BTreeMap<u32, u64> = sizes.into_iter().collect();
+    pub fn new(sizes: BTreeMap<u32, u64>, uidls: Option<BTreeMap<u32, Option<String>>>) -> Self {
         let (mut uidls, without_uidl) = match uidls {
             None => (HashMap::new(), Some("the server has no UIDL")),
             Some(uidls) => match usable(uidls, &sizes) {
@@ -66,7 +65,10 @@ impl MailboxListing {
     }
 }
 
-fn usable(uidls: Vec<(u32, Option<String>)>, sizes: &BTreeMap<u32, u64>) -> Result<HashMap<u32, String>, &'static str> {
+fn usable(
+    uidls: BTreeMap<u32, Option<String>>,
+    sizes: &BTreeMap<u32, u64>,
+) -> Result<HashMap<u32, String>, &'static str> {
     let mut usable = HashMap::with_capacity(uidls.len());
     for (number, uidl) in uidls {
         usable.insert(number, uidl.ok_or("some of the server's unique-ids are not valid")?);
@@ -165,12 +167,12 @@ mod tests {
     fn unique_ids_that_are_not_unique_valid_or_complete_are_none() {
         let good = listing(&[(1, 10, "a"), (2, 20, "b")]);
         assert_eq!((good.without_uidl, good.messages[1].uidl.as_str()), (None, "b"));
-        let incomplete = MailboxListing::new(vec![(1, 10), (2, 20)], Some(vec![(1, Some("a".into()))]));
+        let incomplete = MailboxListing::new([(1, 10), (2, 20)].into(), Some([(1, Some("a".into()))].into()));
         for bad in [
             listing(&[(1, 10, "a"), (2, 20, "a")]),
             listing(&[(1, 10, "a"), (2, 20, "")]),
             incomplete,
-            MailboxListing::new(vec![(1, 1)], None),
+            MailboxListing::new([(1, 1)].into(), None),
         ] {
             assert!(
                 bad.without_uidl.is_some() && bad.messages.iter().all(|message| message.uidl.is_empty()),

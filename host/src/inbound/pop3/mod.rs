@@ -13,6 +13,7 @@ mod fetching;
 #[cfg(test)]
 mod fuzz;
 mod listing;
+mod listing_lines;
 mod opening;
 mod oversize;
 mod run;

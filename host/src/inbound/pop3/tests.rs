@@ -257,7 +257,14 @@ async fn whatever_breaks_at_whichever_command_is_said_and_nothing_is_lost_or_dou
 
 #[tokio::test]
 async fn lines_that_belong_to_no_message_end_no_session_and_are_told() {
-    for odd in [&b"\r\n"[..], b"X\xff \x01\r\n", b"* \"quoted\" NIL\r\n", b"99999999999 x\r\n"] {
+    for odd in [
+        &b"\r\n"[..],
+        b"X\xff \x01\r\n",
+        b"* \"quoted\" NIL\r\n",
+        b"99999999999 x\r\n",
+        b"3 messages (320 octets)\r\n",
+        b"320 octets in all\r\n",
+    ] {
         let server = Server { mails: mails(3), capabilities: "USER UIDL TOP", odd, ..Server::default() };
         let mut trial = Trial::against(server).await;
         let report = trial.fetch().await;
