@@ -5,6 +5,7 @@ use postigo_model::communication::{
 };
 use postigo_model::text::beginning;
 use postigo_model::timestamp::now;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many entries one communication keeps; what comes after is counted and dropped, so that a flood of log lines stays
 /// small.
@@ -17,11 +18,71 @@ const LONGEST_VALUE: usize = 16 << 10;
 const LONGEST_SEARCH: usize = 1_000;
 
 /// Collects the entries of one connection or message.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Communication {
+    id: String,
+    shared: LogView,
+}
+
+#[derive(Debug, Clone)]
+struct CommunicationState {
     record: CommunicationRecord,
     bytes: usize,
     dropped: u64,
+    /// What it waits for at present.
+    wait: Option<LogEntry>,
+}
+
+/// A look at a communication while it runs: it has what was noted up to the moment at which it is asked.
+#[derive(Debug)]
+pub struct LogView(Arc<Mutex<CommunicationState>>);
+
+impl LogView {
+    fn lock(&self) -> MutexGuard<'_, CommunicationState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what it waits for from now on, a sentence with the key of what wrote it; it is shown until it ends.
+    pub fn begin_wait(&self, key: &str, sentence: String) {
+        self.lock().wait = Some(LogEntry { at: now(), priority: Priority::Info, key: key.to_owned(), value: sentence });
+    }
+
+    /// It waits for nothing any more.
+    pub fn end_wait(&self) {
+        self.lock().wait = None;
+    }
+
+    /// The row as it is while this runs.
+    pub fn so_far(&self) -> CommunicationRecord {
+        let state = self.lock();
+        let mut record = state.told();
+        if let Some(wait) = &state.wait {
+            let place = record.entries.partition_point(|entry| entry.at <= wait.at);
+            record.priority = record.priority.max(wait.priority);
+            record.entries.insert(place, wait.clone());
+        }
+        record
+    }
+}
+
+impl CommunicationState {
+    fn told(&self) -> CommunicationRecord {
+        let mut record = self.record.clone();
+        if self.dropped > 0 {
+            let value =
+                format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
+            record.entries.push(LogEntry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
+        }
+        record
+    }
+}
+
+/// A copy goes its own way: what either notes afterwards, the other has not.
+impl Clone for Communication {
+    fn clone(&self) -> Self {
+        let state = self.shared.lock().clone();
+        Self { id: self.id.clone(), shared: LogView(Arc::new(Mutex::new(state))) }
+    }
 }
 
 impl Communication {
@@ -36,83 +97,91 @@ impl Communication {
             started_at: now(),
             ..CommunicationRecord::default()
         };
-        Self { record, bytes: 0, dropped: 0 }
+        let id = record.id.clone();
+        let state = CommunicationState { record, bytes: 0, dropped: 0, wait: None };
+        Self { id, shared: LogView(Arc::new(Mutex::new(state))) }
     }
 
     /// Names the connection's communication that brought this message.
     #[must_use]
-    pub fn brought_by(mut self, parent: Option<String>) -> Self {
-        self.record.parent = parent;
+    pub fn brought_by(self, parent: Option<String>) -> Self {
+        self.shared.lock().record.parent = parent;
         self
+    }
+
+    /// Names the connection's communication that takes this message on, once there is one.
+    pub fn goes_by(&mut self, connection: &str) {
+        self.shared.lock().record.parent = Some(connection.to_owned());
     }
 
     /// Says that it is about mail that goes out.
     #[must_use]
-    pub fn outgoing(mut self) -> Self {
-        self.record.direction = Direction::Outgoing;
+    pub fn outgoing(self) -> Self {
+        self.shared.lock().record.direction = Direction::Outgoing;
         self
     }
 
     /// Names the message's row in the spool.
     #[must_use]
-    pub fn about(mut self, spool_id: i64) -> Self {
-        self.record.spool_id = Some(spool_id);
+    pub fn about(self, spool_id: i64) -> Self {
+        self.shared.lock().record.spool_id = Some(spool_id);
         self
     }
 
     /// Says when it began (milliseconds since the epoch), where that was before now.
     #[must_use]
-    pub fn begun(mut self, at: i64) -> Self {
-        self.record.started_at = at;
+    pub fn begun(self, at: i64) -> Self {
+        self.shared.lock().record.started_at = at;
         self
     }
 
     /// Names the account, where it was not known at the start.
     pub fn belongs_to(&mut self, account: &str) {
-        account.clone_into(&mut self.record.account);
+        account.clone_into(&mut self.shared.lock().record.account);
     }
 
     /// Its id.
     pub fn id(&self) -> &str {
-        &self.record.id
+        &self.id
     }
 
     /// Adds an entry. `key` names what wrote it, `value` is a sentence; no secret may be in it.
     pub fn entry(&mut self, priority: Priority, key: &str, value: impl Into<String>) {
-        self.record.priority = self.record.priority.max(priority);
         let mut value: String = value.into();
         value.truncate(beginning(&value, LONGEST_VALUE).len());
-        if self.record.entries.len() >= MOST_ENTRIES || self.bytes + value.len() > MOST_BYTES {
-            self.dropped += 1;
+        let mut state = self.shared.lock();
+        state.record.priority = state.record.priority.max(priority);
+        if state.record.entries.len() >= MOST_ENTRIES || state.bytes + value.len() > MOST_BYTES {
+            state.dropped += 1;
             return;
         }
-        self.bytes += value.len();
-        self.record.entries.push(LogEntry { at: now(), priority, key: key.to_owned(), value });
+        state.bytes += value.len();
+        state.record.entries.push(LogEntry { at: now(), priority, key: key.to_owned(), value });
     }
 
     /// Adds text that a search finds.
     pub fn searchable(&mut self, text: &str) {
-        if !text.is_empty() && self.record.search.len() < LONGEST_SEARCH {
-            self.record.search.push_str(beginning(&text.to_lowercase(), LONGEST_SEARCH - self.record.search.len()));
-            self.record.search.push('\n');
+        let search = &mut self.shared.lock().record.search;
+        if !text.is_empty() && search.len() < LONGEST_SEARCH {
+            search.push_str(beginning(&text.to_lowercase(), LONGEST_SEARCH - search.len()));
+            search.push('\n');
         }
     }
 
     /// The row as it is while this runs.
     pub fn so_far(&self) -> CommunicationRecord {
-        let mut record = self.record.clone();
-        if self.dropped > 0 {
-            let value =
-                format!("{} further entries were dropped: a communication keeps at most {MOST_ENTRIES}.", self.dropped);
-            record.entries.push(LogEntry { at: now(), priority: Priority::Notice, key: "commlog".into(), value });
-        }
-        record
+        self.shared.so_far()
+    }
+
+    /// A look at it for somebody who shows it while others note more.
+    pub fn view(&self) -> LogView {
+        LogView(Arc::clone(&self.shared.0))
     }
 
     /// Ends it, now: failed, or successful, or in between where an entry is a warning or above.
     #[must_use]
     pub fn finish(self, failed: bool) -> CommunicationRecord {
-        let mut record = self.so_far();
+        let mut record = self.shared.lock().told();
         record.ended_at = Some(now());
         record.status = match record.priority {
             _ if failed => CommunicationStatus::Failed,

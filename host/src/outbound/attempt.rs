@@ -201,7 +201,7 @@ async fn by_smtp(
                 }
             },
         };
-        *log = log.clone().brought_by(Some(session.id().to_owned()));
+        log.goes_by(session.id());
         let delivered = session.deliver(envelope, || ContentParts::of(&means.store, claimed), marker).await;
         ended.extend(means.pool.keep(transport, session).await);
         match delivered {
