@@ -53,14 +53,15 @@ impl FetchRun<'_> {
         let uid = |held: &HeldMessage| held.source_key.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
         let uids: Vec<u32> = held.iter().filter_map(uid).collect();
         let mut there = HashMap::new();
-        if !uids.is_empty() && self.connection.exists() > 0 {
+        if !uids.is_empty() {
             let listed = list_set(&mut self.connection, &uid_set(uids)).await?;
             there =
                 listed.into_iter().filter(|message| !message.deleted).map(|message| (message.uid, message)).collect();
         }
         let found = held.into_iter().map(|held| {
             let same = |message: &ListedMessage| {
-                i64::try_from(message.size) == Ok(held.size) && message.internal_date == held.date
+                (i64::try_from(message.size) == Ok(held.size) || !message.is_sized())
+                    && message.internal_date == held.date
             };
             let listed = uid(&held).and_then(|uid| there.remove(&uid)).filter(same);
             (held, listed)

@@ -1,4 +1,5 @@
-//! The bytes of messages, fetched without marking them as seen: small ones in batches, large ones in ranges.
+//! The bytes of messages, fetched without marking them as seen: small ones in batches, in ranges those that are large or
+//! of a size that nobody knows.
 
 use super::connection::Connection;
 use super::error::ImapError;
@@ -20,12 +21,16 @@ pub async fn ask_small(connection: &mut Connection, messages: &[ListedMessage]) 
     connection.send(DOING, &format!("UID FETCH {set} (UID BODY.PEEK[])")).await
 }
 
-/// The bytes of small messages that were asked for; those that the server lacks or does not give are missing.
-pub async fn read_small(connection: &mut Connection, asked: &RequestId) -> Result<Bodies, ImapError> {
-    let mut bodies = HashMap::new();
+/// The bytes of small messages that were asked for; those that the server lacks or does not give are missing, and so are
+/// those that would make it more than `most` bytes, since a server may list its messages as smaller than they are.
+pub async fn read_small(connection: &mut Connection, asked: &RequestId, most: u64) -> Result<Bodies, ImapError> {
+    let (mut bodies, mut left) = (HashMap::new(), most);
     connection
         .finish(DOING, asked, |response| {
-            if let Some(BodyFacts { uid, bytes: Some(bytes), .. }) = read(response) {
+            if let Some(BodyFacts { uid, bytes: Some(bytes), .. }) = read(response)
+                && let Some(after) = left.checked_sub(bytes.len() as u64)
+            {
+                left = after;
                 bodies.insert(uid, bytes.to_vec());
             }
         })
@@ -40,16 +45,23 @@ pub enum InRanges {
     Whole(Vec<u8>),
     /// The server has no such message any more.
     Gone,
-    /// It has so many bytes at least, more than it was listed with and more than are taken.
+    /// It has so many bytes at least, more than are taken.
     TooLarge(u64),
 }
 
 /// The bytes of one message in ranges, at most about `greatest` of them.
 ///
-/// A server may list another size than a message has (Exchange does), give less than it is asked for, or lose the
-/// message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and the listed size is reached, or the
+/// A server may list another size than a message has (Exchange does) or none, give less than it is asked for, or lose
+/// the message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and the listed size is reached, or the
 /// message is there still.
-pub async fn large(connection: &mut Connection, message: &ListedMessage, greatest: u64) -> Result<InRanges, ImapError> {
+pub async fn in_ranges(
+    connection: &mut Connection,
+    message: &ListedMessage,
+    greatest: u64,
+) -> Result<InRanges, ImapError> {
+    if !message.is_sized() {
+        return unsized_in_ranges(connection, message.uid, greatest).await;
+    }
     let mut whole = Vec::with_capacity(message.size.min(greatest) as usize);
     loop {
         let offset = whole.len() as u64;
@@ -69,8 +81,32 @@ pub async fn large(connection: &mut Connection, message: &ListedMessage, greates
     }
 }
 
-/// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, or gives
-/// another range.
+/// The same of a message whose size nobody knows. Each range but the first begins with the last byte that came: where
+/// that comes alone, the message ends there; where it does not come, the message is there no more.
+async fn unsized_in_ranges(connection: &mut Connection, uid: u32, greatest: u64) -> Result<InRanges, ImapError> {
+    let mut whole: Vec<u8> = Vec::new();
+    loop {
+        let before = whole.len();
+        let again = whole.pop();
+        let offset = whole.len() as u64;
+        let Some(came) = range(connection, uid, offset, RANGE, &mut whole).await? else {
+            return Ok(InRanges::Gone);
+        };
+        let length = whole.len() as u64;
+        if length > greatest {
+            return Ok(InRanges::TooLarge(length));
+        }
+        if came == 0 && again.is_some() {
+            return Ok(InRanges::Gone);
+        }
+        if whole.len() <= before {
+            return Ok(InRanges::Whole(whole));
+        }
+    }
+}
+
+/// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, gives another
+/// range, or says NIL to its beginning.
 async fn range(
     connection: &mut Connection,
     uid: u32,
@@ -84,6 +120,7 @@ async fn range(
             if let Some(BodyFacts { uid: of, origin, bytes }) = read(response)
                 && of == uid
                 && u64::from(origin.unwrap_or(0)) == offset
+                && (offset > 0 || bytes.is_some())
             {
                 let bytes = bytes.unwrap_or_default();
                 came = Some(bytes.len() as u64);

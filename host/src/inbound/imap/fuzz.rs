@@ -153,7 +153,7 @@ async fn converse(said: Vec<u8>, server: Server<'_>, credentials: &Credentials) 
     connection.select("INBOX").await?;
     learnt.listed = list(&mut connection, 1).await?;
     let asked = body::ask_small(&mut connection, &learnt.listed).await?;
-    let bodies: Bodies = body::read_small(&mut connection, &asked).await?;
+    let bodies: Bodies = body::read_small(&mut connection, &asked, 1 << 20).await?;
     learnt.bodies = bodies.into_iter().collect();
     learnt.bodies.sort();
     if let Some(first) = learnt.listed.first() {

@@ -4,7 +4,7 @@ use super::after::DoneSign;
 use super::body::{self, Bodies, InRanges, RANGE};
 use super::error::ImapError;
 use super::listing::ListedMessage;
-use super::run::{FetchRun, KEY};
+use super::run::{BATCH_BYTES, FetchRun, KEY};
 use crate::inbound::error::FetchError;
 use async_imap::imap_proto::RequestId;
 use postigo_model::communication::Priority;
@@ -42,7 +42,8 @@ impl FetchRun<'_> {
             }
             // Between the question and the answer nothing else can be told.
             let telling = self.after != DoneSign::Keep && self.durable.len() + waiting.len() >= TELL;
-            let next = batches.get(place + 1).copied().filter(|next| !stopped && !telling && !is_large(next));
+            let next =
+                batches.get(place + 1).copied().filter(|next| !stopped && !telling && !self.comes_in_ranges(next));
             let (uids, arrivals) = self.arrivals(std::mem::take(&mut waiting));
             let spool = self.intake.spool().clone();
             let stored =
@@ -127,8 +128,9 @@ impl FetchRun<'_> {
         ahead: BatchAhead,
         next: Option<&[ListedMessage]>,
     ) -> Result<(FetchedBatch, BatchAhead), FetchError> {
-        if let ([only], true) = (batch, is_large(batch)) {
-            return Ok((self.large_body(only).await?, BatchAhead::No));
+        if let ([only], true) = (batch, self.comes_in_ranges(batch)) {
+            let raw = self.alone(only).await?;
+            return Ok((raw.into_iter().map(|raw| (*only, raw)).collect(), BatchAhead::No));
         }
         let (mut bodies, mut ahead) = match ahead {
             BatchAhead::Come(bodies) => (bodies, BatchAhead::No),
@@ -149,16 +151,25 @@ impl FetchRun<'_> {
         {
             ahead = BatchAhead::Come(self.read_small(asked).await?);
         }
-        let mut fetched = Vec::with_capacity(batch.len());
+        let (mut fetched, mut bytes) = (Vec::with_capacity(batch.len()), 0);
         for message in batch {
             let raw = match bodies.remove(&message.uid) {
+                Some(raw) if raw.len() as u64 > self.intake.rules().greatest => {
+                    self.larger(message, raw.len() as u64);
+                    None
+                }
+                Some(raw) => Some(raw),
+                // Their listed sizes are wrong, else not so many bytes had come.
+                None if bytes > BATCH_BYTES => {
+                    self.put_off.push(*message);
+                    None
+                }
                 // One that the server cannot give must not keep the others.
-                None => self.again(message).await?,
-                came => came,
+                None => self.alone(message).await?,
             };
-            match raw {
-                Some(raw) if raw.len() as u64 > self.intake.rules().greatest => self.larger(message, raw.len() as u64),
-                came => fetched.extend(came.map(|raw| (*message, raw))),
+            if let Some(raw) = raw {
+                bytes += raw.len() as u64;
+                fetched.push((*message, raw));
             }
         }
         Ok((fetched, ahead))
@@ -166,48 +177,23 @@ impl FetchRun<'_> {
 
     /// What the server gives of what it was asked for; nothing where it refuses.
     async fn read_small(&mut self, asked: &RequestId) -> Result<Bodies, ImapError> {
-        match body::read_small(&mut self.connection, asked).await {
+        let most = self.intake.rules().greatest.saturating_add(BATCH_BYTES);
+        match body::read_small(&mut self.connection, asked, most).await {
             Err(ImapError::Refused { .. }) => Ok(HashMap::new()),
             other => other,
         }
     }
 
-    async fn large_body(&mut self, message: &ListedMessage) -> Result<FetchedBatch, FetchError> {
-        match body::large(&mut self.connection, message, self.intake.rules().greatest).await {
-            Ok(InRanges::Whole(raw)) => Ok(vec![(*message, raw)]),
-            Ok(InRanges::Gone) => {
-                self.gone(message);
-                Ok(Vec::new())
-            }
-            Ok(InRanges::TooLarge(size)) => {
-                self.larger(message, size);
-                Ok(Vec::new())
-            }
-            Err(ImapError::Refused { text, .. }) => {
-                self.unreadable(message, &text);
-                Ok(Vec::new())
-            }
-            Err(other) => Err(other.into()),
+    /// Fetches one message alone, in ranges.
+    async fn alone(&mut self, message: &ListedMessage) -> Result<Option<Vec<u8>>, FetchError> {
+        match body::in_ranges(&mut self.connection, message, self.intake.rules().greatest).await {
+            Ok(InRanges::Whole(raw)) => return Ok(Some(raw)),
+            Ok(InRanges::Gone) => self.gone(message),
+            Ok(InRanges::TooLarge(size)) => self.larger(message, size),
+            Err(ImapError::Refused { text, .. }) => self.unreadable(message, &text),
+            Err(other) => return Err(other.into()),
         }
-    }
-
-    /// Asks for a message alone that a batch did not bring.
-    async fn again(&mut self, message: &ListedMessage) -> Result<Option<Vec<u8>>, FetchError> {
-        let asked = body::ask_small(&mut self.connection, &[*message]).await?;
-        match body::read_small(&mut self.connection, &asked).await {
-            Ok(mut bodies) => {
-                let raw = bodies.remove(&message.uid);
-                if raw.is_none() {
-                    self.gone(message);
-                }
-                Ok(raw)
-            }
-            Err(ImapError::Refused { text, .. }) => {
-                self.unreadable(message, &text);
-                Ok(None)
-            }
-            Err(other) => Err(other.into()),
-        }
+        Ok(None)
     }
 
     /// It is larger than it was listed, and than is taken.
@@ -230,9 +216,9 @@ impl FetchRun<'_> {
         );
         self.intake.note(Priority::Error, KEY, sentence);
     }
-}
 
-/// Whether a batch is one message that comes in ranges.
-fn is_large(batch: &[ListedMessage]) -> bool {
-    matches!(batch, [only] if only.size > RANGE)
+    /// Whether a batch is one message that comes in ranges.
+    fn comes_in_ranges(&self, batch: &[ListedMessage]) -> bool {
+        matches!(batch, [only] if only.size > RANGE || !only.is_sized() || self.apart.contains(&only.uid))
+    }
 }

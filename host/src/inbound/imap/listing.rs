@@ -47,9 +47,6 @@ pub struct FolderPlan {
 
 /// Lists the open folder from a UID on, by rising UID.
 pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<ListedMessage>, ImapError> {
-    if connection.exists() == 0 {
-        return Ok(Vec::new());
-    }
     let mut listed = list_set(connection, &format!("{}:*", from.max(1))).await?;
     // `*` is the last message, even where its UID is below the first one asked for.
     listed.retain(|message| message.uid >= from);
@@ -59,6 +56,9 @@ pub async fn list(connection: &mut Connection, from: u32) -> Result<Vec<ListedMe
 /// Lists those messages of a set that are in the open folder, by rising UID.
 pub async fn list_set(connection: &mut Connection, set: &str) -> Result<Vec<ListedMessage>, ImapError> {
     let mut listed: Vec<ListedMessage> = Vec::new();
+    if connection.exists() == 0 {
+        return Ok(listed);
+    }
     connection
         .command("list the folder", &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE FLAGS)"), |response| {
             if let Response::Fetch(_, attributes) = response {
@@ -94,6 +94,13 @@ fn read(attributes: &[AttributeValue<'_>]) -> Option<ListedMessage> {
     Some(ListedMessage { uid: uid?, size: size.unwrap_or(0), internal_date: date, deleted, seen })
 }
 
+impl ListedMessage {
+    /// Whether its size is one that can be reckoned with.
+    pub fn is_sized(&self) -> bool {
+        self.size > 0
+    }
+}
+
 impl FolderPlan {
     /// Sorts what is listed by what is remembered. `seen_is_told`: `\Seen` tells that the server was told (`after_fetch
     /// = "seen"`).
@@ -102,7 +109,7 @@ impl FolderPlan {
         for message in listed {
             match remembered.get(&message.uid) {
                 Some(known)
-                    if (known.size == message.size || message.size == 0)
+                    if (known.size == message.size || !message.is_sized())
                         && known.internal_date == message.internal_date =>
                 {
                     plan.finish.push(*message);
@@ -129,7 +136,7 @@ impl FolderPlan {
 }
 
 /// Cuts what is to be fetched into batches of at most `count` messages and about `bytes` bytes; a message above `bytes`
-/// is alone.
+/// is alone, and so is one whose size nobody knows.
 pub fn batches(messages: &[ListedMessage], count: usize, bytes: u64) -> Vec<&[ListedMessage]> {
     let mut cut = Vec::new();
     let mut rest = messages;
@@ -140,7 +147,7 @@ pub fn batches(messages: &[ListedMessage], count: usize, bytes: u64) -> Vec<&[Li
             .take(count)
             .take_while(|message| {
                 sum += message.size;
-                sum <= bytes
+                sum <= bytes && message.is_sized()
             })
             .count()
             .max(1);
@@ -212,6 +219,14 @@ mod tests {
         let cut: Vec<Vec<u32>> =
             batches(&messages, 2, 20).iter().map(|batch| batch.iter().map(|message| message.uid).collect()).collect();
         assert_eq!(cut, [vec![1, 2], vec![3], vec![4, 5], vec![6]]);
+    }
+
+    #[test]
+    fn a_message_whose_size_nobody_knows_is_a_batch_of_its_own() {
+        let messages: Vec<_> = [0, 5, 5, 0, 0, 5].into_iter().zip(1..).map(|(size, uid)| listed(uid, size)).collect();
+        let cut: Vec<Vec<u32>> =
+            batches(&messages, 9, 20).iter().map(|batch| batch.iter().map(|message| message.uid).collect()).collect();
+        assert_eq!(cut, [vec![1], vec![2, 3], vec![4], vec![5], vec![6]]);
     }
 
     #[test]

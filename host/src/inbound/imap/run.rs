@@ -21,7 +21,7 @@ use std::time::Instant;
 /// So many messages are asked for at once.
 const BATCH: usize = 128;
 /// So many bytes are asked for at once.
-const BATCH_BYTES: u64 = 2 << 20;
+pub(super) const BATCH_BYTES: u64 = 2 << 20;
 
 pub(super) const KEY: &str = "transport.imap";
 
@@ -52,6 +52,8 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
         refused: None,
         ungiven: Vec::new(),
         larger: Vec::new(),
+        put_off: Vec::new(),
+        apart: BTreeSet::new(),
     };
     let mut shown = run.intake.shown_wait();
     let done = shown.during(run.through()).await;
@@ -174,6 +176,11 @@ pub(super) struct FetchRun<'a> {
     pub ungiven: Vec<u32>,
     /// Messages that turned out to be too large.
     pub larger: Vec<ListedMessage>,
+    /// Messages that are fetched alone after the others, lest they take too much memory together.
+    pub put_off: Vec<ListedMessage>,
+    /// Messages that come in ranges whatever their size is said to be, so that no answer is larger than what was asked
+    /// for.
+    pub apart: BTreeSet<u32>,
 }
 
 impl FetchRun<'_> {
@@ -237,6 +244,7 @@ impl FetchRun<'_> {
         self.tell_missing(&plan.fetch);
         self.finish_earlier(&plan).await?;
         let (alone, given_up) = self.memory.set_apart(&mut plan.fetch);
+        self.apart.extend(alone.iter().map(|message| message.uid));
         self.intake.report.unreadable += given_up;
         if given_up > 0 {
             let sentence = format!(
@@ -247,6 +255,9 @@ impl FetchRun<'_> {
         let mut all = batches(&plan.fetch, BATCH, BATCH_BYTES);
         all.extend(alone.chunks(1));
         self.fetch_all(&all).await?;
+        let put_off = std::mem::take(&mut self.put_off);
+        self.apart.extend(put_off.iter().map(|message| message.uid));
+        self.fetch_all(&put_off.chunks(1).collect::<Vec<_>>()).await?;
         plan.oversize.append(&mut self.larger);
         self.oversize(&plan.oversize).await
     }

@@ -38,7 +38,7 @@ enum Manner {
     Undated,
     /// Counts it, and does not list it.
     Hides,
-    /// Lists it without its size.
+    /// Lists it without its size, and hangs up where it is asked for more than a range.
     Unsized,
     /// The same, and says NIL.
     SizeNil,
@@ -50,16 +50,19 @@ impl Manner {
     }
 }
 
-/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE.
-async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Arc<std::sync::Mutex<Vec<String>>>) {
+/// Commands as they came.
+type Commands = Arc<std::sync::Mutex<Vec<String>>>;
+
+/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE, `asked` of what asks for messages.
+async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Commands, asked: Commands) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         // A client that went away ends only its own connection.
-        let _ = converse(stream, &manners, &told).await;
+        let _ = converse(stream, &manners, &told, &asked).await;
     }
 }
 
-async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex<Vec<String>>) -> std::io::Result<()> {
+async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked: &Commands) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"* OK ready\r\n").await?;
     let mut line = String::new();
@@ -101,11 +104,13 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                 answer = format!("* {uid} FETCH (UID {uid} BODY[HEADER]<0> {{{}}}\r\n{header})\r\n", header.len());
             }
             "UID" if command.contains("BODY.PEEK[]") => {
+                asked.lock().unwrap().push(command.to_owned());
                 let set = command.split(' ').nth(2).unwrap_or_default();
                 for uid in uids(set) {
                     match manners[uid - 1] {
+                        Manner::Unsized | Manner::SizeNil if !command.contains("]<") => return Ok(()),
                         Manner::Gives | Manner::Undated | Manner::Unsized | Manner::SizeNil | Manner::Says(_) => {
-                            answer += &given(uid);
+                            answer += &given(uid, command, &body(uid));
                         }
                         Manner::Refuses => end = "NO internal error",
                         Manner::HangsUp => return Ok(()),
@@ -113,9 +118,13 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &std::sync::Mutex
                             answer += &babbled(uid);
                         }
                         Manner::Lacks | Manner::Withholds | Manner::Hides => {}
-                        Manner::Vanishes(_) if command.contains("<0.1>") => answer += &range(uid, command, 0),
-                        Manner::Vanishes(_) => answer += &range(uid, command, 1 << 20),
-                        Manner::HasMore(_, mebibytes) => answer += &range(uid, command, mebibytes << 20),
+                        Manner::Vanishes(_) if command.contains("<0.1048576>") => {
+                            answer += &given(uid, command, &"x".repeat(1 << 20));
+                        }
+                        Manner::Vanishes(_) => answer += &given(uid, command, ""),
+                        Manner::HasMore(_, mebibytes) => {
+                            answer += &given(uid, command, &"x".repeat(mebibytes << 20));
+                        }
                     }
                 }
             }
@@ -146,22 +155,19 @@ fn listed(uid: usize, size: usize) -> String {
     format!("* {uid} FETCH (UID {uid} RFC822.SIZE {size} INTERNALDATE \" 1-Nov-2026 10:00:00 +0000\" FLAGS ())\r\n")
 }
 
-/// What is asked for of a message of so many bytes.
-fn range(uid: usize, command: &str, size: usize) -> String {
-    let asked = command.split(['<', '>']).nth(1).and_then(|range| range.split_once('.')).unwrap_or(("0", "999999999"));
-    let (offset, length): (usize, usize) = (asked.0.parse().unwrap(), asked.1.parse().unwrap());
-    let there = size.saturating_sub(offset).min(length);
-    let bytes = if there == 0 { "NIL".to_owned() } else { format!("{{{there}}}\r\n{}", "x".repeat(there)) };
-    format!("* {uid} FETCH (UID {uid} BODY[]<{offset}> {bytes})\r\n")
-}
-
 fn babbled(uid: usize) -> String {
     format!("* {uid} FETCH (UID {uid} BODY[] \u{1}\u{2} gr\u{fc}n)\r\n")
 }
 
-fn given(uid: usize) -> String {
-    let body = body(uid);
-    format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{body})\r\n", body.len())
+/// What is asked for of a message: all of it, or a range. Where that has nothing, it is NIL.
+fn given(uid: usize, command: &str, raw: &str) -> String {
+    let Some((offset, length)) = command.split(['<', '>']).nth(1).and_then(|range| range.split_once('.')) else {
+        return format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{raw})\r\n", raw.len());
+    };
+    let from = offset.parse::<usize>().unwrap().min(raw.len());
+    let to = (from + length.parse::<usize>().unwrap()).min(raw.len());
+    let bytes = if from == to { "NIL".to_owned() } else { format!("{{{}}}\r\n{}", to - from, &raw[from..to]) };
+    format!("* {uid} FETCH (UID {uid} BODY[]<{offset}> {bytes})\r\n")
 }
 
 fn body(uid: usize) -> String {
@@ -173,7 +179,8 @@ struct Trial {
     account: Arc<Account>,
     rules: IntakeRules,
     memory: AccountMemory,
-    told: Arc<std::sync::Mutex<Vec<String>>>,
+    told: Commands,
+    asked: Commands,
     _folder: tempfile::TempDir,
 }
 
@@ -183,8 +190,8 @@ impl Trial {
         let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let told = Arc::default();
-        tokio::spawn(serve(listener, manners, Arc::clone(&told)));
+        let (told, asked) = (Commands::default(), Commands::default());
+        tokio::spawn(serve(listener, manners, Arc::clone(&told), Arc::clone(&asked)));
         let account = Account {
             name: "main".into(),
             protocol: Protocol::Imap,
@@ -197,7 +204,15 @@ impl Trial {
         };
         let spool = Spool::open(store, folder.path()).unwrap();
         let rules = IntakeRules { greatest: 1 << 20, ..IntakeRules::default() };
-        Self { spool, account: Arc::new(account), rules, memory: AccountMemory::default(), told, _folder: folder }
+        Self {
+            spool,
+            account: Arc::new(account),
+            rules,
+            memory: AccountMemory::default(),
+            told,
+            asked,
+            _folder: folder,
+        }
     }
 
     async fn fetch(&mut self) -> FetchReport {
@@ -272,6 +287,34 @@ async fn a_message_that_is_larger_than_it_was_listed_is_taken_whole_or_is_too_la
     assert_eq!((report.error.as_deref(), report.oversize), (None, 2), "{report:?}");
     let told = trial.told.lock().unwrap().clone();
     assert!(told.contains(&"UID EXPUNGE 2".to_owned()) && told.contains(&"UID EXPUNGE 4".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
+async fn messages_that_are_all_larger_than_listed_are_not_all_taken_at_once() {
+    let mut trial = Trial::against(vec![Manner::HasMore(9, 2); 7]).await;
+    trial.rules.greatest = 3 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.told), (None, 7, 7), "{report:?}");
+    let asked = trial.asked.lock().unwrap().clone();
+    let asked: Vec<&str> = asked.iter().filter(|line| line.contains("]<0.")).map(|line| &line[..11]).collect();
+    assert_eq!(asked, ["UID FETCH 3", "UID FETCH 4", "UID FETCH 5", "UID FETCH 6", "UID FETCH 7"], "in ranges, alone");
+}
+
+#[tokio::test]
+async fn a_message_without_a_size_is_taken_whole_or_is_too_large_or_gone() {
+    use Manner::{Gives, HasMore, Unsized, Vanishes};
+    let mut trial = Trial::against(vec![Gives, HasMore(0, 4), HasMore(0, 3), Unsized, Vanishes(0), Gives]).await;
+    trial.rules.greatest = 3 << 20;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.oversize, report.gone), (None, 4, 1, 1), "{report:?}");
+    assert_eq!(trial.taken_in().await, ["INBOX/1", "INBOX/3", "INBOX/4", "INBOX/6"]);
+    let whole = body(1).len() + (3 << 20) + body(4).len() + body(6).len();
+    assert_eq!(report.bytes, whole as u64, "nothing is missing and nothing there twice where ranges meet");
+    trial.rules.oversize = Oversize::DeleteAndLog;
+    trial.asked.lock().unwrap().clear();
+    assert_eq!(trial.fetch().await.oversize, 1);
+    let asked = trial.asked.lock().unwrap().clone();
+    assert!(!asked.iter().any(|command| command.contains("UID FETCH 2 ")), "it is known to be too large: {asked:?}");
 }
 
 #[tokio::test]
@@ -372,6 +415,19 @@ async fn a_message_that_is_listed_without_its_size_is_fetched_once_like_the_othe
             told.iter().filter(|told| told.contains("no size (RFC822.SIZE) of the messages with these UIDs: 1,3"));
         assert_eq!(told.count(), usize::from(new > 0));
     }
+}
+
+#[tokio::test]
+async fn a_held_message_whose_size_the_server_does_not_tell_is_moved_like_the_others_and_no_copy_of_it_made() {
+    let mut trial = Trial::against(vec![Manner::Unsized, Manner::Gives]).await;
+    trial.account = Arc::new(Account { after_fetch: AfterFetch::Keep, ..(*trial.account).clone() });
+    assert_eq!(trial.fetch().await.new, 2);
+    trial.spool.store().execute("UPDATE spool SET status = 'held'").await;
+    trial.account = Arc::new(Account { failed_folder: "Failed".into(), ..(*trial.account).clone() });
+    assert_eq!(trial.fetch().await.error, None);
+    let mut told = trial.told.lock().unwrap().clone();
+    told.retain(|command| command.starts_with("UID COPY"));
+    assert_eq!(told, ["UID COPY 1 \"Failed\"", "UID COPY 2 \"Failed\""]);
 }
 
 #[tokio::test]
