@@ -228,6 +228,12 @@ impl Connection {
                 self.exists = *count;
             }
             Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            Response::Vanished { earlier: false, uids } => {
+                for range in uids {
+                    let count = range.start().abs_diff(*range.end()).saturating_add(1);
+                    self.exists = self.exists.saturating_sub(count);
+                }
+            }
             _ => {}
         }
         Ok(read(answer.parsed()))

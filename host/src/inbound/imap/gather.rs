@@ -4,10 +4,9 @@ use super::after::DoneSign;
 use super::body::{self, Bodies, InRanges, RANGE};
 use super::error::ImapError;
 use super::listing::ListedMessage;
-use super::run::{BATCH_BYTES, FetchRun, KEY};
+use super::run::{BATCH_BYTES, FetchRun};
 use crate::inbound::error::FetchError;
 use async_imap::imap_proto::RequestId;
-use postigo_model::communication::Priority;
 use postigo_model::spool::{Arrival, TakenIn};
 use std::collections::HashMap;
 
@@ -190,7 +189,9 @@ impl FetchRun<'_> {
             Ok(InRanges::Whole(raw)) => return Ok(Some(raw)),
             Ok(InRanges::Gone) => self.gone(message),
             Ok(InRanges::TooLarge(size)) => self.larger(message, size),
-            Err(ImapError::Refused { text, .. }) => self.unreadable(message, &text),
+            Err(ImapError::Refused { text, .. }) => {
+                self.refusals.insert(message.uid, text);
+            }
             Err(other) => return Err(other.into()),
         }
         Ok(None)
@@ -205,16 +206,7 @@ impl FetchRun<'_> {
     /// It stays open: if it is there after all, the next run lists it again.
     fn gone(&mut self, message: &ListedMessage) {
         self.intake.report.gone += 1;
-        self.ungiven.push(message.uid);
-    }
-
-    fn unreadable(&mut self, message: &ListedMessage, text: &str) {
-        self.intake.report.unreadable += 1;
-        let sentence = format!(
-            "Message {} of {} cannot be fetched and stays on the server, which says: {text}",
-            message.uid, self.source.folder
-        );
-        self.intake.note(Priority::Error, KEY, sentence);
+        self.ungiven.insert(message.uid);
     }
 
     /// Whether a batch is one message that comes in ranges.

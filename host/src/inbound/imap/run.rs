@@ -14,7 +14,7 @@ use postigo_model::communication::Priority;
 use postigo_model::configured::{Account, ImapFolder, Oversize, Server};
 use postigo_model::spool::SourceKey;
 use postigo_net::credentials::Credentials;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,7 +50,8 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
         durable: Vec::new(),
         open: BTreeSet::new(),
         refused: None,
-        ungiven: Vec::new(),
+        ungiven: BTreeSet::new(),
+        refusals: BTreeMap::new(),
         larger: Vec::new(),
         put_off: Vec::new(),
         apart: BTreeSet::new(),
@@ -173,7 +174,9 @@ pub(super) struct FetchRun<'a> {
     /// What the server said no to when it was told of durable messages.
     pub refused: Option<ImapError>,
     /// Messages that were listed and did not come.
-    pub ungiven: Vec<u32>,
+    pub ungiven: BTreeSet<u32>,
+    /// Messages that the server refused to give, and its words.
+    pub refusals: BTreeMap<u32, String>,
     /// Messages that turned out to be too large.
     pub larger: Vec<ListedMessage>,
     /// Messages that are fetched alone after the others, lest they take too much memory together.
@@ -196,17 +199,19 @@ impl FetchRun<'_> {
         progress.settle(&self.open);
         let saved = progress.save(self.intake, self.mailbox).await.map_err(FetchError::from);
         let looked = if done.is_ok() && told.is_ok() { self.look_for_ungiven().await } else { Ok(()) };
+        self.tell_refusals();
         let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
         let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
         done.and(told).and(saved).and(looked.map_err(FetchError::from)).and(aside).and(refused)
     }
 
     async fn all(&mut self, progress: &mut Progress) -> Result<(), FetchError> {
-        let there = self.connection.exists() as usize;
-        let mut listed = list(&mut self.connection, progress.from()).await?;
-        // Some may have been removed meanwhile.
-        let there = there.min(self.connection.exists() as usize);
+        let (mut listed, mut there) = self.list(progress.from()).await?;
         let is_whole = progress.from() == 1;
+        if is_whole && listed.len() < there {
+            self.learn_of_removals().await?;
+            (listed, there) = self.list(progress.from()).await?;
+        }
         let hidden = if is_whole { there.saturating_sub(listed.len()) } else { 0 };
         if hidden > 0 {
             let sentence = format!(
@@ -228,6 +233,20 @@ impl FetchRun<'_> {
         // What is left alone must be known before anything else is taken.
         progress.save(self.intake, self.mailbox).await?;
         self.work_off(&listed).await
+    }
+
+    /// Lists the folder from a UID on, and says how many messages are there in all.
+    async fn list(&mut self, from: u32) -> Result<(Vec<ListedMessage>, usize), ImapError> {
+        let there = self.connection.exists();
+        let listed = list(&mut self.connection, from).await?;
+        // Some may have been removed meanwhile.
+        Ok((listed, there.min(self.connection.exists()) as usize))
+    }
+
+    /// A server may tell only now what other clients have removed, and until then list and count it (RFC 2180 section
+    /// 4.1).
+    async fn learn_of_removals(&mut self) -> Result<(), ImapError> {
+        self.connection.command("tell what was removed", "NOOP", |_| ()).await
     }
 
     async fn work_off(&mut self, listed: &[ListedMessage]) -> Result<(), FetchError> {
@@ -264,12 +283,21 @@ impl FetchRun<'_> {
 
     /// What is listed still was not removed meanwhile: the server does not give it, and will not the next time.
     async fn look_for_ungiven(&mut self) -> Result<(), ImapError> {
-        let ungiven: BTreeSet<u32> = std::mem::take(&mut self.ungiven).into_iter().collect();
-        let mut there = BTreeSet::new();
-        for part in ungiven.iter().copied().collect::<Vec<u32>>().chunks(500) {
-            let listed = list_set(&mut self.connection, &uid_set(part.iter().copied())).await?;
-            there.extend(listed.iter().map(|message| message.uid).filter(|uid| ungiven.contains(uid)));
+        let missing: BTreeSet<u32> = self.ungiven.iter().chain(self.refusals.keys()).copied().collect();
+        if missing.is_empty() {
+            return Ok(());
         }
+        self.learn_of_removals().await?;
+        let mut there = BTreeSet::new();
+        for part in missing.iter().copied().collect::<Vec<u32>>().chunks(500) {
+            let listed = list_set(&mut self.connection, &uid_set(part.iter().copied())).await?;
+            there.extend(listed.iter().map(|message| message.uid));
+        }
+        let refused = self.refusals.len();
+        self.refusals.retain(|uid, _| there.contains(uid));
+        self.intake.report.gone += (refused - self.refusals.len()) as u64;
+        let ungiven = std::mem::take(&mut self.ungiven);
+        there.retain(|uid| ungiven.contains(uid));
         if !there.is_empty() {
             self.intake.report.gone = self.intake.report.gone.saturating_sub(there.len() as u64);
             self.intake.report.unreadable += there.len() as u64;
@@ -281,6 +309,18 @@ impl FetchRun<'_> {
             self.intake.note(Priority::Warning, KEY, sentence);
         }
         Ok(())
+    }
+
+    /// Tells of what the server refused to give.
+    fn tell_refusals(&mut self) {
+        for (uid, text) in std::mem::take(&mut self.refusals) {
+            self.intake.report.unreadable += 1;
+            let sentence = format!(
+                "Message {uid} of {} cannot be fetched and stays on the server, which says: {text}",
+                self.source.folder
+            );
+            self.intake.note(Priority::Error, KEY, sentence);
+        }
     }
 
     /// Tells of what is to be fetched without the facts by which it would be known.

@@ -42,11 +42,22 @@ enum Manner {
     Unsized,
     /// The same, and says NIL.
     SizeNil,
+    /// It was expunged by another client, and the server says so with the next NOOP alone: until then it gives nothing
+    /// for it and lists it.
+    Lapses,
+    /// The same, and says NO where it is asked for.
+    LapsesWithNo,
+    /// The same, and counts it, though it does not list it.
+    LapsesUnlisted,
 }
 
 impl Manner {
     fn is_removed(self) -> bool {
         matches!(self, Self::Lacks | Self::Vanishes(_))
+    }
+
+    fn lapses(self) -> bool {
+        matches!(self, Self::Lapses | Self::LapsesWithNo | Self::LapsesUnlisted)
     }
 }
 
@@ -65,6 +76,7 @@ async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Commands, aske
 async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked: &Commands) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"* OK ready\r\n").await?;
+    let mut have_lapsed = false;
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
         let command = line.trim_end().to_owned();
@@ -87,7 +99,8 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                         continue;
                     }
                     answer += &match manner {
-                        Manner::Hides => String::new(),
+                        Manner::Hides | Manner::LapsesUnlisted => String::new(),
+                        _ if have_lapsed && manner.lapses() => String::new(),
                         Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
                         Manner::Undated => {
                             listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL")
@@ -113,11 +126,13 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                             answer += &given(uid, command, &body(uid));
                         }
                         Manner::Refuses => end = "NO internal error",
+                        Manner::LapsesWithNo => end = "NO [EXPUNGEISSUED] some are there no more",
                         Manner::HangsUp => return Ok(()),
                         Manner::Babbles => {
                             answer += &babbled(uid);
                         }
-                        Manner::Lacks | Manner::Withholds | Manner::Hides => {}
+                        Manner::Lacks | Manner::Withholds | Manner::Hides | Manner::Lapses | Manner::LapsesUnlisted => {
+                        }
                         Manner::Vanishes(_) if command.contains("<0.1048576>") => {
                             answer += &given(uid, command, &"x".repeat(1 << 20));
                         }
@@ -127,6 +142,12 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                         }
                     }
                 }
+            }
+            "NOOP" if !have_lapsed => {
+                // From the last on, since each EXPUNGE gives those after it other numbers.
+                let lapsed = manners.iter().enumerate().rev().filter(|(_, manner)| manner.lapses());
+                answer = lapsed.map(|(place, _)| format!("* {} EXPUNGE\r\n", place + 1)).collect::<Vec<_>>().concat();
+                have_lapsed = true;
             }
             "IDLE" => {
                 stream.write_all(b"+ idling\r\n").await?;
@@ -259,6 +280,24 @@ async fn a_message_that_is_listed_and_never_given_is_named_by_a_warning_each_tim
         let shown = communications::show(&mut connection, &id, Priority::Debug).await.unwrap().unwrap();
         assert_eq!(shown.communication.status, CommunicationStatus::Warning);
     }
+}
+
+#[tokio::test]
+async fn a_message_whose_removal_by_another_client_is_told_late_is_gone_and_nobody_is_warned_of_it() {
+    use Manner::{Gives, Lapses, LapsesUnlisted, LapsesWithNo, Refuses, Withholds};
+    for lapses in [vec![Lapses], vec![LapsesWithNo], vec![LapsesUnlisted], vec![Lapses, LapsesWithNo, LapsesUnlisted]] {
+        let mut trial = Trial::against([vec![Gives], lapses.clone(), vec![Gives]].concat()).await;
+        let report = trial.fetch().await;
+        assert_eq!((report.error.as_deref(), report.new, report.unreadable), (None, 2, 0), "{lapses:?}: {report:?}");
+        let told = trial.told_by(&report, Priority::Notice).await;
+        assert!(told.is_empty(), "{lapses:?}: {told:?}");
+    }
+    let mut trial = Trial::against(vec![Lapses, Refuses, LapsesWithNo, Withholds]).await;
+    let report = trial.fetch().await;
+    assert_eq!((report.error.as_deref(), report.new, report.unreadable, report.gone), (None, 0, 2, 2), "{report:?}");
+    let told = trial.told_by(&report, Priority::Warning).await;
+    let about = |words: &str| told.iter().filter(|told| told.contains(words)).count();
+    assert_eq!((about("by their UIDs: 4."), about("Message 2 of INBOX cannot"), told.len()), (1, 1, 2), "{told:?}");
 }
 
 #[tokio::test]
