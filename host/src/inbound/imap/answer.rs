@@ -3,10 +3,15 @@
 
 use std::ops::Range;
 
+/// An answer announces so many bytes in all at most, beyond those of the greatest message.
+const MOST_BEYOND: usize = 64 << 20;
 /// More bytes than the library would take in one answer.
-const LONGEST: usize = 512 << 20;
-/// Bytes of a line without what it announces: a list of all messages in a very large folder has fewer.
-const LONGEST_LINE: usize = 8 << 20;
+const LIBRARY_TAKES: usize = 512 << 20;
+/// Bytes of an answer without what it announces: nothing that is asked for has nearly as many, and the library reads
+/// them anew with every 4 KiB that come.
+const MOST_WORDS: usize = 1 << 20;
+/// So often does an answer announce bytes at most: what is asked for has one or two.
+const MOST_LITERALS: usize = 1_000;
 
 /// One answer, from its first byte to the end of its last line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,12 +24,12 @@ pub struct Answer {
 
 /// An answer that no client could take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an answer of the server does not end")]
+#[error("an answer of the server goes on beyond all that is taken of one")]
 pub struct Endless;
 
 impl Answer {
-    /// The answer with its words changed and what they announce as it is; `empty`: without what they announce, so
-    /// that it can be tried quickly.
+    /// The answer with its words changed and what they announce as it is; `empty`: without what they announce (`{5+}`
+    /// becomes `{0+}`), so that it can be tried quickly.
     pub fn with(&self, empty: bool, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let mut made = Vec::with_capacity(if empty { 256 } else { self.bytes.len() });
         let mut from = 0;
@@ -32,9 +37,10 @@ impl Answer {
             let words = self.bytes.get(from..literal.start).unwrap_or_default();
             let words = change(words);
             if empty {
-                let announced = words.iter().rposition(|byte| *byte == b'{').unwrap_or(words.len());
-                made.extend_from_slice(words.get(..announced).unwrap_or_default());
-                made.extend_from_slice(b"{0}\r\n");
+                let (before, announcement) = words.split_at(brace(&words));
+                made.extend_from_slice(before);
+                made.extend_from_slice(b"{0");
+                made.extend(announcement.iter().skip_while(|byte| **byte == b'{' || byte.is_ascii_digit()));
             } else {
                 made.extend_from_slice(&words);
                 made.extend_from_slice(self.bytes.get(literal.clone()).unwrap_or_default());
@@ -47,22 +53,50 @@ impl Answer {
 
     /// Its words, for people.
     pub fn words(&self) -> String {
-        let words = self.with(true, <[u8]>::to_vec);
-        String::from_utf8_lossy(&words).replace("{0}\r\n", "{…} ").trim_end().to_owned()
+        let (mut shown, mut from) = (String::new(), 0);
+        for literal in &self.literals {
+            let words = self.bytes.get(from..literal.start).unwrap_or_default();
+            shown += &String::from_utf8_lossy(words.get(..brace(words)).unwrap_or_default());
+            shown += "{…} ";
+            from = literal.end;
+        }
+        shown += &String::from_utf8_lossy(self.bytes.get(from..).unwrap_or_default());
+        shown.trim_end().to_owned()
     }
 }
 
+/// Where what announces bytes begins in words that end with it.
+fn brace(words: &[u8]) -> usize {
+    words.iter().rposition(|byte| *byte == b'{').unwrap_or(words.len())
+}
+
 /// Puts answers together from the pieces in which they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AnswerCutter {
     answer: Answer,
     /// Where the present line begins.
     line: usize,
     /// So many announced bytes are still to come.
     announced: usize,
+    /// So many bytes the answer has announced.
+    in_all: usize,
+    /// So many it may.
+    most: usize,
+}
+
+impl Default for AnswerCutter {
+    fn default() -> Self {
+        Self { answer: Answer::default(), line: 0, announced: 0, in_all: 0, most: MOST_BEYOND }
+    }
 }
 
 impl AnswerCutter {
+    /// Makes room for answers that bring messages of at most so many bytes.
+    pub fn make_room(&mut self, greatest: u64) {
+        let most = usize::try_from(greatest).unwrap_or(usize::MAX).saturating_add(MOST_BEYOND);
+        self.most = most.min(LIBRARY_TAKES);
+    }
+
     /// Takes the next bytes; `each` is given every answer that they end.
     pub fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(Answer)) -> Result<(), Endless> {
         while !bytes.is_empty() {
@@ -77,7 +111,7 @@ impl AnswerCutter {
             let (come, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
             self.answer.bytes.extend_from_slice(come);
             bytes = rest;
-            if self.answer.bytes.len() - self.line > LONGEST_LINE {
+            if self.answer.bytes.len() - self.in_all > MOST_WORDS {
                 return Err(Endless);
             }
             if end.is_some() {
@@ -89,16 +123,21 @@ impl AnswerCutter {
 
     fn line_ended(&mut self, each: &mut impl FnMut(Answer)) -> Result<(), Endless> {
         let line = self.answer.bytes.get(self.line..).unwrap_or_default();
-        let announced = if may_announce(&self.answer.bytes) { announced(line) } else { None };
-        let Some(announced) = announced else {
-            self.line = 0;
+        // The first line says what kind of answer it is.
+        let goes_on = !self.answer.literals.is_empty() || may_announce(line);
+        let Some(announced) = announced(line).filter(|_| goes_on) else {
+            (self.line, self.in_all) = (0, 0);
             each(std::mem::take(&mut self.answer));
             return Ok(());
         };
+        self.in_all = self.in_all.checked_add(announced).filter(|in_all| *in_all <= self.most).ok_or(Endless)?;
+        if self.answer.literals.len() >= MOST_LITERALS {
+            return Err(Endless);
+        }
         let start = self.answer.bytes.len();
-        let end = start.checked_add(announced).filter(|end| *end <= LONGEST).ok_or(Endless)?;
-        self.answer.literals.push(start..end);
-        (self.announced, self.line) = (announced, end);
+        self.line = start + announced;
+        self.answer.literals.push(start..self.line);
+        self.announced = announced;
         Ok(())
     }
 
@@ -108,9 +147,9 @@ impl AnswerCutter {
     }
 }
 
-/// Only untagged answers have more than their line, and not those that end in words for people.
-fn may_announce(answer: &[u8]) -> bool {
-    let Some(rest) = answer.strip_prefix(b"*") else { return false };
+/// Only untagged answers have more than their first line, and not those that end in words for people.
+fn may_announce(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"*") else { return false };
     let rest = rest.trim_ascii_start();
     let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
     ![&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"].iter().any(|status| word.eq_ignore_ascii_case(status))
@@ -169,7 +208,31 @@ mod tests {
     #[test]
     fn what_does_not_end_is_not_waited_for() {
         assert_eq!(cut(b"* 1 FETCH (BODY[] {99999999999999999999}\r\n", 7), Err(Endless));
-        assert_eq!(cut(&vec![b'x'; LONGEST_LINE + 1], 1 << 16), Err(Endless));
+        assert_eq!(cut(&vec![b'x'; MOST_WORDS + 1], 1 << 16), Err(Endless));
+    }
+
+    #[test]
+    fn what_an_answer_announces_is_bounded_in_all_and_not_each_time_anew() {
+        let taken = |greatest: u64, sent: &[u8]| {
+            let mut cutter = AnswerCutter::default();
+            cutter.make_room(greatest);
+            cutter.take(sent, |_| ()).is_ok()
+        };
+        let half = MOST_BEYOND / 2;
+        let first = [format!("* 1 FETCH (X {{{half}}}\r\n").into_bytes(), vec![b'x'; half]].concat();
+        let with_second = |length: usize| [first.clone(), format!(" Y {{{length}}}\r\n").into_bytes()].concat();
+        assert!(taken(0, &with_second(half)) && !taken(0, &with_second(half + 1)));
+        assert!(taken(1, &with_second(half + 1)), "what is taken of a message comes on top");
+        assert!(!taken(u64::MAX, format!("* 1 FETCH (X {{{}}}\r\n", LIBRARY_TAKES + 1).as_bytes()));
+        let empty = |count: usize| [&b"* 1 FETCH (X"[..], &b" {0}\r\n".repeat(count), b")\r\n"].concat();
+        assert!(taken(0, &empty(MOST_LITERALS)) && !taken(0, &empty(MOST_LITERALS + 1)));
+        let lines =
+            |length: usize| [&b"* 1 FETCH (X"[..], &[&vec![b' '; length][..], b"{0}\r\n"].concat().repeat(8)].concat();
+        assert!(taken(0, &lines(MOST_WORDS / 9)) && !taken(0, &lines(MOST_WORDS / 8)), "its words, too");
+        let mut cutter = AnswerCutter::default();
+        for _ in 0..3 {
+            cutter.take(&[&first[..], b")\r\n"].concat(), |_| ()).unwrap();
+        }
     }
 
     #[test]
@@ -181,5 +244,7 @@ mod tests {
         assert_eq!(answers[0].with(false, small), b"* 1 fetch (x body[] {4}\r\nX{1} y)\r\n");
         assert_eq!(answers[0].with(true, small), b"* 1 fetch (x body[] {0}\r\n y)\r\n");
         assert_eq!(answers[0].words(), "* 1 FETCH (X BODY[] {…}  Y)");
+        AnswerCutter::default().take(b"* 1 FETCH (X {1+}\ny\n", |answer| answers.push(answer)).unwrap();
+        assert_eq!(answers[1].with(true, small), b"* 1 fetch (x {0+}\n\n");
     }
 }

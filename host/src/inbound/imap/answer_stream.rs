@@ -46,6 +46,11 @@ impl AnswerStream {
         self.stream
     }
 
+    /// Makes room for answers that bring messages of at most so many bytes.
+    pub fn make_room(&mut self, greatest: u64) {
+        self.cutter.make_room(greatest);
+    }
+
     /// What takes the secrets out of the server's words.
     pub fn redactor(&self) -> &Redactor {
         self.stream.redactor()
@@ -79,7 +84,7 @@ impl AnswerStream {
         match odd::read(&answer, is_first) {
             Reading::AsItIs => self.ready.push_back(answer.bytes),
             Reading::Mended(bytes) => {
-                self.oddities.met(&odd::keyword(&answer.bytes), || {
+                self.oddities.met(odd::kind(&answer.bytes), || {
                     let redactor = self.stream.redactor();
                     format!(
                         "The server says what is not quite IMAP, which was read all the same: {}",
@@ -89,12 +94,10 @@ impl AnswerStream {
                 self.ready.push_back(bytes);
             }
             Reading::LeftOut => {
-                self.oddities.met(&odd::keyword(&answer.bytes), || {
-                    match said(&answer.words(), self.stream.redactor()) {
-                        words if words.is_empty() => "The server sent an empty line, which was left out.".to_owned(),
-                        words => {
-                            format!("The server said what is no IMAP; nobody needs it, and it was left out: {words}")
-                        }
+                self.oddities.met(odd::kind(&answer.bytes), || match said(&answer.words(), self.stream.redactor()) {
+                    words if words.is_empty() => "The server sent an empty line, which was left out.".to_owned(),
+                    words => {
+                        format!("The server said what is no IMAP; nobody needs it, and it was left out: {words}")
                     }
                 });
             }

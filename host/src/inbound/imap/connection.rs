@@ -123,6 +123,11 @@ impl Connection {
         self.session.get_ref().redactor()
     }
 
+    /// Makes room for answers that bring messages of at most so many bytes.
+    pub fn make_room(&mut self, greatest: u64) {
+        self.session.get_mut().make_room(greatest);
+    }
+
     /// What was met that is not quite IMAP.
     pub fn oddities(&self) -> &Oddities {
         self.session.get_ref().oddities()

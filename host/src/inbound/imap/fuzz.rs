@@ -42,12 +42,15 @@ const ANSWERS: [&[u8]; 22] = [
 ];
 
 /// What is put where it does not belong.
-const ODDITIES: [&[u8]; 14] = [
+const ODDITIES: [&[u8]; 17] = [
     b"\r\n",
     b"\n",
     b"\r",
     b"  ",
     b"{5}\r\n",
+    b"{5+}\r\n",
+    b"~{5}\n",
+    b" {0}\r\n",
     b"{99999999999999999999}\r\n",
     b"\"",
     b"(",

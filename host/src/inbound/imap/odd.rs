@@ -10,8 +10,37 @@ use postigo_supervision::catch;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many kinds of oddities are told of one session.
-const MOST_TOLD: usize = 20;
+/// The untagged answers that have a kind of their own when they are told; all others are of one, however many words a
+/// server has for them.
+const KINDS: [&str; 27] = [
+    "OK",
+    "NO",
+    "BAD",
+    "BYE",
+    "PREAUTH",
+    "CAPABILITY",
+    "ENABLED",
+    "FLAGS",
+    "LIST",
+    "LSUB",
+    "XLIST",
+    "NAMESPACE",
+    "STATUS",
+    "SEARCH",
+    "ESEARCH",
+    "SORT",
+    "THREAD",
+    "EXISTS",
+    "RECENT",
+    "EXPUNGE",
+    "VANISHED",
+    "FETCH",
+    "QUOTA",
+    "QUOTAROOT",
+    "ACL",
+    "METADATA",
+    "ID",
+];
 /// Lists within lists. The library calls itself for each and would run out of its stack, which nothing catches; a
 /// mail's structure, which nobody asks for, is the deepest that there is.
 const MOST_DEEP: usize = 100;
@@ -97,13 +126,22 @@ fn is_understood(bytes: &[u8], facts: &[AttributeValue<'_>]) -> bool {
 }
 
 /// By which an untagged answer is known, in capitals: `FLAGS`, `FETCH`; nothing for other answers.
-pub fn keyword(answer: &[u8]) -> String {
+fn keyword(answer: &[u8]) -> String {
     let Some(rest) = answer.strip_prefix(b"*") else { return String::new() };
     let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte <= b' ').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default();
     let word = if first.iter().all(u8::is_ascii_digit) { words.next().unwrap_or_default() } else { first };
     String::from_utf8_lossy(word.get(..word.len().min(20)).unwrap_or_default()).to_ascii_uppercase()
+}
+
+/// The kind under which an answer is told, once a session.
+pub fn kind(answer: &[u8]) -> &'static str {
+    if answer.iter().all(u8::is_ascii_whitespace) {
+        return "empty";
+    }
+    let keyword = keyword(answer);
+    KINDS.iter().copied().find(|kind| *kind == keyword).unwrap_or("other")
 }
 
 /// Whether the session must not go on without an answer that cannot be read.
@@ -160,11 +198,31 @@ fn set_right(words: &[u8]) -> Vec<u8> {
     }
     if !end.is_empty() {
         right.truncate(right.trim_ascii_end().len());
+        announce_plainly(&mut right);
     }
     let mut right = sized(dated(right));
     separate_code(&mut right);
     right.extend_from_slice(end);
     right
+}
+
+/// Bytes announced as the library knows it, `{5}`: `{5+}` is what clients may say (RFC 7888), and `~{5}` announces what
+/// was asked for as BINARY (RFC 3516).
+fn announce_plainly(line: &mut Vec<u8>) {
+    let Some(start) = line.iter().rposition(|byte| *byte == b'{') else { return };
+    let announcement = line.get(start + 1..).unwrap_or_default();
+    let Some(count) = announcement.strip_suffix(b"}") else { return };
+    let count = count.strip_suffix(b"+").unwrap_or(count).to_vec();
+    if count.is_empty() || !count.iter().all(u8::is_ascii_digit) {
+        return;
+    }
+    line.truncate(start);
+    if line.last() == Some(&b'~') {
+        line.pop();
+    }
+    line.push(b'{');
+    line.extend(count);
+    line.push(b'}');
 }
 
 fn dated(words: Vec<u8>) -> Vec<u8> {
@@ -281,15 +339,15 @@ pub struct Oddities(Arc<Mutex<MetOddities>>);
 
 #[derive(Debug, Default)]
 struct MetOddities {
-    kinds: BTreeSet<String>,
+    kinds: BTreeSet<&'static str>,
     untold: Vec<String>,
 }
 
 impl Oddities {
-    /// Notes one, by its kind; `sentence` is asked for where it is the first.
-    pub fn met(&self, kind: &str, sentence: impl FnOnce() -> String) {
+    /// Notes one, by its [`kind`]; `sentence` is asked for where it is the first.
+    pub fn met(&self, kind: &'static str, sentence: impl FnOnce() -> String) {
         let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if met.kinds.len() < MOST_TOLD && met.kinds.insert(kind.to_owned()) {
+        if met.kinds.insert(kind) {
             met.untold.push(sentence());
         }
     }
@@ -349,6 +407,13 @@ mod tests {
             ),
             (b"* 3 FETCH (UID 3 RFC822.SIZE 5000000000)\r\n", b"* 3 FETCH (UID 3 RFC822.SIZE 4294967295)\r\n"),
             (b"* 3 FETCH (RFC822.SIZE NIL UID 3)\r\n", b"* 3 FETCH (RFC822.SIZE 0 UID 3)\r\n"),
+            (b"* 3 FETCH (UID 3 BODY[] {3+}\r\n{2+)\r\n", b"* 3 FETCH (UID 3 BODY[] {3}\r\n{2+)\r\n"),
+            (b"* 3 FETCH (UID 3 BODY[] {2}\nab)\r\n", b"* 3 FETCH (UID 3 BODY[] {2}\r\nab)\r\n"),
+            (
+                b"* 3 FETCH (UID 3 BODY[] ~{2+}\nab BODY[1] {0+}\n)\n",
+                b"* 3 FETCH (UID 3 BODY[] {2}\r\nab BODY[1] {0}\r\n)\r\n",
+            ),
+            (b"* LIST () \"/\" {1+}\r\na\r\n", b"* LIST () \"/\" {1}\r\na\r\n"),
             (b"* 3 FETCH (FLAGS (\\Deleted \"x\") UID 3)\r\n", b"* 3 FETCH (FLAGS (\\Deleted) UID 3)\r\n"),
             (
                 b"* 3 FETCH ( UID 3  BODY[] {9}\r\nFLAGS (\"\x01 FLAGS (\xff \"a)b\") UID 3)\r\n",
@@ -405,7 +470,14 @@ mod tests {
         assert_eq!(oddities.untold(), ["0"]);
         oddities.met("FLAGS", || "again".to_owned());
         assert!(oddities.untold().is_empty());
-        (0..100).for_each(|count| oddities.met(&count.to_string(), String::new));
-        assert_eq!(oddities.untold().len(), MOST_TOLD - 1);
+    }
+
+    #[test]
+    fn words_that_a_server_makes_up_are_one_kind_and_crowd_out_no_other() {
+        let made_up: BTreeSet<&str> =
+            (0..1_000).map(|count| kind(format!("* X{count} {count} FETCH\r\n").as_bytes())).collect();
+        assert_eq!(made_up.len(), 1, "{made_up:?}");
+        let kinds = [&b"* 3 fetch (X)\r\n"[..], b"* FLAGS\r\n", b" \r\n", b"* X1\r\n"].map(kind);
+        assert_eq!(BTreeSet::from(kinds).len(), kinds.len(), "{kinds:?}");
     }
 }

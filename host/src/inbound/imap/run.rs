@@ -28,7 +28,7 @@ pub(super) const KEY: &str = "transport.imap";
 /// Fetches what is new from the account's folder.
 pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut MailboxMemory) -> Result<(), FetchError> {
     let account = intake.account.clone();
-    let KeptConnection { connection, selected, mailbox, after, communication, since } =
+    let KeptConnection { mut connection, selected, mailbox, after, communication, since } =
         if let Some(kept) = resume(intake, memory).await {
             kept
         } else {
@@ -38,6 +38,7 @@ pub async fn fetch(intake: &mut Intake, source: ImapFolder<'_>, memory: &mut Mai
             begun?
         };
     memory.recall(mailbox, selected.uid_validity);
+    connection.make_room(intake.rules().greatest);
     let mut run = FetchRun {
         connection,
         intake,
