@@ -10,6 +10,8 @@ pub mod lmtp;
 mod maildir;
 mod maildir_folder;
 pub mod mbox;
+#[cfg(test)]
+mod mutation;
 pub mod pop3;
 mod read_error;
 mod refusal;

@@ -8,6 +8,7 @@ use super::folder;
 use super::listing::{ListedMessage, list};
 use super::odd::Oddities;
 use super::sign_in;
+use crate::inbound::mutation::{self, Dice};
 use postigo_model::configured::{Account, Protocol, Secret, Server};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
@@ -76,44 +77,6 @@ const NEEDLESS: [&[u8]; 10] = [
     b"",
 ];
 
-/// xorshift64*.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
-    }
-}
-
-fn mutated(dice: &mut Dice) -> Vec<u8> {
-    let mut said: Vec<u8> = Vec::new();
-    for answer in ANSWERS {
-        match dice.below(16) {
-            0 => {}
-            1 => said.extend_from_slice(&answer.repeat(2)),
-            2 => said.extend_from_slice(ANSWERS[dice.below(ANSWERS.len())]),
-            _ => said.extend_from_slice(answer),
-        }
-    }
-    for _ in 0..dice.below(6) {
-        let at = dice.below(said.len());
-        match dice.below(5) {
-            0 => said[at] = dice.below(256) as u8,
-            1 => drop(said.drain(at..(at + dice.below(40)).min(said.len()))),
-            2 => drop(said.splice(at..at, ODDITIES[dice.below(ODDITIES.len())].iter().copied())),
-            3 => drop(said.splice(at..at, vec![b"x( \""[dice.below(4)]; dice.below(3_000)])),
-            _ => said.truncate(at + 1),
-        }
-        if said.is_empty() {
-            break;
-        }
-    }
-    said
-}
-
 /// The session with needless lines between its answers, after the greeting.
 fn with_needless_lines(dice: &mut Dice) -> Vec<u8> {
     let mut said: Vec<u8> = Vec::new();
@@ -178,7 +141,7 @@ fn each_session(mut said: impl FnMut(&mut Dice) -> Vec<u8>, mut check: impl FnMu
         Credentials::Password { user: "jane".into(), password: Secret::new("secret") },
         Credentials::Bearer { user: "jane".into(), token: Secret::new("token") },
     ];
-    let mut dice = Dice(SEED);
+    let mut dice = Dice::new(SEED);
     for case in 0..cases() {
         let said = said(&mut dice);
         let server = account.source().server().unwrap();
@@ -189,6 +152,7 @@ fn each_session(mut said: impl FnMut(&mut Dice) -> Vec<u8>, mut check: impl FnMu
 #[test]
 fn fuzzed_sessions_end_without_a_panic() {
     let mut whole = 0;
+    let mutated = |dice: &mut Dice| mutation::mutated(dice, &ANSWERS, &ODDITIES, b"x( \"", 16);
     each_session(mutated, |said, learnt| match learnt {
         Ok(_) => whole += 1,
         Err(error) => {

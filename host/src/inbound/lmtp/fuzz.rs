@@ -2,6 +2,7 @@
 //! not.
 
 use super::tests::{FakeSpool, Mood, limits, talk_in_pieces};
+use crate::inbound::mutation::Dice;
 use postigo_model::configured::Dialect;
 use std::sync::Arc;
 
@@ -34,38 +35,26 @@ const PIECES: [&[u8]; 14] = [
     b" SIZE=18446744073709551616",
 ];
 
-/// Xorshift: the same numbers for the same seed, everywhere.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end.max(1) as u64) as usize
-    }
-}
-
-fn mutated(numbers: &mut Numbers) -> Vec<u8> {
-    let mut said = SEEDS[numbers.below(SEEDS.len())].as_bytes().to_vec();
-    for _ in 0..numbers.below(6) {
-        let at = numbers.below(said.len() + 1);
-        match numbers.below(5) {
-            0 => drop(said.splice(at..at, PIECES[numbers.below(PIECES.len())].iter().copied())),
+fn mutated(dice: &mut Dice) -> Vec<u8> {
+    let mut said = dice.one_of(&SEEDS).as_bytes().to_vec();
+    for _ in 0..dice.below(6) {
+        let at = dice.below(said.len() + 1);
+        match dice.below(5) {
+            0 => drop(said.splice(at..at, dice.one_of(&PIECES).iter().copied())),
             1 => said.truncate(at),
-            2 if at < said.len() => said[at] = numbers.below(256) as u8,
-            3 => drop(said.drain(at..(at + numbers.below(8)).min(said.len()))),
+            2 if at < said.len() => said[at] = dice.below(256) as u8,
+            3 => drop(said.drain(at..(at + dice.below(8)).min(said.len()))),
             _ => {
-                let other = SEEDS[numbers.below(SEEDS.len())].as_bytes();
-                let from = numbers.below(other.len());
+                let other = dice.one_of(&SEEDS).as_bytes();
+                let from = dice.below(other.len());
                 said.truncate(at);
                 said.extend_from_slice(&other[from..]);
             }
         }
     }
-    if numbers.below(100) == 0 {
+    if dice.below(100) == 0 {
         // Longer than a line that is taken whole.
-        let (at, line) = (numbers.below(said.len() + 1), vec![b'x'; 30_000 + numbers.below(50_000)]);
+        let (at, line) = (dice.below(said.len() + 1), vec![b'x'; 30_000 + dice.below(50_000)]);
         drop(said.splice(at..at, line));
     }
     said
@@ -75,13 +64,13 @@ fn mutated(numbers: &mut Numbers) -> Vec<u8> {
 async fn clients_that_say_anything_break_nothing() {
     let cases: u64 = std::env::var("POSTIGO_FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(2_000);
     for case in 0..cases {
-        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15 ^ (case + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
-        let dialect = if numbers.below(4) == 0 { Dialect::Smtp } else { Dialect::Lmtp };
-        let mood = [Mood::Well, Mood::Well, Mood::Known, Mood::Full, Mood::Broken][numbers.below(5)];
-        let said = mutated(&mut numbers);
+        let mut dice = Dice::new(0x9e37_79b9_7f4a_7c15 ^ (case + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let dialect = if dice.below(4) == 0 { Dialect::Smtp } else { Dialect::Lmtp };
+        let mood = [Mood::Well, Mood::Well, Mood::Known, Mood::Full, Mood::Broken][dice.below(5)];
+        let said = mutated(&mut dice);
         let spool: Arc<FakeSpool> = FakeSpool::new(mood);
         // Half of them all at once.
-        let piece = [1 << 20, 1 + numbers.below(50)][numbers.below(2)];
+        let piece = [1 << 20, 1 + dice.below(50)][dice.below(2)];
         let (answers, _) = talk_in_pieces(&spool, dialect, limits(), &said, piece).await;
         let told = |word: &str| answers.lines().filter(|line| line.starts_with(word)).count();
         let stored = spool.stored.lock().unwrap();

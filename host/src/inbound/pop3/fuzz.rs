@@ -5,6 +5,7 @@ use super::Memory;
 use super::connection::{Connection, KeptLimit};
 use super::error::Pop3Error;
 use super::listing::{MailboxListing, MailboxPlan};
+use crate::inbound::mutation::{Dice, mutated};
 use postigo_model::configured::{Account, Protocol, Secret, Server};
 use postigo_net::Stream;
 use postigo_net::credentials::Credentials;
@@ -51,44 +52,6 @@ const ODDITIES: [&[u8]; 12] = [
     b"+OK\r\n",
 ];
 
-/// xorshift64*.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
-    }
-}
-
-fn session(dice: &mut Dice) -> Vec<u8> {
-    let mut said: Vec<u8> = Vec::new();
-    for answer in ANSWERS {
-        match dice.below(12) {
-            0 => {}
-            1 => said.extend_from_slice(&answer.repeat(2)),
-            2 => said.extend_from_slice(ANSWERS[dice.below(ANSWERS.len())]),
-            _ => said.extend_from_slice(answer),
-        }
-    }
-    for _ in 0..dice.below(6) {
-        let at = dice.below(said.len());
-        match dice.below(5) {
-            0 => said[at] = dice.below(256) as u8,
-            1 => drop(said.drain(at..(at + dice.below(40)).min(said.len()))),
-            2 => drop(said.splice(at..at, ODDITIES[dice.below(ODDITIES.len())].iter().copied())),
-            3 => drop(said.splice(at..at, vec![b"x. \n"[dice.below(4)]; dice.below(3_000)])),
-            _ => said.truncate(at + 1),
-        }
-        if said.is_empty() {
-            break;
-        }
-    }
-    said
-}
-
 /// Everything that a run asks for, one after another, whatever the answers are.
 async fn converse(said: Vec<u8>, server: Server<'_>, credentials: &Credentials) -> Result<usize, Pop3Error> {
     let stream = Stream::over(tokio::io::join(Cursor::new(said), tokio::io::sink()));
@@ -118,10 +81,10 @@ fn fuzzed_sessions_end_without_a_panic() {
         Credentials::Password { user: "jane doe".into(), password: Secret::new("secret") },
         Credentials::Bearer { user: "jane".into(), token: Secret::new("token") },
     ];
-    let mut dice = Dice(SEED);
+    let mut dice = Dice::new(SEED);
     let mut whole = 0;
     for case in 0..cases {
-        let said = session(&mut dice);
+        let said = mutated(&mut dice, &ANSWERS, &ODDITIES, b"x. \n", 12);
         match runtime.block_on(converse(said, account.source().server().unwrap(), &ways[case % ways.len()])) {
             Ok(_) => whole += 1,
             Err(error) => assert!(!error.to_string().is_empty() && error.to_string().len() < 1_000, "{error}"),
