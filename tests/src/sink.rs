@@ -20,6 +20,12 @@ struct State {
     /// Contents that have arrived and are not answered yet.
     unanswered: usize,
     holds: bool,
+    /// Recipients that a transaction takes; none: as many as come.
+    at_once: Option<usize>,
+    /// No transaction begins after so many mails.
+    silent_after: Option<usize>,
+    /// Transactions that were to begin and are not answered yet.
+    unbegun: usize,
 }
 
 /// A running server, until the process ends.
@@ -59,6 +65,22 @@ impl Sink {
         self.state.1.notify_all();
     }
 
+    /// Takes so many recipients in a transaction from now on, and refuses the others for now.
+    pub fn take_at_once(&self, recipients: usize) {
+        self.lock().at_once = Some(recipients);
+    }
+
+    /// After so many mails in all lets no transaction begin, and says nothing, until it is called with more.
+    pub fn fall_silent_after(&self, mails: usize) {
+        self.lock().silent_after = Some(mails);
+        self.state.1.notify_all();
+    }
+
+    /// How many transactions were to begin and wait for an answer.
+    pub fn unbegun(&self) -> usize {
+        self.lock().unbegun
+    }
+
     /// How many contents have arrived whole and wait for an answer.
     pub fn unanswered(&self) -> usize {
         self.lock().unanswered
@@ -94,6 +116,12 @@ fn converse(stream: &TcpStream, state: &(Mutex<State>, Condvar)) -> Option<()> {
         let command = String::from_utf8_lossy(&line).trim_end().to_owned();
         match command.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => say("250-sink.example.net\r\n250-SIZE 0\r\n250-SMTPUTF8\r\n250 8BITMIME")?,
+            "MAIL" => {
+                recipients.clear();
+                begin(state);
+                say("250 2.1.0 fine")?;
+            }
+            "RCPT" if is_enough(state, recipients.len()) => say("452 4.5.3 too many recipients")?,
             "RCPT" => {
                 recipients.extend(
                     command
@@ -131,6 +159,23 @@ fn content(reader: &mut impl BufRead) -> Option<usize> {
         }
         bytes += line.len();
     }
+}
+
+/// Waits until a transaction may begin.
+fn begin(state: &(Mutex<State>, Condvar)) {
+    let (lock, released) = state;
+    let mut state = lock.lock().unwrap_or_else(PoisonError::into_inner);
+    state.unbegun += 1;
+    while state.silent_after.is_some_and(|mails| state.taken.len() >= mails) {
+        state = released.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+    state.unbegun -= 1;
+}
+
+/// Whether a transaction with so many recipients takes no more.
+fn is_enough(state: &(Mutex<State>, Condvar), recipients: usize) -> bool {
+    let state = state.0.lock().unwrap_or_else(PoisonError::into_inner);
+    state.at_once.is_some_and(|at_once| recipients >= at_once)
 }
 
 /// Remembers a mail, and waits until it may be answered.

@@ -1,9 +1,10 @@
 //! One try to send a mail, and what it comes to.
 
 use super::content::ContentParts;
+use super::marker::Marker;
 use super::pool::Pool;
 use super::reply::{RecipientReply, Replies, Unsent, all};
-use super::smtp::{DeliverError, Envelope, Marker};
+use super::smtp::{DeliverError, Envelope};
 use super::{file, probe, schedule, sendmail};
 use crate::commlog::{Communication, ShownWait};
 use crate::machine::Machine;
@@ -72,14 +73,17 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
         claimed.tries
     );
     log.entry(Priority::Info, "outbound", about);
-    let marker = Marker::new(means.store.clone(), claimed.is_marked().then_some(claimed.claim));
+    let marker = Marker::new(means.store.clone(), &claimed);
     let mut shown = ShownWait::of(&means.store, &log, "outbound");
     let sending = shown.during(send(&means, &transport, &claimed, &marker, &mut log));
     let sent = caught(WorkKind::OutgoingMail, &transport.name, sending).await;
     // A file is written without a mark.
     let may_be_out = marker.has_begun() || matches!(transport.outlet(), Outlet::Folder(_));
     let is_shown = shown.is_shown();
-    let mut result = conclude(&retries, &claimed, sent, may_be_out, log.clone());
+    let accepted = marker.accepted();
+    let mut result = conclude(&retries, &claimed, sent, (may_be_out, &accepted), log.clone());
+    // What is noted of them is not written once more: a report of their servers may have come meanwhile.
+    result.outcome.deliveries.retain(|delivery| !is_among(&accepted, &delivery.recipient));
     if is_shown && result.outcome.communication.is_none() {
         // Whoever saw it wait is told how that ended.
         log.entry(Priority::Error, "outbound", result.outcome.error.as_str());
@@ -88,12 +92,17 @@ pub async fn attempt(means: Means, transport: Transport, retries: Retries, claim
     result
 }
 
-/// What a try comes to, by what came of sending; `may_be_out`: where that is a panic, the mail may have gone out.
+fn is_among(replies: &Replies, recipient: &str) -> bool {
+    replies.iter().any(|(among, _)| among == recipient)
+}
+
+/// What a try comes to, by what came of sending. Where that is a panic: whether the mail may have gone out, and who has
+/// it for certain.
 fn conclude(
     retries: &Retries,
     claimed: &ClaimedMail,
     sent: Result<Result<Replies, Unsent>, Panic>,
-    may_be_out: bool,
+    (may_be_out, accepted): (bool, &Replies),
     mut log: Communication,
 ) -> AttemptResult {
     let sent = match sent {
@@ -102,7 +111,9 @@ fn conclude(
             let text = format!("The try panicked: {panic}. This is a fault of Postigo: please report it.");
             log.entry(Priority::Error, "outbound", text.as_str());
             let reply = if may_be_out { RecipientReply::Unknown(text) } else { RecipientReply::Later(text) };
-            let replies = all(&claimed.recipients, &reply);
+            let mut replies = accepted.clone();
+            let others = claimed.recipients.iter().filter(|recipient| !is_among(accepted, recipient));
+            replies.extend(others.map(|recipient| (recipient.clone(), reply.clone())));
             return AttemptResult {
                 outcome: answered(retries, claimed, &replies, log),
                 transport: TransportHealth::Unknown,
@@ -361,6 +372,37 @@ mod tests {
     use postigo_model::outgoing::OutgoingKind;
     use postigo_supervision::catch;
 
+    fn claimed(kind: OutgoingKind, recipients: &[&str]) -> ClaimedMail {
+        ClaimedMail {
+            claim: Claim { id: 1, token: 1 },
+            kind,
+            ticket_id: 0,
+            sender: "desk@x.test".into(),
+            recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+            message_id: "<1@x.test>".into(),
+            size: 1,
+            has_eight_bits: false,
+            transport: "relay".into(),
+            tries: 1,
+            uncertain_tries: 0,
+            queued_at: now(),
+        }
+    }
+
+    #[test]
+    fn a_try_that_panics_after_some_have_the_mail_says_nothing_else_of_them() {
+        let claimed = claimed(OutgoingKind::Reply, &["jane@x.test", "joe@x.test"]);
+        let accepted: Replies = vec![("jane@x.test".into(), RecipientReply::Accepted("250 taken".into()))];
+        for (may_be_out, expected) in [(false, DeliveryStatus::Delayed), (true, DeliveryStatus::Uncertain)] {
+            let panic = catch(|| panic!("on purpose")).map(|(): ()| ()).unwrap_err();
+            let log = Communication::start(CommunicationKind::Message, "relay", "smtp");
+            let concluded = conclude(&Retries::default(), &claimed, Err(panic), (may_be_out, &accepted), log);
+            let deliveries = concluded.outcome.deliveries;
+            let statuses: Vec<_> = deliveries.iter().map(|one| (one.recipient.as_str(), one.status)).collect();
+            assert_eq!(statuses, [("jane@x.test", DeliveryStatus::Sent), ("joe@x.test", expected)]);
+        }
+    }
+
     #[test]
     fn a_try_that_panics_is_tried_again_unless_the_mail_may_be_out_and_must_not_go_twice() {
         for (kind, may_be_out, uncertain, again) in [
@@ -369,24 +411,11 @@ mod tests {
             (OutgoingKind::AutoResponse, false, false, true),
             (OutgoingKind::AutoResponse, true, true, false),
         ] {
-            let claimed = ClaimedMail {
-                claim: Claim { id: 1, token: 1 },
-                kind,
-                ticket_id: 0,
-                sender: "desk@x.test".into(),
-                recipients: vec!["jane@x.test".into()],
-                message_id: "<1@x.test>".into(),
-                size: 1,
-                has_eight_bits: false,
-                transport: "relay".into(),
-                tries: 1,
-                uncertain_tries: 0,
-                queued_at: now(),
-            };
+            let claimed = claimed(kind, &["jane@x.test"]);
             let panic = catch(|| panic!("on purpose")).map(|(): ()| ()).unwrap_err();
             let log = Communication::start(CommunicationKind::Message, "relay", "smtp");
             let AttemptResult { outcome, transport } =
-                conclude(&Retries::default(), &claimed, Err(panic), may_be_out, log);
+                conclude(&Retries::default(), &claimed, Err(panic), (may_be_out, &Replies::new()), log);
             let case = format!("{kind} {may_be_out}");
             assert_eq!(
                 (outcome.uncertain, outcome.next_try_at.is_some(), outcome.counts),

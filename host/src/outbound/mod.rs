@@ -12,6 +12,8 @@ mod choose;
 mod content;
 mod file;
 mod health;
+mod marker;
+mod patience;
 mod pool;
 mod probe;
 mod reply;

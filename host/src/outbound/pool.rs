@@ -18,13 +18,16 @@ const MAILS: u32 = 100;
 #[derive(Default)]
 pub struct Pool {
     idle: Mutex<BTreeMap<String, Vec<(Transport, SmtpSession)>>>,
+    /// Those that have carried as many mails as they may.
+    spent: Mutex<Vec<SmtpSession>>,
 }
 
 impl Pool {
     /// A connection of this transport that lives, if there is one; the rows are those of connections that were found
     /// dead.
     pub async fn take(&self, transport: &Transport) -> (Option<SmtpSession>, Vec<CommunicationRecord>) {
-        let mut ended = Vec::new();
+        // Some servers take only so many connections at once: those go first.
+        let mut ended = end_all(self.take_spent()).await;
         while let Some((kept, mut session)) = self.pop(&transport.name) {
             // A connection of what was configured before is none of this transport.
             if kept == *transport && session.idle() < IDLE && (session.idle() < FRESH || session.is_alive().await) {
@@ -39,26 +42,40 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name)?.pop()
     }
 
-    /// Keeps a connection; gives its row if it is ended instead.
+    /// Keeps a connection; gives its row if it is broken, and ended. Nothing is said to the server: what it has taken is
+    /// written first.
     pub async fn keep(&self, transport: &Transport, session: SmtpSession) -> Option<CommunicationRecord> {
-        if !session.is_usable() || session.sent() >= MAILS {
+        if !session.is_usable() {
             return Some(session.end().await);
+        }
+        if session.sent() >= MAILS {
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            return None;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.entry(transport.name.clone()).or_default().push((transport.clone(), session));
         None
     }
 
-    /// Ends connections: those that were idle for too long, or all. Gives their rows.
+    /// Ends connections: those that have carried enough or were idle for too long, or all. Gives their rows.
     pub async fn close(&self, all: bool) -> Vec<CommunicationRecord> {
-        let mut closed = Vec::new();
+        let mut closed = self.take_spent();
         {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             for sessions in idle.values_mut() {
-                closed.extend(sessions.extract_if(.., |(_, session)| all || session.idle() >= IDLE));
+                let idle = sessions.extract_if(.., |(_, session)| all || session.idle() >= IDLE);
+                closed.extend(idle.map(|(_, session)| session));
             }
             idle.retain(|_, sessions| !sessions.is_empty());
         }
-        futures_util::future::join_all(closed.into_iter().map(|(_, session)| session.end())).await
+        end_all(closed).await
     }
+
+    fn take_spent(&self) -> Vec<SmtpSession> {
+        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn end_all(sessions: Vec<SmtpSession>) -> Vec<CommunicationRecord> {
+    futures_util::future::join_all(sessions.into_iter().map(SmtpSession::end)).await
 }

@@ -16,6 +16,11 @@ pub enum RecipientReply {
 }
 
 impl RecipientReply {
+    /// Whether the next server has it.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
+
     /// Its text.
     pub fn text(&self) -> &str {
         match self {

@@ -1,6 +1,7 @@
 //! Writing what a try came to, however long that takes: a mail that went out and is not known to would go out again.
 
 use super::attempt::{self, AttemptResult, Means};
+use super::patience::until_the_database_answers;
 use crate::metrics::Metrics;
 use crate::store::outgoing::{self, AttemptOutcome, ClaimedMail};
 use crate::store::{Store, StoreError};
@@ -8,12 +9,7 @@ use postigo_model::claim::Claim;
 use postigo_model::configured::{Retries, Transport};
 use postigo_model::outgoing::OutgoingStatus;
 use postigo_model::timestamp::now;
-use postigo_supervision::back_off;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The pauses while the database is away: from the first to the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Tries, and writes what came of it.
 pub async fn attempt_and_settle(
@@ -57,24 +53,6 @@ async fn park(store: &Store, claim: Claim, why: &StoreError) {
     };
     if let Err(error) = until_the_database_answers(claim.id, write).await {
         tracing::error!(id = claim.id, %error, "an outgoing mail could not be ended; it may go out again");
-    }
-}
-
-/// Writes again and again while the database is away.
-async fn until_the_database_answers<T, F: Future<Output = Result<T, StoreError>>>(
-    id: i64,
-    write: impl Fn() -> F,
-) -> Result<T, StoreError> {
-    let mut failures = 0;
-    loop {
-        match write().await {
-            Err(error) if error.is_temporary() => {
-                failures += 1;
-                tracing::warn!(id, %error, "what became of an outgoing mail could not be written; tried again");
-                tokio::time::sleep(back_off::after_failures(failures, PAUSES.0, PAUSES.1)).await;
-            }
-            written => return written,
-        }
     }
 }
 

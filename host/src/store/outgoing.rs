@@ -9,7 +9,7 @@ mod refusals;
 
 pub use claims::{
     AttemptOutcome, ClaimedMail, ForTransport, MailClaimQuery, MailClaims, RecoverQuery, begin_data, claim,
-    is_any_waiting, park, recover, renew, settle, unassign, unassigned,
+    is_any_waiting, note_accepted, park, recover, renew, settle, unassign, unassigned,
 };
 pub use delivery::{Delivery, DeliveryUpdate, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
 pub use due::{DueResponse, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};

@@ -233,6 +233,43 @@ fn a_kill_in_the_midst_of_sending_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
+fn a_kill_between_two_transactions_of_a_mail_sends_nobody_a_second_copy() {
+    const PEOPLE: [&str; 3] = ["jane@example.com", "joe@example.com", "jim@example.com"];
+    let sink = Sink::start();
+    sink.take_at_once(1);
+    sink.fall_silent_after(1);
+    let gate = Gate::new();
+    gate.configure(&format!(
+        "[settings]\noutbound = {{ retry = \"linear\", retry_increment = \"1s\" }}\n\
+         [[queue]]\nname = \"Support\"\naddress = \"support@example.org\"\n\
+         [[system_address]]\naddress = \"support@example.org\"\nqueue = \"Support\"\n\
+         [[transport]]\nname = \"relay\"\nkind = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n",
+        sink.port
+    ));
+    let token = gate.json(&["token", "create", "--role", "agent"])[0]["token"].as_str().expect("a token").to_owned();
+    let mut daemon = gate.serve("postigo=info");
+    let body = serde_json::json!({ "queue": "Support", "to": PEOPLE, "subject": "News", "body": "News." });
+    let answer = http_client(PATIENCE)
+        .post(format!("{}/api/v1/tickets", daemon.url))
+        .bearer_auth(token)
+        .json(&body)
+        .send()
+        .expect("REST answers");
+    assert!(answer.status().is_success(), "{}", answer.text().unwrap_or_default());
+    // Between the first and the second, and between the second and the third.
+    for taken in 1..PEOPLE.len() {
+        until("a further transaction is to begin", PATIENCE, || sink.taken().len() == taken && sink.unbegun() == 1);
+        daemon.kill();
+        sink.fall_silent_after(taken + 1);
+        until("the connection that was cut is forgotten", PATIENCE, || sink.unbegun() == 0);
+        daemon = gate.serve("postigo=info");
+    }
+    until("all is sent", PATIENCE, || outgoing(&gate, "sent").len() == 1);
+    assert_eq!(PEOPLE.map(|person| sink.received(person)), [1; 3], "{:?}", sink.taken());
+    daemon.stop();
+}
+
+#[test]
 fn a_command_and_a_folder_take_mail_too() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let command = folder.path().join("sendmail");

@@ -4,16 +4,14 @@ use super::error::NegativeReply;
 use super::session::SmtpSession;
 use crate::outbound::address;
 use crate::outbound::content::{ContentParts, Lines};
+use crate::outbound::marker::Marker;
 use crate::outbound::reply::{RecipientReply, Replies, all};
-use crate::store::outgoing;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use lettre::Address;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{MailBodyParameter, MailParameter};
-use postigo_model::claim::Claim;
 use postigo_model::communication::Priority;
 use postigo_net::waiting::waits_for;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 /// Whom a mail is from and for, and what the server is told of its content.
@@ -41,37 +39,6 @@ pub enum DeliverError {
 impl From<StoreError> for DeliverError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-/// Notes durably that the content of a mail is about to go out, where that matters.
-#[derive(Debug)]
-pub struct Marker {
-    store: Store,
-    claim: Option<Claim>,
-    begun: AtomicBool,
-}
-
-impl Marker {
-    /// For this claim; none: the mail may be sent twice.
-    pub fn new(store: Store, claim: Option<Claim>) -> Self {
-        Self { store, claim, begun: AtomicBool::new(false) }
-    }
-
-    /// Whether content may have gone out.
-    pub fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Notes it. On an error nothing may go out.
-    pub async fn begin(&self) -> Result<(), StoreError> {
-        self.begun.store(true, Ordering::Relaxed);
-        match self.claim {
-            Some(claim) => {
-                self.store.write(claim, |claim, connection| Box::pin(outgoing::begin_data(connection, claim))).await
-            }
-            None => Ok(()),
-        }
     }
 }
 
@@ -120,28 +87,11 @@ impl SmtpSession {
         let mail = Mail::new(sender, parameters);
         let mut left = self.transaction(&mail, fit, false, content(), marker, &mut replies).await?;
         while !left.is_empty() {
-            if self.broken {
-                let later = |recipient: &String| {
-                    let words =
-                        "The connection broke after the server had taken as many recipients as it takes at once.";
-                    (recipient.clone(), RecipientReply::Later(words.to_owned()))
-                };
-                replies.extend(left.into_iter().map(|(recipient, _)| later(recipient)));
-                break;
-            }
-            self.note(
-                Priority::Info,
-                format!("The server takes no more recipients at once; {} follow in a further transaction.", left.len()),
-            );
             let recipients: Vec<&String> = left.iter().map(|(recipient, _)| *recipient).collect();
-            match self.transaction(&mail, left, true, content(), marker, &mut replies).await {
+            match self.further(&mail, left, content(), marker, &mut replies).await {
                 Ok(rest) => left = rest,
                 // Some have the mail: what is left is tried later, and never the whole again.
-                Err(error) => {
-                    let why = match error {
-                        DeliverError::Left => "The server ended the connection after the first recipients.".to_owned(),
-                        DeliverError::Store(error) => error.to_string(),
-                    };
+                Err(why) => {
                     let later = |recipient: &String| (recipient.clone(), RecipientReply::Later(why.clone()));
                     replies.extend(recipients.into_iter().map(later));
                     break;
@@ -149,6 +99,32 @@ impl SmtpSession {
             }
         }
         Ok(replies)
+    }
+
+    /// A further transaction, once it is noted who has the mail by the earlier ones; gives the recipients for whom another
+    /// one is needed, or a sentence why there is none now.
+    async fn further<'r>(
+        &mut self,
+        mail: &Mail,
+        left: Vec<(&'r String, Address)>,
+        content: ContentParts,
+        marker: &Marker,
+        replies: &mut Replies,
+    ) -> Result<Vec<(&'r String, Address)>, String> {
+        if self.broken {
+            return Err("The connection broke after the server had taken as many recipients as it takes at once.".into());
+        }
+        let count = left.len();
+        self.note(
+            Priority::Info,
+            format!("The server takes no more recipients at once; {count} follow in a further transaction."),
+        );
+        waits_for(|| "the database to note who has the mail".to_owned());
+        marker.note_accepted(replies).await.map_err(|error| error.to_string())?;
+        self.transaction(mail, left, true, content, marker, replies).await.map_err(|error| match error {
+            DeliverError::Left => "The server ended the connection after the first recipients.".to_owned(),
+            DeliverError::Store(error) => error.to_string(),
+        })
     }
 
     /// One transaction, the first or a further one; gives the recipients for whom another one is needed. Then some were

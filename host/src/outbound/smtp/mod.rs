@@ -9,6 +9,6 @@ mod response;
 mod session;
 mod sign_in;
 
-pub use deliver::{DeliverError, Envelope, Marker};
+pub use deliver::{DeliverError, Envelope};
 pub use error::SmtpError;
 pub use session::SmtpSession;

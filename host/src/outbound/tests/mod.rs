@@ -2,6 +2,7 @@
 
 mod doubt;
 mod server;
+mod transactions;
 
 use super::attempt::{Means, TransportHealth, attempt};
 use crate::oauth2::Tokens;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What the server does instead of what is usual.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub enum Act {
     Cut,
     /// Closes it without an answer if the connection has carried so many mails.
     CutAfter(u32),
+    /// Answers nothing more if the connection has carried so many mails, and keeps it open.
+    HangAfter(u32),
     /// Takes so many recipients in a transaction, and answers this to the next ones.
     AtMost(usize, &'static str),
     /// Takes so many recipients in a connection, and answers this to the next ones.
@@ -36,6 +39,8 @@ pub struct Seen {
 pub struct Server {
     pub port: u16,
     pub seen: Arc<Mutex<Seen>>,
+    /// Told of each command.
+    told: Arc<Notify>,
 }
 
 impl Server {
@@ -44,19 +49,31 @@ impl Server {
     pub async fn start(acts: &[(&'static str, Act)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, seen) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Seen::default())));
-        let (acts, shared) = (acts.to_vec(), Arc::clone(&seen));
+        let told = Arc::<Notify>::default();
+        let (acts, shared, tells) = (acts.to_vec(), Arc::clone(&seen), Arc::clone(&told));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
-                tokio::spawn(converse(stream, acts.clone(), Arc::clone(&shared)));
+                tokio::spawn(converse(stream, acts.clone(), Arc::clone(&shared), Arc::clone(&tells)));
             }
         });
-        Self { port, seen }
+        Self { port, seen, told }
     }
 
     /// The commands that begin with this.
     pub fn commands(&self, beginning: &str) -> Vec<String> {
         self.seen.lock().unwrap().commands.iter().filter(|command| command.starts_with(beginning)).cloned().collect()
+    }
+
+    /// Waits until it has heard so many commands that begin with this.
+    pub async fn hears(&self, beginning: &str, times: usize) {
+        loop {
+            let told = self.told.notified();
+            if self.commands(beginning).len() >= times {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// What was taken.
@@ -65,7 +82,12 @@ impl Server {
     }
 }
 
-async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<Mutex<Seen>>) -> Option<()> {
+async fn converse(
+    stream: TcpStream,
+    acts: Vec<(&'static str, Act)>,
+    seen: Arc<Mutex<Seen>>,
+    told: Arc<Notify>,
+) -> Option<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read);
     let mut carried = 0;
@@ -80,6 +102,7 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
         let said = match act {
             Some(Act::Cut) => return None,
             Some(Act::CutAfter(mails)) if mails == carried => return None,
+            Some(Act::HangAfter(mails)) if mails == carried => std::future::pending().await,
             Some(Act::SayAfter(mails, text)) if mails == carried => {
                 write.write_all(format!("{text}\r\n").as_bytes()).await.ok()?;
                 return None;
@@ -88,9 +111,10 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
             Some(Act::SayBytes(bytes)) => bytes,
             Some(Act::AtMost(most, text)) if named > most => text.as_bytes(),
             Some(Act::AtMostInAll(most, text)) if named_in_all > most => text.as_bytes(),
-            Some(Act::AtMost(..) | Act::AtMostInAll(..) | Act::CutAfter(_) | Act::SayAfter(..)) | None => {
-                usual.as_bytes()
-            }
+            Some(
+                Act::AtMost(..) | Act::AtMostInAll(..) | Act::CutAfter(_) | Act::HangAfter(_) | Act::SayAfter(..),
+            )
+            | None => usual.as_bytes(),
         };
         write.write_all(&[said, b"\r\n"].concat()).await.ok().map(|()| said.starts_with(b"2") || said.starts_with(b"3"))
     };
@@ -102,6 +126,7 @@ async fn converse(stream: TcpStream, acts: Vec<(&'static str, Act)>, seen: Arc<M
         }
         let command = command.trim_end().to_owned();
         seen.lock().unwrap().commands.push(command.clone());
+        told.notify_waiters();
         let usual = match command.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => "250-test\r\n250-8BITMIME\r\n250-SIZE 5000000\r\n250 AUTH PLAIN LOGIN",
             "DATA" => "354 go on",

@@ -212,6 +212,21 @@ pub async fn begin_data(connection: &mut AnyConnection, claim: &Claim) -> Result
     fenced(in_force(&mut sql, claim).execute(connection).await?, 1)
 }
 
+/// Notes who has a mail that is still to go out to others, for whom no content has begun to go out.
+/// [`StoreError::Fenced`] if the claim is no longer in force: then it may not go out to them.
+pub async fn note_accepted(
+    connection: &mut AnyConnection,
+    claim: &Claim,
+    accepted: &[DeliveryUpdate],
+    now: i64,
+) -> Result<(), StoreError> {
+    for delivered in accepted {
+        super::delivered(connection, claim.id, delivered, now).await?;
+    }
+    let mut sql = Sql::new("UPDATE outgoing SET data_begun = 0");
+    fenced(in_force(&mut sql, claim).execute(connection).await?, 1)
+}
+
 fn in_force<'s>(sql: &'s mut Sql, claim: &Claim) -> &'s mut Sql {
     fence(sql, "sending", claim.id, claim.token.to_string())
 }
