@@ -189,6 +189,13 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict(sentence) => Self::new(ProblemKind::Conflict, sentence),
             StoreError::NotFound(sentence) => Self::new(ProblemKind::NotFound, sentence),
+            error @ (StoreError::Object { .. } | StoreError::ObjectsAway { .. }) => {
+                tracing::error!(%error, "the folder of large messages did not do what a request asked");
+                Self::new(
+                    ProblemKind::Unavailable,
+                    "The folder of large messages could not be used now. Nothing was changed; try again.",
+                )
+            }
             error if error.is_temporary() => {
                 tracing::error!(%error, "the database did not do what a request asked");
                 Self::new(
@@ -196,7 +203,9 @@ impl From<StoreError> for Problem {
                     "The database could not do this now. Nothing was changed; try again.",
                 )
             }
-            error @ StoreError::Corrupt { .. } => {
+            error @ (StoreError::Corrupt { .. }
+            | StoreError::ObjectMissing { .. }
+            | StoreError::ObjectDamaged { .. }) => {
                 tracing::error!(%error, "a request failed");
                 // Which row it is helps whoever asked, and whoever they tell: without that they would look for it
                 // everywhere.

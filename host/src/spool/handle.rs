@@ -20,6 +20,10 @@ use tokio::sync::watch;
 
 /// So many bytes of a row are read at once.
 const PIECE: usize = 8 << 20;
+/// Milliseconds until bytes are read again whose place is away.
+const PLACE_AWAY: i64 = 5_000;
+/// Milliseconds until bytes are looked for again that are gone.
+const BYTES_GONE: i64 = 60_000;
 
 /// The spool. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -199,7 +203,7 @@ impl Spool {
     }
 
     /// Claimed messages with their bytes. One whose bytes cannot be read is left out, and must not keep the others: it
-    /// waits, then is held.
+    /// waits, not blamed, while their place is away; where they are gone or damaged, that is a failure of its own.
     pub async fn read(&self, claimed: Vec<ClaimedMessage>) -> Result<Vec<(ClaimedMessage, Bytes)>, StoreError> {
         if claimed.is_empty() {
             return Ok(Vec::new());
@@ -209,17 +213,41 @@ impl Spool {
         let mut messages = Vec::with_capacity(claimed.len());
         for message in claimed {
             let id = message.claim.id;
-            match self.bytes(id, places.remove(&id).unwrap_or(RawPlace::Gone)).await {
+            let place = places.remove(&id).unwrap_or(RawPlace::Gone);
+            match self.received(id, place, message.size).await {
                 Ok(raw) => messages.push((message, raw.into())),
-                Err(error) => {
-                    tracing::error!(message = id, %error, "a message's bytes cannot be read");
-                    let later = postigo_model::timestamp::now() + 60_000;
-                    let (claim, reason) = (message.claim, error.to_string());
-                    self.failed(MessageFailure { claim, not_before: later, reason, suspect: message.suspect }).await?;
-                }
+                Err(error) => match self.unread(&message, error).await {
+                    Ok(()) | Err(StoreError::Fenced) => {}
+                    Err(error) => return Err(error),
+                },
             }
         }
         Ok(messages)
+    }
+
+    /// The bytes of a message, which has so many.
+    async fn received(&self, id: i64, place: RawPlace, size: u64) -> Result<Vec<u8>, StoreError> {
+        let object = if let RawPlace::Object(name) = &place { Some(name.clone()) } else { None };
+        let raw = self.bytes(id, place).await?;
+        match object {
+            Some(name) if raw.len() as u64 != size => {
+                Err(StoreError::ObjectDamaged { name, found: raw.len() as u64, received: size })
+            }
+            _ => Ok(raw),
+        }
+    }
+
+    /// A claimed message's bytes could not be read: it waits.
+    async fn unread(&self, message: &ClaimedMessage, error: StoreError) -> Result<(), StoreError> {
+        let (id, claim, reason) = (message.claim.id, message.claim, error.to_string());
+        let now = postigo_model::timestamp::now();
+        if error.is_temporary() {
+            tracing::warn!(message = id, %error, "a message's bytes cannot be read now; it waits");
+            return self.set_aside(claim, now + PLACE_AWAY, reason).await;
+        }
+        tracing::error!(message = id, %error, "a message's bytes cannot be read");
+        let failure = MessageFailure { claim, not_before: now + BYTES_GONE, reason, suspect: message.suspect };
+        self.failed(failure).await.map(|_| ())
     }
 
     async fn bytes(&self, id: i64, place: RawPlace) -> Result<Vec<u8>, StoreError> {
@@ -307,7 +335,7 @@ impl Spool {
         Ok(status)
     }
 
-    /// Lets a suspect wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried.
+    /// Lets a message wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried.
     pub async fn set_aside(&self, claim: Claim, not_before: i64, reason: String) -> Result<(), StoreError> {
         self.store
             .write((claim, not_before, reason), |(claim, not_before, reason), connection| {

@@ -56,8 +56,8 @@ pub enum StoreError {
     /// The claim on a message is no longer in force: another host works on it, or has filed it.
     #[error("The claim on the message is no longer in force; another host has taken over. Nothing was filed.")]
     Fenced,
-    /// The folder of large messages.
-    #[error("A message could not {doing} {place}: {source}")]
+    /// The folder of large messages could not do what was asked.
+    #[error("A large message could not {doing} {place}: {source}")]
     Object {
         /// What was tried, with its preposition.
         doing: &'static str,
@@ -65,6 +65,36 @@ pub enum StoreError {
         place: String,
         /// Why.
         source: object_store::Error,
+    },
+    /// The folder of large messages is not where it was, or has nothing in it: it may not be mounted.
+    #[error(
+        "The folder of large messages, {place}, is not as it was left: {reason}. Put it back, or mount it; until then its messages wait."
+    )]
+    ObjectsAway {
+        /// The folder.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The folder of large messages is there, and the file of one is not.
+    #[error(
+        "The bytes of a large message are gone: the data folder's `objects` has no file {name}. Put the file back from a backup, or drop the message."
+    )]
+    ObjectMissing {
+        /// Its path below the folder.
+        name: String,
+    },
+    /// The file of a large message has other bytes than were received.
+    #[error(
+        "The bytes of a large message are damaged: the file {name} in the data folder's `objects` has {found} bytes, and {received} were received. Put the file back from a backup, or drop the message."
+    )]
+    ObjectDamaged {
+        /// Its path below the folder.
+        name: String,
+        /// Its size, in bytes.
+        found: u64,
+        /// The message's, in bytes.
+        received: u64,
     },
 }
 
@@ -80,15 +110,16 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may work later, unchanged: the database or the disk is gone, full, locked or busy. Intake then
+    /// Whether the same may work later, unchanged: the database, the disk or the folder of large messages is gone, full, locked or busy. Intake then
     /// stops, tells its sources nothing, and resumes by itself.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Database { source, .. } => is_temporary(source),
-            Self::Object { source, .. } => !matches!(source, object_store::Error::NotFound { .. }),
             // A shared commit that failed says nothing against this write.
-            Self::Commit { .. } | Self::Stopped => true,
-            Self::Open { .. }
+            Self::Object { .. } | Self::ObjectsAway { .. } | Self::Commit { .. } | Self::Stopped => true,
+            Self::ObjectMissing { .. }
+            | Self::ObjectDamaged { .. }
+            | Self::Open { .. }
             | Self::Corrupt { .. }
             | Self::Conflict(_)
             | Self::NotFound(_)

@@ -36,6 +36,8 @@ impl Objects {
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
     pub async fn put(&self, digest: &str, bytes: Bytes) -> Result<String, StoreError> {
         let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
+        // The store would make it anew, in the place of one that comes back.
+        self.is_there().await?;
         self.store
             .put(&Name::from(name.as_str()), bytes.into())
             .await
@@ -48,13 +50,18 @@ impl Objects {
     /// Reads the bytes of that name.
     pub async fn get(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         let read = async { self.store.get(&Name::from(name)).await?.bytes().await };
-        read.await.map(Vec::from).map_err(|source| self.failed("be read from", source))
+        match read.await {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(source) => Err(self.unread(name, source).await),
+        }
     }
 
     /// Reads the first so many bytes of that name, which has more than [`LARGEST_IN_ROW`].
     pub async fn beginning(&self, name: &str, most: usize) -> Result<Vec<u8>, StoreError> {
-        let read = self.store.get_range(&Name::from(name), 0..most as u64).await;
-        read.map(Vec::from).map_err(|source| self.failed("be read from", source))
+        match self.store.get_range(&Name::from(name), 0..most as u64).await {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(source) => Err(self.unread(name, source).await),
+        }
     }
 
     /// Removes the bytes of that name; that they are gone already is no error.
@@ -63,6 +70,32 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(self.failed("be removed from", source)),
         }
+    }
+
+    /// Why bytes could not be read that were written once: those that are gone from a folder which is there do not come
+    /// back by waiting.
+    async fn unread(&self, name: &str, source: object_store::Error) -> StoreError {
+        if !matches!(source, object_store::Error::NotFound { .. }) {
+            return self.failed("be read from", source);
+        }
+        match self.is_there().await {
+            Err(away) => away,
+            // Folders that have had files in them stay when the last one goes: this is the place of another.
+            Ok(false) => self.away("it is empty".into()),
+            Ok(true) => StoreError::ObjectMissing { name: name.to_owned() },
+        }
+    }
+
+    /// Whether anything was ever written into the folder; [`StoreError::ObjectsAway`] if there is none, or it cannot be
+    /// looked into.
+    async fn is_there(&self) -> Result<bool, StoreError> {
+        let looked = async { tokio::fs::read_dir(&*self.folder).await?.next_entry().await };
+        let first = looked.await.map_err(|error: std::io::Error| self.away(error.to_string()))?;
+        Ok(first.is_some())
+    }
+
+    fn away(&self, reason: String) -> StoreError {
+        StoreError::ObjectsAway { place: self.place.clone(), reason }
     }
 
     fn failed(&self, doing: &'static str, source: object_store::Error) -> StoreError {
@@ -82,7 +115,38 @@ mod tests {
         assert_eq!(objects.get(&name).await.unwrap(), b"\0\r\nbytes");
         objects.delete(&name).await.unwrap();
         objects.delete(&name).await.unwrap();
-        let error = objects.get(&name).await.unwrap_err();
-        assert!(error.to_string().contains("could not be read from"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_gone_are_told_from_a_folder_that_is_away() {
+        let data = tempfile::tempdir().unwrap();
+        let objects = Objects::open(data.path()).unwrap();
+        let name = objects.put("abcdef", Bytes::from_static(b"bytes")).await.unwrap();
+        let (folder, aside) = (data.path().join("objects"), data.path().join("aside"));
+        std::fs::rename(&folder, &aside).unwrap();
+        let away = |error: StoreError, why: &str| {
+            let sentence = error.to_string();
+            assert!(matches!(error, StoreError::ObjectsAway { .. }) && error.is_temporary(), "{sentence}");
+            assert!(sentence.contains(why), "{sentence}");
+        };
+        away(objects.get(&name).await.unwrap_err(), "No such file");
+        away(objects.beginning(&name, 2).await.unwrap_err(), "No such file");
+        away(objects.put("abcxyz", Bytes::from_static(b"more")).await.unwrap_err(), "No such file");
+        assert!(!folder.exists(), "no other folder takes the place of the one that is away");
+        // The place where a file system is mounted, without it.
+        std::fs::create_dir(&folder).unwrap();
+        away(objects.get(&name).await.unwrap_err(), "it is empty");
+        std::fs::remove_dir(&folder).unwrap();
+        std::fs::write(&folder, "no folder").unwrap();
+        assert!(objects.get(&name).await.unwrap_err().is_temporary());
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&aside, &folder).unwrap();
+        assert_eq!(objects.get(&name).await.unwrap(), b"bytes");
+        assert_eq!(objects.beginning(&name, 2).await.unwrap(), b"by");
+        std::fs::remove_file(folder.join(&name)).unwrap();
+        for error in [objects.get(&name).await.unwrap_err(), objects.beginning(&name, 2).await.unwrap_err()] {
+            assert!(matches!(&error, StoreError::ObjectMissing { name: gone } if *gone == name), "{error}");
+            assert!(!error.is_temporary(), "{error}");
+        }
     }
 }

@@ -211,6 +211,25 @@ async fn a_message_is_worked_on_by_what_was_configured_before_it_was_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_waits_while_its_folder_is_away_and_is_filed_when_it_is_back() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let ids = desk.take_in(&[&*format!("{}{}", mail("large", ""), "x".repeat(300 << 10)), &*mail("small", "")]).await;
+    let (objects, aside) = (desk.folder.path().join("objects"), desk.folder.path().join("aside"));
+    std::fs::rename(&objects, &aside).unwrap();
+    assert_eq!(desk.work().await.iter().map(|done| done.id).collect::<Vec<_>>(), ids[1..], "it keeps no other");
+    for _ in 0..4 {
+        desk.spool.store().execute("UPDATE spool SET not_before = 0").await;
+        assert!(desk.work().await.is_empty());
+    }
+    let waiting = desk.spool.show(ids[0]).await.unwrap().unwrap();
+    assert_eq!((waiting.status, waiting.tries), (postigo_model::spool::SpoolStatus::Waiting, 0));
+    assert!(waiting.reason.is_some_and(|reason| reason.contains("folder of large messages")));
+    std::fs::rename(&aside, &objects).unwrap();
+    desk.spool.store().execute("UPDATE spool SET not_before = 0").await;
+    assert_eq!(desk.work().await.iter().map(|done| done.id).collect::<Vec<_>>(), ids[..1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_waits_while_what_is_configured_cannot_be_taken_up() {
     let desk = Desk::with(|_| unmatched()).await;
     let store = desk.spool.store();

@@ -86,6 +86,26 @@ async fn a_ticket_is_changed_as_a_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn bytes_whose_place_is_away_can_be_asked_for_again_and_bytes_that_are_gone_are_named() {
+    let api = Api::start().await;
+    let large = format!("{}{}", mail("large"), "x".repeat(300 << 10));
+    let path = format!("/spool/{}/raw", api.take_in(&large).await);
+    let (objects, aside) = (api.folder.path().join("objects"), api.folder.path().join("aside"));
+    std::fs::rename(&objects, &aside).unwrap();
+    let away = api.get(Role::Reader, &path).await.problem(503);
+    assert!(away["detail"].as_str().unwrap().contains("folder of large messages"), "{away}");
+    std::fs::rename(&aside, &objects).unwrap();
+    assert_eq!(api.get(Role::Reader, &path).await.body, large.as_bytes());
+    for prefix in std::fs::read_dir(&objects).unwrap() {
+        for file in std::fs::read_dir(prefix.unwrap().path()).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+    let gone = api.get(Role::Reader, &path).await.problem(500);
+    assert!(gone["detail"].as_str().unwrap().contains("Put the file back from a backup"), "{gone}");
+}
+
+#[tokio::test]
 async fn held_messages_are_read_released_and_dropped() {
     let api = Api::start().await;
     let (released, dropped) = (api.hold("release me").await, api.hold("drop me").await);

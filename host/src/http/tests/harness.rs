@@ -26,7 +26,7 @@ pub struct Api {
     router: Router,
     tokens: HashMap<Role, String>,
     document: Value,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 /// What came back.
@@ -85,7 +85,7 @@ impl Api {
             ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine)
         };
         let mut api =
-            Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, _folder: folder };
+            Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api
     }

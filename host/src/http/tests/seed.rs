@@ -19,6 +19,13 @@ pub fn mail(subject: &str) -> String {
 impl Api {
     /// Takes a mail in and claims it.
     async fn claim(&self, subject: &str) -> ClaimedMessage {
+        self.take_in(&mail(subject)).await;
+        let leases = leases::acquire(&self.state.store, &Host::new("test"), &["local".to_owned()]).await.unwrap();
+        self.state.spool.claim(&leases[0], 10).await.unwrap().remove(0)
+    }
+
+    /// Takes a mail in; gives its id.
+    pub async fn take_in(&self, text: &str) -> i64 {
         let arrival = Arrival {
             account: "local".into(),
             key: SourceKey::Digest,
@@ -26,11 +33,9 @@ impl Api {
             received_at: 1_795_521_600_000,
             recipients: Vec::new(),
             communication: None,
-            raw: mail(subject).into_bytes().into(),
+            raw: text.as_bytes().to_vec().into(),
         };
-        self.state.spool.take_in(vec![arrival]).await.unwrap();
-        let leases = leases::acquire(&self.state.store, &Host::new("test"), &["local".to_owned()]).await.unwrap();
-        self.state.spool.claim(&leases[0], 10).await.unwrap().remove(0)
+        self.state.spool.take_in(vec![arrival]).await.unwrap()[0].id()
     }
 
     /// Files a mail as a new ticket in the queue Raw.

@@ -74,7 +74,12 @@ impl FetchRun<'_> {
         let mut there = vec![false; found.len()];
         let mut doubtful = Vec::new();
         for (index, (held, _)) in found.iter().enumerate().filter(|(_, (held, _))| held.begun) {
-            let Ok(raw) = self.intake.spool().raw(held.id).await else { continue };
+            let raw = match self.intake.spool().raw(held.id).await {
+                Ok(raw) => raw,
+                // Not looked for, it would be put there a second time.
+                Err(error) if error.is_temporary() => return Err(error.into()),
+                Err(_) => continue,
+            };
             let date = held.date.div_euclid(1_000) * 1_000;
             doubtful.push((index, Likeness { size: raw.len() as u64, date, message_id: message_id(&raw) }));
         }

@@ -107,7 +107,7 @@ pub async fn failed(
     Ok(held(&[tried.ok_or(StoreError::Fenced)?])?.pop())
 }
 
-/// Lets a suspect wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried now.
+/// Lets a message wait until `not_before` (milliseconds since the epoch), with the reason: it could not be tried now.
 /// The try is not counted.
 pub async fn set_aside(
     connection: &mut AnyConnection,

@@ -4,6 +4,7 @@ use postigo::spool::Spool;
 use postigo::store::{Location, Store};
 use postigo_model::spool::{Arrival, SourceKey};
 use postigo_tests::postgres::Postgres;
+use sqlx::Connection as _;
 
 /// A data folder for SQLite, and a PostgreSQL where it is installed.
 pub struct Databases {
@@ -42,6 +43,16 @@ impl Databases {
 impl Database {
     pub fn store(&self) -> &Store {
         self.spool.store()
+    }
+
+    /// Changes rows by hand.
+    pub async fn execute(&self, statement: &'static str) {
+        let url = match &self.location {
+            Location::Folder(folder) => format!("sqlite://{}/postigo.db", folder.display()),
+            Location::Postgres(url) => url.clone(),
+        };
+        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
 }
 

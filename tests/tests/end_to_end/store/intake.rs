@@ -189,6 +189,61 @@ async fn large_messages_come_back_unchanged() {
 }
 
 #[tokio::test]
+async fn messages_whose_place_is_away_wait_unblamed_and_those_whose_bytes_are_gone_are_held() {
+    for database in Databases::start().each().await {
+        // With PostgreSQL there is no such place.
+        if database.store().engine() != Engine::Sqlite {
+            continue;
+        }
+        let spool = &database.spool;
+        let large = |id: &str| format!("{}{}", mail(id), "x".repeat(300 << 10));
+        let mut arrivals = Vec::from(["gone", "whole", "cut"].map(|id| arrival("main", SourceKey::Digest, large(id))));
+        arrivals.push(arrival("main", SourceKey::Digest, mail("small")));
+        let ids: Vec<i64> = spool.take_in(arrivals).await.unwrap().iter().map(TakenIn::id).collect();
+        let lease = leases::acquire(spool.store(), &Host::new("here"), &["main".into()]).await.unwrap().remove(0);
+        let read = async || -> Vec<i64> {
+            database.execute("UPDATE spool SET not_before = 0").await;
+            let claimed = spool.claim(&lease, 10).await.unwrap();
+            assert!(claimed.iter().all(|message| message.tries <= 3 && !message.suspect), "{claimed:?}");
+            spool.read(claimed).await.unwrap().into_iter().map(|(message, _)| message.claim.id).collect()
+        };
+        let (objects, aside) = (database.folder.path().join("objects"), database.folder.path().join("aside"));
+        std::fs::rename(&objects, &aside).unwrap();
+        assert_eq!(read().await, ids[3..], "a small one is none of the folder's");
+        for _ in 0..4 {
+            assert_eq!(read().await, [0; 0]);
+        }
+        for id in &ids[..3] {
+            let waiting = spool.show(*id).await.unwrap().unwrap();
+            let reason = waiting.reason.unwrap();
+            assert_eq!((waiting.status, waiting.tries), (SpoolStatus::Waiting, 0), "{reason}");
+            assert!(reason.contains("folder of large messages") && reason.contains("Put it back"), "{reason}");
+            assert!(spool.raw(*id).await.unwrap_err().is_temporary());
+        }
+        std::fs::rename(&aside, &objects).unwrap();
+
+        // What is gone from a folder that is there, or has other bytes, is a failure, and held after three.
+        for (file, bytes) in all_files(&objects).into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())) {
+            let text = String::from_utf8(bytes).unwrap();
+            if text.contains("<gone@") {
+                std::fs::remove_file(&file).unwrap();
+            } else if text.contains("<cut@") {
+                std::fs::write(&file, &text[..1_000]).unwrap();
+            }
+        }
+        assert_eq!(read().await, ids[1..2]);
+        for _ in 0..3 {
+            read().await;
+        }
+        for (id, why) in [(ids[0], "are gone"), (ids[2], "are damaged")] {
+            let held = spool.show(id).await.unwrap().unwrap();
+            assert_eq!(held.status, SpoolStatus::Held);
+            assert!(held.reason.as_ref().is_some_and(|reason| reason.contains(why)), "{:?}", held.reason);
+        }
+    }
+}
+
+#[tokio::test]
 async fn received_bytes_are_forgotten_by_age() {
     for database in Databases::start().each().await {
         let mut large = arrival("main", SourceKey::Digest, mail("large"));
@@ -207,8 +262,12 @@ async fn received_bytes_are_forgotten_by_age() {
 }
 
 fn files(folder: &std::path::Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+    all_files(folder).len()
+}
+
+fn all_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
 }
 
 #[tokio::test]

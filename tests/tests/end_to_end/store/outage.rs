@@ -9,7 +9,6 @@ use postigo::store::{Location, Store, StoreError, communications};
 use postigo_model::communication::{CommunicationKind, CommunicationStatus};
 use postigo_model::spool::{SourceKey, TakenIn};
 use postigo_skipped::skipped;
-use sqlx::Connection;
 use std::process::Command;
 
 #[tokio::test]
@@ -122,11 +121,6 @@ async fn a_host_that_comes_back_late_files_nothing() {
 impl super::database::Database {
     /// As if 30 seconds had passed without a renewal.
     async fn expire_leases(&self) {
-        let url = match &self.location {
-            Location::Folder(folder) => format!("sqlite://{}/postigo.db", folder.display()),
-            Location::Postgres(url) => url.clone(),
-        };
-        let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
-        sqlx::query("UPDATE lease SET expires_at = expires_at - 30001").execute(&mut connection).await.unwrap();
+        self.execute("UPDATE lease SET expires_at = expires_at - 30001").await;
     }
 }
