@@ -1,6 +1,7 @@
 //! A message on its way in: as a source hands it over, as the spool keeps it, and as a worker claims it.
 
 use crate::claim::Claim;
+use crate::configured::ConfigurationVersion;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +154,7 @@ pub struct ClaimedMessage {
     /// Its bytes.
     pub size: u64,
     /// The version of the configuration when it was claimed: whoever works on it works by this one, or a later.
-    pub configuration: i64,
+    pub configuration: ConfigurationVersion,
 }
 
 impl TakenIn {

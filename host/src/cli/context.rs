@@ -13,7 +13,7 @@ use crate::spool::Spool;
 use crate::store::{Location, Store, configuration};
 use crate::worker::{Live, WorkLock, is_daemon_running};
 use postigo_files::data_folder;
-use postigo_model::configured::Configuration;
+use postigo_model::configured::{Configuration, ConfigurationVersion};
 use postigo_sandbox::{Asker, RuntimeOptions};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -32,7 +32,7 @@ pub struct Context {
     json: bool,
     waits: bool,
     /// The version of the configuration before a command that may change it.
-    before: OnceCell<i64>,
+    before: OnceCell<ConfigurationVersion>,
     store: OnceCell<Store>,
     spool: OnceCell<Spool>,
     sandbox: OnceLock<Arc<LazySandbox>>,

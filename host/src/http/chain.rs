@@ -91,7 +91,7 @@ fn suspended(failure: &CallFailure) -> String {
 async fn show(State(state): State<ApiState>) -> axum::Json<Chain> {
     let setup = state.live.current();
     axum::Json(Chain {
-        version: setup.configuration.version,
+        version: setup.configuration.version.number,
         filters: setup.plan.filters().iter().map(|filter| link(&setup.plan, filter)).collect(),
     })
 }

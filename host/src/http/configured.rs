@@ -130,7 +130,7 @@ pub async fn delete<K: LoadedKind>(
     let actor = caller.actor();
     let saved =
         service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
-    let not_yet = in_force::take_up(&state.live, saved.configuration.version).await?;
+    let not_yet = in_force::take_up(&state.live).await?;
     Ok(if not_yet.is_nobody() {
         no_content()
     } else {
@@ -158,7 +158,7 @@ pub async fn answer_saved<T>(
     mut object: Object,
     status: StatusCode,
 ) -> Result<Response, Problem> {
-    let not_yet = in_force::take_up(&state.live, saved.configuration.version).await?;
+    let not_yet = in_force::take_up(&state.live).await?;
     if not_yet.is_nobody() {
         return Ok(answer(status, object));
     }

@@ -96,7 +96,7 @@ pub async fn apply(
             return Ok(applied);
         }
         if let Some(version) = tries.save(place, &before, &drafts.last.configuration, customers).await? {
-            applied.version = version;
+            applied.version = version.number;
             return Ok(applied);
         }
     }
@@ -207,7 +207,7 @@ pub async fn export(store: &Store, key: &SecretKey) -> Result<ExportedFile, Serv
         }
         users.extend(page);
     }
-    Ok(ExportedFile { version: configuration.version, toml: config::export(&configuration, &users) })
+    Ok(ExportedFile { version: configuration.version.number, toml: config::export(&configuration, &users) })
 }
 
 /// The secrets that the key does not open and that the file does not set again. To save without them would lose them
@@ -259,7 +259,7 @@ async fn compare(
     store: &Store,
 ) -> Result<(Vec<CustomerUser>, AppliedFile), StoreError> {
     let draft = &drafts.last;
-    let mut applied = AppliedFile { version: before.version, ..AppliedFile::default() };
+    let mut applied = AppliedFile { version: before.version.number, ..AppliedFile::default() };
     let mut found = differences(before, &draft.configuration);
     let stored = customers::by_logins(store, draft.customers.keys().map(String::as_str)).await?;
     let mut changed = Vec::new();

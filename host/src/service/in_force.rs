@@ -5,9 +5,9 @@
 
 use super::ServiceError;
 use super::behind::HostNotYet;
-use crate::store::hosts;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, configuration, hosts};
 use crate::worker::Live;
+use postigo_model::configured::ConfigurationVersion;
 use postigo_supervision::{WorkKind, caught};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(50);
 /// `patience` ends, even where nothing was seen of them meanwhile. A host of which `is_gone` says so does not count.
 pub async fn wait(
     store: &Store,
-    version: i64,
+    version: ConfigurationVersion,
     patience: Duration,
     is_gone: impl Fn(&str) -> bool,
 ) -> Result<Vec<HostNotYet>, StoreError> {
@@ -58,18 +58,25 @@ impl NotInForce {
     }
 }
 
-/// Has this host work by a version that was saved, or a later one, and waits a while for it and the others; gives who
-/// does not yet.
-pub async fn take_up(live: &Arc<Live>, version: i64) -> Result<NotInForce, ServiceError> {
+/// Has this host work by what was saved just now, or later, and waits a while for it and the others; gives who does not
+/// yet.
+pub async fn take_up(live: &Arc<Live>) -> Result<NotInForce, ServiceError> {
+    let since = Instant::now();
+    let version = configuration::version(live.store()).await?;
     let taking_up = Arc::clone(live);
-    tokio::spawn(async move {
+    // It goes on where nobody waits for it any more.
+    let taken_up = tokio::spawn(async move {
         // A panic is told; the daemon's own look takes the change up.
-        if let Ok(Err(error)) = caught(WorkKind::Preparation, "", taking_up.refresh()).await {
-            tracing::error!(%error, "a changed configuration could not be taken up");
+        match caught(WorkKind::Preparation, "", taking_up.at_least(version)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a changed configuration could not be taken up");
+                false
+            }
+            Err(_) => false,
         }
     });
-    let since = Instant::now();
-    let here = live.wait_for(version, REQUESTS_WAIT).await;
+    let here = matches!(tokio::time::timeout(REQUESTS_WAIT, taken_up).await, Ok(Ok(true)));
     let left = REQUESTS_WAIT.saturating_sub(since.elapsed());
     Ok(NotInForce { here, hosts: wait(live.store(), version, left, |_| false).await? })
 }

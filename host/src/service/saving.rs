@@ -3,7 +3,7 @@
 use super::ServiceError;
 use crate::config::ConfigurationPlace;
 use crate::store::{StoreError, configuration};
-use postigo_model::configured::{Configuration, CustomerUser};
+use postigo_model::configured::{Configuration, ConfigurationVersion, CustomerUser};
 
 /// A change that somebody else's overtakes is made anew so many times.
 const TRIES: usize = 5;
@@ -21,12 +21,15 @@ impl Tries {
         before: &Configuration,
         after: &Configuration,
         customers: Vec<CustomerUser>,
-    ) -> Result<Option<i64>, ServiceError> {
+    ) -> Result<Option<ConfigurationVersion>, ServiceError> {
         self.end(configuration::save(place.store, place.key, before, after, customers, place.actor).await)
     }
 
     /// The same of a save that was tried by other means.
-    pub fn end(&mut self, saved: Result<i64, StoreError>) -> Result<Option<i64>, ServiceError> {
+    pub fn end(
+        &mut self,
+        saved: Result<ConfigurationVersion, StoreError>,
+    ) -> Result<Option<ConfigurationVersion>, ServiceError> {
         self.0 += 1;
         match saved {
             Err(StoreError::Conflict(_)) if self.0 < TRIES => Ok(None),

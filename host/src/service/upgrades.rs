@@ -66,7 +66,7 @@ pub async fn upgrade(place: ConfigurationPlace<'_>, wish: Wish<'_>) -> Result<Up
             return Err(ServiceError::NotUpgraded(Box::new(upgrade)));
         }
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
-            upgrade.version = version;
+            upgrade.version = version.number;
             upgrade.changed = true;
             return Ok(upgrade);
         }
@@ -166,7 +166,7 @@ impl FilterMoves {
             schema: schema_differs(&before_says.schema, &says.schema),
             grants: DeclarationChange { before: before_says.grants, after: says.grants },
             changed: false,
-            version: before.version,
+            version: before.version.number,
             behind: Vec::new(),
         })
     }

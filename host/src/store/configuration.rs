@@ -1,12 +1,12 @@
 //! What is configured, as rows: one for every thing, in the form of the configuration file.
 
 use super::filter_components::{self, FilterMakeup, Move};
-use super::{Engine, Store, StoreError};
+use super::{Engine, Store, StoreError, counters};
 use crate::secret_key::{SecretError, SecretKey};
 use futures_util::future::BoxFuture;
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind, in_clear, read, read_fields, write};
 use postigo_model::configured::{
-    Configuration, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds,
+    Configuration, ConfigurationVersion, CustomerUser, Destination, Filter, KindVisitor, Secret, Settings, visit_kinds,
 };
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
@@ -16,25 +16,36 @@ use std::collections::BTreeMap;
 /// The kind of the row that has the general settings.
 const SETTINGS: &str = "settings";
 
-/// The version of the configuration, as an expression of a statement that does something by it.
-pub(super) const VERSION: &str = "(SELECT version FROM config_version WHERE id = 1)";
+/// The version of the configuration, as two expressions of a statement that does something by it. [`read_version`]
+/// reads them.
+pub(super) const VERSION: &str =
+    "(SELECT version FROM config_version WHERE id = 1), (SELECT stamp FROM config_version WHERE id = 1)";
 
-/// The version of the configuration; grows with every change.
-pub async fn version(store: &Store) -> Result<i64, StoreError> {
-    let row =
-        sqlx::query("SELECT version FROM config_version WHERE id = 1").fetch_one(&mut *store.read().await?).await?;
-    Ok(row.try_get(0)?)
+/// Reads a version whose number is in this column, with its stamp in the next.
+pub(super) fn read_version(row: &AnyRow, column: usize) -> Result<ConfigurationVersion, StoreError> {
+    Ok(ConfigurationVersion { number: row.try_get(column)?, stamp: row.try_get(column + 1)? })
+}
+
+/// The version of the configuration; another one after every change.
+pub async fn version(store: &Store) -> Result<ConfigurationVersion, StoreError> {
+    let row = sqlx::query("SELECT version, stamp FROM config_version WHERE id = 1")
+        .fetch_one(&mut *store.read().await?)
+        .await?;
+    read_version(&row, 0)
 }
 
 /// The version of the configuration, which stays what it is until this transaction ends: what is done in it is done by
 /// that version, and whoever saves the next one sees it done.
-pub(super) async fn kept_version(connection: &mut AnyConnection, engine: Engine) -> Result<i64, StoreError> {
+pub(super) async fn kept_version(
+    connection: &mut AnyConnection,
+    engine: Engine,
+) -> Result<ConfigurationVersion, StoreError> {
     let statement = match engine {
-        Engine::Postgres => "SELECT version FROM config_version WHERE id = 1 FOR SHARE",
+        Engine::Postgres => "SELECT version, stamp FROM config_version WHERE id = 1 FOR SHARE",
         // Nobody else writes meanwhile.
-        Engine::Sqlite => "SELECT version FROM config_version WHERE id = 1",
+        Engine::Sqlite => "SELECT version, stamp FROM config_version WHERE id = 1",
     };
-    Ok(sqlx::query(statement).fetch_one(connection).await?.try_get(0)?)
+    read_version(&sqlx::query(statement).fetch_one(connection).await?, 0)
 }
 
 /// The whole configuration, at one version.
@@ -51,14 +62,14 @@ pub async fn load(store: &Store, key: &SecretKey) -> Result<Configuration, Store
 pub async fn load_what_opens(store: &Store, key: &SecretKey) -> Result<(Configuration, Vec<LostSecret>), StoreError> {
     // One statement sees one state of the database, so that version and rows belong together.
     let rows = sqlx::query(
-        "SELECT kind, body, secrets, (SELECT version FROM config_version WHERE id = 1), digest, name FROM configured",
+        "SELECT kind, body, secrets, digest, name, (SELECT version FROM config_version WHERE id = 1), (SELECT stamp FROM config_version WHERE id = 1) FROM configured",
     )
     .fetch_all(&mut *store.read().await?)
     .await?;
     let (mut configuration, mut lost) = (Configuration::default(), Vec::new());
     for row in rows {
-        configuration.version = row.try_get(3)?;
-        let stored = ConfiguredRow::read(&row, [0, 5, 1, 2], Some(4))?;
+        configuration.version = read_version(&row, 5)?;
+        let stored = ConfiguredRow::read(&row, [0, 4, 1, 2], Some(3))?;
         stored.load_into(&mut configuration, key, &mut lost)?;
     }
     Ok((configuration, lost))
@@ -94,10 +105,11 @@ pub async fn save(
     after: &Configuration,
     customers: Vec<CustomerUser>,
     actor: &str,
-) -> Result<i64, StoreError> {
+) -> Result<ConfigurationVersion, StoreError> {
     let mut change = SaveChange {
         expected: before.version,
         customers,
+        stamp: stamp()?,
         actor: actor.to_owned(),
         at: postigo_model::timestamp::now(),
         ..SaveChange::default()
@@ -116,12 +128,18 @@ pub async fn save(
     store.write(change, carry_out).await
 }
 
+/// A stamp for the next version.
+fn stamp() -> Result<i64, StoreError> {
+    Ok(i64::try_from(counters::random()? >> 1).unwrap_or(i64::MAX))
+}
+
 /// Counts a change of something that the configuration depends on, so that every host reads it anew.
-pub async fn touch(connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let row = sqlx::query("UPDATE config_version SET version = version + 1 WHERE id = 1 RETURNING version")
-        .fetch_one(connection)
+pub async fn touch(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE config_version SET version = version + 1, stamp = $1 WHERE id = 1")
+        .bind(stamp()?)
+        .execute(connection)
         .await?;
-    Ok(row.try_get(0)?)
+    Ok(())
 }
 
 /// Keeps every other change of what depends on one another out until this transaction ends, without counting one.
@@ -278,7 +296,9 @@ impl ConfiguredRow {
 /// What a save does.
 #[derive(Default)]
 struct SaveChange {
-    expected: i64,
+    expected: ConfigurationVersion,
+    /// Of the version that it makes.
+    stamp: i64,
     put: Vec<PutRow>,
     remove: Vec<(&'static str, String)>,
     customers: Vec<CustomerUser>,
@@ -364,15 +384,20 @@ impl SaveChange {
     }
 }
 
-fn carry_out<'c>(change: &'c SaveChange, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<i64, StoreError>> {
+fn carry_out<'c>(
+    change: &'c SaveChange,
+    connection: &'c mut AnyConnection,
+) -> BoxFuture<'c, Result<ConfigurationVersion, StoreError>> {
     Box::pin(async move {
-        let version: Option<i64> = sqlx::query(
-            "UPDATE config_version SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version",
+        let version: Option<ConfigurationVersion> = sqlx::query(
+            "UPDATE config_version SET version = version + 1, stamp = $1 WHERE id = 1 AND version = $2 AND stamp = $3 RETURNING version, stamp",
         )
-        .bind(change.expected)
+        .bind(change.stamp)
+        .bind(change.expected.number)
+        .bind(change.expected.stamp)
         .fetch_optional(&mut *connection)
         .await?
-        .map(|row| row.try_get(0))
+        .map(|row| read_version(&row, 0))
         .transpose()?;
         let version = version.ok_or_else(|| {
             StoreError::Conflict("The configuration was changed by somebody else meanwhile; nothing was saved.".into())
@@ -502,7 +527,8 @@ mod tests {
         after.queues.remove("Misc");
         after.settings.types.push("Incident".into());
         let version = save(&store, &key, &before, &after, Vec::new(), "a test").await.unwrap();
-        assert_eq!(version, before.version + 1);
+        assert_eq!(version.number, before.version.number + 1);
+        assert_ne!(version.stamp, before.version.stamp);
         after.version = version;
         assert_eq!(load(&store, &key).await.unwrap(), after);
         assert_eq!(

@@ -46,6 +46,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (21, "deleted components", include_str!("migrations/0021_deleted_components.sql")),
     (22, "hosts", include_str!("migrations/0022_hosts.sql")),
     (23, "failures", include_str!("migrations/0023_failures.sql")),
+    (24, "stamp", include_str!("migrations/0024_stamp.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -1,7 +1,8 @@
 //! The daemons that share the database: when each was seen last, and which version of the configuration it works by.
 
 use super::sql::Sql;
-use super::{Store, StoreError};
+use super::{Store, StoreError, configuration};
+use postigo_model::configured::ConfigurationVersion;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub struct HostState {
     /// The machine's name, for people.
     pub name: String,
     /// The version of the configuration that it works by.
-    pub version: i64,
+    pub version: ConfigurationVersion,
     /// Why it cannot take up a later one, a sentence; empty: it can.
     pub refused: String,
 }
@@ -37,10 +38,11 @@ pub async fn say(store: &Store, host: &HostState) -> Result<(), StoreError> {
     store
         .write((store.engine(), host.clone()), |(engine, host), connection| {
             Box::pin(async move {
-                let mut sql = Sql::new("INSERT INTO host (id, name, version, refused, seen) VALUES (");
-                sql.bind(&host.id).push(", ").bind(&host.name).push(", ").bind(host.version).push(", ");
+                let mut sql = Sql::new("INSERT INTO host (id, name, version, stamp, refused, seen) VALUES (");
+                sql.bind(&host.id).push(", ").bind(&host.name).push(", ").bind(host.version.number).push(", ");
+                sql.bind(host.version.stamp).push(", ");
                 sql.bind(&host.refused).push(", ").push(engine.clock());
-                sql.push(") ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, refused = excluded.refused, seen = excluded.seen");
+                sql.push(") ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, stamp = excluded.stamp, refused = excluded.refused, seen = excluded.seen");
                 sql.execute(connection).await?;
                 let mut sql = Sql::new("DELETE FROM host WHERE seen < ");
                 let forgotten = i64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(i64::MAX);
@@ -63,23 +65,27 @@ pub async fn leave(store: &Store, id: &str) -> Result<(), StoreError> {
         .await
 }
 
-/// The hosts that were seen `within` this time and work by an earlier version than this one, in the order of their
-/// names.
-pub async fn behind(store: &Store, version: i64, within: Duration) -> Result<Vec<HostBehind>, StoreError> {
+/// The hosts that were seen `within` this time and work neither by this version nor by one that came after it, in the
+/// order of their names.
+pub async fn behind(store: &Store, version: ConfigurationVersion, within: Duration) -> Result<Vec<HostBehind>, StoreError> {
     let clock = store.engine().clock();
     let lasts = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
-    let mut sql = Sql::new("SELECT id, name, version, refused, ");
+    let mut sql = Sql::new("SELECT id, name, version, stamp, refused, ");
     sql.push(clock).push(" - seen FROM host WHERE seen > ").push(clock).push(" - ").bind(lasts);
-    sql.push(" AND version < ").bind(version).push(" ORDER BY name, id");
+    sql.push(" AND (version, stamp) <> ").tuple([version.number.into(), version.stamp.into()]);
+    // A higher number is a later version only if the database has come so far: an earlier state may have been put back.
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM config_version WHERE id = 1 AND host.version > ").bind(version.number);
+    sql.push(" AND (host.version < config_version.version OR (host.version, host.stamp) = (config_version.version, config_version.stamp)))");
+    sql.push(" ORDER BY name, id");
     let connection: &mut AnyConnection = &mut *store.read().await?;
     let rows = sql.all(connection).await?;
     let read = |row: &sqlx::any::AnyRow| {
-        let milliseconds: i64 = row.try_get(4)?;
+        let milliseconds: i64 = row.try_get(5)?;
         let host = HostState {
             id: row.try_get(0)?,
             name: row.try_get(1)?,
-            version: row.try_get(2)?,
-            refused: row.try_get(3)?,
+            version: configuration::read_version(row, 2)?,
+            refused: row.try_get(4)?,
         };
         Ok(HostBehind { host, seen: u64::try_from(milliseconds / 1_000).unwrap_or_default() })
     };
@@ -91,26 +97,51 @@ mod tests {
     use super::*;
     use crate::store::fresh_store::fresh;
 
-    fn host(id: &str, version: i64) -> HostState {
-        HostState { id: id.into(), name: "mx".into(), version, refused: String::new() }
+    fn version(number: i64) -> ConfigurationVersion {
+        ConfigurationVersion { number, stamp: number * 100 }
+    }
+
+    fn host(id: &str, number: i64) -> HostState {
+        HostState { id: id.into(), name: "mx".into(), version: version(number), refused: String::new() }
+    }
+
+    async fn come_to(store: &Store, ConfigurationVersion { number, stamp }: ConfigurationVersion) {
+        store.execute(format!("UPDATE config_version SET version = {number}, stamp = {stamp}")).await;
+    }
+
+    async fn ids(store: &Store, version: ConfigurationVersion) -> Vec<String> {
+        behind(store, version, ALIVE).await.unwrap().into_iter().map(|behind| behind.host.id).collect()
     }
 
     #[tokio::test]
     async fn a_host_is_behind_while_it_is_there_and_works_by_an_earlier_version() {
         let (_folder, store, _key) = fresh().await;
-        assert_eq!(behind(&store, 5, ALIVE).await.unwrap(), [], "nobody is there");
-        for (id, version) in [("a", 4), ("b", 5), ("c", 1)] {
-            say(&store, &host(id, version)).await.unwrap();
+        come_to(&store, version(6)).await;
+        assert_eq!(behind(&store, version(5), ALIVE).await.unwrap(), [], "nobody is there");
+        for (id, number) in [("a", 4), ("b", 5), ("c", 1)] {
+            say(&store, &host(id, number)).await.unwrap();
         }
         store.execute(format!("UPDATE host SET seen = seen - {} WHERE id = 'c'", 31_000)).await;
-        let ids = async |version| -> Vec<String> {
-            behind(&store, version, ALIVE).await.unwrap().into_iter().map(|behind| behind.host.id).collect()
-        };
-        assert_eq!(ids(5).await, ["a"], "c was not seen for too long");
-        assert_eq!(ids(6).await, ["a", "b"]);
+        assert_eq!(ids(&store, version(5)).await, ["a"], "c was not seen for too long");
+        assert_eq!(ids(&store, version(6)).await, ["a", "b"]);
         say(&store, &host("a", 5)).await.unwrap();
+        say(&store, &host("c", 6)).await.unwrap();
         leave(&store, "b").await.unwrap();
-        assert_eq!(ids(5).await, Vec::<String>::new());
-        assert_eq!(ids(6).await, ["a"]);
+        assert_eq!(ids(&store, version(5)).await, Vec::<String>::new(), "c works by a later one");
+        assert_eq!(ids(&store, version(6)).await, ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_works_by_what_was_configured_before_a_database_was_put_back_is_behind() {
+        let (_folder, store, _key) = fresh().await;
+        for (id, number) in [("same", 5), ("higher", 7)] {
+            say(&store, &host(id, number)).await.unwrap();
+        }
+        // An earlier state was put back, and changed anew.
+        let anew = ConfigurationVersion { number: 5, stamp: 1 };
+        come_to(&store, anew).await;
+        assert_eq!(ids(&store, anew).await, ["higher", "same"]);
+        say(&store, &HostState { version: anew, ..host("same", 0) }).await.unwrap();
+        assert_eq!(ids(&store, anew).await, ["higher"]);
     }
 }

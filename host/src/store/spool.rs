@@ -335,7 +335,7 @@ fn read_claimed(row: &AnyRow, asked: &MessageClaimQuery) -> Result<ClaimedMessag
         failures: u32::try_from(row.try_get::<i64, _>(8)?).unwrap_or(u32::MAX),
         suspect: row.try_get::<i64, _>(9)? > 0,
         account: asked.account.clone(),
-        configuration: row.try_get(10)?,
+        configuration: configuration::read_version(row, 10)?,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::chain::{ChainPlan, LazySandbox, NeededComponents, Sandbox};
 use crate::secret_key::SecretKey;
 use crate::store::{Store, StoreError, components, configuration};
 use postigo_mail::Vocabulary;
-use postigo_model::configured::Configuration;
+use postigo_model::configured::{Configuration, ConfigurationVersion};
 use postigo_supervision as supervision;
 use postigo_supervision::{WorkKind, blocking};
 use std::collections::BTreeSet;
@@ -68,7 +68,7 @@ pub struct Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Live").field("version", &self.current().configuration.version).finish_non_exhaustive()
+        formatter.debug_struct("Live").field("version", &self.current().configuration.version.number).finish_non_exhaustive()
     }
 }
 
@@ -106,16 +106,18 @@ impl Live {
 
     /// What is in force, at this version or a later one: loaded and prepared now where this host is behind. An error
     /// says why it cannot be; then nothing is to be done by what was in force before.
-    pub async fn at_least(&self, version: i64) -> Result<Arc<LiveConfiguration>, StoreError> {
+    pub async fn at_least(&self, version: ConfigurationVersion) -> Result<Arc<LiveConfiguration>, StoreError> {
         let current = self.current();
-        if current.configuration.version >= version {
+        if current.configuration.version == version {
             return Ok(current);
         }
+        // A higher number is a later version only if the database has it now: an earlier state may have been put back.
         let reached = self.refresh().await?;
-        if reached < version {
+        if reached != version && reached.number <= version.number {
             return Err(StoreError::Conflict(format!(
-                "Version {version} of the configuration was in force when work was claimed, and the database has {reached} now. \
-                 Was an older state of it put back? Restart this daemon."
+                "Version {} of the configuration was in force when work was claimed, and the database has another version {} now. \
+                 Was an earlier state of it put back? Restart this daemon.",
+                version.number, reached.number
             )));
         }
         Ok(self.current())
@@ -159,7 +161,7 @@ impl Live {
     /// Takes up a changed configuration, if it did change; gives the version in force afterwards. Filters that were
     /// removed or disabled, and all other settings, are in force at once; new and changed filters when their groups
     /// are prepared.
-    pub async fn refresh(&self) -> Result<i64, StoreError> {
+    pub async fn refresh(&self) -> Result<ConfigurationVersion, StoreError> {
         let taken_up = self.take_up().await;
         match &taken_up {
             Ok(_) => self.refuse(None),
@@ -189,13 +191,13 @@ impl Live {
         let refused = self.refused().map(|why| {
             format!(
                 "What is configured now cannot be taken up, and version {} stays in force, by which nothing is begun: {why}",
-                setup.configuration.version
+                setup.configuration.version.number
             )
         });
         refused.into_iter().chain(setup.about_components()).collect()
     }
 
-    async fn take_up(&self) -> Result<i64, StoreError> {
+    async fn take_up(&self) -> Result<ConfigurationVersion, StoreError> {
         let _one_at_a_time = self.refreshing.lock().await;
         let before = self.current();
         let unchanged = configuration::version(&self.store).await? == before.configuration.version;
@@ -241,13 +243,5 @@ impl Live {
         let plan = before.plan.only(|name| wanted.contains(name));
         let setup = LiveConfiguration::new(before.configuration.clone(), plan, before.vocabulary.clone());
         self.current.send_replace(Arc::new(setup));
-    }
-
-    /// Waits until at least this version is in force; false when `patience` ends first. Someone else must
-    /// [`refresh`](Self::refresh).
-    pub async fn wait_for(&self, version: i64, patience: Duration) -> bool {
-        let mut changes = self.current.subscribe();
-        let reached = changes.wait_for(|setup| setup.configuration.version >= version);
-        tokio::time::timeout(patience, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 }

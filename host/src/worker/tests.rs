@@ -211,6 +211,34 @@ async fn a_message_is_worked_on_by_what_was_configured_before_it_was_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_put_back_and_changed_as_often_is_worked_by_as_it_is() {
+    let desk = Desk::with(|_| unmatched()).await;
+    let key = crate::secret_key::SecretKey::at(desk.folder.path().join("key"));
+    let store = desk.spool.store();
+    let before = configuration::load(store, &key).await.unwrap();
+    let save = async |earlier: &postigo_model::configured::Configuration, queue: &str| {
+        let mut after = earlier.clone();
+        after.settings.default_queue = queue.into();
+        configuration::save(store, &key, earlier, &after, Vec::new(), "a test").await.unwrap()
+    };
+    let first = save(&before, "Misc").await;
+    desk.take_in(&[&mail("before", "")]).await;
+    assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Misc"));
+    let (number, stamp) = (before.version.number, before.version.stamp);
+    store.execute(format!("UPDATE config_version SET version = {number}, stamp = {stamp}")).await;
+    let earlier = configuration::load(store, &key).await.unwrap();
+    let second = save(&earlier, "Junk").await;
+    assert_eq!(first.number, second.number);
+    desk.take_in(&[&mail("after", "")]).await;
+    assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Junk"));
+    // And one that comes back with a lower number.
+    store.execute(format!("UPDATE config_version SET version = {number}, stamp = {stamp}")).await;
+    store.execute("UPDATE configured SET body = REPLACE(body, 'Junk', 'Raw') WHERE kind = 'settings'").await;
+    desk.take_in(&[&mail("back", "")]).await;
+    assert_eq!(desk.work().await[0].result.queue.as_deref(), Some("Raw"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_message_waits_while_its_folder_is_away_and_is_filed_when_it_is_back() {
     let desk = Desk::with(|_| unmatched()).await;
     let ids = desk.take_in(&[&*format!("{}{}", mail("large", ""), "x".repeat(300 << 10)), &*mail("small", "")]).await;

@@ -6,6 +6,16 @@ use super::{
 };
 use std::collections::BTreeMap;
 
+/// A state of the configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConfigurationVersion {
+    /// Grows by one with every change.
+    pub number: i64,
+    /// Random with every change: a database that was put back from a backup comes to the same numbers with other
+    /// contents.
+    pub stamp: i64,
+}
+
 /// Everything that is configured, as it was at one `config_version`: read whole, never changed in place by those who
 /// use it.
 ///
@@ -13,8 +23,8 @@ use std::collections::BTreeMap;
 /// looked up in the store instead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
-    /// Grows with every change of anything here.
-    pub version: i64,
+    /// Another one after every change of anything here.
+    pub version: ConfigurationVersion,
     /// The general settings.
     pub settings: Settings,
     /// By name.

@@ -12,7 +12,7 @@ use crate::store::outgoing::{
     SendableMail,
 };
 use crate::store::{Location, Store, StoreError, configuration, tickets};
-use postigo_model::configured::{Retries, Transport, TransportKind};
+use postigo_model::configured::{ConfigurationVersion, Retries, Transport, TransportKind};
 use postigo_model::outgoing::{DeliveryStatus, OutgoingKind, OutgoingStatus};
 use postigo_model::timestamp::now;
 use server::{Act, Server};
@@ -48,7 +48,8 @@ impl Post {
 
     async fn claim(&self, chosen: Vec<(i64, String)>) -> Vec<ClaimedMail> {
         let transports = vec![ForTransport { name: "t".into(), limit: 10 }];
-        match self.claim_by(i64::MAX, chosen, transports).await {
+        let version = configuration::version(&self.store).await.unwrap();
+        match self.claim_by(version, chosen, transports).await {
             MailClaims::Mails(claimed) => claimed,
             behind @ MailClaims::Behind(_) => panic!("{behind:?}"),
         }
@@ -56,7 +57,7 @@ impl Post {
 
     async fn claim_by(
         &self,
-        configuration: i64,
+        configuration: ConfigurationVersion,
         chosen: Vec<(i64, String)>,
         transports: Vec<ForTransport>,
     ) -> MailClaims {
@@ -491,8 +492,13 @@ async fn who_is_behind_the_configuration_chooses_and_claims_nothing() {
     let id = post.queue(OutgoingKind::Reply, &["a@x.example"], RAW).await;
     let now = configuration::version(&post.store).await.unwrap();
     let wanted = || vec![ForTransport { name: "t".into(), limit: 10 }];
-    let behind = post.claim_by(now - 1, vec![(id, "t".into())], wanted()).await;
-    assert_eq!(behind, MailClaims::Behind(now));
+    let earlier = ConfigurationVersion { number: now.number - 1, ..now };
+    // Of a database that was put back and changed anew.
+    let other = ConfigurationVersion { stamp: now.stamp + 1, ..now };
+    for before in [earlier, other] {
+        let behind = post.claim_by(before, vec![(id, "t".into())], wanted()).await;
+        assert_eq!(behind, MailClaims::Behind(now));
+    }
     let open = outgoing::unassigned(&mut post.store.read().await.unwrap(), 10).await.unwrap();
     assert_eq!(open.len(), 1, "the way that was chosen by what is no longer in force is not written");
     let claimed = post.claim_by(now, vec![(id, "t".into())], wanted()).await;

@@ -6,6 +6,7 @@ use crate::store::sql::{Sql, pieces};
 use crate::store::{Engine, StoreError, communications, configuration};
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
+use postigo_model::configured::ConfigurationVersion;
 use postigo_model::outgoing::{DeliveryStatus, MOST_UNCERTAIN, OutgoingKind, OutgoingStatus};
 use postigo_model::ticket::NewArticle;
 use sqlx::{AnyConnection, Row};
@@ -72,7 +73,7 @@ pub struct MailClaimQuery {
     /// The data folder's id.
     pub host: String,
     /// The version of the configuration by which is chosen and sent.
-    pub configuration: i64,
+    pub configuration: ConfigurationVersion,
     /// Transports chosen for mails that had none: row id and name.
     pub chosen: Vec<(i64, String)>,
     /// What is wanted.
@@ -84,8 +85,8 @@ pub struct MailClaimQuery {
 pub enum MailClaims {
     /// Mails to be sent now.
     Mails(Vec<ClaimedMail>),
-    /// Nothing is claimed or changed: the configuration is at this later version, which may choose otherwise.
-    Behind(i64),
+    /// Nothing is claimed or changed: the configuration is at this other version, which may choose otherwise.
+    Behind(ConfigurationVersion),
 }
 
 /// The waiting mails that no transport is chosen for: row id, sender, queue. Oldest first.
@@ -119,7 +120,7 @@ pub async fn unassign(connection: &mut AnyConnection) -> Result<u64, StoreError>
 /// same.
 pub async fn claim(connection: &mut AnyConnection, asked: &MailClaimQuery) -> Result<MailClaims, StoreError> {
     let version = configuration::kept_version(connection, asked.engine).await?;
-    if version > asked.configuration {
+    if version != asked.configuration {
         return Ok(MailClaims::Behind(version));
     }
     for (id, transport) in &asked.chosen {
