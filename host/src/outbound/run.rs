@@ -67,23 +67,12 @@ struct Sender {
     claims: HashMap<Id, (String, i64)>,
     warned: bool,
     kept: Option<Instant>,
+    keeps_every: Duration,
 }
 
 /// Sends until `stop`; what is under way then is ended still.
 pub async fn run(tools: SendTools, configured: impl Fn() -> Arc<LiveConfiguration>, stop: CancellationToken) {
-    let means = Means::new(tools.store.clone(), Arc::clone(&tools.tokens), Arc::clone(&tools.machine));
-    let mut sender = Sender {
-        tools,
-        means,
-        transports: BTreeMap::new(),
-        senders: BTreeMap::new(),
-        retries: Retries::default(),
-        health: BTreeMap::new(),
-        sending: JoinSet::new(),
-        claims: HashMap::new(),
-        warned: false,
-        kept: None,
-    };
+    let mut sender = Sender::new(tools);
     let supervised = SupervisedTask::new(WorkKind::Sending, "", stop.clone()).resting_at_most(LONGEST_PAUSE);
     let mut failures = 0;
     while !stop.is_cancelled() {
@@ -107,11 +96,12 @@ pub async fn run(tools: SendTools, configured: impl Fn() -> Arc<LiveConfiguratio
         // A panic here is told, and looked after by the next look.
         let _ = supervised.round(sender.wait(wait, &stop)).await;
     }
+    let keeps_every = sender.keeps_every;
     while !sender.sending.is_empty() {
         // Renewed still: a large mail may take longer than a claim lasts.
         tokio::select! {
             () = sender.ended() => {}
-            () = tokio::time::sleep(KEEPS_EVERY) => {}
+            () = tokio::time::sleep(keeps_every) => {}
         }
         sender.keep().await;
     }
@@ -119,6 +109,22 @@ pub async fn run(tools: SendTools, configured: impl Fn() -> Arc<LiveConfiguratio
 }
 
 impl Sender {
+    fn new(tools: SendTools) -> Self {
+        Self {
+            means: Means::new(tools.store.clone(), Arc::clone(&tools.tokens), Arc::clone(&tools.machine)),
+            tools,
+            transports: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            retries: Retries::default(),
+            health: BTreeMap::new(),
+            sending: JoinSet::new(),
+            claims: HashMap::new(),
+            warned: false,
+            kept: None,
+            keeps_every: KEEPS_EVERY,
+        }
+    }
+
     /// Looks for work and begins it; says whether there was any.
     async fn look(&mut self, configuration: &Configuration) -> Result<bool, StoreError> {
         self.retries.clone_from(&configuration.settings.outbound);
@@ -159,7 +165,9 @@ impl Sender {
         let claimed = match claimed {
             MailClaims::Mails(claimed) => claimed,
             MailClaims::Behind(version) => {
-                self.tools.live.at_least(version).await?;
+                // New filters are prepared first, which may take longer than a claim lasts.
+                let live = Arc::clone(&self.tools.live);
+                self.keeping(live.at_least(version)).await?;
                 return Ok(true);
             }
         };
@@ -220,7 +228,7 @@ impl Sender {
 
     /// What has to be done now and then.
     async fn keep(&mut self) {
-        if self.kept.is_some_and(|kept| kept.elapsed() < KEEPS_EVERY) {
+        if self.kept.is_some_and(|kept| kept.elapsed() < self.keeps_every) {
             return;
         }
         self.kept = Some(Instant::now());
@@ -238,6 +246,17 @@ impl Sender {
         }
         let pool: &Pool = &self.means.pool;
         attempt::save(&self.tools.store, pool.close(false).await).await;
+    }
+
+    /// Awaits what may take long; what is being sent stays claimed meanwhile.
+    async fn keeping<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(self.keeps_every) => self.keep().await,
+            }
+        }
     }
 
     /// How many mails each transport can take.
@@ -290,5 +309,88 @@ impl Sender {
         };
         let Some((name, _)) = self.claims.remove(&id) else { return };
         self.health.entry(name.clone()).or_default().end(&name, &transported);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::LazySandbox;
+    use crate::secret_key::SecretKey;
+    use crate::store::outgoing::{NewOutgoing, SendableMail};
+    use crate::store::{Location, configuration};
+    use postigo_model::outgoing::OutgoingKind;
+    use postigo_sandbox::RuntimeOptions;
+
+    async fn queue(store: &Store) {
+        let composed = SendableMail {
+            recipients: vec!["jane@x.example".into()],
+            raw: vec![b"Subject: x\r\n\r\n".to_vec().into()],
+            ..SendableMail::default()
+        };
+        let new = NewOutgoing { kind: OutgoingKind::Reply, ticket_id: 0, article_id: 0, composed, now: now() };
+        store.write(new, |new, connection| Box::pin(outgoing::queue(connection, new))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_being_sent_stays_claimed_while_a_changed_configuration_is_taken_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let key = SecretKey::at(folder.path().join("key"));
+        let sandbox = Arc::new(LazySandbox::new(RuntimeOptions::new(folder.path().join("cache"), "none".into())));
+        let live = Live::start(store.clone(), key.clone(), sandbox).await.unwrap();
+        let mut configuration = configuration::load(&store, &key).await.unwrap();
+        let transport = Transport { name: "t".into(), connections: 5, ..Transport::default() };
+        configuration.transports.insert("t".into(), transport);
+        let mut sender = Sender::new(SendTools {
+            store: store.clone(),
+            live: Arc::clone(&live),
+            host: Host::new("here"),
+            tokens: Tokens::new(store.clone(), key),
+            metrics: Arc::default(),
+            machine: Arc::default(),
+            woken: Arc::default(),
+        });
+        sender.keeps_every = Duration::from_millis(10);
+        sender.kept = Some(Instant::now());
+        // One mail is being sent, and another waits.
+        queue(&store).await;
+        let claiming = MailClaimQuery {
+            engine: store.engine(),
+            host: "here".into(),
+            configuration: configuration.version,
+            chosen: vec![(1, "t".into())],
+            transports: vec![ForTransport { name: "t".into(), limit: 1 }],
+        };
+        let claimed = store
+            .write(claiming, |claiming, connection| Box::pin(outgoing::claim(connection, claiming)))
+            .await
+            .unwrap();
+        let MailClaims::Mails(claimed) = claimed else { panic!("{claimed:?}") };
+        let task = sender.sending.spawn(std::future::pending());
+        sender.claims.insert(task.id(), ("t".into(), claimed[0].claim.token));
+        queue(&store).await;
+
+        store.execute("UPDATE config_version SET version = version + 1").await;
+        let held_back = live.hold_back().await;
+        let until = async || -> i64 {
+            let mut sql = crate::store::sql::Sql::new("SELECT claimed_until FROM outgoing WHERE status = 'sending'");
+            let row = sql.one(&mut store.read().await.unwrap()).await.unwrap();
+            sqlx::Row::try_get(&row, 0).unwrap()
+        };
+        let watching = async {
+            for _ in 0..3 {
+                store.execute("UPDATE outgoing SET claimed_until = claimed_until - 1000 WHERE status = 'sending'").await;
+                let before = until().await;
+                while until().await <= before {
+                    tokio::task::yield_now().await;
+                }
+            }
+            drop(held_back);
+        };
+        let both = async { tokio::join!(sender.look(&configuration), watching) };
+        let (looked, ()) = tokio::time::timeout(Duration::from_mins(1), both).await.expect("the claim is renewed");
+        assert!(looked.unwrap(), "there is something to do by the new configuration");
+        assert_eq!(live.current().configuration.version, configuration::version(&store).await.unwrap());
     }
 }

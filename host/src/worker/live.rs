@@ -99,6 +99,12 @@ impl Live {
         Arc::new(Self { store, key, sandbox, current, refreshing: Mutex::new(()), refused })
     }
 
+    /// Lets nothing be taken up while this is held, for tests.
+    #[cfg(test)]
+    pub async fn hold_back(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.refreshing.lock().await
+    }
+
     /// What is in force now.
     pub fn current(&self) -> Arc<LiveConfiguration> {
         Arc::clone(&self.current.borrow())
