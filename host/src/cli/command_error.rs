@@ -30,6 +30,11 @@ impl CommandError {
         Self { status, ..self }
     }
 
+    /// The sentences.
+    pub(super) fn sentences(&self) -> &[String] {
+        &self.sentences
+    }
+
     /// Prints the sentences to standard error and gives the exit status.
     pub(super) fn tell(self) -> ExitCode {
         for sentence in &self.sentences {

@@ -166,8 +166,16 @@ impl Context {
     }
 
     /// After a command that changed the configuration: waits until every daemon works by it, and names those that do
-    /// not in time. What they claim from now on they work on by it all the same.
-    pub async fn wait_until_in_force(&self) -> Result<(), CommandError> {
+    /// not in time. What they claim from now on they work on by it all the same, so that nothing here is a failure of
+    /// the command.
+    pub async fn wait_until_in_force(&self) {
+        if let Err(error) = self.until_in_force().await {
+            let why = error.sentences().join(" ");
+            eprintln!("What was changed is saved. Whether every daemon works by it already could not be asked: {}", printable(&why));
+        }
+    }
+
+    async fn until_in_force(&self) -> Result<(), CommandError> {
         let Some(before) = self.before.get().filter(|_| self.waits) else { return Ok(()) };
         let store = self.store().await?;
         let version = configuration::version(store).await?;

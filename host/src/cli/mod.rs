@@ -130,7 +130,8 @@ pub fn main() -> ExitCode {
     };
     let running = async {
         run(&context, arguments.command).await?;
-        context.wait_until_in_force().await
+        context.wait_until_in_force().await;
+        Ok::<_, CommandError>(())
     };
     let ended = supervision::catch(|| runtime.block_on(running));
     // A file system that hangs holds a thread; it must not hold the end of the process.

@@ -3,15 +3,13 @@
 
 use crate::inbound::lmtp::host_name;
 use crate::spool::leases::Host;
-use crate::store::hosts::{self, HostState};
+use crate::store::hosts::{self, HostState, SAID_EVERY};
 use crate::worker::Live;
 use postigo_supervision::{SupervisedTask, WorkKind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// So often at least: well within the time for which a host counts as there.
-const SAID_EVERY: Duration = Duration::from_secs(10);
 /// While the database is away it is tried again after so long.
 const AGAIN: Duration = Duration::from_secs(2);
 

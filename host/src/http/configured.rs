@@ -17,7 +17,7 @@ use crate::config::ConfigurationPlace;
 use crate::oauth2::{Owner, SignInState};
 use crate::service::ServiceError;
 use crate::service::behind::BEHIND;
-use crate::service::configured::{self as service, Editor, Object, SIGN_IN, SavedChange};
+use crate::service::configured::{self as service, Editor, Object, SIGN_IN};
 use crate::service::in_force;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -76,7 +76,7 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     let actor = caller.actor();
     let saved = service::create::<K>(editor(state, caller, &actor), &without_shown::<K>(body)).await?;
     let name = &saved.value;
-    let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await?;
+    let mut response = answer_saved(state, saved.object::<K>(name), StatusCode::CREATED).await;
     if let Ok(location) =
         HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT)))
     {
@@ -100,7 +100,7 @@ pub async fn replace<K: LoadedKind>(
         service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
     let status = if saved.value { StatusCode::CREATED } else { StatusCode::OK };
-    answer_saved(state, &saved, saved.object::<K>(name), status).await
+    Ok(answer_saved(state, saved.object::<K>(name), status).await)
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are
@@ -117,7 +117,7 @@ pub async fn change<K: LoadedKind>(
     let saved =
         service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
-    answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await
+    Ok(answer_saved(state, saved.object::<K>(name), StatusCode::OK).await)
 }
 
 /// Removes a thing.
@@ -128,9 +128,8 @@ pub async fn delete<K: LoadedKind>(
     name: &str,
 ) -> Result<Response, Problem> {
     let actor = caller.actor();
-    let saved =
-        service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
-    let not_yet = in_force::take_up(&state.live).await?;
+    service::delete::<K>(editor(state, caller, &actor), name, |earlier| check_match(headers, earlier)).await?;
+    let not_yet = in_force::take_up(&state.live).await;
     Ok(if not_yet.is_nobody() {
         no_content()
     } else {
@@ -152,20 +151,15 @@ pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Edito
 }
 
 /// Answers with what was saved as soon as all hosts work by it; else with 202, and with those that do not yet.
-pub async fn answer_saved<T>(
-    state: &ApiState,
-    saved: &SavedChange<T>,
-    mut object: Object,
-    status: StatusCode,
-) -> Result<Response, Problem> {
-    let not_yet = in_force::take_up(&state.live).await?;
+pub async fn answer_saved(state: &ApiState, mut object: Object, status: StatusCode) -> Response {
+    let not_yet = in_force::take_up(&state.live).await;
     if not_yet.is_nobody() {
-        return Ok(answer(status, object));
+        return answer(status, object);
     }
     // Of the thing itself, as it is shown from now on.
     let tag = etag(&object);
     object.insert(BEHIND.to_owned(), json!(not_yet.hosts));
-    Ok((StatusCode::ACCEPTED, [(header::ETAG, tag)], axum::Json(object)).into_response())
+    (StatusCode::ACCEPTED, [(header::ETAG, tag)], axum::Json(object)).into_response()
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.

@@ -43,5 +43,5 @@ async fn change(
     fields.remove(BEHIND);
     let actor = caller.actor();
     let saved = settings::alter(configured::editor(&state, &caller, &actor), &fields).await?;
-    configured::answer_saved(&state, &saved, settings::show(&saved.configuration), StatusCode::OK).await
+    Ok(configured::answer_saved(&state, settings::show(&saved.configuration), StatusCode::OK).await)
 }

@@ -70,7 +70,7 @@ async fn carry(state: &ApiState, caller: &Caller, wish: Wish<'_>) -> Result<Resp
     let mut upgrade = upgrade(configured::editor(state, caller, &actor).place, wish).await?;
     let mut status = StatusCode::OK;
     if upgrade.changed {
-        let not_yet = in_force::take_up(&state.live).await?;
+        let not_yet = in_force::take_up(&state.live).await;
         if !not_yet.is_nobody() {
             (status, upgrade.behind) = (StatusCode::ACCEPTED, not_yet.hosts);
         }

@@ -26,7 +26,7 @@ pub struct HostNotYet {
 impl From<HostBehind> for HostNotYet {
     fn from(HostBehind { host, seen }: HostBehind) -> Self {
         let why = Some(host.refused).filter(|why| !why.is_empty());
-        Self { id: host.id, name: host.name, version: host.version.number, seen_seconds_ago: seen, why }
+        Self { id: host.id, name: host.name, version: host.version.number, seen_seconds_ago: seen.as_secs(), why }
     }
 }
 

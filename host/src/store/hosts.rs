@@ -6,6 +6,11 @@ use postigo_model::configured::ConfigurationVersion;
 use sqlx::{AnyConnection, Row};
 use std::time::Duration;
 
+/// So often at least a host says that it is there.
+pub const SAID_EVERY: Duration = Duration::from_secs(10);
+/// Who has said nothing for so long, twice what was due, is not waited for: it has died, hangs, or cannot reach the
+/// database.
+pub const SILENT: Duration = Duration::from_secs(20);
 /// A host counts for so long after it was seen, by the database's clock.
 pub const ALIVE: Duration = Duration::from_secs(30);
 /// One that was away for so long is forgotten.
@@ -29,8 +34,8 @@ pub struct HostState {
 pub struct HostBehind {
     /// What it said of itself.
     pub host: HostState,
-    /// How long ago, in seconds.
-    pub seen: u64,
+    /// How long ago that was.
+    pub seen: Duration,
 }
 
 /// Notes what a host says of itself, and that it is there.
@@ -66,12 +71,14 @@ pub async fn leave(store: &Store, id: &str) -> Result<(), StoreError> {
 }
 
 /// The hosts that were seen `within` this time and work neither by this version nor by one that came after it, in the
-/// order of their names.
+/// order of their names. One that was seen well after now, by a clock that has gone back since, was not seen since.
 pub async fn behind(store: &Store, version: ConfigurationVersion, within: Duration) -> Result<Vec<HostBehind>, StoreError> {
     let clock = store.engine().clock();
     let lasts = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
     let mut sql = Sql::new("SELECT id, name, version, stamp, refused, ");
     sql.push(clock).push(" - seen FROM host WHERE seen > ").push(clock).push(" - ").bind(lasts);
+    let ahead = i64::try_from(ALIVE.as_millis()).unwrap_or(i64::MAX);
+    sql.push(" AND seen <= ").push(clock).push(" + ").bind(ahead);
     sql.push(" AND (version, stamp) <> ").tuple([version.number.into(), version.stamp.into()]);
     // A higher number is a later version only if the database has come so far: an earlier state may have been put back.
     sql.push(" AND NOT EXISTS (SELECT 1 FROM config_version WHERE id = 1 AND host.version > ").bind(version.number);
@@ -87,7 +94,7 @@ pub async fn behind(store: &Store, version: ConfigurationVersion, within: Durati
             version: configuration::read_version(row, 2)?,
             refused: row.try_get(4)?,
         };
-        Ok(HostBehind { host, seen: u64::try_from(milliseconds / 1_000).unwrap_or_default() })
+        Ok(HostBehind { host, seen: Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default()) })
     };
     rows.iter().map(read).collect()
 }
@@ -129,6 +136,22 @@ mod tests {
         leave(&store, "b").await.unwrap();
         assert_eq!(ids(&store, version(5)).await, Vec::<String>::new(), "c works by a later one");
         assert_eq!(ids(&store, version(6)).await, ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_was_seen_by_a_clock_which_has_gone_back_since_is_there_once_it_says_so() {
+        let (_folder, store, _key) = fresh().await;
+        come_to(&store, version(5)).await;
+        for id in ["dead", "lives"] {
+            say(&store, &host(id, 4)).await.unwrap();
+        }
+        store.execute("UPDATE host SET seen = seen + 3600000").await;
+        assert_eq!(ids(&store, version(5)).await, Vec::<String>::new());
+        say(&store, &host("lives", 4)).await.unwrap();
+        assert_eq!(ids(&store, version(5)).await, ["lives"]);
+        // A little off, it was seen just now.
+        store.execute("UPDATE host SET seen = seen + 5000 WHERE id = 'lives'").await;
+        assert_eq!(behind(&store, version(5), ALIVE).await.unwrap()[0].seen, Duration::ZERO);
     }
 
     #[tokio::test]

@@ -311,6 +311,19 @@ async fn fields_and_answers_can_be_deleted() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_saved_is_no_error_where_nobody_can_be_asked_who_works_by_it() {
+    let api = Api::start().await;
+    api.state.store.execute("DROP TABLE host").await;
+    let answer = api.patch(Role::Admin, "/queues/Raw", &json!({ "comment": "saved" })).await.expect(202);
+    assert_eq!((&answer["comment"], &answer["behind"]), (&json!("saved"), &json!([])));
+    assert_eq!(api.get(Role::Admin, "/queues/Raw").await.expect(200)["comment"], "saved");
+    api.post(Role::Admin, "/dynamic-fields", &json!({ "name": "Contract" })).await.expect(202);
+    let gone = api.delete(Role::Admin, "/dynamic-fields/Contract").await.expect(202);
+    assert_eq!(gone["behind"], json!([]));
+    api.get(Role::Admin, "/dynamic-fields/Contract").await.problem(404);
+}
+
+#[tokio::test]
 async fn a_body_of_too_many_values_is_refused_before_it_is_read() {
     let api = Api::start().await;
     let filter = |settings: Value| json!({ "name": "a", "component": "nothing", "settings": { "a": settings } });
