@@ -171,7 +171,10 @@ impl Context {
     pub async fn wait_until_in_force(&self) {
         if let Err(error) = self.until_in_force().await {
             let why = error.sentences().join(" ");
-            eprintln!("What was changed is saved. Whether every daemon works by it already could not be asked: {}", printable(&why));
+            eprintln!(
+                "What was changed is saved. Whether every daemon works by it already could not be asked: {}",
+                printable(&why)
+            );
         }
     }
 

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// So often is looked whether the configuration changed.
@@ -117,6 +117,8 @@ pub struct Front {
     pub clients: Clients,
     /// The descriptors that listeners share.
     pub descriptors: Arc<Descriptors>,
+    /// Another daemon with this one's id, if there is one: a sentence.
+    pub namesake: watch::Receiver<Option<String>>,
     /// When answering ends.
     pub ends: CancellationToken,
 }
@@ -205,7 +207,9 @@ impl Daemon {
         };
         let purging = tokio::spawn(purge(remove, all_ends.clone()));
         let telling = tokio::spawn(overview::run(store.clone(), host.id.clone(), all_ends.clone()));
-        let present = tokio::spawn(presence::run(Arc::clone(&self.live), host.clone(), all_ends.clone()));
+        let (tells_namesake, namesake) = watch::channel(None);
+        let present =
+            tokio::spawn(presence::run(Arc::clone(&self.live), host.clone(), tells_namesake, all_ends.clone()));
         let live = Arc::clone(&self.live);
         let sending_tools = outbound::SendTools {
             store: store.clone(),
@@ -229,6 +233,7 @@ impl Daemon {
             machine,
             clients: self.clients,
             descriptors,
+            namesake,
             ends: all_ends.clone(),
         }));
         ready(address);

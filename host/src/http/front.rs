@@ -13,13 +13,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Serves REST until the front ends.
 pub async fn keep_serving(front: Front) {
-    let Front { listener, address, spool, key, tokens, live, metrics, machine, clients, descriptors, ends } = front;
+    let Front { listener, address, spool, key, tokens, live, metrics, machine, clients, descriptors, namesake, ends } =
+        front;
     let figures = metrics.listeners().clone();
     let places = Places::of("rest", clients.most, &descriptors, figures.clone());
     let head = clients.head;
     let doors =
         move || Doors { places: Arc::clone(&places), acceptance: Acceptance::of("rest", figures.clone()), head };
-    let state = ApiState::new(spool, key, tokens, live, metrics, machine).named(clients.hosts);
+    let state = ApiState::new(spool, key, tokens, live, metrics, machine).named(clients.hosts).beside(namesake);
     let mut bound = Some(listener);
     let supervised = SupervisedTask::new(WorkKind::Rest, "", ends.clone()).resting_at_most(LONGEST_PAUSE);
     let round = || {

@@ -49,7 +49,8 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         "database": word(database), "key": word(key.is_ok()), "files": word(files.is_empty()), "configuration": word(refused.is_none()),
         "tasks": word(broken.is_empty()), "rows": word(is_rows)
     });
-    let degraded = !broken.is_empty() || !unreadable.is_empty();
+    let namesake = state.namesake.borrow().clone();
+    let degraded = !broken.is_empty() || !unreadable.is_empty() || namesake.is_some();
     let mut report = json!({ "ready": ready, "degraded": degraded, "checks": checks });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Where the database is away only those are told who need no token.
@@ -68,7 +69,7 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
         if let Some(outgoing) = outgoing_counts(&state).await {
             report["outgoing"] = outgoing;
         }
-        let hints = about_transports(&state);
+        let hints: Vec<String> = namesake.into_iter().chain(about_transports(&state)).collect();
         if !hints.is_empty() {
             report["hints"] = json!(hints);
         }

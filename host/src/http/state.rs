@@ -9,6 +9,7 @@ use crate::store::Store;
 use crate::worker::Live;
 use postigo_net::listen::IntakeBudget;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What the API works with. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct ApiState {
     pub(super) loopback: bool,
     /// Further names that such a listener goes by.
     pub(super) names: Arc<[String]>,
+    /// What is to be told of another daemon with this one's id, a sentence; none: there is none.
+    pub(super) namesake: watch::Receiver<Option<String>>,
 }
 
 impl ApiState {
@@ -51,7 +54,14 @@ impl ApiState {
             room: Arc::default(),
             loopback: false,
             names: Arc::default(),
+            namesake: watch::channel(None).1,
         }
+    }
+
+    /// With what is told of another daemon with this one's id.
+    #[must_use]
+    pub fn beside(self, namesake: watch::Receiver<Option<String>>) -> Self {
+        Self { namesake, ..self }
     }
 
     /// With names that proxies on this machine pass on.

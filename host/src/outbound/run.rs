@@ -380,7 +380,9 @@ mod tests {
         };
         let watching = async {
             for _ in 0..3 {
-                store.execute("UPDATE outgoing SET claimed_until = claimed_until - 1000 WHERE status = 'sending'").await;
+                store
+                    .execute("UPDATE outgoing SET claimed_until = claimed_until - 1000 WHERE status = 'sending'")
+                    .await;
                 let before = until().await;
                 while until().await <= before {
                     tokio::task::yield_now().await;

@@ -105,7 +105,7 @@ mod tests {
     const A_MINUTE: Duration = Duration::from_mins(1);
 
     async fn say(store: &Store, id: &str, version: ConfigurationVersion) {
-        let host = HostState { id: id.into(), name: "mx".into(), version, refused: String::new() };
+        let host = HostState { id: id.into(), run: id.into(), name: "mx".into(), version, refused: String::new() };
         hosts::say(store, &host).await.unwrap();
     }
 

@@ -47,6 +47,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (22, "hosts", include_str!("migrations/0022_hosts.sql")),
     (23, "failures", include_str!("migrations/0023_failures.sql")),
     (24, "stamp", include_str!("migrations/0024_stamp.sql")),
+    (25, "host run", include_str!("migrations/0025_host_run.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

@@ -21,6 +21,8 @@ const FORGOTTEN_AFTER: Duration = Duration::from_hours(24);
 pub struct HostState {
     /// Id of its data folder.
     pub id: String,
+    /// This run of it.
+    pub run: String,
     /// The machine's name, for people.
     pub name: String,
     /// The version of the configuration that it works by.
@@ -38,32 +40,35 @@ pub struct HostBehind {
     pub seen: Duration,
 }
 
-/// Notes what a host says of itself, and that it is there.
-pub async fn say(store: &Store, host: &HostState) -> Result<(), StoreError> {
+/// Notes what a host says of itself, and that it is there; gives the run of this id that said so before.
+pub async fn say(store: &Store, host: &HostState) -> Result<Option<String>, StoreError> {
     store
         .write((store.engine(), host.clone()), |(engine, host), connection| {
             Box::pin(async move {
-                let mut sql = Sql::new("INSERT INTO host (id, name, version, stamp, refused, seen) VALUES (");
-                sql.bind(&host.id).push(", ").bind(&host.name).push(", ").bind(host.version.number).push(", ");
+                let mut sql = Sql::new("SELECT run FROM host WHERE id = ");
+                let row = sql.bind(&host.id).optional(connection).await?;
+                let before: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+                let mut sql = Sql::new("INSERT INTO host (id, run, name, version, stamp, refused, seen) VALUES (");
+                sql.bind(&host.id).push(", ").bind(&host.run).push(", ").bind(&host.name).push(", ").bind(host.version.number).push(", ");
                 sql.bind(host.version.stamp).push(", ");
                 sql.bind(&host.refused).push(", ").push(engine.clock());
-                sql.push(") ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version, stamp = excluded.stamp, refused = excluded.refused, seen = excluded.seen");
+                sql.push(") ON CONFLICT (id) DO UPDATE SET run = excluded.run, name = excluded.name, version = excluded.version, stamp = excluded.stamp, refused = excluded.refused, seen = excluded.seen");
                 sql.execute(connection).await?;
                 let mut sql = Sql::new("DELETE FROM host WHERE seen < ");
                 let forgotten = i64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(i64::MAX);
                 sql.push(engine.clock()).push(" - ").bind(forgotten).execute(connection).await?;
-                Ok(())
+                Ok(before)
             })
         })
         .await
 }
 
-/// Removes a host that ends.
-pub async fn leave(store: &Store, id: &str) -> Result<(), StoreError> {
+/// Removes a run of a host that ends.
+pub async fn leave(store: &Store, run: &str) -> Result<(), StoreError> {
     store
-        .write(id.to_owned(), |id, connection| {
+        .write(run.to_owned(), |run, connection| {
             Box::pin(async move {
-                Sql::new("DELETE FROM host WHERE id = ").bind(&*id).execute(connection).await?;
+                Sql::new("DELETE FROM host WHERE run = ").bind(&*run).execute(connection).await?;
                 Ok(())
             })
         })
@@ -72,10 +77,14 @@ pub async fn leave(store: &Store, id: &str) -> Result<(), StoreError> {
 
 /// The hosts that were seen `within` this time and work neither by this version nor by one that came after it, in the
 /// order of their names. One that was seen well after now, by a clock that has gone back since, was not seen since.
-pub async fn behind(store: &Store, version: ConfigurationVersion, within: Duration) -> Result<Vec<HostBehind>, StoreError> {
+pub async fn behind(
+    store: &Store,
+    version: ConfigurationVersion,
+    within: Duration,
+) -> Result<Vec<HostBehind>, StoreError> {
     let clock = store.engine().clock();
     let lasts = i64::try_from(within.as_millis()).unwrap_or(i64::MAX);
-    let mut sql = Sql::new("SELECT id, name, version, stamp, refused, ");
+    let mut sql = Sql::new("SELECT id, name, version, stamp, refused, run, ");
     sql.push(clock).push(" - seen FROM host WHERE seen > ").push(clock).push(" - ").bind(lasts);
     let ahead = i64::try_from(ALIVE.as_millis()).unwrap_or(i64::MAX);
     sql.push(" AND seen <= ").push(clock).push(" + ").bind(ahead);
@@ -87,12 +96,13 @@ pub async fn behind(store: &Store, version: ConfigurationVersion, within: Durati
     let connection: &mut AnyConnection = &mut *store.read().await?;
     let rows = sql.all(connection).await?;
     let read = |row: &sqlx::any::AnyRow| {
-        let milliseconds: i64 = row.try_get(5)?;
+        let milliseconds: i64 = row.try_get(6)?;
         let host = HostState {
             id: row.try_get(0)?,
             name: row.try_get(1)?,
             version: configuration::read_version(row, 2)?,
             refused: row.try_get(4)?,
+            run: row.try_get(5)?,
         };
         Ok(HostBehind { host, seen: Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default()) })
     };
@@ -109,7 +119,8 @@ mod tests {
     }
 
     fn host(id: &str, number: i64) -> HostState {
-        HostState { id: id.into(), name: "mx".into(), version: version(number), refused: String::new() }
+        let (name, run) = ("mx".into(), format!("a run of {id}"));
+        HostState { id: id.into(), run, name, version: version(number), refused: String::new() }
     }
 
     async fn come_to(store: &Store, ConfigurationVersion { number, stamp }: ConfigurationVersion) {
@@ -133,7 +144,7 @@ mod tests {
         assert_eq!(ids(&store, version(6)).await, ["a", "b"]);
         say(&store, &host("a", 5)).await.unwrap();
         say(&store, &host("c", 6)).await.unwrap();
-        leave(&store, "b").await.unwrap();
+        leave(&store, "a run of b").await.unwrap();
         assert_eq!(ids(&store, version(5)).await, Vec::<String>::new(), "c works by a later one");
         assert_eq!(ids(&store, version(6)).await, ["a"]);
     }
@@ -152,6 +163,19 @@ mod tests {
         // A little off, it was seen just now.
         store.execute("UPDATE host SET seen = seen + 5000 WHERE id = 'lives'").await;
         assert_eq!(behind(&store, version(5), ALIVE).await.unwrap()[0].seen, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_host_hears_which_run_of_its_id_spoke_before_and_removes_its_own_alone() {
+        let (_folder, store, _key) = fresh().await;
+        let run = |run: &str| HostState { run: run.into(), ..host("a", 4) };
+        assert_eq!(say(&store, &run("first")).await.unwrap(), None);
+        assert_eq!(say(&store, &run("first")).await.unwrap().as_deref(), Some("first"));
+        assert_eq!(say(&store, &run("second")).await.unwrap().as_deref(), Some("first"));
+        leave(&store, "first").await.unwrap();
+        assert_eq!(say(&store, &run("second")).await.unwrap().as_deref(), Some("second"));
+        leave(&store, "second").await.unwrap();
+        assert_eq!(say(&store, &run("third")).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -104,7 +104,9 @@ impl<'w> AccountRun<'w> {
 
     /// Begins to work on what is claimed, as far as there is memory for it.
     async fn begin(&mut self) -> Result<(), StoreError> {
-        if let Some(version) = self.unread.iter().map(|claimed| claimed.configuration).max_by_key(|version| version.number) {
+        if let Some(version) =
+            self.unread.iter().map(|claimed| claimed.configuration).max_by_key(|version| version.number)
+        {
             self.live.at_least(version).await?;
         }
         let room = self.room;

@@ -68,7 +68,10 @@ pub struct Live {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Live").field("version", &self.current().configuration.version.number).finish_non_exhaustive()
+        formatter
+            .debug_struct("Live")
+            .field("version", &self.current().configuration.version.number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,6 +6,7 @@ use crate::spool::leases::Host;
 use postigo_files::data_folder;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,8 +74,8 @@ impl WorkLock {
 
     /// The id of a folder where a process has worked.
     pub fn folder_id(data: &Path) -> Option<String> {
-        let text = std::fs::read_to_string(data.join(FILE)).ok()?;
-        text.lines().next().map(str::to_owned)
+        let mut file = File::open(data.join(FILE)).ok()?;
+        kept_id(&mut file).ok()?
     }
 
     /// Who works here: for leases.
@@ -99,19 +100,33 @@ fn held_by_daemon(data: &Path) -> bool {
         .is_ok_and(|text| text.lines().nth(1).is_some_and(|line| line.starts_with("daemon ")))
 }
 
-/// The first line of the file: made once, kept for ever. The second tells, for people, who works.
+/// The folder's id: made once, kept for ever.
 fn folder_id(file: &mut File) -> io::Result<String> {
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    let known = text.lines().next().and_then(|line| uuid::Uuid::parse_str(line).ok());
-    let id = known.unwrap_or_else(uuid::Uuid::now_v7).to_string();
+    let id = kept_id(file)?.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     write_lines(file, &id, &format!("command {}", std::process::id()))?;
     Ok(id)
 }
 
+/// The id that a file has, if it was made for this very file: a copy of a folder is another folder, and two daemons with
+/// one id would take one another's work.
+fn kept_id(file: &mut File) -> io::Result<Option<String>> {
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let mut lines = text.lines();
+    let id = lines.next().and_then(|line| uuid::Uuid::parse_str(line).ok());
+    let inode = lines.nth(1).and_then(|line| line.strip_prefix("inode ")?.parse::<u64>().ok());
+    // Earlier versions did not write which file it is.
+    let is_own = match inode {
+        Some(inode) => file.metadata()?.ino() == inode,
+        None => true,
+    };
+    Ok(id.filter(|_| is_own).map(|id| id.to_string()))
+}
+
+/// Writes the folder's id; who works, for people; which file this is.
 fn write_lines(file: &mut File, id: &str, holder: &str) -> io::Result<()> {
     file.rewind()?;
-    let text = format!("{id}\n{holder}\n");
+    let text = format!("{id}\n{holder}\ninode {}\n", file.metadata()?.ino());
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)
 }
@@ -119,6 +134,22 @@ fn write_lines(file: &mut File, id: &str, holder: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copied_folder_has_an_id_of_its_own_and_keeps_it() {
+        let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let id = |data: &Path| WorkLock::try_acquire(data).unwrap().unwrap().host().id.clone();
+        let own = id(folder.path());
+        std::fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
+        assert_eq!(WorkLock::folder_id(copy.path()), None, "nobody has worked in the copy");
+        let other = id(copy.path());
+        assert_ne!(other, own);
+        assert_eq!((id(copy.path()), id(folder.path())), (other.clone(), own.clone()));
+        assert_eq!(WorkLock::folder_id(copy.path()), Some(other));
+        // An earlier version wrote two lines.
+        std::fs::write(folder.path().join(FILE), format!("{own}\ncommand 1\n")).unwrap();
+        assert_eq!(id(folder.path()), own);
+    }
 
     #[tokio::test]
     async fn a_folder_has_one_worker_and_one_id_for_ever() {

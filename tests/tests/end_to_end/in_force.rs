@@ -8,7 +8,9 @@ use postigo_tests::gate::{Daemon, Gate, PATIENCE, is_full, until_or};
 use postigo_tests::postgres::Postgres;
 use postigo_tests::sink::Sink;
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -199,6 +201,57 @@ fn a_command_waits_for_all_hosts_and_names_one_that_does_not_come() {
     daemons.into_iter().for_each(Daemon::stop);
     let alone = set("nobody is there", &[]);
     assert!(!alone.contains("not in force"), "{alone}");
+}
+
+#[test]
+fn a_command_whose_change_is_saved_ends_well_though_the_database_goes_away_while_it_waits() {
+    let Some(postgres) = Postgres::start() else { return };
+    let first = Gate::on_postgres(&postgres.database(), None);
+    let url = first.command().get_args().nth(3).and_then(|url| url.to_str()).unwrap().to_owned();
+    let second = Gate::on_postgres(&url, Some(&first));
+    let daemon = second.serve("warn");
+    until_or(PATIENCE, || is_ready(&daemon), || "it is ready".to_owned());
+    daemon.signal("STOP");
+    let mut command = first.command();
+    command.args(["queue", "set", "Raw", "comment=saved"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    // What was done is told once it is saved.
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    postgres.stop();
+    said.read_to_string(&mut line).unwrap();
+    assert!(child.wait().unwrap().success(), "{line}");
+    assert!(line.contains("is saved") && line.contains("could not be asked"), "{line}");
+    postgres.resume();
+    daemon.signal("CONT");
+    let queues = first.json(&["queue", "list"]);
+    assert!(queues.iter().any(|queue| queue["name"] == "Raw" && queue["comment"] == "saved"), "{queues:?}");
+}
+
+#[test]
+fn two_daemons_with_the_id_of_one_data_folder_say_so() {
+    let Some(postgres) = Postgres::start() else { return };
+    let first = Gate::on_postgres(&postgres.database(), None);
+    let url = first.command().get_args().nth(3).and_then(|url| url.to_str()).unwrap().to_owned();
+    let second = Gate::on_postgres(&url, Some(&first));
+    let daemon = first.serve("warn");
+    let id = std::fs::read_to_string(first.folder().join("worker.lock")).unwrap().lines().next().unwrap().to_owned();
+    // As on a disk that was cloned whole, where the copy cannot be told.
+    std::fs::write(second.folder().join("worker.lock"), format!("{id}\ncommand 1\n")).unwrap();
+    let clone = second.serve("warn");
+    for daemon in [&daemon, &clone] {
+        let told = daemon.wait_for("Another daemon works with the id of this data folder");
+        assert!(told.contains(&id) && told.contains("worker.lock"), "{told}");
+        let report: Value = postigo_tests::gate::http_client(PATIENCE)
+            .get(format!("{}/readyz", daemon.url))
+            .send()
+            .and_then(reqwest::blocking::Response::json)
+            .unwrap();
+        assert_eq!(report["degraded"], json!(true), "{report:#}");
+        assert!(report["hints"].to_string().contains("Another daemon works with the id"), "{report:#}");
+    }
+    [daemon, clone].into_iter().for_each(Daemon::stop);
 }
 
 fn is_ready(daemon: &Daemon) -> bool {

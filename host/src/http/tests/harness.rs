@@ -84,8 +84,7 @@ impl Api {
             loopback: true,
             ..ApiState::new(spool, key, signed_in, live, Arc::new(Metrics::new()), machine)
         };
-        let mut api =
-            Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, folder };
+        let mut api = Self { router: router(state.clone()), state, tokens: by_role, document: Value::Null, folder };
         api.document = api.raw(request(Method::GET, "/api/v1/openapi.json", &[], Vec::new())).await.json();
         api
     }

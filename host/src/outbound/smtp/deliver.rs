@@ -112,7 +112,9 @@ impl SmtpSession {
         replies: &mut Replies,
     ) -> Result<Vec<(&'r String, Address)>, String> {
         if self.broken {
-            return Err("The connection broke after the server had taken as many recipients as it takes at once.".into());
+            return Err(
+                "The connection broke after the server had taken as many recipients as it takes at once.".into()
+            );
         }
         let count = left.len();
         self.note(

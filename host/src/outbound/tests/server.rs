@@ -111,9 +111,7 @@ async fn converse(
             Some(Act::SayBytes(bytes)) => bytes,
             Some(Act::AtMost(most, text)) if named > most => text.as_bytes(),
             Some(Act::AtMostInAll(most, text)) if named_in_all > most => text.as_bytes(),
-            Some(
-                Act::AtMost(..) | Act::AtMostInAll(..) | Act::CutAfter(_) | Act::HangAfter(_) | Act::SayAfter(..),
-            )
+            Some(Act::AtMost(..) | Act::AtMostInAll(..) | Act::CutAfter(_) | Act::HangAfter(_) | Act::SayAfter(..))
             | None => usual.as_bytes(),
         };
         write.write_all(&[said, b"\r\n"].concat()).await.ok().map(|()| said.starts_with(b"2") || said.starts_with(b"3"))

@@ -19,7 +19,10 @@ async fn who_has_a_mail_gets_it_once_though_the_process_ends_between_two_transac
         server.hears("MAIL", 2).await;
         trying.abort();
         assert!(trying.await.is_err_and(|ended| ended.is_cancelled()), "{kind}");
-        assert_eq!(post.statuses(id).await, (OutgoingStatus::Sending, vec![DeliveryStatus::Sent, DeliveryStatus::Waiting]));
+        assert_eq!(
+            post.statuses(id).await,
+            (OutgoingStatus::Sending, vec![DeliveryStatus::Sent, DeliveryStatus::Waiting])
+        );
         assert_eq!(post.recover(Some("here"), 0).await, 1, "{kind}");
         assert_eq!(post.statuses(id).await, (OutgoingStatus::Waiting, vec![DeliveryStatus::Sent, other]), "{kind}");
         let back = Server::start(&[]).await;
@@ -31,17 +34,14 @@ async fn who_has_a_mail_gets_it_once_though_the_process_ends_between_two_transac
 
 #[tokio::test]
 async fn whoever_was_taken_over_from_between_two_transactions_sends_to_nobody_else() {
-    let (post, server) =
-        (Post::new().await, Server::start(&[("RCPT", Act::AtMost(1, "452 4.5.3 too many"))]).await);
+    let (post, server) = (Post::new().await, Server::start(&[("RCPT", Act::AtMost(1, "452 4.5.3 too many"))]).await);
     let id = post.queue(OutgoingKind::Reply, &["a@x.example", "b@x.example"], RAW).await;
     let claimed = post.claim(vec![(id, "t".into())]).await.remove(0);
     post.store.execute("UPDATE outgoing SET claim = '1'").await;
     let tried = attempt(post.means.clone(), to(&server), Retries::default(), claimed).await;
     assert_eq!(server.contents().len(), 1, "the first transaction is before the first look at the claim");
-    let settled = post
-        .store
-        .write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome)))
-        .await;
+    let settled =
+        post.store.write(tried.outcome, |outcome, connection| Box::pin(outgoing::settle(connection, outcome))).await;
     assert!(matches!(settled, Err(StoreError::Fenced)), "{settled:?}");
 }
 
