@@ -259,7 +259,7 @@ impl<'w> AccountRun<'w> {
                 Ok(None)
             }
             error if error.is_temporary() => Err(error),
-            error => self.try_again(claimed, error.to_string(), false).await,
+            error => self.try_again(claimed, error.to_string(), claimed.suspect).await,
         }
     }
 
@@ -300,13 +300,16 @@ impl<'w> AccountRun<'w> {
             // It stays claimed until the lease is given back, which is the next that happens.
             EvaluateError::Alone(ProcessEnd::Stopped) => Ok(None),
             EvaluateError::Alone(ProcessEnd::NotRun(_)) => self.set_aside(claimed, reason).await.map(|()| None),
+            // What its process is to be given could not be had: it had none.
+            EvaluateError::Store(_) if claimed.suspect => self.set_aside(claimed, reason).await.map(|()| None),
             EvaluateError::Alone(ProcessEnd::Died(what)) => {
                 supervision::died(WorkKind::Message, &claimed.account, &what);
                 self.try_again(claimed, reason, true).await
             }
             // Where it broke before, it breaks nothing else.
             EvaluateError::Alone(ProcessEnd::Panicked(_)) => self.try_again(claimed, reason, true).await,
-            _ => self.try_again(claimed, reason, false).await,
+            // Only a try that went well clears a suspect.
+            _ => self.try_again(claimed, reason, claimed.suspect).await,
         }
     }
 

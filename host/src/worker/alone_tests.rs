@@ -5,8 +5,11 @@ use super::alone::{AloneJob, LookUp, MessageProcess, ProcessEnd};
 use super::tests::{Desk, mail, sets, unmatched};
 use super::*;
 use crate::chain::{self, ChainRecord, Mode};
+use crate::secret_key::SecretKey;
 use crate::spool::SpoolMessage;
 use crate::spool::leases::{self, Host};
+use postigo_mail::Vocabulary;
+use postigo_model::configured::Filter;
 use postigo_model::result::{FilterOutcome, MessageStatus};
 use postigo_model::spool::SpoolStatus;
 use std::collections::VecDeque;
@@ -61,6 +64,10 @@ impl MessageProcess for Processes {
 
 fn died() -> End {
     Box::new(|| ProcessEnd::Died("signal 11 (SIGSEGV) ended it".into()))
+}
+
+fn lookup_failed() -> End {
+    Box::new(|| ProcessEnd::Store(StoreError::Conflict("The ticket cannot be read.".into())))
 }
 
 fn not_run() -> End {
@@ -224,4 +231,45 @@ async fn other_accounts_go_on_while_a_message_has_a_process_of_its_own() {
     let (worked, filed) = tokio::time::timeout(Duration::from_mins(1), both).await.expect("all are filed");
     assert_eq!((worked.unwrap(), filed), (2, 2));
     assert_eq!(ended, [ids[0], behind[0]], "those of its own account keep their order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspect_whose_lookup_fails_stays_one() {
+    let mut desk = Desk::with(|_| unmatched()).await;
+    let ids = desk.take_in(&texts(&[mail("1", "")])).await;
+    let processes = Processes::ending(vec![lookup_failed(), lookup_failed()]);
+    desk.worker = desk.worker.with_processes(processes.clone());
+    desk.end_uncleanly().await;
+    let ended = desk.work_until(ids[0], |message| message.status == SpoolStatus::Filed).await;
+    assert_eq!(ended[0].result.status, MessageStatus::Filed);
+    assert_eq!(processes.seen.lock().unwrap().len(), 3, "each try is in a process of its own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspect_that_the_database_has_no_components_for_is_set_aside_and_stays_one() {
+    let mut desk = Desk::with(|_| unmatched()).await;
+    let ids = desk.take_in(&texts(&[mail("1", "")])).await;
+    let (before, store) = (desk.worker.live().current(), desk.spool.store().clone());
+    let mut configuration = before.configuration.clone();
+    let filter = Filter { name: "uploaded".into(), digest: Some("0".repeat(64)), ..Filter::default() };
+    configuration.filters.insert(filter.name.clone(), filter);
+    let setup = LiveConfiguration {
+        configuration,
+        plan: Arc::clone(&before.plan),
+        vocabulary: Vocabulary::new(&[]),
+        unreadable: Vec::new(),
+        prepared: before.prepared,
+    };
+    let live = Live::with(setup, store.clone(), SecretKey::at("key"), Arc::clone(desk.worker.live().sandbox()));
+    let processes = Processes::default();
+    desk.worker = Worker::new(desk.spool.clone(), live).with_processes(processes.clone());
+    store.execute("ALTER TABLE component RENAME TO elsewhere").await;
+    desk.end_uncleanly().await;
+    assert!(desk.work().await.is_empty());
+    assert!(processes.seen.lock().unwrap().is_empty(), "it had no process");
+    let shown = desk.shown(ids[0]).await;
+    assert_eq!((shown.status, shown.tries), (SpoolStatus::Waiting, 1), "a try that was none is not counted");
+    store.execute("ALTER TABLE elsewhere RENAME TO component").await;
+    desk.work_until(ids[0], |message| message.status == SpoolStatus::Filed).await;
+    assert_eq!(processes.seen.lock().unwrap().as_slice(), ids, "in a process of its own");
 }

@@ -121,8 +121,8 @@ pub async fn set_aside(
 }
 
 /// Puts a claimed message off until there is time for it, `not_before` (milliseconds since the epoch), with the reason
-/// and the communication of what was done so far; the try is not counted. [`StoreError::Fenced`] if the claim is no
-/// longer in force.
+/// and the communication of what was done so far; the try is not counted, and a suspect stays one, since its chain did
+/// not end. [`StoreError::Fenced`] if the claim is no longer in force.
 pub async fn put_off(
     connection: &mut AnyConnection,
     claim: Claim,
@@ -131,7 +131,7 @@ pub async fn put_off(
     communication: &CommunicationRecord,
 ) -> Result<(), StoreError> {
     let mut sql = Sql::new(
-        "UPDATE spool SET status = 'waiting', claim = 0, suspect = 0, tries = tries - 1, put_off = put_off + 1, not_before = ",
+        "UPDATE spool SET status = 'waiting', claim = 0, tries = tries - 1, put_off = put_off + 1, not_before = ",
     );
     sql.bind(not_before).push(", reason = ").bind(reason);
     fenced(in_force(&mut sql, claim).execute(connection).await?, 1)?;
