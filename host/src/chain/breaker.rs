@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use postigo_mail::{Envelope, InForce};
 use postigo_sandbox::CallFailure;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,15 @@ pub enum Admission {
     },
 }
 
+/// That a filter is suspended, for another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// The failure that suspended it.
+    last: CallFailure,
+    /// How long until the next trial.
+    next_trial: Duration,
+}
+
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrialResult {
@@ -90,6 +100,24 @@ pub enum TrialResult {
 }
 
 impl Breaker {
+    /// As another process has it: suspended where the filter is so there.
+    pub fn with(suspension: Option<Suspension>) -> Self {
+        let open = suspension.map(|Suspension { last, next_trial }| OpenBreaker {
+            until: Instant::now() + next_trial,
+            pause: FIRST_PAUSE,
+            last,
+        });
+        Self { state: Mutex::new(BreakerState { open, ..BreakerState::default() }) }
+    }
+
+    /// What another process is to know of it.
+    pub fn suspension(&self) -> Option<Suspension> {
+        match self.admit(Instant::now()) {
+            Admission::Call => None,
+            Admission::Suspended { last, next_trial } => Some(Suspension { last, next_trial }),
+        }
+    }
+
     /// Whether the filter may be called at `now`.
     pub fn admit(&self, now: Instant) -> Admission {
         match &self.lock().open {

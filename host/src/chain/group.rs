@@ -29,8 +29,12 @@ pub struct GroupKey {
 
 /// A group that a plan wants.
 pub struct GroupDemand {
-    key: GroupKey,
-    component: FilterComponent,
+    /// What it is.
+    pub key: GroupKey,
+    /// The component's name.
+    pub component: Arc<str>,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
 }
 
 /// A group that was prepared, or a filter alone that could not be.
@@ -54,7 +58,8 @@ pub fn join(wanted: &mut Vec<GroupDemand>, filter: &Filter, component: &FilterCo
         Some(group) => group.key.members.push(member),
         None => wanted.push(GroupDemand {
             key: GroupKey { digest: digest.clone(), grants, limits: filter.limits, members: vec![member] },
-            component: component.clone(),
+            component: component.description.name.as_str().into(),
+            bytes: Arc::clone(&component.bytes),
         }),
     }
 }
@@ -189,14 +194,14 @@ fn attempt(
         return Ok(prepared.clone());
     }
     let spec = GroupSpec {
-        component: Arc::clone(&group.component.bytes),
+        component: Arc::clone(&group.bytes),
         digest: key.digest.clone(),
         members: key.members.clone(),
         grants: key.grants.clone(),
         limits: key.limits,
     };
     let guests = sandbox.prepare(&spec)?;
-    let component = group.component.description.name.as_str().into();
+    let component = Arc::clone(&group.component);
     Ok(PreparedGroup { key, outcome: Ok(PlannedGroup { component, guests, screening: Arc::default() }) })
 }
 

@@ -43,9 +43,15 @@ impl ChainPlan {
         self.prepared.iter().filter(|prepared| prepared.outcome.is_ok()).map(|prepared| &prepared.key)
     }
 
-    /// A plan of filters whose places are in these groups. No later plan takes anything over from it.
-    pub(super) fn of_parts(filters: Vec<PlannedFilter>, groups: Vec<PlannedGroup>) -> Self {
-        Self { filters, groups, ..Self::default() }
+    /// A plan of filters that the groups which were prepared give their places to. No later plan takes anything over
+    /// from it.
+    pub(super) fn of_parts(filters: Vec<PlannedFilter>, prepared: Vec<PreparedGroup>) -> Self {
+        let mut plan = Self { filters, ..Self::default() };
+        for prepared in prepared {
+            plan.place(&prepared);
+            plan.prepared.push(prepared);
+        }
+        plan
     }
 
     /// What a message pays for the group of a filter; none where the filter could not be prepared.
@@ -148,14 +154,13 @@ impl ChainPlan {
 
 fn planned(filter: &Filter, declared: Arc<DeclaredHeaders>, previous: Option<&ChainPlan>) -> PlannedFilter {
     let name: Arc<str> = filter.name.as_str().into();
-    let never = CallFailure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() };
     PlannedFilter {
         set_by: SetBy::Filter(Arc::clone(&name)),
         component: filter.component.as_str().into(),
         declared,
         stop_after_match: filter.stop_after_match,
         on_failure: filter.on_failure,
-        place: FilterPlace::Broken(BrokenFilter::by_failure(never)),
+        place: FilterPlace::Broken(BrokenFilter::never_prepared()),
         breaker: previous.and_then(|plan| plan.breaker_of(filter)).unwrap_or_default(),
         name,
     }

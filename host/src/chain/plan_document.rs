@@ -1,15 +1,17 @@
-//! A plan as another process is given it: filters, prepared groups and breakages as they are here, so that it prepares
-//! nothing that failed here, and finds what was prepared in the sandbox's cache.
+//! A plan as another process is given it: filters, prepared groups, breakages and suspensions as they are here, so that it
+//! prepares nothing that failed here, calls nothing that is suspended here, and finds what was prepared in the sandbox's
+//! cache.
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Suspension};
+use super::group::{self, GroupDemand, GroupKey, PreparedGroup};
 use super::guests::Sandbox;
 use super::plan::ChainPlan;
-use super::planned_filter::{FilterPlace, PlannedFilter, PlannedGroup};
+use super::planned_filter::{BrokenFilter, FilterPlace, PlannedFilter};
 use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
-use postigo_model::guest::{Grant, GuestLimits};
-use postigo_sandbox::{GroupMember, GroupSpec, PrepareError};
+use postigo_model::guest::{FailureKind, Grant, GuestLimits};
+use postigo_sandbox::{CallFailure, GroupMember};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,7 +30,9 @@ struct FilterDocument {
     declared: DeclaredHeaders,
     stop_after_match: bool,
     on_failure: FailurePolicy,
-    place: FilterPlace,
+    /// Why it has no place, where it has none.
+    broken: Option<BrokenFilter>,
+    suspended: Option<Suspension>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +43,8 @@ struct GroupDocument {
     limits: GuestLimits,
     /// Names and settings.
     members: Vec<(String, serde_json::Value)>,
+    /// That its screening is suspended.
+    suspended: Option<Suspension>,
 }
 
 impl PlanDocument {
@@ -50,7 +56,11 @@ impl PlanDocument {
             declared: (*filter.declared).clone(),
             stop_after_match: filter.stop_after_match,
             on_failure: filter.on_failure,
-            place: filter.place.clone(),
+            broken: match &filter.place {
+                FilterPlace::Member { .. } => None,
+                FilterPlace::Broken(broken) => Some(broken.clone()),
+            },
+            suspended: filter.breaker.suspension(),
         });
         let groups = plan.groups().iter().zip(plan.group_keys()).map(|(group, key)| GroupDocument {
             component: group.component.to_string(),
@@ -58,6 +68,7 @@ impl PlanDocument {
             grants: key.grants.clone(),
             limits: key.limits,
             members: key.members.iter().map(|member| (member.name.to_string(), member.settings.clone())).collect(),
+            suspended: group.screening.suspension(),
         });
         Self { filters: filters.collect(), groups: groups.collect() }
     }
@@ -67,37 +78,48 @@ impl PlanDocument {
         self.groups.iter().map(|group| group.digest.as_str()).collect()
     }
 
-    /// The plan, its groups prepared in this sandbox of these components, by digest.
-    pub fn prepare(
-        self,
-        components: &HashMap<String, Arc<[u8]>>,
-        sandbox: &dyn Sandbox,
-    ) -> Result<ChainPlan, PrepareError> {
-        let groups = self.groups.into_iter().map(|group| group.prepare(components, sandbox));
-        let groups: Vec<PlannedGroup> = groups.collect::<Result<_, _>>()?;
-        Ok(ChainPlan::of_parts(self.filters.into_iter().map(FilterDocument::into_filter).collect(), groups))
+    /// The plan, its groups prepared in this sandbox of these components, by digest. As at home, a filter that keeps its
+    /// group from being prepared is broken, and the others have their places.
+    pub fn prepare(self, components: &HashMap<String, Arc<[u8]>>, sandbox: &dyn Sandbox) -> ChainPlan {
+        let (mut wanted, mut prepared, mut suspended) = (Vec::new(), Vec::new(), Vec::new());
+        for group in self.groups {
+            let (key, component) = (group.key(), group.component);
+            match components.get(&key.digest) {
+                Some(bytes) => {
+                    suspended.extend(group.suspended.map(|suspension| (key.clone(), suspension)));
+                    wanted.push(GroupDemand { key, component: component.into(), bytes: Arc::clone(bytes) });
+                }
+                None => prepared.push(PreparedGroup { outcome: Err(without_bytes(&component)), key }),
+            }
+        }
+        prepared.extend(group::prepare_all(wanted, &[], sandbox));
+        for PreparedGroup { key, outcome } in &mut prepared {
+            if let Ok(group) = outcome
+                && let Some(at) = suspended.iter().position(|(suspended, _)| *suspended == *key)
+            {
+                group.screening = Arc::new(Breaker::with(Some(suspended.swap_remove(at).1)));
+            }
+        }
+        ChainPlan::of_parts(self.filters.into_iter().map(FilterDocument::into_filter).collect(), prepared)
     }
 }
 
+fn without_bytes(component: &str) -> BrokenFilter {
+    let message = format!("The filter could not be prepared: the bytes of component {component} were not handed over.");
+    BrokenFilter::by_failure(CallFailure { kind: FailureKind::Trap, message })
+}
+
 impl GroupDocument {
-    fn prepare(
-        self,
-        components: &HashMap<String, Arc<[u8]>>,
-        sandbox: &dyn Sandbox,
-    ) -> Result<PlannedGroup, PrepareError> {
-        let component = components.get(&self.digest).ok_or_else(|| {
-            PrepareError::Unavailable(format!("the bytes of component {} were not handed over", self.component))
-        })?;
-        let members = self.members.into_iter();
-        let spec = GroupSpec {
-            component: Arc::clone(component),
-            digest: self.digest,
-            members: members.map(|(name, settings)| GroupMember { name: name.into(), settings }).collect(),
-            grants: self.grants,
+    fn key(&self) -> GroupKey {
+        let members = self.members.iter();
+        GroupKey {
+            digest: self.digest.clone(),
+            grants: self.grants.clone(),
             limits: self.limits,
-        };
-        let guests = sandbox.prepare(&spec)?;
-        Ok(PlannedGroup { component: self.component.into(), guests, screening: Arc::default() })
+            members: members
+                .map(|(name, settings)| GroupMember { name: name.as_str().into(), settings: settings.clone() })
+                .collect(),
+        }
     }
 }
 
@@ -111,8 +133,8 @@ impl FilterDocument {
             declared: Arc::new(self.declared),
             stop_after_match: self.stop_after_match,
             on_failure: self.on_failure,
-            place: self.place,
-            breaker: Arc::new(Breaker::default()),
+            place: FilterPlace::Broken(self.broken.unwrap_or_else(BrokenFilter::never_prepared)),
+            breaker: Arc::new(Breaker::with(self.suspended)),
         }
     }
 }

@@ -80,6 +80,11 @@ impl BrokenFilter {
         Self { failure, problems: Vec::new(), may_pass: false }
     }
 
+    /// Not prepared yet, which is what a filter is until its group gives it its place.
+    pub fn never_prepared() -> Self {
+        Self::by_failure(CallFailure { kind: FailureKind::Trap, message: "The filter was not prepared.".into() })
+    }
+
     /// Broken by mistakes in its settings.
     pub fn by_settings(problems: Vec<SettingsMistake>) -> Self {
         // Each message's result says so, and a component may name a thousand problems of some kilobytes.

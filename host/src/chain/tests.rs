@@ -58,6 +58,8 @@ fn timeout() -> CallFailure {
 /// Counts what was asked of it.
 #[derive(Default)]
 struct Fake {
+    /// It cannot prepare this filter, unlike other sandboxes.
+    refuses: Option<String>,
     prepared: Mutex<Vec<Vec<String>>>,
     evaluated: Arc<AtomicUsize>,
     screened: Arc<AtomicUsize>,
@@ -72,7 +74,11 @@ struct FakeGroup {
 impl Sandbox for Fake {
     fn prepare(&self, spec: &GroupSpec) -> Result<Arc<dyn Guests>, PrepareError> {
         let names: Vec<String> = spec.members.iter().map(|member| member.name.to_string()).collect();
+        let refused = self.refuses.as_ref().is_some_and(|refused| names.contains(refused));
         self.prepared.lock().unwrap().push(names);
+        if refused {
+            return Err(PrepareError::Failed(timeout()));
+        }
         let rule = |member: &GroupMember| serde_json::from_value::<Rule>(member.settings.clone()).unwrap();
         let rules: Vec<Rule> = spec.members.iter().map(rule).collect();
         let mistaken = spec.members.iter().zip(&rules).filter(|(_, rule)| rule.mistaken);
@@ -545,4 +551,54 @@ fn settings_are_checked_of_filters_that_are_off_too_and_every_mistake_is_named()
     let problems = check_settings(&filters, &AnyComponent, &Fake::default());
     let named: Vec<_> = problems.iter().map(|problem| (problem.filter.as_str(), problem.place.as_str())).collect();
     assert_eq!(named, [("1", "/when"), ("4", ""), ("2", "/when")]);
+}
+
+/// The plan as another process has it that prepares in this sandbox.
+fn handed_over(plan: &ChainPlan, sandbox: &Fake) -> ChainPlan {
+    let document: PlanDocument = serde_json::from_slice(&serde_json::to_vec(&PlanDocument::of(plan)).unwrap()).unwrap();
+    let components = document.digests().into_iter().map(|digest| (digest.to_owned(), [].into())).collect();
+    document.prepare(&components, sandbox)
+}
+
+#[test]
+fn a_filter_that_another_process_cannot_prepare_fails_there_alone_by_its_policy() {
+    let broken = Filter { component: "missing".into(), ..filter("0", &Rule::default()) };
+    let holding = Filter { on_failure: FailurePolicy::Hold, ..filter("3", &Rule::default()) };
+    let other = Filter { component: "other".into(), ..filter("4", &Rule::default()) };
+    let plan = build(
+        &[broken, filter("1", &Rule::default()), filter("2", &Rule::default()), holding, other],
+        &Fake::default(),
+    );
+    let there = handed_over(&plan, &Fake { refuses: Some("2".into()), ..Fake::default() });
+    let (failed, matched) = (FilterOutcome::Failed, FilterOutcome::Matched);
+    assert_eq!(outcomes(&there, LIVE), [failed, matched, failed, matched, matched], "the others have their places");
+    let there = handed_over(&plan, &Fake { refuses: Some("3".into()), ..Fake::default() });
+    assert_eq!(live(&there, read(Bytes::new()), LIVE).held_by, Some(3));
+}
+
+#[test]
+fn what_is_suspended_is_not_called_in_another_process_either() {
+    let failing = Filter { on_failure: FailurePolicy::Stop, ..filter("1", &Rule { fails: true, ..Rule::default() }) };
+    let plan = build(&[failing, filter("2", &Rule::default())], &Fake::default());
+    for _ in 0..=FAILURES_IN_A_ROW {
+        live(&plan, read(Bytes::new()), LIVE);
+    }
+    let sandbox = Fake::default();
+    let there = handed_over(&plan, &sandbox);
+    assert_eq!(outcomes(&there, LIVE), [FilterOutcome::Suspended, FilterOutcome::NotRun]);
+    assert_eq!(sandbox.evaluated.load(Ordering::Relaxed), 0);
+    let failure = there.filters()[0].breaker.suspended_by();
+    assert_eq!(failure, plan.filters()[0].breaker.suspended_by());
+    assert!(failure.is_some());
+}
+
+#[test]
+fn a_suspended_screening_is_not_asked_in_another_process_either() {
+    let plan = build(&[filter("1", &Rule { screen_fails: true, ..Rule::default() })], &Fake::default());
+    for _ in 0..=FAILURES_IN_A_ROW {
+        live(&plan, read(Bytes::new()), LIVE);
+    }
+    let sandbox = Fake::default();
+    assert_eq!(outcomes(&handed_over(&plan, &sandbox), LIVE), [FilterOutcome::Matched]);
+    assert_eq!(sandbox.screened.load(Ordering::Relaxed), 0);
 }

@@ -92,8 +92,11 @@ fn prepare(order: Order, following: &[u8]) -> Result<(Arc<LiveConfiguration>, La
     let configuration = order.configuration();
     let fields: Vec<_> = configuration.dynamic_fields.values().cloned().collect();
     let components = order.components(following);
-    let plan =
-        order.plan.prepare(&components, &sandbox).map_err(|error| format!("the chain cannot be prepared: {error}"))?;
+    if !components.is_empty() {
+        // Without it no filter has its place, which says nothing of them.
+        sandbox.runtime().map_err(|error| format!("the sandbox cannot be started: {error}"))?;
+    }
+    let plan = order.plan.prepare(&components, &sandbox);
     Ok((Arc::new(LiveConfiguration::new(configuration, plan, Vocabulary::new(&fields))), sandbox))
 }
 
