@@ -29,8 +29,8 @@ const WINDOW: usize = 128;
 const BATCH: usize = 64;
 /// How long a message waits after the first try that failed on it; four times as long after the second.
 const NEXT_TRY: Duration = Duration::from_secs(1);
-/// How long a message waits for a process of its own where there was none for it.
-const NEXT_PROCESS: Duration = Duration::from_secs(5);
+/// How long a message waits for a process of its own where there was none for it: at first, and at most.
+const NEXT_PROCESS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
 /// The pauses while the database does not answer: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -315,8 +315,11 @@ impl<'w> AccountRun<'w> {
 
     /// There was no process for a message: it waits for one, out of the order of arrival. Nothing is said of it.
     async fn set_aside(&self, claimed: &ClaimedMessage, reason: String) -> Result<(), StoreError> {
-        tracing::warn!(message = claimed.claim.id, source = claimed.source, "{reason}");
-        let not_before = after(NEXT_PROCESS);
+        let whose = evaluate::process_of(claimed);
+        let pause = supervision::not_begun(WorkKind::MessageProcess, &whose, &reason, NEXT_PROCESS);
+        let (message, source, seconds) = (claimed.claim.id, &claimed.source, pause.as_secs());
+        tracing::warn!(message, source, "{reason} It is tried again in {seconds} s.");
+        let not_before = after(pause);
         match self.patiently(|| self.spool.set_aside(claimed.claim, not_before, reason.clone())).await {
             Err(StoreError::Fenced) => Ok(()),
             outcome => outcome,

@@ -12,6 +12,7 @@ use postigo_mail::Vocabulary;
 use postigo_model::configured::Filter;
 use postigo_model::result::{FilterOutcome, MessageStatus};
 use postigo_model::spool::SpoolStatus;
+use postigo_supervision::WorkKind;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -179,6 +180,35 @@ async fn unclean_ends_and_processes_that_could_not_be_had_hold_nothing_however_m
     let set_aside = desk.shown(ids[0]).await;
     assert_eq!((set_aside.status, set_aside.tries), (SpoolStatus::Waiting, 5), "a try that was none is not counted");
     assert!(set_aside.reason.is_some_and(|reason| reason.contains("there is no memory")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_cannot_be_had_is_tried_for_after_growing_pauses_and_told_of_until_there_is_one() {
+    let mut desk = Desk::with(|_| unmatched()).await;
+    let account = "without-a-process";
+    let ids = desk.take_in_of(account, &texts(&[mail("1", "")])).await;
+    let store = desk.spool.store().clone();
+    desk.lease = leases::acquire(&store, &Host::new("here"), &[account.to_owned()]).await.unwrap().remove(0);
+    desk.worker = desk.worker.with_processes(Processes::ending((0..10).map(|_| not_run()).collect()));
+    desk.end_uncleanly().await;
+    let told = || {
+        let whose = format!("{account}: message {}", ids[0]);
+        let broken = postigo_supervision::broken().into_iter();
+        broken.into_iter().find(|broken| broken.work == WorkKind::MessageProcess && broken.of == whose)
+    };
+    let mut pauses = Vec::new();
+    for times in 1..=10 {
+        assert!(desk.work().await.is_empty());
+        let told = told().unwrap();
+        assert_eq!((told.times, told.why.contains("there is no memory")), (times, true));
+        pauses.push(told.again_at.unwrap() - told.at);
+        store.execute("UPDATE spool SET not_before = 0").await;
+    }
+    // Doubled, give or take a fifth.
+    assert!((4_000..=6_000).contains(&pauses[0]) && (16_000..=24_000).contains(&pauses[2]), "{pauses:?}");
+    assert!((240_000..=360_000).contains(&pauses[9]), "{pauses:?}");
+    assert_eq!(desk.work().await.len(), 1);
+    assert_eq!(told(), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@ use postigo_mail::{DroppedHeader, Envelope, OpenedMessage};
 use postigo_model::spool::ClaimedMessage;
 use postigo_model::ticket::FollowUpSearch;
 use postigo_model::ticket::FollowedTicket;
+use postigo_supervision as supervision;
 use postigo_supervision::{Panic, WorkKind, blocking};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -116,7 +117,11 @@ impl AloneWorker {
             let record = process.run(&job, &mut look_up, &stop)?;
             Ok::<_, ProcessEnd>((record, found))
         });
-        let (record, seen) = ran.await??;
+        let ran = ran.await?;
+        if !matches!(ran, Err(ProcessEnd::NotRun(_) | ProcessEnd::Stopped)) {
+            supervision::well(WorkKind::MessageProcess, &process_of(claimed));
+        }
+        let (record, seen) = ran?;
         on_guest_thread(sandbox.as_ref(), move || {
             let ReadMessage { mut mail, dropped, search } = reading::read(reading::open(raw), envelope, &setup);
             mail.set_ticket(seen.clone());
@@ -125,6 +130,11 @@ impl AloneWorker {
         })
         .await
     }
+}
+
+/// What a message's process is called where it is told that there is none.
+pub fn process_of(claimed: &ClaimedMessage) -> String {
+    format!("{}: message {}", claimed.account, claimed.claim.id)
 }
 
 /// The ticket that a mail follows up, as its filters see it.

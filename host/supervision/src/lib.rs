@@ -13,7 +13,7 @@ mod work;
 mod tests;
 
 pub use panic::{Panic, catch, catch_async};
-pub use record::{Break, Breakage, Counts, broken, changes, counts, goes_on, well};
+pub use record::{Break, Breakage, Counts, broken, changes, counts, goes_on, not_begun, well};
 pub use work::WorkKind;
 
 use std::convert::Infallible;

@@ -26,6 +26,8 @@ pub enum Break {
     Ended,
     /// The process that it had for itself died: of what, a clause.
     Died(String),
+    /// It could not be begun, by no fault of its own: why, a sentence.
+    NotBegun(String),
 }
 
 impl std::fmt::Display for Break {
@@ -33,6 +35,7 @@ impl std::fmt::Display for Break {
         match self {
             Self::Panicked(panic) => write!(formatter, "It panicked: {panic}."),
             Self::Died(what) => write!(formatter, "Its process died: {what}."),
+            Self::NotBegun(why) => formatter.write_str(why),
             Self::Ended => formatter.write_str("It ended by itself, though it was to go on."),
         }
     }
@@ -53,7 +56,8 @@ pub struct Breakage {
     pub at: i64,
     /// When it goes on, milliseconds since the epoch; none: it does not, only others like it.
     pub again_at: Option<i64>,
-    since: Instant,
+    /// From when on it is told of for [`LINGERS`] at most; none: until it is well.
+    passes_from: Option<Instant>,
 }
 
 /// How often tasks of a kind broke since the process began.
@@ -83,7 +87,7 @@ fn record() -> MutexGuard<'static, TaskRecord> {
 /// this one.
 pub fn broke(work: WorkKind, of: &str, how: &Break, pauses: Option<(Duration, Duration)>) -> Duration {
     let why = how.to_string();
-    let (times, pause) = note(work, of, how, &why, pauses);
+    let (times, pause) = note(work, of, how, &why, pauses, pauses.is_none());
     if pauses.is_some() {
         tracing::error!(task = work.name(), of, why, times, "a task broke; it goes on in {} ms", pause.as_millis());
     } else {
@@ -93,19 +97,37 @@ pub fn broke(work: WorkKind, of: &str, how: &Break, pauses: Option<(Duration, Du
     pause
 }
 
-fn note(work: WorkKind, of: &str, how: &Break, why: &str, pauses: Option<(Duration, Duration)>) -> (u32, Duration) {
+/// Notes that something which is done once could not be begun, by no fault of its own: why, a sentence. `pauses` are the
+/// first and the longest before it is tried again; gives this one. Whoever asks for it tells the log. Where it is wanted
+/// no more, nobody need say so.
+pub fn not_begun(work: WorkKind, of: &str, why: &str, pauses: (Duration, Duration)) -> Duration {
+    let (_, pause) = note(work, of, &Break::NotBegun(why.to_owned()), why, Some(pauses), true);
+    CHANGED.send_replace(());
+    pause
+}
+
+fn note(
+    work: WorkKind,
+    of: &str,
+    how: &Break,
+    why: &str,
+    pauses: Option<(Duration, Duration)>,
+    passes: bool,
+) -> (u32, Duration) {
     let mut record = record();
     let counts = record.counts.entry(work).or_default();
     match how {
         Break::Panicked(_) => counts.panics += 1,
         Break::Ended | Break::Died(_) => counts.ends += 1,
+        Break::NotBegun(_) => {}
     }
     let key = (work, of.to_owned());
     let times = record.broken.get(&key).map_or(0, |broken| broken.times).saturating_add(1);
     let pause = pauses.map_or(Duration::ZERO, |(first, longest)| back_off::after_failures(times, first, longest));
     let at = now();
     let again_at = pauses.map(|_| at.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)));
-    let broken = Breakage { work, of: of.to_owned(), why: why.to_owned(), times, at, again_at, since: Instant::now() };
+    let passes_from = passes.then(|| Instant::now() + pause);
+    let broken = Breakage { work, of: of.to_owned(), why: why.to_owned(), times, at, again_at, passes_from };
     if record.broken.len() < MOST || record.broken.contains_key(&key) {
         record.broken.insert(key, broken);
     }
@@ -120,6 +142,7 @@ pub fn goes_on(work: WorkKind, of: &str, pause: Duration) {
     }
     if let Some(broken) = record.broken.get_mut(&(work, of.to_owned())) {
         broken.again_at = Some(now().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)));
+        broken.passes_from = None;
         drop(record);
         CHANGED.send_replace(());
     }
@@ -142,7 +165,7 @@ pub fn well(work: WorkKind, of: &str) {
 /// What broke and has not shown since that it works, by kind.
 pub fn broken() -> Vec<Breakage> {
     let mut record = record();
-    record.broken.retain(|_, broken| broken.again_at.is_some() || broken.since.elapsed() < LINGERS);
+    record.broken.retain(|_, broken| broken.passes_from.is_none_or(|from| from.elapsed() < LINGERS));
     record.broken.values().cloned().collect()
 }
 

@@ -29,6 +29,8 @@ pub enum WorkKind {
     Calls,
     /// One message on its way to a ticket.
     Message,
+    /// The process that a message is to have for itself.
+    MessageProcess,
     /// Composes automatic answers that are due.
     Answers,
     /// One automatic answer.
@@ -84,6 +86,7 @@ impl WorkKind {
             Self::Filing => "filing",
             Self::Calls => "calls",
             Self::Message => "message",
+            Self::MessageProcess => "message-process",
             Self::Answers => "answers",
             Self::Answer => "answer",
             Self::Sending => "sending",

@@ -14,7 +14,7 @@ pub enum ProcessEnd {
     #[error("Working on this message panicked: {0}. This is a fault of Postigo: please report it.")]
     Panicked(String),
     /// It could not be run, or was ended by others, which says nothing of the message: a clause.
-    #[error("There was no process to work on this message alone: {0}. It is tried again.")]
+    #[error("There was no process to work on this message alone: {0}.")]
     NotRun(String),
     /// The host stops.
     #[error("The host stops.")]
