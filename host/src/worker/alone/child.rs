@@ -1,5 +1,6 @@
 //! The child's side: one message, within limits that the system enforces.
 
+use super::observation::kibibytes;
 use super::protocol::{ChildWord, Order, ParentWord, VERSION};
 use crate::chain::{self, ChainRecord, LazySandbox, Mode, Sandbox};
 use crate::filing::{self, Circumstances, CustomerLookup};
@@ -154,7 +155,5 @@ fn out_of_turn() -> io::Error {
 /// Bytes of memory of this process that the limit counts.
 fn memory_now() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kibibytes.map_or(USUAL_MEMORY, |kibibytes| kibibytes << 10)
+    kibibytes(&status, "VmData:").map_or(USUAL_MEMORY, |kibibytes| kibibytes << 10)
 }

@@ -29,13 +29,16 @@ pub enum ProcessEnd {
 pub struct ChildLimits {
     /// Bytes of memory beside what it needs without a message.
     pub memory: u64,
+    /// Of these, what a message of its size may cost, with what guests may hold.
+    pub reckoned: u64,
     /// Seconds of processor time.
     pub processor: u64,
 }
 
-/// Judges the end of a child that had begun with its message; `words` are what it said last on standard error.
-pub fn judge(status: ExitStatus, words: &str, limits: ChildLimits) -> ProcessEnd {
-    let memory = limits.memory >> 20;
+/// Judges the end of a child that had begun with its message; `words` are what it said last on standard error, `grown` the
+/// bytes of memory that it was seen to take for its message.
+pub fn judge(status: ExitStatus, words: &str, limits: ChildLimits, grown: Option<u64>) -> ProcessEnd {
+    let (memory, reckoned) = (limits.memory >> 20, limits.reckoned >> 20);
     // The signals of signal(7) that a process brings upon itself by what it does, or the system upon it for what it
     // takes. All others, SIGTERM above all, which a service manager sends to parent and child alike, are somebody's
     // wish.
@@ -45,7 +48,20 @@ pub fn judge(status: ExitStatus, words: &str, limits: ChildLimits) -> ProcessEnd
         }
         Some(6) if words.contains("overflowed its stack") => "its stack overflowed (signal 6, SIGABRT)".to_owned(),
         Some(6) => "it aborted (signal 6, SIGABRT)".to_owned(),
-        Some(9) => "it was killed (signal 9, SIGKILL), as the system does where memory runs short".to_owned(),
+        // Nobody kills itself so. The system does where memory runs short, whoever takes it: only of one that took more
+        // than its message may cost is it known that this was the reason.
+        Some(9) => match grown {
+            Some(grown) if grown > limits.reckoned => format!(
+                "it was killed (signal 9, SIGKILL) when it had taken {} MiB of memory, and a message of this size may take {reckoned} MiB",
+                grown >> 20
+            ),
+            _ => {
+                return ProcessEnd::NotRun(
+                    "it was killed from outside (signal 9, SIGKILL), by somebody, or by the system since memory runs short"
+                        .to_owned(),
+                );
+            }
+        },
         Some(24) => {
             format!("it had not ended after {} s of processor time (signal 24, SIGXCPU)", limits.processor)
         }
@@ -73,8 +89,12 @@ mod tests {
     use super::*;
 
     fn told(raw: i32, words: &str) -> String {
-        let limits = ChildLimits { memory: 512 << 20, processor: 60 };
-        match judge(ExitStatus::from_raw(raw), words, limits) {
+        told_of(raw, words, None)
+    }
+
+    fn told_of(raw: i32, words: &str, grown: Option<u64>) -> String {
+        let limits = ChildLimits { memory: 512 << 20, reckoned: 300 << 20, processor: 60 };
+        match judge(ExitStatus::from_raw(raw), words, limits, grown) {
             ProcessEnd::Died(what) => format!("died: {what}"),
             end => end.to_string(),
         }
@@ -93,7 +113,18 @@ mod tests {
         );
         assert_eq!(told(6 | 0x80, ""), "died: it aborted (signal 6, SIGABRT)");
         assert_eq!(told(24, ""), "died: it had not ended after 60 s of processor time (signal 24, SIGXCPU)");
-        assert!(told(9, "").starts_with("died: it was killed (signal 9, SIGKILL)"));
+    }
+
+    #[test]
+    fn who_is_killed_is_blamed_only_if_it_took_more_memory_than_it_may_cost() {
+        assert_eq!(
+            told_of(9, "", Some(301 << 20)),
+            "died: it was killed (signal 9, SIGKILL) when it had taken 301 MiB of memory, and a message of this size may take 300 MiB"
+        );
+        for grown in [None, Some(0), Some(300 << 20)] {
+            let told = told_of(9, "", grown);
+            assert!(told.contains("There was no process") && told.contains("SIGKILL"), "{told}");
+        }
     }
 
     #[test]

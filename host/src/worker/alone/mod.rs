@@ -8,6 +8,7 @@
 mod child;
 mod death;
 mod job;
+mod observation;
 mod parent;
 mod protocol;
 

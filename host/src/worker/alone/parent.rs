@@ -3,6 +3,7 @@
 
 use super::death::{ChildLimits, ProcessEnd, judge};
 use super::job::{AloneJob, LookUp, MessageProcess};
+use super::observation::{ChildState, MemoryGrowth, state_of};
 use super::protocol::{ARGUMENT, ChildWord, Order, ParentWord};
 use crate::chain::ChainRecord;
 use crate::worker::budget::memory_of;
@@ -19,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 /// Seconds of processor time that a message may take: the chain has ten, reading the largest mails takes a few.
 const PROCESSOR: u64 = 60;
-/// Bytes of memory beside what is reckoned with for the message and what guests may hold.
-const SPARE: u64 = 256 << 20;
+/// Bytes of memory beside what is reckoned with for the message and what guests may hold: that it cannot go beyond, and
+/// that it goes beyond only where something is wrong.
+const SPARE: (u64, u64) = (256 << 20, 64 << 20);
 /// Whoever waits looks so often whether the host stops.
 const TICK: Duration = Duration::from_millis(100);
-/// A child says its next word within so many ticks: it is nice, and may get a small part of a busy processor. They are
-/// counted, since a clock goes on while parent and child stand still.
+/// A child says its next word before it has stood still for so many ticks, or gone on for so many: it is nice, and may get
+/// a small part of a busy processor. They are counted, since a clock goes on while parent and child stand still.
 const PATIENCE: u32 = 3_000;
 /// What kills parent and child, a service manager or the end of all memory, kills one of them first: a death counts
 /// only when the parent has outlived it for so many ticks.
@@ -39,6 +41,8 @@ pub struct ChildProcess {
     cache: PathBuf,
     guest_memory: u64,
     memory: Option<u64>,
+    /// In ticks.
+    patience: u32,
 }
 
 impl ChildProcess {
@@ -49,6 +53,7 @@ impl ChildProcess {
             cache: std::path::absolute(&sandbox.cache).unwrap_or_else(|_| sandbox.cache.clone()),
             guest_memory: sandbox.memory,
             memory: None,
+            patience: PATIENCE,
         }
     }
 
@@ -59,8 +64,10 @@ impl ChildProcess {
     }
 
     fn limits(&self, job: &AloneJob) -> ChildLimits {
-        let reckoned = memory_of(job.raw.len() as u64).saturating_mul(2).saturating_add(self.guest_memory);
-        ChildLimits { memory: self.memory.unwrap_or_else(|| reckoned.saturating_add(SPARE)), processor: PROCESSOR }
+        let of_the_mail = memory_of(job.raw.len() as u64);
+        let reckoned = of_the_mail.saturating_add(self.guest_memory);
+        let memory = self.memory.unwrap_or_else(|| reckoned.saturating_add(of_the_mail).saturating_add(SPARE.0));
+        ChildLimits { memory, reckoned: reckoned.saturating_add(SPARE.1).min(memory), processor: PROCESSOR }
     }
 }
 
@@ -71,7 +78,7 @@ impl MessageProcess for ChildProcess {
         look_up: &mut LookUp<'_>,
         stop: &CancellationToken,
     ) -> Result<ChainRecord, ProcessEnd> {
-        let mut child = RunningChild::start(&self.program, stop)?;
+        let mut child = RunningChild::start(&self.program, self.patience, stop)?;
         let (order, components) = Order::of(job, self.cache.clone(), self.guest_memory);
         child.say(order, components);
         match child.hear() {
@@ -81,6 +88,7 @@ impl MessageProcess for ChildProcess {
             Err(Silence::Stopped) => return Err(ProcessEnd::Stopped),
             Err(silence) => return Err(child.never_began(&silence)),
         }
+        child.begins();
         tracing::debug!(message = job.message, process = child.id(), "a message has a process of its own");
         let limits = self.limits(job);
         let mail = ParentWord::Mail { memory: limits.memory, processor: limits.processor };
@@ -103,7 +111,9 @@ impl MessageProcess for ChildProcess {
 
 /// Why nothing is heard of a child.
 enum Silence {
-    /// It said nothing within [`PATIENCE`].
+    /// It said nothing for as long as it may stand still, and did.
+    StoodStill,
+    /// It said nothing for as long as it may go on, and did.
     TooLong,
     /// It is gone.
     Gone,
@@ -123,12 +133,16 @@ struct RunningChild<'s> {
     from: Receiver<Word>,
     /// What it said on standard error, once it is gone.
     words: Receiver<String>,
+    /// In ticks.
+    patience: u32,
+    /// What memory it takes for its message.
+    growth: Option<MemoryGrowth>,
     stop: &'s CancellationToken,
 }
 
 impl<'s> RunningChild<'s> {
     /// Starts it from this thread, which must stay: the system ends the child with the thread.
-    fn start(program: &PathBuf, stop: &'s CancellationToken) -> Result<Self, ProcessEnd> {
+    fn start(program: &PathBuf, patience: u32, stop: &'s CancellationToken) -> Result<Self, ProcessEnd> {
         let not_run = |error: io::Error| ProcessEnd::NotRun(format!("{} could not be run: {error}", program.display()));
         let mut child = Command::new(program)
             .arg(ARGUMENT)
@@ -141,7 +155,7 @@ impl<'s> RunningChild<'s> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ((to, frames), (heard, from), (said, words)) = (mpsc::channel(), mpsc::channel(), mpsc::channel());
         // Whatever fails from here on ends the child.
-        let running = Self { child, to, from, words, stop };
+        let running = Self { child, to, from, words, patience, growth: None, stop };
         let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(not_run(io::ErrorKind::BrokenPipe.into()));
         };
@@ -163,34 +177,46 @@ impl<'s> RunningChild<'s> {
         self.to.send(Box::new(write)).ok();
     }
 
+    /// It is ready, and gets its message next: what it takes from now on is for that.
+    fn begins(&mut self) {
+        self.growth = MemoryGrowth::from_now(self.id());
+    }
+
     /// The next word.
-    fn hear(&self) -> Result<Word, Silence> {
-        for _ in 0..PATIENCE {
+    fn hear(&mut self) -> Result<Word, Silence> {
+        let (mut stood_still, mut went_on) = (0, 0);
+        loop {
             match self.from.recv_timeout(TICK) {
                 Ok(word) => return Ok(word),
                 Err(RecvTimeoutError::Disconnected) => return Err(Silence::Gone),
                 Err(RecvTimeoutError::Timeout) if self.stop.is_cancelled() => return Err(Silence::Stopped),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            let id = self.id();
+            self.growth.iter_mut().for_each(|growth| growth.look(id));
+            let (ticks, silence) = match state_of(id) {
+                ChildState::StandsStill => (&mut stood_still, Silence::StoodStill),
+                ChildState::GoesOn => (&mut went_on, Silence::TooLong),
+            };
+            *ticks += 1;
+            if *ticks >= self.patience {
+                return Err(silence);
+            }
         }
-        Err(Silence::TooLong)
+    }
+
+    /// Its patience.
+    fn seconds(&self) -> u64 {
+        (TICK * self.patience).as_secs()
     }
 
     /// It has not begun with the message: nothing is said of that.
     fn never_began(&mut self, silence: &Silence) -> ProcessEnd {
         ProcessEnd::NotRun(match (silence, self.status()) {
-            (Silence::TooLong, _) => format!("it was not ready within {} s", seconds()),
+            (Silence::StoodStill | Silence::TooLong, _) => format!("it was not ready within {} s", self.seconds()),
             (_, Some(status)) => format!("it ended before it had the message ({status})"),
             _ => "it ended before it had the message".to_owned(),
         })
-    }
-
-    /// Whether a thread of it runs, or would if it were let.
-    fn wants_a_processor(&self) -> bool {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).into_iter().flatten().flatten();
-        // What follows the name, which is in brackets, is the state.
-        let is_running = |status: String| status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('R'));
-        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok()).any(is_running)
     }
 
     /// How it ended, where it has: its output ends a little before it.
@@ -207,17 +233,19 @@ impl<'s> RunningChild<'s> {
     /// What the end of a child says that had begun with the message.
     fn end(&mut self, silence: &Silence, limits: ChildLimits) -> ProcessEnd {
         let end = match silence {
-            // One that could go on if it had a processor says nothing of its message, but of the machine.
-            Silence::TooLong if self.wants_a_processor() => ProcessEnd::NotRun(format!(
-                "it had not come to an end within {} s, for want of a processor, and was ended",
-                seconds()
+            // One that could go on says nothing of its message, but of the machine.
+            Silence::TooLong => ProcessEnd::NotRun(format!(
+                "it had not come to an end within {} s, for want of a processor or a disk, or since it was stopped, and was ended",
+                self.seconds()
             )),
-            Silence::TooLong => ProcessEnd::Died(format!(
-                "it had stood still, had not come to an end within {} s, and was ended",
-                seconds()
-            )),
+            Silence::StoodStill => {
+                ProcessEnd::Died(format!("it had stood still for {} s, and was ended", self.seconds()))
+            }
             Silence::Gone | Silence::Stopped => match self.status() {
-                Some(status) => judge(status, &self.words.recv_timeout(TICK * OUTLIVED).unwrap_or_default(), limits),
+                Some(status) => {
+                    let words = self.words.recv_timeout(TICK * OUTLIVED).unwrap_or_default();
+                    judge(status, &words, limits, self.growth.map(|growth| growth.bytes()))
+                }
                 None => ProcessEnd::NotRun("nothing that it said could be read".to_owned()),
             },
         };
@@ -237,10 +265,6 @@ impl Drop for RunningChild<'_> {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-fn seconds() -> u128 {
-    (TICK * PATIENCE).as_secs().into()
 }
 
 fn out_of_turn() -> ProcessEnd {
@@ -276,3 +300,6 @@ fn beginning(mut from: impl Read) -> String {
     io::copy(&mut from, &mut io::sink()).ok();
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests;
