@@ -159,7 +159,8 @@ impl Spool {
         let raw = if in_folder {
             // A name of its own for each, so that dropping one message never takes another's bytes.
             let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
-            RawPlace::Object(self.objects.put(&name, arrival.raw.clone()).await?)
+            let has_others = async { rows::names_objects(&mut *self.store.read().await?).await };
+            RawPlace::Object(self.objects.put(&name, arrival.raw.clone(), has_others).await?)
         } else {
             RawPlace::Row(arrival.raw.to_vec())
         };

@@ -34,10 +34,19 @@ impl Objects {
     }
 
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
-    pub async fn put(&self, digest: &str, bytes: Bytes) -> Result<String, StoreError> {
+    /// `has_others` says whether rows name bytes in this folder: then one that is empty is the place of another, which
+    /// what is written now would lie under when it comes back.
+    pub async fn put(
+        &self,
+        digest: &str,
+        bytes: Bytes,
+        has_others: impl Future<Output = Result<bool, StoreError>>,
+    ) -> Result<String, StoreError> {
         let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
         // The store would make it anew, in the place of one that comes back.
-        self.is_there().await?;
+        if !self.is_there().await? && has_others.await? {
+            return Err(self.away("it is empty".into()));
+        }
         self.store
             .put(&Name::from(name.as_str()), bytes.into())
             .await
@@ -107,11 +116,16 @@ impl Objects {
 mod tests {
     use super::*;
 
+    /// Whether rows name bytes in the folder.
+    fn others(are_there: bool) -> std::future::Ready<Result<bool, StoreError>> {
+        std::future::ready(Ok(are_there))
+    }
+
     #[tokio::test]
     async fn bytes_come_back_and_a_second_removal_is_no_error() {
         let data = tempfile::tempdir().unwrap();
         let objects = Objects::open(data.path()).unwrap();
-        let name = objects.put("abcdef", Bytes::from_static(b"\0\r\nbytes")).await.unwrap();
+        let name = objects.put("abcdef", Bytes::from_static(b"\0\r\nbytes"), others(false)).await.unwrap();
         assert_eq!(objects.get(&name).await.unwrap(), b"\0\r\nbytes");
         objects.delete(&name).await.unwrap();
         objects.delete(&name).await.unwrap();
@@ -121,7 +135,7 @@ mod tests {
     async fn bytes_that_are_gone_are_told_from_a_folder_that_is_away() {
         let data = tempfile::tempdir().unwrap();
         let objects = Objects::open(data.path()).unwrap();
-        let name = objects.put("abcdef", Bytes::from_static(b"bytes")).await.unwrap();
+        let name = objects.put("abcdef", Bytes::from_static(b"bytes"), others(false)).await.unwrap();
         let (folder, aside) = (data.path().join("objects"), data.path().join("aside"));
         std::fs::rename(&folder, &aside).unwrap();
         let away = |error: StoreError, why: &str| {
@@ -131,10 +145,13 @@ mod tests {
         };
         away(objects.get(&name).await.unwrap_err(), "No such file");
         away(objects.beginning(&name, 2).await.unwrap_err(), "No such file");
-        away(objects.put("abcxyz", Bytes::from_static(b"more")).await.unwrap_err(), "No such file");
+        let more = async || objects.put("abcxyz", Bytes::from_static(b"more"), others(true)).await;
+        away(more().await.unwrap_err(), "No such file");
         assert!(!folder.exists(), "no other folder takes the place of the one that is away");
         // The place where a file system is mounted, without it.
         std::fs::create_dir(&folder).unwrap();
+        away(objects.get(&name).await.unwrap_err(), "it is empty");
+        away(more().await.unwrap_err(), "it is empty");
         away(objects.get(&name).await.unwrap_err(), "it is empty");
         std::fs::remove_dir(&folder).unwrap();
         std::fs::write(&folder, "no folder").unwrap();

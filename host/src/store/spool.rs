@@ -23,7 +23,8 @@ pub use ending::{
     forget_raw, put_off, release, remove, set_aside, set_result, unclaim,
 };
 pub use query::{
-    MessageFilter, SpoolMessage, beginning_place, depths, latest, list, raw_piece, raw_places, results, show,
+    MessageFilter, SpoolMessage, beginning_place, depths, latest, list, names_objects, raw_piece, raw_places, results,
+    show,
 };
 pub use rows::{KnownMessage, MOST_FAILURES, NewRow, RawPlace};
 

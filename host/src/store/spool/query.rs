@@ -200,6 +200,11 @@ pub async fn depths(connection: &mut AnyConnection) -> Result<BTreeMap<SpoolStat
     Ok(depths)
 }
 
+/// Whether the bytes of any message lie in the folder of large ones.
+pub async fn names_objects(connection: &mut AnyConnection) -> Result<bool, StoreError> {
+    Ok(Sql::new("SELECT 1 FROM spool WHERE object IS NOT NULL LIMIT 1").optional(connection).await?.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

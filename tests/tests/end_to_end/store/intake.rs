@@ -2,7 +2,7 @@
 
 use super::database::{Databases, arrival, mail};
 use postigo::spool::leases;
-use postigo::spool::{Host, MessageFailure, MessageFilter};
+use postigo::spool::{Host, MessageFailure, MessageFilter, Spool};
 use postigo::store::{Engine, StoreError};
 use postigo_model::spool::{Arrival, SourceKey, SpoolStatus, TakenIn};
 
@@ -220,6 +220,14 @@ async fn messages_whose_place_is_away_wait_unblamed_and_those_whose_bytes_are_go
             assert!(reason.contains("folder of large messages") && reason.contains("Put it back"), "{reason}");
             assert!(spool.raw(*id).await.unwrap_err().is_temporary());
         }
+        // A command or a start makes the folder that is missing; nothing is written into it, or the messages that come
+        // back would seem gone, and this one when they do.
+        Spool::open(database.store().clone(), database.folder.path()).unwrap();
+        let refused = spool.take_in(vec![arrival("main", SourceKey::Digest, large("new"))]).await;
+        assert!(refused.unwrap_err().is_temporary());
+        assert_eq!(read().await, [0; 0]);
+        assert_eq!(files(&objects), 0);
+        std::fs::remove_dir(&objects).unwrap();
         std::fs::rename(&aside, &objects).unwrap();
 
         // What is gone from a folder that is there, or has other bytes, is a failure, and held after three.
