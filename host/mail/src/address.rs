@@ -134,15 +134,16 @@ impl<'a> AddressEntry<'a> {
             return None;
         }
         let address = without_wrapping(address);
-        let (local_part, domain) = address.rsplit_once('@')?;
-        // What mail servers make of a group without members: <undisclosed-recipients:@example.com>.
-        let is_group = local_part.ends_with(':');
-        if local_part.is_empty() || domain.is_empty() || is_group || address.len() > ADDRESS_BYTES {
+        if address.len() > ADDRESS_BYTES || !is_one(&address) {
             return None;
         }
         let mut display_name = display(name_words, fallback);
         if display_name.is_empty() {
             encoded_word::decode(&unescape(self.comment), fallback).trim().clone_into(&mut display_name);
+        }
+        // Escape sequences would have whoever reads the name take what follows it for characters of theirs.
+        if display_name.contains(char::is_control) {
+            display_name = display_name.replace(char::is_control, " ").trim().to_owned();
         }
         Some(Address { display_name, address })
     }
@@ -175,18 +176,47 @@ impl<'a> AddressEntry<'a> {
     }
 }
 
+/// Whether this is one address, with something on both sides of its `@`, and stays one wherever it is written: what
+/// separates addresses and words stands in quotes alone, which are closed, and colons besides in a domain literal (RFC
+/// 5322 section 3.4.1). `a@x.test,b@x.test` in angle brackets is none, nor is what mail servers make of a group without
+/// members: `undisclosed-recipients:@example.com`.
+fn is_one(address: &str) -> bool {
+    let Some(at) = address.rfind('@') else { return false };
+    let domain = address.get(at + 1..).unwrap_or_default();
+    let literal = domain.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    let is_literal = literal.is_some_and(|inner| !inner.contains([']', '"']));
+    let (mut quoted, mut at_is_plain) = (false, false);
+    let mut characters = address.char_indices();
+    while let Some((place, character)) = characters.next() {
+        match character {
+            '\\' if quoted => {
+                characters.next();
+            }
+            '"' => quoted = !quoted,
+            ',' | ';' | '(' | ' ' if !quoted => return false,
+            ':' if !quoted && !(is_literal && place > at) => return false,
+            '@' if place == at => at_is_plain = !quoted,
+            _ => {}
+        }
+    }
+    !address.starts_with('@') && !domain.is_empty() && !quoted && at_is_plain
+}
+
 /// The address inside angle brackets: without white space, control characters, comments and the route of old. Nothing
 /// where blanks stand within a word: of two words would be made one that nobody wrote.
 fn bare(inner: &[u8], fallback: Option<&str>) -> String {
     let text = charset::decode(inner, fallback);
     let route_ends = if text.trim_start().starts_with('@') { text.find(':').map_or(0, |colon| colon + 1) } else { 0 };
     let mut depth = 0_u32;
-    let mut quoted = false;
+    let (mut quoted, mut escaped) = (false, false);
     let mut address = String::with_capacity(text.len());
     let mut gap = false; // whether blanks stand behind what was read
     let separates = |character: char| matches!(character, '.' | '@') || is_quote(character) || character == '"';
     for character in text.get(route_ends..).unwrap_or_default().chars() {
+        let is_escaped = std::mem::replace(&mut escaped, false);
         match character {
+            _ if is_escaped => {}
+            '\\' => escaped = quoted || depth > 0,
             '"' if depth == 0 => quoted = !quoted,
             '(' if !quoted => depth += 1,
             ')' if !quoted && depth > 0 => {
@@ -197,7 +227,8 @@ fn bare(inner: &[u8], fallback: Option<&str>) -> String {
         }
         let blank = character.is_whitespace() && !(quoted && character == ' ');
         gap |= blank;
-        if depth == 0 && !blank && !character.is_control() && !matches!(character, '<' | '>') {
+        let is_junk = character.is_control() || matches!(character, '<' | '>' | '\u{FEFF}');
+        if depth == 0 && !blank && !is_junk {
             if gap && !separates(character) && address.chars().next_back().is_some_and(|last| !separates(last)) {
                 return String::new();
             }
@@ -210,10 +241,11 @@ fn bare(inner: &[u8], fallback: Option<&str>) -> String {
 
 /// Takes off what mail programs write around an address and is no part of it: apostrophes and other quotes, in pairs or
 /// where the domain ends, which has none; `mailto:` and `smtp:`; commas, semicolons and square brackets that were meant
-/// for somebody else. An apostrophe at the beginning alone may be a local part's own.
+/// for somebody else. An apostrophe at the beginning alone may be a local part's own. Nothing is left of what is wrapped
+/// deeper than anybody means.
 fn without_wrapping(mut address: String) -> String {
     const SCHEMES: [&str; 2] = ["mailto:", "smtp:"];
-    for _ in 0..4 {
+    for _ in 0..5 {
         let before = address.len();
         let is_literal = address.rsplit_once('@').is_some_and(|(_, domain)| domain.starts_with('['));
         let last = address.chars().next_back().filter(|last| is_quote(*last) || *last == '"');
@@ -236,10 +268,10 @@ fn without_wrapping(mut address: String) -> String {
             address.truncate(query);
         }
         if address.len() == before {
-            break;
+            return address;
         }
     }
-    address
+    String::new()
 }
 
 /// Whether it is a quote of some language, and not the one of RFC 5322.
@@ -501,6 +533,18 @@ mod tests {
             ("<jane @ x. test>", &[("", "jane@x.test")]),
             ("<jane\t@x.test (home)>", &[("", "jane@x.test")]),
             ("<jane@x.test", &[("", "jane@x.test")]),
+            // What separates addresses is no part of one, wherever it stands.
+            ("<a@x.test,b@x.test>", &[]),
+            ("Both <a@x.test;b@x.test>, c@x.test", &[("", "c@x.test")]),
+            ("<a,b@x.test>", &[]),
+            ("<\"a,b;c:d\"@x.test>, b@x.test", &[("", "\"a,b;c:d\"@x.test"), ("", "b@x.test")]),
+            ("<\"a\\\",b\"@x.test>", &[("", "\"a\\\",b\"@x.test")]),
+            ("<\"a,b@x.test>, c@x.test", &[("", "c@x.test")]),
+            ("<jane@[IPv6:2001:db8::1]>", &[("", "jane@[IPv6:2001:db8::1]")]),
+            ("<jane@[192.0.2.1,b@192.0.2.2]>", &[]),
+            ("<jane:b@[IPv6:::1]>", &[]),
+            ("<sip:jane@x.test>", &[]),
+            ("<undisclosed-recipients:@example.com>", &[]),
         ] {
             let expected: Vec<_> =
                 expected.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect();
@@ -584,6 +628,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_calls_other_characters_hides_no_address_when_it_is_written_again() {
+        let found = parse(b"=?utf-8?Q?=1B$B!?= <a@x.test>, =?utf-8?Q?=1B(B?= <b@x.test>", None);
+        assert_eq!(found.iter().map(|one| one.display_name.as_str()).collect::<Vec<_>>(), ["$B!", "(B"]);
+        assert_eq!(parse(render_addresses(&found).as_bytes(), None), found);
+    }
+
+    #[test]
     fn an_address_that_nobody_can_be_written_to_is_told_from_others() {
         for (address, expected) in [
             ("jane@x.test", true),
@@ -645,6 +696,30 @@ mod tests {
                     prop_assert!(found.address.contains('@'));
                     prop_assert!(!found.address.contains(['\r', '\n', '\0']));
                     prop_assert!(!found.display_name.contains(['\r', '\n', '\0']));
+                }
+            }
+        }
+
+        #[test]
+        fn each_address_is_the_same_single_one_when_it_is_written_and_read_again(
+            value in proptest::collection::vec(any::<u8>(), 0..80),
+            text in "[ab@<>()\",;:. \\\\=?\\[\\]'\u{1b}$\u{feff}é-]{0,40}",
+            local in "[ab@\",;:.\\\\'\\[ (]{1,12}",
+            domain in "(x|\\[[a:,]{0,4}\\]?|[x:;,\"'\\]]{1,5})",
+            name in "(|a|=\\?utf-8\\?Q\\?[ab=@,]{0,3}(=1B[$(]B?|=22|=5C|=3C)?\\?=)",
+        ) {
+            let inner = format!("{local}@{domain}");
+            let (angle, list) = (format!("{name} <{inner}>"), format!("{inner}, {name} <mailto:{inner}>, {text}"));
+            for bytes in [value.as_slice(), text.as_bytes(), inner.as_bytes(), angle.as_bytes(), list.as_bytes()] {
+                for fallback in [None, Some("windows-1252"), Some("iso-2022-jp")] {
+                    let found = parse(bytes, fallback);
+                    let addresses = |found: &[Address]| found.iter().map(|one| one.address.clone()).collect::<Vec<_>>();
+                    for one in &found {
+                        let written = render_addresses(std::slice::from_ref(one));
+                        prop_assert_eq!(addresses(&Address::parse_all(&written)), [one.address.clone()], "{}", written);
+                    }
+                    let written = render_addresses(&found);
+                    prop_assert_eq!(addresses(&Address::parse_all(&written)), addresses(&found), "{}", written);
                 }
             }
         }
