@@ -99,6 +99,19 @@ pub fn render_addresses(addresses: &[Address]) -> String {
     addresses.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// An address header as text that is kept and read again ([`Address::parse_all`]): its addresses, or, where it names
+/// none, its decoded `text`. Of that no address is read either, as it would be where it is encoded as a whole (RFC 2047
+/// section 5 allows no encoded word within an address) or was cut: then it stands there as a name without one.
+pub fn render_address_header(addresses: &[Address], text: &str) -> String {
+    if !addresses.is_empty() {
+        return render_addresses(addresses);
+    }
+    if Address::parse_all(text).is_empty() {
+        return text.to_owned();
+    }
+    render_addresses(&[Address { display_name: text.to_owned(), address: String::new() }])
+}
+
 /// What stands between two separators.
 #[derive(Default)]
 struct AddressEntry<'a> {
@@ -628,6 +641,25 @@ mod tests {
     }
 
     #[test]
+    fn a_header_without_addresses_is_kept_as_text_that_has_none_either() {
+        for (value, kept) in [
+            ("=?utf-8?Q?jane=40x.test?=", "\"jane@x.test\" <>"),
+            ("=?utf-8?Q?=22Jane=22_=3Cjane=40x.test=3E?=", "\"\\\"Jane\\\" <jane@x.test>\" <>"),
+            ("=?utf-8?Q?=22jane=40x.test=22?=", "\"\\\"jane@x.test\\\"\" <>"),
+            ("=?utf-8?Q?Support=2C?=", "Support,"),
+            ("<a@x.test,b@x.test>", "<a@x.test,b@x.test>"),
+            ("nobody", "nobody"),
+            ("jane@", "jane@"),
+            ("", ""),
+            ("=?utf-8?Q?Jane?= <jane@x.test>", "Jane <jane@x.test>"),
+        ] {
+            let found = parse(value.as_bytes(), None);
+            let text = render_address_header(&found, &encoded_word::decode(value.as_bytes(), None));
+            assert_eq!((text.as_str(), Address::parse_all(&text)), (kept, found), "{value}");
+        }
+    }
+
+    #[test]
     fn a_name_that_calls_other_characters_hides_no_address_when_it_is_written_again() {
         let found = parse(b"=?utf-8?Q?=1B$B!?= <a@x.test>, =?utf-8?Q?=1B(B?= <b@x.test>", None);
         assert_eq!(found.iter().map(|one| one.display_name.as_str()).collect::<Vec<_>>(), ["$B!", "(B"]);
@@ -718,7 +750,7 @@ mod tests {
                         let written = render_addresses(std::slice::from_ref(one));
                         prop_assert_eq!(addresses(&Address::parse_all(&written)), [one.address.clone()], "{}", written);
                     }
-                    let written = render_addresses(&found);
+                    let written = render_address_header(&found, &encoded_word::decode(bytes, fallback));
                     prop_assert_eq!(addresses(&Address::parse_all(&written)), addresses(&found), "{}", written);
                 }
             }

@@ -35,7 +35,7 @@ mod vocabulary;
 
 mod message;
 
-pub use address::{Address, render_addresses};
+pub use address::{Address, render_address_header, render_addresses};
 pub use authentication::{authenticated_sender, failed_authentication};
 pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
 pub use content::Attachment;

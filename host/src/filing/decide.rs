@@ -5,7 +5,7 @@ use super::dispatch::dispatch;
 use super::follow_up::references;
 use super::header::OccasionReader;
 use super::{answer, number, subject};
-use postigo_mail::{Mail, render_addresses};
+use postigo_mail::{Mail, render_address_header};
 use postigo_model::configured::{AutoResponseType, Configuration, CustomerUser, FollowUpOption, UnvouchedNumbers};
 use postigo_model::mailbox::Mailbox;
 use postigo_model::ticket::{ArticleAttachment, Filing, FilingKind, NewArticle, Ticket, WhyFollowUp, beginning_of};
@@ -339,10 +339,7 @@ fn answers_internal_mail(
 /// The article that a mail becomes, but for what headers say of it.
 fn article(mail: &Mail) -> NewArticle {
     let text = |name: &str| mail.header(name).unwrap_or_default().to_owned();
-    let addresses = |name: &str| match mail.addresses(name) {
-        none if none.is_empty() => text(name),
-        found => render_addresses(&found),
-    };
+    let addresses = |name: &str| render_address_header(&mail.addresses(name), mail.header(name).unwrap_or_default());
     let attachment = |attachment: &postigo_mail::Attachment| ArticleAttachment {
         name: attachment.name.clone(),
         media_type: attachment.media_type.clone(),

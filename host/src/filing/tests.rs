@@ -476,6 +476,28 @@ fn an_answer_is_due_unless_it_would_do_harm() {
 }
 
 #[test]
+fn an_agent_answers_whom_the_automatic_answer_goes_to_however_the_addresses_are_written() {
+    for (header, to) in [
+        ("From: a@x.test\nReply-To: =?utf-8?Q?r=40x.test?=", "a@x.test"),
+        ("From: a@x.test\nReply-To: =?utf-8?B?PHJAeC50ZXN0Pg==?=", "a@x.test"),
+        ("From: a@x.test\nReply-To: =?utf-8?Q?Ruth?= <r@x.test>", "r@x.test"),
+        ("From: a@x.test\nReply-To: <r@x.test,s@x.test>", "a@x.test"),
+        ("From: =?utf-8?Q?a=40x.test?=\nReply-To: r@x.test", "r@x.test"),
+        ("From: =?utf-8?Q?a=40x.test?=", ""),
+        ("From: =?utf-8?Q?=22a=40x.test=22?=", ""),
+    ] {
+        let filing = new_ticket(header);
+        let agents: Vec<_> =
+            addresses_to_answer(&filing.article, &configuration()).into_iter().map(|address| address.address).collect();
+        assert_eq!(
+            (filing.auto_response.unwrap().to.join(", "), agents.join(", ")),
+            (to.into(), to.into()),
+            "{header}"
+        );
+    }
+}
+
+#[test]
 fn answers_are_those_of_the_tickets_queue_and_occasion() {
     let name = |filing: Filing| filing.auto_response.map(|plan| plan.name);
     assert_eq!(name(new_ticket("From: a@x.test\nX-OTOBO-Queue: Sales")), None);
