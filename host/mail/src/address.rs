@@ -112,6 +112,21 @@ pub fn render_address_header(addresses: &[Address], text: &str) -> String {
     render_addresses(&[Address { display_name: text.to_owned(), address: String::new() }])
 }
 
+/// Whether an unfolded header value is this address, with a name before it at most, in such a way that nobody reads
+/// another one there (RFC 5322 section 3.4): with nothing around it, and nothing else that could be one.
+pub fn is_written_plainly(value: &[u8], address: &Address) -> bool {
+    let value = value.trim_ascii();
+    let bare = address.address.as_bytes();
+    if !address.can_be_written_to() || bare.contains(&b'"') {
+        return false;
+    }
+    let before = || value.strip_suffix(b">")?.strip_suffix(bare)?.strip_suffix(b"<");
+    let Some(name) = before().map(<[u8]>::trim_ascii) else { return value == bare };
+    let quoted = name.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\""));
+    let ambiguous: &[u8] = if quoted.is_some() { b"\"\\<>" } else { b"\"\\<>@,;:()[]" };
+    !quoted.unwrap_or(name).iter().any(|byte| ambiguous.contains(byte))
+}
+
 /// What stands between two separators.
 #[derive(Default)]
 struct AddressEntry<'a> {

@@ -4,6 +4,7 @@
 //! more narrowly, since it may have come with the mail. The trusted host removes what comes from outside under its name
 //! (RFC 8601 section 5).
 
+use super::address::is_written_plainly;
 use super::message::Message;
 use postigo_model::mailbox::Mailbox;
 
@@ -13,35 +14,58 @@ const MOST_FIELDS: usize = 20;
 /// Why a trusted host does not believe a mail's sender; a sentence's second half. `trusted` are the hosts' names,
 /// authserv-ids.
 ///
-/// A mail fails by `dmarc=fail`, or, where nothing is said of DMARC, by `spf=fail` without a `dkim=pass` of the domain
-/// in From. A DKIM signature that fails alone is none (RFC 6376 section 6.1), and `softfail`, `neutral`, `none` and
+/// A mail fails by `dmarc=fail`, or, where DMARC passes for no domain of From, by `spf=fail` without a `dkim=pass` of the
+/// domain in From. A DKIM signature that fails alone is none (RFC 6376 section 6.1), and `softfail`, `neutral`, `none` and
 /// errors are no failures. The fields of the host that had the mail last count: from the first of a trusted host on, up
 /// to the next Received.
 pub fn failed_authentication(message: &Message, trusted: &[String]) -> Option<String> {
     let (host, results) = findings(message, trusted);
-    let from = message.addresses("From").last().map(|from| Mailbox::of(&from.address));
-    failure(&results, from.as_ref().and_then(Mailbox::domain))
+    failure(&results, ReadSender::of(message).as_ref())
         .map(|failure| format!("{host} says {failure} (Authentication-Results)"))
 }
 
 /// The one sender of a mail of whom a trusted host says that the mail is from their domain: by `dmarc=pass` of it, or
 /// by `dkim=pass` of it or of one above it. A domain below it is another's where a provider gives names away, and SPF
-/// says nothing of From.
+/// says nothing of From. A `dmarc=pass` that does not say of which domain is of theirs where From is written so plainly
+/// that nobody reads another address there: what stands around an address is taken off here, and may be part of it there.
 pub fn authenticated_sender(message: &Message, trusted: &[String]) -> Option<Mailbox> {
     let (_, results) = findings(message, trusted);
-    // Of several From fields the host may have looked at another than we do.
-    let fields = message.in_order().filter(|(name, _)| name.eq_ignore_ascii_case(b"From")).take(2).count();
-    let [from] = message.addresses("From") else { return None };
-    let from = Mailbox::of(&from.address);
-    let domain = from.domain().filter(|domain| !domain.is_empty() && fields == 1)?;
+    let sender = ReadSender::of(message).filter(|sender| sender.is_alone)?;
+    let domain = sender.domain().filter(|domain| !domain.is_empty())?;
     let believed = results.iter().filter(|found| found.result == "pass").any(|found| {
         match (found.method.as_str(), found.domain.as_deref()) {
-            ("dmarc", of) => of.is_none_or(|of| of == domain),
+            ("dmarc", Some(of)) => of == domain,
+            ("dmarc", None) => sender.is_plain,
             ("dkim", Some(of)) => is_below(domain, of),
             _ => false,
         }
     });
-    (believed && failure(&results, Some(domain)).is_none()).then_some(from)
+    (believed && failure(&results, Some(&sender)).is_none()).then_some(sender.mailbox)
+}
+
+/// The last address of From, as we read it, and whether others read the same.
+struct ReadSender {
+    mailbox: Mailbox,
+    /// Whether there is one From with one address: of several a host may have looked at another than we do.
+    is_alone: bool,
+    /// Whether it is alone, and stands there with nothing around it that is read in one way or another.
+    is_plain: bool,
+}
+
+impl ReadSender {
+    fn of(message: &Message) -> Option<Self> {
+        let addresses = message.addresses("From");
+        let last = addresses.last()?;
+        let mut fields = message.in_order().filter(|(name, _)| name.eq_ignore_ascii_case(b"From"));
+        let (first, second) = (fields.next(), fields.next());
+        let is_alone = addresses.len() == 1 && second.is_none();
+        let is_plain = is_alone && first.is_some_and(|(_, field)| is_written_plainly(&message.unfold(field), last));
+        Some(Self { mailbox: Mailbox::of(&last.address), is_alone, is_plain })
+    }
+
+    fn domain(&self) -> Option<&str> {
+        self.mailbox.domain()
+    }
 }
 
 /// The trusted host that had the mail last, and what it found.
@@ -71,14 +95,18 @@ fn findings(message: &Message, trusted: &[String]) -> (String, Vec<Finding>) {
     (host, results)
 }
 
-fn failure(results: &[Finding], from: Option<&str>) -> Option<&'static str> {
-    let says =
-        |method: &str, result: &str| results.iter().any(|found| found.method == method && found.result == result);
-    if says("dmarc", "fail") {
+fn failure(results: &[Finding], sender: Option<&ReadSender>) -> Option<&'static str> {
+    let of_method = |method: &'static str, result: &'static str| {
+        results.iter().filter(move |found| found.method == method && found.result == result)
+    };
+    if of_method("dmarc", "fail").next().is_some() {
         return Some("dmarc=fail");
     }
-    let signed = || results.iter().any(|found| found.method == "dkim" && found.result == "pass" && found.is_of(from));
-    (!says("dmarc", "pass") && says("spf", "fail") && !signed())
+    let domain = sender.and_then(ReadSender::domain);
+    let is_plain = sender.is_some_and(|sender| sender.is_plain);
+    let passes = of_method("dmarc", "pass").any(|found| found.is_of(domain) || found.domain.is_none() && is_plain);
+    let is_signed = || of_method("dkim", "pass").any(|found| found.is_of(domain));
+    (!passes && of_method("spf", "fail").next().is_some() && !is_signed())
         .then_some("spf=fail, without a dkim=pass of its domain")
 }
 
@@ -165,6 +193,8 @@ mod tests {
             ("mx.desk.example; spf=fail; dkim=pass header.d=x.example", false),
             ("mx.desk.example; spf=fail; dkim=pass header.i=@mail.X.example", false),
             ("mx.desk.example; spf=fail; dmarc=pass", false),
+            ("mx.desk.example; spf=fail; dmarc=pass header.from=x.example", false),
+            ("mx.desk.example; spf=fail; dmarc=pass header.from=evil.example", true),
             ("mx.desk.example; spf=softfail; dkim=none; dmarc=none", false),
             ("mx.desk.example; dkim=fail header.d=x.example", false),
             ("mx.desk.example; none", false),
@@ -219,6 +249,49 @@ mod tests {
                 (None, None),
                 "{from} {results}"
             );
+        }
+    }
+
+    #[test]
+    fn who_is_read_in_two_ways_is_proved_by_nothing_that_does_not_name_their_domain() {
+        for (from, plain) in [
+            ("jane@x.example", true),
+            ("<jane@x.example>", true),
+            ("Jane Roe <jane@x.example>", true),
+            ("\"Roe, Jane (via x@y.example)\" <jane@x.example>", true),
+            ("=?utf-8?Q?J=C3=A4ne?=\n <jane@x.example>", true),
+            ("\"Jane\" <jane@X.example>", true),
+            // What we take off, another may take for a part of the domain, or of another address.
+            ("<'jane@x.example'>", false),
+            ("'jane@x.example'", false),
+            ("\"jane@x.example\"", false),
+            ("<mailto:jane@x.example>", false),
+            ("[jane@x.example]", false),
+            ("<jane@x.example;>", false),
+            ("<jane@x.example", false),
+            ("<<jane@x.example>>", false),
+            ("<@evil.example:jane@x.example>", false),
+            ("evil@evil.example: <jane@x.example>", false),
+            ("evil@evil.example <jane@x.example>", false),
+            ("<jane@x.example> evil@evil.example", false),
+            ("\"\\\" <evil@evil.example>\" <jane@x.example>", false),
+            ("jane@x.example (evil@evil.example)", false),
+            ("jane(x)@x.example", false),
+            ("jane @ x.example", false),
+        ] {
+            let believed = |results: &str| {
+                let header = format!("Authentication-Results: mx.desk.example; {results}\nFrom: {from}\n\n");
+                let message = Message::parse(header.into_bytes().into());
+                let trusted = ["mx.desk.example".to_owned()];
+                let fails = failed_authentication(&message, &trusted).is_some();
+                (authenticated_sender(&message, &trusted).is_some(), fails)
+            };
+            assert_eq!(believed("spf=fail; dmarc=pass"), (plain, !plain), "{from}");
+            let is_read = !from.contains(" @ ");
+            let named = believed("spf=fail; dmarc=pass header.from=x.example");
+            assert_eq!(named, (is_read, !is_read), "{from}");
+            assert_eq!(believed("spf=fail; dmarc=pass header.from=evil.example"), (false, true), "{from}");
+            assert_eq!(believed("spf=fail; dmarc=pass header.from=x.example'"), (false, true), "{from}");
         }
     }
 
