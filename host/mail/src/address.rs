@@ -233,7 +233,7 @@ fn is_one(address: &str) -> bool {
 /// The address inside angle brackets: without white space, control characters, comments and the route of old. Nothing
 /// where blanks stand within a word: of two words would be made one that nobody wrote.
 fn bare(inner: &[u8], fallback: Option<&str>) -> String {
-    let text = charset::decode(inner, fallback);
+    let text = charset::decode_unencoded(inner, fallback);
     let route_ends = if text.trim_start().starts_with('@') { text.find(':').map_or(0, |colon| colon + 1) } else { 0 };
     let mut depth = 0_u32;
     let (mut quoted, mut escaped) = (false, false);
@@ -645,6 +645,21 @@ mod tests {
             assert!(!found[0].display_name.is_ascii(), "{found:?}");
         }
         assert_eq!(pairs("\x1b$B, <a@x.test>").len(), 1, "where it never ends it is none");
+    }
+
+    #[test]
+    fn an_address_in_utf_8_is_one_whatever_the_charset_of_the_text() {
+        for fallback in [None, Some("utf-8"), Some("windows-1252"), Some("shift_jis"), Some("gb18030"), Some("utf-16")]
+        {
+            for (local, domain) in [("jörg", "bücher.example"), ("用户", "例子.example")] {
+                let address = format!("{local}@{domain}");
+                for value in [address.clone(), format!("{local} <{address}>")] {
+                    let found = parse(value.as_bytes(), fallback);
+                    let found: Vec<_> = found.iter().map(|one| one.address.as_str()).collect();
+                    assert_eq!(found, [address.as_str()], "{fallback:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,10 +8,14 @@
 //!   servers add Latin-1 footers to UTF-8 texts, and programs write UTF-8 on all that they send.
 //! - Text that does not fit its label of several bytes a character is read as UTF-8, if it is that without a mistake, and
 //!   Japanese text by another of its charsets.
+//! - Bytes of headers have no label: they are UTF-8, where they are that without a mistake, else of the charset of the
+//!   mail's text. Pairs of bytes may be either, and are then what somebody is more likely to have written.
 
 use super::charset_label::{Charset, is_utf_8};
 use super::seven_bit;
-use encoding_rs::{EUC_JP, Encoding, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
 use std::borrow::Cow;
 
 const ESCAPE: u8 = 0x1B;
@@ -43,16 +47,78 @@ pub fn decode<'b>(bytes: impl Into<Cow<'b, [u8]>>, label: Option<&str>) -> Strin
     }
 }
 
-/// Decodes bytes of a header that are not encoded as they should be: UTF-8 (RFC 6532), where they are valid and a charset
-/// of one byte a character is the other choice; else the charset of the body.
+/// Decodes bytes of a header that are not encoded as they should be: UTF-8 (RFC 6532), where they are that without a
+/// mistake and are not more likely text of the body's charset; else that one.
 pub fn decode_unencoded(bytes: &[u8], fallback: Option<&str>) -> String {
-    let charset = fallback.map_or(Charset::Unknown, Charset::by_label);
-    let is_single_byte = match charset {
-        Charset::Known(encoding) => encoding.is_single_byte(),
-        Charset::CodePage(_) => true,
-        _ => false,
+    let label = match fallback.map_or(Charset::Unknown, Charset::by_label) {
+        // Bytes of 16 bits make no header.
+        Charset::Utf16 => None,
+        charset if is_rather_utf_8(bytes, charset) => None,
+        _ => fallback,
     };
-    decode(bytes, fallback.filter(|_| !(is_single_byte && std::str::from_utf8(bytes).is_ok())))
+    decode(bytes, label)
+}
+
+/// Whether bytes that are UTF-8 without a mistake, in more than ASCII, are more likely that than text of this charset.
+///
+/// Any bytes fit a charset of one byte a character, but hardly any text of one is UTF-8. What UTF-8 writes in three
+/// bytes or more is text of a charset of pairs only where rare characters meet by chance. What it writes in two may be
+/// text of one: `é` has the bytes of `茅` in GB 2312. It is not where a pair is none of the charset's everyday
+/// characters, nor where the pairs are letters that make words.
+fn is_rather_utf_8(bytes: &[u8], charset: Charset) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    if text.is_ascii() {
+        return false;
+    }
+    let last_lead = match charset {
+        Charset::CodePage(_) => return true,
+        Charset::Known(encoding) if encoding.is_single_byte() => return true,
+        Charset::Known(encoding) => last_everyday_lead(encoding),
+        _ => None,
+    };
+    let Some(last_lead) = last_lead else { return false };
+    let mut characters = text.chars().filter(|character| !character.is_ascii());
+    let is_everyday = |character: char| {
+        let mut buffer = [0; 4];
+        matches!(character.encode_utf8(&mut buffer).as_bytes(), [lead, trail] if *lead <= last_lead && *trail >= 0xA1)
+    };
+    !characters.all(is_everyday) || makes_words(text)
+}
+
+/// The last byte with which everyday characters of a charset of pairs begin, of which the second byte is above 0xA0: of
+/// the first level of GB 2312, Big5 and JIS X 0208, and of the Hangul of KS X 1001. In Shift_JIS such bytes are half
+/// width Katakana.
+fn last_everyday_lead(encoding: &'static Encoding) -> Option<u8> {
+    const LAST: [(&Encoding, u8); 6] =
+        [(GBK, 0xD7), (GB18030, 0xD7), (BIG5, 0xC6), (EUC_KR, 0xC8), (EUC_JP, 0xCF), (SHIFT_JIS, 0xDF)];
+    LAST.iter().find(|(known, _)| *known == encoding).map(|(_, last)| *last)
+}
+
+/// Whether the characters beyond ASCII are letters of one alphabet as they stand in words: Latin ones with some of ASCII
+/// in a word, three or more of another. Signs may stand beside them.
+fn makes_words(text: &str) -> bool {
+    const LATIN: &str = "Latin";
+    let alphabet = |character: char| match character {
+        'a'..='z' | 'A'..='Z' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='\u{24F}' => Some(LATIN),
+        '\u{370}'..='\u{3FF}' => Some("Greek"),
+        '\u{400}'..='\u{52F}' => Some("Cyrillic"),
+        '\u{531}'..='\u{58F}' => Some("Armenian"),
+        '\u{590}'..='\u{5FF}' => Some("Hebrew"),
+        '\u{600}'..='\u{77F}' => Some("Arabic"),
+        _ => None,
+    };
+    let is_sign = |character: char| matches!(character, '\u{A0}'..='¿' | '×' | '÷');
+    let letters: Vec<Option<&str>> =
+        text.chars().filter(|letter| !letter.is_ascii() && !is_sign(*letter)).map(alphabet).collect();
+    let Some(Some(first)) = letters.first() else { return false };
+    if letters.iter().any(|letter| *letter != Some(*first)) {
+        return false;
+    }
+    if *first != LATIN {
+        return letters.len() >= 3;
+    }
+    let mut words = text.split(|character| alphabet(character) != Some(LATIN));
+    words.any(|word| !word.is_ascii() && word.contains(|letter: char| letter.is_ascii()))
 }
 
 /// Whether there is no label, or none that says which charset it is.
@@ -248,6 +314,82 @@ mod tests {
         for charset in [None, Some(""), Some("us-ascii"), Some("x-klingon-9"), Some("iso-2022-kr"), Some("x-unknown")] {
             assert_eq!(decode("schön".as_bytes(), charset), "schön", "{charset:?}");
             assert_eq!(decode(b"sch\xf6n", charset), "schön", "{charset:?}");
+        }
+    }
+
+    #[test]
+    fn utf_8_in_a_header_is_read_whatever_the_charset_of_the_text() {
+        for label in [
+            "shift_jis",
+            "cp932",
+            "euc-jp",
+            "iso-2022-jp",
+            "gb2312",
+            "gb18030",
+            "hz-gb-2312",
+            "big5",
+            "euc-kr",
+            "iso-2022-kr",
+            "utf-16",
+            "utf-7",
+            "windows-1252",
+            "koi8-r",
+            "cp850",
+            "us-ascii",
+            "utf-8",
+            "x-klingon",
+        ] {
+            for text in [
+                "請求書を送ります。",
+                "ご注文 no. 7",
+                "关于订单 4711 的问题",
+                "關於訂單的問題",
+                "주문에 관한 문의",
+                "สอบถามเรื่องใบสั่งซื้อ",
+                "Hỏi về đơn hàng",
+                "Preis: 5 €",
+                "Re: 🎉 Party",
+                "Rückfrage zu Ihrem Angebot",
+                "Müller",
+                "Jörg Müller, 25 °C",
+                "Größe",
+                "Ä",
+                "Café",
+                "Città è chiusa",
+                "René Ménétrier",
+                "Zażółć gęślą jaźń",
+                "Şikâyet hakkında",
+                "Dotaz k objednávce č. 7",
+                "Вопрос по заказу",
+                "мама",
+                "Питання щодо замовлення",
+                "Ερώτηση για παραγγελία",
+                "שאלה על הזמנה",
+                "سؤال حول الطلب",
+            ] {
+                assert_eq!(decode_unencoded(text.as_bytes(), Some(label)), text, "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_in_the_charset_of_the_text_is_read_also_where_it_could_be_utf_8() {
+        for (label, texts) in [
+            ("shift_jis", &["請求書を送ります。", "ﾃｽﾄ", "ﾃｶﾃｼ", "槇の", "ご注文 no. 7"][..]),
+            ("euc-jp", &["請求書を送ります。", "槇の", "ご注文 no. 7"]),
+            ("gb2312", &["关于订单的问题", "猫毛", "茅", "毛梅", "25 茅", "联通", "王毅"]),
+            ("gb18030", &["关于订单的问题", "猫毛", "茅", "没", "㐀"]),
+            ("big5", &["關於訂單的問題", "台北 no. 7"]),
+            ("euc-kr", &["주문에 관한 문의", "챕", "한국어"]),
+            ("windows-1252", &["Grüße", "René"]),
+            ("koi8-r", &["Вопрос по заказу"]),
+        ] {
+            let encoding = Encoding::for_label(label.as_bytes()).unwrap();
+            for text in texts {
+                let (bytes, _, failed) = encoding.encode(text);
+                assert!(!failed, "{text}");
+                assert_eq!(decode_unencoded(&bytes, Some(label)), *text, "{label}");
+            }
         }
     }
 
