@@ -6,6 +6,9 @@ use super::bounds::{LABEL_BYTES, PARAMETER_BYTES, PIECES};
 use super::{charset, encoded_word, transfer};
 use postigo_model::text::beginning;
 
+/// The parameters that name a file.
+const FILE_NAMES: [&str; 2] = ["name", "filename"];
+
 /// A value and those of its parameters that somebody asks for.
 #[derive(Debug)]
 pub struct ParametrizedValue<'a> {
@@ -34,23 +37,21 @@ struct Piece {
 impl<'a> ParametrizedValue<'a> {
     /// Reads an unfolded value, and its parameters of these names (in lower case). Total.
     pub fn read(value: &[u8], names: &'a [&'a str]) -> Self {
-        let mut rest = UnreadRest(value);
+        let mut rest = UnreadRest::of(value);
         let value = String::from_utf8_lossy(&rest.first()).trim().to_owned();
         let mut read = Self { value, names, pieces: Vec::new(), cut: false };
-        while !rest.0.is_empty() {
-            let name = rest.plain(b"=;", true);
-            let has_value = rest.0.first() == Some(&b'=');
+        while !rest.bytes.is_empty() {
+            let name = rest.plain(b"=;");
+            let has_value = rest.bytes.first() == Some(&b'=');
             rest.skip(1);
             if !has_value {
                 continue;
             }
             let (name, section) = split_once(&name, b'*');
-            let Some(name) = names.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.trim_ascii()))
-            else {
-                rest.text();
-                continue;
-            };
-            let text = rest.text();
+            let place = names.iter().position(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name.trim_ascii()));
+            let is_file_name = place.and_then(|place| names.get(place)).is_some_and(|name| FILE_NAMES.contains(name));
+            let text = rest.text(is_file_name);
+            let Some(name) = place else { continue };
             if read.pieces.len() >= PIECES {
                 read.cut = true;
                 continue;
@@ -130,43 +131,51 @@ struct ParameterBytes {
 }
 
 /// What is still to be read.
-struct UnreadRest<'a>(&'a [u8]);
+struct UnreadRest<'a> {
+    bytes: &'a [u8],
+    /// Whether each comment that begins may still end: where one never does, none that begins later is looked for.
+    comments_close: bool,
+}
 
-impl UnreadRest<'_> {
+impl<'a> UnreadRest<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, comments_close: true }
+    }
+
     fn skip(&mut self, bytes: usize) {
-        self.0 = self.0.get(bytes..).unwrap_or_default();
+        self.bytes = self.bytes.get(bytes..).unwrap_or_default();
     }
 
     /// What stands before the parameters, without comments and quotes. Some programs forget the semicolon
     /// (`text/html charset=utf-8`), and others the value itself (`filename=x`).
     fn first(&mut self) -> Vec<u8> {
-        let all = self.0;
-        let first = self.plain(b";", true);
+        let all = self.bytes;
+        let first = self.plain(b";");
         let value = first.trim_ascii();
         if !value.contains(&b'=') {
             return first;
         }
         // Where in what was read the first parameter begins: after the last blank before its equals sign.
-        let read = all.get(..all.len() - self.0.len()).unwrap_or_default();
+        let read = all.get(..all.len() - self.bytes.len()).unwrap_or_default();
         let Some(equals) = memchr::memchr(b'=', read) else { return first };
         let name = read.get(..equals).unwrap_or_default().trim_ascii_end();
         let begins = name.iter().rposition(u8::is_ascii_whitespace).map_or(0, |blank| blank + 1);
-        let mut before = UnreadRest(all.get(..begins).unwrap_or_default());
-        self.0 = all.get(begins..).unwrap_or_default();
-        before.plain(b";", true)
+        let mut before = UnreadRest::of(all.get(..begins).unwrap_or_default());
+        self.bytes = all.get(begins..).unwrap_or_default();
+        before.plain(b";")
     }
 
-    /// What stands before one of these bytes, without comments, and without quotes where they mean nothing.
-    fn plain(&mut self, ends: &[u8], unquoted: bool) -> Vec<u8> {
+    /// What stands before one of these bytes, without comments and quotes.
+    fn plain(&mut self, ends: &[u8]) -> Vec<u8> {
         let mut plain = Vec::new();
-        while let Some(byte) = self.0.first() {
+        while let Some(byte) = self.bytes.first() {
             match byte {
                 byte if ends.contains(byte) => break,
                 b'(' => {
                     self.comment();
                     continue;
                 }
-                b'"' if unquoted => {}
+                b'"' => {}
                 byte => plain.push(*byte),
             }
             self.skip(1);
@@ -175,24 +184,61 @@ impl UnreadRest<'_> {
     }
 
     /// A parameter's value, after its equals sign. After a quoted one the next parameter may follow without a
-    /// semicolon.
-    fn text(&mut self) -> Vec<u8> {
-        self.0 = self.0.trim_ascii_start();
-        if self.0.first() == Some(&b'"') {
+    /// semicolon; one that is not quoted goes on to the next semicolon. Comments are no part of it (RFC 2045 section
+    /// 5.1): of the name of a file those alone that stand behind a single word, and nothing behind them, since what
+    /// forgets the quotes means the brackets of `Invoice (2).pdf`.
+    fn text(&mut self, is_file_name: bool) -> Vec<u8> {
+        self.bytes = self.bytes.trim_ascii_start();
+        let bytes = self.bytes;
+        if bytes.first() == Some(&b'"') {
             return self.quoted();
         }
-        let length = self.0.iter().position(|byte| matches!(byte, b';' | b'(')).unwrap_or(self.0.len());
-        let text = self.0.get(..length).unwrap_or_default().trim_ascii().to_vec();
+        let (mut length, mut has_comments, mut ends_with_them) = (0, false, true);
+        while let Some(byte) = bytes.get(length).filter(|byte| **byte != b';') {
+            if let Some(comment) = self.comment_length(length) {
+                has_comments = true;
+                length += comment;
+            } else {
+                ends_with_them &= !has_comments || byte.is_ascii_whitespace();
+                length += 1;
+            }
+        }
         self.skip(length);
-        self.plain(b";", false); // comments
-        text
+        let whole = bytes.get(..length).unwrap_or_default().trim_ascii();
+        let before = split_once(whole, b'(').0.trim_ascii_end();
+        let is_word = !before.is_empty() && !before.iter().any(u8::is_ascii_whitespace);
+        let is_meant = is_file_name && !(has_comments && ends_with_them && is_word);
+        if is_meant { whole.to_vec() } else { before.to_vec() }
+    }
+
+    /// How long the comment is that begins at a place; none where there is none that ends.
+    fn comment_length(&mut self, start: usize) -> Option<usize> {
+        let rest = self.bytes.get(start..).filter(|rest| rest.first() == Some(&b'('))?;
+        if !self.comments_close {
+            return None;
+        }
+        let mut depth = 0_u32;
+        let mut bytes = rest.iter().enumerate();
+        while let Some((position, byte)) = bytes.next() {
+            match byte {
+                b'(' => depth += 1,
+                b')' if depth == 1 => return Some(position + 1),
+                b')' => depth -= 1,
+                b'\\' => {
+                    bytes.next();
+                }
+                _ => {}
+            }
+        }
+        self.comments_close = false;
+        None
     }
 
     /// What stands in quotes, quoted pairs undone; one that never ends goes on to the end.
     fn quoted(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
-        let mut bytes = self.0.iter().enumerate().skip(1);
-        let mut end = self.0.len();
+        let mut bytes = self.bytes.iter().enumerate().skip(1);
+        let mut end = self.bytes.len();
         while let Some((position, byte)) = bytes.next() {
             match byte {
                 b'"' => {
@@ -214,24 +260,8 @@ impl UnreadRest<'_> {
 
     /// Passes over a comment; one that never ends goes on to the end.
     fn comment(&mut self) {
-        let mut depth = 0_u32;
-        let mut bytes = self.0.iter().enumerate();
-        let mut end = self.0.len();
-        while let Some((position, byte)) = bytes.next() {
-            match byte {
-                b'(' => depth += 1,
-                b')' if depth == 1 => {
-                    end = position + 1;
-                    break;
-                }
-                b')' => depth -= 1,
-                b'\\' => {
-                    bytes.next();
-                }
-                _ => {}
-            }
-        }
-        self.skip(end);
+        let length = self.comment_length(0).unwrap_or(self.bytes.len());
+        self.skip(length);
     }
 }
 
@@ -303,6 +333,26 @@ mod tests {
             ("filename=\"a.pdf\"", "filename", Some("a.pdf")),
             ("filename = a.pdf; name=x", "filename", Some("a.pdf")),
             ("attachment; filename=", "filename", Some("")),
+            // Brackets in a name without quotes are its own; a comment stands behind a single word.
+            ("attachment; filename=Invoice (2).pdf", "filename", Some("Invoice (2).pdf")),
+            ("attachment; filename=Invoice (2).pdf; size=3", "filename", Some("Invoice (2).pdf")),
+            ("attachment filename=Invoice (2).pdf; size=3", "filename", Some("Invoice (2).pdf")),
+            ("application/pdf; name=scan(1)(2).pdf; charset=x", "name", Some("scan(1)(2).pdf")),
+            ("application/pdf; name=(final) report.pdf", "name", Some("(final) report.pdf")),
+            ("application/pdf; name=my report (final); charset=x", "charset", Some("x")),
+            ("application/pdf; name=my report (final); charset=x", "name", Some("my report (final)")),
+            ("application/pdf; name=report (a; b).pdf; charset=x", "name", Some("report (a; b).pdf")),
+            ("application/pdf; name=a b.pdf; size=3", "name", Some("a b.pdf")),
+            ("application/pdf; name=report.pdf (the last one)", "name", Some("report.pdf")),
+            ("application/pdf; name=report.pdf (one) (two); charset=x", "name", Some("report.pdf")),
+            ("application/pdf; name=report (1; charset=x", "name", Some("report (1")),
+            ("application/pdf; name=report (1; charset=x", "charset", Some("x")),
+            ("application/pdf; name=report 1).pdf; charset=x", "name", Some("report 1).pdf")),
+            ("attachment; filename*=utf-8''Invoice%20(2).pdf", "filename", Some("Invoice (2).pdf")),
+            ("attachment; filename==?utf-8?Q?Gr=C3=BC=C3=9Fe?= (2).pdf", "filename", Some("Grüße (2).pdf")),
+            ("text/plain; charset=utf-8(x) y; name=b", "charset", Some("utf-8")),
+            ("text/plain; charset=utf-8 (never closed; name=b", "charset", Some("utf-8")),
+            ("multipart/mixed; boundary=b (x; boundary=c); name=d", "boundary", Some("b")),
             ("attachment; filename", "filename", None),
         ] {
             assert_eq!(
