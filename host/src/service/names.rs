@@ -7,15 +7,18 @@ use crate::store::Store;
 use crate::store::communications::{self, LogFilter};
 use crate::store::tickets::{self, TicketFilter};
 use postigo_model::spool::SpoolStatus;
-use postigo_model::ticket::{StateType, states};
+use postigo_model::ticket::{LOCKS, StateType, states};
 
 fn unknown(name: &'static str, what: &str, given: &str, hint: &str) -> ServiceError {
     ServiceError::Argument { name, sentence: format!("There is no {what} \"{given}\"; {hint}.") }
 }
 
-/// Of tickets: their queue, state and owner.
+/// Of tickets: their queue, state, owner and lock. Who is their customer user may be anybody who never wrote.
 pub async fn of_tickets(store: &Store, key: &SecretKey, filter: &TicketFilter) -> Result<(), ServiceError> {
-    let TicketFilter { queue, state, owner, .. } = filter;
+    let TicketFilter { queue, state, owner, lock, .. } = filter;
+    if let Some(name) = lock.as_ref().filter(|name| !LOCKS.contains(&name.as_str())) {
+        return Err(unknown("lock", "lock", name, &format!("the locks are {}", LOCKS.join(", "))));
+    }
     if queue.is_none() && state.is_none() && owner.is_none() {
         return Ok(());
     }
@@ -61,8 +64,13 @@ pub async fn of_messages(spool: &Spool, key: &SecretKey, filter: &MessageFilter)
     Ok(())
 }
 
-/// Of the communication log: an account or a transport.
+/// Of the communication log: an account or a transport, and the connection that brought messages.
 pub async fn of_communications(store: &Store, key: &SecretKey, filter: &LogFilter) -> Result<(), ServiceError> {
+    if let Some(id) = &filter.parent
+        && !communications::is_there(&mut *store.read().await?, id).await?
+    {
+        return Err(unknown("parent", "communication", id, "`postigo log list` shows those that are in the log"));
+    }
     let Some(name) = &filter.account else { return Ok(()) };
     let configuration = configured::load(store, key).await?;
     if configuration.accounts.contains_key(name) || configuration.transports.contains_key(name) {

@@ -190,6 +190,12 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     sql.all(connection).await?.iter().map(read).collect()
 }
 
+/// Whether there is a communication with this id.
+pub async fn is_there(connection: &mut AnyConnection, id: &str) -> Result<bool, StoreError> {
+    let mut sql = Sql::new("SELECT 1 FROM communication WHERE id = ");
+    Ok(sql.bind(id).optional(connection).await?.is_some())
+}
+
 /// Ids are UUIDs of version 7, so a span of time is a span of the primary key.
 fn between(sql: &mut Sql, since: Option<i64>, until: Option<i64>) {
     if let Some(since) = since {

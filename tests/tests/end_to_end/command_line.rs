@@ -532,6 +532,7 @@ fn a_name_that_does_not_exist_is_an_error_and_a_list_that_is_cut_says_so() {
         (&["ticket", "list", "--owner", "bob"], "There is no agent \"bob\""),
         (&["spool", "list", "--account", "mian"], "There is no account \"mian\""),
         (&["log", "list", "--account", "mian"], "There is no account or transport \"mian\""),
+        (&["log", "list", "--parent", "0193"], "There is no communication \"0193\""),
     ] {
         let (status, said) = failure(&gate, arguments);
         assert!(status == 1 && said.contains(names), "{arguments:?}: {said}");
@@ -539,6 +540,8 @@ fn a_name_that_does_not_exist_is_an_error_and_a_list_that_is_cut_says_so() {
     // What exists and has nothing is an empty list, and no more.
     assert_eq!(gate.json(&["ticket", "list", "--queue", "Support"]), [Value::Null; 0]);
     assert_eq!(gate.json(&["spool", "list", "--account", "main"]), [Value::Null; 0]);
+    let message = gate.json(&["log", "list"]).remove(0)["id"].as_str().unwrap().to_owned();
+    assert_eq!(gate.json(&["log", "list", "--parent", &message]), [Value::Null; 0]);
     let said = |arguments: &[&str]| String::from_utf8(gate.try_run(arguments).stderr).unwrap();
     assert!(said(&["queue", "list", "--limit", "2"]).contains("There are more than these 2"));
     assert_eq!(said(&["queue", "list", "--limit", "5"]), "", "all five are shown");

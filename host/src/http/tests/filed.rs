@@ -46,6 +46,20 @@ async fn tickets_are_listed_newest_first_by_page_and_filter() {
     assert_eq!(titles(&api.get(Role::Reader, &next).await.expect(200)), ["one"], "what came meanwhile moves nothing");
     assert_eq!(titles(&api.get(Role::Reader, "/tickets?search=TW").await.expect(200)), ["two"]);
     assert!(titles(&api.get(Role::Reader, "/tickets?queue=Junk").await.expect(200)).is_empty());
+    assert!(titles(&api.get(Role::Reader, "/tickets?lock=tmp_lock").await.expect(200)).is_empty());
+    assert!(titles(&api.get(Role::Reader, "/tickets?customer_user=new@x.test").await.expect(200)).is_empty());
+    for (name, path) in [
+        ("queue", "/tickets?queue=Nowhere"),
+        ("state", "/tickets?state=opened"),
+        ("owner", "/tickets?owner=bob"),
+        ("lock", "/tickets?lock=locked"),
+        ("account", "/spool?account=nobody"),
+        ("account", "/communications?account=nobody"),
+        ("parent", "/communications?parent=0193"),
+    ] {
+        let told = api.get(Role::Admin, path).await.problem(400);
+        assert_eq!(told["errors"][0]["parameter"], name, "{path}");
+    }
     assert_eq!(api.get(Role::Reader, "/tickets?colour=red").await.problem(400)["errors"][0]["parameter"], "colour");
 }
 
