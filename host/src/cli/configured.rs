@@ -8,12 +8,12 @@ use super::rows::FoundRows;
 use super::{CommandError, Context, sign_in};
 use crate::oauth2::Owner;
 use crate::service::ServiceError;
-use crate::service::configured::{self, Object, SIGN_IN};
+use crate::service::configured::{self, Object, SIGN_IN, WARNINGS};
 use crate::service::customer_users;
 use crate::service::probing::ProbeResult;
 use postigo_model::configured::form::{self, ConfiguredKind, LoadedKind};
 use postigo_model::configured::keys::keys;
-use postigo_model::configured::{Configuration, CustomerUser};
+use postigo_model::configured::{Breach, Configuration, CustomerUser};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -119,8 +119,10 @@ impl NamedThing {
     pub async fn set<K: LoadedKind>(&self, changes: &Changes, context: &Context) -> Result<(), CommandError> {
         let give = |there: &K| changes.onto(&form::write(there), K::NAME, &self.name);
         let saved = configured::set::<K>(context.editor().await?, &self.name, give).await?;
-        print(&Value::Object(saved.object::<K>(&self.name)), context);
+        let thing = Value::Object(saved.object::<K>(&self.name));
+        context.output().document(&with_warnings(thing.clone(), &saved.warnings), || text(&thing));
         self.tell_set::<K>(saved.value, context);
+        tell_warnings(&saved.warnings, context);
         Ok(())
     }
 
@@ -222,13 +224,31 @@ pub fn tell_probed(owner: &Owner, probed: ProbeResult, context: &Context) -> Res
     Ok(())
 }
 
-/// A thing for people: its short keys a line each, then its texts as they are.
 fn print(thing: &Value, context: &Context) {
-    context.output().document(thing, || {
-        let mut head = thing.clone();
-        let body = head.as_object_mut().and_then(|fields| fields.remove("body"));
-        let body = body.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let body: String = body.lines().map(|line| format!("{}\n", printable(line))).collect();
-        if body.is_empty() { lines(&head) } else { format!("{}\n{body}", lines(&head)) }
-    });
+    context.output().document(thing, || text(thing));
+}
+
+/// A thing for people: its short keys a line each, then its texts as they are.
+fn text(thing: &Value) -> String {
+    let mut head = thing.clone();
+    let body = head.as_object_mut().and_then(|fields| fields.remove("body"));
+    let body = body.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let body: String = body.lines().map(|line| format!("{}\n", printable(line))).collect();
+    if body.is_empty() { lines(&head) } else { format!("{}\n{body}", lines(&head)) }
+}
+
+/// A document for programs, with what was saved and is worth a second look, where there is some.
+pub fn with_warnings(mut document: Value, warnings: &[Breach]) -> Value {
+    if let Some(fields) = document.as_object_mut().filter(|_| !warnings.is_empty()) {
+        let told: Vec<String> = warnings.iter().map(Breach::to_string).collect();
+        fields.insert(WARNINGS.to_owned(), json!(told));
+    }
+    document
+}
+
+/// The same for people, as `config apply` says it.
+pub fn tell_warnings(warnings: &[Breach], context: &Context) {
+    for warning in warnings {
+        context.output().aside(&format!("warning: {warning}"));
+    }
 }

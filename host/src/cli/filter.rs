@@ -1,6 +1,6 @@
 //! `filter`: the chain's filters and their components.
 
-use super::configured::{NamedThing, ThingList, ThingSet, missing, told};
+use super::configured::{NamedThing, ThingList, ThingSet, missing, tell_warnings, told, with_warnings};
 use super::output::{lines, printable, word};
 use super::rows::FoundRows;
 use super::{CommandError, Context, component, dry_run, upgrade};
@@ -152,10 +152,10 @@ async fn show(name: &str, context: &Context) -> Result<(), CommandError> {
 }
 
 async fn set_validity(name: &str, valid: Validity, context: &Context) -> Result<(), CommandError> {
-    filters::set_validity(context.editor().await?, name, valid).await.map_err(told::<Filter>)?;
+    let saved = filters::set_validity(context.editor().await?, name, valid).await.map_err(told::<Filter>)?;
     let word = if valid.is_valid() { "enabled" } else { "disabled" };
-    context
-        .output()
-        .document(&json!({ "name": name, "valid": valid.is_valid() }), || format!("The filter {name:?} is {word}.\n"));
+    let document = with_warnings(json!({ "name": name, "valid": valid.is_valid() }), &saved.warnings);
+    context.output().document(&document, || format!("The filter {name:?} is {word}.\n"));
+    tell_warnings(&saved.warnings, context);
     Ok(())
 }

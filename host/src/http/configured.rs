@@ -12,12 +12,13 @@ use super::ApiState;
 use super::auth::Caller;
 use super::page::{ListQuery, Page, PageQuery};
 use super::problem::{PlacedMistake, Problem, no_content};
+use super::refused;
 use super::role::Role;
 use crate::config::ConfigurationPlace;
 use crate::oauth2::{Owner, SignInState};
 use crate::service::ServiceError;
 use crate::service::behind::BEHIND;
-use crate::service::configured::{self as service, Editor, Object, SIGN_IN};
+use crate::service::configured::{self as service, Editor, Object, SIGN_IN, SavedChange, WARNINGS};
 use crate::service::in_force;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -76,7 +77,7 @@ pub async fn create<K: LoadedKind>(state: &ApiState, caller: &Caller, body: Valu
     let actor = caller.actor();
     let saved = service::create::<K>(editor(state, caller, &actor), &without_shown::<K>(body)).await?;
     let name = &saved.value;
-    let mut response = answer_saved(state, saved.object::<K>(name), StatusCode::CREATED).await;
+    let mut response = answer_saved(state, &saved, saved.object::<K>(name), StatusCode::CREATED).await;
     if let Ok(location) =
         HeaderValue::from_str(&format!("{}{}/{}", super::BASE, K::ABOUT.path, utf8_percent_encode(name, IN_SEGMENT)))
     {
@@ -100,7 +101,7 @@ pub async fn replace<K: LoadedKind>(
         service::replace::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
     let status = if saved.value { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer_saved(state, saved.object::<K>(name), status).await)
+    Ok(answer_saved(state, &saved, saved.object::<K>(name), status).await)
 }
 
 /// Changes the keys of a thing that the body names; tables inside it likewise, but for a filter's `settings`, which are
@@ -117,7 +118,7 @@ pub async fn change<K: LoadedKind>(
     let saved =
         service::alter::<K>(editor(state, caller, &actor), name, &body, |earlier| check_match(headers, earlier))
             .await?;
-    Ok(answer_saved(state, saved.object::<K>(name), StatusCode::OK).await)
+    Ok(answer_saved(state, &saved, saved.object::<K>(name), StatusCode::OK).await)
 }
 
 /// Removes a thing.
@@ -150,16 +151,32 @@ pub fn editor<'e>(state: &'e ApiState, caller: &Caller, actor: &'e str) -> Edito
     Editor { place, machine: Some(&state.machine), gives_grants: caller.role == Role::Admin }
 }
 
-/// Answers with what was saved as soon as all hosts work by it; else with 202, and with those that do not yet.
-pub async fn answer_saved(state: &ApiState, mut object: Object, status: StatusCode) -> Response {
+/// Answers with what was saved, and what of it is worth a second look, as soon as all hosts work by it; else with 202,
+/// and with those that do not yet.
+pub async fn answer_saved<T>(
+    state: &ApiState,
+    saved: &SavedChange<T>,
+    mut object: Object,
+    mut status: StatusCode,
+) -> Response {
     let not_yet = in_force::take_up(&state.live).await;
-    if not_yet.is_nobody() {
-        return answer(status, object);
-    }
     // Of the thing itself, as it is shown from now on.
     let tag = etag(&object);
-    object.insert(BEHIND.to_owned(), json!(not_yet.hosts));
-    (StatusCode::ACCEPTED, [(header::ETAG, tag)], axum::Json(object)).into_response()
+    if !saved.warnings.is_empty() {
+        let warnings: Vec<PlacedMistake> = saved.warnings.iter().map(refused::warning).collect();
+        object.insert(WARNINGS.to_owned(), json!(warnings));
+    }
+    if !not_yet.is_nobody() {
+        object.insert(BEHIND.to_owned(), json!(not_yet.hosts));
+        status = StatusCode::ACCEPTED;
+    }
+    (status, [(header::ETAG, tag)], axum::Json(object)).into_response()
+}
+
+/// Takes out of a body what only answers to a change have.
+pub fn without_notes(fields: &mut Object) {
+    fields.remove(BEHIND);
+    fields.remove(WARNINGS);
 }
 
 /// The body with the name that the path gave; it may repeat the name, and may not give another.
@@ -174,10 +191,11 @@ fn named<K: LoadedKind>(name: &str, body: Value) -> Result<Value, Problem> {
     Ok(Value::Object(fields))
 }
 
-/// The body without what is only shown, how a sign-in stands and which hosts are behind: what was read can be written.
+/// The body without what is only shown, how a sign-in stands and what was told of a change: what was read can be
+/// written.
 fn without_shown<K: LoadedKind>(mut body: Value) -> Value {
     if let Some(fields) = body.as_object_mut() {
-        fields.remove(BEHIND);
+        without_notes(fields);
     }
     if let Some(fields) = body.as_object_mut().filter(|_| Owner::of_kind(K::KIND, "").is_some()) {
         fields.remove(SIGN_IN);

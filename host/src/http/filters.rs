@@ -20,7 +20,7 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 async fn set_validity(state: &ApiState, caller: &Caller, name: &str, valid: Validity) -> Result<Response, Problem> {
     let actor = caller.actor();
     let saved = filters::set_validity(configured::editor(state, caller, &actor), name, valid).await?;
-    Ok(configured::answer_saved(state, saved.object::<Filter>(name), StatusCode::OK).await)
+    Ok(configured::answer_saved(state, &saved, saved.object::<Filter>(name), StatusCode::OK).await)
 }
 
 /// Lets a filter run.

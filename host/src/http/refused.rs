@@ -62,6 +62,11 @@ fn mistake(service::ThingMistake { breach, is_given }: service::ThingMistake) ->
     }
 }
 
+/// What was saved and is worth a second look, in the form of a problem's mistakes.
+pub fn warning(Breach { place, sentence: told, .. }: &Breach) -> PlacedMistake {
+    PlacedMistake::at(place.clone(), sentence(told))
+}
+
 /// The configuration's sentences follow a key; here they stand alone.
 fn sentence(text: &str) -> String {
     if let Some(rest) = text.strip_prefix("must ") {

@@ -5,7 +5,6 @@ use super::auth::Caller;
 use super::body::Json;
 use super::configured;
 use super::problem::{PlacedMistake, Problem};
-use crate::service::behind::BEHIND;
 use crate::service::configured::load;
 use crate::service::settings;
 use axum::extract::{Extension, State};
@@ -40,8 +39,8 @@ async fn change(
     let Value::Object(mut fields) = body else {
         return Err(Problem::invalid(vec![PlacedMistake::at("", "It must be an object of settings.")]));
     };
-    fields.remove(BEHIND);
+    configured::without_notes(&mut fields);
     let actor = caller.actor();
     let saved = settings::alter(configured::editor(&state, &caller, &actor), &fields).await?;
-    Ok(configured::answer_saved(&state, settings::show(&saved.configuration), StatusCode::OK).await)
+    Ok(configured::answer_saved(&state, &saved, settings::show(&saved.configuration), StatusCode::OK).await)
 }

@@ -18,6 +18,9 @@ use serde_json::{Map, Value};
 /// The key under which it is shown how a sign-in by OAuth2 stands.
 pub const SIGN_IN: &str = "sign_in";
 
+/// The key under which an answer lists what was saved and is worth a second look.
+pub const WARNINGS: &str = "warnings";
+
 /// A thing as it is written and shown.
 pub type Object = Map<String, Value>;
 
@@ -38,6 +41,8 @@ pub struct SavedChange<T> {
     pub value: T,
     /// The configuration that was saved: what components mean is settled in it.
     pub configuration: Configuration,
+    /// What of the change is worth a second look, and was saved all the same.
+    pub warnings: Vec<Breach>,
 }
 
 impl<T> SavedChange<T> {
@@ -249,9 +254,10 @@ async fn change_given<T>(
                 return Err(ServiceError::NotGranted(widened));
             }
         }
+        let warnings = config::look_at_access(&before, &after).warnings;
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
             after.version = version;
-            return Ok(SavedChange { value, configuration: after });
+            return Ok(SavedChange { value, configuration: after, warnings });
         }
     }
 }

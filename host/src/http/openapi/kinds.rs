@@ -6,7 +6,7 @@
 use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
 use crate::service::behind::BEHIND;
-use crate::service::configured::SIGN_IN;
+use crate::service::configured::{SIGN_IN, WARNINGS};
 use postigo_model::configured::form::{ConfiguredKind, HasKeys, LoadedKind};
 use postigo_model::configured::keys::{SchemaShape, keys, schema};
 use postigo_model::configured::{About, KindVisitor, Settings, visit_kinds};
@@ -32,7 +32,7 @@ pub fn parts() -> KindSchemas {
     for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
         parts.shape::<Settings>(SETTINGS, shape);
     }
-    parts.may_be_behind(SETTINGS.0);
+    parts.tells_of_changes(SETTINGS.0);
     visit_kinds(&mut parts);
     parts
 }
@@ -40,7 +40,7 @@ pub fn parts() -> KindSchemas {
 impl KindVisitor for KindSchemas {
     fn loaded<K: LoadedKind>(&mut self) {
         self.schemas_of::<K>();
-        self.may_be_behind(K::ABOUT.schema);
+        self.tells_of_changes(K::ABOUT.schema);
         if Owner::of_kind(K::KIND, "").is_some() {
             let help = "How that stands; only there with `oauth2`. Passed over in bodies.";
             let sign_in = json!({ "$ref": reference("SignIn"), "description": help, "readOnly": true });
@@ -63,11 +63,16 @@ fn list_query() -> Value {
 }
 
 impl KindSchemas {
-    /// Adds which hosts do not work yet by what was saved.
-    fn may_be_behind(&mut self, schema: &str) {
+    /// Adds what answers to a change have besides: which hosts do not work yet by what was saved, and what of it is
+    /// worth a second look.
+    fn tells_of_changes(&mut self, schema: &str) {
         self.schemas[schema]["properties"][BEHIND] = json!({
             "type": "array", "items": { "$ref": reference("HostBehind") }, "readOnly": true,
             "description": "The hosts that do not work by it yet; only in answers with 202. Passed over in bodies."
+        });
+        self.schemas[schema]["properties"][WARNINGS] = json!({
+            "type": "array", "items": { "$ref": reference("ProblemError") }, "readOnly": true,
+            "description": "What was saved and is worth a second look; only in answers to changes, where there is some. Passed over in bodies."
         });
     }
 

@@ -82,6 +82,29 @@ async fn every_mistake_is_named_by_its_place_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn what_is_saved_and_worth_a_second_look_is_told_in_the_answer_and_nowhere_else() {
+    let api = Api::start().await;
+    let account = json!({ "name": "main", "protocol": "imap+starttls", "port": 993, "host": "mail.example.org", "user": "u", "password": "p" });
+    let created = api.post(Role::Admin, "/accounts", &account).await;
+    let tag = created.header(header::ETAG).to_owned();
+    let created = created.expect(201);
+    let told = created["warnings"].as_array().unwrap();
+    assert!(told.len() == 1 && told[0]["pointer"] == "/port", "{created}");
+    assert!(told[0]["detail"].as_str().unwrap().starts_with("Servers speak TLS from the first byte"), "{created}");
+    let path = "/accounts/main";
+    let shown = api.get(Role::Admin, path).await;
+    assert_eq!(shown.header(header::ETAG), tag, "the tag is that of the account itself");
+    assert_eq!(shown.expect(200).get("warnings"), None);
+    // What was answered can be sent back; it is told again only where something changes.
+    assert_eq!(api.put(Role::Admin, path, &created).await.expect(200).get("warnings"), None);
+    let changed = api.patch(Role::Admin, path, &json!({ "comment": "x", "warnings": [] })).await.expect(200);
+    assert_eq!(changed["warnings"], created["warnings"]);
+    let mended = api.patch(Role::Admin, path, &json!({ "port": 143 })).await.expect(200);
+    assert_eq!(mended.get("warnings"), None);
+    api.patch(Role::Admin, "/settings", &json!({ "warnings": [], "agents": ["anna"] })).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_password_goes_in_and_never_comes_out() {
     let api = Api::start().await;
     let account = json!({ "name": "main", "protocol": "imaps", "host": "mail.example.org", "user": "support", "password": "pa55word",
@@ -92,7 +115,7 @@ async fn a_password_goes_in_and_never_comes_out() {
     let listed = api.get(Role::Admin, "/accounts").await;
     for answer in [&created, &shown, &listed] {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(!text.contains("pa55word") && !text.contains("s3cret") && !text.contains("password"), "{text}");
+        assert!(!text.contains("pa55word") && !text.contains("s3cret") && !text.contains("\"password\":"), "{text}");
     }
     // What is shown can be sent back; the password stays.
     api.put(Role::Admin, "/accounts/main", &shown.json()).await.expect(200);
