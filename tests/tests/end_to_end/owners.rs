@@ -33,6 +33,24 @@ fn serve(gate: &Gate) -> Daemon {
     Daemon::start(command(gate).uid(NOBODY).gid(NOBODY).env("POSTIGO_LOG", "warn"))
 }
 
+/// Makes an account that has a password, and from which nothing is fetched.
+fn set_account_with_password(gate: &Gate) {
+    run(
+        gate,
+        &[
+            "account",
+            "set",
+            "main",
+            "protocol=imaps",
+            "host=127.0.0.1",
+            "port=1",
+            "user=u",
+            "password=secret",
+            "valid=false",
+        ],
+    );
+}
+
 fn everything(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -56,20 +74,7 @@ fn what_a_command_of_root_makes_is_read_by_the_daemon_of_another_user() {
     let (large, elsewhere) = (outside.path().join("large.eml"), outside.path().join("elsewhere"));
     std::fs::write(&large, large_mail(1, 600_000)).unwrap();
     std::fs::write(&elsewhere, "root's").unwrap();
-    run(
-        &gate,
-        &[
-            "account",
-            "set",
-            "main",
-            "protocol=imaps",
-            "host=127.0.0.1",
-            "port=1",
-            "user=u",
-            "password=secret",
-            "valid=false",
-        ],
-    );
+    set_account_with_password(&gate);
     run(
         &gate,
         &[
@@ -118,17 +123,7 @@ fn what_a_command_of_root_makes_is_read_by_the_daemon_of_another_user() {
 #[test]
 fn a_lost_key_is_an_error_and_no_other_takes_its_place() {
     let gate = Gate::new();
-    gate.run(&[
-        "account",
-        "set",
-        "main",
-        "protocol=imaps",
-        "host=127.0.0.1",
-        "port=1",
-        "user=u",
-        "password=secret",
-        "valid=false",
-    ]);
+    set_account_with_password(&gate);
     let (key, backup) = (gate.folder().join("key"), gate.folder().join("backup"));
     std::fs::rename(&key, &backup).unwrap();
     for arguments in [
