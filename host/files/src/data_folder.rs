@@ -1,8 +1,9 @@
 //! The data folder, and the files in it: mail and keys lie there, so nobody but its owner reads them, whatever the
 //! folder itself allows.
 
-use rustix::fs::{Access, Dir, Mode, OFlags, fstat, open, openat};
+use rustix::fs::{Access, Dir, Mode, OFlags, open, openat};
 use rustix::path::Arg;
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -15,6 +16,8 @@ const ANYBODY_ELSE: u32 = 0o077;
 
 /// How a folder is opened to see what lies in it.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// How a folder is opened that something lies in: as for any path, it need not be readable.
+const PARENT: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// How what lies in a folder is opened, whatever it is: never through a link, and without waiting for a pipe.
 const ENTRY: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 /// Folders within folders: deeper than this nothing of ours lies, and each that is looked into holds a descriptor.
@@ -39,32 +42,44 @@ pub fn make(folder: &Path) -> io::Result<()> {
 /// nothing that the daemon, which is another user, cannot read. What belongs to somebody else than root already stays
 /// so, and so does what has several names, which might stand somewhere else. Where it is refused, the log says so.
 pub fn give_to_owner(path: &Path) {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    if let Err(error) = try_give_to_owner(path) {
+    tell_given(path, || {
+        let Some((parent, name)) = parent_of(path)? else { return Ok(()) };
+        give_entry_to_owner(&parent, name.as_os_str()).map(drop)
+    });
+}
+
+/// Gives to the owner of its folder, where this is root, and has the log say where that is refused.
+fn tell_given(path: &Path, give: impl FnOnce() -> io::Result<()>) {
+    if rustix::process::geteuid().is_root()
+        && let Err(error) = give()
+    {
         tracing::warn!("{} belongs to root, and cannot be given to the owner of its folder: {error}", path.display());
     }
 }
 
-fn try_give_to_owner(path: &Path) -> io::Result<()> {
+/// The folder that something lies in, open, and its name there; nothing has the root of all folders.
+fn parent_of(path: &Path) -> io::Result<Option<(File, OsString)>> {
     let absolute = std::path::absolute(path)?;
-    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(()) };
-    let parent = File::from(open(parent, FOLDER, Mode::empty())?);
-    give_entry_to_owner(&parent, name).map(drop)
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return Ok(None) };
+    Ok(Some((File::from(open(parent, PARENT, Mode::empty())?), name.to_owned())))
 }
 
 /// Gives a file or folder in an open folder to the folder's owner; gives it back, open. Both by descriptor, and never
 /// through a link: whoever owns the folder could lead a path elsewhere between two looks.
 fn give_entry_to_owner(parent: &File, name: impl Arg) -> io::Result<File> {
-    let owner = parent.metadata()?;
     let entry = File::from(openat(parent, name, ENTRY, Mode::empty())?);
-    let metadata = entry.metadata()?;
+    give_opened_to_owner(parent, &entry)?;
+    Ok(entry)
+}
+
+/// The same of what is open already.
+fn give_opened_to_owner(parent: &File, entry: &File) -> io::Result<()> {
+    let (owner, metadata) = (parent.metadata()?, entry.metadata()?);
     let is_one = metadata.is_dir() || (metadata.is_file() && metadata.nlink() == 1);
     if owner.uid() != 0 && metadata.uid() == 0 && is_one {
-        std::os::unix::fs::fchown(&entry, Some(owner.uid()), Some(owner.gid()))?;
+        std::os::unix::fs::fchown(entry, Some(owner.uid()), Some(owner.gid()))?;
     }
-    Ok(entry)
+    Ok(())
 }
 
 /// Gives everything that root has made in a folder, as deep as we make folders, to the folders' owners; but for the
@@ -144,16 +159,19 @@ pub fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens a file of the data folder for reading and writing, for its owner alone: makes it where it is missing, never
-/// through a link, and closes one that everybody could read.
+/// through a link, and closes one that everybody could read. All of that is done to what was opened, in the folder that
+/// it was opened in.
 pub fn open_private(path: &Path) -> io::Result<File> {
+    let is_none = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+    let (parent, name) = parent_of(path)?.ok_or_else(is_none)?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = open(path, flags, Mode::RUSR | Mode::WUSR)?;
-    if rustix::fs::FileType::from_raw_mode(fstat(&file)?.st_mode) != rustix::fs::FileType::RegularFile {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    let file = File::from(openat(&parent, name.as_os_str(), flags, Mode::RUSR | Mode::WUSR)?);
+    if !file.metadata()?.is_file() {
+        return Err(is_none());
     }
-    close(path);
-    give_to_owner(path);
-    Ok(File::from(file))
+    close_opened(&file, path);
+    tell_given(path, || give_opened_to_owner(&parent, &file));
+    Ok(file)
 }
 
 /// Takes a file or folder of the data folder away from everybody, if it is there and everybody could read or change it.
@@ -161,7 +179,13 @@ pub fn open_private(path: &Path) -> io::Result<File> {
 /// that is refused, the log says so.
 pub fn close(path: &Path) {
     // By descriptor, and never through a link. What cannot be opened is no file of ours, or is gone.
-    let Ok(opened) = open(path, ENTRY, Mode::empty()).map(File::from) else { return };
+    if let Ok(opened) = open(path, ENTRY, Mode::empty()) {
+        close_opened(&File::from(opened), path);
+    }
+}
+
+/// The same of what is open already; `path` is what it is called.
+fn close_opened(opened: &File, path: &Path) {
     let Ok(metadata) = opened.metadata() else { return };
     let mode = metadata.mode() & 0o777;
     if mode & OTHERS == 0 {
