@@ -2,17 +2,9 @@
 //! changed alone: what is there already keeps nobody from changing something else.
 
 use postigo_model::configured::form::{ConfiguredKind, below};
-use postigo_model::configured::{
-    Account, Breach, Configuration, Filter, OAuth2, Outlet, Server, Tls, TlsMode, Transport,
-};
-use serde_json::Value;
+use postigo_model::configured::{Account, Breach, Configuration, OAuth2, Outlet, Server, Tls, TlsMode, Transport};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-
-/// The headers that put a mail into the queue of this name.
-const QUEUE_HEADERS: [&str; 2] = ["X-OTOBO-Queue", "X-OTOBO-FollowUp-Queue"];
-/// The component whose settings have fixed values.
-const MATCH: &str = "match";
 
 /// What is wrong, and what may be meant and is worth a second look.
 #[derive(Debug, Default)]
@@ -51,8 +43,6 @@ pub fn look(before: &Configuration, after: &Configuration) -> AccessReview {
     let transports =
         after.transports.iter().filter(|(name, transport)| before.transports.get(*name) != Some(*transport));
     transports.filter_map(|(_, transport)| of_transport(transport)).for_each(|access| review.access(&access));
-    let filters = after.filters.iter().filter(|(name, filter)| before.filters.get(*name) != Some(*filter));
-    filters.for_each(|(_, filter)| review.queues(filter, after));
     review
 }
 
@@ -144,30 +134,6 @@ impl AccessReview {
         }
     }
 
-    /// A fixed value that puts mails into a queue should name one. The queue may come later, and until then the value
-    /// counts as none, as one does that a mail or another filter has: that is told, and refused by nobody.
-    fn queues(&mut self, filter: &Filter, configuration: &Configuration) {
-        if filter.component != MATCH {
-            return;
-        }
-        let set = filter.settings.get("set").and_then(Value::as_array);
-        for (index, item) in set.into_iter().flatten().enumerate() {
-            let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
-            let (header, value) = (text("header"), text("value"));
-            let names_queue = QUEUE_HEADERS.iter().any(|name| name.eq_ignore_ascii_case(header.trim()));
-            // What is taken from the mail is known when it comes.
-            let is_fixed = !value.contains("[**") && !value.is_empty();
-            if names_queue && is_fixed && !configuration.queues.contains_key(value) {
-                self.warnings.push(Breach {
-                    kind: Filter::KIND,
-                    name: filter.name.clone(),
-                    place: format!("/settings/set/{index}/value"),
-                    sentence: format!("there is no queue \"{value}\": mails go where they would without this."),
-                });
-            }
-        }
-    }
-
     fn breach(&mut self, access: &Access<'_>, key: &str, sentence: String) {
         self.breaches.push(at(access, key, sentence));
     }
@@ -247,7 +213,6 @@ pub fn settle_files(
 mod tests {
     use super::*;
     use postigo_model::configured::{Protocol, Secret, TransportKind, Validity};
-    use serde_json::json;
 
     fn account(change: impl Fn(&mut Account)) -> Account {
         let mut account = Account {
@@ -331,21 +296,5 @@ mod tests {
             transport.password = Some(Secret::new("p"));
         };
         assert_eq!(told(clear), ["", "/kind"]);
-    }
-
-    #[test]
-    fn a_fixed_queue_of_a_filter_that_is_not_there_is_warned_of() {
-        let settings = json!({ "set": [
-            { "header": "x-otobo-queue", "value": "Raw" },
-            { "header": "X-OTOBO-Queue", "value": "[** \\queue **]" },
-            { "header": "X-OTOBO-Queue", "value": "Nowhere" },
-            { "header": "X-OTOBO-Title", "value": "Nowhere" },
-        ] });
-        let filter = Filter { name: "f".into(), component: "match".into(), settings, ..Filter::default() };
-        let mut after = Configuration { filters: [("f".to_owned(), filter)].into(), ..Configuration::default() };
-        after.queues.insert("Raw".into(), postigo_model::configured::Queue::default());
-        let AccessReview { breaches, warnings } = look(&Configuration::default(), &after);
-        assert_eq!(breaches, []);
-        assert_eq!(warnings.iter().map(|breach| breach.place.as_str()).collect::<Vec<_>>(), ["/settings/set/2/value"]);
     }
 }

@@ -6,6 +6,7 @@ mod difference;
 mod draft;
 mod export;
 mod file;
+mod filter_rules;
 mod granting;
 mod key_rows;
 mod place;
@@ -18,7 +19,7 @@ mod guide;
 #[cfg(test)]
 mod tests;
 
-pub use access_rules::{look as look_at_access, settle_files};
+pub use access_rules::settle_files;
 pub use difference::{Difference, DifferenceKind, differences};
 pub use draft::{Draft, keep_secrets};
 pub use export::export;
@@ -27,4 +28,4 @@ pub use granting::widened;
 pub use key_rows::{KeyRow, as_markdown, key_rows};
 pub use place::ConfigurationPlace;
 pub use reference::{given_or_named, named};
-pub use review::{MOST_VALUES, judge, review};
+pub use review::{MOST_VALUES, judge, review, second_look};

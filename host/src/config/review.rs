@@ -1,7 +1,7 @@
 //! Everything that is checked before a changed configuration is saved: the rules between things, and the settings of
 //! filters, which only their components can judge.
 
-use super::{access_rules, rules};
+use super::{access_rules, filter_rules, rules};
 use crate::catalogue::{Catalogue, settle};
 use crate::chain::{AskersSandbox, Components, NeededComponents, check_settings};
 use crate::store::{Store, StoreError};
@@ -48,6 +48,13 @@ pub async fn review(
         judged.into_iter().filter(|breach| breach.place != "/component" || !is_told(breach)).collect();
     let access = access_rules::look(before, after).breaches;
     Ok(unsettled.into_iter().chain(judged).chain(access).collect())
+}
+
+/// What of a change is worth a second look, and is saved all the same.
+pub fn second_look(before: &Configuration, after: &Configuration) -> Vec<Breach> {
+    let mut warnings = access_rules::look(before, after).warnings;
+    warnings.extend(filter_rules::warnings(before, after));
+    warnings
 }
 
 /// Settles the components of the filters that are new or name another one; a valid one must be activated.

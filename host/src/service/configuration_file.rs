@@ -87,7 +87,7 @@ pub async fn apply(
         if !mistakes.is_empty() {
             return Err(ServiceError::FileMistakes(mistakes));
         }
-        let mut warnings = config::look_at_access(&before, &drafts.last.configuration).warnings;
+        let mut warnings = config::second_look(&before, &drafts.last.configuration);
         warnings.append(&mut drafts.warnings);
         let (customers, mut applied) = compare(&before, &drafts, place.store).await?;
         drafts.add(warnings);

@@ -254,7 +254,7 @@ async fn change_given<T>(
                 return Err(ServiceError::NotGranted(widened));
             }
         }
-        let warnings = config::look_at_access(&before, &after).warnings;
+        let warnings = config::second_look(&before, &after);
         if let Some(version) = tries.save(place, &before, &after, Vec::new()).await? {
             after.version = version;
             return Ok(SavedChange { value, configuration: after, warnings });
