@@ -1,7 +1,8 @@
 //! Delivery reports (RFC 3464): which mail one is about, and what it says.
 
-use super::content::{self, decode_text};
+use super::content;
 use super::message::Message;
+use super::part_text::decode_text;
 
 /// So many characters of the report's text are kept as a header.
 const LONGEST_ERROR: usize = 2_000;

@@ -6,6 +6,7 @@ use super::content;
 use super::fields;
 use super::message::Message;
 use super::message_id::message_ids;
+use super::part_text::decode_text;
 use super::structure::Part;
 use super::{charset, encoded_word};
 use postigo_model::mailbox::Mailbox;
@@ -98,7 +99,7 @@ fn original(message: &Message, parts: &[Part], raw: &[u8]) -> Option<String> {
 
 /// The groups of fields of a delivery status: the first is about the message, each further one about a recipient.
 fn by_status(raw: &[u8], part: &Part) -> Vec<RecipientReport> {
-    let text = content::decode_text(raw, part);
+    let text = decode_text(raw, part);
     let bytes = text.as_bytes();
     let mut recipients = Vec::new();
     let mut position = 0;

@@ -6,17 +6,17 @@
 //! where a word ends, and nothing is set up anew (a searcher, a text of its own) for what may come at every second
 //! byte.
 
+mod entity;
+mod link;
+
+use entity::entity_length;
+use link::{add_address, attribute, says};
 use mail_parser::decoders::html::add_html_token;
 use memchr::memmem::Finder;
 use std::ops::Range;
 
-/// So many bytes of an entity are looked at, between `&` and `;`: the longest name has 31, and numbers may begin with
-/// zeros.
-const ENTITY: usize = 40;
 /// The longest of the names of elements that mean something here.
 const LONGEST_NAME: usize = 10;
-/// A link's address of more bytes is left out: nobody would find it in the text again.
-const LONGEST_ADDRESS: usize = 2_000;
 /// The shortest tag that may say that it keeps lines is `<p style=white-space:pre>`.
 const SHORTEST_STYLED: usize = 25;
 
@@ -308,94 +308,6 @@ fn keeps_lines(tag: &[u8], white_space: &Finder<'_>) -> bool {
     value.starts_with(b"pre") || value.starts_with(b"break-spaces")
 }
 
-/// The value of an attribute, quotes taken off.
-fn attribute<'t>(tag: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
-    let mut position = 0;
-    loop {
-        let equals = position + memchr::memchr(b'=', tag.get(position..)?)?;
-        let before = tag.get(position..equals).unwrap_or_default().trim_ascii_end();
-        let is_it = before.len().checked_sub(name.len()).and_then(|start| before.split_at_checked(start)).is_some_and(
-            |(other, found)| {
-                found.eq_ignore_ascii_case(name)
-                    && other.last().is_none_or(|last| last.is_ascii_whitespace() || matches!(last, b'"' | b'\'' | b'/'))
-            },
-        );
-        let rest = tag.get(equals + 1..).unwrap_or_default();
-        let value = rest.trim_ascii_start();
-        let begins = equals + 1 + (rest.len() - value.len());
-        let (value, ends) = match value {
-            [quote @ (b'"' | b'\''), quoted @ ..] => match memchr::memchr(*quote, quoted) {
-                Some(length) => (quoted.get(..length)?, begins + length + 2),
-                None => (quoted, tag.len()),
-            },
-            value => {
-                let length =
-                    value.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'>').unwrap_or(value.len());
-                (value.get(..length)?, begins + length)
-            }
-        };
-        if is_it {
-            return Some(value);
-        }
-        position = ends.max(equals + 1);
-    }
-}
-
-/// Adds a link's address, decoded, without blanks; whether it is one that leads anywhere for a reader.
-fn add_address(address: &mut String, value: &[u8]) -> bool {
-    if value.len() > LONGEST_ADDRESS {
-        return false;
-    }
-    let Ok(mut rest) = std::str::from_utf8(value) else { return false };
-    while let Some(place) =
-        rest.find(|character: char| character == '&' || character.is_whitespace() || character.is_control())
-    {
-        let (plain, after) = rest.split_at(place);
-        address.push_str(plain);
-        let length = entity_length(after.as_bytes());
-        if length > 0 {
-            add_html_token(address, after.as_bytes().get(..length).unwrap_or_default(), false);
-        } else if after.starts_with('&') {
-            address.push('&');
-        }
-        let next = if length > 0 { length } else { after.chars().next().map_or(0, char::len_utf8) };
-        rest = after.get(next..).unwrap_or_default();
-    }
-    address.push_str(rest);
-    address.retain(|character| !character.is_whitespace() && !character.is_control());
-    let scheme = address.split_once(':').map(|(scheme, _)| scheme);
-    let is_hidden = |scheme: &str| {
-        ["javascript", "vbscript", "cid", "data", "about", "blob"]
-            .iter()
-            .any(|hidden| scheme.eq_ignore_ascii_case(hidden))
-    };
-    match scheme {
-        Some(scheme) if scheme.starts_with(|first: char| first.is_ascii_alphabetic()) => !is_hidden(scheme),
-        _ => address.starts_with("www.") || address.starts_with("//") || address.starts_with("\\\\"),
-    }
-}
-
-/// Whether a link's text is the address that it leads to, but for what people leave out.
-fn says(text: &str, address: &str) -> bool {
-    let plain = |text: &str| -> (usize, usize) {
-        let trimmed = text.trim();
-        let mut begin = 0;
-        for scheme in ["https://", "http://", "mailto:", "tel:", "//"] {
-            if trimmed.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) {
-                begin = scheme.len();
-                break;
-            }
-        }
-        (begin, trimmed.trim_end_matches('/').len().max(begin))
-    };
-    let (text, address) = (text.trim(), address.trim());
-    let ((text_begin, text_end), (begin, end)) = (plain(text), plain(address));
-    match (text.get(text_begin..text_end), address.get(begin..end)) {
-        (Some(text), Some(address)) => !text.is_empty() && text.eq_ignore_ascii_case(address),
-        _ => false,
-    }
-}
-
 /// The name of an element, as far as it may mean something, in small letters; zeros where it does not.
 struct ElementName {
     lower: [u8; LONGEST_NAME],
@@ -479,13 +391,6 @@ fn wide_blank_length(text: &[u8]) -> usize {
         | [0xE3, 0x80, 0x80, ..] => 3,
         _ => 0,
     }
-}
-
-/// How long the entity is that a text begins with; 0 where it begins with none, or with one that stands for itself.
-fn entity_length(text: &[u8]) -> usize {
-    let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'#';
-    let name = text.iter().skip(1).take(ENTITY).take_while(is_of_name).count();
-    if name > 0 && text.get(name + 1) == Some(&b';') { name + 2 } else { 0 }
 }
 
 /// Where a comment ends: with the document, if nowhere before.
@@ -650,7 +555,7 @@ mod tests {
         ] {
             assert_eq!(to_text(html), text, "{html}");
         }
-        let long = format!("<a href=\"https://x.test/{}\">a</a>", "x".repeat(LONGEST_ADDRESS));
+        let long = format!("<a href=\"https://x.test/{}\">a</a>", "x".repeat(link::LONGEST_ADDRESS));
         assert_eq!(to_text(&long), "a");
     }
 

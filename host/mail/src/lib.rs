@@ -27,6 +27,7 @@ mod mail;
 mod message_id;
 mod opened;
 mod parameters;
+mod part_text;
 mod seven_bit;
 mod structure;
 mod transfer;
