@@ -176,7 +176,7 @@ impl<'a> AddressEntry<'a> {
         }
         // Escape sequences would have whoever reads the name take what follows it for characters of theirs.
         if display_name.contains(char::is_control) {
-            display_name = display_name.replace(char::is_control, " ").trim().to_owned();
+            display_name.replace(char::is_control, " ").trim().clone_into(&mut display_name);
         }
         Some(Address { display_name, address })
     }

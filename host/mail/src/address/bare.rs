@@ -20,7 +20,7 @@ pub fn is_one(address: &str) -> bool {
             }
             '"' => quoted = !quoted,
             ',' | ';' | '(' | ' ' if !quoted => return false,
-            ':' if !quoted && !(is_literal && place > at) => return false,
+            ':' if !(quoted || is_literal && place > at) => return false,
             '@' if place == at => at_is_plain = !quoted,
             _ => {}
         }
