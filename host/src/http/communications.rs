@@ -81,7 +81,7 @@ fn time(parameter: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
 async fn list(
     State(state): State<ApiState>,
     Query(query): Query<LogQuery>,
-) -> Result<axum::Json<Page<CommunicationSummary>>, Problem> {
+) -> Result<Page<CommunicationSummary>, Problem> {
     let page = PageQuery { limit: query.limit, cursor: query.cursor };
     let limit = page.limit()?;
     let sort = query.sort.as_deref().unwrap_or("newest").parse::<LogSort>();
@@ -102,7 +102,7 @@ async fn list(
     let rows = communications::list(&state.store, &state.key, filter).await?;
     // Sorted by duration or status, a row has no key that says where the next page begins: here the cursor counts.
     let rows = rows.into_iter().zip(offset + 1..);
-    Ok(axum::Json(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| row)))
+    Ok(Page::of(rows, limit, |(_, next)| next.to_string(), |(row, _)| row))
 }
 
 /// The four figures: account status, communication status, what is active, mean processing time.

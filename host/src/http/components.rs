@@ -104,7 +104,7 @@ async fn shelf(state: &ApiState) -> Result<Shelf<'_>, Problem> {
 async fn list(
     State(state): State<ApiState>,
     Query(query): Query<PageQuery>,
-) -> Result<axum::Json<Page<ComponentDocument>>, Problem> {
+) -> Result<Page<ComponentDocument>, Problem> {
     let limit = query.limit()?;
     let after: Option<PageEnd> = query.after()?;
     let shelf = shelf(&state).await?;
@@ -124,7 +124,7 @@ async fn list(
             place: PageEnd::Uploaded(ListedAfter { name, uploaded_at, digest }),
         });
     }
-    Ok(axum::Json(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component)))
+    Ok(Page::of(rows, limit, |row| row.place.to_string(), |row| row.component))
 }
 
 /// Uploads a component: a core module that carries its component type, or a component, as large as the setting

@@ -28,12 +28,12 @@ pub fn routes() -> Router<ApiState> {
 async fn list(
     State(state): State<ApiState>,
     Query(ListQuery { search, limit, cursor }): Query<ListQuery>,
-) -> Result<axum::Json<Page<Object>>, Problem> {
+) -> Result<Page<Object>, Problem> {
     let query = PageQuery { limit, cursor };
     let limit = query.limit()?;
     let after: String = query.after()?.unwrap_or_default();
     let rows = customer_users::search(&state.store, search.as_deref(), &after, limit as usize + 1).await?;
-    Ok(axum::Json(Page::of(rows, limit, |customer| customer.login.clone(), |customer| write(&customer))))
+    Ok(Page::of(rows, limit, |customer| customer.login.clone(), |customer| write(&customer)))
 }
 
 /// The body with the login that the path gave.

@@ -8,11 +8,11 @@ use super::customer_users;
 use super::page::{ListQuery, Page};
 use super::problem::Problem;
 use super::query::Query;
+use axum::Router;
 use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{delete, get};
-use axum::{Json as Shown, Router};
 use postigo_model::configured::form::{ConfiguredKind, LoadedKind};
 use postigo_model::configured::{KindVisitor, visit_kinds};
 use serde_json::Value;
@@ -45,8 +45,8 @@ impl KindVisitor for Routes {
 async fn list<K: LoadedKind>(
     State(state): State<ApiState>,
     Query(query): Query<ListQuery>,
-) -> Result<Shown<Page<Value>>, Problem> {
-    configured::list::<K>(&state, query).await.map(Shown)
+) -> Result<Page<Value>, Problem> {
+    configured::list::<K>(&state, query).await
 }
 
 async fn create<K: LoadedKind>(

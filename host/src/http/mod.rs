@@ -92,6 +92,7 @@ pub fn router(state: ApiState) -> Router {
     // The last is asked first: who it is, then for their body, then for what they want.
     let nouns = nouns
         .layer(DefaultBodyLimit::disable())
+        .route_layer(from_fn(page::lead_on))
         .route_layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .route_layer(from_fn_with_state(state.clone(), body::take))
         .route_layer(from_fn_with_state(state.clone(), auth::authorize));

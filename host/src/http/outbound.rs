@@ -44,7 +44,7 @@ struct OutboundQuery {
 async fn list(
     State(state): State<ApiState>,
     Query(query): Query<OutboundQuery>,
-) -> Result<axum::Json<Page<OutgoingDocument>>, Problem> {
+) -> Result<Page<OutgoingDocument>, Problem> {
     let OutboundQuery { status, limit, cursor } = query;
     let status = status.into_iter().collect();
     let page = PageQuery { limit, cursor };
@@ -52,7 +52,7 @@ async fn list(
         |mail: &OutgoingDocument| mail.id.to_string(),
         |after, limit| outgoing::list(&state.store, OutgoingFilter { status, after, limit }),
     );
-    page.await.map(axum::Json)
+    page.await
 }
 
 /// Shows an outgoing mail, with what became of it for each recipient.

@@ -9,8 +9,13 @@
 
 use super::problem::Problem;
 use crate::service::ServiceError;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -138,6 +143,51 @@ impl<T: Serialize> Page<T> {
     }
 }
 
+/// The cursor of the page after the one that an answer has, none on the last one; for [`lead_on`].
+#[derive(Debug, Clone)]
+struct NextCursor(Option<String>);
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        let next = NextCursor(self.next_cursor.clone());
+        let mut response = axum::Json(self).into_response();
+        response.extensions_mut().insert(next);
+        response
+    }
+}
+
+/// Says in the header of each page where the next one is, and the first (RFC 8288).
+pub async fn lead_on(request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let mut response = next.run(request).await;
+    if let Some(NextCursor(cursor)) = response.extensions_mut().remove()
+        && let Ok(links) = HeaderValue::from_str(&links(&uri, cursor.as_deref()))
+    {
+        response.headers_mut().insert(header::LINK, links);
+    }
+    response
+}
+
+/// The links of a page that this address gave: the same list, from another place on. Without scheme and host, which only
+/// the client knows where a proxy stands between.
+fn links(uri: &Uri, next: Option<&str>) -> String {
+    let query = uri.query().unwrap_or_default();
+    let is_cursor = |pair: &str| percent_decode_str(pair.split('=').next().unwrap_or_default()).eq(*b"cursor");
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !is_cursor(pair)).collect();
+    let link = |cursor: Option<&str>, relation: &str| {
+        let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+        let pairs: Vec<&str> = kept.iter().copied().chain(cursor.as_deref()).collect();
+        let mark = if pairs.is_empty() { "" } else { "?" };
+        let address = format!("{}{mark}{}", uri.path(), pairs.join("&"));
+        format!("<{}>; rel=\"{relation}\"", utf8_percent_encode(&address, NOT_IN_LINK))
+    };
+    let next = next.map(|cursor| link(Some(cursor), "next"));
+    next.into_iter().chain([link(None, "first")]).collect::<Vec<_>>().join(", ")
+}
+
+/// What an address may not have between the angle brackets of a link.
+const NOT_IN_LINK: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');
+
 /// Bytes of a row as JSON.
 fn size(item: &impl Serialize) -> usize {
     struct Counted(usize);
@@ -192,6 +242,21 @@ mod tests {
             }
         }
         assert_eq!(pages, ["01", "23", "4", "56", "78", "9"], "the large one comes alone");
+    }
+
+    #[test]
+    fn links_lead_to_the_same_list_from_another_place_on() {
+        let of = |address: &str, next| links(&address.parse().unwrap(), next);
+        assert_eq!(
+            of("http://localhost:8025/api/v1/tickets?queue=Raw%26x&cursor=b2xk&limit=2", Some("bmV3")),
+            "</api/v1/tickets?queue=Raw%26x&limit=2&cursor=bmV3>; rel=\"next\", </api/v1/tickets?queue=Raw%26x&limit=2>; rel=\"first\""
+        );
+        assert_eq!(of("/api/v1/spool", None), "</api/v1/spool>; rel=\"first\"");
+        assert_eq!(
+            of("/api/v1/spool?c%75rsor=b2xk", None),
+            "</api/v1/spool>; rel=\"first\"",
+            "a cursor, however written"
+        );
     }
 
     #[test]

@@ -42,10 +42,7 @@ struct SpoolQuery {
 
 /// Lists messages in the order of their arrival.
 #[utoipa::path(get, path = "/spool", tag = TAG, params(SpoolQuery), responses((status = 200, body = Page<SpoolDocument>)))]
-async fn list(
-    State(state): State<ApiState>,
-    Query(query): Query<SpoolQuery>,
-) -> Result<axum::Json<Page<SpoolDocument>>, Problem> {
+async fn list(State(state): State<ApiState>, Query(query): Query<SpoolQuery>) -> Result<Page<SpoolDocument>, Problem> {
     let SpoolQuery { status, account, limit, cursor } = query;
     let status = status.into_iter().collect();
     let page = PageQuery { limit, cursor };
@@ -53,7 +50,7 @@ async fn list(
         |message: &SpoolDocument| message.id.to_string(),
         |after, limit| messages::list(&state.spool, &state.key, MessageFilter { status, account, after, limit }),
     );
-    page.await.map(axum::Json)
+    page.await
 }
 
 /// Shows a message, with what became of it.

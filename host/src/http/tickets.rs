@@ -87,7 +87,7 @@ impl From<TicketChange> for TicketEdit {
 async fn list(
     State(state): State<ApiState>,
     Query(query): Query<TicketQuery>,
-) -> Result<axum::Json<Page<TicketDocument>>, Problem> {
+) -> Result<Page<TicketDocument>, Problem> {
     let TicketQuery { queue, state: of_state, owner, lock, customer_user, search, limit, cursor } = query;
     let page = PageQuery { limit, cursor };
     let page = page.read(
@@ -100,7 +100,7 @@ async fn list(
             )
         },
     );
-    page.await.map(axum::Json)
+    page.await
 }
 
 /// Shows a ticket with its articles.

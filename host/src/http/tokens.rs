@@ -47,15 +47,12 @@ pub struct WhoAmI {
 
 /// Lists the tokens.
 #[utoipa::path(get, path = "/tokens", tag = TAG, params(PageQuery), responses((status = 200, body = Page<TokenDocument>)))]
-async fn list(
-    State(state): State<ApiState>,
-    Query(query): Query<PageQuery>,
-) -> Result<axum::Json<Page<TokenDocument>>, Problem> {
+async fn list(State(state): State<ApiState>, Query(query): Query<PageQuery>) -> Result<Page<TokenDocument>, Problem> {
     let page = query.read(
         |token: &TokenDocument| token.id.to_string(),
         |after, limit| tokens::list(&state.store, after.unwrap_or(0), limit),
     );
-    page.await.map(axum::Json)
+    page.await
 }
 
 /// Makes a token. The answer shows it, once.

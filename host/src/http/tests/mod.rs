@@ -7,6 +7,7 @@ mod correspondence;
 mod filed;
 mod harness;
 mod intake;
+mod pages;
 mod panics;
 mod seed;
 mod unreadable;
