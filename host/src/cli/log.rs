@@ -5,7 +5,7 @@ use super::{CommandError, Context, TextTable, moment, rows};
 use crate::service::ServiceError;
 use crate::service::communications::{self, CommunicationSummary};
 use crate::store::communications::{LogFilter, LogSort};
-use postigo_model::communication::{CommunicationStatus, Direction, Priority};
+use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction, Priority};
 use serde_json::Value;
 
 /// `log …`
@@ -47,6 +47,9 @@ pub struct LogList {
     /// incoming or outgoing
     #[arg(long)]
     direction: Option<Direction>,
+    /// connection or message
+    #[arg(long)]
+    kind: Option<CommunicationKind>,
     /// Only of the messages that the connection with this id brought
     #[arg(long, value_name = "ID")]
     parent: Option<String>,
@@ -84,6 +87,7 @@ impl LogList {
             until: time("until", self.until.as_deref())?,
             account: self.account,
             direction: self.direction,
+            kind: self.kind,
             parent: self.parent,
             status: self.status,
             priority: self.priority,

@@ -2,12 +2,13 @@
 
 use super::command_error::of_options;
 use super::output::{lines, word};
-use super::{CommandError, Context, TextTable, rows, writing};
+use super::{CommandError, Context, TextTable, moment, rows, writing};
 use crate::answer::{NewTicketFields, WritingKind};
 use crate::service::ServiceError;
 use crate::service::tickets::{self, TicketDocument};
 use crate::store::tickets::TicketFilter;
 use postigo_model::ticket::TicketEdit;
+use postigo_model::timestamp;
 
 /// `ticket …`
 #[derive(Debug, clap::Subcommand)]
@@ -74,6 +75,10 @@ pub struct TicketList {
     /// Only with this text in number or title
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Only those changed from this time on, in the order of their changes: `2026-11-29 10:44`, a date, RFC 3339, or how
+    /// long ago (`24h`)
+    #[arg(long, value_name = "TIME")]
+    changed_since: Option<String>,
 }
 
 /// `ticket update`
@@ -135,11 +140,18 @@ impl TicketList {
             state: self.state,
             owner: self.owner,
             search: self.search,
+            changed_since: self.changed_since.map(|text| moment::read("changed-since", &text)).transpose()?,
             ..TicketFilter::default()
         };
         let store = context.store().await?;
         let found = rows::read(self.limit, async |limit, found: &[TicketDocument]| {
-            (filter.limit, filter.before) = (limit, found.last().map(|ticket| ticket.ticket_id));
+            filter.limit = limit;
+            match found.last() {
+                Some(last) if filter.changed_since.is_some() => {
+                    filter.past = timestamp::parse(&last.changed_at).map(|at| (at, last.ticket_number.clone()));
+                }
+                last => filter.before = last.map(|ticket| ticket.ticket_id),
+            }
             Ok(tickets::list(store, context.key(), filter.clone()).await?)
         });
         let found = found.await?.documents()?;

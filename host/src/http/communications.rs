@@ -3,12 +3,11 @@
 use super::ApiState;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
-use super::query::Query;
+use super::query::{Query, time};
 use crate::service::communications::{self, CommunicationDocument, CommunicationSummary, OverviewDocument};
 use crate::store::communications::{LogFilter, LogSort};
 use axum::extract::{Path, State};
-use postigo_model::communication::{CommunicationStatus, Direction, Priority};
-use postigo_model::timestamp;
+use postigo_model::communication::{CommunicationKind, CommunicationStatus, Direction, Priority};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,13 +25,17 @@ pub fn routes() -> OpenApiRouter<ApiState> {
 #[into_params(parameter_in = Query)]
 struct LogQuery {
     /// Started at or after this time, RFC 3339.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Started before this time, RFC 3339.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Of the account, or going out the transport, of this name.
     account: Option<String>,
     /// That go this way.
     direction: Option<Direction>,
+    /// Of this kind: connections, or messages.
+    kind: Option<CommunicationKind>,
     /// Of the messages that the connection with this id brought.
     parent: Option<String>,
     /// With this status.
@@ -55,8 +58,10 @@ struct LogQuery {
 #[into_params(parameter_in = Query)]
 struct SpanQuery {
     /// Started at or after this time, RFC 3339.
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Started before this time, RFC 3339.
+    #[param(format = DateTime)]
     until: Option<String>,
 }
 
@@ -67,13 +72,6 @@ struct SpanQuery {
 struct DetailQuery {
     /// Only entries of this priority and above.
     priority: Option<Priority>,
-}
-
-fn time(parameter: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let wrong =
-        format!("\"{text}\" is not a time such as 2026-11-24T12:00:00Z (the \"+\" of an offset is written %2B).");
-    timestamp::parse(&text).map(Some).ok_or_else(|| Problem::bad_parameter(parameter, wrong))
 }
 
 /// Lists communications.
@@ -91,6 +89,7 @@ async fn list(
         until: time("until", query.until)?,
         account: query.account,
         direction: query.direction,
+        kind: query.kind,
         parent: query.parent,
         status: query.status,
         priority: query.priority,

@@ -3,6 +3,7 @@
 use super::problem::Problem;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use postigo_model::timestamp;
 use serde::de::DeserializeOwned;
 
 /// The query parameters of a known shape. One that the shape does not have is a mistake.
@@ -25,6 +26,14 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
             }
         }
     }
+}
+
+/// A time in a parameter, as milliseconds since the epoch.
+pub fn time(parameter: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let wrong =
+        format!("\"{text}\" is not a time such as 2026-11-24T12:00:00Z (the \"+\" of an offset is written %2B).");
+    timestamp::parse(&text).map(Some).ok_or_else(|| Problem::bad_parameter(parameter, wrong))
 }
 
 /// The parameter that a reason is about: ``unknown field `colour`, …`` or `limit: invalid digit …`.

@@ -4,12 +4,14 @@ use super::ApiState;
 use super::body::Json;
 use super::page::{Page, PageQuery};
 use super::problem::Problem;
-use super::query::Query;
+use super::query::{Query, time};
 use crate::service::tickets::{self, TicketDocument, TicketWithArticles};
 use crate::store::tickets::TicketFilter;
 use axum::extract::{Path, State};
 use postigo_model::ticket::TicketEdit;
+use postigo_model::timestamp;
 use serde::{Deserialize, Deserializer};
+use std::str::FromStr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,6 +40,9 @@ struct TicketQuery {
     customer_user: Option<String>,
     /// With this text in number or title, case ignored.
     search: Option<String>,
+    /// Changed at or after this time, RFC 3339; the list then goes from the first change to the last.
+    #[param(format = DateTime)]
+    changed_since: Option<String>,
     /// Rows of the page, 1 to 500; 50 if left out.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -82,25 +87,51 @@ impl From<TicketChange> for TicketEdit {
     }
 }
 
-/// Lists tickets, newest first.
+/// A ticket's place in the order of changes, as a cursor has it.
+struct ChangePlace {
+    changed_at: i64,
+    number: String,
+}
+
+impl FromStr for ChangePlace {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (changed_at, number) = text.split_once(' ').ok_or(())?;
+        Ok(Self { changed_at: timestamp::parse(changed_at).ok_or(())?, number: number.to_owned() })
+    }
+}
+
+/// Lists tickets, newest first; with `changed_since` in the order of their last changes.
 #[utoipa::path(get, path = "/tickets", tag = TAG, params(TicketQuery), responses((status = 200, body = Page<TicketDocument>)))]
 async fn list(
     State(state): State<ApiState>,
     Query(query): Query<TicketQuery>,
 ) -> Result<Page<TicketDocument>, Problem> {
-    let TicketQuery { queue, state: of_state, owner, lock, customer_user, search, limit, cursor } = query;
+    let TicketQuery { queue, state: of_state, owner, lock, customer_user, search, changed_since, limit, cursor } =
+        query;
     let page = PageQuery { limit, cursor };
-    let page = page.read(
-        |ticket: &TicketDocument| ticket.ticket_id.to_string(),
-        |before, limit| {
-            tickets::list(
-                &state.store,
-                &state.key,
-                TicketFilter { queue, state: of_state, owner, lock, customer_user, search, before, limit },
-            )
-        },
-    );
-    page.await
+    let changed_since = time("changed_since", changed_since)?;
+    let filter = TicketFilter {
+        queue,
+        state: of_state,
+        owner,
+        lock,
+        customer_user,
+        search,
+        changed_since,
+        ..TicketFilter::default()
+    };
+    if changed_since.is_some() {
+        let place = |ticket: &TicketDocument| format!("{} {}", ticket.changed_at, ticket.ticket_number);
+        let read = |past: Option<ChangePlace>, limit| {
+            let past = past.map(|ChangePlace { changed_at, number }| (changed_at, number));
+            tickets::list(&state.store, &state.key, TicketFilter { past, limit, ..filter })
+        };
+        return page.read(place, read).await;
+    }
+    let read = |before, limit| tickets::list(&state.store, &state.key, TicketFilter { before, limit, ..filter });
+    page.read(|ticket: &TicketDocument| ticket.ticket_id.to_string(), read).await
 }
 
 /// Shows a ticket with its articles.

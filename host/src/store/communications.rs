@@ -62,6 +62,8 @@ pub struct LogFilter {
     pub account: Option<String>,
     /// That go this way.
     pub direction: Option<Direction>,
+    /// Of this kind.
+    pub kind: Option<CommunicationKind>,
     /// Of the messages that this connection brought.
     pub parent: Option<String>,
     /// With this status.
@@ -167,6 +169,9 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
     }
     if let Some(direction) = filter.direction {
         sql.push(" AND direction = ").bind(direction.name());
+    }
+    if let Some(kind) = filter.kind {
+        sql.push(" AND kind = ").bind(kind.name());
     }
     if let Some(parent) = &filter.parent {
         sql.push(" AND parent = ").bind(parent);

@@ -204,13 +204,18 @@ pub struct TicketFilter {
     pub customer_user: Option<String>,
     /// With this text in number or title, case ignored.
     pub search: Option<String>,
-    /// Before the ticket with this row id: the list goes from the newest to the oldest.
+    /// Changed at or after this time, milliseconds since the epoch: the list goes from the ticket that was changed first
+    /// to the one that was changed last.
+    pub changed_since: Option<i64>,
+    /// Past the ticket that was changed at this time and has this number, where the list goes by changes.
+    pub past: Option<(i64, String)>,
+    /// Before the ticket with this row id, where the list goes from the newest to the oldest.
     pub before: Option<i64>,
     /// So many at most.
     pub limit: i64,
 }
 
-/// Tickets, newest first.
+/// Tickets, newest first; by their last changes where it is those since a time.
 pub async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> Result<Vec<Ticket>, StoreError> {
     let mut sql = select();
     sql.push("1 = 1");
@@ -237,6 +242,14 @@ pub async fn list(connection: &mut AnyConnection, filter: &TicketFilter) -> Resu
     if let Some(before) = filter.before {
         sql.push(" AND ticket.id < ").bind(before);
     }
-    sql.push(" ORDER BY ticket.id DESC LIMIT ").bind(filter.limit);
+    if let Some((changed_at, number)) = &filter.past {
+        sql.push(" AND (ticket.changed_at, ticket.number) > (").bind(*changed_at).push(", ").bind(number).push(")");
+    }
+    if let Some(since) = filter.changed_since {
+        sql.push(" AND ticket.changed_at >= ").bind(since).push(" ORDER BY ticket.changed_at, ticket.number");
+    } else {
+        sql.push(" ORDER BY ticket.id DESC");
+    }
+    sql.push(" LIMIT ").bind(filter.limit);
     sql.all(connection).await?.iter().map(read).collect()
 }

@@ -70,7 +70,8 @@ async fn every_list_is_read_to_its_end_by_links() {
     };
     let mut counts = BTreeMap::new();
     let lists = paths.iter().filter(|(_, item)| is_list(item)).map(|(path, _)| path.strip_prefix(BASE).unwrap());
-    for list in lists {
+    for list in lists.chain(["/tickets?changed_since=2020-01-01T00:00:00Z", "/communications?sort=oldest&kind=message"])
+    {
         let mark = if list.contains('?') { '&' } else { '?' };
         let whole = api.get(Role::Admin, &format!("{list}{mark}limit=500")).await.expect(200);
         // Whoever lists tokens uses one meanwhile.
@@ -82,7 +83,7 @@ async fn every_list_is_read_to_its_end_by_links() {
     let short: Vec<_> = counts.iter().filter(|(_, count)| **count < 2).map(|(list, _)| *list).collect();
     // Filters are made of components, and components are inspected in a sandbox, which is not here.
     assert!(short.iter().all(|list| ["/filters", "/components"].contains(list)), "{counts:?}");
-    assert!(counts.len() >= 15, "{counts:?}");
+    assert!(counts.len() >= 17, "{counts:?}");
 }
 
 /// A token's row without when it was used last.
@@ -98,4 +99,59 @@ async fn only_pages_have_links_and_they_keep_what_was_asked_for() {
     assert_eq!(page.header(header::LINK), "</api/v1/queues?search=j%26k&limit=3>; rel=\"first\"");
     assert_eq!(api.get(Role::Reader, "/queues/Raw").await.header(header::LINK), "");
     assert_eq!(api.get(Role::Reader, "/queues?limit=0").await.header(header::LINK), "");
+}
+
+#[tokio::test]
+async fn tickets_are_listed_by_their_last_changes() {
+    let api = Api::start().await;
+    let mut numbers = Vec::new();
+    for subject in ["one", "two", "three"] {
+        numbers.push(api.file(subject).await.number);
+    }
+    let listed = async |query: &str| {
+        let page = api.get(Role::Reader, &format!("/tickets?{query}")).await.expect(200);
+        let rows = page["items"].as_array().unwrap().clone();
+        let titles: Vec<String> = rows.iter().map(|row| row["title"].as_str().unwrap().to_owned()).collect();
+        (titles, rows, page["next_cursor"].clone())
+    };
+    let change = async |number: &str, at: i64| {
+        api.state.store.execute(format!("UPDATE ticket SET changed_at = {at} WHERE number = '{number}'")).await;
+    };
+    let filed_at = 1_795_521_600_000;
+    change(&numbers[0], filed_at + 1_001).await;
+    // Those that were filed have one time, and go by their numbers; the one that was changed comes last.
+    let (all, rows, _) = listed("changed_since=2020-01-01T00:00:00Z").await;
+    assert_eq!(all, ["two", "three", "one"]);
+    let changed_at = rows[2]["changed_at"].as_str().unwrap();
+    assert_eq!(listed(&format!("changed_since={changed_at}")).await.0, ["one"], "that time itself counts");
+    assert_eq!(listed("changed_since=2999-01-01T00:00:00Z").await.0, Vec::<String>::new());
+    assert_eq!(listed("changed_since=2020-01-01T00:00:00Z&search=TW").await.0, ["two"]);
+
+    // What is changed while somebody pages comes again at the end, and nothing is left out.
+    let (first, _, cursor) = listed("changed_since=2020-01-01T00:00:00Z&limit=1").await;
+    assert_eq!(first, ["two"]);
+    change(&numbers[1], filed_at + 2_000).await;
+    let rest = format!("changed_since=2020-01-01T00:00:00Z&cursor={}", cursor.as_str().unwrap());
+    assert_eq!(listed(&rest).await.0, ["three", "one", "two"]);
+
+    for (query, parameter) in [
+        ("changed_since=yesterday".to_owned(), "changed_since"),
+        (format!("cursor={}", cursor.as_str().unwrap()), "cursor"),
+        ("changed_since=2020-01-01T00:00:00Z&cursor=MTI".to_owned(), "cursor"),
+    ] {
+        let problem = api.get(Role::Reader, &format!("/tickets?{query}")).await.problem(400);
+        assert_eq!(problem["errors"][0]["parameter"], parameter, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_listed_by_kind() {
+    let api = Api::start().await;
+    api.file("Printer").await;
+    let messages = api.get(Role::Reader, "/communications?kind=message").await.expect(200);
+    assert_eq!(messages["items"].as_array().unwrap().len(), 1);
+    let connections = api.get(Role::Reader, "/communications?kind=connection").await.expect(200);
+    assert_eq!(connections["items"], json!([]));
+    let wrong = api.get(Role::Reader, "/communications?kind=mail").await.problem(400);
+    assert_eq!(wrong["errors"][0]["parameter"], "kind");
 }

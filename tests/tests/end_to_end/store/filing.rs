@@ -191,6 +191,20 @@ async fn follow_ups_are_found_and_merged_tickets_stand_aside() {
         assert_eq!(tickets::list(&mut connection, &search).await.unwrap().len(), 1);
         let nothing = TicketFilter { search: Some("100%".into()), limit: 5, ..TicketFilter::default() };
         assert_eq!(tickets::list(&mut connection, &nothing).await.unwrap(), []);
+
+        // By their last changes, a page each.
+        let mut by_change = TicketFilter { changed_since: Some(1), limit: 1, ..TicketFilter::default() };
+        let mut listed = Vec::new();
+        while let [ticket] = tickets::list(&mut connection, &by_change).await.unwrap().as_slice() {
+            let place = (ticket.changed_at, ticket.number.clone());
+            by_change.past = Some(place.clone());
+            listed.push(place);
+        }
+        let mut places = vec![(changed.changed_at, second.number.clone()), (merged.changed_at, first.number.clone())];
+        places.sort();
+        assert_eq!(listed, places);
+        by_change = TicketFilter { changed_since: Some(changed.changed_at + 1), ..by_change };
+        assert_eq!(tickets::list(&mut connection, &by_change).await.unwrap(), []);
     }
 }
 
