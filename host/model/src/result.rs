@@ -77,6 +77,7 @@ pub struct MessageResult {
     /// Whether the customer sees the article.
     pub visible_for_customer: Option<bool>,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub pending_until: Option<String>,
     /// Dynamic fields, lists only.
     pub dynamic_fields: BTreeMap<String, Vec<String>>,

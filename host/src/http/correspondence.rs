@@ -32,6 +32,7 @@ struct AttachmentInput {
     #[serde(default)]
     media_type: String,
     /// Base64 (RFC 4648 section 4).
+    #[schema(content_encoding = "base64")]
     content: String,
 }
 

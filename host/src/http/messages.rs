@@ -49,7 +49,9 @@ struct AcceptedMail {
 /// durable as soon as there is an answer; 202 says that it is not worked on yet, and where to look.
 #[utoipa::path(post, path = "/messages", tag = TAG, params(SubmitQuery),
     request_body(content = Vec<u8>, content_type = "message/rfc822"),
-    responses((status = 200, body = MessageResult), (status = 201, body = MessageResult), (status = 202, body = AcceptedMail)))]
+    responses((status = 200, body = MessageResult, description = "This very mail was handed in before; what became of it then"),
+        (status = 201, body = MessageResult, description = "What became of it"),
+        (status = 202, body = AcceptedMail, description = "Durable, and not worked on yet")))]
 async fn submit(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,

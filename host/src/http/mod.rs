@@ -59,7 +59,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -86,8 +87,7 @@ pub async fn serve(
 pub fn router(state: ApiState) -> Router {
     let (nouns, document) =
         OpenApiRouter::with_openapi(openapi::BaseDocument::openapi()).nest(BASE, nouns()).split_for_parts();
-    // As text: read into values it takes many times as much memory, and each answer would copy them.
-    let document = Bytes::from(openapi::complete(&document).to_string());
+    let document = openapi::complete(&document);
     let nouns = nouns.merge(Router::new().nest(BASE, kinds::routes()));
     // The last is asked first: who it is, then for their body, then for what they want.
     let nouns = nouns
@@ -97,15 +97,19 @@ pub fn router(state: ApiState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), body::take))
         .route_layer(from_fn_with_state(state.clone(), auth::authorize));
     let open = Router::new()
-        .route(
-            &format!("{BASE}/openapi.json"),
-            get(|| async { ([(header::CONTENT_TYPE, "application/json")], document) }),
-        )
+        .route(&format!("{BASE}/openapi.json"), served(&document))
+        .route(&format!("{BASE}/openapi-3.0.json"), served(&openapi::as_version_3_0(&document)))
         .merge(health::routes())
         .merge(sign_in::callback())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT));
     let routes = Router::new().merge(nouns).merge(open).layer(from_fn_with_state(state.clone(), authority::check));
     layered(routes).with_state(state)
+}
+
+/// A document, as text: read into values it takes many times as much memory, and each answer would copy them.
+fn served(document: &Value) -> MethodRouter<ApiState> {
+    let text = Bytes::from(document.to_string());
+    get(|| async { ([(header::CONTENT_TYPE, "application/json")], text) })
 }
 
 /// What every request goes through.

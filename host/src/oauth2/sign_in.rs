@@ -35,6 +35,7 @@ pub enum BegunSignIn {
         /// Where the browser is sent back to. If it cannot get there, the whole address that it shows is the answer.
         redirect_url: String,
         /// RFC 3339, UTC.
+        #[schema(format = DateTime)]
         expires_at: String,
         /// Of its row.
         #[serde(skip)]
@@ -49,6 +50,7 @@ pub enum BegunSignIn {
         /// To be typed there.
         user_code: String,
         /// RFC 3339, UTC.
+        #[schema(format = DateTime)]
         expires_at: String,
         /// Of its row.
         #[serde(skip)]

@@ -22,16 +22,16 @@ pub struct SignInState {
     /// credentials, the provider has given one.
     pub signed_in: bool,
     /// The last sign-in by a person, RFC 3339; null: none.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub signed_in_at: Option<String>,
     /// The provider's last access token, RFC 3339.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub refreshed_at: Option<String>,
     /// The access token's end, RFC 3339; it is renewed before.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub expires_at: Option<String>,
     /// The refresh token's end if it is not used, RFC 3339, as far as the provider's rule is known.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub refresh_token_ends_at: Option<String>,
     /// What calls for a person soon, a sentence.
     #[schema(required)]
@@ -53,15 +53,17 @@ pub struct StateError {
     /// Its words.
     pub text: String,
     /// The first time, RFC 3339.
+    #[schema(format = DateTime)]
     pub since: String,
     /// The last time, RFC 3339.
+    #[schema(format = DateTime)]
     pub at: String,
     /// How often in a row.
     pub tries: i64,
     /// Whether only a new sign-in helps.
     pub sign_in_again: bool,
     /// When it is asked again, RFC 3339; null: not before a new sign-in.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub next_try_at: Option<String>,
 }
 
@@ -74,6 +76,7 @@ pub struct UnderWay {
     /// `waiting`, `failed`, `expired`.
     pub status: String,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub expires_at: String,
     /// Of a device code: where it is to be typed.
     #[schema(required)]

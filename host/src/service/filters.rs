@@ -22,7 +22,7 @@ pub struct Ran {
     #[schema(required)]
     pub digest: Option<String>,
     /// RFC 3339, UTC; null where it was not noted.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub since: Option<String>,
     /// Who made it so; empty where it was not noted.
     pub actor: String,

@@ -30,8 +30,10 @@ pub struct TokenDocument {
     /// What it may do.
     pub role: String,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// RFC 3339, UTC, exact to a minute; null: never.
+    #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
 }
 

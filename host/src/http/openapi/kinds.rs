@@ -3,6 +3,7 @@
 //!
 //! Each kind has three schemas: as it is shown, `…Input` for a whole one that is given, `…Change` for a part of one.
 
+use super::shapes::{PAGE, page_of, reference};
 use crate::http::page::ListQuery;
 use crate::oauth2::Owner;
 use crate::service::behind::BEHIND;
@@ -24,6 +25,8 @@ pub struct KindSchemas {
     pub schemas: Map<String, Value>,
     /// Path items by their paths.
     pub paths: Map<String, Value>,
+    /// What operations are listed under, with a text.
+    pub tags: Vec<Value>,
 }
 
 /// What is made of the kinds' keys.
@@ -80,19 +83,7 @@ impl KindSchemas {
         for shape in [SchemaShape::Shown, SchemaShape::Given, SchemaShape::Change] {
             self.shape::<K>((K::ABOUT.schema, K::ABOUT.sentence), shape);
         }
-        let page = json!({
-            "type": "object",
-            "description": "One page of a list.",
-            "required": ["items"],
-            "properties": {
-                "items": { "type": "array", "items": { "$ref": reference(K::ABOUT.schema) }, "description": "The rows." },
-                "next_cursor": {
-                    "type": ["string", "null"],
-                    "description": "What to send as `cursor` for the next page; null on the last one."
-                }
-            }
-        });
-        self.schemas.insert(page_of(&K::ABOUT), page);
+        self.schemas.insert(page_name(&K::ABOUT), page_of(K::ABOUT.schema));
     }
 
     fn shape<D: HasKeys>(&mut self, (title, sentence): (&str, &str), shape: SchemaShape) {
@@ -136,7 +127,8 @@ impl KindSchemas {
     }
 
     fn paths_of(&mut self, operations: &Operations, query: &Value) {
-        let About { path, is_deletable, .. } = operations.about;
+        let About { path, heading, is_deletable, .. } = operations.about;
+        self.tags.push(json!({ "name": operations.tag(), "description": format!("{heading}.") }));
         self.paths.insert(path.to_owned(), json!({ "get": operations.list(query), "post": operations.create() }));
         let mut one = json!({ "get": operations.show(), "put": operations.replace(), "patch": operations.change() });
         if is_deletable {
@@ -159,83 +151,116 @@ impl Operations {
     fn list(&self, query: &Value) -> Value {
         let summary =
             if self.is_in_force_later { "Lists them in byte order of their names." } else { "Lists them in order." };
-        let page = content(&page_of(&self.about));
-        json!({ "tags": self.tags(), "summary": summary, "parameters": query, "responses": { "200": { "description": "", "content": page } } })
+        let responses =
+            json!({ "200": { "description": "One page of the list", "content": content(&page_name(&self.about)) } });
+        json!({ "tags": self.tags(), "summary": summary, "parameters": query, "responses": responses })
     }
 
     fn create(&self) -> Value {
         let summary = "Adds one. What the body leaves out has its default.";
-        let body = self.body(SchemaShape::Given);
-        json!({ "tags": self.tags(), "summary": summary, "requestBody": body, "responses": self.saved(&["201"]) })
+        let (body, mut responses) = (self.body(SchemaShape::Given), self.saved(&["201"]));
+        if self.is_in_force_later {
+            let headers = &mut responses["201"]["headers"];
+            headers["Location"] = header_of("Where it is from now on.");
+        }
+        json!({ "tags": self.tags(), "summary": summary, "requestBody": body, "responses": responses })
     }
 
     fn show(&self) -> Value {
-        let mut responses = json!({ "200": { "description": "", "content": self.content() } });
+        let mut responses = json!({ "200": self.one("As it is") });
         if self.is_in_force_later {
-            responses["304"] = json!({ "description": "Unchanged since If-None-Match" });
+            responses["304"] = json!({ "description": "Unchanged since If-None-Match", "headers": tag_header() });
         }
-        json!({ "tags": self.tags(), "summary": "Shows one.", "parameters": self.parameters(), "responses": responses })
+        let parameters = self.parameters(&[IF_NONE_MATCH]);
+        json!({ "tags": self.tags(), "summary": "Shows one.", "parameters": parameters, "responses": responses })
     }
 
     fn replace(&self) -> Value {
         let summary = "Puts a whole one in the place of this name, or adds it. What the body leaves out has its default; secrets that it \
                        leaves out stay.";
         let (body, responses) = (self.body(SchemaShape::Given), self.saved(&["200", "201"]));
-        json!({ "tags": self.tags(), "summary": summary, "parameters": self.parameters(), "requestBody": body, "responses": responses })
+        let parameters = self.parameters(&[IF_MATCH, IF_ABSENT]);
+        json!({ "tags": self.tags(), "summary": summary, "parameters": parameters, "requestBody": body, "responses": responses })
     }
 
     fn change(&self) -> Value {
         let summary = "Changes the keys that the body names; what it leaves out stays.";
         let (body, responses) = (self.body(SchemaShape::Change), self.saved(&["200"]));
-        json!({ "tags": self.tags(), "summary": summary, "parameters": self.parameters(), "requestBody": body, "responses": responses })
+        let parameters = self.parameters(&[IF_MATCH]);
+        json!({ "tags": self.tags(), "summary": summary, "parameters": parameters, "requestBody": body, "responses": responses })
     }
 
     fn delete(&self) -> Value {
-        let mut responses = json!({ "204": { "description": "" } });
+        let mut responses = json!({ "204": { "description": "Deleted" } });
         if self.is_in_force_later {
             let behind = json!({ "type": "object", "required": [BEHIND], "properties": { BEHIND: { "type": "array", "items": { "$ref": reference("HostBehind") } } } });
             let content = json!({ "application/json": { "schema": behind } });
             responses["202"] =
                 json!({ "description": "Deleted; these hosts do not work by it yet", "content": content });
         }
-        json!({ "tags": self.tags(), "summary": "Deletes it.", "parameters": self.parameters(), "responses": responses })
+        let parameters = self.parameters(&[IF_MATCH]);
+        json!({ "tags": self.tags(), "summary": "Deletes it.", "parameters": parameters, "responses": responses })
+    }
+
+    fn tag(&self) -> &'static str {
+        self.about.path.trim_start_matches('/')
     }
 
     fn tags(&self) -> Value {
-        json!([self.about.path.trim_start_matches('/')])
+        json!([self.tag()])
     }
 
-    fn parameters(&self) -> Value {
-        json!([{ "name": self.parameter, "in": "path", "required": true, "schema": { "type": "string" } }])
-    }
-
-    fn content(&self) -> Value {
-        content(self.about.schema)
+    /// The name in the path, and the conditions that a request may have, which are for what has a tag.
+    fn parameters(&self, conditions: &[(&str, &str)]) -> Value {
+        let path = json!({ "name": self.parameter, "in": "path", "required": true, "schema": { "type": "string" }, "description": "Which one." });
+        let conditions = conditions.iter().filter(|_| self.is_in_force_later).map(|(name, description)| {
+            json!({ "name": name, "in": "header", "required": false, "schema": { "type": "string" }, "description": description })
+        });
+        std::iter::once(path).chain(conditions).collect()
     }
 
     fn body(&self, shape: SchemaShape) -> Value {
         json!({ "content": content(&format!("{}{}", self.about.schema, shape.ending())), "required": true })
     }
 
+    /// An answer that shows one.
+    fn one(&self, description: &str) -> Value {
+        let mut one = json!({ "description": description, "content": content(self.about.schema) });
+        if self.is_in_force_later {
+            one["headers"] = tag_header();
+        }
+        one
+    }
+
     fn saved(&self, statuses: &[&str]) -> Value {
-        let saved = |status: &&str| ((*status).to_owned(), json!({ "description": "", "content": self.content() }));
+        let saved = |status: &&str| {
+            let description =
+                if *status == "201" { "Added; as it is from now on" } else { "Saved; as it is from now on" };
+            ((*status).to_owned(), self.one(description))
+        };
         let mut responses: Map<String, Value> = statuses.iter().map(saved).collect();
         if self.is_in_force_later {
-            responses.insert(
-                "202".to_owned(),
-                json!({ "description": "Saved, not in force yet", "content": self.content() }),
-            );
+            responses.insert("202".to_owned(), self.one("Saved, not in force yet"));
         }
         Value::Object(responses)
     }
 }
 
-fn page_of(about: &About) -> String {
-    format!("Page_{}", about.schema)
+/// What a request may ask for of what is there, by its tag.
+const IF_MATCH: (&str, &str) = ("If-Match", "Only where the tag of what is there is this one, else 412.");
+const IF_ABSENT: (&str, &str) = ("If-None-Match", "`*`: only where there is none of this name, else 412.");
+const IF_NONE_MATCH: (&str, &str) = ("If-None-Match", "Only where the tag of what is there is another one, else 304.");
+
+fn tag_header() -> Value {
+    json!({ "ETag": header_of("Its tag, for `If-Match` and `If-None-Match`.") })
 }
 
-fn reference(schema: &str) -> String {
-    format!("#/components/schemas/{schema}")
+fn header_of(description: &str) -> Value {
+    json!({ "description": description, "schema": { "type": "string" } })
+}
+
+fn page_name(about: &About) -> String {
+    format!("{PAGE}{}", about.schema)
 }
 
 fn content(schema: &str) -> Value {

@@ -217,7 +217,7 @@ async fn hostile_json_is_refused_with_its_place() {
 #[tokio::test]
 async fn answers_tell_browsers_to_keep_out() {
     let api = Api::start().await;
-    for path in ["/healthz", "/api/v1/tokens", "/api/v1/openapi.json", "/nowhere"] {
+    for path in ["/healthz", "/api/v1/tokens", "/api/v1/openapi.json", "/api/v1/openapi-3.0.json", "/nowhere"] {
         let answer = api.raw(request(Method::GET, path, &[], Vec::new())).await;
         assert_eq!(answer.header(header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
         assert!(answer.header(header::CONTENT_SECURITY_POLICY).contains("default-src 'none'"), "{path}");
@@ -245,7 +245,15 @@ async fn figures_need_a_token_where_others_reach_the_listener() {
 async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
     let api = Api::start().await;
     let get = |path: &str, headers: &[(&str, &str)]| request(Method::GET, path, headers, Vec::new());
-    let open = ["/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/oauth2/callback", "/nowhere"];
+    let open = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/v1/openapi.json",
+        "/api/v1/openapi-3.0.json",
+        "/oauth2/callback",
+        "/nowhere",
+    ];
     for path in open.into_iter().chain(["/api/v1/tickets"]) {
         for host in ["evil.example:8025", "127.0.0.1.evil.example", "10.0.0.1"] {
             let answer = api.raw(get(path, &[("host", host), ("authorization", "Bearer postigo_guessed")])).await;
@@ -253,7 +261,7 @@ async fn a_page_elsewhere_whose_name_leads_to_this_machine_reads_nothing() {
         }
         api.raw(get(&format!("http://evil.example{path}"), &[])).await.problem(421);
     }
-    for path in &open[..5] {
+    for path in &open[..6] {
         for host in ["localhost:8025", "127.0.0.1:8025", "[::1]:8025"] {
             assert_eq!(api.raw(get(path, &[("host", host)])).await.status, StatusCode::OK, "{path} {host}");
         }

@@ -149,6 +149,9 @@ impl Api {
         let responses = &operation["responses"];
         let response =
             responses.get(answer.status.as_str()).or_else(|| responses.get("default")).expect("a documented status");
+        for name in response["headers"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            assert!(answer.headers.contains_key(name), "{method} {path}: {name} is documented for {}", answer.status);
+        }
         let Some(content) = response["content"].as_object() else {
             assert!(answer.body.is_empty(), "{method} {path}: {} is documented without a body", answer.status);
             return;

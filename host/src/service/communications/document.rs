@@ -31,9 +31,10 @@ pub struct CommunicationSummary {
     /// The highest priority among its entries.
     pub priority: Priority,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub started_at: String,
     /// RFC 3339, UTC; null while it runs.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub ended_at: Option<String>,
     /// The message's row in the spool.
     #[schema(required)]
@@ -47,6 +48,7 @@ pub struct CommunicationSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EntryDocument {
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub at: String,
     /// How much it matters.
     pub priority: Priority,
@@ -115,9 +117,10 @@ pub struct BrokenTaskDocument {
     /// How often, without a good round in between.
     pub times: i64,
     /// When last, RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub at: String,
     /// When it goes on, RFC 3339, UTC; null: it was done once, and others like it go on.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub again_at: Option<String>,
 }
 
@@ -128,7 +131,7 @@ pub struct AccountOverview {
     /// has ended.
     pub status: CommunicationStatus,
     /// When that one started, RFC 3339, UTC.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub last: Option<String>,
     /// Communications.
     pub communications: i64,

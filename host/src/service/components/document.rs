@@ -38,13 +38,13 @@ pub struct ComponentDocument {
     /// Whether valid filters may be made of it: it ships with Postigo, or an admin activated it.
     pub activated: bool,
     /// RFC 3339, UTC; null where it is not activated, and for a shipped one.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub activated_at: Option<String>,
     /// Who activated it; null where nobody did.
     #[schema(required)]
     pub activated_by: Option<String>,
     /// RFC 3339, UTC; null for a shipped one.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub uploaded_at: Option<String>,
     /// Who uploaded it; null for a shipped one, and where it was not noted.
     #[schema(required)]

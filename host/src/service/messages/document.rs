@@ -20,9 +20,10 @@ pub struct SpoolDocument {
     /// Where it stands.
     pub status: SpoolStatus,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub received_at: String,
     /// RFC 3339, UTC; null while it is on its way.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub ended_at: Option<String>,
     /// Bytes.
     pub size: i64,

@@ -37,11 +37,13 @@ pub struct OutgoingDocument {
     /// Of these, those whose answer was lost: each may have reached the recipients.
     pub uncertain_tries: i64,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// Not tried before, RFC 3339, UTC; null: at once, or not at all.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub next_try_at: Option<String>,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub changed_at: String,
     /// What went wrong last, a sentence; null: nothing.
     #[schema(required)]
@@ -72,6 +74,7 @@ pub struct MailDeliveryDocument {
     /// The server's words; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub changed_at: String,
 }
 

@@ -48,13 +48,15 @@ pub struct TicketDocument {
     #[schema(required)]
     pub customer_user: Option<String>,
     /// RFC 3339, UTC; null unless the state is a pending one.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub pending_until: Option<String>,
     /// Values by field name.
     pub dynamic_fields: BTreeMap<String, Vec<String>>,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub changed_at: String,
     /// The number of the ticket that stands for this one.
     #[schema(required)]
@@ -122,7 +124,7 @@ pub struct ArticleSummary {
     /// Decoded subject.
     pub subject: String,
     /// The Date header, RFC 3339, UTC; null where it cannot be read.
-    #[schema(required)]
+    #[schema(format = DateTime, required)]
     pub date: Option<String>,
     /// `agent`, `system`, `customer`.
     pub sender_type: String,
@@ -139,6 +141,7 @@ pub struct ArticleSummary {
     /// Attachments.
     pub attachments: Vec<ArticleAttachment>,
     /// When it was filed, RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub created_at: String,
     /// What became of a mail that we sent; null of one that was received, and of a note.
     #[schema(required)]
@@ -171,6 +174,7 @@ pub struct RecipientDocument {
     /// The words of the server or of the delivery report; empty where there are none.
     pub detail: String,
     /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
     pub changed_at: String,
 }
 
