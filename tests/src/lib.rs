@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a harness that cannot work ends its test")]
 
+pub mod clients;
 pub mod component;
 pub mod crowd;
 pub mod dovecot;
