@@ -48,7 +48,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (23, "failures", include_str!("migrations/0023_failures.sql")),
     (24, "stamp", include_str!("migrations/0024_stamp.sql")),
     (25, "host run", include_str!("migrations/0025_host_run.sql")),
-    (26, "changed", include_str!("migrations/0026_changed.sql")),
+    (27, "changed", include_str!("migrations/0027_changed.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries
