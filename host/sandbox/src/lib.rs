@@ -70,7 +70,7 @@ pub struct RuntimeOptions {
     /// The folder of compiled code and snapshots; made where it is missing. Whoever can write there can run code as
     /// this host.
     pub cache: PathBuf,
-    /// The program that is run as `PROGRAM runtime-child`: the `postigo` binary, usually `std::env::current_exe()`.
+    /// The program that is run as `PROGRAM runtime-child`: the `postigo` binary, usually [`child::own_program`].
     pub program: PathBuf,
     /// Threads for guests; none means two more than there are cores.
     pub threads: Option<usize>,

@@ -14,7 +14,7 @@ use crate::store::{Location, Store, configuration};
 use crate::worker::{Live, WorkLock, is_daemon_running};
 use postigo_files::data_folder;
 use postigo_model::configured::{Configuration, ConfigurationVersion};
-use postigo_sandbox::{Asker, RuntimeOptions};
+use postigo_sandbox::{Asker, RuntimeOptions, child};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OnceCell;
@@ -127,7 +127,7 @@ impl Context {
         if let Some(sandbox) = self.sandbox.get() {
             return Ok(sandbox);
         }
-        let program = std::env::current_exe()?;
+        let program = child::own_program()?;
         let usual = RuntimeOptions::new(self.cache.clone(), program);
         let memory = self.guest_memory.get().copied().unwrap_or(usual.memory);
         let sandbox = LazySandbox::new(RuntimeOptions { memory, ..usual });

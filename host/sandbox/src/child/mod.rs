@@ -5,10 +5,12 @@ pub mod confinement;
 pub mod frame;
 mod places;
 mod process;
+mod program;
 mod work;
 
 pub use places::Asker;
 pub(super) use process::{ChildFault, Children};
+pub use program::{ProgramIdentity, own_program};
 pub use work::main;
 
 use super::component::code_bytes;

@@ -1,8 +1,8 @@
 //! The parent's side: starts a child, gives it its task, and waits for the answer, but not for ever.
 
 use super::places::ChildPlaces;
-use super::{ARGUMENT, Asker, ChildAnswer, Request, frame};
-use std::os::unix::process::ExitStatusExt;
+use super::{ARGUMENT, Asker, ChildAnswer, ProgramIdentity, Request, frame};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -26,12 +26,13 @@ pub(crate) enum ChildFault {
 #[derive(Debug)]
 pub(crate) struct Children {
     program: PathBuf,
+    identity: ProgramIdentity,
     places: ChildPlaces,
 }
 
 impl Children {
     pub(crate) fn new(program: PathBuf) -> Self {
-        Self { program, places: ChildPlaces::default() }
+        Self { identity: ProgramIdentity::of(&program), program, places: ChildPlaces::default() }
     }
 
     /// Has a task done. Blocks, also until there is a place for the asker.
@@ -44,6 +45,8 @@ impl Children {
         let _place = self.places.take(asker);
         let seconds = request.task.processor_seconds(component);
         let mut child = Command::new(&self.program)
+            // What lists of processes show.
+            .arg0("postigo")
             .arg(ARGUMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -51,7 +54,8 @@ impl Children {
             .env_clear()
             .spawn()
             .map_err(|error| ChildFault::Host(format!("{} could not be run: {error}", self.program.display())))?;
-        let answer = converse(&mut child, request, component, Duration::from_secs(seconds) * PATIENCE);
+        let patience = Duration::from_secs(seconds) * PATIENCE;
+        let answer = converse(&mut child, (&self.identity, request), component, patience);
         if answer.is_none() {
             child.kill().ok();
         }
@@ -67,8 +71,13 @@ impl Children {
 
 type AnswerRead = std::io::Result<(ChildAnswer, Vec<u8>)>;
 
-/// Writes the request and reads the answer; none when that takes too long.
-fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Duration) -> Option<AnswerRead> {
+/// Writes whom the request is for, and the request, and reads the answer; none when that takes too long.
+fn converse(
+    child: &mut Child,
+    (identity, request): (&ProgramIdentity, &Request),
+    component: &[u8],
+    patience: Duration,
+) -> Option<AnswerRead> {
     let (Some(mut to), Some(mut from)) = (child.stdin.take(), child.stdout.take()) else {
         return Some(Err(std::io::ErrorKind::BrokenPipe.into()));
     };
@@ -80,7 +89,7 @@ fn converse(child: &mut Child, request: &Request, component: &[u8], patience: Du
         return Some(Err(error));
     }
     // A child that dies early closes its pipe; what became of it says its status.
-    frame::write(&mut to, request, component).ok();
+    frame::write(&mut to, identity, &[]).and_then(|()| frame::write(&mut to, request, component)).ok();
     drop(to);
     receiver.recv_timeout(patience).ok()
 }

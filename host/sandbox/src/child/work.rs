@@ -1,6 +1,6 @@
 //! The child's side: takes one task, within limits that the system enforces, and answers.
 
-use super::{ChildAnswer, ChildTask, Request, confinement, frame};
+use super::{ChildAnswer, ChildTask, ProgramIdentity, Request, confinement, frame};
 use crate::cache_folder::CacheFolder;
 use crate::contract::GroupMember;
 use crate::engine::ChildEngine;
@@ -27,20 +27,26 @@ const NICE: i32 = 10;
 pub fn main() -> ExitCode {
     // A panic is an answer here, not a message for the daemon's log.
     std::panic::set_hook(Box::new(|_| {}));
-    let worked =
-        confine().and_then(|()| frame::read::<Request>(&mut io::stdin().lock())).and_then(|(request, component)| {
-            confinement::limit_memory(request.task.memory())?;
-            confinement::limit_processor(request.task.processor_seconds(&component))?;
-            let (answer, bytes) = supervision::catch(|| answer(&request, &component))
-                .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
-            let answer = match answer {
-                ChildAnswer::Refused(refused) => ChildAnswer::Refused(refused.shortened()),
-                ChildAnswer::NotMade(error) => ChildAnswer::NotMade(error.shortened()),
-                answer => answer,
-            };
-            frame::write(&mut io::stdout().lock(), &answer, &bytes)
-        });
+    let worked = confine().and_then(|()| work());
     if worked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn work() -> io::Result<()> {
+    let (identity, _) = frame::read::<ProgramIdentity>(&mut io::stdin().lock())?;
+    if let Err(reason) = identity.check() {
+        return frame::write(&mut io::stdout().lock(), &ChildAnswer::Unable(reason), &[]);
+    }
+    let (request, component) = frame::read::<Request>(&mut io::stdin().lock())?;
+    confinement::limit_memory(request.task.memory())?;
+    confinement::limit_processor(request.task.processor_seconds(&component))?;
+    let (answer, bytes) = supervision::catch(|| answer(&request, &component))
+        .unwrap_or_else(|panic| (broken(&request.task, &panic), Vec::new()));
+    let answer = match answer {
+        ChildAnswer::Refused(refused) => ChildAnswer::Refused(refused.shortened()),
+        ChildAnswer::NotMade(error) => ChildAnswer::NotMade(error.shortened()),
+        answer => answer,
+    };
+    frame::write(&mut io::stdout().lock(), &answer, &bytes)
 }
 
 fn answer(request: &Request, component: &[u8]) -> (ChildAnswer, Vec<u8>) {

@@ -1,7 +1,7 @@
 //! The child's side: one message, within limits that the system enforces.
 
 use super::observation::kibibytes;
-use super::protocol::{ChildWord, Order, ParentWord, VERSION};
+use super::protocol::{ChildWord, Order, ParentWord};
 use crate::chain::{self, ChainRecord, LazySandbox, Mode, Sandbox};
 use crate::filing::{self, Circumstances, CustomerLookup};
 use crate::worker::live::LiveConfiguration;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use postigo_mail::{Envelope, Mail, Vocabulary, delivery_report};
 use postigo_model::ticket::{FollowedTicket, TicketMatch};
 use postigo_sandbox::RuntimeOptions;
-use postigo_sandbox::child::{confinement, frame};
+use postigo_sandbox::child::{ProgramIdentity, confinement, frame, own_program};
 use postigo_supervision as supervision;
 use serde::Serialize;
 use std::io;
@@ -49,6 +49,10 @@ fn leave_ending_to_the_parent() -> io::Result<()> {
 
 fn work() -> io::Result<()> {
     let began = Instant::now();
+    let (identity, _) = frame::read::<ProgramIdentity>(&mut io::stdin().lock())?;
+    if let Err(reason) = identity.check() {
+        return say(&ChildWord::Unable(reason), &[]);
+    }
     let (order, following) = frame::read::<Order>(&mut io::stdin().lock())?;
     let (mode, envelope) = (order.mode, order.envelope());
     let (setup, sandbox) = match prepare(order, &following) {
@@ -80,14 +84,7 @@ fn work() -> io::Result<()> {
 }
 
 fn prepare(order: Order, following: &[u8]) -> Result<(Arc<LiveConfiguration>, LazySandbox), String> {
-    if order.version != VERSION {
-        return Err(format!(
-            "the program was replaced since this host was started: that is version {}, and the program {VERSION}; \
-             start it again",
-            order.version
-        ));
-    }
-    let program = std::env::current_exe().map_err(|error| format!("the program is not found: {error}"))?;
+    let program = own_program().map_err(|error| format!("the program is not found: {error}"))?;
     let options = RuntimeOptions::new(order.cache.clone(), program);
     let sandbox = LazySandbox::new(RuntimeOptions { threads: Some(1), memory: order.guest_memory, ..options });
     let configuration = order.configuration();

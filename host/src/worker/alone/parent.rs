@@ -8,9 +8,10 @@ use super::protocol::{ARGUMENT, ChildWord, Order, ParentWord};
 use crate::chain::ChainRecord;
 use crate::worker::budget::memory_of;
 use postigo_sandbox::RuntimeOptions;
-use postigo_sandbox::child::frame;
+use postigo_sandbox::child::{ProgramIdentity, frame};
 use serde::Serialize;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -38,6 +39,7 @@ const LAST_WORDS: u64 = 16 << 10;
 #[derive(Debug)]
 pub struct ChildProcess {
     program: PathBuf,
+    identity: ProgramIdentity,
     cache: PathBuf,
     guest_memory: u64,
     memory: Option<u64>,
@@ -50,6 +52,7 @@ impl ChildProcess {
     pub fn new(sandbox: &RuntimeOptions) -> Self {
         Self {
             program: sandbox.program.clone(),
+            identity: ProgramIdentity::of(&sandbox.program),
             cache: std::path::absolute(&sandbox.cache).unwrap_or_else(|_| sandbox.cache.clone()),
             guest_memory: sandbox.memory,
             memory: None,
@@ -80,6 +83,7 @@ impl MessageProcess for ChildProcess {
     ) -> Result<ChainRecord, ProcessEnd> {
         let mut child = RunningChild::start(&self.program, self.patience, stop)?;
         let (order, components) = Order::of(job, self.cache.clone(), self.guest_memory);
+        child.say(self.identity.clone(), []);
         child.say(order, components);
         match child.hear() {
             Ok((ChildWord::Ready, _)) => {}
@@ -145,6 +149,8 @@ impl<'s> RunningChild<'s> {
     fn start(program: &PathBuf, patience: u32, stop: &'s CancellationToken) -> Result<Self, ProcessEnd> {
         let not_run = |error: io::Error| ProcessEnd::NotRun(format!("{} could not be run: {error}", program.display()));
         let mut child = Command::new(program)
+            // What lists of processes show.
+            .arg0("postigo")
             .arg(ARGUMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

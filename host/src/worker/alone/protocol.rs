@@ -1,7 +1,7 @@
 //! What parent and child say to one another, in frames over the child's standard input and output: nothing of a message
 //! or of the configuration is in its arguments or its environment.
 //!
-//! The parent gives the order, with the components behind it; the child prepares the chain and says that it is ready.
+//! The parent says first which program the child was to be, which is understood whatever it is. It gives the order, with the components behind it; the child prepares the chain and says that it is ready.
 //! Only then does it get the mail, so that whatever happens before says nothing of the mail. It reads the mail and says
 //! what its ticket is to be looked for by; the parent says what was found; the child runs the chain, and hands back the
 //! record of it.
@@ -19,15 +19,9 @@ use std::sync::Arc;
 /// The first argument that makes the binary such a child.
 pub const ARGUMENT: &str = "message-child";
 
-/// The version of the binary, which parent and child have in common: the file may have been replaced since the parent
-/// was started.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// The child's order. The components follow, one after the other.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// [`VERSION`] of the parent.
-    pub version: String,
     /// The sandbox's folder of the caches.
     pub cache: PathBuf,
     /// Bytes that all guests together may hold.
@@ -84,7 +78,6 @@ impl Order {
         let components = plan.digests().into_iter().filter_map(|digest| job.components.get_key_value(digest));
         let components: Vec<(&String, &Arc<[u8]>)> = components.collect();
         let order = Self {
-            version: VERSION.to_owned(),
             cache,
             guest_memory,
             components: components.iter().map(|(digest, bytes)| ((*digest).clone(), bytes.len())).collect(),

@@ -5,7 +5,7 @@ use super::account;
 use postigo_tests::component::Component;
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::draw::Draw;
-use postigo_tests::gate::{Daemon, Gate, PATIENCE, is_full, until};
+use postigo_tests::gate::{Daemon, Gate, PATIENCE, binary, is_full, until};
 use postigo_tests::mails::{mail, subject};
 use postigo_tests::postgres::{Postgres, free_port};
 use std::collections::BTreeSet;
@@ -134,6 +134,33 @@ fn whoever_ends_the_daemon_or_its_processes_with_it_blames_no_mail() {
     daemon.stop();
     gate.run(&["filter", "disable", "endless"]);
     let daemon = gate.serve(TELL);
+    until("it is filed", PATIENCE, || gate.titles() == [subject(1)]);
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_whose_program_was_replaced_goes_on_with_the_one_that_it_is() {
+    let gate = Gate::new();
+    slow_filter(&gate, "20s");
+    end_uncleanly(&gate, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("postigo");
+    // Copied by another process: what other tests start meanwhile would keep the file open.
+    let copied = Command::new("cp").arg(binary()).arg(&program).status().expect("cp runs");
+    assert!(copied.success());
+    let usual = gate.command();
+    let mut command = Command::new(&program);
+    command.args(usual.get_args()).env("POSTIGO_LOG", TELL);
+    command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let daemon = Daemon::start(&mut command);
+    let process = next_process(&daemon);
+    // As a package's upgrade does it.
+    let later = folder.path().join("postigo.new");
+    std::fs::write(&later, "#!/bin/false\n").expect("a file");
+    std::fs::rename(&later, &program).expect("a file");
+    gate.run(&["filter", "disable", "endless"]);
+    signal("ABRT", &[process]);
+    next_process(&daemon);
     until("it is filed", PATIENCE, || gate.titles() == [subject(1)]);
     daemon.stop();
 }
