@@ -48,6 +48,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (23, "failures", include_str!("migrations/0023_failures.sql")),
     (24, "stamp", include_str!("migrations/0024_stamp.sql")),
     (25, "host run", include_str!("migrations/0025_host_run.sql")),
+    (26, "held before", include_str!("migrations/0026_held_before.sql")),
     (27, "changed", include_str!("migrations/0027_changed.sql")),
 ];
 

@@ -8,6 +8,7 @@ use crate::chain::{self, ChainRecord, Mode};
 use crate::secret_key::SecretKey;
 use crate::spool::SpoolMessage;
 use crate::spool::leases::{self, Host};
+use crate::store::{Location, Store};
 use postigo_mail::Vocabulary;
 use postigo_model::configured::Filter;
 use postigo_model::result::{FilterOutcome, MessageStatus};
@@ -302,4 +303,20 @@ async fn a_suspect_that_the_database_has_no_components_for_is_set_aside_and_stay
     store.execute("ALTER TABLE elsewhere RENAME TO component").await;
     desk.work_until(ids[0], |message| message.status == SpoolStatus::Filed).await;
     assert_eq!(processes.seen.lock().unwrap().as_slice(), ids, "in a process of its own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_version_held_for_its_tries_has_a_process_of_its_own_when_it_is_released() {
+    let mut desk = Desk::with(|_| unmatched()).await;
+    let ids = desk.take_in(&texts(&[mail("after three tries", ""), mail("by a filter", "")])).await;
+    let processes = Processes::default();
+    desk.worker = desk.worker.with_processes(processes.clone());
+    let store = desk.spool.store();
+    store.execute(format!("UPDATE spool SET status = 'held', tries = 3 WHERE id = {}", ids[0])).await;
+    store.execute(format!("UPDATE spool SET status = 'held', tries = 1 WHERE id = {}", ids[1])).await;
+    store.execute("DELETE FROM _sqlx_migrations WHERE version = 26").await;
+    Store::open(&Location::Folder(desk.folder.path().to_owned())).await.unwrap();
+    desk.spool.release(ids.clone()).await.unwrap();
+    assert_eq!(desk.work().await.len(), 2);
+    assert_eq!(processes.seen.lock().unwrap().as_slice(), [ids[0]]);
 }

@@ -112,7 +112,7 @@ pub(super) fn sets(header: &str, value: &str) -> Verdict {
 
 /// A helpdesk with one filter and the account `local`.
 pub(super) struct Desk {
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
     pub(super) spool: Spool,
     pub(super) worker: Worker,
     pub(super) lease: Lease,

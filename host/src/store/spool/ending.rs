@@ -201,14 +201,14 @@ pub async fn unclaim(connection: &mut AnyConnection, account: &str) -> Result<u6
     sql.bind(account).execute(connection).await
 }
 
-/// Sends held, failed and ignored messages the whole way again; those that tries failed on in a process of their own,
-/// where they may fail again and harm nothing. All or none: an id that cannot be released is an error that names it.
+/// Sends held, failed and ignored messages the whole way again; those that tries failed on, and suspects, in a process of
+/// their own, where they may fail again and harm nothing. All or none: an id that cannot be released is an error that names it.
 pub async fn release(connection: &mut AnyConnection, ids: &[i64]) -> Result<(), StoreError> {
     let allowed = [SpoolStatus::Held, SpoolStatus::Failed, SpoolStatus::Ignored];
     check(connection, ids, &allowed, "released").await?;
     for piece in pieces(ids) {
         let mut sql = Sql::new(
-            "UPDATE spool SET status = 'waiting', claim = 0, suspect = CASE WHEN failures > 0 THEN 1 ELSE 0 END, failures = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
+            "UPDATE spool SET status = 'waiting', claim = 0, suspect = CASE WHEN failures > 0 OR suspect = 1 THEN 1 ELSE 0 END, failures = 0, tries = 0, not_before = 0, ended_at = NULL, reason = NULL, result = NULL WHERE id IN ",
         );
         sql.list(piece.iter().copied()).execute(connection).await?;
     }
