@@ -4,7 +4,7 @@ use super::key::{as_received, comparable, content_digest, digest, epoch, stored_
 use super::telling::tell_held;
 use super::{KnownMessage, Lease, MessageFailure, MessageFilter, SpoolMessage};
 use crate::store::objects::{LARGEST_IN_ROW, Objects};
-use crate::store::spool::{self as rows, MessageEnding, NewRow, RawPlace};
+use crate::store::spool::{self as rows, MessageClaims, MessageEnding, NewRow, RawPlace, SuspectRule};
 use crate::store::{Engine, Store, StoreError};
 use crate::store::{claims, leases};
 use bytes::Bytes;
@@ -190,8 +190,19 @@ impl Spool {
         rows::accounts_with_work(&mut *self.store.read().await?, postigo_model::timestamp::now()).await
     }
 
-    /// Claims the oldest waiting messages of the lease's account, in their order. Nothing where the lease is lost.
+    /// Claims the oldest waiting messages of the lease's account, in their order; a suspect first, and alone. Nothing
+    /// where the lease is lost.
     pub async fn claim(&self, lease: &Lease, limit: u32) -> Result<Vec<ClaimedMessage>, StoreError> {
+        Ok(self.claim_by(lease, limit, SuspectRule::First).await?.messages)
+    }
+
+    /// The same by another rule for suspects.
+    pub async fn claim_by(
+        &self,
+        lease: &Lease,
+        limit: u32,
+        suspects: SuspectRule,
+    ) -> Result<MessageClaims, StoreError> {
         let claiming = rows::MessageClaimQuery {
             engine: self.store.engine(),
             account: lease.account.clone(),
@@ -199,6 +210,7 @@ impl Spool {
             token: claims::token()?,
             limit: limit.into(),
             now: postigo_model::timestamp::now(),
+            suspects,
         };
         self.store.write(claiming, |claiming, connection| Box::pin(rows::claim(connection, claiming))).await
     }

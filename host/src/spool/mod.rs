@@ -8,7 +8,7 @@ pub mod leases;
 mod telling;
 
 pub use crate::store::spool::{
-    KnownMessage, MOST_FAILURES, MessageEnding, MessageFailure, MessageFilter, SpoolMessage,
+    KnownMessage, MOST_FAILURES, MessageClaims, MessageEnding, MessageFailure, MessageFilter, SpoolMessage, SuspectRule,
 };
 pub use handle::Spool;
 pub use leases::{Host, Lease};

@@ -272,17 +272,35 @@ pub struct MessageClaimQuery {
     pub limit: i64,
     /// Milliseconds since the epoch: what is put off until later is left.
     pub now: i64,
+    /// What is done about suspects.
+    pub suspects: SuspectRule,
 }
 
-/// Claims the oldest waiting messages of an account, in their order. A suspect, which was claimed while its host ended
-/// uncleanly, comes alone and before the others: it is among the oldest. One whose try failed waits out of their order,
-/// as all do that are tried again.
-pub async fn claim(
-    connection: &mut AnyConnection,
-    claim: &MessageClaimQuery,
-) -> Result<Vec<ClaimedMessage>, StoreError> {
+/// What a claim does about suspects, which were claimed while their host ended uncleanly: each is worked on alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuspectRule {
+    /// One is claimed, alone and before the others.
+    First,
+    /// Where one waits that is said, and nothing is claimed: there must be a place for it.
+    Announced,
+    /// The others are claimed.
+    PassedOver,
+}
+
+/// What was claimed.
+#[derive(Debug, Clone, Default)]
+pub struct MessageClaims {
+    /// In their order.
+    pub messages: Vec<ClaimedMessage>,
+    /// Whether a suspect waits, for which nothing was claimed.
+    pub suspect_waits: bool,
+}
+
+/// Claims the oldest waiting messages of an account, in their order, and a suspect as the rule says. One whose try failed
+/// waits out of their order, as all do that are tried again. Nothing is claimed while a suspect is.
+pub async fn claim(connection: &mut AnyConnection, claim: &MessageClaimQuery) -> Result<MessageClaims, StoreError> {
     if claim.engine == Engine::Postgres && !lease_locked(connection, claim).await? {
-        return Ok(Vec::new());
+        return Ok(MessageClaims::default());
     }
     let mut sql = Sql::new("SELECT MIN(CASE WHEN suspect = 1 AND status = 'waiting' AND not_before <= ");
     sql.bind(claim.now).push(
@@ -294,9 +312,17 @@ pub async fn claim(
     .bind(&claim.account);
     let row = sql.one(connection).await?;
     let (suspect, claimed, alone): (Option<i64>, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if alone > 0 || (suspect.is_some() && claimed > 0) {
-        return Ok(Vec::new());
+    if alone > 0 {
+        return Ok(MessageClaims::default());
     }
+    let suspect = match claim.suspects {
+        SuspectRule::First if suspect.is_some() && claimed > 0 => return Ok(MessageClaims::default()),
+        SuspectRule::Announced if suspect.is_some() => {
+            return Ok(MessageClaims { suspect_waits: true, ..MessageClaims::default() });
+        }
+        SuspectRule::First | SuspectRule::Announced => suspect,
+        SuspectRule::PassedOver => None,
+    };
     let mut sql = Sql::new("UPDATE spool SET status = 'claimed', tries = tries + 1, claim = ");
     sql.bind(claim.token).push(" WHERE status = 'waiting' AND ");
     match suspect {
@@ -318,7 +344,7 @@ pub async fn claim(
         rows.push(read_claimed(&row, claim)?);
     }
     rows.sort_unstable_by_key(|claimed| claimed.claim.id);
-    Ok(rows)
+    Ok(MessageClaims { messages: rows, suspect_waits: false })
 }
 
 /// Reads id, tries, source, communication, time of reception, recipients, size, how often it was put off, failures,
@@ -356,9 +382,9 @@ async fn lease_locked(connection: &mut AnyConnection, claim: &MessageClaimQuery)
     Ok(sql.optional(connection).await?.is_some())
 }
 
-/// The oldest waiting messages, as many as the batch holds.
+/// The oldest waiting messages that are no suspects, as many as the batch holds.
 fn oldest<'s>(sql: &'s mut Sql, claim: &MessageClaimQuery) -> &'s mut Sql {
-    sql.push("id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS before FROM (SELECT id, size FROM spool WHERE status IN ('waiting', 'claimed') AND status = 'waiting' AND account = ");
+    sql.push("id IN (SELECT id FROM (SELECT id, SUM(size) OVER (ORDER BY id) - size AS before FROM (SELECT id, size FROM spool WHERE status IN ('waiting', 'claimed') AND status = 'waiting' AND suspect = 0 AND account = ");
     sql.bind(&claim.account).push(" AND not_before <= ").bind(claim.now).push(" ORDER BY id LIMIT ").bind(claim.limit);
     sql.push(") oldest) sized WHERE before < ").bind(LARGEST_BATCH).push(")")
 }

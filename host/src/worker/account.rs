@@ -1,13 +1,13 @@
 //! An account's messages: evaluated side by side, filed in the order of their arrival.
 
-use super::alone::ProcessEnd;
+use super::alone::{ProcessEnd, ProcessPlace};
 use super::budget::{WorkerBudget, WorkerReservation};
 use super::evaluate::{self, AloneWorker, EvaluateError, FirstCheck};
 use super::filing::{self, FilingResult, Ready};
 use super::live::Live;
 use super::{reading, report};
 use crate::chain::PutOff;
-use crate::spool::{Lease, MessageFailure, Spool};
+use crate::spool::{Lease, MessageClaims, MessageFailure, Spool, SuspectRule};
 use crate::store::StoreError;
 use bytes::Bytes;
 use postigo_model::claim::Claim;
@@ -31,6 +31,8 @@ const BATCH: usize = 64;
 const NEXT_TRY: Duration = Duration::from_secs(1);
 /// How long a message waits for a process of its own where there was none for it: at first, and at most.
 const NEXT_PROCESS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(5));
+/// Suspects that are passed over try for the place so long, and then it is looked whether others wait.
+const PASSED_OVER: Duration = Duration::from_millis(500);
 /// The pauses while the database does not answer: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -50,8 +52,26 @@ struct InFlight {
     work: JoinHandle<Evaluation>,
 }
 
-/// What came of evaluating a message, and the memory that it still takes.
-type Evaluation = (Result<Ready, EvaluateError>, Option<WorkerReservation>);
+/// What came of evaluating a message, and what it still takes.
+type Evaluation = (Result<Ready, EvaluateError>, MessageShare);
+
+/// What a message takes for itself until it is filed.
+#[derive(Default)]
+struct MessageShare {
+    #[expect(dead_code, reason = "it is held")]
+    memory: Option<WorkerReservation>,
+    /// The place for a process of its own, of a suspect.
+    place: Option<Arc<ProcessPlace>>,
+}
+
+/// What is claimed next.
+#[derive(Default)]
+struct NextMessages {
+    messages: Vec<ClaimedMessage>,
+    place: Option<Arc<ProcessPlace>>,
+    /// Whether suspects that should come first wait for the place.
+    passing_over: bool,
+}
 
 /// A run over an account's messages.
 pub struct AccountRun<'w> {
@@ -65,6 +85,10 @@ pub struct AccountRun<'w> {
     stop: &'w CancellationToken,
     /// Claimed, and waiting for memory.
     unread: VecDeque<ClaimedMessage>,
+    /// The place for what is claimed, where that is a suspect.
+    place: Option<Arc<ProcessPlace>>,
+    /// Whether suspects have waited for the place too long for the others to wait for them.
+    passing_over: bool,
     in_flight: VecDeque<InFlight>,
     filed: u64,
 }
@@ -77,7 +101,19 @@ impl<'w> AccountRun<'w> {
         lease: &'w Lease,
         stop: &'w CancellationToken,
     ) -> Self {
-        Self { spool, live, room, alone, lease, stop, unread: VecDeque::new(), in_flight: VecDeque::new(), filed: 0 }
+        Self {
+            spool,
+            live,
+            room,
+            alone,
+            lease,
+            stop,
+            unread: VecDeque::new(),
+            place: None,
+            passing_over: false,
+            in_flight: VecDeque::new(),
+            filed: 0,
+        }
     }
 
     /// Goes on until nothing waits any more, or, when told to stop, until nothing is under way. Gives the number of
@@ -86,16 +122,19 @@ impl<'w> AccountRun<'w> {
         loop {
             let ready = self.next_ready().await;
             let was_empty = ready.is_empty();
+            let busy = !was_empty || !self.in_flight.is_empty();
             // Claiming and filing share a commit where the store can.
-            let (claimed, ended) = tokio::join!(self.claim(), self.file(ready));
+            let (claimed, ended) = tokio::join!(self.claim(busy), self.file(ready));
             for one in ended? {
                 self.filed += 1;
                 done(one);
             }
             if self.unread.is_empty() {
-                self.unread = claimed?.into();
+                let claimed = claimed?;
+                (self.unread, self.place) = (claimed.messages.into(), claimed.place);
+                self.passing_over = claimed.passing_over;
             }
-            if self.unread.is_empty() && was_empty && self.in_flight.is_empty() {
+            if self.unread.is_empty() && was_empty && self.in_flight.is_empty() && !self.passing_over {
                 return Ok(self.filed);
             }
             self.begin().await?;
@@ -123,8 +162,13 @@ impl<'w> AccountRun<'w> {
         let mut shares: HashMap<Claim, WorkerReservation> =
             next.iter().map(|claimed| claimed.claim).zip(shares).collect();
         for (claimed, raw) in self.spool.read(next).await? {
-            let share = shares.remove(&claimed.claim);
+            let place = self.place.take_if(|_| claimed.suspect);
+            let share = MessageShare { memory: shares.remove(&claimed.claim), place };
             self.start(Arc::new(claimed), raw, share);
+        }
+        if self.unread.is_empty() {
+            // Its message could not be read, and is somebody else's by now.
+            self.place = None;
         }
         Ok(())
     }
@@ -137,35 +181,70 @@ impl<'w> AccountRun<'w> {
             && (ready.is_empty() || front.work.is_finished())
             && let Some(InFlight { claimed, work }) = self.in_flight.pop_front()
         {
-            ready.push((claimed, work.await.unwrap_or((Err(EvaluateError::Lost), None))));
+            ready.push((claimed, work.await.unwrap_or((Err(EvaluateError::Lost), MessageShare::default()))));
         }
         ready
     }
 
-    /// Claims what the window has room for.
-    async fn claim(&self) -> Result<Vec<ClaimedMessage>, StoreError> {
+    /// Claims what the window has room for; a suspect only when there is the place for it alone, which another account's
+    /// may have for minutes: its own account's other messages wait for it for a while only. `busy`: some are under way.
+    async fn claim(&self, busy: bool) -> Result<NextMessages, StoreError> {
         let room = WINDOW - self.in_flight.len().min(WINDOW);
         if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
-            return Ok(Vec::new());
+            return Ok(NextMessages::default());
         }
-        let claimed = self.spool.claim(self.lease, u32::try_from(room).unwrap_or(u32::MAX)).await?;
-        if let Some(first) = claimed.first() {
-            let (account, messages) = (&first.account, claimed.len());
-            tracing::debug!(account, messages, suspect = first.suspect, "messages are claimed");
+        let claims = self.claim_by(room, SuspectRule::Announced).await?;
+        if !claims.suspect_waits {
+            return Ok(NextMessages { messages: claims.messages, ..NextMessages::default() });
         }
-        Ok(claimed)
+        if busy && (!self.passing_over || self.alone.places.is_free()) {
+            // It comes when those under way have ended.
+            return Ok(NextMessages::default());
+        }
+        if let Some(place) = self.place(busy).await {
+            let messages = self.claim_by(room, SuspectRule::First).await?.messages;
+            return Ok(NextMessages { messages, place: Some(Arc::new(place)), passing_over: false });
+        }
+        if self.stop.is_cancelled() {
+            return Ok(NextMessages::default());
+        }
+        let messages = self.claim_by(room, SuspectRule::PassedOver).await?.messages;
+        Ok(NextMessages { messages, place: None, passing_over: true })
     }
 
-    fn start(&mut self, claimed: Arc<ClaimedMessage>, raw: Bytes, share: Option<WorkerReservation>) {
+    /// The place for a suspect, if it is to be had soon; at once where others of the account go on meanwhile.
+    async fn place(&self, busy: bool) -> Option<ProcessPlace> {
+        let patience = match (busy, self.passing_over) {
+            (true, _) => return None,
+            (false, true) => PASSED_OVER.min(self.alone.patience),
+            (false, false) => self.alone.patience,
+        };
+        let place = tokio::time::timeout(patience, self.alone.places.take(&self.lease.account));
+        self.stop.run_until_cancelled(place).await?.ok()
+    }
+
+    async fn claim_by(&self, room: usize, suspects: SuspectRule) -> Result<MessageClaims, StoreError> {
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        let claims = self.spool.claim_by(self.lease, limit, suspects).await?;
+        if let Some(first) = claims.messages.first() {
+            let (account, messages) = (&first.account, claims.messages.len());
+            tracing::debug!(account, messages, suspect = first.suspect, "messages are claimed");
+        }
+        Ok(claims)
+    }
+
+    fn start(&mut self, claimed: Arc<ClaimedMessage>, raw: Bytes, share: MessageShare) {
         let (setup, store) = (self.live.current(), self.spool.store().clone());
         let sandbox = Arc::clone(self.live.sandbox());
         let message = Arc::clone(&claimed);
         let (alone, stop) = (Arc::clone(self.alone), self.stop.clone());
+        let place = share.place.clone();
         let work = tokio::spawn(async move {
             let account = message.account.clone();
             let evaluating = async {
                 let evaluated = if message.suspect {
-                    alone.evaluate((&message, raw), FirstCheck::Due, setup, (&store, &sandbox), &stop).await?
+                    let first_check = (place, FirstCheck::Due);
+                    alone.evaluate((&message, raw), first_check, setup, (&store, &sandbox), &stop).await?
                 } else {
                     let (envelope, mode) = (reading::envelope(&message, &setup), evaluate::live(&message));
                     evaluate::evaluate(raw, envelope, mode, setup, &store, sandbox.as_ref()).await?
@@ -209,10 +288,14 @@ impl<'w> AccountRun<'w> {
                             FilingResult::Ended(result) => {
                                 ended.push(DoneMessage { id: ready.claimed.claim.id, result: *result });
                             }
-                            FilingResult::Again(seen) => match self.run_again(&ready, seen.map(|seen| *seen)).await {
-                                Ok(ready) => batch.push_front(Arc::new(ready)),
-                                Err(error) => ended.extend(self.not_evaluated(&ready.claimed, error).await?),
-                            },
+                            FilingResult::Again(seen) => {
+                                // A suspect is claimed alone.
+                                let place = shares.iter().find_map(|share| share.place.clone());
+                                match self.run_again(&ready, seen.map(|seen| *seen), place).await {
+                                    Ok(ready) => batch.push_front(Arc::new(ready)),
+                                    Err(error) => ended.extend(self.not_evaluated(&ready.claimed, error).await?),
+                                }
+                            }
                         }
                     }
                 }
@@ -230,14 +313,19 @@ impl<'w> AccountRun<'w> {
     }
 
     /// Runs a message's chain once more: mail filed meanwhile changed which ticket it follows up.
-    async fn run_again(&self, ready: &Ready, seen: Option<FollowedTicket>) -> Result<Ready, EvaluateError> {
+    async fn run_again(
+        &self,
+        ready: &Ready,
+        seen: Option<FollowedTicket>,
+        place: Option<Arc<ProcessPlace>>,
+    ) -> Result<Ready, EvaluateError> {
         let (setup, opened) = (self.live.current(), ready.evaluated.run.mail.opened().clone());
         let (claimed, sandbox) = (&ready.claimed, self.live.sandbox());
         let running = async {
             if claimed.suspect {
                 let raw = opened.message().raw().clone();
                 let places = (self.spool.store(), sandbox);
-                let made = FirstCheck::Made(Box::new(seen));
+                let made = (place, FirstCheck::Made(Box::new(seen)));
                 self.alone.evaluate((claimed, raw), made, setup, places, self.stop).await
             } else {
                 evaluate::again(claimed, opened, seen, setup, sandbox.as_ref()).await

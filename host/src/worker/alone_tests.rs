@@ -265,6 +265,48 @@ async fn other_accounts_go_on_while_a_message_has_a_process_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accounts_mail_goes_on_while_another_account_has_the_place_that_its_suspects_wait_for() {
+    let mut desk = Desk::with(|_| unmatched()).await;
+    let slow = desk.take_in(&texts(&[mail("slow", "")])).await;
+    let processes = Processes { held_up: Some(Arc::default()), ..Processes::default() };
+    desk.worker = desk.worker.with_processes(processes.clone());
+    desk.end_uncleanly().await;
+    let (store, other) = (desk.spool.store().clone(), ["other".to_owned()]);
+    let suspect = desk.take_in_of("other", &texts(&[mail("suspect", "")])).await[0];
+    let lease = leases::acquire(&store, &Host::new("here"), &other).await.unwrap().remove(0);
+    desk.spool.claim(&lease, 1).await.unwrap();
+    let lease = leases::acquire(&store, &Host::new("here"), &other).await.unwrap().remove(0);
+    let behind = desk.take_in_of("other", &texts(&[mail("behind", "")])).await[0];
+    let stop = CancellationToken::new();
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    let meanwhile = async {
+        let mut changes = desk.spool.changed();
+        while desk.shown(behind).await.status != SpoolStatus::Filed {
+            let _ = tokio::time::timeout(Duration::from_millis(100), changes.changed()).await;
+        }
+        assert_eq!(processes.seen.lock().unwrap().as_slice(), slow, "the place is taken still");
+        let waiting = desk.shown(suspect).await;
+        assert_eq!((waiting.status, waiting.tries), (SpoolStatus::Waiting, 1), "nothing is claimed that has no place");
+        let held_up = processes.held_up.as_ref().unwrap();
+        *held_up.0.lock().unwrap() = true;
+        held_up.1.notify_all();
+    };
+    let mut note = |done: DoneMessage| one.push(done.id);
+    let first = desk.worker.run_until_empty(&desk.lease, &stop, &mut note);
+    let mut note = |done: DoneMessage| two.push(done.id);
+    let second = async {
+        while processes.seen.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        desk.worker.run_until_empty(&lease, &stop, &mut note).await
+    };
+    let all = Box::pin(async { tokio::join!(first, second, meanwhile) });
+    let (first, second, ()) = tokio::time::timeout(Duration::from_mins(1), all).await.expect("all are filed");
+    assert_eq!((first.unwrap(), second.unwrap()), (1, 2));
+    assert_eq!((one, two), (slow, vec![behind, suspect]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspect_whose_lookup_fails_stays_one() {
     let mut desk = Desk::with(|_| unmatched()).await;
     let ids = desk.take_in(&texts(&[mail("1", "")])).await;

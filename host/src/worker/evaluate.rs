@@ -1,7 +1,7 @@
 //! One message from its bytes to what the chain made of it: read, first follow-up check, chain.
 
 use super::LiveConfiguration;
-use super::alone::{AloneJob, MessageProcess, ProcessEnd};
+use super::alone::{AloneJob, MessageProcess, ProcessEnd, ProcessPlace, ProcessPlaces};
 use super::reading::{self, ReadMessage};
 use crate::chain::{self, ChainRun, Job, LazySandbox, Mode, NeededComponents, Sandbox};
 use crate::store::{Store, StoreError, tickets};
@@ -13,12 +13,14 @@ use postigo_model::ticket::FollowedTicket;
 use postigo_supervision as supervision;
 use postigo_supervision::{Panic, WorkKind, blocking};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// One message in so many has its screenings checked against full evaluations.
 const CHECKED: i64 = 1_000;
+/// What ends well alone takes less.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A message that the chain has seen.
 pub struct EvaluatedMessage {
@@ -64,28 +66,36 @@ pub enum FirstCheck {
 /// Where messages are worked on in processes of their own, one at a time a host.
 pub struct AloneWorker {
     process: Arc<dyn MessageProcess>,
-    place: Arc<Semaphore>,
+    /// For which there is one place.
+    pub places: Arc<ProcessPlaces>,
+    /// So long an account's mail waits for those before it that are to run alone, while other accounts' have the place;
+    /// then it goes before them.
+    pub patience: Duration,
 }
 
 impl AloneWorker {
     /// In such processes.
     pub fn of(process: impl MessageProcess + 'static) -> Self {
-        Self { process: Arc::new(process), place: Arc::new(Semaphore::new(1)) }
+        Self { process: Arc::new(process), places: Arc::default(), patience: PATIENCE }
     }
 
     /// Takes a claimed message through the chain in a process of its own, and then reads it here, where it is known to
-    /// be harmless.
+    /// be harmless. Without the place for it, that is waited for.
     pub async fn evaluate(
         &self,
         (claimed, raw): (&ClaimedMessage, Bytes),
-        first_check: FirstCheck,
+        (place, first_check): (Option<Arc<ProcessPlace>>, FirstCheck),
         setup: Arc<LiveConfiguration>,
         (store, sandbox): (&Store, &Arc<LazySandbox>),
         stop: &CancellationToken,
     ) -> Result<EvaluatedMessage, EvaluateError> {
-        let place = stop.run_until_cancelled(Arc::clone(&self.place).acquire_owned()).await;
-        // Nobody closes it.
-        let Some(Ok(place)) = place else { return Err(ProcessEnd::Stopped.into()) };
+        let place = match place {
+            Some(place) => place,
+            None => match stop.run_until_cancelled(self.places.take(&claimed.account)).await {
+                Some(place) => Arc::new(place),
+                None => return Err(ProcessEnd::Stopped.into()),
+            },
+        };
         let begun = postigo_model::timestamp::now();
         let mode = match first_check {
             FirstCheck::Due => live(claimed),
@@ -104,6 +114,7 @@ impl AloneWorker {
         let (process, store, stop) = (Arc::clone(&self.process), store.clone(), stop.clone());
         let runtime = Handle::current();
         let ran = blocking(WorkKind::Message, &claimed.account, move || {
+            // However this ends, there is no other process before it has.
             let _place = place;
             let mut found = None;
             let mut look_up = |search| {

@@ -54,10 +54,12 @@ impl Worker {
         Self { spool, live, calls: CallQueue::default(), room: Arc::default(), alone }
     }
 
-    /// With other processes for messages that are worked on alone.
+    /// With other processes for messages that are worked on alone, and little patience with them.
     #[cfg(test)]
     fn with_processes(self, processes: impl alone::MessageProcess + 'static) -> Self {
-        Self { alone: Arc::new(AloneWorker::of(processes)), ..self }
+        let mut alone = AloneWorker::of(processes);
+        alone.patience = std::time::Duration::from_millis(200);
+        Self { alone: Arc::new(alone), ..self }
     }
 
     /// What it works by.

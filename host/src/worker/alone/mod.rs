@@ -10,10 +10,12 @@ mod death;
 mod job;
 mod observation;
 mod parent;
+mod place;
 mod protocol;
 
 pub use child::main;
 pub use death::ProcessEnd;
 pub use job::{AloneJob, LookUp, MessageProcess};
 pub use parent::ChildProcess;
+pub use place::{ProcessPlace, ProcessPlaces};
 pub use protocol::ARGUMENT;
