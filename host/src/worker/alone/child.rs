@@ -154,3 +154,17 @@ fn memory_now() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     kibibytes(&status, "VmData:").map_or(USUAL_MEMORY, |kibibytes| kibibytes << 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_code_that_works_on_a_mail_is_an_answer() {
+        let sandbox = LazySandbox::new(RuntimeOptions::new("cache".into(), "postigo".into()));
+        let panicked = on_guest_thread::<()>(&sandbox, || panic!("no such mail"));
+        let told = panicked.unwrap_err();
+        assert!(told.starts_with("no such mail (") && told.contains("child.rs"), "{told}");
+        assert_eq!(on_guest_thread(&sandbox, || 1), Ok(1));
+    }
+}
