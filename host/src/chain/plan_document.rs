@@ -10,8 +10,8 @@ use super::planned_filter::{BrokenFilter, FilterPlace, PlannedFilter};
 use super::verdict::DeclaredHeaders;
 use postigo_mail::SetBy;
 use postigo_model::configured::FailurePolicy;
-use postigo_model::guest::{FailureKind, Grant, GuestLimits};
-use postigo_sandbox::{CallFailure, GroupMember};
+use postigo_model::guest::{Grant, GuestLimits};
+use postigo_sandbox::GroupMember;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -80,33 +80,34 @@ impl PlanDocument {
 
     /// The plan, its groups prepared in this sandbox of these components, by digest. As at home, a filter that keeps its
     /// group from being prepared is broken, and the others have their places.
-    pub fn prepare(self, components: &HashMap<String, Arc<[u8]>>, sandbox: &dyn Sandbox) -> ChainPlan {
-        let (mut wanted, mut prepared, mut suspended) = (Vec::new(), Vec::new(), Vec::new());
+    ///
+    /// # Errors
+    /// What keeps a group that is prepared at home from being prepared here, a clause, where that is no fault of its
+    /// filters: memory, descriptors, bytes that were not handed over. What a mail then met would not be its chain.
+    pub fn prepare(self, components: &HashMap<String, Arc<[u8]>>, sandbox: &dyn Sandbox) -> Result<ChainPlan, String> {
+        let (mut wanted, mut suspended) = (Vec::new(), Vec::new());
         for group in self.groups {
             let (key, component) = (group.key(), group.component);
-            match components.get(&key.digest) {
-                Some(bytes) => {
-                    suspended.extend(group.suspended.map(|suspension| (key.clone(), suspension)));
-                    wanted.push(GroupDemand { key, component: component.into(), bytes: Arc::clone(bytes) });
-                }
-                None => prepared.push(PreparedGroup { outcome: Err(without_bytes(&component)), key }),
-            }
+            let Some(bytes) = components.get(&key.digest) else {
+                return Err(format!("the bytes of component {component} were not handed over"));
+            };
+            suspended.extend(group.suspended.map(|suspension| (key.clone(), suspension)));
+            wanted.push(GroupDemand { key, component: component.into(), bytes: Arc::clone(bytes) });
         }
-        prepared.extend(group::prepare_all(wanted, &[], sandbox));
+        let mut prepared = group::prepare_all(wanted, &[], sandbox);
         for PreparedGroup { key, outcome } in &mut prepared {
-            if let Ok(group) = outcome
-                && let Some(at) = suspended.iter().position(|(suspended, _)| *suspended == *key)
-            {
-                group.screening = Arc::new(Breaker::with(Some(suspended.swap_remove(at).1)));
+            match outcome {
+                Ok(group) => {
+                    if let Some(at) = suspended.iter().position(|(suspended, _)| *suspended == *key) {
+                        group.screening = Arc::new(Breaker::with(Some(suspended.swap_remove(at).1)));
+                    }
+                }
+                Err(broken) if broken.may_pass => return Err(broken.failure.message.clone()),
+                Err(_) => {}
             }
         }
-        ChainPlan::of_parts(self.filters.into_iter().map(FilterDocument::into_filter).collect(), prepared)
+        Ok(ChainPlan::of_parts(self.filters.into_iter().map(FilterDocument::into_filter).collect(), prepared))
     }
-}
-
-fn without_bytes(component: &str) -> BrokenFilter {
-    let message = format!("The filter could not be prepared: the bytes of component {component} were not handed over.");
-    BrokenFilter::by_failure(CallFailure { kind: FailureKind::Trap, message })
 }
 
 impl GroupDocument {

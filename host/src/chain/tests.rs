@@ -12,7 +12,7 @@ use postigo_sandbox::{
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -60,6 +60,8 @@ fn timeout() -> CallFailure {
 struct Fake {
     /// It cannot prepare this filter, unlike other sandboxes.
     refuses: Option<String>,
+    /// It cannot prepare anything, unlike other sandboxes.
+    full: bool,
     prepared: Mutex<Vec<Vec<String>>>,
     evaluated: Arc<AtomicUsize>,
     screened: Arc<AtomicUsize>,
@@ -78,6 +80,9 @@ impl Sandbox for Fake {
         self.prepared.lock().unwrap().push(names);
         if refused {
             return Err(PrepareError::Failed(timeout()));
+        }
+        if self.full {
+            return Err(PrepareError::Unavailable("no room".into()));
         }
         let rule = |member: &GroupMember| serde_json::from_value::<Rule>(member.settings.clone()).unwrap();
         let rules: Vec<Rule> = spec.members.iter().map(rule).collect();
@@ -555,9 +560,24 @@ fn settings_are_checked_of_filters_that_are_off_too_and_every_mistake_is_named()
 
 /// The plan as another process has it that prepares in this sandbox.
 fn handed_over(plan: &ChainPlan, sandbox: &Fake) -> ChainPlan {
-    let document: PlanDocument = serde_json::from_slice(&serde_json::to_vec(&PlanDocument::of(plan)).unwrap()).unwrap();
+    let document = document(plan);
     let components = document.digests().into_iter().map(|digest| (digest.to_owned(), [].into())).collect();
-    document.prepare(&components, sandbox)
+    document.prepare(&components, sandbox).unwrap()
+}
+
+fn document(plan: &ChainPlan) -> PlanDocument {
+    serde_json::from_slice(&serde_json::to_vec(&PlanDocument::of(plan)).unwrap()).unwrap()
+}
+
+#[test]
+fn where_the_other_process_has_no_room_its_chain_is_none_that_a_mail_may_meet() {
+    let plan = build(&[filter("1", &Rule::default())], &Fake::default());
+    let components = document(&plan).digests().into_iter().map(|digest| (digest.to_owned(), [].into())).collect();
+    let full = Fake { full: true, ..Fake::default() };
+    let reason = document(&plan).prepare(&components, &full).err().unwrap();
+    assert!(reason.contains("no room"), "{reason}");
+    let reason = document(&plan).prepare(&HashMap::new(), &Fake::default()).err().unwrap();
+    assert!(reason.contains("were not handed over"), "{reason}");
 }
 
 #[test]

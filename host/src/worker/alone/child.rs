@@ -64,8 +64,10 @@ fn work() -> io::Result<()> {
     let (word, raw) = frame::read::<ParentWord>(&mut io::stdin().lock())?;
     let ParentWord::Mail { memory, processor } = word else { return Err(out_of_turn()) };
     confinement::limit_memory(memory.saturating_add(memory_now()))?;
-    // What preparing took is not the message's, however many threads it had.
-    confinement::limit_processor(processor.saturating_add(began.elapsed().as_secs().saturating_mul(4)))?;
+    // What preparing took is not the message's, however many threads it had; a part of a second counts as one.
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64).saturating_add(1);
+    let prepared = began.elapsed().as_secs().saturating_add(1).saturating_mul(threads);
+    confinement::limit_processor(processor.saturating_add(prepared))?;
     let read = on_guest_thread(&sandbox, {
         let setup = Arc::clone(&setup);
         move || read(raw.into(), envelope, &setup)
@@ -94,7 +96,7 @@ fn prepare(order: Order, following: &[u8]) -> Result<(Arc<LiveConfiguration>, La
         // Without it no filter has its place, which says nothing of them.
         sandbox.runtime().map_err(|error| format!("the sandbox cannot be started: {error}"))?;
     }
-    let plan = order.plan.prepare(&components, &sandbox);
+    let plan = order.plan.prepare(&components, &sandbox)?;
     Ok((Arc::new(LiveConfiguration::new(configuration, plan, Vocabulary::new(&fields))), sandbox))
 }
 
