@@ -190,8 +190,11 @@ impl<'w> AccountRun<'w> {
     /// may have for minutes: its own account's other messages wait for it for a while only. `busy`: some are under way.
     async fn claim(&self, busy: bool) -> Result<NextMessages, StoreError> {
         let room = WINDOW - self.in_flight.len().min(WINDOW);
-        if self.stop.is_cancelled() || room < WINDOW / 2 || !self.unread.is_empty() {
+        if self.stop.is_cancelled() {
             return Ok(NextMessages::default());
+        }
+        if room < WINDOW / 2 || !self.unread.is_empty() {
+            return Ok(NextMessages { passing_over: self.passing_over, ..NextMessages::default() });
         }
         let claims = self.claim_by(room, SuspectRule::Announced).await?;
         if !claims.suspect_waits {
