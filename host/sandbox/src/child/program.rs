@@ -25,15 +25,13 @@ pub struct ProgramIdentity {
     file: Option<FileIdentity>,
 }
 
-/// What differs where a file was replaced.
+/// What differs where a file was replaced. Not its time: whoever touches a file changes nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct FileIdentity {
     device: u64,
     inode: u64,
     /// Bytes.
     size: u64,
-    /// Seconds since the epoch.
-    modified: i64,
 }
 
 impl ProgramIdentity {
@@ -43,7 +41,6 @@ impl ProgramIdentity {
             device: file.dev(),
             inode: file.ino(),
             size: file.size(),
-            modified: file.mtime(),
         });
         Self { version: env!("CARGO_PKG_VERSION").to_owned(), file }
     }
