@@ -19,6 +19,8 @@ pub mod machine;
 pub mod metrics;
 pub mod oauth2;
 pub mod outbound;
+#[cfg(test)]
+mod own_process;
 pub mod secret_key;
 pub mod service;
 pub mod spool;

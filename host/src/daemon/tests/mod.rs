@@ -9,6 +9,7 @@ use crate::http::{self, ApiState};
 use crate::metrics::Metrics;
 use crate::oauth2::Tokens;
 use crate::outbound;
+use crate::own_process;
 use crate::secret_key::SecretKey;
 use crate::spool::Spool;
 use crate::spool::leases::Host;
@@ -219,6 +220,9 @@ fn named(tasks: &Value) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_others() {
+    if !own_process::is_here() {
+        return;
+    }
     let server = Server::start(Answers::default()).await;
     let desk = Desk::with(vec![local("main"), local("beside"), imap("breaks", server.port)]).await;
     trap("commanded breaks");
@@ -306,6 +310,9 @@ async fn every_task_that_panics_is_told_of_everywhere_and_goes_on_beside_the_oth
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_answer_that_breaks_the_parser_breaks_no_fetch_and_is_told_in_its_communication() {
+    if !own_process::is_here() {
+        return;
+    }
     let odd = Server::start(Answers { list: server::BREAKS_THE_PARSER, ..Answers::default() }).await;
     let desk = Desk::with(vec![imap("says-odd", odd.port)]).await;
     let live = Arc::clone(&desk.live);
@@ -332,6 +339,9 @@ async fn an_answer_that_breaks_the_parser_breaks_no_fetch_and_is_told_in_its_com
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_wait_for_mail_goes_on_over_an_answer_that_breaks_the_parser() {
+    if !own_process::is_here() {
+        return;
+    }
     let server = Server::start(Answers { idle: server::BREAKS_THE_PARSER_AND_TELLS, ..Answers::default() }).await;
     let desk = Desk::with(vec![imap("waits", server.port)]).await;
     let live = Arc::clone(&desk.live);
@@ -345,6 +355,9 @@ async fn a_wait_for_mail_goes_on_over_an_answer_that_breaks_the_parser() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_fetch_that_panics_fails_with_the_reason_and_keeps_no_other() {
+    if !own_process::is_here() {
+        return;
+    }
     let (odd, good) = (Server::start(Answers::default()).await, Server::start(Answers::default()).await);
     let desk = Desk::with(vec![imap("panics", odd.port), imap("good", good.port)]).await;
     let live = Arc::clone(&desk.live);
@@ -375,6 +388,9 @@ async fn a_fetch_that_panics_fails_with_the_reason_and_keeps_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
+    if !own_process::is_here() {
+        return;
+    }
     let good = Server::start(Answers::default()).await;
     // Nobody answers there.
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -415,6 +431,9 @@ async fn a_renewal_that_panics_fails_its_fetch_and_is_done_anew_by_the_next() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() {
+    if !own_process::is_here() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let lmtp = |name: &str| Account {
@@ -459,6 +478,9 @@ async fn a_listener_that_panics_is_told_of_and_listens_again_beside_the_other() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_fetches_tells_where_nobody_says_what_is_held_but_not_at_the_end() {
+    if !own_process::is_here() {
+        return;
+    }
     let desk = Desk::with(Vec::new()).await;
     let tools = || fetching::FetchTools {
         spool: desk.spool.clone(),
