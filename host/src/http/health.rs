@@ -45,6 +45,8 @@ async fn readyz(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let is_rows = unreadable.is_empty();
     unreadable.extend(key.as_ref().err().map(ToString::to_string));
     unreadable.extend(files.iter().cloned());
+    // All mail but the large goes on, here as on any other host.
+    unreadable.extend(state.spool.objects_away().await);
     let checks = json!({
         "database": word(database), "key": word(key.is_ok()), "files": word(files.is_empty()), "configuration": word(refused.is_none()),
         "tasks": word(broken.is_empty()), "rows": word(is_rows)

@@ -50,6 +50,26 @@ impl Spool {
         data_folder::unusable(&self.data)
     }
 
+    /// What keeps large messages from being taken in and worked on now, a sentence.
+    pub async fn objects_away(&self) -> Option<String> {
+        // With PostgreSQL nothing lies there.
+        if self.store.engine() != Engine::Sqlite {
+            return None;
+        }
+        // Where there is no database nothing can be said.
+        self.objects
+            .check(self.names_objects())
+            .await
+            .err()
+            .filter(|error| matches!(error, StoreError::ObjectsAway { .. }))
+            .map(|away| away.to_string())
+    }
+
+    /// Whether the bytes of any message lie in the folder of large ones.
+    async fn names_objects(&self) -> Result<bool, StoreError> {
+        rows::names_objects(&mut *self.store.read().await?).await
+    }
+
     /// Changes whenever this process has taken messages in, released some, or ended some. Other processes' work is seen
     /// by asking again now and then.
     pub fn changed(&self) -> watch::Receiver<u64> {
@@ -159,8 +179,7 @@ impl Spool {
         let raw = if in_folder {
             // A name of its own for each, so that dropping one message never takes another's bytes.
             let name = format!("{}-{}", hexadecimal(&digest), uuid::Uuid::now_v7());
-            let has_others = async { rows::names_objects(&mut *self.store.read().await?).await };
-            RawPlace::Object(self.objects.put(&name, arrival.raw.clone(), has_others).await?)
+            RawPlace::Object(self.objects.put(&name, arrival.raw.clone(), self.names_objects()).await?)
         } else {
             RawPlace::Row(arrival.raw.to_vec())
         };

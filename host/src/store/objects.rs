@@ -33,9 +33,20 @@ impl Objects {
         Ok(Self { store: Arc::new(store), folder: folder.into(), place })
     }
 
+    /// Whether bytes can be written into the folder. `has_others` says whether rows name some that lie in it: then one
+    /// that is empty is the place of another, which what is written now would lie under when it comes back.
+    ///
+    /// # Errors
+    /// [`StoreError::ObjectsAway`], if it is not as it was left.
+    pub async fn check(&self, has_others: impl Future<Output = Result<bool, StoreError>>) -> Result<(), StoreError> {
+        if !self.is_there().await? && has_others.await? {
+            return Err(self.away("it is empty".into()));
+        }
+        Ok(())
+    }
+
     /// Writes the bytes under their digest, and gives the name. When this returns, file and folder are synced.
-    /// `has_others` says whether rows name bytes in this folder: then one that is empty is the place of another, which
-    /// what is written now would lie under when it comes back.
+    /// `has_others` as in [`Self::check`].
     pub async fn put(
         &self,
         digest: &str,
@@ -44,9 +55,7 @@ impl Objects {
     ) -> Result<String, StoreError> {
         let name = format!("{}/{digest}", digest.get(..2).unwrap_or_default());
         // The store would make it anew, in the place of one that comes back.
-        if !self.is_there().await? && has_others.await? {
-            return Err(self.away("it is empty".into()));
-        }
+        self.check(has_others).await?;
         self.store
             .put(&Name::from(name.as_str()), bytes.into())
             .await

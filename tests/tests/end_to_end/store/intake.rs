@@ -227,8 +227,11 @@ async fn messages_whose_place_is_away_wait_unblamed_and_those_whose_bytes_are_go
         assert!(refused.unwrap_err().is_temporary());
         assert_eq!(read().await, [0; 0]);
         assert_eq!(files(&objects), 0);
+        assert!(spool.objects_away().await.is_some_and(|away| away.contains("it is empty")));
         std::fs::remove_dir(&objects).unwrap();
+        assert!(spool.objects_away().await.is_some_and(|away| away.contains("No such file")));
         std::fs::rename(&aside, &objects).unwrap();
+        assert_eq!(spool.objects_away().await, None);
 
         // What is gone from a folder that is there, or has other bytes, is a failure, and held after three.
         for (file, bytes) in all_files(&objects).into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())) {
