@@ -9,13 +9,18 @@ pub fn run() {
     let idle = Gate::new();
     idle.run(&["queue", "list"]);
     let daemon = idle.serve("warn");
-    line("resident memory, idle", &format!("{:.0} MB", mebibytes(&daemon)), "≤ 60 MB", "");
+    line("memory of its own, idle", &format!("{:.0} MB", own_mebibytes(&daemon)), "≤ 60 MB", "");
     daemon.stop();
     let some = Gate::new();
     some.configure(&configuration(50));
     let daemon = some.serve("warn");
     feed(&some);
-    line("resident memory with 50 filters, after a message", &format!("{:.0} MB", mebibytes(&daemon)), "≤ 250 MB", "");
+    line(
+        "memory of its own with 50 filters, after a message",
+        &format!("{:.0} MB", own_mebibytes(&daemon)),
+        "≤ 250 MB",
+        "",
+    );
     daemon.stop();
     hundred_filters();
 }
@@ -55,6 +60,11 @@ fn feed(gate: &Gate) {
     std::fs::write(&path, &super::rules::mails()[0]).unwrap();
     let results = gate.json(&["ingest", path.to_str().unwrap()]);
     assert_eq!(results[0]["status"], "filed", "{results:?}");
+}
+
+/// Memory of its own in MiB, without the pages of its program, of which as many are in memory as the system likes.
+fn own_mebibytes(daemon: &Daemon) -> f64 {
+    status(daemon, "RssAnon:")
 }
 
 /// Resident memory in MiB.
