@@ -18,16 +18,17 @@ const MAILS: u32 = 100;
 #[derive(Default)]
 pub struct Pool {
     idle: Mutex<BTreeMap<String, Vec<(Transport, SmtpSession)>>>,
-    /// Those that have carried as many mails as they may.
-    spent: Mutex<Vec<SmtpSession>>,
+    /// Those that have carried as many mails as they may, by their transports' names.
+    spent: Mutex<Vec<(String, SmtpSession)>>,
 }
 
 impl Pool {
     /// A connection of this transport that lives, if there is one; the rows are those of connections that were found
     /// dead.
     pub async fn take(&self, transport: &Transport) -> (Option<SmtpSession>, Vec<CommunicationRecord>) {
-        // Some servers take only so many connections at once: those go first.
-        let mut ended = end_all(self.take_spent()).await;
+        // Some servers take only so many connections at once: those go first. Another transport's server may be slow to
+        // say goodbye.
+        let mut ended = end_all(self.take_spent(|name| name == transport.name)).await;
         while let Some((kept, mut session)) = self.pop(&transport.name) {
             // A connection of what was configured before is none of this transport.
             if kept == *transport && session.idle() < IDLE && (session.idle() < FRESH || session.is_alive().await) {
@@ -49,7 +50,7 @@ impl Pool {
             return Some(session.end().await);
         }
         if session.sent() >= MAILS {
-            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push((transport.name.clone(), session));
             return None;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +60,7 @@ impl Pool {
 
     /// Ends connections: those that have carried enough or were idle for too long, or all. Gives their rows.
     pub async fn close(&self, all: bool) -> Vec<CommunicationRecord> {
-        let mut closed = self.take_spent();
+        let mut closed = self.take_spent(|_| true);
         {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             for sessions in idle.values_mut() {
@@ -71,8 +72,9 @@ impl Pool {
         end_all(closed).await
     }
 
-    fn take_spent(&self) -> Vec<SmtpSession> {
-        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take_spent(&self, is_of: impl Fn(&str) -> bool) -> Vec<SmtpSession> {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.extract_if(.., |(name, _)| is_of(name)).map(|(_, session)| session).collect()
     }
 }
 
