@@ -391,8 +391,10 @@ impl<'w> AccountRun<'w> {
             // It stays claimed until the lease is given back, which is the next that happens.
             EvaluateError::Alone(ProcessEnd::Stopped) => Ok(None),
             EvaluateError::Alone(ProcessEnd::NotRun(_)) => self.set_aside(claimed, reason).await.map(|()| None),
-            // What its process is to be given could not be had: it had none.
-            EvaluateError::Store(_) if claimed.suspect => self.set_aside(claimed, reason).await.map(|()| None),
+            EvaluateError::Store(_) if claimed.suspect => {
+                let reason = format!("What its process is to be given could not be read: {reason}");
+                self.set_aside(claimed, reason).await.map(|()| None)
+            }
             EvaluateError::Alone(ProcessEnd::Died(what)) => {
                 supervision::died(WorkKind::Message, &claimed.account, &what);
                 self.try_again(claimed, reason, true).await
