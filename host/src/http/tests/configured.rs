@@ -99,7 +99,7 @@ async fn what_is_saved_and_worth_a_second_look_is_told_in_the_answer_and_nowhere
     assert_eq!(api.put(Role::Admin, path, &created).await.expect(200).get("warnings"), None);
     let changed = api.patch(Role::Admin, path, &json!({ "comment": "x", "warnings": [] })).await.expect(200);
     assert_eq!(changed["warnings"], created["warnings"]);
-    let mended = api.patch(Role::Admin, path, &json!({ "port": 143 })).await.expect(200);
+    let mended = api.patch(Role::Admin, path, &json!({ "port": 143, "password": "p" })).await.expect(200);
     assert_eq!(mended.get("warnings"), None);
     api.patch(Role::Admin, "/settings", &json!({ "warnings": [], "agents": ["anna"] })).await.expect(200);
 }
