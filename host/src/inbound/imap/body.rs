@@ -22,12 +22,14 @@ pub async fn ask_small(connection: &mut Connection, messages: &[ListedMessage]) 
 }
 
 /// The bytes of small messages that were asked for; those that the server lacks or does not give are missing, and so are
-/// those that would make it more than `most` bytes, since a server may list its messages as smaller than they are.
+/// those that would make it more than `most` bytes, since a server may list its messages as smaller than they are. No
+/// bytes are what servers give of a message that another client has removed (RFC 2180 section 4.1.3): those are none.
 pub async fn read_small(connection: &mut Connection, asked: &RequestId, most: u64) -> Result<Bodies, ImapError> {
     let (mut bodies, mut left) = (HashMap::new(), most);
     connection
         .finish(DOING, asked, |response| {
             if let Some(BodyFacts { uid, bytes: Some(bytes), .. }) = read(response)
+                && !bytes.is_empty()
                 && let Some(after) = left.checked_sub(bytes.len() as u64)
             {
                 left = after;
@@ -52,7 +54,7 @@ pub enum InRanges {
 /// The bytes of one message in ranges, at most about `greatest` of them.
 ///
 /// A server may list another size than a message has (Exchange does) or none, give less than it is asked for, or lose
-/// the message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and the listed size is reached, or the
+/// the message meanwhile (RFC 2180 section 4.1): it is whole where no more comes and either it has the listed size, or the
 /// message is there still.
 pub async fn in_ranges(
     connection: &mut Connection,
@@ -75,7 +77,7 @@ pub async fn in_ranges(
         if came > 0 && (came >= RANGE || length != message.size) {
             continue;
         }
-        let is_there = length >= message.size
+        let is_there = length == message.size
             || (length > 0 && range(connection, message.uid, 0, 1, &mut Vec::new()).await? > Some(0));
         return Ok(if is_there { InRanges::Whole(whole) } else { InRanges::Gone });
     }
@@ -106,7 +108,7 @@ async fn unsized_in_ranges(connection: &mut Connection, uid: u32, greatest: u64)
 }
 
 /// Adds a range of a message's bytes; how many came, none where the server says nothing of the message, gives another
-/// range, or says NIL to its beginning.
+/// range, or says NIL to its beginning. What it says beyond one answer, or beyond what it was asked for, is passed over.
 async fn range(
     connection: &mut Connection,
     uid: u32,
@@ -121,8 +123,10 @@ async fn range(
                 && of == uid
                 && u64::from(origin.unwrap_or(0)) == offset
                 && (offset > 0 || bytes.is_some())
+                && came.is_none()
             {
                 let bytes = bytes.unwrap_or_default();
+                let bytes = bytes.get(..length as usize).unwrap_or(bytes);
                 came = Some(bytes.len() as u64);
                 whole.extend_from_slice(bytes);
             }

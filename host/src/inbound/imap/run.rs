@@ -199,8 +199,9 @@ impl FetchRun<'_> {
         };
         progress.settle(&self.open);
         let saved = progress.save(self.intake, self.mailbox).await.map_err(FetchError::from);
-        let looked = if done.is_ok() && told.is_ok() { self.look_for_ungiven().await } else { Ok(()) };
-        self.tell_refusals();
+        let looks = done.is_ok() && told.is_ok();
+        let looked = if looks { self.look_for_ungiven().await } else { Ok(()) };
+        self.tell_refusals(looks && looked.is_ok());
         let aside = if done.is_ok() && told.is_ok() { self.set_aside().await } else { Ok(()) };
         let refused = self.refused.take().map_or(Ok(()), |error| Err(error.into()));
         done.and(told).and(saved).and(looked.map_err(FetchError::from)).and(aside).and(refused)
@@ -247,7 +248,11 @@ impl FetchRun<'_> {
     /// A server may tell only now what other clients have removed, and until then list and count it (RFC 2180 section
     /// 4.1).
     async fn learn_of_removals(&mut self) -> Result<(), ImapError> {
-        self.connection.command("tell what was removed", "NOOP", |_| ()).await
+        match self.connection.command("tell what was removed", "NOOP", |_| ()).await {
+            // Only what is said of messages that do not come rests on it.
+            Err(ImapError::Refused { .. }) => Ok(()),
+            learnt => learnt,
+        }
     }
 
     async fn work_off(&mut self, listed: &[ListedMessage]) -> Result<(), FetchError> {
@@ -313,11 +318,14 @@ impl FetchRun<'_> {
     }
 
     /// Tells of what the server refused to give.
-    fn tell_refusals(&mut self) {
+    /// `are_there`: it was seen that the server lists them still.
+    fn tell_refusals(&mut self, are_there: bool) {
+        let stays =
+            if are_there { "stays on the server" } else { "may be there still: the run ended before that was asked" };
         for (uid, text) in std::mem::take(&mut self.refusals) {
             self.intake.report.unreadable += 1;
             let sentence = format!(
-                "Message {uid} of {} cannot be fetched and stays on the server, which says: {text}",
+                "Message {uid} of {} cannot be fetched and {stays}. The server says: {text}",
                 self.source.folder
             );
             self.intake.note(Priority::Error, KEY, sentence);

@@ -32,8 +32,12 @@ enum Manner {
     Withholds,
     /// Lists so many bytes, has so many MiB, and says NIL after them.
     HasMore(usize, usize),
+    /// The same as [`Self::HasMore`], and says each range twice.
+    RepeatsRanges(usize, usize),
     /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
     Vanishes(usize),
+    /// The same after 2 MiB.
+    VanishesLate(usize),
     /// Lists it without a date.
     Undated,
     /// Counts it, and does not list it.
@@ -53,7 +57,7 @@ enum Manner {
 
 impl Manner {
     fn is_removed(self) -> bool {
-        matches!(self, Self::Lacks | Self::Vanishes(_))
+        matches!(self, Self::Lacks | Self::Vanishes(_) | Self::VanishesLate(_))
     }
 
     fn lapses(self) -> bool {
@@ -101,7 +105,10 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                     answer += &match manner {
                         Manner::Hides | Manner::LapsesUnlisted => String::new(),
                         _ if have_lapsed && manner.lapses() => String::new(),
-                        Manner::HasMore(size, _) | Manner::Vanishes(size) => listed(place + 1, *size),
+                        Manner::HasMore(size, _)
+                        | Manner::RepeatsRanges(size, _)
+                        | Manner::Vanishes(size)
+                        | Manner::VanishesLate(size) => listed(place + 1, *size),
                         Manner::Undated => {
                             listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL")
                         }
@@ -136,9 +143,15 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                         Manner::Vanishes(_) if command.contains("<0.1048576>") => {
                             answer += &given(uid, command, &"x".repeat(1 << 20));
                         }
-                        Manner::Vanishes(_) => answer += &given(uid, command, ""),
+                        Manner::VanishesLate(_) if command.contains(".1048576>") && !command.contains("<2097152.") => {
+                            answer += &given(uid, command, &"x".repeat(2 << 20));
+                        }
+                        Manner::Vanishes(_) | Manner::VanishesLate(_) => answer += &given(uid, command, ""),
                         Manner::HasMore(_, mebibytes) => {
                             answer += &given(uid, command, &"x".repeat(mebibytes << 20));
+                        }
+                        Manner::RepeatsRanges(_, mebibytes) => {
+                            answer += &given(uid, command, &"x".repeat(mebibytes << 20)).repeat(2);
                         }
                     }
                 }
@@ -335,7 +348,7 @@ async fn messages_that_are_all_larger_than_listed_are_not_all_taken_at_once() {
     let report = trial.fetch().await;
     assert_eq!((report.error.as_deref(), report.new, report.told), (None, 7, 7), "{report:?}");
     let asked = trial.asked.lock().unwrap().clone();
-    let asked: Vec<&str> = asked.iter().filter(|line| line.contains("]<0.")).map(|line| &line[..11]).collect();
+    let asked: Vec<&str> = asked.iter().filter(|line| line.contains("]<0.1048576>")).map(|line| &line[..11]).collect();
     assert_eq!(asked, ["UID FETCH 3", "UID FETCH 4", "UID FETCH 5", "UID FETCH 6", "UID FETCH 7"], "in ranges, alone");
 }
 
@@ -358,13 +371,18 @@ async fn a_message_without_a_size_is_taken_whole_or_is_too_large_or_gone() {
 
 #[tokio::test]
 async fn a_message_that_is_removed_while_it_comes_in_ranges_is_not_filed_cut() {
-    use Manner::{Gives, HasMore, Vanishes};
+    use Manner::{Gives, HasMore, RepeatsRanges, Vanishes, VanishesLate};
     let in_ranges = (3 << 20) - 5;
-    let mut trial = Trial::against(vec![Vanishes(in_ranges), HasMore(in_ranges, 2), Gives]).await;
+    let twice = RepeatsRanges(in_ranges, 2);
+    let mut trial =
+        Trial::against(vec![Vanishes(in_ranges), HasMore(in_ranges, 2), Gives, VanishesLate((1 << 20) + 9), twice])
+            .await;
     trial.rules.greatest = 4 << 20;
     let report = trial.fetch().await;
-    assert_eq!((report.error.as_deref(), report.new, report.gone), (None, 2, 1), "{report:?}");
-    assert_eq!(trial.taken_in().await, ["INBOX/2", "INBOX/3"], "one that is smaller than it was listed is whole");
+    assert_eq!((report.error.as_deref(), report.new, report.gone), (None, 3, 2), "{report:?}");
+    let taken_in = trial.taken_in().await;
+    assert_eq!(taken_in, ["INBOX/2", "INBOX/3", "INBOX/5"], "one that is smaller than it was listed is whole");
+    assert_eq!(report.bytes, (4 << 20) + body(3).len() as u64, "a range that is said twice is taken once");
 }
 
 #[tokio::test]
