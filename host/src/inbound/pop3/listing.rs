@@ -45,12 +45,20 @@ pub struct MailboxListing {
     pub without_uidl: Option<&'static str>,
 }
 
+/// Why there are no unique-ids at all.
+const NO_UIDL: &str = "the server has no UIDL";
+
 impl MailboxListing {
+    /// Whether the server has unique-ids that cannot be used this time: what they would say of its messages is not known.
+    pub fn has_unusable_uidls(&self) -> bool {
+        self.without_uidl.is_some_and(|why| why != NO_UIDL)
+    }
+
     /// Puts the answers of LIST and UIDL together. Unique-ids that are not unique, or not there for every message, are
     /// none.
     pub fn new(sizes: BTreeMap<u32, u64>, uidls: Option<BTreeMap<u32, Option<String>>>) -> Self {
         let (mut uidls, without_uidl) = match uidls {
-            None => (HashMap::new(), Some("the server has no UIDL")),
+            None => (HashMap::new(), Some(NO_UIDL)),
             Some(uidls) => match usable(uidls, &sizes) {
                 Ok(usable) => (usable, None),
                 Err(why) => (HashMap::new(), Some(why)),

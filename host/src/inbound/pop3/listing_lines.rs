@@ -4,13 +4,17 @@ use super::answer::ListingLine;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+/// Of so many lines that are not as such lines are the words are kept; one is told.
+const MOST_SAID: usize = 100;
+
 /// The lines of one listing.
 #[derive(Debug)]
 pub struct ListingLines<T> {
     /// So many messages are there.
     count: u32,
     plain: BTreeMap<u32, Option<T>>,
-    other: BTreeMap<u32, (Option<T>, String)>,
+    /// With the line for people, of the first ones.
+    other: BTreeMap<u32, (Option<T>, Option<String>)>,
     /// The first line that belongs to no message.
     odd: Option<String>,
 }
@@ -33,7 +37,11 @@ impl<T: PartialEq> ListingLines<T> {
             Some(ListingLine { number, fact, .. }) if number <= self.count => match self.other.get_mut(&number) {
                 Some((before, _)) if *before != fact => *before = None,
                 Some(_) => {}
-                None => drop(self.other.insert(number, (fact, said()))),
+                // A server may say something else of every message.
+                None => {
+                    let said = (self.other.len() < MOST_SAID).then(said);
+                    self.other.insert(number, (fact, said));
+                }
             },
             _ => {
                 self.odd.get_or_insert_with(said);
@@ -46,9 +54,7 @@ impl<T: PartialEq> ListingLines<T> {
         let (mut listed, mut odd) = (self.plain, self.odd);
         for (number, (fact, said)) in self.other {
             match listed.entry(number) {
-                Entry::Occupied(_) => {
-                    odd.get_or_insert(said);
-                }
+                Entry::Occupied(_) => odd = odd.or(said),
                 Entry::Vacant(place) => {
                     place.insert(fact);
                 }

@@ -148,6 +148,10 @@ impl<'a> Pop3Session<'a> {
     }
 
     async fn retire_gone(&mut self, listing: &MailboxListing) -> Result<(), FetchError> {
+        // The next session may have them again, and its messages are those that are known.
+        if listing.has_unusable_uidls() {
+            return Ok(());
+        }
         let mut gone = gone(&self.known, listing);
         if !self.has_uidls {
             // What stands for bytes may still be there; that is seen when all are fetched.
@@ -242,6 +246,6 @@ impl<'a> Pop3Session<'a> {
             return Vec::new();
         }
         let seen: HashSet<&str> = self.durable.iter().map(|(_, uidl)| uidl.as_str()).collect();
-        self.known.keys().filter(|uidl| !seen.contains(uidl.as_str())).cloned().collect()
+        self.known.keys().filter(|uidl| stands_for_bytes(uidl) && !seen.contains(uidl.as_str())).cloned().collect()
     }
 }

@@ -385,6 +385,23 @@ async fn a_server_that_forgets_unique_ids_for_a_while_has_nothing_filed_twice() 
 }
 
 #[tokio::test]
+async fn unique_ids_that_cannot_be_used_for_once_are_forgotten_by_nobody() {
+    // Without a Message-ID nobody can tell it from another like it.
+    let mail = ("a".to_owned(), b"Subject: a form\r\n\r\nHello.\r\n".to_vec());
+    let mut trial = Trial::against(Server { mails: vec![mail], ..Server::default() }).await;
+    trial.account.after_fetch = postigo_model::configured::AfterFetch::Keep;
+    let mut fetched = Vec::new();
+    // The second says two things of it.
+    for odd in [&b""[..], b"1 messages\r\n", b""] {
+        trial.server().odd = odd;
+        let report = trial.fetch().await;
+        assert_eq!(report.error, None);
+        fetched.push(report.fetched);
+    }
+    assert_eq!(fetched, [1, 1, 0], "the last knows what the first has taken in");
+}
+
+#[tokio::test]
 async fn nothing_is_said_in_clear_where_tls_is_wanted() {
     for (injected, words) in [("+OK in clear\r\n", "may be an attack"), ("-ERR\r\n", "may be an attack")] {
         let mut trial = Trial::against(Server { mails: mails(1), injected, ..Server::default() }).await;
