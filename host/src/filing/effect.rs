@@ -6,7 +6,7 @@ use super::message::{FiledMessage, FilingInput};
 use super::numbers::{self, NumberlessTicket};
 use crate::store::StoreError;
 use crate::store::outgoing::{self, DueResponse};
-use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert_received, link};
+use crate::store::tickets::{ReceivedArticle, change_ticket, index_fields, insert_received, link, touch};
 use postigo_model::ticket::FilingKind;
 use sqlx::AnyConnection;
 
@@ -67,6 +67,8 @@ async fn tickets(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Resu
                 if matches!(kind, FilingKind::FollowUp(_)) {
                     change_ticket(connection, ticket, input.now).await?;
                     fields.push((ticket.id, ticket));
+                } else {
+                    touch(connection, ticket.id, input.now).await?;
                 }
                 tickets.push((ticket.id, ticket.number.clone()));
             }

@@ -6,9 +6,10 @@ mod rows;
 mod vouching;
 
 pub use articles::{Article, add_article, article, article_heads, articles, internal_mail, internal_mails};
-pub use change::{is_kept, merge_into, touch, update};
+pub use change::{is_kept, merge_into, update};
 pub use rows::{
-    NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket, link,
+    NumberedTicket, ReceivedArticle, change_ticket, index_fields, insert_numbered, insert_received, insert_ticket,
+    link, touch,
 };
 
 use super::indexed::indexed;

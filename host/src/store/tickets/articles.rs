@@ -1,5 +1,6 @@
 //! Articles, and what the next mail asks of them.
 
+use super::rows::touch;
 use crate::store::indexed::indexed;
 use crate::store::sql::{Sql, Value};
 use crate::store::{StoreError, json};
@@ -109,7 +110,9 @@ pub async fn add_article(
         indexed(&article.message_id).into(),
         detail.into(),
     ];
-    Ok(sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?)
+    let id = sql.tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?;
+    touch(connection, ticket_id, now).await?;
+    Ok(id)
 }
 
 /// An internal mail, from an article's To and Cc as they were filed.
@@ -135,8 +138,27 @@ pub async fn internal_mails(connection: &mut AnyConnection, ticket_id: i64) -> R
 
 #[cfg(test)]
 mod tests {
+    use super::super::{by_id, insert_ticket};
     use super::*;
     use crate::store::{Location, Store};
+    use postigo_model::ticket::Ticket;
+
+    #[tokio::test]
+    async fn an_article_that_is_added_changes_its_ticket_and_an_earlier_one_puts_nothing_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Folder(folder.path().to_owned())).await.unwrap();
+        let ticket = Ticket { number: "2026".into(), ..Ticket::default() };
+        let made = store.write(ticket, |ticket, connection| Box::pin(insert_ticket(connection, ticket, 100)));
+        let id = made.await.unwrap().unwrap();
+        for (at, changed_at) in [(200, 200), (150, 200)] {
+            let add = store.write((id, at), |(id, at), connection| {
+                Box::pin(async move { add_article(connection, *id, 0, &NewArticle::default(), *at).await })
+            });
+            add.await.unwrap();
+            let ticket = by_id(&mut store.read().await.unwrap(), id).await.unwrap().unwrap();
+            assert_eq!(ticket.changed_at, changed_at);
+        }
+    }
 
     #[tokio::test]
     async fn a_tickets_articles_can_be_read_without_their_texts() {

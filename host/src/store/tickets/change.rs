@@ -5,7 +5,7 @@ use crate::store::StoreError;
 use crate::store::sql::Sql;
 use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
 
 /// Whether there is such a ticket that is not removed. It writes nothing new, but holds the ticket until the commit: of
 /// two that remove it at once one finds it removed.
@@ -64,12 +64,4 @@ pub async fn merge_into(
         .execute(connection)
         .await?;
     by_id(connection, ticket).await
-}
-
-/// Marks a ticket as changed by a new article; gives its number, or none where it was merged and has no articles of its
-/// own any more.
-pub async fn touch(connection: &mut AnyConnection, id: i64, now: i64) -> Result<Option<String>, StoreError> {
-    let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
-    sql.bind(now).push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number");
-    Ok(sql.optional(connection).await?.map(|row| row.try_get(0)).transpose()?)
 }

@@ -124,7 +124,8 @@ pub async fn change_ticket(connection: &mut AnyConnection, ticket: &Ticket, now:
         .bind(ticket.pending_until)
         .push(", dynamic_fields = ")
         .bind(json("message", &ticket.dynamic_fields)?);
-    sql.push(", changed_at = ").bind(now).push(" WHERE id = ").bind(ticket.id);
+    sql.push(", changed_at = ");
+    changed_at(&mut sql, now).push(" WHERE id = ").bind(ticket.id);
     if sql.execute(connection).await? == 0 {
         return Err(StoreError::NotFound(format!("Ticket {} is gone.", ticket.number)));
     }
@@ -174,4 +175,17 @@ pub async fn insert_received(
         }
     }
     articles.iter().map(|new| ids.get(&new.spool_id).copied().ok_or(StoreError::Fenced)).collect()
+}
+
+/// This time, or the one that is there where that is later: what reads tickets by their changes has passed it already.
+fn changed_at(sql: &mut Sql, now: i64) -> &mut Sql {
+    sql.push("CASE WHEN changed_at > ").bind(now).push(" THEN changed_at ELSE ").bind(now).push(" END")
+}
+
+/// Marks a ticket as changed by a new article; gives its number, or none where it was merged and has no articles of its
+/// own any more.
+pub async fn touch(connection: &mut AnyConnection, id: i64, now: i64) -> Result<Option<String>, StoreError> {
+    let mut sql = Sql::new("UPDATE ticket SET changed_at = ");
+    changed_at(&mut sql, now).push(" WHERE merged_into IS NULL AND id = ").bind(id).push(" RETURNING number");
+    Ok(sql.optional(connection).await?.map(|row| row.try_get(0)).transpose()?)
 }
