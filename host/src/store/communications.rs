@@ -198,7 +198,8 @@ pub async fn list(connection: &mut AnyConnection, filter: &LogFilter) -> Result<
 /// Whether there is a communication with this id.
 pub async fn is_there(connection: &mut AnyConnection, id: &str) -> Result<bool, StoreError> {
     let mut sql = Sql::new("SELECT 1 FROM communication WHERE id = ");
-    Ok(sql.bind(id).optional(connection).await?.is_some())
+    sql.bind(id).push(" OR parent = ").bind(id).push(" LIMIT 1");
+    Ok(sql.optional(connection).await?.is_some())
 }
 
 /// Ids are UUIDs of version 7, so a span of time is a span of the primary key.
