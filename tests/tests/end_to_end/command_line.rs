@@ -514,12 +514,12 @@ fn several_files_are_one_and_what_makes_no_sense_is_warned_of() {
     let again = &gate.json(&["config", "apply", &accounts, &queues])[0];
     assert_eq!((&again["changed"], &again["warnings"]), (&json!([]), &json!([])), "{again}");
     // So is what is set key by key.
-    let output = gate.try_run(["account", "set", "main", "protocol=imap+starttls", "port=993"]);
+    let output = gate.try_run(["account", "set", "main", "protocol=imap+starttls", "port=993", "password=p"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && said.contains("\nwarning: account \"main\", key port: "), "{said}");
-    let set = &gate.json(&["account", "set", "main", "port=995"])[0];
+    let set = &gate.json(&["account", "set", "main", "port=995", "password=p"])[0];
     assert!(set["warnings"][0].as_str().unwrap().contains("key port"), "{set}");
-    let set = &gate.json(&["account", "set", "main", "port=143"])[0];
+    let set = &gate.json(&["account", "set", "main", "port=143", "password=p"])[0];
     assert_eq!(set.get("warnings"), None, "{set}");
     // A thing is in one of them.
     let (status, said) =
