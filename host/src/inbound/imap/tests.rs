@@ -34,10 +34,8 @@ enum Manner {
     HasMore(usize, usize),
     /// The same as [`Self::HasMore`], and says each range twice.
     RepeatsRanges(usize, usize),
-    /// Lists so many bytes, gives 1 MiB, and then says NIL to everything: another client removed it meanwhile.
-    Vanishes(usize),
-    /// The same after 2 MiB.
-    VanishesLate(usize),
+    /// Lists so many bytes, gives so many MiB, and then says NIL to everything: another client removed it meanwhile.
+    Vanishes(usize, usize),
     /// Lists it without a date.
     Undated,
     /// Counts it, and does not list it.
@@ -57,7 +55,7 @@ enum Manner {
 
 impl Manner {
     fn is_removed(self) -> bool {
-        matches!(self, Self::Lacks | Self::Vanishes(_) | Self::VanishesLate(_))
+        matches!(self, Self::Lacks | Self::Vanishes(..))
     }
 
     fn lapses(self) -> bool {
@@ -68,7 +66,8 @@ impl Manner {
 /// Commands as they came.
 type Commands = Arc<std::sync::Mutex<Vec<String>>>;
 
-/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE, `asked` of what asks for messages.
+/// Serves a folder of messages, UID 1 and up; `told` hears of every STORE and EXPUNGE, `asked` of what asks for
+/// messages.
 async fn serve(listener: TcpListener, manners: Vec<Manner>, told: Commands, asked: Commands) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
@@ -105,10 +104,9 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                     answer += &match manner {
                         Manner::Hides | Manner::LapsesUnlisted => String::new(),
                         _ if have_lapsed && manner.lapses() => String::new(),
-                        Manner::HasMore(size, _)
-                        | Manner::RepeatsRanges(size, _)
-                        | Manner::Vanishes(size)
-                        | Manner::VanishesLate(size) => listed(place + 1, *size),
+                        Manner::HasMore(size, _) | Manner::RepeatsRanges(size, _) | Manner::Vanishes(size, _) => {
+                            listed(place + 1, *size)
+                        }
                         Manner::Undated => {
                             listed(place + 1, body(place + 1).len()).replace("\" 1-Nov-2026 10:00:00 +0000\"", "NIL")
                         }
@@ -140,13 +138,12 @@ async fn converse(stream: TcpStream, manners: &[Manner], told: &Commands, asked:
                         }
                         Manner::Lacks | Manner::Withholds | Manner::Hides | Manner::Lapses | Manner::LapsesUnlisted => {
                         }
-                        Manner::Vanishes(_) if command.contains("<0.1048576>") => {
-                            answer += &given(uid, command, &"x".repeat(1 << 20));
+                        Manner::Vanishes(_, mebibytes) => {
+                            let is_there =
+                                (0..mebibytes).any(|range| command.contains(&format!("<{}.1048576>", range << 20)));
+                            let bytes = if is_there { mebibytes << 20 } else { 0 };
+                            answer += &given(uid, command, &"x".repeat(bytes));
                         }
-                        Manner::VanishesLate(_) if command.contains(".1048576>") && !command.contains("<2097152.") => {
-                            answer += &given(uid, command, &"x".repeat(2 << 20));
-                        }
-                        Manner::Vanishes(_) | Manner::VanishesLate(_) => answer += &given(uid, command, ""),
                         Manner::HasMore(_, mebibytes) => {
                             answer += &given(uid, command, &"x".repeat(mebibytes << 20));
                         }
@@ -355,7 +352,7 @@ async fn messages_that_are_all_larger_than_listed_are_not_all_taken_at_once() {
 #[tokio::test]
 async fn a_message_without_a_size_is_taken_whole_or_is_too_large_or_gone() {
     use Manner::{Gives, HasMore, Unsized, Vanishes};
-    let mut trial = Trial::against(vec![Gives, HasMore(0, 4), HasMore(0, 3), Unsized, Vanishes(0), Gives]).await;
+    let mut trial = Trial::against(vec![Gives, HasMore(0, 4), HasMore(0, 3), Unsized, Vanishes(0, 1), Gives]).await;
     trial.rules.greatest = 3 << 20;
     let report = trial.fetch().await;
     assert_eq!((report.error.as_deref(), report.new, report.oversize, report.gone), (None, 4, 1, 1), "{report:?}");
@@ -371,11 +368,11 @@ async fn a_message_without_a_size_is_taken_whole_or_is_too_large_or_gone() {
 
 #[tokio::test]
 async fn a_message_that_is_removed_while_it_comes_in_ranges_is_not_filed_cut() {
-    use Manner::{Gives, HasMore, RepeatsRanges, Vanishes, VanishesLate};
+    use Manner::{Gives, HasMore, RepeatsRanges, Vanishes};
     let in_ranges = (3 << 20) - 5;
     let twice = RepeatsRanges(in_ranges, 2);
     let mut trial =
-        Trial::against(vec![Vanishes(in_ranges), HasMore(in_ranges, 2), Gives, VanishesLate((1 << 20) + 9), twice])
+        Trial::against(vec![Vanishes(in_ranges, 1), HasMore(in_ranges, 2), Gives, Vanishes((1 << 20) + 9, 2), twice])
             .await;
     trial.rules.greatest = 4 << 20;
     let report = trial.fetch().await;

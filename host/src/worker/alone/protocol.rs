@@ -1,10 +1,10 @@
 //! What parent and child say to one another, in frames over the child's standard input and output: nothing of a message
 //! or of the configuration is in its arguments or its environment.
 //!
-//! The parent says first which program the child was to be, which is understood whatever it is. It gives the order, with the components behind it; the child prepares the chain and says that it is ready.
-//! Only then does it get the mail, so that whatever happens before says nothing of the mail. It reads the mail and says
-//! what its ticket is to be looked for by; the parent says what was found; the child runs the chain, and hands back the
-//! record of it.
+//! The parent says first which program the child was to be, which is understood whatever it is. It gives the order,
+//! with the components behind it; the child prepares the chain and says that it is ready. Only then does it get the
+//! mail, so that whatever happens before says nothing of the mail. It reads the mail and says what its ticket is to be
+//! looked for by; the parent says what was found; the child runs the chain, and hands back the record of it.
 
 use super::job::AloneJob;
 use crate::chain::{Mode, PlanDocument};
