@@ -2,7 +2,7 @@
 
 use super::dovecot::{Dovecot, Options, PASSWORD};
 use super::gate::Gate;
-use super::postgres::free_port;
+use super::ports::free_port;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;

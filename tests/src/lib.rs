@@ -11,6 +11,7 @@ pub mod flood;
 pub mod gate;
 pub mod mails;
 pub mod parrot;
+pub mod ports;
 pub mod postfix;
 pub mod postgres;
 pub mod provider;

@@ -2,7 +2,7 @@
 //! root.
 
 use super::gate::{PATIENCE, until_or};
-use super::postgres::free_port;
+use super::ports::free_port;
 use super::speaker::Speaker;
 use postigo_skipped::skipped;
 use std::fmt::Write as _;

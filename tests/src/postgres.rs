@@ -1,7 +1,7 @@
 //! A PostgreSQL server of the machine's own packages, in a temporary folder, with a database for whoever asks.
 
+use super::ports::free_port;
 use postigo_skipped::skipped;
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -132,12 +132,4 @@ fn unprivileged() -> Option<(u32, u32)> {
         String::from_utf8(output.stdout).ok()?.trim().parse::<u32>().ok()
     };
     (id(&["-u"])? == 0).then(|| Some((id(&["-u", "postgres"])?, id(&["-g", "postgres"])?)))?
-}
-
-/// A port that was free a moment ago.
-///
-/// # Panics
-/// If the machine has no loopback interface.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
 }

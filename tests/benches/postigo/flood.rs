@@ -7,7 +7,7 @@ use postigo_tests::crowd::percentile;
 use postigo_tests::flood::{Flood, Speech};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use postigo_tests::mails::mail;
-use postigo_tests::postgres::free_port;
+use postigo_tests::ports::free_port;
 use postigo_tests::speaker::Speaker;
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use super::report::{line, once, section};
 use postigo_tests::dovecot::{Dovecot, Options};
 use postigo_tests::gate::{Gate, PATIENCE, until};
 use postigo_tests::mails::{large_mail, mail, mail_with_large_file};
-use postigo_tests::postgres::free_port;
+use postigo_tests::ports::free_port;
 use postigo_tests::speaker::Speaker;
 use std::time::Duration;
 

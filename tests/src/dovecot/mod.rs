@@ -4,7 +4,7 @@ pub mod certificates;
 
 pub use certificates::Certificate;
 
-use super::postgres::free_port;
+use super::ports::free_port;
 use postigo_skipped::skipped;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

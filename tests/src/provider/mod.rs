@@ -5,7 +5,7 @@ mod grants;
 mod server;
 
 use super::dovecot::{Options, certificates};
-use super::postgres::free_port;
+use super::ports::free_port;
 use grants::Grants;
 use postigo_skipped::skipped;
 use std::os::unix::fs::PermissionsExt as _;

@@ -3,7 +3,7 @@
 use postigo_tests::flood::{Flood, Speech};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use postigo_tests::mails::{mail, subject};
-use postigo_tests::postgres::free_port;
+use postigo_tests::ports::free_port;
 use postigo_tests::speaker::Speaker;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -3,8 +3,8 @@
 use postigo_tests::dovecot::{Certificate, certificates};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, until};
 use postigo_tests::mails::{large_mail, mail, mails, subject};
+use postigo_tests::ports::free_port;
 use postigo_tests::postfix::{Options, Postfix, share_with_postfix};
-use postigo_tests::postgres::free_port;
 use postigo_tests::speaker::Speaker;
 use serde_json::Value;
 use std::fmt::Write as _;

@@ -4,8 +4,9 @@
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Gate, is_full, until};
 use postigo_tests::mails::{mails, subject};
+use postigo_tests::ports::free_port;
 use postigo_tests::postfix::{Options, Postfix};
-use postigo_tests::postgres::{Postgres, free_port};
+use postigo_tests::postgres::Postgres;
 use postigo_tests::sink::Sink;
 use postigo_tests::small_disk::SmallDisk;
 use std::ops::Range;

@@ -4,8 +4,9 @@
 use postigo_tests::dovecot::{self, Certificate, Dovecot, PASSWORD};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
 use postigo_tests::mails::mail;
+use postigo_tests::ports::free_port;
 use postigo_tests::postfix::{Options, Postfix};
-use postigo_tests::postgres::{Postgres, free_port};
+use postigo_tests::postgres::Postgres;
 use postigo_tests::provider::{Provider, leaks};
 use postigo_tests::sink::Sink;
 use serde_json::Value;

@@ -3,8 +3,8 @@
 
 use super::{HARMED, assert_filed_once, disturbances, is_same_body, mails};
 use postigo_tests::gate::{Gate, PATIENCE, until};
+use postigo_tests::ports::free_port;
 use postigo_tests::postfix::{Options, Postfix};
-use postigo_tests::postgres::free_port;
 use postigo_tests::proxy::{Disturbance, Proxy};
 
 /// So many connections break side by side.

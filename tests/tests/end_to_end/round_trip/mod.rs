@@ -8,8 +8,8 @@ mod robots;
 use postigo_skipped::skipped;
 use postigo_tests::dovecot::{Dovecot, PASSWORD};
 use postigo_tests::gate::{Daemon, Gate, PATIENCE, http_client, until};
+use postigo_tests::ports::free_port;
 use postigo_tests::postfix::{Options, Postfix};
-use postigo_tests::postgres::free_port;
 use serde_json::{Value, json};
 use std::process::Command;
 
