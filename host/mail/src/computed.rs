@@ -32,7 +32,7 @@ fn compute(message: &Message, in_force: &mut HeadersInForce) {
     }
     let own_loop = in_force.value(vocabulary::LOOP).is_some();
     let mut host = |name: &str, value: String| in_force.set(name, vec![value], &SetBy::Host);
-    if is_bounce || own_loop || is_automatic(message) {
+    if is_bounce || own_loop || automatic_header(message).is_some() {
         host(vocabulary::LOOP, "yes".to_owned());
     }
     if message.header("X-Sender").is_none_or(str::is_empty)
@@ -50,13 +50,18 @@ fn compute(message: &Message, in_force: &mut HeadersInForce) {
     }
 }
 
-/// Whether an automatic answer to a message would feed a loop: any value of these headers, `auto-` in Auto-Submitted
-/// (RFC 3834).
-fn is_automatic(message: &Message) -> bool {
-    let any_value = ["Mailing-List", "Precedence", "X-Loop", "X-No-Loop"];
+/// The header that says of a message that an automatic answer would feed a loop: `auto-` in Auto-Submitted (RFC 3834),
+/// any value of the others.
+pub(super) fn automatic_header(message: &Message) -> Option<(&'static str, &str)> {
     let submitted = message.header("Auto-Submitted").unwrap_or_default().trim_start();
-    any_value.iter().any(|name| message.header(name).is_some_and(|value| !value.is_empty()))
-        || submitted.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auto-"))
+    if submitted.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("auto-")) {
+        return Some(("Auto-Submitted", submitted));
+    }
+    let any_value = ["Mailing-List", "Precedence", "X-Loop", "X-No-Loop"];
+    any_value.into_iter().find_map(|name| {
+        let value = message.header(name).filter(|value| !value.is_empty())?;
+        Some((name, value))
+    })
 }
 
 impl Default for Mail {

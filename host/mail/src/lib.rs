@@ -38,7 +38,7 @@ mod message;
 
 pub use address::{Address, render_address_header, render_addresses};
 pub use authentication::{authenticated_sender, failed_authentication};
-pub use automatic::{FEEDS_LOOP, feeds_loop, why_unanswered};
+pub use automatic::{feeds_loop, why_loops, why_unanswered};
 pub use content::Attachment;
 pub use delivery_report::{DeliveryReport, RecipientReport, ReportAction as ReportedAction, read as delivery_report};
 pub use encoded_word::on_one_line;

@@ -90,6 +90,7 @@ impl AnswerMaterial {
             ..self.draft(configuration, queue, now)?
         };
         let mut mail = compose(draft)?;
+        mail.outgoing.response = Some(response.name.clone());
         mail.article.sender_type = SenderType::System;
         mail.article.visible_for_customer = true;
         Ok(mail)
@@ -258,6 +259,8 @@ mod tests {
         let german = "[Ticket#20261125000017] Wir haben Printer Bc [...]";
         assert_eq!(subject(due(&["de-AT", "en"])), german);
         assert_eq!(subject(due(&["fr"])), "[Ticket#20261125000017] We have it");
+        let composed = due(&["de-AT", "en"]).compose(&configuration, 0).unwrap();
+        assert_eq!(composed.outgoing.response.as_deref(), Some("Eingang"), "the name is that of the language");
         let customer = CustomerUser { language: "de".into(), ..CustomerUser::default() };
         assert_eq!(subject(AnswerMaterial { customer: Some(customer), ..due(&["en"]) }), german);
     }

@@ -12,9 +12,7 @@ use crate::store::outgoing::{self, DueRow};
 use crate::store::{StoreError, communications, customers, tickets};
 use crate::worker::{Live, LiveConfiguration};
 use futures_util::StreamExt as _;
-use postigo_mail::{
-    Envelope, FEEDS_LOOP, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered,
-};
+use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, why_loops, why_unanswered};
 use postigo_model::communication::{CommunicationKind, Priority};
 use postigo_model::configured::Configuration;
 use postigo_model::mailbox::Mailbox;
@@ -219,10 +217,10 @@ fn why_not(message: Message, configuration: &Configuration) -> Option<String> {
         return Some(why);
     }
     if let Some(why) = why_unanswered(&message) {
-        return Some(why.to_owned());
+        return Some(why);
     }
     let mail = OpenedMessage::as_it_came(message).vet(Envelope::default(), &Vocabulary::default()).0.compute();
-    feeds_loop(&mail).then(|| FEEDS_LOOP.to_owned())
+    why_loops(&mail)
 }
 
 /// The ticket's customer user gets a copy if they are not answered already (OTOBO does so), and if they may get answers
@@ -262,9 +260,10 @@ async fn give_up(spool: &Spool, row: DueRow, reason: &NotSent) -> Result<(), Sto
     let reason = reason.to_string();
     tracing::warn!(outgoing = row.id, %reason, "an automatic answer is not sent");
     let mut communication = Communication::start(CommunicationKind::Message, "", row.kind.name()).outgoing();
-    communication.entry(Priority::Error, "answer", format!("The automatic answer {} is not sent: {reason}", row.id));
+    communication.entry(Priority::Error, "answer", format!("The automatic mail {} is not sent: {reason}", row.id));
     row.recipients.iter().for_each(|recipient| communication.searchable(recipient));
-    let record = communication.finish(true);
+    let mut record = communication.finish(true);
+    record.article_id = (row.article_id != 0).then_some(row.article_id);
     spool
         .store()
         .write((row.id, reason, record), |(id, reason, record), connection| {

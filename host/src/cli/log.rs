@@ -169,7 +169,7 @@ async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Com
     })?;
     let document = serde_json::to_value(shown)?;
     context.output().document(&document, || {
-        let mut text = communication(&document);
+        let mut text = communication(&document) + &answers(&document);
         for related in document.get("related").and_then(Value::as_array).into_iter().flatten() {
             text += "\n";
             text += &communication(related);
@@ -177,6 +177,20 @@ async fn show(id: &str, priority: Priority, context: &Context) -> Result<(), Com
         text + &unshown(id, &document)
     });
     Ok(())
+}
+
+/// The automatic answers to a mail, a line each.
+fn answers(document: &Value) -> String {
+    let answers = document.get("answers").and_then(Value::as_array).into_iter().flatten();
+    answers.fold(String::new(), |text, answer| {
+        let [id, occasion, response, status, error] =
+            ["outgoing_id", "occasion", "response", "status", "error"].map(|key| printable(&word(answer, key)));
+        let to = answer["recipients"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let to = printable(&to.collect::<Vec<_>>().join(", "));
+        let named = if answer["response"].is_null() { String::new() } else { format!(" \"{response}\"") };
+        let why = if answer["error"].is_null() { String::new() } else { format!(": {error}") };
+        text + &format!("  automatic answer{named} ({occasion}) to {to}: outgoing mail {id} is {status}{why}\n")
+    })
 }
 
 /// What is not shown of what belongs to a communication.
@@ -194,7 +208,7 @@ fn unshown(id: &str, document: &Value) -> String {
 fn communication(document: &Value) -> String {
     let mut head = document.clone();
     if let Some(fields) = head.as_object_mut() {
-        fields.retain(|key, _| !["entries", "related", "related_count"].contains(&key.as_str()));
+        fields.retain(|key, _| !["entries", "related", "related_count", "answers"].contains(&key.as_str()));
     }
     let entries = document.get("entries").and_then(Value::as_array).into_iter().flatten();
     entries.fold(lines(&head), |text, entry| {

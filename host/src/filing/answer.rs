@@ -1,6 +1,6 @@
 //! Whether an automatic answer is due, and to whom. What a day allows is counted by the store.
 
-use postigo_mail::{Address, FEEDS_LOOP, Mail, SetBy, failed_authentication, feeds_loop, why_unanswered};
+use postigo_mail::{Address, Mail, SetBy, failed_authentication, feeds_loop, why_loops, why_unanswered};
 use postigo_model::configured::{AutoResponseType, Configuration};
 use postigo_model::mailbox::{Mailbox, Person};
 use postigo_model::ticket::StateType;
@@ -26,10 +26,10 @@ pub fn plan(
     let (counted, too_many) = different(addresses);
     let to: Vec<String> = counted.iter().filter(|address| !is_refused(address, configuration)).cloned().collect();
     let done = StateType::of(&ticket.state).is_some_and(StateType::is_done);
-    let suppressed = if feeds_loop(mail) {
-        Some(FEEDS_LOOP.to_owned())
+    let suppressed = if let Some(why) = why_loops(mail) {
+        Some(why)
     } else if let Some(why) = why_unanswered(mail.message()).filter(|_| !is_allowed_by_filter(mail)) {
-        Some(why.to_owned())
+        Some(why)
     } else if occasion == AutoResponseType::Reply && done {
         Some(format!("the ticket is {}", ticket.state))
     } else if let Some(failed) =
@@ -39,9 +39,11 @@ pub fn plan(
     } else if too_many {
         Some(asks_for_too_many())
     } else if counted.is_empty() {
-        Some("the mail has no address to answer to".to_owned())
+        Some("the mail has no address to answer to (Reply-To, From)".to_owned())
     } else if to.is_empty() {
-        Some(format!("{} gets no automatic answers", counted.join(", ")))
+        let is_own = |mailbox: &Mailbox| configuration.system_addresses.contains_key(mailbox.as_str());
+        let why = |address: &String| why_refused(address, &configuration.settings.auto_responses_refused, is_own);
+        Some(counted.iter().filter_map(why).collect::<Vec<_>>().join("; "))
     } else {
         None
     };
@@ -74,7 +76,7 @@ pub fn plan_removal(configuration: &Configuration, ticket: &Ticket, last: &NewAr
     let suppressed = if too_many {
         Some(asks_for_too_many())
     } else {
-        to.is_empty().then(|| "the customer's last mail has no address to answer to".to_owned())
+        to.is_empty().then(|| "the customer's last mail has no address to answer to (Reply-To, From)".to_owned())
     };
     Some(AutoResponsePlan { occasion: AutoResponseType::Remove, name: answer.name.clone(), to, counted, suppressed })
 }
@@ -133,6 +135,16 @@ fn mailbox(address: &Address) -> Mailbox {
 pub fn is_refused(address: &str, configuration: &Configuration) -> bool {
     let is_own = |mailbox: &Mailbox| configuration.system_addresses.contains_key(mailbox.as_str());
     is_refused_by(address, &configuration.settings.auto_responses_refused, is_own)
+}
+
+/// By which rule an address is not answered, if it is not: by its patterns, or because it is ours. A sentence's second
+/// half.
+pub fn why_refused(address: &str, patterns: &[String], is_own: impl Fn(&Mailbox) -> bool) -> Option<String> {
+    if is_refused_by(address, &[], is_own) {
+        return Some(format!("{address} is an address of the desk"));
+    }
+    let pattern = patterns.iter().find(|pattern| is_refused_by(address, std::slice::from_ref(*pattern), |_| false))?;
+    Some(format!("{address} gets no automatic answers (the setting auto_responses_refused: {pattern:?})"))
 }
 
 /// [`is_refused`] where the configuration is not at hand: by its patterns, and by what says of a mailbox whether it is

@@ -5,7 +5,7 @@ use crate::store::outgoing::{self, DueResponse};
 use crate::store::tickets::{articles, by_number, is_kept, merge_into, standing_for, update};
 use crate::store::{Store, StoreError, WriteWork};
 use postigo_model::configured::Configuration;
-use postigo_model::ticket::{REMOVED, Ticket, TicketEdit};
+use postigo_model::ticket::{AutoResponseStatus, REMOVED, Ticket, TicketEdit};
 use postigo_model::timestamp::now;
 use sqlx::AnyConnection;
 
@@ -57,11 +57,17 @@ async fn tell_removal(
     };
     if let Some(plan) = plan_removal(configuration, ticket, &last.content) {
         let per_day = configuration.settings.auto_responses_per_day;
-        outgoing::answer_all(
-            connection,
-            &[DueResponse { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day }],
-        )
-        .await?;
+        let due = DueResponse { plan: &plan, ticket_id: ticket.id, article_id: last.id, now: now(), per_day };
+        let outcome = outgoing::answer_all(connection, &[due]).await?.pop();
+        if outcome.is_none_or(|outcome| outcome.status == AutoResponseStatus::Suppressed) {
+            // The mail was filed long ago: its communication leads to this row.
+            let had_all = || {
+                let to = plan.to.join(", ");
+                format!("{to} has had all automatic answers of this day (auto_responses_per_day = {per_day})")
+            };
+            let why = plan.suppressed.clone().unwrap_or_else(had_all);
+            outgoing::note_unsent(connection, &due, &format!("No automatic answer (remove): {why}.")).await?;
+        }
     }
     Ok(())
 }

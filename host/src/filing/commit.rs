@@ -7,6 +7,7 @@
 use super::effect;
 use super::message::{FiledMessage, FilingInput};
 use super::reports;
+use crate::store::outgoing::AnswerOutcome;
 use crate::store::spool::MessageEnding;
 use crate::store::{StoreError, communications, spool};
 use postigo_model::communication::{CommunicationRecord, LogEntry, Priority};
@@ -41,7 +42,7 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
             article_id: Some(filed.article_id),
             ..input.communication.clone()
         };
-        record.entries.extend(held_back(input, filed.auto_response));
+        tell_answer(&mut record, input, filed.answer.as_ref());
         if let Some(report) = &input.report {
             reports::mark(connection, report, &mut record, input.now).await?;
         }
@@ -52,16 +53,32 @@ pub async fn file_all(connection: &mut AnyConnection, inputs: &[FilingInput]) ->
     Ok(filed)
 }
 
-/// That an answer which was due is not sent: the only limit that filing itself counts is the day's.
-fn held_back(input: &FilingInput, answer: Option<AutoResponseStatus>) -> Option<LogEntry> {
-    let plan = input.filing.auto_response.as_ref()?;
-    if plan.suppressed.is_some() || answer != Some(AutoResponseStatus::Suppressed) {
-        return None;
-    }
-    let told = format!(
-        "Automatic answer \"{}\" is suppressed after all: {} has had all automatic answers of this day (auto_responses_per_day)",
-        plan.name,
-        plan.to.join(", ")
-    );
-    Some(LogEntry { at: input.now, priority: Priority::Info, key: "auto-response".to_owned(), value: told })
+/// Says whether an automatic answer is due, and if not, by which rule: what the store has counted included.
+fn tell_answer(record: &mut CommunicationRecord, input: &FilingInput, answer: Option<&AnswerOutcome>) {
+    let occasion = input.filing.occasion.name();
+    let full = |(address, count): &(String, i64)| {
+        let per_day = input.auto_responses_per_day;
+        format!(
+            "{address} has had all automatic answers of this day (auto_responses_per_day = {per_day}; {count} were due)"
+        )
+    };
+    let over: Vec<String> = answer.iter().flat_map(|answer| &answer.over_limit).map(full).collect();
+    let told = match (&input.filing.auto_response, answer) {
+        (Some(plan), Some(AnswerOutcome { status: AutoResponseStatus::Queued, over_limit })) => {
+            let to = plan.to.iter().filter(|to| !over_limit.iter().any(|(address, _)| address == *to));
+            let to = to.map(String::as_str).collect::<Vec<_>>().join(", ");
+            let but = if over.is_empty() { String::new() } else { format!(" Not to all: {}.", over.join("; ")) };
+            format!("An automatic answer ({occasion}) to {to} is due.{but}")
+        }
+        (Some(plan), _) => {
+            let why = plan.suppressed.clone().unwrap_or_else(|| over.join("; "));
+            format!("No automatic answer ({occasion}): {why}.")
+        }
+        (None, _) => {
+            let queue = &input.filing.ticket.queue;
+            format!("No automatic answer ({occasion}): the queue {queue} has none of this type.")
+        }
+    };
+    let key = "auto-response".to_owned();
+    record.entries.push(LogEntry { at: input.now, priority: Priority::Info, key, value: told });
 }

@@ -199,6 +199,7 @@ fn new_ticket(
     let occasion = instead_of.map_or(AutoResponseType::Reply, |(_, occasion)| occasion);
     Filing {
         kind: FilingKind::NewTicket { linked_to: instead_of.map(|(old, _)| old.id) },
+        occasion,
         auto_response: answer::plan(configuration, mail, &ticket, occasion, VouchedBy::ByProof),
         ticket,
         article,
@@ -259,6 +260,7 @@ fn follow_up(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket
         reader.pending_until(circumstances.now).or(ticket.pending_until).filter(|_| is_pending(&ticket.state));
     Filing {
         kind: FilingKind::FollowUp(*why),
+        occasion: AutoResponseType::FollowUp,
         auto_response: answer::plan(configuration, mail, &ticket, AutoResponseType::FollowUp, *vouched),
         ticket,
         article,
@@ -276,6 +278,7 @@ fn rejected(mail: &Mail, circumstances: &Circumstances<'_>, found: &FoundTicket)
     article.visible_for_customer = reader.visible_for_customer();
     Filing {
         kind: FilingKind::Rejected(*why),
+        occasion: AutoResponseType::Reject,
         auto_response: answer::plan(circumstances.configuration, mail, ticket, AutoResponseType::Reject, *vouched),
         ticket: ticket.clone(),
         article,

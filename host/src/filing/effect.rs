@@ -27,7 +27,7 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
     let articles = insert_received(connection, &articles).await?;
     let mut filed: Vec<FiledMessage> = Vec::with_capacity(inputs.len());
     for ((input, (ticket_id, number)), article_id) in inputs.iter().zip(tickets).zip(articles) {
-        filed.push(FiledMessage { ticket_id, number, article_id, auto_response: None, result: input.result.clone() });
+        filed.push(FiledMessage { ticket_id, number, article_id, answer: None, result: input.result.clone() });
     }
     answer(connection, inputs, &mut filed).await?;
     for filed in &mut filed {
@@ -35,7 +35,7 @@ pub async fn write(connection: &mut AnyConnection, inputs: &[FilingInput]) -> Re
         result.ticket_number = Some(filed.number.clone());
         result.ticket_id = Some(filed.ticket_id);
         result.article_id = Some(filed.article_id);
-        result.auto_response = filed.auto_response;
+        result.auto_response = filed.answer.as_ref().map(|answer| answer.status);
     }
     Ok(filed)
 }
@@ -102,7 +102,7 @@ async fn answer(
     let answers = outgoing::answer_all(connection, &due).await?;
     for (place, answer) in places.into_iter().zip(answers) {
         if let Some(filed) = filed.get_mut(place) {
-            filed.auto_response = Some(answer);
+            filed.answer = Some(answer);
         }
     }
     Ok(())

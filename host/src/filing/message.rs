@@ -1,11 +1,12 @@
 //! A message of which is decided what it becomes, and what was made of it.
 
+use crate::store::outgoing::AnswerOutcome;
 use postigo_mail::DeliveryReport;
 use postigo_model::claim::Claim;
 use postigo_model::communication::CommunicationRecord;
 use postigo_model::configured::NumberGenerator;
 use postigo_model::result::MessageResult;
-use postigo_model::ticket::{AutoResponseStatus, Filing};
+use postigo_model::ticket::Filing;
 
 /// A message that is to be filed.
 #[derive(Debug, Clone)]
@@ -37,8 +38,8 @@ pub struct FiledMessage {
     pub number: String,
     /// The article's row id.
     pub article_id: i64,
-    /// Whether an automatic answer goes out; none where the queue has none.
-    pub auto_response: Option<AutoResponseStatus>,
+    /// What became of an automatic answer; none where the queue has none.
+    pub answer: Option<AnswerOutcome>,
     /// What the source is told.
     pub result: MessageResult,
 }

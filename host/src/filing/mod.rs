@@ -22,7 +22,7 @@ pub mod subject;
 
 pub use answer::{
     addresses_asked_for, addresses_to_answer, asked_for, is_of_customer, is_refused as gets_no_answers,
-    is_refused_by as gets_no_answers_by,
+    is_refused_by as gets_no_answers_by, why_refused,
 };
 pub use batch::Batch;
 pub use change::{TicketUpdate, edit};

@@ -4,10 +4,11 @@
 
 use super::error::FetchError;
 use super::intake::{Intake, IntakeRules};
-use crate::filing::{asked_for, gets_no_answers_by};
+use crate::filing::{asked_for, gets_no_answers_by, why_refused};
 use crate::store::outgoing::{self, IntakeRefusal, SenderNotice};
-use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, feeds_loop, why_unanswered};
+use postigo_mail::{Envelope, Message, OpenedMessage, Vocabulary, failed_authentication, why_loops, why_unanswered};
 use postigo_model::configured::Oversize;
+use postigo_model::mailbox::Mailbox;
 use postigo_model::timestamp::now;
 use sha2::{Digest as _, Sha256};
 
@@ -30,10 +31,9 @@ impl Intake {
             return Ok(TurnedAway::ToBeRemoved(mail));
         }
         let digest = digest(&self.account.name, header, size);
-        let Some(refusal) = of(header, size, self.rules(), digest) else {
-            return Ok(TurnedAway::ToBeRemoved(format!(
-                "Its sender is not told: it gets no automatic answers, or there is none. {mail}"
-            )));
+        let refusal = match of(header, size, self.rules(), digest) {
+            Ok(refusal) => refusal,
+            Err(why) => return Ok(TurnedAway::ToBeRemoved(format!("Its sender is not told: {why}. {mail}"))),
         };
         let to = refusal.to.clone();
         let told = self
@@ -48,7 +48,7 @@ impl Intake {
                 "All automatic answers of this hour have gone out (auto_responses_per_hour); {to} is told later. {mail}"
             )),
             SenderNotice::NotToday => TurnedAway::Stays(format!(
-                "{to} has had all automatic answers of this day and is told on another. {mail}"
+                "{to} has had all automatic answers of this day (auto_responses_per_day) and is told on another. {mail}"
             )),
         })
     }
@@ -63,28 +63,30 @@ fn digest(account: &str, header: &[u8], size: u64) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Whom to tell of a refused mail, and what; nobody where an answer could feed a loop, or would go to a machine or to
-/// ourselves.
-fn of(header: &[u8], size: u64, rules: &IntakeRules, digest: Vec<u8>) -> Option<IntakeRefusal> {
+/// Whom to tell of a refused mail, and what; or why nobody is told (a sentence's second half): an answer could feed a
+/// loop, or would go to a machine or to ourselves.
+fn of(header: &[u8], size: u64, rules: &IntakeRules, digest: Vec<u8>) -> Result<IntakeRefusal, String> {
     let message = OpenedMessage::as_it_came(Message::parse(header.to_vec().into()));
     let mail = message.vet(Envelope::default(), &Vocabulary::default()).0.compute();
-    if feeds_loop(&mail)
-        || why_unanswered(mail.message()).is_some()
-        || failed_authentication(mail.message(), &rules.authentication_results_from).is_some()
-    {
-        return None;
+    let why = why_loops(&mail)
+        .or_else(|| why_unanswered(mail.message()))
+        .or_else(|| failed_authentication(mail.message(), &rules.authentication_results_from));
+    if let Some(why) = why {
+        return Err(why);
     }
-    let is_own = |address: &str| gets_no_answers_by(address, &[], |mailbox| rules.own_addresses.contains(mailbox));
-    let to = asked_for(mail.addresses("Reply-To"), &mail.addresses("From"), is_own).pop()?.address;
-    if gets_no_answers_by(&to, &rules.unanswered, |mailbox| rules.own_addresses.contains(mailbox)) {
-        return None;
+    let is_own_mailbox = |mailbox: &Mailbox| rules.own_addresses.contains(mailbox);
+    let is_own = |address: &str| gets_no_answers_by(address, &[], is_own_mailbox);
+    let to = asked_for(mail.addresses("Reply-To"), &mail.addresses("From"), is_own).pop();
+    let to = to.ok_or("it has no address to answer to (Reply-To, From)")?.address;
+    if let Some(why) = why_refused(&to, &rules.unanswered, is_own_mailbox) {
+        return Err(why);
     }
     let subject = postigo_net::words::short(mail.header("Subject").unwrap_or_default());
     let text = format!(
         "Your mail \"{subject}\" was not accepted: it has {size} bytes, and at most {} are. Please send it again without large attachments.",
         rules.greatest
     );
-    Some(IntakeRefusal {
+    Ok(IntakeRefusal {
         digest,
         to,
         queue: rules.queue.clone(),
@@ -112,9 +114,8 @@ fn describe(header: &[u8]) -> String {
 mod tests {
     use super::*;
     use postigo_model::configured::Settings;
-    use postigo_model::mailbox::Mailbox;
 
-    fn refusal(header: &str) -> Option<IntakeRefusal> {
+    fn refusal(header: &str) -> Result<IntakeRefusal, String> {
         let mut unanswered = Settings::default().auto_responses_refused;
         unanswered.push("*@robots.example.com".to_owned());
         let authentication_results_from = vec!["mx.example.org".to_owned()];
@@ -128,7 +129,7 @@ mod tests {
     }
 
     fn to(header: &str) -> Option<String> {
-        refusal(header).map(|refusal| refusal.to)
+        refusal(header).map(|refusal| refusal.to).ok()
     }
 
     #[test]
@@ -145,20 +146,21 @@ mod tests {
             let header = format!("From: a@example.com\nReply-To: {unusable}\n\n");
             assert_eq!(to(&header).as_deref(), Some("a@example.com"), "{unusable}");
         }
-        for header in [
-            "From: a@example.com\nPrecedence: bulk\n\n",
-            "From: a@example.com\nAuto-Submitted: auto-replied\n\n",
-            "From: a@example.com\nReturn-Path: <>\n\n",
-            "From: a@example.com\nList-Id: <x.test>\n\n",
-            "From: MAILER-DAEMON@example.com\n\n",
-            "From: Support@Example.org\n\n",
-            "From: support+billing@example.org\n\n",
-            "From: \"support\"@example.org.\n\n",
-            "Authentication-Results: mx.example.org; dmarc=fail\nFrom: a@example.com\n\n",
-            "From: seven@robots.example.com\n\n",
-            "Subject: nobody\n\n",
+        for (header, why) in [
+            ("From: a@example.com\nPrecedence: bulk\n\n", "(Precedence: bulk)"),
+            ("From: a@example.com\nAuto-Submitted: auto-replied\n\n", "(Auto-Submitted: auto-replied)"),
+            ("From: a@example.com\nReturn-Path: <>\n\n", "(Return-Path: <>)"),
+            ("From: a@example.com\nList-Id: <x.test>\n\n", "(List-Id: <x.test>)"),
+            ("From: MAILER-DAEMON@example.com\n\n", "auto_responses_refused: \"*MAILER-DAEMON@*.*\""),
+            ("From: Support@Example.org\n\n", "an address of the desk"),
+            ("From: support+billing@example.org\n\n", "an address of the desk"),
+            ("From: \"support\"@example.org.\n\n", "an address of the desk"),
+            ("Authentication-Results: mx.example.org; dmarc=fail\nFrom: a@example.com\n\n", "Authentication-Results"),
+            ("From: seven@robots.example.com\n\n", "auto_responses_refused: \"*@robots.example.com\""),
+            ("Subject: nobody\n\n", "it has no address to answer to"),
         ] {
-            assert_eq!(to(header), None, "{header}");
+            let told = refusal(header).unwrap_err();
+            assert!(told.contains(why), "{header}: {told}");
         }
     }
 }

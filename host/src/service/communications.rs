@@ -2,12 +2,13 @@
 
 mod document;
 
-pub use document::{CommunicationDocument, CommunicationSummary, OverviewDocument};
+pub use document::{AnswerDocument, CommunicationDocument, CommunicationSummary, OverviewDocument};
 
 use super::{ServiceError, names};
 use crate::secret_key::SecretKey;
 use crate::store::Store;
 use crate::store::communications::{self, LogFilter};
+use crate::store::outgoing;
 use postigo_model::communication::Priority;
 
 /// Communications, without their entries.
@@ -29,9 +30,17 @@ pub async fn overview(store: &Store, since: Option<i64>, until: Option<i64>) -> 
     Ok(communications::overview(&mut *store.read().await?, since, until).await?.into())
 }
 
-/// A communication with its entries of this priority and above, and the connection or the messages that belong to it.
+/// A communication with its entries of this priority and above, the connection or the messages that belong to it, and
+/// the automatic answers to its mail.
 pub async fn show(store: &Store, id: &str, priority: Priority) -> Result<CommunicationDocument, ServiceError> {
-    let found = communications::show(&mut *store.read().await?, id, priority).await?;
+    let mut connection = store.read().await?;
+    let found = communications::show(&mut connection, id, priority).await?;
     let missing = || ServiceError::Missing { what: "communication".to_owned(), name: id.to_owned() };
-    Ok(found.ok_or_else(missing)?.into())
+    let found = found.ok_or_else(missing)?;
+    let answers = match found.communication.article_id {
+        Some(article) => outgoing::answers_to(&mut connection, article).await?,
+        None => Vec::new(),
+    };
+    let answers = answers.into_iter().map(AnswerDocument::from).collect();
+    Ok(CommunicationDocument { answers, ..found.into() })
 }

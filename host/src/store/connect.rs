@@ -50,6 +50,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (25, "host run", include_str!("migrations/0025_host_run.sql")),
     (26, "held before", include_str!("migrations/0026_held_before.sql")),
     (27, "changed", include_str!("migrations/0027_changed.sql")),
+    (28, "answers to", include_str!("migrations/0028_answers_to.sql")),
 ];
 
 /// Two processes that open a new database at once both try to make the schema: one of them comes second and tries

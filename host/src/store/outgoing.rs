@@ -12,8 +12,10 @@ pub use claims::{
     is_any_waiting, note_accepted, park, recover, renew, settle, unassign, unassigned,
 };
 pub use delivery::{Delivery, DeliveryUpdate, SentMail, add_note, delivered, deliveries, deliveries_of, find_sent};
-pub use due::{DueResponse, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts};
-pub use query::{OutgoingFilter, OutgoingMail, cancel, depths, list, retry, show};
+pub use due::{
+    AnswerOutcome, DueResponse, DueRow, answer_all, count_in_hour, count_one, drop_due, due, forget_counts, note_unsent,
+};
+pub use query::{OutgoingFilter, OutgoingMail, answers_to, cancel, depths, list, retry, show};
 pub use queue::{FORGOTTEN_AT_ONCE, NewOutgoing, SendableMail, composed, forget_raw, queue, raw, raw_part};
 pub use refusals::{IntakeRefusal, SenderNotice, refuse};
 

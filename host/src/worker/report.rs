@@ -143,7 +143,7 @@ fn shown(values: &[String]) -> Value {
     }
 }
 
-/// Says what was decided.
+/// Says what was decided; of an automatic answer the transaction says it, which counts what was answered before.
 pub fn filing(communication: &mut Communication, filing: &Filing) {
     for warning in &filing.warnings {
         communication.entry(Priority::Warning, "ticket", warning.as_str());
@@ -167,13 +167,6 @@ pub fn filing(communication: &mut Communication, filing: &Filing) {
         }
     };
     communication.entry(Priority::Info, "ticket", decided);
-    if let Some(plan) = &filing.auto_response {
-        let told = match &plan.suppressed {
-            Some(reason) => format!("Automatic answer \"{}\" is suppressed: {reason}", plan.name),
-            None => format!("Automatic answer \"{}\" is due.", plan.name),
-        };
-        communication.entry(Priority::Info, "auto-response", told);
-    }
 }
 
 /// A result with what was decided; numbers and status are filled in when it is filed.

@@ -80,7 +80,19 @@ fn a_mail_is_answered_once_and_the_answer_is_an_article_of_its_ticket() {
             ),
         );
         assert_eq!(result["auto_response"], "suppressed", "{robot}");
+        let told = gate.run(&["log", "show", result["communication"].as_str().unwrap()]);
+        assert!(told.contains("No automatic answer (reply): ") && told.contains(&format!("({robot}).")), "{told}");
     }
+    let told = gate.run(&["log", "show", result["communication"].as_str().unwrap()]);
+    assert!(told.contains("automatic answer \"Receipt\" (reply) to jane@x.test: outgoing mail 1 is sent"), "{told}");
+    let elsewhere = ingest(&gate, "From: jane@x.test\nTo: misc@x.test\nX-N: 1\nSubject: Elsewhere\n\nhello\n");
+    let number = elsewhere["ticket_number"].as_str().unwrap();
+    let reply = format!("From: jane@x.test\nSubject: Re: [Ticket#{number}] Elsewhere\n\nmore\n");
+    let told = ingest(&gate, &reply);
+    assert_eq!((&told["follow_up"], &told["auto_response"]), (&json!(true), &Value::Null));
+    let told = gate.run(&["log", "show", told["communication"].as_str().unwrap()]);
+    assert!(told.contains("No automatic answer (follow-up): the queue Raw has none of this type."), "{told}");
+    let number = result["ticket_number"].as_str().unwrap();
     gate.run(&["ticket", "update", number, "--state", "removed"]);
     await_sent(out.path(), "Subject: [Ticket#");
     let farewell = await_sent(out.path(), "] Removed");
@@ -453,8 +465,7 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
     let gate = gate(out.path());
     gate.configure("[settings]\nauto_responses_per_day = 2\nauto_responses_per_hour = 3\n");
     let write = |from: &str, id: usize| {
-        let result = ingest(&gate, &format!("From: {from}\nMessage-ID: <{id}@x.test>\nSubject: Printer\n\nhello\n"));
-        result["auto_response"].as_str().unwrap().to_owned()
+        ingest(&gate, &format!("From: {from}\nMessage-ID: <{id}@x.test>\nSubject: Printer\n\nhello\n"))
     };
     let spellings = [
         "victim@x.test",
@@ -464,13 +475,15 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
         "victim+1@x.test",
         "\"Victim+2\"@x.test",
     ];
-    let outcomes: Vec<String> = spellings.iter().enumerate().map(|(id, from)| write(from, id)).collect();
+    let results: Vec<Value> = spellings.iter().enumerate().map(|(id, from)| write(from, id)).collect();
+    let outcomes: Vec<&str> = results.iter().map(|result| result["auto_response"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["queued", "queued", "suppressed", "suppressed", "suppressed", "suppressed"]);
     let log = gate.json(&["log", "list", "--search", "vic"]);
     let told = gate.run(&["log", "show", log[0]["id"].as_str().unwrap()]);
-    assert!(told.contains("has had all automatic answers of this day (auto_responses_per_day)"), "{told}");
+    let full = "No automatic answer (reply): \"Victim+2\"@x.test has had all automatic answers of this day (auto_responses_per_day = 2; 6 were due).";
+    assert!(told.contains(full) && !told.contains(" is due"), "{told}");
     for from in ["a@x.test", "b@x.test"] {
-        assert_eq!(write(from, usize::from(from.as_bytes()[0])), "queued");
+        assert_eq!(write(from, usize::from(from.as_bytes()[0]))["auto_response"], "queued");
     }
     let this_hour = || UNIX_EPOCH.elapsed().unwrap().as_secs() / 3_600;
     let began = this_hour();
@@ -486,6 +499,14 @@ fn one_person_is_answered_so_often_a_day_and_all_so_often_an_hour_whatever_the_s
     assert!(cancelled.contains("All 3 automatic answers of this hour have gone out"), "{cancelled}");
     let log = gate.json(&["log", "list", "--direction", "outgoing", "--priority", "error"]);
     assert_eq!(log.len(), 1, "{log:?}");
+    // What was decided later than the mail was filed is told with the mail.
+    let mails = gate.json(&["log", "list", "--direction", "incoming", "--search", "x.test"]);
+    let told: Vec<String> = mails.iter().map(|mail| gate.run(&["log", "show", mail["id"].as_str().unwrap()])).collect();
+    let dropped: Vec<_> = told.iter().filter(|told| told.contains("is cancelled: All 3 automatic answers")).collect();
+    assert_eq!(dropped.len(), 1, "{told:?}");
+    gate.run(&["ticket", "update", results[5]["ticket_number"].as_str().unwrap(), "--state", "removed"]);
+    let told = gate.run(&["log", "show", results[5]["communication"].as_str().unwrap()]);
+    assert!(told.contains("is cancelled: No automatic answer (remove): \"Victim+2\"@x.test has had all"), "{told}");
     drop(daemon);
 }
 

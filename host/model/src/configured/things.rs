@@ -314,6 +314,19 @@ pub enum AutoResponseType {
     Remove,
 }
 
+impl AutoResponseType {
+    /// Its word in files, rows and sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::FollowUp => "follow-up",
+            Self::Reject => "reject",
+            Self::ReplyNewTicket => "reply-new-ticket",
+            Self::Remove => "remove",
+        }
+    }
+}
+
 /// An automatic answer of a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AutoResponse {

@@ -250,7 +250,9 @@ pub struct Filing {
     pub queue_by: String,
     /// Sentences that name the header and the value.
     pub warnings: Vec<String>,
-    /// The occasion of an automatic answer and whom it would go to; none where the queue has no answer for it.
+    /// The occasion of an automatic answer, whether or not the queue has one.
+    pub occasion: AutoResponseType,
+    /// Whom an automatic answer would go to; none where the queue has no answer for the occasion.
     pub auto_response: Option<AutoResponsePlan>,
 }
 
@@ -273,7 +275,8 @@ pub enum FilingKind {
 pub struct AutoResponsePlan {
     /// The occasion.
     pub occasion: AutoResponseType,
-    /// The configured response's name.
+    /// The name of a configured response of this occasion; that of the customer's language is chosen when it is
+    /// composed.
     pub name: String,
     /// Recipients (bare addresses) that are not refused; empty means suppressed.
     pub to: Vec<String>,

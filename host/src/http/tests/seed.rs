@@ -6,7 +6,7 @@ use crate::filing::{self, FiledMessage, FilingInput};
 use crate::spool::leases;
 use crate::spool::{Host, MessageEnding};
 use postigo_model::communication::{CommunicationKind, Priority};
-use postigo_model::configured::NumberGenerator;
+use postigo_model::configured::{AutoResponseType, NumberGenerator};
 use postigo_model::result::{MessageResult, MessageStatus};
 use postigo_model::spool::{Arrival, ClaimedMessage, SourceKey, SpoolStatus};
 use postigo_model::ticket::{Filing, FilingKind, NewArticle, SenderType, Ticket};
@@ -72,6 +72,7 @@ impl Api {
                 article,
                 queue_by: "default".into(),
                 warnings: Vec::new(),
+                occasion: AutoResponseType::Reply,
                 auto_response: None,
             },
             result: MessageResult { source: claimed.source, ..MessageResult::default() },

@@ -2,9 +2,11 @@
 
 use crate::store::broken_tasks::BrokenTask;
 use crate::store::communications::{Overview, ShownCommunication};
+use crate::store::outgoing::OutgoingMail;
 use postigo_model::communication::{
     CommunicationKind, CommunicationRecord, CommunicationStatus, Direction, LogEntry, Priority,
 };
+use postigo_model::outgoing::OutgoingStatus;
 use postigo_model::timestamp::rfc3339;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -80,6 +82,42 @@ pub struct CommunicationDocument {
     pub related: Vec<CommunicationObject>,
     /// How many there are.
     pub related_count: i64,
+    /// The automatic answers to the mail, as far as they have come; those that were decided later than it was filed
+    /// included.
+    pub answers: Vec<AnswerDocument>,
+}
+
+/// An automatic answer to a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MailAnswer)]
+pub struct AnswerDocument {
+    /// The outgoing mail's row id.
+    pub outgoing_id: i64,
+    /// Its occasion: `reply`, `follow-up`, `reject`, `reply-new-ticket`, `remove`.
+    pub occasion: String,
+    /// The configured answer's name; null before it is composed, as it may be that of another language.
+    #[schema(required)]
+    pub response: Option<String>,
+    /// How far it has come.
+    pub status: OutgoingStatus,
+    /// Envelope recipients.
+    pub recipients: Vec<String>,
+    /// Why it is not sent, or what went wrong last, a sentence; null: nothing.
+    #[schema(required)]
+    pub error: Option<String>,
+}
+
+impl From<OutgoingMail> for AnswerDocument {
+    fn from(mail: OutgoingMail) -> Self {
+        Self {
+            outgoing_id: mail.id,
+            occasion: mail.occasion,
+            response: Some(mail.response).filter(|_| !mail.message_id.is_empty()),
+            status: mail.status,
+            recipients: mail.recipients,
+            error: Some(mail.error).filter(|error| !error.is_empty()),
+        }
+    }
 }
 
 /// The four figures of the communication log.
@@ -177,6 +215,7 @@ impl From<ShownCommunication> for CommunicationDocument {
             communication: shown.communication.into(),
             related_count: shown.related_count,
             related: shown.related.into_iter().map(CommunicationObject::from).collect(),
+            answers: Vec::new(),
         }
     }
 }

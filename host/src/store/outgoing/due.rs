@@ -29,11 +29,21 @@ pub struct DueResponse<'p> {
     pub per_day: u32,
 }
 
+/// What became of an automatic answer that was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerOutcome {
+    /// Whether its row was written.
+    pub status: AutoResponseStatus,
+    /// Of the addresses that it was to go to, those that have had all answers of the day, with how many were asked for
+    /// on that day, this one included.
+    pub over_limit: Vec<(String, i64)>,
+}
+
 /// Counts the addresses against their daily limit and writes the answers to those below it; says what became of each.
 pub async fn answer_all(
     connection: &mut AnyConnection,
     due: &[DueResponse<'_>],
-) -> Result<Vec<AutoResponseStatus>, StoreError> {
+) -> Result<Vec<AnswerOutcome>, StoreError> {
     let mut counted: BTreeMap<(String, String), i64> = BTreeMap::new();
     for due in due.iter().filter(|due| due.plan.suppressed.is_none()) {
         for key in addresses(due) {
@@ -41,19 +51,21 @@ pub async fn answer_all(
         }
     }
     let mut before = count(connection, &counted).await?;
-    let mut statuses = Vec::with_capacity(due.len());
+    let mut outcomes = Vec::with_capacity(due.len());
     let mut rows: Vec<[Value; 10]> = Vec::new();
     for due in due {
-        let recipients = recipients(due, &mut before);
-        statuses.push(if recipients.is_empty() { AutoResponseStatus::Suppressed } else { AutoResponseStatus::Queued });
-        if !recipients.is_empty() {
+        let (recipients, over_limit) = recipients(due, &mut before);
+        let is_sent = !recipients.is_empty();
+        let status = if is_sent { AutoResponseStatus::Queued } else { AutoResponseStatus::Suppressed };
+        outcomes.push(AnswerOutcome { status, over_limit });
+        if is_sent {
             rows.push(row(due, &recipients));
         }
     }
     for piece in pieces(&rows) {
         Sql::new(INSERT).tuples(piece.iter().cloned()).execute(connection).await?;
     }
-    Ok(statuses)
+    Ok(outcomes)
 }
 
 pub(super) const INSERT: &str = "INSERT INTO outgoing (kind, status, ticket_id, article_id, occasion, response, recipients, created_at, changed_at, queue) VALUES ";
@@ -121,30 +133,34 @@ fn day(now: i64) -> String {
     now.div_euclid(DAY).to_string()
 }
 
-/// Who gets this answer; counts it.
-fn recipients<'p>(due: &DueResponse<'p>, before: &mut HashMap<(String, String), i64>) -> Vec<&'p String> {
+/// Who gets this answer, and who has had all of the day, with the count; counts it.
+fn recipients<'p>(
+    due: &DueResponse<'p>,
+    before: &mut HashMap<(String, String), i64>,
+) -> (Vec<&'p String>, Vec<(String, i64)>) {
+    let (mut below, mut over) = (Vec::new(), Vec::new());
     if due.plan.suppressed.is_some() {
-        return Vec::new();
+        return (below, over);
     }
     for key in addresses(due) {
         *before.entry(key).or_default() += 1;
     }
-    let below =
-        |address: &&String| before.get(&key(address, due.now)).is_none_or(|count| *count <= i64::from(due.per_day));
-    due.plan.to.iter().filter(below).collect()
+    for address in &due.plan.to {
+        match before.get(&key(address, due.now)).copied().unwrap_or_default() {
+            count if count > i64::from(due.per_day) => over.push((address.clone(), count)),
+            _ => below.push(address),
+        }
+    }
+    (below, over)
 }
 
 fn row(due: &DueResponse<'_>, recipients: &[&String]) -> [Value; 10] {
-    let occasion = serde_json::to_value(due.plan.occasion)
-        .ok()
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default();
     [
         OutgoingKind::AutoResponse.name().into(),
         OutgoingStatus::Due.name().into(),
         due.ticket_id.into(),
         due.article_id.into(),
-        occasion.into(),
+        due.plan.occasion.name().into(),
         (&due.plan.name).into(),
         serde_json::json!(recipients).to_string().into(),
         due.now.into(),
@@ -219,6 +235,17 @@ pub async fn due(connection: &mut AnyConnection, limit: u32) -> Result<Vec<DueRo
             })
         })
         .collect()
+}
+
+/// Notes an automatic answer that was decided and is not sent, with the reason, a sentence: as a row that is cancelled.
+pub async fn note_unsent(
+    connection: &mut AnyConnection,
+    due: &DueResponse<'_>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let row = row(due, &due.plan.to.iter().collect::<Vec<_>>());
+    let id: i64 = Sql::new(INSERT).tuple(row).push(" RETURNING id").one(connection).await?.try_get(0)?;
+    drop_due(connection, id, reason, due.now).await.map(drop)
 }
 
 /// Ends a row that is due without sending it: its answer is no longer configured, or would no longer be right. Says

@@ -42,6 +42,11 @@ pub struct OutgoingMail {
     pub changed_at: i64,
     /// What went wrong last, a sentence; empty: nothing.
     pub error: String,
+    /// Of an automatic answer, its occasion (`reply`, `follow-up`, …); of a refusal `oversize`; else empty.
+    pub occasion: String,
+    /// Of an automatic answer the configured one's name, once it is composed that of the language; of a refusal its
+    /// text; else empty.
+    pub response: String,
 }
 
 /// Which mails a list has.
@@ -64,7 +69,7 @@ const OPEN: [OutgoingStatus; 5] = [
     OutgoingStatus::Uncertain,
 ];
 
-const SELECT: &str = "SELECT outgoing.id, kind, status, ticket.number, sender, recipients, outgoing.queue, message_id, size, transport, tries, uncertain_tries, outgoing.created_at, next_try_at, outgoing.changed_at, last_error FROM outgoing LEFT JOIN ticket ON ticket.id = outgoing.ticket_id WHERE ";
+const SELECT: &str = "SELECT outgoing.id, kind, status, ticket.number, sender, recipients, outgoing.queue, message_id, size, transport, tries, uncertain_tries, outgoing.created_at, next_try_at, outgoing.changed_at, last_error, occasion, response FROM outgoing LEFT JOIN ticket ON ticket.id = outgoing.ticket_id WHERE ";
 
 fn read(row: &AnyRow) -> Result<OutgoingMail, StoreError> {
     Ok(OutgoingMail {
@@ -84,6 +89,8 @@ fn read(row: &AnyRow) -> Result<OutgoingMail, StoreError> {
         next_try_at: row.try_get(13)?,
         changed_at: row.try_get(14)?,
         error: row.try_get(15)?,
+        occasion: row.try_get(16)?,
+        response: row.try_get(17)?,
     })
 }
 
@@ -108,6 +115,13 @@ pub async fn show(
         return Ok(None);
     };
     Ok(Some((read(&row)?, deliveries(connection, id).await?)))
+}
+
+/// The automatic answers to the mail that became this article, in the order in which they were decided.
+pub async fn answers_to(connection: &mut AnyConnection, article_id: i64) -> Result<Vec<OutgoingMail>, StoreError> {
+    let mut sql = Sql::new(format!("{SELECT} outgoing.article_id = "));
+    sql.bind(article_id).push(" AND outgoing.article_id <> 0 AND kind = ").bind(OutgoingKind::AutoResponse.name());
+    sql.push(" ORDER BY outgoing.id").all(connection).await?.iter().map(read).collect()
 }
 
 /// How many mails have which status (sent and cancelled ones are not counted), and how many milliseconds the oldest

@@ -43,6 +43,8 @@ pub struct SendableMail {
     pub raw: Vec<Bytes>,
     /// Not sent before this time, milliseconds since the epoch; 0: at once.
     pub not_before: i64,
+    /// The name of the configured response that it was made from; none where it was not, or says its own text.
+    pub response: Option<String>,
 }
 
 /// Puts a mail into the queue; gives its row id. It is sent once the transaction is committed.
@@ -93,6 +95,9 @@ pub async fn composed(
         .bind(now)
         .push(", next_try_at = ")
         .bind(mail.not_before);
+    if let Some(response) = &mail.response {
+        sql.push(", response = ").bind(response);
+    }
     if sql.push(" WHERE status = 'due' AND id = ").bind(id).execute(connection).await? == 0 {
         return Err(StoreError::Fenced);
     }

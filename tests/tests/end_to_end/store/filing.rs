@@ -83,6 +83,7 @@ pub fn new_ticket(claimed: &ClaimedMessage) -> FilingInput {
             article,
             queue_by: "default".into(),
             warnings: Vec::new(),
+            occasion: AutoResponseType::Reply,
             auto_response: None,
         },
         result: MessageResult { source: claimed.source.clone(), ..MessageResult::default() },
@@ -248,7 +249,7 @@ async fn automatic_answers_have_a_daily_limit() {
         for claimed in database.claimed("main", 3).await {
             let mut input = new_ticket(&claimed);
             input.filing.auto_response = Some(plan("jane@example.com"));
-            answers.push(database.file(input).await.unwrap().auto_response);
+            answers.push(database.file(input).await.unwrap().result.auto_response);
         }
         assert_eq!(
             answers,
@@ -257,7 +258,7 @@ async fn automatic_answers_have_a_daily_limit() {
         let mut next_day = new_ticket(&database.claimed("other", 1).await[0]);
         next_day.filing.auto_response = Some(plan("jane@example.com"));
         next_day.now += 86_400_000;
-        assert_eq!(database.file(next_day).await.unwrap().auto_response, Some(AutoResponseStatus::Queued));
+        assert_eq!(database.file(next_day).await.unwrap().result.auto_response, Some(AutoResponseStatus::Queued));
     }
 }
 
@@ -390,6 +391,7 @@ async fn sent(database: &Database, ticket_id: i64, recipient: &str) -> i64 {
         message_id: "<sent@desk.test>".into(),
         raw: vec!["Subject: x\r\n\r\nx\r\n".into()],
         not_before: 0,
+        response: None,
     };
     let new = NewOutgoing { kind: OutgoingKind::Bounce, ticket_id, article_id: 0, composed, now: NOON };
     let taken = DeliveryUpdate {
